@@ -1,0 +1,50 @@
+# make demo: a Dev Environment on this machine, and real ssh to it.
+# make test: the tests, those that need a program that is not installed skipped.
+# Both set up all they need in .venv; PYTHON names the interpreter to make it with.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types format bench fuzz soak clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/connector demo
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+format: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks
+
+# Coverage-guided, 60 s for each target or SECONDS; atheris knows CPython 3.11 to 3.13.
+SECONDS ?= 60
+fuzz: $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python -m fuzz --seconds $(SECONDS)
+
+# Half an hour and more; its table is kept in docs.
+soak: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.soak --output docs/soak-$$(date +%F).md
+
+# pip from 25.1 on knows dependency groups; a system's may be older.
+$(VENV)/.installed: pyproject.toml
+	@echo "Setting up $(VENV), which takes half a minute …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable '.[emulator]' --group test --group lint
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
