@@ -1,0 +1,17 @@
+"""``connector`` and ``python -m connector``."""
+
+from __future__ import annotations
+
+
+def main() -> int:
+    """Run the command line; a Ctrl-C while it is still being imported is no traceback."""
+    try:
+        from .cli.main import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,57 @@
+"""What a :class:`~connector.datachannel.channel.DataChannel` has to tell its shell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ConnectorError
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """Stream bytes may flow.
+
+    :param session_type: what the handshake announced; ``None`` when there was none.
+    :param customer_message: a word of the account's owner for a person; may be empty.
+    """
+
+    session_type: str | None
+    customer_message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataReceived:
+    """Bytes of the stream, in order, each once."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorOutput:
+    """Bytes of a command's separate standard error."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CommandExited:
+    """The exit status of a command session."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelClosed:
+    """The service closed the channel. ``output`` is its reason for a person; may be empty."""
+
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFailed:
+    """The channel cannot go on. What was delivered before is good."""
+
+    error: ConnectorError
+
+
+Event = SessionOpened | DataReceived | ErrorOutput | CommandExited | ChannelClosed | ChannelFailed

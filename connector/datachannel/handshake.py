@@ -1,0 +1,81 @@
+"""What the agent asks of a client before the stream, and what this client answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ConnectorError, RemoteProtocolError
+from .payloads import (
+    ActionStatus,
+    ClientAction,
+    HandshakeRequest,
+    ProcessedAction,
+    handshake_response,
+)
+
+#: Session types whose Output payloads are the bytes of a stream.
+STREAM_SESSION_TYPES = frozenset(
+    {"Port", "Standard_Stream", "InteractiveCommands", "NonInteractiveCommands"}
+)
+
+#: The type of a Port session that carries many connections in a framing of its own.
+_MULTIPLEXED = "LocalPortForwarding"
+
+
+@dataclass(frozen=True)
+class HandshakeAnswer:
+    """:param error: why the session cannot be; the agent is told the same in ``response``."""
+
+    response: bytes
+    session_type: str | None
+    error: ConnectorError | None
+
+
+def answer_handshake(request: HandshakeRequest, client_version: str) -> HandshakeAnswer:
+    """Answer each action: done, failed, or unsupported.
+
+    The agent cancels the session over any action that is not done, so the first of
+    those is also our error.
+    """
+    processed = [_process(action) for action in request.actions]
+    session_type = next(
+        (
+            _session_type(action)
+            for action, answer in zip(request.actions, processed, strict=True)
+            if action.action_type == "SessionType" and answer.status is ActionStatus.SUCCESS
+        ),
+        None,
+    )
+    reason = next((answer.error for answer in processed if answer.error), None)
+    return HandshakeAnswer(
+        handshake_response(client_version, processed),
+        session_type,
+        RemoteProtocolError(f"the session asks for what this connector cannot do: {reason}")
+        if reason
+        else None,
+    )
+
+
+def _process(action: ClientAction) -> ProcessedAction:
+    if action.action_type == "SessionType":
+        session_type = _session_type(action)
+        if session_type not in STREAM_SESSION_TYPES:
+            return _failed(action, f"session type {session_type[:64]!r} is not known")
+        properties = action.parameters.get("Properties")
+        if isinstance(properties, dict) and properties.get("type") == _MULTIPLEXED:
+            return _failed(action, "multiplexed port forwarding is not a plain stream")
+        return ProcessedAction(action.action_type, ActionStatus.SUCCESS)
+    if action.action_type == "KMSEncryption":
+        error = "encryption with a KMS key is not supported"
+    else:
+        error = f"action {action.action_type[:64]!r} is not known"
+    return ProcessedAction(action.action_type, ActionStatus.UNSUPPORTED, error)
+
+
+def _failed(action: ClientAction, error: str) -> ProcessedAction:
+    return ProcessedAction(action.action_type, ActionStatus.FAILED, error)
+
+
+def _session_type(action: ClientAction) -> str:
+    value = action.parameters.get("SessionType")
+    return value if isinstance(value, str) else ""

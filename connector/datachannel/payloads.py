@@ -1,0 +1,249 @@
+"""The payloads that are not stream bytes: JSON documents and the flag.
+
+Builders return what goes on the wire; parsers raise :class:`MalformedPayload` and
+never anything else, whatever they are given.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from ..errors import RemoteProtocolError
+from .messages import wire_id_to_text
+
+MESSAGE_SCHEMA_VERSION = "1.0"
+
+#: No control document of either published end comes near this; stream bytes are not
+#: parsed. It bounds what a hostile document can cost.
+MAX_DOCUMENT = 256 * 1024
+
+_EXIT_CODE = re.compile(rb"\s*EXIT_CODE:\s*(-?[0-9]{1,10})\s*")
+_UINT32 = struct.Struct("!I")
+#: An acknowledge as both published ends write it, to the letter.
+_ACKNOWLEDGE = re.compile(
+    rb'\{"AcknowledgedMessageType":"[a-z_]*","AcknowledgedMessageId":"[0-9a-f-]*",'
+    rb'"AcknowledgedMessageSequenceNumber":(0|[1-9][0-9]{0,18}),'
+    rb'"IsSequentialMessage":(?:true|false)\}'
+)
+
+
+class MalformedPayload(RemoteProtocolError):
+    """A payload that is not what its type says."""
+
+
+class ActionStatus(IntEnum):
+    """How a client answers an action that a handshake asks for."""
+
+    SUCCESS = 1
+    FAILED = 2
+    UNSUPPORTED = 3
+
+
+@dataclass(frozen=True)
+class ClientAction:
+    """One thing that the agent asks of the client: ``SessionType``, ``KMSEncryption``, …"""
+
+    action_type: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class HandshakeRequest:
+    agent_version: str
+    actions: tuple[ClientAction, ...]
+
+
+@dataclass(frozen=True)
+class ProcessedAction:
+    """The client's answer to one :class:`ClientAction`; ``error`` is empty on success."""
+
+    action_type: str
+    status: ActionStatus
+    error: str = ""
+    result: Any = None
+
+
+@dataclass(frozen=True)
+class HandshakeComplete:
+    """``customer_message`` is for a person and may be empty."""
+
+    customer_message: str
+
+
+def open_data_channel(
+    token_value: str, client_id: str, request_id: str, client_version: str
+) -> str:
+    """The text frame that opens a data channel; the first frame on every link."""
+    return _dump(
+        {
+            "MessageSchemaVersion": MESSAGE_SCHEMA_VERSION,
+            "RequestId": request_id,
+            "TokenValue": token_value,
+            "ClientId": client_id,
+            "ClientVersion": client_version,
+        }
+    )
+
+
+def acknowledge(message_type: str, message_id: bytes, sequence_number: int) -> bytes:
+    """The payload that acknowledges one stream message.
+
+    Written out rather than dumped: it is built for every message that arrives.
+
+    :param message_id: the id as it travels.
+    """
+    return (
+        f'{{"AcknowledgedMessageType":"{message_type}",'
+        f'"AcknowledgedMessageId":"{wire_id_to_text(message_id)}",'
+        f'"AcknowledgedMessageSequenceNumber":{sequence_number},'
+        '"IsSequentialMessage":true}'
+    ).encode()
+
+
+def acknowledged_sequence_number(payload: bytes) -> int:
+    """The sequence number that an acknowledge is about.
+
+    :raises MalformedPayload: when there is none, or it is negative.
+    """
+    # One comes for every message that was sent, and JSON costs ten times as much.
+    match = _ACKNOWLEDGE.fullmatch(payload)
+    if match:
+        return int(match[1])
+    number = _load(payload, "an acknowledge").get("AcknowledgedMessageSequenceNumber")
+    if type(number) is not int or number < 0:
+        raise MalformedPayload("an acknowledge names no sequence number")
+    return number
+
+
+def parse_handshake_request(payload: bytes) -> HandshakeRequest:
+    document = _load(payload, "a handshake request")
+    actions = document.get("RequestedClientActions") or []
+    if not isinstance(actions, list):
+        raise MalformedPayload("a handshake request holds no list of actions")
+    parsed = []
+    for action in actions:
+        if not isinstance(action, dict) or not isinstance(action.get("ActionType"), str):
+            raise MalformedPayload("an action of a handshake request has no type")
+        parameters = action.get("ActionParameters")
+        parsed.append(
+            ClientAction(action["ActionType"], parameters if isinstance(parameters, dict) else {})
+        )
+    return HandshakeRequest(_text(document, "AgentVersion"), tuple(parsed))
+
+
+def handshake_request(request: HandshakeRequest) -> bytes:
+    return _dump(
+        {
+            "AgentVersion": request.agent_version,
+            "RequestedClientActions": [
+                {"ActionType": action.action_type, "ActionParameters": action.parameters}
+                for action in request.actions
+            ],
+        }
+    ).encode()
+
+
+def handshake_response(client_version: str, actions: list[ProcessedAction]) -> bytes:
+    """The client's answer: each action with its status, the errors listed again at the end."""
+    return _dump(
+        {
+            "ClientVersion": client_version,
+            "ProcessedClientActions": [
+                {
+                    "ActionType": action.action_type,
+                    "ActionStatus": int(action.status),
+                    "ActionResult": action.result,
+                    "Error": action.error,
+                }
+                for action in actions
+            ],
+            "Errors": [action.error for action in actions if action.error] or None,
+        }
+    ).encode()
+
+
+def parse_handshake_response(payload: bytes) -> list[ProcessedAction]:
+    document = _load(payload, "a handshake response")
+    actions = document.get("ProcessedClientActions") or []
+    if not isinstance(actions, list):
+        raise MalformedPayload("a handshake response holds no list of actions")
+    parsed = []
+    for action in actions:
+        if not isinstance(action, dict):
+            raise MalformedPayload("an action of a handshake response is no object")
+        status = action.get("ActionStatus")
+        if type(status) is not int or status not in set(ActionStatus):
+            raise MalformedPayload("an action of a handshake response has no status")
+        parsed.append(
+            ProcessedAction(
+                _text(action, "ActionType"),
+                ActionStatus(status),
+                _text(action, "Error"),
+                action.get("ActionResult"),
+            )
+        )
+    return parsed
+
+
+def handshake_complete(customer_message: str, nanoseconds: int) -> bytes:
+    return _dump(
+        {"HandshakeTimeToComplete": nanoseconds, "CustomerMessage": customer_message}
+    ).encode()
+
+
+def parse_handshake_complete(payload: bytes) -> HandshakeComplete:
+    return HandshakeComplete(_text(_load(payload, "a handshake's end"), "CustomerMessage"))
+
+
+def channel_closed_output(payload: bytes) -> str:
+    """The service's reason for a person; empty when it gives none that can be read."""
+    try:
+        return _text(_load(payload, "channel_closed"), "Output")
+    except MalformedPayload:
+        return ""  # that the channel is closed is all that counts
+
+
+def flag(value: int) -> bytes:
+    return _UINT32.pack(value)
+
+
+def parse_flag(payload: bytes) -> int:
+    if len(payload) != _UINT32.size:
+        raise MalformedPayload(f"a flag of {len(payload)} bytes")
+    return int.from_bytes(payload, "big")
+
+
+def parse_exit_code(payload: bytes) -> int:
+    """The status in ``EXIT_CODE: <n>``, as the agent writes it."""
+    match = _EXIT_CODE.fullmatch(payload)
+    if not match:
+        raise MalformedPayload("an exit code that is none")
+    return int(match[1])
+
+
+def _dump(document: dict[str, Any]) -> str:
+    # Compact, as both published ends write it.
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _load(payload: bytes, what: str) -> dict[str, Any]:
+    if len(payload) > MAX_DOCUMENT:
+        raise MalformedPayload(f"{what} of {len(payload)} bytes")
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        raise MalformedPayload(f"{what} is not JSON") from None
+    if not isinstance(document, dict):
+        raise MalformedPayload(f"{what} is not a JSON object")
+    return document
+
+
+def _text(document: dict[str, Any], key: str) -> str:
+    """A text member; empty when it is missing, null or of another type: none decides anything."""
+    value = document.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,139 @@
+"""One tree of errors: what happened, what to do next, and the exit code.
+
+Every failure that a user can meet is a :class:`ConnectorError`. It is raised where
+the failure is understood and printed once, by ``connector.cli``. Any other exception
+that reaches the command line is a bug of ours and exits with 70.
+
+Exit codes are those of sysexits(3); 2 is argparse's usage error, 128 + n a signal.
+"""
+
+from __future__ import annotations
+
+
+class ConnectorError(Exception):
+    """A failure with one line for the user, and where it helps, a hint.
+
+    :param message: what happened, without a final full stop and without secrets.
+    :param hint: what to do next; ``None`` when there is nothing better than the message.
+    """
+
+    exit_code = 70  # EX_SOFTWARE
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """The one line that the user reads."""
+        text = f"{self.message}. {self.hint}" if self.hint else self.message
+        line = " ".join(text.split())
+        return line[:1].upper() + line[1:]
+
+
+class ConfigError(ConnectorError):
+    """A name, option, variable or file that the user gave is not usable."""
+
+    exit_code = 78  # EX_CONFIG
+
+
+class CredentialsError(ConnectorError):
+    """No usable bearer token: none, corrupt, expired, or refused by the service (401)."""
+
+    exit_code = 77  # EX_NOPERM
+
+
+class AccessDenied(ConnectorError):
+    """The service knows who is asking and says no (AccessDeniedException, 403)."""
+
+    exit_code = 77  # EX_NOPERM
+
+
+class DevEnvironmentNotFound(ConnectorError):
+    """The service knows no such Dev Environment (ResourceNotFoundException, 404)."""
+
+    exit_code = 68  # EX_NOHOST
+
+
+class DevEnvironmentNotReady(ConnectorError):
+    """The Dev Environment is not running, or busy with a change (ConflictException, 409)."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+
+class ServiceThrottled(ConnectorError):
+    """The service asks us to slow down (ThrottlingException, 429)."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+
+class QuotaExceeded(ConnectorError):
+    """A limit of the space or its billing tier (ServiceQuotaExceededException, 402)."""
+
+    exit_code = 73  # EX_CANTCREAT
+
+
+class RequestRefused(ConnectorError):
+    """The service finds the request itself wrong (ValidationException, 400)."""
+
+    exit_code = 65  # EX_DATAERR
+
+
+class ServiceError(ConnectorError):
+    """The service failed, or answered with something that cannot be understood."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class ConnectFailed(ConnectorError):
+    """A host could not be reached: DNS, TCP, or no answer in time."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class TLSFailed(ConnectFailed):
+    """A TLS handshake failed: certificate, name or protocol."""
+
+    exit_code = 76  # EX_PROTOCOL
+
+
+class ProxyFailed(ConnectFailed):
+    """The proxy that the environment names refused or could not be reached."""
+
+    exit_code = 78  # EX_CONFIG
+
+
+class UpgradeRejected(ConnectorError):
+    """The gateway refused the WebSocket upgrade, or the token sent after it."""
+
+    exit_code = 76  # EX_PROTOCOL
+
+
+class LinkLost(ConnectorError):
+    """The WebSocket broke and the session could not be joined again."""
+
+    exit_code = 74  # EX_IOERR
+
+
+class RemoteProtocolError(ConnectorError):
+    """The far end broke the data-channel protocol."""
+
+    exit_code = 76  # EX_PROTOCOL
+
+
+class LocalProtocolError(ConnectorError):
+    """Our own code misused the data channel: a bug of ours."""
+
+    exit_code = 70  # EX_SOFTWARE
+
+
+class PortConnectFailed(ConnectorError):
+    """The agent could not connect to the port that the session names."""
+
+    exit_code = 69  # EX_UNAVAILABLE
+
+
+class SessionEnded(ConnectorError):
+    """The service ended the session for a reason of its own."""
+
+    exit_code = 69  # EX_UNAVAILABLE

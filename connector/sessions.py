@@ -1,0 +1,76 @@
+"""What a session is to the rest of the program, and who can start one.
+
+A *session* is what the service's API started; :class:`SessionAccess` is the key to it.
+Sources (CodeCatalyst today) implement :class:`SessionSource`; the tunnel knows only this.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .errors import ConfigError
+
+
+@dataclass(frozen=True)
+class SessionAccess:
+    """The address of a session's data channel and the token that opens it.
+
+    ``stream_url`` may carry a presigned query, ``token_value`` always is a secret:
+    neither appears in ``repr``, so that neither reaches a log by accident.
+    """
+
+    stream_url: str = field(repr=False)
+    token_value: str = field(repr=False)
+    session_id: str = ""
+
+    @classmethod
+    def from_json(cls, text: str | bytes, origin: str) -> SessionAccess:
+        """Read ``{"streamUrl", "tokenValue", "sessionId"}``, the keys in any case.
+
+        The first two may stand in an object ``accessDetails``, as CodeCatalyst answers.
+
+        :param origin: where the text came from, for the error message.
+        :raises ConfigError: when it is not such an object. The text itself, which
+            holds a secret, is never quoted.
+        """
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ConfigError(f"{origin} does not hold JSON") from None
+        if not isinstance(document, dict):
+            raise ConfigError(f"{origin} does not hold a JSON object")
+        members = {key.lower(): value for key, value in document.items()}
+        details = members.get("accessdetails")
+        if isinstance(details, dict):
+            members.update((key.lower(), value) for key, value in details.items())
+        values = []
+        for name, required in (("streamUrl", True), ("tokenValue", True), ("sessionId", False)):
+            value = members.get(name.lower(), "")
+            if not isinstance(value, str) or (required and not value):
+                raise ConfigError(f"{origin} lacks a text member {name}")
+            values.append(value)
+        return cls(*values)
+
+
+class SessionSource(Protocol):
+    """Starts, resumes and stops one session. Methods block; the tunnel calls them in threads."""
+
+    def start(self) -> SessionAccess:
+        """Start a session.
+
+        :raises ConnectorError: with the reason, when there is none to be had.
+        """
+        ...
+
+    def resume(self, access: SessionAccess) -> SessionAccess | None:
+        """A fresh key to a session whose link was lost; ``None`` where the service has none."""
+        ...
+
+    def stop(self, access: SessionAccess, timeout: float) -> None:
+        """End the session at the service, within ``timeout`` seconds.
+
+        :raises ConnectorError: when the service could not be told.
+        """
+        ...
