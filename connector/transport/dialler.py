@@ -1,0 +1,93 @@
+"""Dialling without blocking the loop: a thread does it, the loop learns how it went."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import ConnectFailed
+from .address import StreamAddress, check_stream_url
+from .dial import dial, tls_context
+from .liveness import PING_INTERVAL
+from .loop import Loop
+
+#: Seconds to connect to the gateway: DNS, TCP, proxy and TLS.
+DIAL_TIMEOUT = 6.0
+
+logger = logging.getLogger(__name__)
+
+OnSocket = Callable[[StreamAddress, socket.socket], None]
+OnError = Callable[[BaseException], None]
+
+
+@dataclass(frozen=True)
+class DialSettings:
+    """How streams are reached.
+
+    :param endpoint_overridden: the user named an API of their own, see ``address``.
+    :param ca_bundle: path of the CA certificates to trust; ``None``: the system's.
+    :param ping_interval: seconds between the signs of life that we ask for.
+    """
+
+    endpoint_overridden: bool = False
+    ca_bundle: str | None = None
+    ping_interval: float = PING_INTERVAL
+
+
+class Dialler:
+    """One attempt at a time; a cancelled one reports nothing and leaks nothing."""
+
+    def __init__(self, loop: Loop, settings: DialSettings) -> None:
+        self._loop = loop
+        self._settings = settings
+        self._context: ssl.SSLContext | None = None
+        self._attempt = 0
+
+    def dial(self, stream_url: str, timeout: float, on_socket: OnSocket, on_error: OnError) -> None:
+        """Connect, and tell ``on_socket(address, socket)`` or ``on_error(error)``.
+
+        :param timeout: seconds for all of it, if these are fewer than DIAL_TIMEOUT.
+        :raises ServiceError: at once, when the URL must not be dialled.
+        """
+        address = check_stream_url(
+            stream_url, endpoint_overridden=self._settings.endpoint_overridden
+        )
+        timeout = max(0.1, min(DIAL_TIMEOUT, timeout))
+        logger.info("dialling %s:%d", address.host, address.port)
+        self._attempt += 1
+        attempt = self._attempt
+
+        def finished(sock: socket.socket | None, error: BaseException | None) -> None:
+            if attempt != self._attempt:
+                if sock:
+                    sock.close()
+                return
+            self.cancel()
+            if sock:
+                on_socket(address, sock)
+            else:
+                on_error(error or ConnectFailed("there is no connection"))
+
+        # A resolver knows no deadline: beyond ours its thread is left behind.
+        self._loop.call_at(
+            self._loop.time() + timeout,
+            lambda: finished(
+                None,
+                ConnectFailed(
+                    f"{address.host} cannot be reached: a name is not resolved in time",
+                    "Check the network and DNS",
+                ),
+            ),
+        )
+        self._loop.run_in_thread(lambda: self._connect(address, 0.95 * timeout), finished)
+
+    def cancel(self) -> None:
+        self._attempt += 1
+
+    def _connect(self, address: StreamAddress, timeout: float) -> socket.socket:
+        if address.secure and self._context is None:
+            self._context = tls_context(self._settings.ca_bundle)
+        return dial(address, self._context if address.secure else None, timeout)

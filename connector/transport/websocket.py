@@ -1,0 +1,359 @@
+"""Link: one WebSocket connection of a channel's life.
+
+The WebSocket itself is the sans-I/O core of ``websockets``. What stands here is what its
+documented recipe leaves to the shell: one socket, batches in both directions, and signs
+of life.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import time
+from typing import Protocol
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus, PayloadTooBig
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from ..errors import (
+    ConnectFailed,
+    ConnectorError,
+    LinkLost,
+    RemoteProtocolError,
+    UpgradeRejected,
+)
+from .address import StreamAddress
+from .liveness import PING_INTERVAL, Liveness, Sign
+from .loop import Alarm, Loop
+
+#: Bytes of one incoming frame at most: 4 MiB is the largest payload that the published
+#: agent was seen to take, and it sends 1 KiB.
+MAX_FRAME = 4 * 1024 * 1024 + 4096
+
+#: Seconds between two looks at the signs of life.
+LIVENESS_CHECK = 1.0
+
+#: Bytes that wait for the socket before the sender is asked to wait, and to go on.
+WRITE_HIGH_WATER = 256 * 1024
+WRITE_LOW_WATER = 64 * 1024
+
+#: Bytes that wait for the socket before the far end is taken for one that never reads: far
+#: above the window and all acknowledges of what may be under way.
+WRITE_LIMIT = 16 * 1024 * 1024
+
+#: Close codes of RFC 6455 and its registry by which a server speaks of itself: going away,
+#: internal error, restart, try again later.
+_GOING_AWAY = (1001, 1011, 1012, 1013)
+
+_READ_SIZE = 64 * 1024
+_READ_BUDGET = 256 * 1024  # per wake-up, so that stdin gets its turn
+
+# websockets logs whole frames at DEBUG, and our first frame holds the token.
+_NO_FRAMES = logging.getLogger("connector.transport.frames")
+_NO_FRAMES.setLevel(logging.CRITICAL + 1)
+
+logger = logging.getLogger(__name__)
+
+
+class LinkClosed(LinkLost):
+    """The gateway closed the link in order, and not because it goes away: it meant us."""
+
+
+class LinkOwner(Protocol):
+    """Who is told what a link sees."""
+
+    def link_opened(self) -> None:
+        """The upgrade was accepted: frames may be sent."""
+
+    def link_messages(self, messages: list[bytes]) -> None:
+        """The binary frames of one socket read, in order."""
+
+    def link_text(self, text: str) -> None:
+        """A text frame."""
+
+    def link_writable(self) -> None:
+        """:attr:`Link.write_paused` ended."""
+
+    def link_lost(self, error: ConnectorError | None) -> None:
+        """The connection is over; ``None`` when it is we who closed it. The last call."""
+
+
+class Link:
+    """A WebSocket over a connected socket; it upgrades as soon as it is made.
+
+    :param sock: non-blocking, encrypted where the address is secure; the link owns it.
+    :param ping_interval: seconds.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        address: StreamAddress,
+        owner: LinkOwner,
+        ping_interval: float = PING_INTERVAL,
+    ) -> None:
+        self.write_paused = False
+        self._loop = loop
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._owner = owner
+        self._address = address
+        self._outgoing = bytearray()
+        self._fragments = bytearray()
+        self._fragments_opcode = Opcode.BINARY
+        self._opened = False
+        self._closing = False
+        self._lost = False
+        self._reading = True
+        self._liveness = Liveness(ping_interval, loop.time(), time.time())
+        self._life_alarm = Alarm(loop)
+        self._close_alarm = Alarm(loop)
+        # websockets parses URLs its own way; the request line is the URL's, verbatim,
+        # since a presigned query must not change in one byte.
+        self._protocol = ClientProtocol(
+            parse_uri(address.url.split("?", 1)[0]), max_size=MAX_FRAME, logger=_NO_FRAMES
+        )
+        request = self._protocol.connect()
+        request.path = address.resource
+        self._protocol.send_request(request)
+        self._flush()
+        self._watch()
+
+    def send_text(self, text: str) -> None:
+        """Send a text frame. After the end of the link it is dropped."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_text(text.encode())
+            self._flush()
+
+    def send_messages(self, messages: list[bytes]) -> None:
+        """Send binary frames in one write. After the end of the link they are dropped."""
+        if self._protocol.state is not State.OPEN:
+            return
+        send = self._protocol.send_binary
+        for message in messages:
+            send(message)
+        self._flush()
+
+    def set_reading(self, reading: bool) -> None:
+        """Go on or stop to take frames from the socket."""
+        if reading != self._reading and not self._lost:
+            self._reading = reading
+            self._watch()
+            if reading:
+                # Decrypted bytes may wait in the TLS layer, where nothing polls.
+                self._loop.call_soon(self._readable)
+
+    def close(self, timeout: float) -> None:
+        """Close in order: a close frame, then at most ``timeout`` seconds for the answer."""
+        if self._lost or self._closing:
+            return
+        self._closing = True
+        if self._protocol.state is not State.OPEN:
+            self._end(None)
+            return
+        self._protocol.send_close(1000)
+        self._close_alarm.set(self._loop.time() + timeout, lambda: self._end(None))
+        self.set_reading(True)
+        self._flush()
+
+    def abort(self) -> None:
+        """Close at once; the owner is not called any more."""
+        self._release()
+
+    # Reading.
+
+    def _readable(self) -> None:
+        if self._lost or not self._reading:
+            return
+        error: ConnectorError | None = None
+        received = 0
+        try:
+            while received < _READ_BUDGET:
+                data = self._sock.recv(_READ_SIZE)
+                if not data:
+                    self._protocol.receive_eof()
+                    error = self._eof_error()
+                    break
+                received += len(data)
+                self._protocol.receive_data(data)
+            else:
+                self._loop.call_soon(self._readable)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass  # all there was is read
+        except OSError as problem:
+            error = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
+        if received:
+            self._liveness.heard(self._loop.time())
+        self._process_events()
+        if self._lost:
+            return
+        if not self._opened and self._protocol.handshake_exc:
+            # What cannot be read as HTTP gives no event.
+            error = error or self._rejection(self._protocol.handshake_exc)
+        if self._protocol.parser_exc and not error:
+            error = self._parser_error(self._protocol.parser_exc)
+        if error:
+            self._flush()
+            self._end(None if self._closing else error)
+
+    def _process_events(self) -> None:
+        messages: list[bytes] = []
+        for event in self._protocol.events_received():
+            if not isinstance(event, Frame):
+                self._process_response()
+            elif event.opcode is Opcode.BINARY and event.fin:
+                data = event.data
+                messages.append(data if type(data) is bytes else bytes(data))
+            else:
+                self._process_other_frame(event, messages)
+        self._flush()
+        if messages and not self._lost:
+            self._owner.link_messages(messages)
+
+    def _process_response(self) -> None:
+        problem = self._protocol.handshake_exc
+        if problem is not None:
+            self._end(self._rejection(problem))
+            return
+        self._opened = True
+        self._arm_life_alarm()
+        self._owner.link_opened()
+
+    def _process_other_frame(self, frame: Frame, messages: list[bytes]) -> None:
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            if frame.opcode is not Opcode.CONT:
+                self._fragments_opcode = frame.opcode
+            self._fragments += frame.data
+            if not frame.fin:
+                return
+            data = bytes(self._fragments)
+            self._fragments.clear()
+            if self._fragments_opcode is Opcode.BINARY:
+                messages.append(data)
+            else:
+                # It may close the channel: what came before it goes first.
+                self._owner.link_messages(messages.copy())
+                messages.clear()
+                self._owner.link_text(data.decode("utf-8", "replace"))
+        elif frame.opcode is Opcode.CLOSE and not self._closing:
+            close = self._protocol.close_rcvd
+            code = f" ({close.code})" if close else ""
+            reason = f": {close.reason[:200]}" if close and close.reason else ""
+            words = f"the gateway closed the connection{code}{reason}"
+            going_away = close is not None and close.code in _GOING_AWAY
+            # Frames that came before the close are delivered before it is told.
+            self._loop.call_soon(self._end, (LinkLost if going_away else LinkClosed)(words))
+
+    def _rejection(self, problem: Exception) -> ConnectorError:
+        host = self._address.host
+        if not isinstance(problem, InvalidStatus):
+            return UpgradeRejected(f"{host} does not answer as a message gateway")
+        status = problem.response.status_code
+        if status in (401, 403):
+            return UpgradeRejected(
+                f"the gateway {host} refused the connection ({status})",
+                "It may want requests signed with AWS credentials, which a bearer-token "
+                "session has not; or the session is over: try again",
+            )
+        if status == 429 or status >= 500:
+            return ConnectFailed(f"the gateway {host} is not available ({status})")
+        return UpgradeRejected(f"the gateway {host} refused the connection ({status})")
+
+    def _eof_error(self) -> ConnectorError:
+        if not self._opened:  # a gateway that restarts does that
+            return ConnectFailed(f"the gateway {self._address.host} closed the connection unasked")
+        return LinkLost("the gateway broke the connection")
+
+    def _parser_error(self, problem: Exception) -> ConnectorError:
+        if isinstance(problem, EOFError):
+            return LinkLost("the gateway broke the connection")
+        if isinstance(problem, PayloadTooBig):
+            return RemoteProtocolError(f"the gateway sent a frame of more than {MAX_FRAME} bytes")
+        return RemoteProtocolError("the gateway broke the WebSocket protocol")
+
+    # Writing.
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            # An empty one asks to half-close TCP, which TLS cannot; the end closes it all.
+            self._outgoing += data
+        sent = 0
+        failure: ConnectorError | None = None
+        try:
+            with memoryview(self._outgoing) as view:
+                while sent < len(view):
+                    sent += self._sock.send(view[sent:])
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass  # the socket is full: the watch calls again
+        except OSError as problem:
+            failure = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
+        del self._outgoing[:sent]
+        if len(self._outgoing) > WRITE_LIMIT:
+            # Only answers to pings and acknowledges come here unasked.
+            failure = RemoteProtocolError("the gateway asks for answers and does not read them")
+        if failure:
+            self._outgoing.clear()
+            self._loop.call_soon(self._broken, failure)
+        self._watch()
+        if not self.write_paused:
+            self.write_paused = len(self._outgoing) > WRITE_HIGH_WATER
+        elif len(self._outgoing) <= WRITE_LOW_WATER:
+            self.write_paused = False
+            self._owner.link_writable()
+
+    def _watch(self) -> None:
+        if not self._lost:
+            self._loop.watch(
+                self._fd,
+                self._readable if self._reading else None,
+                self._flush if self._outgoing else None,
+            )
+
+    # Life and end.
+
+    def _arm_life_alarm(self) -> None:
+        self._life_alarm.set(self._loop.time() + LIVENESS_CHECK, self._check_life)
+
+    def _check_life(self) -> None:
+        now = self._loop.time()
+        if not self._reading:
+            # While stdout is blocked we do not listen, so silence says nothing.
+            self._liveness.heard(now)
+        sign = self._liveness.look(now, time.time())
+        if sign is Sign.DEAD:
+            silence = self._liveness.silence(now)
+            self._end(LinkLost(f"no sign of life from the gateway for {silence:.0f} s"))
+            return
+        if sign is Sign.PING and self._protocol.state is State.OPEN:
+            self._protocol.send_ping(b"keepalive")
+            self._flush()
+        self._arm_life_alarm()
+
+    def _broken(self, error: ConnectorError) -> None:
+        self._readable()  # what came before it broke, acknowledges above all
+        self._end(error)
+
+    def _end(self, error: ConnectorError | None) -> None:
+        if not self._lost:
+            self._release()
+            self._owner.link_lost(None if self._closing else error)
+
+    def _release(self) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        self._loop.watch(self._fd, None, None)
+        self._life_alarm.cancel()
+        self._close_alarm.cancel()
+        self._sock.close()
+
+
+def _say(problem: OSError) -> str:
+    if isinstance(problem, ssl.SSLError):
+        return problem.reason or "TLS error"
+    return problem.strerror or "lost"
