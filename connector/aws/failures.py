@@ -1,0 +1,114 @@
+"""What went wrong between here and a service, in words that say what to do about it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, ConnectFailed, ConnectorError, ProxyFailed, TLSFailed
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError
+
+
+def explain_failure(error: BotoCoreError, host: str) -> tuple[ConnectorError, bool]:
+    """What the user should read, and whether another try may go better.
+
+    The latter only where the service has certainly not seen the request.
+    """
+    from botocore import exceptions as botocore
+
+    if isinstance(error, botocore.SSLError):
+        return _tls(error, host), False
+    if isinstance(error, botocore.ProxyConnectionError):
+        return _proxy(error, host)
+    transient = isinstance(error, botocore.ConnectionError)
+    if isinstance(error, botocore.ConnectTimeoutError):
+        problem = f"The host {host} does not accept a connection in time"
+    elif isinstance(error, botocore.EndpointConnectionError):
+        problem = _unreachable(error, f"The host {host}")
+    elif isinstance(error, botocore.ReadTimeoutError):
+        problem = f"The host {host} does not answer in time"
+    elif isinstance(error, botocore.HTTPClientError):
+        # Closed before, or in the middle of, the answer. The text of its cause is left
+        # out: it may quote a proxy's URL with its password.
+        cause = next(_causes(error), error)
+        problem = f"The connection to {host} broke ({type(cause).__name__})"
+    else:
+        return ConfigError(f"The call to {host} cannot be made: {error}"), False
+    return ConnectFailed(problem, "Check the network, VPN and proxy"), transient
+
+
+def _unreachable(error: BotoCoreError, whom: str) -> str:
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return f"{whom} cannot be reached (its name is not known: {cause.strerror})"
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"{whom} cannot be reached ({cause.strerror})"
+    return f"{whom} cannot be reached"
+
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h
+_NOT_YET_VALID, _EXPIRED, _UNKNOWN_ISSUERS, _WRONG_NAMES = 9, 10, (18, 19, 20, 21), (62, 64)
+
+
+def _tls(error: BotoCoreError, host: str) -> TLSFailed:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _certificate(cause.verify_code, cause.verify_message, host)
+        if isinstance(cause, ssl.SSLError):
+            return TLSFailed(f"TLS with {host} failed ({cause.reason or cause.strerror})")
+        if isinstance(cause, ValueError):  # urllib3's own check of the name
+            return _certificate(_WRONG_NAMES[0], "", host)
+    return TLSFailed(f"TLS with {host} failed")
+
+
+def _certificate(code: int, message: str, host: str) -> TLSFailed:
+    if code in (_EXPIRED, _NOT_YET_VALID):
+        when = "has expired" if code == _EXPIRED else "is not valid yet"
+        return TLSFailed(f"The certificate of {host} {when}", "Check the clock of this machine")
+    if code in _WRONG_NAMES:
+        return TLSFailed(
+            f"The certificate of {host} is for another name", "Check the endpoint URL and the proxy"
+        )
+    if code in _UNKNOWN_ISSUERS:
+        return TLSFailed(
+            f"The certificate of {host} is signed by an unknown CA",
+            "If a proxy of your company opens TLS, set AWS_CA_BUNDLE to the file of its CA",
+        )
+    return TLSFailed(f"The certificate of {host} is refused ({message})")
+
+
+def _proxy(error: BotoCoreError, host: str) -> tuple[ProxyFailed, bool]:
+    url = str(error.kwargs.get("proxy_url", ""))  # its password is masked
+    kind, _, rest = url.removeprefix("http://").partition("://")
+    if rest:  # botocore puts http:// before what it does not know
+        problem = f"A proxy of the kind {kind}:// is not supported"
+        return ProxyFailed(problem, "Set HTTPS_PROXY to an http:// URL"), False
+    proxy = f"The proxy {url}"
+    hint = f"Check HTTPS_PROXY, or name {host} in NO_PROXY"
+    for cause in _causes(error):
+        # http.client: OSError("Tunnel connection failed: 407 Proxy Authentication Required")
+        _, refused, answer = str(cause).partition("Tunnel connection failed: ")
+        if refused and type(cause) is OSError:
+            if answer.startswith("407"):
+                hint = "Put the proxy's user name and password into HTTPS_PROXY"
+            answer = " ".join(answer.split())[:100]
+            return ProxyFailed(f"{proxy} refuses the way to {host} ({answer})", hint), False
+    return ProxyFailed(_unreachable(error, proxy), hint), True
+
+
+def _causes(error: BotoCoreError) -> Iterator[BaseException]:
+    """The exceptions behind one of botocore's, nearest first."""
+    waiting: list[object] = [error.kwargs.get("error"), error.__cause__, error.__context__]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            # urllib3 keeps the exception that it wraps in one of these.
+            waiting += [getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+            waiting += cause.args

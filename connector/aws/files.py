@@ -1,0 +1,96 @@
+"""Small files that other programs write too: bounded reads, whole writes."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import time
+from pathlib import Path
+
+MAX_BYTES = 1 << 20  # far above any configuration or token file
+
+#: Seconds that a pipe, of the shell's ``<(...)`` for one, may take to give all it has.
+PIPE_TIMEOUT = 3.0
+
+
+class FileProblem(Exception):
+    """Why a file is of no use, as the end of a sentence that began with its name."""
+
+
+def read_text(path: Path) -> str:
+    """The whole text of a file of at most :data:`MAX_BYTES`, encoded in UTF-8.
+
+    :raises FileNotFoundError: when there is none.
+    :raises FileProblem: when it cannot be read, is too large, or is no text.
+    """
+    try:
+        content = _read(path)
+    except FileNotFoundError:
+        raise
+    except IsADirectoryError:
+        raise FileProblem("is a directory") from None
+    except TimeoutError:
+        raise FileProblem(f"is a pipe that does not end within {PIPE_TIMEOUT:.0f} s") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise FileProblem(f"cannot be read ({reason(error)})") from None
+    if len(content) > MAX_BYTES:
+        raise FileProblem(f"is larger than {MAX_BYTES >> 20} MiB")
+    try:
+        return content.decode("utf-8-sig")  # Windows' editors put a mark in front
+    except UnicodeDecodeError:
+        raise FileProblem("is not UTF-8 text") from None
+
+
+def _read(path: Path) -> bytes:
+    """At most one byte more than is allowed.
+
+    Nothing is waited for without end: opening a pipe that nobody writes to would, and
+    reading it too.
+    """
+    deadline = time.monotonic() + PIPE_TIMEOUT
+    flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    content = b""
+    with open(os.open(path, os.O_RDONLY | flags), "rb", buffering=0) as file:
+        waits = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+        while len(content) <= MAX_BYTES:
+            if waits:
+                _wait_readable(file.fileno(), deadline)
+            piece = file.read(MAX_BYTES + 1 - len(content))
+            if not piece:
+                break
+            content += piece
+    return content
+
+
+def _wait_readable(descriptor: int, deadline: float) -> None:
+    """:raises TimeoutError: when the deadline is over before anything can be read."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file as a whole, so that no reader ever sees half of it; mode 0600.
+
+    :raises OSError: when it cannot be written; the old file is then still there.
+    """
+    import tempfile  # here, since it takes as long as reading a token does
+
+    # The way of the AWS CLI and botocore (JSONFileCache): mkstemp gives mode 0600.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def reason(error: Exception) -> str:
+    """What the operating system says of an error, without the path, which may be long."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

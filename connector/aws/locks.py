@@ -1,0 +1,51 @@
+"""A lock between processes, for as long as one of them rewrites a shared file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_POLL_INTERVAL = 0.05  # seconds; neither system call can wait for a bounded time
+
+
+@contextmanager
+def file_lock(path: Path, timeout: float) -> Iterator[None]:
+    """Hold the lock on ``path``. The system lets go of it when the process dies.
+
+    The file is made when missing and stays, empty: to remove it would let two processes
+    lock two files of one name.
+
+    :param timeout: seconds to wait for another process to let go.
+    :raises TimeoutError: when it did not.
+    :raises OSError: when the file cannot be made or locked.
+    """
+    deadline = time.monotonic() + timeout
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"another process holds it for more than {timeout:.1f} s")
+            time.sleep(_POLL_INTERVAL)
+        yield
+    finally:
+        os.close(descriptor)  # closing unlocks
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # PermissionError: EACCES, Windows's answer
+        return False
+    return True

@@ -1,0 +1,130 @@
+"""What a refusal of CodeCatalyst means to the user: the error, its words and the hint.
+
+Codes and statuses: the service's model (2022-09-28), where every operation lists the same
+six errors. An expired token's 401 is not modelled.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from ..errors import (
+    AccessDenied,
+    ConnectorError,
+    CredentialsError,
+    DevEnvironmentNotFound,
+    DevEnvironmentNotReady,
+    QuotaExceeded,
+    RequestRefused,
+    ServiceError,
+    ServiceThrottled,
+)
+from .calls import Refused
+from .tokens import BearerToken
+
+_STATUS_OF_CODE = {
+    "ValidationException": 400,
+    "UnauthorizedException": 401,
+    "ExpiredToken": 401,
+    "ExpiredTokenException": 401,
+    "ServiceQuotaExceededException": 402,
+    "AccessDeniedException": 403,
+    "ResourceNotFoundException": 404,
+    "ConflictException": 409,
+    "ThrottlingException": 429,
+}
+_QUOTE_MAX = 300  # characters of the service's own words
+
+
+@dataclass(frozen=True)
+class Target:
+    """The Dev Environment that a call is about, and the AWS profile it is made with."""
+
+    space: str
+    project: str
+    id: str
+    profile: str | None
+
+    def __str__(self) -> str:
+        return f"Dev Environment {self.id} of {self.space}/{self.project}"
+
+    @property
+    def start_command(self) -> str:
+        """The AWS CLI's command that starts it."""
+        command = ["aws", "codecatalyst", "start-dev-environment"]
+        command += ["--space-name", self.space, "--project-name", self.project, "--id", self.id]
+        if self.profile is not None:
+            command += ["--profile", self.profile]
+        return shlex.join(command)
+
+
+def status_of(refused: Refused) -> int:
+    """The HTTP status that belongs to the error; its code counts more than that on the wire."""
+    return _STATUS_OF_CODE.get(refused.code, refused.status)
+
+
+def explain(refused: Refused, target: Target, token: BearerToken) -> ConnectorError:
+    """The error to raise for a refusal."""
+    words = quote(refused.message, token.value)
+    said = f": {words}" if words else ""
+    status = status_of(refused)
+    if status == 400:
+        return RequestRefused(f"CodeCatalyst refuses the request for {target}{said}")
+    if status == 401:
+        return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)
+    if status == 402:
+        return QuotaExceeded(
+            f"A limit of the space {target.space} is reached{said}",
+            "Look at the space's billing and usage in the CodeCatalyst console",
+        )
+    if status == 403:
+        return AccessDenied(
+            f"You have no access to {target}{said}",
+            f"Only its creator has. If that is you: {token.remedy}",
+        )
+    if refused.code == "ResourceNotFoundException":
+        return DevEnvironmentNotFound(
+            f"CodeCatalyst knows no {target}{said}", _not_found_hint(target)
+        )
+    if status == 409:
+        return DevEnvironmentNotReady(
+            f"{target} is busy with another change{said}", "Try again in a minute"
+        )
+    if status == 429:
+        return ServiceThrottled(f"CodeCatalyst asks to slow down{said}", "Try again in a minute")
+    return ServiceError(f"CodeCatalyst answered with an error ({refused}){said}")
+
+
+def not_running(
+    target: Target, status: str, reason: str, token: BearerToken
+) -> DevEnvironmentNotReady:
+    """The error for a Dev Environment whose status the service gave, and not as RUNNING."""
+    status = quote(status, token.value)
+    why = f": {quote(reason, token.value)}" if reason else ""
+    hints = {
+        "PENDING": "It is about to start: try again in a minute",
+        "STARTING": "It is about to start: try again in a minute",
+        "FAILED": "Look at it in the CodeCatalyst console",
+        "DELETING": "It cannot be used any more",
+        "DELETED": "It cannot be used any more",
+    }
+    start = f"Start it in the CodeCatalyst console or with `{target.start_command}`"
+    if status == "STOPPING":
+        start = f"Wait until it has stopped. {start}"
+    return DevEnvironmentNotReady(f"{target} is {status}{why}", hints.get(status, start))
+
+
+def quote(text: str, secret: str) -> str:
+    """The service's words on one line, cut, and without control characters or the token."""
+    text = text.replace(secret, "(token)")
+    text = "".join(character if character.isprintable() else " " for character in text)
+    text = " ".join(text.split()).rstrip(".")
+    return text if len(text) <= _QUOTE_MAX else f"{text[: _QUOTE_MAX - 3]}..."
+
+
+def _not_found_hint(target: Target) -> str:
+    hint = "Check space, project and id"
+    if not any(character.isupper() for character in target.space + target.project):
+        hint += "; names have capitals, and in a ProxyCommand only %n keeps them, %h does not"
+    return hint

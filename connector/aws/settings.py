@@ -1,0 +1,220 @@
+"""What the AWS configuration file and the environment say: profile, SSO session, CA bundle.
+
+Read as botocore reads it (``botocore.configloader``), but without botocore, whose import
+takes longer than all of this: a valid token in the cache needs no more.
+"""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..errors import ConfigError
+from .files import FileProblem, read_text
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile of the AWS configuration file.
+
+    ``name`` is what was asked for, ``None`` when nobody asked and ``default`` applies.
+    ``values`` are the settings of its section, ``None`` when there is no such section.
+    """
+
+    name: str | None
+    values: Mapping[str, str] | None
+    sso_sessions: Mapping[str, Mapping[str, str]]
+    config_file: Path
+
+    @property
+    def login_command(self) -> str:
+        """The command that gets a new token. The one place that knows it."""
+        return self._command("aws", "sso", "login")
+
+    @property
+    def configure_command(self) -> str:
+        """The command that writes the profile's SSO session."""
+        return self._command("aws", "configure", "sso")
+
+    def _command(self, *words: str) -> str:
+        return shlex.join(words if self.name is None else (*words, "--profile", self.name))
+
+
+def load_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
+    """Read the active profile.
+
+    :param name: the option ``--profile``; else AWS_PROFILE, AWS_DEFAULT_PROFILE, ``default``.
+    :param environ: AWS_CONFIG_FILE names the file, by default ``~/.aws/config``.
+    :raises ConfigError: when the file is there and cannot be read or parsed.
+    """
+    name = name or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or None
+    config_file = Path(
+        os.path.expanduser(
+            os.path.expandvars(environ.get("AWS_CONFIG_FILE") or os.path.join("~", ".aws/config"))
+        )
+    )
+    profiles: dict[str, dict[str, str]] = {}
+    sso_sessions: dict[str, dict[str, str]] = {}
+    for header, values in _read_sections(config_file).items():
+        kind, label = _split_header(header)
+        if header == "default" or kind == "profile":
+            profiles[label] = values
+        elif kind == "sso-session":
+            sso_sessions[label] = values
+    return Profile(name, profiles.get(name or "default"), sso_sessions, config_file)
+
+
+def _read_sections(path: Path) -> dict[str, dict[str, str]]:
+    parser = configparser.RawConfigParser()  # strict: a section given twice is an error
+    try:
+        parser.read_string(read_text(path), source=str(path))
+    except FileNotFoundError:
+        return {}
+    except FileProblem as problem:
+        raise ConfigError(f"The AWS configuration file {path} {problem}") from None
+    except configparser.Error as error:
+        raise ConfigError(
+            f"The AWS configuration file {path} cannot be parsed: {_complaint(error)}"
+        ) from None
+    return {header: dict(parser.items(header)) for header in parser.sections()}
+
+
+def _complaint(error: configparser.Error) -> str:
+    """Where the fault is; the line itself is not quoted, for it may hold a secret."""
+    found = getattr(error, "errors", None) or [(getattr(error, "lineno", 0), "")]
+    line = found[0][0]
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"the section of line {line} is there twice"
+    if isinstance(error, configparser.DuplicateOptionError):
+        return f"the setting of line {line} is there twice in its section"
+    return f"line {line} is neither a section nor a setting"
+
+
+def _split_header(header: str) -> tuple[str, str]:
+    """``profile "my name"`` -> its kind and label; a header of one word is its own label."""
+    try:
+        words = shlex.split(header)
+    except ValueError:  # quotes that do not close
+        return "", ""
+    if len(words) == 2:
+        return words[0], words[1]
+    return "", header
+
+
+def ca_bundle(environ: Mapping[str, str], profile: Profile) -> str | None:
+    """The file of CA certificates (PEM) to trust instead of the usual ones, if any is named.
+
+    The order is botocore's: AWS_CA_BUNDLE, the profile's ``ca_bundle``, REQUESTS_CA_BUNDLE;
+    last SSL_CERT_FILE, which OpenSSL and most other programs know.
+
+    :raises ConfigError: when the file named first cannot be read or holds no certificate.
+    """
+    candidates = (
+        ("AWS_CA_BUNDLE", environ.get("AWS_CA_BUNDLE")),
+        (f"ca_bundle in {profile.config_file}", (profile.values or {}).get("ca_bundle")),
+        ("REQUESTS_CA_BUNDLE", environ.get("REQUESTS_CA_BUNDLE")),
+        ("SSL_CERT_FILE", environ.get("SSL_CERT_FILE")),
+    )
+    for origin, path in candidates:
+        if path:
+            _check_bundle(origin, path)
+            return path
+    return None if _system_has_certificates() else _botocore_bundle()
+
+
+def _system_has_certificates() -> bool:
+    """Whether OpenSSL finds CA certificates; python.org's Python on macOS has none."""
+    import ssl
+
+    paths = ssl.get_default_verify_paths()
+    return sys.platform == "win32" or paths.cafile is not None or paths.capath is not None
+
+
+def _botocore_bundle() -> str | None:
+    """The CA certificates that botocore brings, without importing it."""
+    spec = importlib.util.find_spec("botocore")
+    if spec is None or not spec.origin:
+        return None
+    return str(Path(spec.origin).with_name("cacert.pem"))
+
+
+def _check_bundle(origin: str, path: str) -> None:
+    # Not loaded here: that takes 25 ms, and whoever uses it does it anyway.
+    try:
+        # Read again by OpenSSL, which would wait for a pipe, and without end.
+        text = "" if Path(path).is_fifo() else read_text(Path(path))
+    except FileNotFoundError:
+        problem = "does not exist"
+    except FileProblem as found:
+        problem = str(found)
+    else:
+        if "-----BEGIN CERTIFICATE-----" in text or "-----BEGIN TRUSTED CERTIFICATE-----" in text:
+            return
+        problem = "holds no PEM certificate"
+    raise ConfigError(
+        f"The CA bundle {path}, named by {origin}, {problem}",
+        "It has to be a file of CA certificates in PEM format",
+    )
+
+
+def api_endpoint(endpoint_url: str | None, environ: Mapping[str, str]) -> str | None:
+    """The endpoint of the CodeCatalyst API as far as it is not botocore's to find.
+
+    An explicit one, else the toolkit's CODECATALYST_ENDPOINT, which is meant for one
+    connection and so beats the general AWS_ENDPOINT_URL and the profile, but not
+    AWS_ENDPOINT_URL_CODECATALYST. ``None``: botocore looks in those places.
+
+    :raises ConfigError: when it is not an https URL.
+    """
+    toolkit = None
+    if not environ.get("AWS_ENDPOINT_URL_CODECATALYST"):
+        toolkit = environ.get("CODECATALYST_ENDPOINT")
+    url = endpoint_url or toolkit or None
+    if url is not None:
+        check_endpoint(url)
+    return url
+
+
+def endpoint_is_overridden(
+    endpoint_url: str | None, environ: Mapping[str, str], profile: Profile
+) -> bool:
+    """Whether the user named an API of their own, by any of the ways that botocore knows."""
+    variables = (
+        "AWS_ENDPOINT_URL_CODECATALYST",
+        "CODECATALYST_ENDPOINT",
+        "AWS_ENDPOINT_URL",
+    )
+    settings = profile.values or {}
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return bool(endpoint_url or environ.get("CODECATALYST_ENDPOINT"))
+    return bool(
+        endpoint_url
+        or any(environ.get(name) for name in variables)
+        or settings.get("endpoint_url")
+        or settings.get("services")
+    )
+
+
+def check_endpoint(url: str) -> None:
+    """Refuse an endpoint that a bearer token must not be sent to.
+
+    :raises ConfigError: when it is not an https URL with a host.
+    """
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that does not close
+        valid = False
+    if not valid or not url.isprintable() or " " in url:
+        raise ConfigError(
+            f"The endpoint {ascii(url)[:100]} is not an https:// URL",
+            "A bearer token is sent over TLS only; look at CODECATALYST_ENDPOINT, "
+            "AWS_ENDPOINT_URL and endpoint_url in the profile",
+        )

@@ -1,0 +1,145 @@
+"""The file in which AWS CLI and SDKs keep the token of an SSO session, read and rewritten.
+
+Format and place are those of botocore's ``SSOTokenProvider``, so that a login is shared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from .files import FileProblem, read_text, write_private
+
+_LONGEST_LIFE = 366 * 86400  # seconds; a year has four digits in every time of this file
+
+
+class Unusable(Exception):
+    """Why there is no token, or no new one, as one line without secrets."""
+
+
+@dataclass(frozen=True)
+class CachedToken:
+    """The members of a cache file; ``expires_at`` in seconds since the epoch."""
+
+    access_token: str = field(repr=False)
+    expires_at: float
+    document: Mapping[str, Any] = field(repr=False)
+
+    def refresh_request(self, now: float) -> dict[str, str]:
+        """The members of CreateToken that get a new token for this one.
+
+        :raises Unusable: when the login did not leave what that takes, or it ran out.
+        """
+        names = ("clientId", "clientSecret", "refreshToken", "registrationExpiresAt")
+        values: dict[str, Any] = {name: self.document.get(name) for name in names}
+        missing = [name for name, value in values.items() if not (isinstance(value, str) and value)]
+        if missing:
+            raise Unusable(f"the login left no {missing[0]} to refresh it with")
+        if parse_time(values.pop("registrationExpiresAt")) <= now:
+            raise Unusable("the client registration of the login has expired too")
+        return {"grantType": "refresh_token", **values}
+
+
+class SsoCache:
+    """The cache file of one SSO session."""
+
+    def __init__(self, session_name: str) -> None:
+        directory = Path(os.path.expanduser("~"), ".aws", "sso", "cache")
+        key = hashlib.sha1(session_name.encode(), usedforsecurity=False).hexdigest()
+        self.path = directory / f"{key}.json"
+        self.lock_path = directory / f"{key}.lock"
+
+    def read(self) -> CachedToken:
+        """What the file holds, expired or not.
+
+        :raises Unusable: when there is no file, or it does not hold a token.
+        """
+        try:
+            document = json.loads(read_text(self.path))
+        except FileNotFoundError:
+            raise Unusable("there is no SSO login") from None
+        except FileProblem as problem:
+            raise Unusable(f"the SSO token file {self.path} {problem}") from None
+        except (ValueError, RecursionError):
+            raise Unusable(f"the SSO token file {self.path} does not hold JSON") from None
+        if not isinstance(document, dict):
+            raise Unusable(f"the SSO token file {self.path} does not hold a JSON object")
+        for name in ("accessToken", "expiresAt"):
+            if not isinstance(document.get(name), str) or not document[name]:
+                raise Unusable(f"the SSO token file {self.path} lacks a text member {name}")
+        try:
+            check_token(document["accessToken"])
+            expires_at = parse_time(document["expiresAt"])
+        except Unusable as problem:
+            raise Unusable(f"the SSO token file {self.path} is damaged: {problem}") from None
+        return CachedToken(document["accessToken"], expires_at, document)
+
+    def replace(self, old: CachedToken, answer: Mapping[str, Any], now: float) -> CachedToken:
+        """The token of CreateToken's answer; :meth:`write` saves it.
+
+        Whatever the answer leaves out stays, the refresh token included: by RFC 6749
+        section 6 it is still good when no new one comes.
+
+        :raises Unusable: when the answer does not hold a token.
+        """
+        token, expires_in = answer.get("accessToken"), answer.get("expiresIn")
+        if not isinstance(token, str) or not isinstance(expires_in, int):
+            raise Unusable("the SSO service answered without a token")
+        check_token(token)
+        expires_at = now + min(expires_in, _LONGEST_LIFE)
+        document = {**old.document, "accessToken": token, "expiresAt": format_time(expires_at)}
+        if isinstance(answer.get("refreshToken"), str):
+            document["refreshToken"] = answer["refreshToken"]
+        return CachedToken(token, expires_at, document)
+
+    def write(self, token: CachedToken) -> None:
+        """Replace the file as a whole.
+
+        :raises OSError: when it cannot be written.
+        """
+        write_private(self.path, json.dumps(token.document))
+
+
+def check_token(token: str) -> None:
+    """Refuse what cannot stand in an ``Authorization`` header.
+
+    RFC 6750 section 2.1 has fewer characters still; this keeps out those that break HTTP.
+
+    :raises Unusable: when it is empty, or holds blanks, control or non-ASCII characters.
+    """
+    if not token:
+        raise Unusable("the token is empty")
+    if not all("!" <= character <= "~" for character in token):
+        raise Unusable("the token holds blanks, line ends or characters that no token has")
+
+
+def parse_time(text: str) -> float:
+    """Seconds since the epoch of a time in any form that AWS's tools have written.
+
+    ``2026-11-22T10:00:00Z``, ``...UTC`` and ``...+00:00``; without a zone it is UTC too.
+
+    :raises Unusable: when it is none of these.
+    """
+    stripped = text.strip()
+    for suffix in ("Z", "z", "UTC"):
+        if stripped.endswith(suffix):  # Python 3.10's fromisoformat knows numeric zones only
+            stripped = f"{stripped[: -len(suffix)].rstrip()}+00:00"
+            break
+    try:
+        time = datetime.fromisoformat(stripped)
+    except ValueError:
+        raise Unusable(f"{ascii(text)[:60]} is not a time") from None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=timezone.utc)
+    return time.timestamp()
+
+
+def format_time(epoch: float) -> str:
+    """The form that botocore and the AWS CLI write and read."""
+    return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,143 @@
+"""The bearer token of a call to CodeCatalyst: found, and renewed before it expires.
+
+In this order: the variable AWS_BEARER_TOKEN_CODECATALYST (as botocore has it), the file
+that BEARER_TOKEN_LOCATION names (as the AWS Toolkit for VS Code has it), the SSO session
+of the profile, in the cache of the AWS CLI.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import ConfigError, CredentialsError
+from .clients import ClientFactory
+from .files import FileProblem, read_text
+from .renewal import REFRESH_WINDOW, RENEWAL_TIMEOUT, renew
+from .settings import Profile
+from .ssocache import SsoCache, Unusable, check_token
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BearerToken:
+    """A token fit for an ``Authorization`` header.
+
+    ``expires_at``: seconds since the epoch, ``None`` when its origin does not say.
+    ``remedy``: what the user can do when the service refuses it.
+    """
+
+    value: str = field(repr=False)
+    expires_at: float | None
+    remedy: str
+
+
+class BearerTokens:
+    """Finds the token anew at each call, since other processes renew it too.
+
+    :param environ: for the two variables above. botocore, which renews the token, reads
+        its own settings, such as AWS_ENDPOINT_URL_SSO_OIDC, from ``os.environ``.
+    :param clients: makes the client that renews the token.
+    :param now: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        environ: Mapping[str, str],
+        clients: ClientFactory,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._profile = profile
+        self._environ = environ
+        self._clients = clients
+        self._now = now
+
+    def load(self, timeout: float = RENEWAL_TIMEOUT) -> BearerToken:
+        """A token that has not expired.
+
+        :param timeout: seconds that renewing it, or waiting for another process that
+            does, may take. Without need for that, nothing is waited for.
+        :raises CredentialsError: when there is none; says how to log in.
+        :raises ConfigError: when the profile that was asked for cannot have one.
+        """
+        variable = "AWS_BEARER_TOKEN_CODECATALYST"
+        if value := self._environ.get(variable):
+            return _given(value, f"The token in {variable}", f"Renew or unset {variable}")
+        variable = "BEARER_TOKEN_LOCATION"
+        if location := self._environ.get(variable):
+            return _given_by_file(location, variable)
+        return self._from_session(timeout)
+
+    def _from_session(self, timeout: float) -> BearerToken:
+        sso_session, region = self._sso_session()
+        remedy = f"Run `{self._profile.login_command}`"
+        cache = SsoCache(sso_session)
+        try:
+            token = cache.read()
+        except Unusable as problem:
+            raise CredentialsError(str(problem), remedy) from None
+        if token.expires_at - self._now() < REFRESH_WINDOW:
+            try:
+                token = renew(cache, self._clients, region, self._now, timeout)
+            except Unusable as problem:
+                if token.expires_at <= self._now():
+                    raise CredentialsError(
+                        f"The SSO login has expired and cannot be renewed: {problem}", remedy
+                    ) from problem
+                logger.info("Going on with the token that expires soon: %s", problem)
+        return BearerToken(token.access_token, token.expires_at, remedy)
+
+    def _sso_session(self) -> tuple[str, str]:
+        """Name and region of the profile's SSO session."""
+        profile = self._profile
+        shown = f"The profile {profile.name or 'default'} of {profile.config_file}"
+        hint = f"Write one with `{profile.configure_command}`, or name another by --profile"
+        if profile.values is None:
+            if profile.name is not None:
+                raise ConfigError(f"{shown} does not exist", hint)
+            raise CredentialsError(
+                f"There is no bearer token, and no default profile in "
+                f"{profile.config_file} to take one from",
+                hint,
+            )
+        name = profile.values.get("sso_session")
+        if not name:
+            why = "has no sso_session"
+            if "sso_start_url" in profile.values:  # the form before 2022, which has no tokens
+                why = "has sso_start_url of its own, where it should have sso_session"
+            raise CredentialsError(f"{shown} {why}: it gives no bearer token", hint)
+        section = profile.sso_sessions.get(name)
+        if section is None:
+            raise ConfigError(f"{shown} names [sso-session {name}], which does not exist", hint)
+        for setting in ("sso_region", "sso_start_url"):
+            if not section.get(setting):
+                raise ConfigError(
+                    f"[sso-session {name}] of {profile.config_file} lacks {setting}", hint
+                )
+        return name, section["sso_region"]
+
+
+def _given_by_file(location: str, variable: str) -> BearerToken:
+    shown = f"The token file {location} of {variable}"
+    remedy = f"Renew it or unset {variable}"
+    try:
+        text = read_text(Path(location))
+    except FileNotFoundError:
+        raise CredentialsError(f"{shown} does not exist", remedy) from None
+    except FileProblem as problem:
+        raise CredentialsError(f"{shown} {problem}", remedy) from None
+    return _given(text.strip(), shown, remedy)  # editors and echo end a file with a newline
+
+
+def _given(value: str, shown: str, remedy: str) -> BearerToken:
+    try:
+        check_token(value)
+    except Unusable as problem:
+        raise CredentialsError(f"{shown} is of no use: {problem}", remedy) from None
+    return BearerToken(value, None, remedy)
