@@ -1,0 +1,142 @@
+"""From the host name that ssh was given to a Dev Environment, and back.
+
+``ssh`` hands its host name to the ProxyCommand. Two forms name a Dev Environment:
+
+- ``codecatalyst-dev-env=<space>=<project>=<dev-environment-id>``: AWS's own (CodeCatalyst
+  User Guide, "Connecting to a Dev Environment using SSH"). It says everything.
+- ``aws-devenv-<dev-environment-id>``: the AWS Toolkit's for VS Code. Space and project come
+  from options, or from the variables SPACE_NAME and PROJECT_NAME that the toolkit sets.
+
+Any other name is an alias of the user's own and says nothing: options must name the
+environment. ssh's ``%h`` is the host name in lower case, and names of spaces and projects
+have capitals: a ProxyCommand should pass ``%n``, the name as typed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..errors import ConfigError
+
+_AWS_PREFIX = "codecatalyst-dev-env="
+_TOOLKIT_PREFIX = "aws-devenv-"
+_FORMS = f"{_AWS_PREFIX}<space>=<project>=<dev-environment-id> or {_TOOLKIT_PREFIX}<id>"
+
+# The patterns of the API's NameString and Uuid (its model, 2022-09-28), ASCII only as there.
+# A separator never matches [a-zA-Z0-9], so neither can backtrack for long.
+_NAME = re.compile(r"[a-zA-Z0-9]+(?:[-_.][a-zA-Z0-9]+)*")
+_NAME_LENGTHS = range(3, 64)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True)
+class DevEnvironment:
+    """One Dev Environment, by names that are known to be well formed.
+
+    :raises ConfigError: when a part cannot be one that the service gave.
+    """
+
+    space: str
+    project: str
+    id: str
+
+    def __post_init__(self) -> None:
+        for what, value in (("space", self.space), ("project", self.project)):
+            if len(value) not in _NAME_LENGTHS or not _NAME.fullmatch(value):
+                raise ConfigError(
+                    f"{_quote(value)} is not the name of a {what}",
+                    "Such a name has 3 to 63 characters: letters and digits, "
+                    "with single '-', '_' or '.' between them",
+                )
+        if not _UUID.fullmatch(self.id):
+            raise ConfigError(
+                f"{_quote(self.id)} is not the id of a Dev Environment",
+                "An id looks like 01234567-89ab-cdef-0123-456789abcdef",
+            )
+
+    @property
+    def host_name(self) -> str:
+        """The host name in AWS's own form; :func:`resolve` reads it back."""
+        return f"{_AWS_PREFIX}{self.space}={self.project}={self.id}"
+
+
+def resolve(
+    host: str | None,
+    *,
+    space: str | None = None,
+    project: str | None = None,
+    dev_environment_id: str | None = None,
+    environ: Mapping[str, str],
+) -> DevEnvironment:
+    """The Dev Environment that a host name and options name together.
+
+    :param host: the ProxyCommand's argument; ``None`` or empty when there is none.
+    :param space: the option ``--space``, as are ``project`` and ``dev_environment_id``
+        theirs. An option may repeat what the host name says, not contradict it.
+    :param environ: SPACE_NAME and PROJECT_NAME fill what host name and options leave out;
+        DEVENV_ID does so only when there is no host name. They override nothing.
+    :raises ConfigError: when a part is missing, malformed or contradictory.
+    """
+    named_space, named_project, named_id = _parts(host or "")
+    space = _agreed("--space", space, named_space)
+    project = _agreed("--project", project, named_project)
+    dev_environment_id = _agreed("--id", dev_environment_id, named_id)
+    # Only what nobody said is filled: an empty part of a host name stays wrong.
+    if space is None:
+        space = environ.get("SPACE_NAME") or None
+    if project is None:
+        project = environ.get("PROJECT_NAME") or None
+    if dev_environment_id is None and not host:
+        dev_environment_id = environ.get("DEVENV_ID")
+
+    if not dev_environment_id:
+        said = (
+            f"The host name {_quote(host)} names no" if host else "Neither host nor options name a"
+        )
+        raise ConfigError(f"{said} Dev Environment", f"Give {_FORMS}, or --id")
+    if space is None:
+        raise _missing("space", dev_environment_id)
+    if project is None:
+        raise _missing("project", dev_environment_id)
+    return DevEnvironment(space, project, dev_environment_id)
+
+
+def _missing(what: str, dev_environment_id: str) -> ConfigError:
+    return ConfigError(
+        f"The {what} of Dev Environment {_quote(dev_environment_id)} is not given",
+        f"Give --{what}, or set {what.upper()}_NAME",
+    )
+
+
+def _parts(host: str) -> tuple[str | None, str | None, str | None]:
+    """Space, project and id as far as the host name says them."""
+    if host.startswith(_AWS_PREFIX):
+        parts = host[len(_AWS_PREFIX) :].split("=")
+        if len(parts) != 3:
+            raise ConfigError(
+                f"The host name {_quote(host)} does not have three parts after {_AWS_PREFIX}",
+                f"Give {_AWS_PREFIX}<space>=<project>=<dev-environment-id>",
+            )
+        return parts[0], parts[1], parts[2]
+    if host.startswith(_TOOLKIT_PREFIX):
+        return None, None, host[len(_TOOLKIT_PREFIX) :]
+    return None, None, None
+
+
+def _agreed(option: str, given: str | None, named: str | None) -> str | None:
+    """What option and host name agree on; ``None`` when neither says anything."""
+    if given is None or named is None or given == named:
+        return named if given is None else given
+    hint = None
+    if given.lower() == named.lower():
+        hint = "Only the case differs: ssh writes %h in lower case, so give the ProxyCommand %n"
+    raise ConfigError(
+        f"{option} {_quote(given)} contradicts the host name, which says {_quote(named)}", hint
+    )
+
+
+def _quote(text: str) -> str:
+    """Text of unknown content, fit for one line of a terminal."""
+    return ascii(text if len(text) <= 80 else text[:77] + "...")
