@@ -1,0 +1,1 @@
+"""A Dev Environment on this machine."""

@@ -1,0 +1,398 @@
+"""The far end of a data channel: the SSM agent's side of a session, sans-I/O.
+
+Written from what the published agent does, not from our own client, so that the two can
+disagree. There are no sockets, clock or tasks here: frames and times come in as arguments,
+frames and events go out. After any call the driver sends :meth:`Agent.frames_to_send`,
+acts on the events in order, and re-arms its timer by :meth:`Agent.get_timer`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from ..datachannel import payloads
+from ..datachannel.messages import (
+    ACKNOWLEDGE,
+    CHANNEL_CLOSED,
+    FLAGS_ACKNOWLEDGE,
+    HEADER,
+    INPUT_STREAM_DATA,
+    PAUSE_PUBLICATION,
+    START_PUBLICATION,
+    Flag,
+    PayloadType,
+    pack,
+)
+from .behaviour import REAL, AgentBehaviour
+from .events import ClosePort, ConnectPort, Event, InputReceived, SessionEnded
+from .outbox import Outbox
+
+AGENT_VERSION = "3.3.0.0"
+AGENT_SESSION_STATE = "agent_session_state"
+
+HANDSHAKE_ERROR = "\n----------ERROR-------\nEncountered error while initiating handshake. "
+HANDSHAKE_TIMED_OUT = (
+    "Handshake timed out. Please ensure that you have the latest version of the "
+    "session manager plugin."
+)
+#: What the core agent says of a worker that died. The real worker does when its port refuses
+#: the connection, and the reason stays in its log. The middle ("exit status 1") is a guess.
+WORKER_DIED = (
+    "document process failed unexpectedly: exit status 1, check "
+    "[ssm-document-worker]/[ssm-session-worker] log for crash reason"
+)
+#: What the worker means to say, and its log does.
+PORT_REFUSED = "Unable to connect to specified port: connection refused"
+#: From the refused connection to the end of the worker, in seconds; measured.
+WORKER_DEATH_DELAY = 0.003
+
+_OUTPUT = int(PayloadType.OUTPUT)
+_INPUT_ON_WIRE = INPUT_STREAM_DATA.encode().ljust(32)
+_ACKNOWLEDGE_ON_WIRE = ACKNOWLEDGE.encode().ljust(32)
+
+
+#: Sequence number, message id, payload type, payload.
+_Input = tuple[int, bytes, int, bytes]
+
+
+class State(Enum):
+    HANDSHAKE = auto()
+    COMPLETING = auto()  # HandshakeComplete is sent; input is still thrown away
+    DIALLING = auto()
+    CONNECTED = auto()
+    DRAINING = auto()  # waits for its output to be acknowledged
+    CLOSING = auto()
+    ENDED = auto()
+
+
+class Agent:
+    """One session of the agent.
+
+    :param port_number: announced to the client in a ``Port`` session.
+    :param now: the current time in seconds, on the clock of every later ``now``.
+    :param epoch: that clock's zero, in seconds since 1970; messages carry their date.
+    :param rng: ids and chance, so that a seed repeats a run.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        port_number: int = 22,
+        behaviour: AgentBehaviour = REAL,
+        *,
+        now: float = 0.0,
+        epoch: float = 1.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.state = State.HANDSHAKE
+        self.paused = False
+        self._session_id = session_id
+        self._behaviour = behaviour
+        self._rng = rng or random.Random()
+        self._epoch = epoch
+        self._outbox = Outbox(behaviour, self._rng, now, epoch)
+        self._ready: list[bytes] = []
+        self._events: list[Event] = []
+        self._input: list[bytes] = []  # on their way into one InputReceived
+        self._expected_seq = 0
+        self._held: dict[int, tuple[int, bytes]] = {}
+        self._deaf = False
+        self._closing_output = ""
+        self._started_at = now
+        #: When the present state is over; ``None`` when something else ends it.
+        self._deadline: float | None = None
+        self._send_session_state("Connected", now)
+        if behaviour.session_type is None:
+            self._dial(now)
+        else:
+            self._deadline = now + behaviour.handshake_timeout
+            self._ready.append(self._handshake_request(behaviour.session_type, port_number, now))
+
+    # What the driver does
+
+    def receive_frames(self, frames: Iterable[bytes], now: float) -> list[Event]:
+        """Take the binary frames of one read, in order.
+
+        Nothing in a frame raises: what the real agent ignores is ignored.
+        """
+        if self.state is State.COMPLETING and self._deadline is not None and now >= self._deadline:
+            # A timer that is late must not make the gap longer than it is.
+            self._dial(now)
+        for frame in frames:
+            if self._deaf or self.state in (State.CLOSING, State.ENDED) or len(frame) < HEADER.size:
+                continue
+            header_length, wire_type, _, created, number, _, message_id, _, kind, _ = (
+                HEADER.unpack_from(frame)
+            )
+            if header_length + 4 > len(frame):
+                self._deaf = True  # the real one's listener dies of it, and nobody notices
+            elif created and header_length:
+                message = (number, message_id, kind, frame[header_length + 4 :])
+                if wire_type == _INPUT_ON_WIRE:
+                    self._receive_input(message, now)
+                elif wire_type == _ACKNOWLEDGE_ON_WIRE:
+                    self._receive_acknowledge(message[3], now)
+                else:
+                    self._receive_other(wire_type, message, now)
+        self._check_drained(now)
+        return self._take_events()
+
+    def frames_to_send(self, now: float) -> list[bytes]:
+        """What goes out now, in order; each frame is given out once."""
+        frames, self._ready = self._ready, []
+        if not self.paused and self.state is not State.ENDED:
+            frames += self._outbox.messages(now)
+            self._check_drained(now)
+        return frames
+
+    def get_timer(self) -> float | None:
+        """When :meth:`handle_timer` has to be called; ``None`` for not at all."""
+        timers = [] if self._deadline is None else [self._deadline]
+        if not self.paused and self.state is not State.ENDED:
+            output_timer = self._outbox.get_timer()
+            if output_timer is not None:
+                timers.append(output_timer)
+        return min(timers, default=None)
+
+    def handle_timer(self, now: float) -> list[Event]:
+        """Do what is due; harmless when nothing is."""
+        if not self.paused and self.state is not State.ENDED:
+            self._ready += self._outbox.overdue(now)
+        if self._deadline is not None and now >= self._deadline:
+            self._deadline = None
+            if self.state is State.HANDSHAKE:
+                self._close(HANDSHAKE_ERROR + HANDSHAKE_TIMED_OUT, now)
+            elif self.state is State.COMPLETING:
+                self._dial(now)
+            elif self.state is State.DIALLING:
+                self._events.append(ConnectPort())
+            elif self.state is State.DRAINING:
+                self._close("", now)
+            else:
+                self._end()
+        return self._take_events()
+
+    def port_connected(self) -> None:
+        """The connection that :class:`ConnectPort` asked for is up."""
+        if self.state is State.DIALLING:
+            self.state = State.CONNECTED
+
+    def port_refused(self, now: float) -> None:
+        """There is no such connection; the real worker dies of it."""
+        if self.state is State.DIALLING:
+            self.state = State.CLOSING
+            dies = self._behaviour.dies_of_refused_port
+            self._closing_output = WORKER_DIED if dies else PORT_REFUSED
+            self._deadline = now + WORKER_DEATH_DELAY
+
+    def port_closed(self, now: float) -> None:
+        """The port sent its last byte, or broke."""
+        if self.state is State.CONNECTED:
+            self.state = State.DRAINING
+            self._check_drained(now)
+
+    def send_output(self, data: bytes | memoryview) -> None:
+        """Bytes from the port; keep to :attr:`output_capacity`."""
+        self._outbox.append(data)
+
+    @property
+    def output_capacity(self) -> int:
+        """How many bytes to read from the port: 0 while the client is away."""
+        if self.paused or self.state is not State.CONNECTED:
+            return 0
+        return self._outbox.capacity
+
+    # What comes from the client
+
+    def _receive_input(self, message: _Input, now: float) -> None:
+        number, message_id, kind, payload = message
+        if self.paused:
+            self._resume(now)
+        if number == self._expected_seq:
+            if kind == PayloadType.HANDSHAKE_RESPONSE and self.state is State.HANDSHAKE:
+                self._receive_response(message, now)
+            elif self._accept(kind, payload):
+                self._expected_seq += 1
+                self._acknowledge(number, message_id, now)
+            else:
+                return  # without an acknowledge: the client is to send it again
+            self._accept_held()
+        elif number > self._expected_seq:
+            if len(self._held) < self._behaviour.reorder_capacity:
+                self._held[number] = (kind, payload)
+                self._acknowledge(number, message_id, now)
+        else:
+            self._acknowledge(number, message_id, now)  # the client missed the first one
+
+    def _accept_held(self) -> None:
+        while self._held and (held := self._held.get(self._expected_seq)) is not None:
+            if not self._accept(*held):
+                return
+            del self._held[self._expected_seq]
+            self._expected_seq += 1
+
+    def _accept(self, kind: int, payload: bytes) -> bool:
+        """Act on the next input; ``False`` when it cannot be taken now."""
+        if self.state is State.CONNECTED:
+            if kind == _OUTPUT:
+                self._input.append(payload)
+            elif kind == PayloadType.FLAG:
+                return self._accept_flag(payload)
+            return True
+        # Before the end of the handshake everything is taken, and thrown away.
+        early = self.state in (State.HANDSHAKE, State.COMPLETING)
+        return early and self._behaviour.drops_early_input
+
+    def _accept_flag(self, payload: bytes) -> bool:
+        value = int.from_bytes(payload[:4], "big")
+        if value not in (Flag.DISCONNECT_TO_PORT, Flag.TERMINATE_SESSION):
+            return True
+        self._close_port()
+        self.state = State.DRAINING
+        return self._behaviour.acknowledge_terminate
+
+    def _receive_response(self, message: _Input, now: float) -> None:
+        number, message_id, _, payload = message
+        self._expected_seq += 1
+        failure = _failed_action(payload)
+        if failure:
+            self._acknowledge(number, message_id, now)
+            self._close(HANDSHAKE_ERROR + failure, now)
+            return
+        complete = self._outbox.message(
+            PayloadType.HANDSHAKE_COMPLETE,
+            payloads.handshake_complete(
+                self._behaviour.customer_message, round((now - self._started_at) * 1e9)
+            ),
+            now,
+        )
+        if self._behaviour.complete_before_acknowledge:
+            self._ready.append(complete)
+            self._acknowledge(number, message_id, now)
+        else:
+            self._acknowledge(number, message_id, now)
+            self._ready.append(complete)
+        self.state = State.COMPLETING
+        self._deadline = now + self._behaviour.complete_gap
+        if not self._behaviour.complete_gap:
+            self._dial(now)
+
+    def _receive_acknowledge(self, payload: bytes, now: float) -> None:
+        if self.paused:
+            self._resume(now)
+        try:
+            number = payloads.acknowledged_sequence_number(payload)
+        except payloads.MalformedPayload:
+            return
+        self._outbox.acknowledged(number, now)
+
+    def _receive_other(self, wire_type: bytes, message: _Input, now: float) -> None:
+        message_type = wire_type.strip(b"\0 ").decode(errors="replace")
+        if message_type == INPUT_STREAM_DATA:  # padded with something else than spaces
+            self._receive_input(message, now)
+        elif message_type == ACKNOWLEDGE:
+            self._receive_acknowledge(message[3], now)
+        elif message_type == PAUSE_PUBLICATION:
+            self.paused = True
+        elif message_type == START_PUBLICATION:
+            self._resume(now)
+        elif message_type == CHANNEL_CLOSED:
+            self._close_port()
+            self._end()
+
+    # States
+
+    def _resume(self, now: float) -> None:
+        self.paused = False
+        if self._behaviour.resend_all_on_start:
+            self._ready += self._outbox.resend_all(now)
+
+    def _dial(self, now: float) -> None:
+        self.state = State.DIALLING
+        self._deadline = now + self._rng.uniform(*self._behaviour.dial_delay)
+
+    def _close_port(self) -> None:
+        self._flush_input()
+        self._outbox.discard()  # the real one has not even read it
+        self._events.append(ClosePort())
+
+    def _check_drained(self, now: float) -> None:
+        if self.state is not State.DRAINING:
+            return
+        if not self._outbox.unsent and not self._outbox.unacked:
+            self._close("", now)
+        elif self._deadline is None and (self.paused or not self._outbox.unsent):
+            self._deadline = now + self._behaviour.drain_timeout
+
+    def _close(self, output: str, now: float) -> None:
+        self.state = State.CLOSING
+        self._closing_output = output
+        self._deadline = now + self._behaviour.close_delay
+        if self._behaviour.session_type != "Port":
+            self._send_session_state("Terminating", now)
+
+    def _end(self) -> None:
+        self.state = State.ENDED
+        self._deadline = None
+        self._events.append(SessionEnded(self._closing_output))
+
+    # What goes out
+
+    def _handshake_request(self, session_type: str, port_number: int, now: float) -> bytes:
+        properties = {"portNumber": str(port_number), "type": ""}
+        action = payloads.ClientAction(
+            "SessionType",
+            {
+                "SessionType": session_type,
+                "Properties": properties if session_type == "Port" else None,
+            },
+        )
+        request = payloads.HandshakeRequest(AGENT_VERSION, (action, *self._behaviour.extra_actions))
+        return self._outbox.message(
+            PayloadType.HANDSHAKE_REQUEST, payloads.handshake_request(request), now
+        )
+
+    def _send_session_state(self, session_state: str, now: float) -> None:
+        document = {
+            "SchemaVersion": 1,
+            "SessionState": session_state,
+            "SessionId": self._session_id,
+        }
+        self._send(AGENT_SESSION_STATE, json.dumps(document, separators=(",", ":")).encode(), now)
+
+    def _acknowledge(self, number: int, message_id: bytes, now: float) -> None:
+        self._send(ACKNOWLEDGE, payloads.acknowledge(INPUT_STREAM_DATA, message_id, number), now)
+
+    def _send(self, message_type: str, body: bytes, now: float) -> None:
+        created = int((self._epoch + now) * 1000)
+        self._ready.append(
+            pack(message_type, 0, FLAGS_ACKNOWLEDGE, self._rng.randbytes(16), 0, body, created)
+        )
+
+    def _flush_input(self) -> None:
+        if self._input:
+            self._events.append(InputReceived(b"".join(self._input)))
+            self._input.clear()
+
+    def _take_events(self) -> list[Event]:
+        self._flush_input()
+        events, self._events = self._events, []
+        return events
+
+
+def _failed_action(response: bytes) -> str:
+    """The agent's words for the first action that the client did not do; empty for none."""
+    try:
+        actions = payloads.parse_handshake_response(response)
+    except payloads.MalformedPayload as error:
+        return str(error)
+    for action in actions:
+        if action.status is not payloads.ActionStatus.SUCCESS:
+            return (
+                f"{action.action_type} failed on client with status {int(action.status)} "
+                f"error: {action.error}"
+            )
+    return ""

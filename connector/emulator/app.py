@@ -1,0 +1,168 @@
+"""The emulator as a whole: API, gateway, agents and SSH server on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from .bearer import BearerTokens
+from .behaviour import REAL, AgentBehaviour
+from .certificates import make_certificates
+from .gateway import Gateway, GatewayBehaviour
+from .hostkeys import make_host_key
+from .model import CodeCatalystModel
+from .oidc import OidcService
+from .resources import Project, Repository, Space, Status
+from .rest import RestServer
+from .resume import SessionManagerService
+from .service import CodeCatalystService, data_channel_url
+from .worker import Target, tcp_target
+
+#: Names with all that real ones may have: capitals, a dot, a dash.
+SPACE, PROJECT = "ExampleCorp", "web.site-1"
+
+
+@dataclass(frozen=True)
+class Access:
+    """All that is needed to reach an emulated Dev Environment. It holds a bearer token.
+
+    ``access_key_id`` is whose requests ssm:ResumeSession takes; their secret key is anything.
+    """
+
+    space: str
+    project: str
+    dev_environment_id: str
+    endpoint_url: str
+    gateway_url: str
+    ca_file: Path
+    bearer_token: str
+    access_key_id: str
+
+    @property
+    def host(self) -> str:
+        """The name that ssh knows it by."""
+        return f"codecatalyst-dev-env={self.space}={self.project}={self.dev_environment_id}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead the connector, and any AWS SDK, here."""
+        return {
+            "AWS_BEARER_TOKEN_CODECATALYST": self.bearer_token,
+            "AWS_CA_BUNDLE": str(self.ca_file),
+            "AWS_ENDPOINT_URL_CODECATALYST": self.endpoint_url,
+        }
+
+
+class Emulator:
+    """One space, one project, one running Dev Environment: ``async with``.
+
+    :param directory: for the certificates; its owner alone should get in.
+    :param port: a TCP service on this machine that stands for the environment's SSH
+        server; ``None``: an embedded one.
+    :param agent: how the SSM agents behave.
+    """
+
+    def __init__(
+        self, directory: Path, *, port: int | None = None, agent: AgentBehaviour = REAL
+    ) -> None:
+        self.model = CodeCatalystModel()
+        self._directory = directory
+        self._port = port
+        self._agent = agent
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Access:
+        try:
+            return await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def __aexit__(self, *details: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> Access:
+        certificates = make_certificates(self._directory)
+        model = self.model
+        owner = model.add_user("mde-user")
+        model.add_space(Space(SPACE))
+        project = model.add_project(Project(SPACE, PROJECT))
+        environment = model.add_environment(
+            project,
+            owner,
+            Status.RUNNING,
+            alias="demo",
+            repositories=(Repository("web.site", "main"),),
+        )
+        tokens = BearerTokens(model.now)
+        token = secrets.token_urlsafe(48)
+        tokens.accept(token, owner.id)
+
+        if self._port is None:
+            from .sshserver import SshServer  # POSIX only
+
+            server = SshServer(make_host_key())
+            self._stack.push_async_callback(asyncio.to_thread, server.close)
+            target: Target = server.connect
+        else:
+            target = tcp_target(self._port)
+        gateway = Gateway(
+            model,
+            target,
+            certificates.server_context,
+            port_number=self._port or 22,
+            behaviour=GatewayBehaviour(agent=self._agent),
+        )
+        await gateway.start()
+        self._stack.push_async_callback(gateway.stop)
+        service = CodeCatalystService(model, tokens, partial(data_channel_url, gateway.url))
+        oidc = OidcService(tokens, model.now, model.random_bytes)
+        access_key_id = f"AKIA{secrets.token_hex(8).upper()}"
+        ssm = SessionManagerService(model, partial(data_channel_url, gateway.url), access_key_id)
+        api = RestServer(
+            [*service.endpoints(), *oidc.endpoints(), *ssm.endpoints()],
+            certificates.server_context,
+        )
+        await self._stack.enter_async_context(api)
+        return Access(
+            SPACE,
+            PROJECT,
+            environment.id,
+            api.url,
+            gateway.url,
+            certificates.ca_file,
+            token,
+            access_key_id,
+        )
+
+
+class EmulatorThread:
+    """An :class:`Emulator` for programs that do something else themselves: ``with``."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Access:
+        self._thread.start()
+        try:
+            starting = self._emulator.__aenter__()
+            return asyncio.run_coroutine_threadsafe(starting, self._loop).result()
+        except BaseException:
+            self._end_loop()
+            raise
+
+    def __exit__(self, *details: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._emulator.__aexit__(), self._loop).result()
+        self._end_loop()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

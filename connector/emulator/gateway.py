@@ -1,0 +1,313 @@
+"""AWS's message gateway: WebSockets of clients on one side, agents on the other.
+
+The agents run in this process. What AWS's own gateway says and when is known from its
+clients only; where it is a choice of ours, the text says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import random
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from http import HTTPStatus
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from .behaviour import REAL, AgentBehaviour
+from .faults import NO_FAULTS, FaultPlan, How, Incident, Restart
+from .interference import LOG_MAX, Interference, Log
+from .link import WRITE_HIGH_WATER, Link
+from .model import CodeCatalystModel
+from .relay import Relay, RelayBehaviour
+from .resources import Session
+from .wire import Frame, Tap
+from .worker import Target, Worker
+
+PATH = "/v1/data-channel/"
+ROLE = "publish_subscribe"
+
+#: Bytes of a frame. The real agent takes payloads of 4 MiB; AWS's own limit is unknown.
+MAX_FRAME = 4 * 1024 * 1024 + 64 * 1024
+
+#: How a link with a refused token is closed: "policy violation" of RFC 6455. A choice.
+REFUSED = 1008
+
+#: Seconds that a closing handshake may take.
+CLOSE_TIMEOUT = 1.0
+
+# At DEBUG, websockets would log frames, and the first of every link holds a token.
+_websockets_logger = logging.getLogger(f"{__name__}.websockets")
+_websockets_logger.setLevel(logging.INFO)
+_logger = logging.getLogger(__name__)
+
+
+class Rejoin(Enum):
+    """What opens a session's data channel once more."""
+
+    SAME_TOKEN = "the token that opened it before, too"
+    #: The old one closes the link at once, as any bad token does.
+    FRESH_TOKEN = "a token of ssm:ResumeSession that opened none yet"
+    FORBIDDEN = "nothing: the upgrade is answered with 403"
+
+
+@dataclass(frozen=True)
+class GatewayBehaviour:
+    """Of the gateway and the sessions that pass it. All times are in seconds."""
+
+    #: For the frame that opens the data channel, from the end of the upgrade on.
+    open_timeout: float = 10.0
+    #: What a client meets that comes back. AWS's habit is unknown.
+    rejoin: Rejoin = Rejoin.SAME_TOKEN
+    #: What goes wrong in every session, each with chances of its own; or the plan of the
+    #: session that is the n-th of all, counted from 0.
+    faults: FaultPlan | Callable[[int], FaultPlan] = NO_FAULTS
+    relay: RelayBehaviour = field(default_factory=RelayBehaviour)
+    agent: AgentBehaviour = REAL
+
+
+class Gateway:
+    """The WebSocket server, to be used with ``start`` and ``stop``.
+
+    :param model: knows the sessions and their tokens, and is told of their ends.
+    :param target: what the port of every session is.
+    :param port_number: the number that the agents announce.
+    :param seed: makes the agents' chances repeat themselves.
+
+    :ivar behaviour: may be replaced at any time; holds for sessions opened afterwards.
+    :ivar tap: sees all frames of sessions opened afterwards.
+    :ivar fault_log: what the plans have done so far.
+    """
+
+    def __init__(
+        self,
+        model: CodeCatalystModel,
+        target: Target,
+        ssl_context: ssl.SSLContext,
+        *,
+        port_number: int = 22,
+        behaviour: GatewayBehaviour | None = None,
+        seed: int | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self.behaviour = behaviour or GatewayBehaviour()
+        self.tap: Tap | None = None
+        self._model = model
+        self._target = target
+        self._ssl_context = ssl_context
+        self._port_number = port_number
+        self._rng = random.Random(seed)
+        self._host = host
+        self._port = port
+        self._server: Server | None = None
+        self._relays: dict[str, Relay] = {}
+        self._closing: dict[asyncio.Task[None], Relay] = {}
+        self._numbers = itertools.count()
+        self._restarting: asyncio.Task[None] | None = None
+        self.fault_log: Log = deque(maxlen=LOG_MAX)
+        self._refusals: deque[tuple[int, Mapping[str, str]]] = deque()
+        model.on_session_ended(self._session_ended)
+
+    @property
+    def url(self) -> str:
+        """``wss://host:port``, once started."""
+        return f"wss://{self._host}:{self._port}"
+
+    @property
+    def listening(self) -> bool:
+        """Whether it can be dialled; not so while it restarts."""
+        return self._server is not None and self._server.is_serving()
+
+    async def start(self) -> None:
+        """Listen; port 0 becomes a free one.
+
+        :raises OSError: when the port cannot be had.
+        """
+        self._server = await self._listen()
+        self._port = next(iter(self._server.sockets)).getsockname()[1]
+
+    async def _listen(self) -> Server:
+        return await serve(
+            self._serve_link,
+            self._host,
+            self._port,
+            ssl=self._ssl_context,
+            create_connection=Link,
+            process_request=self._check_request,
+            compression=None,
+            max_size=MAX_FRAME,
+            max_queue=None,
+            write_limit=WRITE_HIGH_WATER,
+            ping_interval=None,
+            close_timeout=CLOSE_TIMEOUT,
+            logger=_websockets_logger,
+        )
+
+    def restart(self, seconds: float) -> bool:
+        """Cut all links, and listen no more for ``seconds``; ``False`` while that is done."""
+        if self._server is None or self._restarting is not None:
+            return False
+        self._restarting = asyncio.get_running_loop().create_task(self._restart(seconds))
+        return True
+
+    async def _restart(self, seconds: float) -> None:
+        assert self._server is not None
+        self._server.close(close_connections=False)
+        for relay in self._relays.values():
+            relay.cut(How.RESET)
+        await asyncio.sleep(seconds)
+        self._server = await self._listen()
+        self._restarting = None
+
+    async def stop(self) -> None:
+        """End all sessions and leave nothing behind; harmless when not started."""
+        if self._restarting is not None:
+            self._restarting.cancel()
+            await asyncio.wait([self._restarting])
+            self._restarting = None
+        for relay in [*self._relays.values(), *self._closing.values()]:
+            relay.abort()
+        while self._closing:
+            await asyncio.wait(self._closing)
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    def relay(self, session_id: str) -> Relay:
+        """The living session of this id, which a client has opened.
+
+        :raises KeyError: when there is none.
+        """
+        return self._relays[session_id]
+
+    def refuse_upgrades(
+        self, status: int, headers: Mapping[str, str] | None = None, times: int = 1
+    ) -> None:
+        """Answer the next upgrades with an HTTP status, and with headers (``Location``)."""
+        self._refusals.extend([(status, headers or {})] * times)
+
+    # A link
+
+    def _check_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        if self._refusals:
+            status, headers = self._refusals.popleft()
+            response = connection.respond(HTTPStatus(status), "")
+            response.headers.update(headers)
+            return response
+        url = urlsplit(request.path)
+        if not url.path.startswith(PATH):
+            return connection.respond(HTTPStatus.NOT_FOUND, "")
+        again = unquote(url.path[len(PATH) :]) in self._relays
+        if parse_qs(url.query).get("role") != [ROLE] or (
+            again and self.behaviour.rejoin is Rejoin.FORBIDDEN
+        ):
+            return connection.respond(HTTPStatus.FORBIDDEN, "")
+        return None
+
+    async def _serve_link(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, Link)
+        assert connection.request is not None
+        link = connection
+        session_id = unquote(urlsplit(connection.request.path).path[len(PATH) :])
+        try:
+            first = await asyncio.wait_for(link.first, self.behaviour.open_timeout)
+        except asyncio.TimeoutError:
+            await link.close(REFUSED)
+            return
+        relay = self._open(link, session_id, first)
+        if relay is None:
+            _logger.info("refused a token for session %s", session_id)
+            link.set_reading(True)
+            await link.close(REFUSED)
+            return
+        await link.wait_closed()
+        relay.detach(link)
+
+    def _open(self, link: Link, session_id: str, first: Frame) -> Relay | None:
+        """Give the link to its session's relay; ``None`` when the token is not good."""
+        token_value = _token_value(first)
+        session = self._model.session_for_token(session_id, token_value)
+        if session is None:
+            return None
+        relay = self._relays.get(session_id)
+        if relay is None:
+            relay = self._relays[session_id] = self._make_relay(session)
+            relay.start(link)
+        elif self.behaviour.rejoin is Rejoin.FRESH_TOKEN and relay.token_value == token_value:
+            return None
+        else:
+            relay.attach(link)
+        relay.token_value = token_value
+        return relay
+
+    # Sessions
+
+    def _make_relay(self, session: Session) -> Relay:
+        behaviour = self.behaviour
+
+        def make_worker(
+            send: Callable[[list[bytes]], None],
+            pause_input: Callable[[bool], None],
+            ended: Callable[[str], None],
+        ) -> Worker:
+            return Worker(
+                session.id,
+                self._target,
+                port_number=self._port_number,
+                behaviour=behaviour.agent,
+                rng=random.Random(self._rng.getrandbits(64)),
+                send=send,
+                on_input_paused=pause_input,
+                on_ended=ended,
+            )
+
+        def ended(output: str) -> None:
+            task = asyncio.get_running_loop().create_task(relay.closed())
+            self._closing[task] = relay
+            task.add_done_callback(self._closing.pop)
+            del self._relays[session.id]
+            self._model.end_session(session, output or "The agent ended the session")
+
+        def interfere(act: Callable[[Incident], bool]) -> Interference | None:
+            number, faults = next(self._numbers), behaviour.faults
+            plan = faults if isinstance(faults, FaultPlan) else faults(number)
+            if not plan.faults:
+                return None
+
+            def do(incident: Incident) -> bool:
+                if isinstance(incident, Restart):
+                    return self.restart(incident.seconds)
+                return act(incident)
+
+            return Interference(plan, session.id, number, do, self.fault_log)
+
+        environment = session.environment
+        relay = Relay(
+            session.id, environment.id, behaviour.relay, make_worker, self.tap, ended, interfere
+        )
+        return relay
+
+    def _session_ended(self, session: Session) -> None:
+        relay = self._relays.get(session.id)
+        if relay is not None:
+            relay.end(session.end_reason or "")
+
+
+def _token_value(first: Frame) -> str:
+    """The token of an OpenDataChannelInput; empty, which opens nothing, in anything else."""
+    try:
+        document = json.loads(first) if isinstance(first, str) else None
+    except (ValueError, RecursionError):
+        return ""
+    value = document.get("TokenValue") if isinstance(document, dict) else None
+    return value if isinstance(value, str) else ""

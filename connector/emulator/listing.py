@@ -1,0 +1,74 @@
+"""Filters and pages, which all list operations share."""
+
+from __future__ import annotations
+
+import base64
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from .errors import ValidationException
+
+Item = TypeVar("Item")
+
+# The names are the model's; without one, a filter asks for equality.
+COMPARISONS: Mapping[str, Callable[[str, str], bool]] = {
+    "EQ": operator.eq,
+    "GT": operator.gt,
+    "GE": operator.ge,
+    "LT": operator.lt,
+    "LE": operator.le,
+    "BEGINS_WITH": str.startswith,
+}
+
+
+def matches(attributes: Mapping[str, str], filters: Iterable[Mapping[str, Any]] | None) -> bool:
+    """Whether every filter holds; one filter holds when any of its values does.
+
+    :raises ValidationException: for a key or a comparison that there is not.
+    """
+    result = True  # no early exit: a bad filter is bad whatever those before it say
+    for rule in filters or ():
+        name = rule.get("comparisonOperator") or "EQ"
+        if rule["key"] not in attributes:
+            raise ValidationException(f"Filter key must be one of {', '.join(attributes)}")
+        if name not in COMPARISONS:
+            raise ValidationException(f"Comparison must be one of {', '.join(COMPARISONS)}")
+        attribute = attributes[rule["key"]]
+        result = result and any(COMPARISONS[name](attribute, value) for value in rule["values"])
+    return result
+
+
+def page(
+    items: Iterable[Item],
+    key: Callable[[Item], tuple[str, ...]],
+    scope: str,
+    size: int,
+    next_token: str | None,
+) -> tuple[list[Item], str | None]:
+    """One page of ``items`` in the order of ``key``, and the token of the next page.
+
+    A token names the last key seen, not a count, so that nothing is skipped or repeated
+    when items come or go between two pages.
+
+    :param key: of an item; unique, and its parts hold no newline.
+    :param scope: what is being listed; a token is good for the scope it was made in only.
+    :param size: items on a page.
+    :raises ValidationException: for a token that cannot be one of this scope.
+    """
+    after = _read_token(next_token, scope) if next_token else ()
+    rest = sorted((item for item in items if key(item) > after), key=key)
+    if len(rest) <= size:
+        return rest, None
+    last = "\n".join((scope, *key(rest[size - 1])))
+    return rest[:size], base64.urlsafe_b64encode(last.encode()).decode()
+
+
+def _read_token(token: str, scope: str) -> tuple[str, ...]:
+    try:
+        found, *after = base64.b64decode(token, altchars=b"-_", validate=True).decode().split("\n")
+    except ValueError:
+        found, after = "", []
+    if found != scope or not after:
+        raise ValidationException("The nextToken is invalid")
+    return tuple(after)

@@ -1,0 +1,100 @@
+"""What a member of a request may look like, and the check that it does.
+
+botocore sends lengths, patterns and enums as they come (it checks only required members,
+types and minima), so the service has to look at them itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class InvalidInput(Exception):
+    """A member breaks its shape. The text says which, and never quotes the value."""
+
+
+def _broken(where: str, rule: str) -> InvalidInput:
+    subject = f"Value at '{where}'" if where else "Value of the request"
+    return InvalidInput(f"{subject} failed to satisfy constraint: {rule}")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string; lengths in characters, ``pattern`` has to match the whole of it."""
+
+    minimum: int = 0
+    maximum: int | None = None
+    pattern: str | None = None
+    enum: tuple[str, ...] = ()
+
+    def check(self, value: object, where: str) -> None:
+        """:raises InvalidInput: when ``value`` is no such string."""
+        if not isinstance(value, str):
+            raise _broken(where, "Member must be a string")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise _broken(where, "Member must be Unicode text")  # a lone surrogate is not
+        if len(value) < self.minimum:
+            raise _broken(where, f"Member must have length at least {self.minimum}")
+        if self.maximum is not None and len(value) > self.maximum:
+            raise _broken(where, f"Member must have length at most {self.maximum}")
+        if self.pattern is not None and not re.fullmatch(self.pattern, value):
+            raise _broken(where, f"Member must match the pattern {self.pattern}")
+        if self.enum and value not in self.enum:
+            raise _broken(where, f"Member must be one of {', '.join(self.enum)}")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An integer within bounds that belong to it."""
+
+    minimum: int
+    maximum: int
+
+    def check(self, value: object, where: str) -> None:
+        """:raises InvalidInput: when ``value`` is no such integer."""
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise _broken(where, "Member must be an integer")
+        if not self.minimum <= value <= self.maximum:
+            raise _broken(where, f"Member must be from {self.minimum} to {self.maximum}")
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list of one shape, ``maximum`` items at most."""
+
+    item: Shape
+    maximum: int | None = None
+
+    def check(self, value: object, where: str) -> None:
+        """:raises InvalidInput: when ``value`` is no such list."""
+        if not isinstance(value, list):
+            raise _broken(where, "Member must be a list")
+        if self.maximum is not None and len(value) > self.maximum:
+            raise _broken(where, f"Member must have at most {self.maximum} items")
+        for number, item in enumerate(value, 1):
+            self.item.check(item, f"{where}.{number}.member")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A JSON object. Members it does not know are ignored, null ones count as missing."""
+
+    members: Mapping[str, Shape] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+    def check(self, value: object, where: str = "") -> None:
+        """:raises InvalidInput: when ``value`` is no such object."""
+        if not isinstance(value, dict):
+            raise _broken(where, "Member must be an object")
+        prefix = f"{where}." if where else ""
+        for name, shape in self.members.items():
+            member = value.get(name)
+            if member is not None:
+                shape.check(member, prefix + name)
+            elif name in self.required:
+                raise _broken(prefix + name, "Member must not be null")
+
+
+Shape = Text | Whole | ListOf | Structure

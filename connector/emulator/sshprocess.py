@@ -1,0 +1,259 @@
+"""The shell or command of one SSH session channel, with pipes or with a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import pwd
+import selectors
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import paramiko
+
+from .terminal import Terminal
+
+_logger = logging.getLogger(__name__)
+
+#: Seconds that a process gets to end after SIGHUP; then it is killed.
+HANG_UP_TIMEOUT = 1.0
+
+#: A shell's own status for a command that it cannot start.
+CANNOT_START = 127
+
+_CHUNK = 32768
+_HANG_UP = b"h"
+_EXITED = b"x"
+_MSG_CHANNEL_REQUEST = b"\x62"  # RFC 4254, section 9
+_END_OF_FILE = b"\x04"  # Ctrl-D
+
+#: Runs its arguments on the terminal that comes first. Opened by the leader of a session,
+#: the terminal becomes its controlling one: Ctrl-C and job control work.
+_ON_TERMINAL = 'terminal="$1"; shift; exec <"$terminal" >"$terminal" 2>&1 "$@"'
+
+
+class ChannelProcess(threading.Thread):
+    """Starts a process in a session of its own and stays until all is over.
+
+    Output goes to the channel as it comes, then the exit status or signal, as sshd does it:
+    with pipes when all their writers are gone, with a terminal when the process is.
+
+    :param command: for the user's shell; ``None`` starts the shell itself, as at login.
+    :param environment: what the client asked to have set.
+    """
+
+    def __init__(
+        self,
+        channel: paramiko.Channel,
+        command: str | None,
+        home: Path,
+        environment: Mapping[str, str],
+        terminal: Terminal | None,
+    ) -> None:
+        super().__init__(name="ssh process", daemon=True)
+        self._channel = channel
+        self._home = home
+        self._terminal = terminal
+        user = pwd.getpwuid(os.getuid())
+        shell = user.pw_shell or "/bin/sh"
+        self._arguments = [shell, "-l"] if command is None else [shell, "-c", command]
+        self._environment = {
+            "HOME": str(home),
+            "USER": user.pw_name,
+            "LOGNAME": user.pw_name,
+            "SHELL": shell,
+            "PATH": os.environ.get("PATH", os.defpath),
+            **({} if terminal is None else {"TERM": terminal.term, "SSH_TTY": terminal.slave_name}),
+            **environment,
+        }
+        self._hung_up = False
+        # Rings for what the output's thread has to notice; _lock guards _ring.
+        self._bell, self._ring = os.pipe()
+        self._lock = threading.Lock()
+
+    def hang_up(self) -> None:
+        """The client is gone: end the process with its session. Harmless when it is over."""
+        self._hung_up = True
+        self._notify(_HANG_UP)
+
+    def run(self) -> None:
+        try:
+            process = self._spawn()
+        except OSError as error:
+            text = f"{error}\n".encode()
+            self._say(lambda: self._channel.sendall_stderr(text))
+            self._end_channel(CANNOT_START)
+        else:
+            self._attend(process)
+        finally:
+            if self._terminal is not None:
+                self._terminal.close()
+            with self._lock:
+                os.close(self._ring)
+                self._ring = -1
+            os.close(self._bell)
+
+    def _notify(self, what: bytes) -> None:
+        with self._lock:
+            if self._ring >= 0:
+                os.write(self._ring, what)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        channels, arguments = subprocess.PIPE, self._arguments
+        if self._terminal is not None:
+            channels = subprocess.DEVNULL
+            arguments = ["/bin/sh", "-c", _ON_TERMINAL, "sh", self._terminal.slave_name, *arguments]
+        return subprocess.Popen(
+            arguments,
+            bufsize=0,
+            stdin=channels,
+            stdout=channels,
+            stderr=channels,
+            cwd=self._home,
+            env=self._environment,
+            start_new_session=True,
+        )
+
+    def _attend(self, process: subprocess.Popen[bytes]) -> None:
+        feeder = _start_thread(self._feed, process)
+        waiter = _start_thread(self._wait, process)
+        try:
+            self._carry_output(process)
+        except (OSError, EOFError) as error:  # the channel is closed
+            _logger.debug("a client stopped listening: %r", error)
+            self._hung_up = True
+        if self._hung_up:
+            self._channel.close()
+            self._end_process(process, waiter)
+        waiter.join()
+        self._end_channel(process.returncode)
+        feeder.join(HANG_UP_TIMEOUT)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        self._notify(_EXITED)
+
+    def _end_process(self, process: subprocess.Popen[bytes], waiter: threading.Thread) -> None:
+        for number in (signal.SIGHUP, signal.SIGKILL):
+            # The group of the session's leader; a shell hands SIGHUP on to its jobs.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            waiter.join(HANG_UP_TIMEOUT)
+            if not waiter.is_alive():
+                return
+
+    # Output
+
+    def _carry_output(self, process: subprocess.Popen[bytes]) -> None:
+        send: dict[int, Callable[[bytes], None]] = {}
+        if self._terminal is not None:
+            send[self._terminal.master] = self._channel.sendall
+        if process.stdout is not None and process.stderr is not None:
+            send[process.stdout.fileno()] = self._channel.sendall
+            send[process.stderr.fileno()] = self._channel.sendall_stderr
+        exited = False
+        with selectors.DefaultSelector() as selector:
+            for number in (self._bell, *send):
+                selector.register(number, selectors.EVENT_READ)
+            while not exited or (self._terminal is None and len(selector.get_map()) > 1):
+                for key, _ in selector.select():
+                    if key.fd == self._bell:
+                        if os.read(self._bell, 1) == _HANG_UP:
+                            return
+                        exited = True
+                    elif data := _read(key.fd):
+                        send[key.fd](data)
+                    else:
+                        selector.unregister(key.fd)
+        if self._terminal is not None:
+            # What the process left behind. Others may still have the terminal, so there
+            # need not be an end of file.
+            os.set_blocking(self._terminal.master, False)
+            while data := _read(self._terminal.master):
+                self._channel.sendall(data)
+
+    def _end_channel(self, status: int) -> None:
+        if status >= 0:
+            self._say(lambda: self._channel.send_exit_status(status))
+        else:
+            self._say(lambda: self._send_exit_signal(signal.Signals(-status)))
+        self._say(self._channel.close)
+
+    def _send_exit_signal(self, number: signal.Signals) -> None:
+        """RFC 4254, section 6.10; paramiko cannot."""
+        message = paramiko.Message()
+        message.add_byte(_MSG_CHANNEL_REQUEST)
+        message.add_int(self._channel.remote_chanid)
+        message.add_string("exit-signal")
+        message.add_boolean(False)  # no reply
+        message.add_string(number.name.removeprefix("SIG"))
+        message.add_boolean(False)  # no core
+        message.add_string("")
+        message.add_string("")
+        transport = self._channel.get_transport()
+        transport._send_user_message(message)  # type: ignore[attr-defined]
+
+    def _say(self, send: Callable[[], object]) -> None:
+        try:
+            send()
+        except (OSError, EOFError) as error:
+            _logger.debug("a client left before the end: %r", error)
+
+    # Input
+
+    def _feed(self, process: subprocess.Popen[bytes]) -> None:
+        if self._terminal is not None:
+            self._feed_file(self._terminal.master)
+            if not self._channel.closed:
+                _write(self._terminal.master, _END_OF_FILE)
+        elif process.stdin is not None:
+            with process.stdin:
+                self._feed_file(process.stdin.fileno())
+
+    def _feed_file(self, number: int) -> None:
+        taking = True
+        try:
+            while data := self._channel.recv(_CHUNK):
+                # What nobody takes any more is read on, or the client would wait for ever.
+                taking = taking and _write(number, data)
+        except (OSError, EOFError) as error:  # paramiko could not give the client more room
+            _logger.debug("a client left in the middle of its input: %r", error)
+
+
+def _start_thread(
+    target: Callable[[subprocess.Popen[bytes]], None], process: subprocess.Popen[bytes]
+) -> threading.Thread:
+    thread = threading.Thread(target=target, args=(process,), daemon=True)
+    thread.start()
+    return thread
+
+
+def _read(number: int) -> bytes:
+    """What is there; empty at the end, also at a terminal's end, and when nothing is there."""
+    try:
+        return os.read(number, _CHUNK)
+    except BlockingIOError:
+        return b""
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return b""
+
+
+def _write(number: int, data: bytes) -> bool:
+    """Write all; ``False`` when nobody reads any more."""
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(number, rest) :]
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,254 @@
+"""An SSH server for machines without sshd: commands, terminals, SFTP and forwarding.
+
+It lets everybody in, as the live Dev Environment seems to, so it never listens: it serves
+the sockets that :meth:`SshServer.connect` makes, and who holds one came past the gateway's
+token. POSIX only; each connection and each channel has its own daemon threads, as paramiko
+wants it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import paramiko
+from paramiko.common import (
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_FAILED_CONNECT_FAILED,
+    OPEN_SUCCEEDED,
+)
+
+from .forwarding import Forwarding
+from .sftp import LocalFiles, SftpServer
+from .sshprocess import ChannelProcess
+from .terminal import Terminal
+
+#: Seconds for the version exchange and the keys; sshd's LoginGraceTime.
+LOGIN_TIMEOUT = 120.0
+
+#: That the threads of one connection get to end. Seconds.
+_JOIN_TIMEOUT = 5.0
+
+_logger = logging.getLogger(__name__)
+
+# A client that goes away is no error of ours, but one to paramiko.
+_paramiko_logger = logging.getLogger(f"{__name__}.paramiko")
+_paramiko_logger.setLevel(logging.CRITICAL)
+
+
+class SshServer:
+    """Serves any number of connections, each by its own threads.
+
+    :param home: where commands and SFTP start; the user's home directory when ``None``.
+    """
+
+    def __init__(self, host_key: paramiko.PKey, home: Path | None = None) -> None:
+        self.host_key = host_key
+        self._home = home or Path.home()
+        self._connections: set[_Connection] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    async def connect(self) -> socket.socket:
+        """A new connection: the client's end, non-blocking. A ``Target`` of the gateway.
+
+        :raises ConnectionRefusedError: after :meth:`close`.
+        """
+        with self._lock:
+            if self._closed:
+                raise ConnectionRefusedError("the SSH server is closed")
+            ours, theirs = socket.socketpair()
+            theirs.setblocking(False)
+            connection = _Connection(ours, self.host_key, self._home, self._forget)
+            self._connections.add(connection)
+        connection.start()
+        return theirs
+
+    def close(self) -> None:
+        """End all connections and what runs in them. Blocks until that is done."""
+        with self._lock:
+            self._closed = True
+            connections = list(self._connections)
+        for connection in connections:
+            connection.close()
+        for connection in connections:
+            connection.join(_JOIN_TIMEOUT)
+
+    def _forget(self, connection: _Connection) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+
+
+class _Connection(threading.Thread):
+    """One SSH connection; its end is the end of all that runs in it."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        host_key: paramiko.PKey,
+        home: Path,
+        on_end: Callable[[_Connection], None],
+    ) -> None:
+        super().__init__(name="ssh connection", daemon=True)
+        self._on_end = on_end
+        self._sock = sock
+        self._channels = _Channels(home)
+        self._transport = _Transport(sock, self._channels.opened)
+        self._transport.set_log_channel(_paramiko_logger.name)
+        self._transport.banner_timeout = LOGIN_TIMEOUT
+        self._transport.add_server_key(host_key)
+        self._transport.set_subsystem_handler("sftp", SftpServer, LocalFiles, home)
+
+    def run(self) -> None:
+        try:
+            self._transport.start_server(server=self._channels)
+            self._transport.join()
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            _logger.debug("an SSH connection failed: %r", error)
+        finally:
+            self._transport.close()
+            self._transport.join(_JOIN_TIMEOUT)
+            self._channels.close()
+            self._sock.close()
+            self._on_end(self)
+
+    def close(self) -> None:
+        """Have the connection end, even if its transport has not started yet."""
+        with contextlib.suppress(OSError):  # it has ended
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Transport(paramiko.Transport):
+    """Says at once which channel was opened. ``accept`` would need a thread that polls."""
+
+    def __init__(self, sock: socket.socket, opened: Callable[[paramiko.Channel], None]) -> None:
+        super().__init__(sock)
+        self._opened = opened
+
+    def _queue_incoming_channel(self, channel: paramiko.Channel) -> None:
+        self._opened(channel)
+
+
+class _Channels(paramiko.ServerInterface):
+    """What clients may ask for. paramiko calls it from the connection's own thread."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._open: list[paramiko.Channel] = []
+        self._environments: dict[int, dict[str, str]] = {}
+        self._terminals: dict[int, Terminal] = {}
+        self._processes: dict[int, ChannelProcess] = {}
+        self._forwardings: dict[int, Forwarding] = {}
+
+    def opened(self, channel: paramiko.Channel) -> None:
+        """The client knows of the channel: forwarded bytes may flow."""
+        # paramiko itself keeps channels by weak references only.
+        self._open = [channel, *(other for other in self._open if not other.closed)]
+        forwarding = self._forwardings.get(channel.get_id())
+        if forwarding is not None:
+            forwarding.start(channel)
+
+    def close(self) -> None:
+        """Hang up on all processes and forwarded connections, and wait for their ends."""
+        users: list[ChannelProcess | Forwarding] = [
+            *self._processes.values(),
+            *self._forwardings.values(),
+        ]
+        for user in users:
+            user.hang_up()
+        for user in users:
+            user.join(_JOIN_TIMEOUT)
+
+    # Who may come in: whoever came past the gateway
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "none,publickey,password"
+
+    def check_auth_none(self, username: str) -> int:
+        return AUTH_SUCCESSFUL
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        return AUTH_SUCCESSFUL
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return AUTH_SUCCESSFUL
+
+    # Channels
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        if kind == "session":
+            return OPEN_SUCCEEDED
+        return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+    def check_channel_direct_tcpip_request(
+        self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
+    ) -> int:
+        try:
+            self._forwardings[chanid] = Forwarding(*destination)
+        except PermissionError:
+            return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        except OSError:
+            return OPEN_FAILED_CONNECT_FAILED
+        return OPEN_SUCCEEDED
+
+    def check_channel_env_request(
+        self, channel: paramiko.Channel, name: bytes, value: bytes
+    ) -> bool:
+        environment = self._environments.setdefault(channel.get_id(), {})
+        environment[name.decode(errors="replace")] = value.decode(errors="replace")
+        return True
+
+    def check_channel_pty_request(
+        self,
+        channel: paramiko.Channel,
+        term: bytes,
+        width: int,
+        height: int,
+        pixelwidth: int,
+        pixelheight: int,
+        modes: bytes,
+    ) -> bool:
+        if channel.get_id() in self._terminals:
+            return False
+        self._terminals[channel.get_id()] = Terminal(term.decode(errors="replace"), modes)
+        self._terminals[channel.get_id()].resize(width, height)
+        return True
+
+    def check_channel_window_change_request(
+        self,
+        channel: paramiko.Channel,
+        width: int,
+        height: int,
+        pixelwidth: int,
+        pixelheight: int,
+    ) -> bool:
+        terminal = self._terminals.get(channel.get_id())
+        if terminal is not None:
+            terminal.resize(width, height)
+        return terminal is not None
+
+    def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
+        return self._start(channel, None)
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        return self._start(channel, os.fsdecode(command))
+
+    def _start(self, channel: paramiko.Channel, command: str | None) -> bool:
+        number = channel.get_id()
+        if number in self._processes:
+            return False
+        self._processes[number] = ChannelProcess(
+            channel,
+            command,
+            self._home,
+            self._environments.get(number, {}),
+            self._terminals.get(number),
+        )
+        self._processes[number].start()
+        return True
