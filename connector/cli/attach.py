@@ -1,0 +1,88 @@
+"""``connector attach``: join a session that something else has started."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..sessions import SessionAccess, SessionSource
+from ..transport.dialler import DialSettings
+from .streaming import add_stream_options, run_stream
+
+VARIABLE = "CONNECTOR_SESSION"
+
+DESCRIPTION = f"""\
+Carry stdin and stdout to a session that something else has started. The session is
+described by JSON: {{"streamUrl": …, "tokenValue": …, "sessionId": …}}, or by the whole
+answer of StartDevEnvironmentSession or ssm:StartSession; the keys in any case. It is a
+secret, so it comes from a file or from the variable {VARIABLE}, never from an argument.
+
+After the end of stdin it goes on until nothing has come for 2 seconds: the protocol has no
+half-close by which the far end could say that it is done.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.add_argument(
+        "--session-file", metavar="PATH", help=f"a file of the JSON (otherwise: {VARIABLE})"
+    )
+    add_stream_options(parser)
+    parser.set_defaults(run=lambda options: run_stream(options, _prepare))
+
+
+def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+    from ..aws.settings import ca_bundle, load_profile
+
+    # Out of the environment at once: what we import or start need not see it.
+    given = os.environ.pop(VARIABLE, None)
+    if options.session_file is not None:
+        access = SessionAccess.from_json(
+            _read(options.session_file), f"the session file {options.session_file}"
+        )
+    elif given:
+        access = SessionAccess.from_json(given, f"the variable {VARIABLE}")
+    else:
+        raise ConfigError(
+            "there is no session to attach to",
+            f"Name a file of its JSON by --session-file, or set {VARIABLE}",
+        )
+    profile = load_profile(None, os.environ)
+    return GivenSession(access), DialSettings(
+        ca_bundle=ca_bundle(os.environ, profile), ping_interval=options.ping_interval
+    )
+
+
+def _read(name: str) -> str:
+    from ..aws.files import FileProblem, read_text
+
+    if name == "-":
+        raise ConfigError(
+            "the session cannot be read from stdin, which is the stream",
+            f"Give a file, or set {VARIABLE}",
+        )
+    shown = f"the session file {name}"
+    try:
+        return read_text(Path(name))
+    except FileNotFoundError:
+        raise ConfigError(f"{shown} does not exist") from None
+    except FileProblem as problem:
+        raise ConfigError(f"{shown} {problem}") from None
+
+
+class GivenSession:
+    """A session source that has exactly one session, started by somebody else."""
+
+    def __init__(self, access: SessionAccess) -> None:
+        self._access = access
+
+    def start(self) -> SessionAccess:
+        return self._access
+
+    def resume(self, access: SessionAccess) -> None:
+        """Only whoever started it could."""
+
+    def stop(self, access: SessionAccess, timeout: float) -> None:
+        """The TerminateSession flag has ended it; its service is not known here."""

@@ -1,0 +1,155 @@
+"""Where errors become words and exit codes, and log records become lines."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import select
+import stat
+import sys
+from collections.abc import Callable
+
+from ..errors import ConfigError, ConnectorError
+
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits(3)
+INTERRUPTED = 130
+
+#: A write of at most this much to a pipe that polls writable does not block (pipe(7)).
+_PIPE_BUF = 4096
+
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+logger = logging.getLogger(__name__)
+
+
+def say(line: str) -> None:
+    """Print a line on stderr, if somebody reads it there.
+
+    ssh's owner may have left our stderr unread (some IDEs do): a line that does not fit
+    in the pipe any more is dropped rather than waited for.
+    """
+    data = f"connector: {_printable(line)}".encode("utf-8", "replace")[: _PIPE_BUF - 1]
+    try:
+        if _would_block():
+            return
+        os.write(2, data + b"\n")
+    except OSError:
+        return  # nobody is there to be told
+
+
+def write_error(data: bytes) -> None:
+    """Pass on what a command at the far end wrote to its standard error, whole."""
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(2, view) :]
+    except OSError:
+        return  # nobody reads it
+
+
+def _would_block() -> bool:
+    mode = os.fstat(2).st_mode
+    if sys.platform == "win32" or not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return False  # files never do; terminals seldom, and macOS cannot poll them
+    poll = select.poll()
+    poll.register(2, select.POLLOUT)
+    return not any(events & select.POLLOUT for _, events in poll.poll(0))
+
+
+def guarded(body: Callable[[], int]) -> int:
+    """Run a command's body; what it raises is said once, and gives the exit code."""
+    try:
+        return body()
+    except ConnectorError as error:
+        logger.debug("why", exc_info=True)
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        logger.debug("a bug", exc_info=True)
+        say(
+            f"Internal error ({type(error).__name__}): a bug of the connector. "
+            "Run it again with --log-file PATH and report what that holds"
+        )
+        return INTERNAL_ERROR
+
+
+def add_logging_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="say what happens on stderr; -vv says more",
+    )
+    parser.add_argument(
+        "--log-file",
+        metavar="PATH",
+        default=os.environ.get("CONNECTOR_LOG_FILE") or os.environ.get("LOG_FILE_LOCATION"),
+        help="append all that happens to this file (also: CONNECTOR_LOG_FILE, LOG_FILE_LOCATION)",
+    )
+
+
+def seconds(text: str) -> float:
+    """The type of options that are a time of at least one second."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 1 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 1 to 3600")
+    return value
+
+
+def set_up_logging(options: argparse.Namespace) -> None:
+    """Send log records to stderr and to the log file, as far as they are asked for.
+
+    :raises ConfigError: when the log file cannot be opened.
+    """
+    root = logging.getLogger("connector")
+    root.propagate = False
+    root.setLevel(logging.DEBUG if options.log_file else _LEVELS[min(options.verbose, 2)])
+    stderr = _StderrHandler(_LEVELS[min(options.verbose, 2)])
+    root.addHandler(stderr)
+    if options.log_file:
+        fd = _open_log(options.log_file)
+        stream = logging.StreamHandler(os.fdopen(fd, "a", encoding="utf-8"))
+        stream.setFormatter(
+            logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
+        )
+        root.addHandler(stream)
+
+
+def _open_log(name: str) -> int:
+    """A descriptor of the log file, which says who connects to what and when.
+
+    It is for its owner alone, whatever it was before. A pipe is refused: the stream
+    would wait for its reader.
+    """
+    # Without O_NONBLOCK, to open a pipe would wait for a reader already.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
+    try:
+        fd = os.open(name, flags, 0o600)
+    except OSError as error:
+        raise ConfigError(f"the log file {name} cannot be opened: {error.strerror}") from None
+    status = os.fstat(fd)
+    if stat.S_ISFIFO(status.st_mode):
+        os.close(fd)
+        raise ConfigError(f"the log file {name} is a pipe")
+    if os.name == "posix" and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+        os.fchmod(fd, 0o600)
+    return fd
+
+
+class _StderrHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        for line in text.splitlines():
+            say(line)
+
+
+def _printable(line: str) -> str:
+    """What the service says may hold anything; a terminal obeys some of it."""
+    return "".join(char if char.isprintable() or char == "\t" else " " for char in line)

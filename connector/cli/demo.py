@@ -1,0 +1,236 @@
+"""``connector demo``: ssh and scp through the connector, as a user would, with a verdict."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import os
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from .boundary import add_logging_options, guarded, say, set_up_logging
+from .emulator import (
+    check_installed,
+    end_like_interrupt,
+    proxy_command,
+    write_ssh_config,
+)
+
+if TYPE_CHECKING:
+    import paramiko
+
+    from ..emulator.app import Access
+
+DESCRIPTION = """\
+Start a Dev Environment on this machine and reach it as a user would: real ssh and scp with
+`connector proxy` as the ProxyCommand. Runs a command, copies a file each way and compares
+digests. Exits with 1 when anything differs. Without an ssh client it does the same with
+paramiko.
+"""
+
+SAMPLE_BYTES = 1_000_000
+
+#: Seconds for one command before the demo gives it up.
+STEP_TIMEOUT = 60
+
+#: What would lead the tour elsewhere: to other endpoints, or to a profile that is not there.
+_MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.add_argument(
+        "--shell", action="store_true", help="leave me in an interactive login instead"
+    )
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_installed()
+    set_up_logging(options)
+    for name in ("SIGTERM", "SIGHUP"):  # leave no key and no process behind
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end_like_interrupt)
+    from ..emulator.app import Emulator, EmulatorThread
+
+    with tempfile.TemporaryDirectory(prefix="connector-demo-") as name:
+        directory = Path(name)
+        print("A Dev Environment is starting on this machine …", flush=True)
+        with EmulatorThread(Emulator(directory)) as access:
+            environ = _environ(access)
+            if options.shell:
+                return _shell(access, directory, environ)
+            return _tour(access, directory, environ)
+
+
+def _environ(access: Access) -> dict[str, str]:
+    """Ours, made to lead to the emulator and nowhere else."""
+    environ = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    for name in ("NO_PROXY", "no_proxy"):
+        environ[name] = ",".join(filter(None, ("127.0.0.1", environ.get(name))))
+    return {**environ, **access.environment}
+
+
+def _shell(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
+    if shutil.which("ssh") is None:
+        say("There is no ssh client here, which --shell needs")
+        return 1
+    command = ["ssh", "-F", str(write_ssh_config(access, directory)), access.host]
+    print(f"$ {shlex.join(command)}", flush=True)
+    return subprocess.run(command, env=environ, check=False).returncode
+
+
+def _tour(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
+    sample, returned = directory / "sample.bin", directory / "returned.bin"
+    remote = directory / "uploaded.bin"  # "there" is this machine too
+    sample.write_bytes(random.Random(SAMPLE_BYTES).randbytes(SAMPLE_BYTES))
+    started = time.monotonic()
+    tour: Tour
+    if shutil.which("ssh") and shutil.which("scp"):
+        tour = SshTour(access, write_ssh_config(access, directory), environ)
+    else:
+        print("There is no ssh client here: paramiko takes its place.", flush=True)
+        tour = ParamikoTour(access, environ)
+    steps: list[Callable[[], bool]] = [
+        lambda: tour.run('echo "hello from $(hostname)"; exit 7', 7),
+        lambda: tour.put(sample, remote) and _same("uploaded", sample, remote),
+        lambda: tour.get(remote, returned) and _same("returned", sample, returned),
+    ]
+    for number, step in enumerate(steps, 1):
+        if not step():
+            print(f"\nStep {number} of {len(steps)} went wrong: the rest was not tried.")
+            return 1
+    print(f"\nAll as it should be, in {time.monotonic() - started:.1f} s.")
+    return 0
+
+
+def _same(what: str, sent: Path, received: Path) -> bool:
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (sent, received)]
+    verdict = "the same" if digests[0] == digests[1] else f"NOT {digests[0]}"
+    print(f"  {what}: {received.stat().st_size:,} bytes, sha256 {digests[1][:16]}…: {verdict}")
+    return digests[0] == digests[1]
+
+
+class Tour(Protocol):
+    """The three things that a user does; each says what it did and whether it went well."""
+
+    def run(self, command: str, expected: int) -> bool:
+        """Run a command there; good if it ends with this exit status."""
+
+    def put(self, local: Path, remote: Path) -> bool: ...
+
+    def get(self, remote: Path, local: Path) -> bool: ...
+
+
+class SshTour:
+    def __init__(self, access: Access, config: Path, environ: Mapping[str, str]) -> None:
+        self._host = access.host
+        self._config = config
+        self._environ = environ
+
+    def run(self, command: str, expected: int) -> bool:
+        return self._step(["ssh", "-F", self._config.name, self._host, command], expected)
+
+    def put(self, local: Path, remote: Path) -> bool:
+        return self._copy(local.name, f"{self._host}:{remote}")
+
+    def get(self, remote: Path, local: Path) -> bool:
+        return self._copy(f"{self._host}:{remote}", local.name)
+
+    def _copy(self, source: str, destination: str) -> bool:
+        return self._step(["scp", "-q", "-F", self._config.name, source, destination])
+
+    def _step(self, command: Sequence[str], expected: int = 0) -> bool:
+        print(f"\n$ {shlex.join(command)}", flush=True)
+        started = time.monotonic()
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self._config.parent,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=STEP_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            print(f"  did not end within {STEP_TIMEOUT} s")
+            return False
+        for line in done.stdout.splitlines():
+            print(f"  {line}")
+        print(f"  exit status {done.returncode}, {time.monotonic() - started:.2f} s", flush=True)
+        if done.returncode != expected:
+            print(f"  NOT {expected}, which it should be")
+        return done.returncode == expected
+
+
+class ParamikoTour:
+    def __init__(self, access: Access, environ: Mapping[str, str]) -> None:
+        self._host = access.host
+        os.environ.clear()
+        os.environ.update(environ)  # paramiko starts its ProxyCommand with ours
+
+    def run(self, command: str, expected: int) -> bool:
+        print(f"\nparamiko runs: {command}", flush=True)
+
+        def work(client: paramiko.SSHClient) -> bool:
+            _, stdout, _ = client.exec_command(command, timeout=STEP_TIMEOUT)
+            print(f"  {stdout.read().decode(errors='replace').strip()}")
+            status: int = stdout.channel.recv_exit_status()
+            print(f"  exit status {status}")
+            return status == expected
+
+        return self._step(work)
+
+    def put(self, local: Path, remote: Path) -> bool:
+        return self._copy("put", local, remote)
+
+    def get(self, remote: Path, local: Path) -> bool:
+        return self._copy("get", remote, local)
+
+    def _copy(self, way: str, source: Path, destination: Path) -> bool:
+        print(f"\nparamiko's sftp: {way} {source.name} {destination.name}", flush=True)
+
+        def work(client: paramiko.SSHClient) -> bool:
+            with client.open_sftp() as sftp:
+                getattr(sftp, way)(str(source), str(destination))
+            return True
+
+        return self._step(work)
+
+    def _step(self, work: Callable[[paramiko.SSHClient], bool]) -> bool:
+        import paramiko
+
+        started = time.monotonic()
+        try:
+            with self._connected() as client:
+                good = work(client)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            print(f"  went wrong: {error}", flush=True)
+            return False
+        print(f"  {time.monotonic() - started:.2f} s", flush=True)
+        return good
+
+    def _connected(self) -> paramiko.SSHClient:
+        import paramiko
+
+        # It would print tracebacks of what is said in a line here.
+        logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
+        client = paramiko.SSHClient()
+        client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+        sock = paramiko.ProxyCommand(shlex.join(proxy_command(self._host)))
+        client.connect(self._host, username="mde-user", password="", sock=sock, look_for_keys=False)
+        return client

@@ -1,0 +1,180 @@
+"""``connector emulator``: a Dev Environment on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from .boundary import add_logging_options, guarded, set_up_logging
+
+if TYPE_CHECKING:
+    from ..emulator.app import Access
+
+DESCRIPTION = """\
+Run a Dev Environment on this machine, with CodeCatalyst's API, the message gateway, the
+agent and an SSH server, until Ctrl-C. Prints what to set and what to type to reach it.
+Everything listens on loopback only and asks for a token that it made for this run.
+"""
+
+
+_SSH_CONFIG = """\
+Host {host}
+    User mde-user
+    ProxyCommand {proxy}
+    ConnectTimeout 15
+    StrictHostKeyChecking accept-new
+    UserKnownHostsFile {known_hosts}
+    LogLevel ERROR
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.add_argument(
+        "--json", metavar="FILE", help="also write what is needed to reach it (mode 0600)"
+    )
+    parser.add_argument(
+        "--target",
+        metavar="PORT",
+        type=_port,
+        help="a TCP port of this machine to stand for the SSH server, say that of an sshd",
+    )
+    parser.add_argument(
+        "--unpaced",
+        action="store_true",
+        help="an agent without the real one's pauses and faults, to measure with",
+    )
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def check_installed(embedded_server: bool = True) -> None:
+    """:raises ConfigError: when the emulator cannot run here.
+
+    :param embedded_server: whether its own SSH server is wanted.
+    """
+    from importlib.util import find_spec
+
+    missing = [name for name in ("aiohttp", "paramiko", "trustme") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"the emulator needs {', '.join(missing)}",
+            "Install the extra it is in, in the project's folder: pip install '.[emulator]'",
+        )
+    if embedded_server and sys.platform == "win32":
+        raise ConfigError(
+            "the emulator's own SSH server does not run on Windows",
+            "Give --target PORT, the port of another one",
+        )
+
+
+def end_like_interrupt(*_: object) -> None:
+    """A signal handler: clean up as after Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def proxy_command(host: str) -> list[str]:
+    """This very connector as a ProxyCommand, wherever it is installed."""
+    return [sys.executable, "-m", "connector", "proxy", host]
+
+
+def write_ssh_config(access: Access, directory: Path) -> Path:
+    """A configuration with which ``ssh -F`` reaches the emulated Dev Environment."""
+    path = directory / "ssh_config"
+    proxy = shlex.join(proxy_command("%n"))
+    path.write_text(
+        _SSH_CONFIG.format(host=access.host, proxy=proxy, known_hosts=directory / "known_hosts")
+    )
+    return path
+
+
+def as_document(access: Access) -> dict[str, object]:
+    """What ``--json`` writes."""
+    return {
+        "host": access.host,
+        "space": access.space,
+        "project": access.project,
+        "id": access.dev_environment_id,
+        "endpointUrl": access.endpoint_url,
+        "gatewayUrl": access.gateway_url,
+        "caFile": str(access.ca_file),
+        "bearerToken": access.bearer_token,
+        "environment": access.environment,
+    }
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_installed(embedded_server=options.target is None)
+    set_up_logging(options)
+    with tempfile.TemporaryDirectory(prefix="connector-emulator-") as directory:
+        asyncio.run(_serve(options, Path(directory)))
+    return 0
+
+
+async def _serve(options: argparse.Namespace, directory: Path) -> None:
+    from ..emulator.app import Emulator
+    from ..emulator.behaviour import CLEAN, REAL
+
+    stop = asyncio.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop.set)
+    agent = CLEAN if options.unpaced else REAL
+    async with Emulator(directory, port=options.target, agent=agent) as access:
+        config = write_ssh_config(access, directory)
+        if options.json:
+            _write_private(Path(options.json), json.dumps(as_document(access), indent=2))
+        sys.stdout.write(_instructions(access, config))
+        sys.stdout.flush()
+        await stop.wait()
+        if options.json:  # what it leads to is gone
+            Path(options.json).unlink(missing_ok=True)
+
+
+def _instructions(access: Access, config: Path) -> str:
+    lines = [f"export {name}={shlex.quote(v)}" for name, v in access.environment.items()]
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
+        lines.append('export NO_PROXY="127.0.0.1,$NO_PROXY" no_proxy="127.0.0.1,$no_proxy"')
+    exports = "\n".join(f"  {line}" for line in lines)
+    return (
+        "A Dev Environment is running on this machine. To reach it, in another terminal:\n\n"
+        f"{exports}\n"
+        f"  ssh -F {shlex.quote(str(config))} {access.host}\n\n"
+        "Or, where `connector` is on the PATH, with the configuration that you will use for\n"
+        "real ones, in the project's folder:\n\n"
+        f"  ssh -F examples/ssh_config {access.host}\n\n"
+        "Ctrl-C ends it.\n"
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace a file as a whole; it holds a token, so its owner alone may read it.
+
+    :raises ConfigError: when it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+    return port

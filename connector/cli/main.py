@@ -1,0 +1,70 @@
+"""The command line: which command, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+#: Command -> its one line in the overview. The module of a command is imported only when
+#: it is the one that runs.
+COMMANDS = {
+    "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
+    "attach": "carry ssh to a session that something else has started",
+    "emulator": "a Dev Environment on this machine",
+    "demo": "ssh and scp through the connector to an emulated Dev Environment",
+}
+
+DESCRIPTION = """\
+Treat an Amazon CodeCatalyst Dev Environment as an SSH host.
+
+In ~/.ssh/config:
+
+  Host codecatalyst-dev-env=*
+    User mde-user
+    ProxyCommand connector proxy %n
+
+Then: ssh codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command that ``argv`` names; returns the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    # Only the parser of the command that runs is built: the others' cost time.
+    named = next((word for word in arguments if not word.startswith("-")), "")
+    parser = _parser(named)
+    options = parser.parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="connector",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if name == wanted:
+            import_module(f".{name}", __package__).configure(command)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"connector {version('devenv-connector')}\n")
+        parser.exit()
