@@ -1,0 +1,98 @@
+"""The emulator's API, as a test sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from connector.emulator.bearer import BearerTokens
+from connector.emulator.model import CodeCatalystModel
+from connector.emulator.oidc import OidcService
+from connector.emulator.resources import DevEnvironment
+from connector.emulator.rest import Intercept, RestServer
+
+Result = TypeVar("Result")
+
+TOKEN = "bearer-token-of-mary"
+CONFIG = """\
+[profile codecatalyst]
+region = us-west-2
+sso_session = codecatalyst
+
+[sso-session codecatalyst]
+sso_region = us-east-1
+sso_start_url = https://view.awsapps.com/start
+sso_registration_scopes = codecatalyst:read_write
+"""
+CACHE_NAME = hashlib.sha1(b"codecatalyst").hexdigest() + ".json"
+
+
+class Loop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def close(self) -> None:
+        self.run(self._notice_who_left())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    async def _notice_who_left(self) -> None:
+        """A client that refused our certificate is gone by now, and its socket says so; the
+        server drops its end only when the loop has looked: a few turns of it, no time."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+@dataclass
+class Cloud:
+    """CodeCatalyst and SSO at one URL, with one running Dev Environment of one user."""
+
+    url: str
+    ca_file: Path
+    model: CodeCatalystModel
+    tokens: BearerTokens
+    oidc: OidcService
+    server: RestServer
+    environment: DevEnvironment
+
+    def operations(self) -> list[str]:
+        """The operations that were called, in order."""
+        return [record.operation for record in self.server.requests]
+
+    def intercept(self, intercept: Intercept) -> None:
+        self.server.intercept = intercept
+
+    def login(self, **members: Any) -> dict[str, Any]:
+        """The members of a cache file that can be refreshed here, with these changed."""
+        client = self.oidc.register_client()
+        user = self.environment.creator_id
+        document = {
+            "startUrl": "https://view.awsapps.com/start",
+            "region": "us-east-1",
+            "accessToken": "cached-token",
+            "expiresAt": "2000-01-01T00:00:00Z",
+            "clientId": client.id,
+            "clientSecret": client.secret,
+            "registrationExpiresAt": "2099-01-01T00:00:00Z",
+            "refreshToken": self.oidc.issue_refresh_token(client, user),
+            "somebodyElses": {"member": [1, 2, 3]},
+        }
+        return {**document, **members}
+
+
+def write_cache(path: Path, document: object) -> None:
+    path.write_text(json.dumps(document))

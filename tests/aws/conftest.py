@@ -1,0 +1,87 @@
+"""A home directory of its own for every test, and the emulator's API on real TLS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.aws.codecatalyst import CodeCatalystSessions
+from connector.emulator.bearer import BearerTokens
+from connector.emulator.certificates import Certificates, make_certificates
+from connector.emulator.model import CodeCatalystModel
+from connector.emulator.oidc import OidcService
+from connector.emulator.resources import Project, Space, Status
+from connector.emulator.rest import RestServer
+from connector.emulator.service import CodeCatalystService, data_channel_url
+
+from .cloud import CACHE_NAME, CONFIG, TOKEN, Cloud, Loop
+from .helpers import Clock, make_sessions
+
+
+@pytest.fixture(scope="session")
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home directory, and no variable that AWS's software or a proxy knows."""
+    known = ("AWS_", "CODECATALYST_", "BEARER_TOKEN_", "REQUESTS_CA_", "SSL_CERT_")
+    for name in list(os.environ):
+        if name.upper().startswith(known) or name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    return home
+
+
+@pytest.fixture
+def cache_file(home: Path) -> Path:
+    """A profile with an SSO session; the path of its cache file, which is not there yet."""
+    (home / ".aws/sso/cache").mkdir(parents=True)
+    (home / ".aws/config").write_text(CONFIG)
+    return home / ".aws/sso/cache" / CACHE_NAME
+
+
+@pytest.fixture
+def cloud(
+    loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Cloud]:
+    model = CodeCatalystModel()
+    mary = model.add_user("mary")
+    model.add_space(Space("MySpace"))
+    project = model.add_project(Project("MySpace", "My.Project"))
+    environment = model.add_environment(project, mary, Status.RUNNING)
+    tokens = BearerTokens(model.now)
+    tokens.accept(TOKEN, mary.id)
+    oidc = OidcService(tokens, model.now, model.random_bytes)
+    service = CodeCatalystService(
+        model, tokens, lambda session: data_channel_url("wss://localhost:1", session)
+    )
+    server = RestServer([*service.endpoints(), *oidc.endpoints()], certificates.server_context)
+    loop.run(server.start())
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", server.url)
+    yield Cloud(server.url, certificates.ca_file, model, tokens, oidc, server, environment)
+    loop.run(server.stop())
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sessions(cloud: Cloud, clock: Clock) -> CodeCatalystSessions:
+    return make_sessions(cloud, clock)

@@ -1,0 +1,95 @@
+"""What the tests of sessions share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from connector.aws.clients import ClientFactory
+from connector.aws.codecatalyst import CodeCatalystSessions
+from connector.aws.settings import load_profile
+from connector.aws.tokens import BearerTokens
+from connector.emulator.errors import (
+    ApiError,
+)
+from connector.emulator.rest import Proceed
+from connector.errors import (
+    ConnectorError,
+)
+
+from .cloud import TOKEN, Cloud
+
+START = "StartDevEnvironmentSession"
+STOP = "StopDevEnvironmentSession"
+GET = "GetDevEnvironment"
+ENVIRON = {"AWS_BEARER_TOKEN_CODECATALYST": TOKEN}
+
+
+class Clock:
+    """A monotonic clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.pauses: list[float] = []
+
+    def __call__(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.time += seconds
+
+
+def make_sessions(
+    cloud: Cloud,
+    clock: Clock,
+    *,
+    endpoint_url: str | None = None,
+    ca_file: Path | None = None,
+    space: str = "MySpace",
+    project: str = "My.Project",
+    start_timeout: float = 10,
+    environ: Mapping[str, str] = ENVIRON,
+) -> CodeCatalystSessions:
+    profile = load_profile(None, os.environ)
+    clients = ClientFactory(profile.name, str(ca_file or cloud.ca_file))
+    return CodeCatalystSessions(
+        space=space,
+        project=project,
+        dev_environment_id=cloud.environment.id,
+        tokens=BearerTokens(profile, environ, clients),
+        clients=clients,
+        endpoint_url=endpoint_url or cloud.url,
+        start_timeout=start_timeout,
+        clock=clock,
+        sleep=clock.sleep,
+        rand=lambda: 1.0,
+    )
+
+
+def refusal(sessions: CodeCatalystSessions) -> ConnectorError:
+    with pytest.raises(ConnectorError) as caught:
+        sessions.start()
+    assert TOKEN not in str(caught.value)
+    assert str(caught.value).isprintable()
+    return caught.value
+
+
+def always(cloud: Cloud, operation: str, answer: Callable[[], web.Response]) -> None:
+    """Have one operation answered so; ``answer`` may raise an ApiError."""
+
+    async def intercept(name: str, request: web.Request, proceed: Proceed) -> web.Response:
+        return answer() if name == operation else await proceed()
+
+    cloud.intercept(intercept)
+
+
+def raising(error: ApiError) -> Callable[[], web.Response]:
+    def answer() -> web.Response:
+        raise error
+
+    return answer

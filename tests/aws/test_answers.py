@@ -1,0 +1,61 @@
+"""Answers of the API that break its model."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from connector.aws.codecatalyst import CodeCatalystSessions
+from connector.errors import (
+    ServiceError,
+)
+from connector.sessions import SessionAccess
+
+from .cloud import Cloud
+from .helpers import START, always, refusal
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        [],
+        "text",
+        5,
+        None,
+        {"accessDetails": None},
+        {"accessDetails": []},
+        {"accessDetails": "x"},
+        {"accessDetails": {"streamUrl": "wss://x"}},
+        {"accessDetails": {"streamUrl": "", "tokenValue": "t"}},
+        {"accessDetails": {"streamUrl": 5, "tokenValue": "t"}},
+        {"accessDetails": {"streamUrl": "wss://x", "tokenValue": ["t"]}},
+        {"accessDetails": {"streamUrl": "wss://x", "tokenValue": "t"}, "sessionId": 7},
+    ],
+)
+def test_an_answer_of_another_shape(
+    answer: object, cloud: Cloud, sessions: CodeCatalystSessions
+) -> None:
+    always(cloud, START, lambda: web.json_response(answer))
+    assert type(refusal(sessions)) is ServiceError
+    assert cloud.operations() == [START]
+
+
+@pytest.mark.parametrize("body", [b"<html>captive portal</html>", b"\xff\xfe\x00", b"", b"{"])
+def test_an_answer_that_is_no_json(
+    body: bytes, cloud: Cloud, sessions: CodeCatalystSessions
+) -> None:
+    always(cloud, START, lambda: web.Response(body=body))
+    assert type(refusal(sessions)) is ServiceError
+    assert cloud.operations() == [START]
+
+
+def test_an_error_that_is_no_json(cloud: Cloud, sessions: CodeCatalystSessions) -> None:
+    always(cloud, START, lambda: web.Response(status=403, text="<html>\x1b[2J blocked </html>"))
+    assert "blocked" in str(refusal(sessions))
+
+
+def test_a_session_without_id_is_one(cloud: Cloud, sessions: CodeCatalystSessions) -> None:
+    details = {"streamUrl": "wss://x", "tokenValue": "t"}
+    always(cloud, START, lambda: web.json_response({"accessDetails": details}))
+    assert sessions.start() == SessionAccess("wss://x", "t", "")

@@ -1,0 +1,106 @@
+"""Files that are none, or never end: an error in a moment, and no endless wait."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.aws import files
+from connector.aws.files import MAX_BYTES, FileProblem, read_text, write_private
+from connector.aws.settings import ca_bundle, load_profile
+from connector.errors import ConfigError
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no such files")
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    return path
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PIPE_TIMEOUT", 0.1)
+
+
+@pytest.fixture
+def writer(fifo: Path) -> Iterator[int]:
+    """Holds the pipe open for writing."""
+    descriptor = os.open(fifo, os.O_RDWR)
+    yield descriptor
+    os.close(descriptor)
+
+
+def problem(path: Path) -> str:
+    with pytest.raises(FileProblem) as caught:
+        read_text(path)
+    return str(caught.value)
+
+
+def test_a_pipe_that_nobody_writes_to(fifo: Path, hasty: None) -> None:
+    assert problem(fifo).startswith("is a pipe that does not end")
+
+
+def test_a_pipe_that_never_ends(fifo: Path, hasty: None, writer: int) -> None:
+    os.write(writer, b"[default]\n")
+    assert problem(fifo).startswith("is a pipe that does not end")
+
+
+def test_a_pipe_is_read_to_its_end(fifo: Path) -> None:
+    pieces = [b"[default]\n", b"region = x\n"]
+
+    def write() -> None:
+        with fifo.open("wb", buffering=0) as file:
+            for piece in pieces:
+                file.write(piece)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert read_text(fifo) == b"".join(pieces).decode()
+    thread.join()
+
+
+def test_devices() -> None:
+    assert read_text(Path(os.devnull)) == ""
+    assert problem(Path("/dev/zero")) == "is larger than 1 MiB"
+
+
+def test_the_largest_file(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * MAX_BYTES)
+    assert len(read_text(path)) == MAX_BYTES
+    path.write_bytes(b"x" * (MAX_BYTES + 1))
+    assert problem(path) == "is larger than 1 MiB"
+
+
+def test_a_pipe_as_the_aws_configuration(fifo: Path, hasty: None) -> None:
+    with pytest.raises(ConfigError, match="is a pipe that does not end"):
+        load_profile(None, {"AWS_CONFIG_FILE": str(fifo)})
+
+
+@pytest.mark.usefixtures("writer")
+def test_a_pipe_as_the_ca_bundle(fifo: Path) -> None:
+    profile = load_profile(None, {"AWS_CONFIG_FILE": os.devnull})
+    with pytest.raises(ConfigError, match="holds no PEM certificate"):
+        ca_bundle({"AWS_CA_BUNDLE": str(fifo)}, profile)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_what_is_written_is_private_whatever_was_there(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "token.json"
+    path.write_text("old")
+    path.chmod(0o666)
+    before = os.umask(umask)
+    try:
+        write_private(path, "new")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text() == "new"
+    assert list(path.parent.glob("*.tmp")) == []

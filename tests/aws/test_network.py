@@ -1,0 +1,132 @@
+"""What stands between here and the API: network and TLS."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import trustme
+from aiohttp import web
+
+from connector.emulator.rest import Proceed
+from connector.errors import (
+    ConnectFailed,
+    TLSFailed,
+)
+
+from .cloud import Cloud
+from .helpers import START, Clock, make_sessions, refusal
+from .peers import TlsPeer, listening
+
+# The network
+
+
+def test_a_port_that_nobody_listens_on(cloud: Cloud, clock: Clock) -> None:
+    with listening() as (_, port):
+        pass
+    refused = refusal(make_sessions(cloud, clock, endpoint_url=f"https://localhost:{port}"))
+    assert type(refused) is ConnectFailed
+    assert "Connection refused" in str(refused)
+    assert len(clock.pauses) == 2  # nothing was sent: it is tried again, but not for long
+
+
+def test_a_name_that_nobody_has(cloud: Cloud, clock: Clock) -> None:
+    refused = refusal(make_sessions(cloud, clock, endpoint_url="https://nowhere.invalid"))
+    assert type(refused) is ConnectFailed
+    assert "nowhere.invalid cannot be reached (its name is not known" in str(refused)
+    assert clock.pauses
+
+
+def test_a_host_that_does_not_accept(cloud: Cloud, clock: Clock) -> None:
+    with listening(backlog=0) as (_, port):
+        # The queue takes one or two, which fill it; those after are not answered.
+        waiting = [socket.socket() for _ in range(3)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+        sessions = make_sessions(
+            cloud, clock, endpoint_url=f"https://127.0.0.1:{port}", start_timeout=1.2
+        )
+        refused = refusal(sessions)
+        for client in waiting:
+            client.close()
+    assert type(refused) is ConnectFailed
+    assert "does not accept a connection in time" in str(refused)
+
+
+def test_a_lost_answer_is_not_asked_for_again(cloud: Cloud, clock: Clock) -> None:
+    """The service may have started a session, which another try would leave behind."""
+    requests = []
+
+    async def intercept(name: str, request: web.Request, proceed: Proceed) -> web.Response:
+        requests.append(name)
+        response = await proceed()
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    cloud.intercept(intercept)
+    refused = refusal(make_sessions(cloud, clock))
+    assert type(refused) is ConnectFailed
+    assert "The connection to 127.0.0.1 broke" in str(refused)
+    assert requests == [START]
+    assert clock.pauses == []
+
+
+def test_an_answer_that_does_not_come_is_not_asked_for_again(
+    cloud: Cloud, clock: Clock, tmp_path: Path
+) -> None:
+    with TlsPeer(tmp_path, "localhost") as peer:
+        peer.silent = True
+        sessions = make_sessions(
+            cloud,
+            clock,
+            endpoint_url=f"https://localhost:{peer.port}",
+            ca_file=peer.ca_file,
+            start_timeout=0.5,
+        )
+        refused = refusal(sessions)
+        assert type(refused) is ConnectFailed
+        assert "The host localhost does not answer in time" in str(refused)
+        assert len(peer.requests) == 1
+        assert clock.pauses == []
+
+
+# TLS
+
+
+def test_an_unknown_ca(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(other)
+    refused = refusal(make_sessions(cloud, clock, ca_file=other))
+    assert type(refused) is TLSFailed
+    assert "unknown CA" in str(refused)
+    assert "AWS_CA_BUNDLE" in str(refused)
+    assert clock.pauses == []
+
+
+def test_a_certificate_for_another_name(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
+    with TlsPeer(tmp_path, "elsewhere.example") as peer:
+        sessions = make_sessions(
+            cloud, clock, endpoint_url=f"https://localhost:{peer.port}", ca_file=peer.ca_file
+        )
+        refused = refusal(sessions)
+    assert type(refused) is TLSFailed
+    assert "is for another name" in str(refused)
+
+
+def test_a_certificate_that_has_expired(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
+    with TlsPeer(tmp_path, "localhost", expired=True) as peer:
+        sessions = make_sessions(
+            cloud, clock, endpoint_url=f"https://localhost:{peer.port}", ca_file=peer.ca_file
+        )
+        refused = refusal(sessions)
+    assert type(refused) is TLSFailed
+    assert "has expired" in str(refused)
+
+
+def test_a_server_without_tls(cloud: Cloud, clock: Clock) -> None:
+    with listening(answer=b"HTTP/1.1 400 Bad Request\r\n\r\n") as (_, port):
+        refused = refusal(make_sessions(cloud, clock, endpoint_url=f"https://localhost:{port}"))
+    assert type(refused) is TLSFailed
+    assert "WRONG_VERSION_NUMBER" in str(refused)

@@ -1,0 +1,99 @@
+"""HTTPS_PROXY and NO_PROXY are botocore's to read: that they work, and what failures say."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from connector.aws.clients import ClientFactory
+from connector.aws.codecatalyst import CodeCatalystSessions
+from connector.aws.settings import load_profile
+from connector.aws.tokens import BearerTokens
+from connector.errors import ProxyFailed
+
+from .cloud import TOKEN, Cloud
+from .peers import ConnectProxy, listening
+
+
+@pytest.fixture
+def sessions(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> CodeCatalystSessions:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", TOKEN)
+    profile = load_profile(None, os.environ)
+    clients = ClientFactory(profile.name, str(cloud.ca_file))
+    return CodeCatalystSessions(
+        space="MySpace",
+        project="My.Project",
+        dev_environment_id=cloud.environment.id,
+        tokens=BearerTokens(profile, os.environ, clients),
+        clients=clients,
+        endpoint_url=cloud.url,
+        start_timeout=1.1,  # one try
+    )
+
+
+def refusal(sessions: CodeCatalystSessions) -> str:
+    with pytest.raises(ProxyFailed) as caught:
+        sessions.start()
+    assert "pass-word" not in str(caught.value)
+    assert "HTTPS_PROXY" in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
+def test_through_a_proxy(
+    variable: str, cloud: Cloud, sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ConnectProxy(login="mary:pass-word") as proxy:
+        monkeypatch.setenv(variable, f"http://mary:pass-word@127.0.0.1:{proxy.port}")
+        assert sessions.start().session_id
+        assert proxy.targets == [cloud.url.removeprefix("https://")]
+
+
+def test_past_a_proxy(sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ConnectProxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", "example.com,127.0.0.1")
+        assert sessions.start().session_id
+        assert proxy.targets == []
+
+
+def test_a_proxy_that_wants_a_login(
+    cloud: Cloud, sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ConnectProxy(login="mary:other") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://mary:pass-word@127.0.0.1:{proxy.port}")
+        message = refusal(sessions)
+        assert "(407 Proxy Authentication Required)" in message
+        assert "user name and password" in message
+        assert len(proxy.targets) == 1
+    assert cloud.operations() == []
+
+
+def test_a_proxy_that_forbids(
+    sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ConnectProxy(refuse="403 Forbidden") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        message = refusal(sessions)
+        assert "refuses the way to 127.0.0.1 (403 Forbidden)" in message
+        assert "NO_PROXY" in message
+
+
+def test_a_proxy_that_is_not_there(
+    sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening() as (_, port):
+        pass
+    monkeypatch.setenv("HTTPS_PROXY", f"http://mary:pass-word@127.0.0.1:{port}")
+    assert "cannot be reached (Connection refused)" in refusal(sessions)
+    monkeypatch.setenv("HTTPS_PROXY", "http://nowhere.invalid:3128")
+    assert "nowhere.invalid:3128 cannot be reached (its name" in refusal(sessions)
+
+
+@pytest.mark.parametrize("kind", ["socks5", "socks5h", "https"])
+def test_a_proxy_of_a_kind_that_the_stream_could_not_pass(
+    sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"{kind}://mary:pass-word@127.0.0.1:9")
+    assert f"the kind {kind}:// is not supported" in refusal(sessions)

@@ -1,0 +1,158 @@
+"""``connector demo`` and ``connector emulator``, as a newcomer runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONNECTOR = [sys.executable, "-m", "connector"]
+
+
+def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CONNECTOR, *words],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not shutil.which("scp"), reason="scp is not installed")
+def test_the_demo_takes_real_ssh_and_scp_through_the_proxy() -> None:
+    done = run("demo")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "$ ssh -F ssh_config codecatalyst-dev-env=" in done.stdout
+    assert done.stdout.count("1,000,000 bytes") == done.stdout.count("the same") == 2
+    assert "All as it should be" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_demo_does_without_an_ssh_client_and_says_so(tmp_path: Path) -> None:
+    done = run("demo", PATH=str(tmp_path))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no ssh client" in done.stdout
+    assert done.stdout.count("the same") == 2
+
+
+def test_the_demo_fails_when_a_digest_differs(tmp_path: Path) -> None:
+    """An scp that drops the last byte of what it copies."""
+    real = shutil.which("scp")
+    if real is None:
+        pytest.skip("scp is not installed")
+    liar = tmp_path / "scp"
+    liar.write_text(
+        f'#!/bin/sh\n"{real}" "$@" || exit\nfor last; do :; done\n'
+        'path="${last#*:}"\ntruncate -s -1 "$path"\n'
+    )
+    liar.chmod(0o755)
+
+    done = run("demo", PATH=f"{tmp_path}:{os.environ['PATH']}")
+
+    assert done.returncode == 1
+    assert "NOT" in done.stdout
+    assert "went wrong" in done.stdout
+    assert done.stdout.count("$ scp") == 1
+
+
+def test_the_demo_fails_when_the_connection_does(tmp_path: Path) -> None:
+    """An ssh that reaches nobody."""
+    for name in ("ssh", "scp"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 'connector: No way' >&2\nexit 255\n")
+        (tmp_path / name).chmod(0o755)
+
+    done = run("demo", PATH=f"{tmp_path}:{os.environ['PATH']}")
+
+    assert done.returncode == 1
+    assert "connector: No way" in done.stdout
+    assert "went wrong: the rest was not tried" in done.stdout
+
+
+def test_the_demo_is_led_astray_by_no_variable(tmp_path: Path) -> None:
+    done = run(
+        "demo",
+        PATH=str(tmp_path),
+        HTTPS_PROXY="http://127.0.0.1:9",
+        AWS_PROFILE="nosuch",
+        AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true",
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_the_emulator_says_how_to_reach_it_and_ends_on_ctrl_c(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    path = tmp_path / "access.json"
+    process = subprocess.Popen(
+        [*CONNECTOR, "emulator", "--json", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    printed = ""
+    while "Ctrl-C" not in printed:
+        line = process.stdout.readline()
+        assert line, "it ended too early"
+        printed += line
+    access = json.loads(path.read_text())
+    mode = stat.S_IMODE(path.stat().st_mode)
+    process.send_signal(number)
+    _, complaints = process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    assert complaints == ""
+    assert mode == 0o600
+    assert f"ssh -F examples/ssh_config {access['host']}" in printed
+    assert f"/ssh_config {access['host']}" in printed
+    assert not path.exists()
+    for name, value in access["environment"].items():
+        assert f"export {name}={value}" in printed
+    assert access["host"].startswith("codecatalyst-dev-env=ExampleCorp=web.site-1=")
+    assert not Path(access["caFile"]).exists()
+
+
+def test_the_emulator_says_when_its_file_cannot_be_written(tmp_path: Path) -> None:
+    done = run("emulator", "--json", str(tmp_path / "missing" / "access.json"))
+
+    assert done.returncode == 78
+    assert done.stdout == ""
+    assert "cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "ssh", "-1"])
+def test_a_target_that_is_no_port_is_wrong_usage(port: str) -> None:
+    done = run("emulator", f"--target={port}")
+
+    assert done.returncode == 2
+    assert "--target" in done.stderr
+
+
+def test_without_its_packages_the_emulator_says_what_to_install(tmp_path: Path) -> None:
+    script = (
+        "import sys, importlib.util; find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name: None if name == 'trustme' else find(name)\n"
+        "from connector.cli.main import main; sys.exit(main(['demo']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 78
+    assert done.stderr == (
+        "connector: The emulator needs trustme. "
+        "Install the extra it is in, in the project's folder: pip install '.[emulator]'\n"
+    )

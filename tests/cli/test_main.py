@@ -1,0 +1,134 @@
+"""The command line itself: help, usage, exit codes and what errors print."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connector import errors
+from connector.cli import boundary
+from connector.cli.main import COMMANDS, main
+from connector.errors import ConnectorError
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "connector", *words],
+        env={**os.environ, **environ},
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def subclasses(base: type[ConnectorError]) -> set[type[ConnectorError]]:
+    return {base}.union(*(subclasses(child) for child in base.__subclasses__()))
+
+
+def test_every_exit_code_is_in_the_readme() -> None:
+    documented = {
+        int(number)
+        for row in re.findall(r"^\| ([0-9, ]+) \|", README.read_text(), re.MULTILINE)
+        for number in row.split(",")
+    }
+    used = {kind.exit_code for kind in subclasses(ConnectorError)}
+
+    assert used | {0, 1, 2, boundary.INTERRUPTED, 143} == documented
+
+
+def test_an_error_is_one_line_with_its_hint() -> None:
+    error = errors.ConfigError("the name\n is  wrong", "Mend it")
+
+    assert str(error) == "The name is wrong. Mend it"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+
+    assert caught.value.code == 0
+    assert f"usage: connector {command}" in capsys.readouterr().out
+
+
+def test_the_overview_names_every_command() -> None:
+    done = run("--help")
+
+    assert all(f"\n    {command}" in done.stdout for command in COMMANDS)
+
+
+def test_the_version_is_the_packages() -> None:
+    assert re.fullmatch(r"connector \d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+@pytest.mark.parametrize("words", [(), ("nonsense",), ("proxy", "a", "b"), ("proxy", "--no")])
+def test_wrong_usage_exits_with_2_and_nothing_on_stdout(words: tuple[str, ...]) -> None:
+    done = run(*words)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("usage: connector")
+
+
+def test_a_bug_is_said_to_be_one_without_a_traceback(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def body() -> int:
+        raise ZeroDivisionError("with a secret in it")
+
+    assert boundary.guarded(body) == 70
+    said = capfd.readouterr().err
+    assert said.startswith("connector: Internal error (ZeroDivisionError)")
+    assert said.count("\n") == 1
+    assert "secret" not in said
+
+
+def test_what_the_service_says_cannot_move_the_cursor(capfd: pytest.CaptureFixture[str]) -> None:
+    boundary.say("one\x1b[2Jtwo\rthree\x00\u202e")
+
+    assert capfd.readouterr().err == "connector: one [2Jtwo three  \n"
+
+
+def test_a_stderr_that_nobody_reads_blocks_nobody() -> None:
+    """Some IDEs never read what their ProxyCommand says."""
+    reader, writer = os.pipe()
+    script = "from connector.cli.boundary import say\nfor number in range(2000): say('x' * 100)\n"
+    done = subprocess.run([sys.executable, "-c", script], stderr=writer, timeout=20, check=False)
+
+    assert done.returncode == 0
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_log_file_is_for_its_owner_and_is_appended_to(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    for _ in range(2):
+        done = run("attach", "--log-file", str(path))
+        assert done.returncode == 78
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text().count("There is no session to attach to") == 2
+
+
+def test_a_log_file_that_cannot_be_opened_is_said_so(tmp_path: Path) -> None:
+    done = run("attach", "--log-file", str(tmp_path / "missing" / "log"))
+
+    assert done.returncode == 78
+    assert "cannot be opened" in done.stderr
+
+
+def test_the_frames_of_websockets_are_never_logged() -> None:
+    """They hold the token."""
+    import connector.transport.websocket  # noqa: F401
+
+    assert not logging.getLogger("connector.transport.frames").isEnabledFor(logging.CRITICAL)

@@ -1,0 +1,321 @@
+"""The opening of a session, as dialogues."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from connector.datachannel.channel import State
+from connector.datachannel.events import ChannelFailed, DataReceived, Event, SessionOpened
+from connector.datachannel.messages import PayloadType
+from connector.errors import RemoteProtocolError
+
+from .helpers import (
+    CLIENT_ID,
+    Dialogue,
+    ack,
+    acknowledged,
+    flowing,
+    handshake_complete,
+    handshake_request,
+    inputs,
+    output,
+    session_type_action,
+    shaken,
+    stream,
+)
+
+UNKNOWN_ACTION: dict[str, object] = {"ActionType": "Dance", "ActionParameters": {}}
+KMS: dict[str, object] = {
+    "ActionType": "KMSEncryption",
+    "ActionParameters": {"KMSKeyId": "key", "Challenge": "c"},
+}
+
+
+def linked() -> Dialogue:
+    dialogue = Dialogue()
+    dialogue.link()
+    return dialogue
+
+
+def failure(events: list[Event]) -> str:
+    """The message of the one failure that these events end with."""
+    assert [event for event in events if isinstance(event, ChannelFailed)] == events[-1:]
+    assert isinstance(events[-1], ChannelFailed)
+    assert isinstance(events[-1].error, RemoteProtocolError)
+    return str(events[-1].error)
+
+
+def test_a_link_starts_with_the_open_frame() -> None:
+    dialogue = Dialogue()
+    assert dialogue.sent() == []
+    document = json.loads(dialogue.link('se"cret'))
+    assert document.pop("RequestId").count("-") == 4
+    assert document == {
+        "MessageSchemaVersion": "1.0",
+        "TokenValue": 'se"cret',
+        "ClientId": CLIENT_ID,
+        "ClientVersion": "1.2.764.0",
+    }
+    assert dialogue.channel.linked
+    assert dialogue.sent() == []
+
+
+@pytest.mark.parametrize(
+    "session_type", ["Port", "Standard_Stream", "InteractiveCommands", "NonInteractiveCommands"]
+)
+def test_a_request_is_acknowledged_and_answered(session_type: str) -> None:
+    dialogue = linked()
+    assert dialogue.receive(handshake_request(session_type_action(session_type))) == []
+    sent = dialogue.sent()
+    assert [message.message_type for message in sent] == ["acknowledge", "input_stream_data"]
+    assert acknowledged(sent) == [0]
+    ((number, kind, payload),) = inputs(sent)
+    assert (number, kind) == (0, PayloadType.HANDSHAKE_RESPONSE)
+    assert json.loads(payload) == {
+        "ClientVersion": "1.2.764.0",
+        "ProcessedClientActions": [
+            {"ActionType": "SessionType", "ActionStatus": 1, "ActionResult": None, "Error": ""}
+        ],
+        "Errors": None,
+    }
+    assert dialogue.channel.state is State.OPENING
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("acknowledge_first", [True, False])
+def test_the_acknowledge_and_the_end_of_the_handshake_come_in_either_order(
+    acknowledge_first: bool, together: bool
+) -> None:
+    dialogue = linked()
+    dialogue.receive(handshake_request())
+    dialogue.sent()
+    frames = [ack(0), handshake_complete(message="hello")]
+    if not acknowledge_first:
+        frames.reverse()
+    if together:
+        events = dialogue.receive(*frames)
+    else:
+        events = dialogue.receive(frames[0]) + dialogue.receive(frames[1])
+    assert events == [SessionOpened("Port", "hello")]
+    assert acknowledged(dialogue.sent()) == [1]
+    assert dialogue.channel.state is State.OPEN
+    assert dialogue.channel.delivered
+
+
+def test_output_in_the_burst_of_the_handshakes_end_comes_after_the_opening() -> None:
+    dialogue = linked()
+    dialogue.receive(handshake_request())
+    dialogue.sent()
+    events = dialogue.receive(handshake_complete(), output(2, b"SSH-"), output(3, b"2.0"), ack(0))
+    assert events == [SessionOpened("Port", ""), DataReceived(b"SSH-2.0")]
+    assert acknowledged(dialogue.sent()) == [1, 2, 3]
+
+
+def test_output_that_overtakes_the_handshakes_end_waits_for_it() -> None:
+    dialogue = linked()
+    dialogue.receive(handshake_request())
+    dialogue.send(b"input")
+    dialogue.sent()
+    assert dialogue.receive(output(2, b"SSH-")) == []
+    assert inputs(dialogue.sent()) == []
+    assert dialogue.receive(handshake_complete()) == [
+        SessionOpened("Port", ""),
+        DataReceived(b"SSH-"),
+    ]
+    assert dialogue.sent_data() == b"input"
+
+
+def test_a_whole_handshake_in_reverse_order_opens_the_session() -> None:
+    dialogue = linked()
+    assert dialogue.receive(handshake_complete(), handshake_request()) == [
+        SessionOpened("Port", "")
+    ]
+    assert acknowledged(dialogue.sent()) == [1, 0]
+
+
+def test_no_input_leaves_before_the_handshakes_end() -> None:
+    dialogue = Dialogue()
+    assert dialogue.send(b"early") == 5
+    dialogue.link()
+    assert dialogue.sent() == []
+    dialogue.receive(handshake_request())
+    assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.HANDSHAKE_RESPONSE]
+    dialogue.now = 10.0
+    dialogue.receive(ack(0))
+    assert dialogue.sent() == []
+    assert dialogue.channel.get_timer() is None
+
+
+def test_input_waits_for_the_first_output() -> None:
+    dialogue = shaken()
+    dialogue.send(b"SSH-2.0-client\r\n")
+    dialogue.now = 0.2499
+    assert dialogue.sent() == []
+    dialogue.receive(output(2, b"SSH-2.0-server\r\n"))
+    assert dialogue.sent_inputs() == [(1, PayloadType.OUTPUT, b"SSH-2.0-client\r\n")]
+
+
+def test_no_output_but_the_first_releases_the_input() -> None:
+    dialogue = shaken()
+    dialogue.send(b"input")
+    dialogue.receive(output(3, b"second"), stream(4, PayloadType.STDERR, b"error"))
+    assert dialogue.sent_inputs() == []
+    dialogue.receive(handshake_complete())  # a copy
+    assert dialogue.sent_inputs() == []
+    dialogue.receive(output(2, b"first"))
+    assert dialogue.sent_data() == b"input"
+
+
+def test_input_goes_after_the_grace_where_no_output_comes() -> None:
+    dialogue = shaken()
+    dialogue.send(b"GET / ")
+    dialogue.send(b"HTTP/1.0\r\n")
+    assert dialogue.expire() == pytest.approx(0.25)
+    assert dialogue.sent_inputs() == [(1, PayloadType.OUTPUT, b"GET / HTTP/1.0\r\n")]
+    dialogue.send(b"at once")
+    assert dialogue.sent_data() == b"at once"
+
+
+def test_input_that_comes_after_the_grace_does_not_wait() -> None:
+    dialogue = shaken()
+    dialogue.now = 0.25
+    dialogue.send(b"late")
+    assert dialogue.sent_data() == b"late"
+
+
+def test_input_that_comes_after_the_first_output_does_not_wait() -> None:
+    dialogue = flowing()
+    dialogue.send(b"soon")
+    assert dialogue.sent_data() == b"soon"
+
+
+def test_the_grace_counts_from_the_handshakes_end() -> None:
+    dialogue = linked()
+    dialogue.now = 5.0
+    dialogue.receive(handshake_request())
+    dialogue.sent()
+    dialogue.now = 7.0
+    dialogue.receive(ack(0), handshake_complete())
+    dialogue.send(b"input")
+    assert dialogue.sent_inputs() == []
+    assert dialogue.channel.get_timer() == pytest.approx(7.25)
+
+
+def test_without_input_the_grace_needs_no_timer() -> None:
+    assert shaken().channel.get_timer() is None
+
+
+def test_the_grace_may_be_chosen() -> None:
+    dialogue = shaken(first_output_grace=0.0)
+    dialogue.send(b"at once")
+    assert dialogue.sent_data() == b"at once"
+
+
+def test_a_session_without_handshake_opens_with_its_first_output() -> None:
+    dialogue = linked()
+    dialogue.send(b"ls\n")
+    assert dialogue.sent() == []
+    assert dialogue.receive(output(0, b"# ")) == [SessionOpened(None, ""), DataReceived(b"# ")]
+    sent = dialogue.sent()
+    assert acknowledged(sent) == [0]
+    assert inputs(sent) == [(0, PayloadType.OUTPUT, b"ls\n")]
+
+
+def test_a_handshake_that_asks_for_nothing_opens_a_session_without_type() -> None:
+    dialogue = linked()
+    dialogue.receive(stream(0, PayloadType.HANDSHAKE_REQUEST, b'{"AgentVersion":"3"}'))
+    ((_, _, payload),) = dialogue.sent_inputs()
+    assert json.loads(payload)["ProcessedClientActions"] == []
+    assert dialogue.receive(handshake_complete()) == [SessionOpened(None, "")]
+
+
+# What cannot be is answered, and reported.
+
+
+@pytest.mark.parametrize(
+    ("actions", "statuses", "word"),
+    [
+        ([session_type_action(), UNKNOWN_ACTION], [1, 3], "Dance"),
+        ([session_type_action(), KMS], [1, 3], "KMS"),
+        ([session_type_action("Telepathy")], [2], "Telepathy"),
+        ([session_type_action(None)], [2], "session type"),
+        ([session_type_action(["Port"])], [2], "session type"),
+        ([session_type_action("port")], [2], "port"),
+        ([session_type_action("Port", {"type": "LocalPortForwarding"})], [2], "multiplexed"),
+        ([{"ActionType": "SessionType"}], [2], "session type"),
+        ([UNKNOWN_ACTION, session_type_action("Telepathy"), KMS], [3, 2, 3], "Dance"),
+    ],
+)
+def test_what_this_client_cannot_do_is_answered_and_reported(
+    actions: list[dict[str, object]], statuses: list[int], word: str
+) -> None:
+    dialogue = linked()
+    dialogue.send(b"input")
+    message = failure(dialogue.receive(handshake_request(*actions)))
+    assert word in message
+    sent = dialogue.sent()
+    assert acknowledged(sent) == [0]
+    ((number, kind, payload),) = inputs(sent)
+    assert (number, kind) == (0, PayloadType.HANDSHAKE_RESPONSE)
+    processed = json.loads(payload)["ProcessedClientActions"]
+    assert [action["ActionStatus"] for action in processed] == statuses
+    errors = [action["Error"] for action in processed if action["ActionStatus"] != 1]
+    assert all(errors)
+    assert json.loads(payload)["Errors"] == errors
+    assert dialogue.channel.state is State.CLOSED
+    assert dialogue.sent() == []
+
+
+@pytest.mark.parametrize("kind", [None, "", "SomethingElse"])
+def test_a_port_session_of_another_kind_than_multiplexed_is_a_stream(kind: str | None) -> None:
+    dialogue = linked()
+    properties = {"portNumber": "22", "type": kind}
+    assert dialogue.receive(handshake_request(session_type_action("Port", properties))) == []
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        handshake_request(number=1),
+        stream(1, PayloadType.HANDSHAKE_REQUEST, b"garbage"),
+    ],
+)
+def test_a_second_handshake_request_is_a_fault(frame: bytes) -> None:
+    dialogue = linked()
+    dialogue.receive(handshake_request())
+    assert failure(dialogue.receive(frame))
+
+
+@pytest.mark.parametrize("frame", [handshake_request(number=3), handshake_complete(3)])
+def test_a_handshake_in_an_open_session_is_a_fault(frame: bytes) -> None:
+    dialogue = flowing()
+    assert failure(dialogue.receive(frame))
+
+
+def test_a_handshake_in_a_session_that_began_without_is_a_fault() -> None:
+    dialogue = linked()
+    dialogue.receive(output(0, b"# "))
+    assert failure(dialogue.receive(handshake_request(number=1)))
+
+
+def test_the_end_of_a_handshake_that_never_began_is_a_fault() -> None:
+    assert failure(linked().receive(handshake_complete(0)))
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"garbage", b"[]", b'{"RequestedClientActions":7}', b"[" * 100_000]
+)
+def test_a_request_that_cannot_be_read_is_a_fault(payload: bytes) -> None:
+    assert failure(linked().receive(stream(0, PayloadType.HANDSHAKE_REQUEST, payload)))
+
+
+def test_a_copy_of_the_request_is_acknowledged_again_and_not_answered_again() -> None:
+    dialogue = linked()
+    dialogue.receive(handshake_request())
+    dialogue.sent()
+    assert dialogue.receive(handshake_request()) == []
+    sent = dialogue.sent()
+    assert acknowledged(sent) == [0]
+    assert inputs(sent) == []

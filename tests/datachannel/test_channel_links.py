@@ -1,0 +1,364 @@
+"""A channel over several links, and its end; as dialogues."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from connector.datachannel.channel import State
+from connector.datachannel.events import ChannelClosed, ChannelFailed, DataReceived, SessionOpened
+from connector.datachannel.messages import PAUSE_PUBLICATION, PayloadType
+from connector.datachannel.payloads import flag
+from connector.errors import LocalProtocolError
+
+from .helpers import (
+    CLIENT_ID,
+    Dialogue,
+    ack,
+    acknowledged,
+    flowing,
+    handshake_complete,
+    handshake_request,
+    inputs,
+    output,
+    service,
+    shaken,
+    stream,
+)
+
+TERMINATE = (PayloadType.FLAG, flag(2))
+
+
+def close_by(dialogue: Dialogue, kind: str, payload: bytes = b"{}") -> list[object]:
+    if kind == "text":
+        return list(dialogue.channel.receive_text("channel_closed", dialogue.now))
+    return list(dialogue.receive(service("channel_closed", payload)))
+
+
+# Links.
+
+
+def test_a_new_link_resends_what_is_unacknowledged_in_order_and_nothing_else() -> None:
+    dialogue = flowing(payload_size=1)
+    dialogue.send(b"abcde")
+    first = dialogue.channel.messages_to_send(dialogue.now)
+    dialogue.receive(ack(2), ack(4))
+    dialogue.lose()
+    dialogue.send(b"f")
+    assert dialogue.sent() == []
+    dialogue.now = 9.0
+    dialogue.link("second")
+    frames = dialogue.channel.messages_to_send(dialogue.now)
+    assert frames[:3] == [first[0], first[2], first[4]]
+    assert [number for number, _, _ in inputs(dialogue.sent())] == []
+    assert len(frames) == 4
+    assert dialogue.channel.stats.resent == 3
+    assert dialogue.channel.stats.bytes_sent == 6
+
+
+def test_a_new_link_has_the_same_client_a_new_request_and_the_new_token() -> None:
+    dialogue = Dialogue()
+    first = json.loads(dialogue.link("one"))
+    dialogue.lose()
+    second = json.loads(dialogue.link("two"))
+    assert first["ClientId"] == second["ClientId"] == CLIENT_ID
+    assert first["RequestId"] != second["RequestId"]
+    assert (first["TokenValue"], second["TokenValue"]) == ("one", "two")
+
+
+def test_numbers_go_on_over_links_in_both_directions() -> None:
+    dialogue = flowing()
+    dialogue.send(b"a")
+    dialogue.sent()
+    dialogue.receive(ack(1))
+    dialogue.lose()
+    dialogue.link()
+    assert dialogue.receive(output(2, b"banner"), output(3, b"x")) == [DataReceived(b"x")]
+    dialogue.send(b"b")
+    sent = dialogue.sent()
+    assert acknowledged(sent) == [2, 3]
+    assert inputs(sent) == [(2, PayloadType.OUTPUT, b"b")]
+
+
+def test_a_session_opens_once_though_its_handshake_is_cut() -> None:
+    dialogue = Dialogue()
+    dialogue.link()
+    dialogue.receive(handshake_request())
+    response = dialogue.sent_inputs()
+    dialogue.lose()
+    dialogue.link()
+    assert dialogue.sent_inputs() == response
+    dialogue.receive(handshake_request())
+    assert dialogue.sent_inputs() == []
+    assert dialogue.receive(ack(0), handshake_complete()) == [SessionOpened("Port", "")]
+
+
+def test_acknowledges_for_a_lost_link_are_not_sent_on_the_next() -> None:
+    dialogue = flowing()
+    dialogue.receive(output(3, b"x"))
+    dialogue.lose()
+    dialogue.link()
+    assert dialogue.sent() == []
+
+
+def test_a_pause_ends_with_its_link() -> None:
+    dialogue = flowing()
+    dialogue.receive(service(PAUSE_PUBLICATION))
+    dialogue.send(b"x")
+    dialogue.lose()
+    dialogue.link()
+    assert dialogue.sent_data() == b"x"
+
+
+def test_a_pause_right_after_a_new_link_holds_the_resends() -> None:
+    dialogue = flowing()
+    dialogue.send(b"x")
+    dialogue.sent()
+    dialogue.lose()
+    dialogue.link()
+    dialogue.receive(service(PAUSE_PUBLICATION))
+    assert dialogue.sent() == []
+    dialogue.channel.receive_text("start_publication", dialogue.now)
+    assert dialogue.sent_data() == b"x"
+
+
+def test_what_is_held_out_of_order_outlives_its_link() -> None:
+    dialogue = flowing()
+    dialogue.receive(output(4, b"b"))
+    dialogue.sent()
+    dialogue.lose()
+    dialogue.link()
+    assert dialogue.receive(output(3, b"a")) == [DataReceived(b"ab")]
+
+
+def test_input_is_still_held_for_the_first_output_on_a_new_link() -> None:
+    dialogue = shaken()
+    dialogue.send(b"x")
+    dialogue.lose()
+    dialogue.now = 0.1
+    dialogue.link()
+    assert dialogue.sent() == []
+    assert dialogue.expire() == pytest.approx(0.25)
+    assert dialogue.sent_data() == b"x"
+
+
+def test_input_is_taken_while_there_is_no_link() -> None:
+    dialogue = flowing(max_in_flight=10)
+    dialogue.lose()
+    assert dialogue.send(b"x" * 20) == 10
+    assert dialogue.channel.send_capacity == 0
+    dialogue.link()
+    assert dialogue.sent_data() == b"x" * 10
+
+
+def test_a_second_link_at_a_time_is_our_own_fault() -> None:
+    dialogue = flowing()
+    with pytest.raises(LocalProtocolError):
+        dialogue.link()
+
+
+# The service closes.
+
+
+@pytest.mark.parametrize("kind", ["text", "binary"])
+def test_the_service_closes_the_channel(kind: str) -> None:
+    dialogue = flowing()
+    assert close_by(dialogue, kind) == [ChannelClosed("")]
+    assert dialogue.channel.state is State.CLOSED
+    assert dialogue.channel.send_capacity == 0
+    assert dialogue.send(b"x") == 0
+    assert close_by(dialogue, kind) == []
+    assert dialogue.receive(output(3, b"late")) == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b'{"Output":"Your session timed out"}', "Your session timed out"),
+        (b"\xff\x00garbage", ""),
+        (b"", ""),
+        (b'{"Output":[1]}', ""),
+    ],
+)
+def test_the_reason_of_the_end_is_told_if_it_can_be_read(payload: bytes, reason: str) -> None:
+    assert close_by(flowing(), "binary", payload) == [ChannelClosed(reason)]
+
+
+@pytest.mark.parametrize("kind", ["text", "binary"])
+def test_the_service_may_close_before_the_handshake(kind: str) -> None:
+    dialogue = Dialogue()
+    dialogue.link()
+    assert close_by(dialogue, kind) == [ChannelClosed("")]
+
+
+def test_output_before_the_end_comes_before_it_and_is_acknowledged() -> None:
+    dialogue = flowing()
+    events = dialogue.receive(output(3, b"last"), service("channel_closed"), output(4, b"late"))
+    assert events == [DataReceived(b"last"), ChannelClosed("")]
+    assert acknowledged(dialogue.sent()) == [3]
+
+
+def test_a_failed_channel_does_not_close_too() -> None:
+    dialogue = flowing()
+    events = dialogue.receive(output(-1, b""), service("channel_closed"))
+    assert [type(event) for event in events] == [ChannelFailed]
+
+
+# We close.
+
+
+def test_the_end_of_input_ends_the_session_once_all_is_acknowledged() -> None:
+    dialogue = flowing(payload_size=1)
+    dialogue.send(b"ab")
+    dialogue.channel.send_eof(dialogue.now)
+    assert dialogue.sent_data() == b"ab"
+    assert not dialogue.channel.terminating
+    dialogue.receive(ack(2))
+    assert dialogue.sent() == []
+    dialogue.receive(ack(1))
+    assert dialogue.channel.delivered
+    assert dialogue.sent_inputs() == [(3, *TERMINATE)]
+    assert dialogue.channel.terminating
+    assert dialogue.sent() == []
+
+
+def test_the_end_of_input_with_nothing_under_way_ends_the_session_at_once() -> None:
+    dialogue = flowing()
+    dialogue.channel.send_eof(dialogue.now)
+    assert dialogue.sent_inputs() == [(1, *TERMINATE)]
+
+
+def test_the_end_of_input_waits_for_held_input() -> None:
+    dialogue = shaken()
+    dialogue.send(b"x")
+    dialogue.channel.send_eof(dialogue.now)
+    assert dialogue.sent() == []
+    dialogue.expire()
+    assert dialogue.sent_inputs() == [(1, PayloadType.OUTPUT, b"x")]
+    dialogue.receive(ack(1))
+    assert dialogue.sent_inputs() == [(2, *TERMINATE)]
+
+
+def test_the_flag_is_sent_once_and_resent_until_it_is_acknowledged() -> None:
+    dialogue = flowing()
+    dialogue.channel.send_eof(dialogue.now)
+    dialogue.sent()
+    dialogue.expire()
+    assert dialogue.sent_inputs() == [(1, *TERMINATE)]
+    dialogue.receive(ack(1))
+    dialogue.channel.terminate(dialogue.now)
+    assert dialogue.sent() == []
+    assert dialogue.channel.get_timer() is None
+
+
+def test_output_is_delivered_and_acknowledged_after_the_end_of_input() -> None:
+    dialogue = flowing()
+    dialogue.channel.send_eof(dialogue.now)
+    dialogue.sent()
+    assert dialogue.receive(output(3, b"x")) == [DataReceived(b"x")]
+    assert acknowledged(dialogue.sent()) == [3]
+
+
+def test_input_after_its_end_is_our_own_fault() -> None:
+    dialogue = flowing()
+    dialogue.channel.send_eof(dialogue.now)
+    assert dialogue.channel.send_capacity == 0
+    with pytest.raises(LocalProtocolError):
+        dialogue.send(b"x")
+
+
+def test_the_end_of_input_outlives_a_lost_link() -> None:
+    dialogue = flowing()
+    dialogue.send(b"x")
+    dialogue.sent()
+    dialogue.lose()
+    dialogue.channel.send_eof(dialogue.now)
+    assert dialogue.sent() == []
+    dialogue.link()
+    assert dialogue.sent_data() == b"x"
+    dialogue.receive(ack(1))
+    assert dialogue.sent_inputs() == [(2, *TERMINATE)]
+
+
+def test_a_pause_holds_the_flag() -> None:
+    dialogue = flowing()
+    dialogue.channel.send_eof(dialogue.now)
+    dialogue.receive(service(PAUSE_PUBLICATION))
+    assert dialogue.sent() == []
+    dialogue.channel.receive_text("start_publication", dialogue.now)
+    assert dialogue.sent_inputs() == [(1, *TERMINATE)]
+
+
+def test_terminate_waits_for_no_acknowledge_and_goes_ahead_of_waiting_input() -> None:
+    dialogue = flowing()
+    dialogue.send(b"under way")
+    dialogue.sent()
+    dialogue.send(b"waiting")
+    dialogue.channel.terminate(dialogue.now)
+    assert dialogue.sent_inputs()[0] == (2, *TERMINATE)
+    assert dialogue.channel.terminating
+    assert dialogue.channel.send_capacity == 0
+
+
+def test_terminate_twice_is_once() -> None:
+    dialogue = flowing()
+    dialogue.channel.terminate(dialogue.now)
+    dialogue.channel.terminate(dialogue.now)
+    assert dialogue.sent_inputs() == [(1, *TERMINATE)]
+
+
+def test_terminate_during_the_handshake_waits_for_its_end() -> None:
+    dialogue = Dialogue()
+    dialogue.link()
+    dialogue.channel.terminate(dialogue.now)
+    assert dialogue.sent() == []
+    dialogue.receive(handshake_request())
+    assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.HANDSHAKE_RESPONSE]
+    assert not dialogue.channel.terminating
+    dialogue.receive(ack(0), handshake_complete(), output(2, b"banner"))
+    assert dialogue.sent_inputs() == [(1, *TERMINATE)]
+
+
+def test_terminate_of_a_closed_channel_sends_nothing() -> None:
+    dialogue = flowing()
+    close_by(dialogue, "text")
+    dialogue.channel.terminate(dialogue.now)
+    assert dialogue.sent() == []
+
+
+def test_a_command_that_ended_may_be_terminated() -> None:
+    dialogue = flowing()
+    dialogue.receive(stream(3, PayloadType.EXIT_CODE, b"EXIT_CODE: 0"))
+    dialogue.channel.terminate(dialogue.now)
+    assert dialogue.sent_inputs() == [(1, *TERMINATE)]
+
+
+@pytest.mark.parametrize("way", ["send_eof", "terminate"])
+def test_the_flag_is_held_for_the_first_output_like_all_input(way: str) -> None:
+    """Right behind HandshakeComplete the agent would acknowledge it and throw it away."""
+    dialogue = Dialogue()
+    dialogue.link()
+    getattr(dialogue.channel, way)(dialogue.now)
+    dialogue.receive(handshake_request())
+    dialogue.sent()
+    dialogue.receive(ack(0), handshake_complete())
+    assert dialogue.sent_inputs() == []
+    assert not dialogue.channel.terminating
+    dialogue.receive(output(2, b"banner"))
+    assert dialogue.sent_inputs() == [(1, *TERMINATE)]
+    assert dialogue.channel.terminating
+
+
+@pytest.mark.parametrize("way", ["send_eof", "terminate"])
+def test_where_no_output_comes_the_flag_leaves_after_the_grace(way: str) -> None:
+    dialogue = Dialogue()
+    dialogue.link()
+    dialogue.receive(handshake_request())
+    dialogue.sent()
+    dialogue.receive(ack(0), handshake_complete())
+    getattr(dialogue.channel, way)(dialogue.now)
+    assert dialogue.sent_inputs() == []
+    assert dialogue.channel.get_timer() == pytest.approx(dialogue.now + 0.25)
+    dialogue.expire()
+    assert dialogue.sent_inputs() == [(1, *TERMINATE)]

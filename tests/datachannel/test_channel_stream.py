@@ -1,0 +1,279 @@
+"""An open channel: order, acknowledges, back pressure, pauses, faults; as dialogues."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.datachannel.channel import MAX_MALFORMED_RUN, State
+from connector.datachannel.events import (
+    ChannelFailed,
+    CommandExited,
+    DataReceived,
+    ErrorOutput,
+)
+from connector.datachannel.messages import (
+    ACKNOWLEDGE,
+    AgentMessage,
+    MalformedMessage,
+    PayloadType,
+)
+from connector.datachannel.payloads import flag
+from connector.errors import PortConnectFailed, RemoteProtocolError
+
+from .helpers import (
+    EPOCH,
+    ack,
+    acknowledged,
+    flowing,
+    inputs,
+    output,
+    received,
+    service,
+    shaken,
+    stream,
+)
+
+# Output.
+
+
+def test_a_burst_is_one_event_and_acknowledged_message_by_message() -> None:
+    dialogue = flowing()
+    assert dialogue.receive(*(output(3 + i, b"%d" % i) for i in range(10))) == [
+        DataReceived(b"0123456789")
+    ]
+    assert acknowledged(dialogue.sent()) == list(range(3, 13))
+
+
+def test_copies_are_acknowledged_again_and_not_delivered_again() -> None:
+    dialogue = flowing()
+    assert dialogue.receive(output(3, b"a"), output(3, b"a"), output(2, b"banner")) == [
+        DataReceived(b"a")
+    ]
+    assert acknowledged(dialogue.sent()) == [3, 3, 2]
+    assert dialogue.channel.stats.duplicates == 2
+
+
+def test_output_out_of_order_is_acknowledged_at_once_and_delivered_in_order() -> None:
+    dialogue = flowing()
+    assert dialogue.receive(output(5, b"c"), output(4, b"b")) == []
+    assert acknowledged(dialogue.sent()) == [5, 4]
+    assert dialogue.receive(output(3, b"a")) == [DataReceived(b"abc")]
+
+
+def test_error_output_and_exit_code_keep_their_place_among_output() -> None:
+    dialogue = flowing()
+    events = dialogue.receive(
+        output(3, b"one"),
+        stream(4, PayloadType.STDERR, b"two"),
+        output(5, b"three"),
+        stream(6, PayloadType.ERROR, b"four"),
+        stream(7, PayloadType.EXIT_CODE, b"EXIT_CODE: 3"),
+    )
+    assert events == [
+        DataReceived(b"one"),
+        ErrorOutput(b"two"),
+        DataReceived(b"three"),
+        ErrorOutput(b"four"),
+        CommandExited(3),
+    ]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        stream(3, PayloadType.SIZE, b'{"cols":1,"rows":1}'),
+        stream(3, PayloadType.PARAMETER, b"x"),
+        stream(3, PayloadType.HANDSHAKE_RESPONSE, b"x"),
+        stream(3, PayloadType.ENC_CHALLENGE_REQUEST, b"x"),
+        stream(3, PayloadType.FLAG, flag(1)),
+        stream(3, PayloadType.FLAG, flag(2)),
+        stream(3, PayloadType.FLAG, flag(4)),
+        stream(3, 0, b"x"),
+        stream(3, 13, b"x"),
+        stream(3, 2**32 - 1, b"x"),
+    ],
+)
+def test_a_payload_of_no_use_to_a_client_is_acknowledged_and_takes_its_number(
+    frame: bytes,
+) -> None:
+    dialogue = flowing()
+    assert dialogue.receive(frame, output(4, b"next")) == [DataReceived(b"next")]
+    assert acknowledged(dialogue.sent()) == [3, 4]
+    assert dialogue.channel.stats.ignored == 1
+
+
+def test_empty_output_takes_its_number_and_delivers_nothing() -> None:
+    dialogue = flowing()
+    assert received(dialogue.receive(output(3, b""), output(4, b"x"))) == b"x"
+    assert acknowledged(dialogue.sent()) == [3, 4]
+
+
+def test_a_port_that_cannot_be_reached_is_reported_after_what_came_before() -> None:
+    dialogue = flowing()
+    events = dialogue.receive(
+        output(3, b"last"), stream(4, PayloadType.FLAG, flag(3)), output(5, b"never")
+    )
+    assert events[0] == DataReceived(b"last")
+    assert isinstance(events[1], ChannelFailed)
+    assert isinstance(events[1].error, PortConnectFailed)
+    assert len(events) == 2
+    assert acknowledged(dialogue.sent()) == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        stream(4, PayloadType.FLAG, b"\0\0\3"),
+        stream(4, PayloadType.EXIT_CODE, b"three"),
+        output(-1, b"x"),
+        output(2**62, b"x"),
+        ack(1),
+        ack(2**62),
+    ],
+)
+def test_nonsense_that_is_well_formed_fails_the_channel_after_what_came_before(
+    frame: bytes,
+) -> None:
+    dialogue = flowing()
+    events = dialogue.receive(output(3, b"last"), frame, output(5, b"x"))
+    assert events[0] == DataReceived(b"last")
+    (failed,) = events[1:]
+    assert isinstance(failed, ChannelFailed)
+    assert isinstance(failed.error, RemoteProtocolError)
+    assert dialogue.channel.state is State.CLOSED
+
+
+# Malformed frames.
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"garbage",
+        output(3, b"data")[:-1],
+        output(3, b"data")[:-1] + b"A",
+        AgentMessage(ACKNOWLEDGE, b"garbage", flags=3).encode(),
+        AgentMessage(ACKNOWLEDGE, b"{}", flags=3).encode(),
+    ],
+)
+def test_a_malformed_frame_is_dropped_and_a_good_copy_is_taken(frame: bytes) -> None:
+    dialogue = flowing()
+    assert dialogue.receive(frame) == []
+    assert dialogue.sent() == []
+    assert dialogue.channel.stats.malformed == 1
+    assert received(dialogue.receive(output(3, b"data"))) == b"data"
+
+
+def test_a_hundred_malformed_frames_in_a_row_fail_the_channel() -> None:
+    assert MAX_MALFORMED_RUN == 100
+    dialogue = flowing()
+    assert dialogue.receive(*([b"garbage"] * 60)) == []
+    assert dialogue.receive(*([b"garbage"] * 39)) == []
+    (event,) = dialogue.receive(b"garbage")
+    assert isinstance(event, ChannelFailed)
+    assert isinstance(event.error, MalformedMessage)
+    assert dialogue.channel.state is State.CLOSED
+
+
+def test_a_good_frame_ends_a_run_of_malformed_ones() -> None:
+    dialogue = flowing()
+    dialogue.receive(*([b"garbage"] * 99))
+    dialogue.receive(output(3, b"good"))
+    assert dialogue.receive(*([b"garbage"] * 99)) == []
+    assert dialogue.channel.state is State.OPEN
+    assert dialogue.channel.stats.malformed == 198
+
+
+@pytest.mark.parametrize("name", ["agent_session_state", "input_stream_data", "whatever"])
+def test_messages_that_are_not_for_clients_are_ignored(name: str) -> None:
+    dialogue = flowing()
+    assert dialogue.receive(service(name, b"\xff")) == []
+    assert dialogue.sent() == []
+    assert dialogue.channel.receive_text("whatever", dialogue.now) == []
+    assert dialogue.channel.stats.ignored == 2
+
+
+# Input, and its way back.
+
+
+def test_input_is_cut_and_numbered_and_dated() -> None:
+    dialogue = flowing()
+    dialogue.now = 12.5
+    dialogue.send(b"x" * 2500)
+    sent = dialogue.sent()
+    assert [(number, len(payload)) for number, _, payload in inputs(sent)] == [
+        (1, 1024),
+        (2, 1024),
+        (3, 452),
+    ]
+    assert {message.created_date for message in sent} == {int((EPOCH + 12.5) * 1000)}
+    assert dialogue.channel.stats.bytes_sent == 2500
+
+
+def test_an_acknowledge_may_come_before_the_write_has_returned() -> None:
+    dialogue = flowing()
+    dialogue.send(b"x")
+    frames = dialogue.channel.messages_to_send(dialogue.now)
+    assert dialogue.channel.in_flight_bytes == sum(map(len, frames)) == 121
+    dialogue.receive(ack(1))
+    assert dialogue.channel.in_flight_bytes == 0
+    assert dialogue.channel.delivered
+    assert dialogue.channel.get_timer() is None
+
+
+def test_acknowledges_then_resends_then_new_data() -> None:
+    dialogue = flowing()
+    dialogue.send(b"old")
+    dialogue.sent()
+    dialogue.expire()
+    dialogue.receive(output(3, b"x"))
+    dialogue.send(b"new")
+    sent = dialogue.sent()
+    assert [message.message_type for message in sent] == [
+        "acknowledge",
+        "input_stream_data",
+        "input_stream_data",
+    ]
+    assert [payload for _, _, payload in inputs(sent)] == [b"old", b"new"]
+    assert dialogue.channel.stats.resent == 1
+
+
+def test_a_gap_that_three_later_acknowledges_show_is_filled_at_once() -> None:
+    dialogue = flowing(payload_size=1)
+    dialogue.send(b"abcd")
+    dialogue.sent()
+    dialogue.receive(ack(2), ack(3))
+    assert dialogue.sent() == []
+    dialogue.receive(ack(4))
+    assert dialogue.sent_inputs() == [(1, PayloadType.OUTPUT, b"a")]
+
+
+def test_capacity_bounds_what_is_accepted_and_comes_back_with_acknowledges() -> None:
+    dialogue = flowing(max_in_flight=3000)
+    assert dialogue.channel.send_capacity == 3000
+    assert dialogue.send(b"x" * 5000) == 3000
+    assert dialogue.channel.send_capacity == 0
+    assert dialogue.send(b"x") == 0
+    assert len(dialogue.sent()) == 3
+    assert dialogue.channel.in_flight_bytes == 3000 + 3 * 120
+    dialogue.receive(ack(1))
+    assert dialogue.channel.send_capacity == 3000 - (3000 - 1024 + 2 * 120)
+    dialogue.receive(ack(2), ack(3))
+    assert dialogue.channel.send_capacity == 3000
+
+
+def test_held_input_is_bounded_too() -> None:
+    dialogue = shaken(max_in_flight=100)
+    assert dialogue.send(b"x" * 150) == 100
+    assert dialogue.channel.send_capacity == 0
+    dialogue.now = 0.25
+    assert dialogue.sent_data() == b"x" * 100
+
+
+def test_a_channel_that_failed_takes_no_input() -> None:
+    dialogue = flowing()
+    dialogue.receive(output(-1, b""))
+    assert dialogue.channel.send_capacity == 0
+    assert dialogue.send(b"x") == 0
+    assert dialogue.sent() == []

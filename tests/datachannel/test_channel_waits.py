@@ -1,0 +1,181 @@
+"""What a channel waits for: timers and pauses; as dialogues."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from connector.datachannel.messages import PAUSE_PUBLICATION, START_PUBLICATION, PayloadType
+from connector.datachannel.streams import MAX_ACKNOWLEDGES
+
+from .helpers import (
+    Dialogue,
+    ack,
+    acknowledged,
+    flowing,
+    handshake_complete,
+    handshake_request,
+    inputs,
+    output,
+    received,
+    service,
+)
+
+
+def pause_by(dialogue: Dialogue, kind: str, name: str) -> None:
+    if kind == "text":
+        assert dialogue.channel.receive_text(name, dialogue.now) == []
+    else:
+        assert dialogue.receive(service(name)) == []
+
+
+# The timer.
+
+
+def test_the_timer_is_set_exactly_while_something_is_unacknowledged() -> None:
+    dialogue = flowing()
+    assert dialogue.channel.get_timer() is None
+    dialogue.now = 3.0
+    dialogue.send(b"x")
+    dialogue.sent()
+    timer = dialogue.channel.get_timer()
+    assert timer is not None
+    assert 3.0 < timer <= 3.2
+    dialogue.receive(ack(1))
+    assert dialogue.channel.get_timer() is None
+
+
+def test_the_response_of_the_handshake_is_resent_by_the_timer() -> None:
+    dialogue = Dialogue()
+    dialogue.link()
+    assert dialogue.channel.get_timer() is None
+    dialogue.receive(handshake_request())
+    first = dialogue.sent_inputs()
+    assert dialogue.expire() == pytest.approx(0.2)
+    assert dialogue.sent_inputs() == first
+
+
+def test_the_timer_is_the_earlier_of_resend_and_grace() -> None:
+    dialogue = Dialogue()
+    dialogue.link()
+    dialogue.receive(handshake_request())
+    dialogue.sent()
+    dialogue.receive(handshake_complete())
+    dialogue.send(b"x")
+    assert dialogue.channel.get_timer() == pytest.approx(0.2)  # the response, unacknowledged
+    dialogue.receive(ack(0))
+    assert dialogue.channel.get_timer() == pytest.approx(0.25)
+
+
+def test_the_end_of_the_grace_is_waited_for_only_by_what_it_holds() -> None:
+    """The flag waits for the acknowledge of the handshake's response too."""
+    dialogue = Dialogue(first_output_grace=0.1)
+    dialogue.link()
+    dialogue.receive(handshake_request())
+    dialogue.sent()
+    dialogue.receive(handshake_complete())
+    dialogue.channel.send_eof(dialogue.now)
+    assert dialogue.channel.get_timer() == pytest.approx(0.2)  # the resend
+    dialogue.receive(ack(0))
+    assert dialogue.expire() == pytest.approx(0.1)
+    assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.FLAG]
+    assert dialogue.channel.get_timer() == pytest.approx(0.1 + 0.2, abs=0.1)
+
+
+@pytest.mark.parametrize("end", ["pause", "lost", "failed", "closed"])
+def test_no_timer_while_nothing_could_be_sent(end: str) -> None:
+    dialogue = flowing()
+    dialogue.send(b"x")
+    dialogue.sent()
+    assert dialogue.channel.get_timer() is not None
+    if end == "pause":
+        dialogue.receive(service(PAUSE_PUBLICATION))
+    elif end == "lost":
+        dialogue.lose()
+    elif end == "failed":
+        dialogue.receive(output(-1, b""))
+    else:
+        dialogue.receive(service("channel_closed"))
+    assert dialogue.channel.get_timer() is None
+
+
+def test_after_the_timer_the_next_is_later() -> None:
+    dialogue = flowing()
+    dialogue.send(b"x")
+    dialogue.sent()
+    timers = []
+    for _ in range(6):
+        timers.append(dialogue.expire())
+        assert dialogue.sent_data() == b"x"
+    steps = [later - earlier for earlier, later in pairwise(timers)]
+    assert steps[-1] == pytest.approx(1.0)
+    assert steps == sorted(steps)
+    assert steps[0] > 0.2
+
+
+# Pauses.
+
+
+@pytest.mark.parametrize("kind", ["text", "binary"])
+def test_a_pause_holds_data_and_not_acknowledges(kind: str) -> None:
+    dialogue = flowing()
+    dialogue.send(b"sent")
+    dialogue.sent()
+    dialogue.receive(output(3, b"x"))
+    dialogue.send(b"kept")
+    pause_by(dialogue, kind, PAUSE_PUBLICATION)
+    assert dialogue.channel.paused
+    sent = dialogue.sent()
+    assert (acknowledged(sent), inputs(sent)) == ([3], [])
+    dialogue.now = 60.0
+    assert dialogue.sent() == []
+    pause_by(dialogue, kind, START_PUBLICATION)
+    assert not dialogue.channel.paused
+    assert dialogue.sent_data() == b"kept"
+
+
+@pytest.mark.parametrize("frame", [output(3, b"x"), output(2, b"banner"), ack(0)])
+def test_data_or_an_acknowledge_lifts_a_pause(frame: bytes) -> None:
+    dialogue = flowing()
+    pause_by(dialogue, "binary", PAUSE_PUBLICATION)
+    dialogue.send(b"kept")
+    assert dialogue.sent() == []
+    dialogue.receive(frame)
+    assert dialogue.sent_data() == b"kept"
+
+
+@pytest.mark.parametrize("name", ["agent_session_state", "whatever"])
+def test_nothing_else_lifts_a_pause(name: str) -> None:
+    dialogue = flowing()
+    pause_by(dialogue, "binary", PAUSE_PUBLICATION)
+    dialogue.receive(service(name), b"garbage")
+    dialogue.channel.receive_text(name, dialogue.now)
+    assert dialogue.channel.paused
+
+
+def test_what_was_unacknowledged_before_a_pause_is_resent_after_it() -> None:
+    dialogue = flowing()
+    dialogue.send(b"lost")
+    dialogue.sent()
+    pause_by(dialogue, "text", PAUSE_PUBLICATION)
+    dialogue.now = 60.0
+    pause_by(dialogue, "text", START_PUBLICATION)
+    assert dialogue.expire() < 1.0  # long due
+    assert dialogue.sent_data() == b"lost"
+
+
+def test_a_text_frame_may_have_white_space_around_its_name() -> None:
+    dialogue = flowing()
+    dialogue.channel.receive_text(" pause_publication\r\n", dialogue.now)
+    assert dialogue.channel.paused
+
+
+def test_acknowledges_that_nobody_reads_are_bounded_and_asked_for_again() -> None:
+    dialogue = flowing()
+    messages = [output(number, b"x") for number in range(3, MAX_ACKNOWLEDGES + 103)]
+    assert received(dialogue.receive(*messages)) == b"x" * len(messages)
+    assert received(dialogue.receive(*messages)) == b""
+    assert acknowledged(dialogue.sent()) == list(range(3, MAX_ACKNOWLEDGES + 3))
+    dialogue.receive(*messages[-100:])
+    assert acknowledged(dialogue.sent())[-1] == MAX_ACKNOWLEDGES + 102

@@ -1,0 +1,230 @@
+"""Whatever the links do: what comes out is what went in, and in the end all of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from connector.datachannel.channel import State
+from connector.datachannel.events import ChannelClosed, SessionOpened
+from connector.datachannel.messages import PAUSE_PUBLICATION, START_PUBLICATION
+from connector.datachannel.recovery import RoundTripEstimator
+
+from .footprint import footprint
+from .simulation import BEHAVIOURS, HEADER, MAX_IN_FLIGHT, PAYLOAD_SIZE, Faults, World
+
+#: The window, the headers of the bytes last accepted, and two control messages.
+MOST_IN_FLIGHT = MAX_IN_FLIGHT + HEADER * (MAX_IN_FLIGHT // PAYLOAD_SIZE + 2) + 600
+
+#: Bytes of the handshake's messages, at most.
+CONTROL = 1000
+
+#: Of the whole channel, in bytes: the window and its objects, without what came ahead.
+MOST_MEMORY = 150_000
+
+probabilities = st.sampled_from([0.0, 0.05, 0.3, 0.7])
+# A run of a hundred damaged frames is given up, and should be: these make none that long.
+damages = st.sampled_from([0.0, 0.05, 0.3])
+faults = st.builds(
+    Faults,
+    drop=probabilities,
+    duplicate=probabilities,
+    delay=st.sampled_from([0.0, 0.01, 0.15]),
+    jitter=st.sampled_from([0.0, 0.001, 0.05, 0.4]),
+)
+faults_with_damage = st.builds(
+    lambda faults, damage: replace(faults, damage=damage), faults, damages
+)
+sizes = st.sampled_from([1, 2, 499, 500, 501, 1024, 1025, 5000, 20_000])
+publications = st.sampled_from([PAUSE_PUBLICATION, START_PUBLICATION])
+
+
+class Link(RuleBasedStateMachine):
+    """One session over a link with every fault there is."""
+
+    world: World
+
+    @initialize(
+        behaviour=st.sampled_from(sorted(BEHAVIOURS)),
+        seed=st.integers(0, 2**32),
+        to_agent=faults,
+        to_client=faults_with_damage,
+    )
+    def start(self, behaviour: str, seed: int, to_agent: Faults, to_client: Faults) -> None:
+        self.world = World(BEHAVIOURS[behaviour], seed, to_agent, to_client)
+
+    @rule(size=sizes)
+    def ssh_writes(self, size: int) -> None:
+        self.world.give_up(size)
+
+    @rule(size=sizes)
+    def sshd_writes(self, size: int) -> None:
+        self.world.give_down(size)
+        self.world.pump()
+
+    @rule(up=sizes, down=sizes, seconds=st.sampled_from([0.05, 0.3, 1.0]))
+    def both_talk(self, up: int, down: int, seconds: float) -> None:
+        self.world.give_down(down)
+        self.world.give_up(up)
+        self.world.advance(seconds)
+
+    @rule(seconds=st.sampled_from([0.0, 0.0004, 0.002, 0.02, 0.11, 0.3, 1.5]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.advance(seconds)
+
+    @rule(faults=faults)
+    def the_way_to_the_agent_changes(self, faults: Faults) -> None:
+        self.world.to_agent.faults = faults
+
+    @rule(faults=faults_with_damage)
+    def the_way_to_the_client_changes(self, faults: Faults) -> None:
+        self.world.to_client.faults = faults
+
+    @rule()
+    def the_client_is_cut_off(self) -> None:
+        self.world.cut_client()
+
+    @rule()
+    def the_client_is_back(self) -> None:
+        self.world.link_client()
+
+    @rule()
+    def the_agent_is_cut_off(self) -> None:
+        self.world.cut_agent()
+
+    @rule()
+    def the_agent_is_back(self) -> None:
+        self.world.link_agent()
+
+    @rule(message_type=publications, text=st.booleans())
+    def the_client_is_told(self, message_type: str, text: bool) -> None:
+        self.world.tell_client(message_type, text=text)
+
+    @rule(message_type=publications)
+    def the_agent_is_told(self, message_type: str) -> None:
+        self.world.tell_agent(message_type)
+
+    @rule()
+    def ssh_ends_its_input(self) -> None:
+        self.world.end_up()
+
+    @rule()
+    def all_heals(self) -> None:
+        self.world.heal()
+
+    @invariant()
+    def what_came_out_is_a_beginning_of_what_went_in(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        assert world.up_given.startswith(world.up_delivered)
+        assert world.down_given.startswith(world.down_delivered)
+
+    @invariant()
+    def what_is_under_way_is_bounded_and_the_session_lives_to_its_end(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        channel = world.channel
+        assert 0 <= channel.in_flight_bytes <= MOST_IN_FLIGHT
+        assert channel.state is not State.CLOSED or world.ended
+        assert len(world.events) <= (2 if world.ended else 1)
+
+    @invariant()
+    def the_timer_is_set_exactly_while_something_will_be_due(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world, channel = self.world, self.world.channel
+        timer = channel.get_timer()
+        if not channel.linked or channel.paused or channel.state is State.CLOSED:
+            assert timer is None
+        elif channel.in_flight_bytes:
+            assert timer is not None
+            assert timer <= world.now + RoundTripEstimator.MAX_RTO
+        elif channel.delivered and not world.input_ended:
+            assert timer is None
+
+    @invariant()
+    def no_buffer_grows_without_bound(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world, ahead = self.world, self.world.channel._receiver._ahead
+        assert ahead.held_bytes <= len(world.down_given) - len(world.down_delivered) + CONTROL
+        assert footprint(world.channel) - footprint(ahead) < MOST_MEMORY
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        world.heal()
+        if not world.input_ended:
+            assert [type(event) for event in world.events] == [SessionOpened]
+            world.end_up()
+            world.advance(5.0)
+        assert world.ended
+        assert [type(event) for event in world.events] == [SessionOpened, ChannelClosed]
+        assert world.channel.state is State.CLOSED
+        assert world.channel.get_timer() is None
+
+
+TestLink = Link.TestCase
+TestLink.settings = settings(max_examples=3 * settings().max_examples)
+
+
+@pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
+def test_without_faults_a_session_settles_without_a_resend_of_ours(behaviour: str) -> None:
+    world = World(BEHAVIOURS[behaviour], seed=1)
+    world.give_down(10_000)
+    world.advance(1.0)
+    world.give_up(10_000)
+    world.heal()
+    if behaviour != "vicious":
+        assert world.channel.stats.resent == 0
+
+
+@pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
+@pytest.mark.parametrize("seed", range(3))
+def test_a_transfer_both_ways_over_a_bad_way_arrives_whole(behaviour: str, seed: int) -> None:
+    world = World(BEHAVIOURS[behaviour], seed)
+    bad = Faults(drop=0.2, duplicate=0.1, delay=0.02, jitter=0.03)
+    world.to_agent.faults = bad
+    world.to_client.faults = replace(bad, damage=0.1)
+    world.give_up(40_000)
+    world.give_down(40_000)
+    for _ in range(20):
+        world.advance(0.4)
+        world.cut_client()
+        world.advance(0.1)
+        world.link_client()
+    world.heal()
+    assert len(world.up_delivered) == 40_000
+    assert world.channel.stats.resent > 0
+    assert world.channel.stats.duplicates > 0
+    assert world.channel.stats.malformed > 0
+
+
+def test_a_client_that_speaks_first_loses_nothing_to_a_port_that_is_still_dialled() -> None:
+    world = World(BEHAVIOURS["vicious"], seed=3)
+    world.give_up(3000)
+    world.advance(0.26)
+    assert world.channel.in_flight_bytes > 0  # the grace is over
+    world.heal()
+    assert world.up_delivered == world.up_given
+
+
+@pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
+@pytest.mark.parametrize("moment", [0.0, 0.0005, 0.002, 0.05, 1.2])
+@pytest.mark.parametrize("way", ["send_eof", "terminate"])
+def test_a_session_that_is_ended_at_any_moment_ends(
+    behaviour: str, moment: float, way: str
+) -> None:
+    world = World(BEHAVIOURS[behaviour], seed=1)
+    world.advance(moment)
+    getattr(world.channel, way)(world.now)
+    world.advance(10.0)
+    assert world.ended
+    assert world.channel.state is State.CLOSED

@@ -1,0 +1,314 @@
+"""Numbering, acknowledging and ordering of each direction."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.datachannel.messages import AgentMessage, PayloadType
+from connector.datachannel.recovery import ReorderBuffer
+from connector.datachannel.streams import MAX_SEQUENCE_JUMP, StreamReceiver, StreamSender
+from connector.errors import RemoteProtocolError
+
+from .helpers import acknowledged, counting_ids, inputs
+
+HEADER = 120
+
+
+class Receiver:
+    """A receiver, and what came out of it."""
+
+    def __init__(self) -> None:
+        self.stream = StreamReceiver(counting_ids())
+        self.out: list[bytes] = []
+
+    def take(self, *numbers: int) -> None:
+        for number in numbers:
+            payload = b"%d" % number
+            for kind, due in self.stream.accept(bytes(16), number, PayloadType.OUTPUT, payload):
+                assert kind == PayloadType.OUTPUT
+                self.out.append(due)
+
+    def acknowledged(self) -> list[int]:
+        return acknowledged([AgentMessage.decode(f) for f in self.stream.acknowledges(1)])
+
+    def delivered(self) -> list[int]:
+        return [int(data) for data in self.out]
+
+
+def make_sender(max_in_flight: int = 10_000, payload_size: int = 10) -> StreamSender:
+    return StreamSender(counting_ids(), max_in_flight, payload_size)
+
+
+def sent(
+    sender: StreamSender, now: float = 0.0, release: bool = True
+) -> list[tuple[int, int, bytes]]:
+    frames = sender.frames(1, now, release_data=release)
+    return inputs([AgentMessage.decode(frame) for frame in frames])
+
+
+# Receiving.
+
+
+@pytest.mark.parametrize(
+    ("arriving", "delivered", "acknowledged"),
+    [
+        ([0, 1, 2], [0, 1, 2], [0, 1, 2]),
+        ([1, 0], [0, 1], [1, 0]),
+        ([2, 1, 0], [0, 1, 2], [2, 1, 0]),
+        ([0, 0], [0], [0, 0]),
+        ([0, 1, 0, 1, 2], [0, 1, 2], [0, 1, 0, 1, 2]),
+        ([2, 2, 0, 1], [0, 1, 2], [2, 2, 0, 1]),
+        ([1, 3], [], [1, 3]),
+        ([1, 3, 0], [0, 1], [1, 3, 0]),
+        ([3, 1, 0, 2, 2], [0, 1, 2, 3], [3, 1, 0, 2, 2]),
+        ([MAX_SEQUENCE_JUMP, 0], [0], [MAX_SEQUENCE_JUMP, 0]),
+    ],
+)
+def test_messages_come_out_in_order_each_once_and_all_are_acknowledged(
+    arriving: list[int], delivered: list[int], acknowledged: list[int]
+) -> None:
+    receiver = Receiver()
+    receiver.take(*arriving)
+    assert receiver.delivered() == delivered
+    assert receiver.acknowledged() == acknowledged
+    assert receiver.acknowledged() == []
+    duplicates = len(arriving) - len(set(arriving))
+    held_twice = 1 if arriving == [2, 2, 0, 1] else 0  # a copy of what is held is no surprise
+    assert receiver.stream.duplicates == duplicates - held_twice
+
+
+@pytest.mark.parametrize("number", [-1, -(2**63), MAX_SEQUENCE_JUMP + 1, 2**63 - 1])
+def test_an_absurd_number_is_a_fault_and_is_not_acknowledged(number: int) -> None:
+    receiver = Receiver()
+    with pytest.raises(RemoteProtocolError):
+        receiver.take(number)
+    assert receiver.acknowledged() == []
+    assert receiver.delivered() == []
+
+
+def test_the_farthest_number_moves_with_the_expected_one() -> None:
+    receiver = Receiver()
+    receiver.take(0)
+    receiver.take(MAX_SEQUENCE_JUMP + 1)
+    assert receiver.acknowledged() == [0, MAX_SEQUENCE_JUMP + 1]
+
+
+def test_acknowledges_name_the_message_that_came() -> None:
+    stream = StreamReceiver(counting_ids())
+    list(stream.accept(bytes(range(16)), 0, PayloadType.OUTPUT, b""))
+    (frame,) = stream.acknowledges(77)
+    message = AgentMessage.decode(frame)
+    assert message.payload == (
+        b'{"AcknowledgedMessageType":"output_stream_data",'
+        b'"AcknowledgedMessageId":"08090a0b-0c0d-0e0f-0001-020304050607",'
+        b'"AcknowledgedMessageSequenceNumber":0,"IsSequentialMessage":true}'
+    )
+    assert (message.message_type, message.flags, message.created_date) == ("acknowledge", 3, 77)
+
+
+def test_acknowledges_have_ids_of_their_own() -> None:
+    receiver = Receiver()
+    receiver.take(0, 1, 2)
+    ids = {AgentMessage.decode(frame).message_id for frame in receiver.stream.acknowledges(1)}
+    assert len(ids) == 3
+
+
+def test_acknowledges_of_a_lost_link_are_forgotten() -> None:
+    receiver = Receiver()
+    receiver.take(0, 1)
+    receiver.stream.forget_acknowledges()
+    assert receiver.acknowledged() == []
+    receiver.take(1)
+    assert receiver.acknowledged() == [1]
+
+
+# Out of order, within bounds.
+
+
+def test_a_full_reorder_buffer_does_not_acknowledge_and_still_takes_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ReorderBuffer, "MAX_MESSAGES", 2)
+    receiver = Receiver()
+    receiver.take(2, 3, 4)
+    assert receiver.acknowledged() == [2, 3]
+    receiver.take(0)
+    assert receiver.acknowledged() == [0]
+    receiver.take(1)
+    assert receiver.delivered() == [0, 1, 2, 3]
+    receiver.take(4)
+    assert receiver.delivered() == [0, 1, 2, 3, 4]
+
+
+def test_the_reorder_buffer_is_bounded_in_messages() -> None:
+    buffer = ReorderBuffer[int]()
+    assert all(buffer.hold(number, 0, number) for number in range(1, 10_001))
+    assert not buffer.hold(10_001, 0, 0)
+    assert buffer.hold(5, 0, 0)  # it is there
+    assert len(buffer) == 10_000
+
+
+def test_the_reorder_buffer_is_bounded_in_bytes() -> None:
+    buffer = ReorderBuffer[str]()
+    assert buffer.hold(1, 16 * 1024 * 1024 - 1, "a")
+    assert not buffer.hold(2, 2, "b")
+    assert buffer.hold(2, 1, "c")
+    assert buffer.held_bytes == 16 * 1024 * 1024
+    assert list(buffer.take_run(1)) == ["a", "c"]
+    assert (buffer.held_bytes, len(buffer)) == (0, 0)
+
+
+def test_a_copy_of_what_is_held_takes_no_room() -> None:
+    buffer = ReorderBuffer[str]()
+    assert buffer.hold(1, 5, "first")
+    assert buffer.hold(1, 5, "second")
+    assert (buffer.held_bytes, len(buffer)) == (5, 1)
+    assert list(buffer.take_run(1)) == ["first"]
+
+
+def test_a_run_ends_at_the_first_gap() -> None:
+    buffer = ReorderBuffer[int]()
+    for number in (3, 4, 6):
+        buffer.hold(number, 1, number)
+    assert list(buffer.take_run(2)) == []
+    assert list(buffer.take_run(3)) == [3, 4]
+    assert (buffer.held_bytes, len(buffer)) == (1, 1)
+
+
+# Sending.
+
+
+def test_all_payloads_share_one_count_and_control_goes_first() -> None:
+    sender = make_sender()
+    sender.queue_data(b"a" * 25)
+    sender.queue_control(PayloadType.FLAG, b"f")
+    assert sent(sender) == [
+        (0, PayloadType.FLAG, b"f"),
+        (1, PayloadType.OUTPUT, b"a" * 10),
+        (2, PayloadType.OUTPUT, b"a" * 10),
+        (3, PayloadType.OUTPUT, b"a" * 5),
+    ]
+    sender.queue_data(b"b")
+    assert sent(sender) == [(4, PayloadType.OUTPUT, b"b")]
+    assert sent(sender) == []
+
+
+def test_waiting_data_is_sent_in_full_messages() -> None:
+    sender = make_sender()
+    for data in (b"1234", b"56789", b"0abc"):
+        sender.queue_data(data)
+    assert [payload for _, _, payload in sent(sender)] == [b"1234567890", b"abc"]
+
+
+def test_data_that_is_not_released_waits_and_control_does_not() -> None:
+    sender = make_sender()
+    sender.queue_data(b"data")
+    sender.queue_control(PayloadType.FLAG, b"f")
+    assert sent(sender, release=False) == [(0, PayloadType.FLAG, b"f")]
+    assert sender.has_data
+    assert sent(sender) == [(1, PayloadType.OUTPUT, b"data")]
+    assert not sender.has_data
+
+
+def test_resends_go_before_what_is_new() -> None:
+    sender = make_sender()
+    sender.queue_data(b"old")
+    sent(sender)
+    sender.recovery.requeue()
+    sender.queue_control(PayloadType.FLAG, b"f")
+    sender.queue_data(b"new")
+    assert [number for number, _, _ in sent(sender)] == [0, 1, 2]
+
+
+def test_a_resent_message_is_the_same_frame() -> None:
+    sender = make_sender()
+    sender.queue_data(b"data")
+    first = sender.frames(1, 0.0, release_data=True)
+    sender.recovery.requeue()
+    assert sender.frames(2, 9.0, release_data=True) == first
+
+
+def test_input_frames_are_the_published_clients() -> None:
+    sender = make_sender()
+    sender.queue_data(b"data")
+    (frame,) = sender.frames(1234, 0.0, release_data=True)
+    assert AgentMessage.decode(frame) == AgentMessage(
+        "input_stream_data", b"data", 1, 0, 0, (1).to_bytes(16, "big"), 1234, 1
+    )
+
+
+def test_messages_have_ids_of_their_own() -> None:
+    sender = make_sender()
+    sender.queue_data(bytes(50))
+    frames = sender.frames(1, 0.0, release_data=True)
+    assert len({AgentMessage.decode(frame).message_id for frame in frames}) == 5
+
+
+def test_a_frame_is_unacknowledged_before_it_is_handed_out() -> None:
+    sender = make_sender()
+    sender.queue_data(b"data")
+    frames = sender.frames(1, 0.0, release_data=True)
+    assert sender.recovery.in_flight_bytes == len(frames[0])
+    sender.acknowledge(0, 0.0)
+    assert sender.delivered
+    assert sender.recovery.get_timer() is None
+
+
+@pytest.mark.parametrize("number", [1, 2, 10**18])
+def test_an_acknowledge_of_what_was_never_sent_is_a_fault(number: int) -> None:
+    sender = make_sender()
+    sender.queue_data(b"data")
+    sent(sender)
+    with pytest.raises(RemoteProtocolError, match="never sent"):
+        sender.acknowledge(number, 0.0)
+    assert not sender.delivered
+
+
+def test_a_second_acknowledge_is_harmless() -> None:
+    sender = make_sender()
+    sender.queue_data(b"data")
+    sent(sender)
+    sender.acknowledge(0, 0.0)
+    sender.acknowledge(0, 0.0)
+    assert sender.delivered
+    assert sender.recovery.in_flight_bytes == 0
+
+
+def test_delivered_means_queued_sent_and_acknowledged() -> None:
+    sender = make_sender()
+    assert sender.delivered
+    sender.queue_control(PayloadType.FLAG, b"f")
+    assert not sender.delivered
+    sent(sender)
+    assert not sender.delivered
+    sender.acknowledge(0, 0.0)
+    assert sender.delivered
+    sender.queue_data(b"d")
+    assert not sender.delivered
+
+
+def test_capacity_counts_what_waits_and_what_is_under_way() -> None:
+    sender = make_sender(max_in_flight=1000, payload_size=100)
+    assert sender.capacity == 1000
+    assert sender.queue_data(bytes(300)) == 300
+    assert sender.capacity == 700
+    assert sender.queue_data(bytes(701)) == 700
+    assert sender.capacity == 0
+    assert sender.queue_data(b"x") == 0
+    assert len(sent(sender)) == 10
+    # The headers of what was accepted come on top.
+    assert sender.recovery.in_flight_bytes == 1000 + 10 * HEADER
+    assert sender.capacity == 0
+    for number in range(9):
+        sender.acknowledge(number, 0.0)
+    assert sender.capacity == 1000 - 220
+
+
+def test_small_messages_fill_the_window_by_their_headers() -> None:
+    sender = make_sender(max_in_flight=1000)
+    accepted = 0
+    while sender.queue_data(b"x"):
+        accepted += 1
+        sent(sender)
+    assert accepted == 9  # of 121 bytes each
+    assert sender.bytes_taken == 9

@@ -1,0 +1,144 @@
+"""The emulator as a whole, by nothing but what its :class:`Access` says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from connector.datachannel.messages import AgentMessage, PayloadType
+from connector.emulator.app import Access, Emulator, EmulatorThread
+from connector.emulator.behaviour import CLEAN, REAL, AgentBehaviour
+
+from .client import Client
+
+
+def call(access: Access, method: str, path: str = "", body: object = None) -> dict[str, str]:
+    """An operation on the Dev Environment."""
+    names = access.environment
+    url = (
+        f"{names['AWS_ENDPOINT_URL_CODECATALYST']}/v1/spaces/{access.space}"
+        f"/projects/{access.project}/devEnvironments/{access.dev_environment_id}{path}"
+    )
+    request = urllib.request.Request(
+        url,
+        None if body is None else json.dumps(body).encode(),
+        {
+            "Authorization": f"Bearer {names['AWS_BEARER_TOKEN_CODECATALYST']}",
+            "Content-Type": "application/json",
+        },
+        method=method,
+    )
+    context = ssl.create_default_context(cafile=names["AWS_CA_BUNDLE"])
+    handlers = [urllib.request.HTTPSHandler(context=context), urllib.request.ProxyHandler({})]
+    with urllib.request.build_opener(*handlers).open(request, timeout=10) as answer:
+        document: dict[str, str] = json.loads(answer.read())
+        return document
+
+
+def start_session(access: Access) -> dict[str, str]:
+    configuration = {"sessionConfiguration": {"sessionType": "SSH"}}
+    answer = call(access, "PUT", "/session", configuration)
+    return {**answer, **answer["accessDetails"]}  # type: ignore[dict-item]
+
+
+async def open_session(access: Access) -> tuple[Client, dict[str, str]]:
+    session = await asyncio.to_thread(start_session, access)
+    client = Client()
+    await client.open(session["streamUrl"], access.ca_file, session["tokenValue"])
+    await client.shake_hands()
+    return client, session
+
+
+def test_the_environment_runs_and_has_names_like_real_ones(tmp_path: Path) -> None:
+    with EmulatorThread(Emulator(tmp_path)) as access:
+        assert call(access, "GET")["status"] == "RUNNING"
+        assert access.host == (
+            f"codecatalyst-dev-env=ExampleCorp=web.site-1={access.dev_environment_id}"
+        )
+        assert access.gateway_url.startswith("wss://127.0.0.1:")
+        assert access.bearer_token not in access.host
+
+
+def test_nobody_comes_in_without_the_token(tmp_path: Path) -> None:
+    with EmulatorThread(Emulator(tmp_path)) as access:
+        stranger = Access(**{**vars(access), "bearer_token": "guessed"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            call(stranger, "GET")
+        refused.value.close()
+        assert refused.value.code == 401
+
+
+@pytest.mark.parametrize("agent", [REAL, CLEAN], ids=["real", "clean"])
+async def test_a_session_leads_to_the_embedded_ssh_server(
+    tmp_path: Path, agent: AgentBehaviour
+) -> None:
+    async with Emulator(tmp_path, agent=agent) as access:
+        client, session = await open_session(access)
+        assert (await client.read(8)) == b"SSH-2.0-"
+        assert session["streamUrl"].startswith(access.gateway_url)
+        await client.terminate()
+        await client.wait_closed()
+
+
+async def test_a_port_may_stand_for_the_ssh_server(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"not ssh at all")
+        writer.close()
+
+    service = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = service.sockets[0].getsockname()[1]
+    async with service, Emulator(tmp_path, port=port) as access:
+        client, _ = await open_session(access)
+        assert await client.read(14) == b"not ssh at all"
+        await client.wait_closed()
+        (request,) = [
+            message
+            for message in client.received
+            if isinstance(message, AgentMessage)
+            and message.payload_type == PayloadType.HANDSHAKE_REQUEST
+        ]
+        assert str(port) in request.payload.decode()
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        lambda access, session: call(access, "DELETE", f"/session/{session['sessionId']}"),
+        lambda access, session: call(access, "PUT", "/stop"),
+    ],
+    ids=["session", "environment"],
+)
+async def test_what_the_api_stops_the_client_is_told_of(
+    tmp_path: Path, stop: Callable[[Access, dict[str, str]], object]
+) -> None:
+    async with Emulator(tmp_path) as access:
+        client, session = await open_session(access)
+        await client.read(8)
+        await asyncio.to_thread(stop, access, session)
+        await client.wait_closed()
+
+
+async def test_leaving_ends_sessions_under_way(tmp_path: Path) -> None:
+    async with Emulator(tmp_path) as access:
+        client, _ = await open_session(access)
+        await client.read(8)
+    assert client.connection is not None
+    await asyncio.wait_for(client.connection.wait_closed(), 10)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ssh")]
+
+
+def test_an_emulator_that_cannot_start_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    before = threading.active_count()
+    with pytest.raises(OSError, match="file"), EmulatorThread(Emulator(in_the_way)):
+        pass
+    assert threading.active_count() == before

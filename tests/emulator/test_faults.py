@@ -1,0 +1,351 @@
+"""Each fault does what it says, at the place and the time that its plan says."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from connector.datachannel.messages import (
+    ACKNOWLEDGE,
+    INPUT_STREAM_DATA,
+    OUTPUT_STREAM_DATA,
+    PAUSE_PUBLICATION,
+    START_PUBLICATION,
+    AgentMessage,
+    MalformedMessage,
+    PayloadType,
+)
+from connector.emulator.faults import (
+    At,
+    Cut,
+    Fault,
+    FaultPlan,
+    FrameFault,
+    How,
+    Kind,
+    Pause,
+    Restart,
+    Scope,
+    no_acknowledges,
+    random_cuts,
+    slow_acknowledges,
+)
+from connector.emulator.gateway import Rejoin
+from connector.emulator.interference import Interference, Log
+from connector.emulator.wire import Direction, Frame, Passage, Wire
+
+from .client import dial
+from .test_gateway import FAST, Stage, assert_closed, eventually, stage
+
+__all__ = ["stage"]  # a fixture
+
+TO_CLIENT, TO_AGENT = Direction.TO_CLIENT, Direction.TO_AGENT
+
+
+def messages(count: int, kind: str = OUTPUT_STREAM_DATA) -> list[Frame]:
+    return [
+        AgentMessage(kind, b"payload %d" % number, sequence_number=number).encode()
+        for number in range(count)
+    ]
+
+
+class Bench:
+    """One session's interference, without a session."""
+
+    def __init__(self, *faults: Fault, seed: int = 1, number: int = 0) -> None:
+        self.log: Log = Log()
+        self.incidents: list[object] = []
+        self.linked = True
+        plan = FaultPlan(faults, seed=seed)
+        self._interference = Interference(plan, "session", number, self._act, self.log)
+
+    def disturb(self, frames: list[Frame], direction: Direction = TO_CLIENT) -> list[Passage]:
+        return self._interference.disturb(direction, frames)
+
+    def close(self) -> None:
+        self._interference.close()
+
+    def _act(self, incident: object) -> bool:
+        if self.linked:
+            self.incidents.append(incident)
+        return self.linked
+
+
+def frames_of(passages: list[Passage]) -> list[Frame]:
+    return [frame for _, frame in passages]
+
+
+# Frames
+
+
+async def test_listed_frames_are_dropped_and_no_others() -> None:
+    bench = Bench(FrameFault(Kind.DROP, TO_CLIENT, numbers=frozenset({1, 3})))
+    sent = messages(5)
+    assert frames_of(bench.disturb(sent)) == [sent[0], sent[2], sent[4]]
+    assert [done.what for done in bench.log] == [
+        "to client: dropped message 1",
+        "to client: dropped message 3",
+    ]
+
+
+async def test_a_fault_is_for_one_direction_and_one_scope() -> None:
+    bench = Bench(FrameFault(Kind.DROP, TO_CLIENT, odds=1.0))
+    acknowledges = messages(3, ACKNOWLEDGE)
+    assert frames_of(bench.disturb(acknowledges)) == acknowledges
+    inputs = messages(3, INPUT_STREAM_DATA)
+    assert frames_of(bench.disturb(inputs, TO_AGENT)) == inputs
+    service = ["start_publication", *messages(1, PAUSE_PUBLICATION)]
+    assert frames_of(bench.disturb(service)) == service
+    assert bench.disturb(messages(3)) == []
+
+
+async def test_a_duplicate_comes_twice_in_a_row() -> None:
+    bench = Bench(FrameFault(Kind.DUPLICATE, TO_CLIENT, numbers=frozenset({0})))
+    first, second = messages(2)
+    assert frames_of(bench.disturb([first, second])) == [first, first, second]
+
+
+async def test_a_corrupted_message_differs_by_one_bit_and_fails_its_digest() -> None:
+    bench = Bench(FrameFault(Kind.CORRUPT, TO_CLIENT, odds=1.0))
+    for sent, (_, got) in zip(messages(20), bench.disturb(messages(20)), strict=True):
+        assert isinstance(sent, bytes)
+        assert isinstance(got, bytes)
+        difference = int.from_bytes(sent, "big") ^ int.from_bytes(got, "big")
+        assert difference.bit_count() == 1
+        with pytest.raises(MalformedMessage):
+            AgentMessage.decode(got)
+
+
+async def test_an_overtaken_message_comes_late_alone() -> None:
+    bench = Bench(FrameFault(Kind.REORDER, TO_CLIENT, numbers=frozenset({0}), seconds=0.5))
+    assert [late for late, _ in bench.disturb(messages(3))] == [0.5, 0.0, 0.0]
+
+
+async def test_a_delayed_message_holds_up_what_follows() -> None:
+    bench = Bench(FrameFault(Kind.DELAY, TO_CLIENT, numbers=frozenset({1}), seconds=0.5))
+    lates = [late for late, _ in bench.disturb(messages(3))]
+    assert lates[0] == 0.0
+    assert lates[1:] == pytest.approx([0.5, 0.5], abs=0.1)
+
+
+async def test_acknowledges_can_be_slow_or_missing() -> None:
+    both = [*messages(1), *messages(1, ACKNOWLEDGE)]
+    slow = Bench(slow_acknowledges(TO_CLIENT, 0.3))
+    assert [late for late, _ in slow.disturb(both)] == [0.0, 0.3]
+    missing = Bench(no_acknowledges(TO_CLIENT, (0.0, 60.0)))
+    assert frames_of(missing.disturb(both)) == both[:1]
+    later = Bench(no_acknowledges(TO_CLIENT, (60.0, 61.0)))
+    assert frames_of(later.disturb(both)) == both
+
+
+async def test_a_seed_repeats_itself_and_sessions_differ() -> None:
+    fault = FrameFault(Kind.DROP, TO_CLIENT, odds=0.5)
+    runs = [
+        frames_of(Bench(fault, seed=seed, number=number).disturb(messages(200)))
+        for seed, number in ((1, 0), (1, 0), (1, 1), (2, 0))
+    ]
+    assert runs[0] == runs[1]
+    assert runs[1] != runs[2] != runs[3] != runs[1]
+    assert 50 < len(runs[0]) < 150
+
+
+async def test_plans_add_up() -> None:
+    drop = FaultPlan((FrameFault(Kind.DROP, TO_CLIENT),), seed=5)
+    cut = FaultPlan((Cut(How.FIN, At(seconds=1.0)),), seed=6)
+    assert (drop | cut) == FaultPlan((*drop.faults, *cut.faults), seed=5)
+
+
+def test_a_moment_is_a_time_or_a_byte() -> None:
+    for wrong in ({}, {"seconds": 1.0, "bytes": 1}):
+        with pytest.raises(ValueError, match="moment"):
+            At(**wrong)  # type: ignore[arg-type]
+
+
+# Incidents
+
+
+async def test_the_byte_of_a_cut_is_the_last_that_passes() -> None:
+    sent = messages(5)
+    cut = Cut(How.RESET, At(bytes=2 * len(sent[0]), direction=TO_CLIENT))
+    bench = Bench(cut)
+    assert frames_of(bench.disturb(sent)) == sent[:2]
+    assert bench.disturb(sent) == []
+    assert len(bench.disturb(messages(2, INPUT_STREAM_DATA), TO_AGENT)) == 2
+    assert bench.incidents == []
+    await asyncio.sleep(0)
+    assert bench.incidents == [cut]
+    assert frames_of(bench.disturb(sent)) == sent
+
+
+async def test_bytes_of_both_directions_count_where_none_is_named() -> None:
+    (there,), (back,) = messages(1, INPUT_STREAM_DATA), messages(1)
+    bench = Bench(Cut(How.RESET, At(bytes=len(there) + len(back))))
+    bench.disturb([there], TO_AGENT)
+    await asyncio.sleep(0)
+    assert not bench.incidents
+    bench.disturb([back])
+    await asyncio.sleep(0)
+    assert len(bench.incidents) == 1
+
+
+async def test_a_cut_without_a_link_waits_for_the_next_one() -> None:
+    bench = Bench(Cut(How.RESET, At(bytes=1)))
+    bench.linked = False
+    bench.disturb(messages(1))
+    await asyncio.sleep(0)
+    bench.linked = True
+    bench.disturb(messages(1))
+    await asyncio.sleep(0)
+    assert len(bench.incidents) == 1
+
+
+async def test_nothing_happens_after_the_end() -> None:
+    bench = Bench(Cut(How.RESET, At(seconds=0.01)), Cut(How.RESET, At(bytes=10_000)))
+    bench.close()
+    await asyncio.sleep(0.02)
+    bench.disturb(messages(100))
+    await asyncio.sleep(0)
+    assert not bench.incidents
+
+
+def test_random_cuts_keep_their_distance() -> None:
+    plan = random_cuts(random.Random(1), 200, 1_000_000, TO_AGENT)
+    places = [cut.at.bytes or 0 for cut in plan.incidents]
+    assert len(places) == 200
+    assert places[0] > 0
+    assert places[-1] < 1_000_000
+    assert all(later - earlier > 2_500 for earlier, later in itertools.pairwise(places))
+    assert plan == random_cuts(random.Random(1), 200, 1_000_000, TO_AGENT)
+
+
+# On a wire
+
+
+async def test_a_wire_delivers_late_frames_late_and_in_the_order_of_their_times() -> None:
+    delivered: list[Frame] = []
+    lates: Iterator[float] = iter([0.04, 0.0, 0.02, 0.0])
+    wire = Wire(delivered.extend, disturb=lambda frames: [(next(lates), one) for one in frames])
+    first, second, third, fourth = messages(4)
+    wire.send([first, second, third, fourth])
+    assert delivered == [second, fourth]
+    await eventually(lambda: len(delivered) == 4)
+    assert delivered[2:] == [third, first]
+
+
+# In a gateway
+
+
+def trouble(stage: Stage, *faults: Fault, rejoin: Rejoin = Rejoin.SAME_TOKEN) -> None:
+    stage.gateway.behaviour = replace(FAST, faults=FaultPlan(faults), rejoin=rejoin)
+
+
+async def test_the_agent_mends_what_is_dropped(stage: Stage) -> None:
+    # Two of its handshake, five with data; and the acknowledge of the last but one.
+    trouble(
+        stage,
+        FrameFault(Kind.DROP, TO_CLIENT, numbers=frozenset({6})),
+        FrameFault(Kind.DROP, TO_AGENT, numbers=frozenset({5}), scope=Scope.ACKNOWLEDGES),
+    )
+    client, _, writer = await stage.connect()
+    writer.write(b"x" * 5000)
+    assert await asyncio.wait_for(client.read(5000), 10) == b"x" * 5000
+    assert {done.what for done in stage.gateway.fault_log} == {
+        "to client: dropped message 6",
+        "to agent: dropped an acknowledge",
+    }
+
+
+@pytest.mark.parametrize("how", [How.RESET, How.FIN, How.CLOSE])
+async def test_a_cut_ends_the_link_and_not_the_session(stage: Stage, how: How) -> None:
+    trouble(stage, Cut(how, At(bytes=1000, direction=TO_CLIENT), code=1012))
+    client, _, writer = await stage.connect()
+    writer.write(b"x" * 5000)
+    with pytest.raises(ConnectionClosed) as info:
+        await asyncio.wait_for(client.read(5000), 10)
+    assert (info.value.rcvd and info.value.rcvd.code) == (1012 if how is How.CLOSE else None)
+    await stage.open(client)
+    assert await asyncio.wait_for(client.read(5000), 10) == b"x" * 5000
+    assert how.value in str(stage.gateway.fault_log[-1])
+
+
+async def test_silence_keeps_tcp_up_and_answers_nothing(stage: Stage) -> None:
+    trouble(stage, Cut(How.SILENCE, At(bytes=1000, direction=TO_CLIENT)))
+    client, _, writer = await stage.connect()
+    writer.write(b"x" * 5000)
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(client.read(5000), 0.2)
+    assert client.connection is not None
+    pong = await client.connection.ping()
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(pong, 0.1)
+    client.connection.transport.abort()
+    await stage.open(client)
+    assert await asyncio.wait_for(client.read(5000), 10) == b"x" * 5000
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["messages", "texts"])
+async def test_a_client_is_paused_and_told_to_go_on(stage: Stage, text: bool) -> None:
+    trouble(stage, Pause(At(seconds=0.01), 0.01, text=text))
+    client = await stage.open()
+
+    def told() -> list[str]:
+        kinds = [one if isinstance(one, str) else one.message_type for one in client.received]
+        return [kind for kind in kinds if kind in (PAUSE_PUBLICATION, START_PUBLICATION)]
+
+    while len(told()) < 2:
+        await asyncio.wait_for(client.receive(), 10)
+    assert told() == [PAUSE_PUBLICATION, START_PUBLICATION]
+
+
+async def test_a_restart_cuts_all_links_and_refuses_new_ones_for_a_while(stage: Stage) -> None:
+    trouble(stage, Restart(At(bytes=100, direction=TO_CLIENT), 0.3))
+    client = await stage.open()
+    with pytest.raises(ConnectionClosed):
+        await asyncio.wait_for(client.receive_until(PayloadType.OUTPUT), 10)
+    with pytest.raises(OSError, match=r"refused|Connect call failed"):
+        await dial(stage.url, stage.certificates.ca_file)
+
+    await eventually(lambda: stage.gateway.listening)
+    await stage.open(client)
+    await eventually(lambda: stage.gateway.relay(stage.session.id).link is not None)
+
+
+async def test_a_gateway_stops_in_the_middle_of_its_restart(stage: Stage) -> None:
+    assert stage.gateway.restart(60.0)
+    assert not stage.gateway.restart(60.0)
+    await stage.gateway.stop()
+    await stage.gateway.start()
+    assert stage.gateway.listening
+    assert stage.gateway.restart(60.0)
+
+
+# What a re-dial meets
+
+
+async def test_a_fresh_token_may_be_wanted(stage: Stage) -> None:
+    trouble(stage, rejoin=Rejoin.FRESH_TOKEN)
+    client = await stage.open()
+    await client.shake_hands()
+    await client.close()
+    await assert_closed(await stage.open())
+    stage.model.renew_token(stage.session)
+    again = await stage.open()
+    await eventually(lambda: stage.gateway.relay(stage.session.id).link is not None)
+    assert again.connection is not None
+    await again.connection.ping()
+
+
+async def test_a_second_upgrade_may_be_forbidden(stage: Stage) -> None:
+    trouble(stage, rejoin=Rejoin.FORBIDDEN)
+    client = await stage.open()
+    await client.shake_hands()
+    await client.close()
+    with pytest.raises(InvalidStatus) as info:
+        await stage.open()
+    assert info.value.response.status_code == 403

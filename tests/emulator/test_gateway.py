@@ -1,0 +1,510 @@
+"""The gateway and its workers, over real TLS WebSockets and TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from connector.datachannel.messages import (
+    INPUT_STREAM_DATA,
+    PAUSE_PUBLICATION,
+    START_PUBLICATION,
+    AgentMessage,
+    PayloadType,
+)
+from connector.emulator.agent import WORKER_DIED
+from connector.emulator.behaviour import CLEAN, REAL
+from connector.emulator.certificates import Certificates
+from connector.emulator.gateway import Gateway, GatewayBehaviour, Rejoin
+from connector.emulator.model import CodeCatalystModel
+from connector.emulator.relay import RelayBehaviour
+from connector.emulator.resources import Project, Session, Space, Status
+from connector.emulator.service import data_channel_url
+from connector.emulator.wire import Direction, Frame
+from connector.emulator.worker import tcp_target
+
+from .client import Client, dial, opening
+
+FAST = GatewayBehaviour(agent=CLEAN)
+
+
+@dataclass
+class Port:
+    """A TCP service whose connections the test plays itself."""
+
+    server: asyncio.Server
+    accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+
+    @property
+    def number(self) -> int:
+        number = self.server.sockets[0].getsockname()[1]
+        assert isinstance(number, int)
+        return number
+
+    async def accept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.wait_for(self.accepted.get(), 10)
+
+
+@dataclass
+class Stage:
+    """A gateway in front of a :class:`Port`, and a session to open."""
+
+    model: CodeCatalystModel
+    gateway: Gateway
+    port: Port
+    session: Session
+    certificates: Certificates
+    clients: list[Client] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return data_channel_url(self.gateway.url, self.session)
+
+    async def open(self, client: Client | None = None, token: str | None = None) -> Client:
+        client = client or Client()
+        self.clients.append(client)
+        token = self.session.token_value if token is None else token
+        await client.open(self.url, self.certificates.ca_file, token)
+        return client
+
+    async def connect(self) -> tuple[Client, asyncio.StreamReader, asyncio.StreamWriter]:
+        """A client that is through to the port."""
+        client = await self.open()
+        await client.shake_hands()
+        reader, writer = await self.port.accept()
+        return client, reader, writer
+
+
+@asynccontextmanager
+async def open_port() -> AsyncIterator[Port]:
+    accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    writers = []
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        accepted.put_nowait((reader, writer))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield Port(server, accepted)
+    finally:
+        server.close()
+        for writer in writers:
+            if not writer.is_closing():
+                writer.transport.abort()
+        await server.wait_closed()
+
+
+@pytest.fixture
+async def stage(certificates: Certificates) -> AsyncIterator[Stage]:
+    model = CodeCatalystModel()
+    user = model.add_user("alice")
+    model.add_space(Space("MySpace"))
+    environment = model.add_environment(
+        model.add_project(Project("MySpace", "My.Project")), user, Status.RUNNING
+    )
+    async with open_port() as port:
+        gateway = Gateway(
+            model,
+            tcp_target(port.number, "127.0.0.1"),
+            certificates.server_context,
+            behaviour=FAST,
+            seed=1,
+        )
+        await gateway.start()
+        stage = Stage(model, gateway, port, model.start_session(environment, "SSH"), certificates)
+        try:
+            yield stage
+        finally:
+            await gateway.stop()
+            for client in stage.clients:
+                await client.close()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Give the event loop turns until ``condition()`` holds, ten seconds at most."""
+
+    async def wait() -> None:
+        while not condition():
+            await asyncio.sleep(0.001)
+
+    await asyncio.wait_for(wait(), 10)
+
+
+async def assert_closed(client: Client) -> None:
+    """The gateway closes the link and says nothing."""
+    assert client.connection is not None
+    with pytest.raises(ConnectionClosed):
+        await asyncio.wait_for(client.connection.recv(), 10)
+
+
+# Opening
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        opening("wrong"),
+        "",
+        "no json",
+        "[]",
+        '{"TokenValue": 7}',
+        b"\0" * 200,
+    ],
+    ids=["wrong token", "empty", "no json", "no object", "no text", "binary"],
+)
+async def test_a_bad_first_frame_closes_the_link_without_an_answer(
+    stage: Stage, frame: str | bytes
+) -> None:
+    connection = await dial(stage.url, stage.certificates.ca_file)
+    await connection.send(frame)
+    await assert_closed(Client(connection=connection))
+
+
+async def test_a_token_of_another_session_opens_nothing(stage: Stage) -> None:
+    other = stage.model.start_session(stage.session.environment, "SSH")
+    await assert_closed(await stage.open(token=other.token_value))
+
+
+async def test_a_token_of_an_ended_session_opens_nothing(stage: Stage) -> None:
+    stage.model.end_session(stage.session, "done")
+    await assert_closed(await stage.open())
+
+
+async def test_a_silent_client_is_closed(stage: Stage) -> None:
+    stage.gateway.behaviour = replace(FAST, open_timeout=0.05)
+    connection = await dial(stage.url, stage.certificates.ca_file)
+    await assert_closed(Client(connection=connection))
+
+
+async def test_a_client_that_leaves_at_once_is_no_harm(stage: Stage) -> None:
+    connection = await dial(stage.url, stage.certificates.ca_file)
+    connection.transport.abort()
+    await connection.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 404),
+        ("/v1/control-channel/x?role=publish_subscribe", 404),
+        ("/v1/data-channel/x", 403),
+        ("/v1/data-channel/x?role=subscribe", 403),
+    ],
+)
+async def test_upgrades_of_other_paths_are_refused(stage: Stage, path: str, status: int) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await dial(stage.gateway.url + path, stage.certificates.ca_file)
+    assert refused.value.response.status_code == status
+
+
+async def test_upgrades_are_refused_as_ordered(stage: Stage) -> None:
+    stage.gateway.refuse_upgrades(401, times=2)
+    for _ in range(2):
+        with pytest.raises(InvalidStatus) as refused:
+            await dial(stage.url, stage.certificates.ca_file)
+        assert refused.value.response.status_code == 401
+    await (await stage.open()).shake_hands()
+
+
+async def test_an_upgrade_is_redirected_as_ordered(stage: Stage) -> None:
+    stage.gateway.refuse_upgrades(307, {"Location": stage.url + "&again=1"})
+    await (await stage.open()).shake_hands()
+
+
+# A session
+
+
+@pytest.mark.parametrize("behaviour", [REAL, CLEAN], ids=["real", "clean"])
+async def test_bytes_go_both_ways_and_the_port_ends_the_session(
+    stage: Stage, behaviour: object
+) -> None:
+    stage.gateway.behaviour = GatewayBehaviour(agent=behaviour)  # type: ignore[arg-type]
+    client, reader, writer = await stage.connect()
+    data = random.Random(1).randbytes(30_000)
+    writer.write(data)
+    assert await client.read(len(data)) == data
+    for start in range(0, len(data), 1024):
+        await client.send(data[start : start + 1024])
+    assert await reader.readexactly(len(data)) == data
+    writer.write(b"bye")
+    writer.close()
+    assert await client.read(3) == b"bye"
+    closed = await client.wait_closed()
+    document = json.loads(closed.payload)
+    assert set(document) == {
+        "CreatedDate",
+        "DestinationId",
+        "MessageId",
+        "MessageType",
+        "Output",
+        "SchemaVersion",
+        "SessionId",
+    }
+    assert document["SessionId"] == stage.session.id
+    assert document["Output"] == ""
+    assert stage.model.sessions(stage.session.environment) == []
+
+
+async def test_the_agent_tells_that_it_is_connected_first(stage: Stage) -> None:
+    client = await stage.open()
+    first = await client.receive()
+    assert isinstance(first, AgentMessage)
+    assert first.message_type == "agent_session_state"
+    assert json.loads(first.payload)["SessionState"] == "Connected"
+
+
+async def test_the_terminate_flag_ends_the_session_and_closes_the_port(stage: Stage) -> None:
+    client, reader, _ = await stage.connect()
+    await client.send(b"last words")
+    await client.terminate()
+    await client.wait_closed()
+    assert await reader.read() == b"last words"
+
+
+async def test_a_session_that_is_stopped_is_closed_with_its_reason(stage: Stage) -> None:
+    client, reader, _ = await stage.connect()
+    stage.model.set_status(stage.session.environment, Status.STOPPING)
+    closed = await client.wait_closed()
+    assert json.loads(closed.payload)["Output"] == "The Dev Environment is STOPPING"
+    assert await reader.read() == b""
+
+
+async def test_a_refused_port_is_a_dead_worker(stage: Stage) -> None:
+    stage.port.server.close()
+    await stage.port.server.wait_closed()
+    client = await stage.open()
+    await client.shake_hands()
+    closed = await client.wait_closed()
+    assert json.loads(closed.payload)["Output"] == WORKER_DIED
+
+
+async def test_a_client_that_does_not_close_its_link_is_closed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.emulator.relay.LINGER", 0.01)
+    client, _, writer = await stage.connect()
+    writer.close()
+    while client.closed is None:
+        await client.receive()
+    await assert_closed(client)
+
+
+async def test_fragments_of_a_message_are_put_together(stage: Stage) -> None:
+    client, reader, _ = await stage.connect()
+    frame = AgentMessage(INPUT_STREAM_DATA, b"in pieces", 1, client.next_seq).encode()
+    assert client.connection is not None
+    await client.connection.send([frame[:10], frame[10:125], frame[125:]])
+    assert await reader.readexactly(9) == b"in pieces"
+
+
+async def test_input_payloads_of_4_mib_pass(stage: Stage) -> None:
+    client, reader, _ = await stage.connect()
+    data = random.Random(2).randbytes(4 * 1024 * 1024)
+    await client.send(data)
+    assert await reader.readexactly(len(data)) == data
+
+
+async def test_a_ping_before_the_first_frame_is_answered(stage: Stage) -> None:
+    connection = await dial(stage.url, stage.certificates.ca_file)
+    await asyncio.wait_for(await connection.ping(), 10)
+    await connection.send(opening(stage.session.token_value))
+    client = Client(connection=connection)
+    stage.clients.append(client)
+    await client.shake_hands()
+
+
+# Links that break
+
+
+@pytest.mark.parametrize("how", ["FIN", "RST", "close frame"])
+async def test_a_broken_link_is_taken_up_again_where_it_was(stage: Stage, how: str) -> None:
+    client, reader, writer = await stage.connect()
+    link = stage.gateway.relay(stage.session.id).link
+    assert link is not None
+    assert client.connection is not None
+    old = client.connection
+    if how == "close frame":
+        await link.close(1001)
+    else:
+        link.cut(reset=how == "RST")
+    await asyncio.wait_for(old.wait_closed(), 10)
+    await eventually(lambda: stage.gateway.relay(stage.session.id).link is None)
+    writer.write(b"written while nobody was there")
+    await stage.open(client)
+    await client.send(b"back")
+    assert await reader.readexactly(4) == b"back"
+    assert await client.read(30) == b"written while nobody was there"
+
+
+async def test_a_second_link_replaces_the_first(stage: Stage) -> None:
+    client, _, writer = await stage.connect()
+    old, client.connection = client.connection, None
+    assert old is not None
+    await stage.open(client)
+    await asyncio.wait_for(old.wait_closed(), 10)
+    writer.write(b"hello")
+    assert await client.read(5) == b"hello"
+    await old.close()
+
+
+async def test_a_used_up_token_opens_no_second_link(stage: Stage) -> None:
+    stage.gateway.behaviour = replace(FAST, rejoin=Rejoin.FRESH_TOKEN)
+    client, _, writer = await stage.connect()
+    await assert_closed(await stage.open())
+    writer.write(b"still there")
+    assert await client.read(11) == b"still there"
+
+
+async def test_what_a_link_lost_comes_again_from_the_real_agent(stage: Stage) -> None:
+    stage.gateway.behaviour = GatewayBehaviour()
+    client, _, writer = await stage.connect()
+    client.acknowledging = False
+    writer.write(b"x" * 3000)
+    assert await client.read(3000) == b"x" * 3000
+    await client.close()
+    client.acknowledging = True
+    await stage.open(client)
+    numbers: set[int] = set()
+    while len(numbers) < 2:  # one in 100 ms at most
+        message = await client.receive()
+        assert isinstance(message, AgentMessage)
+        numbers.add(message.sequence_number)
+    assert client.output == b""
+
+
+async def test_a_session_whose_client_stays_away_ends(stage: Stage) -> None:
+    stage.gateway.behaviour = replace(FAST, relay=RelayBehaviour(client_gone_timeout=0.05))
+    client, reader, _ = await stage.connect()
+    await client.close()
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    await eventually(lambda: stage.session.end_reason is not None)
+
+
+async def test_publication_messages_reach_the_client_in_both_kinds(stage: Stage) -> None:
+    client, _, _ = await stage.connect()
+    relay = stage.gateway.relay(stage.session.id)
+    relay.announce(PAUSE_PUBLICATION, text=True)
+    assert await client.receive() == PAUSE_PUBLICATION
+    relay.announce(START_PUBLICATION, text=False)
+    message = await client.receive()
+    assert isinstance(message, AgentMessage)
+    assert message.message_type == START_PUBLICATION
+
+
+async def test_text_frames_of_an_open_channel_are_ignored(stage: Stage) -> None:
+    client, reader, _ = await stage.connect()
+    assert client.connection is not None
+    await client.connection.send("start_publication")
+    await client.send(b"on")
+    assert await reader.readexactly(2) == b"on"
+
+
+# Back-pressure, latency, tap
+
+CHUNK = random.Random(3).randbytes(65536)
+
+
+async def chunks_until_full(send: Callable[[bytes], Coroutine[None, None, None]]) -> int:
+    """How many chunks go out before a send takes longer than it ever should."""
+    for count in range(1000):
+        sending = asyncio.create_task(send(CHUNK))
+        await asyncio.wait([sending], timeout=0.3)
+        if not sending.done():
+            sending.cancel()
+            await asyncio.wait([sending])
+            return count
+    raise AssertionError("nothing pushed back")
+
+
+async def test_a_slow_client_stops_the_port(stage: Stage) -> None:
+    client, reader, writer = await stage.connect()
+    await client.send(b"go")
+    await reader.readexactly(2)
+    assert client.connection is not None
+    client.connection.transport.pause_reading()
+
+    async def write(chunk: bytes) -> None:
+        writer.write(chunk)
+        await writer.drain()
+
+    chunks = await chunks_until_full(write) + 1  # the last one is written, not drained
+    client.connection.transport.resume_reading()
+    for _ in range(chunks):
+        assert await client.read(len(CHUNK)) == CHUNK
+
+
+async def test_a_slow_port_stops_the_client(stage: Stage) -> None:
+    client, reader, _ = await stage.connect()
+    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    chunks = await chunks_until_full(client.send)
+    reader._transport.resume_reading()  # type: ignore[attr-defined]
+    for _ in range(chunks):
+        assert await reader.readexactly(len(CHUNK)) == CHUNK
+
+
+async def test_latency_is_added_each_way_and_keeps_the_order(stage: Stage) -> None:
+    slow = RelayBehaviour(latency_to_agent=0.03, latency_to_client=0.05)
+    stage.gateway.behaviour = replace(FAST, relay=slow)
+    client, reader, writer = await stage.connect()
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for number in range(50):
+        await client.send(b"%02d" % number)
+    assert await reader.readexactly(100) == b"".join(b"%02d" % number for number in range(50))
+    assert loop.time() - start >= 0.03
+    start = loop.time()
+    writer.write(b"back")
+    assert await client.read(4) == b"back"
+    assert loop.time() - start >= 0.05
+
+
+async def test_the_tap_sees_every_frame_with_its_direction(stage: Stage) -> None:
+    seen: list[tuple[str, Direction, Frame]] = []
+    stage.gateway.tap = lambda *frame: seen.append(frame)
+    client, reader, _ = await stage.connect()
+    await client.send(b"tapped")
+    await reader.readexactly(6)
+    assert {session_id for session_id, _, _ in seen} == {stage.session.id}
+    to_agent = [frame for _, direction, frame in seen if direction is Direction.TO_AGENT]
+    inputs = [
+        message.payload
+        for message in map(AgentMessage.decode, filter(lambda f: isinstance(f, bytes), to_agent))  # type: ignore[arg-type]
+        if message.payload_type == PayloadType.OUTPUT
+    ]
+    assert inputs == [b"tapped"]
+    # All but the very first frame, which holds the token.
+    assert not any(stage.session.token_value in str(frame) for _, _, frame in seen)
+
+
+async def test_the_tls_certificate_is_checked_by_the_ca(stage: Stage) -> None:
+    context = ssl.create_default_context(cafile=str(stage.certificates.ca_file))
+    host, _, port = stage.gateway.url.removeprefix("wss://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+    writer.close()
+    assert await reader.read() == b""
+
+
+async def test_stop_ends_sessions_under_way(stage: Stage) -> None:
+    client, reader, _ = await stage.connect()
+    await stage.gateway.stop()
+    assert await reader.read() == b""
+    assert stage.session.end_reason is not None
+    assert client.connection is not None
+    await asyncio.wait_for(client.connection.wait_closed(), 10)
+
+
+async def test_a_port_without_a_listener_is_an_os_error() -> None:
+    with socket.socket() as unbound:
+        unbound.bind(("127.0.0.1", 0))
+        with pytest.raises(OSError, match="failed"):
+            await tcp_target(unbound.getsockname()[1], "127.0.0.1")()

@@ -1,0 +1,108 @@
+"""The rules of the emulated state that the API alone does not show."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+from connector.emulator.certificates import make_certificates
+from connector.emulator.model import CodeCatalystModel
+from connector.emulator.resources import DevEnvironment, Project, Session, Space, Status
+
+from .world import FakeClock
+
+
+def make_environment(
+    model: CodeCatalystModel, user_name: str = "alice", **details: float
+) -> DevEnvironment:
+    model.add_space(Space("space"))
+    project = model.add_project(Project("space", "project"))
+    return model.add_environment(project, model.add_user(user_name), Status.RUNNING, **details)
+
+
+def test_ids_come_from_the_random_source_alone() -> None:
+    def made() -> tuple[str, str, str]:
+        model = CodeCatalystModel(FakeClock(), lambda count: bytes(range(count)))
+        environment = make_environment(model)
+        session = model.start_session(environment, "SSH")
+        return environment.id, session.id, session.token_value
+
+    assert made() == made()
+    assert made()[1] == "alice-00010203040506070"
+
+
+def test_session_ids_look_like_the_services() -> None:
+    model = CodeCatalystModel()
+    session = model.start_session(make_environment(model, "Ann Example " * 10), "SSH")
+    assert re.fullmatch(r"[a-zA-Z0-9_.-]+-[0-9a-f]{17}", session.id)
+    assert len(session.id) == 96
+
+
+def test_a_session_hides_its_token() -> None:
+    model = CodeCatalystModel()
+    session = model.start_session(make_environment(model), "SSH")
+    assert session.token_value not in repr(session)
+
+
+def test_a_token_opens_its_own_living_session_only() -> None:
+    model = CodeCatalystModel()
+    environment = make_environment(model)
+    first, second = (model.start_session(environment, "SSH") for _ in range(2))
+    assert model.session_for_token(first.id, first.token_value) is first
+    assert model.session_for_token(first.id, second.token_value) is None
+    assert model.session_for_token(first.id, "\u00e9") is None
+    assert model.session_for_token("unknown", first.token_value) is None
+    model.end_session(first, "test")
+    assert model.session_for_token(first.id, first.token_value) is None
+
+
+def test_every_way_out_of_running_ends_the_sessions() -> None:
+    for status in set(Status) - {Status.RUNNING}:
+        model = CodeCatalystModel()
+        environment = make_environment(model)
+        session = model.start_session(environment, "SSH")
+        ended: list[Session] = []
+        model.on_session_ended(ended.append)
+        model.set_status(environment, status)
+        assert ended == [session]
+        assert session.end_reason == f"The Dev Environment is {status.value}"
+
+
+def test_the_first_reason_of_an_end_stays() -> None:
+    model = CodeCatalystModel()
+    session = model.start_session(make_environment(model), "SSH")
+    model.end_session(session, "first")
+    model.end_session(session, "second")
+    assert session.end_reason == "first"
+
+
+def test_sessions_need_no_look_at_the_environment_first() -> None:
+    clock = FakeClock()
+    model = CodeCatalystModel(clock)
+    environment = make_environment(model, start_seconds=5.0)
+    model.stop_environment(environment)
+    model.start_environment(environment)  # stopping took no time
+    clock.advance(5)
+    assert model.start_session(environment, "SSH").environment is environment
+
+
+def test_a_forced_state_lasts() -> None:
+    clock = FakeClock()
+    model = CodeCatalystModel(clock)
+    environment = make_environment(model)
+    model.set_status(environment, Status.STARTING, "a reason")
+    clock.advance(1e6)
+    (found,) = model.environments("space")
+    assert (found.status, found.status_reason) == (Status.STARTING, "a reason")
+
+
+def test_certificates_keep_their_keys(tmp_path: Path) -> None:
+    directory = tmp_path / "new" / "one"
+    first = make_certificates(directory)
+    again = make_certificates(directory)
+    assert first.ca_file == again.ca_file == directory / "ca.pem"
+    assert b"PRIVATE KEY" not in again.ca_file.read_bytes()
+    for path in directory.iterdir():
+        if b"PRIVATE KEY" in path.read_bytes():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600

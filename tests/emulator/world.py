@@ -1,0 +1,154 @@
+"""A small CodeCatalyst for the tests: two users, a space, a project, an environment."""
+
+from __future__ import annotations
+
+import io
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from connector.emulator.bearer import BearerTokens
+from connector.emulator.certificates import Certificates
+from connector.emulator.misbehaviours import Misbehaviours
+from connector.emulator.model import CodeCatalystModel
+from connector.emulator.oidc import OidcService
+from connector.emulator.resources import DevEnvironment, Project, Repository, Space, Status, User
+from connector.emulator.rest import RestServer
+from connector.emulator.service import CodeCatalystService, data_channel_url
+
+TOKEN = "token-of-alice"
+OTHER_TOKEN = "token-of-bob"
+GATEWAY = "wss://127.0.0.1:7777"
+
+
+class FakeClock:
+    """Seconds since the epoch that pass when told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@dataclass
+class RawAnswer:
+    """An HTTP answer as it is on the wire."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def error(self) -> str:
+        return self.headers.get("x-amzn-errortype", "")
+
+    @property
+    def members(self) -> dict[str, Any]:
+        members = json.loads(self.text)
+        assert isinstance(members, dict)
+        return members
+
+
+@dataclass
+class World:
+    """All that a test may want to look at."""
+
+    clock: FakeClock
+    model: CodeCatalystModel
+    tokens: BearerTokens
+    oidc: OidcService
+    server: RestServer
+    misbehaviours: Misbehaviours
+    certificates: Certificates
+    user: User
+    other_user: User
+    project: Project
+    environment: DevEnvironment
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """What names the environment in boto3's calls."""
+        return {
+            "spaceName": self.environment.space_name,
+            "projectName": self.environment.project_name,
+            "id": self.environment.id,
+        }
+
+    @property
+    def path(self) -> str:
+        """The environment's path in the API."""
+        return "/v1/spaces/{spaceName}/projects/{projectName}/devEnvironments/{id}".format(
+            **self.ids
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RawAnswer:
+        """Send what botocore would not. ``path`` goes out as it is; bytes of ``body`` too."""
+        data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
+        headers = {"Authorization": f"Bearer {TOKEN}"} if headers is None else headers
+        context = ssl.create_default_context(cafile=str(self.certificates.ca_file))
+        url = URL(self.server.url + path, encoded=True)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                method, url, data=None if body is None else data, headers=headers, ssl=context
+            ) as answer,
+        ):
+            return RawAnswer(answer.status, answer.headers, await answer.text())
+
+
+@asynccontextmanager
+async def open_world(certificates: Certificates) -> AsyncIterator[World]:
+    """Start the emulated API with its state and its clock."""
+    clock = FakeClock()
+    model = CodeCatalystModel(clock)
+    tokens = BearerTokens(clock)
+    user, other_user = model.add_user("alice"), model.add_user("bob")
+    tokens.accept(TOKEN, user.id)
+    tokens.accept(OTHER_TOKEN, other_user.id)
+    model.add_space(Space("MySpace"))
+    project = model.add_project(Project("MySpace", "My.Project"))
+    environment = model.add_environment(
+        project,
+        user,
+        Status.RUNNING,
+        alias="main",
+        repositories=(Repository("code", "trunk"),),
+        start_seconds=60.0,
+        stop_seconds=10.0,
+    )
+    oidc = OidcService(tokens, clock, model.random_bytes)
+    service = CodeCatalystService(model, tokens, partial(data_channel_url, GATEWAY))
+    endpoints = [*service.endpoints(), *oidc.endpoints()]
+    async with RestServer(endpoints, certificates.server_context) as server:
+        misbehaviours = Misbehaviours()
+        server.intercept = misbehaviours
+        yield World(
+            clock,
+            model,
+            tokens,
+            oidc,
+            server,
+            misbehaviours,
+            certificates,
+            user,
+            other_user,
+            project,
+            environment,
+        )

@@ -1,0 +1,243 @@
+"""The emulator in a thread, with what a test wants to change, count and wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from connector.emulator.bearer import BearerTokens
+from connector.emulator.behaviour import REAL, AgentBehaviour
+from connector.emulator.certificates import make_certificates
+from connector.emulator.gateway import Gateway, GatewayBehaviour
+from connector.emulator.misbehaviours import Misbehaviours
+from connector.emulator.model import CodeCatalystModel
+from connector.emulator.relay import RelayBehaviour
+from connector.emulator.resources import Project, Session, Space, Status
+from connector.emulator.rest import Proceed, RestServer
+from connector.emulator.resume import SessionManagerService
+from connector.emulator.service import CodeCatalystService, data_channel_url
+from connector.emulator.wire import Direction, Frame
+from connector.emulator.worker import tcp_target
+
+from .waiting import PATIENCE, eventually
+
+Result = TypeVar("Result")
+
+START = "StartDevEnvironmentSession"
+STOP = "StopDevEnvironmentSession"
+
+#: Of who may resume sessions by ssm:ResumeSession.
+ACCESS_KEY_ID = "AKIDOFTHETESTS"
+
+
+class Cloud:
+    """CodeCatalyst with one Dev Environment, its gateway and its agent.
+
+    :ivar port: where the agents of sessions that are opened from now on connect to.
+    :ivar stream_base: if set, the gateway that new sessions are told to use.
+    :ivar sessions: all that were started since the last :meth:`reset`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        certificates = make_certificates(directory)
+        self.ca_file = certificates.ca_file
+        self.port = 0
+        self.stream_base: str | None = None
+        self.after_start: Callable[[Session], None] | None = None
+        self.sessions: list[Session] = []
+        self._model = CodeCatalystModel()
+        creator = self._model.add_user("mary")
+        self._model.add_space(Space("ExampleCorp"))
+        project = self._model.add_project(Project("ExampleCorp", "web.site-1"))
+        self.environment = self._model.add_environment(project, creator, Status.RUNNING)
+        self.tokens = BearerTokens(self._model.now)
+        self.token = secrets.token_urlsafe(64)
+        self.tokens.accept(self.token, creator.id)
+        self.query_secret = secrets.token_hex(24)
+        self.gateway = Gateway(self._model, self._connect, certificates.server_context, seed=1)
+        self.gateway.tap = self._see
+        service = CodeCatalystService(self._model, self.tokens, self._stream_url)
+        ssm = SessionManagerService(self._model, self._url_of, ACCESS_KEY_ID)
+        endpoints = [*service.endpoints(), *ssm.endpoints()]
+        self.server = RestServer(endpoints, certificates.server_context)
+        self.server.intercept = self._intercept
+        self._given_tokens: list[str] = []
+        self._stopped: list[str] = []
+        self._seen = threading.Condition()
+        self.reset()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.run(self.gateway.start())
+        self.run(self.server.start())
+
+    def close(self) -> None:
+        self.run(self.server.stop())
+        self.run(self.gateway.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+    def reset(self) -> None:
+        """As it was at the start, but for the sessions that still run."""
+        self.misbehaviours = Misbehaviours()
+        self.behave(REAL)
+        self.stream_base = None
+        self.after_start = None
+        with self._seen:
+            self.sessions = []
+            self._arrived: Counter[str] = Counter()
+            self._frames: list[tuple[Direction, Frame]] = []
+            self._spoken: set[str] = set()
+
+    def behave(self, agent: AgentBehaviour, **relay: float) -> None:
+        """How sessions that are opened from now on are treated."""
+        self.gateway.behaviour = GatewayBehaviour(agent=agent, relay=RelayBehaviour(**relay))
+
+    def unpaced(self) -> None:
+        """The real agent in all but its pace of 1 MB/s, for tests that carry much."""
+        self.behave(replace(REAL, message_interval=0.0))
+
+    # Names and secrets
+
+    @property
+    def host(self) -> str:
+        """The Dev Environment's name for ssh."""
+        environment = self.environment
+        return (
+            f"codecatalyst-dev-env={environment.space_name}={environment.project_name}"
+            f"={environment.id}"
+        )
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What the connector needs to find all this."""
+        return {
+            "AWS_BEARER_TOKEN_CODECATALYST": self.token,
+            "AWS_CA_BUNDLE": str(self.ca_file),
+            "AWS_ENDPOINT_URL_CODECATALYST": self.server.url,
+        }
+
+    def secrets(self) -> list[str]:
+        """What nobody may print, ever: the tokens, and the queries of stream URLs."""
+        return [self.token, self.query_secret, "role=publish", *self._given_tokens]
+
+    # What tests do
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+    def call(self, work: Callable[[], Result]) -> Result:
+        """Do something on the emulator's own thread."""
+
+        async def do() -> Result:
+            return work()
+
+        return self.run(do())
+
+    def start_session(self) -> dict[str, str]:
+        """Start a session as somebody else than the connector would."""
+
+        def start() -> dict[str, str]:
+            session = self._model.start_session(self.environment, "SSH")
+            return {
+                "streamUrl": self._stream_url(session),
+                "tokenValue": session.token_value,
+                "sessionId": session.id,
+            }
+
+        return self.call(start)
+
+    def end_session(self, session: Session) -> None:
+        """As StopDevEnvironmentSession does; on the emulator's own thread."""
+        self._model.end_session(session, "Stopped by an administrator")
+
+    def stop_session(self, session: Session) -> None:
+        """As somebody else does who calls StopDevEnvironmentSession."""
+        self.call(lambda: self.end_session(session))
+
+    def set_status(self, status: Status, reason: str | None = None) -> None:
+        self.call(lambda: self._model.set_status(self.environment, status, reason))
+
+    # What tests wait for and count
+
+    def wait_for_requests(self, operation: str, count: int = 1) -> None:
+        """Until so many requests of this operation have come in, answered or not."""
+        self._wait(lambda: self._arrived[operation] >= count)
+
+    def wait_for_sessions(self, count: int = 1) -> None:
+        eventually(lambda: len(self.sessions) >= count, f"the start of {count} sessions")
+
+    def wait_for_agents(self, count: int = 1) -> None:
+        """Until the agents of so many sessions have spoken, heard or not."""
+        self._wait(lambda: len(self._spoken) >= count)
+
+    def _wait(self, predicate: Callable[[], bool]) -> None:
+        with self._seen:
+            assert self._seen.wait_for(predicate, PATIENCE)
+
+    def frames(self, direction: Direction) -> list[Frame]:
+        with self._seen:
+            return [frame for seen, frame in self._frames if seen is direction]
+
+    def stops(self, session: Session) -> int:
+        """How many StopDevEnvironmentSession there were for a session."""
+        with self._seen:
+            return self._stopped.count(session.id)
+
+    def session(self) -> Session:
+        """The one session of this test."""
+        (session,) = self.sessions
+        return session
+
+    def wait_all_ended(self, timeout: float = PATIENCE) -> None:
+        """Until no session lives."""
+        eventually(
+            lambda: all(session.end_reason is not None for session in self.sessions),
+            "the end of all sessions",
+            timeout,
+        )
+
+    # What the emulator calls
+
+    async def _connect(self) -> socket.socket:
+        return await tcp_target(self.port, "127.0.0.1")()
+
+    def _stream_url(self, session: Session) -> str:
+        self.sessions.append(session)
+        return self._url_of(session)
+
+    def _url_of(self, session: Session) -> str:
+        self._given_tokens.append(session.token_value)
+        url = data_channel_url(self.stream_base or self.gateway.url, session)
+        return f"{url}&X-Amz-Signature={self.query_secret}"
+
+    async def _intercept(
+        self, operation: str, request: web.Request, proceed: Proceed
+    ) -> web.Response:
+        with self._seen:
+            self._arrived[operation] += 1
+            if operation == STOP:
+                self._stopped.append(request.match_info["sessionId"])
+            self._seen.notify_all()
+        response = await self.misbehaviours(operation, request, proceed)
+        if operation == START and response.status == 200 and self.after_start:
+            self.after_start(self.sessions[-1])
+        return response
+
+    def _see(self, session_id: str, direction: Direction, frame: Frame) -> None:
+        if len(self._frames) < 10_000:
+            with self._seen:
+                self._frames.append((direction, frame))
+                if direction is Direction.TO_CLIENT:
+                    self._spoken.add(session_id)
+                self._seen.notify_all()

@@ -1,0 +1,278 @@
+"""Programs run as a user of the Dev Environment would, and all that they print, checked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from .cloud import Cloud
+from .sshd import USER, Sshd, program
+from .waiting import PATIENCE, Reader, alive, eventually
+
+#: The connector as its tests have it, without a search of PATH.
+CONNECTOR = (sys.executable, "-m", "connector")
+
+#: Seconds between the cause of an end and the end of the connector's process.
+END = 3.5
+
+Answer = subprocess.CompletedProcess[bytes]
+Stream = int | IO[bytes]
+
+
+class Process:
+    """A program that runs. Its stderr goes to a file, so that it is never waited for."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environ: Mapping[str, str],
+        stderr_file: Path,
+        stdin: Stream = subprocess.PIPE,
+        stdout: Stream = subprocess.PIPE,
+        stderr: Stream | None = None,
+        start_new_session: bool = False,
+    ) -> None:
+        self._stderr = stderr_file
+        self.stopped_reading = False
+        with stderr_file.open("wb") as file:
+            self.popen = subprocess.Popen(
+                arguments,
+                env=environ,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=file if stderr is None else stderr,
+                bufsize=0,
+                start_new_session=start_new_session,
+            )
+        self.reader = Reader(self.popen.stdout.fileno()) if self.popen.stdout else Reader(-1)
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def stderr(self) -> str:
+        """What was printed so far."""
+        return self._stderr.read_text(errors="replace")
+
+    def send(self, data: bytes) -> None:
+        assert self.popen.stdin is not None
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self.popen.stdin.write(rest) or 0 :]
+
+    def end_input(self) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.close()
+
+    def stop_reading(self) -> None:
+        """Have whoever writes to our end of stdout find nobody there."""
+        assert self.popen.stdout is not None
+        self.popen.stdout.close()
+        self.stopped_reading = True
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it goes on after {timeout} s: {self.stderr()}") from None
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for stream in (self.popen.stdin, self.popen.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+
+
+class Commands:
+    """Runs programs in an environment that has the connector and one Dev Environment.
+
+    :param directory: of one test; home, logs and outputs are here.
+    """
+
+    def __init__(self, cloud: Cloud, directory: Path) -> None:
+        self.directory = directory
+        self._cloud = cloud
+        home = directory / "home"
+        home.mkdir()
+        self.log_file = directory / "connector.log"
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        self.environ = {
+            "PATH": path,
+            "HOME": str(home),
+            "SHELL": "/bin/sh",
+            "LANG": "C.UTF-8",
+            "PYTHONWARNINGS": "default",
+            "CONNECTOR_LOG_FILE": str(self.log_file),
+            **cloud.environ,
+        }
+        self._outputs: list[bytes] = []
+        self._processes: list[Process] = []
+
+    def run(
+        self,
+        *arguments: str,
+        input: bytes = b"",
+        environ: Mapping[str, str] | None = None,
+        timeout: float = 60,
+        cwd: Path | None = None,
+    ) -> Answer:
+        """Run a program to its end."""
+        answer = subprocess.run(
+            arguments,
+            input=input,
+            capture_output=True,
+            env=environ or self.environ,
+            timeout=timeout,
+            cwd=cwd,
+            check=False,
+        )
+        self._outputs += [answer.stdout, answer.stderr]
+        return answer
+
+    def start(
+        self,
+        *arguments: str,
+        environ: Mapping[str, str] | None = None,
+        stdin: Stream = subprocess.PIPE,
+        stdout: Stream = subprocess.PIPE,
+        stderr: Stream | None = None,
+        start_new_session: bool = False,
+    ) -> Process:
+        """Start a program that the end of the test ends."""
+        process = Process(
+            arguments,
+            environ or self.environ,
+            self.directory / f"stderr-{len(self._processes)}",
+            stdin,
+            stdout,
+            stderr,
+            start_new_session,
+        )
+        self._processes.append(process)
+        return process
+
+    def proxy(
+        self, *options: str, environ: Mapping[str, str] | None = None, ignoring: str = ""
+    ) -> Process:
+        """``connector proxy`` as a ProxyCommand, with its two pipes in the test's hands.
+
+        :param ignoring: the name of a signal that it inherits as ignored.
+        """
+        command = [*CONNECTOR, "proxy", *options, self._cloud.host]
+        if ignoring:
+            command = ["/bin/sh", "-c", f'trap "" {ignoring}; exec "$@"', "sh", *command]
+        return self.start(*command, environ=environ)
+
+    def closing(
+        self,
+        descriptor: int,
+        *command: str,
+        stdin: Stream = subprocess.PIPE,
+        stdout: Stream = subprocess.PIPE,
+    ) -> Process:
+        """Start a program that has this descriptor closed."""
+        script = f'exec "$@" {descriptor}>&-'
+        return self.start("/bin/sh", "-c", script, "sh", *command, stdin=stdin, stdout=stdout)
+
+    def attach(self, *options: str) -> Process:
+        """``connector attach`` to a new session."""
+        file = self.directory / f"session-{len(self._processes)}.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(self._cloud.start_session()))
+        return self.start(*CONNECTOR, "attach", "--session-file", str(file), *options)
+
+    def connector_pids(self) -> list[int]:
+        """The connectors that have logged so far, the oldest first."""
+        pids = re.findall(r"^\S+ \S+ (\d+) [A-Z]+ ", self._log(), re.M)
+        return list(dict.fromkeys(map(int, pids)))
+
+    def _log(self) -> str:
+        return self.log_file.read_text() if self.log_file.exists() else ""
+
+    def wait_for_log(self, words: str) -> None:
+        """Until a connector has logged this."""
+        eventually(lambda: words in self._log(), f"a log of {words!r}")
+
+    def wait_connectors_gone(self, timeout: float = END) -> None:
+        eventually(
+            lambda: not any(map(alive, self.connector_pids())), "the end of connectors", timeout
+        )
+
+    def kill(self, pid: int) -> None:
+        """End a process that a program of ours has left behind, as it was to."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End what runs; then nothing that anybody printed may hold a secret.
+
+        :raises AssertionError: when it does.
+        """
+        for process in self._processes:
+            process.close()
+        paths = [self.log_file, *self.directory.glob("stderr-*")]
+        texts = self._outputs + [path.read_bytes() for path in paths if path.exists()]
+        for secret in self._cloud.secrets():
+            for text in texts:
+                assert secret.encode() not in text, "a secret was printed"
+
+
+class Ssh:
+    """ssh and its kin, set up to reach the Dev Environment through ``connector proxy``."""
+
+    def __init__(self, commands: Commands, cloud: Cloud, sshd: Sshd) -> None:
+        self.commands = commands
+        self.host = cloud.host
+        self._key = sshd.user_key
+        self._known_hosts = sshd.known_hosts
+        self._alias = sshd.alias
+        self.config = commands.directory / "ssh_config"
+        self.config.write_text(
+            "\n".join(
+                [
+                    "Host codecatalyst-dev-env=*",
+                    f"  User {USER}",
+                    "  ProxyCommand connector proxy %n",
+                    "  ConnectTimeout 30",
+                    *(f"  {option}" for option in self.key_options()),
+                    "",
+                ]
+            )
+        )
+
+    def key_options(self) -> list[str]:
+        """The options about keys, without anything of the user who runs the tests."""
+        return [
+            f"IdentityFile {self._key}",
+            "IdentitiesOnly yes",
+            f"UserKnownHostsFile {self._known_hosts}",
+            "GlobalKnownHostsFile /dev/null",
+            f"HostKeyAlias {self._alias}",
+            "BatchMode yes",
+        ]
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        """The words of a call of ssh, scp or sftp."""
+        return [program(name), "-F", str(self.config), *arguments]
+
+    def run(self, *arguments: str, input: bytes = b"", options: Sequence[str] = ()) -> Answer:
+        """``ssh [options] host arguments``"""
+        return self.commands.run(*self.command("ssh", *options, self.host, *arguments), input=input)
+
+    def start(self, *arguments: str, options: Sequence[str] = ()) -> Process:
+        return self.commands.start(*self.command("ssh", *options, self.host, *arguments))

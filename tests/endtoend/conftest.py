@@ -1,0 +1,77 @@
+"""One emulator and one sshd for all; a home directory and an eye on secrets for each test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.resources import Status
+
+from .cloud import Cloud
+from .commands import Commands, Ssh
+from .secrecy import leaks, logging_all_to
+from .sshd import Sshd
+
+
+@pytest.fixture(scope="session")
+def the_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    sshd = Sshd(tmp_path_factory.mktemp("sshd"))
+    yield sshd
+    sshd.close()
+
+
+@pytest.fixture(scope="session")
+def the_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    cloud = Cloud(tmp_path_factory.mktemp("cloud"))
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def nothing_written_is_secret(
+    the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Of all that all tests here had written: output, logs at every level, the emulator's too."""
+    with logging_all_to(tmp_path_factory.mktemp("logs") / "in-process.log"):
+        yield
+    assert leaks(tmp_path_factory.getbasetemp(), the_cloud.secrets()) == []
+
+
+@pytest.fixture
+def cloud(the_cloud: Cloud) -> Iterator[Cloud]:
+    """The emulator, with the real agent's habits; its port refuses until a test sets one."""
+    the_cloud.reset()
+    yield the_cloud
+    the_cloud.wait_all_ended()
+    the_cloud.set_status(Status.RUNNING)
+
+
+@pytest.fixture
+def sshd(the_sshd: Sshd, cloud: Cloud) -> Sshd:
+    """The port of the Dev Environment is this sshd's."""
+    cloud.port = the_sshd.port
+    return the_sshd
+
+
+@pytest.fixture
+def commands(cloud: Cloud, tmp_path: Path) -> Iterator[Commands]:
+    commands = Commands(cloud, tmp_path)
+    yield commands
+    commands.close()
+
+
+@pytest.fixture
+def ssh(commands: Commands, cloud: Cloud, sshd: Sshd) -> Ssh:
+    return Ssh(commands, cloud, sshd)
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A directory whose path leaves room for the name of a UNIX socket (104 bytes)."""
+    directory = Path(tempfile.mkdtemp(prefix="dc-"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,15 @@
+"""What every failure has in common."""
+
+from __future__ import annotations
+
+from .commands import Process
+
+
+def check(process: Process, exit_code: int, *words: str) -> None:
+    """It fails with one line that holds these words; stdout stays empty."""
+    assert process.wait() == exit_code, process.stderr()
+    assert process.reader.rest() == b""
+    (line,) = process.stderr().splitlines()
+    assert line.startswith("connector: ")
+    for word in words:
+        assert word in line, line

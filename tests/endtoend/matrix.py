@@ -1,0 +1,179 @@
+"""The matrix: faults by direction and size, over real ssh, scp and rsync."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from connector.emulator.behaviour import REAL, AgentBehaviour
+from connector.emulator.faults import (
+    At,
+    Cut,
+    FaultPlan,
+    FrameFault,
+    How,
+    Kind,
+    Pause,
+    Restart,
+    Scope,
+    no_acknowledges,
+    random_cuts,
+    slow_acknowledges,
+)
+from connector.emulator.wire import Direction
+
+from .cloud import Cloud
+from .commands import Ssh
+from .sshd import program
+from .waiting import eventually
+
+#: Of the frames of ssh's own handshake and login; what comes later is the transfer.
+LOGIN = 6_000
+
+#: The real agent but for its pace of 1 MB/s.
+FAST = replace(REAL, message_interval=0.0002)
+
+MakePlan = Callable[[random.Random, int], FaultPlan]
+
+
+def _frames(kind: Kind, odds: float, *directions: Direction, seconds: float = 0.05) -> MakePlan:
+    faults = tuple(
+        FrameFault(kind, direction, odds, scope=Scope.ALL, seconds=seconds)
+        for direction in directions or Direction
+    )
+    return lambda rng, size: FaultPlan(faults, seed=rng.getrandbits(32))
+
+
+def _cuts(*hows: How, count: int = 3) -> MakePlan:
+    return lambda rng, size: random_cuts(rng, count, LOGIN + size, hows=hows)
+
+
+def _at_once(rng: random.Random, size: int) -> At:
+    return At(bytes=rng.randrange(LOGIN, LOGIN + size))
+
+
+def _storm(rng: random.Random, size: int) -> FaultPlan:
+    plan = random_cuts(rng, 3, LOGIN + size)
+    for kind in (Kind.DROP, Kind.DUPLICATE, Kind.REORDER):
+        plan |= _frames(kind, 0.005)(rng, size)
+    return plan | _frames(Kind.CORRUPT, 0.005, Direction.TO_CLIENT)(rng, size)
+
+
+#: Name -> a plan for a transfer of so many bytes.
+FAULTS: dict[str, MakePlan] = {
+    "none": lambda rng, size: FaultPlan(),
+    "1 % dropped": _frames(Kind.DROP, 0.01),
+    "2 % duplicated": _frames(Kind.DUPLICATE, 0.02),
+    "2 % overtaken": _frames(Kind.REORDER, 0.02),
+    "1 % delayed": _frames(Kind.DELAY, 0.01, seconds=0.02),
+    "1 % corrupted": _frames(Kind.CORRUPT, 0.01, Direction.TO_CLIENT),
+    "slow acknowledges": lambda rng, size: FaultPlan(
+        tuple(slow_acknowledges(direction, 0.3) for direction in Direction)
+    ),
+    "no acknowledges for 1 s": lambda rng, size: FaultPlan(
+        tuple(no_acknowledges(direction, (0.3, 1.3)) for direction in Direction)
+    ),
+    "paused for 0.5 s": lambda rng, size: FaultPlan((Pause(_at_once(rng, size), 0.5),)),
+    "3 resets": _cuts(How.RESET),
+    "3 ends of TCP": _cuts(How.FIN),
+    "3 close frames": _cuts(How.CLOSE),
+    "gateway away for 1 s": lambda rng, size: FaultPlan((Restart(_at_once(rng, size), 1.0),)),
+    "storm": _storm,
+}
+
+#: As :data:`FAULTS`; takes 45 s, after which the far end is declared dead.
+SILENCE: MakePlan = lambda rng, size: FaultPlan((Cut(How.SILENCE, _at_once(rng, size)),))  # noqa: E731
+
+PROGRAMS = ("ssh", "scp", "rsync")
+DIRECTIONS = ("up", "down")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one transfer: what a row of the table is added up from."""
+
+    seconds: float
+    cuts: int
+    resent: int
+    duplicates: int
+    failure: str
+
+    @property
+    def whole(self) -> bool:
+        return not self.failure
+
+
+def transfer(
+    ssh: Ssh,
+    cloud: Cloud,
+    plan: FaultPlan,
+    name: str,
+    direction: str,
+    size: int,
+    *,
+    seed: int = 1,
+    agent: AgentBehaviour = FAST,
+) -> Outcome:
+    """Carry ``size`` random bytes by the program ``name``, and see whether they are whole.
+
+    The far end is on this machine: both sides' files are in the test's directory.
+    """
+    here, there = (ssh.commands.directory / place for place in ("here", "there"))
+    data = random.Random(seed).randbytes(size)
+    source, copy = (here, there) if direction == "up" else (there, here)
+    source.write_bytes(data)
+    eventually(lambda: cloud.gateway.listening, "the gateway's return")
+    copy.unlink(missing_ok=True)
+    cloud.behave(agent)
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
+    cloud.gateway.fault_log.clear()
+    ssh.commands.log_file.unlink(missing_ok=True)
+    command = _command(ssh, name, direction, here, there)
+    started = time.monotonic()
+    answer = ssh.commands.run(*command, timeout=120 + size / 100_000)
+    seconds = time.monotonic() - started
+    arrived = copy.read_bytes() if copy.exists() else b""
+    failure = ""
+    if answer.returncode or answer.stderr:
+        failure = f"exit code {answer.returncode}: {answer.stderr.decode(errors='replace')}"
+    elif hashlib.sha256(arrived).digest() != hashlib.sha256(data).digest():
+        failure = f"{len(arrived)} of {size} bytes arrived, or other ones"
+    ssh.commands.wait_connectors_gone()
+    log = log_of(ssh)
+    return Outcome(
+        seconds,
+        log.count(": dialling ") - 1,
+        _counted(log, "resent"),
+        _counted(log, "duplicates"),
+        failure,
+    )
+
+
+def log_of(ssh: Ssh) -> str:
+    """What the connector of the last transfer has logged."""
+    file = ssh.commands.log_file
+    return file.read_text() if file.exists() else ""
+
+
+def _command(ssh: Ssh, name: str, direction: str, here: Path, there: Path) -> list[str]:
+    if name == "ssh":
+        script = f"cat > {there}" if direction == "up" else f"cat {there}"
+        shell = shlex.join([*ssh.command("ssh", ssh.host), script])
+        redirection = f"< {here}" if direction == "up" else f"< /dev/null > {here}"
+        return ["/bin/sh", "-c", f"{shell} {redirection}"]
+    paths = [str(here), f"{ssh.host}:{there}"]
+    if direction == "down":
+        paths.reverse()
+    if name == "scp":
+        return ssh.command("scp", "-q", *paths)
+    return [program("rsync"), "--whole-file", "-e", shlex.join(ssh.command("ssh")), *paths]
+
+
+def _counted(log: str, what: str) -> int:
+    return sum(int(count) for count in re.findall(rf"\b{what}=(\d+)", log))

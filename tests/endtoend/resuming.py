@@ -1,0 +1,147 @@
+"""Tunnels in threads, over sessions that ssm:ResumeSession gives fresh tokens for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import boto3  # type: ignore[import-untyped]
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from connector.errors import ServiceThrottled, SessionEnded
+from connector.sessions import SessionAccess, SessionSource
+from connector.transport.dialler import DialSettings
+from connector.transport.loop import Loop
+from connector.transport.stdio import open_input, open_output
+from connector.transport.tunnel import Tunnel
+
+from .cloud import ACCESS_KEY_ID, Cloud
+from .waiting import PATIENCE, Reader
+
+
+def make_ssm_client(cloud: Cloud) -> Any:
+    """botocore's client of the emulated Systems Manager; takes a second to make."""
+    return boto3.session.Session().client(
+        "ssm",
+        region_name="us-east-1",
+        endpoint_url=cloud.server.url,
+        verify=str(cloud.ca_file),
+        aws_access_key_id=ACCESS_KEY_ID,
+        aws_secret_access_key="anything",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+class ResumingSource:
+    """A session that somebody started; resumed and stopped as those of EC2 are.
+
+    :ivar resumed: how often it was.
+    """
+
+    def __init__(self, cloud: Cloud, ssm: Any) -> None:
+        self.resumed = 0
+        self._cloud = cloud
+        self._ssm = ssm
+
+    def start(self) -> SessionAccess:
+        started = self._cloud.start_session()
+        return SessionAccess(started["streamUrl"], started["tokenValue"], started["sessionId"])
+
+    def resume(self, access: SessionAccess) -> SessionAccess:
+        try:
+            answer = self._ssm.resume_session(SessionId=access.session_id)
+        except ClientError as error:
+            raise ServiceThrottled(str(error)) from None
+        if not answer["TokenValue"]:
+            raise SessionEnded("the session has timed out")
+        self.resumed += 1
+        return SessionAccess(answer["StreamUrl"], answer["TokenValue"], answer["SessionId"])
+
+    def stop(self, access: SessionAccess, timeout: float) -> None:
+        self._ssm.terminate_session(SessionId=access.session_id)
+
+
+class TunnelThread:
+    """A tunnel in a thread of its own, with its two pipes in the test's hands: ``with``.
+
+    :ivar notices: the lines for the user.
+    """
+
+    def __init__(self, source: SessionSource, ca_file: Path, ping_interval: float = 20.0) -> None:
+        self.notices: list[str] = []
+        self._source = source
+        self._settings = DialSettings(ca_bundle=str(ca_file), ping_interval=ping_interval)
+        self._exit_code: Future[int] = Future()
+        self._stdin, feed = os.pipe()
+        result, self._stdout = os.pipe()
+        self._feed = os.fdopen(feed, "wb", buffering=0)
+        self._result = os.fdopen(result, "rb")
+        self.reader = Reader(result)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> TunnelThread:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end_input()
+        self._result.close()
+        self._thread.join(PATIENCE)
+
+    def send(self, data: bytes) -> None:
+        """All of it; waits for the far end, with no deadline."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._feed.write(rest) or 0 :]
+
+    def send_behind(self, data: bytes) -> None:
+        """As :meth:`send`, in a thread that ends with the tunnel."""
+
+        def send() -> None:
+            with contextlib.suppress(OSError):
+                self.send(data)
+
+        threading.Thread(target=send, daemon=True).start()
+
+    def end_input(self) -> None:
+        with contextlib.suppress(OSError):
+            self._feed.close()
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """The exit code.
+
+        :raises ConnectorError: what the tunnel ended with instead.
+        """
+        return self._exit_code.result(timeout)
+
+    def _run(self) -> None:
+        loop = Loop()
+        try:
+            tunnel = Tunnel(
+                loop,
+                self._source,
+                open_input(loop, self._stdin),
+                open_output(loop, self._stdout),
+                self._settings,
+                self.notices.append,
+                lambda data: None,
+            )
+            exit_code = tunnel.run()
+            if tunnel.error:
+                raise tunnel.error
+            self._exit_code.set_result(exit_code)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, wait() raises it
+            self._exit_code.set_exception(error)
+        finally:
+            loop.close()

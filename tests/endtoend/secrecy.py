@@ -1,0 +1,60 @@
+"""Whether anything that was written in a run of the tests holds what nobody may write."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+#: What tests write themselves, to be read by the connector: these hold tokens, and may.
+_GIVEN = ("session*.json", "*.pem")
+
+_LOGGERS = ("connector", "aiohttp")
+
+#: Bytes; what is larger was transferred, not written about.
+_LARGEST = 32 << 20
+
+
+@contextmanager
+def logging_all_to(path: Path, names: Sequence[str] = _LOGGERS) -> Iterator[None]:
+    """Everything that this process logs at any level: tunnels in threads, the emulator."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+        handler.close()
+
+
+def leaks(directory: Path, secrets: Iterable[str]) -> list[str]:
+    """The files below a directory that hold one of the secrets, which are not told."""
+    wanted = [secret.encode() for secret in secrets]
+    found = []
+    for path in sorted(directory.rglob("*")):
+        if path.is_symlink() or not path.is_file() or any(map(path.match, _GIVEN)):
+            continue
+        if path.stat().st_size <= _LARGEST:
+            content = path.read_bytes()
+            found += [str(path) for secret in wanted if secret in content]
+    return found
+
+
+def command_lines() -> str:
+    """Of all processes of this machine that can be looked at."""
+    return "\n".join(map(_command_line, Path("/proc").glob("[0-9]*/cmdline")))
+
+
+def _command_line(path: Path) -> str:
+    try:
+        return path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""  # it has ended meanwhile

@@ -1,0 +1,206 @@
+"""A tunnel brought into one of the states of its life, in a thread and with no process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from connector.errors import ConnectorError
+from connector.sessions import SessionAccess
+from connector.transport.dialler import DialSettings
+from connector.transport.loop import Loop
+from connector.transport.stdio import open_input, open_output
+from connector.transport.tunnel import Tunnel
+
+from ..hostile.gateway import (
+    TEXT,
+    Conversation,
+    HostileGateway,
+    acknowledged,
+    complete,
+    frame,
+    output,
+    request,
+)
+from .targets import TcpService
+from .waiting import PATIENCE, Reader, eventually
+
+INTERNAL_ERROR = 70
+
+
+@dataclass
+class End:
+    """How a tunnel ended."""
+
+    exit_code: int
+    line: str
+    seconds: float  # since the cause
+    stopped: int  # how often the session was, at the service
+
+
+@dataclass
+class Source:
+    """A service whose API takes its time.
+
+    :ivar answers: what it waits for before it says that the session is started, and
+        before it says that the session is stopped.
+    """
+
+    url: str
+    start_answers: threading.Event = field(default_factory=threading.Event)
+    stop_answers: threading.Event = field(default_factory=threading.Event)
+    starting: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    stopped: int = 0
+
+    def start(self) -> SessionAccess:
+        self.starting.set()
+        self.start_answers.wait(PATIENCE)
+        return SessionAccess(self.url, "token", "s-1")
+
+    def resume(self, access: SessionAccess) -> None:
+        """There is no such thing, as in CodeCatalyst."""
+
+    def stop(self, access: SessionAccess, timeout: float) -> None:
+        self.stopped += 1
+        self.stopping.set()
+        self.stop_answers.wait(timeout)
+
+
+class Subject:
+    """A tunnel that runs, the service and gateway that it runs to, and its two pipes."""
+
+    def __init__(self, state: str) -> None:
+        self.gateway: Conversation | None = None  # to say something on
+        self.loop = Loop()
+        self._state = state
+        self._reached = threading.Event()
+        self._end: End | None = None
+        self._caused_at = 0.0
+        self._notices: list[str] = []
+        secure = state == "dialling"
+        self._service: TcpService = (
+            TcpService(self._accept_only) if secure else HostileGateway(None, self._play)
+        )
+        scheme = "wss" if secure else "ws"
+        self.source = Source(f"{scheme}://127.0.0.1:{self._service.port}/")
+        if state != "starting":
+            self.source.start_answers.set()
+        if state != "closing":
+            self.source.stop_answers.set()
+        stdin, self._feed = os.pipe()
+        self._result, stdout = os.pipe()
+        self._open = {self._feed, self._result}
+        self.tunnel = Tunnel(
+            self.loop,
+            self.source,
+            open_input(self.loop, stdin),
+            open_output(self.loop, stdout),
+            DialSettings(),
+            self._notices.append,
+            lambda data: None,
+        )
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def wait_for_state(self) -> None:
+        if self._state == "starting":
+            assert self.source.starting.wait(PATIENCE)
+        elif self._state in ("dialling", "upgrading", "handshaking", "reconnecting"):
+            assert self._reached.wait(PATIENCE)
+        else:
+            Reader(self._result).until(b"here")
+        if self._state == "paused":
+            eventually(lambda: self.tunnel._channel.paused, "the pause")
+        elif self._state == "closing":
+            self.loop.call_soon(self.tunnel.end, 0)
+            assert self.source.stopping.wait(PATIENCE)
+
+    def begin(self, cause: Callable[[Subject], None]) -> None:
+        self._caused_at = time.monotonic()
+        cause(self)
+        self.source.start_answers.set()  # the API answers after all
+
+    def end(self) -> End:
+        self._thread.join(PATIENCE)
+        assert self._end is not None, "it goes on"
+        return self._end
+
+    def __enter__(self) -> Subject:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.source.stop_answers.set()
+        for descriptor in tuple(self._open):
+            self.close_descriptor(descriptor)
+        self._thread.join(PATIENCE)
+        self._service.__exit__(kind, error, trace)
+
+    # What may happen to it
+
+    def end_input(self) -> None:
+        self.close_descriptor(self._feed)
+
+    def stop_reading(self) -> None:
+        self.close_descriptor(self._result)
+
+    def say(self, *frames: bytes) -> None:
+        assert self.gateway is not None
+        self.gateway.send(*frames)
+
+    def close_descriptor(self, descriptor: int) -> None:
+        if descriptor in self._open:
+            self._open.remove(descriptor)
+            os.close(descriptor)
+
+    # Inside
+
+    def _run(self) -> None:
+        exit_code, line = INTERNAL_ERROR, ""
+        try:
+            exit_code = self.tunnel.run()
+        except ConnectorError as error:
+            exit_code, line = error.exit_code, str(error)
+        except ZeroDivisionError:
+            line = "a bug"
+            self.tunnel._connection.abort()  # as the end of the process would
+        seconds = time.monotonic() - self._caused_at
+        self.loop.close()
+        line = "\n".join([*self._notices, line]).strip()
+        self._end = End(exit_code, line, seconds, self.source.stopped)
+
+    def _accept_only(self, connection: socket.socket) -> None:
+        self._reached.set()
+        with contextlib.suppress(OSError):
+            while connection.recv(65536):
+                pass
+
+    def _play(self, client: Conversation) -> None:
+        if self._state == "upgrading" or self.gateway is not None:
+            client.read_upgrade()
+            self._reached.set()
+            return
+        client.accept()
+        client.read_some()
+        self.gateway = client
+        if self._state == "handshaking":
+            self._reached.set()
+            return
+        client.send(request())
+        client.read_some()  # the response
+        client.send(acknowledged(0), complete(), output(2, b"here"))
+        if self._state == "reconnecting":
+            raise ConnectionError("the gateway leaves")
+        if self._state == "paused":
+            client.send(frame(TEXT, b"pause_publication"))

@@ -1,0 +1,110 @@
+"""TCP services for the far end of a tunnel."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TypeVar
+
+from .waiting import PATIENCE, eventually
+
+GREETING = b"welcome\n"
+
+Service = TypeVar("Service", bound="TcpService")
+
+
+class TcpService:
+    """A service on a port of loopback, each connection in a thread of its own.
+
+    :param handle: talks to one client; the connection is closed when it returns.
+    """
+
+    def __init__(self, handle: Callable[[socket.socket], None]) -> None:
+        self._handle = handle
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port: int = self._listener.getsockname()[1]
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._lock = threading.Lock()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
+
+    def __enter__(self: Service) -> Service:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(OSError):  # not connected, on macOS
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._acceptor.join(PATIENCE)
+        with self._lock:
+            connections = dict(self._connections)
+        for connection, thread in connections.items():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(PATIENCE)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            with self._lock:
+                self._connections[connection] = thread
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            with contextlib.suppress(OSError):
+                self._handle(connection)
+            with self._lock:
+                self._connections.pop(connection, None)
+
+
+def echo(connection: socket.socket) -> None:
+    """Says nothing by itself; sends back what it gets."""
+    while data := connection.recv(1 << 18):
+        connection.sendall(data)
+
+
+def greeting_echo(connection: socket.socket) -> None:
+    """As :func:`echo`, but speaks first, as sshd does."""
+    connection.sendall(GREETING)
+    echo(connection)
+
+
+class Recorder(TcpService):
+    """Greets, and keeps what it is sent by all of its clients together."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        super().__init__(self._record)
+
+    def wait_for(self, size: int) -> None:
+        """Until so many bytes have come."""
+        eventually(lambda: len(self.received) >= size, f"the arrival of {size} bytes")
+
+    def _record(self, connection: socket.socket) -> None:
+        connection.sendall(GREETING)
+        while data := connection.recv(1 << 18):
+            self.received += data
+
+
+def receive_exactly(connection: socket.socket, size: int) -> bytes:
+    """So many bytes, or what came before the end."""
+    data = bytearray()
+    while len(data) < size:
+        chunk = connection.recv(size - len(data))
+        if not chunk:
+            break
+        data += chunk
+    return bytes(data)

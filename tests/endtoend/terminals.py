@@ -1,0 +1,69 @@
+"""A terminal of the test's own, for programs that ask for one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import struct
+import sys
+import termios
+from types import TracebackType
+
+from .commands import Commands, Process
+from .waiting import Reader
+
+#: Makes its stdin the controlling terminal, then becomes the program.
+_TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execvp(sys.argv[1], sys.argv[1:])"
+)
+
+
+class Terminal:
+    """The master of a pseudo terminal."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self._master, self._slave = pty.openpty()
+        self.reader = Reader(self._master)
+        self.resize(rows, columns)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close_slave()
+        os.close(self._master)
+
+    def start(self, commands: Commands, *arguments: str) -> Process:
+        """Start a program whose terminal this is, as if it were typed there."""
+        process = commands.start(
+            sys.executable,
+            "-c",
+            _TAKE_TERMINAL,
+            *arguments,
+            stdin=self._slave,
+            stdout=self._slave,
+            start_new_session=True,
+        )
+        self._close_slave()
+        return process
+
+    def resize(self, rows: int, columns: int) -> None:
+        """As dragging a window's corner does; the program gets SIGWINCH."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def _close_slave(self) -> None:
+        if self._slave >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._slave)
+            self._slave = -1

@@ -1,0 +1,134 @@
+"""Every way in which somebody here may end the connector, at every point of its life.
+
+Each time the process is gone in a moment with the documented exit code, stdout holds the
+stream and stderr nothing, and the service knows that the session is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from connector.emulator.behaviour import REAL
+
+from .cloud import START, Cloud
+from .commands import END, Commands, Process
+from .targets import GREETING, Recorder, TcpService, greeting_echo
+
+DATA = bytes(range(256)) * 1000
+
+
+def ssh_is_killed(process: Process) -> None:
+    process.end_input()
+    process.stop_reading()
+
+
+#: What ends it -> how, and the exit code.
+CAUSES: dict[str, tuple[Callable[[Process], None], int]] = {
+    "SIGHUP": (lambda process: process.signal(signal.SIGHUP), 0),
+    "SIGTERM": (lambda process: process.signal(signal.SIGTERM), 143),
+    "SIGINT": (lambda process: process.signal(signal.SIGINT), 130),
+    "reader gone": (lambda process: process.stop_reading(), 0),
+    "ssh killed": (ssh_is_killed, 0),
+}
+
+
+@contextlib.contextmanager
+def starting(cloud: Cloud, processes: Callable[[], list[Process]]) -> Iterator[None]:
+    cloud.misbehaviours.delay(START, 1.0, len(CAUSES))
+    processes()
+    cloud.wait_for_requests(START, len(CAUSES))
+    yield
+
+
+@contextlib.contextmanager
+def dialling(cloud: Cloud, processes: Callable[[], list[Process]]) -> Iterator[None]:
+    accepted = threading.Semaphore(0)
+
+    def never_answer(connection: socket.socket) -> None:
+        accepted.release()
+        while connection.recv(65536):
+            pass
+
+    with TcpService(never_answer) as gateway:
+        cloud.stream_base = f"wss://127.0.0.1:{gateway.port}"
+        processes()
+        for _ in CAUSES:
+            assert accepted.acquire(timeout=20)
+        yield
+
+
+@contextlib.contextmanager
+def shaking_hands(cloud: Cloud, processes: Callable[[], list[Process]]) -> Iterator[None]:
+    cloud.behave(REAL, latency_to_client=600.0)
+    processes()
+    cloud.wait_for_agents(len(CAUSES))
+    yield
+
+
+@contextlib.contextmanager
+def running(cloud: Cloud, processes: Callable[[], list[Process]]) -> Iterator[None]:
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        for process in processes():
+            process.reader.until(GREETING)
+        yield
+
+
+Phase = Callable[[Cloud, Callable[[], list[Process]]], contextlib.AbstractContextManager[None]]
+
+
+@pytest.mark.parametrize("phase", [starting, dialling, shaking_hands, running])
+def test_all_causes_end_it_in_order_while(phase: Phase, commands: Commands, cloud: Cloud) -> None:
+    processes: dict[str, Process] = {}
+
+    def start() -> list[Process]:
+        processes.update({cause: commands.proxy() for cause in CAUSES})
+        return list(processes.values())
+
+    with phase(cloud, start):
+        for cause, process in processes.items():
+            CAUSES[cause][0](process)
+        codes = {cause: process.wait(END) for cause, process in processes.items()}
+    assert codes == {cause: exit_code for cause, (_, exit_code) in CAUSES.items()}
+    for cause, process in processes.items():
+        assert process.stderr() == "", cause
+        if not process.stopped_reading:
+            assert process.reader.rest() == b"", cause
+    assert [cloud.stops(session) for session in cloud.sessions] == [1] * len(CAUSES)
+
+
+@pytest.mark.parametrize("cause", ["SIGHUP", "SIGTERM", "SIGINT", "ssh killed"])
+def test_what_stdin_gave_before_arrives(commands: Commands, cloud: Cloud, cause: str) -> None:
+    with Recorder() as recorder:
+        cloud.port = recorder.port
+        process = commands.proxy()
+        process.reader.until(GREETING)
+        process.send(DATA)
+        CAUSES[cause][0](process)
+        assert process.wait(END) == CAUSES[cause][1]
+        cloud.wait_all_ended()
+        recorder.wait_for(len(DATA))
+    assert bytes(recorder.received) == DATA
+    assert cloud.stops(cloud.session()) == 1
+
+
+@pytest.mark.parametrize("name", ["INT", "HUP"])
+def test_signal_that_the_parent_ignores_does_not_end_it(
+    commands: Commands, cloud: Cloud, name: str
+) -> None:
+    """sftp lets Ctrl-C interrupt a transfer and keeps the connection; nohup is the other."""
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = commands.proxy(ignoring=name)
+        process.reader.until(GREETING)
+        process.signal(signal.Signals[f"SIG{name}"])
+        process.send(DATA)
+        assert process.reader.exactly(len(DATA)) == DATA
+        process.signal(signal.SIGTERM)
+        assert process.wait(END) == 143

@@ -1,0 +1,90 @@
+"""OpenSSH's client and server, with the connector and the agent of an SSM session between."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+import pytest
+
+from .cloud import Cloud
+from .commands import Answer, Ssh
+
+MEGABYTE = bytes(range(256)) * 4096
+
+
+@pytest.mark.parametrize("status", [0, 3, 255])
+def test_exit_status_is_the_remote_commands(ssh: Ssh, status: int) -> None:
+    answer = ssh.run(f"exit {status}")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (status, b"", b"")
+
+
+def test_session_is_stopped_at_the_service_when_ssh_ends(ssh: Ssh, cloud: Cloud) -> None:
+    assert ssh.run("true").returncode == 0
+    ssh.commands.wait_connectors_gone()
+    assert cloud.stops(cloud.session()) == 1
+    assert cloud.session().end_reason is not None
+
+
+def test_remote_command_killed_by_a_signal_fails_ssh(ssh: Ssh) -> None:
+    answer = ssh.run("kill -9 $$")
+    assert answer.returncode == 255
+    assert answer.stdout == b""
+
+
+def test_stdout_and_stderr_stay_apart(ssh: Ssh) -> None:
+    answer = ssh.run("echo out; echo err >&2")
+    assert (answer.stdout, answer.stderr) == (b"out\n", b"err\n")
+
+
+def test_arguments_and_environment_reach_the_command(ssh: Ssh) -> None:
+    answer = ssh.run(
+        """printf '%s|' "$GREETING" 'a  b' "c'd" "é" '$x'""",
+        options=["-o", 'SetEnv=GREETING="good  day"'],
+    )
+    assert answer.stdout.decode() == "good  day|a  b|c'd|é|$x|"
+
+
+def test_stdin_is_read_to_its_end_before_the_answer_comes(ssh: Ssh) -> None:
+    answer = ssh.run("sha256sum", input=MEGABYTE)
+    assert answer.returncode == 0
+    assert answer.stdout.split()[0].decode() == hashlib.sha256(MEGABYTE).hexdigest()
+
+
+def test_bytes_go_there_and_back_through_cat(ssh: Ssh) -> None:
+    data = MEGABYTE[: 200 * 1024]
+    assert ssh.run("cat", input=data).stdout == data
+
+
+def test_large_output_is_whole_when_stdin_has_ended_at_once(ssh: Ssh, cloud: Cloud) -> None:
+    cloud.unpaced()
+    answer = ssh.run("head -c 10485760 /dev/zero", input=b"")
+    assert answer.returncode == 0
+    assert answer.stdout == bytes(10 * 1024 * 1024)
+
+
+def test_reader_that_leaves_early_ends_all(ssh: Ssh, cloud: Cloud) -> None:
+    cloud.unpaced()  # ssh first takes its window of 2 MB
+    process = ssh.start("yes")
+    assert process.reader.exactly(1024).startswith(b"y\n")
+    process.stop_reading()
+    assert process.wait() == 255
+    cloud.wait_all_ended()
+    ssh.commands.wait_connectors_gone()
+
+
+def test_concurrent_sessions_do_not_mix(ssh: Ssh, cloud: Cloud) -> None:
+    answers: dict[int, Answer] = {}
+
+    def run(number: int) -> None:
+        payload = f"{number} ".encode() * 20_000
+        answers[number] = ssh.run("cat", input=payload)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in range(4):
+        assert answers[number].stdout == f"{number} ".encode() * 20_000
+    assert len({session.id for session in cloud.sessions}) == 4

@@ -1,0 +1,142 @@
+"""Every cause of an end in every state of a session's life, in one table.
+
+A row is a state, a column a cause. A cell that is a string tells why there is nothing to
+test, or where it is tested; all others are played here, all at once and in one process.
+What only a process shows (signals as such, exit codes, stderr, nothing left running) is in
+test_ends.py, test_repeated_signals.py, test_input_ends.py and test_service_ends.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from connector.datachannel.messages import CHANNEL_CLOSED, AgentMessage
+from connector.datachannel.payloads import ClientAction
+
+from ..hostile.gateway import BINARY, CLOSE, frame, request
+from .commands import END
+from .states import End, Subject
+
+
+@dataclass
+class Ends:
+    """:param words: of the one line on stderr; empty: there is none."""
+
+    exit_code: int
+    words: str = ""
+    stopped: int = 1
+
+
+def asked(*exit_codes: int) -> Callable[[Subject], None]:
+    """A signal, or several."""
+
+    def ask(subject: Subject) -> None:
+        for exit_code in exit_codes:
+            subject.loop.call_soon(subject.tunnel.end, exit_code)
+
+    return ask
+
+
+def killed(subject: Subject) -> None:
+    subject.end_input()
+    subject.stop_reading()
+
+
+def closed(subject: Subject) -> None:
+    document = b'{"Output":"Enough"}'
+    subject.say(frame(BINARY, AgentMessage(CHANNEL_CLOSED, document).encode()))
+
+
+def refused(subject: Subject) -> None:
+    subject.say(request(ClientAction("KMSEncryption", {"KMSKeyId": "key"})))
+
+
+def broken(subject: Subject) -> None:
+    subject.say(frame(CLOSE, b"x"))
+
+
+def crashed(subject: Subject) -> None:
+    def bug() -> None:
+        raise ZeroDivisionError
+
+    subject.loop.call_soon(bug)
+
+
+CAUSES: dict[str, Callable[[Subject], None]] = {
+    "EOF": Subject.end_input,
+    "reader gone": Subject.stop_reading,
+    "ssh killed": killed,
+    "HUP": asked(0),
+    "TERM": asked(143),
+    "INT twice": asked(130, 130),
+    "channel_closed": closed,
+    "KMS refusal": refused,
+    "broken protocol": broken,
+    "crash of ours": crashed,
+}
+
+GOES_ON = "an end of input alone is waited out: test_input_ends.py"
+NO_LINK = "there is no link that it could come by"
+HANDSHAKE_OVER = "the handshake is over: tests/hostile/test_messages.py"
+NO_REST = "the far end is not heard any more"
+
+CLEAN, TERM, INT, BUG = Ends(0), Ends(143), Ends(130), Ends(70, "a bug")
+ENOUGH = Ends(69, "The service closed the session: Enough")
+MALFORMED = Ends(76, "The gateway broke the WebSocket protocol")
+KMS = Ends(76, "encryption with a KMS key is not supported")
+
+#: State -> its cells, in the order of CAUSES.
+TABLE: dict[str, tuple[Ends | str, ...]] = {
+    # A crash while the API answers ends the process, and the answer is never seen.
+    "starting": (
+        *(GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT),
+        *(NO_LINK, NO_LINK, NO_LINK, Ends(70, "a bug", stopped=0)),
+    ),
+    "dialling": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, NO_LINK, NO_LINK, NO_LINK, BUG),
+    "upgrading": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, NO_LINK, NO_LINK, NO_LINK, BUG),
+    "handshaking": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, KMS, MALFORMED, BUG),
+    "open": (CLEAN, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, HANDSHAKE_OVER, MALFORMED, BUG),
+    "paused": (CLEAN, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, HANDSHAKE_OVER, MALFORMED, BUG),
+    "reconnecting": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, NO_LINK, NO_LINK, NO_LINK, BUG),
+    # The first cause, a HUP, decides.
+    "closing": (
+        *(CLEAN, CLEAN, CLEAN, CLEAN, CLEAN, CLEAN),
+        *(NO_REST, NO_REST, NO_REST, Ends(70, "a bug", stopped=2)),
+    ),
+}
+
+Cell = tuple[str, str]
+CELLS: dict[Cell, Ends] = {
+    (state, cause): cell
+    for state, row in TABLE.items()
+    for cause, cell in zip(CAUSES, row, strict=True)
+    if isinstance(cell, Ends)
+}
+
+
+def play(cell: Cell) -> End:
+    state, cause = cell
+    with Subject(state) as subject:
+        subject.wait_for_state()
+        subject.begin(CAUSES[cause])
+        return subject.end()
+
+
+@pytest.fixture(scope="module")
+def ends() -> dict[Cell, End]:
+    with ThreadPoolExecutor(len(CELLS)) as pool:
+        return dict(zip(CELLS, pool.map(play, CELLS), strict=True))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=" - ".join)
+def test_it_ends_in_order(ends: dict[Cell, End], cell: Cell) -> None:
+    end, expected = ends[cell], CELLS[cell]
+    assert end.exit_code == expected.exit_code, end
+    assert len(end.line.splitlines()) == (1 if expected.words else 0)
+    assert expected.words in end.line
+    assert end.stopped == expected.stopped
+    assert end.seconds < END

@@ -1,0 +1,116 @@
+"""Certificates for all, and what a client makes of a gateway."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.certificates import Certificates, make_certificates
+
+from .gateway import HostileGateway, Play
+from .slow import SLOW
+
+#: Seconds within which a client has made up its mind, unless it had to wait for somebody.
+PROMPT = 5.0
+
+#: KiB: what the client takes at rest is about 30,000.
+MEMORY = 64 * 1024
+
+_MEASURED = Path(__file__).with_name("measured.py")
+
+
+@dataclass
+class Verdict:
+    """How a client ended."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: str
+    connections: int  # that it made
+    peak_kib: int
+
+
+class Client:
+    """``connector attach`` at a gateway, with its stdin open as ssh has it."""
+
+    def __init__(self, gateway: HostileGateway, ca_file: Path, directory: Path) -> None:
+        self.gateway = gateway
+        self._peak_file = directory / f"peak-{gateway.port}"
+        self._popen = subprocess.Popen(
+            [sys.executable, str(_MEASURED), str(self._peak_file), "attach"],
+            env={
+                "PATH": os.defpath,
+                "HOME": str(directory),
+                "AWS_CA_BUNDLE": str(ca_file),
+                "CONNECTOR_SESSION": gateway.access(),
+                "PYTHONWARNINGS": "default",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def verdict(self, timeout: float = PROMPT) -> Verdict:
+        """:raises subprocess.TimeoutExpired: when it goes on for longer than that."""
+        assert self._popen.stdout is not None
+        stdin, self._popen.stdin = self._popen.stdin, None  # communicate would close it
+        assert stdin is not None
+        with stdin:
+            stdout, stderr = self._popen.communicate(timeout=timeout)
+        return Verdict(
+            self._popen.returncode,
+            stdout,
+            stderr.decode(),
+            self.gateway.connections,
+            int(self._peak_file.read_text()),
+        )
+
+    def close(self) -> None:
+        assert self._popen.stdout is not None
+        if not self._popen.stdout.closed:  # nobody asked for its verdict
+            self._popen.kill()
+            self._popen.communicate()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("hostile"))
+
+
+Attach = Callable[[Play], Client]
+
+
+@contextmanager
+def attaching(certificates: Certificates, directory: Path) -> Iterator[Attach]:
+    """Gives what starts a client at a gateway that plays this to it."""
+    with ExitStack() as stack:
+
+        def start(play: Play) -> Client:
+            gateway = stack.enter_context(HostileGateway(certificates.server_context, play))
+            client = Client(gateway, certificates.ca_file, directory)
+            stack.callback(client.close)
+            return client
+
+        yield start
+
+
+@pytest.fixture
+def attach(certificates: Certificates, tmp_path: Path) -> Iterator[Attach]:
+    with attaching(certificates, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="package", autouse=True)
+def slow_clients(
+    certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Client]]:
+    """Clients that have to lose patience do so while the other tests run."""
+    with attaching(certificates, tmp_path_factory.mktemp("slow")) as start:
+        yield {name: start(play) for name, play in SLOW.items()}

@@ -1,0 +1,88 @@
+"""More of everything than anybody needs, in the middle of a session: memory stays bounded."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.datachannel.messages import CHANNEL_CLOSED, PAUSE_PUBLICATION, AgentMessage
+
+from .conftest import MEMORY, Attach
+from .gateway import (
+    BINARY,
+    CONTINUATION,
+    PING,
+    TEXT,
+    Conversation,
+    frame,
+    handshake,
+    output,
+    request,
+    stream,
+)
+
+MIB = 1 << 20
+CLOSED = frame(BINARY, AgentMessage(CHANNEL_CLOSED, b"{}").encode())
+
+#: What -> one of it, and how many MiB of it come.
+FLOODS = {
+    "text": (frame(TEXT, b"hello " * 600), 60),
+    "unknown messages": (frame(BINARY, AgentMessage("whatever", b"x" * 900).encode()), 50),
+    "pauses": (frame(BINARY, AgentMessage(PAUSE_PUBLICATION).encode()), 20),
+    "duplicates": (request(), 20),
+    "duplicates without a payload": (output(2, b""), 15),
+    "unknown payloads": (stream(2, 4, b""), 15),
+    "more than the reorder buffer holds": (output(20_000, b"x"), 15),
+    "ones that wait for their turn": (output(999_999, bytes(1000)), 50),
+}
+
+
+def flood(client: Conversation, one: bytes, mebibytes: int) -> None:
+    chunk = one * (65536 // len(one) + 1)
+    for _ in range(mebibytes * MIB // len(chunk)):
+        client.send(chunk)
+
+
+@pytest.mark.parametrize("case", FLOODS)
+def test_flood_that_nobody_reads_the_answers_to(attach: Attach, case: str) -> None:
+    def play(client: Conversation) -> None:
+        client.accept()
+        client.read_some()
+        client.send(handshake(), output(2, b"good"))
+        flood(client, *FLOODS[case])
+        client.send(output(3, b"good"), CLOSED)
+
+    verdict = attach(play).verdict(20)
+    assert (verdict.exit_code, verdict.stdout, verdict.stderr) == (0, b"goodgood", "")
+    assert verdict.peak_kib < MEMORY
+
+
+def test_small_fragments_are_put_together_in_bounded_memory(attach: Attach) -> None:
+    whole = AgentMessage("output_stream_data", bytes(MIB), 1, 2).encode()
+    pieces = [frame(CONTINUATION, whole[at : at + 7], fin=False) for at in range(0, len(whole), 7)]
+    nothing = frame(CONTINUATION, fin=False) * 300_000
+
+    def play(client: Conversation) -> None:
+        client.accept()
+        client.read_some()
+        client.send(handshake(), frame(BINARY, fin=False), *pieces, nothing, frame(CONTINUATION))
+        client.send(CLOSED)
+
+    verdict = attach(play).verdict(20)
+    assert (verdict.exit_code, verdict.stderr) == (0, "")
+    assert verdict.stdout == bytes(MIB)
+    assert verdict.peak_kib < MEMORY
+
+
+def test_pings_whose_answers_nobody_reads_end_the_link(attach: Attach) -> None:
+    """Each asks for an answer; a far end that only asks is no far end."""
+
+    def play(client: Conversation) -> None:
+        client.accept()
+        client.read_some()
+        client.send(handshake(), output(2, b"good"))
+        flood(client, frame(PING, bytes(125)), 1000)
+
+    verdict = attach(play).verdict(20)
+    assert verdict.exit_code in (74, 76), verdict
+    assert verdict.stdout == b"good"
+    assert verdict.peak_kib < MEMORY

@@ -1,0 +1,105 @@
+"""The house's rules: imports point one way, and each library has its one room."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import connector
+
+ROOT = Path(connector.__file__).parent
+
+#: Package or module -> what of our own it may import. Its own package goes without saying.
+MAY_IMPORT = {
+    "errors": set(),
+    "sessions": {"errors"},
+    "datachannel": {"errors"},
+    "transport": {"errors", "sessions", "datachannel"},
+    "aws": {"errors", "sessions"},
+    "ssh": {"errors", "sessions"},
+    "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
+    "cli": {"errors", "sessions", "transport", "aws", "ssh", "emulator"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+
+#: Library -> the only places that may import it.
+ROOMS = {
+    "boto3": {"aws"},
+    "botocore": {"aws"},
+    "websockets": {"transport/websocket.py", "emulator"},
+    "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py"},
+    "aiohttp": {"emulator"},
+    "paramiko": {"emulator", "cli/demo.py"},
+    "trustme": {"emulator"},
+}
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of all modules that a file imports, wherever in the file it does."""
+    package = ("connector", *path.relative_to(ROOT).parent.parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parent = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(part for part in (parent, node.module) if part)
+            found |= {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    place = path.relative_to(ROOT).with_suffix("").parts[0]
+    allowed = MAY_IMPORT[place] | {place}
+    for name in imports(path):
+        if name.startswith("connector."):
+            inner = name.removeprefix("connector.")
+            assert any(f"{inner}.".startswith(f"{prefix}.") for prefix in allowed), (
+                f"{path.relative_to(ROOT)} imports {name}"
+            )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_library_stays_in_its_room(path: Path) -> None:
+    relative = path.relative_to(ROOT).as_posix()
+    for name in imports(path):
+        rooms = ROOMS.get(name.split(".")[0])
+        assert rooms is None or any(
+            relative == room or relative.startswith(f"{room}/") for room in rooms
+        ), f"{relative} imports {name}"
+
+
+def test_the_core_does_no_input_or_output() -> None:
+    forbidden = {"socket", "ssl", "asyncio", "time", "selectors", "threading", "subprocess"}
+    for path in (ROOT / "datachannel").glob("*.py"):
+        assert not {name.split(".")[0] for name in imports(path)} & forbidden, path
+
+
+def test_the_package_by_itself_imports_nothing() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; before = set(sys.modules); import connector; "
+            "print(*sorted(set(sys.modules) - before))",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["connector"]
+
+
+def test_a_file_has_one_job() -> None:
+    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in FILES}
+
+    assert {name: lines for name, lines in long.items() if lines > 450} == {}

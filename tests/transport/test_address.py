@@ -1,0 +1,115 @@
+"""Where a stream may go, and that its URL is not changed on the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.errors import ServiceError
+from connector.transport.address import check_stream_url
+
+PATH = "/v1/data-channel/s-1?role=publish_subscribe"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "ssmmessages.us-west-2.amazonaws.com",
+        "ssmmessages-fips.us-gov-west-1.amazonaws.com",
+        "ssmmessages.cn-north-1.amazonaws.com.cn",
+        "vpce-0a1b-2c3d.ssmmessages.eu-west-1.vpce.amazonaws.com",
+        "ssmmessages.eu-west-1.api.aws",
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+    ],
+)
+def test_gateways_of_ssm_and_this_machine_may_be_dialled(host: str) -> None:
+    address = check_stream_url(f"wss://{host}{PATH}", endpoint_overridden=False)
+
+    assert address.host == host.strip("[]")
+    assert address.port == 443
+    assert address.secure
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.com",
+        "ssmmessages.us-west-2.amazonaws.com.example.com",
+        "ssmmessages.us-west-2.example.com",
+        "evilssmmessages.us-west-2.amazonaws.com",
+        "ssmmessages.us.west.amazonaws.com",
+        "ssmmessages..amazonaws.com",
+        "169.254.169.254",
+        "10.0.0.1",
+        "ssmmessages.us-west-2.amazonaws.com.",
+    ],
+)
+def test_other_hosts_are_refused_unless_the_user_named_the_endpoint(host: str) -> None:
+    url = f"wss://{host}{PATH}"
+
+    with pytest.raises(ServiceError, match="no gateway of AWS"):
+        check_stream_url(url, endpoint_overridden=False)
+    assert check_stream_url(url, endpoint_overridden=True).host == host
+
+
+@pytest.mark.parametrize("overridden", [False, True])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"ws://ssmmessages.us-west-2.amazonaws.com{PATH}",
+        f"https://ssmmessages.us-west-2.amazonaws.com{PATH}",
+        f"ssmmessages.us-west-2.amazonaws.com{PATH}",
+        "",
+        "wss://",
+        "wss:///v1",
+        f"wss://@localhost{PATH}",
+        f"wss://user@ssmmessages.us-west-2.amazonaws.com{PATH}",
+        f"wss://ssmmessages.us-west-2.amazonaws.com:99999{PATH}",
+        f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}\r\nX-Evil: 1",
+        f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}#fragment",
+        f"wss://ssmmessages.us-west-2.amazonaws.com{PATH} ",
+        f"wss://ssmmessages.us-wést-2.amazonaws.com{PATH}",
+        f"wss://[::1{PATH}",
+    ],
+)
+def test_what_is_not_encrypted_or_no_url_is_refused_whoever_wants_it(
+    url: str, overridden: bool
+) -> None:
+    with pytest.raises(ServiceError) as caught:
+        check_stream_url(url, endpoint_overridden=overridden)
+
+    assert "role=" not in str(caught.value)
+
+
+def test_only_this_machine_may_be_reached_without_tls() -> None:
+    address = check_stream_url(f"ws://127.0.0.1:8080{PATH}", endpoint_overridden=False)
+
+    assert (address.host, address.port, address.secure) == ("127.0.0.1", 8080, False)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        PATH,
+        "/v1/data-channel/s-1?X-Amz-Signature=a%2Fb+c&X-Amz-Credential=x%2f;y&role=p",
+        "/v1/a;b=c/d?z=1&a=2&empty=&z=%41",
+        "/?only=query",
+    ],
+)
+def test_the_request_line_is_the_urls_to_the_letter(resource: str) -> None:
+    address = check_stream_url(f"wss://localhost:1{resource}", endpoint_overridden=False)
+
+    assert address.resource == resource
+
+
+def test_a_url_without_a_path_asks_for_the_root() -> None:
+    address = check_stream_url("wss://localhost?a=b", endpoint_overridden=False)
+
+    assert address.resource == "/?a=b"
+
+
+def test_an_address_shows_no_query() -> None:
+    address = check_stream_url(f"wss://localhost{PATH}&secret=1", endpoint_overridden=False)
+
+    assert "secret" not in repr(address)

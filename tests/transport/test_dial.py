@@ -1,0 +1,181 @@
+"""From an address to a socket: each step that can fail says that it was it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.errors import ConfigError, ConnectFailed, ConnectorError, ProxyFailed, TLSFailed
+from connector.transport.address import StreamAddress
+from connector.transport.dial import dial, proxy_for, tls_context
+from tests.aws.peers import ConnectProxy, TlsPeer, listening
+
+GATEWAY = StreamAddress("wss://gateway.example", "gateway.example", 443, secure=True)
+
+
+def address(port: int, host: str = "localhost", *, secure: bool = True) -> StreamAddress:
+    return StreamAddress(f"wss://{host}:{port}/", host, port, secure)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@contextlib.contextmanager
+def refusal(kind: type[ConnectorError], *words: str) -> Iterator[None]:
+    with pytest.raises(kind) as caught:
+        yield
+    assert type(caught.value) is kind
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_trusted_gateway_is_reached_and_not_waited_for(tmp_path: Path) -> None:
+    with TlsPeer(tmp_path, "localhost") as peer:
+        sock = dial(address(peer.port), tls_context(str(peer.ca_file)), 5)
+
+        with contextlib.closing(sock):
+            assert isinstance(sock, ssl.SSLSocket)
+            assert not sock.getblocking()
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_an_unknown_authority_says_which_variable_to_set(tmp_path: Path) -> None:
+    with TlsPeer(tmp_path, "localhost") as peer, refusal(TLSFailed, "AWS_CA_BUNDLE"):
+        dial(address(peer.port), tls_context(None), 5)
+
+
+def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
+    with TlsPeer(tmp_path, "elsewhere.example") as peer, refusal(TLSFailed, "not trusted"):
+        dial(address(peer.port), tls_context(str(peer.ca_file)), 5)
+
+
+def test_an_expired_certificate_is_refused_as_that(tmp_path: Path) -> None:
+    with TlsPeer(tmp_path, "localhost", expired=True) as peer, refusal(TLSFailed, "expired"):
+        dial(address(peer.port), tls_context(str(peer.ca_file)), 5)
+
+
+def test_what_does_not_speak_tls_fails_as_tls() -> None:
+    with listening(answer=b"220 mail.example ESMTP\r\n") as (_, port), refusal(TLSFailed):
+        dial(address(port), tls_context(None), 5)
+
+
+def test_who_says_nothing_in_the_tls_handshake_is_not_waited_for() -> None:
+    with listening(backlog=5) as (_, port), refusal(TLSFailed, "does not finish"):
+        dial(address(port), tls_context(None), 0.2)
+
+
+def test_a_closed_port_is_said_to_be_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with refusal(ConnectFailed, "cannot be reached", "refused"):
+        dial(address(port, "127.0.0.1"), None, 5)
+
+
+def test_a_name_that_nobody_knows_is_said_to_be_that() -> None:
+    with refusal(ConnectFailed, "cannot be resolved"):
+        dial(address(443, "no-such-host.invalid"), None, 5)
+
+
+def test_a_name_that_is_none_is_refused() -> None:
+    with refusal(ConnectFailed, "no host name"):
+        dial(address(443, "x" * 70 + ".example"), None, 5)
+
+
+def test_a_bundle_that_cannot_be_used_is_a_setting_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    for path, words in (("missing.pem", "No such file"), ("empty.pem", "holds no certificate")):
+        with refusal(ConfigError, words):
+            tls_context(str(tmp_path / path))
+
+
+@pytest.mark.parametrize("login", [None, "mary:p@ss/word"])
+def test_a_proxy_is_asked_for_the_gateway_and_passes_tls_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str | None
+) -> None:
+    with TlsPeer(tmp_path, "localhost") as peer, ConnectProxy(login) as proxy:
+        user = "mary:p%40ss%2Fword@" if login else ""
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{user}127.0.0.1:{proxy.port}")
+
+        dial(address(peer.port), tls_context(str(peer.ca_file)), 5).close()
+
+        assert proxy.targets == [f"localhost:{peer.port}"]
+
+
+def test_no_proxy_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TlsPeer(tmp_path, "localhost") as peer, ConnectProxy() as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "example.com,localhost")
+
+        dial(address(peer.port), tls_context(str(peer.ca_file)), 5).close()
+
+        assert proxy.targets == []
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ConnectProxy(login="mary:secret"), ["user name and password"]),
+        (lambda: ConnectProxy(refuse="403 Forbidden"), ["refused to connect", "403"]),
+    ],
+)
+def test_a_proxy_that_refuses_is_named_as_the_cause(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[], ConnectProxy], words: list[str]
+) -> None:
+    with make() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        with refusal(ProxyFailed, *words):
+            dial(GATEWAY, tls_context(None), 5)
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-nonsense\r\n\r\n", b"\0" * 70_000])
+def test_a_proxy_that_is_none_is_named_as_the_cause(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    with listening(answer=answer) as (_, port):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:hidden-password@127.0.0.1:{port}")
+        with pytest.raises(ProxyFailed) as caught:
+            dial(GATEWAY, tls_context(None), 5)
+    assert "hidden-password" not in str(caught.value)
+
+
+def test_a_proxy_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening(backlog=5) as (_, port):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        with refusal(ProxyFailed, "does not answer"):
+            dial(GATEWAY, tls_context(None), 0.2)
+
+
+def test_a_proxy_that_is_down_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    with refusal(ProxyFailed, "The proxy", "HTTPS_PROXY"):
+        dial(GATEWAY, tls_context(None), 5)
+
+
+@pytest.mark.parametrize("url", ["socks5://localhost:1080", "https://localhost", "http://[::1"])
+def test_kinds_of_proxies_that_are_not_supported_are_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", url)
+    with refusal(ProxyFailed):
+        proxy_for(GATEWAY)
+
+
+def test_a_proxy_without_a_scheme_is_an_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+
+    proxy = proxy_for(GATEWAY)
+
+    assert proxy is not None
+    assert (proxy.host, proxy.port) == ("proxy.example", 3128)

@@ -1,0 +1,41 @@
+"""What the tunnel does with input that comes when it is closing already."""
+
+from __future__ import annotations
+
+import os
+
+from connector.cli.attach import GivenSession
+from connector.sessions import SessionAccess
+from connector.transport.dialler import DialSettings
+from connector.transport.loop import Loop
+from connector.transport.stdio import open_input, open_output
+from connector.transport.tunnel import Phase, Tunnel
+
+
+def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
+    """A far end that never acknowledged: the window is full, and the time is over."""
+    stdin, feed = os.pipe()
+    reader, stdout = os.pipe()
+    loop = Loop()
+    source, sink = open_input(loop, stdin), open_output(loop, stdout)
+    tunnel = Tunnel(
+        loop,
+        GivenSession(SessionAccess("wss://localhost/", "token")),
+        source,
+        sink,
+        DialSettings(),
+        lambda line: None,
+        lambda data: None,
+    )
+    source.start(lambda data: None, lambda: None)
+    sink.start(lambda: None, lambda error: None)
+    tunnel._channel.terminate(loop.time())
+    tunnel._phase = Phase.CLOSING
+
+    tunnel._stdin_gave(b"too late")
+
+    source.close()
+    sink.close()
+    loop.close()
+    os.close(feed)
+    os.close(reader)
