@@ -1,0 +1,1 @@
+"""Whatever reads what others wrote, given anything: see ``make fuzz``."""

@@ -1,0 +1,165 @@
+"""Targets in what users, files, variables and the service's API say."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connector.aws.settings import ca_bundle, endpoint_is_overridden, load_profile
+from connector.aws.ssocache import SsoCache, Unusable
+from connector.errors import ConfigError, ProxyFailed, ServiceError
+from connector.sessions import SessionAccess
+from connector.ssh.hosts import DevEnvironment, resolve
+from connector.transport.address import StreamAddress, check_stream_url
+from connector.transport.dial import proxy_for
+
+from .choices import Choices
+
+_GATEWAY = StreamAddress(
+    "wss://ssmmessages.us-west-2.amazonaws.com/",
+    "ssmmessages.us-west-2.amazonaws.com",
+    443,
+    secure=True,
+)
+
+# One file, written anew by each run of a target.
+_DIRECTORY = tempfile.TemporaryDirectory(prefix="fuzz-")
+_FILE = Path(_DIRECTORY.name, "file")
+
+
+def host_name(data: bytes) -> None:
+    """A name is refused in one line, or says the same when it is written again."""
+    words = [word or None for word in _text(data).split("\n", 3)]
+    host, space, project, identity = words + [None] * (4 - len(words))
+    environ = {"SPACE_NAME": "ExampleCorp", "PROJECT_NAME": "web.site-1"}
+    try:
+        found = resolve(
+            host, space=space, project=project, dev_environment_id=identity, environ=environ
+        )
+    except ConfigError as error:
+        _check_line(error)
+        return
+    assert resolve(found.host_name, environ={}) == found
+    assert isinstance(found, DevEnvironment)
+    assert found.host_name.isascii()
+    assert found.host_name.isprintable()
+
+
+def aws_config(data: bytes) -> None:
+    """Any file is a configuration or an error."""
+    _FILE.write_bytes(data)
+    environ = {"AWS_CONFIG_FILE": str(_FILE), "AWS_PROFILE": "dev"}
+    try:
+        profile = load_profile(None, environ)
+        shown = profile.login_command
+        endpoint_is_overridden(None, environ, profile)
+        ca_bundle(environ, profile)
+    except ConfigError as error:
+        _check_line(error)
+    else:
+        assert shown == "aws sso login --profile dev"
+
+
+def token_cache(data: bytes) -> None:
+    """Any file is a token that fits in a header, or of no use."""
+    _FILE.write_bytes(data)
+    cache = SsoCache("session")
+    cache.path = _FILE
+    try:
+        token = cache.read()
+    except Unusable as problem:
+        assert len(str(problem)) < 500
+        return
+    assert token.access_token.isascii()
+    assert token.access_token.isprintable()
+    assert " " not in token.access_token
+    try:
+        request = token.refresh_request(0.0)
+    except Unusable:
+        return
+    assert all(request.values())
+
+
+def session_description(data: bytes) -> None:
+    """A session's JSON is understood or refused, and never quoted."""
+    try:
+        access = SessionAccess.from_json(data, "the file")
+    except ConfigError as error:
+        assert str(error).startswith("The file ")
+        assert len(str(error)) < 100
+        return
+    assert access.stream_url
+    assert access.token_value
+    assert repr(access) == f"SessionAccess(session_id={access.session_id!r})"
+
+
+def stream_url(data: bytes) -> None:
+    """A URL is refused, or its request line is one line and its host is where we dial."""
+    choices = Choices(data)
+    overridden, text = bool(choices.number() % 2), _text(choices.rest())
+    try:
+        address = check_stream_url(text, endpoint_overridden=overridden)
+    except ServiceError as error:
+        _check_line(error)
+        return
+    assert address.url == text
+    assert address.resource.startswith("/")
+    assert address.resource.isascii()
+    assert address.resource.isprintable()
+    assert " " not in address.resource
+    assert address.secure or _is_this_machine(address.host)
+    assert 0 < address.port < 65536
+    # websockets reads the URL too, for the Host header: it must read the same.
+    from websockets.uri import parse_uri
+
+    read = parse_uri(address.url.split("?", 1)[0])
+    assert (read.host, read.secure) == (address.host, address.secure)
+    assert read.port == address.port
+    assert read.user_info is None
+
+
+def proxy_setting(data: bytes) -> None:
+    """A proxy setting is understood or refused; a login in it fits in a header."""
+    # As os.environ gives what is no UTF-8.
+    url = data.replace(b"\0", b"").decode("utf-8", "surrogateescape")
+    with _variable("HTTPS_PROXY", url):
+        try:
+            proxy = proxy_for(_GATEWAY)
+        except ProxyFailed as error:
+            _check_line(error)
+            return
+    assert proxy is None or (proxy.host and 0 < proxy.port < 65536)
+    assert proxy is None or proxy.authorization.isascii()
+
+
+def _is_this_machine(host: str) -> bool:
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _check_line(error: Exception) -> None:
+    """What the user reads is one line of bounded length."""
+    line = str(error)
+    assert line
+    assert "\n" not in line
+    assert len(line) < 6000  # a path that the user wrote may be in it
