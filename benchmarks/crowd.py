@@ -1,0 +1,99 @@
+"""50 connectors at once, each with faults of its own."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from connector.emulator.behaviour import REAL
+from connector.emulator.faults import FaultPlan, FrameFault, Kind, Scope, random_cuts
+from connector.emulator.wire import Direction
+from tests.endtoend.commands import Commands, Process
+from tests.endtoend.targets import GREETING, TcpService, greeting_echo
+from tests.endtoend.waiting import alive
+
+from .digests import content
+from .stage import Soak
+
+CROWD, CROWD_BYTES = 50, 200_000
+
+
+def crowd(soak: Soak) -> None:
+    """Fifty connectors, each with faults of its own, each carrying bytes both ways."""
+    cloud = soak.cloud
+    rng = random.Random(f"{soak.seed}/crowd")
+    plans = [_trouble(rng) for _ in range(CROWD)]
+    with TcpService(greeting_echo) as service, soak.commands("crowd") as commands:
+        cloud.reset()
+        cloud.port = service.port
+        cloud.behave(REAL)
+        cloud.gateway.fault_log.clear()
+        taken = iter(plans)
+        cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=lambda _: next(taken))
+        started = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            processes = list(pool.map(lambda _: _greeted(commands), range(CROWD)))
+        opened = time.monotonic() - started
+        with ThreadPoolExecutor(CROWD) as pool:
+            equal = list(pool.map(_echoes, processes, range(CROWD)))
+        memory = sorted(_memory(process.pid) for process in processes if alive(process.pid))
+        for process in processes:
+            process.end_input()
+        ends = [process.wait() for process in processes]
+        said = [process.stderr() for process in processes if process.stderr()]
+        cloud.wait_all_ended()
+        left = sum(alive(process.pid) for process in processes)
+        seconds = time.monotonic() - started
+    soak.say(f"\n## {CROWD} sessions at once, each with faults of its own\n")
+    soak.say(
+        f"{CROWD} connectors, opened within {opened:.0f} s, each with {CROWD_BYTES} bytes "
+        f"up and down through cuts, drops, duplicates and overtaking: "
+        f"{sum(equal)} of {CROWD} digests equal, {ends.count(0)} exit codes 0, "
+        f"{len(said)} said anything on stderr, {left} processes and 0 sessions left over, "
+        f"{len(cloud.gateway.fault_log)} faults, {seconds:.0f} s in all. Memory per process: "
+        f"median {memory[len(memory) // 2]:.1f} MiB, at most {memory[-1]:.1f} MiB resident."
+    )
+    if not all(equal) or any(ends) or said or left:
+        soak.fail(f"the crowd: {equal.count(False)} digests, exit codes {ends}, {said[:3]}")
+
+
+def _trouble(rng: random.Random) -> FaultPlan:
+    plan = random_cuts(rng, rng.randrange(1, 8), 2 * CROWD_BYTES)
+    kinds = rng.sample([Kind.DROP, Kind.DUPLICATE, Kind.REORDER, Kind.DELAY], 2)
+    faults = tuple(
+        FrameFault(kind, direction, 0.01, scope=Scope.ALL)
+        for kind in kinds
+        for direction in Direction
+    )
+    return plan | FaultPlan(faults)
+
+
+_starting = threading.Lock()
+
+
+def _greeted(commands: Commands) -> Process:
+    with _starting:
+        process = commands.proxy()
+    process.reader.until(GREETING, 60)
+    return process
+
+
+def _echoes(process: Process, number: int) -> bool:
+    data = content(CROWD_BYTES, number)
+    try:
+        process.send(data)
+        return process.reader.exactly(CROWD_BYTES, 300) == data
+    except (AssertionError, OSError):
+        return False  # it ended, or nothing came; its stderr says why
+
+
+def _memory(pid: int) -> float:
+    """MiB resident at most so far (proc(5), VmHWM)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("no VmHWM")

@@ -1,0 +1,40 @@
+"""A plain TCP relay between the standard streams and a port: what any ProxyCommand costs.
+
+Run as a script, it is the yardstick: Python, one process, the same reads and writes, and
+nothing of what makes a stream safe.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import sys
+
+CHUNK = 64 * 1024
+
+
+def main(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as server:
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector = selectors.DefaultSelector()
+        selector.register(0, selectors.EVENT_READ)
+        selector.register(server, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fd == 0:
+                    data = os.read(0, CHUNK)
+                    if not data:
+                        return
+                    server.sendall(data)
+                else:
+                    data = server.recv(CHUNK)
+                    if not data:
+                        return
+                    view = memoryview(data)
+                    while view:
+                        view = view[os.write(1, view) :]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

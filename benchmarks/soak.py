@@ -1,0 +1,62 @@
+"""Figures of reliability: the long matrix. ``make soak``, or ``python -m benchmarks.soak``.
+
+Real programs, real connectors, an sshd, and an emulated gateway that breaks things by a
+seeded plan. Needs what the tests need. Prints Markdown, and exits 1 when a byte was lost,
+a session failed, or something was left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import random
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from tests.endtoend.cloud import Cloud
+from tests.endtoend.sshd import Sshd
+
+from .crowd import crowd
+from .grid import matrix
+from .outages import cuts
+from .stage import Soak
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0, help="at least so long (30)")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
+    parser.add_argument("--output", type=Path, help="also write the Markdown to this file")
+    options = parser.parse_args()
+    deadline = time.monotonic() + 60 * options.minutes
+    with tempfile.TemporaryDirectory(prefix="connector-soak-") as name:
+        directory = Path(name)
+        for part in ("cloud", "sshd"):
+            (directory / part).mkdir()
+        sshd = Sshd(directory / "sshd")
+        cloud = Cloud(directory / "cloud")
+        soak = Soak(cloud, sshd, directory, options.seed, options.output)
+        soak.say(f"# Soak of {datetime.date.today()}\n")
+        soak.say(
+            f"Seed {options.seed}; at least {options.minutes:g} minutes; Python "
+            f"{platform.python_version()}, {platform.system()}, {os.cpu_count()} CPUs, "
+            "emulator and programs all on this machine."
+        )
+        try:
+            soak.attempt("the crowd", partial(crowd, soak))
+            cuts(soak)
+            matrix(soak, deadline)
+        finally:
+            cloud.close()
+            sshd.close()
+    soak.write([])
+    return 1 if soak.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
