@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,6 +38,30 @@ class DialSettings:
     ping_interval: float = PING_INTERVAL
 
 
+class _Attempt:
+    """One dial. Its socket has one owner at any time: the thread, this, or who took it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted = True
+        self._socket: socket.socket | None = None
+
+    def give(self, sock: socket.socket) -> None:
+        """The thread hands its socket over; one that nobody wants any more is closed."""
+        with self._lock:
+            if self._wanted:
+                self._socket = sock
+                return
+        sock.close()
+
+    def take(self) -> tuple[bool, socket.socket | None]:
+        """Whether the outcome is still wanted, and the socket; afterwards it is not."""
+        with self._lock:
+            wanted, self._wanted = self._wanted, False
+            sock, self._socket = self._socket, None
+        return wanted, sock
+
+
 class Dialler:
     """One attempt at a time; a cancelled one reports nothing and leaks nothing."""
 
@@ -44,7 +69,7 @@ class Dialler:
         self._loop = loop
         self._settings = settings
         self._context: ssl.SSLContext | None = None
-        self._attempt = 0
+        self._attempt = _Attempt()
 
     def dial(self, stream_url: str, timeout: float, on_socket: OnSocket, on_error: OnError) -> None:
         """Connect, and tell ``on_socket(address, socket)`` or ``on_error(error)``.
@@ -57,15 +82,13 @@ class Dialler:
         )
         timeout = max(0.1, min(DIAL_TIMEOUT, timeout))
         logger.info("dialling %s:%d", address.host, address.port)
-        self._attempt += 1
-        attempt = self._attempt
+        self.cancel()
+        attempt = self._attempt = _Attempt()
 
-        def finished(sock: socket.socket | None, error: BaseException | None) -> None:
-            if attempt != self._attempt:
-                if sock:
-                    sock.close()
+        def finished(_: None, error: BaseException | None) -> None:
+            wanted, sock = attempt.take()
+            if not wanted:
                 return
-            self.cancel()
             if sock:
                 on_socket(address, sock)
             else:
@@ -82,10 +105,14 @@ class Dialler:
                 ),
             ),
         )
-        self._loop.run_in_thread(lambda: self._connect(address, 0.95 * timeout), finished)
+        self._loop.run_in_thread(
+            lambda: attempt.give(self._connect(address, 0.95 * timeout)), finished
+        )
 
     def cancel(self) -> None:
-        self._attempt += 1
+        _, sock = self._attempt.take()
+        if sock:
+            sock.close()
 
     def _connect(self, address: StreamAddress, timeout: float) -> socket.socket:
         if address.secure and self._context is None:
