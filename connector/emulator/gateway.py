@@ -26,6 +26,7 @@ from .behaviour import REAL, AgentBehaviour
 from .faults import NO_FAULTS, FaultPlan, How, Incident, Restart
 from .interference import LOG_MAX, Interference, Log
 from .link import WRITE_HIGH_WATER, Link
+from .listener import Listener
 from .model import CodeCatalystModel
 from .relay import Relay, RelayBehaviour
 from .resources import Session
@@ -109,6 +110,7 @@ class Gateway:
         self._host = host
         self._port = port
         self._server: Server | None = None
+        self._listener: Listener | None = None
         self._relays: dict[str, Relay] = {}
         self._closing: dict[asyncio.Task[None], Relay] = {}
         self._numbers = itertools.count()
@@ -133,13 +135,13 @@ class Gateway:
         :raises OSError: when the port cannot be had.
         """
         self._server = await self._listen()
-        self._port = next(iter(self._server.sockets)).getsockname()[1]
 
     async def _listen(self) -> Server:
+        self._listener = Listener(self._host, self._port)
+        self._port = self._listener.port
         return await serve(
             self._serve_link,
-            self._host,
-            self._port,
+            sock=self._listener,
             ssl=self._ssl_context,
             create_connection=Link,
             process_request=self._check_request,
@@ -164,6 +166,7 @@ class Gateway:
         self._server.close(close_connections=False)
         for relay in self._relays.values():
             relay.cut(How.RESET)
+        await self._hang_up()
         await asyncio.sleep(seconds)
         self._server = await self._listen()
         self._restarting = None
@@ -182,6 +185,12 @@ class Gateway:
             self._server.close()
             await self._server.wait_closed()
             self._server = None
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        if self._listener is not None:
+            await self._listener.hang_up()
+            self._listener = None
 
     def relay(self, session_id: str) -> Relay:
         """The living session of this id, which a client has opened.

@@ -5,7 +5,6 @@ It knows no operation: services bring theirs as :class:`Endpoint`, several to on
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import ssl
@@ -19,6 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from .errors import ApiError, UnknownOperationException
+from .listener import Listener
 from .operations import Operation
 from .shapes import InvalidInput
 
@@ -82,6 +82,7 @@ class RestServer:
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     @property
     def url(self) -> str:
@@ -112,13 +113,13 @@ class RestServer:
         runner = web.AppRunner(self.make_app(), access_log=None, shutdown_timeout=STOP_TIMEOUT)
         await runner.setup()
         self._runner = runner
-        site = web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl_context)
         try:
-            await site.start()
+            self._listener = Listener(self._host, self._port)
         except OSError:
             await self.stop()
             raise
-        self._port = runner.addresses[0][1]
+        self._port = self._listener.port
+        await web.SockSite(runner, self._listener, ssl_context=self._ssl_context).start()
 
     async def stop(self) -> None:
         """Close the port and all connections; harmless when not started."""
@@ -132,7 +133,9 @@ class RestServer:
         for transport in transports:
             if transport is not None:
                 transport.abort()
-        await asyncio.sleep(0)
+        if self._listener is not None:
+            await self._listener.hang_up()
+            self._listener = None
 
     async def __aenter__(self) -> RestServer:
         await self.start()

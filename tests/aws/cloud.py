@@ -45,16 +45,9 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
 
     def close(self) -> None:
-        self.run(self._notice_who_left())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
-
-    async def _notice_who_left(self) -> None:
-        """A client that refused our certificate is gone by now, and its socket says so; the
-        server drops its end only when the loop has looked: a few turns of it, no time."""
-        for _ in range(20):
-            await asyncio.sleep(0)
 
 
 @dataclass

@@ -1,0 +1,59 @@
+"""A listening socket that can hang up on everybody it has let in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import weakref
+from typing import Any
+
+#: Seconds that closing sockets may take on a busy machine.
+HANG_UP_TIMEOUT = 2.0
+
+
+class Listener(socket.socket):
+    """Listens, and knows whom it has accepted.
+
+    A server counts a connection only when its TLS handshake is done. One that is still
+    at it when the server stops belongs to nobody, and outlives the event loop as a leak.
+
+    :param port: 0 for a free one.
+    :raises OSError: when the port cannot be had.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM)
+        self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        try:
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.bind((host, port))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def port(self) -> int:
+        port: int = self.getsockname()[1]
+        return port
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        self._accepted.add(connection)
+        return connection, address
+
+    async def hang_up(self) -> None:
+        """Shut down what is still open, and let the event loop close it.
+
+        To be called when the server has stopped: what it knows of, it has closed.
+        """
+        await asyncio.sleep(0)  # what was aborted closes now, with a reset where that was asked
+        for connection in self._open():
+            with contextlib.suppress(OSError):  # the peer was faster
+                connection.shutdown(socket.SHUT_RDWR)
+        deadline = asyncio.get_running_loop().time() + HANG_UP_TIMEOUT
+        while self._open() and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0)
+
+    def _open(self) -> list[socket.socket]:
+        return [connection for connection in self._accepted if connection.fileno() != -1]

@@ -1,0 +1,59 @@
+"""What the emulator's servers leave behind when they stop: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from connector.emulator.certificates import Certificates
+from connector.emulator.gateway import Gateway
+from connector.emulator.listener import Listener
+from connector.emulator.model import CodeCatalystModel
+from connector.emulator.rest import RestServer
+from connector.emulator.worker import tcp_target
+
+Stop = Callable[[], Awaitable[None]]
+
+
+async def _rest(context: ssl.SSLContext) -> tuple[int, Stop]:
+    server = RestServer([], context)
+    await server.start()
+    return int(server.url.rpartition(":")[2]), server.stop
+
+
+async def _gateway(context: ssl.SSLContext) -> tuple[int, Stop]:
+    gateway = Gateway(CodeCatalystModel(), tcp_target(1), context)
+    await gateway.start()
+    return int(gateway.url.rpartition(":")[2]), gateway.stop
+
+
+@pytest.mark.parametrize("start", [_rest, _gateway], ids=["api", "gateway"])
+async def test_a_tls_handshake_under_way_does_not_outlive_the_server(
+    start: Callable[[ssl.SSLContext], Awaitable[tuple[int, Stop]]],
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    accepted: list[socket.socket] = []
+    accept = Listener.accept
+
+    def remembering(self: Listener) -> tuple[socket.socket, object]:
+        connection, address = accept(self)
+        accepted.append(connection)
+        return connection, address
+
+    monkeypatch.setattr(Listener, "accept", remembering)
+    port, stop = await start(certificates.server_context)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while not accepted:
+        await asyncio.sleep(0)
+    await stop()
+    assert accepted[0].fileno() == -1
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    gc.collect()  # a leaked transport would say so, and warnings are errors
