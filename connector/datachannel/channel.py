@@ -36,8 +36,9 @@ from .streams import StreamReceiver, StreamSender
 CLIENT_VERSION = "1.2.764.0"
 
 #: Both published ends send at most this much payload in a message; what else the
-#: live gateway takes is unknown.
+#: live gateway takes is unknown. The published agent was seen to take 1 KiB to 4 MiB.
 DEFAULT_PAYLOAD_SIZE = 1024
+MAX_PAYLOAD_SIZE = 64 * 1024  # more brings no speed, and delays keystrokes behind a copy
 
 #: Bytes of messages sent and not acknowledged before stdin waits. 1 MiB is some 930
 #: full messages, a hundredth of what the agent's reorder buffer holds.
@@ -81,7 +82,8 @@ class DataChannel:
     :param new_ids: random bytes for message ids.
     :param max_in_flight: bytes accepted and not acknowledged, at most; the headers of
         the last accepted bytes come on top.
-    :param payload_size: stream bytes in a message, at most.
+    :param payload_size: stream bytes in a message, at most. Beyond DEFAULT_PAYLOAD_SIZE it
+        is tried first, with a message that may get lost, and not used when that is refused.
 
     Every ``now`` is in seconds, from one clock that never goes back.
     """
@@ -103,7 +105,9 @@ class DataChannel:
         self._epoch_offset = epoch_offset
         self._new_ids = new_ids
         self._first_output_grace = first_output_grace
-        self._sender = StreamSender(new_ids, max_in_flight, payload_size)
+        self._sender = StreamSender(new_ids, max_in_flight, min(payload_size, DEFAULT_PAYLOAD_SIZE))
+        # A size that is yet to be tried.
+        self._untried_size = payload_size if payload_size > DEFAULT_PAYLOAD_SIZE else 0
         self._receiver = StreamReceiver(new_ids)
         self._stats = Statistics()
         self._malformed_run = 0
@@ -168,6 +172,7 @@ class DataChannel:
         """The link is gone. Nothing is forgotten: all goes on with the next one."""
         self.linked = False
         self._receiver.forget_acknowledges()
+        self._sender.give_up_probe(self._created(now))
 
     # Input, from stdin.
 
@@ -233,11 +238,14 @@ class DataChannel:
         """
         if not self.linked:
             return []
-        created = int((now + self._epoch_offset) * 1000)
+        created = self._created(now)
         frames = self._receiver.acknowledges(created)
         if not self.paused:
             released = self._input_released(now)
             # The flag is input like any other: too early, it is acknowledged and dropped.
+            if released and self._untried_size and self._output_seen:
+                self._sender.probe(self._untried_size)
+                self._untried_size = 0
             if released and self._eof:
                 self._terminate_when_delivered()
             frames += self._sender.frames(created, now, release_data=released)
@@ -259,9 +267,13 @@ class DataChannel:
 
     def handle_timer(self, now: float) -> None:
         """Make due what time has made due; :meth:`messages_to_send` then has it."""
-        self._sender.recovery.handle_timer(now)
+        self._sender.handle_timer(self._created(now), now)
 
     # Inside.
+
+    def _created(self, now: float) -> int:
+        """The CreatedDate of what is made now: milliseconds since the epoch."""
+        return int((now + self._epoch_offset) * 1000)
 
     def _receive(self, frame: bytes, output: list[bytes], events: list[Event], now: float) -> None:
         message_type, seq, _, message_id, payload_type, payload = messages.unpack(frame)
@@ -356,6 +368,8 @@ class DataChannel:
         """Whether the agent is known, or has had the time, to take input."""
         if self._grace_deadline is not None and self._grace_deadline <= now:
             self._grace_deadline = None
+            # No sign that it listens: what it refuses comes back soon, not after a timeout.
+            self._sender.recovery.hurry(self._sender.next_seq)
         return self.state is State.OPEN and self._grace_deadline is None
 
     @property

@@ -60,10 +60,17 @@ class Recovery:
       acknowledged" also means "the agent cannot take it yet", and a slow link must not
       be filled with copies. Each copy that is acknowledged lets two more overdue ones
       go, so that a lost run heals in a few round trips;
-    - three that were sent after it, on the same ordered link, are acknowledged.
+    - three that were sent after it, on the same ordered link, are acknowledged;
+    - it is the oldest, and was sent in the hope that the far end listens already, see
+      :meth:`hurry`.
     """
 
     REORDER_THRESHOLD = 3
+
+    #: Seconds between the hasty repeats of a message, and how many there are. The agent
+    #: takes 2-80 ms to connect to its port and refuses what comes before, without a word.
+    HASTE_INTERVAL = 0.01
+    HASTE_TRIES = 30
 
     def __init__(self) -> None:
         self.round_trip = RoundTripEstimator()
@@ -76,6 +83,8 @@ class Recovery:
         # acknowledge does not tell which of them it answers.
         self._arrived = 0
         self._credit = 0
+        self._hasty = 0  # repeats left
+        self._hasty_until = 0  # the sequence number whose acknowledge ends the haste
 
     def __len__(self) -> int:
         return len(self._unacked)
@@ -95,12 +104,32 @@ class Recovery:
             return
         self.in_flight_bytes -= len(message.frame)
         self._due.pop(sequence_number, None)
+        if sequence_number == self._hasty_until:
+            self._hasty = 0
         if message.times_sent == 1:
             self.round_trip.add_sample(now - message.sent_at)
             if message.transmission > self._arrived:
                 self._arrived = message.transmission
         else:
             self._credit += 2
+
+    def hurry(self, sequence_number: int) -> None:
+        """Repeat what is sent from now on soon and briefly, until this one is acknowledged.
+
+        :param sequence_number: of the first message that the far end may refuse.
+        """
+        self._hasty, self._hasty_until = self.HASTE_TRIES, sequence_number
+
+    def replace(self, sequence_number: int, frame: bytes) -> None:
+        """Send another frame in place of one that is not acknowledged."""
+        message = self._unacked[sequence_number]
+        self.in_flight_bytes += len(frame) - len(message.frame)
+        message.frame = frame
+
+    def times_sent_oldest(self) -> tuple[int, int]:
+        """The oldest message, and how often it was sent; (-1, 0) when there is none."""
+        oldest = self._oldest()
+        return (oldest.sequence_number, oldest.times_sent) if oldest else (-1, 0)
 
     def detect_losses(self, now: float) -> None:
         """After a batch of acknowledges: make due what they show to be lost."""
@@ -117,14 +146,17 @@ class Recovery:
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` wants to be called, or ``None``."""
         oldest = self._oldest()
-        return None if oldest is None else oldest.sent_at + self.round_trip.rto
+        return None if oldest is None else oldest.sent_at + self._patience
 
     def handle_timer(self, now: float) -> None:
         """Make the oldest message due when its acknowledge is overdue."""
         oldest = self._oldest()
-        if oldest is not None and oldest.sent_at + self.round_trip.rto <= now:
+        if oldest is not None and oldest.sent_at + self._patience <= now:
             self._due[oldest.sequence_number] = oldest
-            self.round_trip.back_off()
+            if self._hasty:
+                self._hasty -= 1
+            else:
+                self.round_trip.back_off()
 
     def take_resends(self, now: float) -> list[bytes]:
         """The frames to send again now, oldest first."""
@@ -140,6 +172,11 @@ class Recovery:
         self._due.clear()
         self.resent += len(frames)
         return frames
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that the oldest message waits for its acknowledge."""
+        return self.HASTE_INTERVAL if self._hasty else self.round_trip.rto
 
     def _oldest(self) -> SentMessage | None:
         return next(iter(self._unacked.values()), None)

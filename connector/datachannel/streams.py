@@ -23,6 +23,9 @@ MAX_SEQUENCE_JUMP = 1_000_000
 #: reached only when the far end sends and does not read.
 MAX_ACKNOWLEDGES = 10_000
 
+#: Times that a probe is sent before it counts as refused.
+PROBE_TRIES = 3
+
 Payload = tuple[int, bytes]  # payload type, payload
 
 
@@ -38,6 +41,7 @@ class StreamSender:
         self._new_ids = new_ids
         self._max_in_flight = max_in_flight
         self._payload_size = payload_size
+        self._probe: tuple[int, int] | None = None  # its sequence number, the size it tries
         self._control: list[Payload] = []
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
@@ -77,6 +81,45 @@ class StreamSender:
                 f"the agent acknowledged message {sequence_number}, never sent"
             )
         self.recovery.acknowledge(sequence_number, now)
+        if self._probe and self._probe[0] == sequence_number:
+            self._payload_size = self._probe[1]
+            self._probe = None
+
+    def probe(self, size: int) -> None:
+        """Try whether a payload of ``size`` bytes gets through; if so, data uses that size.
+
+        None of them is a byte of the stream: if the message is refused, it is sent empty
+        under the same number, and whether the first one did arrive makes no difference.
+        The agent acknowledges payloads of a type it has no use for, and drops them.
+        """
+        self._probe = (self.next_seq + len(self._control), size)
+        self.queue_control(PayloadType.PARAMETER, bytes(size))
+
+    def give_up_probe(self, created: int) -> None:
+        """The probe may be what broke the link: let its number have an empty message.
+
+        :param created: milliseconds since the epoch.
+        """
+        if self._probe is None or self._probe[0] >= self.next_seq:
+            return
+        number, self._probe = self._probe[0], None
+        frame = messages.pack(
+            messages.INPUT_STREAM_DATA,
+            number,
+            0,
+            self._new_ids(16),
+            PayloadType.PARAMETER,
+            b"",
+            created,
+        )
+        self.recovery.replace(number, frame)
+
+    def handle_timer(self, created: int, now: float) -> None:
+        """Make due what is overdue."""
+        number, times_sent = self.recovery.times_sent_oldest()
+        if self._probe and self._probe[0] == number and times_sent >= PROBE_TRIES:
+            self.give_up_probe(created)
+        self.recovery.handle_timer(now)
 
     def frames(self, created: int, now: float, *, release_data: bool) -> list[bytes]:
         """What is due: resends, control payloads, and if it is released, data.

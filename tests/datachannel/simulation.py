@@ -48,6 +48,7 @@ class Faults:
     damage: float = 0.0
     delay: float = 0.0
     jitter: float = 0.0  # more than nothing reorders
+    largest: int = 1 << 20  # bytes of a frame; a larger one is lost without a word
 
 
 NO_FAULTS = Faults()
@@ -67,7 +68,7 @@ class Wire:
         faults, rng = self.faults, self._rng
         for sent in frames:
             frame = sent
-            if rng.random() < faults.drop:
+            if rng.random() < faults.drop or len(frame) > faults.largest:
                 self.lost += 1
                 continue
             if rng.random() < faults.damage:
@@ -100,10 +101,11 @@ class World:
         seed: int,
         to_agent: Faults = NO_FAULTS,
         to_client: Faults = NO_FAULTS,
+        payload_size: int = PAYLOAD_SIZE,
     ) -> None:
         rng = random.Random(seed)
         self.now = 0.0
-        self.channel = make_channel(max_in_flight=MAX_IN_FLIGHT, payload_size=PAYLOAD_SIZE)
+        self.channel = make_channel(max_in_flight=MAX_IN_FLIGHT, payload_size=payload_size)
         self.agent = Agent("session", 22, behaviour, rng=rng)
         self.to_agent, self.to_client = Wire(rng, to_agent), Wire(rng, to_client)
         self.agent_linked = True

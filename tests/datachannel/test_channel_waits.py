@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from connector.datachannel.messages import PAUSE_PUBLICATION, START_PUBLICATION, PayloadType
+from connector.datachannel.recovery import Recovery
 from connector.datachannel.streams import MAX_ACKNOWLEDGES
 
 from .helpers import (
@@ -20,6 +21,7 @@ from .helpers import (
     output,
     received,
     service,
+    shaken,
 )
 
 
@@ -80,7 +82,7 @@ def test_the_end_of_the_grace_is_waited_for_only_by_what_it_holds() -> None:
     dialogue.receive(ack(0))
     assert dialogue.expire() == pytest.approx(0.1)
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.FLAG]
-    assert dialogue.channel.get_timer() == pytest.approx(0.1 + 0.2, abs=0.1)
+    assert dialogue.channel.get_timer() == pytest.approx(0.1 + Recovery.HASTE_INTERVAL)
 
 
 @pytest.mark.parametrize("end", ["pause", "lost", "failed", "closed"])
@@ -112,6 +114,52 @@ def test_after_the_timer_the_next_is_later() -> None:
     assert steps[-1] == pytest.approx(1.0)
     assert steps == sorted(steps)
     assert steps[0] > 0.2
+
+
+# Haste, where no first output showed that the agent listens.
+
+
+def speaking_first(data: bytes) -> Dialogue:
+    """After the grace, with ``data`` just sent."""
+    dialogue = shaken()
+    dialogue.send(data)
+    dialogue.expire()
+    assert dialogue.sent_data() == data
+    return dialogue
+
+
+def test_input_that_may_have_come_too_early_is_repeated_soon_and_briefly() -> None:
+    dialogue = speaking_first(b"HELLO")
+    for _ in range(Recovery.HASTE_TRIES):
+        before = dialogue.now
+        dialogue.expire()
+        assert dialogue.now - before == pytest.approx(Recovery.HASTE_INTERVAL)
+        assert dialogue.sent_data() == b"HELLO"
+    before = dialogue.now
+    dialogue.expire()
+    assert dialogue.now - before > 0.1
+
+
+def test_an_acknowledge_of_the_first_input_ends_the_haste() -> None:
+    dialogue = speaking_first(b"HELLO")
+    dialogue.expire()
+    dialogue.sent()
+    dialogue.receive(ack(1))
+    dialogue.send(b"more")
+    dialogue.sent()
+    timer = dialogue.channel.get_timer()
+    assert timer is not None
+    assert timer - dialogue.now >= 0.1
+
+
+def test_after_the_first_output_there_is_no_haste() -> None:
+    dialogue = shaken()
+    dialogue.send(b"HELLO")
+    dialogue.receive(output(2, b"banner"))
+    assert dialogue.sent_data() == b"HELLO"
+    timer = dialogue.channel.get_timer()
+    assert timer is not None
+    assert timer - dialogue.now >= 0.1
 
 
 # Pauses.

@@ -17,8 +17,11 @@ from connector.datachannel.recovery import RoundTripEstimator
 from .footprint import footprint
 from .simulation import BEHAVIOURS, HEADER, MAX_IN_FLIGHT, PAYLOAD_SIZE, Faults, World
 
-#: The window, the headers of the bytes last accepted, and two control messages.
-MOST_IN_FLIGHT = MAX_IN_FLIGHT + HEADER * (MAX_IN_FLIGHT // PAYLOAD_SIZE + 2) + 600
+#: Beyond the usual one, so that it is tried first.
+LARGE = 2000
+
+#: The window, the headers of the bytes last accepted, and three control messages.
+MOST_IN_FLIGHT = MAX_IN_FLIGHT + HEADER * (MAX_IN_FLIGHT // PAYLOAD_SIZE + 3) + 600 + LARGE
 
 #: Bytes of the handshake's messages, at most.
 CONTROL = 1000
@@ -53,9 +56,12 @@ class Link(RuleBasedStateMachine):
         seed=st.integers(0, 2**32),
         to_agent=faults,
         to_client=faults_with_damage,
+        payload_size=st.sampled_from([PAYLOAD_SIZE, LARGE]),
     )
-    def start(self, behaviour: str, seed: int, to_agent: Faults, to_client: Faults) -> None:
-        self.world = World(BEHAVIOURS[behaviour], seed, to_agent, to_client)
+    def start(
+        self, behaviour: str, seed: int, to_agent: Faults, to_client: Faults, payload_size: int
+    ) -> None:
+        self.world = World(BEHAVIOURS[behaviour], seed, to_agent, to_client, payload_size)
 
     @rule(size=sizes)
     def ssh_writes(self, size: int) -> None:
@@ -205,6 +211,17 @@ def test_a_transfer_both_ways_over_a_bad_way_arrives_whole(behaviour: str, seed:
     assert world.channel.stats.resent > 0
     assert world.channel.stats.duplicates > 0
     assert world.channel.stats.malformed > 0
+
+
+@pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
+def test_a_way_that_swallows_large_messages_loses_nothing(behaviour: str) -> None:
+    swallowing = Faults(largest=HEADER + 1024)
+    world = World(BEHAVIOURS[behaviour], seed=1, to_agent=swallowing, payload_size=LARGE)
+    world.give_down(100)
+    world.give_up(40_000)
+    world.advance(10.0)
+    assert world.up_delivered == world.up_given
+    assert world.channel.delivered
 
 
 def test_a_client_that_speaks_first_loses_nothing_to_a_port_that_is_still_dialled() -> None:
