@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "aws": {"errors", "sessions"},
     "ssh": {"errors", "sessions"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
-    "cli": {"errors", "sessions", "transport", "aws", "ssh", "emulator"},
+    "cli": {"errors", "sessions", "datachannel.channel", "transport", "aws", "ssh", "emulator"},
     "__main__": {"cli"},
     "__init__": set(),
 }

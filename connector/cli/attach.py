@@ -51,7 +51,9 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
         )
     profile = load_profile(None, os.environ)
     return GivenSession(access), DialSettings(
-        ca_bundle=ca_bundle(os.environ, profile), ping_interval=options.ping_interval
+        ca_bundle=ca_bundle(os.environ, profile),
+        ping_interval=options.ping_interval,
+        payload_size=options.payload_size,
     )
 
 

@@ -76,4 +76,4 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
         endpoint_url=endpoint_url,
     )
     overridden = endpoint_is_overridden(options.endpoint_url, environ, profile)
-    return source, DialSettings(overridden, bundle, options.ping_interval)
+    return source, DialSettings(overridden, bundle, options.ping_interval, options.payload_size)

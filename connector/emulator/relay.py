@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -34,6 +35,9 @@ class RelayBehaviour:
     #: One way, besides what the network takes.
     latency_to_agent: float = 0.0
     latency_to_client: float = 0.0
+    #: Bytes of a client's frame at most; a larger one closes the link with 1009. AWS's own
+    #: limit is unknown.
+    largest_frame: float = math.inf
     #: How long a session without a client lives. AWS's own figure is unknown.
     client_gone_timeout: float = 60.0
 
@@ -162,8 +166,14 @@ class Relay:
     # What the link calls
 
     def receive_frames(self, link: Link, frames: list[Frame]) -> None:
-        if link is self.link:
-            self._send_to_agent(frames)
+        if link is not self.link:
+            return
+        for index, frame in enumerate(frames):
+            if len(frame) > self._behaviour.largest_frame:
+                self._send_to_agent(frames[:index])
+                self.cut(How.CLOSE, 1009)
+                return
+        self._send_to_agent(frames)
 
     def link_full(self, link: Link, full: bool) -> None:
         if link is self.link:

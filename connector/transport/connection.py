@@ -27,7 +27,7 @@ from .address import StreamAddress
 from .dialler import DIAL_TIMEOUT, Dialler, DialSettings
 from .loop import Alarm, Loop
 from .session import Session
-from .websocket import Link, LinkClosed
+from .websocket import Link, LinkClosed, MessageRefused
 
 #: Seconds that a broken link may take to be made again. ssh itself gives up earlier where
 #: ServerAliveInterval says so.
@@ -98,6 +98,7 @@ class Connection:
         self._closed = False
         self._accepted_once = False
         self._accepted = False  # on the present link
+        self._message_refused = False
         self._cause: BaseException | None = None  # of the present outage
         self._outage_began = 0.0
         self._delay = FIRST_DELAY
@@ -211,6 +212,18 @@ class Connection:
             self._fail(_first_link_lost(error) if was_up else error)
         elif isinstance(error, RemoteProtocolError):
             self._fail(error)
+        elif isinstance(error, MessageRefused) and not self._message_refused:
+            # The channel has tried how large its messages may be, and knows now.
+            self._message_refused = True
+            self._retry(error)
+        elif isinstance(error, MessageRefused):
+            self._fail(
+                LinkLost(
+                    f"the connection broke ({_words(error)}): our messages are too large for "
+                    "this gateway",
+                    "Leave --payload-size and CONNECTOR_PAYLOAD_SIZE out",
+                )
+            )
         elif self._is_refusal(error, was_up):
             self._fail(
                 LinkLost(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..datachannel.channel import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectFailed
 from .address import StreamAddress, check_stream_url
 from .dial import dial, tls_context
@@ -26,16 +27,18 @@ OnError = Callable[[BaseException], None]
 
 @dataclass(frozen=True)
 class DialSettings:
-    """How streams are reached.
+    """How streams are reached, and what they are made of.
 
     :param endpoint_overridden: the user named an API of their own, see ``address``.
     :param ca_bundle: path of the CA certificates to trust; ``None``: the system's.
     :param ping_interval: seconds between the signs of life that we ask for.
+    :param payload_size: bytes of a message of input, see ``DataChannel``.
     """
 
     endpoint_overridden: bool = False
     ca_bundle: str | None = None
     ping_interval: float = PING_INTERVAL
+    payload_size: int = DEFAULT_PAYLOAD_SIZE
 
 
 class _Attempt:

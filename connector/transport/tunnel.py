@@ -102,7 +102,9 @@ class Tunnel:
         self._notify = notify
         self._write_error = write_error
         self._channel = DataChannel(
-            client_id=str(uuid.uuid4()), epoch_offset=time.time() - loop.time()
+            client_id=str(uuid.uuid4()),
+            epoch_offset=time.time() - loop.time(),
+            payload_size=settings.payload_size,
         )
         self.error: ConnectorError | None = None  # what ended it, if anything went wrong
         self._phase = Phase.STARTING

@@ -45,10 +45,6 @@ WRITE_LOW_WATER = 64 * 1024
 #: above the window and all acknowledges of what may be under way.
 WRITE_LIMIT = 16 * 1024 * 1024
 
-#: Close codes of RFC 6455 and its registry by which a server speaks of itself: going away,
-#: internal error, restart, try again later.
-_GOING_AWAY = (1001, 1011, 1012, 1013)
-
 _READ_SIZE = 64 * 1024
 _READ_BUDGET = 256 * 1024  # per wake-up, so that stdin gets its turn
 
@@ -61,6 +57,18 @@ logger = logging.getLogger(__name__)
 
 class LinkClosed(LinkLost):
     """The gateway closed the link in order, and not because it goes away: it meant us."""
+
+
+class MessageRefused(LinkClosed):
+    """The gateway closed the link because a message was too large for it."""
+
+
+#: Close codes of RFC 6455 and its registry that do not mean us. By some a server speaks of
+#: itself: going away, internal error, restart, try again later.
+_MEANING: dict[int, type[LinkLost]] = {
+    **dict.fromkeys((1001, 1011, 1012, 1013), LinkLost),
+    1009: MessageRefused,
+}
 
 
 class LinkOwner(Protocol):
@@ -245,9 +253,10 @@ class Link:
             code = f" ({close.code})" if close else ""
             reason = f": {close.reason[:200]}" if close and close.reason else ""
             words = f"the gateway closed the connection{code}{reason}"
-            going_away = close is not None and close.code in _GOING_AWAY
             # Frames that came before the close are delivered before it is told.
-            self._loop.call_soon(self._end, (LinkLost if going_away else LinkClosed)(words))
+            self._loop.call_soon(
+                self._end, _MEANING.get(close.code if close else 0, LinkClosed)(words)
+            )
 
     def _rejection(self, problem: Exception) -> ConnectorError:
         host = self._address.host

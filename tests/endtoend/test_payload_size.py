@@ -1,0 +1,90 @@
+"""Larger messages: used where they get through, and no byte lost where they do not."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from connector.datachannel.messages import INPUT_STREAM_DATA, AgentMessage, PayloadType
+from connector.emulator.behaviour import REAL
+from connector.emulator.wire import Direction
+from connector.errors import LinkLost
+
+from .cloud import Cloud
+from .commands import Commands, Process
+from .targets import GREETING, TcpService, greeting_echo
+
+SIZE = 16 * 1024
+DATA = random.Random(9).randbytes(300_000)
+USUAL = 1024 + 120  # bytes of a frame
+
+
+def data_sizes(cloud: Cloud) -> set[int]:
+    """Payload sizes of the input that the gateway has seen."""
+    messages = [
+        AgentMessage.decode(frame)
+        for frame in cloud.frames(Direction.TO_AGENT)
+        if isinstance(frame, bytes)
+    ]
+    return {
+        len(message.payload)
+        for message in messages
+        if message.message_type == INPUT_STREAM_DATA and message.payload_type == PayloadType.OUTPUT
+    }
+
+
+def echoed(process: Process) -> bytes:
+    process.reader.until(GREETING)
+    process.send(DATA)
+    return process.reader.exactly(len(DATA))
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_the_size_that_was_asked_for_is_used(cloud: Cloud, commands: Commands, by: str) -> None:
+    options = ("--payload-size", str(SIZE)) if by == "option" else ()
+    variables = {"CONNECTOR_PAYLOAD_SIZE": str(SIZE)} if by == "variable" else {}
+    cloud.unpaced()
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = commands.proxy(*options, environ={**commands.environ, **variables})
+        assert echoed(process) == DATA
+        process.end_input()
+        assert process.wait() == 0
+    assert max(data_sizes(cloud)) == SIZE
+
+
+def test_a_gateway_that_closes_on_large_messages_loses_none(
+    cloud: Cloud, commands: Commands
+) -> None:
+    cloud.behave(replace(REAL, message_interval=0.0), largest_frame=USUAL)
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = commands.proxy("--payload-size", str(SIZE))
+        assert echoed(process) == DATA
+        process.end_input()
+        assert process.wait() == 0
+        assert process.stderr() == ""
+    assert max(data_sizes(cloud)) <= 1024
+
+
+def test_a_gateway_that_takes_no_message_at_all_is_not_tried_for_ever(
+    cloud: Cloud, commands: Commands
+) -> None:
+    cloud.behave(REAL, largest_frame=500)
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = commands.proxy()
+        process.reader.until(GREETING)
+        process.send(bytes(2000))
+        assert process.wait() == LinkLost("").exit_code
+    assert "too large for this gateway" in process.stderr()
+    assert process.stderr().count("\n") == 1
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "x", "1.5", "65537", "9" * 30])
+def test_a_size_that_cannot_be_is_wrong_usage(commands: Commands, size: str) -> None:
+    process = commands.proxy(f"--payload-size={size}")
+    assert process.wait() == 2
+    assert "is no number of bytes from 1 to 65536" in process.stderr()
