@@ -163,6 +163,8 @@ class Gateway:
 
     async def _restart(self, seconds: float) -> None:
         assert self._server is not None
+        assert self._listener is not None
+        await self._listener.accept_no_more()
         self._server.close(close_connections=False)
         for relay in self._relays.values():
             relay.cut(How.RESET)
@@ -181,6 +183,8 @@ class Gateway:
             relay.abort()
         while self._closing:
             await asyncio.wait(self._closing)
+        if self._listener is not None:
+            await self._listener.accept_no_more()
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()

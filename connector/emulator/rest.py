@@ -126,6 +126,8 @@ class RestServer:
         if self._runner is None:
             return
         runner, self._runner = self._runner, None
+        if self._listener is not None:
+            await self._listener.accept_no_more()
         connections = runner.server.connections if runner.server is not None else []
         transports = [connection.transport for connection in connections]
         await runner.cleanup()

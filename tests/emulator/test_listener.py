@@ -57,3 +57,17 @@ async def test_a_tls_handshake_under_way_does_not_outlive_the_server(
     writer.close()
     await writer.wait_closed()
     gc.collect()  # a leaked transport would say so, and warnings are errors
+
+
+@pytest.mark.parametrize("start", [_rest, _gateway], ids=["api", "gateway"])
+async def test_a_connection_of_the_last_moment_does_not_outlive_the_server(
+    start: Callable[[ssl.SSLContext], Awaitable[tuple[int, Stop]]], certificates: Certificates
+) -> None:
+    """It may be accepted in any of the turns of the event loop around the stop."""
+    for turns in range(6):
+        port, stop = await start(certificates.server_context)
+        with socket.create_connection(("127.0.0.1", port)):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await stop()
+    gc.collect()

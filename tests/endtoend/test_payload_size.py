@@ -49,7 +49,11 @@ def test_the_size_that_was_asked_for_is_used(cloud: Cloud, commands: Commands, b
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         process = commands.proxy(*options, environ={**commands.environ, **variables})
-        assert echoed(process) == DATA
+        process.reader.until(GREETING)
+        process.send(b"?")
+        assert process.reader.exactly(1) == b"?"  # and with it, the probe's acknowledge
+        process.send(DATA)
+        assert process.reader.exactly(len(DATA)) == DATA
         process.end_input()
         assert process.wait() == 0
     assert max(data_sizes(cloud)) == SIZE
