@@ -51,7 +51,7 @@ def test_flood_that_nobody_reads_the_answers_to(attach: Attach, case: str) -> No
         flood(client, *FLOODS[case])
         client.send(output(3, b"good"), CLOSED)
 
-    verdict = attach(play).verdict(20)
+    verdict = attach(play).verdict(60)
     assert (verdict.exit_code, verdict.stdout, verdict.stderr) == (0, b"goodgood", "")
     assert verdict.peak_kib < MEMORY
 
@@ -67,7 +67,7 @@ def test_small_fragments_are_put_together_in_bounded_memory(attach: Attach) -> N
         client.send(handshake(), frame(BINARY, fin=False), *pieces, nothing, frame(CONTINUATION))
         client.send(CLOSED)
 
-    verdict = attach(play).verdict(20)
+    verdict = attach(play).verdict(60)
     assert (verdict.exit_code, verdict.stderr) == (0, "")
     assert verdict.stdout == bytes(MIB)
     assert verdict.peak_kib < MEMORY
@@ -82,7 +82,7 @@ def test_pings_whose_answers_nobody_reads_end_the_link(attach: Attach) -> None:
         client.send(handshake(), output(2, b"good"))
         flood(client, frame(PING, bytes(125)), 1000)
 
-    verdict = attach(play).verdict(20)
+    verdict = attach(play).verdict(60)
     assert verdict.exit_code in (74, 76), verdict
     assert verdict.stdout == b"good"
     assert verdict.peak_kib < MEMORY
