@@ -9,6 +9,12 @@ Exit codes are those of sysexits(3); 2 is argparse's usage error, 128 + n a sign
 
 from __future__ import annotations
 
+#: The hint of what fails on the way to a host.
+NETWORK_HINT = "Check the network, VPN and proxy"
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h
+_NOT_YET_VALID, _EXPIRED, _UNKNOWN_ISSUERS, _WRONG_NAMES = 9, 10, (18, 19, 20, 21), (62, 64)
+
 
 class ConnectorError(Exception):
     """A failure with one line for the user, and where it helps, a hint.
@@ -95,6 +101,30 @@ class TLSFailed(ConnectFailed):
     """A TLS handshake failed: certificate, name or protocol."""
 
     exit_code = 76  # EX_PROTOCOL
+
+    @classmethod
+    def certificate(cls, host: str, code: int, words: str) -> TLSFailed:
+        """The certificate of a host is refused.
+
+        :param code: OpenSSL's, one of X509_V_ERR_*; ``words`` are its own for it.
+        """
+        whose = f"the certificate of {host}"
+        if code in (_EXPIRED, _NOT_YET_VALID):
+            when = "has expired" if code == _EXPIRED else "is not valid yet"
+            return cls(f"{whose} {when}", "Check the clock of this machine")
+        if code in _WRONG_NAMES:
+            return cls(f"{whose} is for another name", "Check the endpoint URL and the proxy")
+        if code in _UNKNOWN_ISSUERS:
+            return cls(
+                f"{whose} is signed by an unknown CA",
+                "If a proxy of your company opens TLS, set AWS_CA_BUNDLE to the file of its CA",
+            )
+        return cls(f"{whose} is refused ({words})")
+
+    @classmethod
+    def wrong_name(cls, host: str) -> TLSFailed:
+        """The certificate of a host is for another one."""
+        return cls.certificate(host, _WRONG_NAMES[0], "")
 
 
 class ProxyFailed(ConnectFailed):

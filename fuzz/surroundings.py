@@ -14,17 +14,10 @@ from connector.aws.ssocache import SsoCache, Unusable
 from connector.errors import ConfigError, ProxyFailed, ServiceError
 from connector.sessions import SessionAccess
 from connector.ssh.hosts import DevEnvironment, resolve
-from connector.transport.address import StreamAddress, check_stream_url
+from connector.transport.address import check_stream_url
 from connector.transport.dial import proxy_for
 
 from .choices import Choices
-
-_GATEWAY = StreamAddress(
-    "wss://ssmmessages.us-west-2.amazonaws.com/",
-    "ssmmessages.us-west-2.amazonaws.com",
-    443,
-    secure=True,
-)
 
 # One file, written anew by each run of a target.
 _DIRECTORY = tempfile.TemporaryDirectory(prefix="fuzz-")
@@ -128,7 +121,7 @@ def proxy_setting(data: bytes) -> None:
     url = data.replace(b"\0", b"").decode("utf-8", "surrogateescape")
     with _variable("HTTPS_PROXY", url):
         try:
-            proxy = proxy_for(_GATEWAY)
+            proxy = proxy_for("ssmmessages.us-west-2.amazonaws.com", 443)
         except ProxyFailed as error:
             _check_line(error)
             return

@@ -6,13 +6,12 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 from ..errors import ConnectorError, ServiceError
 from ..sessions import SessionAccess
-from .calls import CallFailed, Refused, call
-from .clients import ClientFactory
+from .api import Api
+from .calls import CallFailed, Refused
 from .refusals import Target, explain, not_running, status_of
 from .tokens import BearerToken, BearerTokens
 
@@ -28,16 +27,11 @@ _SHORTEST_TRY = 1.0  # seconds; with less left, another try is not worth a sessi
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0  # seconds between tries
 _CONNECT_TRIES = 3  # a network that just comes back gets these; one that is off needs no more
 
-# The global endpoint serves all; a region is only needed so that the user's cannot matter.
-_REGION = "us-west-2"
-
 
 class CodeCatalystSessions:
     """Starts and stops sessions of one Dev Environment: a ``SessionSource``.
 
-    :param clients: makes the API's clients; ``profile`` is the name of theirs.
-    :param endpoint_url: the API's, ``None`` for botocore's own resolution
-        (see ``settings.api_endpoint``).
+    :param profile: the name of the AWS profile, for the hints; ``None`` for the default.
     :param start_timeout: seconds that :meth:`start` may take with all its tries.
     :param clock: seconds of a monotonic clock; ``sleep`` goes with it.
     :param rand: uniform in [0, 1): the jitter that keeps windows which reconnect at once
@@ -50,18 +44,17 @@ class CodeCatalystSessions:
         space: str,
         project: str,
         dev_environment_id: str,
+        profile: str | None,
         tokens: BearerTokens,
-        clients: ClientFactory,
-        endpoint_url: str | None = None,
+        api: Api,
         start_timeout: float = START_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         rand: Callable[[], float] = random.random,
     ) -> None:
-        self._target = Target(space, project, dev_environment_id, clients.profile)
+        self._target = Target(space, project, dev_environment_id, profile)
         self._tokens = tokens
-        self._clients = clients
-        self._endpoint_url = endpoint_url
+        self._api = api
         self._start_timeout = start_timeout
         self._clock = clock
         self._sleep = sleep
@@ -128,26 +121,19 @@ class CodeCatalystSessions:
     def _call(
         self, token: BearerToken, timeout: float, operation: str, **members: Any
     ) -> dict[str, Any]:
-        """One try, in ``timeout`` seconds as far as botocore can promise it."""
+        """One try, in ``timeout`` seconds as far as the API's client can promise it."""
         connect_timeout = min(_CONNECT_TIMEOUT, max(0.4 * timeout, 0.1))
-        client = self._clients.create(
-            "codecatalyst",
-            region=_REGION,
-            token=token.value,
-            endpoint_url=self._endpoint_url,
+        target = self._target
+        return self._api.call(
+            operation,
+            token.value,
             connect_timeout=connect_timeout,
             read_timeout=min(_READ_TIMEOUT, max(timeout - connect_timeout, 0.1)),
+            spaceName=target.space,
+            projectName=target.project,
+            id=target.id,
+            **members,
         )
-        target = self._target
-        with closing(client):
-            return call(
-                client,
-                operation,
-                spaceName=target.space,
-                projectName=target.project,
-                id=target.id,
-                **members,
-            )
 
     def _explained(self, failure: Refused | CallFailed, token: BearerToken) -> ConnectorError:
         if isinstance(failure, CallFailed):

@@ -7,7 +7,14 @@ import ssl
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, ConnectFailed, ConnectorError, ProxyFailed, TLSFailed
+from ..errors import (
+    NETWORK_HINT,
+    ConfigError,
+    ConnectFailed,
+    ConnectorError,
+    ProxyFailed,
+    TLSFailed,
+)
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError
@@ -38,7 +45,7 @@ def explain_failure(error: BotoCoreError, host: str) -> tuple[ConnectorError, bo
         problem = f"The connection to {host} broke ({type(cause).__name__})"
     else:
         return ConfigError(f"The call to {host} cannot be made: {error}"), False
-    return ConnectFailed(problem, "Check the network, VPN and proxy"), transient
+    return ConnectFailed(problem, NETWORK_HINT), transient
 
 
 def _unreachable(error: BotoCoreError, whom: str) -> str:
@@ -50,35 +57,15 @@ def _unreachable(error: BotoCoreError, whom: str) -> str:
     return f"{whom} cannot be reached"
 
 
-# X509_V_ERR_* of OpenSSL's x509_vfy.h
-_NOT_YET_VALID, _EXPIRED, _UNKNOWN_ISSUERS, _WRONG_NAMES = 9, 10, (18, 19, 20, 21), (62, 64)
-
-
 def _tls(error: BotoCoreError, host: str) -> TLSFailed:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return _certificate(cause.verify_code, cause.verify_message, host)
+            return TLSFailed.certificate(host, cause.verify_code, cause.verify_message)
         if isinstance(cause, ssl.SSLError):
             return TLSFailed(f"TLS with {host} failed ({cause.reason or cause.strerror})")
         if isinstance(cause, ValueError):  # urllib3's own check of the name
-            return _certificate(_WRONG_NAMES[0], "", host)
+            return TLSFailed.wrong_name(host)
     return TLSFailed(f"TLS with {host} failed")
-
-
-def _certificate(code: int, message: str, host: str) -> TLSFailed:
-    if code in (_EXPIRED, _NOT_YET_VALID):
-        when = "has expired" if code == _EXPIRED else "is not valid yet"
-        return TLSFailed(f"The certificate of {host} {when}", "Check the clock of this machine")
-    if code in _WRONG_NAMES:
-        return TLSFailed(
-            f"The certificate of {host} is for another name", "Check the endpoint URL and the proxy"
-        )
-    if code in _UNKNOWN_ISSUERS:
-        return TLSFailed(
-            f"The certificate of {host} is signed by an unknown CA",
-            "If a proxy of your company opens TLS, set AWS_CA_BUNDLE to the file of its CA",
-        )
-    return TLSFailed(f"The certificate of {host} is refused ({message})")
 
 
 def _proxy(error: BotoCoreError, host: str) -> tuple[ProxyFailed, bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import importlib.util
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,28 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from .files import FileProblem, read_text
+
+# Of botocore's endpoint-rule-set-1.json for codecatalyst, whatever the region.
+_ENDPOINT = "https://codecatalyst.global.api.aws"
+
+# What else has a say in it (botocore.configprovider).
+_BOTOCORE_VARIABLES = (
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_DATA_PATH",
+)
+_BOTOCORE_SETTINGS = (
+    "ignore_configured_endpoint_urls",
+    "use_fips_endpoint",
+    "use_dualstack_endpoint",
+    "data_path",
+)
+
+# A host, a port, and a path that no client would write in another way.
+_LIGHT_URL = re.compile(
+    r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
+)
 
 
 @dataclass(frozen=True)
@@ -180,6 +203,31 @@ def api_endpoint(endpoint_url: str | None, environ: Mapping[str, str]) -> str | 
     if url is not None:
         check_endpoint(url)
     return url
+
+
+def light_endpoint(
+    endpoint_url: str | None, environ: Mapping[str, str], profile: Profile
+) -> str | None:
+    """The endpoint that botocore would take, where that can be said without botocore.
+
+    :param endpoint_url: that of :func:`api_endpoint`.
+    :returns: ``None`` when a setting is there that botocore has to judge, or the URL is more
+        than host, port and path.
+    :raises ConfigError: when it is not an https URL.
+    """
+    settings = profile.values or {}
+    if any(environ.get(name) for name in _BOTOCORE_VARIABLES):
+        return None
+    if any(settings.get(name) for name in _BOTOCORE_SETTINGS):
+        return None
+    if not endpoint_url:
+        variables = ("AWS_ENDPOINT_URL_CODECATALYST", "AWS_ENDPOINT_URL")
+        endpoint_url = next((environ[name] for name in variables if environ.get(name)), None)
+        if endpoint_url is None and (settings.get("services") or settings.get("endpoint_url")):
+            return None
+    url = endpoint_url or _ENDPOINT
+    check_endpoint(url)
+    return url if _LIGHT_URL.fullmatch(url) else None
 
 
 def endpoint_is_overridden(

@@ -45,13 +45,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "CODECATALYST_ENDPOINT, AWS_ENDPOINT_URL)",
     )
     add_stream_options(parser)
-    parser.set_defaults(run=lambda options: run_stream(options, _prepare))
+    parser.set_defaults(run=lambda options: run_stream(options, prepare))
 
 
-def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+    """The source of sessions that options and variables name, and the way to the stream.
+
+    :raises ConfigError: when one of them is not usable.
+    """
+    from ..aws.api import Api, SdkApi
     from ..aws.clients import ClientFactory
     from ..aws.codecatalyst import CodeCatalystSessions
-    from ..aws.settings import api_endpoint, ca_bundle, endpoint_is_overridden, load_profile
+    from ..aws.light import LightApi
+    from ..aws.settings import (
+        api_endpoint,
+        ca_bundle,
+        endpoint_is_overridden,
+        light_endpoint,
+        load_profile,
+    )
     from ..aws.tokens import BearerTokens
     from ..ssh.hosts import resolve
 
@@ -65,15 +77,25 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
     )
     profile = load_profile(options.profile, environ)
     endpoint_url = api_endpoint(options.endpoint_url, environ)
-    bundle = ca_bundle(environ, profile)
-    clients = ClientFactory(profile.name if profile.values is not None else None, bundle)
+    settings = DialSettings(
+        endpoint_overridden=endpoint_is_overridden(options.endpoint_url, environ, profile),
+        ca_bundle=ca_bundle(environ, profile),
+        ping_interval=options.ping_interval,
+        payload_size=options.payload_size,
+    )
+    profile_name = profile.name if profile.values is not None else None
+    clients = ClientFactory(profile_name, settings.ca_bundle)
+    api: Api
+    if url := light_endpoint(endpoint_url, environ, profile):
+        api = LightApi(url, settings.connect)
+    else:
+        api = SdkApi(clients, endpoint_url)
     source = CodeCatalystSessions(
         space=environment.space,
         project=environment.project,
         dev_environment_id=environment.id,
+        profile=profile_name,
         tokens=BearerTokens(profile, environ, clients),
-        clients=clients,
-        endpoint_url=endpoint_url,
+        api=api,
     )
-    overridden = endpoint_is_overridden(options.endpoint_url, environ, profile)
-    return source, DialSettings(overridden, bundle, options.ping_interval, options.payload_size)
+    return source, settings

@@ -1,7 +1,8 @@
-"""From a stream address to a connected socket: DNS, TCP, proxy, TLS.
+"""From a host and port to a connected socket: DNS, TCP, proxy, TLS.
 
-Everything here blocks, within a deadline, and runs in a thread of its own. Each step has
-its own error, so that the one line that the user reads names the step that failed.
+The stream's way and the API's. Everything here blocks, within a deadline, and runs in a
+thread of its own. Each step has its own error, so that the one line that the user reads
+names the step that failed.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ import socket
 import ssl
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from ..errors import ConfigError, ConnectFailed, ProxyFailed, TLSFailed
-from .address import StreamAddress
+from ..errors import NETWORK_HINT, ConfigError, ConnectFailed, ProxyFailed, TLSFailed
 
 #: Bytes of a proxy's answer to CONNECT before it is no answer.
 _MAX_PROXY_ANSWER = 64 * 1024
@@ -26,10 +26,10 @@ _MAX_PROXY_ANSWER = 64 * 1024
 class HttpProxy:
     host: str
     port: int
-    authorization: str = ""
+    authorization: str = field(default="", repr=False)
 
-    def __repr__(self) -> str:
-        return f"HttpProxy({self.host}:{self.port})"
+    def __str__(self) -> str:
+        return f"the proxy http://{self.host}:{self.port}"
 
 
 def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
@@ -45,7 +45,7 @@ def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
         raise ConfigError(f"the CA bundle {ca_bundle} cannot be read: {error.strerror}") from None
 
 
-def proxy_for(address: StreamAddress) -> HttpProxy | None:
+def proxy_for(host: str, port: int) -> HttpProxy | None:
     """The proxy that ``HTTPS_PROXY`` and ``NO_PROXY`` (or the system) set for this host.
 
     :raises ProxyFailed: when the setting is no ``http://`` URL.
@@ -57,17 +57,17 @@ def proxy_for(address: StreamAddress) -> HttpProxy | None:
         return None
     from urllib.request import getproxies, proxy_bypass
 
-    if not address.secure or proxy_bypass(f"{address.host}:{address.port}"):
+    if proxy_bypass(f"{host}:{port}"):
         return None
     url = getproxies().get("https")
     if not url:
         return None
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, port = parts.hostname, parts.port
+        proxy_host, proxy_port = parts.hostname, parts.port
     except ValueError:
         raise ProxyFailed("the proxy setting is no URL", "Check HTTPS_PROXY") from None
-    if parts.scheme != "http" or not host:
+    if parts.scheme != "http" or not proxy_host:
         raise ProxyFailed(
             f"a proxy of the kind {parts.scheme}:// is not supported",
             "Set HTTPS_PROXY to an http:// URL",
@@ -76,34 +76,35 @@ def proxy_for(address: StreamAddress) -> HttpProxy | None:
     if parts.username is not None:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = base64.b64encode(login.encode("utf-8", "surrogateescape")).decode()
-    return HttpProxy(host, port or 80, authorization)
+    return HttpProxy(proxy_host, proxy_port or 80, authorization)
 
 
-def dial(address: StreamAddress, context: ssl.SSLContext | None, timeout: float) -> socket.socket:
-    """Connect to a gateway, through the proxy if one is set.
+def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -> socket.socket:
+    """Connect to a host; if TLS is asked for, through the proxy if one is set.
 
-    :param context: for ``wss`` addresses.
+    :param context: for TLS; ``None`` for none, which is for this machine only.
     :param timeout: seconds for all steps together.
-    :returns: a socket in non-blocking mode, encrypted where the address is secure.
+    :returns: a socket in non-blocking mode.
     :raises ConnectFailed: DNS or TCP failed, or there was no answer in time.
-    :raises ProxyFailed: the proxy could not be reached, or refused.
+    :raises ProxyFailed: the proxy refused; from a :class:`ConnectFailed` if it could not
+        be reached.
     :raises TLSFailed: certificate, name or protocol.
     """
     deadline = time.monotonic() + timeout
-    proxy = proxy_for(address)
+    proxy = proxy_for(host, port) if context else None
     if proxy:
         try:
-            sock = _connect(proxy.host, proxy.port, deadline)
+            sock = _connect(str(proxy), proxy.host, proxy.port, deadline)
         except ConnectFailed as error:
-            raise ProxyFailed(f"the proxy: {error.message}", "Check HTTPS_PROXY") from None
+            raise ProxyFailed(error.message, _proxy_hint(host)) from error
     else:
-        sock = _connect(address.host, address.port, deadline)
+        sock = _connect(f"the host {host}:{port}", host, port, deadline)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if proxy:
-            _ask_proxy(sock, proxy, address, deadline)
-        if context and address.secure:
-            sock = _encrypt(sock, address, context, deadline)
+            _ask_proxy(sock, proxy, host, port, deadline)
+        if context:
+            sock = _encrypt(sock, host, context, deadline)
         sock.setblocking(False)
     except BaseException:
         sock.close()
@@ -111,12 +112,13 @@ def dial(address: StreamAddress, context: ssl.SSLContext | None, timeout: float)
     return sock
 
 
-def _connect(host: str, port: int, deadline: float) -> socket.socket:
+def _connect(whom: str, host: str, port: int, deadline: float) -> socket.socket:
+    """:param whom: what the host is called in the error."""
     try:
         candidates = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ConnectFailed(
-            f"the name {host} cannot be resolved ({error.strerror})", "Check the network and DNS"
+            f"{whom} cannot be reached (its name is not known: {error.strerror})", NETWORK_HINT
         ) from None
     except UnicodeError:
         raise ConnectFailed(f"{host[:80]!r} is no host name") from None
@@ -136,21 +138,17 @@ def _connect(host: str, port: int, deadline: float) -> socket.socket:
         else:
             return sock
     if isinstance(problem, TimeoutError):
-        raise ConnectFailed(
-            f"{host} port {port} does not answer", "Check the network, a VPN or a firewall"
-        )
-    raise ConnectFailed(f"{host} port {port} cannot be reached: {problem.strerror}")
+        raise ConnectFailed(f"{whom} does not accept a connection in time", NETWORK_HINT)
+    raise ConnectFailed(f"{whom} cannot be reached ({problem.strerror})", NETWORK_HINT)
 
 
 def _ask_proxy(
-    sock: socket.socket, proxy: HttpProxy, address: StreamAddress, deadline: float
+    sock: socket.socket, proxy: HttpProxy, host: str, port: int, deadline: float
 ) -> None:
-    target = f"[{address.host}]" if ":" in address.host else address.host
-    target += f":{address.port}"
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
     if proxy.authorization:
         request += f"Proxy-Authorization: Basic {proxy.authorization}\r\n"
-    where = f"the proxy {proxy.host}:{proxy.port}"
     answer = b""
     try:
         sock.settimeout(_remaining(deadline))
@@ -165,39 +163,41 @@ def _ask_proxy(
             take = len(peeked) if end < 0 else end + 4 - len(answer)
             answer += sock.recv(take)
     except TimeoutError:
-        raise ProxyFailed(f"{where} does not answer") from None
+        raise ProxyFailed(f"{proxy} does not answer", _proxy_hint(host)) from None
     except OSError as error:
-        raise ProxyFailed(f"{where} broke the connection: {error.strerror}") from None
-    status = answer.split(b"\r\n", 1)[0].split(b" ", 2)
-    code = status[1] if len(status) > 1 and status[0].startswith(b"HTTP/1.") else b""
-    if code == b"407":
         raise ProxyFailed(
-            f"{where} wants a user name and password",
-            "Set HTTPS_PROXY to http://user:password@host:port",
-        )
-    if not code.startswith(b"2"):
-        said = code.decode("ascii", "replace") or "something that is no HTTP"
-        raise ProxyFailed(f"{where} refused to connect to {target}: it answered {said}")
+            f"{proxy} broke the connection ({error.strerror})", _proxy_hint(host)
+        ) from None
+    version, _, said = answer.split(b"\r\n", 1)[0].partition(b" ")
+    if not version.startswith(b"HTTP/1."):
+        raise ProxyFailed(f"{proxy} answers with something that is no HTTP", _proxy_hint(host))
+    if not said.startswith(b"2"):
+        hint = _proxy_hint(host)
+        if said.startswith(b"407"):
+            hint = "Put the proxy's user name and password into HTTPS_PROXY"
+        shown = " ".join(said[:100].decode("ascii", "replace").split())
+        raise ProxyFailed(f"{proxy} refuses the way to {host} ({shown})", hint)
+
+
+def _proxy_hint(host: str) -> str:
+    return f"Check HTTPS_PROXY, or name {host} in NO_PROXY"
 
 
 def _encrypt(
-    sock: socket.socket, address: StreamAddress, context: ssl.SSLContext, deadline: float
+    sock: socket.socket, host: str, context: ssl.SSLContext, deadline: float
 ) -> socket.socket:
     try:
         sock.settimeout(_remaining(deadline))
-        return context.wrap_socket(sock, server_hostname=address.host)
+        return context.wrap_socket(sock, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
-        raise TLSFailed(
-            f"the certificate of {address.host} is not trusted: {error.verify_message}",
-            "Behind a TLS-inspecting proxy, set AWS_CA_BUNDLE to its CA certificate",
-        ) from None
+        raise TLSFailed.certificate(host, error.verify_code, error.verify_message) from None
     except TimeoutError:
-        raise TLSFailed(f"{address.host} does not finish the TLS handshake") from None
+        raise ConnectFailed(f"{host} does not finish the TLS handshake", NETWORK_HINT) from None
     except ssl.SSLError as error:
-        raise TLSFailed(f"TLS with {address.host} failed: {error.reason}") from None
+        raise TLSFailed(f"TLS with {host} failed ({error.reason})") from None
     except OSError as error:
-        raise TLSFailed(
-            f"{address.host} broke the connection in the TLS handshake: {error.strerror}"
+        raise ConnectFailed(
+            f"{host} broke the connection in the TLS handshake ({error.strerror})", NETWORK_HINT
         ) from None
 
 

@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..datachannel.channel import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectFailed
@@ -27,7 +28,7 @@ OnError = Callable[[BaseException], None]
 
 @dataclass(frozen=True)
 class DialSettings:
-    """How streams are reached, and what they are made of.
+    """How hosts are reached, and what the stream is made of.
 
     :param endpoint_overridden: the user named an API of their own, see ``address``.
     :param ca_bundle: path of the CA certificates to trust; ``None``: the system's.
@@ -39,6 +40,18 @@ class DialSettings:
     ca_bundle: str | None = None
     ping_interval: float = PING_INTERVAL
     payload_size: int = DEFAULT_PAYLOAD_SIZE
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """The one TLS context of API and stream: to load the CA certificates takes 25 ms.
+
+        :raises ConfigError: when the bundle cannot be read.
+        """
+        return tls_context(self.ca_bundle)
+
+    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
+        """A TLS connection to any host; blocks. See :func:`dial`."""
+        return dial(host, port, self.context, timeout)
 
 
 class _Attempt:
@@ -71,7 +84,6 @@ class Dialler:
     def __init__(self, loop: Loop, settings: DialSettings) -> None:
         self._loop = loop
         self._settings = settings
-        self._context: ssl.SSLContext | None = None
         self._attempt = _Attempt()
 
     def dial(self, stream_url: str, timeout: float, on_socket: OnSocket, on_error: OnError) -> None:
@@ -118,6 +130,5 @@ class Dialler:
             sock.close()
 
     def _connect(self, address: StreamAddress, timeout: float) -> socket.socket:
-        if address.secure and self._context is None:
-            self._context = tls_context(self._settings.ca_bundle)
-        return dial(address, self._context if address.secure else None, timeout)
+        context = self._settings.context if address.secure else None
+        return dial(address.host, address.port, context, timeout)

@@ -61,6 +61,7 @@ class Cloud:
     oidc: OidcService
     server: RestServer
     environment: DevEnvironment
+    way: str = "light"  # of the client to call it with, or "botocore"
 
     def operations(self) -> list[str]:
         """The operations that were called, in order."""

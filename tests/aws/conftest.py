@@ -77,6 +77,12 @@ def cloud(
     loop.run(server.stop())
 
 
+@pytest.fixture(params=["light", "botocore"])
+def both_ways(request: pytest.FixtureRequest, cloud: Cloud) -> None:
+    """Whichever client calls the API: what comes of it is the same."""
+    cloud.way = request.param
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from connector.aws.api import Api, SdkApi
 from connector.aws.clients import ClientFactory
 from connector.aws.codecatalyst import CodeCatalystSessions
+from connector.aws.light import LightApi
 from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerTokens
 from connector.emulator.errors import (
@@ -20,6 +22,7 @@ from connector.emulator.rest import Proceed
 from connector.errors import (
     ConnectorError,
 )
+from connector.transport.dialler import DialSettings
 
 from .cloud import TOKEN, Cloud
 
@@ -56,14 +59,19 @@ def make_sessions(
     environ: Mapping[str, str] = ENVIRON,
 ) -> CodeCatalystSessions:
     profile = load_profile(None, os.environ)
-    clients = ClientFactory(profile.name, str(ca_file or cloud.ca_file))
+    ca_bundle = str(ca_file or cloud.ca_file)
+    clients = ClientFactory(profile.name, ca_bundle)
+    url = endpoint_url or cloud.url
+    api: Api = SdkApi(clients, url)
+    if cloud.way == "light":
+        api = LightApi(url, DialSettings(ca_bundle=ca_bundle).connect)
     return CodeCatalystSessions(
         space=space,
         project=project,
         dev_environment_id=cloud.environment.id,
+        profile=profile.name,
         tokens=BearerTokens(profile, environ, clients),
-        clients=clients,
-        endpoint_url=endpoint_url or cloud.url,
+        api=api,
         start_timeout=start_timeout,
         clock=clock,
         sleep=clock.sleep,

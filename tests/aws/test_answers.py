@@ -14,6 +14,8 @@ from connector.sessions import SessionAccess
 from .cloud import Cloud
 from .helpers import START, always, refusal
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 @pytest.mark.parametrize(
     "answer",

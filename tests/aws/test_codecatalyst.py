@@ -1,4 +1,4 @@
-"""Sessions, through botocore's real client and over real TLS, against the emulator."""
+"""Sessions, through both clients and over real TLS, against the emulator."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ from connector.sessions import SessionAccess, SessionSource
 from .cloud import TOKEN, Cloud
 from .helpers import ENVIRON, GET, START, STOP, Clock, always, make_sessions, raising, refusal
 from .peers import TlsPeer
+
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 # Start
 

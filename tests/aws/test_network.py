@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
 import trustme
 from aiohttp import web
 
@@ -17,6 +18,8 @@ from connector.errors import (
 from .cloud import Cloud
 from .helpers import START, Clock, make_sessions, refusal
 from .peers import TlsPeer, listening
+
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 # The network
 
@@ -33,7 +36,8 @@ def test_a_port_that_nobody_listens_on(cloud: Cloud, clock: Clock) -> None:
 def test_a_name_that_nobody_has(cloud: Cloud, clock: Clock) -> None:
     refused = refusal(make_sessions(cloud, clock, endpoint_url="https://nowhere.invalid"))
     assert type(refused) is ConnectFailed
-    assert "nowhere.invalid cannot be reached (its name is not known" in str(refused)
+    assert "The host nowhere.invalid" in str(refused)
+    assert "cannot be reached (its name is not known" in str(refused)
     assert clock.pauses
 
 

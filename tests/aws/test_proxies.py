@@ -1,35 +1,22 @@
-"""HTTPS_PROXY and NO_PROXY are botocore's to read: that they work, and what failures say."""
+"""HTTPS_PROXY and NO_PROXY, which each client reads: that they work, and what failures say."""
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from connector.aws.clients import ClientFactory
 from connector.aws.codecatalyst import CodeCatalystSessions
-from connector.aws.settings import load_profile
-from connector.aws.tokens import BearerTokens
 from connector.errors import ProxyFailed
 
-from .cloud import TOKEN, Cloud
+from .cloud import Cloud
+from .helpers import Clock, make_sessions
 from .peers import ConnectProxy, listening
+
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 
 @pytest.fixture
-def sessions(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> CodeCatalystSessions:
-    monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", TOKEN)
-    profile = load_profile(None, os.environ)
-    clients = ClientFactory(profile.name, str(cloud.ca_file))
-    return CodeCatalystSessions(
-        space="MySpace",
-        project="My.Project",
-        dev_environment_id=cloud.environment.id,
-        tokens=BearerTokens(profile, os.environ, clients),
-        clients=clients,
-        endpoint_url=cloud.url,
-        start_timeout=1.1,  # one try
-    )
+def sessions(cloud: Cloud, clock: Clock) -> CodeCatalystSessions:
+    return make_sessions(cloud, clock, start_timeout=1.1)  # one try
 
 
 def refusal(sessions: CodeCatalystSessions) -> str:

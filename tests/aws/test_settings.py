@@ -2,62 +2,128 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
 import pytest
 
 from connector.aws.clients import ClientFactory
-from connector.aws.codecatalyst import CodeCatalystSessions
-from connector.aws.settings import api_endpoint, ca_bundle, endpoint_is_overridden, load_profile
-from connector.aws.tokens import BearerTokens
-from connector.errors import (
-    ConfigError,
-    ConnectFailed,
-    TLSFailed,
+from connector.aws.settings import (
+    api_endpoint,
+    ca_bundle,
+    endpoint_is_overridden,
+    light_endpoint,
+    load_profile,
 )
+from connector.cli import proxy
+from connector.errors import ConfigError, TLSFailed
+from connector.sessions import SessionSource
+from connector.ssh.hosts import DevEnvironment
+from connector.transport.dialler import DialSettings
 
 from .cloud import TOKEN, Cloud
-from .helpers import ENVIRON, START, Clock, make_sessions, refusal
+from .helpers import START, Clock, make_sessions, refusal
 from .peers import listening
 
 
-def test_the_places_of_the_endpoint(
-    cloud: Cloud, clock: Clock, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each place is beaten by the next; the last ones name what does not exist."""
+def prepared(cloud: Cloud, *options: str) -> tuple[SessionSource, DialSettings]:
+    """What the command ``proxy`` makes of its surroundings."""
+    parser = argparse.ArgumentParser()
+    proxy.configure(parser)
+    host = DevEnvironment("MySpace", "My.Project", cloud.environment.id).host_name
+    return proxy.prepare(parser.parse_args([host, *options]))
 
-    def start() -> None:
-        profile = load_profile(None, os.environ)
-        clients = ClientFactory(profile.name, str(cloud.ca_file))
-        CodeCatalystSessions(
-            space="MySpace",
-            project="My.Project",
-            dev_environment_id=cloud.environment.id,
-            tokens=BearerTokens(profile, ENVIRON, clients),
-            clients=clients,
-            endpoint_url=api_endpoint(None, os.environ),
-            clock=clock,
-            start_timeout=1,
-        ).start()
 
+def endpoints(option: str | None = None) -> tuple[str | None, str]:
+    """Which the light client takes, if any, and which botocore takes."""
+    profile = load_profile(None, os.environ)
+    endpoint_url = api_endpoint(option, os.environ)
+    client = ClientFactory(profile.name, None).create(
+        "codecatalyst",
+        region="us-west-2",
+        token=TOKEN,
+        connect_timeout=1,
+        read_timeout=1,
+        endpoint_url=endpoint_url,
+    )
+    client.close()
+    return light_endpoint(endpoint_url, os.environ, profile), client.meta.endpoint_url
+
+
+def test_the_places_of_the_endpoint(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each place is beaten by the next, whichever client looks."""
+    assert endpoints() == ("https://codecatalyst.global.api.aws",) * 2
     (home / ".aws").mkdir()
-    (home / ".aws/config").write_text(f"[default]\nendpoint_url = {cloud.url}\n")
-    start()
-    nowhere = "https://nowhere.invalid"
-    (home / ".aws/config").write_text(f"[default]\nendpoint_url = {nowhere}\n")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.url)
-    start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", nowhere)
-    monkeypatch.setenv("CODECATALYST_ENDPOINT", cloud.url)
-    start()
-    monkeypatch.setenv("CODECATALYST_ENDPOINT", nowhere)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_CODECATALYST", cloud.url)
-    start()
-    assert cloud.operations() == [START] * 4
-    monkeypatch.setenv("AWS_ENDPOINT_URL_CODECATALYST", nowhere)
-    with pytest.raises(ConnectFailed, match=r"nowhere\.invalid"):
-        start()
+    (home / ".aws/config").write_text("[default]\nendpoint_url = https://profile.example\n")
+    assert endpoints() == (None, "https://profile.example")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://any-service.example")
+    assert endpoints() == ("https://any-service.example",) * 2
+    monkeypatch.setenv("CODECATALYST_ENDPOINT", "https://toolkit.example:8443/path")
+    assert endpoints() == ("https://toolkit.example:8443/path",) * 2
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CODECATALYST", "https://service.example/")
+    assert endpoints() == ("https://service.example/",) * 2
+    assert endpoints("https://option.example") == ("https://option.example",) * 2
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "AWS_USE_FIPS_ENDPOINT",
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "AWS_DATA_PATH",
+    ],
+)
+@pytest.mark.parametrize("option", [None, "https://option.example"])
+def test_what_botocore_alone_can_judge_is_left_to_it(
+    variable: str, option: str | None, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "true")
+    assert endpoints(option)[0] is None
+    monkeypatch.delenv(variable)
+    assert endpoints(option)[0] is not None
+    (home / ".aws").mkdir()
+    setting = variable.removeprefix("AWS_").lower()
+    (home / ".aws/config").write_text(f"[default]\n{setting} = true\n")
+    assert endpoints(option)[0] is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://[::1]:8443",
+        "https://user@example.com",
+        "https://EXAMPLE.com",
+        "https://b\u00fccher.example",
+        "https://example.com/a?b",
+        "https://example.com/a//b",
+        "https://example.com/../b",
+        "https://example.com/%41",
+        "https://example.com#x",
+    ],
+)
+def test_a_url_that_clients_may_write_in_two_ways_is_left_to_botocore(url: str) -> None:
+    profile = load_profile(None, {"AWS_CONFIG_FILE": os.devnull})
+    assert light_endpoint(url, {}, profile) is None
+
+
+@pytest.mark.parametrize("way", ["light", "botocore"])
+def test_a_configured_endpoint_is_called(
+    cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(cloud.ca_file))
+    monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", TOKEN)
+    (home / ".aws").mkdir()
+    if way == "light":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.url)
+    else:
+        (home / ".aws/config").write_text(f"[default]\nendpoint_url = {cloud.url}\n")
+    source, settings = prepared(cloud)
+    assert settings.endpoint_overridden
+    assert source.start().session_id
+    agent = cloud.server.requests[0].headers["User-Agent"]
+    assert agent.startswith("devenv-connector" if way == "light" else "Botocore")
 
 
 @pytest.mark.parametrize(
@@ -71,6 +137,8 @@ def test_an_endpoint_that_no_token_may_go_to(
     with pytest.raises(ConfigError, match="https://"):
         api_endpoint(None, {"CODECATALYST_ENDPOINT": url})
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    with pytest.raises(ConfigError, match="https://"):
+        light_endpoint(None, os.environ, load_profile(None, os.environ))
     clients = ClientFactory(None, None)
     with pytest.raises(ConfigError):
         clients.create(
@@ -79,6 +147,7 @@ def test_an_endpoint_that_no_token_may_go_to(
 
 
 def test_an_unknown_profile(cloud: Cloud, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.way = "botocore"
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     refused = refusal(make_sessions(cloud, clock))
     assert type(refused) is ConfigError
@@ -89,6 +158,7 @@ def test_aws_keys_are_not_looked_for(
     cloud: Cloud, clock: Clock, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither by a program of the profile nor at the metadata address of EC2."""
+    cloud.way = "botocore"
     witness = home / "witness"
     (home / ".aws").mkdir()
     (home / ".aws/config").write_text(
@@ -138,6 +208,8 @@ def test_a_ca_bundle_that_is_none(tmp_path: Path) -> None:
 def test_a_ca_bundle_that_is_damaged(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.pem"
     damaged.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+    assert type(refusal(make_sessions(cloud, clock, ca_file=damaged))) is ConfigError
+    cloud.way = "botocore"
     assert type(refusal(make_sessions(cloud, clock, ca_file=damaged))) is TLSFailed
 
 
@@ -146,21 +218,15 @@ def test_a_token_that_is_given_needs_no_profile(
     cloud: Cloud, clock: Clock, home: Path, monkeypatch: pytest.MonkeyPatch, named_by: str
 ) -> None:
     """As in the README's Host block, while the emulator's variables are set."""
+    monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", TOKEN)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(cloud.ca_file))
+    options = ["--endpoint-url", cloud.url]
     if named_by == "variable":
         monkeypatch.setenv("AWS_PROFILE", "nosuch")
-    monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", TOKEN)
-    profile = load_profile("nosuch" if named_by == "option" else None, os.environ)
-    assert profile.values is None
-    clients = ClientFactory(None, str(cloud.ca_file))
-    CodeCatalystSessions(
-        space="MySpace",
-        project="My.Project",
-        dev_environment_id=cloud.environment.id,
-        tokens=BearerTokens(profile, os.environ, clients),
-        clients=clients,
-        endpoint_url=cloud.url,
-        clock=clock,
-    ).start()
+    else:
+        options += ["--profile", "nosuch"]
+    source, _ = prepared(cloud, *options)
+    source.start()
     assert cloud.operations() == [START]
 
 

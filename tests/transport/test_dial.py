@@ -12,15 +12,10 @@ from pathlib import Path
 import pytest
 
 from connector.errors import ConfigError, ConnectFailed, ConnectorError, ProxyFailed, TLSFailed
-from connector.transport.address import StreamAddress
 from connector.transport.dial import dial, proxy_for, tls_context
 from tests.aws.peers import ConnectProxy, TlsPeer, listening
 
-GATEWAY = StreamAddress("wss://gateway.example", "gateway.example", 443, secure=True)
-
-
-def address(port: int, host: str = "localhost", *, secure: bool = True) -> StreamAddress:
-    return StreamAddress(f"wss://{host}:{port}/", host, port, secure)
+GATEWAY = ("gateway.example", 443)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +36,7 @@ def refusal(kind: type[ConnectorError], *words: str) -> Iterator[None]:
 
 def test_a_trusted_gateway_is_reached_and_not_waited_for(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost") as peer:
-        sock = dial(address(peer.port), tls_context(str(peer.ca_file)), 5)
+        sock = dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5)
 
         with contextlib.closing(sock):
             assert isinstance(sock, ssl.SSLSocket)
@@ -51,44 +46,44 @@ def test_a_trusted_gateway_is_reached_and_not_waited_for(tmp_path: Path) -> None
 
 def test_an_unknown_authority_says_which_variable_to_set(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost") as peer, refusal(TLSFailed, "AWS_CA_BUNDLE"):
-        dial(address(peer.port), tls_context(None), 5)
+        dial("localhost", peer.port, tls_context(None), 5)
 
 
 def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
-    with TlsPeer(tmp_path, "elsewhere.example") as peer, refusal(TLSFailed, "not trusted"):
-        dial(address(peer.port), tls_context(str(peer.ca_file)), 5)
+    with TlsPeer(tmp_path, "elsewhere.example") as peer, refusal(TLSFailed, "for another name"):
+        dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5)
 
 
 def test_an_expired_certificate_is_refused_as_that(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost", expired=True) as peer, refusal(TLSFailed, "expired"):
-        dial(address(peer.port), tls_context(str(peer.ca_file)), 5)
+        dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5)
 
 
 def test_what_does_not_speak_tls_fails_as_tls() -> None:
     with listening(answer=b"220 mail.example ESMTP\r\n") as (_, port), refusal(TLSFailed):
-        dial(address(port), tls_context(None), 5)
+        dial("localhost", port, tls_context(None), 5)
 
 
 def test_who_says_nothing_in_the_tls_handshake_is_not_waited_for() -> None:
-    with listening(backlog=5) as (_, port), refusal(TLSFailed, "does not finish"):
-        dial(address(port), tls_context(None), 0.2)
+    with listening(backlog=5) as (_, port), refusal(ConnectFailed, "does not finish"):
+        dial("localhost", port, tls_context(None), 0.2)
 
 
 def test_a_closed_port_is_said_to_be_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with refusal(ConnectFailed, "cannot be reached", "refused"):
-        dial(address(port, "127.0.0.1"), None, 5)
+        dial("127.0.0.1", port, None, 5)
 
 
 def test_a_name_that_nobody_knows_is_said_to_be_that() -> None:
-    with refusal(ConnectFailed, "cannot be resolved"):
-        dial(address(443, "no-such-host.invalid"), None, 5)
+    with refusal(ConnectFailed, "its name is not known"):
+        dial("no-such-host.invalid", 443, None, 5)
 
 
 def test_a_name_that_is_none_is_refused() -> None:
     with refusal(ConnectFailed, "no host name"):
-        dial(address(443, "x" * 70 + ".example"), None, 5)
+        dial("x" * 70 + ".example", 443, None, 5)
 
 
 def test_a_bundle_that_cannot_be_used_is_a_setting_to_mend(tmp_path: Path) -> None:
@@ -106,7 +101,7 @@ def test_a_proxy_is_asked_for_the_gateway_and_passes_tls_on(
         user = "mary:p%40ss%2Fword@" if login else ""
         monkeypatch.setenv("HTTPS_PROXY", f"http://{user}127.0.0.1:{proxy.port}")
 
-        dial(address(peer.port), tls_context(str(peer.ca_file)), 5).close()
+        dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5).close()
 
         assert proxy.targets == [f"localhost:{peer.port}"]
 
@@ -116,7 +111,7 @@ def test_no_proxy_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("no_proxy", "example.com,localhost")
 
-        dial(address(peer.port), tls_context(str(peer.ca_file)), 5).close()
+        dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5).close()
 
         assert proxy.targets == []
 
@@ -124,8 +119,11 @@ def test_no_proxy_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: ConnectProxy(login="mary:secret"), ["user name and password"]),
-        (lambda: ConnectProxy(refuse="403 Forbidden"), ["refused to connect", "403"]),
+        (lambda: ConnectProxy(login="mary:secret"), ["407", "user name and password"]),
+        (
+            lambda: ConnectProxy(refuse="403 Forbidden"),
+            ["refuses the way to gateway.example", "403 Forbidden", "NO_PROXY"],
+        ),
     ],
 )
 def test_a_proxy_that_refuses_is_named_as_the_cause(
@@ -134,7 +132,7 @@ def test_a_proxy_that_refuses_is_named_as_the_cause(
     with make() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         with refusal(ProxyFailed, *words):
-            dial(GATEWAY, tls_context(None), 5)
+            dial(*GATEWAY, tls_context(None), 5)
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-nonsense\r\n\r\n", b"\0" * 70_000])
@@ -144,7 +142,7 @@ def test_a_proxy_that_is_none_is_named_as_the_cause(
     with listening(answer=answer) as (_, port):
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:hidden-password@127.0.0.1:{port}")
         with pytest.raises(ProxyFailed) as caught:
-            dial(GATEWAY, tls_context(None), 5)
+            dial(*GATEWAY, tls_context(None), 5)
     assert "hidden-password" not in str(caught.value)
 
 
@@ -152,7 +150,7 @@ def test_a_proxy_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyP
     with listening(backlog=5) as (_, port):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         with refusal(ProxyFailed, "does not answer"):
-            dial(GATEWAY, tls_context(None), 0.2)
+            dial(*GATEWAY, tls_context(None), 0.2)
 
 
 def test_a_proxy_that_is_down_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +158,7 @@ def test_a_proxy_that_is_down_is_named_as_the_cause(monkeypatch: pytest.MonkeyPa
         port = server.getsockname()[1]
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     with refusal(ProxyFailed, "The proxy", "HTTPS_PROXY"):
-        dial(GATEWAY, tls_context(None), 5)
+        dial(*GATEWAY, tls_context(None), 5)
 
 
 @pytest.mark.parametrize("url", ["socks5://localhost:1080", "https://localhost", "http://[::1"])
@@ -169,13 +167,13 @@ def test_kinds_of_proxies_that_are_not_supported_are_refused(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", url)
     with refusal(ProxyFailed):
-        proxy_for(GATEWAY)
+        proxy_for(*GATEWAY)
 
 
 def test_a_proxy_without_a_scheme_is_an_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
 
-    proxy = proxy_for(GATEWAY)
+    proxy = proxy_for(*GATEWAY)
 
     assert proxy is not None
     assert (proxy.host, proxy.port) == ("proxy.example", 3128)

@@ -1,0 +1,177 @@
+"""One HTTP/1.1 exchange over a connected socket: as much of RFC 9112 as a JSON API needs.
+
+The standard library's client costs more than the call: its import takes as long as the
+handshake, and it knows no deadline for a whole answer.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+#: Bytes of the status line and all headers, and of the body: far above what an API sends.
+MAX_HEAD = 64 << 10
+MAX_BODY = 1 << 20
+
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: (.*))?")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")  # RFC 9110, "token"
+_LENGTH = re.compile(r"[0-9]{1,9}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
+
+
+class BadAnswer(Exception):
+    """What came is no answer in HTTP, or too large; the text is the end of a sentence."""
+
+
+class Answer(NamedTuple):
+    """A whole answer; the names of its headers are in lower case."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def exchange(sock: socket.socket, request: bytes, timeout: float) -> Answer:
+    """Send a request and read the answer to it.
+
+    :param timeout: seconds for both together.
+    :raises TimeoutError: when there is no whole answer in time.
+    :raises OSError: when the connection broke.
+    :raises BadAnswer: when what came is no answer.
+    """
+    deadline = time.monotonic() + timeout
+
+    def limit() -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        sock.settimeout(left)
+
+    def receive() -> bytes:
+        limit()
+        return sock.recv(65536)
+
+    limit()
+    sock.sendall(request)
+    return read_answer(receive)
+
+
+def read_answer(receive: Callable[[], bytes]) -> Answer:
+    """Read a final answer; interim ones (1xx) are skipped.
+
+    :param receive: the next bytes; none at the end of the connection.
+    :raises ConnectionError: when the answer ends too early.
+    :raises BadAnswer: when it breaks HTTP, or a limit above.
+    """
+    reader = _Reader(receive)
+    status = 100
+    while status < 200:
+        status, reason = _status(reader.line())
+        headers = _headers(reader)
+        if status == 101:
+            raise BadAnswer("changes to another protocol")
+    return Answer(status, reason, headers, _body(reader, status, headers))
+
+
+class _Reader:
+    """Lines and blocks of what comes in pieces."""
+
+    def __init__(self, receive: Callable[[], bytes]) -> None:
+        self._receive = receive
+        self._buffer = bytearray()
+        self._head_left = MAX_HEAD
+
+    def line(self) -> bytes:
+        while (end := self._buffer.find(b"\n", 0, self._head_left)) < 0:
+            if len(self._buffer) >= self._head_left:
+                raise BadAnswer(f"has a head of more than {MAX_HEAD >> 10} KiB")
+            self._more()
+        self._head_left -= end + 1
+        return self._take(end + 1).rstrip(b"\r\n")
+
+    def exactly(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._more()
+        return self._take(size)
+
+    def rest(self) -> bytes:
+        """All until the connection ends."""
+        while len(self._buffer) <= MAX_BODY:
+            piece = self._receive()
+            if not piece:
+                return bytes(self._buffer)
+            self._buffer += piece
+        raise _too_large()
+
+    def _more(self) -> None:
+        piece = self._receive()
+        if not piece:
+            raise ConnectionAbortedError("closed before the end of the answer")
+        self._buffer += piece
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+
+def _status(line: bytes) -> tuple[int, str]:
+    match = _STATUS_LINE.fullmatch(line)
+    if not match:
+        raise BadAnswer("is no HTTP")
+    return int(match[1]), (match[2] or b"").decode("latin-1")
+
+
+def _headers(reader: _Reader) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    while line := reader.line():
+        match = _HEADER.fullmatch(line)
+        if not match:
+            raise BadAnswer("has a malformed header")
+        name, value = match[1].decode("ascii").lower(), match[2].decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _body(reader: _Reader, status: int, headers: dict[str, str]) -> bytes:
+    """RFC 9112 section 6.3, for anything but HEAD and CONNECT."""
+    if status in (204, 304):
+        return b""
+    coding = headers.get("transfer-encoding")
+    length = headers.get("content-length")
+    if coding is not None:
+        if coding.lower() != "chunked" or length is not None:
+            raise BadAnswer("has a body in an unknown coding")
+        return _chunks(reader)
+    if length is None:
+        return reader.rest()
+    if not _LENGTH.fullmatch(length):
+        raise BadAnswer("has a malformed length")
+    if int(length) > MAX_BODY:
+        raise _too_large()
+    return reader.exactly(int(length))
+
+
+def _chunks(reader: _Reader) -> bytes:
+    body = bytearray()
+    while True:
+        match = _CHUNK.fullmatch(reader.line())
+        if not match:
+            raise BadAnswer("has a malformed chunk")
+        size = int(match[1], 16)
+        if size == 0:
+            _headers(reader)  # the trailer
+            return bytes(body)
+        if len(body) + size > MAX_BODY:
+            raise _too_large()
+        body += reader.exactly(size)
+        if reader.line():
+            raise BadAnswer("has a malformed chunk")
+
+
+def _too_large() -> BadAnswer:
+    return BadAnswer(f"is larger than {MAX_BODY >> 20} MiB")

@@ -1,0 +1,118 @@
+"""What the light client sends is what botocore's sends, to the letter where it matters."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.aws.api import Api, SdkApi
+from connector.aws.clients import ClientFactory
+from connector.aws.light import LightApi
+from connector.transport.dialler import DialSettings
+
+from .peers import TlsPeer
+
+#: Those that say what is asked, and by whom. The others are about the connection, or name
+#: the client and its tries.
+MATTER = ("host", "authorization", "content-type", "content-length", "accept-encoding")
+
+
+@dataclass(frozen=True)
+class Request:
+    line: str
+    headers: dict[str, str]
+    body: Any
+
+
+class Recorder(TlsPeer):
+    """Keeps whole requests, and answers each with an empty object."""
+
+    def _handle(self, connection: socket.socket) -> None:
+        with self.context.wrap_socket(connection, server_side=True) as stream:
+            self.requests.append(_whole(stream))
+            stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def _whole(stream: ssl.SSLSocket) -> bytes:
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += stream.recv(65536)
+    head, _, body = request.partition(b"\r\n\r\n")
+    while len(body) < int(_headers(head).get("content-length", "0")):
+        body += stream.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    pairs = [line.split(": ", 1) for line in head.decode("ascii").split("\r\n")[1:]]
+    return {name.lower(): value for name, value in pairs}
+
+
+def _read(request: bytes) -> Request:
+    head, _, body = request.partition(b"\r\n\r\n")
+    headers = _headers(head)
+    return Request(
+        head.split(b"\r\n", 1)[0].decode("ascii"),
+        {name: headers[name] for name in MATTER if name in headers},
+        json.loads(body) if body else None,
+    )
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "/stage", "/a.b/~c-d_e/"])
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("start_dev_environment_session", {"sessionConfiguration": {"sessionType": "SSH"}}),
+        ("stop_dev_environment_session", {"sessionId": "codecatalyst-0a1b2c3d"}),
+        ("stop_dev_environment_session", {"sessionId": "a/b c?d#e%41+&=\u00e9\u20ac~_.-*'()"}),
+        ("stop_dev_environment_session", {"sessionId": "{id}../"}),
+        ("get_dev_environment", {}),
+    ],
+)
+def test_a_request_is_botocores(
+    tmp_path: Path, prefix: str, operation: str, members: dict[str, Any]
+) -> None:
+    with Recorder(tmp_path, "localhost") as peer:
+        url = f"https://localhost:{peer.port}{prefix}"
+        ca_bundle = str(peer.ca_file)
+        ways: list[Api] = [
+            SdkApi(ClientFactory(None, ca_bundle), url),
+            LightApi(url, DialSettings(ca_bundle=ca_bundle).connect),
+        ]
+        for way in ways:
+            answer = way.call(
+                operation,
+                "aoa-Token_1.2~3+/=",
+                connect_timeout=5,
+                read_timeout=5,
+                spaceName="My_Sp.a-ce9",
+                projectName="9.Pro-ject_X",
+                id="01234567-89AB-cdef-0123-456789abcdef",
+                **members,
+            )
+            assert not answer.keys() - {"ResponseMetadata"}
+    botocores, ours = map(_read, peer.requests)
+    assert ours == botocores
+    assert ours.headers["authorization"] == "Bearer aoa-Token_1.2~3+/="
+
+
+@pytest.mark.parametrize("suffix", ["", ":443"])
+def test_the_host_of_the_usual_port_is_named_without_it(tmp_path: Path, suffix: str) -> None:
+    with Recorder(tmp_path, "localhost") as peer:
+        context = DialSettings(ca_bundle=str(peer.ca_file))
+        dialled = []
+
+        def connect(host: str, port: int, timeout: float) -> socket.socket:
+            dialled.append((host, port))
+            return context.connect("localhost", peer.port, timeout)
+
+        api = LightApi(f"https://api.example{suffix}", connect)
+        api.call("get_dev_environment", "t", connect_timeout=5, read_timeout=5, id="x")
+    assert dialled == [("api.example", 443)]
+    assert _read(peer.requests[0]).headers["host"] == "api.example"
