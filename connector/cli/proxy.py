@@ -56,6 +56,7 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
     from ..aws.api import Api, SdkApi
     from ..aws.clients import ClientFactory
     from ..aws.codecatalyst import CodeCatalystSessions
+    from ..aws.gateways import GatewayMemory, RememberingSource, gateways_file
     from ..aws.light import LightApi
     from ..aws.settings import (
         api_endpoint,
@@ -77,11 +78,15 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
     )
     profile = load_profile(options.profile, environ)
     endpoint_url = api_endpoint(options.endpoint_url, environ)
+    memory = GatewayMemory(
+        gateways_file(environ), f"{environment.space}/{environment.project}/{environment.id}"
+    )
     settings = DialSettings(
         endpoint_overridden=endpoint_is_overridden(options.endpoint_url, environ, profile),
         ca_bundle=ca_bundle(environ, profile),
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
+        likely_gateway=memory.recall(),
     )
     profile_name = profile.name if profile.values is not None else None
     clients = ClientFactory(profile_name, settings.ca_bundle)
@@ -98,4 +103,4 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
         tokens=BearerTokens(profile, environ, clients),
         api=api,
     )
-    return source, settings
+    return RememberingSource(source, memory), settings

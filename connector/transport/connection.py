@@ -112,6 +112,11 @@ class Connection:
     def write_paused(self) -> bool:
         return self._link is not None and self._link.write_paused
 
+    def prepare(self) -> None:
+        """The session is being started: connect to where it will probably lead."""
+        if self._settings.likely_gateway:
+            self._dialler.dial_ahead()
+
     def open(self, timeout: float) -> None:
         """Make the first link; ``timeout`` is for its dial, in seconds."""
         self._dial(timeout)
@@ -208,7 +213,9 @@ class Connection:
             self._owner.connection_lost()
         if error is None:
             return  # closed by us
-        if not self._accepted_once:
+        if self._dialler.ahead and not was_up and isinstance(error, _TRANSIENT):
+            self._dial(DIAL_TIMEOUT)  # it has waited too long for us
+        elif not self._accepted_once:
             self._fail(_first_link_lost(error) if was_up else error)
         elif isinstance(error, RemoteProtocolError):
             self._fail(error)

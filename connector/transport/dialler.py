@@ -7,11 +7,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..datachannel.channel import DEFAULT_PAYLOAD_SIZE
-from ..errors import ConnectFailed
+from ..errors import ConnectFailed, ServiceError
 from .address import StreamAddress, check_stream_url
 from .dial import dial, tls_context
 from .liveness import PING_INTERVAL
@@ -34,19 +34,29 @@ class DialSettings:
     :param ca_bundle: path of the CA certificates to trust; ``None``: the system's.
     :param ping_interval: seconds between the signs of life that we ask for.
     :param payload_size: bytes of a message of input, see ``DataChannel``.
+    :param likely_gateway: ``host:port`` that the stream will probably lead to; is connected
+        to before that is known. Empty: none.
     """
 
     endpoint_overridden: bool = False
     ca_bundle: str | None = None
     ping_interval: float = PING_INTERVAL
     payload_size: int = DEFAULT_PAYLOAD_SIZE
+    likely_gateway: str = ""
 
-    @cached_property
+    _loading: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
     def context(self) -> ssl.SSLContext:
         """The one TLS context of API and stream: to load the CA certificates takes 25 ms.
 
         :raises ConfigError: when the bundle cannot be read.
         """
+        with self._loading:  # both are dialled at once
+            return self._context
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
         return tls_context(self.ca_bundle)
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
@@ -57,7 +67,11 @@ class DialSettings:
 class _Attempt:
     """One dial. Its socket has one owner at any time: the thread, this, or who took it."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: StreamAddress) -> None:
+        self.address = address
+        self.done = False
+        self.error: BaseException | None = None
+        self.on_done: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._wanted = True
         self._socket: socket.socket | None = None
@@ -70,6 +84,12 @@ class _Attempt:
                 return
         sock.close()
 
+    def finish(self, _: None, error: BaseException | None) -> None:
+        """In the loop, when the thread is through; tells whoever waits for it."""
+        self.done, self.error = True, error
+        if self.on_done:
+            self.on_done()
+
     def take(self) -> tuple[bool, socket.socket | None]:
         """Whether the outcome is still wanted, and the socket; afterwards it is not."""
         with self._lock:
@@ -77,14 +97,35 @@ class _Attempt:
             sock, self._socket = self._socket, None
         return wanted, sock
 
+    def cancel(self) -> None:
+        _, sock = self.take()
+        if sock:
+            sock.close()
+
 
 class Dialler:
-    """One attempt at a time; a cancelled one reports nothing and leaks nothing."""
+    """One attempt at a time; a cancelled one reports nothing and leaks nothing.
+
+    :ivar ahead: whether the last socket was connected before anybody knew what for.
+    """
 
     def __init__(self, loop: Loop, settings: DialSettings) -> None:
+        self.ahead = False
         self._loop = loop
         self._settings = settings
-        self._attempt = _Attempt()
+        self._attempt: _Attempt | None = None
+
+    def dial_ahead(self) -> None:
+        """Connect to the likely gateway, TCP and TLS, and send nothing.
+
+        A guess that is wrong or fails is forgotten.
+        """
+        try:
+            address = self._check(f"wss://{self._settings.likely_gateway}/")
+        except ServiceError:
+            return  # it is from a file that anybody may have written
+        logger.info("dialling %s:%d ahead", address.host, address.port)
+        self._attempt = self._begin(address, DIAL_TIMEOUT)
 
     def dial(self, stream_url: str, timeout: float, on_socket: OnSocket, on_error: OnError) -> None:
         """Connect, and tell ``on_socket(address, socket)`` or ``on_error(error)``.
@@ -92,20 +133,26 @@ class Dialler:
         :param timeout: seconds for all of it, if these are fewer than DIAL_TIMEOUT.
         :raises ServiceError: at once, when the URL must not be dialled.
         """
-        address = check_stream_url(
-            stream_url, endpoint_overridden=self._settings.endpoint_overridden
-        )
+        address = self._check(stream_url)
         timeout = max(0.1, min(DIAL_TIMEOUT, timeout))
-        logger.info("dialling %s:%d", address.host, address.port)
-        self.cancel()
-        attempt = self._attempt = _Attempt()
+        attempt = self._ahead_of(address)
+        self.ahead = attempt is not None
+        if attempt is None:
+            logger.info("dialling %s:%d", address.host, address.port)
+            self.cancel()
+            attempt = self._begin(address, timeout)
+        self._attempt = attempt
 
-        def finished(_: None, error: BaseException | None) -> None:
+        def finished(error: BaseException | None) -> None:
             wanted, sock = attempt.take()
             if not wanted:
                 return
-            if sock:
+            if sock and not (self.ahead and _is_closed(sock)):
                 on_socket(address, sock)
+            elif self.ahead:
+                if sock:
+                    sock.close()
+                self.dial(stream_url, timeout, on_socket, on_error)
             else:
                 on_error(error or ConnectFailed("there is no connection"))
 
@@ -113,22 +160,51 @@ class Dialler:
         self._loop.call_at(
             self._loop.time() + timeout,
             lambda: finished(
-                None,
                 ConnectFailed(
                     f"{address.host} cannot be reached: a name is not resolved in time",
                     "Check the network and DNS",
-                ),
+                )
             ),
         )
-        self._loop.run_in_thread(
-            lambda: attempt.give(self._connect(address, 0.95 * timeout)), finished
-        )
+        attempt.on_done = lambda: finished(attempt.error)
+        if attempt.done:
+            self._loop.call_soon(attempt.on_done)
 
     def cancel(self) -> None:
-        _, sock = self._attempt.take()
-        if sock:
-            sock.close()
+        if self._attempt:
+            self._attempt.cancel()
+            self._attempt = None
+
+    def _check(self, stream_url: str) -> StreamAddress:
+        return check_stream_url(stream_url, endpoint_overridden=self._settings.endpoint_overridden)
+
+    def _ahead_of(self, address: StreamAddress) -> _Attempt | None:
+        """The attempt that was made ahead, if it leads there and nobody has used it."""
+        attempt = self._attempt
+        if attempt is None or attempt.on_done is not None:
+            return None
+        ours = (address.secure, address.host, address.port)
+        made = (attempt.address.secure, attempt.address.host, attempt.address.port)
+        return attempt if made == ours else None
+
+    def _begin(self, address: StreamAddress, timeout: float) -> _Attempt:
+        attempt = _Attempt(address)
+        self._loop.run_in_thread(
+            lambda: attempt.give(self._connect(address, 0.95 * timeout)), attempt.finish
+        )
+        return attempt
 
     def _connect(self, address: StreamAddress, timeout: float) -> socket.socket:
         context = self._settings.context if address.secure else None
         return dial(address.host, address.port, context, timeout)
+
+
+def _is_closed(sock: socket.socket) -> bool:
+    """Whether a connection on which nothing was said is over already."""
+    try:
+        sock.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    except OSError:
+        return True
+    return True  # its end, or words that nobody asked for

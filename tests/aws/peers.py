@@ -68,7 +68,8 @@ def listening(
 class TlsPeer:
     """A TLS server with a certificate of its own that reads a request.
 
-    ``silent``: it does not answer, but waits for the client to go.
+    ``silent``: it does not answer, but waits for the client to go. ``impatient``: it
+    goes itself, right after the handshake. ``connections``: how many there were.
     """
 
     def __init__(self, directory: Path, name: str, *, expired: bool = False) -> None:
@@ -79,14 +80,30 @@ class TlsPeer:
         authority.cert_pem.write_to_path(self.ca_file)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(self.context)
-        self.silent = False
+        self.silent = self.impatient = False
+        self.connections = 0
         self.requests: list[bytes] = []
+        self._free = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = _serve(self._listener, self._handle)
 
+    def wait_until_free(self) -> None:
+        """Until the connection that was served last is closed."""
+        assert self._free.wait(WAIT)
+
     def _handle(self, connection: socket.socket) -> None:
+        self._free.clear()
+        try:
+            self._answer(connection)
+        finally:
+            self._free.set()
+
+    def _answer(self, connection: socket.socket) -> None:
         with self.context.wrap_socket(connection, server_side=True) as stream:
+            self.connections += 1
+            if self.impatient:
+                return
             self.requests.append(stream.recv(65536))
             while self.silent and stream.recv(65536):
                 pass

@@ -1,0 +1,146 @@
+"""A gateway that is dialled before anybody knows that it is the one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from connector.transport.address import StreamAddress
+from connector.transport.dialler import Dialler, DialSettings
+from connector.transport.loop import Loop
+from tests.aws.peers import TlsPeer, listening
+
+PATIENCE = 10.0
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def peer(tmp_path: Path) -> Iterator[TlsPeer]:
+    with TlsPeer(tmp_path, "localhost") as peer:
+        yield peer
+
+
+@dataclass
+class Dialling:
+    """A dialler, its loop, and what it told."""
+
+    loop: Loop
+    dialler: Dialler
+    sockets: list[socket.socket] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
+
+    def turn(self) -> None:
+        """Until it has told something."""
+        deadline = self.loop.time() + PATIENCE
+        self.loop.call_at(deadline, lambda: None)
+        told = self.sockets, self.errors
+        self.loop.run(lambda: any(told) or self.loop.time() >= deadline)
+
+    def dial(self, port: int) -> None:
+        def on_socket(address: StreamAddress, sock: socket.socket) -> None:
+            assert address.url.endswith("?query")
+            self.sockets.append(sock)
+
+        url = f"wss://localhost:{port}/path?query"
+        self.dialler.dial(url, PATIENCE, on_socket, self.errors.append)
+        self.turn()
+        for sock in self.sockets:
+            sock.close()
+
+    def finish_ahead(self) -> None:
+        attempt = self.dialler._attempt
+        assert attempt is not None
+        deadline = self.loop.time() + PATIENCE
+        self.loop.call_at(deadline, lambda: None)
+        self.loop.run(lambda: attempt.done or self.loop.time() >= deadline)
+        assert attempt.done
+
+
+def dialling(loop: Loop, likely: str, ca_file: Path | None = None) -> Dialling:
+    settings = DialSettings(ca_bundle=str(ca_file) if ca_file else None, likely_gateway=likely)
+    dialler = Dialler(loop, settings)
+    dialler.dial_ahead()
+    return Dialling(loop, dialler)
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["before", "after"])
+def test_a_right_guess_saves_a_connection(loop: Loop, peer: TlsPeer, finished: bool) -> None:
+    """Whether it was connected before it was known to be right, or only after."""
+    dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
+    if finished:
+        dial.finish_ahead()
+    dial.dial(peer.port)
+    assert dial.dialler.ahead
+    assert peer.connections == 1
+
+
+def test_a_guess_serves_once(loop: Loop, peer: TlsPeer) -> None:
+    dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
+    dial.dial(peer.port)
+    dial.sockets.clear()
+    dial.dial(peer.port)
+    assert not dial.dialler.ahead
+    assert peer.connections == 2
+
+
+def test_a_wrong_guess_is_hung_up_on(loop: Loop, peer: TlsPeer) -> None:
+    with listening() as (_, port):
+        dial = dialling(loop, f"localhost:{port}", peer.ca_file)
+        dial.dial(peer.port)
+        assert len(dial.sockets) == 1
+        assert not dial.dialler.ahead
+    assert peer.connections == 1
+
+
+def test_a_gateway_that_did_not_wait_is_dialled_again(loop: Loop, peer: TlsPeer) -> None:
+    peer.impatient = True
+    dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
+    dial.finish_ahead()
+    peer.wait_until_free()
+    peer.impatient = False
+    dial.dial(peer.port)
+    assert not dial.dialler.ahead
+    assert peer.connections == 2
+
+
+def test_a_guess_that_fails_is_tried_again_in_earnest(loop: Loop, peer: TlsPeer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    dial = dialling(loop, f"localhost:{port}", peer.ca_file)
+    dial.finish_ahead()
+    dial.dial(port)
+    assert [type(error).__name__ for error in dial.errors] == ["ConnectFailed"]
+
+
+@pytest.mark.parametrize(
+    "guess",
+    ["", "evil.example:443", "ssmmessages.us-west-2.amazonaws.com.evil.example", "a b", "@"],
+)
+def test_what_is_no_gateway_is_not_dialled(loop: Loop, guess: str) -> None:
+    assert dialling(loop, guess).dialler._attempt is None
+
+
+def test_a_guess_that_nobody_needed_is_closed(loop: Loop, peer: TlsPeer) -> None:
+    dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
+    dial.finish_ahead()
+    dial.dialler.cancel()
+    peer.wait_until_free()
+    assert peer.requests == [b""]
