@@ -7,10 +7,14 @@ Sources (CodeCatalyst today) implement :class:`SessionSource`; the tunnel knows 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from .errors import ConfigError
+
+#: Makes the headers that authenticate an upgrade to a stream URL, afresh for every dial; blocks.
+Signer = Callable[[str], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,14 @@ class SessionAccess:
     """The address of a session's data channel and the token that opens it.
 
     ``stream_url`` may carry a presigned query, ``token_value`` always is a secret:
-    neither appears in ``repr``, so that neither reaches a log by accident.
+    neither appears in ``repr``, so that neither reaches a log by accident. ``signer`` is
+    there where AWS credentials belong to the session, which those of a bearer token have not.
     """
 
     stream_url: str = field(repr=False)
     token_value: str = field(repr=False)
     session_id: str = ""
+    signer: Signer | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_json(cls, text: str | bytes, origin: str) -> SessionAccess:
@@ -51,7 +57,8 @@ class SessionAccess:
             if not isinstance(value, str) or (required and not value):
                 raise ConfigError(f"{origin} lacks a text member {name}")
             values.append(value)
-        return cls(*values)
+        stream_url, token_value, session_id = values
+        return cls(stream_url, token_value, session_id)
 
 
 class SessionSource(Protocol):

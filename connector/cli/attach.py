@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -29,6 +30,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--session-file", metavar="PATH", help=f"a file of the JSON (otherwise: {VARIABLE})"
     )
+    parser.add_argument(
+        "--profile",
+        help="the AWS profile whose credentials sign the upgrade, as the gateway may want it "
+        "for sessions of EC2 and ECS; without it, it is not signed",
+    )
     add_stream_options(parser)
     parser.set_defaults(run=lambda options: run_stream(options, _prepare))
 
@@ -49,7 +55,11 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
             "there is no session to attach to",
             f"Name a file of its JSON by --session-file, or set {VARIABLE}",
         )
-    profile = load_profile(None, os.environ)
+    profile = load_profile(options.profile, os.environ)
+    if options.profile:
+        from ..aws.signing import UpgradeSigner
+
+        access = replace(access, signer=UpgradeSigner(options.profile))
     return GivenSession(access), DialSettings(
         ca_bundle=ca_bundle(os.environ, profile),
         ping_interval=options.ping_interval,

@@ -30,6 +30,7 @@ from .listener import Listener
 from .model import CodeCatalystModel
 from .relay import Relay, RelayBehaviour
 from .resources import Session
+from .sigv4 import is_signed
 from .wire import Frame, Tap
 from .worker import Target, Worker
 
@@ -68,6 +69,9 @@ class GatewayBehaviour:
     open_timeout: float = 10.0
     #: What a client meets that comes back. AWS's habit is unknown.
     rejoin: Rejoin = Rejoin.SAME_TOKEN
+    #: Secret keys by access key id. If set, an upgrade whose URL is not presigned has to be
+    #: signed with one of them, or is answered with 403.
+    signing_keys: Mapping[str, str] | None = None
     #: What goes wrong in every session, each with chances of its own; or the plan of the
     #: session that is the n-th of all, counted from 0.
     faults: FaultPlan | Callable[[int], FaultPlan] = NO_FAULTS
@@ -221,8 +225,16 @@ class Gateway:
         if not url.path.startswith(PATH):
             return connection.respond(HTTPStatus.NOT_FOUND, "")
         again = unquote(url.path[len(PATH) :]) in self._relays
-        if parse_qs(url.query).get("role") != [ROLE] or (
-            again and self.behaviour.rejoin is Rejoin.FORBIDDEN
+        query = parse_qs(url.query)
+        keys = self.behaviour.signing_keys
+        if (
+            query.get("role") != [ROLE]
+            or (again and self.behaviour.rejoin is Rejoin.FORBIDDEN)
+            or (
+                keys is not None
+                and "X-Amz-Signature" not in query
+                and not is_signed("GET", request.path, request.headers, "ssmmessages", keys)
+            )
         ):
             return connection.respond(HTTPStatus.FORBIDDEN, "")
         return None

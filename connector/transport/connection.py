@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..errors import (
@@ -156,16 +156,32 @@ class Connection:
     # Dialling.
 
     def _dial(self, timeout: float) -> None:
+        deadline = self._loop.time() + timeout
+
+        def signed(headers: Mapping[str, str]) -> None:
+            if not self._closed:
+                self._dial_with(headers, deadline - self._loop.time())
+
+        self._session.sign(signed, self._dial_failed)
+
+    def _dial_with(self, headers: Mapping[str, str], timeout: float) -> None:
         access = self._session.access
         if access is None:
             raise RuntimeError("there is no session to connect to")
+
+        def connected(address: StreamAddress, sock: socket.socket) -> None:
+            self._connected(address, sock, headers)
+
         try:
-            self._dialler.dial(access.stream_url, timeout, self._connected, self._dial_failed)
+            self._dialler.dial(access.stream_url, timeout, connected, self._dial_failed)
         except ConnectorError as error:
             self._fail(error)
 
-    def _connected(self, address: StreamAddress, sock: socket.socket) -> None:
-        self._link = Link(self._loop, sock, address, self, self._settings.ping_interval)
+    def _connected(
+        self, address: StreamAddress, sock: socket.socket, headers: Mapping[str, str]
+    ) -> None:
+        interval = self._settings.ping_interval
+        self._link = Link(self._loop, sock, address, self, interval, headers)
         self._alarm.set(self._loop.time() + UPGRADE_TIMEOUT, self._upgrade_timed_out)
 
     def _upgrade_timed_out(self) -> None:

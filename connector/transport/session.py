@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..errors import ConnectorError
 from ..sessions import SessionAccess, SessionSource
@@ -53,6 +53,24 @@ class Session:
             on_resumed(fresh)
 
         self._loop.run_in_thread(lambda: self._source.resume(access), done)
+
+    def sign(self, on_signed: Callable[[Mapping[str, str]], None], on_failed: OnFailed) -> None:
+        """The headers that authenticate the next upgrade; none where nobody signs."""
+        access = self.access
+        if access is None:
+            raise RuntimeError("there is no session to sign for")
+        signer = access.signer
+        if signer is None:
+            on_signed({})
+            return
+
+        def done(headers: Mapping[str, str] | None, error: BaseException | None) -> None:
+            if error is not None:
+                on_failed(error)
+            else:
+                on_signed(headers or {})
+
+        self._loop.run_in_thread(lambda: signer(access.stream_url), done)
 
     def stop(self, timeout: float, on_stopped: Callable[[], None]) -> None:
         """Tell the service that a started session is over, as far as it listens."""

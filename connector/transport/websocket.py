@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from typing import Protocol
 
 from websockets.client import ClientProtocol
@@ -95,6 +96,7 @@ class Link:
 
     :param sock: non-blocking, encrypted where the address is secure; the link owns it.
     :param ping_interval: seconds.
+    :param headers: of the upgrade, besides those of every WebSocket.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Link:
         address: StreamAddress,
         owner: LinkOwner,
         ping_interval: float = PING_INTERVAL,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.write_paused = False
         self._loop = loop
@@ -128,6 +131,7 @@ class Link:
         )
         request = self._protocol.connect()
         request.path = address.resource
+        request.headers.update(headers or {})
         self._protocol.send_request(request)
         self._flush()
         self._watch()
@@ -267,7 +271,8 @@ class Link:
             return UpgradeRejected(
                 f"the gateway {host} refused the connection ({status})",
                 "It may want requests signed with AWS credentials, which a bearer-token "
-                "session has not; or the session is over: try again",
+                "session has not (`attach` takes them from --profile); or the session is over: "
+                "try again",
             )
         if status == 429 or status >= 500:
             return ConnectFailed(f"the gateway {host} is not available ({status})")

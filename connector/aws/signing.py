@@ -1,0 +1,67 @@
+"""The upgrade to a stream, signed with AWS credentials.
+
+Since 1.2.764.0 the published client signs it (SigV4, service ``ssmmessages``, an empty
+body), unless the service that vended the URL has presigned it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+from ..errors import ConfigError, CredentialsError
+
+_SERVICE = "ssmmessages"
+
+#: The region of a session stands in its gateway's name.
+_REGION = re.compile(r"(?:^|\.)ssmmessages(?:-fips)?\.([a-z0-9-]+)\.")
+
+
+class UpgradeSigner:
+    """Signs with the credentials of an AWS profile. Calls block; botocore is imported then.
+
+    :param profile: its name in the AWS configuration.
+    """
+
+    def __init__(self, profile: str) -> None:
+        self._profile = profile
+
+    def __call__(self, url: str) -> Mapping[str, str]:
+        """The headers to add to the upgrade; they are good for some minutes.
+
+        :param url: of the stream. Nothing is added to a presigned one.
+        :raises ConfigError: there is no such profile, or no region to be known.
+        :raises CredentialsError: the profile has no credentials, or they cannot be had now.
+        """
+        parts = urlsplit(url)
+        if any(name.lower().startswith("x-amz-") for name, _ in parse_qsl(parts.query)):
+            return {}
+        import botocore.session
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.exceptions import BotoCoreError, ProfileNotFound
+
+        try:
+            session = botocore.session.Session(profile=self._profile)
+            credentials = session.get_credentials()
+            frozen = credentials and credentials.get_frozen_credentials()
+            found = _REGION.search(parts.hostname or "")
+            region = found[1] if found else session.get_config_variable("region")
+        except ProfileNotFound:
+            raise ConfigError(f"There is no AWS profile {self._profile}") from None
+        except (BotoCoreError, ValueError, OSError) as error:
+            raise CredentialsError(
+                f"The AWS credentials of the profile {self._profile} cannot be had "
+                f"({type(error).__name__})",
+                f"Try `aws sts get-caller-identity --profile {self._profile}`",
+            ) from error
+        if not frozen:
+            raise CredentialsError(f"The profile {self._profile} has no AWS credentials")
+        if not region:
+            raise ConfigError(f"The profile {self._profile} names no region to sign for")
+        signed_url = url.replace("wss://", "https://", 1).replace("ws://", "http://", 1)
+        request = AWSRequest("GET", signed_url, headers={"Host": parts.netloc})
+        SigV4Auth(frozen, _SERVICE, region).add_auth(request)
+        del request.headers["Host"]  # the upgrade has its own
+        return dict(request.headers.items())

@@ -1,0 +1,63 @@
+"""Signatures, by AWS's own published example ("get-vanilla" of its SigV4 test suite)."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.emulator.sigv4 import is_signed
+
+KEYS = {"AKIDEXAMPLE": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
+SIGNATURE = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
+AUTHORIZATION = (
+    "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+    f"SignedHeaders=host;x-amz-date, Signature={SIGNATURE}"
+)
+
+
+class Headers(dict[str, str]):
+    """As HTTP has them: names in any case."""
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        return next((v for k, v in self.items() if k.lower() == name.lower()), default)
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        assert value is not None
+        return value
+
+
+def headers(**changed: str) -> Headers:
+    good = {
+        "Host": "example.amazonaws.com",
+        "X-Amz-Date": "20150830T123600Z",
+        "Authorization": AUTHORIZATION,
+    }
+    return Headers({**good, **{name.replace("_", "-"): v for name, v in changed.items()}})
+
+
+def test_the_published_example_is_good() -> None:
+    assert is_signed("GET", "/", headers(), "service", KEYS)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "changed"),
+    [
+        ("PUT", "/", {}),
+        ("GET", "/x", {}),
+        ("GET", "/?a=b", {}),
+        ("GET", "/", {"Host": "elsewhere.amazonaws.com"}),
+        ("GET", "/", {"X_Amz_Date": "20150830T123601Z"}),
+        ("GET", "/", {"X_Amz_Date": "20150831T123600Z"}),
+        ("GET", "/", {"Authorization": AUTHORIZATION.replace("5fa0", "5fa1")}),
+        ("GET", "/", {"Authorization": AUTHORIZATION.replace("AKIDEXAMPLE", "AKIDOTHER")}),
+        ("GET", "/", {"Authorization": AUTHORIZATION.replace("/service/", "/other/")}),
+        ("GET", "/", {"Authorization": AUTHORIZATION.replace("host;", "")}),
+        ("GET", "/", {"Authorization": AUTHORIZATION.replace("host;", "host;missing;")}),
+        ("GET", "/", {"Authorization": "Bearer token"}),
+        ("GET", "/", {"Authorization": ""}),
+    ],
+)
+def test_what_was_signed_otherwise_is_not(
+    method: str, target: str, changed: dict[str, str]
+) -> None:
+    assert not is_signed(method, target, headers(**changed), "service", KEYS)

@@ -1,0 +1,129 @@
+"""Upgrades that the gateway wants signed: with AWS credentials, for every dial anew."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.behaviour import REAL
+from connector.emulator.faults import At, Cut, FaultPlan, How
+from connector.emulator.wire import Direction
+
+from .cloud import Cloud
+from .commands import CONNECTOR, Commands, Process
+from .failing import check
+from .targets import GREETING, TcpService, greeting_echo
+
+KEY_ID, SECRET = "AKIDOFATEST", "secret-key-of-a-test"
+DATA = bytes(range(256)) * 100
+
+Attach = Callable[..., Process]
+
+
+@pytest.fixture(autouse=True)
+def signed_only(cloud: Cloud) -> Iterator[None]:
+    """A gateway that takes signed upgrades, and presigned ones."""
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        demand(cloud)
+        yield
+
+
+def demand(cloud: Cloud, faults: FaultPlan = FaultPlan()) -> None:  # noqa: B008 - immutable
+    cloud.behave(REAL)
+    cloud.gateway.fault_log.clear()
+    behaviour = cloud.gateway.behaviour
+    cloud.gateway.behaviour = replace(behaviour, signing_keys={KEY_ID: SECRET}, faults=faults)
+
+
+@pytest.fixture
+def attach(commands: Commands, cloud: Cloud, tmp_path: Path) -> Attach:
+    """``connector attach`` with a profile of this secret key, if any."""
+
+    def start(secret: str | None = None, *, presigned: bool = False) -> Process:
+        session = cloud.start_session()
+        if not presigned:
+            session["streamUrl"] = session["streamUrl"].partition("&X-Amz-")[0]
+        file = tmp_path / "session.json"
+        file.write_text(json.dumps(session))
+        aws = Path(commands.environ["HOME"], ".aws")
+        aws.mkdir()
+        (aws / "config").write_text("[profile ec2]\nregion = eu-west-1\n[profile empty]\n")
+        (aws / "credentials").write_text(
+            f"[ec2]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {secret or SECRET}\n"
+        )
+        command = [*CONNECTOR, "attach", "--session-file", str(file)]
+        return commands.start(*command, *(["--profile", "ec2"] if secret else []))
+
+    return start
+
+
+def check_echo(process: Process) -> None:
+    process.reader.until(GREETING)
+    process.send(DATA)
+    assert process.reader.exactly(len(DATA)) == DATA
+    process.signal(signal.SIGHUP)
+    assert (process.wait(), process.stderr()) == (0, "")
+
+
+def test_credentials_of_a_profile_sign_the_upgrade(attach: Attach) -> None:
+    check_echo(attach(SECRET))
+
+
+def test_a_presigned_url_needs_no_credentials(attach: Attach) -> None:
+    check_echo(attach(presigned=True))
+
+
+def test_a_presigned_url_stays_as_it_is_with_credentials(attach: Attach) -> None:
+    check_echo(attach("another-key-than-the-gateway-knows", presigned=True))
+
+
+def test_every_dial_is_signed(attach: Attach, cloud: Cloud) -> None:
+    cut = Cut(How.RESET, At(bytes=len(DATA) // 2, direction=Direction.TO_AGENT))
+    demand(cloud, FaultPlan((cut,)))
+    check_echo(attach(SECRET))
+    assert cloud.gateway.fault_log
+
+
+def test_without_credentials_the_refusal_says_what_it_may_want(
+    attach: Attach, cloud: Cloud
+) -> None:
+    check(attach(), 76, "It may want requests signed with AWS credentials")
+    cloud.stop_session(cloud.session())
+
+
+def test_a_wrong_key_is_refused_and_not_shown(attach: Attach, cloud: Cloud) -> None:
+    process = attach("a-wrong-secret-key")
+    check(process, 76, "refused the connection (403)")
+    assert "a-wrong-secret-key" not in process.stderr()
+    cloud.stop_session(cloud.session())
+
+
+@pytest.mark.parametrize(
+    ("profile", "exit_code", "words"),
+    [
+        ("nosuch", 78, "There is no AWS profile nosuch"),
+        ("empty", 77, "The profile empty has no AWS credentials"),
+    ],
+)
+def test_a_profile_that_cannot_sign(
+    commands: Commands, cloud: Cloud, profile: str, exit_code: int, words: str
+) -> None:
+    session = cloud.start_session()
+    session["streamUrl"] = session["streamUrl"].partition("&X-Amz-")[0]
+    aws = Path(commands.environ["HOME"], ".aws")
+    aws.mkdir()
+    (aws / "config").write_text("[profile empty]\nregion = eu-west-1\n")
+    environ = {
+        **commands.environ,
+        "CONNECTOR_SESSION": json.dumps(session),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    process = commands.start(*CONNECTOR, "attach", "--profile", profile, environ=environ)
+    check(process, exit_code, words)
+    cloud.stop_session(cloud.session())
