@@ -83,21 +83,21 @@ class TlsPeer:
         self.silent = self.impatient = False
         self.connections = 0
         self.requests: list[bytes] = []
-        self._free = threading.Event()
+        self._served = threading.Semaphore(0)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = _serve(self._listener, self._handle)
 
-    def wait_until_free(self) -> None:
-        """Until the connection that was served last is closed."""
-        assert self._free.wait(WAIT)
+    def wait_served(self) -> None:
+        """Until one more connection has come to its end."""
+        assert self._served.acquire(timeout=WAIT)
 
     def _handle(self, connection: socket.socket) -> None:
-        self._free.clear()
         try:
             self._answer(connection)
         finally:
-            self._free.set()
+            connection.close()
+            self._served.release()
 
     def _answer(self, connection: socket.socket) -> None:
         with self.context.wrap_socket(connection, server_side=True) as stream:

@@ -89,14 +89,17 @@ def test_a_right_guess_saves_a_connection(loop: Loop, peer: TlsPeer, finished: b
         dial.finish_ahead()
     dial.dial(peer.port)
     assert dial.dialler.ahead
+    peer.wait_served()
     assert peer.connections == 1
 
 
 def test_a_guess_serves_once(loop: Loop, peer: TlsPeer) -> None:
     dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
     dial.dial(peer.port)
+    peer.wait_served()
     dial.sockets.clear()
     dial.dial(peer.port)
+    peer.wait_served()
     assert not dial.dialler.ahead
     assert peer.connections == 2
 
@@ -107,6 +110,7 @@ def test_a_wrong_guess_is_hung_up_on(loop: Loop, peer: TlsPeer) -> None:
         dial.dial(peer.port)
         assert len(dial.sockets) == 1
         assert not dial.dialler.ahead
+    peer.wait_served()
     assert peer.connections == 1
 
 
@@ -114,9 +118,10 @@ def test_a_gateway_that_did_not_wait_is_dialled_again(loop: Loop, peer: TlsPeer)
     peer.impatient = True
     dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
     dial.finish_ahead()
-    peer.wait_until_free()
+    peer.wait_served()
     peer.impatient = False
     dial.dial(peer.port)
+    peer.wait_served()
     assert not dial.dialler.ahead
     assert peer.connections == 2
 
@@ -142,5 +147,5 @@ def test_a_guess_that_nobody_needed_is_closed(loop: Loop, peer: TlsPeer) -> None
     dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
     dial.finish_ahead()
     dial.dialler.cancel()
-    peer.wait_until_free()
+    peer.wait_served()
     assert peer.requests == [b""]
