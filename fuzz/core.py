@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from connector.datachannel import messages, payloads
-from connector.datachannel.channel import DataChannel, State
+from connector.datachannel.channel import MAX_PAYLOAD_SIZE, DataChannel, State
 from connector.datachannel.events import DataReceived, Event
 from connector.datachannel.messages import AgentMessage, MalformedMessage, PayloadType
 from connector.datachannel.payloads import MalformedPayload
@@ -77,7 +77,11 @@ class _FarEnd:
         self.now = 1.0
         self.seq = 0  # of the next message in order
         self.channel = DataChannel(
-            client_id="", epoch_offset=0.0, new_ids=bytes, max_in_flight=MAX_IN_FLIGHT
+            client_id="",
+            epoch_offset=0.0,
+            new_ids=bytes,
+            max_in_flight=MAX_IN_FLIGHT,
+            payload_size=MAX_PAYLOAD_SIZE,
         )
         self.channel.connection_made("token", self.now)
         self._spoken: dict[int, tuple[int, bytes]] = {}

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connector.aws.gateways import GatewayMemory
+from connector.aws.http import MAX_BODY, BadAnswer, read_answer
 from connector.aws.settings import ca_bundle, endpoint_is_overridden, load_profile
 from connector.aws.ssocache import SsoCache, Unusable
 from connector.errors import ConfigError, ProxyFailed, ServiceError
@@ -127,6 +129,29 @@ def proxy_setting(data: bytes) -> None:
             return
     assert proxy is None or (proxy.host and 0 < proxy.port < 65536)
     assert proxy is None or proxy.authorization.isascii()
+
+
+def http_answer(data: bytes) -> None:
+    """The API's answer in any pieces is understood within bounds, or is none."""
+    choices = Choices(data)
+
+    def receive() -> bytes:
+        return choices.take(1 + choices.number())
+
+    try:
+        answer = read_answer(receive)
+    except (BadAnswer, ConnectionError) as error:
+        assert len(str(error)) < 200
+        return
+    assert 200 <= answer.status < 600
+    assert len(answer.body) <= MAX_BODY
+    assert all(name == name.lower() for name in answer.headers)
+
+
+def known_gateways(data: bytes) -> None:
+    """Any file is a memory of gateways, if only an empty one."""
+    _FILE.write_bytes(data)
+    assert isinstance(GatewayMemory(_FILE, "a").recall(), str)
 
 
 def _is_this_machine(host: str) -> bool:

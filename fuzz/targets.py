@@ -28,6 +28,8 @@ TARGETS: dict[str, Target] = {
     "session-description": surroundings.session_description,
     "stream-url": surroundings.stream_url,
     "proxy-setting": surroundings.proxy_setting,
+    "http-answer": surroundings.http_answer,
+    "known-gateways": surroundings.known_gateways,
 }
 
 _REQUEST = payloads.handshake_request(
@@ -90,4 +92,11 @@ SEEDS: dict[str, list[bytes]] = {
         b"\1wss://gateway.example.com?X-Amz-Signature=a%2Fb",
     ],
     "proxy-setting": [b"http://user:pass%20word@proxy.example.com:3128", b"proxy:80"],
+    # The first byte of a piece tells its length.
+    "http-answer": [
+        b"\xffHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"\x20HTTP/1.1 100 Continue\r\n\r\nHTTP/1\xff.1 403 No\r\nTransfer-Encoding: chunked\r\n"
+        b"\r\n2\r\nno\r\n0\r\n\r\n",
+    ],
+    "known-gateways": [b'{"a":"ssmmessages.us-west-2.amazonaws.com","b":"localhost:8443"}'],
 }
