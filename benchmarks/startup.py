@@ -1,0 +1,97 @@
+"""How long a user waits: from exec to the greeting, and from there to the first input."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from statistics import median
+
+from .report import Of, Row, at_most
+from .stand import FarEnd, Stand, Start, python
+
+RUNS = 11
+
+#: Seconds that an agent takes to connect to its port: usually, and when it is busy.
+DIALS = {"2-8": (0.002, 0.008), "80": (0.08, 0.08)}
+
+_IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)([\w.]+)")
+
+
+def measure(stand: Stand) -> list[Row]:
+    with stand.far_end() as far:
+        host = far.access["host"]
+        starts: list[Start] = [
+            far.connector(),
+            far.program("benchmarks.skeleton", host),
+            far.program("benchmarks.skeleton", "--boto3", host),
+            stand.relay,
+        ]
+        ours, skeleton, boto3, relay = _greetings(starts)
+        stand.details["imports of one connection"] = imports(far)
+    figure = "start to the server's greeting"
+    rows = [
+        Row(figure, ours, "ms", skeleton, "bare skeleton", (at_most(0.9, Of.RATIO),)),
+        Row(figure, ours, "ms", boto3, "boto3 and the same stream", (at_most(0.3, Of.RATIO),)),
+        Row(figure, ours, "ms", relay, "plain relay"),
+    ]
+    return rows + _first_input(stand)
+
+
+def _greetings(starts: list[Start]) -> list[float]:
+    """Median milliseconds of each, which take turns."""
+    times: list[list[float]] = [[] for _ in starts]
+    for _ in range(RUNS):
+        for start, so_far in zip(starts, times, strict=True):
+            client = start()
+            so_far.append(client.greeted_after * 1000)
+            client.end()
+    return [median(each) for each in times]
+
+
+def _first_input(stand: Stand) -> list[Row]:
+    """How long input waits for an agent that has reached its port already."""
+    rows = []
+    for words, dial in DIALS.items():
+        with stand.far_end(stand.silent_port, dial_delay=dial) as far:
+            waits = []
+            for _ in range(RUNS):
+                client = far.connector(greeting=b"")()
+                client.write(b"x")
+                waits.append(float(client.read_line()))
+                client.end()
+        rows.append(
+            Row(
+                f"first input after an agent that dials {words} ms is ready",
+                *(median(waits), "ms"),
+                limits=(at_most(10),),
+                note=f"at most {max(waits):.1f} ms in {RUNS} runs; a server that does not greet",
+            )
+        )
+    return rows
+
+
+def imports(far: FarEnd) -> dict[str, float]:
+    """Milliseconds that one connection spends in imports, by package, the largest first.
+
+    By ``python -X importtime``, which makes each a little slower; of several threads that
+    import at once it counts the waiting, too.
+    """
+    command = [sys.executable, "-X", "importtime", *python("connector")[1:], "proxy"]
+    process = subprocess.Popen(
+        [*command, far.access["host"]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=far.environ,
+    )
+    if process.stdout is None:
+        raise RuntimeError("a pipe is missing")
+    process.stdout.readline()
+    _, said = process.communicate(timeout=30)
+    packages: Counter[str] = Counter()
+    for own, _, _, name in _IMPORT.findall(said.decode()):
+        packages[name.partition(".")[0]] += int(own)
+    summary = {name: round(own / 1000, 1) for name, own in packages.most_common(12)}
+    return {"all": round(packages.total() / 1000, 1), **summary}
