@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import latency, resources, ssh, startup, throughput
+from .processes import Machine
 from .report import Row, document, machine, table
 from .stand import Stand, stand
 
@@ -38,17 +39,22 @@ def main() -> None:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
 
     rows: list[Row] = []
+    usage = Machine()
     with stand(options.runs) as all_on:
         for name in options.groups or GROUPS:
             started = time.monotonic()
             rows += GROUPS[name](all_on)
             print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    print(f"{machine()}; medians of {options.runs} runs\n")
+    ran_on = (
+        f"{machine()}; medians of {options.runs} runs; {usage.others():.0%} of the CPUs "
+        "went to others meanwhile"
+    )
+    print(f"{ran_on}\n")
     print(table(rows))
     for what, detail in all_on.details.items():
         print(f"\n{what}: {detail}")
     if options.json:
-        options.json.write_text(json.dumps(document(rows, all_on.details), indent=2) + "\n")
+        options.json.write_text(json.dumps(document(rows, ran_on, all_on.details), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from .stand import MEGABYTE, FarEnd, Stand, Start
 from .target import PROBE
 
 PROBES = 1000
-LOADED_SECONDS = 4.0
+LOADED_SECONDS = 6.0
 
 #: Seconds between two probes among a copy's bytes.
 GAP = 0.01

@@ -29,6 +29,23 @@ def resident(pid: int, *, peak: bool = False) -> float:
     raise RuntimeError(f"process {pid} has no {name}")
 
 
+class Machine:
+    """How much of the machine others took since this was made."""
+
+    def __init__(self) -> None:
+        self._busy, self._all = _processor_time()
+        self._own = _own_time()
+
+    def others(self) -> float:
+        """Of all CPU time there was, the share that went to processes not of ours.
+
+        Ours are this one and those of its descendants that have ended.
+        """
+        busy, total = _processor_time()
+        taken = busy - self._busy - (_own_time() - self._own)
+        return max(0.0, taken / (total - self._all))
+
+
 class Family:
     """Watches processes and all their descendants: ``with``.
 
@@ -97,6 +114,20 @@ def descendants(roots: list[int]) -> list[int]:
         except OSError:
             continue  # it has ended since
     return found
+
+
+def _processor_time() -> tuple[float, float]:
+    """Seconds of all CPUs since the machine was started: busy ones, and all."""
+    with open("/proc/stat", encoding="ascii") as file:
+        fields = [int(field) for field in file.readline().split()[1:9]]
+    ticks = os.sysconf("SC_CLK_TCK")
+    idle = fields[3] + fields[4]  # waiting for a disk is idle, too
+    return (sum(fields) - idle) / ticks, sum(fields) / ticks
+
+
+def _own_time() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _name(pid: int) -> str:

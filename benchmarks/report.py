@@ -99,7 +99,7 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def document(rows: Sequence[Row], details: dict[str, Any]) -> dict[str, Any]:
+def document(rows: Sequence[Row], machine: str, details: dict[str, Any]) -> dict[str, Any]:
     """The same for programs.
 
     :param details: what the groups have to say besides figures.
@@ -108,7 +108,7 @@ def document(rows: Sequence[Row], details: dict[str, Any]) -> dict[str, Any]:
     for row in rows:
         members = {name: value for name, value in asdict(row).items() if name != "limits"}
         figures.append({**members, "ratio": row.ratio, "target": row.target, "met": row.met})
-    return {"machine": machine(), "figures": figures, "details": details}
+    return {"machine": machine, "figures": figures, "details": details}
 
 
 def machine() -> str:
@@ -118,10 +118,9 @@ def machine() -> str:
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break
-    load = os.getloadavg()[0]
     return (
         f"{os.cpu_count()} CPUs ({model}), {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}, load {load:.1f} at the end"
+        f"Python {platform.python_version()}"
     )
 
 

@@ -28,10 +28,11 @@ FULL = 0.9
 
 @dataclass(frozen=True)
 class Transfer:
-    """MB/s; CPU seconds per 100 MB; the far end's CPU over wall time."""
+    """MB/s; CPU seconds per 100 MB; CPU of both ends over wall time."""
 
     speed: float
     cpu: float
+    client: float = 0.0
     far_end: float = 0.0
 
 
@@ -39,7 +40,7 @@ def measure(stand: Stand) -> list[Row]:
     with stand.far_end() as far:
         rows = _uploads(stand, far)
         rows += _downloads(stand, far, 1024, (at_least(60),), (at_most(1.6),))
-    with stand.far_end(message_size=16384) as far:
+    with stand.far_end(message_size=16384, window=1024) as far:
         rows += _downloads(stand, far, 16384, (), ())
     return rows + _far_away(stand, rows) + _paced(stand)
 
@@ -78,7 +79,7 @@ def _transfer(
     cpu = client.cpu() - cpu_before
     far_cpu = cpu_seconds(far.pid) - far_before if far else 0.0
     client.end()
-    return Transfer(megabytes / seconds, cpu * 100 / megabytes, far_cpu / seconds)
+    return Transfer(megabytes / seconds, cpu * 100 / megabytes, cpu / seconds, far_cpu / seconds)
 
 
 def _send_least(far: FarEnd, size: int) -> Transfer:
@@ -132,10 +133,11 @@ def _pair(
     cpu_limits: tuple[Limit, ...],
 ) -> list[Row]:
     """The two rows of a transfer: speed and CPU."""
+    client = median(run.client for run in ours)
     far_end = median(run.far_end for run in ours)
-    note = f"far end uses {far_end:.0%} of a CPU"
+    note = f"uses {client:.0%} of a CPU, the far end {far_end:.0%}"
     if far_end >= FULL:
-        note += " and sets the speed: the CPU figure counts"
+        note += ", which sets the speed: the CPU figure counts"
     speeds = median(run.speed for run in ours), median(run.speed for run in theirs)
     costs = median(run.cpu for run in ours), median(run.cpu for run in theirs)
     return [
