@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -9,8 +11,8 @@ from statistics import median
 from connector.datachannel.channel import DEFAULT_MAX_IN_FLIGHT
 
 from .report import Of, Row, at_most
-from .stand import MEGABYTE, FarEnd, Stand, Start
-from .target import PROBE
+from .stand import MEGABYTE, FarEnd, Stand, Start, python
+from .target import CREDIT, CREDIT_BYTES, PROBE
 
 PROBES = 1000
 LOADED_SECONDS = 6.0
@@ -63,12 +65,15 @@ def measure(stand: Stand) -> list[Row]:
 
 def _idle(stand: Stand, far: FarEnd) -> list[Row]:
     ours, relays = stand.repeat(lambda: echo(far.connector()), lambda: echo(stand.relay))
+    command = [*python("benchmarks.prober"), far.access["host"], str(PROBES)]
+    least = json.loads(subprocess.run(command, env=far.environ, stdout=-1, check=True).stdout)
     return [
         Row(
             f"echo of one byte, p{percent}",
             *(median(percentile(run, percent) for run in ours), "ms"),
             *(median(percentile(run, percent) for run in relays), "plain relay"),
             (at_most(limit, Of.EXCESS),),
+            f"the least client through the same far end: {percentile(least, percent):.2f} ms",
         )
         for percent, limit in ((50, 0.3), (99, 1.0))
     ]
@@ -93,7 +98,7 @@ def under_download(start: Start) -> tuple[list[float], float]:
     client = start()
     client.write(b"flood\n")
     times: list[float] = []
-    received = 0
+    received = owed = 0
     sent = 0.0
     waiting = False
     started = time.perf_counter()
@@ -103,6 +108,10 @@ def under_download(start: Start) -> tuple[list[float], float]:
             client.write(PROBE)
         data = client.read_some()
         received += len(data)
+        owed += len(data)
+        if owed >= CREDIT_BYTES:
+            client.write(CREDIT * (owed // CREDIT_BYTES))
+            owed %= CREDIT_BYTES
         if waiting and PROBE in data:
             times.append((time.perf_counter() - sent) * 1000)
             waiting = False

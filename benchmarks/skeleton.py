@@ -93,16 +93,17 @@ def join(
                     "ClientVersion": "1.2.764.0",
                 }
                 protocol.send_text(json.dumps(opening).encode())
-            elif isinstance(event, Frame) and event.opcode is Opcode.BINARY:
-                output = _answer(protocol, bytes(event.data))
-                if output:
-                    for data in protocol.data_to_send():
-                        sock.sendall(data)
-                    return sock, protocol, output
+            elif output := answer(protocol, event):
+                for data in protocol.data_to_send():
+                    sock.sendall(data)
+                return sock, protocol, output
 
 
-def _answer(protocol: ClientProtocol, frame: bytes) -> bytes:
+def answer(protocol: ClientProtocol, event: object) -> bytes:
     """Acknowledge one message, answer a handshake; returns output, if it is that."""
+    if not isinstance(event, Frame) or event.opcode is not Opcode.BINARY:
+        return b""
+    frame = bytes(event.data)
     _, kind, _, _, number, _, wire_id, _, payload_type, _ = HEADER.unpack_from(frame)
     if kind.strip() != OUTPUT:
         return b""

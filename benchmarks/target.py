@@ -20,9 +20,11 @@ CHUNK = 256 * 1024
 #: In a stream of zeros: a probe, and the answer to one.
 PROBE = b"x"
 
-#: Bytes that the kernel takes ahead of what it has sent, where the time that an answer waits
-#: is measured: what is in front of it is to be the session's, not this end's.
-SMALL_BUFFER = 64 * 1024
+#: A flood is at most so many bytes ahead of its reader, who says by a byte whenever it has
+#: read so many more; SSH does the same. Without that, the kernel's buffers between this
+#: process and the agent, megabytes of them, would be what an answer waits for.
+FLOOD_WINDOW = 1024 * 1024
+CREDIT, CREDIT_BYTES = b"c", 128 * 1024
 
 
 def main() -> None:
@@ -57,7 +59,7 @@ def _greet_and_obey(connection: socket.socket) -> None:
 
     ``upload N``: read N bytes, then answer ``.``; ``download N``: send N bytes;
     ``echo``: send everything back; ``sink``: answer probes among what comes;
-    ``flood``: send zeros without end, and answers to probes among them.
+    ``flood``: send zeros as credit allows, and answers to probes among them.
     """
     connection.sendall(GREETING)
     line = b""
@@ -86,20 +88,22 @@ def _greet_and_obey(connection: socket.socket) -> None:
 
 
 def _flood(connection: socket.socket) -> None:
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
     connection.setblocking(False)
-    block, answers = bytes(SMALL_BUFFER), b""
+    block, answers = bytes(CHUNK), b""
+    credit = FLOOD_WINDOW
     while True:
-        readable, writable, _ = select.select([connection], [connection], [])
+        wants = [connection] if credit or answers else []
+        readable, writable, _ = select.select([connection], wants, [])
         if readable:
             data = connection.recv(CHUNK)
             if not data:
                 return
             answers += PROBE * data.count(PROBE)
+            credit += CREDIT_BYTES * data.count(CREDIT)
         if writable and answers:
             answers = answers[connection.send(answers) :]
         elif writable:
-            connection.send(block)
+            credit -= connection.send(block[:credit])
 
 
 if __name__ == "__main__":
