@@ -50,7 +50,7 @@ def measure(stand: Stand) -> list[Row]:
         try:
             for way in ("up", "down"):
                 words = [*python("benchmarks.relay"), str(sshd.port)]
-                relayed = copy(directory, sshd, words, dict(os.environ), way)
+                relayed = copy(directory, sshd, words, stand.environ, way)
                 for size, limit in LIMITS.items():
                     with stand.far_end(sshd.port, message_size=size, window=1024) as far:
                         words = [*python("connector"), "proxy", far.access["host"]]

@@ -48,17 +48,19 @@ class Stand:
 
     :ivar runs: how often a transfer is measured; its figures are medians.
     :ivar port: of the target that greets; ``silent_port``: of the one that does not.
+    :ivar environ: of clients: a home of their own, and modules compiled as pip leaves them.
     :ivar details: what the groups have to say besides figures.
     """
 
     runs: int
     port: int
     silent_port: int
+    environ: Mapping[str, str]
     details: dict[str, Any] = field(default_factory=dict)
 
     def relay(self) -> Client:
         """The plain TCP relay to the target."""
-        return Client([*python("benchmarks.relay"), str(self.port)], dict(os.environ))
+        return Client([*python("benchmarks.relay"), str(self.port)], self.environ)
 
     def repeat(self, *works: Callable[[], Result]) -> list[list[Result]]:
         """The results of each work; they take turns, so that all meet the same machine."""
@@ -81,14 +83,19 @@ class Stand:
             words = [directory, str(port or self.port), *options, *(["--paced"] if paced else [])]
             with _serving([*python("benchmarks.farend"), *words]) as (process, line):
                 access = json.loads(line)
-                yield FarEnd(process.pid, access, {**os.environ, **access["environment"]})
+                yield FarEnd(process.pid, access, {**self.environ, **access["environment"]})
 
 
 @contextmanager
 def stand(runs: int) -> Iterator[Stand]:
-    with _serving(python("benchmarks.target")) as (_, line):
+    unwanted = ("PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME")
+    environ = {name: value for name, value in os.environ.items() if name not in unwanted}
+    with (
+        tempfile.TemporaryDirectory(prefix="connector-bench-") as home,
+        _serving(python("benchmarks.target")) as (_, line),
+    ):
         port, silent_port = map(int, line.split())
-        yield Stand(runs, port, silent_port)
+        yield Stand(runs, port, silent_port, {**environ, "HOME": home})
 
 
 def python(module: str) -> list[str]:

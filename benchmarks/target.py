@@ -58,9 +58,11 @@ def _greet_and_obey(connection: socket.socket) -> None:
     """The first line after the greeting asks for one thing:
 
     ``upload N``: read N bytes, then answer ``.``; ``download N``: send N bytes;
+    ``wait``: answer the milliseconds that this line came after the connection;
     ``echo``: send everything back; ``sink``: answer probes among what comes;
     ``flood``: send zeros as credit allows, and answers to probes among them.
     """
+    accepted = time.perf_counter()
     connection.sendall(GREETING)
     line = b""
     while not line.endswith(b"\n"):
@@ -78,6 +80,8 @@ def _greet_and_obey(connection: socket.socket) -> None:
         block = bytes(CHUNK)
         for start in range(0, int(numbers[0]), CHUNK):
             connection.sendall(block[: int(numbers[0]) - start])
+    elif order == b"wait":
+        connection.sendall(b"%f\n" % ((time.perf_counter() - accepted) * 1000))
     elif order == b"flood":
         _flood(connection)
     while data := connection.recv(CHUNK):
