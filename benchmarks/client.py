@@ -67,6 +67,7 @@ class Client:
             count -= len(data)
 
     def read_line(self) -> bytes:
+        """What comes until a line has ended; it may be more than one."""
         line = b""
         while not line.endswith(b"\n"):
             line += self.read_some()

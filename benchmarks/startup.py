@@ -83,11 +83,11 @@ def _wait(start: Start) -> float:
     """Milliseconds from the connection to the port to the first input that comes out of it."""
     client = start()
     client.write(b"wait\n")
-    line = client.read_line()
-    if line == GREETING:
-        line = client.read_line()
+    said = client.read_line()
+    if said == GREETING:  # else they came together, or there is none
+        said += client.read_line()
     client.end()
-    return float(line)
+    return float(said.removeprefix(GREETING))
 
 
 def imports(far: FarEnd) -> dict[str, float]:
