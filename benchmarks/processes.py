@@ -88,7 +88,8 @@ class Family:
             for pid in descendants(self._roots):
                 with contextlib.suppress(OSError):  # it has ended since
                     name = _name(pid)
-                    self._latest[pid] = (name, cpu_seconds(pid))
+                    if name:  # one that has ended and is not waited for has none
+                        self._latest[pid] = (name, cpu_seconds(pid))
                     if name == self._mover:
                         self._look_at_writes(pid)
 
