@@ -42,9 +42,11 @@ def main() -> None:
     usage = Machine()
     with stand(options.runs) as all_on:
         for name in options.groups or GROUPS:
-            started = time.monotonic()
+            started, usage_of_group = time.monotonic(), Machine()
             rows += GROUPS[name](all_on)
-            print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+            took, others = time.monotonic() - started, usage_of_group.others()
+            all_on.details[f"{name}, CPUs that went to others"] = f"{others:.0%}"
+            print(f"{name}: {took:.0f} s, {others:.0%} others", file=sys.stderr, flush=True)
     ran_on = (
         f"{machine()}; medians of {options.runs} runs; {usage.others():.0%} of the CPUs "
         "went to others meanwhile"

@@ -39,7 +39,8 @@ class Machine:
     def others(self) -> float:
         """Of all CPU time there was, the share that went to processes not of ours.
 
-        Ours are this one and those of its descendants that have ended.
+        Ours are this one and those of its descendants that have ended; what still runs,
+        such as the target between two groups, is taken for others'.
         """
         busy, total = _processor_time()
         taken = busy - self._busy - (_own_time() - self._own)
