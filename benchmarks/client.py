@@ -1,31 +1,30 @@
-"""One run of a ProxyCommand: started, greeted, used, and its costs read off."""
+"""One run of a ProxyCommand: started, greeted, used, and ended."""
 
 from __future__ import annotations
 
 import os
+import selectors
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
+from .processes import cpu_seconds, resident
 from .target import CHUNK, GREETING
 
-
-@dataclass(frozen=True)
-class Costs:
-    """Of a whole process: CPU in seconds, user and system; its largest memory in MiB."""
-
-    cpu: float
-    memory: float
+#: Seconds after which something hangs; nothing here takes so long.
+PATIENCE = 120.0
 
 
 class Client:
     """A ProxyCommand under measurement.
 
-    :ivar greeted_after: seconds from exec to the server's greeting on its stdout.
+    :param greeting: what the far end says first; waited for.
+    :ivar greeted_after: seconds from exec to the greeting on its stdout.
     """
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str], greeting: bytes = GREETING
+    ) -> None:
         started = time.perf_counter()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, bufsize=0
@@ -34,23 +33,31 @@ class Client:
             raise RuntimeError("a pipe is missing")
         self._stdin = self._process.stdin.fileno()
         self._stdout = self._process.stdout.fileno()
-        self.read_exactly(len(GREETING))
+        self.read_exactly(len(greeting))
         self.greeted_after = time.perf_counter() - started
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def cpu_so_far(self) -> float:
-        """CPU seconds that the process has used until now (proc(5), in clock ticks)."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def cpu(self) -> float:
+        """Seconds that it has used until now."""
+        return cpu_seconds(self.pid)
+
+    def memory(self) -> float:
+        """MiB that it has had at the most."""
+        return resident(self.pid, peak=True)
 
     def write(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(self._stdin, view) :]
+
+    def read_some(self) -> bytes:
+        data = os.read(self._stdout, CHUNK)
+        if not data:
+            raise RuntimeError("the ProxyCommand ended too early")
+        return data
 
     def read_exactly(self, count: int) -> None:
         while count > 0:
@@ -59,11 +66,37 @@ class Client:
                 raise RuntimeError("the ProxyCommand ended too early")
             count -= len(data)
 
-    def end(self) -> Costs:
+    def read_line(self) -> bytes:
+        """What comes until a line has ended; it may be more than one."""
+        line = b""
+        while not line.endswith(b"\n"):
+            line += self.read_some()
+        return line
+
+    def exchange(self, give: Callable[[], bytes], take: Callable[[bytes], bool]) -> None:
+        """Write and read as fast as either goes, until ``take`` has seen enough.
+
+        :param give: asked for the next bytes whenever stdin takes some; none: only to read.
+        """
+        os.set_blocking(self._stdin, False)
+        deadline = time.monotonic() + PATIENCE
+        rest = memoryview(give())
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stdout, selectors.EVENT_READ)
+            if rest:
+                selector.register(self._stdin, selectors.EVENT_WRITE)
+            while time.monotonic() < deadline:
+                for key, _ in selector.select():
+                    if key.fd == self._stdout:
+                        if take(self.read_some()):
+                            return
+                    else:
+                        rest = rest[os.write(self._stdin, rest) :] or memoryview(give())
+        raise RuntimeError("the far end does not answer")
+
+    def end(self) -> None:
         """Close its stdin and stdout, as ssh does when it leaves, and reap it."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
                 stream.close()
-        _, _, usage = os.wait4(self.pid, 0)
-        self._process.returncode = 0
-        return Costs(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        self._process.wait(PATIENCE)

@@ -6,6 +6,7 @@ nothing of what makes a stream safe.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import socket
@@ -37,4 +38,5 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    with contextlib.suppress(BrokenPipeError):  # whoever started it has left
+        main(int(sys.argv[1]))

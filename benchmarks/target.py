@@ -1,63 +1,114 @@
-"""The port behind the session: greets like an SSH server, then does what it is asked."""
+"""The port behind the session, as a process: greets like an SSH server and does what it is asked.
+
+Run as a module, it prints its two ports and serves until it is killed: one that greets, and
+one that waits for the client to speak first, as no SSH server does but many others do.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import sys
 import threading
+import time
+from collections.abc import Callable
 
 GREETING = b"SSH-2.0-benchmark\r\n"
 CHUNK = 256 * 1024
 
+#: In a stream of zeros: a probe, and the answer to one.
+PROBE = b"x"
 
-class Target:
-    """A TCP server. The first line after the greeting asks for one thing:
+#: A flood is at most so many bytes ahead of its reader, who says by a byte whenever it has
+#: read so many more; SSH does the same. Without that, the kernel's buffers between this
+#: process and the agent, megabytes of them, would be what an answer waits for.
+FLOOD_WINDOW = 1024 * 1024
+CREDIT, CREDIT_BYTES = b"c", 128 * 1024
 
-    ``upload N``: read N bytes, then answer ``.``; ``download N``: send N bytes;
-    ``echo``: send everything back.
-    """
 
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+def main() -> None:
+    greeting, silent = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+    for listener, serve in ((greeting, _greet_and_obey), (silent, _time_first_bytes)):
+        threading.Thread(target=_accept, args=(listener, serve), daemon=True).start()
+    print(greeting.getsockname()[1], silent.getsockname()[1], flush=True)
+    sys.stdin.read()  # its end is ours
 
-    def close(self) -> None:
-        self._listener.close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+def _accept(listener: socket.socket, serve: Callable[[socket.socket], None]) -> None:
+    def run(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sendall(GREETING)
-            line = b""
-            while not line.endswith(b"\n"):
-                byte = connection.recv(1)
-                if not byte:
-                    return
-                line += byte
-            words = line.split()
-            if words[0] == b"upload":
-                left = int(words[1])
-                while left > 0:
-                    data = connection.recv(CHUNK)
-                    if not data:
-                        return
-                    left -= len(data)
-                connection.sendall(b".")
-            elif words[0] == b"download":
-                block = bytes(CHUNK)
-                left = int(words[1])
-                while left > 0:
-                    connection.sendall(block[: min(left, CHUNK)])
-                    left -= CHUNK
-            while data := connection.recv(CHUNK):
-                if words[0] == b"echo":
-                    connection.sendall(data)
+            serve(connection)
+
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=run, args=(connection,), daemon=True).start()
+
+
+def _time_first_bytes(connection: socket.socket) -> None:
+    """Answer the first bytes with the milliseconds that they came after the connection."""
+    accepted = time.perf_counter()
+    if connection.recv(CHUNK):
+        connection.sendall(b"%f\n" % ((time.perf_counter() - accepted) * 1000))
+        connection.recv(CHUNK)
+
+
+def _greet_and_obey(connection: socket.socket) -> None:
+    """The first line after the greeting asks for one thing:
+
+    ``upload N``: read N bytes, then answer ``.``; ``download N``: send N bytes;
+    ``wait``: answer the milliseconds that this line came after the connection;
+    ``echo``: send everything back; ``sink``: answer probes among what comes;
+    ``flood``: send zeros as credit allows, and answers to probes among them.
+    """
+    accepted = time.perf_counter()
+    connection.sendall(GREETING)
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = connection.recv(1)
+        if not byte:
+            return
+        line += byte
+    order, *numbers = line.split()
+    if order == b"upload":
+        left = int(numbers[0])
+        while left > 0 and (data := connection.recv(CHUNK)):
+            left -= len(data)
+        connection.sendall(b".")
+    elif order == b"download":
+        block = bytes(CHUNK)
+        for start in range(0, int(numbers[0]), CHUNK):
+            connection.sendall(block[: int(numbers[0]) - start])
+    elif order == b"wait":
+        connection.sendall(b"%f\n" % ((time.perf_counter() - accepted) * 1000))
+    elif order == b"flood":
+        _flood(connection)
+    while data := connection.recv(CHUNK):
+        if order == b"echo":
+            connection.sendall(data)
+        elif order == b"sink":
+            connection.sendall(PROBE * data.count(PROBE))
+
+
+def _flood(connection: socket.socket) -> None:
+    connection.setblocking(False)
+    block, answers = bytes(CHUNK), b""
+    credit = FLOOD_WINDOW
+    while True:
+        wants = [connection] if credit or answers else []
+        readable, writable, _ = select.select([connection], wants, [])
+        if readable:
+            data = connection.recv(CHUNK)
+            if not data:
+                return
+            answers += PROBE * data.count(PROBE)
+            credit += CREDIT_BYTES * data.count(CREDIT)
+        if writable and answers:
+            answers = answers[connection.send(answers) :]
+        elif writable:
+            credit -= connection.send(block[:credit])
+
+
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,7 @@ from .gateway import Gateway, GatewayBehaviour
 from .hostkeys import make_host_key
 from .model import CodeCatalystModel
 from .oidc import OidcService
+from .relay import RelayBehaviour
 from .resources import Project, Repository, Space, Status
 from .rest import RestServer
 from .resume import SessionManagerService
@@ -65,15 +66,21 @@ class Emulator:
     :param port: a TCP service on this machine that stands for the environment's SSH
         server; ``None``: an embedded one.
     :param agent: how the SSM agents behave.
+    :param relay: how far away they are.
     """
 
     def __init__(
-        self, directory: Path, *, port: int | None = None, agent: AgentBehaviour = REAL
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        agent: AgentBehaviour = REAL,
+        relay: RelayBehaviour | None = None,
     ) -> None:
         self.model = CodeCatalystModel()
         self._directory = directory
         self._port = port
-        self._agent = agent
+        self._behaviour = GatewayBehaviour(agent=agent, relay=relay or RelayBehaviour())
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Access:
@@ -116,7 +123,7 @@ class Emulator:
             target,
             certificates.server_context,
             port_number=self._port or 22,
-            behaviour=GatewayBehaviour(agent=self._agent),
+            behaviour=self._behaviour,
         )
         await gateway.start()
         self._stack.push_async_callback(gateway.stop)

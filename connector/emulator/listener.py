@@ -25,7 +25,8 @@ class Listener(socket.socket):
     """
 
     def __init__(self, host: str, port: int) -> None:
-        super().__init__(socket.AF_INET, socket.SOCK_STREAM)
+        # Named, so that asyncio knows that what it accepts is TCP, and sets TCP_NODELAY.
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._accepting = True
         try:

@@ -71,3 +71,19 @@ async def test_a_connection_of_the_last_moment_does_not_outlive_the_server(
                 await asyncio.sleep(0)
             await stop()
     gc.collect()
+
+
+async def test_what_is_accepted_sends_small_frames_at_once() -> None:
+    nodelay: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        nodelay.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listener = Listener("127.0.0.1", 0)
+    async with await asyncio.start_server(accepted, sock=listener):
+        _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        assert await nodelay
+        writer.close()
+        await writer.wait_closed()

@@ -84,6 +84,10 @@ class Sshd:
             self.close()
             raise
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def close(self) -> None:
         """End the server; sessions end with their connections."""
         self._process.terminate()

@@ -1,0 +1,122 @@
+"""What the groups of benchmarks measure on: targets, far ends and clients, each a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .client import Client
+from .target import GREETING
+
+Start = Callable[[], Client]
+Result = TypeVar("Result")
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class FarEnd:
+    """An emulated service that can be reached.
+
+    :ivar environ: of whoever wants to reach it.
+    """
+
+    pid: int
+    access: Mapping[str, Any]
+    environ: Mapping[str, str]
+
+    def connector(self, *, greeting: bytes = GREETING, **variables: str) -> Start:
+        """``connector proxy`` to here, with more variables."""
+        command = [sys.executable, "-m", "connector", "proxy", self.access["host"]]
+        return lambda: Client(command, {**self.environ, **variables}, greeting)
+
+    def program(self, module: str, *arguments: str) -> Start:
+        """Another ProxyCommand to here, of this package."""
+        return lambda: Client([*python(module), *arguments], self.environ)
+
+
+@dataclass
+class Stand:
+    """Of one run of the benchmarks.
+
+    :ivar runs: how often a transfer is measured; its figures are medians.
+    :ivar port: of the target that greets; ``silent_port``: of the one that does not.
+    :ivar environ: of clients: a home of their own, and modules compiled as pip leaves them.
+    :ivar details: what the groups have to say besides figures.
+    """
+
+    runs: int
+    port: int
+    silent_port: int
+    environ: Mapping[str, str]
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def relay(self) -> Client:
+        """The plain TCP relay to the target."""
+        return Client([*python("benchmarks.relay"), str(self.port)], self.environ)
+
+    def repeat(self, *works: Callable[[], Result]) -> list[list[Result]]:
+        """The results of each work; they take turns, so that all meet the same machine."""
+        rounds = [[work() for work in works] for _ in range(self.runs)]
+        return [list(results) for results in zip(*rounds, strict=True)]
+
+    @contextmanager
+    def far_end(
+        self, port: int | None = None, *, delay: float = 0.0, paced: bool = False, **agent: Any
+    ) -> Iterator[FarEnd]:
+        """An emulated Dev Environment in a process of its own.
+
+        :param port: that its sessions lead to; the target's.
+        :param delay: seconds to the agent, one way.
+        :param paced: with the real agent's pauses and vices.
+        :param agent: more of its habits, see ``AgentBehaviour``.
+        """
+        with tempfile.TemporaryDirectory(prefix="connector-bench-") as directory:
+            options = ["--delay", str(delay), "--agent", json.dumps(agent)]
+            words = [directory, str(port or self.port), *options, *(["--paced"] if paced else [])]
+            with _serving([*python("benchmarks.farend"), *words]) as (process, line):
+                access = json.loads(line)
+                yield FarEnd(process.pid, access, {**self.environ, **access["environment"]})
+
+
+@contextmanager
+def stand(runs: int) -> Iterator[Stand]:
+    unwanted = ("PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME")
+    environ = {name: value for name, value in os.environ.items() if name not in unwanted}
+    with (
+        tempfile.TemporaryDirectory(prefix="connector-bench-") as home,
+        _serving(python("benchmarks.target")) as (_, line),
+    ):
+        port, silent_port = map(int, line.split())
+        yield Stand(runs, port, silent_port, {**environ, "HOME": home})
+
+
+def python(module: str) -> list[str]:
+    """The words that run a module by this interpreter."""
+    return [sys.executable, "-m", module]
+
+
+@contextmanager
+def _serving(command: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], bytes]]:
+    """A process that says one line when it is ready, and ends with its stdin."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("a pipe is missing")
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{' '.join(command[:3])} did not start")
+        yield process, line
+    finally:
+        try:
+            process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
