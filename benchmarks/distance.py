@@ -14,7 +14,8 @@ RUNS = 11
 
 def measure(stand: Stand) -> list[Row]:
     memory = Path(stand.environ["HOME"], ".cache/devenv-connector/gateways.json")
-    ahead, cold = [], []
+    ahead: list[float] = []
+    cold: list[float] = []
     with (
         stand.far_end() as far,
         serving([*python("benchmarks.delayer"), str(ROUND_TRIP / 2)]) as (_, port),

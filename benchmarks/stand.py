@@ -81,7 +81,7 @@ class Stand:
         with tempfile.TemporaryDirectory(prefix="connector-bench-") as directory:
             options = ["--delay", str(delay), "--agent", json.dumps(agent)]
             words = [directory, str(port or self.port), *options, *(["--paced"] if paced else [])]
-            with _serving([*python("benchmarks.farend"), *words]) as (process, line):
+            with serving([*python("benchmarks.farend"), *words]) as (process, line):
                 access = json.loads(line)
                 yield FarEnd(process.pid, access, {**self.environ, **access["environment"]})
 
@@ -92,7 +92,7 @@ def stand(runs: int) -> Iterator[Stand]:
     environ = {name: value for name, value in os.environ.items() if name not in unwanted}
     with (
         tempfile.TemporaryDirectory(prefix="connector-bench-") as home,
-        _serving(python("benchmarks.target")) as (_, line),
+        serving(python("benchmarks.target")) as (_, line),
     ):
         port, silent_port = map(int, line.split())
         yield Stand(runs, port, silent_port, {**environ, "HOME": home})
@@ -104,7 +104,7 @@ def python(module: str) -> list[str]:
 
 
 @contextmanager
-def _serving(command: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], bytes]]:
+def serving(command: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], bytes]]:
     """A process that says one line when it is ready, and ends with its stdin."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
