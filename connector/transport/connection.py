@@ -11,7 +11,7 @@ import logging
 import random
 import socket
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import (
     ConnectFailed,
@@ -25,9 +25,12 @@ from ..errors import (
 from ..sessions import SessionAccess
 from .address import StreamAddress
 from .dialler import DIAL_TIMEOUT, Dialler, DialSettings
+from .lean import import_version
 from .loop import Alarm, Loop
 from .session import Session
-from .websocket import Link, LinkClosed
+
+if TYPE_CHECKING:
+    from .websocket import Link
 
 #: Seconds that a broken link may take to be made again. ssh itself gives up earlier where
 #: ServerAliveInterval says so.
@@ -91,6 +94,7 @@ class Connection:
         self._owner = owner
         self._rand = rand
         self._dialler = Dialler(loop, settings)
+        import_version()
         self._alarm = Alarm(loop)
         self._link: Link | None = None
         self._up = False
@@ -110,6 +114,10 @@ class Connection:
     @property
     def write_paused(self) -> bool:
         return self._link is not None and self._link.write_paused
+
+    def prepare(self) -> None:
+        """Import what a link is made of: there is time for it while a session starts."""
+        from . import websocket  # noqa: F401
 
     def open(self, timeout: float) -> None:
         """Make the first link; ``timeout`` is for its dial, in seconds."""
@@ -159,6 +167,8 @@ class Connection:
             self._fail(error)
 
     def _connected(self, address: StreamAddress, sock: socket.socket) -> None:
+        from .websocket import Link
+
         self._link = Link(self._loop, sock, address, self, self._settings.ping_interval)
         self._alarm.set(self._loop.time() + UPGRADE_TIMEOUT, self._upgrade_timed_out)
 
@@ -225,6 +235,8 @@ class Connection:
     def _is_refusal(self, error: ConnectorError, was_up: bool) -> bool:
         if isinstance(error, UpgradeRejected):
             return True
+        from .websocket import LinkClosed
+
         # It took the upgrade and saw the token; then it hung up on us, on purpose.
         return was_up and not self._accepted and isinstance(error, LinkClosed)
 

@@ -13,7 +13,7 @@ import socket
 import ssl
 import sys
 import time
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..errors import NETWORK_HINT, ConfigError, ConnectFailed, ProxyFailed, TLSFailed
@@ -22,13 +22,14 @@ from ..errors import NETWORK_HINT, ConfigError, ConnectFailed, ProxyFailed, TLSF
 _MAX_PROXY_ANSWER = 64 * 1024
 
 
-@dataclass(frozen=True)
-class HttpProxy:
+class HttpProxy(NamedTuple):
+    """``authorization``: user and password, in Base64; ``repr`` and ``str`` leave it out."""
+
     host: str
     port: int
-    authorization: str = field(default="", repr=False)
+    authorization: str = ""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"the proxy http://{self.host}:{self.port}"
 
 

@@ -128,6 +128,7 @@ class Tunnel:
         self._stdin.start(self._stdin_gave, self._stdin_ended)
         self._stdin.set_wanted(min(CHUNK, self._channel.send_capacity))
         self._session.start(self._session_started, self._session_failed)
+        self._connection.prepare()
         self._phase_alarm.set(self._open_deadline, self._open_timed_out)
         try:
             self._loop.run(lambda: self._phase is Phase.DONE)
