@@ -36,9 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     named = next((word for word in arguments if not word.startswith("-")), "")
     if arguments[:1] == [named] and named in COMMANDS:
         # Only the parser of the command that runs is built: the others' cost time.
-        parser = argparse.ArgumentParser(
-            prog=f"connector {named}", formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        parser = argparse.ArgumentParser(prog=f"connector {named}", formatter_class=_formatter)
         _configure(named, parser)
         options = parser.parse_args(arguments[1:])
     else:
@@ -53,17 +51,21 @@ def _overview(wanted: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="connector",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        command = commands.add_parser(name, help=summary, formatter_class=_formatter)
         if name == wanted:
             _configure(name, command)
     return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """One of a fixed width: argparse makes one for every option that is added, and would
+    import shutil, with bz2 and lzma behind it, to ask how wide the terminal is."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=80)
 
 
 def _configure(name: str, parser: argparse.ArgumentParser) -> None:
