@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connector.aws.http import MAX_BODY, BadAnswer, read_answer
 from connector.aws.settings import ca_bundle, endpoint_is_overridden, load_profile
 from connector.aws.ssocache import SsoCache, Unusable
 from connector.errors import ConfigError, ProxyFailed, ServiceError
@@ -127,6 +128,18 @@ def proxy_setting(data: bytes) -> None:
             return
     assert proxy is None or (proxy.host and 0 < proxy.port < 65536)
     assert proxy is None or proxy.authorization.isascii()
+
+
+def http_answer(data: bytes) -> None:
+    """Whatever comes over a connection is an answer within its limits, or is refused."""
+    starts = iter(range(0, len(data), 7))
+    try:
+        answer = read_answer(lambda: next((data[at : at + 7] for at in starts), b""))
+    except (BadAnswer, ConnectionError):
+        return
+    assert 200 <= answer.status < 600
+    assert len(answer.body) <= MAX_BODY
+    assert all(name == name.lower() for name in answer.headers)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -28,6 +28,7 @@ TARGETS: dict[str, Target] = {
     "session-description": surroundings.session_description,
     "stream-url": surroundings.stream_url,
     "proxy-setting": surroundings.proxy_setting,
+    "http-answer": surroundings.http_answer,
 }
 
 _REQUEST = payloads.handshake_request(
@@ -58,6 +59,12 @@ SEEDS: dict[str, list[bytes]] = {
         bytes([1, 0, 1, 97, 2, 1, 0, 1, 98, 1, 0, 1, 99, 12, 0, 13, 255]),
         # A pause by text, a loss of the link, a new one.
         bytes([9, 0, 10, 0, 8, 3, 0, 0, 14, 14, 8, 4, 0, 0, 13, 16]),
+    ],
+    "http-answer": [
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"a;x=y\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n",
+        b"HTTP/1.0 500 Oops\r\n\r\n<html>until the end</html>",
     ],
     "host-name": [
         f"codecatalyst-dev-env=ExampleCorp=web.site-1={_UUID}".encode(),
