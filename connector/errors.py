@@ -145,6 +145,14 @@ class LinkLost(ConnectorError):
     exit_code = 74  # EX_IOERR
 
 
+class LinkClosed(LinkLost):
+    """The gateway closed the link in order, and not because it goes away: it meant us."""
+
+
+class MessageRefused(LinkClosed):
+    """The gateway closed the link because a message was too large for it."""
+
+
 class RemoteProtocolError(ConnectorError):
     """The far end broke the data-channel protocol."""
 

@@ -31,7 +31,7 @@ MAY_IMPORT = {
 ROOMS = {
     "boto3": {"aws"},
     "botocore": {"aws"},
-    "websockets": {"transport/websocket.py", "emulator"},
+    "websockets": {"transport/websocket.py", "transport/lean.py", "emulator"},
     "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py"},
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},

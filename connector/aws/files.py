@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import select
 import stat
 import time
@@ -76,18 +77,17 @@ def write_private(path: Path, text: str) -> None:
 
     :raises OSError: when it cannot be written; the old file is then still there.
     """
-    import tempfile  # here, since it takes as long as reading a token does
-
-    # The way of the AWS CLI and botocore (JSONFileCache): mkstemp gives mode 0600.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    # In place of tempfile, whose import takes as long as reading a token does.
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

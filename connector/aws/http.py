@@ -18,8 +18,8 @@ MAX_BODY = 1 << 20
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: (.*))?")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")  # RFC 9110, "token"
-_LENGTH = re.compile(r"[0-9]{1,9}")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
+_LENGTH = r"[0-9]{1,9}"  # compiled where one comes
+_CHUNK = rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?"
 
 
 class BadAnswer(Exception):
@@ -149,7 +149,7 @@ def _body(reader: _Reader, status: int, headers: dict[str, str]) -> bytes:
         return _chunks(reader)
     if length is None:
         return reader.rest()
-    if not _LENGTH.fullmatch(length):
+    if not re.fullmatch(_LENGTH, length):
         raise BadAnswer("has a malformed length")
     if int(length) > MAX_BODY:
         raise _too_large()
@@ -159,7 +159,7 @@ def _body(reader: _Reader, status: int, headers: dict[str, str]) -> bytes:
 def _chunks(reader: _Reader) -> bytes:
     body = bytearray()
     while True:
-        match = _CHUNK.fullmatch(reader.line())
+        match = re.fullmatch(_CHUNK, reader.line())
         if not match:
             raise BadAnswer("has a malformed chunk")
         size = int(match[1], 16)

@@ -6,8 +6,7 @@ six errors. An expired token's 401 is not modelled.
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import (
     AccessDenied,
@@ -37,8 +36,7 @@ _STATUS_OF_CODE = {
 _QUOTE_MAX = 300  # characters of the service's own words
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """The Dev Environment that a call is about, and the AWS profile it is made with."""
 
     space: str
@@ -52,6 +50,8 @@ class Target:
     @property
     def start_command(self) -> str:
         """The AWS CLI's command that starts it."""
+        import shlex
+
         command = ["aws", "codecatalyst", "start-dev-environment"]
         command += ["--space-name", self.space, "--project-name", self.project, "--id", self.id]
         if self.profile is not None:

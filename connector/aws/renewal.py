@@ -13,14 +13,12 @@ from .calls import CallFailed, Refused, call
 from .clients import ClientFactory
 from .files import reason
 from .locks import file_lock
-from .ssocache import CachedToken, SsoCache, Unusable
+from .ssocache import REFRESH_WINDOW, CachedToken, SsoCache, Unusable
 
 logger = logging.getLogger(__name__)
 
-REFRESH_WINDOW = 15 * 60  # seconds before its end; botocore's SSOTokenProvider has the same
 _CONNECT_TIMEOUT = 3.0  # seconds each: it is one request of two kilobytes
 _READ_TIMEOUT = 5.0
-RENEWAL_TIMEOUT = _CONNECT_TIMEOUT + _READ_TIMEOUT
 _SHORTEST_REQUEST = 2.0  # seconds; a new refresh token that comes too late is lost for good
 
 

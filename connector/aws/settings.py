@@ -6,19 +6,19 @@ takes longer than all of this: a valid token in the cache needs no more.
 
 from __future__ import annotations
 
-import configparser
-import importlib.util
 import os
 import re
-import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from .files import FileProblem, read_text
+
+if TYPE_CHECKING:
+    import configparser
 
 # Of botocore's endpoint-rule-set-1.json for codecatalyst, whatever the region.
 _ENDPOINT = "https://codecatalyst.global.api.aws"
@@ -43,8 +43,7 @@ _LIGHT_URL = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """A profile of the AWS configuration file.
 
     ``name`` is what was asked for, ``None`` when nobody asked and ``default`` applies.
@@ -67,6 +66,8 @@ class Profile:
         return self._command("aws", "configure", "sso")
 
     def _command(self, *words: str) -> str:
+        import shlex
+
         return shlex.join(words if self.name is None else (*words, "--profile", self.name))
 
 
@@ -95,13 +96,17 @@ def load_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
 
 
 def _read_sections(path: Path) -> dict[str, dict[str, str]]:
-    parser = configparser.RawConfigParser()  # strict: a section given twice is an error
     try:
-        parser.read_string(read_text(path), source=str(path))
+        text = read_text(path)
     except FileNotFoundError:
         return {}
     except FileProblem as problem:
         raise ConfigError(f"The AWS configuration file {path} {problem}") from None
+    import configparser  # where there is a file, and only there
+
+    parser = configparser.RawConfigParser()  # strict: a section given twice is an error
+    try:
+        parser.read_string(text, source=str(path))
     except configparser.Error as error:
         raise ConfigError(
             f"The AWS configuration file {path} cannot be parsed: {_complaint(error)}"
@@ -111,6 +116,8 @@ def _read_sections(path: Path) -> dict[str, dict[str, str]]:
 
 def _complaint(error: configparser.Error) -> str:
     """Where the fault is; the line itself is not quoted, for it may hold a secret."""
+    import configparser
+
     found = getattr(error, "errors", None) or [(getattr(error, "lineno", 0), "")]
     line = found[0][0]
     if isinstance(error, configparser.DuplicateSectionError):
@@ -122,6 +129,8 @@ def _complaint(error: configparser.Error) -> str:
 
 def _split_header(header: str) -> tuple[str, str]:
     """``profile "my name"`` -> its kind and label; a header of one word is its own label."""
+    import shlex
+
     try:
         words = shlex.split(header)
     except ValueError:  # quotes that do not close
@@ -162,6 +171,8 @@ def _system_has_certificates() -> bool:
 
 def _botocore_bundle() -> str | None:
     """The CA certificates that botocore brings, without importing it."""
+    import importlib.util
+
     spec = importlib.util.find_spec("botocore")
     if spec is None or not spec.origin:
         return None

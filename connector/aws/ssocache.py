@@ -10,12 +10,12 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from .files import FileProblem, read_text, write_private
 
+REFRESH_WINDOW = 15 * 60  # seconds before its end; botocore's SSOTokenProvider has the same
 _LONGEST_LIFE = 366 * 86400  # seconds; a year has four digits in every time of this file
 
 
@@ -126,6 +126,8 @@ def parse_time(text: str) -> float:
 
     :raises Unusable: when it is none of these.
     """
+    from datetime import datetime, timezone  # a token that is given has no time
+
     stripped = text.strip()
     for suffix in ("Z", "z", "UTC"):
         if stripped.endswith(suffix):  # Python 3.10's fromisoformat knows numeric zones only
@@ -142,4 +144,6 @@ def parse_time(text: str) -> float:
 
 def format_time(epoch: float) -> str:
     """The form that botocore and the AWS CLI write and read."""
+    from datetime import datetime, timezone
+
     return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

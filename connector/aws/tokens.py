@@ -16,9 +16,8 @@ from pathlib import Path
 from ..errors import ConfigError, CredentialsError
 from .clients import ClientFactory
 from .files import FileProblem, read_text
-from .renewal import REFRESH_WINDOW, RENEWAL_TIMEOUT, renew
 from .settings import Profile
-from .ssocache import SsoCache, Unusable, check_token
+from .ssocache import REFRESH_WINDOW, SsoCache, Unusable, check_token
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class BearerTokens:
         self._clients = clients
         self._now = now
 
-    def load(self, timeout: float = RENEWAL_TIMEOUT) -> BearerToken:
+    def load(self, timeout: float) -> BearerToken:
         """A token that has not expired.
 
         :param timeout: seconds that renewing it, or waiting for another process that
@@ -83,6 +82,8 @@ class BearerTokens:
         except Unusable as problem:
             raise CredentialsError(str(problem), remedy) from None
         if token.expires_at - self._now() < REFRESH_WINDOW:
+            from .renewal import renew
+
             try:
                 token = renew(cache, self._clients, region, self._now, timeout)
             except Unusable as problem:

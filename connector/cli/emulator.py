@@ -162,15 +162,12 @@ def _write_private(path: Path, text: str) -> None:
 
     :raises ConfigError: when it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    from ..aws.files import reason, write_private
+
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        os.replace(temporary, path)
+        write_private(path, text + "\n")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+        raise ConfigError(f"{path} cannot be written: {reason(error)}") from None
 
 
 def _port(text: str) -> int:

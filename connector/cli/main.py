@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -32,29 +33,43 @@ Then: ssh codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
 def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
-    # Only the parser of the command that runs is built: the others' cost time.
     named = next((word for word in arguments if not word.startswith("-")), "")
-    parser = _parser(named)
-    options = parser.parse_args(arguments)
+    if arguments[:1] == [named] and named in COMMANDS:
+        # Only the parser of the command that runs is built: the others' cost time.
+        parser = argparse.ArgumentParser(prog=f"connector {named}", formatter_class=_formatter)
+        _configure(named, parser)
+        options = parser.parse_args(arguments[1:])
+    else:
+        options = _overview(named).parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
+    gc.freeze()
+    gc.enable()
     return run(options)
 
 
-def _parser(wanted: str) -> argparse.ArgumentParser:
+def _overview(wanted: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="connector",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        command = commands.add_parser(name, help=summary, formatter_class=_formatter)
         if name == wanted:
-            import_module(f".{name}", __package__).configure(command)
+            _configure(name, command)
     return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """One of a fixed width: argparse makes one for every option that is added, and would
+    import shutil, with bz2 and lzma behind it, to ask how wide the terminal is."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=80)
+
+
+def _configure(name: str, parser: argparse.ArgumentParser) -> None:
+    import_module(f".{name}", __package__).configure(parser)
 
 
 class _Version(argparse.Action):

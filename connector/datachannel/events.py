@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..errors import ConnectorError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SessionOpened:
     """Stream bytes may flow.
 
@@ -19,35 +19,35 @@ class SessionOpened:
     customer_message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DataReceived:
     """Bytes of the stream, in order, each once."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ErrorOutput:
     """Bytes of a command's separate standard error."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CommandExited:
     """The exit status of a command session."""
 
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChannelClosed:
     """The service closed the channel. ``output`` is its reason for a person; may be empty."""
 
     output: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChannelFailed:
     """The channel cannot go on. What was delivered before is good."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import ConnectorError, RemoteProtocolError
 from .payloads import (
@@ -22,8 +22,7 @@ STREAM_SESSION_TYPES = frozenset(
 _MULTIPLEXED = "LocalPortForwarding"
 
 
-@dataclass(frozen=True)
-class HandshakeAnswer:
+class HandshakeAnswer(NamedTuple):
     """:param error: why the session cannot be; the agent is told the same in ``response``."""
 
     response: bytes

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import RemoteProtocolError
 from .messages import wire_id_to_text
@@ -44,22 +43,19 @@ class ActionStatus(IntEnum):
     UNSUPPORTED = 3
 
 
-@dataclass(frozen=True)
-class ClientAction:
+class ClientAction(NamedTuple):
     """One thing that the agent asks of the client: ``SessionType``, ``KMSEncryption``, …"""
 
     action_type: str
     parameters: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class HandshakeRequest:
+class HandshakeRequest(NamedTuple):
     agent_version: str
     actions: tuple[ClientAction, ...]
 
 
-@dataclass(frozen=True)
-class ProcessedAction:
+class ProcessedAction(NamedTuple):
     """The client's answer to one :class:`ClientAction`; ``error`` is empty on success."""
 
     action_type: str
@@ -68,8 +64,7 @@ class ProcessedAction:
     result: Any = None
 
 
-@dataclass(frozen=True)
-class HandshakeComplete:
+class HandshakeComplete(NamedTuple):
     """``customer_message`` is for a person and may be empty."""
 
     customer_message: str

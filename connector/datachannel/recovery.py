@@ -43,6 +43,8 @@ class RoundTripEstimator:
 
 @dataclass(slots=True)
 class SentMessage:
+    """A message under way."""
+
     sequence_number: int
     frame: bytes
     sent_at: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ServiceError
@@ -19,8 +19,7 @@ _GATEWAYS = re.compile(
 _URL_CHARACTERS = re.compile(r"[!-~]+")  # ASCII without blanks and controls
 
 
-@dataclass(frozen=True)
-class StreamAddress:
+class StreamAddress(NamedTuple):
     """A stream URL that was checked. Its ``url`` may be presigned: a secret."""
 
     url: str

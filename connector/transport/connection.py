@@ -11,12 +11,14 @@ import logging
 import random
 import socket
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import (
     ConnectFailed,
     ConnectorError,
+    LinkClosed,
     LinkLost,
+    MessageRefused,
     RemoteProtocolError,
     ServiceError,
     ServiceThrottled,
@@ -25,9 +27,12 @@ from ..errors import (
 from ..sessions import SessionAccess
 from .address import StreamAddress
 from .dialler import DIAL_TIMEOUT, Dialler, DialSettings
+from .lean import import_version
 from .loop import Alarm, Loop
 from .session import Session
-from .websocket import Link, LinkClosed, MessageRefused
+
+if TYPE_CHECKING:
+    from .websocket import Link
 
 #: Seconds that a broken link may take to be made again. ssh itself gives up earlier where
 #: ServerAliveInterval says so.
@@ -91,6 +96,7 @@ class Connection:
         self._owner = owner
         self._rand = rand
         self._dialler = Dialler(loop, settings)
+        import_version()
         self._alarm = Alarm(loop)
         self._link: Link | None = None
         self._up = False
@@ -113,9 +119,13 @@ class Connection:
         return self._link is not None and self._link.write_paused
 
     def prepare(self) -> None:
-        """The session is being started: connect to where it will probably lead."""
+        """The session is being started: do what needs no session.
+
+        Connect to where it will probably lead, and import what a link is made of.
+        """
         if self._settings.likely_gateway:
             self._dialler.dial_ahead()
+        from . import websocket  # noqa: F401
 
     def open(self, timeout: float) -> None:
         """Make the first link; ``timeout`` is for its dial, in seconds."""
@@ -180,6 +190,8 @@ class Connection:
     def _connected(
         self, address: StreamAddress, sock: socket.socket, headers: Mapping[str, str]
     ) -> None:
+        from .websocket import Link
+
         interval = self._settings.ping_interval
         self._link = Link(self._loop, sock, address, self, interval, headers)
         self._alarm.set(self._loop.time() + UPGRADE_TIMEOUT, self._upgrade_timed_out)

@@ -23,7 +23,9 @@ from websockets.uri import parse_uri
 from ..errors import (
     ConnectFailed,
     ConnectorError,
+    LinkClosed,
     LinkLost,
+    MessageRefused,
     RemoteProtocolError,
     UpgradeRejected,
 )
@@ -54,15 +56,6 @@ _NO_FRAMES = logging.getLogger("connector.transport.frames")
 _NO_FRAMES.setLevel(logging.CRITICAL + 1)
 
 logger = logging.getLogger(__name__)
-
-
-class LinkClosed(LinkLost):
-    """The gateway closed the link in order, and not because it goes away: it meant us."""
-
-
-class MessageRefused(LinkClosed):
-    """The gateway closed the link because a message was too large for it."""
-
 
 #: Close codes of RFC 6455 and its registry that do not mean us. By some a server speaks of
 #: itself: going away, internal error, restart, try again later.

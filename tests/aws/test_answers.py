@@ -57,6 +57,14 @@ def test_an_error_that_is_no_json(cloud: Cloud, sessions: CodeCatalystSessions) 
     assert "blocked" in str(refusal(sessions))
 
 
+@pytest.mark.parametrize("page", ["<html><h1>Sorry</h1></html>", ""])
+def test_an_error_of_a_gateway_on_the_way(
+    page: str, cloud: Cloud, sessions: CodeCatalystSessions
+) -> None:
+    always(cloud, START, lambda: web.Response(status=502, text=page))
+    assert "(502 502): Bad Gateway" in str(refusal(sessions))
+
+
 def test_a_session_without_id_is_one(cloud: Cloud, sessions: CodeCatalystSessions) -> None:
     details = {"streamUrl": "wss://x", "tokenValue": "t"}
     always(cloud, START, lambda: web.json_response({"accessDetails": details}))

@@ -221,7 +221,7 @@ from connector.aws.clients import ClientFactory
 from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerTokens
 profile = load_profile("codecatalyst", os.environ)
-BearerTokens(profile, os.environ, ClientFactory(profile.name, None)).load()
+BearerTokens(profile, os.environ, ClientFactory(profile.name, None)).load(8)
 slow = {"botocore", "boto3", "urllib3", "asyncio", "ssl", "http"} & set(sys.modules)
 sys.exit(f"imported: {slow}" if slow else 0)
 """

@@ -83,7 +83,7 @@ def test_a_name_that_nobody_knows_is_said_to_be_that() -> None:
 
 def test_a_name_that_is_none_is_refused() -> None:
     with refusal(ConnectFailed, "no host name"):
-        dial("x" * 70 + ".example", 443, None, 5)
+        dial("\u00fc" * 70 + ".example", 443, None, 5)
 
 
 def test_a_bundle_that_cannot_be_used_is_a_setting_to_mend(tmp_path: Path) -> None:

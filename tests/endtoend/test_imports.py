@@ -1,0 +1,82 @@
+"""What every ``ssh`` pays for: the modules of one ProxyCommand, from its start to its end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from .cloud import Cloud
+from .commands import Commands
+from .targets import GREETING, TcpService, greeting_echo
+
+RUN = """\
+import sys
+bare = set(sys.modules)
+from connector.__main__ import main
+written = sys.argv.pop(1)
+code = main()
+with open(written, "w") as file:
+    print(*sorted(set(sys.modules) - bare), file=file)
+sys.exit(code)
+"""
+
+#: Packages and modules of the top level that we use ourselves, ...
+USED = {
+    *("argparse", "base64", "collections", "connector", "contextlib", "dataclasses", "enum"),
+    *("errno", "functools", "gc", "hashlib", "heapq", "importlib", "ipaddress", "itertools"),
+    *("json", "logging", "math", "pathlib", "queue", "random", "re", "select", "selectors"),
+    *("signal", "socket", "ssl", "struct", "threading", "types", "typing", "urllib", "uuid"),
+    "websockets",
+}
+
+#: ... that websockets uses, ...
+OF_WEBSOCKETS = {"binascii", "hmac", "http", "secrets", "warnings", "zlib"}
+
+#: ... and that those use; which they are differs from one Python to the next.
+BEHIND = {
+    *("annotationlib", "array", "ast", "atexit", "bisect", "copy", "copyreg", "dis"),
+    *("encodings", "fnmatch", "gettext", "glob", "inspect", "keyword", "linecache", "locale"),
+    *("ntpath", "opcode", "operator", "platform", "reprlib", "string", "textwrap", "token"),
+    *("tokenize", "traceback", "weakref"),
+}
+
+#: What nobody shall bring in again, by whatever way.
+HEAVY = {
+    *("asyncio", "bz2", "calendar", "concurrent", "configparser", "ctypes", "datetime"),
+    *("email", "encodings.idna", "http.client", "importlib.metadata", "importlib.util"),
+    *("lzma", "multiprocessing", "shlex", "shutil", "subprocess", "tempfile", "unittest"),
+    *("urllib.request", "xml", "zipfile"),
+    *("aiohttp", "boto3", "botocore", "paramiko", "urllib3"),
+    *("connector.aws.failures", "connector.aws.renewal", "connector.emulator"),
+}
+
+
+@pytest.fixture
+def modules(commands: Commands, cloud: Cloud, tmp_path: Path) -> set[str]:
+    """All that a process has after it carried a stream, and did not have before it began."""
+    written = tmp_path / "modules"
+    environ = dict(commands.environ)
+    del environ["PYTHONWARNINGS"], environ["CONNECTOR_LOG_FILE"]
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        words = ("-c", RUN, str(written), "proxy", cloud.host)
+        process = commands.start(sys.executable, *words, environ=environ)
+        assert process.reader.exactly(len(GREETING)) == GREETING
+        process.signal(signal.SIGHUP)
+        assert (process.wait(), process.stderr()) == (0, "")
+    return set(written.read_text().split())
+
+
+def test_one_connection_imports_only_what_it_uses(modules: set[str]) -> None:
+    assert {"connector.aws.light", "websockets.client", "ssl"} <= modules
+    imported = {name.split(".")[0] for name in modules}
+    public = {name for name in imported if not name.startswith("_")}
+    assert public - USED - OF_WEBSOCKETS - BEHIND == set()
+
+
+def test_nothing_heavy_comes_in_by_a_side_door(modules: set[str]) -> None:
+    found = {name for name in modules if any(f"{name}.".startswith(f"{heavy}.") for heavy in HEAVY)}
+    assert found == set()
