@@ -17,7 +17,7 @@ MAX_HEAD = 64 << 10
 MAX_BODY = 1 << 20
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: (.*))?")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")  # RFC 9110, "token"
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)")  # RFC 9110, "token"
 _LENGTH = r"[0-9]{1,9}"  # compiled where one comes
 _CHUNK = rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?"
 
@@ -132,7 +132,7 @@ def _headers(reader: _Reader) -> dict[str, str]:
         match = _HEADER.fullmatch(line)
         if not match:
             raise BadAnswer("has a malformed header")
-        name, value = match[1].decode("ascii").lower(), match[2].decode("latin-1")
+        name, value = match[1].decode("ascii").lower(), match[2].strip(b" \t").decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 

@@ -231,6 +231,8 @@ def light_endpoint(
         return None
     if any(settings.get(name) for name in _BOTOCORE_SETTINGS):
         return None
+    if _credentials_file_decides(environ):
+        return None
     if not endpoint_url:
         variables = ("AWS_ENDPOINT_URL_CODECATALYST", "AWS_ENDPOINT_URL")
         endpoint_url = next((environ[name] for name in variables if environ.get(name)), None)
@@ -239,6 +241,19 @@ def light_endpoint(
     url = endpoint_url or _ENDPOINT
     check_endpoint(url)
     return url if _LIGHT_URL.fullmatch(url) else None
+
+
+def _credentials_file_decides(environ: Mapping[str, str]) -> bool:
+    """Whether the file of keys, which botocore merges into the profiles, may name an endpoint.
+
+    It holds secrets and nothing else as a rule: it is searched, not parsed.
+    """
+    path = environ.get("AWS_SHARED_CREDENTIALS_FILE") or os.path.join("~", ".aws/credentials")
+    try:
+        text = read_text(Path(os.path.expanduser(os.path.expandvars(path))))
+    except (FileNotFoundError, FileProblem):
+        return False
+    return any(name in text for name in (*_BOTOCORE_SETTINGS, "endpoint_url", "services"))
 
 
 def endpoint_is_overridden(

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import ConfigError, CredentialsError
+
+if TYPE_CHECKING:
+    import botocore.session
 
 _SERVICE = "ssmmessages"
 
@@ -21,16 +25,20 @@ _REGION = re.compile(r"(?:^|\.)ssmmessages(?:-fips)?\.([a-z0-9-]+)\.")
 class UpgradeSigner:
     """Signs with the credentials of an AWS profile. Calls block; botocore is imported then.
 
+    Its credentials are kept, so that a link can be made anew while the network that gave
+    them is still coming back. Not for two threads at once.
+
     :param profile: its name in the AWS configuration.
     """
 
     def __init__(self, profile: str) -> None:
         self._profile = profile
+        self._session: botocore.session.Session | None = None
 
     def __call__(self, url: str) -> Mapping[str, str]:
         """The headers to add to the upgrade; they are good for some minutes.
 
-        :param url: of the stream. Nothing is added to a presigned one.
+        :param url: of the stream, checked. Nothing is added to a presigned one.
         :raises ConfigError: there is no such profile, or no region to be known.
         :raises CredentialsError: the profile has no credentials, or they cannot be had now.
         """
@@ -40,28 +48,34 @@ class UpgradeSigner:
         import botocore.session
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
-        from botocore.exceptions import BotoCoreError, ProfileNotFound
+        from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
+        found = _REGION.search(parts.hostname or "")
         try:
-            session = botocore.session.Session(profile=self._profile)
-            credentials = session.get_credentials()
+            if self._session is None:
+                self._session = botocore.session.Session(profile=self._profile)
+            # The session keeps what it has found, and renews what expires.
+            credentials = self._session.get_credentials()
             frozen = credentials and credentials.get_frozen_credentials()
-            found = _REGION.search(parts.hostname or "")
-            region = found[1] if found else session.get_config_variable("region")
+            region = found[1] if found else self._session.get_config_variable("region")
         except ProfileNotFound:
             raise ConfigError(f"There is no AWS profile {self._profile}") from None
-        except (BotoCoreError, ValueError, OSError) as error:
-            raise CredentialsError(
-                f"The AWS credentials of the profile {self._profile} cannot be had "
-                f"({type(error).__name__})",
-                f"Try `aws sts get-caller-identity --profile {self._profile}`",
-            ) from error
+        except ClientError as error:
+            raise self._failed(error.response.get("Error", {}).get("Code", "")) from error
+        except (BotoCoreError, ValueError, OSError, RuntimeError) as error:
+            raise self._failed(type(error).__name__) from error
         if not frozen:
             raise CredentialsError(f"The profile {self._profile} has no AWS credentials")
         if not region:
             raise ConfigError(f"The profile {self._profile} names no region to sign for")
+        # botocore writes the Host as WebSockets have it: in lower case, no default port.
         signed_url = url.replace("wss://", "https://", 1).replace("ws://", "http://", 1)
-        request = AWSRequest("GET", signed_url, headers={"Host": parts.netloc})
+        request = AWSRequest("GET", signed_url)
         SigV4Auth(frozen, _SERVICE, region).add_auth(request)
-        del request.headers["Host"]  # the upgrade has its own
         return dict(request.headers.items())
+
+    def _failed(self, why: str) -> CredentialsError:
+        return CredentialsError(
+            f"The AWS credentials of the profile {self._profile} cannot be had ({why[:100]})",
+            f"Try `aws sts get-caller-identity --profile {self._profile}`",
+        )

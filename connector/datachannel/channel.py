@@ -243,7 +243,7 @@ class DataChannel:
         if not self.paused:
             released = self._input_released(now)
             # The flag is input like any other: too early, it is acknowledged and dropped.
-            if released and self._untried_size and self._output_seen:
+            if released and self._untried_size and self._output_seen and not self._eof:
                 self._sender.probe(self._untried_size)
                 self._untried_size = 0
             if released and self._eof:
@@ -267,7 +267,7 @@ class DataChannel:
 
     def handle_timer(self, now: float) -> None:
         """Make due what time has made due; :meth:`messages_to_send` then has it."""
-        self._sender.handle_timer(self._created(now), now)
+        self._sender.recovery.handle_timer(now)
 
     # Inside.
 
@@ -296,6 +296,7 @@ class DataChannel:
     def _receive_first_output(self, events: list[Event]) -> None:
         self._output_seen = True
         self._grace_deadline = None
+        self._sender.recovery.calm_down()
         if self.state is State.OPENING and not self._handshake_seen:
             # A shell session without encryption starts like this, unannounced.
             self.state = State.OPEN
@@ -368,8 +369,9 @@ class DataChannel:
         """Whether the agent is known, or has had the time, to take input."""
         if self._grace_deadline is not None and self._grace_deadline <= now:
             self._grace_deadline = None
-            # No sign that it listens: what it refuses comes back soon, not after a timeout.
-            self._sender.recovery.hurry(self._sender.next_seq)
+            if self._sender.has_data or self._eof:
+                # No sign that it listens: what it refuses comes back soon, not by a timeout.
+                self._sender.recovery.hurry(self._sender.next_seq)
         return self.state is State.OPEN and self._grace_deadline is None
 
     @property

@@ -122,16 +122,20 @@ class Recovery:
         """
         self._hasty, self._hasty_until = self.HASTE_TRIES, sequence_number
 
+    def calm_down(self) -> None:
+        """The far end is known to listen: no more haste."""
+        self._hasty = 0
+
     def replace(self, sequence_number: int, frame: bytes) -> None:
         """Send another frame in place of one that is not acknowledged."""
         message = self._unacked[sequence_number]
         self.in_flight_bytes += len(frame) - len(message.frame)
         message.frame = frame
 
-    def times_sent_oldest(self) -> tuple[int, int]:
-        """The oldest message, and how often it was sent; (-1, 0) when there is none."""
-        oldest = self._oldest()
-        return (oldest.sequence_number, oldest.times_sent) if oldest else (-1, 0)
+    def times_sent(self, sequence_number: int) -> int:
+        """How often a message was sent that is now due again; 0 when it is not."""
+        message = self._due.get(sequence_number)
+        return message.times_sent if message else 0
 
     def detect_losses(self, now: float) -> None:
         """After a batch of acknowledges: make due what they show to be lost."""

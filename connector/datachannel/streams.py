@@ -114,18 +114,13 @@ class StreamSender:
         )
         self.recovery.replace(number, frame)
 
-    def handle_timer(self, created: int, now: float) -> None:
-        """Make due what is overdue."""
-        number, times_sent = self.recovery.times_sent_oldest()
-        if self._probe and self._probe[0] == number and times_sent >= PROBE_TRIES:
-            self.give_up_probe(created)
-        self.recovery.handle_timer(now)
-
     def frames(self, created: int, now: float, *, release_data: bool) -> list[bytes]:
         """What is due: resends, control payloads, and if it is released, data.
 
         :param created: milliseconds since the epoch.
         """
+        if self._probe and self.recovery.times_sent(self._probe[0]) >= PROBE_TRIES:
+            self.give_up_probe(created)
         frames = self.recovery.take_resends(now)
         new, self._control = self._control, []
         if release_data and self._pending:

@@ -119,6 +119,7 @@ class Gateway:
         self._closing: dict[asyncio.Task[None], Relay] = {}
         self._numbers = itertools.count()
         self._restarting: asyncio.Task[None] | None = None
+        self._relistening: asyncio.Task[Server] | None = None
         self.fault_log: Log = deque(maxlen=LOG_MAX)
         self._refusals: deque[tuple[int, Mapping[str, str]]] = deque()
         model.on_session_ended(self._session_ended)
@@ -174,8 +175,10 @@ class Gateway:
             relay.cut(How.RESET)
         await self._hang_up()
         await asyncio.sleep(seconds)
-        self._server = await self._listen()
-        self._restarting = None
+        # Not to be cancelled half-way: nobody would have the server then.
+        self._relistening = asyncio.get_running_loop().create_task(self._listen())
+        self._server = await asyncio.shield(self._relistening)
+        self._relistening = self._restarting = None
 
     async def stop(self) -> None:
         """End all sessions and leave nothing behind; harmless when not started."""
@@ -183,6 +186,9 @@ class Gateway:
             self._restarting.cancel()
             await asyncio.wait([self._restarting])
             self._restarting = None
+        if self._relistening is not None:
+            self._server = await self._relistening
+            self._relistening = None
         for relay in [*self._relays.values(), *self._closing.values()]:
             relay.abort()
         while self._closing:

@@ -11,7 +11,7 @@ import logging
 import random
 import socket
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import (
     ConnectFailed,
@@ -24,7 +24,6 @@ from ..errors import (
     ServiceThrottled,
     UpgradeRejected,
 )
-from ..sessions import SessionAccess
 from .address import StreamAddress
 from .dialler import DIAL_TIMEOUT, Dialler, DialSettings
 from .lean import import_version
@@ -45,11 +44,16 @@ LONGEST_DELAY = 5.0
 #: Seconds for the upgrade of a connected socket to a WebSocket.
 UPGRADE_TIMEOUT = 6.0
 
+#: Seconds for whoever is asked for a fresh key, or for a signature.
+ANSWER_TIMEOUT = 8.0
+
 #: Seconds after which a link that nobody closed counts as accepted, though all is quiet.
 ACCEPTED_AFTER = 3.0
 
 #: What another try may mend.
 _TRANSIENT = (ConnectFailed, LinkLost, ServiceError, ServiceThrottled)
+
+_SMALLER = "Leave --payload-size and CONNECTOR_PAYLOAD_SIZE out"
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +133,7 @@ class Connection:
 
     def open(self, timeout: float) -> None:
         """Make the first link; ``timeout`` is for its dial, in seconds."""
-        self._dial(timeout)
+        self._dial(self._loop.time() + timeout)
 
     def send_text(self, text: str) -> None:
         if self._link:
@@ -165,27 +169,56 @@ class Connection:
 
     # Dialling.
 
-    def _dial(self, timeout: float) -> None:
-        deadline = self._loop.time() + timeout
-
-        def signed(headers: Mapping[str, str]) -> None:
-            if not self._closed:
-                self._dial_with(headers, deadline - self._loop.time())
-
-        self._session.sign(signed, self._dial_failed)
-
-    def _dial_with(self, headers: Mapping[str, str], timeout: float) -> None:
+    def _dial(self, deadline: float | None = None) -> None:
+        """:param deadline: by when; otherwise DIAL_TIMEOUT from the moment that it begins."""
         access = self._session.access
         if access is None:
             raise RuntimeError("there is no session to connect to")
-
-        def connected(address: StreamAddress, sock: socket.socket) -> None:
-            self._connected(address, sock, headers)
-
         try:
-            self._dialler.dial(access.stream_url, timeout, connected, self._dial_failed)
+            self._dialler.check(access.stream_url)
         except ConnectorError as error:
             self._fail(error)
+            return
+
+        def signed(headers: Mapping[str, str]) -> None:
+            def connected(address: StreamAddress, sock: socket.socket) -> None:
+                self._connected(address, sock, headers)
+
+            timeout = DIAL_TIMEOUT if deadline is None else deadline - self._loop.time()
+            self._dialler.dial(access.stream_url, timeout, connected, self._dial_failed)
+
+        if access.signer is None:
+            signed({})
+            return
+        late = ConnectFailed("the AWS credentials do not come in time", "Check the profile")
+        self._ask(self._session.sign, signed, self._sign_failed, late)
+
+    def _sign_failed(self, error: BaseException) -> None:
+        # What gives credentials may be away with the network.
+        if self._accepted_once and isinstance(error, ConnectorError):
+            self._retry(error)
+        else:
+            self._fail(error)
+
+    def _ask(
+        self,
+        call: Callable[[Callable[[Any], None], Callable[[BaseException], None]], None],
+        done: Callable[[Any], None],
+        failed: Callable[[BaseException], None],
+        late: ConnectorError,
+    ) -> None:
+        """Make a call that reports once, later; after ANSWER_TIMEOUT it has failed."""
+        pending = True
+
+        def settle(report: Callable[[Any], None], outcome: Any) -> None:
+            nonlocal pending
+            if pending and not self._closed:
+                pending = False
+                self._alarm.cancel()
+                report(outcome)
+
+        self._alarm.set(self._loop.time() + ANSWER_TIMEOUT, lambda: settle(failed, late))
+        call(lambda result: settle(done, result), lambda error: settle(failed, error))
 
     def _connected(
         self, address: StreamAddress, sock: socket.socket, headers: Mapping[str, str]
@@ -242,7 +275,7 @@ class Connection:
         if error is None:
             return  # closed by us
         if self._dialler.ahead and not was_up and isinstance(error, _TRANSIENT):
-            self._dial(DIAL_TIMEOUT)  # it has waited too long for us
+            self._dial()  # it has waited too long for us
         elif not self._accepted_once:
             self._fail(_first_link_lost(error) if was_up else error)
         elif isinstance(error, RemoteProtocolError):
@@ -256,7 +289,7 @@ class Connection:
                 LinkLost(
                     f"the connection broke ({_words(error)}): our messages are too large for "
                     "this gateway",
-                    "Leave --payload-size and CONNECTOR_PAYLOAD_SIZE out",
+                    _SMALLER,
                 )
             )
         elif self._is_refusal(error, was_up):
@@ -264,7 +297,7 @@ class Connection:
                 LinkLost(
                     f"the connection broke ({_words(self._cause or error)}), and the gateway "
                     "does not let us join the session again",
-                    "Connect anew",
+                    _SMALLER if isinstance(self._cause, MessageRefused) else "Connect anew",
                 )
             )
         else:
@@ -309,11 +342,8 @@ class Connection:
         self._delay = min(LONGEST_DELAY, 2 * self._delay)
 
     def _resume(self) -> None:
-        self._session.resume(self._resumed, self._dial_failed)
-
-    def _resumed(self, access: SessionAccess | None) -> None:
-        if not self._closed:
-            self._dial(DIAL_TIMEOUT)
+        late = ConnectFailed("the service does not say in time how to join the session again")
+        self._ask(self._session.resume, lambda _: self._dial(), self._dial_failed, late)
 
     def _stop(self) -> None:
         self._closed = True

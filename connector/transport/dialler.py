@@ -97,10 +97,12 @@ class _Attempt:
             sock, self._socket = self._socket, None
         return wanted, sock
 
-    def cancel(self) -> None:
-        _, sock = self.take()
+    def cancel(self) -> bool:
+        """Nobody wants it any more; returns whether somebody still did."""
+        wanted, sock = self.take()
         if sock:
             sock.close()
+        return wanted
 
 
 class Dialler:
@@ -121,7 +123,7 @@ class Dialler:
         A guess that is wrong or fails is forgotten.
         """
         try:
-            address = self._check(f"wss://{self._settings.likely_gateway}/")
+            address = self.check(f"wss://{self._settings.likely_gateway}/")
         except ServiceError:
             return  # it is from a file that anybody may have written
         logger.info("dialling %s:%d ahead", address.host, address.port)
@@ -133,8 +135,9 @@ class Dialler:
         :param timeout: seconds for all of it, if these are fewer than DIAL_TIMEOUT.
         :raises ServiceError: at once, when the URL must not be dialled.
         """
-        address = self._check(stream_url)
+        address = self.check(stream_url)
         timeout = max(0.1, min(DIAL_TIMEOUT, timeout))
+        deadline = self._loop.time() + timeout
         attempt = self._ahead_of(address)
         self.ahead = attempt is not None
         if attempt is None:
@@ -143,7 +146,7 @@ class Dialler:
             attempt = self._begin(address, timeout)
         self._attempt = attempt
 
-        def finished(error: BaseException | None) -> None:
+        def finished() -> None:
             wanted, sock = attempt.take()
             if not wanted:
                 return
@@ -152,30 +155,32 @@ class Dialler:
             elif self.ahead:
                 if sock:
                     sock.close()
-                self.dial(stream_url, timeout, on_socket, on_error)
+                self.dial(stream_url, deadline - self._loop.time(), on_socket, on_error)
             else:
-                on_error(error or ConnectFailed("there is no connection"))
+                on_error(attempt.error or ConnectFailed("there is no connection"))
+
+        def timed_out() -> None:
+            if attempt.cancel():
+                on_error(
+                    ConnectFailed(
+                        f"{address.host} cannot be reached: a name is not resolved in time",
+                        "Check the network and DNS",
+                    )
+                )
 
         # A resolver knows no deadline: beyond ours its thread is left behind.
-        self._loop.call_at(
-            self._loop.time() + timeout,
-            lambda: finished(
-                ConnectFailed(
-                    f"{address.host} cannot be reached: a name is not resolved in time",
-                    "Check the network and DNS",
-                )
-            ),
-        )
-        attempt.on_done = lambda: finished(attempt.error)
+        self._loop.call_at(deadline, timed_out)
+        attempt.on_done = finished
         if attempt.done:
-            self._loop.call_soon(attempt.on_done)
+            self._loop.call_soon(finished)
 
     def cancel(self) -> None:
         if self._attempt:
             self._attempt.cancel()
             self._attempt = None
 
-    def _check(self, stream_url: str) -> StreamAddress:
+    def check(self, stream_url: str) -> StreamAddress:
+        """:raises ServiceError: when the URL must not be dialled."""
         return check_stream_url(stream_url, endpoint_overridden=self._settings.endpoint_overridden)
 
     def _ahead_of(self, address: StreamAddress) -> _Attempt | None:

@@ -243,3 +243,17 @@ def test_a_configuration_with_a_byte_order_mark_is_read(home: Path) -> None:
     (home / ".aws").mkdir()
     (home / ".aws/config").write_bytes(b"\xef\xbb\xbf[profile x]\nca_bundle = /x\n")
     assert load_profile("x", os.environ).values == {"ca_bundle": "/x"}
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by default", "by a variable"])
+def test_an_endpoint_among_the_keys_is_left_to_botocore(
+    home: Path, tmp_path: Path, named: bool
+) -> None:
+    """botocore merges the credentials file into the profiles."""
+    path = home / ".aws/credentials" if named else tmp_path / "keys"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("[default]\nendpoint_url = https://private.example:8443\n")
+    environ = {} if named else {"AWS_SHARED_CREDENTIALS_FILE": str(path)}
+    assert light_endpoint(None, environ, load_profile(None, environ)) is None
+    path.write_text("[default]\naws_access_key_id = AKIDX\n")
+    assert light_endpoint(None, environ, load_profile(None, environ)) is not None

@@ -9,6 +9,8 @@ import pytest
 from connector.aws.signing import UpgradeSigner
 from connector.errors import ConfigError, CredentialsError
 
+from .peers import listening
+
 PATH = "/v1/data-channel/s-1?role=publish_subscribe"
 
 
@@ -61,3 +63,42 @@ def test_a_presigned_url_is_not_signed_again(name: str) -> None:
 def test_credentials_that_cannot_be_had_say_how_to_try() -> None:
     with pytest.raises(CredentialsError, match="aws sts get-caller-identity --profile broken"):
         UpgradeSigner("broken")(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
+
+
+def test_the_host_is_signed_as_a_websocket_sends_it() -> None:
+    """In lower case and without a default port; its signature says so."""
+    signer = UpgradeSigner("regional")
+    plain = signer(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
+    spelled = signer(f"wss://SSMMESSAGES.us-west-2.amazonaws.com:443{PATH}")
+    while spelled["X-Amz-Date"] != plain["X-Amz-Date"]:
+        plain = signer(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
+        spelled = signer(f"wss://SSMMESSAGES.us-west-2.amazonaws.com:443{PATH}")
+    assert spelled["Authorization"] == plain["Authorization"]
+
+
+def test_credentials_are_kept_for_the_next_dial(home: Path) -> None:
+    url = f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
+    signer = UpgradeSigner("regional")
+    signer(url)
+    (home / ".aws/config").unlink()
+    assert "Credential=AKIDX/" in signer(url)["Authorization"]
+
+
+def test_a_role_that_may_not_be_assumed_says_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = (
+        "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
+        "<Message>hidden words</Message></Error></ErrorResponse>"
+    )
+    answer = f"HTTP/1.1 403 No\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    (home / ".aws/config").write_text(
+        "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = keys\n"
+        "region = us-west-2\n[profile keys]\naws_access_key_id = AKIDX\n"
+        "aws_secret_access_key = hidden\n"
+    )
+    with listening(answer=answer) as (_, port):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
+        with pytest.raises(CredentialsError, match=r"cannot be had \(AccessDenied\)") as caught:
+            UpgradeSigner("role")(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
+    assert "hidden" not in str(caught.value)

@@ -162,6 +162,25 @@ def test_after_the_first_output_there_is_no_haste() -> None:
     assert timer - dialogue.now >= 0.1
 
 
+def test_a_grace_that_ended_without_input_leaves_no_haste_behind() -> None:
+    dialogue = shaken()
+    dialogue.now = 10.0
+    dialogue.sent()
+    dialogue.send(b"late")
+    assert dialogue.sent_data() == b"late"
+    timer = dialogue.channel.get_timer()
+    assert timer is not None
+    assert timer - dialogue.now >= 0.1
+
+
+def test_the_first_output_ends_the_haste() -> None:
+    dialogue = speaking_first(b"HELLO")
+    dialogue.receive(output(2, b"welcome"))
+    timer = dialogue.channel.get_timer()
+    assert timer is not None
+    assert timer - dialogue.now >= 0.1
+
+
 # Pauses.
 
 

@@ -73,6 +73,30 @@ def test_a_probe_that_nobody_answers_is_given_up() -> None:
     assert sizes(dialogue, SIZE) == [DEFAULT_PAYLOAD_SIZE] * 4
 
 
+def test_a_probe_that_is_swallowed_while_the_rest_gets_through_is_given_up() -> None:
+    """What comes after it is acknowledged, and so makes it due again and again."""
+    dialogue = probing()
+    sent = 1
+    for number in range(2, 60, 4):
+        dialogue.now += 0.02
+        dialogue.send(bytes(4 * DEFAULT_PAYLOAD_SIZE))
+        messages = dialogue.sent_inputs()
+        sent += messages.count(PROBE)
+        if EMPTY in messages:
+            break
+        dialogue.receive(*(ack(number + index) for index in range(4)))
+    else:
+        pytest.fail("it was never given up")
+    assert sent == PROBE_TRIES
+
+
+def test_nothing_is_tried_at_the_end_of_input() -> None:
+    dialogue = shaken(payload_size=SIZE)
+    dialogue.channel.send_eof(dialogue.now)
+    dialogue.receive(output(2, b"banner"))
+    assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.FLAG]
+
+
 def test_an_accepted_size_outlives_the_link() -> None:
     dialogue = probing()
     dialogue.receive(ack(1))

@@ -149,3 +149,23 @@ def test_a_guess_that_nobody_needed_is_closed(loop: Loop, peer: TlsPeer) -> None
     dial.dialler.cancel()
     peer.wait_served()
     assert peer.requests == [b""]
+
+
+def test_a_guess_that_hangs_takes_no_more_than_the_time_of_one_dial(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+    begin = Dialler._begin
+
+    def counting(self: Dialler, address: StreamAddress, timeout: float) -> object:
+        begun.append(address)
+        return begin(self, address, timeout)
+
+    monkeypatch.setattr(Dialler, "_begin", counting)
+    with listening(backlog=5) as (_, port):
+        dial = dialling(loop, f"localhost:{port}")
+        url = f"wss://localhost:{port}/path?query"
+        dial.dialler.dial(url, 0.2, lambda *_: None, dial.errors.append)
+        dial.turn()
+    assert len(begun) == len(dial.errors) == 1
+    assert "in time" in str(dial.errors[0])

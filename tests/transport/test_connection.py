@@ -1,0 +1,147 @@
+"""What a connection waits for while it makes a link anew: never for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from connector.errors import ConnectorError, CredentialsError, LinkLost, ServiceError
+from connector.sessions import SessionAccess
+from connector.transport import connection
+from connector.transport.connection import Connection
+from connector.transport.dialler import DialSettings
+from connector.transport.loop import Loop
+from connector.transport.session import Session
+
+PATIENCE = 10.0
+
+
+class Owner:
+    """Remembers how it ended."""
+
+    def __init__(self) -> None:
+        self.failures: list[BaseException] = []
+
+    def connection_made(self, token: str) -> None:
+        raise AssertionError("there is no gateway here")
+
+    def connection_messages(self, messages: list[bytes]) -> None:
+        raise AssertionError("there is no gateway here")
+
+    def connection_text(self, text: str) -> None:
+        raise AssertionError("there is no gateway here")
+
+    def connection_writable(self) -> None:
+        """Nothing is written."""
+
+    def connection_lost(self) -> None:
+        """It never was up."""
+
+    def connection_failed(self, error: BaseException) -> None:
+        self.failures.append(error)
+
+
+class Source:
+    """A session that is there; resuming it takes what ``resuming`` says."""
+
+    def __init__(self) -> None:
+        self.resuming = threading.Event()
+        self.resuming.set()
+
+    def start(self) -> SessionAccess:
+        raise AssertionError("it is started")
+
+    def resume(self, access: SessionAccess) -> None:
+        self.resuming.wait(PATIENCE)
+
+    def stop(self, access: SessionAccess, timeout: float) -> None:
+        """It may go on."""
+
+
+class Scene:
+    """A connection whose session is signed for, on a loop of its own."""
+
+    def __init__(self, loop: Loop, port: int) -> None:
+        self.loop = loop
+        self.owner = Owner()
+        self.source = Source()
+        self.signed = 0
+        self.signing = threading.Event()
+        self.signing.set()
+        self.refusals: list[ConnectorError] = []
+        session = Session(loop, self.source)
+        session.access = SessionAccess(f"ws://127.0.0.1:{port}/", "token", signer=self._sign)
+        self.connection = Connection(loop, session, DialSettings(), self.owner, lambda: 0.0)
+
+    def _sign(self, url: str) -> Mapping[str, str]:
+        self.signed += 1
+        self.signing.wait(PATIENCE)
+        if self.refusals:
+            raise self.refusals.pop()
+        return {}
+
+    def lose(self) -> None:
+        """A link that was accepted breaks."""
+        self.connection._accepted_once = True
+        self.connection.link_lost(LinkLost("the gateway broke the connection"))
+
+    def run_until_failure(self) -> BaseException:
+        deadline = self.loop.time() + PATIENCE
+        self.loop.call_at(deadline, lambda: None)
+        self.loop.run(lambda: bool(self.owner.failures) or self.loop.time() >= deadline)
+        (failure,) = self.owner.failures
+        return failure
+
+    def close(self) -> None:
+        self.signing.set()
+        self.source.resuming.set()
+        self.connection.abort()
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """Nobody listens at its gateway's port; all limits are short."""
+    monkeypatch.setattr(connection, "RECONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with contextlib.closing(Loop()) as loop:
+        scene = Scene(loop, port)
+        yield scene
+        scene.close()
+
+
+@pytest.mark.parametrize("who", ["signing", "resuming"])
+def test_an_answer_that_never_comes_is_not_waited_for(scene: Scene, who: str) -> None:
+    (scene.signing if who == "signing" else scene.source.resuming).clear()
+    scene.lose()
+    failure = scene.run_until_failure()
+    assert isinstance(failure, LinkLost)
+    assert "could not be made again" in str(failure)
+    assert "in time" in str(failure)
+
+
+def test_credentials_that_are_away_with_the_network_are_asked_for_again(scene: Scene) -> None:
+    scene.refusals = [CredentialsError("not now")]
+    scene.lose()
+    assert "cannot be reached" in str(scene.run_until_failure())
+    assert scene.signed > 1
+
+
+def test_credentials_that_are_not_there_at_first_end_the_session(scene: Scene) -> None:
+    scene.refusals = [CredentialsError("none")]
+    scene.connection.open(PATIENCE)
+    assert isinstance(scene.run_until_failure(), CredentialsError)
+
+
+def test_nothing_is_signed_for_a_url_that_is_not_dialled(scene: Scene) -> None:
+    access = scene.connection._session.access
+    assert access is not None
+    scene.connection._session.access = SessionAccess("wss://[::1", "token", signer=access.signer)
+    scene.connection.open(PATIENCE)
+    assert isinstance(scene.run_until_failure(), ServiceError)
+    assert scene.signed == 0
