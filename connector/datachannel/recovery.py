@@ -123,7 +123,10 @@ class Recovery:
         self._hasty, self._hasty_until = self.HASTE_TRIES, sequence_number
 
     def calm_down(self) -> None:
-        """The far end is known to listen: no more haste."""
+        """The far end is known to listen: what it may have refused goes now, the last in haste."""
+        oldest = self._oldest()
+        if self._hasty and oldest is not None:
+            self._due[oldest.sequence_number] = oldest
         self._hasty = 0
 
     def replace(self, sequence_number: int, frame: bytes) -> None:

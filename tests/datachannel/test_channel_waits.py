@@ -173,9 +173,11 @@ def test_a_grace_that_ended_without_input_leaves_no_haste_behind() -> None:
     assert timer - dialogue.now >= 0.1
 
 
-def test_the_first_output_ends_the_haste() -> None:
+def test_the_first_output_is_the_sign_for_the_last_hasty_repeat() -> None:
     dialogue = speaking_first(b"HELLO")
+    dialogue.now += 0.005
     dialogue.receive(output(2, b"welcome"))
+    assert dialogue.sent_data() == b"HELLO"  # it listens now, and may not have before
     timer = dialogue.channel.get_timer()
     assert timer is not None
     assert timer - dialogue.now >= 0.1
