@@ -49,6 +49,15 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class Page:
+    """A page for a browser, beside the operations."""
+
+    method: str
+    path: str
+    handle: Callable[[web.Request], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True)
 class RequestRecord:
     """One answered request. Values of headers that carry secrets are hashed."""
 
@@ -74,10 +83,12 @@ class RestServer:
         ssl_context: ssl.SSLContext,
         host: str = "127.0.0.1",
         port: int = 0,
+        pages: Iterable[Page] = (),
     ) -> None:
         self.intercept: Intercept | None = None
         self.requests: deque[RequestRecord] = deque(maxlen=LOG_MAX)
         self._endpoints = tuple(endpoints)
+        self._pages = tuple(pages)
         self._ssl_context = ssl_context
         self._host = host
         self._port = port
@@ -102,6 +113,8 @@ class RestServer:
             routes.setdefault((operation.method, operation.path), []).append(endpoint)
         for (method, path), endpoints in routes.items():
             app.router.add_route(method, path, self._handler(endpoints))
+        for page in self._pages:
+            app.router.add_route(page.method, page.path, page.handle)
         app.router.add_route("*", "/{rest:.*}", self._unknown_operation)
         return app
 

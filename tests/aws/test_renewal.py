@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from connector.aws.locks import file_lock
-from connector.emulator.oidc import InternalServerException, InvalidGrantException
+from connector.emulator.oidcerrors import InternalServerException, InvalidGrantException
 from connector.emulator.rest import Proceed
 from connector.errors import CredentialsError
 

@@ -11,7 +11,7 @@ from botocore.model import Shape as ModelShape
 from connector.emulator.shapes import ListOf, Shape, Structure, Text, Whole
 
 TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-JSON_TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool}
+JSON_TYPES: dict[str, type] = {"string": str, "integer": int, "long": int, "boolean": bool}
 
 
 def check_answer(value: Any, shape: Any, where: str = "answer") -> None:
