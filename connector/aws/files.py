@@ -25,6 +25,18 @@ def read_text(path: Path) -> str:
     :raises FileProblem: when it cannot be read, is too large, or is no text.
     """
     try:
+        return read_bytes(path).decode("utf-8-sig")  # Windows' editors put a mark in front
+    except UnicodeDecodeError:
+        raise FileProblem("is not UTF-8 text") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """All of a file of at most :data:`MAX_BYTES`.
+
+    :raises FileNotFoundError: when there is none.
+    :raises FileProblem: when it cannot be read or is too large.
+    """
+    try:
         content = _read(path)
     except FileNotFoundError:
         raise
@@ -36,10 +48,7 @@ def read_text(path: Path) -> str:
         raise FileProblem(f"cannot be read ({reason(error)})") from None
     if len(content) > MAX_BYTES:
         raise FileProblem(f"is larger than {MAX_BYTES >> 20} MiB")
-    try:
-        return content.decode("utf-8-sig")  # Windows' editors put a mark in front
-    except UnicodeDecodeError:
-        raise FileProblem("is not UTF-8 text") from None
+    return content
 
 
 def _read(path: Path) -> bytes:
@@ -72,8 +81,14 @@ def _wait_readable(descriptor: int, deadline: float) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole, so that no reader ever sees half of it; mode 0600.
+    """Replace a file as a whole by one with mode 0600; see :func:`replace_file`."""
+    replace_file(path, text.encode(), 0o600)
 
+
+def replace_file(path: Path, content: bytes, mode: int) -> None:
+    """Replace a file as a whole, so that no reader ever sees half of it.
+
+    :param mode: its permissions, which Windows does not have.
     :raises OSError: when it cannot be written; the old file is then still there.
     """
     import tempfile  # here, since it takes as long as reading a token does
@@ -81,10 +96,12 @@ def write_private(path: Path, text: str) -> None:
     # The way of the AWS CLI and botocore (JSONFileCache): mkstemp gives mode 0600.
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if mode != 0o600:
+            os.chmod(temporary, mode)
         os.replace(temporary, path)
     except OSError:
         Path(temporary).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from .calls import CallFailed, Refused, call
 from .clients import ClientFactory
 from .files import reason
 from .locks import file_lock
-from .ssocache import CachedToken, SsoCache, Unusable
+from .ssocache import CachedToken, SsoCache, Unusable, token_of_answer
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ def renew(
                 return token
             request = token.refresh_request(now())
             left = max(deadline - time.monotonic(), _SHORTEST_REQUEST)
-            token = cache.replace(token, _create_token(clients, region, request, left), now())
+            answer = _create_token(clients, region, request, left)
+            token = token_of_answer(answer, token.document, now())
             _save(cache, token)
             return token
     except OSError as error:

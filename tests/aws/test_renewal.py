@@ -116,7 +116,7 @@ def test_a_failed_renewal(
     message = str(caught.value)
     assert "expired" in message
     assert said in message
-    assert "aws sso login" in message
+    assert "connector login" in message
     assert "secret" not in message
     assert cloud.operations() == ["CreateToken", "CreateToken"]  # one try each
 
