@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -118,9 +117,9 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
 
 def _append(path: Path, lines: str) -> None:
     try:
-        old, mode = read_bytes(path), stat.S_IMODE(path.stat().st_mode)
+        old, like = read_bytes(path), path.stat()
     except FileNotFoundError:
-        old, mode = b"", 0o600
+        old, like = b"", None
     added = lines
     if old.strip(b"\xef\xbb\xbf\r\n"):
         added = f"\n{lines}" if old.endswith(b"\n") else f"\n\n{lines}"
@@ -130,7 +129,7 @@ def _append(path: Path, lines: str) -> None:
     before, after = _parsed(path, old), _parsed(path, new)
     if {name: after.get(name) for name in before} != before or len(after) == len(before):
         raise FileProblem("cannot be extended without changing what it says")
-    replace_file(path, new, mode)
+    replace_file(path, new, like)
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, dict[str, str]]:

@@ -82,13 +82,13 @@ def _wait_readable(descriptor: int, deadline: float) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Replace a file as a whole by one with mode 0600; see :func:`replace_file`."""
-    replace_file(path, text.encode(), 0o600)
+    replace_file(path, text.encode())
 
 
-def replace_file(path: Path, content: bytes, mode: int) -> None:
+def replace_file(path: Path, content: bytes, like: os.stat_result | None = None) -> None:
     """Replace a file as a whole, so that no reader ever sees half of it.
 
-    :param mode: its permissions, which Windows does not have.
+    :param like: whose mode and owner it gets; without, it is the caller's with mode 0600.
     :raises OSError: when it cannot be written; the old file is then still there.
     """
     import tempfile  # here, since it takes as long as reading a token does
@@ -100,8 +100,10 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if mode != 0o600:
-            os.chmod(temporary, mode)
+        if like is not None:
+            if hasattr(os, "chown"):  # Windows has none; elsewhere root may write for another
+                os.chown(temporary, like.st_uid, like.st_gid)
+            os.chmod(temporary, stat.S_IMODE(like.st_mode))
         os.replace(temporary, path)
     except OSError:
         Path(temporary).unlink(missing_ok=True)
