@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 from ..errors import ConfigError, CredentialsError
 from .authcode import token_by_authorization_code
-from .calls import CallFailed, Refused
+from .calls import CallFailed, Refused, call
 from .clients import ClientFactory
 from .devicecode import token_by_device_code
 from .files import reason
@@ -17,6 +19,10 @@ from .registration import register
 from .ssocache import CachedToken, SsoCache, Unusable, token_of_answer
 from .ssosession import SsoSession
 
+logger = logging.getLogger(__name__)
+
+_CONNECT_TIMEOUT = 3.0  # seconds each, for the service to be told of a logout
+_READ_TIMEOUT = 5.0
 # Seconds to wait for whoever renews the token now. Afterwards what it writes is our token's.
 _LOCK_TIMEOUT = 15.0
 
@@ -69,9 +75,12 @@ def log_in(
     return token
 
 
-def log_out(session: SsoSession) -> bool:
-    """Forget the token of a session; whether there was one.
+def log_out(session: SsoSession, clients: ClientFactory) -> bool:
+    """Forget the token of a session, and have the service end it, as the AWS CLI does.
 
+    What the service does with it is of no matter for this machine: a failure there is logged.
+
+    :returns: whether there was a token.
     :raises ConfigError: when its file cannot be removed.
     """
     cache = SsoCache(session.name)
@@ -80,7 +89,36 @@ def log_out(session: SsoSession) -> bool:
     try:
         # Not while somebody renews it, who would write it anew.
         with file_lock(cache.lock_path, _LOCK_TIMEOUT):
+            token = _readable(cache)
             cache.path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"{cache.path} cannot be removed ({reason(error)})") from None
+    if token is not None:
+        _end_at_service(session, clients, token)
     return True
+
+
+def _readable(cache: SsoCache) -> CachedToken | None:
+    try:
+        return cache.read()
+    except Unusable:
+        return None  # it is removed all the same
+
+
+def _end_at_service(session: SsoSession, clients: ClientFactory, token: CachedToken) -> None:
+    try:
+        client = clients.create(
+            "sso",
+            region=session.region,
+            connect_timeout=_CONNECT_TIMEOUT,
+            read_timeout=_READ_TIMEOUT,
+        )
+        with closing(client):
+            call(client, "logout", accessToken=token.access_token)
+    except Refused as refused:
+        if refused.status == 401:
+            logger.info("The token had ended already")
+        else:
+            logger.warning("The SSO service did not end the token (%s)", refused)
+    except (CallFailed, ConfigError) as failure:
+        logger.warning("The SSO service was not told that the token has ended: %s", failure)

@@ -159,7 +159,7 @@ def _instructions(access: Access, config: Path, home: Path) -> str:
         "To log in here as one does at AWS, in a home of its own so that your real login stays\n"
         "as it is (the browser warns of a certificate that it does not know):\n\n"
         "  unset AWS_BEARER_TOKEN_CODECATALYST\n"
-        f"  export HOME={shlex.quote(str(home))}\n"
+        f"  export HOME={shlex.quote(str(home))} AWS_PROFILE=codecatalyst\n"
         f"  connector login     # the password on its page: {access.password}\n"
         "  connector whoami\n\n"
         "Ctrl-C ends it.\n"

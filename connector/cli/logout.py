@@ -1,4 +1,4 @@
-"""``connector logout``: forget the token of the profile's SSO session."""
+"""``connector logout``: end the token of the profile's SSO session."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from .login import add_profile_option
 
 DESCRIPTION = """\
 Remove the token of the profile's SSO session from this machine, for the AWS CLI and the SDKs
-too. Other sessions stay. The service is not told: a copy of the token, if there is one, is
-good until it expires.
+too, and ask the SSO service to end it. Other sessions stay.
 """
 
 
@@ -24,12 +23,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from ..aws.clients import ClientFactory
     from ..aws.login import log_out
-    from ..aws.settings import LOGIN_PROFILE, load_profile
+    from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
     from ..aws.ssosession import sso_session
 
     set_up_logging(options)
-    session = sso_session(load_profile(options.profile, os.environ, LOGIN_PROFILE))
-    done = "Logged out of" if log_out(session) else "There was no login of"
+    profile = load_profile(options.profile, os.environ, LOGIN_PROFILE)
+    session = sso_session(profile)
+    clients = ClientFactory(profile.name, ca_bundle(os.environ, profile))
+    done = "Logged out of" if log_out(session, clients) else "There was no login of"
     sys.stdout.write(f"{done} the sso-session {session.name} on this machine.\n")
     return 0

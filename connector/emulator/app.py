@@ -17,6 +17,7 @@ from .gateway import Gateway, GatewayBehaviour
 from .hostkeys import make_host_key
 from .model import CodeCatalystModel
 from .oidc import OidcService
+from .portal import portal_endpoints
 from .resources import Project, Repository, Space, Status
 from .rest import RestServer
 from .resume import SessionManagerService
@@ -58,6 +59,7 @@ class Access:
             "AWS_BEARER_TOKEN_CODECATALYST": self.bearer_token,
             "AWS_CA_BUNDLE": str(self.ca_file),
             "AWS_ENDPOINT_URL_CODECATALYST": self.endpoint_url,
+            "AWS_ENDPOINT_URL_SSO": self.endpoint_url,
             "AWS_ENDPOINT_URL_SSO_OIDC": self.endpoint_url,
         }
 
@@ -130,7 +132,12 @@ class Emulator:
         access_key_id = f"AKIA{secrets.token_hex(8).upper()}"
         ssm = SessionManagerService(model, partial(data_channel_url, gateway.url), access_key_id)
         api = RestServer(
-            [*service.endpoints(), *oidc.endpoints(), *ssm.endpoints()],
+            [
+                *service.endpoints(),
+                *oidc.endpoints(),
+                *portal_endpoints(tokens),
+                *ssm.endpoints(),
+            ],
             certificates.server_context,
             pages=SignIn(oidc, model.users, password).pages(),
         )

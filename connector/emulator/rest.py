@@ -25,7 +25,9 @@ from .shapes import InvalidInput
 BODY_MAX = 1 << 20  # bytes; a choice, as AWS documents no limit of this API
 LOG_MAX = 10_000  # requests remembered
 STOP_TIMEOUT = 0.5  # seconds that requests under way get when the server stops
-SECRET_HEADERS = frozenset({"authorization", "cookie", "x-amz-security-token"})
+SECRET_HEADERS = frozenset(
+    {"authorization", "cookie", "x-amz-security-token", "x-amz-sso_bearer_token"}
+)
 
 Answer = Mapping[str, Any]
 Proceed = Callable[[], Awaitable[web.Response]]
@@ -213,7 +215,12 @@ async def _answer(endpoint: Endpoint, request: web.Request) -> Answer:
     try:
         members = await _read_body(request) if request.method in ("PUT", "POST") else {}
         query = {name: request.query[name] for name in operation.query if name in request.query}
-        members = {**members, **query, **request.match_info}
+        headers = {
+            name: request.headers[header]
+            for name, header in operation.headers.items()
+            if header in request.headers
+        }
+        members = {**members, **query, **headers, **request.match_info}
         operation.input.check(members)
     except InvalidInput as error:
         raise endpoint.invalid(str(error)) from None

@@ -30,6 +30,7 @@ from connector.aws.settings import load_profile
 from connector.aws.ssocache import CachedToken
 from connector.aws.ssosession import SsoSession, sso_session
 from connector.aws.tokens import BearerTokens
+from connector.emulator.errors import ApiError, ThrottlingException, UnauthorizedException
 from connector.emulator.oidcerrors import (
     ExpiredTokenException,
     InternalServerException,
@@ -40,7 +41,7 @@ from connector.errors import ConfigError, ConnectorError, CredentialsError
 
 from ..browser import Browser
 from .cloud import PASSWORD, Cloud
-from .helpers import Clock
+from .helpers import Clock, always, raising
 
 SESSION = SsoSession(
     "codecatalyst", "https://view.awsapps.com/start", "us-east-1", ("codecatalyst:read_write",)
@@ -123,8 +124,10 @@ def test_a_login_is_ours_and_botocores(
     assert cloud.tokens.authenticate(f"Bearer {renewed}")
     assert renewed != token.access_token
     assert BearerTokens(profile, {}, clients(cloud)).load().value == renewed
-    assert log_out(SESSION)
-    assert not log_out(SESSION)
+    assert log_out(SESSION, clients(cloud))
+    assert not log_out(SESSION, clients(cloud))
+    with pytest.raises(UnauthorizedException):
+        cloud.tokens.authenticate(f"Bearer {renewed}")
     with pytest.raises(CredentialsError, match="no SSO login"):
         BearerTokens(profile, {}, clients(cloud)).load()
 
@@ -325,6 +328,46 @@ def test_no_code_and_no_token_is_logged(
     secrets = [token.access_token, token.document["refreshToken"], token.document["clientSecret"]]
     assert not any(secret in said for secret in secrets)
     assert "code=" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UnauthorizedException("unknown"), ""),
+        (ThrottlingException("too many"), "did not end the token (429 ThrottlingException)"),
+    ],
+)
+def test_a_logout_that_the_service_refuses(
+    error: ApiError, said: str, cloud: Cloud, cache_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    login(cloud, Person(cloud))
+    always(cloud, "Logout", raising(error))
+    assert log_out(SESSION, clients(cloud))
+    assert not cache_file.exists()
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert (said in "".join(warnings)) if said else not warnings
+
+
+def test_a_logout_without_a_network(
+    cloud: Cloud,
+    cache_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    token = login(cloud, Person(cloud))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", "https://127.0.0.1:1")
+    assert log_out(SESSION, clients(cloud))
+    assert not cache_file.exists()
+    assert "was not told that the token has ended" in caplog.text
+    assert token.access_token not in caplog.text
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]"])
+def test_a_damaged_token_is_removed_too(content: str, cloud: Cloud, cache_file: Path) -> None:
+    cache_file.write_text(content)
+    assert log_out(SESSION, clients(cloud))
+    assert not cache_file.exists()
+    assert cloud.operations() == []
 
 
 def test_scopes_are_read_as_the_aws_cli_reads_them(cache_file: Path, home: Path) -> None:

@@ -19,6 +19,7 @@ from connector.emulator.certificates import Certificates
 from connector.emulator.misbehaviours import Misbehaviours
 from connector.emulator.model import CodeCatalystModel
 from connector.emulator.oidc import OidcService
+from connector.emulator.portal import portal_endpoints
 from connector.emulator.resources import DevEnvironment, Project, Repository, Space, Status, User
 from connector.emulator.rest import RestServer
 from connector.emulator.service import CodeCatalystService, data_channel_url
@@ -137,7 +138,7 @@ async def open_world(certificates: Certificates) -> AsyncIterator[World]:
     )
     oidc = OidcService(tokens, clock, model.random_bytes)
     service = CodeCatalystService(model, tokens, partial(data_channel_url, GATEWAY))
-    endpoints = [*service.endpoints(), *oidc.endpoints()]
+    endpoints = [*service.endpoints(), *oidc.endpoints(), *portal_endpoints(tokens)]
     pages = SignIn(oidc, model.users, PASSWORD).pages()
     async with RestServer(endpoints, certificates.server_context, pages=pages) as server:
         oidc.url = server.url
