@@ -15,7 +15,7 @@ from .devicecode import token_by_device_code
 from .files import reason
 from .locks import file_lock
 from .oidc import Oidc
-from .registration import register
+from .registration import register, registration_file
 from .ssocache import CachedToken, SsoCache, Unusable, token_of_answer
 from .ssosession import SsoSession
 
@@ -50,8 +50,12 @@ def log_in(
             registration = register(oidc, session, by_code=by_code, now=now)
             answer = flow(oidc, session, registration, show)
     except Refused as refused:
+        hint = None
+        if refused.code == "InvalidClientException":  # it knows the kept registration no more
+            registration_file(session).unlink(missing_ok=True)
+            hint = "Log in again: a new registration will be made"
         # Its code, not its message: that might quote the request.
-        raise CredentialsError(f"The SSO service refuses the login ({refused})") from refused
+        raise CredentialsError(f"The SSO service refuses the login ({refused})", hint) from refused
     except CallFailed as failure:
         raise failure.error from failure
     document = {

@@ -62,15 +62,15 @@ def _run(options: argparse.Namespace) -> int:
     name = load_profile(options.profile, environ, LOGIN_PROFILE).name or LOGIN_PROFILE
     added = add_missing(name, options.start_url, options.sso_region, environ)
     profile = load_profile(name, environ)
-    session = sso_session(profile)
     if added:
         _print(f"Added to {profile.config_file}:\n\n{_indented(added)}\n")
+    session = sso_session(profile)
+    clients = ClientFactory(profile.name, ca_bundle(environ, profile))
     if SCOPE not in session.scopes:
         say(
             f"[sso-session {session.name}] does not ask for the scope {SCOPE}: "
             "CodeCatalyst may refuse its token"
         )
-
     for variable in ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION"):
         if environ.get(variable):
             say(f"{variable} is set, and its token goes before that of this login")
@@ -87,7 +87,6 @@ def _run(options: argparse.Namespace) -> int:
             # In a thread: a browser in the terminal would keep us from answering it.
             threading.Thread(target=_open, args=(url,), daemon=True).start()
 
-    clients = ClientFactory(profile.name, ca_bundle(environ, profile))
     token = log_in(session, clients, show, device_code=options.device_code)
     renewed = ", and is renewed by itself" if token.document.get("refreshToken") else ""
     _print(

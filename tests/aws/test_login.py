@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -202,6 +203,14 @@ def test_a_kept_registration_of_no_use(content: str, cloud: Cloud, cache_file: P
     assert cloud.operations() == ["RegisterClient"]
 
 
+def test_a_registration_that_the_service_knows_no_more(cloud: Cloud, cache_file: Path) -> None:
+    document = {"clientId": "x", "clientSecret": "y", "expiresAt": "2099-01-01T00:00:00Z"}
+    registration_file(SESSION).write_text(json.dumps(document))
+    with pytest.raises(CredentialsError, match=r"InvalidClientException\)\. Log in again"):
+        login(cloud, Person(cloud), device_code=True)
+    assert login(cloud, Person(cloud), device_code=True).access_token
+
+
 @pytest.mark.parametrize("device_code", [False, True], ids=["code", "device"])
 def test_a_no_is_an_error_of_one_line(device_code: bool, cloud: Cloud, home: Path) -> None:
     person = Person(cloud, lambda browser, url: browser.decide(url, "deny"))
@@ -224,6 +233,19 @@ def test_another_state_does_not_end_the_login(cloud: Cloud, home: Path) -> None:
 
     login(cloud, Person(cloud, decide))
     assert statuses == [400, 400, 400, 404, 400]
+
+
+def test_a_connection_that_says_nothing_keeps_nobody_waiting(cloud: Cloud, home: Path) -> None:
+    """Browsers open some, in case they need them."""
+
+    def decide(browser: Browser, url: str) -> object:
+        port = urlsplit(parse_qs(urlsplit(url).query)["redirect_uri"][0]).port
+        with socket.create_connection(("127.0.0.1", port or 0)):
+            return browser.decide(url)
+
+    started = time.monotonic()
+    login(cloud, Person(cloud, decide))
+    assert time.monotonic() - started < 8
 
 
 def test_a_wrong_password_does_not_let_in(cloud: Cloud, home: Path) -> None:
