@@ -56,7 +56,7 @@ def aws_config(data: bytes) -> None:
     except ConfigError as error:
         _check_line(error)
     else:
-        assert shown == "aws sso login --profile dev"
+        assert shown == "connector login --profile dev"
 
 
 def token_cache(data: bytes) -> None:

@@ -26,6 +26,18 @@ def read_text(path: Path) -> str:
     :raises FileProblem: when it cannot be read, is too large, or is no text.
     """
     try:
+        return read_bytes(path).decode("utf-8-sig")  # Windows' editors put a mark in front
+    except UnicodeDecodeError:
+        raise FileProblem("is not UTF-8 text") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """All of a file of at most :data:`MAX_BYTES`.
+
+    :raises FileNotFoundError: when there is none.
+    :raises FileProblem: when it cannot be read or is too large.
+    """
+    try:
         content = _read(path)
     except FileNotFoundError:
         raise
@@ -37,10 +49,7 @@ def read_text(path: Path) -> str:
         raise FileProblem(f"cannot be read ({reason(error)})") from None
     if len(content) > MAX_BYTES:
         raise FileProblem(f"is larger than {MAX_BYTES >> 20} MiB")
-    try:
-        return content.decode("utf-8-sig")  # Windows' editors put a mark in front
-    except UnicodeDecodeError:
-        raise FileProblem("is not UTF-8 text") from None
+    return content
 
 
 def _read(path: Path) -> bytes:
@@ -73,18 +82,28 @@ def _wait_readable(descriptor: int, deadline: float) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole, so that no reader ever sees half of it; mode 0600.
+    """Replace a file as a whole by one with mode 0600; see :func:`replace_file`."""
+    replace_file(path, text.encode())
 
+
+def replace_file(path: Path, content: bytes, like: os.stat_result | None = None) -> None:
+    """Replace a file as a whole, so that no reader ever sees half of it.
+
+    :param like: whose mode and owner it gets; without, it is the caller's with mode 0600.
     :raises OSError: when it cannot be written; the old file is then still there.
     """
     # In place of tempfile, whose import takes as long as reading a token does.
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if like is not None:
+            if hasattr(os, "chown"):  # Windows has none; elsewhere root may write for another
+                os.chown(temporary, like.st_uid, like.st_gid)
+            os.chmod(temporary, stat.S_IMODE(like.st_mode))
         os.replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)

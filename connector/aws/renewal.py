@@ -13,12 +13,13 @@ from .calls import CallFailed, Refused, call
 from .clients import ClientFactory
 from .files import reason
 from .locks import file_lock
-from .ssocache import REFRESH_WINDOW, CachedToken, SsoCache, Unusable
+from .ssocache import REFRESH_WINDOW, CachedToken, SsoCache, Unusable, token_of_answer
 
 logger = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT = 3.0  # seconds each: it is one request of two kilobytes
 _READ_TIMEOUT = 5.0
+RENEWAL_TIMEOUT = _CONNECT_TIMEOUT + _READ_TIMEOUT  # for who has the time
 _SHORTEST_REQUEST = 2.0  # seconds; a new refresh token that comes too late is lost for good
 
 
@@ -51,7 +52,8 @@ def renew(
                 return token
             request = token.refresh_request(now())
             left = max(deadline - time.monotonic(), _SHORTEST_REQUEST)
-            token = cache.replace(token, _create_token(clients, region, request, left), now())
+            answer = _create_token(clients, region, request, left)
+            token = token_of_answer(answer, token.document, now())
             _save(cache, token)
             return token
     except OSError as error:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # Of botocore's endpoint-rule-set-1.json for codecatalyst, whatever the region.
 _ENDPOINT = "https://codecatalyst.global.api.aws"
 
+#: The profile of ``login``, ``logout`` and ``whoami`` when nobody names one, as in AWS's guide.
+LOGIN_PROFILE = "codecatalyst"
+
 # What else has a say in it (botocore.configprovider).
 _BOTOCORE_VARIABLES = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -58,27 +61,26 @@ class Profile(NamedTuple):
     @property
     def login_command(self) -> str:
         """The command that gets a new token. The one place that knows it."""
-        return self._command("aws", "sso", "login")
-
-    @property
-    def configure_command(self) -> str:
-        """The command that writes the profile's SSO session."""
-        return self._command("aws", "configure", "sso")
-
-    def _command(self, *words: str) -> str:
         import shlex
 
-        return shlex.join(words if self.name is None else (*words, "--profile", self.name))
+        name = self.name
+        if name is None and self.values is not None:
+            name = "default"  # which a login takes only when it is told to
+        words = ("connector", "login")
+        return shlex.join(words if name is None else (*words, "--profile", name))
 
 
-def load_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
+def load_profile(
+    name: str | None, environ: Mapping[str, str], otherwise: str | None = None
+) -> Profile:
     """Read the active profile.
 
-    :param name: the option ``--profile``; else AWS_PROFILE, AWS_DEFAULT_PROFILE, ``default``.
+    :param name: the option ``--profile``; else AWS_PROFILE, AWS_DEFAULT_PROFILE.
+    :param otherwise: the profile when none of these names one; ``None``: ``default``.
     :param environ: AWS_CONFIG_FILE names the file, by default ``~/.aws/config``.
     :raises ConfigError: when the file is there and cannot be read or parsed.
     """
-    name = name or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or None
+    name = name or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or otherwise
     config_file = Path(
         os.path.expanduser(
             os.path.expandvars(environ.get("AWS_CONFIG_FILE") or os.path.join("~", ".aws/config"))
@@ -97,11 +99,19 @@ def load_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
 
 def _read_sections(path: Path) -> dict[str, dict[str, str]]:
     try:
-        text = read_text(path)
+        return parse_config(read_text(path), path)
     except FileNotFoundError:
         return {}
     except FileProblem as problem:
         raise ConfigError(f"The AWS configuration file {path} {problem}") from None
+
+
+def parse_config(text: str, path: Path) -> dict[str, dict[str, str]]:
+    """The sections of a configuration file, by their headers.
+
+    :param path: whose text it is, for the error.
+    :raises ConfigError: when it cannot be parsed.
+    """
     import configparser  # where there is a file, and only there
 
     parser = configparser.RawConfigParser()  # strict: a section given twice is an error

@@ -50,7 +50,7 @@ class SsoCache:
     """The cache file of one SSO session."""
 
     def __init__(self, session_name: str) -> None:
-        directory = Path(os.path.expanduser("~"), ".aws", "sso", "cache")
+        directory = cache_directory()
         key = hashlib.sha1(session_name.encode(), usedforsecurity=False).hexdigest()
         self.path = directory / f"{key}.json"
         self.lock_path = directory / f"{key}.lock"
@@ -80,30 +80,39 @@ class SsoCache:
             raise Unusable(f"the SSO token file {self.path} is damaged: {problem}") from None
         return CachedToken(document["accessToken"], expires_at, document)
 
-    def replace(self, old: CachedToken, answer: Mapping[str, Any], now: float) -> CachedToken:
-        """The token of CreateToken's answer; :meth:`write` saves it.
-
-        Whatever the answer leaves out stays, the refresh token included: by RFC 6749
-        section 6 it is still good when no new one comes.
-
-        :raises Unusable: when the answer does not hold a token.
-        """
-        token, expires_in = answer.get("accessToken"), answer.get("expiresIn")
-        if not isinstance(token, str) or not isinstance(expires_in, int):
-            raise Unusable("the SSO service answered without a token")
-        check_token(token)
-        expires_at = now + min(expires_in, _LONGEST_LIFE)
-        document = {**old.document, "accessToken": token, "expiresAt": format_time(expires_at)}
-        if isinstance(answer.get("refreshToken"), str):
-            document["refreshToken"] = answer["refreshToken"]
-        return CachedToken(token, expires_at, document)
-
     def write(self, token: CachedToken) -> None:
         """Replace the file as a whole.
 
         :raises OSError: when it cannot be written.
         """
         write_private(self.path, json.dumps(token.document))
+
+
+def cache_directory() -> Path:
+    """Where AWS CLI and SDKs keep what belongs to SSO; no variable moves it."""
+    return Path(os.path.expanduser("~"), ".aws", "sso", "cache")
+
+
+def token_of_answer(
+    answer: Mapping[str, Any], document: Mapping[str, Any], now: float
+) -> CachedToken:
+    """The token of CreateToken's answer; :meth:`SsoCache.write` saves it.
+
+    :param document: the members of the cache file so far. Whatever the answer leaves out
+        stays, the refresh token included: by RFC 6749 section 6 it is still good when no
+        new one comes.
+    :param now: seconds since the epoch.
+    :raises Unusable: when the answer does not hold a token.
+    """
+    token, expires_in = answer.get("accessToken"), answer.get("expiresIn")
+    if not isinstance(token, str) or not isinstance(expires_in, int):
+        raise Unusable("the SSO service answered without a token")
+    check_token(token)
+    expires_at = now + min(expires_in, _LONGEST_LIFE)
+    document = {**document, "accessToken": token, "expiresAt": format_time(expires_at)}
+    if isinstance(answer.get("refreshToken"), str):
+        document["refreshToken"] = answer["refreshToken"]
+    return CachedToken(token, expires_at, document)
 
 
 def check_token(token: str) -> None:

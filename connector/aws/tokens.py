@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import ConfigError, CredentialsError
+from ..errors import CredentialsError
 from .clients import ClientFactory
 from .files import FileProblem, read_text
 from .settings import Profile
 from .ssocache import REFRESH_WINDOW, SsoCache, Unusable, check_token
+from .ssosession import sso_session
 
 logger = logging.getLogger(__name__)
 
@@ -74,9 +75,9 @@ class BearerTokens:
         return self._from_session(timeout)
 
     def _from_session(self, timeout: float) -> BearerToken:
-        sso_session, region = self._sso_session()
+        session = sso_session(self._profile)
         remedy = f"Run `{self._profile.login_command}`"
-        cache = SsoCache(sso_session)
+        cache = SsoCache(session.name)
         try:
             token = cache.read()
         except Unusable as problem:
@@ -85,7 +86,7 @@ class BearerTokens:
             from .renewal import renew
 
             try:
-                token = renew(cache, self._clients, region, self._now, timeout)
+                token = renew(cache, self._clients, session.region, self._now, timeout)
             except Unusable as problem:
                 if token.expires_at <= self._now():
                     raise CredentialsError(
@@ -93,35 +94,6 @@ class BearerTokens:
                     ) from problem
                 logger.info("Going on with the token that expires soon: %s", problem)
         return BearerToken(token.access_token, token.expires_at, remedy)
-
-    def _sso_session(self) -> tuple[str, str]:
-        """Name and region of the profile's SSO session."""
-        profile = self._profile
-        shown = f"The profile {profile.name or 'default'} of {profile.config_file}"
-        hint = f"Write one with `{profile.configure_command}`, or name another by --profile"
-        if profile.values is None:
-            if profile.name is not None:
-                raise ConfigError(f"{shown} does not exist", hint)
-            raise CredentialsError(
-                f"There is no bearer token, and no default profile in "
-                f"{profile.config_file} to take one from",
-                hint,
-            )
-        name = profile.values.get("sso_session")
-        if not name:
-            why = "has no sso_session"
-            if "sso_start_url" in profile.values:  # the form before 2022, which has no tokens
-                why = "has sso_start_url of its own, where it should have sso_session"
-            raise CredentialsError(f"{shown} {why}: it gives no bearer token", hint)
-        section = profile.sso_sessions.get(name)
-        if section is None:
-            raise ConfigError(f"{shown} names [sso-session {name}], which does not exist", hint)
-        for setting in ("sso_region", "sso_start_url"):
-            if not section.get(setting):
-                raise ConfigError(
-                    f"[sso-session {name}] of {profile.config_file} lacks {setting}", hint
-                )
-        return name, section["sso_region"]
 
 
 def _given_by_file(location: str, variable: str) -> BearerToken:

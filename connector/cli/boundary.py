@@ -29,7 +29,7 @@ def say(line: str) -> None:
     ssh's owner may have left our stderr unread (some IDEs do): a line that does not fit
     in the pipe any more is dropped rather than waited for.
     """
-    data = f"connector: {_printable(line)}".encode("utf-8", "replace")[: _PIPE_BUF - 1]
+    data = f"connector: {printable(line)}".encode("utf-8", "replace")[: _PIPE_BUF - 1]
     try:
         if _would_block():
             return
@@ -150,6 +150,6 @@ class _StderrHandler(logging.Handler):
             say(line)
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """What the service says may hold anything; a terminal obeys some of it."""
     return "".join(char if char.isprintable() or char == "\t" else " " for char in line)

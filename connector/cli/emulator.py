@@ -109,6 +109,7 @@ def as_document(access: Access) -> dict[str, object]:
         "gatewayUrl": access.gateway_url,
         "caFile": str(access.ca_file),
         "bearerToken": access.bearer_token,
+        "password": access.password,
         "environment": access.environment,
     }
 
@@ -132,16 +133,18 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
     agent = CLEAN if options.unpaced else REAL
     async with Emulator(directory, port=options.target, agent=agent) as access:
         config = write_ssh_config(access, directory)
+        home = directory / "home"
+        home.mkdir()
         if options.json:
             _write_private(Path(options.json), json.dumps(as_document(access), indent=2))
-        sys.stdout.write(_instructions(access, config))
+        sys.stdout.write(_instructions(access, config, home))
         sys.stdout.flush()
         await stop.wait()
         if options.json:  # what it leads to is gone
             Path(options.json).unlink(missing_ok=True)
 
 
-def _instructions(access: Access, config: Path) -> str:
+def _instructions(access: Access, config: Path, home: Path) -> str:
     lines = [f"export {name}={shlex.quote(v)}" for name, v in access.environment.items()]
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
         lines.append('export NO_PROXY="127.0.0.1,$NO_PROXY" no_proxy="127.0.0.1,$no_proxy"')
@@ -153,6 +156,12 @@ def _instructions(access: Access, config: Path) -> str:
         "Or, where `connector` is on the PATH, with the configuration that you will use for\n"
         "real ones, in the project's folder:\n\n"
         f"  ssh -F examples/ssh_config {access.host}\n\n"
+        "To log in here as one does at AWS, in a home of its own so that your real login stays\n"
+        "as it is (the browser warns of a certificate that it does not know):\n\n"
+        "  unset AWS_BEARER_TOKEN_CODECATALYST\n"
+        f"  export HOME={shlex.quote(str(home))} AWS_PROFILE=codecatalyst\n"
+        f"  connector login     # the password on its page: {access.password}\n"
+        "  connector whoami\n\n"
         "Ctrl-C ends it.\n"
     )
 

@@ -13,6 +13,9 @@ from importlib import import_module
 COMMANDS = {
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
     "attach": "carry ssh to a session that something else has started",
+    "login": "get a token: AWS Builder ID or IAM Identity Center, by way of a browser",
+    "logout": "end the token, here and at the service",
+    "whoami": "whose the token is, and when it expires",
     "emulator": "a Dev Environment on this machine",
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }

@@ -21,7 +21,7 @@ or is left out, with --space, --project and --id.
 
 EPILOG = """\
 The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
-BEARER_TOKEN_LOCATION names, or the SSO login of the profile (aws sso login).
+BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
 
 example, in ~/.ssh/config:
   Host codecatalyst-dev-env=*

@@ -17,11 +17,13 @@ from .gateway import Gateway, GatewayBehaviour
 from .hostkeys import make_host_key
 from .model import CodeCatalystModel
 from .oidc import OidcService
+from .portal import portal_endpoints
 from .relay import RelayBehaviour
 from .resources import Project, Repository, Space, Status
 from .rest import RestServer
 from .resume import SessionManagerService
 from .service import CodeCatalystService, data_channel_url
+from .signin import SignIn
 from .worker import Target, tcp_target
 
 #: Names with all that real ones may have: capitals, a dot, a dash.
@@ -32,7 +34,8 @@ SPACE, PROJECT = "ExampleCorp", "web.site-1"
 class Access:
     """All that is needed to reach an emulated Dev Environment. It holds a bearer token.
 
-    ``access_key_id`` is whose requests ssm:ResumeSession takes; their secret key is anything.
+    ``password`` is that of the pages of a login. ``access_key_id`` is whose requests
+    ssm:ResumeSession takes; their secret key is anything.
     """
 
     space: str
@@ -43,6 +46,7 @@ class Access:
     ca_file: Path
     bearer_token: str
     access_key_id: str
+    password: str
 
     @property
     def host(self) -> str:
@@ -56,6 +60,8 @@ class Access:
             "AWS_BEARER_TOKEN_CODECATALYST": self.bearer_token,
             "AWS_CA_BUNDLE": str(self.ca_file),
             "AWS_ENDPOINT_URL_CODECATALYST": self.endpoint_url,
+            "AWS_ENDPOINT_URL_SSO": self.endpoint_url,
+            "AWS_ENDPOINT_URL_SSO_OIDC": self.endpoint_url,
         }
 
 
@@ -129,13 +135,21 @@ class Emulator:
         self._stack.push_async_callback(gateway.stop)
         service = CodeCatalystService(model, tokens, partial(data_channel_url, gateway.url))
         oidc = OidcService(tokens, model.now, model.random_bytes)
+        password = secrets.token_urlsafe(9)
         access_key_id = f"AKIA{secrets.token_hex(8).upper()}"
         ssm = SessionManagerService(model, partial(data_channel_url, gateway.url), access_key_id)
         api = RestServer(
-            [*service.endpoints(), *oidc.endpoints(), *ssm.endpoints()],
+            [
+                *service.endpoints(),
+                *oidc.endpoints(),
+                *portal_endpoints(tokens),
+                *ssm.endpoints(),
+            ],
             certificates.server_context,
+            pages=SignIn(oidc, model.users, password).pages(),
         )
         await self._stack.enter_async_context(api)
+        oidc.url = api.url
         return Access(
             SPACE,
             PROJECT,
@@ -145,6 +159,7 @@ class Emulator:
             certificates.ca_file,
             token,
             access_key_id,
+            password,
         )
 
 

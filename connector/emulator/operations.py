@@ -6,7 +6,7 @@ Source: botocore's model ``codecatalyst/2022-09-28``; a test compares the two me
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .shapes import ListOf, Shape, Structure, Text, Whole
 
@@ -16,7 +16,8 @@ class Operation:
     """One operation of a REST API.
 
     ``input`` holds all members: those that ``path`` names in braces, those of the query
-    string (``query``), and in the JSON body the rest. All succeed with status 200.
+    string (``query``) and of ``headers``, and in the JSON body the rest. All succeed with
+    status 200.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Operation:
     query: tuple[str, ...] = ()
     #: What the header X-Amz-Target says, for operations that share a method and a path.
     target: str = ""
+    #: Member -> the header that carries it.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 NAME = Text(3, 63, r"[a-zA-Z0-9]+(?:[-_\.][a-zA-Z0-9]+)*")

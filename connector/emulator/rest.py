@@ -25,7 +25,9 @@ from .shapes import InvalidInput
 BODY_MAX = 1 << 20  # bytes; a choice, as AWS documents no limit of this API
 LOG_MAX = 10_000  # requests remembered
 STOP_TIMEOUT = 0.5  # seconds that requests under way get when the server stops
-SECRET_HEADERS = frozenset({"authorization", "cookie", "x-amz-security-token"})
+SECRET_HEADERS = frozenset(
+    {"authorization", "cookie", "x-amz-security-token", "x-amz-sso_bearer_token"}
+)
 
 Answer = Mapping[str, Any]
 Proceed = Callable[[], Awaitable[web.Response]]
@@ -46,6 +48,15 @@ class Endpoint:
     authenticate: Callable[[str | None], str]
     handle: Callable[[str, Mapping[str, Any]], Answer]
     invalid: Callable[[str], ApiError]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page for a browser, beside the operations."""
+
+    method: str
+    path: str
+    handle: Callable[[web.Request], Awaitable[web.Response]]
 
 
 @dataclass(frozen=True)
@@ -74,10 +85,12 @@ class RestServer:
         ssl_context: ssl.SSLContext,
         host: str = "127.0.0.1",
         port: int = 0,
+        pages: Iterable[Page] = (),
     ) -> None:
         self.intercept: Intercept | None = None
         self.requests: deque[RequestRecord] = deque(maxlen=LOG_MAX)
         self._endpoints = tuple(endpoints)
+        self._pages = tuple(pages)
         self._ssl_context = ssl_context
         self._host = host
         self._port = port
@@ -102,6 +115,8 @@ class RestServer:
             routes.setdefault((operation.method, operation.path), []).append(endpoint)
         for (method, path), endpoints in routes.items():
             app.router.add_route(method, path, self._handler(endpoints))
+        for page in self._pages:
+            app.router.add_route(page.method, page.path, page.handle)
         app.router.add_route("*", "/{rest:.*}", self._unknown_operation)
         return app
 
@@ -200,7 +215,12 @@ async def _answer(endpoint: Endpoint, request: web.Request) -> Answer:
     try:
         members = await _read_body(request) if request.method in ("PUT", "POST") else {}
         query = {name: request.query[name] for name in operation.query if name in request.query}
-        members = {**members, **query, **request.match_info}
+        headers = {
+            name: request.headers[header]
+            for name, header in operation.headers.items()
+            if header in request.headers
+        }
+        members = {**members, **query, **headers, **request.match_info}
         operation.input.check(members)
     except InvalidInput as error:
         raise endpoint.invalid(str(error)) from None

@@ -19,6 +19,7 @@ from connector.emulator.rest import Intercept, RestServer
 
 Result = TypeVar("Result")
 
+PASSWORD = "password-of-mary"
 TOKEN = "bearer-token-of-mary"
 CONFIG = """\
 [profile codecatalyst]

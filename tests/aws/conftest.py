@@ -13,11 +13,13 @@ from connector.emulator.bearer import BearerTokens
 from connector.emulator.certificates import Certificates, make_certificates
 from connector.emulator.model import CodeCatalystModel
 from connector.emulator.oidc import OidcService
+from connector.emulator.portal import portal_endpoints
 from connector.emulator.resources import Project, Space, Status
 from connector.emulator.rest import RestServer
 from connector.emulator.service import CodeCatalystService, data_channel_url
+from connector.emulator.signin import SignIn
 
-from .cloud import CACHE_NAME, CONFIG, TOKEN, Cloud, Loop
+from .cloud import CACHE_NAME, CONFIG, PASSWORD, TOKEN, Cloud, Loop
 from .helpers import Clock, make_sessions
 
 
@@ -70,8 +72,14 @@ def cloud(
     service = CodeCatalystService(
         model, tokens, lambda session: data_channel_url("wss://localhost:1", session)
     )
-    server = RestServer([*service.endpoints(), *oidc.endpoints()], certificates.server_context)
+    server = RestServer(
+        [*service.endpoints(), *oidc.endpoints(), *portal_endpoints(tokens)],
+        certificates.server_context,
+        pages=SignIn(oidc, model.users, PASSWORD).pages(),
+    )
     loop.run(server.start())
+    oidc.url = server.url
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", server.url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", server.url)
     yield Cloud(server.url, certificates.ca_file, model, tokens, oidc, server, environment)
     loop.run(server.stop())

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from connector.aws.locks import file_lock
-from connector.emulator.oidc import InternalServerException, InvalidGrantException
+from connector.emulator.oidcerrors import InternalServerException, InvalidGrantException
 from connector.emulator.rest import Proceed
 from connector.errors import CredentialsError
 
@@ -116,7 +116,7 @@ def test_a_failed_renewal(
     message = str(caught.value)
     assert "expired" in message
     assert said in message
-    assert "aws sso login" in message
+    assert "connector login" in message
     assert "secret" not in message
     assert cloud.operations() == ["CreateToken", "CreateToken"]  # one try each
 

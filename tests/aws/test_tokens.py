@@ -44,7 +44,7 @@ def test_the_cache_of_the_profiles_session(cache_file: Path) -> None:
     write_cache(cache_file, {"accessToken": "from-cache", "expiresAt": at(3600)})
     token = load()
     assert token == BearerToken("from-cache", NOW + 3600, token.remedy)
-    assert token.remedy == "Run `aws sso login --profile codecatalyst`"
+    assert token.remedy == "Run `connector login --profile codecatalyst`"
     assert "from-cache" not in repr(token)
     assert not cache_file.with_suffix(".lock").exists()
 
@@ -66,7 +66,7 @@ def test_the_default_profile_of_another_file(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     token = load(None)
     assert token.value == "from-cache"
-    assert token.remedy == "Run `aws sso login`"
+    assert token.remedy == "Run `connector login --profile default`"
 
 
 def test_botocore_finds_the_same_token(
@@ -131,7 +131,7 @@ def test_a_profile_without_a_session(
         (home / ".aws/config").write_text(config)
     message = refused(profile)
     assert said in message
-    assert "aws configure sso" in message or "cannot be parsed" in message
+    assert "Run `connector login" in message or "cannot be parsed" in message
 
 
 def test_a_line_that_cannot_be_parsed_is_not_quoted(home: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_cache_file_without_a_good_token(
         cache_file.write_bytes(content)
     message = refused()
     assert said in message
-    assert "aws sso login --profile codecatalyst" in message
+    assert "connector login --profile codecatalyst" in message
 
 
 def test_a_cache_file_that_is_a_directory(cache_file: Path) -> None:

@@ -9,8 +9,14 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from connector.emulator import oidc
-from connector.emulator.oidc import CREATE_TOKEN, Client
+from connector.emulator import oidcerrors
+from connector.emulator.grants import Client
+from connector.emulator.oidcoperations import (
+    CREATE_TOKEN,
+    REGISTER_CLIENT,
+    START_DEVICE_AUTHORIZATION,
+)
+from connector.emulator.operations import Operation
 
 from .calls import call, refused
 from .contract import check_input
@@ -39,10 +45,15 @@ def request(client: Client, refresh_token: str | None = None, **changes: str) ->
     return {**members, **changes}
 
 
-def test_create_token_is_as_botocore_models_it(boto: Any) -> None:
-    model = boto._session.get_service_model("sso-oidc").operation_model("CreateToken")
-    assert (model.http["method"], model.http["requestUri"]) == ("POST", "/token")
-    check_input(CREATE_TOKEN.input, model.input_shape, "CreateToken")
+@pytest.mark.parametrize(
+    "operation",
+    [CREATE_TOKEN, REGISTER_CLIENT, START_DEVICE_AUTHORIZATION],
+    ids=lambda operation: operation.name,
+)
+def test_operations_are_as_botocore_models_them(operation: Operation, boto: Any) -> None:
+    model = boto._session.get_service_model("sso-oidc").operation_model(operation.name)
+    assert (model.http["method"], model.http["requestUri"]) == (operation.method, operation.path)
+    check_input(operation.input, model.input_shape, operation.name)
 
 
 async def test_a_refreshed_token_opens_the_api_until_it_expires(
@@ -116,16 +127,20 @@ async def test_grants_that_are_refused(
 @pytest.mark.parametrize(
     "kind",
     [
-        oidc.InvalidRequestException,
-        oidc.InvalidClientException,
-        oidc.InvalidGrantException,
-        oidc.ExpiredTokenException,
-        oidc.UnsupportedGrantTypeException,
-        oidc.InternalServerException,
+        oidcerrors.InvalidRequestException,
+        oidcerrors.InvalidClientException,
+        oidcerrors.InvalidGrantException,
+        oidcerrors.ExpiredTokenException,
+        oidcerrors.UnsupportedGrantTypeException,
+        oidcerrors.UnauthorizedClientException,
+        oidcerrors.AuthorizationPendingException,
+        oidcerrors.SlowDownException,
+        oidcerrors.AccessDeniedException,
+        oidcerrors.InternalServerException,
     ],
 )
 async def test_any_error_can_be_ordered(
-    world: World, sso: Any, registered: Client, kind: type[oidc.OidcError]
+    world: World, sso: Any, registered: Client, kind: type[oidcerrors.OidcError]
 ) -> None:
     refresh_token = world.oidc.issue_refresh_token(registered, world.user.id)
     world.misbehaviours.refuse("CreateToken", kind("as ordered"))

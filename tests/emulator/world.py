@@ -19,11 +19,14 @@ from connector.emulator.certificates import Certificates
 from connector.emulator.misbehaviours import Misbehaviours
 from connector.emulator.model import CodeCatalystModel
 from connector.emulator.oidc import OidcService
+from connector.emulator.portal import portal_endpoints
 from connector.emulator.resources import DevEnvironment, Project, Repository, Space, Status, User
 from connector.emulator.rest import RestServer
 from connector.emulator.service import CodeCatalystService, data_channel_url
+from connector.emulator.signin import SignIn
 
 TOKEN = "token-of-alice"
+PASSWORD = "password of all"
 OTHER_TOKEN = "token-of-bob"
 GATEWAY = "wss://127.0.0.1:7777"
 
@@ -135,8 +138,10 @@ async def open_world(certificates: Certificates) -> AsyncIterator[World]:
     )
     oidc = OidcService(tokens, clock, model.random_bytes)
     service = CodeCatalystService(model, tokens, partial(data_channel_url, GATEWAY))
-    endpoints = [*service.endpoints(), *oidc.endpoints()]
-    async with RestServer(endpoints, certificates.server_context) as server:
+    endpoints = [*service.endpoints(), *oidc.endpoints(), *portal_endpoints(tokens)]
+    pages = SignIn(oidc, model.users, PASSWORD).pages()
+    async with RestServer(endpoints, certificates.server_context, pages=pages) as server:
+        oidc.url = server.url
         misbehaviours = Misbehaviours()
         server.intercept = misbehaviours
         yield World(

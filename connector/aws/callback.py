@@ -1,0 +1,154 @@
+"""The address on this machine to which a browser brings the outcome of a login."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from types import TracebackType
+from urllib.parse import parse_qs, urlsplit
+
+from ..errors import ConnectFailed, CredentialsError
+from .files import reason
+
+logger = logging.getLogger(__name__)
+
+CALLBACK_TIMEOUT = 600.0  # seconds; the AWS CLI waits as long
+_PATH = "/oauth/callback"
+_REQUEST_TIMEOUT = 10.0  # seconds that a browser may take for one request
+_LOOK_INTERVAL = 0.2  # seconds between two looks at what the handlers found
+_QUOTE_MAX = 200  # characters of the service's own words
+
+_PAGE = """\
+<!doctype html>
+<meta charset="utf-8">
+<title>devenv-connector</title>
+<h1>{title}</h1>
+<p>{text}</p>
+"""
+
+
+class Callback:
+    """Listens on 127.0.0.1, on a port that was free, from its making on: ``with``.
+
+    :param state: what the browser has to bring back, so that no other page can end the login.
+    :raises ConnectFailed: when no port can be had.
+    """
+
+    def __init__(self, state: str) -> None:
+        try:
+            self._server = _Server(state)
+        except OSError as error:
+            raise ConnectFailed(f"127.0.0.1 cannot be listened on ({reason(error)})") from None
+
+    def __enter__(self) -> Callback:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """The redirect URI."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}{_PATH}"
+
+    def wait(
+        self, timeout: float = CALLBACK_TIMEOUT, clock: Callable[[], float] = time.monotonic
+    ) -> str:
+        """The authorization code.
+
+        :param timeout: seconds.
+        :raises CredentialsError: when the service sent an error instead, or nobody came.
+        """
+        deadline = clock() + timeout
+        while self._server.outcome is None:
+            left = deadline - clock()
+            if left <= 0:
+                raise CredentialsError(
+                    "The browser did not come back in time",
+                    "Log in again; where no browser can reach this machine, with --device-code",
+                )
+            self._server.timeout = min(left, _LOOK_INTERVAL)
+            self._server.handle_request()
+        if isinstance(self._server.outcome, CredentialsError):
+            raise self._server.outcome
+        return self._server.outcome
+
+
+class _Server(ThreadingTCPServer):
+    """One thread a connection: browsers open some that they say nothing on."""
+
+    daemon_threads = True
+
+    def __init__(self, state: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.state = state
+        self.outcome: str | CredentialsError | None = None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Not on stderr, and without the request, which has the code in it."""
+        logger.debug("A browser's connection broke", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = _REQUEST_TIMEOUT
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        if parts.path != _PATH:
+            self._answer(404, "Nothing here", "This address is for the end of a login only.")
+            return
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        error = query.get("error")
+        # An error may come without a state, for the service may not have understood the
+        # request; but none with a wrong one.
+        state = query.get("state", self.server.state if error else "")
+        if not hmac.compare_digest(state.encode(), self.server.state.encode()):
+            self._answer(400, "This is another login", "Its state is not the one that was sent.")
+        elif error:
+            words = " ".join(f"{error}: {query.get('error_description', '')}".split())
+            self._end(
+                CredentialsError(f"The login was refused ({words.rstrip(': .')[:_QUOTE_MAX]})"),
+                "Not logged in",
+                "You may close this page; the terminal says why.",
+            )
+        elif query.get("code"):
+            self._end(
+                query["code"],
+                "Almost done",
+                "You may close this page and return to the terminal.",
+            )
+        else:
+            self._answer(400, "This is no answer", "There is no code in it.")
+
+    def _end(self, outcome: str | CredentialsError, title: str, text: str) -> None:
+        try:
+            self._answer(200, title, text)
+        finally:  # after the page, which the end of the process might cut off
+            self.server.outcome = outcome
+
+    def _answer(self, status: int, title: str, text: str) -> None:
+        body = _PAGE.format(title=title, text=text).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", "default-src 'none'")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def version_string(self) -> str:
+        return "devenv-connector"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a request's line has the code in it."""

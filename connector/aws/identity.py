@@ -1,0 +1,66 @@
+"""Who a bearer token speaks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConnectorError, CredentialsError, ServiceError
+from .api import Api
+from .calls import CallFailed, Refused
+from .refusals import quote, status_of
+from .tokens import BearerToken
+
+_CONNECT_TIMEOUT = 4.0  # seconds
+_READ_TIMEOUT = 8.0
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A user of CodeCatalyst; what the service does not tell is empty."""
+
+    id: str
+    user_name: str
+    display_name: str
+    email: str
+
+
+def identify(api: Api, token: BearerToken) -> Identity:
+    """Ask the service (VerifySession, GetUserDetails).
+
+    :raises CredentialsError: when it does not take the token.
+    :raises ConnectorError: when it fails or cannot be reached.
+    """
+    try:
+        user_id = _ask(api, "verify_session", token).get("identity")
+        if not isinstance(user_id, str) or not user_id:
+            raise ServiceError("CodeCatalyst does not say whose the token is")
+        details = _ask(api, "get_user_details", token, id=user_id)
+    except Refused as refused:
+        raise _explained(refused, token) from refused
+    except CallFailed as failure:
+        raise failure.error from failure
+    return Identity(
+        user_id,
+        str(details.get("userName") or ""),
+        str(details.get("displayName") or ""),
+        str((details.get("primaryEmail") or {}).get("email") or ""),
+    )
+
+
+def _ask(api: Api, operation: str, token: BearerToken, **members: str) -> dict[str, Any]:
+    return api.call(
+        operation,
+        token.value,
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_READ_TIMEOUT,
+        **members,
+    )
+
+
+def _explained(refused: Refused, token: BearerToken) -> ConnectorError:
+    words = quote(refused.message, token.value)
+    said = f": {words}" if words else ""
+    if status_of(refused) in (401, 403):
+        return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)
+    return ServiceError(f"CodeCatalyst answered with an error ({refused}){said}")

@@ -1,0 +1,112 @@
+"""``connector login``: a token of the profile's SSO session, by way of a browser."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from datetime import datetime, timezone
+
+from .boundary import add_logging_options, guarded, say, set_up_logging
+
+DESCRIPTION = """\
+Log in to AWS Builder ID, or with --start-url to IAM Identity Center. The browser opens, and
+brings the outcome back to this machine; with --device-code any device will do. The token
+goes to the cache of the AWS CLI and the SDKs: one login for all of them.
+
+A profile that ~/.aws/config does not have yet is appended to it, with its sso-session.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    add_profile_option(parser)
+    parser.add_argument(
+        "--start-url",
+        metavar="URL",
+        help="that of your organization's IAM Identity Center, with --sso-region",
+    )
+    parser.add_argument("--sso-region", metavar="REGION", help="the region of the Identity Center")
+    parser.add_argument(
+        "--device-code",
+        action="store_true",
+        help="open the address on any device, and compare a code",
+    )
+    parser.add_argument(
+        "--no-browser", action="store_true", help="print the address without opening it"
+    )
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def add_profile_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile", help="the profile of ~/.aws/config (codecatalyst; also: AWS_PROFILE)"
+    )
+
+
+def shown_time(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..aws.awsconfig import SCOPE, add_missing
+    from ..aws.clients import ClientFactory
+    from ..aws.login import log_in
+    from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
+    from ..aws.ssosession import sso_session
+
+    set_up_logging(options)
+    environ = os.environ
+    name = load_profile(options.profile, environ, LOGIN_PROFILE).name or LOGIN_PROFILE
+    added = add_missing(name, options.start_url, options.sso_region, environ)
+    profile = load_profile(name, environ)
+    if added:
+        _print(f"Added to {profile.config_file}:\n\n{_indented(added)}\n")
+    session = sso_session(profile)
+    clients = ClientFactory(profile.name, ca_bundle(environ, profile))
+    if SCOPE not in session.scopes:
+        say(
+            f"[sso-session {session.name}] does not ask for the scope {SCOPE}: "
+            "CodeCatalyst may refuse its token"
+        )
+    for variable in ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION"):
+        if environ.get(variable):
+            say(f"{variable} is set, and its token goes before that of this login")
+
+    def show(url: str, user_code: str | None) -> None:
+        if user_code is None:
+            _print(f"To log in, open this address in a browser of this machine:\n\n  {url}\n\n")
+        else:
+            _print(
+                f"To log in, open this address on any device:\n\n  {url}\n\n"
+                f"and go on there only if it shows the code {user_code}.\n\n"
+            )
+        if not options.no_browser:
+            # In a thread: a browser in the terminal would keep us from answering it.
+            threading.Thread(target=_open, args=(url,), daemon=True).start()
+
+    token = log_in(session, clients, show, device_code=options.device_code)
+    renewed = ", and is renewed by itself" if token.document.get("refreshToken") else ""
+    _print(
+        f"Logged in with the profile {name}. "
+        f"The token is good until {shown_time(token.expires_at)}{renewed}.\n"
+    )
+    return 0
+
+
+def _open(url: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(url):
+        say("No browser could be opened: open the address yourself, or use --device-code")
+
+
+def _indented(lines: str) -> str:
+    return "".join(f"  {line}" if line.strip() else line for line in lines.splitlines(True))
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

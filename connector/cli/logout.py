@@ -1,0 +1,37 @@
+"""``connector logout``: end the token of the profile's SSO session."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from .boundary import add_logging_options, guarded, set_up_logging
+from .login import add_profile_option
+
+DESCRIPTION = """\
+Remove the token of the profile's SSO session from this machine, for the AWS CLI and the SDKs
+too, and ask the SSO service to end it. Other sessions stay.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    add_profile_option(parser)
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..aws.clients import ClientFactory
+    from ..aws.login import log_out
+    from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
+    from ..aws.ssosession import sso_session
+
+    set_up_logging(options)
+    profile = load_profile(options.profile, os.environ, LOGIN_PROFILE)
+    session = sso_session(profile)
+    clients = ClientFactory(profile.name, ca_bundle(os.environ, profile))
+    done = "Logged out of" if log_out(session, clients) else "There was no login of"
+    sys.stdout.write(f"{done} the sso-session {session.name} on this machine.\n")
+    return 0

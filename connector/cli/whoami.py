@@ -1,0 +1,66 @@
+"""``connector whoami``: whose the bearer token is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from .boundary import add_logging_options, guarded, printable, set_up_logging
+from .login import add_profile_option, shown_time
+
+DESCRIPTION = """\
+Ask CodeCatalyst whom the bearer token speaks for. It is found, and renewed, as `connector
+proxy` does it.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    add_profile_option(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..aws.api import SdkApi
+    from ..aws.clients import ClientFactory
+    from ..aws.identity import identify
+    from ..aws.renewal import RENEWAL_TIMEOUT
+    from ..aws.settings import LOGIN_PROFILE, api_endpoint, ca_bundle, load_profile
+    from ..aws.ssocache import format_time
+    from ..aws.tokens import BearerTokens
+
+    set_up_logging(options)
+    environ = os.environ
+    profile = load_profile(options.profile, environ, LOGIN_PROFILE)
+    profile_name = profile.name if profile.values is not None else None
+    clients = ClientFactory(profile_name, ca_bundle(environ, profile))
+    token = BearerTokens(profile, environ, clients).load(RENEWAL_TIMEOUT)
+    user = identify(SdkApi(clients, api_endpoint(None, environ)), token)
+    # Only a token of the profile's login says when it ends.
+    of_profile = token.expires_at is not None
+    document = {
+        "userId": user.id,
+        "userName": user.user_name,
+        "displayName": user.display_name,
+        "email": user.email,
+        "profile": profile.name if of_profile else None,
+        "tokenExpiresAt": None if token.expires_at is None else format_time(token.expires_at),
+    }
+    if options.json:
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return 0
+    origin = f"the profile {profile.name}" if of_profile else "a variable or a file"
+    until = "it does not say" if token.expires_at is None else shown_time(token.expires_at)
+    lines = (
+        f"user     {user.user_name} ({user.display_name})",
+        f"email    {user.email}",
+        f"id       {user.id}",
+        f"token    of {origin}",
+        f"expires  {until}",
+    )
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    return 0

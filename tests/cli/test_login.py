@@ -1,0 +1,163 @@
+"""``login``, ``whoami`` and ``logout`` as a person has them, with the emulator as AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.app import Access, Emulator, EmulatorThread
+
+ROOT = Path(__file__).parents[2]
+BROWSER = f"{sys.executable} -m tests.browser %s"
+
+
+@pytest.fixture(scope="module")
+def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    with EmulatorThread(Emulator(tmp_path_factory.mktemp("emulator"))) as access:
+        yield access
+
+
+@pytest.fixture
+def environ(access: Access, tmp_path: Path) -> dict[str, str]:
+    """That of a terminal in which nobody has logged in yet."""
+    unwanted = ("AWS_", "CODECATALYST_", "BEARER_TOKEN_")
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(unwanted) and not name.upper().endswith("_PROXY")
+    }
+    return {
+        **environ,
+        **{n: v for n, v in access.environment.items() if n != "AWS_BEARER_TOKEN_CODECATALYST"},
+        "HOME": str(tmp_path),
+        "USERPROFILE": str(tmp_path),
+        "BROWSER": BROWSER,
+        "PASSWORD": access.password,
+    }
+
+
+def run(
+    environ: dict[str, str], *words: str, exit_code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "connector", *words],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == exit_code, done.stderr
+    return done
+
+
+def test_from_no_login_to_one_and_back(
+    environ: dict[str, str], access: Access, tmp_path: Path
+) -> None:
+    started = time.monotonic()
+    done = run(environ, "proxy", "--profile", "codecatalyst", access.host, exit_code=78)
+    assert "Run `connector login --profile codecatalyst`" in done.stderr
+    assert time.monotonic() - started < 10
+
+    done = run(environ, "login", "-vv")
+    assert done.stdout.startswith(f"Added to {tmp_path / '.aws/config'}:\n\n  [profile code")
+    assert f"\n\n  {access.endpoint_url}/authorize?response_type=code&" in done.stdout
+    assert "Logged in with the profile codecatalyst. The token is good until " in done.stdout
+    assert "renewed by itself" in done.stdout
+    (cache,) = (tmp_path / ".aws/sso/cache").glob("80af6f39*.json")
+    secrets = [
+        value
+        for name, value in json.loads(cache.read_text()).items()
+        if name in ("accessToken", "refreshToken", "clientSecret")
+    ]
+    assert len(secrets) == 3
+    assert not any(secret in done.stdout + done.stderr for secret in secrets)
+
+    done = run(environ, "whoami", "--json")
+    assert json.loads(done.stdout) == {
+        "userId": json.loads(done.stdout)["userId"],
+        "userName": "mde-user",
+        "displayName": json.loads(done.stdout)["displayName"],
+        "email": json.loads(done.stdout)["email"],
+        "profile": "codecatalyst",
+        "tokenExpiresAt": json.loads(cache.read_text())["expiresAt"],
+    }
+    done = run(environ, "whoami")
+    assert re.search(r"^user +mde-user \(", done.stdout, re.MULTILINE)
+    assert "token    of the profile codecatalyst\n" in done.stdout
+    assert re.search(r"^expires  \d{4}-\d\d-\d\d \d\d:\d\d UTC$", done.stdout, re.MULTILINE)
+
+    done = run(environ, "login", "--no-browser", "--start-url", "https://x/start", exit_code=78)
+    assert "go together" in done.stderr
+
+    assert "Logged out of the sso-session codecatalyst" in run(environ, "logout").stdout
+    assert not cache.exists()
+    assert "There was no login" in run(environ, "logout").stdout
+    done = run(environ, "whoami", exit_code=77)
+    assert "There is no SSO login. Run `connector login --profile codecatalyst`" in done.stderr
+
+
+def test_a_login_on_another_device_and_with_a_profile_of_ones_own(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    words = ("--device-code", "--start-url", "https://d-1.awsapps.com/start")
+    done = run(environ, "login", *words, "--sso-region", "eu-west-1", "--profile", "mine")
+    assert "only if it shows the code " in done.stdout
+    assert "sso_start_url = https://d-1.awsapps.com/start" in (tmp_path / ".aws/config").read_text()
+    environ = {**environ, "AWS_PROFILE": "mine"}
+    assert json.loads(run(environ, "whoami", "--json").stdout)["profile"] == "mine"
+    done = run(environ, "login", "--device-code")  # all it needs is in the file now
+    assert "Added to" not in done.stdout
+
+
+def test_a_token_of_a_variable(environ: dict[str, str], access: Access) -> None:
+    given = {**environ, "AWS_BEARER_TOKEN_CODECATALYST": access.bearer_token}
+    document = json.loads(run(given, "whoami", "--json").stdout)
+    assert (document["userName"], document["profile"]) == ("mde-user", None)
+    assert document["tokenExpiresAt"] is None
+    assert "token    of a variable or a file\n" in run(given, "whoami").stdout
+    done = run(given, "login")
+    assert "AWS_BEARER_TOKEN_CODECATALYST is set, and its token goes before" in done.stderr
+    wrong = {**environ, "AWS_BEARER_TOKEN_CODECATALYST": "wrong-token"}
+    done = run(wrong, "whoami", exit_code=77)
+    assert "CodeCatalyst does not accept the token" in done.stderr
+    assert "wrong-token" not in done.stderr
+
+
+def test_without_a_browser_the_address_is_all(environ: dict[str, str]) -> None:
+    environ = {**environ, "BROWSER": "/nonexistent/browser %s", "PATH": "/nonexistent"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "connector", "login"],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "No browser could be opened" in process.stderr.readline()
+        process.kill()
+
+
+def test_an_expired_login_in_a_proxycommand_says_what_to_do(
+    environ: dict[str, str], access: Access, tmp_path: Path
+) -> None:
+    run(environ, "login")
+    (cache,) = (tmp_path / ".aws/sso/cache").glob("80af6f39*.json")
+    document = {**json.loads(cache.read_text()), "expiresAt": "2020-01-01T00:00:00Z"}
+    cache.write_text(json.dumps({**document, "registrationExpiresAt": "2020-01-01T00:00:00Z"}))
+    started = time.monotonic()
+    done = run(environ, "proxy", "--profile", "codecatalyst", access.host, exit_code=77)
+    assert time.monotonic() - started < 10
+    assert "The SSO login has expired" in done.stderr
+    assert "Run `connector login --profile codecatalyst`" in done.stderr
