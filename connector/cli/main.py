@@ -11,6 +11,9 @@ from importlib import import_module
 #: it is the one that runs.
 COMMANDS = {
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
+    "start": "start a Dev Environment, and wait until it runs",
+    "stop": "stop a Dev Environment",
+    "sessions": "list or stop the sessions of a Dev Environment",
     "attach": "carry ssh to a session that something else has started",
     "emulator": "a Dev Environment on this machine",
     "demo": "ssh and scp through the connector to an emulated Dev Environment",

@@ -124,6 +124,7 @@ class Dialler:
             address = self._check(f"wss://{self._settings.likely_gateway}/")
         except ServiceError:
             return  # it is from a file that anybody may have written
+        self.cancel()
         logger.info("dialling %s:%d ahead", address.host, address.port)
         self._attempt = self._begin(address, DIAL_TIMEOUT)
 
