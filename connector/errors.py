@@ -61,10 +61,23 @@ class DevEnvironmentNotFound(ConnectorError):
     exit_code = 68  # EX_NOHOST
 
 
+class SessionNotFound(ConnectorError):
+    """The Dev Environment has no such session (ResourceNotFoundException, 404)."""
+
+    exit_code = 68  # EX_NOHOST
+
+
 class DevEnvironmentNotReady(ConnectorError):
     """The Dev Environment is not running, or busy with a change (ConflictException, 409)."""
 
     exit_code = 75  # EX_TEMPFAIL
+
+
+class StartAbandoned(ConnectorError):
+    """Nobody waits any more for the session that was to be started; nobody reads this either."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody waits for the session any more")
 
 
 class ServiceThrottled(ConnectorError):

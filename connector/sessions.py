@@ -61,10 +61,41 @@ class SessionAccess:
         return cls(stream_url, token_value, session_id)
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """Why a session takes long to start.
+
+    :param status: of what is waited for, in the service's word.
+    :param elapsed: seconds of waiting so far; ``usual`` those that it usually takes, if known.
+    """
+
+    status: str
+    elapsed: float
+    usual: float | None
+
+
+class StartProgress(Protocol):
+    """Who waits for a session, as its source sees it."""
+
+    def wait(self, waiting: Waiting, seconds: float) -> None:
+        """The service has answered that it takes longer: tell why, and pause.
+
+        :raises StartAbandoned: when nobody waits for the session any more.
+        """
+        ...
+
+    def go_on(self) -> None:
+        """The waiting is over: what follows may start a session, and has the usual time.
+
+        :raises StartAbandoned: when nobody waits for the session any more.
+        """
+        ...
+
+
 class SessionSource(Protocol):
     """Starts, resumes and stops one session. Methods block; the tunnel calls them in threads."""
 
-    def start(self) -> SessionAccess:
+    def start(self, progress: StartProgress) -> SessionAccess:
         """Start a session.
 
         :raises ConnectorError: with the reason, when there is none to be had.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from connector.aws.gateways import GatewayMemory
 from connector.aws.http import MAX_BODY, BadAnswer, read_answer
+from connector.aws.memory import Memory
 from connector.aws.settings import ca_bundle, endpoint_is_overridden, load_profile
 from connector.aws.ssocache import SsoCache, Unusable
 from connector.errors import ConfigError, ProxyFailed, ServiceError
@@ -151,7 +152,7 @@ def http_answer(data: bytes) -> None:
 def known_gateways(data: bytes) -> None:
     """Any file is a memory of gateways, if only an empty one."""
     _FILE.write_bytes(data)
-    assert isinstance(GatewayMemory(_FILE, "a").recall(), str)
+    assert isinstance(GatewayMemory(Memory(_FILE, "a")).recall(), str)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -8,21 +8,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ConnectorError, ServiceError
-from ..sessions import SessionAccess
-from .api import Api
+from ..errors import ServiceError
+from ..sessions import SessionAccess, StartProgress
 from .calls import CallFailed, Refused
-from .refusals import Target, explain, not_running, status_of
-from .tokens import BearerToken, BearerTokens
+from .environments import Environment, State
+from .refusals import status_of
+from .startup import Durations, StartSettings, Startup
+from .tokens import BearerToken
 
 logger = logging.getLogger(__name__)
 
 # ssh gives a ProxyCommand 15 s in VS Code's settings, from its start to sshd's banner. All
 # tries together get 8: what is left is for the interpreter, the WebSocket and the agent.
 START_TIMEOUT = 8.0
-_CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for that
-_READ_TIMEOUT = 8.0
-_STATUS_TIMEOUT = 2.0  # for the question why a start was refused, on top of the budget
+_STATUS_TIMEOUT = 2.0  # for the question why a start was refused
 _SHORTEST_TRY = 1.0  # seconds; with less left, another try is not worth a session
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0  # seconds between tries
 _CONNECT_TRIES = 3  # a network that just comes back gets these; one that is off needs no more
@@ -31,8 +30,8 @@ _CONNECT_TRIES = 3  # a network that just comes back gets these; one that is off
 class CodeCatalystSessions:
     """Starts and stops sessions of one Dev Environment: a ``SessionSource``.
 
-    :param profile: the name of the AWS profile, for the hints; ``None`` for the default.
-    :param start_timeout: seconds that :meth:`start` may take with all its tries.
+    :param start_timeout: seconds that starting a session of one that runs may take with all
+        its tries; ``settings`` say how long it may take until it runs.
     :param clock: seconds of a monotonic clock; ``sleep`` goes with it.
     :param rand: uniform in [0, 1): the jitter that keeps windows which reconnect at once
         from trying again at once.
@@ -40,57 +39,42 @@ class CodeCatalystSessions:
 
     def __init__(
         self,
+        environment: Environment,
+        settings: StartSettings,
+        durations: Durations,
         *,
-        space: str,
-        project: str,
-        dev_environment_id: str,
-        profile: str | None,
-        tokens: BearerTokens,
-        api: Api,
         start_timeout: float = START_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         rand: Callable[[], float] = random.random,
     ) -> None:
-        self._target = Target(space, project, dev_environment_id, profile)
-        self._tokens = tokens
-        self._api = api
+        self._environment = environment
+        self._settings = settings
+        self._durations = durations
         self._start_timeout = start_timeout
         self._clock = clock
         self._sleep = sleep
         self._rand = rand
 
-    def start(self) -> SessionAccess:
-        """Start a session for SSH.
+    def start(self, progress: StartProgress) -> SessionAccess:
+        """Start a session for SSH, and before that the Dev Environment if need be.
 
-        Throttling, conflicts, errors of the service and connections that could not be made
-        are tried again while there is time. A lost answer is not: the session that the
-        service may have started would be left behind.
+        One that runs is not asked for its state: only a refusal leads to that question.
 
         :raises ConnectorError: what was refused or failed, and what to do about it.
         """
-        deadline = self._clock() + self._start_timeout
-        token = self._tokens.load(self._start_timeout / 2)
-        longest_pause = _FIRST_PAUSE
-        unconnected = 0
+        startup: Startup | None = None
         while True:
-            try:
-                answer = self._call(
-                    token,
-                    deadline - self._clock(),
-                    "start_dev_environment_session",
-                    sessionConfiguration={"sessionType": "SSH"},
-                )
+            deadline = self._clock() + self._start_timeout
+            token = self._environment.tokens.load(self._start_timeout / 2)
+            answer = self._start_session(token, deadline, just_started=startup is not None)
+            if not isinstance(answer, State):
                 return _access(answer)
-            except (Refused, CallFailed) as failure:
-                pause = longest_pause * (1 + self._rand()) / 2
-                late = self._clock() + pause + _SHORTEST_TRY > deadline
-                unconnected += isinstance(failure, CallFailed)
-                if late or unconnected == _CONNECT_TRIES or not _may_try_again(failure):
-                    raise self._explained(failure, token) from failure
-                logger.info("Starting a session: %s; trying again in %.2f s", failure, pause)
-            self._sleep(pause)
-            longest_pause = min(2 * longest_pause, _LONGEST_PAUSE)
+            if startup is None:
+                startup = Startup(
+                    self._environment, progress, self._settings, self._durations, self._clock
+                )
+            startup.until_running(answer, token)
 
     def resume(self, access: SessionAccess) -> None:
         """CodeCatalyst has no fresh key to a session: its clients start another one."""
@@ -104,63 +88,69 @@ class CodeCatalystSessions:
         if not access.session_id:  # the API's model allows it; there is nothing to name
             return
         deadline = self._clock() + timeout
-        token = self._tokens.load(timeout / 2)
-        try:
-            self._call(
-                token,
-                deadline - self._clock(),
-                "stop_dev_environment_session",
-                sessionId=access.session_id,
-            )
-        except Refused as refused:
-            if status_of(refused) not in (404, 409):
-                raise explain(refused, self._target, token) from refused
-        except CallFailed as failure:
-            raise failure.error from failure
+        token = self._environment.tokens.load(timeout / 2)
+        with self._environment.explained(token):
+            try:
+                self._environment.stop_session(token, deadline - self._clock(), access.session_id)
+            except Refused as refused:
+                if status_of(refused) not in (404, 409):
+                    raise
 
-    def _call(
-        self, token: BearerToken, timeout: float, operation: str, **members: Any
-    ) -> dict[str, Any]:
-        """One try, in ``timeout`` seconds as far as the API's client can promise it."""
-        connect_timeout = min(_CONNECT_TIMEOUT, max(0.4 * timeout, 0.1))
-        target = self._target
-        return self._api.call(
-            operation,
-            token.value,
-            connect_timeout=connect_timeout,
-            read_timeout=min(_READ_TIMEOUT, max(timeout - connect_timeout, 0.1)),
-            spaceName=target.space,
-            projectName=target.project,
-            id=target.id,
-            **members,
-        )
+    def _start_session(
+        self, token: BearerToken, deadline: float, *, just_started: bool
+    ) -> dict[str, Any] | State:
+        """What the service answers, or the state of the Dev Environment that keeps it from it.
 
-    def _explained(self, failure: Refused | CallFailed, token: BearerToken) -> ConnectorError:
-        if isinstance(failure, CallFailed):
-            return failure.error
-        if status_of(failure) in (400, 409):
-            # Both are said of a Dev Environment that is not running: ask which it is.
-            state = self._state(token)
-            status, reason = state.get("status"), state.get("statusReason")
-            if isinstance(status, str) and status != "RUNNING":
-                return not_running(
-                    self._target, status, reason if isinstance(reason, str) else "", token
+        Throttling, conflicts, errors of the service and connections that could not be made
+        are tried again while there is time. A lost answer is not: the session that the
+        service may have started would be left behind.
+
+        :param just_started: whether it may be RUNNING for the one half of the service and
+            not yet for the other.
+        :raises ConnectorError: what was refused or failed, and what to do about it.
+        """
+        longest_pause = _FIRST_PAUSE
+        unconnected = 0
+        asked = False
+        while True:
+            try:
+                return self._environment.call(
+                    token,
+                    deadline - self._clock(),
+                    "start_dev_environment_session",
+                    sessionConfiguration={"sessionType": "SSH"},
                 )
-        return explain(failure, self._target, token)
+            except (Refused, CallFailed) as failure:
+                if not asked and isinstance(failure, Refused) and status_of(failure) in (400, 409):
+                    # Both are said of a Dev Environment that does not run.
+                    asked = True
+                    state = self._state(token)
+                    if state and state.status != "RUNNING":
+                        return state
+                pause = longest_pause * (1 + self._rand()) / 2
+                late = self._clock() + pause + _SHORTEST_TRY > deadline
+                unconnected += isinstance(failure, CallFailed)
+                lasting = unconnected == _CONNECT_TRIES or not _may_try_again(failure, just_started)
+                if late or lasting:
+                    raise self._environment.error_of(failure, token) from failure
+                logger.info("Starting a session: %s; trying again in %.2f s", failure, pause)
+            self._sleep(pause)
+            longest_pause = min(2 * longest_pause, _LONGEST_PAUSE)
 
-    def _state(self, token: BearerToken) -> dict[str, Any]:
-        """What GetDevEnvironment answers; nothing when it does not."""
+    def _state(self, token: BearerToken) -> State | None:
+        """What GetDevEnvironment answers; ``None`` when it does not."""
         try:
-            return self._call(token, _STATUS_TIMEOUT, "get_dev_environment")
+            return self._environment.look(token, _STATUS_TIMEOUT)
         except (Refused, CallFailed) as failure:
             logger.info("The state of the Dev Environment is not known: %s", failure)
-            return {}
+            return None
 
 
-def _may_try_again(failure: Refused | CallFailed) -> bool:
+def _may_try_again(failure: Refused | CallFailed, just_started: bool) -> bool:
     if isinstance(failure, CallFailed):
         return failure.transient
-    return status_of(failure) in (409, 429) or status_of(failure) >= 500
+    status = status_of(failure)
+    return status in (409, 429) or status >= 500 or (status == 400 and just_started)
 
 
 def _access(answer: dict[str, Any]) -> SessionAccess:

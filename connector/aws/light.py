@@ -1,4 +1,4 @@
-"""The three operations that a session needs, without botocore.
+"""The operations that the connector needs, without botocore.
 
 What goes over the wire is what botocore would send (``tests/aws/test_contract.py``), and an
 answer means the same: ``botocore.parsers.RestJSONParser`` says what an error's code is.
@@ -34,7 +34,20 @@ _OPERATIONS = {
     "get_dev_environment": ("GET", _ENVIRONMENT),
     "start_dev_environment_session": ("PUT", f"{_ENVIRONMENT}/session"),
     "stop_dev_environment_session": ("DELETE", f"{_ENVIRONMENT}/session/{{sessionId}}"),
+    "start_dev_environment": ("PUT", f"{_ENVIRONMENT}/start"),
+    "stop_dev_environment": ("PUT", f"{_ENVIRONMENT}/stop"),
+    "list_dev_environment_sessions": (
+        "POST",
+        f"{_ENVIRONMENT.replace('{id}', '{devEnvironmentId}')}/sessions",
+    ),
 }
+
+#: Those that could have members in their body: botocore sends an object even without any.
+_WITH_BODY = (
+    "start_dev_environment_session",
+    "start_dev_environment",
+    "list_dev_environment_sessions",
+)
 
 
 class LightApi:
@@ -80,7 +93,7 @@ class LightApi:
                 path = path.replace(label, quote(value, safe="-._~", errors="replace"))
             else:
                 content[name] = value
-        body = json.dumps(content).encode() if content else b""
+        body = json.dumps(content).encode() if operation in _WITH_BODY else b""
         host = self._host if self._port == 443 else f"{self._host}:{self._port}"
         lines = [
             f"{method} {self._path}{path} HTTP/1.1",
@@ -89,7 +102,7 @@ class LightApi:
             "User-Agent: devenv-connector",
             f"Authorization: Bearer {token}",
         ]
-        if content:
+        if body:
             lines.append("Content-Type: application/json")
         if method != "GET":
             lines.append(f"Content-Length: {len(body)}")

@@ -49,11 +49,11 @@ class Target(NamedTuple):
 
     @property
     def start_command(self) -> str:
-        """The AWS CLI's command that starts it."""
+        """The command that starts it."""
         import shlex
 
-        command = ["aws", "codecatalyst", "start-dev-environment"]
-        command += ["--space-name", self.space, "--project-name", self.project, "--id", self.id]
+        command = ["connector", "start"]
+        command += ["--space", self.space, "--project", self.project, "--id", self.id]
         if self.profile is not None:
             command += ["--profile", self.profile]
         return shlex.join(command)
@@ -99,20 +99,15 @@ def explain(refused: Refused, target: Target, token: BearerToken) -> ConnectorEr
 def not_running(
     target: Target, status: str, reason: str, token: BearerToken
 ) -> DevEnvironmentNotReady:
-    """The error for a Dev Environment whose status the service gave, and not as RUNNING."""
+    """The error for a Dev Environment that does not run, and will not by waiting."""
     status = quote(status, token.value)
     why = f": {quote(reason, token.value)}" if reason else ""
-    hints = {
-        "PENDING": "It is about to start: try again in a minute",
-        "STARTING": "It is about to start: try again in a minute",
-        "FAILED": "Look at it in the CodeCatalyst console",
-        "DELETING": "It cannot be used any more",
-        "DELETED": "It cannot be used any more",
-    }
-    start = f"Start it in the CodeCatalyst console or with `{target.start_command}`"
-    if status == "STOPPING":
-        start = f"Wait until it has stopped. {start}"
-    return DevEnvironmentNotReady(f"{target} is {status}{why}", hints.get(status, start))
+    hint = "Look at it in the CodeCatalyst console"
+    if status in ("STOPPED", "STOPPING"):
+        hint = f"Start it with `{target.start_command}`"
+    elif status in ("DELETING", "DELETED"):
+        hint = "It cannot be used any more"
+    return DevEnvironmentNotReady(f"{target} is {status}{why}", hint)
 
 
 def quote(text: str, secret: str) -> str:

@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT = 3.0  # seconds each: it is one request of two kilobytes
 _READ_TIMEOUT = 5.0
-RENEWAL_TIMEOUT = _CONNECT_TIMEOUT + _READ_TIMEOUT  # for who has the time
 _SHORTEST_REQUEST = 2.0  # seconds; a new refresh token that comes too late is lost for good
 
 

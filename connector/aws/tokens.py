@@ -20,6 +20,9 @@ from .settings import Profile
 from .ssocache import REFRESH_WINDOW, SsoCache, Unusable, check_token
 from .ssosession import sso_session
 
+#: Seconds that renewing a token gets from who has the time: what its own limits come to.
+RENEWAL_TIMEOUT = 8.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -58,7 +61,7 @@ class BearerTokens:
         self._clients = clients
         self._now = now
 
-    def load(self, timeout: float) -> BearerToken:
+    def load(self, timeout: float = RENEWAL_TIMEOUT) -> BearerToken:
         """A token that has not expired.
 
         :param timeout: seconds that renewing it, or waiting for another process that

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..sessions import SessionAccess, SessionSource
+from ..sessions import SessionAccess, SessionSource, StartProgress
 from ..transport.dialler import DialSettings
 from .streaming import add_stream_options, run_stream
 
@@ -90,7 +90,7 @@ class GivenSession:
     def __init__(self, access: SessionAccess) -> None:
         self._access = access
 
-    def start(self) -> SessionAccess:
+    def start(self, progress: StartProgress) -> SessionAccess:
         return self._access
 
     def resume(self, access: SessionAccess) -> None:

@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import Callable
 
-from ..errors import ConfigError, ConnectorError
+from ..errors import ConfigError, ConnectorError, LinkLost
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits(3)
 INTERRUPTED = 130
@@ -22,6 +22,8 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 logger = logging.getLogger(__name__)
 
+_shown_in_place = False
+
 
 def say(line: str) -> None:
     """Print a line on stderr, if somebody reads it there.
@@ -29,6 +31,7 @@ def say(line: str) -> None:
     ssh's owner may have left our stderr unread (some IDEs do): a line that does not fit
     in the pipe any more is dropped rather than waited for.
     """
+    say_in_place("")
     data = f"connector: {printable(line)}".encode("utf-8", "replace")[: _PIPE_BUF - 1]
     try:
         if _would_block():
@@ -36,6 +39,38 @@ def say(line: str) -> None:
         os.write(2, data + b"\n")
     except OSError:
         return  # nobody is there to be told
+
+
+def say_in_place(line: str) -> None:
+    """Show a line on the terminal that stderr is, in place of the last such line.
+
+    :param line: empty to show none any more, which :func:`say` does by itself.
+    """
+    global _shown_in_place
+    if not line and not _shown_in_place:
+        return
+    try:
+        width = os.get_terminal_size(2).columns - 1  # a line that wraps could not be replaced
+        shown = f"connector: {printable(line)}"[: max(width, 0)] if line else ""
+        os.write(2, f"\r\x1b[K{shown}".encode("utf-8", "replace"))
+    except OSError:
+        return  # no terminal, or it is gone
+    _shown_in_place = bool(line)
+
+
+def tell(line: str) -> None:
+    """Print a line on stdout, which is only for commands that carry no stream.
+
+    :raises LinkLost: when it cannot be written.
+    """
+    if sys.stdout is None:  # its descriptor was closed, and is something else's by now
+        raise LinkLost("stdout cannot be written: it is closed")
+    rest = memoryview(f"{printable(line)}\n".encode("utf-8", "replace"))
+    try:
+        while rest:
+            rest = rest[os.write(1, rest) :]
+    except OSError as error:
+        raise LinkLost(f"stdout cannot be written: {error.strerror}") from None
 
 
 def write_error(data: bytes) -> None:
@@ -74,6 +109,8 @@ def guarded(body: Callable[[], int]) -> int:
             "Run it again with --log-file PATH and report what that holds"
         )
         return INTERNAL_ERROR
+    finally:
+        say_in_place("")
 
 
 def add_logging_options(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,9 @@ from importlib import import_module
 #: it is the one that runs.
 COMMANDS = {
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
+    "start": "start a Dev Environment, and wait until it runs",
+    "stop": "stop a Dev Environment",
+    "sessions": "list or stop the sessions of a Dev Environment",
     "attach": "carry ssh to a session that something else has started",
     "login": "get a token: AWS Builder ID or IAM Identity Center, by way of a browser",
     "logout": "end the token, here and at the service",

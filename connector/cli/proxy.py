@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import os
+from dataclasses import replace
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
+from .environment import (
+    add_environment_options,
+    add_host,
+    add_wait_option,
+    durations_of,
+    memory_of,
+    open_environment,
+)
 from .streaming import add_stream_options, run_stream
 
 DESCRIPTION = """\
-Start a session of a running Dev Environment and carry stdin and stdout to its SSH server.
+Start a session of a Dev Environment and carry stdin and stdout to its SSH server. One that
+does not run is started first, which takes minutes: give ssh a ConnectTimeout above --wait.
 Made to be a ProxyCommand of ssh; nothing but the stream ever goes to stdout.
 
 HOST is what ssh was called with (%n; not %h, which ssh writes in lower case):
@@ -33,17 +42,12 @@ example, in ~/.ssh/config:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
-    parser.add_argument("host", nargs="?", metavar="HOST", help="the host name, as ssh got it")
-    parser.add_argument("--space", help="the space's name (also: SPACE_NAME)")
-    parser.add_argument("--project", help="the project's name (also: PROJECT_NAME)")
-    parser.add_argument("--id", metavar="UUID", help="the Dev Environment's id (also: DEVENV_ID)")
-    parser.add_argument("--profile", help="the profile of ~/.aws/config (also: AWS_PROFILE)")
+    add_host(parser)
+    add_environment_options(parser)
     parser.add_argument(
-        "--endpoint-url",
-        metavar="URL",
-        help="another CodeCatalyst API (also: AWS_ENDPOINT_URL_CODECATALYST, "
-        "CODECATALYST_ENDPOINT, AWS_ENDPOINT_URL)",
+        "--no-start", action="store_true", help="do not start a Dev Environment that is stopped"
     )
+    add_wait_option(parser)
     add_stream_options(parser)
     parser.set_defaults(run=lambda options: run_stream(options, prepare))
 
@@ -53,54 +57,20 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
 
     :raises ConfigError: when one of them is not usable.
     """
-    from ..aws.api import Api, SdkApi
-    from ..aws.clients import ClientFactory
     from ..aws.codecatalyst import CodeCatalystSessions
-    from ..aws.gateways import GatewayMemory, RememberingSource, gateways_file
-    from ..aws.light import LightApi
-    from ..aws.settings import (
-        api_endpoint,
-        ca_bundle,
-        endpoint_is_overridden,
-        light_endpoint,
-        load_profile,
-    )
-    from ..aws.tokens import BearerTokens
-    from ..ssh.hosts import resolve
+    from ..aws.gateways import GatewayMemory, RememberingSource
+    from ..aws.startup import StartSettings
 
-    environ = os.environ
-    environment = resolve(
-        options.host,
-        space=options.space,
-        project=options.project,
-        dev_environment_id=options.id,
-        environ=environ,
+    environment, settings = open_environment(options)
+    memory = GatewayMemory(memory_of(environment, "gateways.json"))
+    source = CodeCatalystSessions(
+        environment,
+        StartSettings(allowed=not options.no_start, timeout=options.wait),
+        durations_of(environment),
     )
-    profile = load_profile(options.profile, environ)
-    endpoint_url = api_endpoint(options.endpoint_url, environ)
-    memory = GatewayMemory(
-        gateways_file(environ), f"{environment.space}/{environment.project}/{environment.id}"
-    )
-    settings = DialSettings(
-        endpoint_overridden=endpoint_is_overridden(options.endpoint_url, environ, profile),
-        ca_bundle=ca_bundle(environ, profile),
+    return RememberingSource(source, memory), replace(
+        settings,
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
         likely_gateway=memory.recall(),
     )
-    profile_name = profile.name if profile.values is not None else None
-    clients = ClientFactory(profile_name, settings.ca_bundle)
-    api: Api
-    if url := light_endpoint(endpoint_url, environ, profile):
-        api = LightApi(url, settings.connect)
-    else:
-        api = SdkApi(clients, endpoint_url)
-    source = CodeCatalystSessions(
-        space=environment.space,
-        project=environment.project,
-        dev_environment_id=environment.id,
-        profile=profile_name,
-        tokens=BearerTokens(profile, environ, clients),
-        api=api,
-    )
-    return RememberingSource(source, memory), settings

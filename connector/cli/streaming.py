@@ -22,6 +22,7 @@ from .boundary import (
     set_up_logging,
     write_error,
 )
+from .progress import SSH_HINT, WaitDisplay
 
 #: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
 _SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
@@ -69,6 +70,7 @@ def run_stream(options: argparse.Namespace, prepare: Prepare) -> int:
                 open_output(loop, stream_out),
                 settings,
                 say,
+                WaitDisplay(SSH_HINT).show,
                 write_error,
             )
             handled = _end_on_signals(loop, tunnel)

@@ -28,7 +28,6 @@ def _run(options: argparse.Namespace) -> int:
     from ..aws.api import SdkApi
     from ..aws.clients import ClientFactory
     from ..aws.identity import identify
-    from ..aws.renewal import RENEWAL_TIMEOUT
     from ..aws.settings import LOGIN_PROFILE, api_endpoint, ca_bundle, load_profile
     from ..aws.ssocache import format_time
     from ..aws.tokens import BearerTokens
@@ -38,7 +37,7 @@ def _run(options: argparse.Namespace) -> int:
     profile = load_profile(options.profile, environ, LOGIN_PROFILE)
     profile_name = profile.name if profile.values is not None else None
     clients = ClientFactory(profile_name, ca_bundle(environ, profile))
-    token = BearerTokens(profile, environ, clients).load(RENEWAL_TIMEOUT)
+    token = BearerTokens(profile, environ, clients).load()
     user = identify(SdkApi(clients, api_endpoint(None, environ)), token)
     # Only a token of the profile's login says when it ends.
     of_profile = token.expires_at is not None

@@ -126,6 +126,7 @@ class Dialler:
             address = self.check(f"wss://{self._settings.likely_gateway}/")
         except ServiceError:
             return  # it is from a file that anybody may have written
+        self.cancel()
         logger.info("dialling %s:%d ahead", address.host, address.port)
         self._attempt = self._begin(address, DIAL_TIMEOUT)
 

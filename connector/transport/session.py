@@ -6,14 +6,52 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from ..errors import ConnectorError
-from ..sessions import SessionAccess, SessionSource
+from ..errors import ConnectorError, StartAbandoned
+from ..sessions import SessionAccess, SessionSource, Waiting
 from .loop import Loop
 
 logger = logging.getLogger(__name__)
 
 OnStarted = Callable[[SessionAccess], None]
 OnFailed = Callable[[BaseException], None]
+
+#: Is told why it takes longer and for how many seconds the source pauses now; ``None``
+#: when the waiting is over.
+OnWaiting = Callable[[Waiting | None, float], None]
+
+
+class _Progress:
+    """What the source's thread tells the loop while it starts a session: a StartProgress."""
+
+    def __init__(self, loop: Loop, on_waiting: OnWaiting) -> None:
+        self._loop = loop
+        self._on_waiting = on_waiting
+        self._lock = threading.Lock()
+        self._abandoned = threading.Event()
+        self._waiting = False
+
+    def wait(self, waiting: Waiting, seconds: float) -> None:
+        self._enter(waiting=True)
+        self._loop.call_soon(self._on_waiting, waiting, seconds)
+        self._abandoned.wait(seconds)
+        self._enter(waiting=True)
+
+    def go_on(self) -> None:
+        self._enter(waiting=False)
+        self._loop.call_soon(self._on_waiting, None, 0.0)
+
+    def abandon(self) -> bool:
+        """Nobody waits any more; returns whether it is certain that no session is started."""
+        with self._lock:
+            self._abandoned.set()
+            return self._waiting
+
+    def _enter(self, *, waiting: bool) -> None:
+        # One lock for both: either we are heard in time, or abandon() knows what we do.
+        with self._lock:
+            if self._abandoned.is_set():
+                raise StartAbandoned
+            self._waiting = waiting
 
 
 class Session:
@@ -23,9 +61,11 @@ class Session:
         self.access: SessionAccess | None = None
         self._loop = loop
         self._source = source
+        self._progress: _Progress | None = None
 
-    def start(self, on_started: OnStarted, on_failed: OnFailed) -> None:
-        """Ask the service for a session, and tell how that went."""
+    def start(self, on_started: OnStarted, on_failed: OnFailed, on_waiting: OnWaiting) -> None:
+        """Ask the service for a session, and tell how that goes and went."""
+        progress = self._progress = _Progress(self._loop, on_waiting)
 
         def done(access: SessionAccess | None, error: BaseException | None) -> None:
             if error is not None:
@@ -35,7 +75,14 @@ class Session:
                 self.access = access
                 on_started(access)
 
-        self._loop.run_in_thread(self._source.start, done)
+        self._loop.run_in_thread(lambda: self._source.start(progress), done)
+
+    def abandon_start(self) -> bool:
+        """Nobody waits for it any more.
+
+        :returns: whether it is certain that no session will come of it.
+        """
+        return self._progress is not None and self._progress.abandon()
 
     def resume(
         self, on_resumed: Callable[[SessionAccess | None], None], on_failed: OnFailed

@@ -30,20 +30,21 @@ from ..datachannel.events import (
     Event,
     SessionOpened,
 )
-from ..errors import ConnectFailed, ConnectorError, LinkLost, SessionEnded
-from ..sessions import SessionAccess, SessionSource
+from ..errors import ConnectorError, LinkLost, SessionEnded
+from ..sessions import SessionAccess, SessionSource, Waiting
 from .connection import Connection
 from .dialler import DialSettings
 from .loop import Alarm, Loop
+from .opening import (
+    AGENT_TIMEOUT,
+    OPEN_TIMEOUT,
+    PROGRESS_TIMEOUT,
+    agent_silent,
+    api_silent,
+    gateway_silent,
+)
 from .session import Session
 from .stdio import CHUNK, Input, Output
-
-#: Seconds from the start until the stream is open. VS Code and many scripts give ssh 15 s
-#: for the server's greeting, and ssh gives no reason when they are over: we do, before.
-OPEN_TIMEOUT = 12.0
-
-#: Seconds of these that may pass after the gateway was reached.
-AGENT_TIMEOUT = 8.0
 
 #: Seconds that an end may take in all, and what of it each step gets at most.
 END_TIMEOUT = 3.0
@@ -81,6 +82,7 @@ class Tunnel:
     """Joins two byte streams to a session.
 
     :param notify: prints a line for the user.
+    :param show_wait: shows why the start takes long, anew at each change; ``None``: it is over.
     :param write_error: takes the standard error of a command session, as it comes.
     """
 
@@ -92,6 +94,7 @@ class Tunnel:
         stdout: Output,
         settings: DialSettings,
         notify: Callable[[str], None],
+        show_wait: Callable[[Waiting | None], None],
         write_error: Callable[[bytes], None],
     ) -> None:
         self._loop = loop
@@ -100,6 +103,7 @@ class Tunnel:
         self._stdout = stdout
         self._connection = Connection(loop, self._session, settings, self)
         self._notify = notify
+        self._show_wait = show_wait
         self._write_error = write_error
         self._channel = DataChannel(
             client_id=str(uuid.uuid4()),
@@ -129,7 +133,7 @@ class Tunnel:
         self._stdout.start(self._stdout_progressed, self._stdout_broken)
         self._stdin.start(self._stdin_gave, self._stdin_ended)
         self._stdin.set_wanted(min(CHUNK, self._channel.send_capacity))
-        self._session.start(self._session_started, self._session_failed)
+        self._session.start(self._session_started, self._session_failed, self._start_waits)
         self._connection.prepare()
         self._phase_alarm.set(self._open_deadline, self._open_timed_out)
         try:
@@ -165,23 +169,23 @@ class Tunnel:
         self._fault(error)
         self._finish()  # there is nothing to close
 
+    def _start_waits(self, waiting: Waiting | None, pause: float) -> None:
+        """Not a failure: the clock begins anew, for as long as this goes on."""
+        if self._phase is not Phase.STARTING:
+            return
+        self._show_wait(waiting)
+        if waiting is None:
+            self._connection.prepare()  # the socket of the first time may have gone stale
+        limit = PROGRESS_TIMEOUT if waiting else OPEN_TIMEOUT
+        self._open_deadline = self._loop.time() + pause + limit
+        self._phase_alarm.set(self._open_deadline, self._open_timed_out)
+
     def _open_timed_out(self) -> None:
         if self._phase is Phase.STARTING:
-            # Whatever it waits for, it is not the service: that has timeouts of its own.
-            problem = ConnectFailed(
-                "the CodeCatalyst API cannot be reached in time", "Check the network and DNS"
-            )
-            self._begin_end(error=problem)
+            self._begin_end(error=api_silent())
             self._finish()
-            return
-        if self._connection.up:
-            problem = ConnectFailed(
-                "the Dev Environment's agent does not answer",
-                "It may be starting or overloaded: try again, or restart the environment",
-            )
         else:
-            problem = ConnectFailed("the gateway does not answer the upgrade to a WebSocket")
-        self._begin_end(error=problem)
+            self._begin_end(error=agent_silent() if self._connection.up else gateway_silent())
 
     # What the connection tells (ConnectionOwner).
 
@@ -360,6 +364,8 @@ class Tunnel:
         if self._phase is Phase.STARTING:
             # A session may yet come of it, and must be stopped.
             self._close_session()
+            if self._session.abandon_start():
+                self._finish()
             return
         self._phase = Phase.DRAINING
         if self._channel.state is State.OPEN and not error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,12 @@ from aiohttp import web
 from connector.aws.api import Api, SdkApi
 from connector.aws.clients import ClientFactory
 from connector.aws.codecatalyst import CodeCatalystSessions
+from connector.aws.environments import Environment
 from connector.aws.light import LightApi
+from connector.aws.memory import Memory, cache_file
+from connector.aws.refusals import Target
 from connector.aws.settings import load_profile
+from connector.aws.startup import Durations, StartSettings
 from connector.aws.tokens import BearerTokens
 from connector.emulator.errors import (
     ApiError,
@@ -22,6 +27,7 @@ from connector.emulator.rest import Proceed
 from connector.errors import (
     ConnectorError,
 )
+from connector.sessions import Waiting
 from connector.transport.dialler import DialSettings
 
 from .cloud import TOKEN, Cloud
@@ -29,6 +35,8 @@ from .cloud import TOKEN, Cloud
 START = "StartDevEnvironmentSession"
 STOP = "StopDevEnvironmentSession"
 GET = "GetDevEnvironment"
+START_ENVIRONMENT = "StartDevEnvironment"
+NO_START = StartSettings(allowed=False)
 ENVIRON = {"AWS_BEARER_TOKEN_CODECATALYST": TOKEN}
 
 
@@ -47,6 +55,41 @@ class Clock:
         self.time += seconds
 
 
+@dataclass
+class Watcher:
+    """A ``StartProgress`` whose pauses move a clock, and during which things happen.
+
+    :ivar seen: each state that was waited in, in order.
+    """
+
+    clock: Clock
+    happens: Callable[[Waiting], None] = lambda waiting: None
+    seen: list[str] = field(default_factory=list)
+    went_on: int = 0
+
+    def wait(self, waiting: Waiting, seconds: float) -> None:
+        if waiting.status not in self.seen[-1:]:
+            self.seen.append(waiting.status)
+        self.clock.time += seconds
+        self.happens(waiting)
+
+    def go_on(self) -> None:
+        self.went_on += 1
+
+
+class Unwatched:
+    """For starts that have nothing to wait for."""
+
+    def wait(self, waiting: Waiting, seconds: float) -> None:
+        raise AssertionError(f"it waits for {waiting}")
+
+    def go_on(self) -> None:
+        raise AssertionError("it has waited")
+
+
+UNWATCHED = Unwatched()
+
+
 def make_sessions(
     cloud: Cloud,
     clock: Clock,
@@ -57,6 +100,7 @@ def make_sessions(
     project: str = "My.Project",
     start_timeout: float = 10,
     environ: Mapping[str, str] = ENVIRON,
+    start: StartSettings = NO_START,
 ) -> CodeCatalystSessions:
     profile = load_profile(None, os.environ)
     ca_bundle = str(ca_file or cloud.ca_file)
@@ -65,13 +109,11 @@ def make_sessions(
     api: Api = SdkApi(clients, url)
     if cloud.way == "light":
         api = LightApi(url, DialSettings(ca_bundle=ca_bundle).connect)
+    target = Target(space, project, cloud.environment.id, profile.name)
     return CodeCatalystSessions(
-        space=space,
-        project=project,
-        dev_environment_id=cloud.environment.id,
-        profile=profile.name,
-        tokens=BearerTokens(profile, environ, clients),
-        api=api,
+        Environment(target, BearerTokens(profile, environ, clients), api),
+        start,
+        Durations(Memory(cache_file(os.environ, "starts.json"), "a")),
         start_timeout=start_timeout,
         clock=clock,
         sleep=clock.sleep,
@@ -81,7 +123,7 @@ def make_sessions(
 
 def refusal(sessions: CodeCatalystSessions) -> ConnectorError:
     with pytest.raises(ConnectorError) as caught:
-        sessions.start()
+        sessions.start(UNWATCHED)
     assert TOKEN not in str(caught.value)
     assert str(caught.value).isprintable()
     return caught.value

@@ -100,8 +100,8 @@ class TlsPeer:
             self._served.release()
 
     def _answer(self, connection: socket.socket) -> None:
+        self.connections += 1  # before the handshake, whose end the client sees first
         with self.context.wrap_socket(connection, server_side=True) as stream:
-            self.connections += 1
             if self.impatient:
                 return
             self.requests.append(stream.recv(65536))

@@ -12,7 +12,7 @@ from connector.errors import (
 from connector.sessions import SessionAccess
 
 from .cloud import Cloud
-from .helpers import START, always, refusal
+from .helpers import START, UNWATCHED, always, refusal
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 
@@ -68,4 +68,4 @@ def test_an_error_of_a_gateway_on_the_way(
 def test_a_session_without_id_is_one(cloud: Cloud, sessions: CodeCatalystSessions) -> None:
     details = {"streamUrl": "wss://x", "tokenValue": "t"}
     always(cloud, START, lambda: web.json_response({"accessDetails": details}))
-    assert sessions.start() == SessionAccess("wss://x", "t", "")
+    assert sessions.start(UNWATCHED) == SessionAccess("wss://x", "t", "")

@@ -37,7 +37,18 @@ from connector.errors import (
 from connector.sessions import SessionAccess, SessionSource
 
 from .cloud import TOKEN, Cloud
-from .helpers import ENVIRON, GET, START, STOP, Clock, always, make_sessions, raising, refusal
+from .helpers import (
+    ENVIRON,
+    GET,
+    START,
+    STOP,
+    UNWATCHED,
+    Clock,
+    always,
+    make_sessions,
+    raising,
+    refusal,
+)
 from .peers import TlsPeer
 
 pytestmark = pytest.mark.usefixtures("both_ways")
@@ -50,7 +61,7 @@ def test_a_session_is_started_and_stopped(
 ) -> None:
     caplog.set_level(logging.DEBUG, "connector")
     source: SessionSource = sessions
-    access = source.start()
+    access = source.start(UNWATCHED)
     (session,) = cloud.model.sessions(cloud.environment)
     assert access.session_id == session.id
     assert access.token_value == session.token_value
@@ -67,11 +78,11 @@ def test_a_session_is_started_and_stopped(
 def test_each_start_takes_the_token_of_its_time(cloud: Cloud, clock: Clock) -> None:
     environ = dict(ENVIRON)
     sessions = make_sessions(cloud, clock, environ=environ)
-    sessions.start()
+    sessions.start(UNWATCHED)
     cloud.tokens.revoke(TOKEN)
     cloud.tokens.accept("another-token", cloud.environment.creator_id)
     environ["AWS_BEARER_TOKEN_CODECATALYST"] = "another-token"
-    sessions.start()
+    sessions.start(UNWATCHED)
     assert [record.status for record in cloud.server.requests] == [200, 200]
 
 
@@ -112,7 +123,7 @@ def test_a_refusal_that_lasts(
 
 
 @pytest.mark.parametrize(
-    ("error", "expected", "operations_after"),
+    ("error", "expected", "question"),
     [
         (ThrottlingException("Rate exceeded"), ServiceThrottled, []),
         (ConflictException("Being updated"), DevEnvironmentNotReady, [GET]),
@@ -123,7 +134,7 @@ def test_a_refusal_that_lasts(
 def test_a_refusal_that_may_pass_is_tried_again_within_the_budget(
     error: ApiError,
     expected: type[ConnectorError],
-    operations_after: list[str],
+    question: list[str],
     cloud: Cloud,
     clock: Clock,
     sessions: CodeCatalystSessions,
@@ -131,7 +142,7 @@ def test_a_refusal_that_may_pass_is_tried_again_within_the_budget(
     always(cloud, START, raising(error))
     assert type(refusal(sessions)) is expected
     assert clock.pauses == [0.25, 0.5, 1, 2, 2, 2]  # and a last try with 2.25 s left
-    assert cloud.operations() == [START] * 7 + operations_after
+    assert cloud.operations() == [START, *question] + [START] * 6
 
 
 def test_it_may_pass(cloud: Cloud, clock: Clock, sessions: CodeCatalystSessions) -> None:
@@ -140,12 +151,13 @@ def test_it_may_pass(cloud: Cloud, clock: Clock, sessions: CodeCatalystSessions)
     )
 
     async def intercept(name: str, request: web.Request, proceed: Proceed) -> web.Response:
-        for error in errors:
-            raise error
+        if name == START:
+            for error in errors:
+                raise error
         return await proceed()
 
     cloud.intercept(intercept)
-    assert sessions.start().session_id
+    assert sessions.start(UNWATCHED).session_id
     assert len(clock.pauses) == 3
     assert len(cloud.model.sessions(cloud.environment)) == 1
 
@@ -156,9 +168,8 @@ def test_it_may_pass(cloud: Cloud, clock: Clock, sessions: CodeCatalystSessions)
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (Status.STOPPED, "aws codecatalyst start-dev-environment --space-name MySpace"),
-        (Status.STOPPING, "start-dev-environment"),
-        (Status.STARTING, "try again in a minute"),
+        (Status.STOPPED, "connector start --space MySpace --project My.Project --id"),
+        (Status.STOPPING, "connector start"),
         (Status.FAILED, "in the CodeCatalyst console"),
         (Status.DELETING, "cannot be used any more"),
     ],
@@ -211,10 +222,10 @@ def test_the_services_words_are_made_fit_to_print(
 
 def test_a_name_in_lower_case_gets_the_hint_at_ssh(cloud: Cloud, clock: Clock) -> None:
     with pytest.raises(DevEnvironmentNotFound) as caught:
-        make_sessions(cloud, clock, space="MySpac").start()
+        make_sessions(cloud, clock, space="MySpac").start(UNWATCHED)
     assert "%n" not in str(caught.value)
     with pytest.raises(DevEnvironmentNotFound, match="only %n keeps them"):
-        make_sessions(cloud, clock, space="myspace", project="my.project").start()
+        make_sessions(cloud, clock, space="myspace", project="my.project").start(UNWATCHED)
 
 
 # Stop
@@ -222,7 +233,7 @@ def test_a_name_in_lower_case_gets_the_hint_at_ssh(cloud: Cloud, clock: Clock) -
 
 @pytest.fixture
 def access(sessions: CodeCatalystSessions) -> SessionAccess:
-    return sessions.start()
+    return sessions.start(UNWATCHED)
 
 
 @pytest.mark.parametrize("error", [ResourceNotFoundException("x"), ConflictException("x")])

@@ -22,6 +22,9 @@ from .peers import TlsPeer
 #: the client and its tries.
 MATTER = ("host", "authorization", "content-type", "content-length", "accept-encoding")
 
+#: Operation -> what it calls the id of a Dev Environment, if not "id".
+ID_NAMES = {"list_dev_environment_sessions": "devEnvironmentId"}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -73,6 +76,10 @@ def _read(request: bytes) -> Request:
         ("stop_dev_environment_session", {"sessionId": "a/b c?d#e%41+&=\u00e9\u20ac~_.-*'()"}),
         ("stop_dev_environment_session", {"sessionId": "{id}../"}),
         ("get_dev_environment", {}),
+        ("start_dev_environment", {}),
+        ("stop_dev_environment", {}),
+        ("list_dev_environment_sessions", {}),
+        ("list_dev_environment_sessions", {"nextToken": "a/b+c=&"}),
     ],
 )
 def test_a_request_is_botocores(
@@ -93,7 +100,7 @@ def test_a_request_is_botocores(
                 read_timeout=5,
                 spaceName="My_Sp.a-ce9",
                 projectName="9.Pro-ject_X",
-                id="01234567-89AB-cdef-0123-456789abcdef",
+                **{ID_NAMES.get(operation, "id"): "01234567-89AB-cdef-0123-456789abcdef"},
                 **members,
             )
             assert not answer.keys() - {"ResponseMetadata"}

@@ -27,7 +27,6 @@ from connector.aws.devicecode import token_by_device_code
 from connector.aws.login import log_in, log_out
 from connector.aws.oidc import Oidc
 from connector.aws.registration import register, registration_file
-from connector.aws.renewal import RENEWAL_TIMEOUT
 from connector.aws.settings import load_profile
 from connector.aws.ssocache import CachedToken
 from connector.aws.ssosession import SsoSession, sso_session
@@ -114,7 +113,7 @@ def test_a_login_is_ours_and_botocores(
         assert cache_file.stat().st_mode & 0o777 == 0o600
     # We find it ...
     profile = load_profile("codecatalyst", os.environ)
-    ours = BearerTokens(profile, {}, clients(cloud)).load(RENEWAL_TIMEOUT)
+    ours = BearerTokens(profile, {}, clients(cloud)).load()
     assert ours.value == token.access_token
     # ... and botocore does, which also renews it, and we find what it wrote.
     cache_file.write_text(json.dumps({**document, "expiresAt": "2020-01-01T00:00:00Z"}))
@@ -125,13 +124,13 @@ def test_a_login_is_ours_and_botocores(
     renewed = provider.load_token().get_frozen_token().token
     assert cloud.tokens.authenticate(f"Bearer {renewed}")
     assert renewed != token.access_token
-    assert BearerTokens(profile, {}, clients(cloud)).load(RENEWAL_TIMEOUT).value == renewed
+    assert BearerTokens(profile, {}, clients(cloud)).load().value == renewed
     assert log_out(SESSION, clients(cloud))
     assert not log_out(SESSION, clients(cloud))
     with pytest.raises(UnauthorizedException):
         cloud.tokens.authenticate(f"Bearer {renewed}")
     with pytest.raises(CredentialsError, match="no SSO login"):
-        BearerTokens(profile, {}, clients(cloud)).load(RENEWAL_TIMEOUT)
+        BearerTokens(profile, {}, clients(cloud)).load()
 
 
 def _dumps(document: object) -> str:

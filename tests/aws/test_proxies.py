@@ -8,7 +8,7 @@ from connector.aws.codecatalyst import CodeCatalystSessions
 from connector.errors import ProxyFailed
 
 from .cloud import Cloud
-from .helpers import Clock, make_sessions
+from .helpers import UNWATCHED, Clock, make_sessions
 from .peers import ConnectProxy, listening
 
 pytestmark = pytest.mark.usefixtures("both_ways")
@@ -21,7 +21,7 @@ def sessions(cloud: Cloud, clock: Clock) -> CodeCatalystSessions:
 
 def refusal(sessions: CodeCatalystSessions) -> str:
     with pytest.raises(ProxyFailed) as caught:
-        sessions.start()
+        sessions.start(UNWATCHED)
     assert "pass-word" not in str(caught.value)
     assert "HTTPS_PROXY" in str(caught.value)
     return str(caught.value)
@@ -33,7 +33,7 @@ def test_through_a_proxy(
 ) -> None:
     with ConnectProxy(login="mary:pass-word") as proxy:
         monkeypatch.setenv(variable, f"http://mary:pass-word@127.0.0.1:{proxy.port}")
-        assert sessions.start().session_id
+        assert sessions.start(UNWATCHED).session_id
         assert proxy.targets == [cloud.url.removeprefix("https://")]
 
 
@@ -41,7 +41,7 @@ def test_past_a_proxy(sessions: CodeCatalystSessions, monkeypatch: pytest.Monkey
     with ConnectProxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", "example.com,127.0.0.1")
-        assert sessions.start().session_id
+        assert sessions.start(UNWATCHED).session_id
         assert proxy.targets == []
 
 

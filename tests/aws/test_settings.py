@@ -23,7 +23,7 @@ from connector.ssh.hosts import DevEnvironment
 from connector.transport.dialler import DialSettings
 
 from .cloud import TOKEN, Cloud
-from .helpers import START, Clock, make_sessions, refusal
+from .helpers import START, UNWATCHED, Clock, make_sessions, refusal
 from .peers import listening
 
 
@@ -121,7 +121,7 @@ def test_a_configured_endpoint_is_called(
         (home / ".aws/config").write_text(f"[default]\nendpoint_url = {cloud.url}\n")
     source, settings = prepared(cloud)
     assert settings.endpoint_overridden
-    assert source.start().session_id
+    assert source.start(UNWATCHED).session_id
     agent = cloud.server.requests[0].headers["User-Agent"]
     assert agent.startswith("devenv-connector" if way == "light" else "Botocore")
 
@@ -166,7 +166,7 @@ def test_aws_keys_are_not_looked_for(
     )
     with listening() as (accepted, port):
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{port}")
-        assert make_sessions(cloud, clock).start().session_id
+        assert make_sessions(cloud, clock).start(UNWATCHED).session_id
         assert accepted == []
     assert not witness.exists()
 
@@ -226,7 +226,7 @@ def test_a_token_that_is_given_needs_no_profile(
     else:
         options += ["--profile", "nosuch"]
     source, _ = prepared(cloud, *options)
-    source.start()
+    source.start(UNWATCHED)
     assert cloud.operations() == [START]
 
 

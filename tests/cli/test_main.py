@@ -71,7 +71,7 @@ def test_the_version_is_the_packages() -> None:
     assert re.fullmatch(r"connector \d+\.\d+\.\d+\n", run("--version").stdout)
 
 
-@pytest.mark.parametrize("words", [(), ("nonsense",), ("proxy", "a", "b"), ("proxy", "--no")])
+@pytest.mark.parametrize("words", [(), ("nonsense",), ("proxy", "a", "b"), ("proxy", "--not")])
 def test_wrong_usage_exits_with_2_and_nothing_on_stdout(words: tuple[str, ...]) -> None:
     done = run(*words)
 

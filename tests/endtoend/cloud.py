@@ -93,6 +93,8 @@ class Cloud:
         self.behave(REAL)
         self.stream_base = None
         self.after_start = None
+        self.environment.start_seconds = self.environment.stop_seconds = 0.0
+        self.environment.start_failure = None
         with self._seen:
             self.sessions = []
             self._arrived: Counter[str] = Counter()
@@ -168,7 +170,17 @@ class Cloud:
     def set_status(self, status: Status, reason: str | None = None) -> None:
         self.call(lambda: self._model.set_status(self.environment, status, reason))
 
+    def stopped(self, start_seconds: float) -> None:
+        """The Dev Environment is STOPPED, and takes so long to start."""
+        self.set_status(Status.STOPPED)
+        self.environment.start_seconds = start_seconds
+
     # What tests wait for and count
+
+    def count(self, operation: str) -> int:
+        """How many requests of this operation have come in."""
+        with self._seen:
+            return self._arrived[operation]
 
     def wait_for_requests(self, operation: str, count: int = 1) -> None:
         """Until so many requests of this operation have come in, answered or not."""

@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from connector.errors import ServiceThrottled, SessionEnded
-from connector.sessions import SessionAccess, SessionSource
+from connector.sessions import SessionAccess, SessionSource, StartProgress
 from connector.transport.dialler import DialSettings
 from connector.transport.loop import Loop
 from connector.transport.stdio import open_input, open_output
@@ -49,7 +49,7 @@ class ResumingSource:
         self._cloud = cloud
         self._ssm = ssm
 
-    def start(self) -> SessionAccess:
+    def start(self, progress: StartProgress) -> SessionAccess:
         started = self._cloud.start_session()
         return SessionAccess(started["streamUrl"], started["tokenValue"], started["sessionId"])
 
@@ -135,6 +135,7 @@ class TunnelThread:
                 open_output(loop, self._stdout),
                 self._settings,
                 self.notices.append,
+                lambda waiting: None,
                 lambda data: None,
             )
             exit_code = tunnel.run()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from connector.errors import ConnectorError
-from connector.sessions import SessionAccess
+from connector.sessions import SessionAccess, StartProgress, Waiting
 from connector.transport.dialler import DialSettings
 from connector.transport.loop import Loop
 from connector.transport.stdio import open_input, open_output
@@ -50,6 +50,7 @@ class Source:
 
     :ivar answers: what it waits for before it says that the session is started, and
         before it says that the session is stopped.
+    :ivar waits: whether what the session is for has yet to start.
     """
 
     url: str
@@ -58,8 +59,12 @@ class Source:
     starting: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     stopped: int = 0
+    waits: bool = False
 
-    def start(self) -> SessionAccess:
+    def start(self, progress: StartProgress) -> SessionAccess:
+        while self.waits:
+            progress.wait(Waiting("STARTING", 0.0, None), 0.05)
+            self.starting.set()
         self.starting.set()
         self.start_answers.wait(PATIENCE)
         return SessionAccess(self.url, "token", "s-1")
@@ -90,7 +95,8 @@ class Subject:
         )
         scheme = "wss" if secure else "ws"
         self.source = Source(f"{scheme}://127.0.0.1:{self._service.port}/")
-        if state != "starting":
+        self.source.waits = state == "waiting"
+        if state not in ("starting", "waiting"):
             self.source.start_answers.set()
         if state != "closing":
             self.source.stop_answers.set()
@@ -104,13 +110,14 @@ class Subject:
             open_output(self.loop, stdout),
             DialSettings(),
             self._notices.append,
+            lambda waiting: None,
             lambda data: None,
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def wait_for_state(self) -> None:
-        if self._state == "starting":
+        if self._state in ("starting", "waiting"):
             assert self.source.starting.wait(PATIENCE)
         elif self._state in ("dialling", "upgrading", "handshaking", "reconnecting"):
             assert self._reached.wait(PATIENCE)

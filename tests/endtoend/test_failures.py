@@ -71,8 +71,8 @@ def test_unknown_environment(commands: Commands, cloud: Cloud) -> None:
 
 def test_stopped_environment(commands: Commands, cloud: Cloud) -> None:
     cloud.set_status(Status.STOPPED)
-    process = commands.proxy()
-    check(process, 75, "is STOPPED", "aws codecatalyst start-dev-environment")
+    process = commands.proxy("--no-start")
+    check(process, 75, "is STOPPED", "connector start --space ExampleCorp")
 
 
 def test_failed_environment_with_its_reason(commands: Commands, cloud: Cloud) -> None:
@@ -184,11 +184,11 @@ def test_refused_port(commands: Commands, cloud: Cloud) -> None:
 
 
 def test_ssh_shows_the_reason(ssh: Ssh, cloud: Cloud) -> None:
-    cloud.set_status(Status.STOPPED)
+    cloud.set_status(Status.FAILED)
     answer = ssh.run("true")
     assert (answer.returncode, answer.stdout) == (255, b"")
     assert "connector: Dev Environment" in answer.stderr.decode()
-    assert "is STOPPED" in answer.stderr.decode()
+    assert "is FAILED" in answer.stderr.decode()
 
 
 # Those that take long; they stand last, and were started first.

@@ -96,6 +96,12 @@ TABLE: dict[str, tuple[Ends | str, ...]] = {
         *(GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT),
         *(NO_LINK, NO_LINK, NO_LINK, Ends(70, "a bug", stopped=0)),
     ),
+    # A Dev Environment starts: there is no session to wait for or to stop.
+    "waiting": (
+        *(GOES_ON, Ends(0, stopped=0), Ends(0, stopped=0), Ends(0, stopped=0)),
+        *(Ends(143, stopped=0), Ends(130, stopped=0)),
+        *(NO_LINK, NO_LINK, NO_LINK, Ends(70, "a bug", stopped=0)),
+    ),
     "dialling": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, NO_LINK, NO_LINK, NO_LINK, BUG),
     "upgrading": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, NO_LINK, NO_LINK, NO_LINK, BUG),
     "handshaking": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, KMS, MALFORMED, BUG),

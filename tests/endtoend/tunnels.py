@@ -30,6 +30,7 @@ def carry(access: SessionAccess, ca_file: Path, data: bytes) -> bytes:
             open_output(loop, stdout),
             DialSettings(ca_bundle=str(ca_file)),
             lambda line: None,
+            lambda waiting: None,
             lambda data: None,
         )
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from connector.errors import ConnectorError, CredentialsError, LinkLost, ServiceError
-from connector.sessions import SessionAccess
+from connector.sessions import SessionAccess, StartProgress
 from connector.transport import connection
 from connector.transport.connection import Connection
 from connector.transport.dialler import DialSettings
@@ -52,7 +52,7 @@ class Source:
         self.resuming = threading.Event()
         self.resuming.set()
 
-    def start(self) -> SessionAccess:
+    def start(self, progress: StartProgress) -> SessionAccess:
         raise AssertionError("it is started")
 
     def resume(self, access: SessionAccess) -> None:

@@ -1,0 +1,139 @@
+"""One Dev Environment, as the API shows and changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..errors import ConnectorError, ServiceError
+from .api import Api
+from .calls import CallFailed, Refused
+from .refusals import Target, explain
+from .tokens import BearerToken, BearerTokens
+
+_CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for that
+_READ_TIMEOUT = 8.0
+_MOST_PAGES = 100  # of a list; a service that gives more turns in a circle
+
+
+@dataclass(frozen=True)
+class State:
+    """``status`` as the API's model has it (RUNNING, ...), and the service's words for it."""
+
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SessionSummary:
+    """A session that lives; ``started`` in ISO 8601."""
+
+    id: str
+    started: str
+
+
+class Environment:
+    """Calls about one Dev Environment, each a single try in a given time.
+
+    Each raises ``Refused`` or ``CallFailed``, which :meth:`explained` makes the user's.
+    """
+
+    def __init__(self, target: Target, tokens: BearerTokens, api: Api) -> None:
+        self.target = target
+        self.tokens = tokens
+        self._api = api
+
+    def call(
+        self,
+        token: BearerToken,
+        timeout: float,
+        operation: str,
+        id_name: str = "id",
+        **members: Any,
+    ) -> dict[str, Any]:
+        """One try, in ``timeout`` seconds as far as the API's client can promise it.
+
+        :param id_name: what this operation calls the id of a Dev Environment.
+        """
+        connect_timeout = min(_CONNECT_TIMEOUT, max(0.4 * timeout, 0.1))
+        return self._api.call(
+            operation,
+            token.value,
+            connect_timeout=connect_timeout,
+            read_timeout=min(_READ_TIMEOUT, max(timeout - connect_timeout, 0.1)),
+            spaceName=self.target.space,
+            projectName=self.target.project,
+            **{id_name: self.target.id},
+            **members,
+        )
+
+    def look(self, token: BearerToken, timeout: float) -> State:
+        """The state it is in."""
+        return _state(self.call(token, timeout, "get_dev_environment"))
+
+    def start(self, token: BearerToken, timeout: float) -> None:
+        """Have it started. One that runs is left as it is: the operation is idempotent."""
+        self.call(token, timeout, "start_dev_environment")
+
+    def stop(self, token: BearerToken, timeout: float) -> State:
+        """Have it stopped; the state that this led to."""
+        return _state(self.call(token, timeout, "stop_dev_environment"))
+
+    def sessions(self, token: BearerToken, timeout: float) -> list[SessionSummary]:
+        """All that live; ``timeout`` is that of each page."""
+        found: list[SessionSummary] = []
+        more: dict[str, str] = {}
+        for _ in range(_MOST_PAGES):
+            answer = self.call(
+                token,
+                timeout,
+                "list_dev_environment_sessions",
+                id_name="devEnvironmentId",
+                **more,
+            )
+            found += _summaries(answer)
+            next_token = answer.get("nextToken")
+            if not isinstance(next_token, str) or not next_token:
+                return found
+            more = {"nextToken": next_token}
+        raise CallFailed(ServiceError("CodeCatalyst's list of sessions does not end"))
+
+    def stop_session(self, token: BearerToken, timeout: float, session_id: str) -> None:
+        """End one session."""
+        self.call(token, timeout, "stop_dev_environment_session", sessionId=session_id)
+
+    def error_of(self, failure: Refused | CallFailed, token: BearerToken) -> ConnectorError:
+        """A failed call in words for the user."""
+        if isinstance(failure, CallFailed):
+            return failure.error
+        return explain(failure, self.target, token)
+
+    @contextmanager
+    def explained(self, token: BearerToken) -> Iterator[None]:
+        """What calls raise within becomes a ``ConnectorError``."""
+        try:
+            yield
+        except (Refused, CallFailed) as failure:
+            raise self.error_of(failure, token) from failure
+
+
+def _state(answer: dict[str, Any]) -> State:
+    """:raises CallFailed: when the answer does not hold what its model promises."""
+    status, reason = answer.get("status"), answer.get("statusReason")
+    if not isinstance(status, str) or not status:
+        raise CallFailed(ServiceError("CodeCatalyst answered without a status"))
+    return State(status, reason if isinstance(reason, str) else "")
+
+
+def _summaries(answer: dict[str, Any]) -> Iterator[SessionSummary]:
+    items = answer.get("items")
+    for item in items if isinstance(items, list) else [None]:
+        if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+            raise CallFailed(ServiceError("CodeCatalyst answered without a list of sessions"))
+        started = item.get("startedTime", "")  # botocore has parsed it, the light client not
+        if isinstance(started, datetime):
+            started = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        yield SessionSummary(item["id"], str(started))

@@ -1,0 +1,87 @@
+"""``connector sessions``: the sessions of a Dev Environment, listed and stopped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..errors import SessionNotFound
+from .boundary import add_logging_options, guarded, set_up_logging, tell
+from .environment import CALL_TIMEOUT, NAMES, add_environment_options, open_environment
+
+if TYPE_CHECKING:
+    from ..aws.environments import Environment
+    from ..aws.tokens import BearerToken
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = f"List or stop the sessions of a Dev Environment.\n\n{NAMES}"
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="list the sessions that live")
+    _add_options(listing)
+    listing.add_argument("--json", action="store_true", help="as JSON: id and startedTime")
+    listing.set_defaults(run=lambda options: guarded(lambda: _list(options)))
+    stopping = actions.add_parser("stop", help="stop a session, or all")
+    _add_options(stopping)
+    which = stopping.add_mutually_exclusive_group(required=True)
+    which.add_argument("session_id", nargs="?", metavar="SESSION_ID", help="the session to stop")
+    which.add_argument("--all", action="store_true", help="stop all sessions")
+    stopping.set_defaults(run=lambda options: guarded(lambda: _stop(options)))
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("host", metavar="HOST", help="the host name, as ssh gets it")
+    add_environment_options(parser)
+    add_logging_options(parser)
+
+
+def _list(options: argparse.Namespace) -> int:
+    environment, token = _open(options)
+    with environment.explained(token):
+        sessions = environment.sessions(token, CALL_TIMEOUT)
+    if options.json:
+        found = [{"id": session.id, "startedTime": session.started} for session in sessions]
+        tell(json.dumps(found))
+        return 0
+    for session in sessions:
+        tell(f"{session.id}  {session.started}")
+    if not sessions:
+        tell("There is no session")
+    return 0
+
+
+def _stop(options: argparse.Namespace) -> int:
+    environment, token = _open(options)
+    if not options.all:
+        _stop_one(environment, token, options.session_id)
+        return 0
+    with environment.explained(token):
+        sessions = environment.sessions(token, CALL_TIMEOUT)
+    for session in sessions:
+        with suppress(SessionNotFound):  # it has ended meanwhile
+            _stop_one(environment, token, session.id)
+    return 0
+
+
+def _stop_one(environment: Environment, token: BearerToken, session_id: str) -> None:
+    from ..aws.calls import Refused
+
+    with environment.explained(token):
+        try:
+            environment.stop_session(token, CALL_TIMEOUT, session_id)
+        except Refused as refused:
+            if refused.code != "ResourceNotFoundException":
+                raise
+            raise SessionNotFound(
+                f"{environment.target} has no session {session_id}",
+                "List them with `connector sessions list`",
+            ) from None
+    tell(f"stopped {session_id}")
+
+
+def _open(options: argparse.Namespace) -> tuple[Environment, BearerToken]:
+    set_up_logging(options)
+    environment, _ = open_environment(options)
+    return environment, environment.tokens.load(CALL_TIMEOUT)

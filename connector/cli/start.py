@@ -1,0 +1,42 @@
+"""``connector start``: start a Dev Environment, and wait until it runs."""
+
+from __future__ import annotations
+
+import argparse
+
+from .boundary import add_logging_options, guarded, set_up_logging, tell
+from .environment import (
+    CALL_TIMEOUT,
+    LEFT_OUT,
+    NAMES,
+    add_environment_options,
+    add_host,
+    add_wait_option,
+    durations_of,
+    open_environment,
+)
+from .progress import Patience
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = f"Start a Dev Environment and wait until it runs.\n\n{NAMES}{LEFT_OUT}"
+    add_host(parser)
+    add_environment_options(parser)
+    add_wait_option(parser)
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..aws.startup import StartSettings, Startup
+
+    set_up_logging(options)
+    environment, _ = open_environment(options)
+    settings = StartSettings(timeout=options.wait)
+    token = environment.tokens.load(CALL_TIMEOUT)
+    with environment.explained(token):
+        state = environment.look(token, CALL_TIMEOUT)
+    startup = Startup(environment, Patience(), settings, durations_of(environment))
+    startup.until_running(state, token)
+    tell(f"{environment.target} is RUNNING")
+    return 0

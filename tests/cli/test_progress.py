@@ -1,0 +1,37 @@
+"""What is shown while a Dev Environment starts, where stderr is no terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.cli.progress import WaitDisplay
+from connector.sessions import Waiting
+
+
+def shown(capfd: pytest.CaptureFixture[str], display: WaitDisplay, *waits: Waiting) -> list[str]:
+    for waiting in waits:
+        display.show(waiting)
+    display.show(None)
+    return capfd.readouterr().err.splitlines()
+
+
+def test_each_state_has_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    waits = [
+        Waiting(status, elapsed, None)
+        for status, elapsed in (("STOPPED", 0), ("STOPPED", 1), ("STARTING", 1.7), ("STARTING", 90))
+    ]
+    assert shown(capfd, WaitDisplay("A hint"), *waits) == [
+        "connector: The Dev Environment is STOPPED; until it runs it takes a few minutes. A hint",
+        "connector: STARTING after 2 s",
+    ]
+
+
+def test_the_usual_duration_is_said_if_known(capfd: pytest.CaptureFixture[str]) -> None:
+    assert shown(capfd, WaitDisplay(), Waiting("STARTING", 0, 94.6)) == [
+        "connector: The Dev Environment is STARTING; until it runs it takes about 95 s"
+    ]
+
+
+def test_the_services_word_cannot_move_the_cursor(capfd: pytest.CaptureFixture[str]) -> None:
+    (line,) = shown(capfd, WaitDisplay(), Waiting("\x1b[2J\r\nODD", 0, None))
+    assert line.isprintable()

@@ -1,0 +1,287 @@
+"""A stopped Dev Environment, by real ssh and by the connector's own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from connector.emulator.errors import ApiError, ConflictException, ServiceQuotaExceededException
+from connector.emulator.resources import Status
+
+from .cloud import START, Cloud
+from .commands import CONNECTOR, Commands, Process, Ssh
+from .failing import check
+from .targets import GREETING, TcpService, greeting_echo
+from .terminals import Terminal
+from .test_ends import CAUSES
+from .waiting import eventually
+
+START_ENVIRONMENT = "StartDevEnvironment"
+GET = "GetDevEnvironment"
+
+#: Seconds until a process is gone that only waits.
+GONE = 1.0
+
+
+def test_ssh_reaches_a_stopped_environment(ssh: Ssh, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=2)
+    answer = ssh.run("echo hello")
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+    first, *others = answer.stderr.decode().splitlines()
+    assert first.startswith("connector: The Dev Environment is STOPPED; until it runs it takes")
+    assert "ConnectTimeout" in first
+    assert "connector start" in first
+    assert [line.split()[1] for line in others] == ["STARTING"]
+    assert cloud.count(START_ENVIRONMENT) == 1
+    assert len(cloud.sessions) == 1
+
+
+def test_five_at_once_all_connect(commands: Commands, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=3)
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        processes = [commands.proxy() for _ in range(5)]
+        for process in processes:
+            process.reader.until(GREETING)
+        for process in processes:
+            process.end_input()
+        assert [process.wait() for process in processes] == [0] * 5
+    assert len(cloud.sessions) == 5
+
+
+def test_the_next_one_knows_how_long_it_takes(commands: Commands, cloud: Cloud) -> None:
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        for words in ("a few minutes", "about "):
+            cloud.stopped(start_seconds=1)
+            process = commands.proxy()
+            process.reader.until(GREETING)
+            process.end_input()
+            assert process.wait() == 0
+            assert words in process.stderr()
+            cloud.wait_all_ended()
+    memory = commands.directory / "home/.cache/devenv-connector/starts.json"
+    assert memory.stat().st_mode & 0o777 == 0o600
+    ((first, second),) = json.loads(memory.read_text()).values()
+    assert first >= 1
+    assert second >= 1
+
+
+def test_it_waits_no_longer_than_it_may(commands: Commands, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=600)
+    process = commands.start(
+        *(*CONNECTOR, "proxy", cloud.host), environ={**commands.environ, "CONNECTOR_WAIT": "2"}
+    )
+    assert process.wait() == 75
+    assert "is still STARTING after 2 s" in process.stderr()
+    assert process.reader.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "words"),
+    [(ServiceQuotaExceededException("Compute limit"), 73, "Compute limit")],
+)
+def test_a_start_that_is_refused(
+    commands: Commands, cloud: Cloud, error: ApiError, exit_code: int, words: str
+) -> None:
+    cloud.stopped(start_seconds=600)
+    cloud.misbehaviours.refuse(START_ENVIRONMENT, error)
+    process = commands.proxy()
+    assert process.wait() == exit_code
+    assert words in process.stderr().splitlines()[-1]
+
+
+# Whoever leaves while it starts
+
+
+def test_all_causes_end_a_wait_at_once(commands: Commands, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=600)
+    processes = {cause: commands.proxy() for cause in CAUSES}
+    eventually(
+        lambda: all("STARTING" in process.stderr() for process in processes.values()), "the wait"
+    )
+    asked = cloud.count(START)
+    for cause, process in processes.items():
+        began = time.monotonic()
+        CAUSES[cause][0](process)
+        assert process.wait() == CAUSES[cause][1]
+        assert time.monotonic() - began < GONE, cause
+        assert len(process.stderr().splitlines()) <= 2, cause
+    cloud.set_status(Status.RUNNING)
+    assert cloud.count(START) == asked == len(CAUSES)
+    assert cloud.sessions == []
+
+
+def test_an_answer_is_not_waited_for_either(commands: Commands, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=600)
+    process = commands.proxy()
+    eventually(lambda: "STARTING" in process.stderr(), "the wait")
+    cloud.misbehaviours.delay(GET, 5.0)
+    before = cloud.count(GET)
+    cloud.wait_for_requests(GET, before + 2)
+    began = time.monotonic()
+    process.signal(signal.SIGHUP)
+    assert process.wait() == 0
+    assert time.monotonic() - began < GONE
+
+
+def test_ssh_that_gives_up_leaves_nothing_behind(ssh: Ssh, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=600)
+    answer = ssh.run("true", options=["-o", "ConnectTimeout=3"])
+    assert answer.returncode == 255
+    ssh.commands.wait_connectors_gone(GONE)
+    assert b"ssh gives up after its ConnectTimeout" in answer.stderr
+    assert cloud.sessions == []
+
+
+def test_a_stderr_that_nobody_reads_is_waited_for_by_nobody(
+    commands: Commands, cloud: Cloud
+) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    cloud.stopped(start_seconds=1)
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = commands.start(*CONNECTOR, "proxy", cloud.host, stderr=writer)
+        process.reader.until(GREETING)
+        process.end_input()
+        assert process.wait() == 0
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_terminal_shows_one_line_that_changes(commands: Commands, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=2.5)
+    with Terminal(24, 60) as terminal:
+        process = terminal_start(terminal, commands, *CONNECTOR, "start", cloud.host)
+        shown = terminal.reader.until(b"is RUNNING").decode()
+        assert process.wait() == 0
+    first, _, rest = shown.partition("\r\n")
+    assert "is STOPPED" in first
+    *lines, last = rest.split("\r\x1b[K")
+    steps = [line for line in lines if line]
+    assert steps[0].startswith("connector: STOPPED, 0 s")
+    assert steps[-1].startswith("connector: STARTING, ")
+    assert len(steps) >= 3
+    assert all("\n" not in line and len(line) < 60 for line in steps)
+    assert last.startswith("Dev Environment")
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_nothing_of_the_line_is_left_beside_what_ssh_shows(
+    ssh: Ssh, cloud: Cloud, succeeds: bool
+) -> None:
+    cloud.stopped(start_seconds=1.5)
+    if not succeeds:
+        cloud.environment.start_failure = "The image could not be pulled"
+    with Terminal(24, 80) as terminal:
+        command = ssh.command("ssh", "-t", ssh.host, "echo the end")
+        process = terminal_start(terminal, ssh.commands, *command)
+        shown = terminal.reader.until(b"the end" if succeeds else b"pulled").decode()
+        terminal.reader.rest()
+        assert process.wait() == (0 if succeeds else 255)
+    before, _, after = shown.rpartition("\r\x1b[K")
+    assert "connector: STARTING, " in before
+    assert after.startswith("the end" if succeeds else "connector: Dev Environment")
+
+
+def terminal_start(terminal: Terminal, commands: Commands, *command: str) -> Process:
+    """Start a program with its stderr on the terminal as well."""
+    return terminal.start(commands, "/bin/sh", "-c", 'exec "$@" 2>&1', "sh", *command)
+
+
+# start, stop and sessions
+
+
+def run(commands: Commands, *words: str) -> tuple[int, str, str]:
+    answer = commands.run(*CONNECTOR, *words)
+    return answer.returncode, answer.stdout.decode(), answer.stderr.decode()
+
+
+def test_start_and_stop(commands: Commands, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=1)
+    environment = f"Dev Environment {cloud.environment.id} of ExampleCorp/web.site-1"
+    code, out, err = run(commands, "start", cloud.host)
+    assert (code, out) == (0, f"{environment} is RUNNING\n")
+    assert err.startswith("connector: The Dev Environment is STOPPED")
+    assert "ssh" not in err
+    assert run(commands, "start", cloud.host) == (0, f"{environment} is RUNNING\n", "")
+    assert cloud.count(START_ENVIRONMENT) == 1
+    cloud.environment.stop_seconds = 600
+    for _ in range(2):
+        assert run(commands, "stop", cloud.host) == (0, f"{environment} is STOPPING\n", "")
+    cloud.set_status(Status.STOPPED)
+    assert run(commands, "stop", cloud.host) == (0, f"{environment} is STOPPED\n", "")
+
+
+def test_start_waits_no_longer_than_it_may(commands: Commands, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=600)
+    code, out, err = run(commands, "start", "--wait", "1", cloud.host)
+    assert (code, out) == (75, "")
+    assert "is still STARTING after 1 s" in err.splitlines()[-1]
+
+
+def test_start_is_interrupted(commands: Commands, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=600)
+    process = commands.start(*CONNECTOR, "start", cloud.host)
+    eventually(lambda: "STARTING" in process.stderr(), "the wait")
+    process.signal(signal.SIGINT)
+    assert process.wait() == 130
+
+
+def test_stop_of_one_that_starts_is_refused(commands: Commands, cloud: Cloud) -> None:
+    cloud.set_status(Status.STARTING)
+    check(commands.start(*CONNECTOR, "stop", cloud.host), 75, "is busy with another change")
+
+
+def test_sessions_are_listed_and_stopped(commands: Commands, cloud: Cloud) -> None:
+    host = cloud.host
+    assert run(commands, "sessions", "list", host) == (0, "There is no session\n", "")
+    assert run(commands, "sessions", "list", "--json", host) == (0, "[]\n", "")
+    ids = [cloud.start_session()["sessionId"] for _ in range(3)]
+    code, out, _ = run(commands, "sessions", "list", host)
+    assert code == 0
+    assert sorted(line.split()[0] for line in out.splitlines()) == sorted(ids)
+    code, out, _ = run(commands, "sessions", "list", host, "--json")
+    assert sorted(item["id"] for item in json.loads(out)) == sorted(ids)
+    assert all(item["startedTime"].endswith("Z") for item in json.loads(out))
+    assert run(commands, "sessions", "stop", host, ids[1]) == (0, f"stopped {ids[1]}\n", "")
+    code, out, err = run(commands, "sessions", "stop", host, "--all")
+    assert (code, err) == (0, "")
+    assert sorted(out.split()) == sorted(["stopped", ids[0], "stopped", ids[2]])
+    cloud.wait_all_ended()
+
+
+def test_a_session_that_is_none_is_said_to_be_none(commands: Commands, cloud: Cloud) -> None:
+    process = commands.start(*CONNECTOR, "sessions", "stop", cloud.host, "mary-1")
+    check(process, 68, "has no session mary-1", "connector sessions list")
+
+
+@pytest.mark.parametrize("words", [(), ("mary-1", "--all")])
+def test_one_session_or_all(commands: Commands, cloud: Cloud, words: tuple[str, ...]) -> None:
+    code, out, err = run(commands, "sessions", "stop", cloud.host, *words)
+    assert (code, out) == (2, "")
+    assert "SESSION_ID" in err
+
+
+def test_a_busy_environment_is_said_to_be_busy(commands: Commands, cloud: Cloud) -> None:
+    cloud.misbehaviours.refuse("ListDevEnvironmentSessions", ConflictException("Not now"))
+    process = commands.start(*CONNECTOR, "sessions", "list", cloud.host)
+    check(process, 75, "is busy with another change: Not now")
+
+
+def test_a_stdout_that_nobody_reads_is_an_error_in_one_line(
+    commands: Commands, cloud: Cloud
+) -> None:
+    process = commands.closing(1, *CONNECTOR, "sessions", "list", cloud.host)
+    assert process.wait() == 74
+    assert process.stderr().startswith("connector: Stdout cannot be written")
