@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ..errors import ConnectorError, ServiceError
@@ -134,6 +133,8 @@ def _summaries(answer: dict[str, Any]) -> Iterator[SessionSummary]:
         if not isinstance(item, dict) or not isinstance(item.get("id"), str):
             raise CallFailed(ServiceError("CodeCatalyst answered without a list of sessions"))
         started = item.get("startedTime", "")  # botocore has parsed it, the light client not
+        from datetime import datetime  # which no ssh needs
+
         if isinstance(started, datetime):
             started = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         yield SessionSummary(item["id"], str(started))
