@@ -43,6 +43,9 @@ BEHIND = {
     *("tokenize", "traceback", "weakref"),
 }
 
+if sys.version_info < (3, 11):
+    BEHIND |= {"fcntl", "sre_compile", "sre_constants", "sre_parse", "subprocess"}
+
 #: What nobody shall bring in again, by whatever way.
 HEAVY = {
     *("asyncio", "bz2", "calendar", "concurrent", "configparser", "ctypes", "datetime"),
@@ -52,6 +55,9 @@ HEAVY = {
     *("aiohttp", "boto3", "botocore", "paramiko", "urllib3"),
     *("connector.aws.failures", "connector.aws.renewal", "connector.emulator"),
 }
+
+if sys.version_info < (3, 11):
+    HEAVY.remove("subprocess")  # behind platform, and so behind uuid
 
 
 @pytest.fixture
