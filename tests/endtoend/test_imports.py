@@ -38,7 +38,18 @@ OF_WEBSOCKETS = {"binascii", "hmac", "http", "secrets", "warnings", "zlib"}
 #: ... and that those use; which they are differs from one Python to the next.
 BEHIND = {
     *("annotationlib", "array", "ast", "atexit", "bisect", "copy", "copyreg", "dis"),
-    *("encodings", "fnmatch", "gettext", "glob", "inspect", "keyword", "linecache", "locale"),
+    *(
+        "encodings",
+        "fnmatch",
+        "gettext",
+        "glob",
+        "grp",
+        "pwd",
+        "inspect",
+        "keyword",
+        "linecache",
+        "locale",
+    ),
     *("ntpath", "opcode", "operator", "platform", "reprlib", "string", "textwrap", "token"),
     *("tokenize", "traceback", "weakref"),
 }
