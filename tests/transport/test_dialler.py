@@ -151,6 +151,17 @@ def test_a_guess_that_nobody_needed_is_closed(loop: Loop, peer: TlsPeer) -> None
     assert b"".join(peer.requests) == b""  # and nothing was said
 
 
+def test_a_guess_that_is_made_again_closes_the_first(loop: Loop, peer: TlsPeer) -> None:
+    dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
+    dial.finish_ahead()
+    dial.dialler.dial_ahead()
+    peer.wait_served()
+    dial.dial(peer.port)
+    assert dial.dialler.ahead
+    peer.wait_served()
+    assert peer.connections == 2
+
+
 def test_a_guess_that_hangs_takes_no_more_than_the_time_of_one_dial(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
