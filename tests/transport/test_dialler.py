@@ -154,7 +154,10 @@ def test_a_guess_that_nobody_needed_is_closed(loop: Loop, peer: TlsPeer) -> None
 def test_a_guess_that_is_made_again_closes_the_first(loop: Loop, peer: TlsPeer) -> None:
     dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
     dial.finish_ahead()
+    first = dial.dialler._attempt  # held, so that nothing but us can close its socket
     dial.dialler.dial_ahead()
+    assert first is not None
+    assert first.take() == (False, None)
     peer.wait_served()
     dial.dial(peer.port)
     assert dial.dialler.ahead
