@@ -126,9 +126,8 @@ class Dialler:
             address = self.check(f"wss://{self._settings.likely_gateway}/")
         except ServiceError:
             return  # it is from a file that anybody may have written
-        self.cancel()
+        self.cancel()  # an earlier guess, where the session took long to start
         logger.info("dialling %s:%d ahead", address.host, address.port)
-        self.cancel()  # an earlier guess, if the session took long to start
         self._attempt = self._begin(address, DIAL_TIMEOUT)
 
     def dial(self, stream_url: str, timeout: float, on_socket: OnSocket, on_error: OnError) -> None:
