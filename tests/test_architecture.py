@@ -16,14 +16,15 @@ ROOT = Path(connector.__file__).parent
 #: Package or module -> what of our own it may import. Its own package goes without saying.
 MAY_IMPORT = {
     "errors": set(),
+    "lean": set(),
     "sessions": {"errors"},
     "datachannel": {"errors"},
-    "transport": {"errors", "sessions", "datachannel"},
+    "transport": {"errors", "sessions", "datachannel", "lean"},
     "aws": {"errors", "sessions"},
     "ssh": {"errors", "sessions"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
     "cli": {"errors", "sessions", "datachannel.channel", "transport", "aws", "ssh", "emulator"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "lean"},
     "__init__": set(),
 }
 
@@ -31,7 +32,7 @@ MAY_IMPORT = {
 ROOMS = {
     "boto3": {"aws"},
     "botocore": {"aws"},
-    "websockets": {"transport/websocket.py", "transport/lean.py", "emulator"},
+    "websockets": {"transport/websocket.py", "lean.py", "emulator"},
     "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py"},
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
