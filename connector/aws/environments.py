@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ConnectorError, ServiceError
 from .api import Api
@@ -18,16 +17,14 @@ _READ_TIMEOUT = 8.0
 _MOST_PAGES = 100  # of a list; a service that gives more turns in a circle
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """``status`` as the API's model has it (RUNNING, ...), and the service's words for it."""
 
     status: str
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class SessionSummary:
+class SessionSummary(NamedTuple):
     """A session that lives; ``started`` in ISO 8601."""
 
     id: str

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import CredentialsError
 from .clients import ClientFactory
@@ -26,17 +26,19 @@ RENEWAL_TIMEOUT = 8.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class BearerToken:
+class BearerToken(NamedTuple):
     """A token fit for an ``Authorization`` header.
 
     ``expires_at``: seconds since the epoch, ``None`` when its origin does not say.
     ``remedy``: what the user can do when the service refuses it.
     """
 
-    value: str = field(repr=False)
+    value: str
     expires_at: float | None
     remedy: str
+
+    def __repr__(self) -> str:
+        return f"BearerToken(expires_at={self.expires_at})"
 
 
 class BearerTokens:

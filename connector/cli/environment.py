@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..transport.dialler import DialSettings
+from ..transport.dialler import DialSettings, Trust
 from .boundary import seconds
 
 if TYPE_CHECKING:
@@ -84,12 +84,12 @@ def open_environment(options: argparse.Namespace) -> tuple[Environment, DialSett
     )
     profile = load_profile(options.profile, environ)
     endpoint_url = api_endpoint(options.endpoint_url, environ)
+    bundle = ca_bundle(environ, profile)
     settings = DialSettings(
-        endpoint_overridden=endpoint_is_overridden(options.endpoint_url, environ, profile),
-        ca_bundle=ca_bundle(environ, profile),
+        Trust(bundle), endpoint_is_overridden(options.endpoint_url, environ, profile)
     )
     profile_name = profile.name if profile.values is not None else None
-    clients = ClientFactory(profile_name, settings.ca_bundle)
+    clients = ClientFactory(profile_name, bundle)
     api: Api
     if url := light_endpoint(endpoint_url, environ, profile):
         api = LightApi(url, settings.connect)

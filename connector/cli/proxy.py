@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
@@ -68,8 +67,7 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
         StartSettings(allowed=not options.no_start, timeout=options.wait),
         durations_of(environment),
     )
-    return RememberingSource(source, memory), replace(
-        settings,
+    return RememberingSource(source, memory), settings._replace(
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
         likely_gateway=memory.recall(),

@@ -16,7 +16,7 @@ from connector.aws.refusals import Target
 from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerTokens
 from connector.emulator.resources import Status
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 
 from .cloud import Cloud
 from .helpers import ENVIRON, GET, always
@@ -32,7 +32,7 @@ def environment(cloud: Cloud, both_ways: None) -> Environment:
     clients = ClientFactory(None, ca_bundle)
     api: Api = SdkApi(clients, cloud.url)
     if cloud.way == "light":
-        api = LightApi(cloud.url, DialSettings(ca_bundle=ca_bundle).connect)
+        api = LightApi(cloud.url, DialSettings(Trust(ca_bundle)).connect)
     target = Target("MySpace", "My.Project", cloud.environment.id, None)
     return Environment(target, BearerTokens(load_profile(None, os.environ), ENVIRON, clients), api)
 
