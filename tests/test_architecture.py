@@ -21,8 +21,12 @@ MAY_IMPORT = {
     "transport": {"errors", "sessions", "datachannel"},
     "aws": {"errors", "sessions"},
     "ssh": {"errors", "sessions"},
+    "wiring": {"sessions", "transport", "aws", "ssh"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
-    "cli": {"errors", "sessions", "datachannel.channel", "transport", "aws", "ssh", "emulator"},
+    "cli": {
+        *("errors", "sessions", "datachannel.channel", "transport", "aws", "ssh", "emulator"),
+        "wiring",
+    },
     "__main__": {"cli"},
     "__init__": set(),
 }

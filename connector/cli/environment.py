@@ -6,13 +6,13 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..transport.dialler import DialSettings
+from .. import wiring
+from ..wiring import Place
 from .boundary import seconds
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
-    from ..aws.memory import Memory
-    from ..aws.startup import Durations
+    from ..transport.dialler import DialSettings
 
 NAMES = """\
 HOST is what ssh is called with:
@@ -59,55 +59,12 @@ def open_environment(options: argparse.Namespace) -> tuple[Environment, DialSett
 
     :raises ConfigError: when one of them is not usable.
     """
-    from ..aws.api import Api, SdkApi
-    from ..aws.clients import ClientFactory
-    from ..aws.environments import Environment
-    from ..aws.light import LightApi
-    from ..aws.refusals import Target
-    from ..aws.settings import (
-        api_endpoint,
-        ca_bundle,
-        endpoint_is_overridden,
-        light_endpoint,
-        load_profile,
-    )
-    from ..aws.tokens import BearerTokens
-    from ..ssh.hosts import resolve
-
-    environ = os.environ
-    names = resolve(
+    place = Place(
         options.host,
         space=options.space,
         project=options.project,
-        dev_environment_id=options.id,
-        environ=environ,
+        id=options.id,
+        profile=options.profile,
+        endpoint_url=options.endpoint_url,
     )
-    profile = load_profile(options.profile, environ)
-    endpoint_url = api_endpoint(options.endpoint_url, environ)
-    settings = DialSettings(
-        endpoint_overridden=endpoint_is_overridden(options.endpoint_url, environ, profile),
-        ca_bundle=ca_bundle(environ, profile),
-    )
-    profile_name = profile.name if profile.values is not None else None
-    clients = ClientFactory(profile_name, settings.ca_bundle)
-    api: Api
-    if url := light_endpoint(endpoint_url, environ, profile):
-        api = LightApi(url, settings.connect)
-    else:
-        api = SdkApi(clients, endpoint_url)
-    target = Target(names.space, names.project, names.id, profile_name)
-    return Environment(target, BearerTokens(profile, environ, clients), api), settings
-
-
-def memory_of(environment: Environment, name: str) -> Memory:
-    """What is remembered of it in the file of this name."""
-    from ..aws.memory import Memory, cache_file
-
-    target = environment.target
-    return Memory(cache_file(os.environ, name), f"{target.space}/{target.project}/{target.id}")
-
-
-def durations_of(environment: Environment) -> Durations:
-    from ..aws.startup import Durations
-
-    return Durations(memory_of(environment, "starts.json"))
+    return wiring.open_environment(place)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
+from ..wiring import open_source
 from .environment import (
     add_environment_options,
     add_host,
     add_wait_option,
-    durations_of,
-    memory_of,
     open_environment,
 )
 from .streaming import add_stream_options, run_stream
@@ -57,20 +55,12 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
 
     :raises ConfigError: when one of them is not usable.
     """
-    from ..aws.codecatalyst import CodeCatalystSessions
-    from ..aws.gateways import GatewayMemory, RememberingSource
-    from ..aws.startup import StartSettings
-
     environment, settings = open_environment(options)
-    memory = GatewayMemory(memory_of(environment, "gateways.json"))
-    source = CodeCatalystSessions(
+    return open_source(
         environment,
-        StartSettings(allowed=not options.no_start, timeout=options.wait),
-        durations_of(environment),
-    )
-    return RememberingSource(source, memory), replace(
         settings,
+        start=not options.no_start,
+        wait=options.wait,
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
-        likely_gateway=memory.recall(),
     )
