@@ -51,4 +51,4 @@ class Options:
 
 def _check(name: str, value: float, least: int, most: int) -> None:
     if not least <= value <= most:
-        raise ConfigError(f"{name} is {value!r}, which is not from {least} to {most}")
+        raise ConfigError(f"the argument {name} is {value!r}, which is not from {least} to {most}")
