@@ -94,9 +94,10 @@ class Carrier(threading.Thread):
             self.error = error
         except BaseException as error:  # handed on, whatever it is
             logger.debug("a bug", exc_info=True)
-            kind = type(error).__name__
-            self.error = ConnectorError(f"internal error ({kind}): a bug of the connector")
-            self.error.__cause__ = error
+            if self._wanted:  # otherwise the end went wrong, which nobody waits for
+                kind = type(error).__name__
+                self.error = ConnectorError(f"internal error ({kind}): a bug of the connector")
+                self.error.__cause__ = error
         finally:
             self._let_go()
 
@@ -146,7 +147,7 @@ class Carrier(threading.Thread):
             self._loop.call_at(self._loop.time() + _LOOK_INTERVAL, self._look_for_users)
         else:
             logger.info("the interpreter exits")
-            self._end()
+            self.end()
 
 
 def _somebody_is_left() -> bool:
