@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "transport": {"errors", "sessions", "datachannel"},
     "aws": {"errors", "sessions"},
     "ssh": {"errors", "sessions"},
-    "wiring": {"sessions", "transport", "aws", "ssh"},
+    "wiring": {"errors", "sessions", "transport", "aws", "ssh"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
     "cli": {
         *("errors", "sessions", "datachannel.channel", "transport", "aws", "ssh", "emulator"),

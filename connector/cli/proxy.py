@@ -8,22 +8,22 @@ from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from ..wiring import open_source
 from .environment import (
+    LEFT_OUT,
+    NAMES,
     add_environment_options,
     add_host,
     add_wait_option,
-    open_environment,
+    open_finder,
 )
 from .streaming import add_stream_options, run_stream
 
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 Start a session of a Dev Environment and carry stdin and stdout to its SSH server. One that
 does not run is started first, which takes minutes: give ssh a ConnectTimeout above --wait.
 Made to be a ProxyCommand of ssh; nothing but the stream ever goes to stdout.
 
-HOST is what ssh was called with (%n; not %h, which ssh writes in lower case):
-  codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
-  aws-devenv-<dev-environment-id>    with --space and --project
-or is left out, with --space, --project and --id.
+{NAMES}{LEFT_OUT}
+In a ProxyCommand, ENV is %n, what ssh was called with; not %h, which is in lower case.
 """
 
 EPILOG = """\
@@ -31,7 +31,7 @@ The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
 BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
 
 example, in ~/.ssh/config:
-  Host codecatalyst-dev-env=*
+  Host *.codecatalyst codecatalyst-dev-env=*
     User mde-user
     ProxyCommand connector proxy --profile codecatalyst %n
 """
@@ -55,10 +55,8 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
 
     :raises ConfigError: when one of them is not usable.
     """
-    environment, settings = open_environment(options)
     return open_source(
-        environment,
-        settings,
+        open_finder(options),
         start=not options.no_start,
         wait=options.wait,
         ping_interval=options.ping_interval,

@@ -9,7 +9,7 @@ from ..errors import ConfigError
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from ..transport.liveness import PING_INTERVAL
-from ..wiring import Place, open_environment, open_source
+from ..wiring import Place, open_finder, open_source
 
 #: Seconds that a Dev Environment gets until it runs.
 WAIT = 600.0
@@ -34,14 +34,12 @@ class Options:
         _check("payload_size", self.payload_size, 1, MAX_PAYLOAD_SIZE)
 
     def prepare(self) -> tuple[SessionSource, DialSettings]:
-        """The source of sessions and the way to the stream. Reads files, and may block.
+        """The source of sessions and the way to the stream. Reads files.
 
         :raises ConfigError: when a name or a setting is not usable.
         """
-        environment, settings = open_environment(self.place)
         return open_source(
-            environment,
-            settings,
+            open_finder(self.place),
             start=self.start,
             wait=self.wait,
             ping_interval=self.ping_interval,

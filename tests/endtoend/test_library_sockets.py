@@ -220,8 +220,8 @@ def test_a_far_end_that_does_not_read_stops_the_sender(cloud: Cloud) -> None:
 
 
 def test_a_name_that_is_none(cloud: Cloud) -> None:
-    with pytest.raises(connector.ConfigError, match="names no Dev Environment"):
-        connector.open_socket("my-env")
+    with pytest.raises(connector.ConfigError, match="not have three parts"):
+        connector.open_socket("codecatalyst-dev-env=")
     with pytest.raises(
         connector.ConfigError, match="argument wait is 0, which is not from 1 to 3600"
     ):
@@ -288,6 +288,21 @@ def test_a_session_that_somebody_ends(cloud: Cloud) -> None:
         cloud.stop_session(cloud.session())
         with pytest.raises(connector.SessionEnded):
             stream.recv(1)
+
+
+# Friendly names
+
+
+@pytest.mark.usefixtures("echoing")
+def test_a_friendly_name_is_looked_up(cloud: Cloud) -> None:
+    cloud.environment.alias = "My-Env"
+    for name in ("my-env", "My-Env.web.site-1.ExampleCorp.codecatalyst"):
+        with connector.open_socket(name) as stream:
+            assert receive_exactly(stream, len(GREETING)) == GREETING
+    with pytest.raises(connector.DevEnvironmentNotFound, match="another"):
+        connector.open_socket("another")
+    with pytest.raises(connector.DevEnvironmentNotFound):
+        connector.open_socket("my-env", space="Other.Space")
 
 
 # A Dev Environment that is stopped

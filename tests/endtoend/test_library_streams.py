@@ -272,6 +272,21 @@ def test_cancelled_while_the_stream_is_opened(cloud: Cloud) -> None:
     assert cloud.stops(cloud.session()) == 1
 
 
+def test_cancelled_while_the_name_is_looked_up(cloud: Cloud) -> None:
+    cloud.misbehaviours.delay("ListSpaces", 2.0)
+
+    async def main() -> None:
+        task = asyncio.create_task(exchange("my-env", b""))
+        await asyncio.to_thread(cloud.wait_for_requests, "ListSpaces")
+        before = asyncio.get_running_loop().time()
+        await cancelled(task)
+        assert asyncio.get_running_loop().time() - before < 1
+        assert carriers() == []
+
+    asyncio.run(main())
+    assert cloud.sessions == []
+
+
 @pytest.mark.usefixtures("echoing")
 def test_a_cancelled_read_takes_nothing(cloud: Cloud) -> None:
     async def main() -> None:
@@ -332,7 +347,7 @@ def test_errors_of_the_start_are_raised_by_connect(cloud: Cloud) -> None:
         with pytest.raises(connector.DevEnvironmentNotFound):
             await connector.connect(other)
         with pytest.raises(connector.ConfigError):
-            async with connector.connect("my-env"):
+            async with connector.connect("codecatalyst-dev-env="):
                 pass
         with pytest.raises(connector.ConfigError, match="payload_size"):
             connector.connect(cloud.host, payload_size=0)
