@@ -6,25 +6,24 @@ import argparse
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
+from ..wiring import open_source
 from .environment import (
+    LEFT_OUT,
+    NAMES,
     add_environment_options,
     add_host,
     add_wait_option,
-    durations_of,
-    memory_of,
-    open_environment,
+    open_finder,
 )
 from .streaming import add_stream_options, run_stream
 
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 Start a session of a Dev Environment and carry stdin and stdout to its SSH server. One that
 does not run is started first, which takes minutes: give ssh a ConnectTimeout above --wait.
 Made to be a ProxyCommand of ssh; nothing but the stream ever goes to stdout.
 
-HOST is what ssh was called with (%n; not %h, which ssh writes in lower case):
-  codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
-  aws-devenv-<dev-environment-id>    with --space and --project
-or is left out, with --space, --project and --id.
+{NAMES}{LEFT_OUT}
+In a ProxyCommand, ENV is %n, what ssh was called with; not %h, which is in lower case.
 """
 
 EPILOG = """\
@@ -32,7 +31,7 @@ The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
 BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
 
 example, in ~/.ssh/config:
-  Host codecatalyst-dev-env=*
+  Host *.codecatalyst codecatalyst-dev-env=*
     User mde-user
     ProxyCommand connector proxy --profile codecatalyst %n
 """
@@ -56,19 +55,10 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
 
     :raises ConfigError: when one of them is not usable.
     """
-    from ..aws.codecatalyst import CodeCatalystSessions
-    from ..aws.gateways import GatewayMemory, RememberingSource
-    from ..aws.startup import StartSettings
-
-    environment, settings = open_environment(options)
-    memory = GatewayMemory(memory_of(environment, "gateways.json"))
-    source = CodeCatalystSessions(
-        environment,
-        StartSettings(allowed=not options.no_start, timeout=options.wait),
-        durations_of(environment),
-    )
-    return RememberingSource(source, memory), settings._replace(
+    return open_source(
+        open_finder(options),
+        start=not options.no_start,
+        wait=options.wait,
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
-        likely_gateway=memory.recall(),
     )
