@@ -21,8 +21,9 @@ MAY_IMPORT = {
     "transport": {"errors", "sessions", "datachannel"},
     "aws": {"errors", "sessions"},
     "ssh": {"errors", "sessions"},
+    "settings": {"errors", "datachannel.limits", "transport.liveness", "aws.files"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
-    "cli": {"errors", "sessions", "datachannel.channel", "transport", "aws", "ssh", "emulator"},
+    "cli": {"errors", "sessions", "transport", "aws", "ssh", "settings", "emulator"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -36,6 +37,8 @@ ROOMS = {
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},
+    "tomllib": {"settings/file.py"},
+    "tomli": {"settings/file.py"},
 }
 
 FILES = sorted(ROOT.rglob("*.py"))

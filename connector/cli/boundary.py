@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from ..errors import ConfigError, ConnectorError, LinkLost
+from .settings import add_setting
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits(3)
 INTERRUPTED = 130
@@ -121,23 +122,7 @@ def add_logging_options(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="say what happens on stderr; -vv says more",
     )
-    parser.add_argument(
-        "--log-file",
-        metavar="PATH",
-        default=os.environ.get("CONNECTOR_LOG_FILE") or os.environ.get("LOG_FILE_LOCATION"),
-        help="append all that happens to this file (also: CONNECTOR_LOG_FILE, LOG_FILE_LOCATION)",
-    )
-
-
-def seconds(text: str) -> float:
-    """The type of options that are a time of at least one second."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 1 to 3600")
-    return value
+    add_setting(parser, "log-file")
 
 
 def set_up_logging(options: argparse.Namespace) -> None:

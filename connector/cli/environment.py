@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..transport.dialler import DialSettings
-from .boundary import seconds
+from .settings import add_setting
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
@@ -28,16 +28,8 @@ CALL_TIMEOUT = 10.0
 
 def add_environment_options(parser: argparse.ArgumentParser) -> None:
     """All but the host name itself, which not every command can do without."""
-    parser.add_argument("--space", help="the space's name (also: SPACE_NAME)")
-    parser.add_argument("--project", help="the project's name (also: PROJECT_NAME)")
-    parser.add_argument("--id", metavar="UUID", help="the Dev Environment's id (also: DEVENV_ID)")
-    parser.add_argument("--profile", help="the profile of ~/.aws/config (also: AWS_PROFILE)")
-    parser.add_argument(
-        "--endpoint-url",
-        metavar="URL",
-        help="another CodeCatalyst API (also: AWS_ENDPOINT_URL_CODECATALYST, "
-        "CODECATALYST_ENDPOINT, AWS_ENDPOINT_URL)",
-    )
+    for name in ("space", "project", "id", "profile", "endpoint-url"):
+        add_setting(parser, name)
 
 
 def add_host(parser: argparse.ArgumentParser) -> None:
@@ -45,13 +37,7 @@ def add_host(parser: argparse.ArgumentParser) -> None:
 
 
 def add_wait_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--wait",
-        metavar="SECONDS",
-        type=seconds,
-        default=os.environ.get("CONNECTOR_WAIT") or 600.0,
-        help="how long to wait until the Dev Environment runs (600; also: CONNECTOR_WAIT)",
-    )
+    add_setting(parser, "wait")
 
 
 def open_environment(options: argparse.Namespace) -> tuple[Environment, DialSettings]:

@@ -8,6 +8,9 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
+from .boundary import guarded
+from .settings import settle
+
 #: Command -> its one line in the overview. The module of a command is imported only when
 #: it is the one that runs.
 COMMANDS = {
@@ -20,6 +23,7 @@ COMMANDS = {
     "logout": "end the token, here and at the service",
     "whoami": "whose the token is, and when it expires",
     "emulator": "a Dev Environment on this machine",
+    "config": "show the settings, and where each comes from",
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
 
@@ -47,9 +51,14 @@ def main(argv: list[str] | None = None) -> int:
         options = parser.parse_args(arguments[1:])
     else:
         options = _overview(named).parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
     gc.freeze()
     gc.enable()
+    return guarded(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    settle(options)
+    run: Callable[[argparse.Namespace], int] = options.run
     return run(options)
 
 

@@ -15,6 +15,7 @@ from .environment import (
     memory_of,
     open_environment,
 )
+from .settings import add_setting
 from .streaming import add_stream_options, run_stream
 
 DESCRIPTION = """\
@@ -44,9 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_host(parser)
     add_environment_options(parser)
-    parser.add_argument(
-        "--no-start", action="store_true", help="do not start a Dev Environment that is stopped"
-    )
+    add_setting(parser, "start")
     add_wait_option(parser)
     add_stream_options(parser)
     parser.set_defaults(run=lambda options: run_stream(options, prepare))
@@ -65,7 +64,7 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
     memory = GatewayMemory(memory_of(environment, "gateways.json"))
     source = CodeCatalystSessions(
         environment,
-        StartSettings(allowed=not options.no_start, timeout=options.wait),
+        StartSettings(allowed=options.start, timeout=options.wait),
         durations_of(environment),
     )
     return RememberingSource(source, memory), replace(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..datachannel.channel import DEFAULT_PAYLOAD_SIZE
+from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectFailed, ServiceError
 from .address import StreamAddress, check_stream_url
 from .dial import dial, tls_context
