@@ -17,12 +17,17 @@ ROOT = Path(connector.__file__).parent
 MAY_IMPORT = {
     "errors": set(),
     "sessions": {"errors"},
+    "files": set(),
+    "locks": set(),
     "datachannel": {"errors"},
     "transport": {"errors", "sessions", "datachannel"},
-    "aws": {"errors", "sessions"},
-    "ssh": {"errors", "sessions"},
+    "aws": {"errors", "sessions", "files", "locks"},
+    "ssh": {"errors", "sessions", "files", "locks"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
-    "cli": {"errors", "sessions", "datachannel.channel", "transport", "aws", "ssh", "emulator"},
+    "cli": {
+        *("errors", "sessions", "files", "locks"),
+        *("datachannel.channel", "transport", "aws", "ssh", "emulator"),
+    },
     "__main__": {"cli"},
     "__init__": set(),
 }
