@@ -17,13 +17,18 @@ ROOT = Path(connector.__file__).parent
 MAY_IMPORT = {
     "errors": set(),
     "sessions": {"errors"},
+    "files": set(),
+    "locks": set(),
     "datachannel": {"errors"},
     "transport": {"errors", "sessions", "datachannel"},
-    "aws": {"errors", "sessions"},
-    "ssh": {"errors", "sessions"},
-    "settings": {"errors", "datachannel.limits", "transport.liveness", "aws.files"},
+    "aws": {"errors", "sessions", "files", "locks"},
+    "ssh": {"errors", "sessions", "files", "locks"},
+    "settings": {"errors", "files", "datachannel.limits", "transport.liveness"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
-    "cli": {"errors", "sessions", "transport", "aws", "ssh", "settings", "emulator"},
+    "cli": {
+        *("errors", "sessions", "files", "locks"),
+        *("transport", "aws", "ssh", "settings", "emulator"),
+    },
     "__main__": {"cli"},
     "__init__": set(),
 }

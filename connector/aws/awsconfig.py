@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import ConfigError
-from .files import FileProblem, read_bytes, reason, replace_file
-from .locks import file_lock
+from ..files import FileProblem, read_bytes, reason, replace_file
+from ..locks import file_lock
 from .settings import Profile, load_profile, parse_config
 from .ssosession import SsoSession
 

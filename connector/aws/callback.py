@@ -12,7 +12,7 @@ from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
 from ..errors import ConnectFailed, CredentialsError
-from .files import reason
+from ..files import reason
 
 logger = logging.getLogger(__name__)
 

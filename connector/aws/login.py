@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import closing
 
 from ..errors import ConfigError, CredentialsError
+from ..files import reason
+from ..locks import file_lock
 from .authcode import token_by_authorization_code
 from .calls import CallFailed, Refused, call
 from .clients import ClientFactory
 from .devicecode import token_by_device_code
-from .files import reason
-from .locks import file_lock
 from .oidc import Oidc
 from .registration import register, registration_file
 from .ssocache import CachedToken, SsoCache, Unusable, token_of_answer

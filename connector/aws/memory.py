@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .files import FileProblem, read_text, reason, write_private
+from ..files import FileProblem, read_text, reason, write_private
 
 #: Dev Environments that are remembered; the oldest go first.
 MOST = 100

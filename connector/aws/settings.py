@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from .files import FileProblem, read_text
+from ..files import FileProblem, read_text
 
 if TYPE_CHECKING:
     import configparser

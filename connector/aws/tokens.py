@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CredentialsError
+from ..files import FileProblem, read_text
 from .clients import ClientFactory
-from .files import FileProblem, read_text
 from .settings import Profile
 from .ssocache import REFRESH_WINDOW, SsoCache, Unusable, check_token
 from .ssosession import sso_session

@@ -68,7 +68,7 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
 
 
 def _read(name: str) -> str:
-    from ..aws.files import FileProblem, read_text
+    from ..files import FileProblem, read_text
 
     if name == "-":
         raise ConfigError(

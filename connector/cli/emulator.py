@@ -171,7 +171,7 @@ def _write_private(path: Path, text: str) -> None:
 
     :raises ConfigError: when it cannot be written.
     """
-    from ..aws.files import reason, write_private
+    from ..files import reason, write_private
 
     try:
         write_private(path, text + "\n")

@@ -8,8 +8,8 @@ import stat
 import sys
 from pathlib import Path
 
-from ..aws.files import FileProblem, read_text, reason
 from ..errors import ConfigError
+from ..files import FileProblem, read_text, reason
 from .table import PATH, SETTINGS, Setting, Value, quoted
 
 _SECRET = re.compile("token|secret|password|passwd|credential|access.?key", re.IGNORECASE)
