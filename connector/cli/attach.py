@@ -25,8 +25,17 @@ half-close by which the far end could say that it is done.
 """
 
 
+EPILOG = """\
+examples:
+  connector attach --session-file session.json
+  CONNECTOR_SESSION="$(./start-session i-0123456789abcdef0)" connector attach --profile my-account
+  ssh -o 'ProxyCommand connector attach --session-file session.json' user@any-name
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     parser.add_argument(
         "--session-file", metavar="PATH", help=f"a file of the JSON (otherwise: {VARIABLE})"
     )

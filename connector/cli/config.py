@@ -29,10 +29,24 @@ endpoint-url is set, the profile may have one.
 """
 
 
+EPILOG = """\
+examples:
+  connector config show
+  connector config show --json
+  CONNECTOR_WAIT=900 connector config show --no-start    # as another command would take it
+
+example of a config.toml:
+  profile = "codecatalyst"
+  space = "MySpace"
+  wait = 900
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     from ..settings.table import SETTINGS
 
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     show = actions.add_parser(
         "show",

@@ -46,8 +46,16 @@ STEP_TIMEOUT = 60
 _MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 
 
+EPILOG = """\
+examples:
+  connector demo
+  connector demo --shell                    # and look around
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     parser.add_argument(
         "--shell", action="store_true", help="leave me in an interactive login instead"
     )

@@ -38,8 +38,17 @@ Host {host}
 """
 
 
+EPILOG = """\
+examples:
+  connector emulator                        # and do what it prints, in another terminal
+  connector emulator --json access.json     # for a program that wants to reach it
+  connector emulator --target 2222          # an sshd of your own behind it
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     parser.add_argument(
         "--json", metavar="FILE", help="also write what is needed to reach it (mode 0600)"
     )

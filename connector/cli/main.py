@@ -7,6 +7,7 @@ import gc
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from typing import NoReturn
 
 from .boundary import guarded
 from .settings import settle
@@ -27,30 +28,14 @@ COMMANDS = {
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
 
-DESCRIPTION = """\
-Treat an Amazon CodeCatalyst Dev Environment as an SSH host.
-
-In ~/.ssh/config:
-
-  Host codecatalyst-dev-env=*
-    User mde-user
-    ProxyCommand connector proxy %n
-
-Then: ssh codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
-"""
-
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
-    named = next((word for word in arguments if not word.startswith("-")), "")
-    if arguments[:1] == [named] and named in COMMANDS:
-        # Only the parser of the command that runs is built: the others' cost time.
-        parser = argparse.ArgumentParser(prog=f"connector {named}", formatter_class=_formatter)
-        _configure(named, parser)
-        options = parser.parse_args(arguments[1:])
-    else:
-        options = _overview(named).parse_args(arguments)
+    named = arguments[0] if arguments else ""
+    if named not in COMMANDS:
+        _explain(arguments)
+    options = parser_of(named).parse_args(arguments[1:])
     gc.freeze()
     gc.enable()
     return guarded(lambda: _run(options))
@@ -62,29 +47,43 @@ def _run(options: argparse.Namespace) -> int:
     return run(options)
 
 
-def _overview(wanted: str) -> argparse.ArgumentParser:
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of one command. Only that of the one that runs is made: the others cost time."""
+    parser = argparse.ArgumentParser(prog=f"connector {name}", formatter_class=_formatter)
+    import_module(f".{name.replace('-', '')}", __package__).configure(parser)
+    return parser
+
+
+def _explain(arguments: list[str]) -> NoReturn:
+    """Print help, the version, or what is wrong with words that begin with no command; and exit."""
+    from . import overview
+
     parser = argparse.ArgumentParser(
         prog="connector",
-        description=DESCRIPTION,
+        usage=overview.USAGE,
+        description=overview.description(COMMANDS),
+        epilog=overview.EPILOG,
         formatter_class=_formatter,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, formatter_class=_formatter)
-        if name == wanted:
-            _configure(name, command)
-    return parser
+    if not arguments:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    command = arguments[0]
+    if not command.startswith("-"):
+        from difflib import get_close_matches
+
+        near = get_close_matches(command, COMMANDS, 1)
+        also = f"; did you mean {near[0]}?" if near else ""
+        parser.error(f"there is no command {command!r}{also}")
+    parser.parse_args(arguments)
+    parser.error("a command is missing")
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
     """One of a fixed width: argparse makes one for every option that is added, and would
     import shutil, with bz2 and lzma behind it, to ask how wide the terminal is."""
     return argparse.RawDescriptionHelpFormatter(prog, width=80)
-
-
-def _configure(name: str, parser: argparse.ArgumentParser) -> None:
-    import_module(f".{name}", __package__).configure(parser)
 
 
 class _Version(argparse.Action):

@@ -33,10 +33,12 @@ EPILOG = """\
 The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
 BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
 
-example, in ~/.ssh/config:
+examples, in ~/.ssh/config, and for once:
   Host codecatalyst-dev-env=*
     User mde-user
     ProxyCommand connector proxy --profile codecatalyst %n
+
+  ssh -o 'ProxyCommand connector proxy --no-start -vv %n' mde-user@<host>
 """
 
 

@@ -28,7 +28,11 @@ def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
         return
     parser.add_argument(option, action="store_true", default=setting, help=setting.explained)
     parser.add_argument(
-        f"--no-{name}", dest=setting.dest, action="store_false", default=setting, help="do not"
+        f"--no-{name}",
+        dest=setting.dest,
+        action="store_false",
+        default=setting,
+        help=f"do not {setting.help}",
     )
 
 

@@ -52,7 +52,10 @@ class Setting(NamedTuple):
     @property
     def explained(self) -> str:
         """The help, with the default and the variables."""
-        known = "" if self.default is None or self.kind is FLAG else f"{self.default:g}; "
+        if self.kind is FLAG:
+            known = "the default; " if self.default else ""
+        else:
+            known = "" if self.default is None else f"{self.default:g}; "
         return f"{self.help} ({known}also: {', '.join(self.variables)})"
 
 
@@ -118,7 +121,7 @@ _TABLE = (
     Setting(
         "start",
         FLAG,
-        "whether a Dev Environment that is stopped is started",
+        "start a Dev Environment that is stopped",
         ("CONNECTOR_START",),
         True,
     ),
