@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -24,6 +25,7 @@ COMMANDS = {
     "logout": "end the token, here and at the service",
     "whoami": "whose the token is, and when it expires",
     "emulator": "a Dev Environment on this machine",
+    "completion": "have a shell complete commands, options and names",
     "config": "show the settings, and where each comes from",
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
@@ -31,6 +33,10 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
+        from .completion import complete
+
+        complete()
     arguments = sys.argv[1:] if argv is None else argv
     named = arguments[0] if arguments else ""
     if named not in COMMANDS:
@@ -50,8 +56,13 @@ def _run(options: argparse.Namespace) -> int:
 def parser_of(name: str) -> argparse.ArgumentParser:
     """The parser of one command. Only that of the one that runs is made: the others cost time."""
     parser = argparse.ArgumentParser(prog=f"connector {name}", formatter_class=_formatter)
-    import_module(f".{name.replace('-', '')}", __package__).configure(parser)
+    configure_command(name, parser)
     return parser
+
+
+def configure_command(name: str, parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of a command."""
+    import_module(f".{name.replace('-', '')}", __package__).configure(parser)
 
 
 def _explain(arguments: list[str]) -> NoReturn:
