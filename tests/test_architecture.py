@@ -42,6 +42,7 @@ ROOMS = {
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},
+    "argcomplete": {"cli/completion.py"},
     "tomllib": {"settings/file.py"},
     "tomli": {"settings/file.py"},
 }

@@ -62,9 +62,7 @@ def complete() -> NoReturn:
     from argcomplete.completers import SuppressCompleter
 
     parser = _parser(os.environ.get("COMP_LINE", ""))
-    autocomplete(
-        parser, always_complete_options=False, default_completer=SuppressCompleter()
-    )
+    autocomplete(parser, always_complete_options=False, default_completer=SuppressCompleter())
     raise SystemExit(1)  # it was no shell that asked
 
 
@@ -100,10 +98,10 @@ def _add_completers(parser: argparse.ArgumentParser) -> None:
             action.completer = _complete_profile  # type: ignore[attr-defined]
 
 
-def _complete_name(**_: object) -> Iterable[str] | Mapping[str, str]:
-    from ..aws.known import known_names
+def _complete_name(**_: object) -> Mapping[str, str]:
+    from .remembered import names
 
-    return known_names(os.environ)
+    return names(os.environ)
 
 
 def _complete_profile(**_: object) -> Iterable[str]:
