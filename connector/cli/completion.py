@@ -40,6 +40,13 @@ SHELLS = ("bash", "zsh", "fish")
 _NAMES = ("HOST", "ENV")
 _FILES = ("PATH", "FILE")
 
+#: The library takes the whole line for the command, so that nothing would come after ``sudo``
+#: or ``cd there &&``. zsh knows which words are the command's.
+_ZSH_WORDS = {
+    'COMP_LINE="$BUFFER"': 'COMP_LINE="${(j: :)words[1,CURRENT]}"',
+    'COMP_POINT="$CURSOR"': 'COMP_POINT="${#${(j: :)words[1,CURRENT]}}"',
+}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
@@ -49,10 +56,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from argcomplete import shellcode
+    from argcomplete.shell_integration import shellcode
 
     # No file names where there is nothing better: they are never a Dev Environment's.
-    sys.stdout.write(shellcode(["connector"], use_defaults=False, shell=options.shell))
+    script = shellcode(["connector"], use_defaults=False, shell=options.shell)
+    if options.shell == "zsh":
+        for theirs, ours in _ZSH_WORDS.items():
+            script = script.replace(theirs, ours)
+    sys.stdout.write(script)
     return 0
 
 
@@ -68,14 +79,14 @@ def complete() -> NoReturn:
 
 def _parser(line: str) -> argparse.ArgumentParser:
     """Of all commands, with what belongs to the one of a command line."""
-    from .main import COMMANDS, configure_command
+    from .main import COMMANDS, configure_command, formatter
 
-    parser = argparse.ArgumentParser("connector")
+    parser = argparse.ArgumentParser("connector", formatter_class=formatter)
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers()
     given = line.split()[1:2]
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary)
+        command = commands.add_parser(name, help=summary, formatter_class=formatter)
         if given == [name]:
             configure_command(name, command)
             _add_completers(command)

@@ -6,13 +6,13 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..transport.dialler import DialSettings
 from .settings import add_setting
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
     from ..aws.memory import Memory
     from ..aws.startup import Durations
+    from ..transport.dialler import DialSettings
     from .finding import Finder
 
 NAMES = """\

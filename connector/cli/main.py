@@ -33,7 +33,8 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
-    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
+    # A shell asks what could come next.
+    if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
         from .completion import complete
 
         complete()
@@ -55,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def parser_of(name: str) -> argparse.ArgumentParser:
     """The parser of one command. Only that of the one that runs is made: the others cost time."""
-    parser = argparse.ArgumentParser(prog=f"connector {name}", formatter_class=_formatter)
+    parser = argparse.ArgumentParser(prog=f"connector {name}", formatter_class=formatter)
     configure_command(name, parser)
     return parser
 
@@ -74,7 +75,7 @@ def _explain(arguments: list[str]) -> NoReturn:
         usage=overview.USAGE,
         description=overview.description(COMMANDS),
         epilog=overview.EPILOG,
-        formatter_class=_formatter,
+        formatter_class=formatter,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     if not arguments:
@@ -91,7 +92,7 @@ def _explain(arguments: list[str]) -> NoReturn:
     parser.error("a command is missing")
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
+def formatter(prog: str) -> argparse.HelpFormatter:
     """One of a fixed width: argparse makes one for every option that is added, and would
     import shutil, with bz2 and lzma behind it, to ask how wide the terminal is."""
     return argparse.RawDescriptionHelpFormatter(prog, width=80)
