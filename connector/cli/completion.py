@@ -79,15 +79,18 @@ def complete() -> NoReturn:
 
 def _parser(line: str) -> argparse.ArgumentParser:
     """Of all commands, with what belongs to the one of a command line."""
-    from .main import COMMANDS, configure_command, formatter
+    from .main import ALIASES, COMMANDS, configure_command, formatter
 
     parser = argparse.ArgumentParser("connector", formatter_class=formatter)
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers()
     given = line.split()[1:2]
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, formatter_class=formatter)
-        if given == [name]:
+        aliases = [alias for alias, meant in ALIASES.items() if meant == name]
+        command = commands.add_parser(
+            name, help=summary, formatter_class=formatter, aliases=aliases
+        )
+        if given and given[0] in (name, *aliases):
             configure_command(name, command)
             _add_completers(command)
     return parser

@@ -17,6 +17,8 @@ from .settings import settle
 #: it is the one that runs.
 COMMANDS = {
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
+    "list": "list your Dev Environments, with their names for ssh",
+    "ssh": "start a Dev Environment, wait until it runs, and call ssh",
     "start": "start a Dev Environment, and wait until it runs",
     "stop": "stop a Dev Environment",
     "sessions": "list or stop the sessions of a Dev Environment",
@@ -30,6 +32,9 @@ COMMANDS = {
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
 
+#: Another name -> the command.
+ALIASES = {"ls": "list"}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
@@ -40,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         complete()
     arguments = sys.argv[1:] if argv is None else argv
     named = arguments[0] if arguments else ""
-    if named not in COMMANDS:
+    if named not in COMMANDS and named not in ALIASES:
         _explain(arguments)
     options = parser_of(named).parse_args(arguments[1:])
     gc.freeze()
@@ -62,8 +67,9 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 
 def configure_command(name: str, parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of a command."""
-    import_module(f".{name.replace('-', '')}", __package__).configure(parser)
+    """Give a parser the options of a command, or of an alias of one."""
+    module = ALIASES.get(name, name).replace("-", "")
+    import_module(f".{module}", __package__).configure(parser)
 
 
 def _explain(arguments: list[str]) -> NoReturn:

@@ -25,15 +25,16 @@ Treat an Amazon CodeCatalyst Dev Environment as an SSH host: for ssh, scp, rsync
 
 EPILOG = """\
 examples:
-  connector demo          # see it work, without an AWS account
-  connector login         # then, with this in ~/.ssh/config:
+  connector demo            # see it work, without an AWS account
+  connector login
+  connector list
+  connector ssh my-env
 
-    Host codecatalyst-dev-env=*
-      User mde-user
-      ProxyCommand connector proxy --profile codecatalyst %n
-      ConnectTimeout 660
-
-  ssh codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
+for ssh, scp, rsync, git and VS Code, in ~/.ssh/config:
+  Host *.codecatalyst codecatalyst-dev-env=*
+    User mde-user
+    ProxyCommand connector proxy --profile codecatalyst %n
+    ConnectTimeout 660
 """
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from connector.aws.memory import cache_file
-from connector.cli.main import COMMANDS
+from connector.cli.main import ALIASES, COMMANDS
 
 from .shells import Shell, installed, program
 
@@ -133,7 +133,7 @@ def test_zsh_says_what_each_word_means(tmp_path: Path, environ: dict[str, str]) 
 
 @needs_bash
 def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
-    assert bash("connector ", environ) == list(COMMANDS)
+    assert set(bash("connector ", environ)) == {*COMMANDS, *ALIASES}
     assert bash("connector start ", environ)[:2] == ["my-env.codecatalyst", "my-other.codecatalyst"]
     assert len(bash("connector start ", environ)) == 3
     assert bash("connector sessions ", environ) == ["list", "stop"]
@@ -144,7 +144,8 @@ def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
 
 @needs_fish
 def test_fish_lists_what_there_is_and_says_what_it_means(environ: dict[str, str]) -> None:
-    assert fish("connector ", environ) == COMMANDS
+    aliases = {alias: COMMANDS[name] for alias, name in ALIASES.items()}
+    assert fish("connector ", environ) == {**COMMANDS, **aliases}
     assert fish("connector start my", environ) == {
         "my-env.codecatalyst": "My.Project in MySpace",
         "my-other.codecatalyst": "My.Project in MySpace",
@@ -171,7 +172,7 @@ def test_a_broken_configuration_is_no_obstacle(home: Path, environ: dict[str, st
     assert "my-env.codecatalyst" in bash("connector start ", environ)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *ALIASES])
 def test_the_options_of_every_command_are_completed(command: str, environ: dict[str, str]) -> None:
     assert "--help" in bash(f"connector {command} --h", environ)
 
