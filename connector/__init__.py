@@ -1,4 +1,88 @@
 """Treat an Amazon CodeCatalyst Dev Environment as an SSH host.
 
+For programs: :func:`open_socket` and :func:`connect`, see docs/library.md.
+
 The package imports nothing by itself: every ``ssh`` pays for what is imported here.
 """
+
+#: For type checkers, which take it for true; ``typing`` would be an import.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from .errors import (
+        AccessDenied,
+        ConfigError,
+        ConnectFailed,
+        ConnectorError,
+        CredentialsError,
+        DevEnvironmentNotFound,
+        DevEnvironmentNotReady,
+        LinkClosed,
+        LinkLost,
+        PortConnectFailed,
+        ProxyFailed,
+        QuotaExceeded,
+        RemoteProtocolError,
+        RequestRefused,
+        ServiceError,
+        ServiceThrottled,
+        SessionEnded,
+        SessionNotFound,
+        TLSFailed,
+        UpgradeRejected,
+    )
+    from .library.sockets import TunnelSocket, open_socket
+    from .library.streams import Connecting, Stream, connect
+    from .sessions import Waiting
+
+__all__ = [
+    "AccessDenied",
+    "ConfigError",
+    "ConnectFailed",
+    "Connecting",
+    "ConnectorError",
+    "CredentialsError",
+    "DevEnvironmentNotFound",
+    "DevEnvironmentNotReady",
+    "LinkClosed",
+    "LinkLost",
+    "PortConnectFailed",
+    "ProxyFailed",
+    "QuotaExceeded",
+    "RemoteProtocolError",
+    "RequestRefused",
+    "ServiceError",
+    "ServiceThrottled",
+    "SessionEnded",
+    "SessionNotFound",
+    "Stream",
+    "TLSFailed",
+    "TunnelSocket",
+    "UpgradeRejected",
+    "Waiting",
+    "connect",
+    "open_socket",
+]
+
+if not TYPE_CHECKING:  # a checker would take any name for one of ours
+
+    def __getattr__(name):
+        """A public name, imported when it is first asked for."""
+        homes = {
+            "Connecting": "library.streams",
+            "Stream": "library.streams",
+            "TunnelSocket": "library.sockets",
+            "Waiting": "sessions",
+            "connect": "library.streams",
+            "open_socket": "library.sockets",
+        }
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f".{homes.get(name, 'errors')}", __name__), name)
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -24,13 +24,15 @@ MAY_IMPORT = {
     "aws": {"errors", "sessions", "files", "locks"},
     "ssh": {"errors", "sessions", "files", "locks"},
     "settings": {"errors", "files", "datachannel.limits", "transport.liveness"},
+    "wiring": {"errors", "sessions", "transport", "aws", "ssh"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
     "cli": {
         *("errors", "sessions", "files", "locks"),
-        *("transport", "aws", "ssh", "settings", "emulator"),
+        *("transport", "aws", "ssh", "settings", "wiring", "emulator"),
     },
+    "library": {"errors", "sessions", "datachannel.limits", "transport", "wiring"},
     "__main__": {"cli"},
-    "__init__": set(),
+    "__init__": {"errors", "sessions", "library"},  # when a name is first asked for
 }
 
 #: Library -> the only places that may import it.
@@ -38,7 +40,7 @@ ROOMS = {
     "boto3": {"aws"},
     "botocore": {"aws"},
     "websockets": {"transport/websocket.py", "transport/lean.py", "emulator"},
-    "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py"},
+    "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py", "library/streams.py"},
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},

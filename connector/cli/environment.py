@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING
 
+from .. import wiring
+from ..wiring import Place
 from .settings import add_setting
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
-    from ..aws.memory import Memory
-    from ..aws.startup import Durations
     from ..transport.dialler import DialSettings
-    from .finding import Finder
+    from ..wiring.finding import Finder
 
 NAMES = """\
 ENV is a name of a Dev Environment, as `connector list` shows it:
@@ -76,29 +75,13 @@ def open_finder(options: argparse.Namespace) -> Finder:
 
     :raises ConfigError: when one of them is not usable.
     """
-    from ..ssh.hosts import resolve
-    from .finding import Finder
-    from .service import open_service
-
-    wanted = resolve(
-        options.host,
-        space=options.space,
-        project=options.project,
-        dev_environment_id=options.id,
-        environ=os.environ,
+    return wiring.open_finder(
+        Place(
+            options.host,
+            space=options.space,
+            project=options.project,
+            id=options.id,
+            profile=options.profile,
+            endpoint_url=options.endpoint_url,
+        )
     )
-    return Finder(open_service(options.profile, options.endpoint_url, os.environ), wanted)
-
-
-def memory_of(environment: Environment, name: str) -> Memory:
-    """What is remembered of it in the file of this name."""
-    from ..aws.memory import Memory, cache_file
-
-    target = environment.target
-    return Memory(cache_file(os.environ, name), f"{target.space}/{target.project}/{target.id}")
-
-
-def durations_of(environment: Environment) -> Durations:
-    from ..aws.startup import Durations
-
-    return Durations(memory_of(environment, "starts.json"))

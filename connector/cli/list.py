@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from ..aws.listing import list_environments
     from ..ssh.names import Names
-    from .service import open_service
+    from ..wiring.service import open_service
 
     set_up_logging(options)
     space = options.space or os.environ.get("SPACE_NAME") or None

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
+from ..wiring import open_source
 from .environment import (
     LEFT_OUT,
     NAMES,
     add_environment_options,
     add_host,
     add_wait_option,
-    durations_of,
-    memory_of,
     open_finder,
 )
 from .settings import add_setting
 from .streaming import add_stream_options, run_stream
-
-if TYPE_CHECKING:
-    from ..aws.environments import Environment
 
 DESCRIPTION = f"""\
 Start a session of a Dev Environment and carry stdin and stdout to its SSH server. One that
@@ -62,31 +56,10 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
 
     :raises ConfigError: when one of them is not usable.
     """
-    from ..aws.codecatalyst import CodeCatalystSessions
-    from ..aws.gateways import GatewayMemory, RememberingSource
-    from ..aws.startup import StartSettings
-    from .finding import LateSource
-
-    finder = open_finder(options)
-    settings = replace(
-        finder.service.settings,
+    return open_source(
+        open_finder(options),
+        start=options.start,
+        wait=options.wait,
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
     )
-
-    def gateway_memory_of(environment: Environment) -> GatewayMemory:
-        return GatewayMemory(memory_of(environment, "gateways.json"))
-
-    def source_of(environment: Environment) -> SessionSource:
-        source = CodeCatalystSessions(
-            environment,
-            StartSettings(allowed=options.start, timeout=options.wait),
-            durations_of(environment),
-        )
-        return RememberingSource(source, gateway_memory_of(environment))
-
-    environment = finder.known()
-    if environment is None:  # a look-up takes time, in which stdin and signals are heeded
-        return LateSource(finder.find, source_of), settings
-    gateway = gateway_memory_of(environment).recall()
-    return source_of(environment), replace(settings, likely_gateway=gateway)

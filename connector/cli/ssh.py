@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..wiring import durations_of
 from .boundary import add_logging_options, guarded, set_up_logging
 from .environment import (
     CALL_TIMEOUT,
@@ -18,7 +19,6 @@ from .environment import (
     add_place_options,
     add_service_options,
     add_wait_option,
-    durations_of,
     open_environment,
 )
 from .progress import Display, Patience, WaitDisplay

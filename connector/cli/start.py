@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..wiring import durations_of
 from .boundary import add_logging_options, guarded, set_up_logging, tell
 from .environment import (
     CALL_TIMEOUT,
@@ -12,7 +13,6 @@ from .environment import (
     add_environment_options,
     add_host,
     add_wait_option,
-    durations_of,
     open_environment,
 )
 from .progress import Patience

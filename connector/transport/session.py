@@ -143,8 +143,12 @@ class Session:
             worker = threading.Thread(
                 target=self._stop_quietly, args=(access, timeout), daemon=True
             )
-            worker.start()
-            worker.join(timeout)
+            try:
+                worker.start()
+            except RuntimeError:  # CPython 3.12.0 and .1 start none once the main thread has ended
+                self._stop_quietly(access, timeout)
+            else:
+                worker.join(timeout)
 
     def _stop_quietly(self, access: SessionAccess, timeout: float) -> None:
         try:

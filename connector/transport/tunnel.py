@@ -84,6 +84,7 @@ class Tunnel:
     :param notify: prints a line for the user.
     :param show_wait: shows why the start takes long, anew at each change; ``None``: it is over.
     :param write_error: takes the standard error of a command session, as it comes.
+    :param opened: is told that stream bytes may flow.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Tunnel:
         notify: Callable[[str], None],
         show_wait: Callable[[Waiting | None], None],
         write_error: Callable[[bytes], None],
+        opened: Callable[[], None] = lambda: None,
     ) -> None:
         self._loop = loop
         self._session = Session(loop, source)
@@ -105,6 +107,7 @@ class Tunnel:
         self._notify = notify
         self._show_wait = show_wait
         self._write_error = write_error
+        self._opened = opened
         self._channel = DataChannel(
             client_id=str(uuid.uuid4()),
             epoch_offset=time.time() - loop.time(),
@@ -140,6 +143,7 @@ class Tunnel:
             self._loop.run(lambda: self._phase is Phase.DONE)
         except BaseException:
             self._session.abandon(DRAIN_TIMEOUT)
+            self._finish()  # whoever goes on without us has its descriptors back
             raise
         if self._bug:
             raise self._bug
@@ -240,6 +244,7 @@ class Tunnel:
         self._progressed()
         if event.customer_message.strip():
             self._notify(event.customer_message)
+        self._opened()
 
     def _channel_closed(self, output: str) -> None:
         reason = " ".join(output.split())

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from connector.aws.light import LightApi
-from connector.cli.service import open_service
 from connector.errors import CredentialsError
+from connector.wiring.service import open_service
 
 SESSION = "[sso-session {0}]\nsso_region = us-east-1\nsso_start_url = https://x.test/start\n"
 LOGIN = "[profile codecatalyst]\nsso_session = codecatalyst\n" + SESSION.format("codecatalyst")

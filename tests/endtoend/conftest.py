@@ -13,6 +13,7 @@ from connector.emulator.resources import Status
 
 from .cloud import Cloud
 from .commands import Commands, Ssh
+from .library import nothing_left
 from .secrecy import leaks, logging_all_to
 from .sshd import Sshd
 
@@ -67,6 +68,22 @@ def commands(cloud: Cloud, tmp_path: Path) -> Iterator[Commands]:
 @pytest.fixture
 def ssh(commands: Commands, cloud: Cloud, sshd: Sshd) -> Ssh:
     return Ssh(commands, cloud, sshd)
+
+
+@pytest.fixture
+def library(
+    commands: Commands,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[None]:
+    """This process is as a user's of the library; what it promises is checked at the end."""
+    for name, value in {**cloud.environ, "HOME": commands.environ["HOME"]}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with nothing_left():
+        yield
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.fixture

@@ -1,0 +1,116 @@
+"""From names to parts: the Dev Environment, the way to its network, the source of sessions.
+
+What the command line and the library have in common: both say by a :class:`Place` what the
+user named, and the variables of the environment say the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..aws.environments import Environment
+    from ..aws.memory import Memory
+    from ..aws.startup import Durations
+    from ..sessions import SessionSource
+    from ..transport.dialler import DialSettings
+    from .finding import Finder
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a user names, each part ``None`` where it was not given.
+
+    :param host: its name, as ``ssh`` is called with it.
+    :param profile: of ``~/.aws/config``.
+    :param endpoint_url: of another CodeCatalyst API than the service's own.
+    """
+
+    host: str | None = None
+    space: str | None = None
+    project: str | None = None
+    id: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+
+
+def open_environment(place: Place) -> tuple[Environment, DialSettings]:
+    """The Dev Environment that names and variables lead to, and the way to its network.
+
+    A friendly name that was not listed lately is looked up, which takes up to
+    ``finding.LOOK_UP_TIMEOUT`` seconds.
+
+    :raises ConfigError: when one of them is not usable, or the name is ambiguous.
+    :raises DevEnvironmentNotFound: when there is none of this name.
+    :raises ConnectorError: when it cannot be looked up.
+    """
+    finder = open_finder(place)
+    return finder.find(), finder.service.settings
+
+
+def open_finder(place: Place) -> Finder:
+    """What finds the Dev Environment that names and variables lead to, if need be later.
+
+    :raises ConfigError: when one of them is not usable.
+    """
+    from ..ssh.hosts import resolve
+    from .finding import Finder
+    from .service import open_service
+
+    wanted = resolve(
+        place.host,
+        space=place.space,
+        project=place.project,
+        dev_environment_id=place.id,
+        environ=os.environ,
+    )
+    return Finder(open_service(place.profile, place.endpoint_url, os.environ), wanted)
+
+
+def open_source(
+    finder: Finder, *, start: bool, wait: float, ping_interval: float, payload_size: int
+) -> tuple[SessionSource, DialSettings]:
+    """The source of sessions for SSH, and the way to their streams.
+
+    :param start: whether an environment that is stopped is started; ``wait``: seconds until
+        it has to run. The others: see :class:`DialSettings`.
+    """
+    from ..aws.codecatalyst import CodeCatalystSessions
+    from ..aws.gateways import GatewayMemory, RememberingSource
+    from ..aws.startup import StartSettings
+    from .finding import LateSource
+
+    settings = replace(
+        finder.service.settings, ping_interval=ping_interval, payload_size=payload_size
+    )
+
+    def gateway_memory_of(environment: Environment) -> GatewayMemory:
+        return GatewayMemory(memory_of(environment, "gateways.json"))
+
+    def source_of(environment: Environment) -> SessionSource:
+        source = CodeCatalystSessions(
+            environment, StartSettings(allowed=start, timeout=wait), durations_of(environment)
+        )
+        return RememberingSource(source, gateway_memory_of(environment))
+
+    environment = finder.known()
+    if environment is None:  # a look-up takes time, in which the stream's ends are heeded
+        return LateSource(finder.find, source_of), settings
+    gateway = gateway_memory_of(environment).recall()
+    return source_of(environment), replace(settings, likely_gateway=gateway)
+
+
+def memory_of(environment: Environment, name: str) -> Memory:
+    """What is remembered of it in the file of this name."""
+    from ..aws.memory import Memory, cache_file
+
+    target = environment.target
+    return Memory(cache_file(os.environ, name), f"{target.space}/{target.project}/{target.id}")
+
+
+def durations_of(environment: Environment) -> Durations:
+    from ..aws.startup import Durations
+
+    return Durations(memory_of(environment, "starts.json"))

@@ -1,0 +1,45 @@
+"""What the library promises its users' processes: it leaves nothing behind, and touches nothing."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .waiting import eventually
+
+DATA = random.Random(5).randbytes(4_000_000)
+
+
+def descriptors() -> int:
+    """How many this process has open."""
+    return len(os.listdir("/dev/fd"))
+
+
+def handlers() -> dict[signal.Signals, object]:
+    return {number: signal.getsignal(number) for number in signal.Signals}
+
+
+def carriers() -> list[threading.Thread]:
+    """The library's threads that run."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("connector ")]
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Threads, descriptors and signals are afterwards what they were before."""
+    gc.collect()
+    before = descriptors()
+    signals = handlers()
+    wakeup = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(wakeup)
+    yield
+    assert carriers() == []
+    gc.collect()  # what was only dropped would warn here, which is an error
+    eventually(lambda: descriptors() <= before, "the end of the connections")
+    assert handlers() == signals
+    assert signal.set_wakeup_fd(wakeup) == wakeup

@@ -1,0 +1,41 @@
+"""What ``import connector`` offers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import connector
+
+
+@pytest.mark.parametrize("name", connector.__all__)
+def test_a_public_name_is_there_and_documented(name: str) -> None:
+    assert name in dir(connector)
+    assert getattr(connector, name).__doc__
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(AttributeError, match="'connector' has no attribute 'conect'"):
+        connector.conect  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_no_name_hides_a_module() -> None:
+    for name in connector.__all__:
+        with pytest.raises(ModuleNotFoundError):
+            import_module(f"connector.{name}")
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (Path(connector.__file__).parent / "py.typed").exists()
+
+
+def test_the_sync_half_needs_no_asyncio() -> None:
+    program = "import sys, connector; connector.open_socket; print('asyncio' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
