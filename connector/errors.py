@@ -146,6 +146,10 @@ class ProxyFailed(ConnectFailed):
     exit_code = 78  # EX_CONFIG
 
 
+class ProxyUnreachable(ProxyFailed):
+    """The proxy could not be reached, so that nothing was sent: another try may go better."""
+
+
 class UpgradeRejected(ConnectorError):
     """The gateway refused the WebSocket upgrade, or the token sent after it."""
 

@@ -18,6 +18,7 @@ from ..errors import (
     ConnectFailed,
     ConnectorError,
     ProxyFailed,
+    ProxyUnreachable,
     ServiceError,
     TLSFailed,
 )
@@ -111,9 +112,10 @@ class LightApi:
 
 def _may_pass(error: ConnectorError) -> bool:
     """Nothing was sent; but certificates, settings and a proxy's refusal stay as they are."""
-    if isinstance(error, ProxyFailed):
-        return isinstance(error.__cause__, ConnectFailed)
-    return isinstance(error, ConnectFailed) and not isinstance(error, TLSFailed)
+    lasting = isinstance(error, (TLSFailed, ProxyFailed)) and not isinstance(
+        error, ProxyUnreachable
+    )
+    return isinstance(error, ConnectFailed) and not lasting
 
 
 def _broken(problem: OSError | BadAnswer, host: str) -> ConnectorError:

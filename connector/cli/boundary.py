@@ -20,6 +20,8 @@ _PIPE_BUF = 4096
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
+_LOG_HINT = "Check --log-file, CONNECTOR_LOG_FILE and LOG_FILE_LOCATION"
+
 logger = logging.getLogger(__name__)
 
 _shown_in_place = False
@@ -170,11 +172,13 @@ def _open_log(name: str) -> int:
     try:
         fd = os.open(name, flags, 0o600)
     except OSError as error:
-        raise ConfigError(f"the log file {name} cannot be opened: {error.strerror}") from None
+        raise ConfigError(
+            f"the log file {name} cannot be opened: {error.strerror}", _LOG_HINT
+        ) from None
     status = os.fstat(fd)
     if stat.S_ISFIFO(status.st_mode):
         os.close(fd)
-        raise ConfigError(f"the log file {name} is a pipe")
+        raise ConfigError(f"the log file {name} is a pipe", _LOG_HINT)
     if os.name == "posix" and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
         os.fchmod(fd, 0o600)
     return fd
