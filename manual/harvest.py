@@ -135,6 +135,7 @@ class _Module:
         #: Every call, with the functions around it, the innermost first.
         self._calls: list[tuple[ast.Call, tuple[Function, ...], str]] = []
         self._survey(tree, (), "")
+        self._raised = {id(node.exc) for node in ast.walk(tree) if isinstance(node, ast.Raise)}
         self._followed: list[ast.expr] = []
 
     def _survey(self, node: ast.AST, around: tuple[Function, ...], inside: str) -> None:
@@ -155,6 +156,8 @@ class _Module:
                 raise self._unseen(call, "the class of the error is computed")
             for scope in self._scopes(around, 0):
                 kind = self._kind(call.func, scope, inside)
+                if kind is None and id(call) in self._raised and _is_handed(call.func, around):
+                    raise self._unseen(call, "it is not seen which class was handed here")
                 if kind is None or not call.args:
                     continue
                 for text in self._texts(call.args[0], scope):
@@ -282,6 +285,17 @@ class _Module:
         return (
             list(dict.fromkeys(texts)) if any(shape(t) != "{}" for t in texts) else [_field(node)]
         )
+
+
+def _is_handed(func: ast.expr, around: tuple[Function, ...]) -> bool:
+    """Whether what is called is an argument of the function that calls it."""
+    names = {
+        argument.arg
+        for function in around[:1]
+        for argument in ast.walk(function.args)
+        if isinstance(argument, ast.arg)
+    }
+    return isinstance(func, ast.Name) and func.id in names
 
 
 def _as_read(kind: str, text: str) -> str:

@@ -125,7 +125,7 @@ def _broken(problem: OSError | BadAnswer, host: str) -> ConnectorError:
     if isinstance(problem, TimeoutError):
         return ConnectFailed(f"The host {host} does not answer in time", NETWORK_HINT)
     if isinstance(problem, ssl.SSLError):
-        return TLSFailed(f"TLS with {host} failed ({problem.reason or problem.strerror})")
+        return TLSFailed.handshake(host, problem.reason or str(problem.strerror))
     return ConnectFailed(f"The connection to {host} broke ({type(problem).__name__})", NETWORK_HINT)
 
 

@@ -36,8 +36,8 @@ class WaitDisplay:
             say(f"{waiting.status} after {waiting.elapsed:.0f} s")
         self._status = waiting.status
         if terminal:
-            of_usual = "" if waiting.usual is None else f" of about {waiting.usual:.0f}"
-            say_in_place(f"{waiting.status}, {waiting.elapsed:.0f}{of_usual} s")
+            usual = "" if waiting.usual is None else f" of about {waiting.usual:.0f}"
+            say_in_place(f"{waiting.status}, {waiting.elapsed:.0f}{usual} s")
 
 
 class Patience:

@@ -206,7 +206,7 @@ def _encrypt(
     except TimeoutError:
         raise ConnectFailed(f"{host} does not finish the TLS handshake", NETWORK_HINT) from None
     except ssl.SSLError as error:
-        raise TLSFailed(f"TLS with {host} failed ({error.reason})") from None
+        raise TLSFailed.handshake(host, error.reason) from None
     except OSError as error:
         raise ConnectFailed(
             f"{host} broke the connection in the TLS handshake ({error.strerror})", NETWORK_HINT

@@ -119,6 +119,7 @@ def test_the_class_of_a_factory_is_that_of_its_class(tmp_path: Path) -> None:
         "raise ConfigError(words())",
         "raise ConfigError(self.words)",
         "raise KINDS.get(code, ConfigError)('it broke')",
+        "raise code('it broke')",
     ],
 )
 def test_words_that_cannot_be_followed_are_an_error_that_names_the_place(
