@@ -24,8 +24,12 @@ ERROR = "ConnectorError"
 #: Exceptions whose text stands within the message of an error, or is all of it.
 PARTS = frozenset({"FileProblem", "Unusable", "BadAnswer", "Unsupported"})
 
-#: What argparse makes a usage error of, and what prints lines that no exit goes with.
-USAGE = "ArgumentTypeError"
+#: The text of one of these is the message of an error, which is found where that is made.
+_CARRIERS = frozenset({"CallFailed"})
+
+#: What argparse makes a usage error of, and what prints a line and goes on.
+USAGE = "usage"
+_USAGES = frozenset({"argparse.ArgumentTypeError", "ArgumentTypeError", "parser.error"})
 LINE = "line"
 _LINES = frozenset({"say", "logger.warning", "logger.error"})
 
@@ -172,10 +176,12 @@ class _Module:
         name = _named(func)
         if name in _LINES:
             return LINE
+        if name in _USAGES:
+            return USAGE
         if isinstance(func, ast.Name) and func.id in scope.arguments:
             return self._kind(*scope.arguments[func.id], inside)
         name = inside if name == "cls" else (name or "").rpartition(".")[2]
-        return name if name in self._errors or name in PARTS or name == USAGE else None
+        return name if name in self._errors or name in PARTS else None
 
     def _hand_on(self, kind: str, call: ast.Call, around: tuple[Function, ...]) -> None:
         """The words are all another exception's: fine, if it is one whose words are known."""
@@ -191,6 +197,8 @@ class _Module:
         }
         if not caught:
             raise self._unseen(call, "its words come from elsewhere")
+        if unknown := caught - self._errors - PARTS - _CARRIERS:
+            raise self._unseen(call, f"its words are those of {', '.join(sorted(unknown))}")
         self.handed_on |= {(name, kind) for name in caught}
 
     def _mentions_an_error(self, func: ast.expr) -> bool:

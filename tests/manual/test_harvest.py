@@ -88,11 +88,13 @@ def test_lines_and_usage_errors_are_messages_too(tmp_path: Path) -> None:
         say("no browser here")
         logger.warning("it was not saved (%s)", text)
         raise argparse.ArgumentTypeError(f"{text!r} is no port")
+        parser.error("a command is missing")
     """
     assert found(tmp_path, source) == [
         ("line", "no browser here"),
         ("line", "it was not saved ({})"),
-        ("ArgumentTypeError", "{text} is no port"),
+        ("usage", "{text} is no port"),
+        ("usage", "a command is missing"),
     ]
 
 
@@ -127,3 +129,15 @@ def test_words_that_cannot_be_followed_are_an_error_that_names_the_place(
 ) -> None:
     with pytest.raises(Unseen, match=r"^module.py:3: "):
         found(tmp_path, f"\ndef fail(self, code):\n    {raising}\n")
+
+
+def test_the_whole_words_of_an_exception_that_is_none_of_ours_are_an_error(tmp_path: Path) -> None:
+    source = """
+    def load():
+        try:
+            read()
+        except OSError as error:
+            raise ConfigError(str(error)) from None
+    """
+    with pytest.raises(Unseen, match="its words are those of OSError"):
+        found(tmp_path, source)
