@@ -130,6 +130,7 @@ def render(sections: list[Section], harvest: Harvest, readme: str) -> str:
     """The whole page.
 
     :param readme: the text of README.md, whose table of exit codes is shown here too.
+    :raises ValueError: when a row is of a kind that there is not.
     """
     codes = exit_codes()
     parts = [HEAD, "## Exit codes\n", "| code | when |\n|---|---|"]
@@ -162,8 +163,10 @@ def _ends_with(row: Row, codes: Mapping[str, int], handed_on: Iterable[tuple[str
             found.add(2)
         elif kind in PARTS:
             found |= {codes[whole] for part, whole in handed_on if part == kind and whole in codes}
-        else:
+        elif kind in codes:
             found.add(codes[kind])
+        else:
+            raise ValueError(f"{TABLE.name}: nothing is of the kind {kind}: {row.messages[0]}")
     shown = ", ".join(str(code) for code in sorted(found))
     return f"exit code {shown}" if found else "within another message"
 

@@ -11,7 +11,16 @@ from __future__ import annotations
 import pytest
 
 from manual.__main__ import ROOT
-from manual.errors import Row, exit_codes, left_over, load, missing, readme_codes
+from manual.errors import (
+    Row,
+    Section,
+    exit_codes,
+    left_over,
+    load,
+    missing,
+    readme_codes,
+    render,
+)
 from manual.harvest import ERROR, LINE, PARTS, USAGE, Harvest, Message, harvest
 
 
@@ -69,6 +78,12 @@ def test_an_exit_code_stays_the_same_when_an_error_is_handed_on(code: Harvest) -
     for inner, outer in code.handed_on:
         if inner in codes and outer in codes:
             assert codes[inner] == codes[outer], f"{outer} hands on what {inner} said"
+
+
+def test_a_row_of_a_kind_that_there_is_not_is_named(code: Harvest) -> None:
+    row = Row(("NoError",), ("It broke",), "Because.", "Mend it.")
+    with pytest.raises(ValueError, match="nothing is of the kind NoError: It broke"):
+        render([Section("All", "", [row])], code, "")
 
 
 def test_kinds_are_classes_of_errors_or_the_few_others(code: Harvest) -> None:

@@ -8,11 +8,15 @@ import pytest
 
 from manual.__main__ import ROOT, pages
 
-PAGES = pages()
+
+@pytest.fixture(scope="module")
+def made() -> dict[Path, str]:
+    return pages()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_a_page_is_current(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == PAGES[path], (
-        f"{path.relative_to(ROOT)} is not what the program makes of it: run `make docs`"
+@pytest.mark.parametrize("name", ["errors.md", "reference.md"])
+def test_a_page_is_current(made: dict[Path, str], name: str) -> None:
+    path = ROOT / "docs" / name
+    assert path.read_text(encoding="utf-8") == made[path], (
+        f"docs/{name} is not what the program makes of it: run `make docs`"
     )
