@@ -88,7 +88,7 @@ def _read(name: str) -> str:
     try:
         return read_text(Path(name))
     except FileNotFoundError:
-        raise ConfigError(f"{shown} does not exist") from None
+        raise ConfigError(f"{shown} does not exist", "Check --session-file") from None
     except FileProblem as problem:
         raise ConfigError(f"{shown} {problem}") from None
 

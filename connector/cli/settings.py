@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from ..settings.lookup import Found, Lookup
-from ..settings.table import FLAG, SETTINGS, Setting, Value
+from ..settings.table import FLAG, SETTINGS, BadValue, Setting, Value
 
 
 def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
@@ -62,7 +62,7 @@ def _type(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     def convert(text: str) -> Value:
         try:
             return parse(text)
-        except ValueError as error:
+        except BadValue as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..files import FileProblem, read_text, reason
-from .table import PATH, SETTINGS, Setting, Value, quoted
+from .table import PATH, SETTINGS, BadValue, Setting, Value, quoted
 
 _SECRET = re.compile("token|secret|password|passwd|credential|access.?key", re.IGNORECASE)
 
@@ -89,7 +89,7 @@ class SettingsFile:
                     raise ConfigError(f"{where}: {key} has to be an absolute path, or begin with ~")
         try:
             return kind.parse(_as_text(raw))
-        except ValueError as error:
+        except BadValue as error:
             raise ConfigError(f"{where}: {key}: {error}") from None
 
 

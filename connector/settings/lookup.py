@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ConfigError
-from .table import SETTINGS, Setting, Value
+from .table import SETTINGS, BadValue, Setting, Value
 
 if TYPE_CHECKING:
     from .file import SettingsFile
@@ -91,5 +91,5 @@ def _parsed(setting: Setting, name: str, text: str) -> Value:
         return text
     try:
         return setting.kind.parse(text)
-    except ValueError as error:
+    except BadValue as error:
         raise ConfigError(f"{name}: {error}") from None

@@ -11,11 +11,14 @@ from ..transport.liveness import PING_INTERVAL
 Value = str | float | int | bool
 
 
+class BadValue(ValueError):
+    """Why a text is no value of a setting; it is quoted."""
+
+
 class Kind(NamedTuple):
     """What the values of a setting may be.
 
-    :param parse: from the text of an option or a variable; raises ``ValueError`` with a
-        message that quotes it.
+    :param parse: from the text of an option or a variable; raises :class:`BadValue`.
     :param types: what TOML has for it.
     :param wanted: those types in words, after "has to be".
     """
@@ -74,21 +77,21 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = 0
     if not 1 <= value <= 3600:
-        raise ValueError(f"{quoted(text)} is no number of seconds from 1 to 3600")
+        raise BadValue(f"{quoted(text)} is no number of seconds from 1 to 3600")
     return value
 
 
 def _payload_size(text: str) -> int:
     size = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if not 1 <= size <= MAX_PAYLOAD_SIZE:
-        raise ValueError(f"{quoted(text)} is no number of bytes from 1 to {MAX_PAYLOAD_SIZE}")
+        raise BadValue(f"{quoted(text)} is no number of bytes from 1 to {MAX_PAYLOAD_SIZE}")
     return size
 
 
 def _flag(text: str) -> bool:
     known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if text.lower() not in known:
-        raise ValueError(f"{quoted(text)} is none of 1, true, yes, 0, false, no")
+        raise BadValue(f"{quoted(text)} is none of 1, true, yes, 0, false, no")
     return known[text.lower()]
 
 
