@@ -73,6 +73,8 @@ def test_what_follows_the_name_is_sshs(
         commands, "--space", "Other.Space", "my.env", *options, "-T", "--", "echo", "-v", "--json"
     )
     assert (answer.returncode, answer.stdout) == (0, b"-v --json\n"), answer.stderr
+    answer = call(commands, "my.env", *options, "echo", "--", "-v", "--")
+    assert (answer.returncode, answer.stdout) == (0, b"-- -v --\n"), answer.stderr
     answer = call(commands, "my.env", *options, "cat; exit 7", input=b"a\0b" * 1000)
     assert (answer.returncode, answer.stdout) == (7, b"a\0b" * 1000), answer.stderr
     answer = call(commands, "my.env", "-Q", "kex")
