@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types format bench fuzz soak clean
+.PHONY: demo test lint types format docs bench fuzz soak clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/connector demo
@@ -24,6 +24,10 @@ types: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The pages of docs that are made from the program; a test says when they are not current.
+docs: $(VENV)/.installed
+	@$(BIN)/python -m manual
 
 # Some six minutes; the README shows what the file has.
 bench: $(VENV)/.installed

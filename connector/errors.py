@@ -12,6 +12,9 @@ from __future__ import annotations
 #: The hint of what fails on the way to a host.
 NETWORK_HINT = "Check the network, VPN and proxy"
 
+#: The hint of an answer that only something else than the service would give.
+_WRONG_PEER_HINT = "Check the endpoint URL and the proxy"
+
 # X509_V_ERR_* of OpenSSL's x509_vfy.h
 _NOT_YET_VALID, _EXPIRED, _UNKNOWN_ISSUERS, _WRONG_NAMES = 9, 10, (18, 19, 20, 21), (62, 64)
 
@@ -126,13 +129,18 @@ class TLSFailed(ConnectFailed):
             when = "has expired" if code == _EXPIRED else "is not valid yet"
             return cls(f"{whose} {when}", "Check the clock of this machine")
         if code in _WRONG_NAMES:
-            return cls(f"{whose} is for another name", "Check the endpoint URL and the proxy")
+            return cls(f"{whose} is for another name", _WRONG_PEER_HINT)
         if code in _UNKNOWN_ISSUERS:
             return cls(
                 f"{whose} is signed by an unknown CA",
                 "If a proxy of your company opens TLS, set AWS_CA_BUNDLE to the file of its CA",
             )
-        return cls(f"{whose} is refused ({words})")
+        return cls(f"{whose} is refused ({words})", _WRONG_PEER_HINT)
+
+    @classmethod
+    def handshake(cls, host: str, words: str) -> TLSFailed:
+        """Client and host do not agree; ``words`` are OpenSSL's own for it."""
+        return cls(f"TLS with {host} failed ({words})", _WRONG_PEER_HINT)
 
     @classmethod
     def wrong_name(cls, host: str) -> TLSFailed:
@@ -144,6 +152,10 @@ class ProxyFailed(ConnectFailed):
     """The proxy that the environment names refused or could not be reached."""
 
     exit_code = 78  # EX_CONFIG
+
+
+class ProxyUnreachable(ProxyFailed):
+    """The proxy could not be reached, so that nothing was sent: another try may go better."""
 
 
 class UpgradeRejected(ConnectorError):

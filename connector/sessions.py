@@ -15,6 +15,8 @@ from .errors import ConfigError
 #: Makes the headers that authenticate an upgrade to a stream URL, afresh for every dial; blocks.
 Signer = Callable[[str], Mapping[str, str]]
 
+_FORM = 'It has to be {"streamUrl": ..., "tokenValue": ..., "sessionId": ...}'
+
 
 class SessionAccess(NamedTuple):
     """The address of a session's data channel and the token that opens it.
@@ -45,9 +47,9 @@ class SessionAccess(NamedTuple):
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
-            raise ConfigError(f"{origin} does not hold JSON") from None
+            raise ConfigError(f"{origin} does not hold JSON", _FORM) from None
         if not isinstance(document, dict):
-            raise ConfigError(f"{origin} does not hold a JSON object")
+            raise ConfigError(f"{origin} does not hold a JSON object", _FORM)
         members = {key.lower(): value for key, value in document.items()}
         details = members.get("accessdetails")
         if isinstance(details, dict):
@@ -56,7 +58,7 @@ class SessionAccess(NamedTuple):
         for name, required in (("streamUrl", True), ("tokenValue", True), ("sessionId", False)):
             value = members.get(name.lower(), "")
             if not isinstance(value, str) or (required and not value):
-                raise ConfigError(f"{origin} lacks a text member {name}")
+                raise ConfigError(f"{origin} lacks a text member {name}", _FORM)
             values.append(value)
         stream_url, token_value, session_id = values
         return cls(stream_url, token_value, session_id)

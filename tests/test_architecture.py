@@ -18,17 +18,20 @@ MAY_IMPORT = {
     "errors": set(),
     "lean": set(),
     "sessions": {"errors"},
+    "files": set(),
+    "locks": set(),
     "datachannel": {"errors"},
     "transport": {"errors", "sessions", "datachannel", "lean"},
-    "aws": {"errors", "sessions"},
-    "ssh": {"errors", "sessions"},
+    "aws": {"errors", "sessions", "files", "locks"},
+    "ssh": {"errors", "sessions", "files", "locks"},
+    "settings": {"errors", "files", "datachannel.limits", "transport.liveness"},
     "wiring": {"errors", "sessions", "transport", "aws", "ssh"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
     "cli": {
-        *("errors", "sessions", "datachannel.channel", "transport", "aws", "ssh", "emulator"),
-        "wiring",
+        *("errors", "sessions", "files", "locks"),
+        *("transport", "aws", "ssh", "settings", "wiring", "emulator"),
     },
-    "library": {"errors", "sessions", "datachannel.channel", "transport", "wiring"},
+    "library": {"errors", "sessions", "datachannel.limits", "transport", "wiring"},
     "__main__": {"cli", "lean"},
     "__init__": {"errors", "sessions", "library"},  # when a name is first asked for
 }
@@ -42,6 +45,9 @@ ROOMS = {
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},
+    "argcomplete": {"cli/completion.py"},
+    "tomllib": {"settings/file.py"},
+    "tomli": {"settings/file.py"},
     "rich": {"cli/table.py", "cli/bar.py"},
 }
 

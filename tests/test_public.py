@@ -39,3 +39,12 @@ def test_the_sync_half_needs_no_asyncio() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_warnings_are_not_printed_where_a_program_has_no_logging() -> None:
+    program = (
+        "import logging, connector; connector.open_socket; "
+        "logging.getLogger('connector.aws.renewal').warning('a word')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")

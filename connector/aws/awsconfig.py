@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import ConfigError
-from .files import FileProblem, read_bytes, reason, replace_file
-from .locks import file_lock
+from ..files import FileProblem, read_bytes, reason, replace_file
+from ..locks import file_lock
 from .settings import Profile, load_profile, parse_config
 from .ssosession import SsoSession
 
@@ -66,11 +66,19 @@ def add_missing(
 
 def _wanted(name: str, start_url: str | None, region: str | None) -> SsoSession:
     if (start_url is None) != (region is None):
-        raise ConfigError("--start-url and --sso-region go together")
+        raise ConfigError(
+            "--start-url and --sso-region go together",
+            "Give both, or neither for AWS Builder ID or what the profile says",
+        )
     if start_url is not None and not _START_URL.fullmatch(start_url):
-        raise ConfigError(f"The start URL {ascii(start_url)[:100]} is not an https:// URL")
+        raise ConfigError(
+            f"The start URL {ascii(start_url)[:100]} is not an https:// URL",
+            "It looks like https://d-1234567890.awsapps.com/start",
+        )
     if region is not None and not _REGION.fullmatch(region):
-        raise ConfigError(f"{ascii(region)[:40]} is not the name of a region")
+        raise ConfigError(
+            f"{ascii(region)[:40]} is not the name of a region", "One is called eu-west-1"
+        )
     return SsoSession(name, start_url or BUILDER_ID_URL, region or BUILDER_ID_REGION, (SCOPE,))
 
 

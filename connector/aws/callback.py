@@ -12,7 +12,7 @@ from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
 from ..errors import ConnectFailed, CredentialsError
-from .files import reason
+from ..files import reason
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,10 @@ class Callback:
         try:
             self._server = _Server(state)
         except OSError as error:
-            raise ConnectFailed(f"127.0.0.1 cannot be listened on ({reason(error)})") from None
+            raise ConnectFailed(
+                f"127.0.0.1 cannot be listened on ({reason(error)})",
+                "Log in with --device-code, which needs no port of this machine",
+            ) from None
 
     def __enter__(self) -> Callback:
         return self
@@ -117,7 +120,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif error:
             words = " ".join(f"{error}: {query.get('error_description', '')}".split())
             self._end(
-                CredentialsError(f"The login was refused ({words.rstrip(': .')[:_QUOTE_MAX]})"),
+                CredentialsError(
+                    f"The login was refused ({words.rstrip(': .')[:_QUOTE_MAX]})",
+                    "Log in again, and allow the access that the page asks for",
+                ),
                 "Not logged in",
                 "You may close this page; the terminal says why.",
             )

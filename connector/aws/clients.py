@@ -95,7 +95,10 @@ class ClientFactory:
                 aws_secret_access_key=_NO_KEY,
             )
         except (BotoCoreError, ValueError) as error:  # ValueError: a malformed endpoint
-            raise ConfigError(f"The AWS configuration is not usable: {error}") from None
+            raise ConfigError(
+                f"The AWS configuration is not usable: {error}",
+                "Check ~/.aws/config and the variables that begin with AWS_",
+            ) from None
 
 
 class _FixedToken:

@@ -66,7 +66,9 @@ def token_by_device_code(
             if refused.code == "ExpiredTokenException":
                 break
             if refused.code == "AccessDeniedException":
-                raise CredentialsError("The login was denied in the browser") from refused
+                raise CredentialsError(
+                    "The login was denied in the browser", "Log in again, and allow it there"
+                ) from refused
             if refused.code == "SlowDownException":
                 interval += _SLOW_DOWN
             elif refused.code != "AuthorizationPendingException":

@@ -62,10 +62,10 @@ def _tls(error: BotoCoreError, host: str) -> TLSFailed:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return TLSFailed.certificate(host, cause.verify_code, cause.verify_message)
         if isinstance(cause, ssl.SSLError):
-            return TLSFailed(f"TLS with {host} failed ({cause.reason or cause.strerror})")
+            return TLSFailed.handshake(host, cause.reason or str(cause.strerror))
         if isinstance(cause, ValueError):  # urllib3's own check of the name
             return TLSFailed.wrong_name(host)
-    return TLSFailed(f"TLS with {host} failed")
+    return TLSFailed.handshake(host, "no reason is known")
 
 
 def _proxy(error: BotoCoreError, host: str) -> tuple[ProxyFailed, bool]:

@@ -63,4 +63,6 @@ def _explained(refused: Refused, token: BearerToken) -> ConnectorError:
     said = f": {words}" if words else ""
     if status_of(refused) in (401, 403):
         return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)
-    return ServiceError(f"CodeCatalyst answered with an error ({refused}){said}")
+    return ServiceError(
+        f"CodeCatalyst answered with an error ({refused}){said}", "Try again in a minute"
+    )

@@ -18,6 +18,7 @@ from ..errors import (
     ConnectFailed,
     ConnectorError,
     ProxyFailed,
+    ProxyUnreachable,
     ServiceError,
     TLSFailed,
 )
@@ -117,9 +118,10 @@ class LightApi:
 
 def _may_pass(error: ConnectorError) -> bool:
     """Nothing was sent; but certificates, settings and a proxy's refusal stay as they are."""
-    if isinstance(error, ProxyFailed):
-        return isinstance(error.__cause__, ConnectFailed)
-    return isinstance(error, ConnectFailed) and not isinstance(error, TLSFailed)
+    lasting = isinstance(error, (TLSFailed, ProxyFailed)) and not isinstance(
+        error, ProxyUnreachable
+    )
+    return isinstance(error, ConnectFailed) and not lasting
 
 
 def _broken(problem: OSError | BadAnswer, host: str) -> ConnectorError:
@@ -129,7 +131,7 @@ def _broken(problem: OSError | BadAnswer, host: str) -> ConnectorError:
     if isinstance(problem, TimeoutError):
         return ConnectFailed(f"The host {host} does not answer in time", NETWORK_HINT)
     if isinstance(problem, ssl.SSLError):
-        return TLSFailed(f"TLS with {host} failed ({problem.reason or problem.strerror})")
+        return TLSFailed.handshake(host, problem.reason or str(problem.strerror))
     return ConnectFailed(f"The connection to {host} broke ({type(problem).__name__})", NETWORK_HINT)
 
 

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from ..errors import ConfigError, CredentialsError
+from ..errors import ConfigError, CredentialsError, ServiceError
+from ..files import reason
+from ..locks import file_lock
 from .authcode import token_by_authorization_code
 from .calls import CallFailed, Refused, call
 from .clients import ClientFactory
 from .devicecode import token_by_device_code
-from .files import reason
-from .locks import file_lock
 from .oidc import Oidc
 from .registration import register, registration_file
 from .ssocache import CachedToken, SsoCache, Unusable, token_of_answer
@@ -50,7 +50,11 @@ def log_in(
             registration = register(oidc, session, by_code=by_code, now=now)
             answer = flow(oidc, session, registration, show)
     except Refused as refused:
-        hint = None
+        if refused.status >= 500:
+            raise ServiceError(
+                f"The SSO service fails ({refused})", "Try again in a minute"
+            ) from refused
+        hint = "Log in again; check the start URL and the region of the sso-session"
         if refused.code == "InvalidClientException":  # it knows the kept registration no more
             registration_file(session).unlink(missing_ok=True)
             hint = "Log in again: a new registration will be made"
@@ -75,7 +79,10 @@ def log_in(
         with file_lock(cache.lock_path, _LOCK_TIMEOUT):
             cache.write(token)
     except OSError as error:
-        raise ConfigError(f"The token cannot be saved in {cache.path} ({reason(error)})") from None
+        raise ConfigError(
+            f"The token cannot be saved in {cache.path} ({reason(error)})",
+            "Make the folder writable and log in again",
+        ) from None
     return token
 
 
@@ -96,7 +103,9 @@ def log_out(session: SsoSession, clients: ClientFactory) -> bool:
             token = _readable(cache)
             cache.path.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError(f"{cache.path} cannot be removed ({reason(error)})") from None
+        raise ConfigError(
+            f"The token file {cache.path} cannot be removed ({reason(error)})", "Remove it by hand"
+        ) from None
     if token is not None:
         _end_at_service(session, clients, token)
     return True

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .files import FileProblem, read_text, reason, write_private
+from ..files import FileProblem, read_text, reason, write_private
 
 #: Dev Environments that are remembered; the oldest go first.
 MOST = 100
@@ -32,11 +32,11 @@ class Memory:
 
     def recall(self) -> object:
         """Any JSON, or ``None``. Anybody may have written it: whoever uses it checks it."""
-        return self._read().get(self._key)
+        return _read(self._path).get(self._key)
 
     def note(self, value: object) -> None:
         """Remember it; what is known already is not written again."""
-        known = self._read()
+        known = _read(self._path)
         if known.pop(self._key, None) == value:
             return
         known[self._key] = value
@@ -47,12 +47,18 @@ class Memory:
         except OSError as error:
             logger.info("nothing can be remembered in %s (%s)", self._path, reason(error))
 
-    def _read(self) -> dict[str, object]:
-        try:
-            known = json.loads(read_text(self._path))
-        except (OSError, FileProblem, ValueError, RecursionError):
-            return {}
-        return known if isinstance(known, dict) else {}
+
+def keys_of(path: Path) -> list[str]:
+    """The keys of all entries of a file, the oldest first."""
+    return list(_read(path))
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        known = json.loads(read_text(path))
+    except (OSError, FileProblem, ValueError, RecursionError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def cache_file(environ: Mapping[str, str], name: str) -> Path:

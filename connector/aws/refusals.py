@@ -93,7 +93,9 @@ def explain(refused: Refused, target: Target, token: BearerToken) -> ConnectorEr
         )
     if status == 429:
         return ServiceThrottled(f"CodeCatalyst asks to slow down{said}", "Try again in a minute")
-    return ServiceError(f"CodeCatalyst answered with an error ({refused}){said}")
+    return ServiceError(
+        f"CodeCatalyst answered with an error ({refused}){said}", "Try again in a minute"
+    )
 
 
 def not_running(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ServiceError
-from .files import FileProblem, read_text, reason, write_private
+from ..files import FileProblem, read_text, reason, write_private
 from .oidc import Oidc
 from .ssocache import Unusable, cache_directory, format_time, parse_time
 from .ssosession import SsoSession

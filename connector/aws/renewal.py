@@ -9,10 +9,10 @@ from contextlib import closing
 from typing import Any
 
 from ..errors import ConfigError
+from ..files import reason
+from ..locks import file_lock
 from .calls import CallFailed, Refused, call
 from .clients import ClientFactory
-from .files import reason
-from .locks import file_lock
 from .ssocache import REFRESH_WINDOW, CachedToken, SsoCache, Unusable, token_of_answer
 
 logger = logging.getLogger(__name__)

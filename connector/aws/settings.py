@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from .files import FileProblem, read_text
+from ..files import FileProblem, read_text
 
 if TYPE_CHECKING:
     import configparser
@@ -81,20 +81,35 @@ def load_profile(
     :raises ConfigError: when the file is there and cannot be read or parsed.
     """
     name = name or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or otherwise
-    config_file = Path(
-        os.path.expanduser(
-            os.path.expandvars(environ.get("AWS_CONFIG_FILE") or os.path.join("~", ".aws/config"))
-        )
-    )
+    config_file = _config_file(environ)
+    profiles, sso_sessions = _read_profiles(config_file)
+    return Profile(name, profiles.get(name or "default"), sso_sessions, config_file)
+
+
+def profile_names(environ: Mapping[str, str]) -> list[str]:
+    """All profiles of the configuration file, in its order.
+
+    :raises ConfigError: when the file is there and cannot be read or parsed.
+    """
+    return list(_read_profiles(_config_file(environ))[0])
+
+
+def _config_file(environ: Mapping[str, str]) -> Path:
+    name = environ.get("AWS_CONFIG_FILE") or os.path.join("~", ".aws/config")
+    return Path(os.path.expanduser(os.path.expandvars(name)))
+
+
+def _read_profiles(path: Path) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """The profiles and the SSO sessions, by their names."""
     profiles: dict[str, dict[str, str]] = {}
     sso_sessions: dict[str, dict[str, str]] = {}
-    for header, values in _read_sections(config_file).items():
+    for header, values in _read_sections(path).items():
         kind, label = _split_header(header)
         if header == "default" or kind == "profile":
             profiles[label] = values
         elif kind == "sso-session":
             sso_sessions[label] = values
-    return Profile(name, profiles.get(name or "default"), sso_sessions, config_file)
+    return profiles, sso_sessions
 
 
 def _read_sections(path: Path) -> dict[str, dict[str, str]]:
@@ -299,6 +314,6 @@ def check_endpoint(url: str) -> None:
     if not valid or not url.isprintable() or " " in url:
         raise ConfigError(
             f"The endpoint {ascii(url)[:100]} is not an https:// URL",
-            "A bearer token is sent over TLS only; look at CODECATALYST_ENDPOINT, "
-            "AWS_ENDPOINT_URL and endpoint_url in the profile",
+            "A bearer token is sent over TLS only; look at `connector config show`, "
+            "and at endpoint_url in the profile",
         )

@@ -59,15 +59,22 @@ class UpgradeSigner:
             frozen = credentials and credentials.get_frozen_credentials()
             region = found[1] if found else self._session.get_config_variable("region")
         except ProfileNotFound:
-            raise ConfigError(f"There is no AWS profile {self._profile}") from None
+            raise ConfigError(
+                f"There is no AWS profile {self._profile}", "Check --profile and ~/.aws/config"
+            ) from None
         except ClientError as error:
             raise self._failed(error.response.get("Error", {}).get("Code", "")) from error
         except (BotoCoreError, ValueError, OSError, RuntimeError) as error:
             raise self._failed(type(error).__name__) from error
         if not frozen:
-            raise CredentialsError(f"The profile {self._profile} has no AWS credentials")
+            raise CredentialsError(
+                f"The profile {self._profile} has no AWS credentials",
+                "Name one that has, or leave --profile out, and the upgrade is not signed",
+            )
         if not region:
-            raise ConfigError(f"The profile {self._profile} names no region to sign for")
+            raise ConfigError(
+                f"The profile {self._profile} names no region to sign for", "Add `region` to it"
+            )
         # botocore writes the Host as WebSockets have it: in lower case, no default port.
         signed_url = url.replace("wss://", "https://", 1).replace("ws://", "http://", 1)
         request = AWSRequest("GET", signed_url)

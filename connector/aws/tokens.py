@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import CredentialsError
+from ..files import FileProblem, read_text
 from .clients import ClientFactory
-from .files import FileProblem, read_text
 from .settings import Profile
 from .ssocache import REFRESH_WINDOW, SsoCache, Unusable, check_token
 from .ssosession import sso_session

@@ -24,8 +24,17 @@ half-close by which the far end could say that it is done.
 """
 
 
+EPILOG = """\
+examples:
+  connector attach --session-file session.json
+  CONNECTOR_SESSION="$(./start-session i-0123456789abcdef0)" connector attach --profile my-account
+  ssh -o 'ProxyCommand connector attach --session-file session.json' user@any-name
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     parser.add_argument(
         "--session-file", metavar="PATH", help=f"a file of the JSON (otherwise: {VARIABLE})"
     )
@@ -67,7 +76,7 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
 
 
 def _read(name: str) -> str:
-    from ..aws.files import FileProblem, read_text
+    from ..files import FileProblem, read_text
 
     if name == "-":
         raise ConfigError(
@@ -78,7 +87,7 @@ def _read(name: str) -> str:
     try:
         return read_text(Path(name))
     except FileNotFoundError:
-        raise ConfigError(f"{shown} does not exist") from None
+        raise ConfigError(f"{shown} does not exist", "Check --session-file") from None
     except FileProblem as problem:
         raise ConfigError(f"{shown} {problem}") from None
 

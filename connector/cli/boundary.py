@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from ..errors import ConfigError, ConnectorError, LinkLost
+from .settings import add_setting
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits(3)
 INTERRUPTED = 130
@@ -20,7 +21,12 @@ _PIPE_BUF = 4096
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
+_LOG_HINT = "Check --log-file, CONNECTOR_LOG_FILE and LOG_FILE_LOCATION"
+
 logger = logging.getLogger(__name__)
+
+#: For the log file: what was said. With ControlPersist, ssh throws stderr away.
+_said = logging.getLogger("connector.said")
 
 _shown_in_place = False
 
@@ -29,8 +35,14 @@ def say(line: str) -> None:
     """Print a line on stderr, if somebody reads it there.
 
     ssh's owner may have left our stderr unread (some IDEs do): a line that does not fit
-    in the pipe any more is dropped rather than waited for.
+    in the pipe any more is dropped rather than waited for. The log file, if there is one,
+    has it in any case.
     """
+    _said.info("%s", printable(line))
+    _write_line(line)
+
+
+def _write_line(line: str) -> None:
     say_in_place("")
     data = f"connector: {printable(line)}".encode("utf-8", "replace")[: _PIPE_BUF - 1]
     try:
@@ -121,23 +133,7 @@ def add_logging_options(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="say what happens on stderr; -vv says more",
     )
-    parser.add_argument(
-        "--log-file",
-        metavar="PATH",
-        default=os.environ.get("CONNECTOR_LOG_FILE") or os.environ.get("LOG_FILE_LOCATION"),
-        help="append all that happens to this file (also: CONNECTOR_LOG_FILE, LOG_FILE_LOCATION)",
-    )
-
-
-def seconds(text: str) -> float:
-    """The type of options that are a time of at least one second."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 1 to 3600")
-    return value
+    add_setting(parser, "log-file")
 
 
 def set_up_logging(options: argparse.Namespace) -> None:
@@ -170,11 +166,13 @@ def _open_log(name: str) -> int:
     try:
         fd = os.open(name, flags, 0o600)
     except OSError as error:
-        raise ConfigError(f"the log file {name} cannot be opened: {error.strerror}") from None
+        raise ConfigError(
+            f"the log file {name} cannot be opened: {error.strerror}", _LOG_HINT
+        ) from None
     status = os.fstat(fd)
     if stat.S_ISFIFO(status.st_mode):
         os.close(fd)
-        raise ConfigError(f"the log file {name} is a pipe")
+        raise ConfigError(f"the log file {name} is a pipe", _LOG_HINT)
     if os.name == "posix" and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
         os.fchmod(fd, 0o600)
     return fd
@@ -182,9 +180,10 @@ def _open_log(name: str) -> int:
 
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        text = self.format(record)
-        for line in text.splitlines():
-            say(line)
+        if record.name == _said.name:
+            return  # it stands there already
+        for line in self.format(record).splitlines():
+            _write_line(line)
 
 
 def printable(line: str) -> str:

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from .boundary import add_logging_options, guarded, say, set_up_logging
+from ..errors import ConfigError
+from .boundary import add_logging_options, guarded, set_up_logging
 from .emulator import (
     check_installed,
     end_like_interrupt,
@@ -46,8 +47,16 @@ STEP_TIMEOUT = 60
 _MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 
 
+EPILOG = """\
+examples:
+  connector demo
+  connector demo --shell                    # and look around
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     parser.add_argument(
         "--shell", action="store_true", help="leave me in an interactive login instead"
     )
@@ -83,8 +92,10 @@ def _environ(access: Access) -> dict[str, str]:
 
 def _shell(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
     if shutil.which("ssh") is None:
-        say("There is no ssh client here, which --shell needs")
-        return 1
+        raise ConfigError(
+            "there is no ssh client on this machine, which --shell needs",
+            "Install one, or leave --shell out: the demo then does without",
+        )
     command = ["ssh", "-F", str(write_ssh_config(access, directory)), access.host]
     print(f"$ {shlex.join(command)}", flush=True)
     return subprocess.run(command, env=environ, check=False).returncode

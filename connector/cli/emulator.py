@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .boundary import add_logging_options, guarded, set_up_logging
+from .itself import own_command
 
 if TYPE_CHECKING:
     from ..emulator.app import Access
@@ -38,8 +39,17 @@ Host {host}
 """
 
 
+EPILOG = """\
+examples:
+  connector emulator                        # and do what it prints, in another terminal
+  connector emulator --json access.json     # for a program that wants to reach it
+  connector emulator --target 2222          # an sshd of your own behind it
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     parser.add_argument(
         "--json", metavar="FILE", help="also write what is needed to reach it (mode 0600)"
     )
@@ -85,7 +95,7 @@ def end_like_interrupt(*_: object) -> None:
 
 def proxy_command(host: str) -> list[str]:
     """This very connector as a ProxyCommand, wherever it is installed."""
-    return [sys.executable, "-m", "connector", "proxy", host]
+    return [*own_command(), "proxy", host]
 
 
 def write_ssh_config(access: Access, directory: Path) -> Path:
@@ -171,7 +181,7 @@ def _write_private(path: Path, text: str) -> None:
 
     :raises ConfigError: when it cannot be written.
     """
-    from ..aws.files import reason, write_private
+    from ..files import reason, write_private
 
     try:
         write_private(path, text + "\n")

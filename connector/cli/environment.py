@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING
 
 from .. import wiring
 from ..wiring import Place
-from .boundary import seconds
+from .settings import add_setting
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
@@ -24,7 +23,7 @@ ENV is a name of a Dev Environment, as `connector list` shows it:
 --space and --project say where to look.
 """
 
-LEFT_OUT = "ENV may be left out, with --space, --project and --id.\n"
+LEFT_OUT = "ENV may be left out, with --id. Space, project and id together need no look-up.\n"
 
 #: Seconds that each call of a command may take which nothing else waits for.
 CALL_TIMEOUT = 10.0
@@ -33,25 +32,20 @@ CALL_TIMEOUT = 10.0
 def add_environment_options(parser: argparse.ArgumentParser) -> None:
     """All but the host name itself, which not every command can do without."""
     add_place_options(parser)
-    parser.add_argument("--id", metavar="UUID", help="the Dev Environment's id (also: DEVENV_ID)")
+    add_setting(parser, "id")
     add_service_options(parser)
 
 
 def add_place_options(parser: argparse.ArgumentParser) -> None:
     """Where a Dev Environment is."""
-    parser.add_argument("--space", help="the space's name (also: SPACE_NAME)")
-    parser.add_argument("--project", help="the project's name (also: PROJECT_NAME)")
+    add_setting(parser, "space")
+    add_setting(parser, "project")
 
 
 def add_service_options(parser: argparse.ArgumentParser) -> None:
     """Whom to ask, and as whom."""
-    parser.add_argument("--profile", help="the profile of ~/.aws/config (also: AWS_PROFILE)")
-    parser.add_argument(
-        "--endpoint-url",
-        metavar="URL",
-        help="another CodeCatalyst API (also: AWS_ENDPOINT_URL_CODECATALYST, "
-        "CODECATALYST_ENDPOINT, AWS_ENDPOINT_URL)",
-    )
+    add_setting(parser, "profile")
+    add_setting(parser, "endpoint-url")
 
 
 def add_host(parser: argparse.ArgumentParser) -> None:
@@ -59,13 +53,7 @@ def add_host(parser: argparse.ArgumentParser) -> None:
 
 
 def add_wait_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--wait",
-        metavar="SECONDS",
-        type=seconds,
-        default=os.environ.get("CONNECTOR_WAIT") or 600.0,
-        help="how long to wait until the Dev Environment runs (600; also: CONNECTOR_WAIT)",
-    )
+    add_setting(parser, "wait")
 
 
 def open_environment(options: argparse.Namespace) -> tuple[Environment, DialSettings]:

@@ -19,8 +19,18 @@ A profile that ~/.aws/config does not have yet is appended to it, with its sso-s
 """
 
 
+EPILOG = """\
+examples:
+  connector login                           # AWS Builder ID
+  connector login --start-url https://d-1234567890.awsapps.com/start --sso-region eu-west-1
+  connector login --device-code             # where no browser can reach this machine
+  connector login --profile other-account   # one more login, beside the first
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     add_profile_option(parser)
     parser.add_argument(
         "--start-url",

@@ -15,8 +15,16 @@ too, and ask the SSO service to end it. Other sessions stay.
 """
 
 
+EPILOG = """\
+examples:
+  connector logout
+  connector logout --profile other-account
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     add_profile_option(parser)
     add_logging_options(parser)
     parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from typing import NoReturn
+
+from .boundary import guarded
+from .settings import settle
 
 #: Command -> its one line in the overview. The module of a command is imported only when
 #: it is the one that runs.
 COMMANDS = {
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
     "list": "list your Dev Environments, with their names for ssh",
+    "ssh": "start a Dev Environment, wait until it runs, and call ssh",
     "start": "start a Dev Environment, and wait until it runs",
     "stop": "stop a Dev Environment",
     "sessions": "list or stop the sessions of a Dev Environment",
@@ -21,70 +27,81 @@ COMMANDS = {
     "logout": "end the token, here and at the service",
     "whoami": "whose the token is, and when it expires",
     "emulator": "a Dev Environment on this machine",
+    "completion": "have a shell complete commands, options and names",
+    "config": "show the settings, and where each comes from",
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
 
 #: Another name -> the command.
 ALIASES = {"ls": "list"}
 
-DESCRIPTION = """\
-Treat an Amazon CodeCatalyst Dev Environment as an SSH host.
-
-In ~/.ssh/config:
-
-  Host *.codecatalyst codecatalyst-dev-env=*
-    User mde-user
-    ProxyCommand connector proxy %n
-
-Then `ssh NAME`, with a name that `connector list` shows. Or without any of this:
-`connector ssh NAME`.
-"""
-
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
+    # A shell asks what could come next.
+    if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
+        from .completion import complete
+
+        complete()
     arguments = sys.argv[1:] if argv is None else argv
-    named = next((word for word in arguments if not word.startswith("-")), "")
-    if arguments[:1] == [named] and (named in COMMANDS or named in ALIASES):
-        # Only the parser of the command that runs is built: the others' cost time.
-        parser = argparse.ArgumentParser(prog=f"connector {named}", formatter_class=_formatter)
-        _configure(named, parser)
-        options = parser.parse_args(arguments[1:])
-    else:
-        options = _overview(named).parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
+    named = arguments[0] if arguments else ""
+    if named not in COMMANDS and named not in ALIASES:
+        _explain(arguments)
+    options = parser_of(named).parse_args(arguments[1:])
     gc.freeze()
     gc.enable()
+    return guarded(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    settle(options)
+    run: Callable[[argparse.Namespace], int] = options.run
     return run(options)
 
 
-def _overview(wanted: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="connector",
-        description=DESCRIPTION,
-        formatter_class=_formatter,
-    )
-    parser.add_argument("--version", action=_Version, help="print the version and exit")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
-        aliases = [alias for alias, command in ALIASES.items() if command == name]
-        command = commands.add_parser(
-            name, help=summary, formatter_class=_formatter, aliases=aliases
-        )
-        if wanted in (name, *aliases):
-            _configure(name, command)
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of one command. Only that of the one that runs is made: the others cost time."""
+    parser = argparse.ArgumentParser(prog=f"connector {name}", formatter_class=formatter)
+    configure_command(name, parser)
     return parser
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
+def configure_command(name: str, parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of a command, or of an alias of one."""
+    module = ALIASES.get(name, name).replace("-", "")
+    import_module(f".{module}", __package__).configure(parser)
+
+
+def _explain(arguments: list[str]) -> NoReturn:
+    """Print help, the version, or what is wrong with words that begin with no command; and exit."""
+    from . import overview
+
+    parser = argparse.ArgumentParser(
+        prog="connector",
+        usage=overview.USAGE,
+        description=overview.description(COMMANDS),
+        epilog=overview.EPILOG,
+        formatter_class=formatter,
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    if not arguments:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    command = arguments[0]
+    if not command.startswith("-"):
+        from difflib import get_close_matches
+
+        near = get_close_matches(command, COMMANDS, 1)
+        also = f"; did you mean {near[0]}?" if near else ""
+        parser.error(f"there is no command {command!r}{also}")
+    parser.parse_args(arguments)
+    parser.error("a command is missing")
+
+
+def formatter(prog: str) -> argparse.HelpFormatter:
     """One of a fixed width: argparse makes one for every option that is added, and would
     import shutil, with bz2 and lzma behind it, to ask how wide the terminal is."""
     return argparse.RawDescriptionHelpFormatter(prog, width=80)
-
-
-def _configure(name: str, parser: argparse.ArgumentParser) -> None:
-    module = ALIASES.get(name, name)
-    import_module(f".{module}", __package__).configure(parser)
 
 
 class _Version(argparse.Action):

@@ -15,6 +15,7 @@ from .environment import (
     add_wait_option,
     open_finder,
 )
+from .settings import add_setting
 from .streaming import add_stream_options, run_stream
 
 DESCRIPTION = f"""\
@@ -30,10 +31,12 @@ EPILOG = """\
 The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
 BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
 
-example, in ~/.ssh/config:
+examples, in ~/.ssh/config, and for once:
   Host *.codecatalyst codecatalyst-dev-env=*
     User mde-user
     ProxyCommand connector proxy --profile codecatalyst %n
+
+  ssh -o 'ProxyCommand connector proxy --no-start -vv %n' mde-user@my-env
 """
 
 
@@ -42,9 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_host(parser)
     add_environment_options(parser)
-    parser.add_argument(
-        "--no-start", action="store_true", help="do not start a Dev Environment that is stopped"
-    )
+    add_setting(parser, "start")
     add_wait_option(parser)
     add_stream_options(parser)
     parser.set_defaults(run=lambda options: run_stream(options, prepare))
@@ -57,7 +58,7 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
     """
     return open_source(
         open_finder(options),
-        start=not options.no_start,
+        start=options.start,
         wait=options.wait,
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,

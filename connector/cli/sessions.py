@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     from ..aws.tokens import BearerToken
 
 
+EPILOG = """\
+examples:
+  connector sessions list my-env
+  connector sessions list my-env --json | jq -r '.[].id'
+  connector sessions stop my-env --all
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = f"List or stop the sessions of a Dev Environment.\n\n{NAMES}"
+    parser.epilog = EPILOG
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="list the sessions that live")
     _add_options(listing)

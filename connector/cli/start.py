@@ -17,9 +17,17 @@ from .environment import (
 )
 from .progress import Patience
 
+EPILOG = """\
+examples:
+  connector start my-env
+  connector start my-env --wait 1200        # a large one may take long
+  connector start my-env && ssh my-env
+"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = f"Start a Dev Environment and wait until it runs.\n\n{NAMES}{LEFT_OUT}"
+    parser.epilog = EPILOG
     add_host(parser)
     add_environment_options(parser)
     add_wait_option(parser)

@@ -20,8 +20,16 @@ Stop a Dev Environment, and with it all its sessions. Does not wait until it has
 {NAMES}{LEFT_OUT}"""
 
 
+EPILOG = """\
+examples:
+  connector stop my-env
+  connector stop --space MySpace --project MyProject --id 01234567-89ab-cdef-0123-456789abcdef
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     add_host(parser)
     add_environment_options(parser)
     add_logging_options(parser)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 from collections.abc import Callable
 
-from ..datachannel.channel import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
-from ..transport.liveness import PING_INTERVAL
 from ..transport.loop import Loop
 from ..transport.stdio import open_input, open_output, take_standard_streams
 from ..transport.tunnel import Tunnel
@@ -18,11 +15,11 @@ from .boundary import (
     add_logging_options,
     guarded,
     say,
-    seconds,
     set_up_logging,
     write_error,
 )
 from .progress import SSH_HINT, WaitDisplay
+from .settings import add_setting
 
 #: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
 _SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
@@ -31,23 +28,8 @@ Prepare = Callable[[argparse.Namespace], tuple[SessionSource, DialSettings]]
 
 
 def add_stream_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--ping-interval",
-        metavar="SECONDS",
-        type=seconds,
-        default=os.environ.get("CONNECTOR_PING_INTERVAL") or PING_INTERVAL,
-        help="how often to ask the gateway for a sign of life; it is given up after 2.25 times "
-        f"that of silence ({PING_INTERVAL:.0f}; also: CONNECTOR_PING_INTERVAL)",
-    )
-    parser.add_argument(
-        "--payload-size",
-        metavar="BYTES",
-        type=_payload_size,
-        default=os.environ.get("CONNECTOR_PAYLOAD_SIZE") or DEFAULT_PAYLOAD_SIZE,
-        help="the largest messages to send. Larger ones than the published clients' "
-        f"({DEFAULT_PAYLOAD_SIZE}, the default) make uploads faster where the gateway takes "
-        "them, which is tried first (also: CONNECTOR_PAYLOAD_SIZE)",
-    )
+    add_setting(parser, "ping-interval")
+    add_setting(parser, "payload-size")
     add_logging_options(parser)
 
 
@@ -101,13 +83,3 @@ def _end_on_signals(loop: Loop, tunnel: Tunnel) -> list[signal.Signals]:
         signal.signal(number, lambda *_, exit_code=exit_code: loop.call_soon(tunnel.end, exit_code))
         handled.append(number)
     return handled
-
-
-def _payload_size(text: str) -> int:
-    """The type of options that are a size of messages."""
-    size = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if not 1 <= size <= MAX_PAYLOAD_SIZE:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of bytes from 1 to {MAX_PAYLOAD_SIZE}"
-        )
-    return size

@@ -16,8 +16,17 @@ proxy` does it.
 """
 
 
+EPILOG = """\
+examples:
+  connector whoami
+  connector whoami --profile other-account
+  connector whoami --json | jq -r .tokenExpiresAt
+"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     add_profile_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_logging_options(parser)

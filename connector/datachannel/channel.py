@@ -26,6 +26,7 @@ from .events import (
     SessionOpened,
 )
 from .handshake import answer_handshake
+from .limits import DEFAULT_PAYLOAD_SIZE
 from .messages import Flag, MalformedMessage, PayloadType
 from .payloads import MalformedPayload
 from .streams import StreamReceiver, StreamSender
@@ -33,11 +34,6 @@ from .streams import StreamReceiver, StreamSender
 #: Four parts, and new enough for what the agent derives from it: multiplexing from
 #: 1.1.70, separate standard error above 1.2.295, no 30 s limit of source builds.
 CLIENT_VERSION = "1.2.764.0"
-
-#: Both published ends send at most this much payload in a message; what else the
-#: live gateway takes is unknown. The published agent was seen to take 1 KiB to 4 MiB.
-DEFAULT_PAYLOAD_SIZE = 1024
-MAX_PAYLOAD_SIZE = 64 * 1024  # more brings no speed, and delays keystrokes behind a copy
 
 #: Bytes of messages sent and not acknowledged before stdin waits. 1 MiB is some 930
 #: full messages, a hundredth of what the agent's reorder buffer holds.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
 from ..errors import ConnectorError, RemoteProtocolError
 from .payloads import (
@@ -20,6 +20,10 @@ STREAM_SESSION_TYPES = frozenset(
 
 #: The type of a Port session that carries many connections in a framing of its own.
 _MULTIPLEXED = "LocalPortForwarding"
+
+
+#: Why an action cannot be done, as the end of a sentence.
+Unsupported = NewType("Unsupported", str)
 
 
 class HandshakeAnswer(NamedTuple):
@@ -59,19 +63,19 @@ def _process(action: ClientAction) -> ProcessedAction:
     if action.action_type == "SessionType":
         session_type = _session_type(action)
         if session_type not in STREAM_SESSION_TYPES:
-            return _failed(action, f"session type {session_type[:64]!r} is not known")
+            return _failed(action, Unsupported(f"session type {session_type[:64]!r} is not known"))
         properties = action.parameters.get("Properties")
         if isinstance(properties, dict) and properties.get("type") == _MULTIPLEXED:
-            return _failed(action, "multiplexed port forwarding is not a plain stream")
+            return _failed(action, Unsupported("multiplexed port forwarding is not a plain stream"))
         return ProcessedAction(action.action_type, ActionStatus.SUCCESS)
     if action.action_type == "KMSEncryption":
-        error = "encryption with a KMS key is not supported"
+        error = Unsupported("encryption with a KMS key is not supported")
     else:
-        error = f"action {action.action_type[:64]!r} is not known"
+        error = Unsupported(f"action {action.action_type[:64]!r} is not known")
     return ProcessedAction(action.action_type, ActionStatus.UNSUPPORTED, error)
 
 
-def _failed(action: ClientAction, error: str) -> ProcessedAction:
+def _failed(action: ClientAction, error: Unsupported) -> ProcessedAction:
     return ProcessedAction(action.action_type, ActionStatus.FAILED, error)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..datachannel.channel import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
+from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
 from ..errors import ConfigError
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings

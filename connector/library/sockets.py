@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from ..datachannel.channel import DEFAULT_PAYLOAD_SIZE
+from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectorError
 from ..sessions import Waiting
 from ..transport.liveness import PING_INTERVAL

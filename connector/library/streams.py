@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from ..datachannel.channel import DEFAULT_PAYLOAD_SIZE
+from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectorError, SessionEnded
 from ..sessions import Waiting
 from ..transport.liveness import PING_INTERVAL

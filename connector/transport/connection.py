@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import (
+    NETWORK_HINT,
     ConnectFailed,
     ConnectorError,
     LinkClosed,
@@ -28,6 +29,7 @@ from ..lean import import_version
 from .address import StreamAddress
 from .dialler import DIAL_TIMEOUT, Dialler, DialSettings
 from .loop import Alarm, Loop
+from .opening import gateway_silent
 from .session import Session
 
 if TYPE_CHECKING:
@@ -233,7 +235,7 @@ class Connection:
         if self._link:
             self._link.abort()
         self._link = None
-        self._dial_failed(ConnectFailed("the gateway does not answer the upgrade to a WebSocket"))
+        self._dial_failed(gateway_silent())
 
     def _dial_failed(self, error: BaseException) -> None:
         if self._accepted_once and isinstance(error, _TRANSIENT):
@@ -342,7 +344,9 @@ class Connection:
         self._delay = min(LONGEST_DELAY, 2 * self._delay)
 
     def _resume(self) -> None:
-        late = ConnectFailed("the service does not say in time how to join the session again")
+        late = ConnectFailed(
+            "the service does not say in time how to join the session again", NETWORK_HINT
+        )
         self._ask(self._session.resume, lambda _: self._dial(), self._dial_failed, late)
 
     def _stop(self) -> None:

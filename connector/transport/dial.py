@@ -16,10 +16,19 @@ import time
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from ..errors import NETWORK_HINT, ConfigError, ConnectFailed, ProxyFailed, TLSFailed
+from ..errors import (
+    NETWORK_HINT,
+    ConfigError,
+    ConnectFailed,
+    ProxyFailed,
+    ProxyUnreachable,
+    TLSFailed,
+)
 
 #: Bytes of a proxy's answer to CONNECT before it is no answer.
 _MAX_PROXY_ANSWER = 64 * 1024
+
+_BUNDLE_HINT = "It has to be a file of CA certificates in PEM format"
 
 
 class HttpProxy(NamedTuple):
@@ -41,9 +50,11 @@ def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_bundle)
     except ssl.SSLError:
-        raise ConfigError(f"the CA bundle {ca_bundle} holds no certificate") from None
+        raise ConfigError(f"the CA bundle {ca_bundle} holds no certificate", _BUNDLE_HINT) from None
     except OSError as error:
-        raise ConfigError(f"the CA bundle {ca_bundle} cannot be read: {error.strerror}") from None
+        raise ConfigError(
+            f"the CA bundle {ca_bundle} cannot be read: {error.strerror}", _BUNDLE_HINT
+        ) from None
 
 
 def proxy_for(host: str, port: int) -> HttpProxy | None:
@@ -87,19 +98,17 @@ def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -
     :param timeout: seconds for all steps together.
     :returns: a socket in non-blocking mode.
     :raises ConnectFailed: DNS or TCP failed, or there was no answer in time.
-    :raises ProxyFailed: the proxy refused; from a :class:`ConnectFailed` if it could not
-        be reached.
+    :raises ProxyFailed: the proxy refused, or (:class:`ProxyUnreachable`) could not be reached.
     :raises TLSFailed: certificate, name or protocol.
     """
     deadline = time.monotonic() + timeout
     proxy = proxy_for(host, port) if context else None
     if proxy:
-        try:
-            sock = _connect(str(proxy), proxy.host, proxy.port, deadline)
-        except ConnectFailed as error:
-            raise ProxyFailed(error.message, _proxy_hint(host)) from error
+        hint = _proxy_hint(host)
+        sock = _connect(proxy.host, proxy.port, deadline, str(proxy), ProxyUnreachable, hint)
     else:
-        sock = _connect(f"the host {host}:{port}", host, port, deadline)
+        whom = f"the host {host}:{port}"
+        sock = _connect(host, port, deadline, whom, ConnectFailed, NETWORK_HINT)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if proxy:
@@ -113,16 +122,18 @@ def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -
     return sock
 
 
-def _connect(whom: str, host: str, port: int, deadline: float) -> socket.socket:
-    """:param whom: what the host is called in the error."""
+def _connect(
+    host: str, port: int, deadline: float, whom: str, failure: type[ConnectFailed], hint: str
+) -> socket.socket:
+    """:param whom: what the host is called in the error, a ``failure`` with this ``hint``."""
     try:
         candidates = socket.getaddrinfo(_name(host), port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise ConnectFailed(
-            f"{whom} cannot be reached (its name is not known: {error.strerror})", NETWORK_HINT
+        raise failure(
+            f"{whom} cannot be reached (its name is not known: {error.strerror})", hint
         ) from None
     except UnicodeError:
-        raise ConnectFailed(f"{host[:80]!r} is no host name") from None
+        raise failure(f"{host[:80]!r} is no host name", hint) from None
     problem: OSError = TimeoutError()
     for index, (family, kind, protocol, _, target) in enumerate(candidates):
         # A dead address must not use up the time of the ones behind it.
@@ -139,8 +150,8 @@ def _connect(whom: str, host: str, port: int, deadline: float) -> socket.socket:
         else:
             return sock
     if isinstance(problem, TimeoutError):
-        raise ConnectFailed(f"{whom} does not accept a connection in time", NETWORK_HINT)
-    raise ConnectFailed(f"{whom} cannot be reached ({problem.strerror})", NETWORK_HINT)
+        raise failure(f"{whom} does not accept a connection in time", hint)
+    raise failure(f"{whom} cannot be reached ({problem.strerror})", hint)
 
 
 def _ask_proxy(
@@ -195,7 +206,7 @@ def _encrypt(
     except TimeoutError:
         raise ConnectFailed(f"{host} does not finish the TLS handshake", NETWORK_HINT) from None
     except ssl.SSLError as error:
-        raise TLSFailed(f"TLS with {host} failed ({error.reason})") from None
+        raise TLSFailed.handshake(host, error.reason) from None
     except OSError as error:
         raise ConnectFailed(
             f"{host} broke the connection in the TLS handshake ({error.strerror})", NETWORK_HINT

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..datachannel.channel import DEFAULT_PAYLOAD_SIZE
+from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectFailed, ServiceError
 from .address import StreamAddress, check_stream_url
 from .dial import dial, tls_context

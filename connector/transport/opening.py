@@ -32,4 +32,7 @@ def agent_silent() -> ConnectFailed:
 
 
 def gateway_silent() -> ConnectFailed:
-    return ConnectFailed("the gateway does not answer the upgrade to a WebSocket")
+    return ConnectFailed(
+        "the gateway does not answer the upgrade to a WebSocket",
+        "Try again; a proxy or firewall on the way may let no WebSocket through",
+    )

@@ -59,10 +59,8 @@ logger = logging.getLogger(__name__)
 
 #: Close codes of RFC 6455 and its registry that do not mean us. By some a server speaks of
 #: itself: going away, internal error, restart, try again later.
-_MEANING: dict[int, type[LinkLost]] = {
-    **dict.fromkeys((1001, 1011, 1012, 1013), LinkLost),
-    1009: MessageRefused,
-}
+_OF_ITSELF = (1001, 1011, 1012, 1013)
+_TOO_BIG = 1009
 
 
 class LinkOwner(Protocol):
@@ -251,14 +249,15 @@ class Link:
             reason = f": {close.reason[:200]}" if close and close.reason else ""
             words = f"the gateway closed the connection{code}{reason}"
             # Frames that came before the close are delivered before it is told.
-            self._loop.call_soon(
-                self._end, _MEANING.get(close.code if close else 0, LinkClosed)(words)
-            )
+            self._loop.call_soon(self._end, _closed(close.code if close else 0, words))
 
     def _rejection(self, problem: Exception) -> ConnectorError:
         host = self._address.host
         if not isinstance(problem, InvalidStatus):
-            return UpgradeRejected(f"{host} does not answer as a message gateway")
+            return UpgradeRejected(
+                f"{host} does not answer as a message gateway",
+                "Something on the way may answer in its place: check the proxy and the network",
+            )
         status = problem.response.status_code
         if status in (401, 403):
             return UpgradeRejected(
@@ -268,12 +267,20 @@ class Link:
                 "try again",
             )
         if status == 429 or status >= 500:
-            return ConnectFailed(f"the gateway {host} is not available ({status})")
-        return UpgradeRejected(f"the gateway {host} refused the connection ({status})")
+            return ConnectFailed(
+                f"the gateway {host} is not available ({status})", "Try again in a minute"
+            )
+        return UpgradeRejected(
+            f"the gateway {host} refused the connection ({status})",
+            "The session may be over: try again",
+        )
 
     def _eof_error(self) -> ConnectorError:
         if not self._opened:  # a gateway that restarts does that
-            return ConnectFailed(f"the gateway {self._address.host} closed the connection unasked")
+            return ConnectFailed(
+                f"the gateway {self._address.host} closed the connection unasked",
+                "It may be restarting: try again in a minute",
+            )
         return LinkLost("the gateway broke the connection")
 
     def _parser_error(self, problem: Exception) -> ConnectorError:
@@ -358,6 +365,12 @@ class Link:
         self._life_alarm.cancel()
         self._close_alarm.cancel()
         self._sock.close()
+
+
+def _closed(code: int, words: str) -> LinkLost:
+    if code in _OF_ITSELF:
+        return LinkLost(words)
+    return MessageRefused(words) if code == _TOO_BIG else LinkClosed(words)
 
 
 def _say(problem: OSError) -> str:

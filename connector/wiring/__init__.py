@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..sessions import SessionSource
-from ..transport.dialler import DialSettings
-
 if TYPE_CHECKING:
     from ..aws.environments import Environment
     from ..aws.memory import Memory
     from ..aws.startup import Durations
+    from ..sessions import SessionSource
+    from ..transport.dialler import DialSettings
     from .finding import Finder
 
 

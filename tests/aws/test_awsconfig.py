@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from connector.aws.awsconfig import add_missing
-from connector.aws.locks import file_lock
 from connector.aws.settings import load_profile
 from connector.aws.ssosession import SsoSession, sso_session
 from connector.errors import ConfigError
+from connector.locks import file_lock
 
 ADDED = """\
 [profile codecatalyst]

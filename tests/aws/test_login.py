@@ -38,7 +38,7 @@ from connector.emulator.oidcerrors import (
     SlowDownException,
 )
 from connector.emulator.rest import Proceed
-from connector.errors import ConfigError, ConnectorError, CredentialsError
+from connector.errors import ConfigError, CredentialsError, ServiceError
 
 from ..browser import Browser
 from .cloud import PASSWORD, Cloud
@@ -329,9 +329,11 @@ def test_a_service_that_fails_ends_the_login(
 ) -> None:
     caplog.set_level(logging.DEBUG, "connector")
     Service(cloud, InternalServerException("failed with a secret in it"))
-    with pytest.raises(ConnectorError) as caught:
+    with pytest.raises(ServiceError) as caught:
         login(cloud, Person(cloud))
-    assert str(caught.value) == ("The SSO service refuses the login (500 InternalServerException)")
+    assert str(caught.value) == (
+        "The SSO service fails (500 InternalServerException). Try again in a minute"
+    )
     assert "secret" not in caplog.text
 
 

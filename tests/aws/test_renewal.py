@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector.aws.locks import file_lock
 from connector.emulator.oidcerrors import InternalServerException, InvalidGrantException
 from connector.emulator.rest import Proceed
 from connector.errors import CredentialsError
+from connector.locks import file_lock
 
 from .cloud import Cloud, write_cache
 from .logins import NOW, at, load, refused, tokens

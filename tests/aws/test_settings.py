@@ -17,6 +17,7 @@ from connector.aws.settings import (
     load_profile,
 )
 from connector.cli import proxy
+from connector.cli.settings import settle
 from connector.errors import ConfigError, TLSFailed
 from connector.sessions import SessionSource
 from connector.ssh.hosts import DevEnvironment
@@ -32,7 +33,9 @@ def prepared(cloud: Cloud, *options: str) -> tuple[SessionSource, DialSettings]:
     parser = argparse.ArgumentParser()
     proxy.configure(parser)
     host = DevEnvironment("MySpace", "My.Project", cloud.environment.id).host_name
-    return proxy.prepare(parser.parse_args([host, *options]))
+    given = parser.parse_args([host, *options])
+    settle(given)
+    return proxy.prepare(given)
 
 
 def endpoints(option: str | None = None) -> tuple[str | None, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.cli.boundary import set_up_logging
+from connector.cli.boundary import say, set_up_logging
 from connector.errors import ConfigError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no modes")
@@ -82,3 +82,14 @@ def test_a_pipe_is_refused_whether_somebody_reads_it_or_not(tmp_path: Path, read
 def test_a_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be opened: Is a directory"):
         log_to(tmp_path)
+
+
+def test_what_is_said_stands_in_it_for_ssh_may_hide_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log_to(tmp_path / "log")
+    say("it broke")
+    logging.getLogger("connector.aws").warning("not saved")
+    assert capfd.readouterr().err == "connector: it broke\nconnector: not saved\n"
+    log = (tmp_path / "log").read_text()
+    assert log.count("it broke") == log.count("not saved") == 1

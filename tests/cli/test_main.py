@@ -117,7 +117,7 @@ def test_a_log_file_is_for_its_owner_and_is_appended_to(tmp_path: Path) -> None:
         assert done.returncode == 78
 
     assert path.stat().st_mode & 0o777 == 0o600
-    assert path.read_text().count("There is no session to attach to") == 2
+    assert path.read_text().count(" connector.said: There is no session to attach to") == 2
 
 
 def test_a_log_file_that_cannot_be_opened_is_said_so(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.datachannel.channel import DEFAULT_PAYLOAD_SIZE
+from connector.datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from connector.datachannel.messages import PayloadType
 from connector.datachannel.streams import PROBE_TRIES
 

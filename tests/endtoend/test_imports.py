@@ -62,10 +62,11 @@ HEAVY = {
     *("asyncio", "bz2", "calendar", "concurrent", "configparser", "ctypes", "datetime"),
     *("email", "encodings.idna", "http.client", "importlib.metadata", "importlib.util"),
     *("lzma", "multiprocessing", "shlex", "shutil", "subprocess", "tempfile", "unittest"),
-    *("urllib.request", "xml", "zipfile"),
-    *("aiohttp", "boto3", "botocore", "paramiko", "urllib3"),
+    *("tomllib", "urllib.request", "xml", "zipfile"),
+    *("aiohttp", "argcomplete", "boto3", "botocore", "paramiko", "tomli", "urllib3"),
     *("difflib", "rich", "connector.aws.listing"),
     *("connector.aws.failures", "connector.aws.renewal", "connector.emulator"),
+    "connector.settings.file",
 }
 
 if sys.version_info < (3, 11):

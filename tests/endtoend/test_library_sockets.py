@@ -7,9 +7,11 @@ import hashlib
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +21,7 @@ from connector.emulator.gateway import Rejoin
 from connector.emulator.resources import Status
 from connector.emulator.wire import Direction
 
-from .cloud import Cloud
+from .cloud import STOP, Cloud
 from .library import DATA
 from .matrix import FAST
 from .targets import GREETING, Recorder, TcpService, greeting_echo, receive_exactly
@@ -99,7 +101,7 @@ def test_a_timeout_leaves_it_usable(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_closing_wakes_who_sits_in_recv(cloud: Cloud) -> None:
+def test_closing_wakes_who_sits_in_recv_at_once(cloud: Cloud) -> None:
     stream = open_socket(cloud)
     receive_exactly(stream, len(GREETING))
     woken: list[bytes] = []
@@ -112,10 +114,31 @@ def test_closing_wakes_who_sits_in_recv(cloud: Cloud) -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
+    eventually(lambda: is_asleep(reader), "that it waits")
+    cloud.misbehaviours.delay(STOP, 2.0)
+    began = time.monotonic()
     stream.close()
     reader.join(PATIENCE)
+    assert time.monotonic() - began < 1, "it waits for the service"
     stream.wait_closed()
     assert (woken, stream.error) == ([b""], None)
+
+
+def is_asleep(thread: threading.Thread) -> bool:
+    """Whether it waits, as far as the system tells."""
+    stat = Path(f"/proc/self/task/{thread.native_id}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "S"
+
+
+@pytest.mark.usefixtures("echoing")
+def test_closing_is_not_taken_for_a_mere_end_of_input(cloud: Cloud) -> None:
+    stream = open_socket(cloud)
+    stream.sendall(b"x")
+    receive_exactly(stream, len(GREETING) + 1)
+    began = time.monotonic()
+    stream.close()
+    stream.wait_closed()
+    assert time.monotonic() - began < 1.8  # a mere end is followed by 2 s of quiet
 
 
 def test_what_was_sent_before_closing_is_delivered(cloud: Cloud) -> None:

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from connector.errors import ConfigError, ConnectFailed, ConnectorError, ProxyFailed, TLSFailed
+from connector.errors import (
+    ConfigError,
+    ConnectFailed,
+    ConnectorError,
+    ProxyFailed,
+    ProxyUnreachable,
+    TLSFailed,
+)
 from connector.transport.dial import dial, proxy_for, tls_context
 from tests.aws.peers import ConnectProxy, TlsPeer, listening
 
@@ -157,7 +164,7 @@ def test_a_proxy_that_is_down_is_named_as_the_cause(monkeypatch: pytest.MonkeyPa
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-    with refusal(ProxyFailed, "The proxy", "HTTPS_PROXY"):
+    with refusal(ProxyUnreachable, "The proxy", "HTTPS_PROXY"):
         dial(*GATEWAY, tls_context(None), 5)
 
 

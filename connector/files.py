@@ -105,7 +105,7 @@ def replace_file(path: Path, content: bytes, like: os.stat_result | None = None)
                 os.chown(temporary, like.st_uid, like.st_gid)
             os.chmod(temporary, stat.S_IMODE(like.st_mode))
         os.replace(temporary, path)
-    except OSError:
+    except BaseException:  # Ctrl-C, too, leaves nothing behind
         temporary.unlink(missing_ok=True)
         raise
 

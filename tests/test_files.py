@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws import files
-from connector.aws.files import MAX_BYTES, FileProblem, read_text, write_private
+from connector import files
 from connector.aws.settings import ca_bundle, load_profile
 from connector.errors import ConfigError
+from connector.files import MAX_BYTES, FileProblem, read_text, write_private
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no such files")
 

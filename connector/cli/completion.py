@@ -1,0 +1,124 @@
+"""``connector completion``: what a shell has to be told once, so that TAB asks us.
+
+The shell then runs the connector for each TAB, and ``argcomplete`` answers by way of the real
+parsers: no list of options that could be stale, and names of Dev Environments as they are
+remembered. Nothing is asked of the network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
+
+from .boundary import guarded
+
+DESCRIPTION = """\
+Print a script for a shell: it completes commands, options, profiles, files, and the names of
+Dev Environments that were listed or reached before. No network is asked for that.
+
+To have it in every new shell:
+  bash   echo 'eval "$(connector completion bash)"' >> ~/.bashrc
+  zsh    echo 'eval "$(connector completion zsh)"' >> ~/.zshrc    after its compinit
+  fish   connector completion fish > ~/.config/fish/completions/connector.fish
+
+ssh, scp and rsync complete host names by themselves, from ~/.ssh/config.
+"""
+
+EPILOG = """\
+examples:
+  eval "$(connector completion bash)"       # for this shell only
+  connector completion zsh > ~/.zfunc/_connector    # in a directory of its fpath
+  connector completion fish | source
+"""
+
+SHELLS = ("bash", "zsh", "fish")
+
+#: What stands in the place of a word -> what completes it. Whatever else there is has nothing.
+_NAMES = ("HOST", "ENV")
+_FILES = ("PATH", "FILE")
+
+#: The library takes the whole line for the command, so that nothing would come after ``sudo``
+#: or ``cd there &&``. zsh knows which words are the command's.
+_ZSH_WORDS = {
+    'COMP_LINE="$BUFFER"': 'COMP_LINE="${(j: :)words[1,CURRENT]}"',
+    'COMP_POINT="$CURSOR"': 'COMP_POINT="${#${(j: :)words[1,CURRENT]}}"',
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.epilog = EPILOG
+    parser.add_argument("shell", choices=SHELLS, help="whose script to print")
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from argcomplete.shell_integration import shellcode
+
+    # No file names where there is nothing better: they are never a Dev Environment's.
+    script = shellcode(["connector"], use_defaults=False, shell=options.shell)
+    if options.shell == "zsh":
+        for theirs, ours in _ZSH_WORDS.items():
+            script = script.replace(theirs, ours)
+    sys.stdout.write(script)
+    return 0
+
+
+def complete() -> NoReturn:
+    """Answer a shell that asks what could stand at its cursor; see ``argcomplete``."""
+    from argcomplete import autocomplete
+    from argcomplete.completers import SuppressCompleter
+
+    parser = _parser(os.environ.get("COMP_LINE", ""))
+    autocomplete(parser, always_complete_options=False, default_completer=SuppressCompleter())
+    raise SystemExit(1)  # it was no shell that asked
+
+
+def _parser(line: str) -> argparse.ArgumentParser:
+    """Of all commands, with what belongs to the one of a command line."""
+    from .main import ALIASES, COMMANDS, configure_command, formatter
+
+    parser = argparse.ArgumentParser("connector", formatter_class=formatter)
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers()
+    given = line.split()[1:2]
+    for name, summary in COMMANDS.items():
+        aliases = [alias for alias, meant in ALIASES.items() if meant == name]
+        command = commands.add_parser(
+            name, help=summary, formatter_class=formatter, aliases=aliases
+        )
+        if given and given[0] in (name, *aliases):
+            configure_command(name, command)
+            _add_completers(command)
+    return parser
+
+
+def _add_completers(parser: argparse.ArgumentParser) -> None:
+    """Say of each word what completes it, by what stands in its place in the help."""
+    from argcomplete.completers import FilesCompleter
+
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in set(action.choices.values()):
+                _add_completers(inner)
+        elif action.metavar in _NAMES:
+            action.completer = _complete_name  # type: ignore[attr-defined]
+        elif action.metavar in _FILES:
+            action.completer = FilesCompleter()  # type: ignore[attr-defined]
+        elif action.dest == "profile":
+            action.completer = _complete_profile  # type: ignore[attr-defined]
+
+
+def _complete_name(**_: object) -> Mapping[str, str]:
+    from .remembered import names
+
+    return names(os.environ)
+
+
+def _complete_profile(**_: object) -> Iterable[str]:
+    from ..aws.settings import profile_names
+
+    return profile_names(os.environ)

@@ -1,0 +1,121 @@
+"""``connector config``: the settings, and where each of them comes from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from .boundary import guarded, tell
+from .settings import add_setting
+
+if TYPE_CHECKING:
+    from ..settings.lookup import Found
+    from ..settings.table import Setting, Value
+
+DESCRIPTION = """\
+Settings come from options, else from variables, else from the file config.toml, else they
+have a default. This shows what they are, and where each comes from.
+"""
+
+SHOW = """\
+Show each setting, and where it comes from. The file is optional, and is TOML: the names that
+are shown here, with = and a value. It has no tables, and it is no place for secrets. What the
+options of another command would make of it is shown if they are given here too.
+
+Where no profile is set, it is `default`; for login, logout and whoami `codecatalyst`. Where no
+endpoint-url is set, the profile may have one.
+"""
+
+
+EPILOG = """\
+examples:
+  connector config show
+  connector config show --json
+  CONNECTOR_WAIT=900 connector config show --no-start    # as another command would take it
+
+example of a config.toml:
+  profile = "codecatalyst"
+  space = "MySpace"
+  wait = 900
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    from ..settings.table import SETTINGS
+
+    parser.description = DESCRIPTION
+    parser.epilog = EPILOG
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    show = actions.add_parser(
+        "show",
+        help="show the settings, and where each comes from",
+        description=SHOW,
+        formatter_class=parser.formatter_class,
+    )
+    show.add_argument("--json", action="store_true", help="print JSON")
+    for name in SETTINGS:
+        add_setting(show, name)
+    show.set_defaults(run=lambda options: guarded(lambda: _show(options)))
+
+
+def _show(options: argparse.Namespace) -> int:
+    rows = list(_rows(options))
+    path = options.settings_file
+    if options.json:
+        settings = [_document(*row) for row in rows]
+        document = {"file": str(path), "exists": path.exists(), "settings": settings}
+        tell(json.dumps(document))
+        return 0
+    shown = [(row[0].name, _shown(row[1]), _origin(*row)) for row in rows]
+    widths = [max(len(row[column]) for row in shown) for column in (0, 1)]
+    for name, value, origin in shown:
+        tell(f"{name:{widths[0]}}  {value:{widths[1]}}  {origin}")
+    tell("")
+    tell(f"file: {path}" if path.exists() else f"file: {path} (there is none)")
+    return 0
+
+
+def _rows(options: argparse.Namespace) -> Iterator[tuple[Setting, Value | None, Found | None]]:
+    """Each setting, its value, and where that was found; ``None`` is an option."""
+    from ..settings.table import SETTINGS
+
+    for setting in SETTINGS.values():
+        found: Found | None = options.found.get(setting.name)
+        yield setting, getattr(options, setting.dest) if found is None else found.value, found
+
+
+def _shown(value: Value | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _origin(setting: Setting, value: Value | None, found: Found | None) -> str:
+    if found is None:
+        return f"option {_option(setting, value)}"
+    if found.variable is not None:
+        return f"variable {found.variable}"
+    if found.file is not None:
+        return f"{found.file}, line {found.line}" if found.line else str(found.file)
+    return "not set" if found.value is None else "default"
+
+
+def _option(setting: Setting, value: Value | None) -> str:
+    return f"--no-{setting.name}" if value is False else f"--{setting.name}"
+
+
+def _document(setting: Setting, value: Value | None, found: Found | None) -> dict[str, object]:
+    source: dict[str, object]
+    if found is None:
+        source = {"kind": "option", "option": _option(setting, value)}
+    elif found.variable is not None:
+        source = {"kind": "variable", "variable": found.variable}
+    elif found.file is not None:
+        source = {"kind": "file", "file": str(found.file), "line": found.line}
+    else:
+        source = {"kind": "default"}
+    return {"name": setting.name, "value": value, "source": source}

@@ -1,0 +1,68 @@
+"""Settings as options: declared from their table, and settled before a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+
+from ..settings.lookup import Found, Lookup
+from ..settings.table import FLAG, SETTINGS, BadValue, Setting, Value
+
+
+def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the option of a setting, and of a flag its contrary too.
+
+    Until :func:`settle` its value is the setting itself where it is not given.
+    """
+    setting = SETTINGS[name]
+    option = f"--{name}"
+    if setting.kind is not FLAG:
+        parser.add_argument(
+            option,
+            metavar=setting.kind.metavar,
+            type=_type(setting.kind.parse),
+            default=setting,
+            help=setting.explained,
+        )
+        return
+    parser.add_argument(option, action="store_true", default=setting, help=setting.explained)
+    parser.add_argument(
+        f"--no-{name}",
+        dest=setting.dest,
+        action="store_false",
+        default=setting,
+        help=f"do not {setting.help}",
+    )
+
+
+def settle(options: argparse.Namespace) -> None:
+    """Give each setting that no option gave the value of a variable, the file, or the default.
+
+    Those whose variables are AWS's or the toolkit's become ``None``: whoever needs them looks
+    into the variables, where what the file says is put. ``options.found`` says what was not
+    given by an option, and where it comes from.
+
+    :raises ConfigError: when a variable or the file is not usable.
+    """
+    wanted = {dest: value for dest, value in vars(options).items() if isinstance(value, Setting)}
+    options.found = {}
+    if not wanted:  # of all commands, only one that needs no file
+        return
+    lookup = Lookup(os.environ)
+    options.found = {setting.name: lookup.find(setting) for setting in wanted.values()}
+    options.settings_file = lookup.path
+    for dest, setting in wanted.items():
+        found: Found = options.found[setting.name]
+        setattr(options, dest, None if setting.theirs else found.value)
+    lookup.stand_in()
+
+
+def _type(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    def convert(text: str) -> Value:
+        try:
+            return parse(text)
+        except BadValue as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert

@@ -1,0 +1,44 @@
+"""``python -m manual``: write the pages that are made from the program.
+
+``--check`` writes nothing, and exits with 1 when a page is not what it would be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import errors, reference
+from .harvest import harvest
+
+ROOT = Path(__file__).parent.parent
+
+
+def pages(root: Path = ROOT) -> dict[Path, str]:
+    """Every page that is made, with the text that it should have."""
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    return {
+        root / "docs" / "errors.md": errors.render(errors.load(), harvest(), readme),
+        root / "docs" / "reference.md": reference.render(),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m manual", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args().check
+    stale = [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    for path in stale:
+        if not check:
+            path.write_text(pages()[path], encoding="utf-8")
+        print(f"{path.relative_to(ROOT)} {'is not current: make docs' if check else 'written'}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""docs/errors.md: every message with its cause and its cure, made from ``errors.toml``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any, NamedTuple
+
+import connector
+from connector.errors import ConnectorError
+
+from .harvest import LINE, PARTS, USAGE, Harvest, Message, shape
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TABLE = Path(__file__).with_name("errors.toml")
+
+HEAD = """\
+# Every message, its cause and its cure
+
+<!-- Made by `make docs` from manual/errors.toml: change that. -->
+
+The reason of a failure stands on stderr in one line:
+
+    connector: The Dev Environment's agent does not answer. It may be starting or overloaded: ...
+
+Search this page for its words. What differs from case to case is shown as `<name>`; words of
+the service, of a proxy or of the operating system are quoted as they came. With `-vv` or
+`--log-file PATH` there is more to read. By symptom, as ssh or an IDE shows it:
+[troubleshooting](troubleshooting.md).
+
+The exit code is that of the connector. **ssh itself exits with 255 whenever its ProxyCommand
+fails**; run the ProxyCommand by hand to see the code.
+"""
+
+FOOT = """\
+## To add a message
+
+Raise a subclass of `ConnectorError` where the failure is understood: what happened, without a
+final full stop; and as the hint what to do next. Then run `make test`: the test of this page
+fails and prints the lines to paste into `manual/errors.toml`, into the section of what the user
+was doing. Fill in cause and cure, run `make docs`, and commit both.
+"""
+
+
+class Row(NamedTuple):
+    """What is said of one or more messages; each of ``kinds`` has each of ``messages``."""
+
+    kinds: tuple[str, ...]
+    messages: tuple[str, ...]
+    cause: str
+    cure: str
+
+    @property
+    def keys(self) -> Iterator[tuple[str, str]]:
+        return ((kind, shape(text)) for kind in self.kinds for text in self.messages)
+
+
+class Section(NamedTuple):
+    title: str
+    about: str
+    rows: list[Row]
+
+
+def load(path: Path = TABLE) -> list[Section]:
+    """The table.
+
+    :raises KeyError, TypeError: when a row lacks something.
+    """
+    document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    return [
+        Section(section["title"], section["about"], [_row(**row) for row in section["error"]])
+        for section in document["section"]
+    ]
+
+
+def _row(*, kind: str | list[str], messages: list[str], cause: str, cure: str) -> Row:
+    kinds = (kind,) if isinstance(kind, str) else tuple(kind)
+    return Row(kinds, tuple(messages), cause, cure)
+
+
+def missing(sections: Iterable[Section], harvest: Harvest) -> list[Message]:
+    """Messages of the code that the table does not have."""
+    known = {key for section in sections for row in section.rows for key in row.keys}
+    return [message for message in harvest.messages if message.key not in known]
+
+
+def left_over(sections: Iterable[Section], harvest: Harvest) -> list[tuple[str, str]]:
+    """What the table has and the code has not: its kind and the message."""
+    there = {message.key for message in harvest.messages}
+    return [
+        (kind, text)
+        for section in sections
+        for row in section.rows
+        for kind in row.kinds
+        for text in row.messages
+        if (kind, shape(text)) not in there
+    ]
+
+
+def exit_codes() -> dict[str, int]:
+    """Class -> exit code, of all subclasses of ConnectorError wherever they are."""
+    for module in walk_packages(connector.__path__, "connector."):
+        if not module.name.startswith(("connector.emulator", "connector.__main__")):
+            import_module(module.name)
+    codes: dict[str, int] = {}
+    waiting = [ConnectorError]
+    while waiting:
+        kind = waiting.pop()
+        codes[kind.__name__] = kind.exit_code
+        waiting += kind.__subclasses__()
+    return codes
+
+
+def readme_codes(readme: str) -> dict[str, str]:
+    """The README's table of exit codes: the code as it stands there -> when."""
+    _, _, rest = readme.partition("\n## Exit codes\n")
+    section = rest.partition("\n## ")[0]
+    cells = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return {code.strip(): when.strip() for code, when in cells[2:]}
+
+
+def render(sections: list[Section], harvest: Harvest, readme: str) -> str:
+    """The whole page.
+
+    :param readme: the text of README.md, whose table of exit codes is shown here too.
+    :raises ValueError: when a row is of a kind that there is not.
+    """
+    codes = exit_codes()
+    parts = [HEAD, "## Exit codes\n", "| code | when |\n|---|---|"]
+    parts += [f"| {code} | {when} |" for code, when in readme_codes(readme).items()]
+    parts += ["", "## Sections\n"]
+    parts += [f"- [{section.title}](#{_anchor(section.title)})" for section in sections]
+    for section in sections:
+        parts += ["", f"## {section.title}", "", section.about]
+        for row in section.rows:
+            parts += ["", *_entry(row, codes, harvest.handed_on)]
+    return "\n".join([*parts, "", FOOT])
+
+
+def _entry(
+    row: Row, codes: Mapping[str, int], handed_on: Iterable[tuple[str, str]]
+) -> Iterator[str]:
+    for text in row.messages:
+        yield f"**`{text.replace('{', '<').replace('}', '>')}`**  "
+    yield f"*{_ends_with(row, codes, handed_on)}*  "
+    yield f"{row.cause}  "
+    yield f"**Cure:** {row.cure}"
+
+
+def _ends_with(row: Row, codes: Mapping[str, int], handed_on: Iterable[tuple[str, str]]) -> str:
+    found: set[int] = set()
+    for kind in row.kinds:
+        if kind == LINE:
+            return "no end"
+        if kind == USAGE:
+            found.add(2)
+        elif kind in PARTS:
+            found |= {codes[whole] for part, whole in handed_on if part == kind and whole in codes}
+        elif kind in codes:
+            found.add(codes[kind])
+        else:
+            raise ValueError(f"{TABLE.name}: nothing is of the kind {kind}: {row.messages[0]}")
+    shown = ", ".join(str(code) for code in sorted(found))
+    return f"exit code {shown}" if found else "within another message"
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-").replace(",", "")

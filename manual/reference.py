@@ -1,0 +1,212 @@
+"""docs/reference.md: every command with its options, made from the parsers of the CLI.
+
+Rendered from the parsers' actions and not by ``format_help``, whose words and line breaks
+differ between the versions of Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+from connector.cli import main as cli
+
+HEAD = """\
+# Commands
+
+<!-- Made by `make docs` from the parsers of the command line: change those. -->
+
+What a command prints with `--help`, and nothing else. An option wins over the variable that
+stands for it ("also: ..."). Exit codes: [errors](errors.md#exit-codes).
+"""
+
+_WIDTH = 96  # columns of a synopsis
+
+#: A variable in the words of an option.
+_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+
+#: What Markdown and HTML would take for their own in plain words.
+_SPECIAL = re.compile(r"[<>*]")
+
+
+def render() -> str:
+    """The whole page."""
+    parsers = list(commands())
+    overview = [f"- [`{parser.prog}`](#{_anchor(parser)}): {words}" for parser, words in parsers]
+    parts = [HEAD, *overview]
+    for parser, words in parsers:
+        parts += ["", *_command(parser, words)]
+    return "\n".join([*parts, "", *_variables(parsers), ""])
+
+
+def commands() -> Iterator[tuple[argparse.ArgumentParser, str]]:
+    """The parser of each command and of each of its actions, with its line of the overview."""
+    for name, summary in cli.COMMANDS.items():
+        parser = argparse.ArgumentParser(prog=f"connector {name}")
+        with _no_variables():
+            cli.configure_command(name, parser)
+        yield parser, summary
+        yield from _actions(parser)
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[tuple[argparse.ArgumentParser, str]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for choice in action._choices_actions:  # aliases are not among these
+                inner = action.choices[choice.dest]
+                yield inner, choice.help or ""
+                yield from _actions(inner)
+
+
+@contextmanager
+def _no_variables() -> Iterator[None]:
+    """Parsers take defaults from the environment, which is not that of the reader."""
+    with mock.patch.dict("os.environ", clear=True):
+        yield
+
+
+def _command(parser: argparse.ArgumentParser, summary: str) -> Iterator[str]:
+    yield f"## {parser.prog}"
+    yield ""
+    yield from _wrapped(parser.prog, _synopsis(parser))
+    yield ""
+    yield from _prose(parser.description or f"{summary[:1].upper()}{summary[1:]}.")
+    rows = [(_signature(action), _help(parser, action)) for action in _shown(parser)]
+    if rows:
+        yield ""
+        yield "| argument | meaning |"
+        yield "|---|---|"
+        for signature, words in rows:
+            yield f"| {signature} | {words} |"
+    if parser.epilog:
+        yield ""
+        yield from _prose(parser.epilog)
+
+
+def _shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Positional ones first; neither --help nor what is hidden."""
+    actions = [
+        action
+        for action in parser._actions
+        if action.help != argparse.SUPPRESS
+        and not isinstance(action, (argparse._HelpAction, argparse._SubParsersAction))
+    ]
+    return sorted(actions, key=lambda action: bool(action.option_strings))
+
+
+def _synopsis(parser: argparse.ArgumentParser) -> Iterator[str]:
+    groups = {
+        id(action): group
+        for group in parser._mutually_exclusive_groups
+        for action in group._group_actions
+    }
+    seen: set[int] = set()
+    for action in sorted(_shown(parser), key=lambda action: not action.option_strings):
+        group = groups.get(id(action))
+        if group is None:
+            word = _word(action)
+            yield word if _is_required(action) else f"[{word}]"
+        elif id(group) not in seen:
+            seen.add(id(group))
+            words = " | ".join(_word(member) for member in group._group_actions)
+            yield f"({words})" if group.required else f"[{words}]"
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield f"{action.metavar or 'ACTION'} ..."
+
+
+def _wrapped(start: str, words: Iterator[str]) -> Iterator[str]:
+    """A block of code; lines break between arguments only."""
+    line = f"    {start}"
+    for word in words:
+        if len(line) + 1 + len(word) > _WIDTH:
+            yield line
+            line = " " * (4 + len(start))
+        line = f"{line} {word}"
+    yield line
+
+
+def _is_required(action: argparse.Action) -> bool:
+    if action.option_strings:
+        return action.required
+    return action.nargs not in ("?", "*", argparse.REMAINDER)
+
+
+def _word(action: argparse.Action) -> str:
+    value = _value(action)
+    if not action.option_strings:
+        return value
+    return f"{action.option_strings[-1]} {value}".rstrip()
+
+
+def _value(action: argparse.Action) -> str:
+    """What stands for the value of an option; empty when it takes none."""
+    if action.option_strings and action.nargs == 0:
+        return ""
+    if action.metavar is None and action.choices is not None:
+        name = "{" + ",".join(str(choice) for choice in action.choices) + "}"
+    elif isinstance(action.metavar, tuple):
+        name = " ".join(action.metavar)
+    else:
+        name = action.metavar or (action.dest.upper() if action.option_strings else action.dest)
+    many = action.nargs in ("*", "+", argparse.REMAINDER)
+    return f"{name} ..." if many else name
+
+
+def _signature(action: argparse.Action) -> str:
+    value = _value(action)
+    if not action.option_strings:
+        return f"`{value}`"
+    return ", ".join(f"`{option} {value}`".replace(" `", "`") for option in action.option_strings)
+
+
+def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    words = (action.help or "") % {**vars(action), "prog": parser.prog}
+    return _plain(words).replace("|", "\\|")
+
+
+def _prose(text: str) -> Iterator[str]:
+    """Paragraphs as they are; what is indented, as it is printed."""
+    in_block = False
+    for line in text.strip("\n").splitlines():
+        if line.startswith("  "):
+            if not in_block:
+                yield ""
+            yield f"    {line[2:]}"
+            in_block = True
+        else:
+            if in_block and line:
+                yield ""
+            yield _plain(line)
+            in_block = False
+
+
+def _plain(words: str) -> str:
+    """Outside of `code`, what Markdown would take for its own is escaped."""
+    pieces = words.split("`")
+    pieces[::2] = [_SPECIAL.sub(lambda match: f"\\{match[0]}", piece) for piece in pieces[::2]]
+    return "`".join(pieces)
+
+
+def _variables(parsers: list[tuple[argparse.ArgumentParser, str]]) -> Iterator[str]:
+    """Variable -> the options that it stands for, as their help says."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for parser, _ in parsers:
+        for action in _shown(parser):
+            for name in _VARIABLE.findall(action.help or ""):
+                command = parser.prog.removeprefix("connector ")
+                found.setdefault(name, {}).setdefault(_word(action), []).append(command)
+    yield "## Variables"
+    yield ""
+    yield "| variable | stands for | of |"
+    yield "|---|---|---|"
+    for name in sorted(found):
+        for option, names in found[name].items():
+            yield f"| {name} | `{option}` | {', '.join(f'`{n}`' for n in names)} |"
+
+
+def _anchor(parser: argparse.ArgumentParser) -> str:
+    return parser.prog.replace(" ", "-")

@@ -1,0 +1,198 @@
+"""Completion, as real shells ask for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.aws.memory import cache_file
+from connector.cli.main import ALIASES, COMMANDS
+
+from .shells import Shell, installed, program
+
+ID = "01234567-89ab-cdef-0123-456789abcdef"
+NAMES = [
+    ["MySpace", "My.Project", ID, "my-env"],
+    ["MySpace", "My.Project", ID.replace("0", "a"), "my-other"],
+    ["MySpace", "My.Project", ID.replace("0", "b"), ""],
+]
+
+shell_by_name = pytest.mark.parametrize(
+    "shell",
+    [
+        pytest.param(name, marks=pytest.mark.skipif(not installed(name), reason=f"needs {name}"))
+        for name in ("bash", "zsh")
+    ],
+    indirect=True,
+)
+needs_bash = pytest.mark.skipif(not installed("bash"), reason="needs bash")
+needs_fish = pytest.mark.skipif(not installed("fish"), reason="needs fish")
+
+
+@pytest.fixture(autouse=True)
+def remembered(home: Path) -> None:
+    """What earlier commands have left behind: two logins, one of which has listed."""
+    write("names.json", {"one": {"time": 1, "names": NAMES}, "another": {"time": 1, "names": 7}})
+    (home / ".aws").mkdir()
+    (home / ".aws/config").write_text(
+        "[default]\n[profile codecatalyst]\n[sso-session codecatalyst]\n"
+    )
+    (home / "letters").mkdir()
+    (home / "letters/one.json").touch()
+
+
+def write(name: str, content: object) -> None:
+    path = cache_file(os.environ, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8"}
+
+
+@pytest.fixture
+def shell(
+    request: pytest.FixtureRequest, tmp_path: Path, home: Path, environ: dict[str, str]
+) -> Iterator[Shell]:
+    with Shell(request.param, tmp_path, environ) as shell:
+        yield shell
+
+
+def bash(line: str, environ: dict[str, str]) -> list[str]:
+    """What bash's own function of the command gives for a line, as readline calls it."""
+    script = """\
+eval "$(connector completion bash)"
+COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9
+[[ $(complete -p connector) =~ -F\\ ([^ ]+) ]] && "${BASH_REMATCH[1]}" connector
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+    return run([program("bash"), "--norc", "-c", script, "bash", line], environ)
+
+
+def fish(line: str, environ: dict[str, str]) -> dict[str, str]:
+    """What fish would offer for a line, and what it says of each."""
+    script = f"connector completion fish | source; complete --do-complete={shlex.quote(line)}"
+    lines = run([program("fish"), "--no-config", "-c", script], environ)
+    return dict(line.partition("\t")[::2] for line in lines)
+
+
+def run(command: list[str], environ: dict[str, str]) -> list[str]:
+    done = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stderr == ""
+    return [line.rstrip() for line in done.stdout.splitlines() if line]
+
+
+@shell_by_name
+def test_tab_completes_commands_options_and_names(shell: Shell, home: Path) -> None:
+    for typed, completed in {
+        "connector whoa": "connector whoami ",
+        "connector start --wa": "connector start --wait ",
+        "connector sessions sto": "connector sessions stop ",
+        "connector start my-e": "connector start my-env.codecatalyst ",
+        "connector start my-": "connector start my-",
+        "connector start --profile cod": "connector start --profile codecatalyst ",
+        "connector start --profile=cod": "connector start --profile=codecatalyst ",
+        f"connector attach --session-file {home}/let": (
+            f"connector attach --session-file {home}/letters/"
+        ),
+        "connector start --wait 1": "connector start --wait 1",
+        "cd / && connector start my-o": "cd / && connector start my-other.codecatalyst ",
+    }.items():
+        assert shell.completed(typed) == completed
+
+
+@shell_by_name
+def test_tab_completes_the_names_of_aws(shell: Shell) -> None:
+    """Their ``=`` divides words in bash, but not for us."""
+    write("names.json", {})
+    write("gateways.json", {f"MySpace/My.Project/{ID}": "x", "junk": 1, "a/b/c/d": 2})
+    host = f"codecatalyst-dev-env=MySpace=My.Project={ID}"
+
+    assert shell.completed("connector start codeca").rstrip() == f"connector start {host}"
+    assert shell.completed(f"connector start {host[:-30]}").rstrip() == f"connector start {host}"
+
+
+@pytest.mark.skipif(not installed("zsh"), reason="needs zsh")
+def test_zsh_says_what_each_word_means(tmp_path: Path, environ: dict[str, str]) -> None:
+    with Shell("zsh", tmp_path, environ) as shell:
+        shell.completed("connector st")
+        shell.reader.until(b"start  -- start a Dev Environment")
+
+
+@needs_bash
+def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
+    assert set(bash("connector ", environ)) == {*COMMANDS, *ALIASES}
+    assert bash("connector start ", environ)[:2] == ["my-env.codecatalyst", "my-other.codecatalyst"]
+    assert len(bash("connector start ", environ)) == 3
+    assert bash("connector sessions ", environ) == ["list", "stop"]
+    assert bash("connector completion ", environ) == ["bash", "zsh", "fish"]
+    assert "--payload-size" in bash("connector proxy --", environ)
+    assert bash("connector start --wait ", environ) == []
+
+
+@needs_fish
+def test_fish_lists_what_there_is_and_says_what_it_means(environ: dict[str, str]) -> None:
+    aliases = {alias: COMMANDS[name] for alias, name in ALIASES.items()}
+    assert fish("connector ", environ) == {**COMMANDS, **aliases}
+    assert fish("connector start my", environ) == {
+        "my-env.codecatalyst": "My.Project in MySpace",
+        "my-other.codecatalyst": "My.Project in MySpace",
+    }
+    assert fish("connector sessions st", environ) == {"stop": "stop a session, or all"}
+    assert list(fish("true; connector start --profile c", environ)) == ["codecatalyst"]
+    assert list(fish("connector start --wai", environ)) == ["--wait"]
+    assert fish("connector start --wait ", environ) == {}
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a": {"time": "x"}}', '{"a": 1', "\xff"])
+def test_a_damaged_memory_has_no_names(environ: dict[str, str], content: str) -> None:
+    cache_file(os.environ, "names.json").write_text(content, encoding="latin-1")
+
+    assert bash("connector start ", environ) == []
+
+
+def test_a_broken_configuration_is_no_obstacle(home: Path, environ: dict[str, str]) -> None:
+    (home / ".aws/config").write_text("nonsense")
+    (home / ".config/connector").mkdir(parents=True)
+    (home / ".config/connector/config.toml").write_text("nonsense")
+
+    assert bash("connector start --profile ", environ) == []
+    assert "my-env.codecatalyst" in bash("connector start ", environ)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *ALIASES])
+def test_the_options_of_every_command_are_completed(command: str, environ: dict[str, str]) -> None:
+    assert "--help" in bash(f"connector {command} --h", environ)
+
+
+def test_completion_needs_neither_the_network_nor_much_else(environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "connector"],
+        env={
+            **environ,
+            "_ARGCOMPLETE": "1",
+            "_ARGCOMPLETE_STDOUT_FILENAME": os.devnull,
+            "COMP_LINE": "connector start my",
+            "COMP_POINT": "18",
+        },
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+    assert {"argcomplete", "connector.cli.remembered"} <= modules
+    assert modules & {"ssl", "socket", "websockets", "botocore", "http.client", "asyncio"} == set()

@@ -1,0 +1,108 @@
+"""``--help``: every command explains itself, and its examples are true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connector.cli import config, overview
+from connector.cli.main import COMMANDS, main, parser_of
+from connector.settings.file import SettingsFile
+
+#: What ends a command in a shell.
+_SEPARATORS = {"|", "&&", "||", ";", ">"}
+
+
+def calls(epilog: str) -> list[list[str]]:
+    """The words after ``connector`` of each call of it in a text of examples."""
+    found = []
+    for line in epilog.splitlines():
+        # Two spaces or more divide a command from what is said of it.
+        example = re.split(r"(?<=\S)\s{2,}", line.strip())[0]
+        if not re.match(r"(\w+=\S+ |\w+=\"[^\"]*\" |ProxyCommand )*connector |ssh -o ", example):
+            continue
+        words = shlex.split(example, comments=True)
+        nested = [word for word in words if word.startswith("ProxyCommand connector ")]
+        words = shlex.split(nested[0]) if nested else words
+        if "connector" not in words:
+            continue
+        words = words[words.index("connector") + 1 :]
+        ends = [words.index(separator) for separator in _SEPARATORS if separator in words]
+        found.append(words[: min(ends, default=len(words))])
+    return found
+
+
+def test_the_examples_are_found_in_what_people_write() -> None:
+    text = """
+      examples:
+        connector start my-env          # as it is
+        connector start my-env          without a mark
+        A=1 B="$(./x y)" connector login | jq .
+        ProxyCommand connector proxy %n
+        ssh -o 'ProxyCommand connector proxy -vv %n' host
+        run `connector login` first
+    """
+    words = ["start my-env", "start my-env", "login", "proxy %n", "proxy -vv %n"]
+    assert calls(text) == [text.split() for text in words]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does_and_gives_examples(command: str) -> None:
+    parser = parser_of(command)
+
+    assert parser.description
+    assert "example" in (parser.epilog or "")
+    assert len(calls(parser.epilog or "")) >= 2
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_examples_are_what_the_command_takes(command: str) -> None:
+    epilog = (parser_of(command).epilog if command else overview.EPILOG) or ""
+    for name, *words in calls(epilog):
+        assert not command or name == command
+        parser_of(name).parse_args(words)  # or it exits
+
+
+def test_the_example_of_a_file_of_settings_is_one(tmp_path: Path) -> None:
+    _, example = config.EPILOG.split("config.toml:\n")
+    path = tmp_path / "config.toml"
+    path.write_text(example)
+
+    SettingsFile(path)
+    assert example.count("=") == 3
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_fit_a_terminal_that_is_not_small(command: str) -> None:
+    text = parser_of(command).format_help()
+
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_every_command_has_its_place_in_the_overview() -> None:
+    placed = [name for names in overview.GROUPS.values() for name in names]
+
+    assert set(COMMANDS) <= set(placed)
+    assert len(placed) == len(set(placed))
+
+
+def test_whoever_types_no_command_is_shown_which_there_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "connector"], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(f"\n    {command}" in done.stderr for command in COMMANDS)
+
+
+def test_a_command_that_is_mistyped_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["strat", "my-env"])
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith("no command 'strat'; did you mean start?\n")
