@@ -19,6 +19,7 @@ COMMANDS = {
     "login": "get a token: AWS Builder ID or IAM Identity Center, by way of a browser",
     "logout": "end the token, here and at the service",
     "whoami": "whose the token is, and when it expires",
+    "config-ssh": "have ssh, scp, rsync and VS Code reach Dev Environments by name",
     "emulator": "a Dev Environment on this machine",
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
@@ -75,7 +76,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _configure(name: str, parser: argparse.ArgumentParser) -> None:
-    import_module(f".{name}", __package__).configure(parser)
+    import_module(f".{name.replace('-', '')}", __package__).configure(parser)
 
 
 class _Version(argparse.Action):

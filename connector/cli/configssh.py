@@ -1,0 +1,165 @@
+"""``connector config-ssh``: ssh and all that reads its configuration learn of Dev Environments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from .boundary import add_logging_options, guarded, say, set_up_logging, tell
+
+if TYPE_CHECKING:
+    from ..ssh.include import KnownHost
+    from ..ssh.places import Places
+    from ..ssh.plan import Plan
+
+DESCRIPTION = """\
+Have ssh, scp, rsync, git and VS Code reach Dev Environments by name: write a file of our own
+beside ~/.ssh/config, and a line at the top of that which includes it. Shows what it would
+change, and asks. Run it again for new Dev Environments, or when the connector has moved;
+--remove takes out all that it has put in.
+"""
+
+#: Seconds to wait for another run, which may compare many hosts.
+_LOCK_TIMEOUT = 60.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.add_argument(
+        "--profile",
+        help="the profile that ssh is to use (the one it uses now; else AWS_PROFILE, else "
+        "codecatalyst, if ~/.aws/config has it)",
+    )
+    parser.add_argument(
+        "--ssh-config",
+        metavar="PATH",
+        help="change this file in place of ~/.ssh/config: one for ssh -F, or for VS Code's "
+        "remote.SSH.configFile",
+    )
+    parser.add_argument("--remove", action="store_true", help="take out what was put in")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="only show what would change")
+    how.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..ssh.places import find_places
+
+    set_up_logging(options)
+    places = find_places(options.ssh_config)
+    if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):
+        say(f"ssh reads {places.config}, whatever HOME says")
+    plan_again = _removal(places) if options.remove else _setup(options, places)
+    plan = plan_again()
+    changes = [change for change in plan.changes if change.is_one]
+    for line in (line for change in changes for line in change.diff()):
+        tell(line)
+    for note in plan.notes:
+        say(note)
+    if not changes:
+        tell(f"Nothing to change: {_state(options, places)}.")
+    elif options.dry_run:
+        tell("Nothing was written: that is what would change.")
+    elif options.yes or _agreed():
+        _make(plan, plan_again, options.yes)
+        tell(f"Done: {_state(options, places)}.")
+    else:
+        tell("Nothing was written.")
+    return 0
+
+
+def _removal(places: Places) -> Callable[[], Plan]:
+    from ..ssh.plan import plan_removal
+
+    return lambda: plan_removal(places)
+
+
+def _setup(options: argparse.Namespace, places: Places) -> Callable[[], Plan]:
+    from ..ssh.check import SshClient
+    from ..ssh.command import connector_command, is_temporary, proxy_command, require_runs
+    from ..ssh.plan import plan_setup
+
+    program = shutil.which("ssh")
+    if program is None:
+        raise ConfigError("There is no ssh on the PATH", "Install OpenSSH's client")
+    command = connector_command(sys.argv[0])
+    require_runs(command)
+    line = proxy_command(command, _profile(options.profile, places))
+    if is_temporary(command[0]):
+        say(
+            f"{command[0]} is in a place for temporary files: when it is gone, ssh fails. "
+            "Install the connector (pipx install), and run this again"
+        )
+    hosts: Sequence[KnownHost] | None = None
+    return lambda: plan_setup(places, line, hosts, SshClient(program))
+
+
+def _profile(named: str | None, places: Places) -> str | None:
+    """The profile that ssh is to use; ``None``: what its environment says."""
+    from ..aws.settings import LOGIN_PROFILE, load_profile
+    from ..ssh.command import profile_of
+    from ..ssh.plan import current_proxy_command
+
+    named = named or profile_of(current_proxy_command(places))
+    profile = load_profile(named, os.environ, LOGIN_PROFILE)
+    if profile.values is None and named is None:
+        return None
+    if profile.values is None:
+        say(
+            f"There is no profile {named} in {profile.config_file} yet: "
+            f"run connector login --profile {named}"
+        )
+    return profile.name
+
+
+def _agreed() -> bool:
+    """Ask whether to go on.
+
+    :raises ConfigError: when there is nobody to ask.
+    """
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+        raise ConfigError(
+            "Nothing was written: there is no terminal to ask on",
+            "Give --yes to have that written",
+        )
+    sys.stdout.write("\nWrite that? [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
+    """Make the changes, unless others have been made since they were shown.
+
+    :param unseen: whether changes that were not shown are made, too.
+    """
+    from ..aws.memory import cache_file
+    from ..files import reason
+    from ..locks import file_lock
+
+    lock = cache_file(os.environ, "config-ssh.lock")
+    try:
+        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file_lock(lock, _LOCK_TIMEOUT):
+            fresh = plan_again()
+            if fresh != plan and not unseen:
+                raise ConfigError(
+                    "The files have been changed meanwhile: nothing was written", "Run it again"
+                )
+            fresh.make()
+    except OSError as error:
+        raise ConfigError(f"The lock file {lock} cannot be used ({reason(error)})") from None
+
+
+def _state(options: argparse.Namespace, places: Places) -> str:
+    if options.remove:
+        return f"{places.config} knows no Dev Environments"
+    by = "ssh" if places.is_default else f"ssh -F {places.config}"
+    return f"{by} codecatalyst-dev-env=<space>=<project>=<dev-environment-id>"
