@@ -19,7 +19,7 @@ from ..errors import ConfigError
 _ANSWER_TIMEOUT = 10.0
 
 #: Seconds for all hosts that are compared: a configuration may have thousands.
-COMPARE_TIME = 10.0
+COMPARE_TIME = 5.0
 
 #: Answers to wait for at once.
 _AT_ONCE = 4
@@ -88,7 +88,7 @@ class SshClient:
             raise TimeoutError from None
         except OSError as error:
             raise ConfigError(f"{self._program} cannot be run ({error.strerror})") from None
-        complaint = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        complaint = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0].strip()
         if done.returncode:
             return Answer((), complaint or f"exit status {done.returncode}")
         return Answer(tuple(done.stdout.decode("utf-8", "surrogateescape").splitlines()), complaint)
@@ -101,12 +101,14 @@ class SshClient:
             answer = self.ask(config, ANY_HOST)
         except TimeoutError:
             raise ConfigError(
-                f"ssh does not read {name} within {_ANSWER_TIMEOUT:.0f} s, and it is left as it is",
+                f"OpenSSH needs more than {_ANSWER_TIMEOUT:.0f} s for {name}, "
+                "and it is left as it is",
                 "Look for a Match exec in it that hangs",
             ) from None
         if not answer.settings:
+            why = answer.complaint.removeprefix(str(config)).lstrip(": ")
             raise ConfigError(
-                f"ssh itself does not read {name} ({answer.complaint}), and it is left as it is",
+                f"OpenSSH itself does not read {name} ({why}), and it is left as it is",
                 "Mend that first",
             )
 
@@ -140,11 +142,14 @@ class SshClient:
 
         def differs(host: str) -> bool | None:
             try:
-                old = self._ask_until(before, host, deadline)
-                if old.settings == self._ask_until(after, host, deadline).settings:
+                old, new = (self._ask_until(config, host, deadline) for config in (before, after))
+                if old.settings == new.settings:
                     return False
                 # What changes by itself, as with a Match exec, says nothing.
-                return old.settings == self._ask_until(before, host, deadline).settings
+                anew, again = (
+                    self._ask_until(config, host, deadline) for config in (after, before)
+                )
+                return old.settings == again.settings and new.settings == anew.settings
             except TimeoutError:
                 return None
 

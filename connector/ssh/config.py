@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _BOM = b"\xef\xbb\xbf"
-# A keyword ends at a blank or at one "=".
-_LINE = re.compile(rb"[ \t\r\f]*\"?([A-Za-z0-9]+)\"?[ \t]*=?[ \t]*(.*?)[ \t\r\n\f]*", re.DOTALL)
+# A keyword ends at a blank, at a quote, or at one "=".
+_KEYWORD = re.compile(rb"(?:\"([A-Za-z0-9]+)\"|([A-Za-z0-9]+))(?=[ \t=\"]|$)[ \t]*=?[ \t]*")
 # A word in quotes, or with parts in quotes, or without.
 _WORD = re.compile(rb"""[ \t]*((?:"[^"]*"|'[^']*'|\\["' \\]|[^ \t"'])+)""")
 _QUOTED = re.compile(rb"""\\(["' \\])|["']""")
@@ -39,23 +39,22 @@ class Line:
 def parse(text: bytes) -> Iterator[Line]:
     """All lines but blank ones and comments."""
     block = False
-    for number, raw in enumerate(_lines(text), 1):
-        matched = _LINE.fullmatch(raw)
+    for number, raw in enumerate(_split(text)[1], 1):
+        stripped = raw.rstrip(b" \t\r\n\f").lstrip(b" \t\r")
+        matched = _KEYWORD.match(stripped)
         if matched is None:
             continue
-        keyword = matched[1].decode().lower()
-        yield Line(number, keyword, tuple(_words(matched[2])), block)
+        keyword = (matched[1] or matched[2]).decode().lower()
+        words = _words(stripped[matched.end() :])
+        yield Line(number, keyword, tuple(words), block)
         block = block or keyword in ("host", "match")
 
 
-def host_patterns(text: bytes) -> dict[str, int]:
-    """What stands in Host lines, with the number of the first such line."""
-    found: dict[str, int] = {}
+def host_patterns(text: bytes) -> Iterator[str]:
+    """All that stands in Host lines."""
     for line in parse(text):
         if line.keyword == "host":
-            for word in line.words:
-                found.setdefault(word, line.number)
-    return found
+            yield from line.words
 
 
 def is_literal(pattern: str) -> bool:
@@ -83,18 +82,17 @@ def add(text: bytes, include: str) -> bytes:
 
     :param include: the line, without its newline.
     """
-    bom, rest = (_BOM, text[len(_BOM) :]) if text.startswith(_BOM) else (b"", text)
-    first = _lines(rest)[0] if rest else b""
-    newline = b"\r\n" if first.endswith(b"\r\n") else b"\n"
-    return bom + include.encode("utf-8", "surrogateescape") + newline + rest
+    mark, lines = _split(text)
+    newline = b"\r\n" if lines and lines[0].endswith(b"\r\n") else b"\n"
+    return b"".join([mark, include.encode("utf-8", "surrogateescape"), newline, *lines])
 
 
 def without(text: bytes, lines: list[Line]) -> bytes:
     """The text without these lines of it."""
-    bom, rest = (_BOM, text[len(_BOM) :]) if text.startswith(_BOM) else (b"", text)
+    mark, raw_lines = _split(text)
     gone = {line.number for line in lines}
-    kept = (raw for number, raw in enumerate(_lines(rest), 1) if number not in gone)
-    return bom + b"".join(kept)
+    kept = (raw for number, raw in enumerate(raw_lines, 1) if number not in gone)
+    return mark + b"".join(kept)
 
 
 def redirected(text: bytes, is_ours: Callable[[str], bool], word: str) -> bytes:
@@ -102,22 +100,23 @@ def redirected(text: bytes, is_ours: Callable[[str], bool], word: str) -> bytes:
 
     :param word: the other file, as a word of an Include line.
     """
-    lines = _lines(text)
+    mark, lines = _split(text)
     for line in includes(text, is_ours):
         words = (word if is_ours(other) else f'"{other}"' for other in line.words)
         raw = f"Include {' '.join(words)}\n"
         lines[line.number - 1] = raw.encode("utf-8", "surrogateescape")
-    bom = _BOM if text.startswith(_BOM) else b""
-    return bom + b"".join(lines)
+    return mark + b"".join(lines)
 
 
-def _lines(text: bytes) -> list[bytes]:
-    """Lines with their newlines: ``\\n`` alone ends one, as for OpenSSH."""
-    if text.startswith(_BOM):
-        text = text[len(_BOM) :]
-    lines = text.split(b"\n")
-    whole = [line + b"\n" for line in lines[:-1]]
-    return [*whole, lines[-1]] if lines[-1] else whole
+def _split(text: bytes) -> tuple[bytes, list[bytes]]:
+    """The byte order mark, if there is one, and the lines with their newlines.
+
+    ``\\n`` alone ends a line, as for OpenSSH.
+    """
+    mark = _BOM if text.startswith(_BOM) else b""
+    *ended, last = text[len(mark) :].split(b"\n")
+    lines = [line + b"\n" for line in ended]
+    return mark, [*lines, last] if last else lines
 
 
 def _words(rest: bytes) -> Iterator[str]:
