@@ -52,3 +52,6 @@ class Patience:
 
     def go_on(self) -> None:
         self._display.show(None)
+
+    def may_leave(self, harmless: bool) -> None:
+        """Ctrl-C ends it in any case."""

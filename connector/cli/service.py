@@ -1,0 +1,60 @@
+"""The way to the service: its API, the login, and what was remembered of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..aws.api import Api, SdkApi
+from ..aws.clients import ClientFactory
+from ..aws.light import LightApi
+from ..aws.memory import Memory, cache_file
+from ..aws.namecache import NameCache
+from ..aws.settings import (
+    api_endpoint,
+    ca_bundle,
+    endpoint_is_overridden,
+    light_endpoint,
+    load_profile,
+)
+from ..aws.tokens import BearerTokens
+from ..transport.dialler import DialSettings
+
+
+class Service(NamedTuple):
+    """CodeCatalyst, as one login at one endpoint sees it.
+
+    ``profile``: the AWS profile that applies, if it is there. ``settings``: how hosts are
+    reached. ``names``: the Dev Environments that were listed last.
+    """
+
+    api: Api
+    tokens: BearerTokens
+    settings: DialSettings
+    profile: str | None
+    names: NameCache
+
+
+def open_service(
+    profile_name: str | None, endpoint_url: str | None, environ: Mapping[str, str]
+) -> Service:
+    """The service that options and variables name. Nothing is asked yet.
+
+    :param profile_name: the option ``--profile``, as ``endpoint_url`` is ``--endpoint-url``.
+    :raises ConfigError: when one of them is not usable.
+    """
+    profile = load_profile(profile_name, environ)
+    url = api_endpoint(endpoint_url, environ)
+    settings = DialSettings(
+        endpoint_overridden=endpoint_is_overridden(endpoint_url, environ, profile),
+        ca_bundle=ca_bundle(environ, profile),
+    )
+    known_profile = profile.name if profile.values is not None else None
+    clients = ClientFactory(known_profile, settings.ca_bundle)
+    light_url = light_endpoint(url, environ, profile)
+    api = LightApi(light_url, settings.connect) if light_url else SdkApi(clients, url)
+    tokens = BearerTokens(profile, environ, clients)
+    # Where botocore alone knows the endpoint, it is one of the profile's.
+    endpoint = light_url or url or f"that of the profile {profile.name}"
+    names = NameCache(Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"))
+    return Service(api, tokens, settings, known_profile, names)
