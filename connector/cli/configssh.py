@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ConnectorError
 from .boundary import add_logging_options, guarded, say, set_up_logging, tell
+from .environment import CALL_TIMEOUT
 
 if TYPE_CHECKING:
     from ..ssh.include import KnownHost
@@ -28,13 +29,19 @@ change, and asks. Run it again for new Dev Environments, or when the connector h
 #: Seconds to wait for another run, which may compare many hosts.
 _LOCK_TIMEOUT = 60.0
 
+#: Seconds for listing all Dev Environments; a person waits.
+_LIST_TIMEOUT = 30.0
+
+#: Those that nobody can reach any more.
+_GOING = ("DELETING", "DELETED")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.add_argument(
         "--profile",
-        help="the profile that ssh is to use (the one it uses now; else AWS_PROFILE, else "
-        "codecatalyst, if ~/.aws/config has it)",
+        help="the profile that ssh is to use (by default the one that it uses now, else that of "
+        "AWS_PROFILE, else codecatalyst, which connector login makes)",
     )
     parser.add_argument(
         "--ssh-config",
@@ -57,7 +64,7 @@ def _run(options: argparse.Namespace) -> int:
     places = find_places(options.ssh_config)
     if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):
         say(f"ssh reads {places.config}, whatever HOME says")
-    plan_again = _removal(places) if options.remove else _setup(options, places)
+    plan_again, outcome = _removal(places) if options.remove else _setup(options, places)
     plan = plan_again()
     changes = [change for change in plan.changes if change.is_one]
     for line in (line for change in changes for line in change.diff()):
@@ -65,24 +72,25 @@ def _run(options: argparse.Namespace) -> int:
     for note in plan.notes:
         say(note)
     if not changes:
-        tell(f"Nothing to change: {_state(options, places)}.")
+        tell(f"Nothing to change. {outcome}")
     elif options.dry_run:
         tell("Nothing was written: that is what would change.")
     elif options.yes or _agreed():
         _make(plan, plan_again, options.yes)
-        tell(f"Done: {_state(options, places)}.")
+        tell(f"Done. {outcome}")
     else:
         tell("Nothing was written.")
     return 0
 
 
-def _removal(places: Places) -> Callable[[], Plan]:
+def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
     from ..ssh.plan import plan_removal
 
-    return lambda: plan_removal(places)
+    return lambda: plan_removal(places), f"There is nothing of the connector in {places.config}."
 
 
-def _setup(options: argparse.Namespace, places: Places) -> Callable[[], Plan]:
+def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Plan], str]:
+    """What plans it, and what can be done after it."""
     from ..ssh.check import SshClient
     from ..ssh.command import connector_command, is_temporary, proxy_command, require_runs
     from ..ssh.plan import plan_setup
@@ -92,14 +100,51 @@ def _setup(options: argparse.Namespace, places: Places) -> Callable[[], Plan]:
         raise ConfigError("There is no ssh on the PATH", "Install OpenSSH's client")
     command = connector_command(sys.argv[0])
     require_runs(command)
-    line = proxy_command(command, _profile(options.profile, places))
+    profile = _profile(options.profile, places)
+    line = proxy_command(command, profile)
     if is_temporary(command[0]):
         say(
             f"{command[0]} is in a place for temporary files: when it is gone, ssh fails. "
             "Install the connector (pipx install), and run this again"
         )
-    hosts: Sequence[KnownHost] | None = None
-    return lambda: plan_setup(places, line, hosts, SshClient(program))
+    hosts = _known_hosts(profile)
+    ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
+    example = hosts[0].name if hosts else "codecatalyst-dev-env=<space>=<project>=<id>"
+    client = SshClient(program)
+    return lambda: plan_setup(places, line, hosts, client), f"Try: {ssh} {example}"
+
+
+def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
+    """The Dev Environments that can be listed, by the name that is shortest for ssh.
+
+    ``None`` when not all can be: then it is not known either whether a name is the only one
+    of its kind.
+    """
+    from ..aws.listing import list_environments
+    from ..ssh.include import KnownHost
+    from ..ssh.names import Names
+    from .service import open_service
+
+    try:
+        service = open_service(profile, None, os.environ)
+        token = service.tokens.load(CALL_TIMEOUT)
+        listing = list_environments(service.api, token, _LIST_TIMEOUT)
+        for problem in listing.problems:
+            if not problem.is_refusal:
+                raise problem.error
+    except ConnectorError as error:
+        say(
+            "No Dev Environment is added to the list that IDEs offer; ssh reaches all by name. "
+            f"{str(error).rstrip('.')}; then run this again"
+        )
+        return None
+    service.names.note(listing.environments)
+    names = Names(listing.environments)
+    return [
+        KnownHost(names.of(each), each.id, each.alias, each.project, each.space)
+        for each in sorted(listing.environments, key=lambda each: each.status != "RUNNING")
+        if each.status not in _GOING
+    ]
 
 
 def _profile(named: str | None, places: Places) -> str | None:
@@ -110,13 +155,9 @@ def _profile(named: str | None, places: Places) -> str | None:
 
     named = named or profile_of(current_proxy_command(places))
     profile = load_profile(named, os.environ, LOGIN_PROFILE)
-    if profile.values is None and named is None:
-        return None
-    if profile.values is None:
-        say(
-            f"There is no profile {named} in {profile.config_file} yet: "
-            f"run connector login --profile {named}"
-        )
+    if profile.values is None and profile.name == LOGIN_PROFILE and named is None:
+        default = load_profile("default", os.environ)
+        return None if "sso_session" in (default.values or {}) else LOGIN_PROFILE
     return profile.name
 
 
@@ -156,10 +197,3 @@ def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
             fresh.make()
     except OSError as error:
         raise ConfigError(f"The lock file {lock} cannot be used ({reason(error)})") from None
-
-
-def _state(options: argparse.Namespace, places: Places) -> str:
-    if options.remove:
-        return f"{places.config} knows no Dev Environments"
-    by = "ssh" if places.is_default else f"ssh -F {places.config}"
-    return f"{by} codecatalyst-dev-env=<space>=<project>=<dev-environment-id>"

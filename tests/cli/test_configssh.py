@@ -117,7 +117,7 @@ def test_it_shows_what_it_writes_and_writes_it_once(user: User) -> None:
     assert user.is_set_up
     assert user.config.read_text() == f"Include {user.ours}\n{OLD}"
     once = user.state()
-    assert user.succeed().startswith("Nothing to change: ssh -F ")
+    assert user.succeed().startswith("Nothing to change. Try: ssh -F ")
     assert user.succeed("--yes").startswith("Nothing to change")
     assert user.state() == once
 
@@ -141,9 +141,9 @@ def test_without_a_terminal_it_says_how_to_go_on(user: User) -> None:
 
     assert done.returncode == 78
     assert f"+Include {user.ours}\n" in done.stdout
-    assert done.stderr == (
+    assert done.stderr.splitlines()[-1] == (
         "connector: Nothing was written: there is no terminal to ask on. "
-        "Give --yes to have that written\n"
+        "Give --yes to have that written"
     )
     assert user.state() == before
 
@@ -179,7 +179,7 @@ def test_remove_takes_out_all_that_was_put_in(user: User) -> None:
     said = user.succeed("--remove", "--yes")
 
     assert f"-Include {user.ours}\n" in said
-    assert said.endswith(f"Done: {user.config} knows no Dev Environments.\n")
+    assert said.endswith(f"Done. There is nothing of the connector in {user.config}.\n")
     assert {name: text for name, (_, text) in user.state().items()} == {"config": OLD}
     assert user.succeed("--remove").startswith("Nothing to change")
 
@@ -207,7 +207,18 @@ CONNECTOR = Path(sys.executable).parent / "connector"
 def test_the_connector_is_named_by_its_whole_path(user: User) -> None:
     user.succeed("--yes")
 
-    assert proxy_command(user) == f"ProxyCommand {CONNECTOR} proxy %n"
+    assert proxy_command(user) == f"ProxyCommand {CONNECTOR} proxy --profile codecatalyst %n"
+
+
+def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> None:
+    done = user.run("--yes")
+
+    assert done.returncode == 0
+    assert user.is_set_up
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("connector: No Dev Environment is added to the list that IDEs offer;")
+    assert "Run `connector login --profile codecatalyst`" in line
+    assert line.endswith("; then run this again")
 
 
 def test_the_profile_of_a_login_is_named(user: User) -> None:
@@ -228,12 +239,20 @@ def test_the_profile_of_a_login_is_named(user: User) -> None:
     assert user.succeed().startswith("Nothing to change")
 
 
+def test_a_default_profile_that_has_a_login_is_enough(user: User) -> None:
+    aws = user.directory.parent / ".aws"
+    aws.mkdir()
+    (aws / "config").write_text("[default]\nsso_session = mine\n[sso-session mine]\n")
+    user.succeed("--yes")
+
+    assert proxy_command(user).endswith(" proxy %n")
+
+
 def test_a_profile_that_is_not_there_yet_can_be_named(user: User) -> None:
     done = user.run("--yes", "--profile", "later")
 
     assert done.returncode == 0
-    assert "There is no profile later in " in done.stderr
-    assert "run connector login --profile later" in done.stderr
+    assert "Run `connector login --profile later`" in done.stderr
     assert proxy_command(user).endswith(" proxy --profile later %n")
 
 
@@ -265,7 +284,7 @@ def test_a_connector_in_a_temporary_place_is_warned_about(user: User, tmp_path: 
 
     assert done.returncode == 0
     assert f"{script} is in a place for temporary files" in done.stderr
-    assert proxy_command(user) == f"ProxyCommand {script} proxy %n"
+    assert proxy_command(user) == f"ProxyCommand {script} proxy --profile codecatalyst %n"
 
 
 def test_what_others_have_set_for_the_same_hosts_is_pointed_out(user: User) -> None:
