@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,11 @@ def _run(options: argparse.Namespace) -> int:
     elif options.yes or _agreed():
         _make(plan, plan_again, options.yes)
         tell(f"Done. {outcome}")
+        if not options.remove:
+            tell(
+                'VS Code gives ssh 15 s. With its setting "remote.SSH.connectTimeout": 660 a '
+                "stopped Dev Environment has the time to start."
+            )
     else:
         tell("Nothing was written.")
     return 0
@@ -185,15 +191,16 @@ def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
     from ..files import reason
     from ..locks import file_lock
 
-    lock = cache_file(os.environ, "config-ssh.lock")
-    try:
-        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with file_lock(lock, _LOCK_TIMEOUT):
-            fresh = plan_again()
-            if fresh != plan and not unseen:
-                raise ConfigError(
-                    "The files have been changed meanwhile: nothing was written", "Run it again"
-                )
-            fresh.make()
-    except OSError as error:
-        raise ConfigError(f"The lock file {lock} cannot be used ({reason(error)})") from None
+    path = cache_file(os.environ, "config-ssh.lock")
+    with ExitStack() as lock:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock.enter_context(file_lock(path, _LOCK_TIMEOUT))
+        except OSError as error:
+            raise ConfigError(f"The lock {path} cannot be had ({reason(error)})") from None
+        fresh = plan_again()
+        if fresh != plan and not unseen:
+            raise ConfigError(
+                "The files have been changed meanwhile: nothing was written", "Run it again"
+            )
+        fresh.make()

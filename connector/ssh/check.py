@@ -119,7 +119,8 @@ class SshClient:
 
         :param aliases: host name to its HostKeyAlias, ``None`` where it has none of ours.
         """
-        for host, alias in aliases.items():
+
+        def missed(host: str) -> str:
             try:
                 answer = self.ask(config, host)
             except TimeoutError:
@@ -127,12 +128,15 @@ class SshClient:
             if not answer.settings:
                 return f"ssh refuses {host} ({answer.complaint})"
             wanted = {"proxycommand": proxy_command, "user": user}
-            if alias is not None:
+            if alias := aliases[host]:
                 wanted["hostkeyalias"] = alias
             for keyword, value in wanted.items():
                 if answer.value(keyword) != value:
                     return f"ssh takes another {keyword} for {host}: {answer.value(keyword)}"
-        return ""
+            return ""
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return next(filter(None, pool.map(missed, aliases)), "")
 
     def compare(
         self, before: Path, after: Path, hosts: Iterable[str], seconds: float = COMPARE_TIME

@@ -13,8 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _BOM = b"\xef\xbb\xbf"
-# A keyword ends at a blank, at a quote, or at one "=".
-_KEYWORD = re.compile(rb"(?:\"([A-Za-z0-9]+)\"|([A-Za-z0-9]+))(?=[ \t=\"]|$)[ \t]*=?[ \t]*")
+# A keyword ends at a blank, or at one "=" with or without blanks, or has a part in quotes
+# (strdelim of OpenSSH's misc.c).
+_KEYWORD = re.compile(
+    rb"""([A-Za-z0-9]*)"([A-Za-z0-9]*)"[ \t\r]*
+        |([A-Za-z0-9]+)(?:=[ \t\r]*|[ \t\r]+(?:=[ \t\r]*)?|$)""",
+    re.VERBOSE,
+)
 # A word in quotes, or with parts in quotes, or without.
 _WORD = re.compile(rb"""[ \t]*((?:"[^"]*"|'[^']*'|\\["' \\]|[^ \t"'])+)""")
 _QUOTED = re.compile(rb"""\\(["' \\])|["']""")
@@ -44,7 +49,7 @@ def parse(text: bytes) -> Iterator[Line]:
         matched = _KEYWORD.match(stripped)
         if matched is None:
             continue
-        keyword = (matched[1] or matched[2]).decode().lower()
+        keyword = b"".join(filter(None, matched.groups())).decode().lower()
         words = _words(stripped[matched.end() :])
         yield Line(number, keyword, tuple(words), block)
         block = block or keyword in ("host", "match")

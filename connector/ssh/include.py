@@ -39,7 +39,8 @@ Host {patterns}
     ServerAliveCountMax 3
 
     # Host keys: accept the first one of each environment, refuse a changed one, and keep them
-    # apart from those of your servers.
+    # apart from those of your servers. One that was rebuilt has a new key; ssh says how to
+    # forget the old one.
     StrictHostKeyChecking accept-new
     UserKnownHostsFile ~/.ssh/known_hosts_codecatalyst
 

@@ -69,5 +69,5 @@ def find_places(config: str | None, home: Path | None = None) -> Places:
     """
     home = ssh_home() if home is None else home
     default = home / ".ssh" / "config"
-    path = Path(os.path.abspath(os.path.expanduser(config))) if config else default
-    return Places(path, path.with_name(f"codecatalyst_{path.name}"), path == default, home)
+    path = Path(os.path.abspath(os.path.expanduser(config))) if config is not None else default
+    return Places(path, path.parent / f"codecatalyst_{path.name}", path == default, home)

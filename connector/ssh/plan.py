@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..files import FileProblem, read_bytes
+from ..files import FileProblem, read_bytes, reason
 from . import config
 from .change import Change, read_config
 from .check import ANY_HOST, NO_FILE, SshClient
@@ -33,7 +34,7 @@ from .places import Places
 _MAX_DEPTH = 16
 
 #: Literal hosts of ours that ssh is asked about; they are all made alike.
-_ASKED = 20
+_ASKED = 5
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _EXAMPLES = ("a.b.codecatalyst", f"codecatalyst-dev-env=Aa=b.c={_NO_ID}", f"aws-devenv-{_NO_ID}")
@@ -82,10 +83,8 @@ def plan_setup(
     rendered = render(proxy_command, hosts, previous, made_config=before is None)
     aliases: dict[str, str | None] = dict.fromkeys(_EXAMPLES)
     aliases |= {host.name: f"codecatalyst-{host.id}" for host in (hosts or ())[:_ASKED]}
-    with tempfile.TemporaryDirectory() as directory:
-        ours, candidate = Path(directory, "ours"), Path(directory, "config")
-        ours.write_bytes(rendered)
-        ours.chmod(0o600)
+    known = [name for name in _hosts_of(before or b"", places) if config.is_literal(name)]
+    with _candidate_files(rendered) as (candidate, ours):
         for text in _candidates(before or b"", places):
             candidate.write_bytes(config.redirected(text, places.is_ours, quoted_path(ours)))
             missed = ssh.misses(candidate, proxy_command, USER, aliases)
@@ -96,7 +95,6 @@ def plan_setup(
         changes = (Change(places.ours, previous, rendered), Change(places.config, before, text))
         if not any(change.is_one for change in changes):
             return Plan(changes)
-        known = [name for name in _hosts_of(text, places) if config.is_literal(name)]
         difference = ssh.compare(original, candidate, [ANY_HOST, *known])
     for host in difference.hosts:
         if not any(fnmatchcase(host, pattern) for pattern in PATTERNS):
@@ -105,6 +103,22 @@ def plan_setup(
                 f"else for {host}"
             )
     return Plan(changes, tuple(_notes(text, places, difference.compared - 1, len(set(known)))))
+
+
+@contextmanager
+def _candidate_files(ours: bytes) -> Iterator[tuple[Path, Path]]:
+    """Where a candidate for the user's file can be written, and our file, which is there.
+
+    :raises ConfigError: when nothing can be written where temporary files go.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "ours")
+            path.write_bytes(ours)
+            path.chmod(0o600)  # as ssh wants what is included
+            yield Path(directory, "config"), path
+    except OSError as error:
+        raise ConfigError(f"Nothing temporary can be written ({reason(error)})") from None
 
 
 def plan_removal(places: Places) -> Plan:

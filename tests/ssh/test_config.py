@@ -87,7 +87,7 @@ def test_newlines_and_marks_are_those_of_the_file(old: bytes, new: bytes) -> Non
         (b'host "a b" c', "host", ("a b", "c")),
         (b"host 'a b' c", "host", ("a b", "c")),
         (b'"Host" a', "host", ("a",)),
-        (b'Host"a"', "host", ("a",)),
+        (b'ho"ST" a', "host", ("a",)),
         (b"Host a # b", "host", ("a",)),
         (b"Host a#b", "host", ("a#b",)),
         (b'Include "~/a b"/c', "include", ("~/a b/c",)),
@@ -101,7 +101,7 @@ def test_a_line_is_read_as_ssh_reads_it(raw: bytes, keyword: str, words: tuple[s
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"\n\r\n", b"# Host a", b"  # Host a\n", b"Host-a b", b"\xff"]
+    "raw", [b"", b"\n\r\n", b"# Host a", b"  # Host a\n", b"Host-a b", b'Host"a', b"\xff"]
 )
 def test_what_sets_nothing_is_no_line(raw: bytes) -> None:
     assert list(parse(raw)) == []
@@ -132,7 +132,7 @@ def test_another_file_in_the_place_of_ours_is_all_that_differs() -> None:
 
 def test_a_line_without_end_is_read_in_no_time() -> None:
     for piece in (b" ", b'"', b"\\", b"a ", b"'x' ", b"=", b"\r"):
-        text = b"Host " + piece * (1_000_000 // len(piece)) + b"\nInclude codecatalyst_config"
+        text = b"Host " + piece * (300_000 // len(piece)) + b"\nInclude codecatalyst_config"
         began = time.perf_counter()
         assert [line.number for line in includes(text, is_ours)] == [2]
-        assert time.perf_counter() - began < 5  # some 0.3 s; quadratic would be hours
+        assert time.perf_counter() - began < 5  # some 0.1 s; quadratic would be hours
