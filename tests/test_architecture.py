@@ -41,6 +41,7 @@ ROOMS = {
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},
+    "rich": {"cli/table.py", "cli/bar.py"},
 }
 
 FILES = sorted(ROOT.rglob("*.py"))

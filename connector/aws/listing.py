@@ -32,6 +32,7 @@ from .tokens import BearerToken
 
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 4.0, 8.0  # seconds for one try, where there is time for that
 _TRIES = 3
+_SHORTEST_TRY = 0.1  # seconds
 _PAUSE = 0.4  # seconds before the second try; twice that before the third
 
 # Both lists name only what the caller can get into.
@@ -80,7 +81,14 @@ class Problem:
     @property
     def is_refusal(self) -> bool:
         """Whether there is nothing in it that the user could use anyway."""
-        return isinstance(self.error, AccessDenied)
+        return isinstance(self.error, (AccessDenied, DevEnvironmentNotFound))
+
+    def may_hide(self, space: str | None, project: str | None) -> bool:
+        """Whether it could hold what is looked for in this space, and in projects of this name."""
+        pairs = ((self.space, space), (self.project, project))
+        return all(
+            not here or wanted is None or here.lower() == wanted.lower() for here, wanted in pairs
+        )
 
 
 @dataclass(frozen=True)
@@ -90,25 +98,23 @@ class Listing:
     environments: list[EnvironmentSummary]
     problems: list[Problem]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds all that the user can use, as what is remembered has to."""
+        return all(problem.is_refusal for problem in self.problems)
 
-def list_environments(
-    api: Api,
-    token: BearerToken,
-    timeout: float,
-    space: str | None = None,
-    project: str | None = None,
-) -> Listing:
-    """All Dev Environments, or those of one space, of projects of one name, or of one project.
 
-    A space or project that cannot be listed does not hide the others, unless it is the one
-    that was asked for.
+def list_environments(api: Api, token: BearerToken, timeout: float) -> Listing:
+    """All Dev Environments of all spaces and projects that the caller has access to.
+
+    A space or project that cannot be listed does not hide the others.
 
     :param timeout: seconds for all together.
     :raises ConnectorError: when nothing can be listed at all, or not in time.
     """
     lister = _Lister(api, token, time.monotonic() + timeout)
     try:
-        return lister.run(space, project)
+        return lister.run()
     except TimeoutError:
         raise ConnectFailed(
             f"CodeCatalyst has not listed all Dev Environments within {timeout:.0f} s",
@@ -124,24 +130,14 @@ class _Lister:
         self._token = token
         self._deadline = deadline
 
-    def run(self, space: str | None, project: str | None) -> Listing:
-        problems: list[Problem] = []
-        if space is not None and project is not None:
-            places = [(space, project)]
-        else:
-            places, problems = self._projects([space] if space else self._spaces())
-            if space is not None and problems:
-                raise problems[0].error
-        if space is None and project is not None:
-            places = [place for place in places if place[1] == project]
+    def run(self) -> Listing:
+        places, problems = self._projects(self._spaces())
         found: list[EnvironmentSummary] = []
         for answer in for_all(self._environments, places, self._deadline):
             if isinstance(answer, Problem):
                 problems.append(answer)
             else:
                 found += answer
-        if space is not None and project is not None and problems:
-            raise problems[0].error
         return Listing(found, problems)
 
     def _spaces(self) -> list[str]:
@@ -216,16 +212,17 @@ class _Lister:
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            connect_timeout = min(_CONNECT_TIMEOUT, 0.5 * left)
             try:
                 return self._api.call(
                     operation,
                     self._token.value,
-                    connect_timeout=connect_timeout,
-                    read_timeout=min(_READ_TIMEOUT, left - connect_timeout),
+                    connect_timeout=min(_CONNECT_TIMEOUT, left),
+                    read_timeout=min(_READ_TIMEOUT, left),
                     **members,
                 )
             except (Refused, CallFailed) as failure:
+                if self._deadline - time.monotonic() < _SHORTEST_TRY:
+                    raise TimeoutError from failure  # it is our time that was too short for it
                 if tries == _TRIES or not _may_pass(failure):
                     raise
                 logger.info("%s: %s; trying again in %.1f s", operation, failure, pause)
@@ -259,9 +256,7 @@ def _explained(refused: Refused, space: str, project: str, token: BearerToken) -
     if status == 403:
         return AccessDenied(f"You have no access to {where}{said}")
     if refused.code == "ResourceNotFoundException":
-        return DevEnvironmentNotFound(
-            f"CodeCatalyst does not know {where}{said}", "Names have capitals: check the spelling"
-        )
+        return DevEnvironmentNotFound(f"CodeCatalyst does not know {where}{said}")
     if status == 400:
         return RequestRefused(f"CodeCatalyst refuses to list {where}{said}")
     if status == 429:

@@ -41,8 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.add_argument(
         "--profile",
-        help="the profile that ssh is to use (by default the one that it uses now, else that of "
-        "AWS_PROFILE, else codecatalyst, which connector login makes)",
+        help="the profile that ssh is to use (by default the one that it uses now, else "
+        "AWS_PROFILE, for an IDE starts ssh with an environment of its own)",
     )
     parser.add_argument(
         "--ssh-config",
@@ -98,13 +98,14 @@ def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
 def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Plan], str]:
     """What plans it, and what can be done after it."""
     from ..ssh.check import SshClient
-    from ..ssh.command import connector_command, is_temporary, proxy_command, require_runs
+    from ..ssh.command import is_temporary, proxy_command, require_runs
     from ..ssh.plan import plan_setup
+    from .itself import own_command
 
     program = shutil.which("ssh")
     if program is None:
         raise ConfigError("There is no ssh on the PATH", "Install OpenSSH's client")
-    command = connector_command(sys.argv[0])
+    command = own_command()
     require_runs(command)
     profile = _profile(options.profile, places)
     line = proxy_command(command, profile)
@@ -135,9 +136,8 @@ def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
         service = open_service(profile, None, os.environ)
         token = service.tokens.load(CALL_TIMEOUT)
         listing = list_environments(service.api, token, _LIST_TIMEOUT)
-        for problem in listing.problems:
-            if not problem.is_refusal:
-                raise problem.error
+        if not listing.is_whole:
+            raise next(each.error for each in listing.problems if not each.is_refusal)
     except ConnectorError as error:
         say(
             "No Dev Environment is added to the list that IDEs offer; ssh reaches all by name. "
@@ -155,16 +155,11 @@ def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
 
 def _profile(named: str | None, places: Places) -> str | None:
     """The profile that ssh is to use; ``None``: what its environment says."""
-    from ..aws.settings import LOGIN_PROFILE, load_profile
     from ..ssh.command import profile_of
     from ..ssh.plan import current_proxy_command
 
     named = named or profile_of(current_proxy_command(places))
-    profile = load_profile(named, os.environ, LOGIN_PROFILE)
-    if profile.values is None and profile.name == LOGIN_PROFILE and named is None:
-        default = load_profile("default", os.environ)
-        return None if "sso_session" in (default.values or {}) else LOGIN_PROFILE
-    return profile.name
+    return named or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or None
 
 
 def _agreed() -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..aws.environments import Environment
 from ..aws.refusals import Target
-from ..errors import ConfigError, DevEnvironmentNotFound
+from ..errors import AccessDenied, ConfigError, DevEnvironmentNotFound
 from ..sessions import SessionAccess, SessionSource, StartProgress
 from ..ssh.hosts import DevEnvironment, Sought
 from .service import Service
@@ -71,14 +71,17 @@ class Finder:
         assert isinstance(wanted, Sought)
         logger.info("looking %s up", ascii(wanted.name))
         listing = self._list()
-        if failed := [each for each in listing.problems if not each.is_refusal]:
-            _raise_if_it_matters(failed, wanted)
-        else:
+        for problem in listing.problems:  # what was not listed might hold one of the same name
+            if not problem.is_refusal and problem.may_hide(wanted.space, wanted.project):
+                raise problem.error
+        if listing.is_whole:
             self.service.names.note(listing.environments)
         try:
             found = Names(listing.environments).one(*wanted)
         except DevEnvironmentNotFound as error:
-            closed = ", ".join(_place(each) for each in listing.problems)
+            closed = ", ".join(
+                _place(each) for each in listing.problems if isinstance(each.error, AccessDenied)
+            )
             if not closed:
                 raise
             hint = f"{error.hint}. You have no access to {closed}"
@@ -128,20 +131,6 @@ class LateSource:
         if self._source is None:
             raise RuntimeError("no session was started")
         return self._source
-
-
-def _raise_if_it_matters(failed: list[Problem], wanted: Sought) -> None:
-    """What was not listed might hold one of the same name.
-
-    :raises ConnectorError: when it is where the name was to be looked up.
-    """
-    for problem in failed:
-        if _may_be(problem.space, wanted.space) and _may_be(problem.project, wanted.project):
-            raise problem.error
-
-
-def _may_be(place: str, wanted: str | None) -> bool:
-    return not place or wanted is None or place.lower() == wanted.lower()
 
 
 def _place(problem: Problem) -> str:

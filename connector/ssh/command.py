@@ -17,8 +17,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
-import sysconfig
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,26 +33,6 @@ _START_TIMEOUT = 30.0
 
 #: Where ``uvx`` and ``pipx run`` make the environments that they throw away again.
 _PASSING = (("uv", "archive-v0"), ("uv", "environments-v2"), ("pipx", ".cache"), (".cache", "pipx"))
-
-
-def connector_command(argv0: str) -> list[str]:
-    """How this very connector is started, by an absolute path.
-
-    :param argv0: ``sys.argv[0]``.
-    """
-    scripts = [argv0, os.path.join(sysconfig.get_path("scripts"), "connector")]
-    user = f"{os.name}_user"  # of pip install --user
-    if user in sysconfig.get_scheme_names():
-        scripts.append(os.path.join(sysconfig.get_path("scripts", user), "connector"))
-    for script in scripts:
-        path = Path(os.path.abspath(script))
-        if os.name == "nt" and path.name:
-            path = path.with_suffix(".exe")
-        if path.stem == "connector" and path.is_file() and os.access(path, os.X_OK):
-            return [str(path)]  # not resolved: the link of pipx outlives what it points to
-    # Without -P, the directory that ssh is called in would come first among those to import from.
-    isolated = ["-P"] if sys.version_info >= (3, 11) else []
-    return [sys.executable, *isolated, "-m", "connector"]
 
 
 def require_runs(command: Sequence[str]) -> None:

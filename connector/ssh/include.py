@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .names import SUFFIX
+
 #: What stands in the Host line of the settings; each literal host matches one of them.
-PATTERNS = ("*.codecatalyst", "codecatalyst-dev-env=*", "aws-devenv-*")
+PATTERNS = (f"*{SUFFIX}", "codecatalyst-dev-env=*", "aws-devenv-*")
 
 USER = "mde-user"
 

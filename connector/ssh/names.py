@@ -93,17 +93,20 @@ class Names(Generic[Env]):
 
         :param space: only look in this one, as ``project`` in projects of this name.
         """
-        within = self._within(space, project)
         exact = self._spelled.get(name, ())
         by_id = [number for number in exact if self.environments[number].id in (name, bare(name))]
+        within = self._within(space, project)
         for numbers in (by_id, exact, self._folded.get(name.lower(), ())):
             if found := [number for number in numbers if number in within]:
                 return [self.environments[number] for number in found]
         start = bare(name).lower()
         if not _PART_OF_ID.fullmatch(start):
             return []
-        environments = [self.environments[number] for number in within]
-        return [each for each in environments if each.id.lower().startswith(start)]
+        return [each for each in self.within(space, project) if each.id.lower().startswith(start)]
+
+    def within(self, space: str | None, project: str | None) -> list[Env]:
+        """Those in a space and in projects of a name, in any case if there is none just so."""
+        return [self.environments[number] for number in self._within(space, project)]
 
     def one(self, name: str, space: str | None = None, project: str | None = None) -> Env:
         """The one that a name means.
@@ -136,7 +139,6 @@ class Names(Generic[Env]):
         return aws_name(environment.space, environment.project, environment.id)
 
     def _within(self, space: str | None, project: str | None) -> Sequence[int]:
-        """The numbers of those in a space and in projects of a name, in any case if need be."""
         numbers: Sequence[int] = range(len(self.environments))
         for wanted, names in (
             (space, [each.space for each in self.environments]),

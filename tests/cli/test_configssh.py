@@ -207,7 +207,7 @@ CONNECTOR = Path(sys.executable).parent / "connector"
 def test_the_connector_is_named_by_its_whole_path(user: User) -> None:
     user.succeed("--yes")
 
-    assert proxy_command(user) == f"ProxyCommand {CONNECTOR} proxy --profile codecatalyst %n"
+    assert proxy_command(user) == f"ProxyCommand {CONNECTOR} proxy %n"
 
 
 def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> None:
@@ -217,35 +217,26 @@ def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> Non
     assert user.is_set_up
     (line,) = done.stderr.splitlines()
     assert line.startswith("connector: No Dev Environment is added to the list that IDEs offer;")
-    assert "Run `connector login --profile codecatalyst`" in line
+    assert "Run `connector login" in line
     assert line.endswith("; then run this again")
 
 
-def test_the_profile_of_a_login_is_named(user: User) -> None:
+def test_the_profile_that_was_named_last_is_named(user: User) -> None:
     """An IDE starts ssh with an environment of its own, without AWS_PROFILE."""
-    aws = user.directory.parent / ".aws"
-    aws.mkdir()
-    (aws / "config").write_text("[profile codecatalyst]\n[profile work]\n[profile other one]\n")
-    user.succeed("--yes")
-    assert proxy_command(user).endswith(" proxy --profile codecatalyst %n")
-
     user.environ["AWS_PROFILE"] = "work"
+    user.succeed("--yes")
+    assert proxy_command(user).endswith(" proxy --profile work %n")
+
+    del user.environ["AWS_PROFILE"]
     assert user.succeed().startswith("Nothing to change")  # what was chosen once stays
+    user.succeed("--yes", "--profile", "other one")
+    assert proxy_command(user).endswith(' proxy --profile "other one" %n')
+    user.environ["AWS_PROFILE"] = "work"
+    assert user.succeed().startswith("Nothing to change")
+
     user.succeed("--remove", "--yes")
     user.succeed("--yes")
     assert proxy_command(user).endswith(" proxy --profile work %n")
-    user.succeed("--yes", "--profile", "other one")
-    assert proxy_command(user).endswith(' proxy --profile "other one" %n')
-    assert user.succeed().startswith("Nothing to change")
-
-
-def test_a_default_profile_that_has_a_login_is_enough(user: User) -> None:
-    aws = user.directory.parent / ".aws"
-    aws.mkdir()
-    (aws / "config").write_text("[default]\nsso_session = mine\n[sso-session mine]\n")
-    user.succeed("--yes")
-
-    assert proxy_command(user).endswith(" proxy %n")
 
 
 def test_a_profile_that_is_not_there_yet_can_be_named(user: User) -> None:
@@ -284,7 +275,7 @@ def test_a_connector_in_a_temporary_place_is_warned_about(user: User, tmp_path: 
 
     assert done.returncode == 0
     assert f"{script} is in a place for temporary files" in done.stderr
-    assert proxy_command(user) == f"ProxyCommand {script} proxy --profile codecatalyst %n"
+    assert proxy_command(user) == f"ProxyCommand {script} proxy %n"
 
 
 def test_what_others_have_set_for_the_same_hosts_is_pointed_out(user: User) -> None:

@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 
 from connector.errors import ConfigError
 from connector.ssh.command import (
-    connector_command,
     is_temporary,
     profile_of,
     proxy_command,
@@ -154,56 +152,6 @@ def test_a_path_that_is_a_pattern_cannot_be_included(char: str) -> None:
 )
 def test_no_profile_is_found_in_a_line_that_is_not_ours(line: str) -> None:
     assert profile_of(line) is None
-
-
-def test_the_connector_that_was_called_is_the_one_that_ssh_calls(tmp_path: Path) -> None:
-    script = tmp_path / "connector"
-    script.touch(mode=0o700)
-
-    assert connector_command(str(script)) == [str(script)]
-
-
-def test_a_link_to_the_connector_is_kept(tmp_path: Path) -> None:
-    """pipx's, which stays when what it points to is made anew."""
-    (tmp_path / "venv").mkdir()
-    (tmp_path / "venv/connector").touch(mode=0o700)
-    (tmp_path / "connector").symlink_to(tmp_path / "venv/connector")
-
-    assert connector_command(str(tmp_path / "connector")) == [str(tmp_path / "connector")]
-
-
-@pytest.mark.parametrize("argv0", ["-c", "", "/", "/x/connector/__main__.py", "/nowhere/connector"])
-def test_else_it_is_the_script_of_this_python(argv0: str) -> None:
-    (found,) = connector_command(argv0)
-
-    assert Path(found) == Path(sysconfig.get_path("scripts"), "connector")
-
-
-def test_without_any_script_it_is_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sysconfig, "get_path", lambda *_: "/nowhere")
-    words = connector_command("/x/connector/__main__.py")
-
-    assert (words[0], words[-2:]) == (sys.executable, ["-m", "connector"])
-    require_runs(words)
-    assert splitter(proxy_command(words, None), HOST) == [*words, "proxy", HOST]
-
-
-def test_the_module_is_not_one_of_the_directory_that_ssh_is_called_in(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    if sys.version_info < (3, 11):
-        pytest.skip("this Python has no -P")
-    (tmp_path / "connector.py").write_text("raise SystemExit('the wrong one')\n")
-    monkeypatch.setattr(sysconfig, "get_path", lambda *_: "/nowhere")
-    done = subprocess.run(
-        [*connector_command(""), "--version"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.startswith("connector ")
 
 
 @pytest.mark.parametrize("content", [None, "#!/nowhere/python\n", "#!/bin/sh\nexit 3\n"])
