@@ -16,6 +16,7 @@ from .boundary import add_logging_options, guarded, say, set_up_logging, tell
 from .environment import CALL_TIMEOUT
 
 if TYPE_CHECKING:
+    from ..aws.listing import EnvironmentSummary
     from ..ssh.include import KnownHost
     from ..ssh.places import Places
     from ..ssh.plan import Plan
@@ -128,6 +129,7 @@ def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
     of its kind.
     """
     from ..aws.listing import list_environments
+    from ..ssh.hosts import DevEnvironment
     from ..ssh.include import KnownHost
     from ..ssh.names import Names
     from .service import open_service
@@ -138,6 +140,8 @@ def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
         listing = list_environments(service.api, token, _LIST_TIMEOUT)
         if not listing.is_whole:
             raise next(each.error for each in listing.problems if not each.is_refusal)
+        for each in listing.environments:
+            DevEnvironment(each.space, each.project, each.id)  # what is said is not yet checked
     except ConnectorError as error:
         say(
             "No Dev Environment is added to the list that IDEs offer; ssh reaches all by name. "
@@ -148,9 +152,14 @@ def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
     names = Names(listing.environments)
     return [
         KnownHost(names.of(each), each.id, each.alias, each.project, each.space)
-        for each in sorted(listing.environments, key=lambda each: each.status != "RUNNING")
+        for each in sorted(listing.environments, key=_best_first)
         if each.status not in _GOING
     ]
+
+
+def _best_first(each: EnvironmentSummary) -> tuple[bool, bool, str, str]:
+    """What makes one a good example comes first: it runs, and has a name."""
+    return each.status != "RUNNING", not each.alias, each.alias, each.id
 
 
 def _profile(named: str | None, places: Places) -> str | None:

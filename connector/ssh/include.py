@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .names import SUFFIX
 
@@ -51,12 +51,10 @@ Host {patterns}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*")
 
 
-@dataclass(frozen=True)
-class KnownHost:
+class KnownHost(NamedTuple):
     """A Dev Environment that has a name for ssh.
 
-    :ivar name: what ssh is called with.
-    :ivar alias: what its owner calls it; may be empty.
+    ``name``: what ssh is called with. ``alias``: what its owner calls it; may be empty.
     """
 
     name: str
@@ -109,8 +107,8 @@ def proxy_command_of(content: bytes | None) -> str:
 def _render_hosts(hosts: Sequence[KnownHost]) -> str:
     blocks = [f"{_HOSTS}\n# A host key is kept under the id, whatever the environment is called."]
     for host in sorted(hosts, key=lambda host: host.name):
-        if not _NAME.fullmatch(host.name):
-            raise ValueError(f"{host.name!r} cannot be the name of a host")
+        if not (_NAME.fullmatch(host.name) and _NAME.fullmatch(host.id)):
+            raise ValueError(f"{host.name!r} with the id {host.id!r} cannot be written")
         about = f"{host.alias or host.id}, of the project {host.project} in the space {host.space}"
         blocks.append(
             f"# {_one_line(about)}\nHost {host.name}\n    HostKeyAlias codecatalyst-{host.id}"

@@ -70,7 +70,7 @@ def test_every_name_leads_there_by_ssh_scp_and_rsync(
 ) -> None:
     kept = names(cloud)
     said = configured.configure().stdout.decode()
-    assert said.endswith(f"Done. Try: ssh -F {configured.config} Front.codecatalyst\n")
+    assert f"\nDone. Try: ssh -F {configured.config} Front.codecatalyst\n" in said
     (tmp_path / "file").write_bytes(DATA)
 
     for name in kept:
