@@ -70,7 +70,7 @@ CONFIGS = {
     "the toolkit's": TOOLKIT + b"Host a\n  User x\n",
     "a name of ours": f"Host {BY_AWS} web.codecatalyst\n  User x\n  ProxyCommand none\n".encode(),
     "a long line": b"Host a\n  User x\n#" + b"x" * 500_000 + b"\nHost b\n  User y\n",
-    "many lines": b"".join(b"Host h%d\n  User u%d\n" % (n, n) for n in range(400)),
+    "many lines": b"".join(b"Host h%d\n  User u%d\n" % (n, n) for n in range(150)),
     "a remote command": b"Host *\n  RemoteCommand tmux\n  RequestTTY yes\n",
     "a multiplexer": b"Host *\n  ControlMaster auto\n  ControlPath ~/.ssh/%C\n",
 }
