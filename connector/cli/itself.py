@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -19,3 +22,12 @@ def own_command() -> list[str]:
             return [os.path.abspath(path)]
     isolated = ["-P"] if sys.version_info >= (3, 11) else []
     return [sys.executable, *isolated, "-m", "connector"]
+
+
+def as_proxy_command(words: Sequence[str]) -> str:
+    """Words as ssh reads a ProxyCommand: the user's shell runs it, on Windows none does.
+
+    Every ``%`` is doubled, or ssh would replace it.
+    """
+    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+    return join(words).replace("%", "%%")

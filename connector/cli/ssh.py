@@ -49,9 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     parser.usage = "%(prog)s [OPTION ...] ENV [SSH_ARGUMENT ...]"
-    parser.add_argument("host", metavar="ENV", help="a name of the Dev Environment")
     parser.add_argument(
-        "arguments", nargs=argparse.REMAINDER, metavar="SSH_ARGUMENT", help="goes to ssh"
+        "words",
+        nargs=argparse.PARSER,  # one, and all that follows it as it is: REMAINDER loses a "--"
+        metavar="ENV",
+        help="a name of the Dev Environment; what follows goes to ssh",
     )
     add_place_options(parser)
     add_service_options(parser)
@@ -67,6 +69,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..ssh.hosts import DevEnvironment
 
     set_up_logging(options)
+    options.host, *arguments = options.words
     ssh = which("ssh")
     if ssh is None:  # before anything is started for it
         raise ConfigError("the program ssh is not on the PATH", "Install the OpenSSH client")
@@ -75,9 +78,7 @@ def _run(options: argparse.Namespace) -> int:
     target = environment.target
     named = DevEnvironment(target.space, target.project, target.id)
     host = host_word(options.host, named)
-    words = command_line(
-        named, host, _proxy_command(options, target), _config_file(), options.arguments
-    )
+    words = command_line(named, host, _proxy_command(options, target), _config_file(), arguments)
     return _become([ssh, *words])
 
 
@@ -105,9 +106,9 @@ def _start(environment: Environment, options: argparse.Namespace) -> None:
         startup.until_running(state, token)
 
 
-def _proxy_command(options: argparse.Namespace, target: Target) -> list[str]:
+def _proxy_command(options: argparse.Namespace, target: Target) -> str:
     """The connector for just this Dev Environment: no name has to be looked up again."""
-    from .itself import own_command
+    from .itself import as_proxy_command, own_command
 
     words = [*own_command(), "proxy", "--space", target.space, "--project", target.project]
     words += ["--id", target.id]
@@ -118,7 +119,7 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> list[str]:
     ):
         if value:
             words += [option, value]
-    return words + ["-v"] * options.verbose
+    return as_proxy_command(words + ["-v"] * options.verbose)
 
 
 def _config_file() -> str:
