@@ -26,6 +26,7 @@ COMMANDS = {
     "login": "get a token: AWS Builder ID or IAM Identity Center, by way of a browser",
     "logout": "end the token, here and at the service",
     "whoami": "whose the token is, and when it expires",
+    "config-ssh": "have ssh, scp, rsync and VS Code reach Dev Environments by name",
     "emulator": "a Dev Environment on this machine",
     "completion": "have a shell complete commands, options and names",
     "config": "show the settings, and where each comes from",

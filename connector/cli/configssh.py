@@ -1,0 +1,210 @@
+"""``connector config-ssh``: ssh and all that reads its configuration learn of Dev Environments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, ConnectorError
+from .boundary import add_logging_options, guarded, say, set_up_logging, tell
+from .environment import CALL_TIMEOUT
+
+if TYPE_CHECKING:
+    from ..aws.listing import EnvironmentSummary
+    from ..ssh.include import KnownHost
+    from ..ssh.places import Places
+    from ..ssh.plan import Plan
+
+DESCRIPTION = """\
+Have ssh, scp, rsync, git and VS Code reach Dev Environments by name: write a file of our own
+beside ~/.ssh/config, and a line at the top of that which includes it. Shows what it would
+change, and asks. Run it again for new Dev Environments, or when the connector has moved;
+--remove takes out all that it has put in.
+"""
+
+#: Seconds to wait for another run, which may compare many hosts.
+_LOCK_TIMEOUT = 60.0
+
+#: Seconds for listing all Dev Environments; a person waits.
+_LIST_TIMEOUT = 30.0
+
+#: Those that nobody can reach any more.
+_GOING = ("DELETING", "DELETED")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.add_argument(
+        "--profile",
+        help="the profile that ssh is to use (by default the one that it uses now, else "
+        "AWS_PROFILE, for an IDE starts ssh with an environment of its own)",
+    )
+    parser.add_argument(
+        "--ssh-config",
+        metavar="PATH",
+        help="change this file in place of ~/.ssh/config: one for ssh -F, or for VS Code's "
+        "remote.SSH.configFile",
+    )
+    parser.add_argument("--remove", action="store_true", help="take out what was put in")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="only show what would change")
+    how.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..ssh.places import find_places
+
+    set_up_logging(options)
+    places = find_places(options.ssh_config)
+    if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):
+        say(f"ssh reads {places.config}, whatever HOME says")
+    plan_again, outcome = _removal(places) if options.remove else _setup(options, places)
+    plan = plan_again()
+    changes = [change for change in plan.changes if change.is_one]
+    for line in (line for change in changes for line in change.diff()):
+        tell(line)
+    for note in plan.notes:
+        say(note)
+    if not changes:
+        tell(f"Nothing to change. {outcome}")
+    elif options.dry_run:
+        tell("Nothing was written: that is what would change.")
+    elif options.yes or _agreed():
+        _make(plan, plan_again, options.yes)
+        tell(f"Done. {outcome}")
+        if not options.remove:
+            tell(
+                'VS Code gives ssh 15 s. With its setting "remote.SSH.connectTimeout": 660 a '
+                "stopped Dev Environment has the time to start."
+            )
+    else:
+        tell("Nothing was written.")
+    return 0
+
+
+def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
+    from ..ssh.plan import plan_removal
+
+    return lambda: plan_removal(places), f"There is nothing of the connector in {places.config}."
+
+
+def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Plan], str]:
+    """What plans it, and what can be done after it."""
+    from ..ssh.check import SshClient
+    from ..ssh.command import is_temporary, proxy_command, require_runs
+    from ..ssh.plan import plan_setup
+    from .itself import own_command
+
+    program = shutil.which("ssh")
+    if program is None:
+        raise ConfigError("There is no ssh on the PATH", "Install OpenSSH's client")
+    command = own_command()
+    require_runs(command)
+    profile = _profile(options.profile, places)
+    line = proxy_command(command, profile)
+    if is_temporary(command[0]):
+        say(
+            f"{command[0]} is in a place for temporary files: when it is gone, ssh fails. "
+            "Install the connector (pipx install), and run this again"
+        )
+    hosts = _known_hosts(profile)
+    ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
+    example = hosts[0].name if hosts else "codecatalyst-dev-env=<space>=<project>=<id>"
+    client = SshClient(program)
+    return lambda: plan_setup(places, line, hosts, client), f"Try: {ssh} {example}"
+
+
+def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
+    """The Dev Environments that can be listed, by the name that is shortest for ssh.
+
+    ``None`` when not all can be: then it is not known either whether a name is the only one
+    of its kind.
+    """
+    from ..aws.listing import list_environments
+    from ..ssh.hosts import DevEnvironment
+    from ..ssh.include import KnownHost
+    from ..ssh.names import Names
+    from .service import open_service
+
+    try:
+        service = open_service(profile, None, os.environ)
+        token = service.tokens.load(CALL_TIMEOUT)
+        listing = list_environments(service.api, token, _LIST_TIMEOUT)
+        if not listing.is_whole:
+            raise next(each.error for each in listing.problems if not each.is_refusal)
+        for each in listing.environments:
+            DevEnvironment(each.space, each.project, each.id)  # what is said is not yet checked
+    except ConnectorError as error:
+        say(
+            "No Dev Environment is added to the list that IDEs offer; ssh reaches all by name. "
+            f"{str(error).rstrip('.')}; then run this again"
+        )
+        return None
+    service.names.note(listing.environments)
+    names = Names(listing.environments)
+    return [
+        KnownHost(names.of(each), each.id, each.alias, each.project, each.space)
+        for each in sorted(listing.environments, key=_best_first)
+        if each.status not in _GOING
+    ]
+
+
+def _best_first(each: EnvironmentSummary) -> tuple[bool, bool, str, str]:
+    """What makes one a good example comes first: it runs, and has a name."""
+    return each.status != "RUNNING", not each.alias, each.alias, each.id
+
+
+def _profile(named: str | None, places: Places) -> str | None:
+    """The profile that ssh is to use; ``None``: what its environment says."""
+    from ..ssh.command import profile_of
+    from ..ssh.plan import current_proxy_command
+
+    named = named or profile_of(current_proxy_command(places))
+    return named or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or None
+
+
+def _agreed() -> bool:
+    """Ask whether to go on.
+
+    :raises ConfigError: when there is nobody to ask.
+    """
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+        raise ConfigError(
+            "Nothing was written: there is no terminal to ask on",
+            "Give --yes to have that written",
+        )
+    sys.stdout.write("\nWrite that? [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
+    """Make the changes, unless others have been made since they were shown.
+
+    :param unseen: whether changes that were not shown are made, too.
+    """
+    from ..aws.memory import cache_file
+    from ..files import reason
+    from ..locks import file_lock
+
+    path = cache_file(os.environ, "config-ssh.lock")
+    with ExitStack() as lock:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock.enter_context(file_lock(path, _LOCK_TIMEOUT))
+        except OSError as error:
+            raise ConfigError(f"The lock {path} cannot be had ({reason(error)})") from None
+        fresh = plan_again()
+        if fresh != plan and not unseen:
+            raise ConfigError(
+                "The files have been changed meanwhile: nothing was written", "Run it again"
+            )
+        fresh.make()

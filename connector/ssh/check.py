@@ -1,0 +1,170 @@
+"""What OpenSSH itself makes of a configuration: ``ssh -G``, which reads it and connects to nobody.
+
+Also a file that we could read ourselves is read by ssh in the end: with Include, Match and
+defaults of its version. So a change is judged by what ssh answers before and after it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConfigError
+
+#: Seconds for one answer. ``Match exec`` may run anything.
+_ANSWER_TIMEOUT = 10.0
+
+#: Seconds for all hosts that are compared: a configuration may have thousands.
+COMPARE_TIME = 5.0
+
+#: Answers to wait for at once.
+_AT_ONCE = 4
+
+#: In place of a configuration that is not there.
+NO_FILE = Path("none")
+
+#: A host that no configuration names: what holds for all.
+ANY_HOST = "host.of.nobody.invalid"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """:ivar settings: of ``ssh -G``, one in a line; empty where ssh refused."""
+
+    settings: tuple[str, ...]
+    complaint: str
+
+    def value(self, keyword: str) -> str | None:
+        """Of the first setting of this name, in lower case."""
+        for setting in self.settings:
+            name, _, value = setting.partition(" ")
+            if name == keyword:
+                return value
+        return None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Hosts whose settings are not what they were.
+
+    :ivar hosts: those.
+    :ivar compared: how many there was time for.
+    """
+
+    hosts: tuple[str, ...]
+    compared: int
+
+
+class SshClient:
+    """:param program: the path of ssh."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def ask(self, config: Path | None, host: str, timeout: float = _ANSWER_TIMEOUT) -> Answer:
+        """What ssh would do to reach a host.
+
+        :param config: read in place of the user's and the system's; ``None``: just these.
+        :param timeout: seconds.
+        :raises TimeoutError: when it has not answered by then.
+        :raises ConfigError: when it cannot be run.
+        """
+        # -T: it complains of a missing terminal otherwise.
+        file = [] if config is None else ["-F", str(config)]
+        command = [self._program, "-G", "-T", *file, "--", host]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        except OSError as error:
+            raise ConfigError(f"{self._program} cannot be run ({error.strerror})") from None
+        complaint = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0].strip()
+        if done.returncode:
+            return Answer((), complaint or f"exit status {done.returncode}")
+        return Answer(tuple(done.stdout.decode("utf-8", "surrogateescape").splitlines()), complaint)
+
+    def require_readable(self, config: Path | None, name: Path) -> None:
+        """:param name: what to call it.
+        :raises ConfigError: when ssh makes nothing of it as it is.
+        """
+        try:
+            answer = self.ask(config, ANY_HOST)
+        except TimeoutError:
+            raise ConfigError(
+                f"OpenSSH needs more than {_ANSWER_TIMEOUT:.0f} s for {name}, "
+                "and it is left as it is",
+                "Look for a Match exec in it that hangs",
+            ) from None
+        if not answer.settings:
+            why = answer.complaint.removeprefix(str(config)).lstrip(": ")
+            raise ConfigError(
+                f"OpenSSH itself does not read {name} ({why}), and it is left as it is",
+                "Mend that first",
+            )
+
+    def misses(
+        self, config: Path, proxy_command: str, user: str, aliases: dict[str, str | None]
+    ) -> str:
+        """Why our hosts would not be reached with this configuration; empty when they would.
+
+        :param aliases: host name to its HostKeyAlias, ``None`` where it has none of ours.
+        """
+
+        def missed(host: str) -> str:
+            try:
+                answer = self.ask(config, host)
+            except TimeoutError:
+                return f"ssh does not answer for {host} within {_ANSWER_TIMEOUT:.0f} s"
+            if not answer.settings:
+                return f"ssh refuses {host} ({answer.complaint})"
+            wanted = {"proxycommand": proxy_command, "user": user}
+            if alias := aliases[host]:
+                wanted["hostkeyalias"] = alias
+            for keyword, value in wanted.items():
+                if answer.value(keyword) != value:
+                    return f"ssh takes another {keyword} for {host}: {answer.value(keyword)}"
+            return ""
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return next(filter(None, pool.map(missed, aliases)), "")
+
+    def compare(
+        self, before: Path, after: Path, hosts: Iterable[str], seconds: float = COMPARE_TIME
+    ) -> Difference:
+        """Which hosts get other settings, as far as there is time to ask."""
+        deadline = time.monotonic() + seconds
+
+        def differs(host: str) -> bool | None:
+            try:
+                old, new = (self._ask_until(config, host, deadline) for config in (before, after))
+                if old.settings == new.settings:
+                    return False
+                # What changes by itself, as with a Match exec, says nothing.
+                anew, again = (
+                    self._ask_until(config, host, deadline) for config in (after, before)
+                )
+                return old.settings == again.settings and new.settings == anew.settings
+            except TimeoutError:
+                return None
+
+        names: Sequence[str] = list(dict.fromkeys(hosts))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            results = list(pool.map(differs, names))
+        changed = tuple(name for name, result in zip(names, results, strict=True) if result)
+        return Difference(changed, sum(result is not None for result in results))
+
+    def _ask_until(self, config: Path, host: str, deadline: float) -> Answer:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return self.ask(config, host, min(left, _ANSWER_TIMEOUT))

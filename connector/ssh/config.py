@@ -1,0 +1,135 @@
+"""A user's ssh_config as text: our Include line put in or taken out, all else as it was.
+
+Bytes, not characters: OpenSSH knows no encoding, and neither newlines, nor a byte order mark,
+nor a comment in Latin-1 are ours to change. How a line is read is ssh_config(5), and for what
+that leaves open OpenSSH's readconf.c: keywords in any case, an optional ``=``, arguments in
+quotes, a comment after them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+_BOM = b"\xef\xbb\xbf"
+# A keyword ends at a blank, or at one "=" with or without blanks, or has a part in quotes
+# (strdelim of OpenSSH's misc.c).
+_KEYWORD = re.compile(
+    rb"""([A-Za-z0-9]*)"([A-Za-z0-9]*)"[ \t\r]*
+        |([A-Za-z0-9]+)(?:=[ \t\r]*|[ \t\r]+(?:=[ \t\r]*)?|$)""",
+    re.VERBOSE,
+)
+# A word in quotes, or with parts in quotes, or without.
+_WORD = re.compile(rb"""[ \t]*((?:"[^"]*"|'[^']*'|\\["' \\]|[^ \t"'])+)""")
+_QUOTED = re.compile(rb"""\\(["' \\])|["']""")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that sets something.
+
+    :ivar number: counted from 1.
+    :ivar keyword: in lower case.
+    :ivar words: its arguments without their quotes; ``str`` by surrogateescape.
+    :ivar block: whether a Host or Match line stands above it.
+    """
+
+    number: int
+    keyword: str
+    words: tuple[str, ...]
+    block: bool
+
+
+def parse(text: bytes) -> Iterator[Line]:
+    """All lines but blank ones and comments."""
+    block = False
+    for number, raw in enumerate(_split(text)[1], 1):
+        stripped = raw.rstrip(b" \t\r\n\f").lstrip(b" \t\r")
+        matched = _KEYWORD.match(stripped)
+        if matched is None:
+            continue
+        keyword = b"".join(filter(None, matched.groups())).decode().lower()
+        words = _words(stripped[matched.end() :])
+        yield Line(number, keyword, tuple(words), block)
+        block = block or keyword in ("host", "match")
+
+
+def host_patterns(text: bytes) -> Iterator[str]:
+    """All that stands in Host lines."""
+    for line in parse(text):
+        if line.keyword == "host":
+            yield from line.words
+
+
+def is_literal(pattern: str) -> bool:
+    """Whether a word of a Host line names one host, which ssh can be asked about."""
+    return bool(pattern) and not pattern.startswith(("!", "-")) and not set(pattern) & set("*?")
+
+
+def includes(text: bytes, is_ours: Callable[[str], bool]) -> list[Line]:
+    """The Include lines that name our file, alone or among others.
+
+    :param is_ours: whether an argument of Include names our file.
+    """
+    return [
+        line
+        for line in parse(text)
+        if line.keyword == "include" and any(is_ours(word) for word in line.words)
+    ]
+
+
+def add(text: bytes, include: str) -> bytes:
+    """The text with an Include line above everything else.
+
+    Above everything, and not only above the first Host: for each setting ssh takes the first
+    value it finds, and a line in no block holds for every host.
+
+    :param include: the line, without its newline.
+    """
+    mark, lines = _split(text)
+    newline = b"\r\n" if lines and lines[0].endswith(b"\r\n") else b"\n"
+    return b"".join([mark, include.encode("utf-8", "surrogateescape"), newline, *lines])
+
+
+def without(text: bytes, lines: list[Line]) -> bytes:
+    """The text without these lines of it."""
+    mark, raw_lines = _split(text)
+    gone = {line.number for line in lines}
+    kept = (raw for number, raw in enumerate(raw_lines, 1) if number not in gone)
+    return mark + b"".join(kept)
+
+
+def redirected(text: bytes, is_ours: Callable[[str], bool], word: str) -> bytes:
+    """The text with another file in our file's place, for a look before ours is there.
+
+    :param word: the other file, as a word of an Include line.
+    """
+    mark, lines = _split(text)
+    for line in includes(text, is_ours):
+        words = (word if is_ours(other) else f'"{other}"' for other in line.words)
+        raw = f"Include {' '.join(words)}\n"
+        lines[line.number - 1] = raw.encode("utf-8", "surrogateescape")
+    return mark + b"".join(lines)
+
+
+def _split(text: bytes) -> tuple[bytes, list[bytes]]:
+    """The byte order mark, if there is one, and the lines with their newlines.
+
+    ``\\n`` alone ends a line, as for OpenSSH.
+    """
+    mark = _BOM if text.startswith(_BOM) else b""
+    *ended, last = text[len(mark) :].split(b"\n")
+    lines = [line + b"\n" for line in ended]
+    return mark, [*lines, last] if last else lines
+
+
+def _words(rest: bytes) -> Iterator[str]:
+    position = 0
+    while matched := _WORD.match(rest, position):
+        word = matched[1]
+        if word.startswith(b"#"):
+            return
+        position = matched.end()
+        plain = _QUOTED.sub(lambda found: found[1] or b"", word)
+        yield plain.decode("utf-8", "surrogateescape")

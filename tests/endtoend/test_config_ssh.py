@@ -1,0 +1,152 @@
+"""From ``connector config-ssh`` in an empty home to real ssh, scp and rsync, by all names."""
+
+from __future__ import annotations
+
+import random
+import shlex
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.errors import InternalFailure
+from connector.emulator.resources import Status
+
+from .cloud import START, Cloud
+from .commands import CONNECTOR, Answer, Ssh
+from .sshd import USER, program
+
+DATA = random.Random(7).randbytes(100_000)
+
+
+class Configured:
+    """A user whose configuration the connector has made."""
+
+    def __init__(self, ssh: Ssh, directory: Path) -> None:
+        self.config = directory / ".ssh" / "config"
+        self.ours = directory / ".ssh" / "codecatalyst_config"
+        self.known_hosts = directory / "known_hosts"
+        self.run = ssh.commands.run
+        # What only this machine needs: it has no mde-user, and ssh has no other home.
+        own = ("UserKnownHostsFile", "HostKeyAlias")
+        keys = [option for option in ssh.key_options() if not option.startswith(own)]
+        keys += [f"UserKnownHostsFile {self.known_hosts}", f"User {USER}", "LogLevel ERROR"]
+        self._options = [word for option in keys for word in ("-o", option)]
+
+    def configure(self, *words: str) -> Answer:
+        options = ("--ssh-config", str(self.config), "--yes", *words)
+        answer = self.run(*CONNECTOR, "config-ssh", *options)
+        assert answer.returncode == 0, answer.stderr
+        return answer
+
+    def command(self, name: str, *words: str) -> list[str]:
+        return [program(name), "-F", str(self.config), *self._options, *words]
+
+    def key_names(self) -> list[str]:
+        lines = self.known_hosts.read_text().splitlines()
+        return [line.partition(" ")[0] for line in lines]
+
+
+@pytest.fixture
+def configured(ssh: Ssh, tmp_path: Path) -> Configured:
+    return Configured(ssh, tmp_path / "home")
+
+
+def names(cloud: Cloud) -> dict[str, str]:
+    """The names of one Dev Environment, and what its key is kept under for each."""
+    environment = cloud.add("ExampleCorp", "web.site-1", "Front")
+    long = "Front.web.site-1.ExampleCorp.codecatalyst"
+    aws = f"codecatalyst-dev-env=ExampleCorp=web.site-1={environment.id}"
+    return {
+        "Front.codecatalyst": f"codecatalyst-{environment.id}",
+        "front.codecatalyst": "front.codecatalyst",
+        long: long.lower(),
+        aws: aws.lower(),
+        f"aws-devenv-{environment.id}": f"aws-devenv-{environment.id}",
+    }
+
+
+def test_every_name_leads_there_by_ssh_scp_and_rsync(
+    configured: Configured, cloud: Cloud, tmp_path: Path
+) -> None:
+    kept = names(cloud)
+    said = configured.configure().stdout.decode()
+    assert f"\nDone. Try: ssh -F {configured.config} Front.codecatalyst\n" in said
+    (tmp_path / "file").write_bytes(DATA)
+
+    for name in kept:
+        answer = configured.run(*configured.command("ssh", name, "echo hello"))
+        assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+    assert configured.key_names() == list(kept.values())
+    for number, name in enumerate(kept):
+        scp = configured.command("scp", "-q", str(tmp_path / "file"), f"{name}:{tmp_path}/{number}")
+        answer = configured.run(*scp)
+        assert answer.returncode == 0, answer.stderr
+        assert (tmp_path / str(number)).read_bytes() == DATA
+    for name in ("Front.codecatalyst", next(name for name in kept if "=" in name)):
+        shell = shlex.join(configured.command("ssh"))
+        there = f"{name}:{tmp_path}/there"
+        rsync = [program("rsync"), "-e", shell, str(tmp_path / "file"), there]
+        answer = configured.run(*rsync)
+        assert answer.returncode == 0, answer.stderr
+        assert (tmp_path / "there").read_bytes() == DATA
+        (tmp_path / "there").unlink()
+
+
+def test_a_name_that_is_typed_in_a_directory_with_a_blank_works(
+    ssh: Ssh, cloud: Cloud, tmp_path: Path
+) -> None:
+    configured = Configured(ssh, tmp_path / "my home")
+    configured.config.parent.parent.mkdir()
+    cloud.add("ExampleCorp", "web.site-1", "api")
+    configured.configure()
+
+    answer = configured.run(*configured.command("ssh", "api.codecatalyst", "echo hello"))
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+
+
+def hosts(configured: Configured) -> list[str]:
+    """The literal hosts in the file, as an IDE offers them."""
+    lines = configured.ours.read_text().splitlines()
+    return [line.removeprefix("Host ") for line in lines if line.startswith("Host ")][1:]
+
+
+def test_the_list_of_hosts_is_that_of_the_service(configured: Configured, cloud: Cloud) -> None:
+    bare = f"{cloud.environment.id[:8]}.codecatalyst"
+    api = cloud.add("ExampleCorp", "Shop", "api")
+    cloud.add("ExampleCorp", "Shop", "gone", status=Status.DELETING)
+    cloud.add("ExampleCorp", "Shop", "asleep", status=Status.STOPPED)
+    configured.configure()
+    assert set(hosts(configured)) == {bare, "api.codecatalyst", "asleep.codecatalyst"}
+
+    cloud.add("Other.Space", "web", "api")
+    configured.configure()
+    assert {"api.Shop.codecatalyst", "api.web.codecatalyst"} < set(hosts(configured))
+
+    cloud.delete(api)
+    configured.configure()
+    assert set(hosts(configured)) == {bare, "api.codecatalyst", "asleep.codecatalyst"}
+
+
+def test_hosts_stay_when_the_service_cannot_be_asked(configured: Configured, cloud: Cloud) -> None:
+    cloud.add("ExampleCorp", "Shop", "api")
+    configured.configure()
+    before = configured.ours.read_bytes()
+    cloud.misbehaviours.refuse("ListProjects", InternalFailure("An outage"), times=10)
+    answer = configured.configure()
+
+    assert configured.ours.read_bytes() == before
+    assert answer.stdout.startswith(b"Nothing to change.")
+    assert b"An outage" in answer.stderr
+    assert answer.stderr.endswith(b"; then run this again\n")
+
+
+def test_after_remove_ssh_knows_nothing_of_it(configured: Configured, cloud: Cloud) -> None:
+    cloud.add("ExampleCorp", "Shop", "api")
+    configured.configure()
+    configured.configure("--remove")
+
+    assert list(configured.config.parent.iterdir()) == []
+    configured.config.touch()
+    answer = configured.run(*configured.command("ssh", "api.codecatalyst", "true"))
+    assert answer.returncode == 255
+    assert cloud.count(START) == 0

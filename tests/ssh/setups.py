@@ -1,0 +1,72 @@
+"""A directory like ``~/.ssh`` that is set up for the connector, with OpenSSH as the judge."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from connector.ssh.check import Answer, SshClient
+from connector.ssh.command import proxy_command
+from connector.ssh.include import KnownHost
+from connector.ssh.places import find_places
+from connector.ssh.plan import Plan, plan_removal, plan_setup
+
+ID = "01234567-89ab-cdef-0123-456789abcdef"
+COMMAND = proxy_command(["/opt/the connector/connector"], "codecatalyst")
+WEB = KnownHost("web.codecatalyst", ID, "web", "My.Project", "Space")
+BY_AWS = f"codecatalyst-dev-env=Space=My.Project={ID}"
+
+
+class Setup:
+    """:ivar config: the user's file; nothing is there yet."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config = directory / "config"
+        self.ours = directory / "codecatalyst_config"
+        self.places = find_places(str(self.config))
+        self.include = f"Include {self.ours}".encode()
+        self.client = SshClient(shutil.which("ssh") or "ssh")
+
+    def plan(self, hosts: Sequence[KnownHost] | None = (WEB,), command: str = COMMAND) -> Plan:
+        return plan_setup(self.places, command, hosts, self.client)
+
+    def set_up(self, hosts: Sequence[KnownHost] | None = (WEB,)) -> Plan:
+        plan = self.plan(hosts)
+        plan.make()
+        return plan
+
+    def remove(self) -> Plan:
+        plan = plan_removal(self.places)
+        plan.make()
+        return plan
+
+    def ask(self, host: str) -> Answer:
+        return self.client.ask(self.config, host)
+
+    def assert_works(self) -> None:
+        """That ssh reaches Dev Environments by us."""
+        for host in (WEB.name, "x.y.codecatalyst", BY_AWS, f"aws-devenv-{ID}"):
+            answer = self.ask(host)
+            assert answer.value("proxycommand") == COMMAND, answer
+            assert answer.value("proxyjump") is None
+            assert answer.value("user") == "mde-user"
+            assert answer.value("connecttimeout") == "660"
+            assert answer.value("stricthostkeychecking") == "accept-new"
+        assert self.ask(WEB.name).value("hostkeyalias") == f"codecatalyst-{ID}"
+
+    def files(self) -> dict[str, tuple[int, int, int, bytes]]:
+        """Name -> mode, owner, time of change in ns, content or target, of all there is."""
+        found = {}
+        for path in sorted(self.directory.rglob("*")):
+            status = path.lstat()
+            content = b""
+            if path.is_symlink():
+                content = os.fsencode(os.readlink(path))
+            elif path.is_file():
+                content = path.read_bytes()
+            name = str(path.relative_to(self.directory))
+            found[name] = (status.st_mode, status.st_uid, status.st_mtime_ns, content)
+        return found
