@@ -132,7 +132,7 @@ def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
     from ..ssh.hosts import DevEnvironment
     from ..ssh.include import KnownHost
     from ..ssh.names import Names
-    from .service import open_service
+    from ..wiring.service import open_service
 
     try:
         service = open_service(profile, None, os.environ)
