@@ -32,6 +32,7 @@ from .tokens import BearerToken
 
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 4.0, 8.0  # seconds for one try, where there is time for that
 _TRIES = 3
+_SHORTEST_TRY = 0.1  # seconds
 _PAUSE = 0.4  # seconds before the second try; twice that before the third
 
 # Both lists name only what the caller can get into.
@@ -211,16 +212,17 @@ class _Lister:
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            connect_timeout = min(_CONNECT_TIMEOUT, 0.5 * left)
             try:
                 return self._api.call(
                     operation,
                     self._token.value,
-                    connect_timeout=connect_timeout,
-                    read_timeout=min(_READ_TIMEOUT, left - connect_timeout),
+                    connect_timeout=min(_CONNECT_TIMEOUT, left),
+                    read_timeout=min(_READ_TIMEOUT, left),
                     **members,
                 )
             except (Refused, CallFailed) as failure:
+                if self._deadline - time.monotonic() < _SHORTEST_TRY:
+                    raise TimeoutError from failure  # it is our time that was too short for it
                 if tries == _TRIES or not _may_pass(failure):
                     raise
                 logger.info("%s: %s; trying again in %.1f s", operation, failure, pause)

@@ -66,4 +66,4 @@ class NameCache:
     def note(self, environments: Iterable[EnvironmentSummary]) -> None:
         """Remember all that there are now."""
         names = sorted((each.space, each.project, each.id, each.alias) for each in environments)
-        self._memory.note({"time": round(self._now()), "names": [list(name) for name in names]})
+        self._memory.note({"time": int(self._now()), "names": [list(name) for name in names]})

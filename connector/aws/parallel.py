@@ -41,6 +41,7 @@ def for_all(work: Callable[[Item], Result], items: Sequence[Item], deadline: flo
             try:
                 done.put((number, work(item), None))
             except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+                given_up.set()
                 done.put((number, None, error))
 
     for _ in range(min(len(items), MOST_THREADS)):

@@ -24,7 +24,7 @@ ENV is a name of a Dev Environment, as `connector list` shows it:
 --space and --project say where to look.
 """
 
-LEFT_OUT = "ENV may be left out, with --space, --project and --id.\n"
+LEFT_OUT = "ENV may be left out, with --id. Space, project and id together need no look-up.\n"
 
 #: Seconds that each call of a command may take which nothing else waits for.
 CALL_TIMEOUT = 10.0

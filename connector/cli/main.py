@@ -13,6 +13,7 @@ from importlib import import_module
 COMMANDS = {
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
     "list": "list your Dev Environments, with their names for ssh",
+    "ssh": "start a Dev Environment, wait until it runs, and call ssh",
     "start": "start a Dev Environment, and wait until it runs",
     "stop": "stop a Dev Environment",
     "sessions": "list or stop the sessions of a Dev Environment",

@@ -64,6 +64,11 @@ def aws_name(space: str, project: str, id: str) -> str:
     return f"{_AWS_PREFIX}{space}={project}={id}"
 
 
+def is_aws_name(host: str) -> bool:
+    """Whether it is spelled as AWS names a Dev Environment for ssh."""
+    return host.startswith((_AWS_PREFIX, _TOOLKIT_PREFIX))
+
+
 class Sought(NamedTuple):
     """A Dev Environment that has to be looked up; space and project narrow that."""
 
@@ -103,7 +108,7 @@ def resolve(
         dev_environment_id = environ.get("DEVENV_ID")
 
     if not dev_environment_id:
-        if host and not host.startswith((_AWS_PREFIX, _TOOLKIT_PREFIX)):
+        if host and not is_aws_name(host):
             return Sought(host, space, project)
         said = (
             f"The host name {quoted(host)} names no" if host else "Neither name nor options name a"

@@ -11,6 +11,8 @@ from ..aws.light import LightApi
 from ..aws.memory import Memory, cache_file
 from ..aws.namecache import NameCache
 from ..aws.settings import (
+    LOGIN_PROFILE,
+    Profile,
     api_endpoint,
     ca_bundle,
     endpoint_is_overridden,
@@ -43,7 +45,7 @@ def open_service(
     :param profile_name: the option ``--profile``, as ``endpoint_url`` is ``--endpoint-url``.
     :raises ConfigError: when one of them is not usable.
     """
-    profile = load_profile(profile_name, environ)
+    profile = _profile(profile_name, environ)
     url = api_endpoint(endpoint_url, environ)
     settings = DialSettings(
         endpoint_overridden=endpoint_is_overridden(endpoint_url, environ, profile),
@@ -58,3 +60,19 @@ def open_service(
     endpoint = light_url or url or f"that of the profile {profile.name}"
     names = NameCache(Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"))
     return Service(api, tokens, settings, known_profile, names)
+
+
+def _profile(name: str | None, environ: Mapping[str, str]) -> Profile:
+    """The profile that is named; where nobody names one, what has a login.
+
+    That of ``connector login`` stands in for a default profile that has none, so that what
+    works right after it is not only ``whoami``.
+    """
+    profile = load_profile(name, environ)
+    given = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
+    if profile.name is not None or any(environ.get(variable) for variable in given):
+        return profile
+    if (profile.values or {}).get("sso_session"):
+        return profile
+    of_login = load_profile(LOGIN_PROFILE, environ)
+    return profile if of_login.values is None else of_login

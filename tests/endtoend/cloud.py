@@ -196,6 +196,12 @@ class Cloud:
     def set_status(self, status: Status, reason: str | None = None) -> None:
         self.call(lambda: self._model.set_status(self.environment, status, reason))
 
+    def set_status_of(
+        self, environment: DevEnvironment, status: Status, reason: str | None = None
+    ) -> None:
+        """Of one that was added; on the emulator's own thread."""
+        self._model.set_status(environment, status, reason)
+
     def stopped(self, start_seconds: float) -> None:
         """The Dev Environment is STOPPED, and takes so long to start."""
         self.set_status(Status.STOPPED)
