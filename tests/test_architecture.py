@@ -16,9 +16,10 @@ ROOT = Path(connector.__file__).parent
 #: Package or module -> what of our own it may import. Its own package goes without saying.
 MAY_IMPORT = {
     "errors": set(),
+    "lean": set(),
     "sessions": {"errors"},
     "datachannel": {"errors"},
-    "transport": {"errors", "sessions", "datachannel"},
+    "transport": {"errors", "sessions", "datachannel", "lean"},
     "aws": {"errors", "sessions"},
     "ssh": {"errors", "sessions"},
     "wiring": {"errors", "sessions", "transport", "aws", "ssh"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
         "wiring",
     },
     "library": {"errors", "sessions", "datachannel.channel", "transport", "wiring"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "lean"},
     "__init__": {"errors", "sessions", "library"},  # when a name is first asked for
 }
 

@@ -24,9 +24,9 @@ from ..errors import (
     ServiceThrottled,
     UpgradeRejected,
 )
+from ..lean import import_version
 from .address import StreamAddress
 from .dialler import DIAL_TIMEOUT, Dialler, DialSettings
-from .lean import import_version
 from .loop import Alarm, Loop
 from .session import Session
 
