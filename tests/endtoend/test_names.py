@@ -208,8 +208,8 @@ def test_a_look_up_that_takes_too_long_is_given_up_with_a_reason(
     cloud.misbehaviours.delay(SPACES, 60.0)
     began = time.monotonic()
     process = commands.start(*CONNECTOR, "proxy", "my-env.codecatalyst")
-    check(process, 69, "does not answer in time")
-    assert time.monotonic() - began < 10
+    check(process, 69, "has not listed all Dev Environments within 6 s")
+    assert time.monotonic() - began < 12
 
 
 def test_ctrl_c_ends_a_look_up(commands: Commands, cloud: Cloud) -> None:
