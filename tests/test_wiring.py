@@ -1,4 +1,4 @@
-"""Which profile, endpoint and names a command uses."""
+"""Which profile, endpoint and names the command line and the library use."""
 
 from __future__ import annotations
 
