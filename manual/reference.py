@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from unittest import mock
 
 from connector.cli import main as cli
+from connector.settings.table import SECONDS, SETTINGS
 
 HEAD = """\
 # Commands
@@ -22,6 +23,17 @@ HEAD = """\
 What a command prints with `--help`, and nothing else. An option wins over the variable that
 stands for it ("also: ..."). Exit codes: [errors](errors.md#exit-codes).
 """
+
+SETTINGS_HEAD = """\
+## Settings
+
+Keys of the settings file. It is `~/.config/connector/config.toml` (or in XDG_CONFIG_HOME), on
+macOS `~/Library/Application Support/connector/config.toml`, on Windows
+`%APPDATA%\\connector\\config.toml`; in TOML, without tables and without secrets. An option wins
+over a variable, and that over the file. `connector config show` says where a value comes from.
+
+| key | value | default | variables |
+|---|---|---|---|"""
 
 _WIDTH = 96  # columns of a synopsis
 
@@ -39,7 +51,7 @@ def render() -> str:
     parts = [HEAD, *overview]
     for parser, words in parsers:
         parts += ["", *_command(parser, words)]
-    return "\n".join([*parts, "", *_variables(parsers), ""])
+    return "\n".join([*parts, "", *_settings(), "", *_variables(parsers), ""])
 
 
 def commands() -> Iterator[tuple[argparse.ArgumentParser, str]]:
@@ -206,6 +218,16 @@ def _variables(parsers: list[tuple[argparse.ArgumentParser, str]]) -> Iterator[s
     for name in sorted(found):
         for option, names in found[name].items():
             yield f"| {name} | `{option}` | {', '.join(f'`{n}`' for n in names)} |"
+
+
+def _settings() -> Iterator[str]:
+    """Every key of the settings file, from their table."""
+    yield SETTINGS_HEAD
+    for setting in SETTINGS.values():
+        default = setting.default
+        shown = "" if default is None else "true" if default is True else f"{default:g}"
+        value = setting.kind.wanted + (", of seconds" if setting.kind is SECONDS else "")
+        yield f"| `{setting.name}` | {value} | {shown} | {', '.join(setting.variables)} |"
 
 
 def _anchor(parser: argparse.ArgumentParser) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
-from .boundary import guarded
+from .boundary import guarded, tell
 
 DESCRIPTION = """\
 Print a script for a shell: it completes commands, options, profiles, files, and the names of
@@ -63,7 +62,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.shell == "zsh":
         for theirs, ours in _ZSH_WORDS.items():
             script = script.replace(theirs, ours)
-    sys.stdout.write(script)
+    for line in script.splitlines():
+        tell(line)
     return 0
 
 
@@ -108,8 +108,8 @@ def _add_completers(parser: argparse.ArgumentParser) -> None:
             action.completer = _complete_name  # type: ignore[attr-defined]
         elif action.metavar in _FILES:
             action.completer = FilesCompleter()  # type: ignore[attr-defined]
-        elif action.dest == "profile":
-            action.completer = _complete_profile  # type: ignore[attr-defined]
+        elif completer := _BY_DEST.get(action.dest):
+            action.completer = completer  # type: ignore[attr-defined]
 
 
 def _complete_name(**_: object) -> Mapping[str, str]:
@@ -118,7 +118,22 @@ def _complete_name(**_: object) -> Mapping[str, str]:
     return names(os.environ)
 
 
+def _complete_space(**_: object) -> Iterable[str]:
+    from .remembered import places
+
+    return {space for space, _ in places(os.environ)}
+
+
+def _complete_project(**_: object) -> Iterable[str]:
+    from .remembered import places
+
+    return {project for _, project in places(os.environ)}
+
+
 def _complete_profile(**_: object) -> Iterable[str]:
     from ..aws.settings import profile_names
 
     return profile_names(os.environ)
+
+
+_BY_DEST = {"space": _complete_space, "project": _complete_project, "profile": _complete_profile}

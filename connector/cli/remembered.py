@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from ..aws.memory import Memory, cache_file, keys_of
-from ..aws.namecache import NameCache
+from ..aws.namecache import KnownName, NameCache
 from ..errors import ConfigError
 from ..ssh.hosts import DevEnvironment
 from ..ssh.names import Names
@@ -17,24 +18,34 @@ def names(environ: Mapping[str, str]) -> dict[str, str]:
     Whatever login or endpoint they were listed with: which it will be is known when the
     command runs, and a name too many costs less than the time to find out.
     """
-    return dict(_listed(environ)) or dict(_reached(environ))
+    listed = {
+        known.of(each): f"{each.project} in {each.space}"
+        for known in _listings(environ)
+        for each in known.environments
+    }
+    return listed or {
+        environment.host_name: f"{environment.project} in {environment.space}"
+        for environment in _reached(environ)
+    }
 
 
-def _listed(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Those of the last listings, however old: a name is checked when it is used."""
+def places(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The spaces and projects of all that were listed."""
+    environments = [each for known in _listings(environ) for each in known.environments]
+    return [(each.space, each.project) for each in environments]
+
+
+def _listings(environ: Mapping[str, str]) -> Iterator[Names[KnownName]]:
+    """The last of each login, however old: a name is checked when it is used."""
     path = cache_file(environ, "names.json")
     for key in keys_of(path):
-        known = Names(NameCache(Memory(path, key)).recall(float("inf")) or ())
-        for each in known.environments:
-            yield known.of(each), f"{each.project} in {each.space}"
+        yield Names(NameCache(Memory(path, key)).recall(float("inf")) or ())
 
 
-def _reached(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _reached(environ: Mapping[str, str]) -> list[DevEnvironment]:
     """Those that there was a session with."""
+    found = []
     for key in keys_of(cache_file(environ, "gateways.json")):
-        parts = key.split("/")
-        try:
-            environment = DevEnvironment(*parts)
-        except (TypeError, ConfigError):  # whoever wrote the file
-            continue
-        yield environment.host_name, f"{environment.project} in {environment.space}"
+        with suppress(TypeError, ConfigError):  # whoever wrote the file
+            found.append(DevEnvironment(*key.split("/")))
+    return found

@@ -140,6 +140,8 @@ def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
     assert bash("connector completion ", environ) == ["bash", "zsh", "fish"]
     assert "--payload-size" in bash("connector proxy --", environ)
     assert bash("connector start --wait ", environ) == []
+    assert bash("connector start --project ", environ) == ["My.Project"]
+    assert bash("connector start --space My", environ) == ["MySpace"]
 
 
 @needs_fish

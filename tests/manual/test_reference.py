@@ -7,6 +7,7 @@ import argparse
 import pytest
 
 from connector.cli.main import COMMANDS
+from connector.settings.table import SETTINGS
 from manual import reference
 
 
@@ -51,6 +52,13 @@ def test_a_long_synopsis_breaks_between_arguments(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(reference, "_WIDTH", 24)
     lines = list(reference._wrapped("connector a", iter(["[--bb C]", "[--dd E]", "F"])))
     assert lines == ["    connector a [--bb C]", "                [--dd E]", "                F"]
+
+
+def test_every_setting_is_there_with_its_variables() -> None:
+    page = reference.render()
+    for setting in SETTINGS.values():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{setting.name}` |")]
+        assert all(name in row for name in setting.variables)
 
 
 def test_all_commands_and_their_actions_are_there() -> None:
