@@ -1,0 +1,86 @@
+"""The usual words of a command line, understood without argparse.
+
+To import argparse and make a parser takes 5 ms, which every ``ssh`` would pay for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+
+class QuickParser:
+    """As much of ``argparse.ArgumentParser`` as whole options and one name need.
+
+    Whatever else a command has or is called with, such as ``--help``, abbreviations and what
+    is wrong, is left to the real one.
+    """
+
+    description: str | None = None
+    epilog: str | None = None
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+        self._options: dict[str, tuple[str, str, Any]] = {}
+        self._positional = ""
+        self._able = True
+
+    def add_argument(
+        self,
+        *names: str,
+        dest: str = "",
+        action: str = "store",
+        nargs: str | None = None,
+        type: Callable[[str], Any] = str,
+        default: Any = None,
+        metavar: str | None = None,
+        help: str = "",
+        **more: Any,
+    ) -> None:
+        long = next((name for name in names if name.startswith("--")), names[0])
+        dest = dest or long.lstrip("-").replace("-", "_")
+        self._values.setdefault(dest, default)
+        if not long.startswith("-"):
+            self._able &= nargs == "?" and type is str and not self._positional
+            self._positional = dest
+        else:
+            self._able &= nargs is None and action in _ACTIONS and not isinstance(default, str)
+            self._options.update(dict.fromkeys(names, (dest, action, type)))
+        self._able &= not more
+
+    def set_defaults(self, **values: Any) -> None:
+        self._values.update(values)
+
+    def parse(self, words: list[str]) -> SimpleNamespace | None:
+        """What argparse would make of the words; ``None`` when that is to be asked."""
+        values, left = dict(self._values), list(reversed(words))
+        named = False
+        while left and self._able:
+            word = left.pop()
+            if not word.startswith("-"):
+                if named or not self._positional:
+                    return None
+                named, values[self._positional] = True, word
+                continue
+            option, equals, value = word.partition("=")
+            if option not in self._options or (equals and not option.startswith("--")):
+                return None
+            dest, action, convert = self._options[option]
+            if action != "store":
+                if equals:
+                    return None
+                values[dest] = values[dest] + 1 if action == "count" else action == "store_true"
+                continue
+            if not equals:
+                if not left or left[-1].startswith("-"):
+                    return None
+                value = left.pop()
+            try:
+                values[dest] = convert(value)
+            except Exception:  # noqa: BLE001 - argparse says what is wrong
+                return None
+        return SimpleNamespace(**values) if self._able else None
+
+
+_ACTIONS = ("store", "store_true", "store_false", "count")
