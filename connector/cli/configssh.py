@@ -99,9 +99,10 @@ def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
 def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Plan], str]:
     """What plans it, and what can be done after it."""
     from ..ssh.check import SshClient
-    from ..ssh.command import is_temporary, proxy_command, require_runs
+    from ..ssh.command import is_temporary, proxy_command
     from ..ssh.plan import plan_setup
     from .itself import own_command
+    from .processes import require_runs, run_program
 
     program = shutil.which("ssh")
     if program is None:
@@ -118,7 +119,7 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
     hosts = _known_hosts(profile)
     ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
     example = hosts[0].name if hosts else "codecatalyst-dev-env=<space>=<project>=<id>"
-    client = SshClient(program)
+    client = SshClient(program, run_program)
     return lambda: plan_setup(places, line, hosts, client), f"Try: {ssh} {example}"
 
 

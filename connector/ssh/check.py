@@ -6,12 +6,12 @@ defaults of its version. So a change is judged by what ssh answers before and af
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import ConfigError
 
@@ -59,11 +59,26 @@ class Difference:
     compared: int
 
 
-class SshClient:
-    """:param program: the path of ssh."""
+class Ran(NamedTuple):
+    """What a program that has ended leaves."""
 
-    def __init__(self, program: str) -> None:
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+#: Runs a program for so many seconds at most; raises TimeoutError, or OSError.
+Run = Callable[[Sequence[str], float], Ran]
+
+
+class SshClient:
+    """:param program: the path of ssh.
+    :param run: runs it, which nothing in this package does.
+    """
+
+    def __init__(self, program: str, run: Run) -> None:
         self._program = program
+        self._run = run
 
     def ask(self, config: Path | None, host: str, timeout: float = _ANSWER_TIMEOUT) -> Answer:
         """What ssh would do to reach a host.
@@ -77,21 +92,15 @@ class SshClient:
         file = [] if config is None else ["-F", str(config)]
         command = [self._program, "-G", "-T", *file, "--", host]
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise TimeoutError from None
+            ran = self._run(command, timeout)
+        except TimeoutError:
+            raise
         except OSError as error:
             raise ConfigError(f"{self._program} cannot be run ({error.strerror})") from None
-        complaint = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0].strip()
-        if done.returncode:
-            return Answer((), complaint or f"exit status {done.returncode}")
-        return Answer(tuple(done.stdout.decode("utf-8", "surrogateescape").splitlines()), complaint)
+        complaint = ran.stderr.decode("utf-8", "replace").strip().partition("\n")[0].strip()
+        if ran.status:
+            return Answer((), complaint or f"exit status {ran.status}")
+        return Answer(tuple(ran.stdout.decode("utf-8", "surrogateescape").splitlines()), complaint)
 
     def require_readable(self, config: Path | None, name: Path) -> None:
         """:param name: what to call it.

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,37 +27,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./+,:@=-][A-Za-z0-9_./+,:@=~-]*")
 # What means something between double quotes: to sh, to csh (!), to ssh (%).
 _SPECIAL = re.compile(r"[\x00-\x1f\x7f\"$`\\%!\ud800-\udfff]")
 
-#: Seconds for the connector to say its version, on a machine that is busy.
-_START_TIMEOUT = 30.0
-
 #: Where ``uvx`` and ``pipx run`` make the environments that they throw away again.
 _PASSING = (("uv", "archive-v0"), ("uv", "environments-v2"), ("pipx", ".cache"), (".cache", "pipx"))
-
-
-def require_runs(command: Sequence[str]) -> None:
-    """Start it as ssh will: from anywhere, and with no terminal.
-
-    :raises ConfigError: when it does not run.
-    """
-    shown = " ".join(command)
-    anywhere = Path(command[0]).anchor or None
-    try:
-        done = subprocess.run(
-            [*command, "--version"],
-            cwd=anywhere,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_START_TIMEOUT,
-            check=False,
-        )
-        why = "" if done.returncode == 0 else f"exit status {done.returncode}"
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = getattr(error, "strerror", None) or f"no answer in {_START_TIMEOUT:.0f} s"
-    if why:
-        raise ConfigError(
-            f"ssh could not start the connector as {shown} ({why})",
-            "Install it, with pipx or in a virtual environment, and run it from there",
-        )
 
 
 def is_temporary(program: str) -> bool:

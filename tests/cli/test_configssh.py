@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.cli.processes import run_program
 from connector.ssh.check import SshClient
 
 from ..endtoend.sshd import program
@@ -99,7 +100,7 @@ class User:
 
     @property
     def is_set_up(self) -> bool:
-        answer = SshClient(program("ssh")).ask(self.config, "x.codecatalyst")
+        answer = SshClient(program("ssh"), run_program).ask(self.config, "x.codecatalyst")
         return answer.value("user") == "mde-user"
 
 
@@ -317,7 +318,7 @@ def test_a_run_that_is_killed_leaves_each_file_old_or_new(
 
     new = OLD if "--remove" in words else f"Include {user.ours}\n{OLD}"
     assert user.config.read_text() in (before, new)
-    assert SshClient(program("ssh")).ask(user.config, "a").value("user") == "x"
+    assert SshClient(program("ssh"), run_program).ask(user.config, "a").value("user") == "x"
     user.succeed(*words)
     assert user.config.read_text() == new
     assert user.is_set_up is ("--remove" not in words)

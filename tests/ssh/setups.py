@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from connector.cli.processes import run_program
 from connector.ssh.check import Answer, SshClient
 from connector.ssh.command import proxy_command
 from connector.ssh.include import KnownHost
@@ -28,7 +29,7 @@ class Setup:
         self.ours = directory / "codecatalyst_config"
         self.places = find_places(str(self.config))
         self.include = f"Include {self.ours}".encode()
-        self.client = SshClient(shutil.which("ssh") or "ssh")
+        self.client = SshClient(shutil.which("ssh") or "ssh", run_program)
 
     def plan(self, hosts: Sequence[KnownHost] | None = (WEB,), command: str = COMMAND) -> Plan:
         return plan_setup(self.places, command, hosts, self.client)

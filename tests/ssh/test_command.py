@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from connector.cli.processes import require_runs
 from connector.errors import ConfigError
 from connector.ssh.command import (
     is_temporary,
     profile_of,
     proxy_command,
     quoted_path,
-    require_runs,
 )
 
 from ..endtoend.sshd import program

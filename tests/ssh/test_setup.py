@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.cli.processes import run_program
 from connector.errors import ConfigError
 from connector.ssh import client, config
 from connector.ssh.change import Change
@@ -312,7 +313,7 @@ def test_a_file_that_others_may_write_to_is_left_alone_if_ssh_refuses_it(
     )
     refusing.chmod(0o700)
     setup.config.write_bytes(b"Host a\n")
-    setup.client = type(setup.client)(str(refusing))
+    setup.client = type(setup.client)(str(refusing), run_program)
     setup.set_up()
     setup.remove()
     setup.places = type(setup.places)(setup.config, setup.ours, True, Path("/home/me"))
@@ -331,7 +332,7 @@ def test_no_host_of_the_users_is_changed_by_accident(setup: Setup) -> None:
                 config.write_bytes(b"Host a\n  User y\n" + config.read_bytes())
             return ask(config, host, timeout)
 
-    setup.client = Changing(program("ssh"))
+    setup.client = Changing(program("ssh"), run_program)
     assert_left_alone(setup, "ssh would do something else for a$")
 
 
