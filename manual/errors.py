@@ -149,26 +149,35 @@ def _entry(
 ) -> Iterator[str]:
     for text in row.messages:
         yield f"**`{text.replace('{', '<').replace('}', '>')}`**  "
-    yield f"*{_ends_with(row, codes, handed_on)}*  "
+    yield f"*{_shown_end(row, codes, handed_on)}*  "
     yield f"{row.cause}  "
     yield f"**Cure:** {row.cure}"
 
 
-def _ends_with(row: Row, codes: Mapping[str, int], handed_on: Iterable[tuple[str, str]]) -> str:
+def _shown_end(row: Row, codes: Mapping[str, int], handed_on: Iterable[tuple[str, str]]) -> str:
+    if LINE in row.kinds:
+        return "no end"
+    found = ends_with(row, codes, handed_on)
+    shown = ", ".join(str(code) for code in sorted(found))
+    return f"exit code {shown}" if found else "within another message"
+
+
+def ends_with(row: Row, codes: Mapping[str, int], handed_on: Iterable[tuple[str, str]]) -> set[int]:
+    """The exit codes that go with a row; none when it never is a whole message that ends all.
+
+    :raises ValueError: when it is of a kind that there is not.
+    """
     found: set[int] = set()
     for kind in row.kinds:
-        if kind == LINE:
-            return "no end"
         if kind == USAGE:
             found.add(2)
         elif kind in PARTS:
             found |= {codes[whole] for part, whole in handed_on if part == kind and whole in codes}
         elif kind in codes:
             found.add(codes[kind])
-        else:
+        elif kind != LINE:
             raise ValueError(f"{TABLE.name}: nothing is of the kind {kind}: {row.messages[0]}")
-    shown = ", ".join(str(code) for code in sorted(found))
-    return f"exit code {shown}" if found else "within another message"
+    return found
 
 
 def _anchor(title: str) -> str:

@@ -351,8 +351,7 @@ class Tunnel:
             logger.info("stdin has ended, and %.0f s went by without output", QUIET_TIMEOUT)
             self._begin_end()
         else:
-            lost = "the last bytes of stdin were not acknowledged, and may be lost"
-            self._begin_end(error=LinkLost(lost, "See what arrived, and send them again"))
+            self._begin_end(error=LinkLost("the last bytes of stdin were not acknowledged"))
 
     def _begin_end(
         self, *, error: ConnectorError | None = None, exit_code: int | None = None
