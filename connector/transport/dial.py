@@ -13,7 +13,7 @@ import socket
 import ssl
 import sys
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..errors import NETWORK_HINT, ConfigError, ConnectFailed, ProxyFailed, TLSFailed
@@ -80,6 +80,81 @@ def proxy_for(host: str, port: int) -> HttpProxy | None:
     return HttpProxy(proxy_host, proxy_port or 80, authorization)
 
 
+class Candidate(NamedTuple):
+    """An address of a host, as ``socket.getaddrinfo`` gives it."""
+
+    family: int
+    kind: int
+    protocol: int
+    canonical_name: str
+    target: Any
+
+
+class Route:
+    """The way to a host, for who takes one step at a time; :func:`dial` takes them all.
+
+    :param proxy: through which it leads, see :func:`proxy_for`.
+    """
+
+    def __init__(self, host: str, port: int, proxy: HttpProxy | None) -> None:
+        self.host = host
+        self.port = port
+        self.proxy = proxy
+
+    def resolve(self) -> list[Candidate]:
+        """The addresses of the host, or of the proxy, which then looks up the host itself.
+
+        It knows no deadline.
+
+        :raises ConnectFailed: when the name is not known; ``ProxyFailed`` if it is the proxy's.
+        """
+        try:
+            return _resolve(*self._first)
+        except ConnectFailed as error:
+            raise self._failed(error) from error
+
+    def connect(self, candidates: list[Candidate], deadline: float) -> socket.socket:
+        """A connection to the host, by TCP and through the proxy if there is one.
+
+        :param candidates: what :meth:`resolve` gave.
+        :param deadline: by when, on the monotonic clock.
+        :raises ConnectFailed: when there is none in time; ``ProxyFailed`` if it is the proxy
+            that cannot be reached or refuses.
+        """
+        try:
+            sock = _connect(self._first[0], candidates, deadline)
+        except ConnectFailed as error:
+            raise self._failed(error) from error
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.proxy:
+                _ask_proxy(sock, self.proxy, self.host, self.port, deadline)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def encrypt(
+        self, sock: socket.socket, context: ssl.SSLContext, deadline: float
+    ) -> ssl.SSLSocket:
+        """TLS over a connection of :meth:`connect`.
+
+        :raises TLSFailed: certificate, name or protocol.
+        :raises ConnectFailed: when the host goes silent or away.
+        """
+        return _encrypt(sock, self.host, context, deadline)
+
+    @property
+    def _first(self) -> tuple[str, str, int]:
+        """What is connected to: what it is called in errors, and where it is."""
+        if self.proxy:
+            return str(self.proxy), self.proxy.host, self.proxy.port
+        return f"the host {self.host}:{self.port}", self.host, self.port
+
+    def _failed(self, error: ConnectFailed) -> ConnectFailed:
+        return ProxyFailed(error.message, _proxy_hint(self.host)) if self.proxy else error
+
+
 def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -> socket.socket:
     """Connect to a host; if TLS is asked for, through the proxy if one is set.
 
@@ -92,20 +167,11 @@ def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -
     :raises TLSFailed: certificate, name or protocol.
     """
     deadline = time.monotonic() + timeout
-    proxy = proxy_for(host, port) if context else None
-    if proxy:
-        try:
-            sock = _connect(str(proxy), proxy.host, proxy.port, deadline)
-        except ConnectFailed as error:
-            raise ProxyFailed(error.message, _proxy_hint(host)) from error
-    else:
-        sock = _connect(f"the host {host}:{port}", host, port, deadline)
+    route = Route(host, port, proxy_for(host, port) if context else None)
+    sock = route.connect(route.resolve(), deadline)
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if proxy:
-            _ask_proxy(sock, proxy, host, port, deadline)
         if context:
-            sock = _encrypt(sock, host, context, deadline)
+            sock = route.encrypt(sock, context, deadline)
         sock.setblocking(False)
     except BaseException:
         sock.close()
@@ -113,16 +179,21 @@ def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -
     return sock
 
 
-def _connect(whom: str, host: str, port: int, deadline: float) -> socket.socket:
+def _resolve(whom: str, host: str, port: int) -> list[Candidate]:
     """:param whom: what the host is called in the error."""
     try:
-        candidates = socket.getaddrinfo(_name(host), port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(_name(host), port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ConnectFailed(
             f"{whom} cannot be reached (its name is not known: {error.strerror})", NETWORK_HINT
         ) from None
     except UnicodeError:
         raise ConnectFailed(f"{host[:80]!r} is no host name") from None
+    return [Candidate(*candidate) for candidate in found]
+
+
+def _connect(whom: str, candidates: list[Candidate], deadline: float) -> socket.socket:
+    """:param whom: what the host is called in the error."""
     problem: OSError = TimeoutError()
     for index, (family, kind, protocol, _, target) in enumerate(candidates):
         # A dead address must not use up the time of the ones behind it.
@@ -186,7 +257,7 @@ def _proxy_hint(host: str) -> str:
 
 def _encrypt(
     sock: socket.socket, host: str, context: ssl.SSLContext, deadline: float
-) -> socket.socket:
+) -> ssl.SSLSocket:
     try:
         sock.settimeout(_remaining(deadline))
         return context.wrap_socket(sock, server_hostname=_name(host))

@@ -201,8 +201,9 @@ class Dialler:
         return attempt
 
     def _connect(self, address: StreamAddress, timeout: float) -> socket.socket:
-        context = self._settings.context if address.secure else None
-        return dial(address.host, address.port, context, timeout)
+        if address.secure:
+            return self._settings.connect(address.host, address.port, timeout)
+        return dial(address.host, address.port, None, timeout)
 
 
 def _is_closed(sock: socket.socket) -> bool:
