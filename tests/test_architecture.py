@@ -21,8 +21,18 @@ MAY_IMPORT = {
     "transport": {"errors", "sessions", "datachannel"},
     "aws": {"errors", "sessions"},
     "ssh": {"errors", "sessions"},
+    "doctor": {"errors", "sessions", "transport", "aws"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
-    "cli": {"errors", "sessions", "datachannel.channel", "transport", "aws", "ssh", "emulator"},
+    "cli": {
+        "errors",
+        "sessions",
+        "datachannel.channel",
+        "transport",
+        "aws",
+        "ssh",
+        "doctor",
+        "emulator",
+    },
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -36,6 +46,7 @@ ROOMS = {
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},
+    "rich": {"cli/doctorview.py"},
 }
 
 FILES = sorted(ROOT.rglob("*.py"))

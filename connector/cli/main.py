@@ -18,6 +18,7 @@ COMMANDS = {
     "attach": "carry ssh to a session that something else has started",
     "login": "get a token: AWS Builder ID or IAM Identity Center, by way of a browser",
     "logout": "end the token, here and at the service",
+    "doctor": "look at each leg of the way to a Dev Environment by itself",
     "whoami": "whose the token is, and when it expires",
     "emulator": "a Dev Environment on this machine",
     "demo": "ssh and scp through the connector to an emulated Dev Environment",

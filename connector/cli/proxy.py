@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
@@ -16,6 +17,11 @@ from .environment import (
     open_environment,
 )
 from .streaming import add_stream_options, run_stream
+
+if TYPE_CHECKING:
+    from ..aws.environments import Environment
+    from ..aws.gateways import GatewayMemory
+    from ..aws.startup import StartSettings
 
 DESCRIPTION = """\
 Start a session of a Dev Environment and carry stdin and stdout to its SSH server. One that
@@ -57,20 +63,27 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
 
     :raises ConfigError: when one of them is not usable.
     """
-    from ..aws.codecatalyst import CodeCatalystSessions
-    from ..aws.gateways import GatewayMemory, RememberingSource
     from ..aws.startup import StartSettings
 
     environment, settings = open_environment(options)
-    memory = GatewayMemory(memory_of(environment, "gateways.json"))
-    source = CodeCatalystSessions(
-        environment,
-        StartSettings(allowed=not options.no_start, timeout=options.wait),
-        durations_of(environment),
+    source, memory = open_sessions(
+        environment, StartSettings(allowed=not options.no_start, timeout=options.wait)
     )
-    return RememberingSource(source, memory), replace(
+    return source, replace(
         settings,
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
         likely_gateway=memory.recall(),
     )
+
+
+def open_sessions(
+    environment: Environment, start: StartSettings
+) -> tuple[SessionSource, GatewayMemory]:
+    """The source of sessions of a Dev Environment, and what it remembers of their gateway."""
+    from ..aws.codecatalyst import CodeCatalystSessions
+    from ..aws.gateways import GatewayMemory, RememberingSource
+
+    memory = GatewayMemory(memory_of(environment, "gateways.json"))
+    source = CodeCatalystSessions(environment, start, durations_of(environment))
+    return RememberingSource(source, memory), memory

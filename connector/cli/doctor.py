@@ -1,0 +1,135 @@
+"""``connector doctor``: each leg of the way by itself, and what to do where one is broken."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from ..errors import ConfigError
+from . import proxy
+from .boundary import add_logging_options, guarded, set_up_logging
+from .doctorview import exit_code, open_view
+from .environment import NAMES, add_environment_options, open_environment
+
+if TYPE_CHECKING:
+    from ..aws.environments import Environment
+    from ..doctor.case import Case
+    from ..doctor.plan import Plan
+    from ..sessions import SessionSource
+
+DESCRIPTION = f"""\
+Look at each leg of the way to a Dev Environment by itself: versions, ssh and its configuration,
+login, network, the API, the environment's state, the gateway, and a session as far as the SSH
+server's greeting, which is stopped again. Nothing is changed; a Dev Environment that is stopped
+is not started. Without HOST it ends with the question who you are. It takes 40 s at most.
+
+{NAMES}or is left out, with --space, --project and --id. Options that HOST leaves open are those
+of the ProxyCommand that ssh's configuration has for it.
+"""
+
+EPILOG = """\
+Exit code: 0 if nothing failed (warnings are allowed), else that of the first failure.
+
+--json prints one object: ok, exitCode, seconds, and legs, a list of objects with name, status
+(ok, warn, fail, skip), text, hint, seconds and facts. The names: versions, ssh-client,
+ssh-config, aws-config, ca, profile, token, api, api-dns, api-proxy, api-tls, clock, identity,
+environment, session, gateway, gateway-dns, gateway-proxy, gateway-tls, greeting, session-end.
+
+examples:
+  connector doctor                              everything that needs no Dev Environment
+  connector doctor codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
+  connector doctor my-env --report              to paste into an issue: without your names
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.epilog = EPILOG
+    parser.add_argument("host", nargs="?", metavar="HOST", help="the host name, as ssh gets it")
+    add_environment_options(parser)
+    parser.add_argument(
+        "-F",
+        dest="ssh_config",
+        metavar="PATH",
+        default="",
+        help="another configuration of ssh, as `ssh -F` has it",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="leave your names out, so that it can be shown to anybody: of users, spaces, "
+        "projects, hosts, profiles and directories",
+    )
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..doctor.case import Case, Commands
+    from ..doctor.plan import Plan
+
+    set_up_logging(options)
+    _end_by_exceptions()
+    commands = Commands(open_environment, _open_sessions, _read_proxy_options)
+    case = Case(options, options.ssh_config, os.environ, commands)
+    plan = Plan(case)
+    try:
+        return _examine(options, case, plan)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the session is stopped, whoever hurries
+        plan.close()
+
+
+def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
+    from ..doctor.findings import examine
+
+    began = time.monotonic()
+    view = open_view(as_json=options.json, private=case.private if options.report else None)
+    findings = []
+    try:
+        for finding in examine(plan.legs(), view.begin):
+            findings.append(finding)
+            view.show(finding)
+        view.finish(findings, time.monotonic() - began)
+    finally:
+        view.close()
+    return exit_code(findings)
+
+
+def _open_sessions(environment: Environment) -> tuple[SessionSource, str]:
+    from ..aws.startup import StartSettings
+
+    source, memory = proxy.open_sessions(environment, StartSettings(allowed=False))
+    return source, memory.recall()
+
+
+class _ProxyParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(
+            f"the ProxyCommand of ssh's configuration is wrong: {message}",
+            "Run `connector config-ssh`",
+        )
+
+
+def _read_proxy_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """:raises ConfigError: when ``connector proxy`` would not take them."""
+    parser = _ProxyParser(add_help=False)
+    proxy.configure(parser)
+    return parser.parse_args(arguments)
+
+
+def _end_by_exceptions() -> None:
+    """Let what ends the process pass through ``finally``, as Ctrl-C does by itself."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)

@@ -1,0 +1,87 @@
+"""A text that may be shown to anybody: names of the user's are replaced by what they are."""
+
+from __future__ import annotations
+
+import getpass
+import ipaddress
+import os
+import platform
+import re
+from collections.abc import Callable
+from typing import Any
+
+#: Profiles and sessions of everybody's guide: to hide them would only make a text hard to read.
+_COMMON = {
+    "profile": ("default", "codecatalyst"),
+    "sso-session": ("codecatalyst",),
+    "start-url": ("https://view.awsapps.com/start",),
+}
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_QUERY = re.compile(r"(\w+://[^\s?]*)\?\S*")
+_LOGIN = re.compile(r"(\w+://)[^\s/@]*@")
+
+#: Hosts that are the same for everybody.
+_PUBLIC = re.compile(
+    r"localhost|codecatalyst(-fips)?\.global\.api\.aws"
+    r"|ssmmessages(-fips)?\.[a-z0-9-]+\.(amazonaws\.com(\.cn)?|api\.aws)"
+)
+
+
+class Redactor:
+    """Is told the names as they become known; an earlier text has to be redacted later."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self.hide("user", _user())
+        self.hide("machine", platform.node())
+
+    def hide(self, kind: str, name: str | None) -> None:
+        """:param kind: what stands in place of the name, between angle brackets."""
+        # A single letter is no name, and is all over a text.
+        if name and len(name) > 1 and name not in _COMMON.get(kind, ()):
+            self._names[name.lower()] = f"<{kind}>"
+
+    def hide_host(self, kind: str, host: str) -> None:
+        """A host name or address, unless everybody has the same."""
+        try:
+            public = ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            public = bool(_PUBLIC.fullmatch(host))
+        if not public:
+            self.hide(kind, host)
+
+    def text(self, text: str) -> str:
+        home = os.path.expanduser("~").rstrip("/\\")
+        if home:
+            text = re.sub(rf"{re.escape(home)}(?=$|[/\\\s,;:'\"])", "~", text)
+        # The longest first: a name may be a part of another one.
+        for name in sorted(self._names, key=len, reverse=True):
+            whole = rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])"
+            text = re.sub(whole, _constantly(self._names[name]), text, flags=re.IGNORECASE)
+        text = _UUID.sub("<id>", text)
+        text = _QUERY.sub(r"\1?...", text)
+        text = _LOGIN.sub(r"\1", text)
+        return _EMAIL.sub("<email>", text)
+
+    def value(self, value: Any) -> Any:
+        """Anything that JSON knows; the names of members stay as they are."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {name: self.value(item) for name, item in value.items()}
+        return value
+
+
+def _constantly(text: str) -> Callable[[re.Match[str]], str]:
+    return lambda _: text
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""  # nobody, in a container

@@ -1,0 +1,176 @@
+"""What ssh's configuration makes of the host name: does it lead here, and well?"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from ..errors import ConfigError
+from .case import Case
+from .findings import Facts, Result, Status
+from .sshclient import run
+
+_USER = "mde-user"
+_CURE = "Run `connector config-ssh`"
+_WAIT_MARGIN = 60.0  # seconds of ssh's ConnectTimeout beyond the connector's --wait
+
+#: Options of ``connector proxy`` that say which Dev Environment, and by which login.
+_NAMING = ("space", "project", "id", "profile", "endpoint_url")
+
+
+class _Remarks:
+    """What is not as it should be, and what to do about each."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._hints: list[str] = []
+
+    def add(self, problem: str, hint: str = _CURE) -> None:
+        self.problems.append(problem)
+        if hint not in self._hints:
+            self._hints.append(hint)
+
+    @property
+    def hint(self) -> str:
+        return ". ".join(self._hints)
+
+
+def ssh_config(case: Case) -> Result:
+    """:raises ConfigError: when ssh does not come to the connector."""
+    host = case.options.host
+    settings = _settings(case, host)
+    command = settings.get("proxycommand", "none")
+    facts: Facts = {
+        "user": settings.get("user"),
+        "connectTimeout": settings.get("connecttimeout"),
+        "controlPersist": settings.get("controlpersist"),
+    }
+    if command == "none":
+        raise ConfigError(f"there is no ProxyCommand for {host} in ssh's configuration", _CURE)
+    words = _words(command)
+    launcher = _launcher(words)
+    remarks = _Remarks()
+    facts["connector"] = _check_launcher(launcher, remarks)
+    arguments = words[len(launcher) + 1 :]
+    proxy = _proxy_options(case, arguments, host, settings.get("user", ""))
+    _check_name(arguments, proxy, host, remarks)
+    _check_settings(settings, proxy, remarks)
+    _adopt(case, proxy)
+    if remarks.problems:
+        text = "; ".join(remarks.problems)
+        return Result(text[:1].upper() + text[1:], Status.WARN, remarks.hint, facts)
+    return Result(f"ssh {host} comes to this connector as {_USER}", facts=facts)
+
+
+def _settings(case: Case, host: str) -> dict[str, str]:
+    """All that ``ssh -G`` says of a host, by the names of the settings in lower case."""
+    file = ["-F", case.ssh_config_file] if case.ssh_config_file else []
+    done = run([case.ssh, *file, "-G", "--", host])
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise ConfigError(f"ssh cannot use its configuration: {said[:200]}", "Mend that line")
+    pairs = (line.partition(" ") for line in done.stdout.splitlines())
+    return {name.lower(): value for name, _, value in pairs}
+
+
+def _words(command: str) -> list[str]:
+    try:
+        words = shlex.split(command, posix=os.name != "nt")
+    except ValueError:
+        raise ConfigError("the ProxyCommand has a quote that does not close", _CURE) from None
+    return [word.strip('"') for word in words] if os.name == "nt" else words
+
+
+def _launcher(words: Sequence[str]) -> list[str]:
+    """The words that start the connector, before its command ``proxy``.
+
+    :raises ConfigError: when it is another program that they start.
+    """
+    end = words.index("proxy") if "proxy" in words else 0
+    launcher = list(words[:end])
+    program = os.path.basename(launcher[0]).lower() if launcher else ""
+    if launcher[1:] != ["-m", "connector"] and program not in ("connector", "connector.exe"):
+        shown = words[0] if words else "nothing"
+        raise ConfigError(
+            f"the ProxyCommand of ssh's configuration runs {shown}, and not the connector",
+            f"{_CURE}, and remove the section that names the other one",
+        )
+    return launcher
+
+
+def _check_launcher(launcher: list[str], remarks: _Remarks) -> str:
+    """Its version; to ask for that shows that it runs.
+
+    :raises ConfigError: when it does not.
+    """
+    program = os.path.expanduser(launcher[0])  # ssh leaves that to a shell
+    if shutil.which(program) is None:
+        raise ConfigError(
+            f"the ProxyCommand runs {launcher[0]}, which is no executable"
+            + ("" if os.path.dirname(program) else " on the PATH"),
+            _CURE,
+        )
+    said = run([program, *launcher[1:], "--version"]).stdout.split()
+    if said[:1] != ["connector"] or len(said) != 2:
+        raise ConfigError(f"the ProxyCommand runs {launcher[0]}, which is no connector", _CURE)
+    if said[1] != version("devenv-connector"):
+        remarks.add(f"the ProxyCommand runs another connector: version {said[1]}, {launcher[0]}")
+    return said[1]
+
+
+def _proxy_options(
+    case: Case, arguments: Sequence[str], host: str, user: str
+) -> argparse.Namespace:
+    """What ``connector proxy`` will make of its arguments."""
+    values = {"n": host, "h": host.lower(), "r": user, "p": "22", "%": "%"}
+    expanded = []
+    for argument in arguments:
+        pieces = argument.replace("%%", "\0").split("%")
+        rest = (values.get(piece[:1], f"%{piece[:1]}") + piece[1:] for piece in pieces[1:])
+        expanded.append("".join((pieces[0], *rest)).replace("\0", "%"))
+    return case.commands.read_proxy_options(expanded)
+
+
+def _check_name(
+    arguments: Sequence[str], proxy: argparse.Namespace, host: str, remarks: _Remarks
+) -> None:
+    """:raises ConfigError: when the name is lost on the way."""
+    if any("%h" in argument for argument in arguments):
+        if host != host.lower():
+            raise ConfigError(
+                "the ProxyCommand passes %h, which ssh writes in lower case: the name has capitals",
+                f"Write %n there. {_CURE}, which does",
+            )
+        remarks.add("the ProxyCommand passes %h, which loses the capitals of a name: write %n")
+    if not proxy.host and not proxy.id:
+        raise ConfigError("the ProxyCommand passes no host name: %n is missing", _CURE)
+
+
+def _check_settings(settings: dict[str, str], proxy: argparse.Namespace, remarks: _Remarks) -> None:
+    user = settings.get("user", "")
+    if user != _USER:
+        remarks.add(f"ssh logs in as {user}, where a Dev Environment knows {_USER}")
+    limit = settings.get("connecttimeout", "none")
+    if not proxy.no_start and limit.isdigit() and int(limit) < proxy.wait + _WAIT_MARGIN:
+        wanted = proxy.wait + _WAIT_MARGIN
+        remarks.add(
+            f"ConnectTimeout {limit} ends ssh before a stopped environment has started",
+            f"Set ConnectTimeout to {wanted:.0f}, or run `connector start` first",
+        )
+    if settings.get("controlpersist", "no") not in ("no", "none") and (
+        settings.get("controlpath", "none") != "none"
+    ):
+        remarks.add("ControlPersist hides what the connector says", "Run ssh with -v to see it")
+
+
+def _adopt(case: Case, proxy: argparse.Namespace) -> None:
+    """Go on with what ssh would use, as far as the user has not said otherwise."""
+    options = argparse.Namespace(**vars(case.options))
+    options.host = proxy.host
+    for name in _NAMING:
+        setattr(options, name, getattr(options, name) or getattr(proxy, name))
+    case.options = options
