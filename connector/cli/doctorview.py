@@ -21,6 +21,7 @@ _SECONDS_WIDTH = 7
 
 _WORDS = {Status.OK: "ok", Status.WARN: "WARN", Status.FAIL: "FAIL", Status.SKIP: "skip"}
 _MARKS = {Status.OK: "✓", Status.WARN: "!", Status.FAIL: "✗", Status.SKIP: "-"}
+_ASCII_MARKS = {Status.OK: "+", Status.WARN: "!", Status.FAIL: "x", Status.SKIP: "-"}
 _COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.SKIP: "dim"}
 
 
@@ -120,6 +121,7 @@ class _TerminalView:
         from rich.console import Console
 
         self._console: Console = Console(highlight=False, markup=False, emoji=False)
+        self._marks = _ASCII_MARKS if self._console.options.ascii_only else _MARKS
         self._spinner: Spinner | None = None
 
     def begin(self, leg: Leg) -> None:
@@ -133,16 +135,16 @@ class _TerminalView:
 
         self.close()
         result, colour = finding.result, _COLOURS[finding.result.status]
-        words = Text(printable(result.text), style="dim" if result.status is Status.SKIP else "")
+        words = Text(self._fit(result.text), style="dim" if result.status is Status.SKIP else "")
         if result.hint:
-            words.append(f"\n{printable(result.hint)}", style="cyan")
+            words.append(f"\n{self._fit(result.hint)}", style="cyan")
         row = Table.grid(padding=(0, 2, 0, 0))
         row.add_column(width=1)
         row.add_column(width=_TITLE_WIDTH)
         row.add_column(width=_SECONDS_WIDTH, justify="right")
         row.add_column(overflow="fold")
         row.add_row(
-            Text(_MARKS[result.status], style=colour),
+            Text(self._marks[result.status], style=colour),
             Text(finding.leg.title, style=colour if result.status is Status.FAIL else ""),
             Text(_took(finding).strip(), style="dim"),
             words,
@@ -156,6 +158,11 @@ class _TerminalView:
         self._console.print(Text(summary(findings, seconds), style=_COLOURS[worst]))
         if worst is Status.FAIL:
             self._console.print(Text("To show this to others, run it again with --report"))
+
+    def _fit(self, text: str) -> str:
+        """Without what would command the terminal, or is not in its character set."""
+        encoding = self._console.encoding
+        return printable(text).encode(encoding, "replace").decode(encoding)
 
     def close(self) -> None:
         if self._spinner:

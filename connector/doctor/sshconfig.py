@@ -63,7 +63,7 @@ def ssh_config(case: Case) -> Result:
     if remarks.problems:
         text = "; ".join(remarks.problems)
         return Result(text[:1].upper() + text[1:], Status.WARN, remarks.hint, facts)
-    return Result(f"ssh {host} comes to this connector as {_USER}", facts=facts)
+    return Result(f"It leads to this connector, as user {_USER}", facts=facts)
 
 
 def _settings(case: Case, host: str) -> dict[str, str]:
@@ -72,7 +72,7 @@ def _settings(case: Case, host: str) -> dict[str, str]:
     done = run([case.ssh, *file, "-G", "--", host])
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise ConfigError(f"ssh cannot use its configuration: {said[:200]}", "Mend that line")
+        raise ConfigError(f"the configuration of ssh is not usable: {said[:200]}", "Mend that line")
     pairs = (line.partition(" ") for line in done.stdout.splitlines())
     return {name.lower(): value for name, _, value in pairs}
 
@@ -153,7 +153,7 @@ def _check_name(
 def _check_settings(settings: dict[str, str], proxy: argparse.Namespace, remarks: _Remarks) -> None:
     user = settings.get("user", "")
     if user != _USER:
-        remarks.add(f"ssh logs in as {user}, where a Dev Environment knows {_USER}")
+        remarks.add(f"the user is {user}, where a Dev Environment knows {_USER}")
     limit = settings.get("connecttimeout", "none")
     if not proxy.no_start and limit.isdigit() and int(limit) < proxy.wait + _WAIT_MARGIN:
         wanted = proxy.wait + _WAIT_MARGIN
