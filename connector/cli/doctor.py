@@ -6,12 +6,12 @@ import argparse
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
 from . import proxy
-from .boundary import add_logging_options, guarded, set_up_logging
+from .boundary import INTERRUPTED, add_logging_options, guarded, set_up_logging
 from .doctorview import exit_code, open_view
 from .environment import NAMES, add_environment_options, open_environment
 
@@ -45,6 +45,13 @@ examples:
   connector doctor my-env --report              to paste into an issue: without your names
 """
 
+#: Signal -> exit code. Who closes the terminal ends it as Ctrl-C does. Windows has no SIGHUP.
+_ENDS = {
+    getattr(signal, name): exit_code
+    for name, exit_code in (("SIGTERM", 143), ("SIGHUP", INTERRUPTED))
+    if hasattr(signal, name)
+}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
@@ -70,19 +77,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..doctor.case import Case, Commands
     from ..doctor.plan import Plan
 
     set_up_logging(options)
     _end_by_exceptions()
-    commands = Commands(open_environment, _open_sessions, _read_proxy_options)
-    case = Case(options, options.ssh_config, os.environ, commands)
+    case = make_case(options, os.environ)
     plan = Plan(case)
     try:
         return _examine(options, case, plan)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the session is stopped, whoever hurries
+        for number in (signal.SIGINT, *_ENDS):  # the session is stopped, whoever hurries
+            signal.signal(number, signal.SIG_IGN)
         plan.close()
+
+
+def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
+    """The case of a user who gave these options."""
+    from ..doctor.case import Case, Commands
+
+    commands = Commands(open_environment, _open_sessions, _read_proxy_options)
+    return Case(options, options.ssh_config, environ, commands)
 
 
 def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
@@ -127,9 +141,8 @@ def _end_by_exceptions() -> None:
     """Let what ends the process pass through ``finally``, as Ctrl-C does by itself."""
 
     def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
+        raise SystemExit(_ENDS[signal.Signals(number)])
 
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+    for number in _ENDS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)

@@ -121,12 +121,14 @@ class _TerminalView:
         from rich.console import Console
 
         self._console: Console = Console(highlight=False, markup=False, emoji=False)
-        self._marks = _ASCII_MARKS if self._console.options.ascii_only else _MARKS
+        plain = self._console.options.ascii_only
+        self._marks = _ASCII_MARKS if plain else _MARKS
+        self._kind = "line" if plain else "dots"
         self._spinner: Spinner | None = None
 
     def begin(self, leg: Leg) -> None:
         self.close()
-        self._spinner = self._console.status(f"{leg.title} ...")
+        self._spinner = self._console.status(f"{leg.title} ...", spinner=self._kind)
         self._spinner.start()
 
     def show(self, finding: Finding) -> None:

@@ -15,6 +15,9 @@ from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from .redaction import Redactor
 
+#: Variables that name a file, which may lie anywhere.
+_FILES = {"AWS_CONFIG_FILE": "config-file", "BEARER_TOKEN_LOCATION": "token-file"}
+
 
 @dataclass(frozen=True)
 class Commands:
@@ -43,7 +46,6 @@ class Case:
     ssh: str  # its path
     profile: Profile
     settings: DialSettings
-    clients: ClientFactory
     api: Api
     api_url: str  # empty where botocore decides
     token: BearerToken
@@ -66,11 +68,19 @@ class Case:
             self.private.hide(kind, getattr(options, kind))
         for name in _names_in(options.host or ""):
             self.private.hide("name", name)
+        for variable, kind in _FILES.items():
+            self.private.hide(kind, environ.get(variable))
 
     @property
     def has_environment(self) -> bool:
         options = self.options
         return bool(options.host or options.id or self.environ.get("DEVENV_ID"))
+
+    def clients(self) -> ClientFactory:
+        """Of botocore, with the profile and the CA certificates of this case."""
+        profile = self.profile
+        name = profile.name if profile.values is not None else None
+        return ClientFactory(name, self.settings.ca_bundle)
 
     def open(self) -> Environment:
         """The Dev Environment that is named; its names are private.

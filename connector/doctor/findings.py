@@ -15,8 +15,8 @@ from typing import Any
 
 from ..errors import ConnectFailed, ConnectorError
 
-#: Seconds that all legs together may take.
-TOTAL_TIMEOUT = 38.0
+#: Seconds that all legs together may take; the end of a session may come on top of that.
+TOTAL_TIMEOUT = 32.0
 
 #: The exit code of a bug of ours, see ``cli.boundary``.
 _BUG = 70

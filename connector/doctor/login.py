@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from ..aws.clients import ClientFactory
 from ..aws.settings import LOGIN_PROFILE, load_profile
 from ..aws.ssocache import SsoCache, Unusable, format_time
 from ..aws.ssosession import sso_session
@@ -58,12 +57,7 @@ def login_profile(case: Case) -> Result:
 
 def token(case: Case) -> Result:
     """The token as the proxy gets it: one that is about to expire is renewed."""
-    profile = case.profile
-    clients = ClientFactory(
-        profile.name if profile.values is not None else None, case.settings.ca_bundle
-    )
-    case.clients = clients
-    token = case.token = BearerTokens(profile, case.environ, clients).load()
+    token = case.token = BearerTokens(case.profile, case.environ, case.clients()).load()
     case.private.hide("token", token.value)
     renewable = _renewable(case) if token.expires_at is not None else None
     facts: Facts = {

@@ -34,6 +34,11 @@ class Plan:
         legs = [
             Leg("versions", "versions", versions),
             Leg("ssh-client", "ssh client", lambda: ssh_client(case)),
+        ]
+        if case.options.host:
+            look = Leg("ssh-config", "ssh config", lambda: ssh_config(case), ("ssh-client",), 9.0)
+            legs.append(look)
+        legs += [
             Leg("aws-config", "AWS config", lambda: configuration(case)),
             Leg("ca", "CA certificates", lambda: certificates(case), ("aws-config",)),
             Leg("profile", "login profile", lambda: login_profile(case), ("aws-config",)),
@@ -43,10 +48,6 @@ class Plan:
             Leg("clock", "clock", self._clock, ("api-tls",)),
             Leg("identity", "identity", lambda: identity(case), ("token", "api-tls"), 9.0),
         ]
-        if case.options.host:
-            legs.insert(
-                2, Leg("ssh-config", "ssh config", lambda: ssh_config(case), ("ssh-client",), 9.0)
-            )
         if case.has_environment:
             legs += self._legs_of_the_environment()
         return legs

@@ -7,7 +7,6 @@ import ipaddress
 import os
 import platform
 import re
-from collections.abc import Callable
 from typing import Any
 
 #: Profiles and sessions of everybody's guide: to hide them would only make a text hard to read.
@@ -36,6 +35,9 @@ class Redactor:
         self._names: dict[str, str] = {}
         self.hide("user", _user())
         self.hide("machine", platform.node())
+        home = os.path.expanduser("~").rstrip("/\\")
+        if home:
+            self._names[home.lower()] = "~"
 
     def hide(self, kind: str, name: str | None) -> None:
         """:param kind: what stands in place of the name, between angle brackets."""
@@ -53,13 +55,17 @@ class Redactor:
             self.hide(kind, host)
 
     def text(self, text: str) -> str:
-        home = os.path.expanduser("~").rstrip("/\\")
-        if home:
-            text = re.sub(rf"{re.escape(home)}(?=$|[/\\\s,;:'\"])", "~", text)
-        # The longest first: a name may be a part of another one.
-        for name in sorted(self._names, key=len, reverse=True):
-            whole = rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])"
-            text = re.sub(whole, _constantly(self._names[name]), text, flags=re.IGNORECASE)
+        if self._names:
+            # The longest first: a name may be a part of another one. In one pass: a
+            # placeholder may hold the name of something else.
+            names = sorted(self._names, key=len, reverse=True)
+            whole = "|".join(map(re.escape, names))
+            text = re.sub(
+                rf"(?<![A-Za-z0-9])(?:{whole})(?![A-Za-z0-9])",
+                lambda found: self._names[found[0].lower()],
+                text,
+                flags=re.IGNORECASE | re.ASCII,
+            )
         text = _UUID.sub("<id>", text)
         text = _QUERY.sub(r"\1?...", text)
         text = _LOGIN.sub(r"\1", text)
@@ -74,10 +80,6 @@ class Redactor:
         if isinstance(value, dict):
             return {name: self.value(item) for name, item in value.items()}
         return value
-
-
-def _constantly(text: str) -> Callable[[re.Match[str]], str]:
-    return lambda _: text
 
 
 def _user() -> str:

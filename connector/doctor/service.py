@@ -7,7 +7,6 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from ..aws.api import SdkApi
-from ..aws.clients import ClientFactory
 from ..aws.http import BadAnswer, exchange
 from ..aws.identity import identify
 from ..aws.light import LightApi
@@ -35,8 +34,7 @@ def endpoint(case: Case) -> Result:
     given = api_endpoint(options.endpoint_url, environ)
     url = case.api_url = light_endpoint(given, environ, profile) or ""
     if not url:
-        clients = ClientFactory(profile.name if profile.values else None, case.settings.ca_bundle)
-        case.api = SdkApi(clients, given)
+        case.api = SdkApi(case.clients(), given)
         text = "As botocore decides: there are settings that it alone can judge"
         return Result(text, facts={"url": None, "overridden": True})
     case.api = LightApi(url, case.settings.connect)

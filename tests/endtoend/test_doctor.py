@@ -28,6 +28,7 @@ from .commands import Commands, Process
 from .doctor import PASSWORD, PROFILE, Patient, read
 from .sshd import Sshd
 from .targets import TcpService, echo
+from .terminals import Terminal
 from .waiting import PATIENCE, free_port
 
 
@@ -115,6 +116,36 @@ def test_text_for_a_pipe_has_a_line_for_each_leg(patient: Patient, commands: Com
     assert all(line.startswith("ok    ") for line in lines[:-1])
     assert re.fullmatch(r"All is well, in [0-9.]+ s", lines[-1])
     assert b"\x1b" not in answer.stdout
+
+
+def test_a_terminal_has_colours_and_columns(patient: Patient, commands: Commands) -> None:
+    patient.environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token-of-somebody-else-0123456789"
+    commands.environ.update(patient.environ, TERM="xterm-256color")
+    with Terminal(50, 80) as terminal:
+        process = terminal.start(commands, *patient.command())
+        assert process.wait() == 77
+        shown = terminal.reader.until(b"--report").decode()
+
+    assert "\x1b[32m✓" in shown
+    assert "\x1b[1;31m✗" in shown
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    lines = [line.rpartition("\r")[2].rstrip() for line in plain.replace("\r\n", "\n").split("\n")]
+    assert max(map(len, lines)) <= 80
+    at = next(index for index, line in enumerate(lines) if line.startswith("✗  identity"))
+    column = lines[at].index("CodeCatalyst does not accept the token")
+    hint = next(index for index, line in enumerate(lines[at:], at) if "Renew or unset" in line)
+    assert lines[hint].index("Renew or unset") == column
+
+
+def test_a_terminal_of_few_characters(patient: Patient, commands: Commands) -> None:
+    commands.environ.update(patient.environ, TERM="xterm", PYTHONIOENCODING="ascii")
+    with Terminal(50, 80) as terminal:
+        process = terminal.start(commands, *patient.command())
+        assert process.wait() == 0
+        shown = terminal.reader.until(b"All is well")
+
+    assert b"+\x1b[0m  token" in shown.replace(b"\x1b[39m", b"\x1b[0m")
+    assert shown.isascii()
 
 
 # The login
@@ -419,7 +450,7 @@ def test_a_name_of_ones_own_is_what_its_proxy_command_says(patient: Patient, clo
 
 
 @pytest.mark.parametrize(
-    ("name", "exit_code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)]
+    ("name", "exit_code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 130)]
 )
 def test_a_signal_leaves_no_session(
     patient: Patient, commands: Commands, cloud: Cloud, name: str, exit_code: int
