@@ -11,19 +11,20 @@ import ssl
 from typing import Any
 
 from ..errors import ConnectorError
-from ..transport.dial import Route
+from ..transport.dial import Candidate, Route
 
 # X509_V_FLAG_PARTIAL_CHAIN and _NO_CHECK_TIME of OpenSSL's x509_vfy.h: what is no CA's is
 # trusted by itself, and an expired one too has an issuer.
 _TRUST_A_LEAF, _NO_CHECK_TIME = 0x80000, 0x200000
 
 
-def peek(route: Route, deadline: float) -> dict[str, Any] | None:
+def peek(route: Route, candidates: list[Candidate], deadline: float) -> dict[str, Any] | None:
     """The certificate as ``ssl.SSLSocket.getpeercert`` shows one that was checked.
 
     Python decodes only those. So it is fetched first, and then trusted by itself in a second
     handshake, for no other end than that.
 
+    :param candidates: the addresses of the route.
     :param deadline: by when, on the monotonic clock.
     :returns: ``None`` when it cannot be had.
     """
@@ -31,20 +32,22 @@ def peek(route: Route, deadline: float) -> dict[str, Any] | None:
         blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         blind.check_hostname = False
         blind.verify_mode = ssl.CERT_NONE
-        with _handshake(route, blind, deadline) as stream:
+        with _handshake(route, candidates, blind, deadline) as stream:
             data = stream.getpeercert(binary_form=True)
         if data:
             seeing = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             seeing.check_hostname = False
             seeing.verify_flags = ssl.VerifyFlags(_TRUST_A_LEAF | _NO_CHECK_TIME)
             seeing.load_verify_locations(cadata=data)
-            with _handshake(route, seeing, deadline) as stream:
+            with _handshake(route, candidates, seeing, deadline) as stream:
                 return stream.getpeercert()
     return None
 
 
-def _handshake(route: Route, context: ssl.SSLContext, deadline: float) -> ssl.SSLSocket:
-    with route.connect(route.resolve(), deadline) as sock:
+def _handshake(
+    route: Route, candidates: list[Candidate], context: ssl.SSLContext, deadline: float
+) -> ssl.SSLSocket:
+    with route.connect(candidates, deadline) as sock:
         return route.encrypt(sock, context, deadline)
 
 

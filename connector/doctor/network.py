@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from socket import socket
 
 from ..aws.settings import ca_bundle, endpoint_is_overridden, named_ca_bundle
-from ..errors import ConnectorError, ProxyFailed
+from ..errors import ConnectorError, ProxyFailed, TLSFailed
 from ..transport.dial import Candidate, Route, proxy_for
 from ..transport.dialler import DialSettings
 from .case import Case
 from .certificates import is_amazons, issuer_of, peek
 from .findings import Facts, Result, Status
 
-#: Seconds for each step.
+#: Seconds for each step, and for a look at a certificate that was refused.
 STEP_TIMEOUT = 4.0
+PEEK_TIMEOUT = 3.0
 
 #: The proxy settings that other programs follow, and urllib for us; the first wins.
 _PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY")
@@ -146,8 +147,11 @@ class Way:
         return Result(f"{stream.version()}, certificate signed by {issuer}", facts=facts)
 
     def _refused(self, error: ConnectorError) -> Result:
-        certificate = peek(self._route, time.monotonic() + STEP_TIMEOUT)
         result = Result.failed(error, {"issuer": None, "notAfter": None})
+        certificate = None
+        if isinstance(error, TLSFailed):  # and not for one that is silent
+            deadline = time.monotonic() + PEEK_TIMEOUT
+            certificate = peek(self._route, self._candidates, deadline)
         if certificate is not None:
             issuer = issuer_of(certificate)
             self._hide(issuer)

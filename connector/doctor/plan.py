@@ -7,7 +7,7 @@ from collections.abc import Callable
 from .case import Case
 from .findings import Leg, Result, Status
 from .login import configuration, login_profile, token
-from .network import STEP_TIMEOUT, Way, certificates
+from .network import PEEK_TIMEOUT, STEP_TIMEOUT, Way, certificates
 from .service import address, clock, endpoint, environment, identity
 from .session import END_TIMEOUT, Visit
 from .sshclient import ssh_client
@@ -71,17 +71,20 @@ class Plan:
     def _steps(self, name: str, title: str) -> list[Leg]:
         """Those of the way to a host, once the leg ``name`` has found out where it is."""
 
-        def leg(step: str, words: str, look: Callable[[Way], Result], *needs: str) -> Leg:
+        def leg(
+            step: str, words: str, look: Callable[[Way], Result], *needs: str, more: float = 0.0
+        ) -> Leg:
             def run() -> Result:
                 way = self._ways.get(name)
                 return look(way) if way else Result(_UNKNOWN, Status.SKIP)
 
-            return Leg(f"{name}-{step}", f"{title} {words}", run, needs, STEP_TIMEOUT + _GRACE)
+            timeout = STEP_TIMEOUT + more + _GRACE
+            return Leg(f"{name}-{step}", f"{title} {words}", run, needs, timeout)
 
         return [
             leg("dns", "DNS", Way.dns, name),
             leg("proxy", "connection", Way.proxy, f"{name}-dns"),
-            leg("tls", "TLS", Way.tls, f"{name}-proxy", "ca"),
+            leg("tls", "TLS", Way.tls, f"{name}-proxy", "ca", more=PEEK_TIMEOUT),
         ]
 
     def _endpoint(self) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,14 @@ from connector.transport.dial import Route
 from tests.aws.peers import TlsPeer, listening
 
 
+def look(route: Route) -> dict[str, Any] | None:
+    return peek(route, route.resolve(), time.monotonic() + 5)
+
+
 @pytest.mark.parametrize("expired", [False, True])
 def test_the_issuer_of_what_nobody_trusts(tmp_path: Path, expired: bool) -> None:
     with TlsPeer(tmp_path, "localhost", expired=expired) as peer:
-        certificate = peek(Route("localhost", peer.port, None), time.monotonic() + 5)
+        certificate = look(Route("localhost", peer.port, None))
 
         assert certificate is not None
         assert issuer_of(certificate).startswith("trustme v")
@@ -24,7 +29,7 @@ def test_the_issuer_of_what_nobody_trusts(tmp_path: Path, expired: bool) -> None
 
 def test_what_speaks_no_tls_has_none() -> None:
     with listening(answer=b"220 mail ready\r\n") as (_, port):
-        assert peek(Route("127.0.0.1", port, None), time.monotonic() + 5) is None
+        assert look(Route("127.0.0.1", port, None)) is None
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ from .targets import TcpService, echo
 from .terminals import Terminal
 from .waiting import PATIENCE, free_port
 
+DOCUMENT = Path(__file__).parents[2] / "docs/doctor.md"
+
 
 @pytest.fixture
 def patient(commands: Commands, cloud: Cloud, sshd: Sshd) -> Patient:
@@ -61,6 +63,9 @@ def silent(the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         process = commands.start(*patient.command("--json"), environ=patient.environ)
         assert reached.wait(PATIENCE)
         yield Silent(process, the_cloud.session())
+        if process.popen.poll() is None:  # its test was not among those that ran
+            process.signal(signal.SIGINT)
+            process.wait()
         commands.close()
 
 
@@ -81,10 +86,24 @@ def test_all_is_well(patient: Patient, cloud: Cloud) -> None:
     assert stopped_once(cloud)
 
 
-def test_the_names_of_the_legs_are_documented(patient: Patient) -> None:
-    documented = command.EPILOG.partition("The names: ")[2].partition(".")[0]
+def test_names_and_facts_of_the_legs_are_documented(patient: Patient) -> None:
+    patient.log_in(3600)
+    legs = patient.examine().legs
+    rows = re.findall(
+        r"^\| (`[a-z-]+`.*?) \| .*? \| (.*?) ?\|$", DOCUMENT.read_text(), re.MULTILINE
+    )
+    facts = {
+        name: set(re.findall(r"`(\w+)`", words))
+        for names, words in rows
+        for name in re.findall(r"`([a-z-]+)`", names)
+    }
 
-    assert [name.strip() for name in documented.split(",")] == list(patient.examine().legs)
+    assert list(facts) == list(legs)
+    for name, leg in legs.items():
+        as_documented = facts[name.replace("gateway-", "api-")]
+        assert leg["facts"].keys() <= as_documented, name
+    help_text = command.EPILOG.partition("The names: ")[2].partition(".")[0]
+    assert [name.strip() for name in help_text.split(",")] == list(legs)
 
 
 def test_without_an_environment_it_ends_with_who_one_is(patient: Patient, cloud: Cloud) -> None:
