@@ -57,19 +57,23 @@ class Case:
         environ: Mapping[str, str],
         commands: Commands,
     ) -> None:
-        self.options = options
         self.ssh_config_file = ssh_config_file
         self.environ = environ
         self.commands = commands
         self.private = Redactor()
         self.source: SessionSource | None = None
         self.likely_gateway = ""  # of the last session
-        for kind in ("host", "space", "project", "profile"):
-            self.private.hide(kind, getattr(options, kind))
-        for name in _names_in(options.host or ""):
-            self.private.hide("name", name)
+        self.take(options)
         for variable, kind in _FILES.items():
             self.private.hide(kind, environ.get(variable))
+
+    def take(self, options: argparse.Namespace) -> None:
+        """Go on with these; the names in them are private."""
+        self.options = options
+        for name in _names_in(options.host or ""):
+            self.private.hide("name", name)
+        for kind in ("host", "space", "project", "id", "profile"):
+            self.private.hide(kind, getattr(options, kind))
 
     @property
     def has_environment(self) -> bool:

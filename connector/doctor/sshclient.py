@@ -41,9 +41,10 @@ def ssh_client(case: Case) -> Result:
     return Result(f"{shown}, {path}", facts=facts)
 
 
-def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str], hint: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program that only looks, with nothing on its stdin.
 
+    :param hint: what to do when it does not end.
     :raises ConfigError: when it cannot be run.
     :raises ConnectFailed: when it does not end in time.
     """
@@ -59,8 +60,7 @@ def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         )
     except subprocess.TimeoutExpired:
         raise ConnectFailed(
-            f"{command[0]} does not end within {PROGRAM_TIMEOUT:.0f} s",
-            "A `Match exec` of ssh's configuration may be waiting for something",
+            f"{command[0]} does not end within {PROGRAM_TIMEOUT:.0f} s", hint
         ) from None
     except OSError as error:
         raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None

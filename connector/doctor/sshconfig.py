@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from .sshclient import run
 _USER = "mde-user"
 _CURE = "Run `connector config-ssh`"
 _WAIT_MARGIN = 60.0  # seconds of ssh's ConnectTimeout beyond the connector's --wait
+
+#: The connector in a shell's command line, or behind another program.
+_WRAPPED = re.compile(r"\bconnector(\.exe)?\b.*\bproxy\b")
 
 #: Options of ``connector proxy`` that say which Dev Environment, and by which login.
 _NAMING = ("space", "project", "id", "profile", "endpoint_url")
@@ -52,7 +56,17 @@ def ssh_config(case: Case) -> Result:
     if command == "none":
         raise ConfigError(f"there is no ProxyCommand for {host} in ssh's configuration", _CURE)
     words = _words(command)
+    for word in filter(os.path.isabs, words):
+        case.private.hide("path", word)
     launcher = _launcher(words)
+    if not launcher and _WRAPPED.search(command):
+        text = f"The ProxyCommand runs the connector by way of {words[0]}, which hides the rest"
+        return Result(text, Status.WARN, _CURE, facts)
+    if not launcher:
+        raise ConfigError(
+            f"the ProxyCommand of ssh's configuration runs {words[0]}, and not the connector",
+            f"{_CURE}, and remove the section that names the other one",
+        )
     remarks = _Remarks()
     facts["connector"] = _check_launcher(launcher, remarks)
     arguments = words[len(launcher) + 1 :]
@@ -69,7 +83,8 @@ def ssh_config(case: Case) -> Result:
 def _settings(case: Case, host: str) -> dict[str, str]:
     """All that ``ssh -G`` says of a host, by the names of the settings in lower case."""
     file = ["-F", case.ssh_config_file] if case.ssh_config_file else []
-    done = run([case.ssh, *file, "-G", "--", host])
+    hint = "A `Match exec` there may be waiting for something"
+    done = run([case.ssh, *file, "-G", "--", host], hint)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
         raise ConfigError(f"the configuration of ssh is not usable: {said[:200]}", "Mend that line")
@@ -81,25 +96,20 @@ def _words(command: str) -> list[str]:
     try:
         words = shlex.split(command, posix=os.name != "nt")
     except ValueError:
-        raise ConfigError("the ProxyCommand has a quote that does not close", _CURE) from None
+        words = []
+    if words[:1] == ["exec"]:  # which ssh's shell understands
+        del words[0]
+    if not words:
+        raise ConfigError("the ProxyCommand of ssh's configuration is no command line", _CURE)
     return [word.strip('"') for word in words] if os.name == "nt" else words
 
 
 def _launcher(words: Sequence[str]) -> list[str]:
-    """The words that start the connector, before its command ``proxy``.
-
-    :raises ConfigError: when it is another program that they start.
-    """
-    end = words.index("proxy") if "proxy" in words else 0
-    launcher = list(words[:end])
-    program = os.path.basename(launcher[0]).lower() if launcher else ""
-    if launcher[1:] != ["-m", "connector"] and program not in ("connector", "connector.exe"):
-        shown = words[0] if words else "nothing"
-        raise ConfigError(
-            f"the ProxyCommand of ssh's configuration runs {shown}, and not the connector",
-            f"{_CURE}, and remove the section that names the other one",
-        )
-    return launcher
+    """The words that start the connector, before its command ``proxy``; none: others do."""
+    launcher = list(words[: words.index("proxy")]) if "proxy" in words else []
+    program = os.path.basename(launcher[-1]).lower() if launcher else ""
+    module = launcher[-2:] == ["-m", "connector"]
+    return launcher if module or program in ("connector", "connector.exe") else []
 
 
 def _check_launcher(launcher: list[str], remarks: _Remarks) -> str:
@@ -114,7 +124,7 @@ def _check_launcher(launcher: list[str], remarks: _Remarks) -> str:
             + ("" if os.path.dirname(program) else " on the PATH"),
             _CURE,
         )
-    said = run([program, *launcher[1:], "--version"]).stdout.split()
+    said = run([program, *launcher[1:], "--version"], _CURE).stdout.split()
     if said[:1] != ["connector"] or len(said) != 2:
         raise ConfigError(f"the ProxyCommand runs {launcher[0]}, which is no connector", _CURE)
     if said[1] != version("devenv-connector"):
@@ -173,4 +183,4 @@ def _adopt(case: Case, proxy: argparse.Namespace) -> None:
     options.host = proxy.host
     for name in _NAMING:
         setattr(options, name, getattr(options, name) or getattr(proxy, name))
-    case.options = options
+    case.take(options)

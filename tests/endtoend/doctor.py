@@ -106,7 +106,13 @@ class Patient:
         environment = self._cloud.environment
         names = [environment.space_name, environment.project_name, environment.id, self.host]
         names += ["mary", environment.creator_id, PASSWORD, LOCAL_USER, PROFILE, START_URL]
-        names += [str(self._commands.directory), "my-env", self.token, *self._cloud.secrets()]
+        names += [
+            str(self._commands.directory),
+            "my-env",
+            "proxy.invalid",
+            self.token,
+            *self._cloud.secrets(),
+        ]
         for name in filter(None, names):
             found = re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", report, re.I)
             assert found is None, f"{name} in {report}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -44,28 +45,37 @@ def patient(commands: Commands, cloud: Cloud, sshd: Sshd) -> Patient:
 class Silent:
     process: Process
     session: Session
+    deaf: Process
 
 
 @pytest.fixture(scope="module", autouse=True)
 def silent(the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Silent]:
-    """One whose SSH server never greets: it is waited for while the other tests run."""
+    """One whose SSH server never greets, and one whose API does not listen.
+
+    They are waited for while the other tests run.
+    """
     the_cloud.reset()
     commands = Commands(the_cloud, tmp_path_factory.mktemp("silent"))
     reached = threading.Event()
 
     def listen(connection: socket.socket) -> None:
         reached.set()
-        echo(connection)
+        while connection.recv(65536):
+            pass
 
     with TcpService(listen) as service:
         the_cloud.port = service.port
         patient = Patient(commands, the_cloud)
         process = commands.start(*patient.command("--json"), environ=patient.environ)
         assert reached.wait(PATIENCE)
-        yield Silent(process, the_cloud.session())
-        if process.popen.poll() is None:  # its test was not among those that ran
-            process.signal(signal.SIGINT)
-            process.wait()
+        session = the_cloud.session()
+        url = f"https://127.0.0.1:{service.port}"
+        deaf = commands.start(*patient.command("--endpoint-url", url), environ=patient.environ)
+        yield Silent(process, session, deaf)
+        for one in (process, deaf):
+            if one.popen.poll() is None:  # its test was not among those that ran
+                one.signal(signal.SIGINT)
+                one.wait()
         commands.close()
 
 
@@ -291,6 +301,23 @@ def test_proxy_that_refuses(patient: Patient) -> None:
     assert "refuses the way to 127.0.0.1 (403 Forbidden)" in diagnosis.text("api-proxy")
 
 
+def test_proxy_whose_name_nobody_knows(patient: Patient) -> None:
+    patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@proxy.invalid:3128"
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["api-dns"])
+    assert "The proxy http://proxy.invalid:3128 cannot be reached" in diagnosis.text("api-dns")
+
+
+def test_endpoint_that_only_botocore_can_judge(patient: Patient) -> None:
+    patient.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"
+    diagnosis = patient.examine()
+
+    assert diagnosis.exit_code == 0
+    assert diagnosis.by_status("skip") == ["api-dns", "api-proxy", "api-tls", "clock"]
+    assert diagnosis.status("identity") == diagnosis.status("greeting") == "ok"
+
+
 def test_proxy_of_an_unknown_kind(patient: Patient) -> None:
     patient.environ["HTTPS_PROXY"] = f"socks5://mary:{PASSWORD}@proxy.acme.example:1080"
     diagnosis = patient.examine()
@@ -422,6 +449,7 @@ def test_no_section_for_the_host(patient: Patient) -> None:
         ("ProxyCommand /no/such/connector proxy %n", "is no executable"),
         ("ProxyCommand no-such-connector/connector proxy %n", "is no executable"),
         ("ProxyCommand cat %n", "runs cat, and not the connector"),
+        ("ProxyCommand exec nc proxy 22", "runs nc, and not the connector"),
         ("ProxyCommand connector proxy %h", "the name has capitals"),
         ("ProxyCommand connector proxy", "%n is missing"),
         ("ProxyCommand connector proxy --no-such-option %n", "is wrong: unrecognized"),
@@ -442,6 +470,7 @@ def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str
     [
         (["User root"], "user is root"),
         (["ConnectTimeout 15"], "ConnectTimeout 15 ends ssh before"),
+        (['ProxyCommand sh -c "connector proxy $0" %n'], "by way of sh"),
         (["ControlPath ~/%C", "ControlPersist 10m"], "ControlPersist hides"),
     ],
 )
@@ -451,6 +480,34 @@ def test_section_that_could_be_better(patient: Patient, lines: list[str], words:
 
     assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-config"])
     assert words in diagnosis.text("ssh-config")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "exec connector proxy %n",
+        "env A=b connector proxy -vv %n",
+        f"{sys.executable} -m connector proxy %n",
+        f"{Path(sys.executable).parent}/connector proxy --wait 600 %n",
+    ],
+)
+def test_ways_to_call_the_connector(patient: Patient, command: str) -> None:
+    patient.write_config(f"ProxyCommand {command}")
+
+    assert patient.examine().by_status("ok") == list(patient.examine().legs)
+
+
+def test_another_connector(patient: Patient, tmp_path: Path) -> None:
+    other = tmp_path / "connector"
+    other.write_text("#!/bin/sh\necho connector 0.0.1\n")
+    other.chmod(0o755)
+    patient.write_config(f"ProxyCommand {other} proxy %n")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.status("ssh-config")) == (0, "warn")
+    assert "another connector: version 0.0.1" in diagnosis.text("ssh-config")
+    other.write_text("#!/bin/sh\necho something else\n")
+    assert "which is no connector" in patient.examine().text("ssh-config")
 
 
 def test_a_name_of_ones_own_is_what_its_proxy_command_says(patient: Patient, cloud: Cloud) -> None:
@@ -503,3 +560,11 @@ def test_a_server_that_never_greets(silent: Silent, the_cloud: Cloud) -> None:
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["greeting"])
     assert "does not greet" in diagnosis.text("greeting")
     assert the_cloud.stops(silent.session) == 1
+
+
+def test_an_api_that_does_not_listen(silent: Silent) -> None:
+    text = silent.deaf.reader.rest().decode()
+
+    assert silent.deaf.wait() == 69, text
+    assert "127.0.0.1 does not finish the TLS handshake" in text
+    assert "skip  identity" in text
