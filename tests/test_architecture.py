@@ -46,7 +46,7 @@ ROOMS = {
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},
-    "rich": {"cli/doctorview.py"},
+    "rich": {"cli/table.py", "cli/bar.py", "cli/doctorview.py"},
 }
 
 FILES = sorted(ROOT.rglob("*.py"))

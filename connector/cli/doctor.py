@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from . import proxy
 from .boundary import INTERRUPTED, add_logging_options, guarded, set_up_logging
 from .doctorview import exit_code, open_view
-from .environment import NAMES, add_environment_options, open_environment
+from .environment import LEFT_OUT, NAMES, add_environment_options, add_host, open_environment
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
@@ -25,10 +25,11 @@ DESCRIPTION = f"""\
 Look at each leg of the way to a Dev Environment by itself: versions, ssh and its configuration,
 login, network, the API, the environment's state, the gateway, and a session as far as the SSH
 server's greeting, which is stopped again. Nothing is changed; a Dev Environment that is stopped
-is not started. Without HOST it ends with the question who you are. It takes 40 s at most.
+is not started. Without ENV it ends with the question who you are. It takes 40 s at most.
 
-{NAMES}or is left out, with --space, --project and --id. Options that HOST leaves open are those
-of the ProxyCommand that ssh's configuration has for it.
+{NAMES}{LEFT_OUT}
+What is not given is taken from the ProxyCommand that ssh's configuration has for ENV: a name of
+your own there is good for ENV, too.
 """
 
 EPILOG = """\
@@ -41,7 +42,7 @@ environment, session, gateway, gateway-dns, gateway-proxy, gateway-tls, greeting
 
 examples:
   connector doctor                              everything that needs no Dev Environment
-  connector doctor codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
+  connector doctor my-env
   connector doctor my-env --report              to paste into an issue: without your names
 """
 
@@ -56,7 +57,7 @@ _ENDS = {
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
-    parser.add_argument("host", nargs="?", metavar="HOST", help="the host name, as ssh gets it")
+    add_host(parser)
     add_environment_options(parser)
     parser.add_argument(
         "-F",
@@ -94,8 +95,9 @@ def _run(options: argparse.Namespace) -> int:
 def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     """The case of a user who gave these options."""
     from ..doctor.case import Case, Commands
+    from .service import active_profile
 
-    commands = Commands(open_environment, _open_sessions, _read_proxy_options)
+    commands = Commands(active_profile, open_environment, _open_sessions, _read_proxy_options)
     return Case(options, options.ssh_config, environ, commands)
 
 

@@ -12,6 +12,8 @@ from importlib import import_module
 #: it is the one that runs.
 COMMANDS = {
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
+    "list": "list your Dev Environments, with their names for ssh",
+    "ssh": "start a Dev Environment, wait until it runs, and call ssh",
     "start": "start a Dev Environment, and wait until it runs",
     "stop": "stop a Dev Environment",
     "sessions": "list or stop the sessions of a Dev Environment",
@@ -24,16 +26,20 @@ COMMANDS = {
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
 
+#: Another name -> the command.
+ALIASES = {"ls": "list"}
+
 DESCRIPTION = """\
 Treat an Amazon CodeCatalyst Dev Environment as an SSH host.
 
 In ~/.ssh/config:
 
-  Host codecatalyst-dev-env=*
+  Host *.codecatalyst codecatalyst-dev-env=*
     User mde-user
     ProxyCommand connector proxy %n
 
-Then: ssh codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
+Then `ssh NAME`, with a name that `connector list` shows. Or without any of this:
+`connector ssh NAME`.
 """
 
 
@@ -41,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     named = next((word for word in arguments if not word.startswith("-")), "")
-    if arguments[:1] == [named] and named in COMMANDS:
+    if arguments[:1] == [named] and (named in COMMANDS or named in ALIASES):
         # Only the parser of the command that runs is built: the others' cost time.
         parser = argparse.ArgumentParser(prog=f"connector {named}", formatter_class=_formatter)
         _configure(named, parser)
@@ -63,8 +69,11 @@ def _overview(wanted: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, formatter_class=_formatter)
-        if name == wanted:
+        aliases = [alias for alias, command in ALIASES.items() if command == name]
+        command = commands.add_parser(
+            name, help=summary, formatter_class=_formatter, aliases=aliases
+        )
+        if wanted in (name, *aliases):
             _configure(name, command)
     return parser
 
@@ -76,7 +85,8 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _configure(name: str, parser: argparse.ArgumentParser) -> None:
-    import_module(f".{name}", __package__).configure(parser)
+    module = ALIASES.get(name, name)
+    import_module(f".{module}", __package__).configure(parser)
 
 
 class _Version(argparse.Action):

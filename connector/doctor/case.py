@@ -23,12 +23,14 @@ _FILES = {"AWS_CONFIG_FILE": "config-file", "BEARER_TOKEN_LOCATION": "token-file
 class Commands:
     """What other commands of the connector do, so that it is done in the same way here.
 
+    :param active_profile: the AWS profile that applies, by the option ``--profile`` and variables.
     :param open_environment: the Dev Environment that options name, and the way to its network.
     :param open_sessions: the source of its sessions, which starts no Dev Environment; and the
         gateway that the last session was told to use, as ``host:port``.
     :param read_proxy_options: what ``connector proxy`` makes of its arguments.
     """
 
+    active_profile: Callable[[str | None, Mapping[str, str]], Profile]
     open_environment: Callable[[argparse.Namespace], tuple[Environment, DialSettings]]
     open_sessions: Callable[[Environment], tuple[SessionSource, str]]
     read_proxy_options: Callable[[Sequence[str]], argparse.Namespace]

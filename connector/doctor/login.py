@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from ..aws.settings import LOGIN_PROFILE, load_profile
 from ..aws.ssocache import SsoCache, Unusable, format_time
 from ..aws.ssosession import sso_session
 from ..aws.tokens import BearerTokens
@@ -19,12 +18,8 @@ _VARIABLES = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
 
 
 def configuration(case: Case) -> Result:
-    """The file, and the profile in it.
-
-    Without a Dev Environment, it is the profile of ``connector login``.
-    """
-    otherwise = None if case.has_environment else LOGIN_PROFILE
-    profile = case.profile = load_profile(case.options.profile, case.environ, otherwise)
+    """The file, and the profile in it that applies."""
+    profile = case.profile = case.commands.active_profile(case.options.profile, case.environ)
     name = profile.shown_name
     case.private.hide("profile", name)
     section = "exists" if profile.values is not None else "does not exist"

@@ -60,7 +60,7 @@ class Plan:
     def _legs_of_the_environment(self) -> list[Leg]:
         case, visit = self._case, self._visit
         return [
-            Leg("environment", "environment", lambda: environment(case), ("identity",), 8.0),
+            Leg("environment", "environment", lambda: environment(case), ("identity",), 12.0),
             Leg("session", "session", visit.start, ("environment",), 9.0),
             Leg("gateway", "gateway", self._gateway),
             *self._steps("gateway", "gateway"),

@@ -27,6 +27,9 @@ class _Impatient:
     def go_on(self) -> None:
         """Nothing was waited for."""
 
+    def may_leave(self, harmless: bool) -> None:
+        """Whoever leaves waits for the start all the same."""
+
 
 class _OneSession:
     """A ``SessionSource`` whose session is started before a tunnel asks for it."""
@@ -123,11 +126,9 @@ class Visit:
             "greeting": probe.greeting or None,
             "steps": {name: round(seconds, 3) for name, seconds in probe.steps.items()},
         }
-        if probe.error:
-            return Result.failed(probe.error, facts)
         if not probe.greeting:
-            error = ServiceError("the session ended before the SSH server had greeted")
-            return Result.failed(error, facts)
+            early = ServiceError("the session ended before the SSH server had greeted")
+            return Result.failed(probe.error or probe.silence or early, facts)
         steps = ", ".join(f"{name} {1000 * s:.0f} ms" for name, s in probe.steps.items())
         return Result(f"{probe.greeting} ({steps})", facts=facts)
 

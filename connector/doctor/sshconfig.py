@@ -150,7 +150,7 @@ def _check_name(
 ) -> None:
     """:raises ConfigError: when the name is lost on the way."""
     if any("%h" in argument for argument in arguments):
-        if host != host.lower():
+        if "=" in host and host != host.lower():  # a friendly name means the same in any case
             raise ConfigError(
                 "the ProxyCommand passes %h, which ssh writes in lower case: the name has capitals",
                 f"Write %n there. {_CURE}, which does",

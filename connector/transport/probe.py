@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..datachannel.events import SessionOpened
-from ..errors import ConnectFailed, RemoteProtocolError
+from ..errors import ConnectFailed, ConnectorError, RemoteProtocolError
 from ..sessions import SessionSource
 from .dialler import DialSettings
 from .loop import Alarm, Loop
@@ -27,11 +27,13 @@ class Probe(Tunnel):
     :ivar steps: those that were reached, and the seconds that each one took: ``dial``,
         ``upgrade``, ``handshake``, ``greeting``.
     :ivar greeting: the server's first line, such as ``SSH-2.0-OpenSSH_9.2``; empty: none came.
+    :ivar silence: why none came, where nothing else ended it.
     """
 
     def __init__(self, loop: Loop, source: SessionSource, settings: DialSettings) -> None:
         self.steps: dict[str, float] = {}
         self.greeting = ""
+        self.silence: ConnectorError | None = None
         self._probe_loop = loop
         self._reached_at = loop.time()
         self._preface = b""
@@ -77,16 +79,13 @@ class Probe(Tunnel):
     def _not_greeted(self) -> None:
         self._greeting_alarm.cancel()
         if self._preface:
-            self._begin_end(
-                error=RemoteProtocolError("what answers at the SSH port is no SSH server")
-            )
+            self.silence = RemoteProtocolError("what answers at the SSH port is no SSH server")
         else:
-            self._begin_end(
-                error=ConnectFailed(
-                    "the SSH server of the Dev Environment does not greet",
-                    "It may be starting or overloaded: try again, or restart the environment",
-                )
+            self.silence = ConnectFailed(
+                "the SSH server of the Dev Environment does not greet",
+                "It may be starting or overloaded: try again, or restart the environment",
             )
+        self.end(self.silence.exit_code)
 
 
 @dataclass(frozen=True)

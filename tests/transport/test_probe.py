@@ -54,7 +54,8 @@ def test_the_greeting(certificates: Certificates, pieces: list[bytes]) -> None:
     frames = [output(2 + number, piece) for number, piece in enumerate(pieces)]
     done, source = probe(certificates, *frames)
 
-    assert (done.greeting, done.error) == ("SSH-2.0-OpenSSH_9.2p1 Debian", None)
+    assert (done.greeting, done.silence) == ("SSH-2.0-OpenSSH_9.2p1 Debian", None)
+    assert done.error is None
     assert list(done.steps) == STEPS
     assert all(0 <= seconds < 10 for seconds in done.steps.values())
     assert source.stopped == 1
@@ -64,7 +65,7 @@ def test_no_greeting(certificates: Certificates, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(probe_module, "GREETING_TIMEOUT", 0.05)
     done, source = probe(certificates)
 
-    assert isinstance(done.error, ConnectFailed)
+    assert isinstance(done.silence, ConnectFailed)
     assert list(done.steps) == STEPS[:3]
     assert source.stopped == 1
 
@@ -73,7 +74,7 @@ def test_another_greeting(certificates: Certificates, monkeypatch: pytest.Monkey
     monkeypatch.setattr(probe_module, "GREETING_TIMEOUT", 0.05)
     done, source = probe(certificates, output(2, b"220 mail ready\r\n"))
 
-    assert isinstance(done.error, RemoteProtocolError)
+    assert isinstance(done.silence, RemoteProtocolError)
     assert done.greeting == ""
     assert source.stopped == 1
 
@@ -82,5 +83,5 @@ def test_a_preface_without_end(certificates: Certificates) -> None:
     frames = [output(2 + number, b"x" * 1000) for number in range(100)]
     done, source = probe(certificates, *frames)
 
-    assert isinstance(done.error, RemoteProtocolError)
+    assert isinstance(done.silence, RemoteProtocolError)
     assert source.stopped == 1
