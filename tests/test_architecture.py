@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "transport": {"errors", "sessions", "datachannel"},
     "aws": {"errors", "sessions"},
     "ssh": {"errors", "sessions"},
-    "doctor": {"errors", "sessions", "transport", "aws"},
+    "doctor": {"errors", "sessions", "transport", "aws", "ssh"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
     "cli": {
         "errors",

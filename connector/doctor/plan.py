@@ -36,7 +36,7 @@ class Plan:
             Leg("ssh-client", "ssh client", lambda: ssh_client(case)),
         ]
         if case.options.host:
-            look = Leg("ssh-config", "ssh config", lambda: ssh_config(case), ("ssh-client",), 9.0)
+            look = Leg("ssh-config", "ssh config", lambda: ssh_config(case), ("ssh-client",), 13.0)
             legs.append(look)
         legs += [
             Leg("aws-config", "AWS config", lambda: configuration(case)),

@@ -18,6 +18,7 @@ _COMMON = {
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_HOST = re.compile(r"[\w.-]+\.codecatalyst(?![\w.])|(codecatalyst-dev-env=)[^\s,;]+", re.IGNORECASE)
 _QUERY = re.compile(r"(\w+://[^\s?]*)\?\S*")
 _LOGIN = re.compile(r"(\w+://)[^\s/@]*@")
 
@@ -66,6 +67,7 @@ class Redactor:
                 text,
                 flags=re.IGNORECASE | re.ASCII,
             )
+        text = _HOST.sub("<host>", text)
         text = _UUID.sub("<id>", text)
         text = _QUERY.sub(r"\1?...", text)
         text = _LOGIN.sub(r"\1", text)

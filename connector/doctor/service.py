@@ -12,7 +12,7 @@ from ..aws.identity import identify
 from ..aws.light import LightApi
 from ..aws.refusals import not_running, quote
 from ..aws.settings import api_endpoint, endpoint_is_overridden, light_endpoint
-from ..errors import ConnectFailed, ServiceError
+from ..errors import ConnectFailed, ConnectorError, ServiceError
 from .case import Case
 from .findings import Result, Status
 
@@ -92,7 +92,11 @@ def identity(case: Case) -> Result:
 
 def environment(case: Case) -> Result:
     """The state that the Dev Environment is in. It is not started."""
-    opened = case.open()
+    try:
+        opened = case.open()
+    except ConnectorError as unknown:
+        case.private.hide("hint", unknown.hint)  # it may name others, or what one may not enter
+        raise
     target = opened.target
     with opened.explained(case.token):
         state = opened.look(case.token, CALL_TIMEOUT)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from ..errors import ConfigError
+from ..ssh.hosts import is_aws_name
+from ..ssh.names import SUFFIX, bare, is_plain
 from .case import Case
 from .findings import Facts, Result, Status
 from .sshclient import run
@@ -45,8 +47,7 @@ class _Remarks:
 
 def ssh_config(case: Case) -> Result:
     """:raises ConfigError: when ssh does not come to the connector."""
-    host = case.options.host
-    settings = _settings(case, host)
+    host, settings = _host_of_ssh(case)
     command = settings.get("proxycommand", "none")
     facts: Facts = {
         "user": settings.get("user"),
@@ -54,7 +55,10 @@ def ssh_config(case: Case) -> Result:
         "controlPersist": settings.get("controlpersist"),
     }
     if command == "none":
-        raise ConfigError(f"there is no ProxyCommand for {host} in ssh's configuration", _CURE)
+        raise ConfigError(
+            f"there is no ProxyCommand for {host} in ssh's configuration",
+            f"{_CURE}; or call `connector ssh`, which needs none",
+        )
     words = _words(command)
     for word in filter(os.path.isabs, words):
         case.private.hide("path", word)
@@ -77,7 +81,19 @@ def ssh_config(case: Case) -> Result:
     if remarks.problems:
         text = "; ".join(remarks.problems)
         return Result(text[:1].upper() + text[1:], Status.WARN, remarks.hint, facts)
-    return Result(f"It leads to this connector, as user {_USER}", facts=facts)
+    return Result(f"ssh {host} leads to this connector, as user {_USER}", facts=facts)
+
+
+def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
+    """The name that ssh is called with for ENV, which may leave its suffix out; its settings."""
+    host = case.options.host
+    settings = _settings(case, host)
+    whole = f"{bare(host)}{SUFFIX}"
+    if settings.get("proxycommand", "none") == "none" and not is_aws_name(host) and is_plain(whole):
+        of_whole = _settings(case, whole)
+        if of_whole.get("proxycommand", "none") != "none":
+            return whole, of_whole
+    return host, settings
 
 
 def _settings(case: Case, host: str) -> dict[str, str]:

@@ -77,6 +77,9 @@ def test_hosts(redactor: Redactor, host: str, shown: str) -> None:
         ("wss://h/v1/s?role=x&X-Amz-Signature=1f2e, ok", "wss://h/v1/s?... ok"),
         ("http://mary:pass@proxy:3128", "http://proxy:3128"),
         ("write to mary.major+x@mail.example.com!", "write to <email>!"),
+        ("Did you mean A-b.c.codecatalyst or d.codecatalyst?", "Did you mean <host> or <host>?"),
+        ("ssh codecatalyst-dev-env=a=b=c", "ssh <host>"),
+        ("codecatalyst.global.api.aws", "codecatalyst.global.api.aws"),
         ("01234567-89ab-CDEF-0123-456789abcdef", "<id>"),
     ],
 )

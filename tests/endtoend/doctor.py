@@ -109,6 +109,7 @@ class Patient:
         names += [
             str(self._commands.directory),
             "my-env",
+            "blue-whale",
             "proxy.invalid",
             self.token,
             *self._cloud.secrets(),
