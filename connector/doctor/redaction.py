@@ -9,8 +9,11 @@ import platform
 import re
 from typing import Any
 
-#: Profiles and sessions of everybody's guide: to hide them would only make a text hard to read.
+#: Names that everybody has, most of them from AWS's guide: without them a text would only be
+#: hard to read.
 _COMMON = {
+    "user": ("mde-user",),
+    "name": ("mde-user",),
     "profile": ("default", "codecatalyst"),
     "sso-session": ("codecatalyst",),
     "start-url": ("https://view.awsapps.com/start",),

@@ -81,9 +81,9 @@ def identity(case: Case) -> Result:
     user = identify(case.api, case.token)
     for kind, name in (
         ("user-id", user.id),
-        ("user", user.user_name),
         ("name", user.display_name),
         ("email", user.email),
+        ("user", user.user_name),  # which the others may be the same as
     ):
         case.private.hide(kind, name)
     facts = {"userId": user.id, "userName": user.user_name}
