@@ -13,7 +13,15 @@ from ..errors import ConfigError
 from . import proxy
 from .boundary import INTERRUPTED, add_logging_options, guarded, set_up_logging
 from .doctorview import exit_code, open_view
-from .environment import LEFT_OUT, NAMES, add_environment_options, add_host, open_environment
+from .environment import (
+    LEFT_OUT,
+    NAMES,
+    add_environment_options,
+    add_host,
+    durations_of,
+    memory_of,
+    open_environment,
+)
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
@@ -118,10 +126,14 @@ def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
 
 
 def _open_sessions(environment: Environment) -> tuple[SessionSource, str]:
+    from ..aws.codecatalyst import CodeCatalystSessions
+    from ..aws.gateways import GatewayMemory, RememberingSource
     from ..aws.startup import StartSettings
 
-    source, memory = proxy.open_sessions(environment, StartSettings(allowed=False))
-    return source, memory.recall()
+    memory = GatewayMemory(memory_of(environment, "gateways.json"))
+    start = StartSettings(allowed=False)
+    source = CodeCatalystSessions(environment, start, durations_of(environment))
+    return RememberingSource(source, memory), memory.recall()
 
 
 class _ProxyParser(argparse.ArgumentParser):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -18,3 +21,12 @@ def own_command() -> list[str]:
         if path.name.lower() == name and path.is_file() and os.access(path, os.X_OK):
             return [os.path.abspath(path)]
     return [sys.executable, "-m", "connector"]
+
+
+def as_proxy_command(words: Sequence[str]) -> str:
+    """Words as ssh reads a ProxyCommand: the user's shell runs it, on Windows none does.
+
+    Every ``%`` is doubled, or ssh would replace it.
+    """
+    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+    return join(words).replace("%", "%%")

@@ -22,8 +22,6 @@ from .streaming import add_stream_options, run_stream
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
-    from ..aws.gateways import GatewayMemory
-    from ..aws.startup import StartSettings
 
 DESCRIPTION = f"""\
 Start a session of a Dev Environment and carry stdin and stdout to its SSH server. One that
@@ -63,6 +61,8 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
 
     :raises ConfigError: when one of them is not usable.
     """
+    from ..aws.codecatalyst import CodeCatalystSessions
+    from ..aws.gateways import GatewayMemory, RememberingSource
     from ..aws.startup import StartSettings
     from .finding import LateSource
 
@@ -73,25 +73,18 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
         payload_size=options.payload_size,
     )
 
-    start = StartSettings(allowed=not options.no_start, timeout=options.wait)
+    def gateway_memory_of(environment: Environment) -> GatewayMemory:
+        return GatewayMemory(memory_of(environment, "gateways.json"))
 
     def source_of(environment: Environment) -> SessionSource:
-        return open_sessions(environment, start)[0]
+        source = CodeCatalystSessions(
+            environment,
+            StartSettings(allowed=not options.no_start, timeout=options.wait),
+            durations_of(environment),
+        )
+        return RememberingSource(source, gateway_memory_of(environment))
 
-    environment = finder.known()
-    if environment is None:  # a look-up takes time, in which stdin and signals are heeded
-        return LateSource(finder.find, source_of), settings
-    source, memory = open_sessions(environment, start)
-    return source, replace(settings, likely_gateway=memory.recall())
-
-
-def open_sessions(
-    environment: Environment, start: StartSettings
-) -> tuple[SessionSource, GatewayMemory]:
-    """The source of sessions of a Dev Environment, and what it remembers of their gateway."""
-    from ..aws.codecatalyst import CodeCatalystSessions
-    from ..aws.gateways import GatewayMemory, RememberingSource
-
-    memory = GatewayMemory(memory_of(environment, "gateways.json"))
-    source = CodeCatalystSessions(environment, start, durations_of(environment))
-    return RememberingSource(source, memory), memory
+    environment = finder.known()  # a look-up takes time, in which stdin and signals are heeded
+    gateway = gateway_memory_of(environment).recall() if environment else ""
+    source = LateSource(finder, environment, source_of)
+    return source, replace(settings, likely_gateway=gateway)

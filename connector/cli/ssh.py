@@ -106,9 +106,9 @@ def _start(environment: Environment, options: argparse.Namespace) -> None:
         startup.until_running(state, token)
 
 
-def _proxy_command(options: argparse.Namespace, target: Target) -> list[str]:
+def _proxy_command(options: argparse.Namespace, target: Target) -> str:
     """The connector for just this Dev Environment: no name has to be looked up again."""
-    from .itself import own_command
+    from .itself import as_proxy_command, own_command
 
     words = [*own_command(), "proxy", "--space", target.space, "--project", target.project]
     words += ["--id", target.id]
@@ -119,7 +119,7 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> list[str]:
     ):
         if value:
             words += [option, value]
-    return words + ["-v"] * options.verbose
+    return as_proxy_command(words + ["-v"] * options.verbose)
 
 
 def _config_file() -> str:

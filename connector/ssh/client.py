@@ -13,9 +13,6 @@ happens to be called ``my-env`` does not apply. AWS's own names stay as they are
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
 from collections.abc import Sequence
 
 from .hosts import DevEnvironment, is_aws_name
@@ -53,26 +50,20 @@ def host_word(name: str, environment: DevEnvironment) -> str:
 def command_line(
     environment: DevEnvironment,
     host: str,
-    proxy_command: Sequence[str],
+    proxy_command: str,
     config_file: str,
     arguments: Sequence[str],
 ) -> list[str]:
     """The words of the call, but for the program.
 
     :param host: a host word.
-    :param proxy_command: the words of the ProxyCommand.
+    :param proxy_command: as ssh reads it, quoted and with each ``%`` doubled.
     :param arguments: the user's. ssh takes options behind the host too, a command follows.
     """
     return [
         *("-F", config_file),
-        *("-o", f"ProxyCommand={quoted_command(proxy_command)}"),
+        *("-o", f"ProxyCommand={proxy_command}"),
         *("-o", f"HostKeyAlias=codecatalyst-{environment.id}"),
         host,
         *arguments,
     ]
-
-
-def quoted_command(words: Sequence[str]) -> str:
-    """A ProxyCommand: ssh replaces ``%`` and gives it to the user's shell, on Windows to none."""
-    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
-    return join(words).replace("%", "%%")

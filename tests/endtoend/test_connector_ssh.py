@@ -86,12 +86,13 @@ def test_a_stopped_one_is_waited_for(
     commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
 ) -> None:
     stop(cloud, environment, 2.0)
-    answer = call(commands, "my.env", *options, "-o", "ConnectTimeout=1", "echo hello")
+    answer = call(commands, "my.env", *options, "echo hello")
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
     first, *others = answer.stderr.decode().splitlines()
     assert first.startswith("connector: The Dev Environment is STOPPED")
     assert [line.split()[1] for line in others] == ["STARTING"]
     assert cloud.count(START_ENVIRONMENT) == 1
+    assert cloud.count(START) == 1  # ssh, whose time is limited, has not begun before it ran
 
 
 def stop(cloud: Cloud, environment: DevEnvironment, start_seconds: float) -> None:

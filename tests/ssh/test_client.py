@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.ssh.client import command_line, configuration, host_word, quoted_command
+from connector.cli.itself import as_proxy_command
+from connector.ssh.client import command_line, configuration, host_word
 from connector.ssh.hosts import DevEnvironment
 
 SSH = shutil.which("ssh")
@@ -29,7 +30,7 @@ def settings(
         (tmp_path / f"{name} config").write_text(text)
     ours = tmp_path / "our config"
     ours.write_text(configuration(f"{tmp_path}/user config", f"{tmp_path}/system config"))
-    words = command_line(HERE, host, ["connector", "proxy"], str(ours), ["-G", *arguments])
+    words = command_line(HERE, host, "connector proxy", str(ours), ["-G", *arguments])
     done = subprocess.run(
         [str(SSH), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -52,7 +53,7 @@ def test_nothing_has_to_be_configured(tmp_path: Path) -> None:
 def test_a_configuration_that_is_not_there_is_none(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text(configuration("/none/user", "/none/system"))
-    words = command_line(HERE, "a.codecatalyst", ["connector"], str(config), ["-T", "-G"])
+    words = command_line(HERE, "a.codecatalyst", "connector", str(config), ["-T", "-G"])
     done = subprocess.run([str(SSH), *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -96,7 +97,9 @@ def test_a_proxy_command_is_the_words_it_was_made_of(tmp_path: Path, word: str) 
     script.chmod(0o755)
     config = tmp_path / "config"
     config.write_text(configuration("/none/user", "/none/system"))
-    words = command_line(HERE, "a.codecatalyst", [str(script), word, "end"], str(config), ["-T"])
+    words = command_line(
+        HERE, "a.codecatalyst", as_proxy_command([str(script), word, "end"]), str(config), ["-T"]
+    )
     subprocess.run(
         [str(SSH), *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
     )
@@ -104,7 +107,9 @@ def test_a_proxy_command_is_the_words_it_was_made_of(tmp_path: Path, word: str) 
 
 
 def test_plain_words_are_not_quoted() -> None:
-    assert quoted_command(["/usr/bin/connector", "proxy", "a=b"]) == "/usr/bin/connector proxy a=b"
+    assert (
+        as_proxy_command(["/usr/bin/connector", "proxy", "a=b"]) == "/usr/bin/connector proxy a=b"
+    )
 
 
 @pytest.mark.parametrize(
