@@ -32,7 +32,7 @@ class SessionAccess(NamedTuple):
     signer: Signer | None = None
 
     def __repr__(self) -> str:
-        return f"SessionAccess({self.session_id!r})"
+        return f"SessionAccess(session_id={self.session_id!r})"
 
     @classmethod
     def from_json(cls, text: str | bytes, origin: str) -> SessionAccess:

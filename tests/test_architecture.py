@@ -26,10 +26,11 @@ MAY_IMPORT = {
     "ssh": {"errors", "sessions", "files", "locks"},
     "settings": {"errors", "files", "datachannel.limits", "transport.liveness"},
     "wiring": {"errors", "sessions", "transport", "aws", "ssh"},
+    "doctor": {"errors", "sessions", "transport", "aws", "ssh", "wiring"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
     "cli": {
         *("errors", "sessions", "files", "locks"),
-        *("transport", "aws", "ssh", "settings", "wiring", "emulator"),
+        *("transport", "aws", "ssh", "settings", "wiring", "doctor", "emulator"),
     },
     "library": {"errors", "sessions", "datachannel.limits", "transport", "wiring"},
     "__main__": {"cli", "lean"},
@@ -48,7 +49,7 @@ ROOMS = {
     "argcomplete": {"cli/completion.py"},
     "tomllib": {"settings/file.py"},
     "tomli": {"settings/file.py"},
-    "rich": {"cli/table.py", "cli/bar.py"},
+    "rich": {"cli/table.py", "cli/bar.py", "cli/doctorview.py"},
 }
 
 FILES = sorted(ROOT.rglob("*.py"))

@@ -32,6 +32,8 @@ _ENVIRONMENT = "/v1/spaces/{spaceName}/projects/{projectName}/devEnvironments/{i
 
 #: Operation -> method and path, of the service's model (2022-09-28).
 _OPERATIONS = {
+    "verify_session": ("GET", "/session"),
+    "get_user_details": ("GET", "/userDetails?id={id}"),
     "get_dev_environment": ("GET", _ENVIRONMENT),
     "start_dev_environment_session": ("PUT", f"{_ENVIRONMENT}/session"),
     "stop_dev_environment_session": ("DELETE", f"{_ENVIRONMENT}/session/{{sessionId}}"),

@@ -59,6 +59,10 @@ class Profile(NamedTuple):
     config_file: Path
 
     @property
+    def shown_name(self) -> str:
+        return self.name or "default"
+
+    @property
     def login_command(self) -> str:
         """The command that gets a new token. The one place that knows it."""
         import shlex
@@ -173,17 +177,22 @@ def ca_bundle(environ: Mapping[str, str], profile: Profile) -> str | None:
 
     :raises ConfigError: when the file named first cannot be read or holds no certificate.
     """
+    named = named_ca_bundle(environ, profile)
+    if named:
+        _check_bundle(*named)
+        return named[1]
+    return None if _system_has_certificates() else _botocore_bundle()
+
+
+def named_ca_bundle(environ: Mapping[str, str], profile: Profile) -> tuple[str, str] | None:
+    """The setting that :func:`ca_bundle` follows, and the file that it names."""
     candidates = (
         ("AWS_CA_BUNDLE", environ.get("AWS_CA_BUNDLE")),
         (f"ca_bundle in {profile.config_file}", (profile.values or {}).get("ca_bundle")),
         ("REQUESTS_CA_BUNDLE", environ.get("REQUESTS_CA_BUNDLE")),
         ("SSL_CERT_FILE", environ.get("SSL_CERT_FILE")),
     )
-    for origin, path in candidates:
-        if path:
-            _check_bundle(origin, path)
-            return path
-    return None if _system_has_certificates() else _botocore_bundle()
+    return next(((origin, path) for origin, path in candidates if path), None)
 
 
 def _system_has_certificates() -> bool:

@@ -31,12 +31,14 @@ class BearerToken(NamedTuple):
     """A token fit for an ``Authorization`` header.
 
     ``expires_at``: seconds since the epoch, ``None`` when its origin does not say.
-    ``remedy``: what the user can do when the service refuses it.
+    ``remedy``: what the user can do when the service refuses it. ``origin``: where it was
+    found.
     """
 
     value: str
     expires_at: float | None
     remedy: str
+    origin: str = ""
 
     def __repr__(self) -> str:
         return f"BearerToken(expires_at={self.expires_at})"
@@ -74,7 +76,7 @@ class BearerTokens:
         """
         variable = "AWS_BEARER_TOKEN_CODECATALYST"
         if value := self._environ.get(variable):
-            return _given(value, f"The token in {variable}", f"Renew or unset {variable}")
+            return _given(value, variable, f"Renew or unset {variable}")
         variable = "BEARER_TOKEN_LOCATION"
         if location := self._environ.get(variable):
             return _given_by_file(location, variable)
@@ -111,7 +113,8 @@ class BearerTokens:
                         f"The SSO login has expired and cannot be renewed: {problem}", remedy
                     ) from problem
                 logger.info("Going on with the token that expires soon: %s", problem)
-        return BearerToken(token.access_token, token.expires_at, remedy)
+        origin = f"the SSO login of the profile {self._profile.shown_name}"
+        return BearerToken(token.access_token, token.expires_at, remedy, origin)
 
 
 def _given_by_file(location: str, variable: str) -> BearerToken:
@@ -123,12 +126,13 @@ def _given_by_file(location: str, variable: str) -> BearerToken:
         raise CredentialsError(f"{shown} does not exist", remedy) from None
     except FileProblem as problem:
         raise CredentialsError(f"{shown} {problem}", remedy) from None
-    return _given(text.strip(), shown, remedy)  # editors and echo end a file with a newline
+    # Editors and echo end a file with a newline.
+    return _given(text.strip(), f"the file {location} of {variable}", remedy)
 
 
-def _given(value: str, shown: str, remedy: str) -> BearerToken:
+def _given(value: str, origin: str, remedy: str) -> BearerToken:
     try:
         check_token(value)
     except Unusable as problem:
-        raise CredentialsError(f"{shown} is of no use: {problem}", remedy) from None
-    return BearerToken(value, None, remedy)
+        raise CredentialsError(f"The token in {origin} is of no use: {problem}", remedy) from None
+    return BearerToken(value, None, remedy, origin)

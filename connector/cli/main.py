@@ -25,6 +25,7 @@ COMMANDS = {
     "attach": "carry ssh to a session that something else has started",
     "login": "get a token: AWS Builder ID or IAM Identity Center, by way of a browser",
     "logout": "end the token, here and at the service",
+    "doctor": "look at each leg of the way to a Dev Environment by itself",
     "whoami": "whose the token is, and when it expires",
     "config-ssh": "have ssh, scp, rsync and VS Code reach Dev Environments by name",
     "emulator": "a Dev Environment on this machine",

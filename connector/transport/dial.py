@@ -13,7 +13,7 @@ import socket
 import ssl
 import sys
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..errors import (
@@ -91,6 +91,79 @@ def proxy_for(host: str, port: int) -> HttpProxy | None:
     return HttpProxy(proxy_host, proxy_port or 80, authorization)
 
 
+class Candidate(NamedTuple):
+    """An address of a host, as ``socket.getaddrinfo`` gives it."""
+
+    family: int
+    kind: int
+    protocol: int
+    canonical_name: str
+    target: Any
+
+
+class Route:
+    """The way to a host, for who takes one step at a time; :func:`dial` takes them all.
+
+    :param proxy: through which it leads, see :func:`proxy_for`.
+    """
+
+    def __init__(self, host: str, port: int, proxy: HttpProxy | None) -> None:
+        self.host = host
+        self.port = port
+        self.proxy = proxy
+
+    def resolve(self) -> list[Candidate]:
+        """The addresses of the host, or of the proxy, which then looks up the host itself.
+
+        It knows no deadline.
+
+        :raises ConnectFailed: when the name is not known; ``ProxyUnreachable`` if it is the
+            proxy's.
+        """
+        proxy = self.proxy
+        if proxy:
+            hint = _proxy_hint(self.host)
+            return _resolve(proxy.host, proxy.port, str(proxy), ProxyUnreachable, hint)
+        return _resolve(self.host, self.port, self._whom, ConnectFailed, NETWORK_HINT)
+
+    def connect(self, candidates: list[Candidate], deadline: float) -> socket.socket:
+        """A connection to the host, by TCP and through the proxy if there is one.
+
+        :param candidates: what :meth:`resolve` gave.
+        :param deadline: by when, on the monotonic clock.
+        :raises ConnectFailed: when there is none in time.
+        :raises ProxyFailed: when the proxy refuses, or (``ProxyUnreachable``) is not reached.
+        """
+        proxy = self.proxy
+        if proxy:
+            hint = _proxy_hint(self.host)
+            sock = _connect(candidates, deadline, str(proxy), ProxyUnreachable, hint)
+        else:
+            sock = _connect(candidates, deadline, self._whom, ConnectFailed, NETWORK_HINT)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if proxy:
+                _ask_proxy(sock, proxy, self.host, self.port, deadline)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def encrypt(
+        self, sock: socket.socket, context: ssl.SSLContext, deadline: float
+    ) -> ssl.SSLSocket:
+        """TLS over a connection of :meth:`connect`.
+
+        :raises TLSFailed: certificate, name or protocol.
+        :raises ConnectFailed: when the host goes silent or away.
+        """
+        return _encrypt(sock, self.host, context, deadline)
+
+    @property
+    def _whom(self) -> str:
+        return f"the host {self.host}:{self.port}"
+
+
 def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -> socket.socket:
     """Connect to a host; if TLS is asked for, through the proxy if one is set.
 
@@ -102,19 +175,11 @@ def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -
     :raises TLSFailed: certificate, name or protocol.
     """
     deadline = time.monotonic() + timeout
-    proxy = proxy_for(host, port) if context else None
-    if proxy:
-        hint = _proxy_hint(host)
-        sock = _connect(proxy.host, proxy.port, deadline, str(proxy), ProxyUnreachable, hint)
-    else:
-        whom = f"the host {host}:{port}"
-        sock = _connect(host, port, deadline, whom, ConnectFailed, NETWORK_HINT)
+    route = Route(host, port, proxy_for(host, port) if context else None)
+    sock = route.connect(route.resolve(), deadline)
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if proxy:
-            _ask_proxy(sock, proxy, host, port, deadline)
         if context:
-            sock = _encrypt(sock, host, context, deadline)
+            sock = route.encrypt(sock, context, deadline)
         sock.setblocking(False)
     except BaseException:
         sock.close()
@@ -122,18 +187,29 @@ def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -
     return sock
 
 
-def _connect(
-    host: str, port: int, deadline: float, whom: str, failure: type[ConnectFailed], hint: str
-) -> socket.socket:
+def _resolve(
+    host: str, port: int, whom: str, failure: type[ConnectFailed], hint: str
+) -> list[Candidate]:
     """:param whom: what the host is called in the error, a ``failure`` with this ``hint``."""
     try:
-        candidates = socket.getaddrinfo(_name(host), port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(_name(host), port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise failure(
             f"{whom} cannot be reached (its name is not known: {error.strerror})", hint
         ) from None
     except UnicodeError:
         raise failure(f"{host[:80]!r} is no host name", hint) from None
+    return [Candidate(*candidate) for candidate in found]
+
+
+def _connect(
+    candidates: list[Candidate],
+    deadline: float,
+    whom: str,
+    failure: type[ConnectFailed],
+    hint: str,
+) -> socket.socket:
+    """:param whom: what the host is called in the error, a ``failure`` with this ``hint``."""
     problem: OSError = TimeoutError()
     for index, (family, kind, protocol, _, target) in enumerate(candidates):
         # A dead address must not use up the time of the ones behind it.
@@ -197,7 +273,7 @@ def _proxy_hint(host: str) -> str:
 
 def _encrypt(
     sock: socket.socket, host: str, context: ssl.SSLContext, deadline: float
-) -> socket.socket:
+) -> ssl.SSLSocket:
     try:
         sock.settimeout(_remaining(deadline))
         return context.wrap_socket(sock, server_hostname=_name(host))

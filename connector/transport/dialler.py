@@ -56,6 +56,7 @@ class DialSettings(NamedTuple):
     :param payload_size: bytes of a message of input, see ``DataChannel``.
     :param likely_gateway: ``host:port`` that the stream will probably lead to; is connected
         to before that is known. Empty: none.
+    :param connected: is called, in the thread that dials, when there is a TLS connection.
     """
 
     trust: Trust
@@ -63,10 +64,13 @@ class DialSettings(NamedTuple):
     ping_interval: float = PING_INTERVAL
     payload_size: int = DEFAULT_PAYLOAD_SIZE
     likely_gateway: str = ""
+    connected: Callable[[], None] = lambda: None
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """A TLS connection to any host; blocks. See :func:`dial`."""
-        return dial(host, port, self.trust.context, timeout)
+        sock = dial(host, port, self.trust.context, timeout)
+        self.connected()
+        return sock
 
 
 class _Attempt:
@@ -206,8 +210,9 @@ class Dialler:
         return attempt
 
     def _connect(self, address: StreamAddress, timeout: float) -> socket.socket:
-        context = self._settings.trust.context if address.secure else None
-        return dial(address.host, address.port, context, timeout)
+        if address.secure:
+            return self._settings.connect(address.host, address.port, timeout)
+        return dial(address.host, address.port, None, timeout)
 
 
 def _is_closed(sock: socket.socket) -> bool:

@@ -45,7 +45,7 @@ def open_service(
     :param profile_name: the option ``--profile``, as ``endpoint_url`` is ``--endpoint-url``.
     :raises ConfigError: when one of them is not usable.
     """
-    profile = _profile(profile_name, environ)
+    profile = active_profile(profile_name, environ)
     url = api_endpoint(endpoint_url, environ)
     bundle = ca_bundle(environ, profile)
     settings = DialSettings(Trust(bundle), endpoint_is_overridden(endpoint_url, environ, profile))
@@ -60,7 +60,7 @@ def open_service(
     return Service(api, tokens, settings, known_profile, names)
 
 
-def _profile(name: str | None, environ: Mapping[str, str]) -> Profile:
+def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
     """The profile that is named; where nobody names one, what has a login.
 
     That of ``connector login`` stands in for a default profile that has none, so that what

@@ -126,6 +126,27 @@ def test_a_request_is_botocores(
     assert ours.headers["authorization"] == "Bearer aoa-Token_1.2~3+/="
 
 
+@pytest.mark.parametrize("prefix", ["", "/stage/"])
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [("verify_session", {}), ("get_user_details", {"id": "a1/b c?&=+\u00e9-9"})],
+)
+def test_a_question_for_the_user_is_botocores(
+    tmp_path: Path, prefix: str, operation: str, members: dict[str, str]
+) -> None:
+    with Recorder(tmp_path, "localhost") as peer:
+        url = f"https://localhost:{peer.port}{prefix}"
+        ca_bundle = str(peer.ca_file)
+        ways: list[Api] = [
+            SdkApi(ClientFactory(None, ca_bundle), url),
+            LightApi(url, DialSettings(Trust(ca_bundle)).connect),
+        ]
+        for way in ways:
+            way.call(operation, "token", connect_timeout=5, read_timeout=5, **members)
+    botocores, ours = map(_read, peer.requests)
+    assert ours == botocores
+
+
 @pytest.mark.parametrize("suffix", ["", ":443"])
 def test_the_host_of_the_usual_port_is_named_without_it(tmp_path: Path, suffix: str) -> None:
     with Recorder(tmp_path, "localhost") as peer:

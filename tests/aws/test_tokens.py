@@ -43,7 +43,8 @@ def test_empty_variables_say_nothing(monkeypatch: pytest.MonkeyPatch, cache_file
 def test_the_cache_of_the_profiles_session(cache_file: Path) -> None:
     write_cache(cache_file, {"accessToken": "from-cache", "expiresAt": at(3600)})
     token = load()
-    assert token == BearerToken("from-cache", NOW + 3600, token.remedy)
+    assert token == BearerToken("from-cache", NOW + 3600, token.remedy, token.origin)
+    assert token.origin == "the SSO login of the profile codecatalyst"
     assert token.remedy == "Run `connector login --profile codecatalyst`"
     assert "from-cache" not in repr(token)
     assert not cache_file.with_suffix(".lock").exists()

@@ -1,0 +1,108 @@
+"""The case that is examined: what the user gave, and what the legs find out for each other."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..aws.api import Api
+from ..aws.clients import ClientFactory
+from ..aws.environments import Environment
+from ..aws.settings import Profile
+from ..aws.tokens import BearerToken
+from ..sessions import SessionSource
+from ..transport.dialler import DialSettings
+from .redaction import Redactor
+
+#: Variables that name a file, which may lie anywhere.
+_FILES = {"AWS_CONFIG_FILE": "config-file", "BEARER_TOKEN_LOCATION": "token-file"}
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What other commands of the connector do, so that it is done in the same way here.
+
+    :param active_profile: the AWS profile that applies, by the option ``--profile`` and variables.
+    :param open_environment: the Dev Environment that options name, and the way to its network.
+    :param open_sessions: the source of its sessions, which starts no Dev Environment; and the
+        gateway that the last session was told to use, as ``host:port``.
+    :param read_proxy_options: what ``connector proxy`` makes of its arguments.
+    """
+
+    active_profile: Callable[[str | None, Mapping[str, str]], Profile]
+    open_environment: Callable[[argparse.Namespace], tuple[Environment, DialSettings]]
+    open_sessions: Callable[[Environment], tuple[SessionSource, str]]
+    read_proxy_options: Callable[[Sequence[str]], argparse.Namespace]
+
+
+class Case:
+    """What is declared without a value is set by the leg that finds it out.
+
+    :ivar options: those that name a Dev Environment, as ``connector proxy`` has them. Where
+        ssh's configuration leads to the connector, its options fill what the user left out.
+    :ivar ssh_config_file: ssh's ``-F``; empty: the one that ssh takes by itself.
+    :ivar private: knows what a report must not show.
+    """
+
+    ssh: str  # its path
+    profile: Profile
+    ca_bundle: str | None  # path of the CA certificates; the system's
+    settings: DialSettings
+    api: Api
+    api_url: str  # empty where botocore decides
+    token: BearerToken
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        ssh_config_file: str,
+        environ: Mapping[str, str],
+        commands: Commands,
+    ) -> None:
+        self.ssh_config_file = ssh_config_file
+        self.environ = environ
+        self.commands = commands
+        self.private = Redactor()
+        self.source: SessionSource | None = None
+        self.likely_gateway = ""  # of the last session
+        self.take(options)
+        for variable, kind in _FILES.items():
+            self.private.hide(kind, environ.get(variable))
+
+    def take(self, options: argparse.Namespace) -> None:
+        """Go on with these; the names in them are private."""
+        self.options = options
+        for name in _names_in(options.host or ""):
+            self.private.hide("name", name)
+        for kind in ("host", "space", "project", "id", "profile"):
+            self.private.hide(kind, getattr(options, kind))
+
+    @property
+    def has_environment(self) -> bool:
+        options = self.options
+        return bool(options.host or options.id or self.environ.get("DEVENV_ID"))
+
+    def clients(self) -> ClientFactory:
+        """Of botocore, with the profile and the CA certificates of this case."""
+        profile = self.profile
+        name = profile.name if profile.values is not None else None
+        return ClientFactory(name, self.ca_bundle)
+
+    def open(self) -> Environment:
+        """The Dev Environment that is named; its names are private.
+
+        :raises ConnectorError: when they are not usable.
+        """
+        environment, self.settings = self.commands.open_environment(self.options)
+        target = environment.target
+        for kind in ("space", "project", "id"):
+            self.private.hide(kind, getattr(target, kind))
+        self.source, self.likely_gateway = self.commands.open_sessions(environment)
+        return environment
+
+
+def _names_in(host: str) -> list[str]:
+    """The private parts of a host name, in any of its forms."""
+    parts = host.split("=") if "=" in host else host.split(".")
+    return [part for part in parts if part not in ("codecatalyst-dev-env", "codecatalyst")]

@@ -1,0 +1,129 @@
+"""One leg after the other: what is skipped, what is given up, what is blamed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from connector.doctor.findings import Finding, Leg, Result, Status, examine
+from connector.errors import CredentialsError
+
+
+def well() -> Result:
+    return Result("all is well")
+
+
+def ill() -> Result:
+    raise CredentialsError("there is no token", "Log in")
+
+
+def run(*legs: Leg, timeout: float = 20.0) -> dict[str, Finding]:
+    findings = list(examine(legs, lambda leg: None, timeout))
+    assert [finding.leg for finding in findings] == list(legs)
+    return {finding.leg.name: finding for finding in findings}
+
+
+@pytest.fixture
+def stuck() -> Iterator[threading.Event]:
+    """A leg that waits for this is stuck until the test is over."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_each_leg_that_is_looked_at_is_told_before() -> None:
+    seen: list[str] = []
+
+    def look() -> Result:
+        seen.append("look")
+        return well()
+
+    legs = [Leg("a", "a", ill), Leg("b", "b", look, ("a",)), Leg("c", "c", look)]
+    findings = examine(legs, lambda leg: seen.append(f"begin {leg.name}"))
+    seen.extend(f"found {finding.leg.name}" for finding in findings)
+
+    assert seen == ["begin a", "found a", "found b", "begin c", "look", "found c"]
+
+
+def test_an_error_is_a_failure_with_its_exit_code_and_hint() -> None:
+    result = run(Leg("token", "token", ill))["token"].result
+
+    assert (result.status, result.text, result.hint) == (
+        Status.FAIL,
+        "There is no token",
+        "Log in",
+    )
+    assert result.exit_code == 77
+
+
+def test_what_needs_a_broken_leg_is_skipped_and_the_rest_goes_on() -> None:
+    found = run(
+        Leg("token", "the token", ill),
+        Leg("identity", "identity", well, ("token",)),
+        Leg("environment", "environment", well, ("identity",)),
+        Leg("network", "network", well),
+    )
+
+    for name in ("identity", "environment"):
+        assert found[name].result.status is Status.SKIP
+        assert found[name].result.text == "the token: failed, see above"
+    assert found["network"].result.status is Status.OK
+
+
+def test_a_warning_may_block_too() -> None:
+    def stopped() -> Result:
+        return Result("it is STOPPED", Status.WARN, blocks="run it")
+
+    found = run(Leg("state", "state", stopped), Leg("session", "session", well, ("state",)))
+
+    assert (found["session"].result.status, found["session"].result.text) == (
+        Status.SKIP,
+        "run it",
+    )
+
+
+def test_a_leg_that_skips_itself_blocks_nothing() -> None:
+    found = run(
+        Leg("dns", "DNS", lambda: Result("not needed", Status.SKIP)),
+        Leg("tls", "TLS", well, ("dns",)),
+    )
+
+    assert found["tls"].result.status is Status.OK
+
+
+def test_a_bug_is_told_apart_and_does_not_end_the_examination() -> None:
+    def bug() -> Result:
+        raise ZeroDivisionError("a secret")
+
+    found = run(Leg("a", "a", bug), Leg("b", "b", well))
+
+    assert (found["a"].result.status, found["a"].result.exit_code) == (Status.FAIL, 70)
+    assert "ZeroDivisionError" in found["a"].result.text
+    assert "secret" not in found["a"].result.text
+    assert found["b"].result.status is Status.OK
+
+
+def test_a_leg_that_is_stuck_is_given_up(stuck: threading.Event) -> None:
+    def wait() -> Result:
+        stuck.wait()
+        return well()
+
+    found = run(Leg("a", "a", wait, timeout=0.05), Leg("b", "b", well))
+
+    assert (found["a"].result.status, found["a"].result.exit_code) == (Status.FAIL, 69)
+    assert "no answer" in found["a"].result.text
+    assert found["b"].result.status is Status.OK
+
+
+def test_all_together_have_a_limit(stuck: threading.Event) -> None:
+    def wait() -> Result:
+        stuck.wait()
+        return well()
+
+    found = run(Leg("a", "a", wait, timeout=20), Leg("b", "b", well), timeout=0.05)
+
+    assert found["a"].result.status is Status.FAIL
+    assert found["a"].seconds < 10
+    assert (found["b"].result.status, found["b"].result.text) == (Status.SKIP, "0 s are over")

@@ -1,0 +1,100 @@
+"""What a report leaves out, and what it keeps."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from connector.doctor.redaction import Redactor
+
+
+@pytest.fixture
+def redactor(monkeypatch: pytest.MonkeyPatch) -> Redactor:
+    monkeypatch.setenv("HOME", "/home/mary.major")
+    monkeypatch.setenv("LOGNAME", "mmajor")
+    return Redactor()
+
+
+def test_names_of_the_user_and_the_machine(redactor: Redactor) -> None:
+    assert redactor.text("mmajor, /home/mary.major/.aws/config") == "<user>, ~/.aws/config"
+    assert redactor.text("/home/mary.majorette/x") == "/home/mary.majorette/x"
+
+
+def test_a_name_in_any_case_but_whole(redactor: Redactor) -> None:
+    redactor.hide("space", "ExampleCorp")
+
+    assert redactor.text("EXAMPLECORP/examplecorp.") == "<space>/<space>."
+    assert redactor.text("ExampleCorporation") == "ExampleCorporation"
+
+
+def test_the_longest_name_counts(redactor: Redactor) -> None:
+    redactor.hide("project", "web")
+    redactor.hide("host", "codecatalyst-dev-env=corp=web=1")
+
+    text = redactor.text("codecatalyst-dev-env=corp=web=1 of web")
+    assert text == "<host> of <project>"
+
+
+def test_a_placeholder_is_no_name(redactor: Redactor) -> None:
+    redactor.hide("space", "project")
+    redactor.hide("project", "space")
+
+    assert redactor.text("space/project") == "<project>/<space>"
+
+
+def test_names_of_the_guide_stay(redactor: Redactor) -> None:
+    redactor.hide("profile", "codecatalyst")
+    redactor.hide("profile", "default")
+    redactor.hide("start-url", "https://view.awsapps.com/start")
+
+    text = "profile codecatalyst or default, https://view.awsapps.com/start"
+    assert redactor.text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "::1"),
+        ("localhost", "localhost"),
+        ("codecatalyst.global.api.aws", "codecatalyst.global.api.aws"),
+        ("ssmmessages.us-west-2.amazonaws.com", "ssmmessages.us-west-2.amazonaws.com"),
+        ("10.20.30.40", "<gateway>"),
+        ("vpce-0a1b.ssmmessages.us-west-2.vpce.amazonaws.com", "<gateway>"),
+        ("proxy.acme.example", "<gateway>"),
+    ],
+)
+def test_hosts(redactor: Redactor, host: str, shown: str) -> None:
+    redactor.hide_host("gateway", host)
+
+    assert redactor.text(f"to {host}:443") == f"to {shown}:443"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("wss://h/v1/s?role=x&X-Amz-Signature=1f2e, ok", "wss://h/v1/s?... ok"),
+        ("http://mary:pass@proxy:3128", "http://proxy:3128"),
+        ("write to mary.major+x@mail.example.com!", "write to <email>!"),
+        ("Did you mean A-b.c.codecatalyst or d.codecatalyst?", "Did you mean <host> or <host>?"),
+        ("ssh codecatalyst-dev-env=a=b=c", "ssh <host>"),
+        ("codecatalyst.global.api.aws", "codecatalyst.global.api.aws"),
+        ("01234567-89ab-CDEF-0123-456789abcdef", "<id>"),
+    ],
+)
+def test_what_is_private_by_its_form(redactor: Redactor, text: str, shown: str) -> None:
+    assert redactor.text(text) == shown
+
+
+def test_a_document_keeps_its_members(redactor: Redactor) -> None:
+    redactor.hide("space", "status")
+    document = {"status": ["status", 1, None, {"space": "of status"}]}
+
+    assert redactor.value(document) == {"status": ["<space>", 1, None, {"space": "of <space>"}]}
+
+
+def test_a_home_that_is_the_root_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", os.sep)
+
+    assert Redactor().text("/etc/ssl") == "/etc/ssl"
