@@ -94,11 +94,10 @@ def open_source(
         )
         return RememberingSource(source, gateway_memory_of(environment))
 
-    environment = finder.known()
-    if environment is None:  # a look-up takes time, in which the stream's ends are heeded
-        return LateSource(finder.find, source_of), settings
-    gateway = gateway_memory_of(environment).recall()
-    return source_of(environment), settings._replace(likely_gateway=gateway)
+    environment = finder.known()  # a look-up takes time, in which the stream's ends are heeded
+    gateway = gateway_memory_of(environment).recall() if environment else ""
+    source = LateSource(finder, environment, source_of)
+    return source, settings._replace(likely_gateway=gateway)
 
 
 def memory_of(environment: Environment, name: str) -> Memory:
