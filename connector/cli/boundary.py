@@ -32,11 +32,11 @@ def say(line: str) -> None:
     in the pipe any more is dropped rather than waited for.
     """
     say_in_place("")
-    data = f"connector: {printable(line)}".encode("utf-8", "replace")[: _PIPE_BUF - 1]
+    data = f"connector: {printable(line)}".encode("utf-8", "replace")[: _PIPE_BUF - 4]
     try:
         if _would_block():
             return
-        os.write(2, data + b"\n")
+        os.write(2, b"\r\n" + data + b"\r\n" if _is_raw_terminal() else data + b"\n")
     except OSError:
         return  # nobody is there to be told
 
@@ -90,6 +90,19 @@ def _would_block() -> bool:
     poll = select.poll()
     poll.register(2, select.POLLOUT)
     return not any(events & select.POLLOUT for _, events in poll.poll(0))
+
+
+def _is_raw_terminal() -> bool:
+    """Whether it does not return to the start of a line by itself: ssh or we have made it so."""
+    if sys.platform == "win32" or not os.isatty(2):
+        return False
+    import termios
+
+    try:
+        output_flags = termios.tcgetattr(2)[1]
+    except termios.error:
+        return False
+    return not output_flags & termios.OPOST
 
 
 def guarded(body: Callable[[], int]) -> int:

@@ -11,6 +11,8 @@ from importlib import import_module
 #: Command -> its one line in the overview. The module of a command is imported only when
 #: it is the one that runs.
 COMMANDS = {
+    "shell": "a shell in a Dev Environment, without ssh",
+    "exec": "run a command in a Dev Environment, without ssh",
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
     "start": "start a Dev Environment, and wait until it runs",
     "stop": "stop a Dev Environment",
@@ -22,6 +24,12 @@ COMMANDS = {
     "emulator": "a Dev Environment on this machine",
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
+
+#: Command -> its module, where that has another name.
+_MODULES = {"exec": "execute"}
+
+#: Commands that run one at the far end, which follows a "--".
+_RUNNERS = {"exec"}
 
 DESCRIPTION = """\
 Treat an Amazon CodeCatalyst Dev Environment as an SSH host.
@@ -40,6 +48,11 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     named = next((word for word in arguments if not word.startswith("-")), "")
+    words: list[str] = []
+    if named in _RUNNERS and "--" in arguments:
+        # argparse would take its first word for one of ours that was left out.
+        end = arguments.index("--")
+        arguments, words = arguments[:end], arguments[end + 1 :]
     if arguments[:1] == [named] and named in COMMANDS:
         # Only the parser of the command that runs is built: the others' cost time.
         parser = argparse.ArgumentParser(prog=f"connector {named}", formatter_class=_formatter)
@@ -47,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         options = parser.parse_args(arguments[1:])
     else:
         options = _overview(named).parse_args(arguments)
+    options.words = words
     run: Callable[[argparse.Namespace], int] = options.run
     gc.freeze()
     gc.enable()
@@ -75,7 +89,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _configure(name: str, parser: argparse.ArgumentParser) -> None:
-    import_module(f".{name}", __package__).configure(parser)
+    import_module(f".{_MODULES.get(name, name)}", __package__).configure(parser)
 
 
 class _Version(argparse.Action):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
@@ -42,6 +44,12 @@ example, in ~/.ssh/config:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
+    add_session_options(parser)
+    parser.set_defaults(run=lambda options: run_stream(options, prepare))
+
+
+def add_session_options(parser: argparse.ArgumentParser) -> None:
+    """All that :func:`prepare` and the stream look at."""
     add_host(parser)
     add_environment_options(parser)
     parser.add_argument(
@@ -49,15 +57,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_wait_option(parser)
     add_stream_options(parser)
-    parser.set_defaults(run=lambda options: run_stream(options, prepare))
 
 
-def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+def prepare(
+    options: argparse.Namespace, configuration: Mapping[str, Any] | None = None
+) -> tuple[SessionSource, DialSettings]:
     """The source of sessions that options and variables name, and the way to the stream.
 
+    :param configuration: the ``sessionConfiguration`` of another session than one for SSH.
     :raises ConfigError: when one of them is not usable.
     """
-    from ..aws.codecatalyst import CodeCatalystSessions
+    from ..aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
     from ..aws.gateways import GatewayMemory, RememberingSource
     from ..aws.startup import StartSettings
 
@@ -67,6 +77,7 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
         environment,
         StartSettings(allowed=not options.no_start, timeout=options.wait),
         durations_of(environment),
+        configuration=configuration or SSH_SESSION,
     )
     return RememberingSource(source, memory), replace(
         settings,

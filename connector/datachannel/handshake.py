@@ -13,10 +13,11 @@ from .payloads import (
     handshake_response,
 )
 
+#: Session types that run one command: on a terminal, and on pipes.
+COMMAND_SESSION_TYPES = frozenset({"InteractiveCommands", "NonInteractiveCommands"})
+
 #: Session types whose Output payloads are the bytes of a stream.
-STREAM_SESSION_TYPES = frozenset(
-    {"Port", "Standard_Stream", "InteractiveCommands", "NonInteractiveCommands"}
-)
+STREAM_SESSION_TYPES = frozenset({"Port", "Standard_Stream"}) | COMMAND_SESSION_TYPES
 
 #: The type of a Port session that carries many connections in a framing of its own.
 _MULTIPLEXED = "LocalPortForwarding"

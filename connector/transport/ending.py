@@ -66,6 +66,7 @@ class Ending:
         self.error: ConnectorError | None = None
         self.bug: BaseException | None = None
         self.exit_code = 0
+        self.exited = False  # a command, whose last word its status is
         self.stdin_open = True
         self._loop = loop
         self._session = session
@@ -83,7 +84,7 @@ class Ending:
         self._progress_at = self._loop.time()
 
     def watch_the_rest(self) -> None:
-        """stdin has ended but its owner may still read: go on while something moves."""
+        """stdin or a command has ended, but more may come: go on while something moves."""
         if self._channel.state is not State.OPEN or not self._connection.up:
             return
         in_flight = self._channel.in_flight_bytes
@@ -92,11 +93,12 @@ class Ending:
             self.progressed()
         if self._stdout.pending_bytes:
             return  # somebody reads it, however slowly; its progress calls again
-        wait = QUIET_TIMEOUT if self._channel.delivered else STALL_TIMEOUT
+        done = self.exited or self._channel.delivered
+        wait = QUIET_TIMEOUT if done else STALL_TIMEOUT
         if self._loop.time() < self._progress_at + wait:
             self.alarm.set(self._progress_at + wait, self.watch_the_rest)
-        elif self._channel.delivered:
-            logger.info("stdin has ended, and %.0f s went by without output", QUIET_TIMEOUT)
+        elif done:
+            logger.info("it has ended, and %.0f s went by without output", QUIET_TIMEOUT)
             self.begin()
         else:
             self.begin(error=LinkLost("the last bytes of stdin were not acknowledged"))

@@ -18,6 +18,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from typing import Protocol
 
 from ..datachannel.channel import DataChannel
 from ..datachannel.events import (
@@ -29,6 +30,7 @@ from ..datachannel.events import (
     Event,
     SessionOpened,
 )
+from ..datachannel.handshake import COMMAND_SESSION_TYPES
 from ..errors import ConnectorError, LinkLost, SessionEnded
 from ..sessions import SessionAccess, SessionSource, Waiting
 from .connection import Connection
@@ -57,12 +59,31 @@ _PORT_REFUSED = ("document process failed unexpectedly", "connect to specified p
 logger = logging.getLogger(__name__)
 
 
+class Onlooker(Protocol):
+    """Who sits at a session of a shell or a command.
+
+    :ivar may_be_silent: whether a session that says nothing at all may be a good one.
+    """
+
+    may_be_silent: bool
+
+    def session_opened(self, session_type: str | None) -> None:
+        """As :class:`~..datachannel.events.SessionOpened`; output follows."""
+
+    def link_lost(self) -> None:
+        """The link is gone; another one is being made."""
+
+    def link_made(self) -> None:
+        """There is another one."""
+
+
 class Tunnel:
     """Joins two byte streams to a session.
 
     :param notify: prints a line for the user.
     :param show_wait: shows why the start takes long, anew at each change; ``None``: it is over.
     :param write_error: takes the standard error of a command session, as it comes.
+    :param onlooker: of a session of another kind than SSH.
     """
 
     def __init__(
@@ -75,6 +96,7 @@ class Tunnel:
         notify: Callable[[str], None],
         show_wait: Callable[[Waiting | None], None],
         write_error: Callable[[bytes], None],
+        onlooker: Onlooker | None = None,
     ) -> None:
         self._loop = loop
         self._session = Session(loop, source)
@@ -84,6 +106,7 @@ class Tunnel:
         self._notify = notify
         self._show_wait = show_wait
         self._write_error = write_error
+        self._onlooker = onlooker
         self._channel = DataChannel(
             client_id=str(uuid.uuid4()),
             epoch_offset=time.time() - loop.time(),
@@ -142,6 +165,11 @@ class Tunnel:
         self._ending.begin(exit_code=exit_code)
         self._ending.hurry()
 
+    def resize(self, columns: int, rows: int) -> None:
+        """The window in front of the session has this size, in characters."""
+        self._channel.resize(columns, rows)
+        self._pump()
+
     # Starting.
 
     def _session_started(self, access: SessionAccess) -> None:
@@ -180,6 +208,8 @@ class Tunnel:
             self._ending.phase = Phase.RUNNING
             limit = min(self._open_deadline, self._loop.time() + AGENT_TIMEOUT)
             self._ending.alarm.set(limit, self._open_timed_out)
+        elif self._onlooker:
+            self._onlooker.link_made()
         self._connection.send_text(self._channel.connection_made(token, self._loop.time()))
         self._pump()
 
@@ -194,6 +224,8 @@ class Tunnel:
 
     def connection_lost(self) -> None:
         self._channel.connection_lost(self._loop.time())
+        if self._onlooker and self._ending.phase is Phase.RUNNING:
+            self._onlooker.link_lost()
         self._pump()
 
     def connection_failed(self, error: BaseException) -> None:
@@ -213,7 +245,9 @@ class Tunnel:
             elif isinstance(event, ErrorOutput):
                 self._write_error(event.data)
             elif isinstance(event, CommandExited):
+                self._stream_begun = self._ending.exited = True
                 self._ending.exit_code = event.status & 0xFF
+                self._ending.progressed()
             elif isinstance(event, ChannelClosed):
                 self._channel_closed(event.output)
             elif isinstance(event, ChannelFailed):
@@ -226,6 +260,10 @@ class Tunnel:
         self._ending.progressed()
         if event.customer_message.strip():
             self._notify(event.customer_message)
+        if event.session_type in COMMAND_SESSION_TYPES:
+            self._stream_begun = True  # a command need not say anything
+        if self._onlooker:
+            self._onlooker.session_opened(event.session_type)
 
     def _channel_closed(self, output: str) -> None:
         reason = " ".join(output.split())
@@ -237,7 +275,7 @@ class Tunnel:
                 hint = "Its SSH server may be starting, or not be there: try again in a moment"
             error = SessionEnded(f"the service closed the session: {reason[:500]}", hint)
             self._ending.begin(error=error)
-        elif not self._stream_begun:
+        elif not (self._stream_begun or (self._onlooker and self._onlooker.may_be_silent)):
             self._ending.begin(
                 error=SessionEnded(
                     "the service closed the session before a byte came",
@@ -295,7 +333,9 @@ class Tunnel:
         self._arm_channel_alarm()
         if self._ending.phase is Phase.DRAINING:
             self._ending.drain()
-        elif self._ending.phase is Phase.RUNNING and not self._ending.stdin_open:
+        elif self._ending.phase is Phase.RUNNING and (
+            self._ending.exited or not self._ending.stdin_open
+        ):
             self._ending.watch_the_rest()
 
     def _arm_channel_alarm(self) -> None:

@@ -1,0 +1,89 @@
+"""stdin of a session that has a shell or a command at its far end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .escapes import Escape, EscapeParser
+from .stdio import Input
+
+#: What a terminal takes as the end of its input at the start of a line (Ctrl-D); within
+#: one, it gives what is there to who reads, and only a second one is the end.
+_END = b"\x04"
+
+
+class Keyboard:
+    """An :class:`Input` whose end is typed, and which may hold escapes.
+
+    The protocol has no end of input. At the far end of a shell is a terminal, and there it is
+    a key, so that is what the end of stdin becomes; the session then ends when the shell does,
+    however long it still works. The published client leaves at once, and its session behind.
+    A far end without a terminal is not told: it goes on until it ends by itself.
+
+    :param finish_line: is sent first if the end of stdin is not at a line's end.
+    :param on_escape: is told of the escapes of a terminal.
+    """
+
+    def __init__(
+        self, stdin: Input, finish_line: bytes, on_escape: Callable[[Escape], None]
+    ) -> None:
+        self._stdin = stdin
+        self._finish_line = finish_line
+        self._on_escape = on_escape
+        self._escapes: EscapeParser | None = None
+        self._rest_only = False
+        self._in_line = False
+        self._ended = False
+        self._far_terminal = False
+
+    def opened(self, *, far_terminal: bool, escapes: bool) -> None:
+        """The session is open; before, nobody knows what the far end is.
+
+        :param escapes: whether stdin is a terminal that is read key by key.
+        """
+        self._far_terminal = far_terminal
+        if escapes:
+            self._escapes = EscapeParser()
+        if self._ended:
+            self._type_end()
+
+    # As an Input.
+
+    def start(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+        self._on_data = on_data
+        self._on_end = on_end
+        self._stdin.start(self._gave, self._gave_all)
+
+    def set_wanted(self, wanted: int) -> None:
+        self._stdin.set_wanted(wanted)
+
+    def take_rest(self) -> None:
+        self._rest_only = True
+        if self._ended:
+            self._on_end()
+        else:
+            self._stdin.take_rest()
+
+    def close(self) -> None:
+        self._stdin.close()
+
+    # What comes.
+
+    def _gave(self, data: bytes) -> None:
+        for part in self._escapes.feed(data) if self._escapes else [data]:
+            if isinstance(part, Escape):
+                self._on_escape(part)
+            else:
+                self._in_line = part[-1] not in b"\r\n"
+                self._on_data(part)
+
+    def _gave_all(self) -> None:
+        self._ended = True
+        if self._rest_only:
+            self._on_end()
+        elif self._far_terminal:
+            self._type_end()
+
+    def _type_end(self) -> None:
+        if self._far_terminal:
+            self._on_data((self._finish_line if self._in_line else b"") + _END)
