@@ -22,9 +22,9 @@ shell of ours looks at them. For a line of shell: -- sh -c 'LINE'.
 
 Whether the command gets a terminal at the far end is the service's choice. On one, its
 output and its errors come together on stdout with the line ends of a terminal, stdin is
-typed to it, and if stdin and stdout are terminals here, they are read key by key. Without
-one, errors come on stderr where the service keeps them apart, and stdin is not passed on by
-the published agent.
+typed to it and its end is Ctrl-D, and if stdin and stdout are terminals here, keys go there
+as they are. Without one, it has no stdin, and its errors come on stderr where the service
+keeps them apart.
 
 {ESCAPES}"""
 

@@ -13,12 +13,14 @@ _END = b"\x04"
 
 
 class Keyboard:
-    """An :class:`Input` whose end is typed, and which may hold escapes.
+    """An :class:`Input` that is read once the session is open, and whose end is typed.
 
     The protocol has no end of input. At the far end of a shell is a terminal, and there it is
     a key, so that is what the end of stdin becomes; the session then ends when the shell does,
     however long it still works. The published client leaves at once, and its session behind.
-    A far end without a terminal is not told: it goes on until it ends by itself.
+
+    A far end without a terminal takes no input: to the published agent, bytes are nothing but
+    signals there, if they happen to be 3 or 28. So stdin is not read, and left to others.
 
     :param finish_line: is sent first if the end of stdin is not at a line's end.
     :param on_escape: is told of the escapes of a terminal.
@@ -31,21 +33,20 @@ class Keyboard:
         self._finish_line = finish_line
         self._on_escape = on_escape
         self._escapes: EscapeParser | None = None
+        self._wanted = 0
+        self._reads = False
         self._rest_only = False
         self._in_line = False
-        self._ended = False
-        self._far_terminal = False
 
     def opened(self, *, far_terminal: bool, escapes: bool) -> None:
         """The session is open; before, nobody knows what the far end is.
 
         :param escapes: whether stdin is a terminal that is read key by key.
         """
-        self._far_terminal = far_terminal
+        self._reads = far_terminal
         if escapes:
             self._escapes = EscapeParser()
-        if self._ended:
-            self._type_end()
+        self.set_wanted(self._wanted)
 
     # As an Input.
 
@@ -55,14 +56,15 @@ class Keyboard:
         self._stdin.start(self._gave, self._gave_all)
 
     def set_wanted(self, wanted: int) -> None:
-        self._stdin.set_wanted(wanted)
+        self._wanted = wanted
+        self._stdin.set_wanted(wanted if self._reads else 0)
 
     def take_rest(self) -> None:
         self._rest_only = True
-        if self._ended:
-            self._on_end()
-        else:
+        if self._reads:
             self._stdin.take_rest()
+        else:
+            self._on_end()
 
     def close(self) -> None:
         self._stdin.close()
@@ -78,12 +80,8 @@ class Keyboard:
                 self._on_data(part)
 
     def _gave_all(self) -> None:
-        self._ended = True
+        self._reads = False
         if self._rest_only:
             self._on_end()
-        elif self._far_terminal:
-            self._type_end()
-
-    def _type_end(self) -> None:
-        if self._far_terminal:
+        else:
             self._on_data((self._finish_line if self._in_line else b"") + _END)

@@ -56,6 +56,9 @@ OUTPUT_LOW_WATER = 64 * 1024
 #: and the true reason stays in its log.
 _PORT_REFUSED = ("document process failed unexpectedly", "connect to specified port")
 
+#: What the agent writes above a reason.
+_ERROR_TITLE = "----------ERROR-------"
+
 logger = logging.getLogger(__name__)
 
 
@@ -266,10 +269,10 @@ class Tunnel:
             self._onlooker.session_opened(event.session_type)
 
     def _channel_closed(self, output: str) -> None:
-        reason = " ".join(output.split())
+        reason = " ".join(output.replace(_ERROR_TITLE, " ").split())
         if self._ending.phase is not Phase.RUNNING:
             self._ending.drain()
-        elif reason:
+        elif reason and not self._ending.exited:
             hint = None
             if any(words in reason for words in _PORT_REFUSED):
                 hint = "Its SSH server may be starting, or not be there: try again in a moment"

@@ -55,18 +55,18 @@ def seen() -> Seen:
     return Seen()
 
 
+def test_nothing_is_read_before_the_session_is_open(seen: Seen) -> None:
+    """Typed ahead, it stays with the terminal; and a far end may have no use for it."""
+    seen.keyboard.set_wanted(17)
+    assert seen.typist.wanted == 0
+    seen.keyboard.opened(far_terminal=True, escapes=False)
+    assert seen.typist.wanted == 17
+
+
 def test_the_end_is_typed_at_a_far_terminal(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.give(b"ls\n")
     seen.typist.end()
-    assert (seen.data, seen.ends) == (b"ls\n\x04", 0)
-
-
-def test_an_end_before_the_session_is_open_waits_for_it(seen: Seen) -> None:
-    seen.typist.give(b"ls\n")
-    seen.typist.end()
-    assert seen.data == b"ls\n"
-    seen.keyboard.opened(far_terminal=True, escapes=False)
     assert (seen.data, seen.ends) == (b"ls\n\x04", 0)
 
 
@@ -78,16 +78,17 @@ def test_a_line_without_its_end_is_finished_first(seen: Seen) -> None:
 
 
 def test_empty_input_is_nothing_but_the_end(seen: Seen) -> None:
-    seen.typist.end()
     seen.keyboard.opened(far_terminal=True, escapes=False)
+    seen.typist.end()
     assert (seen.data, seen.ends) == (b"\x04", 0)
 
 
-def test_a_far_end_without_a_terminal_is_not_told(seen: Seen) -> None:
+def test_a_far_end_without_a_terminal_leaves_our_input_to_others(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=False, escapes=False)
-    seen.typist.give(b"data")
-    seen.typist.end()
-    assert (seen.data, seen.ends) == (b"data", 0)
+    seen.keyboard.set_wanted(17)
+    assert seen.typist.wanted == 0
+    seen.keyboard.take_rest()
+    assert (seen.typist.rest_taken, seen.ends) == (False, 1)
 
 
 def test_who_leaves_has_what_was_given_last_and_the_end(seen: Seen) -> None:
@@ -114,13 +115,13 @@ def test_escapes_are_for_us(seen: Seen) -> None:
 
 
 def test_without_a_terminal_a_tilde_is_data(seen: Seen) -> None:
-    seen.typist.give(b"~.")
     seen.keyboard.opened(far_terminal=True, escapes=False)
-    seen.typist.give(b"\n~.\n")
+    seen.typist.give(b"~.\n~.\n")
     assert (seen.data, seen.escapes) == (b"~.\n~.\n", [])
 
 
 def test_how_much_is_wanted_and_the_close_go_through(seen: Seen) -> None:
+    seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.keyboard.set_wanted(17)
     seen.keyboard.close()
     assert (seen.typist.wanted, seen.typist.closed) == (17, True)
