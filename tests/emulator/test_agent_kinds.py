@@ -364,6 +364,21 @@ def test_nothing_is_read_for_a_client_that_is_away(kind: Kind) -> None:
     assert agent.output_capacity > 0
 
 
+@KINDS
+def test_the_end_of_what_is_no_text_is_lost(kind: Kind) -> None:
+    agent = connected(kind=kind)
+    agent.send_output(b"1\xff2345\xff")
+    agent.closed(1.0)
+    assert [payload for _, payload in output_sent(agent, 1.0)] == [b"1\xff2345"]
+
+
+@KINDS
+def test_output_may_pass_as_it_is(kind: Kind) -> None:
+    agent = connected(replace(PLAIN, takes_output_for_text=False), kind=kind)
+    agent.send_output(b"12345\xff")
+    assert [payload for _, payload in output_sent(agent)] == [b"12345\xff"]
+
+
 # The end
 
 
