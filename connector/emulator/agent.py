@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import defaultdict
 from collections.abc import Iterable
 from enum import Enum, auto
 
@@ -30,6 +31,7 @@ from .behaviour import REAL, AgentBehaviour
 from .events import CloseFarEnd, Event, InputReceived, OpenFarEnd, SessionEnded
 from .kinds import Failure, Kind, Message, Port, Refused, closing_flag
 from .outbox import Outbox
+from .text import TextStream
 
 AGENT_SESSION_STATE = "agent_session_state"
 
@@ -90,6 +92,7 @@ class Agent:
         self._closing_output = ""
         #: From when on a far end that is open gives output; ``None`` for at once.
         self._reads_from: float | None = None
+        self._texts: defaultdict[int, TextStream] = defaultdict(TextStream)
         self._started_at = now
         #: When the present state is over; ``None`` when something else ends it.
         self._deadline: float | None = None
@@ -197,6 +200,8 @@ class Agent:
 
     def send_output(self, data: bytes | memoryview, payload_type: int = PayloadType.OUTPUT) -> None:
         """Bytes from the far end; keep to :attr:`output_capacity`."""
+        if self._behaviour.takes_output_for_text and not isinstance(self._kind, Port):
+            data = self._texts[payload_type].passed(bytes(data))
         self._outbox.append(data, payload_type)
 
     @property

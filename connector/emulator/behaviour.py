@@ -66,6 +66,9 @@ class AgentBehaviour:
     execute_as: ExecuteAs = ExecuteAs.INTERACTIVE
     #: A terminal is not read for so long after its process has started; its input is taken.
     first_output_delay: float = 1.0
+    #: Output of shells and commands is taken for UTF-8, which is not good for other bytes: see
+    #: :class:`~connector.emulator.text.TextStream`.
+    takes_output_for_text: bool = True
     #: The flag TerminateSession ends sessions of all types. The real one acknowledges it and
     #: does nothing, but in those of type ``Port``.
     always_obeys_flags: bool = False
@@ -103,6 +106,7 @@ CLEAN = AgentBehaviour(
     complete_gap=0.0,
     dial_delay=(0.0, 0.0),
     first_output_delay=0.0,
+    takes_output_for_text=False,
     late_record_probability=0.0,
     acknowledge_terminate=True,
     close_delay=0.0,

@@ -35,8 +35,9 @@ BEHAVIOURS: dict[str, AgentBehaviour] = {
         dial_delay=(0.05, 0.9),
         complete_before_acknowledge=True,
     ),
-    # It is one by its kind. A flag does not end the real one's shells, the service does.
-    "shell": replace(_PATIENT, always_obeys_flags=True),
+    # It is one by its kind. A flag does not end the real one's shells, the service does; and
+    # they are for text, while a transfer here is random bytes.
+    "shell": replace(_PATIENT, always_obeys_flags=True, takes_output_for_text=False),
     "forgetful": replace(_PATIENT, reorder_capacity=3, message_size=200),
 }
 
