@@ -25,18 +25,21 @@ logger = logging.getLogger(__name__)
 _shown_in_place = False
 
 
-def say(line: str) -> None:
-    """Print a line on stderr, if somebody reads it there.
+def say(*lines: str) -> None:
+    """Print a line, or some, on stderr, if somebody reads it there.
 
     ssh's owner may have left our stderr unread (some IDEs do): a line that does not fit
     in the pipe any more is dropped rather than waited for.
     """
     say_in_place("")
-    data = f"connector: {printable(line)}".encode("utf-8", "replace")[: _PIPE_BUF - 4]
+    text = "\n".join(f"connector: {printable(line)}" for line in lines)
+    data = text.encode("utf-8", "replace")[: _PIPE_BUF - 1] + b"\n"
     try:
         if _would_block():
             return
-        os.write(2, b"\r\n" + data + b"\r\n" if _is_raw_terminal() else data + b"\n")
+        if _is_raw_terminal():
+            data = b"\r\n" + data.replace(b"\n", b"\r\n")
+        os.write(2, data)
     except OSError:
         return  # nobody is there to be told
 

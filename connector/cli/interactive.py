@@ -42,7 +42,7 @@ _FAR_TERMINALS = (None, "Standard_Stream", "InteractiveCommands")
 ESCAPES = """\
 On a terminal these are for connector itself, at the start of a line:
   ~.    end the session
-  ~^Z   suspend it (as Ctrl-Z suspends other programs); fg brings it back
+  ~^Z   suspend it, until fg
   ~?    list these
   ~~    send a ~
 """
@@ -134,8 +134,7 @@ class Interaction:
         elif escape is Escape.SUSPEND:
             self._suspend()
         else:
-            for line in ESCAPES.splitlines():
-                say(line)
+            say(*ESCAPES.splitlines())
 
     # Stopping and going on.
 

@@ -78,6 +78,8 @@ class Keyboard:
             else:
                 self._in_line = part[-1] not in b"\r\n"
                 self._on_data(part)
+        # An escape alone, or half of one, reaches nobody who would ask for more.
+        self.set_wanted(self._wanted)
 
     def _gave_all(self) -> None:
         self._reads = False

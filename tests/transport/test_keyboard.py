@@ -114,6 +114,15 @@ def test_escapes_are_for_us(seen: Seen) -> None:
     assert (seen.data, seen.escapes) == (b"ls\r", [Escape.HELP, Escape.END])
 
 
+@pytest.mark.parametrize("typed", [b"~", b"~?"])
+def test_what_reaches_nobody_does_not_end_the_reading(seen: Seen, typed: bytes) -> None:
+    seen.keyboard.opened(far_terminal=True, escapes=True)
+    seen.keyboard.set_wanted(17)
+    seen.typist.wanted = 0  # as a read of a thread takes the request with it
+    seen.typist.give(typed)
+    assert seen.typist.wanted == 17
+
+
 def test_without_a_terminal_a_tilde_is_data(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.give(b"~.\n~.\n")
