@@ -17,7 +17,10 @@ _USUAL = (80, 24)
 
 class Terminal(Protocol):
     def make_raw(self) -> None:
-        """Every key goes through as it is. Again, it renews what another program undid."""
+        """Every key goes through as it is. Again, it renews what another program undid.
+
+        Harmless after the terminal went.
+        """
 
     def restore(self) -> None:
         """As it was before :meth:`make_raw`; harmless without one, and after the terminal went."""
@@ -60,10 +63,13 @@ class PosixTerminal:
 
         if not self._is_ours():
             return  # a shell has it; when it gives it back, we are told to continue
-        if self._saved is None:
-            self._saved = self._termios.tcgetattr(self._fd)
-        # Not TCSAFLUSH, tty's own choice: it would drop what was typed ahead.
-        tty.setraw(self._fd, self._termios.TCSANOW)
+        try:
+            if self._saved is None:
+                self._saved = self._termios.tcgetattr(self._fd)
+            # Not TCSAFLUSH, tty's own choice: it would drop what was typed ahead.
+            tty.setraw(self._fd, self._termios.TCSANOW)
+        except self._termios.error:
+            return  # it is gone, as the signal that comes with that will tell
 
     def restore(self) -> None:
         saved, self._saved = self._saved, None

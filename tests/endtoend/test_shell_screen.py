@@ -81,7 +81,11 @@ def test_keys_interrupt_there_and_not_here(tmux: Tmux) -> None:
     sleeper(tmux, 3)
     tmux.key("C-z")
     tmux.wait_for("Stopped", "gave 148")
-    tmux.line("kill -9 %1; wait %1; exit 7")
+    tmux.line("fg")
+    eventually(lambda: tmux.screen().rstrip().endswith("600'"), "what fg brings back")
+    tmux.key("C-c")
+    eventually(lambda: tmux.screen().rstrip().endswith("^C\nfar>"), "the prompt")
+    tmux.line("exit 7")
     left(tmux, 0)
 
 
@@ -128,34 +132,42 @@ def test_tilde_question_mark_explains_itself(tmux: Tmux) -> None:
     left(tmux, 0)
 
 
+def stopped(tmux: Tmux, times: int = 1) -> None:
+    """The local shell says so, and has the terminal."""
+    eventually(lambda: tmux.screen().count("Stopped") == times, f"stop number {times}")
+    eventually(lambda: tmux.screen().rstrip().endswith("local$"), "the local prompt")
+
+
+def bring_back(tmux: Tmux) -> None:
+    """``fg``; the local shell says what it brings back."""
+    before = tmux.screen().count("connector shell")
+    tmux.line("fg")
+    eventually(lambda: tmux.screen().count("connector shell") == before + 1, "fg")
+
+
 def test_it_is_suspended_and_continued(tmux: Tmux) -> None:
     tmux.key("Enter")
     tmux.type("~")
     tmux.key("C-z")
-    tmux.wait_for("Stopped", "local$")
+    stopped(tmux)
     cooked(tmux)
-    tmux.resize(72, 22)
-    tmux.clear()
-    tmux.line("fg")
-    tmux.wait_for("connector shell")
+    tmux.resize(72, 40)
+    bring_back(tmux)
     tmux.line("stty size")
-    tmux.wait_for("22 72")
+    tmux.wait_for("\n40 72\n")
     tmux.line("exit")
-    tmux.wait_for("local$")
+    tmux.wait_for("logout", "local$")
 
 
 def test_one_that_is_stopped_from_outside_is_raw_again_when_it_goes_on(
     tmux: Tmux, commands: Commands
 ) -> None:
     (pid,) = commands.connector_pids()
-    for name in ("STOP", "TSTP"):
+    for times, name in enumerate(("STOP", "TSTP"), 1):
         commands.run("kill", f"-{name}", str(pid))
-        tmux.wait_for("Stopped", "local$")
-        tmux.clear()
-        tmux.line("fg")
-        tmux.wait_for("connector shell")
-        tmux.line("echo a$((40+2))b")
-        tmux.wait_for("a42b")
-        tmux.clear()
+        stopped(tmux, times)
+        bring_back(tmux)
+        tmux.line(f"echo a$((40+{times}))b")
+        tmux.wait_for(f"\na4{times}b\n")
     tmux.line("exit")
-    tmux.wait_for("local$")
+    tmux.wait_for("logout", "local$")

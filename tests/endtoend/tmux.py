@@ -58,11 +58,6 @@ class Tmux:
     def resize(self, columns: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
-    def clear(self) -> None:
-        """Forget what can be read there, so that what is waited for is new."""
-        self._tmux("send-keys", "-R")
-        self._tmux("clear-history")
-
     def wait_for(self, *words: str, timeout: float = PATIENCE) -> str:
         """The screen, once all of these can be read there."""
 

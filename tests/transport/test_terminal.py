@@ -86,6 +86,7 @@ def test_a_terminal_that_is_gone_is_no_trouble(pair: tuple[int, int]) -> None:
     terminal.make_raw()
     os.close(master)
     ttou = signal.getsignal(signal.SIGTTOU)
+    terminal.make_raw()  # a hang-up continues who is stopped
     terminal.restore()
     assert signal.getsignal(signal.SIGTTOU) == ttou
 
