@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -107,6 +108,8 @@ class Interaction:
         self._raw = far_terminal and self._terminal is not None
         if self._raw and self._terminal:
             self._terminal.make_raw()
+        elif self._terminal:
+            self._terminal.restore()  # of two openings, the last one counts
         self._keyboard.opened(far_terminal=far_terminal, escapes=self._raw)
 
     def link_lost(self) -> None:
@@ -140,13 +143,15 @@ class Interaction:
 
     def _suspend(self) -> None:
         """Stop the whole job, as Ctrl-Z does where the terminal is not raw."""
-        if hasattr(signal, "SIGTSTP"):
+        if sys.platform != "win32":
             before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             os.kill(0, signal.SIGTSTP)
             signal.signal(signal.SIGTSTP, before)
             self._stop()
 
     def _stop(self) -> None:
+        if sys.platform == "win32":
+            return
         if self._terminal:
             self._terminal.restore()
         before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -114,6 +114,15 @@ def test_a_signal_ends_it_while_it_is_stopped(seat: Seat) -> None:
     seat.left(process, 143)
 
 
+def test_keys_go_through_though_the_output_goes_elsewhere(seat: Seat) -> None:
+    process = seat.start("/bin/sh", "-c", '"$@" | cat', "sh", *CONNECTOR)
+    eventually(lambda: seat.terminal.is_raw, "raw mode")
+    seat.terminal.type(b"echo a$((40+2))b\r")
+    seat.terminal.reader.until(b"a42b\r\n")
+    seat.terminal.type(b"exit\r")
+    seat.left(process, 0)
+
+
 def test_the_terminal_goes_away(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     seat.terminal.hang_up()
@@ -182,33 +191,16 @@ def test_a_lost_link_is_made_again_without_a_word(seat: Seat, cloud: Cloud, how:
     seat.left(process, 0)
 
 
-def test_an_outage_is_told_and_its_end_too(
-    seat: Seat, cloud: Cloud, come_back: Callable[[], None]
-) -> None:
+def test_an_outage_is_told_and_its_end_too(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
-    cloud.run(cloud.gateway.stop())
+    assert cloud.call(lambda: cloud.gateway.restart(2.0))
     eventually(lambda: "is being made again; ~. ends the session" in process.stderr(), "a word")
     assert seat.terminal.is_raw
-    come_back()
     eventually(lambda: "Connected again" in process.stderr(), "another word")
     seat.terminal.type(b"echo b$((40+2))c\r")
     seat.terminal.reader.until(b"b42c\r\n")
     seat.terminal.type(b"exit\r")
     seat.left(process, 0, "The connection is lost", "Connected again")
-
-
-@pytest.fixture
-def come_back(cloud: Cloud) -> Iterator[Callable[[], None]]:
-    """Have a gateway that was stopped listen again; at the end at the latest."""
-    back = []
-
-    def start() -> None:
-        if not back:
-            back.append(True)
-            cloud.run(cloud.gateway.start())
-
-    yield start
-    start()
 
 
 def test_a_session_that_is_to_be_encrypted_is_refused(seat: Seat, cloud: Cloud) -> None:
