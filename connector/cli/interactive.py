@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 from ..transport.escapes import Escape
 from ..transport.keyboard import Keyboard
@@ -123,7 +122,7 @@ class Interaction:
             say("Connected again")
 
     def _tell_outage(self) -> None:
-        if not self._outage_told:
+        if self._tunnel.running:
             self._outage_told = True
             way_out = "~. ends the session" if self._raw else "Ctrl-C ends the session"
             say(f"The connection is lost and is being made again; {way_out}")
@@ -184,6 +183,5 @@ class Interaction:
         number = getattr(signal, name, None)
         if number is None:
             return False
-        with suppress(OSError):
-            signal.signal(number, lambda *_: self._loop.call_soon(callback))
+        signal.signal(number, lambda *_: self._loop.call_soon(callback))
         return True

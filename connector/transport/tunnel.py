@@ -168,6 +168,11 @@ class Tunnel:
         self._ending.begin(exit_code=exit_code)
         self._ending.hurry()
 
+    @property
+    def running(self) -> bool:
+        """Whether there is a session, and nothing has ended it."""
+        return self._ending.phase is Phase.RUNNING
+
     def resize(self, columns: int, rows: int) -> None:
         """The window in front of the session has this size, in characters."""
         self._channel.resize(columns, rows)

@@ -74,7 +74,9 @@ class Terminal:
         return not termios.tcgetattr(self._master)[3] & (termios.ICANON | termios.ISIG)
 
     def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
+        rest = memoryview(keys)
+        while rest:
+            rest = rest[os.write(self._master, rest) :]
 
     def hang_up(self) -> None:
         """As a window that is closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import sys
 from collections.abc import Iterator
@@ -119,6 +120,17 @@ def test_keys_go_through_though_the_output_goes_elsewhere(seat: Seat) -> None:
     eventually(lambda: seat.terminal.is_raw, "raw mode")
     seat.terminal.type(b"echo a$((40+2))b\r")
     seat.terminal.reader.until(b"a42b\r\n")
+    seat.terminal.type(b"exit\r")
+    seat.left(process, 0)
+
+
+def test_a_paste_arrives_whole(seat: Seat) -> None:
+    paste = b"".join(b"%04d ~. what is pasted in one go\n" % number for number in range(5000))
+    process = seat.open()
+    seat.terminal.type(b"stty -echo; echo b$((40+2))c; cat | sha256sum; stty echo\r")
+    seat.terminal.reader.until(b"b42c\r\n")
+    seat.terminal.type(paste + b"\x04")
+    seat.terminal.reader.until(hashlib.sha256(paste).hexdigest().encode())
     seat.terminal.type(b"exit\r")
     seat.left(process, 0)
 
