@@ -67,7 +67,7 @@ class Agent:
     def __init__(
         self,
         session_id: str,
-        kind: Kind | None = None,
+        kind: Kind,
         behaviour: AgentBehaviour = REAL,
         *,
         now: float = 0.0,
@@ -77,7 +77,7 @@ class Agent:
         self.state = State.HANDSHAKE
         self.paused = False
         self._session_id = session_id
-        self._kind = kind or Port()
+        self._kind = kind
         self._behaviour = behaviour
         self._rng = rng or random.Random()
         self._epoch = epoch

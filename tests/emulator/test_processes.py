@@ -342,6 +342,21 @@ async def test_the_service_hangs_up_on_a_shell_and_its_job_in_front(stage: Stage
     assert (stage.home / "hup").exists()
 
 
+@pytest.mark.parametrize("execute_as", ExecuteAs)
+async def test_the_service_hangs_up_on_a_command(stage: Stage, execute_as: ExecuteAs) -> None:
+    stage.behave(CLEAN, execute_as=execute_as)
+    client = await stage.python(
+        "import signal, sys\n"
+        "signal.signal(signal.SIGHUP, lambda *_: (open('hup', 'w').close(), sys.exit()))\n"
+        "open('ready', 'w').close()\n"
+        "while True: signal.pause()\n"
+    )
+    await eventually((stage.home / "ready").exists)
+    stage.end()
+    assert await reason(client) == "stopped"
+    await eventually((stage.home / "hup").exists)
+
+
 IGNORING = (
     "import os, signal\n"
     "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
