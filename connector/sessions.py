@@ -91,6 +91,13 @@ class StartProgress(Protocol):
         """
         ...
 
+    def may_leave(self, harmless: bool) -> None:
+        """Say whether what follows can be left alone at any time, for it starts nothing.
+
+        :raises StartAbandoned: when nobody waits for the session any more.
+        """
+        ...
+
 
 class SessionSource(Protocol):
     """Starts, resumes and stops one session. Methods block; the tunnel calls them in threads."""

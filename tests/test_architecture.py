@@ -36,6 +36,7 @@ ROOMS = {
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},
+    "rich": {"cli/table.py", "cli/bar.py"},
 }
 
 FILES = sorted(ROOT.rglob("*.py"))

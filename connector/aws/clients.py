@@ -5,6 +5,7 @@ botocore is imported when the first client is made: its import costs a quarter o
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
@@ -12,6 +13,7 @@ from .settings import check_endpoint
 
 if TYPE_CHECKING:
     import botocore.session
+    from botocore.config import Config
     from botocore.tokens import FrozenAuthToken
 
 # Neither service needs AWS keys. Without any, botocore would look for them everywhere,
@@ -30,6 +32,7 @@ class ClientFactory:
         self.profile = profile
         self._ca_bundle = ca_bundle
         self._session: botocore.session.Session | None = None
+        self._creating = threading.Lock()  # a session is not safe to be used by several threads
 
     def create(
         self,
@@ -48,10 +51,8 @@ class ClientFactory:
         :param endpoint_url: ``None`` for botocore's own resolution.
         :raises ConfigError: when profile, configuration file or endpoint are not usable.
         """
-        import botocore.session
         from botocore import UNSIGNED
         from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
 
         config = Config(
             connect_timeout=connect_timeout,
@@ -59,6 +60,21 @@ class ClientFactory:
             retries={"mode": "standard", "total_max_attempts": 1},
             signature_version=UNSIGNED if token is None else None,
         )
+        with self._creating:
+            client = self._create(service, region, token, endpoint_url, config)
+        try:
+            check_endpoint(client.meta.endpoint_url)
+        except ConfigError:
+            client.close()
+            raise
+        return client
+
+    def _create(
+        self, service: str, region: str, token: str | None, endpoint_url: str | None, config: Config
+    ) -> Any:
+        import botocore.session
+        from botocore.exceptions import BotoCoreError
+
         try:
             if self._session is None:
                 # No variables: which profile it is was decided, and that it is there.
@@ -68,7 +84,7 @@ class ClientFactory:
                 # "auto", if the user's configuration has it, asks EC2's metadata address.
                 self._session.set_config_variable("defaults_mode", "legacy")
             self._session.register_component("token_provider", _FixedToken(token))
-            client = self._session.create_client(
+            return self._session.create_client(
                 service,
                 region_name=region,
                 endpoint_url=endpoint_url,
@@ -80,12 +96,6 @@ class ClientFactory:
             )
         except (BotoCoreError, ValueError) as error:  # ValueError: a malformed endpoint
             raise ConfigError(f"The AWS configuration is not usable: {error}") from None
-        try:
-            check_endpoint(client.meta.endpoint_url)
-        except ConfigError:
-            client.close()
-            raise
-        return client
 
 
 class _FixedToken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 from ..errors import ConnectorError, ServiceError
 from .api import Api
 from .calls import CallFailed, Refused
-from .refusals import Target, explain
+from .lists import iso_time, items_of, no_list
+from .refusals import Target, explain, status_of
 from .tokens import BearerToken, BearerTokens
 
 _CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for that
 _READ_TIMEOUT = 8.0
-_MOST_PAGES = 100  # of a list; a service that gives more turns in a circle
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,23 @@ class Environment:
     """Calls about one Dev Environment, each a single try in a given time.
 
     Each raises ``Refused`` or ``CallFailed``, which :meth:`explained` makes the user's.
+
+    :param find_again: looks up which one it is, where that came from memory. Asked once, when
+        the service does not know the one remembered, or says that it is somebody else's; what
+        it raises, a call raises.
     """
 
-    def __init__(self, target: Target, tokens: BearerTokens, api: Api) -> None:
+    def __init__(
+        self,
+        target: Target,
+        tokens: BearerTokens,
+        api: Api,
+        find_again: Callable[[], Target] | None = None,
+    ) -> None:
         self.target = target
         self.tokens = tokens
         self._api = api
+        self._find_again = find_again
 
     def call(
         self,
@@ -57,6 +68,31 @@ class Environment:
 
         :param id_name: what this operation calls the id of a Dev Environment.
         """
+        try:
+            answer = self._call(token, timeout, operation, id_name, members)
+        except Refused as refused:
+            if status_of(refused) not in (403, 404) or not self._has_moved():
+                raise
+            answer = self._call(token, timeout, operation, id_name, members)
+        self._find_again = None
+        return answer
+
+    def _has_moved(self) -> bool:
+        """Whether it turns out to be another one than was remembered."""
+        find_again, self._find_again = self._find_again, None
+        if find_again is None:
+            return False
+        before, self.target = self.target, find_again()
+        return self.target != before
+
+    def _call(
+        self,
+        token: BearerToken,
+        timeout: float,
+        operation: str,
+        id_name: str,
+        members: dict[str, Any],
+    ) -> dict[str, Any]:
         connect_timeout = min(_CONNECT_TIMEOUT, max(0.4 * timeout, 0.1))
         return self._api.call(
             operation,
@@ -83,22 +119,17 @@ class Environment:
 
     def sessions(self, token: BearerToken, timeout: float) -> list[SessionSummary]:
         """All that live; ``timeout`` is that of each page."""
-        found: list[SessionSummary] = []
-        more: dict[str, str] = {}
-        for _ in range(_MOST_PAGES):
-            answer = self.call(
+
+        def ask(more: dict[str, str]) -> dict[str, Any]:
+            return self.call(
                 token,
                 timeout,
                 "list_dev_environment_sessions",
                 id_name="devEnvironmentId",
                 **more,
             )
-            found += _summaries(answer)
-            next_token = answer.get("nextToken")
-            if not isinstance(next_token, str) or not next_token:
-                return found
-            more = {"nextToken": next_token}
-        raise CallFailed(ServiceError("CodeCatalyst's list of sessions does not end"))
+
+        return [_summary(item) for item in items_of(ask, "sessions")]
 
     def stop_session(self, token: BearerToken, timeout: float, session_id: str) -> None:
         """End one session."""
@@ -127,14 +158,8 @@ def _state(answer: dict[str, Any]) -> State:
     return State(status, reason if isinstance(reason, str) else "")
 
 
-def _summaries(answer: dict[str, Any]) -> Iterator[SessionSummary]:
-    items = answer.get("items")
-    for item in items if isinstance(items, list) else [None]:
-        if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-            raise CallFailed(ServiceError("CodeCatalyst answered without a list of sessions"))
-        started = item.get("startedTime", "")  # botocore has parsed it, the light client not
-        from datetime import datetime  # which no ssh needs
-
-        if isinstance(started, datetime):
-            started = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        yield SessionSummary(item["id"], str(started))
+def _summary(item: object) -> SessionSummary:
+    """:raises CallFailed: when the answer does not hold what its model promises."""
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+        raise no_list("sessions")
+    return SessionSummary(item["id"], iso_time(item.get("startedTime")))

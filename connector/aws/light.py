@@ -40,6 +40,9 @@ _OPERATIONS = {
         "POST",
         f"{_ENVIRONMENT.replace('{id}', '{devEnvironmentId}')}/sessions",
     ),
+    "list_spaces": ("POST", "/v1/spaces"),
+    "list_projects": ("POST", "/v1/spaces/{spaceName}/projects"),
+    "list_dev_environments": ("POST", "/v1/spaces/{spaceName}/devEnvironments"),
 }
 
 #: Those that could have members in their body: botocore sends an object even without any.
@@ -47,6 +50,9 @@ _WITH_BODY = (
     "start_dev_environment_session",
     "start_dev_environment",
     "list_dev_environment_sessions",
+    "list_spaces",
+    "list_projects",
+    "list_dev_environments",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..errors import ConfigError, CredentialsError
-from .settings import LOGIN_PROFILE, Profile
+from .settings import Profile
 
 
 class SsoSession(NamedTuple):
@@ -32,7 +32,7 @@ def sso_session(profile: Profile) -> SsoSession:
         raise CredentialsError(
             f"There is no bearer token, and no default profile in "
             f"{profile.config_file} to take one from",
-            f"Run `{profile.login_command}` and give --profile {LOGIN_PROFILE}",
+            f"Run `{profile.login_command}`",
         )
     name = profile.values.get("sso_session")
     if not name:

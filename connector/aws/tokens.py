@@ -7,6 +7,7 @@ of the profile, in the cache of the AWS CLI.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -76,6 +77,18 @@ class BearerTokens:
         if location := self._environ.get(variable):
             return _given_by_file(location, variable)
         return self._from_session(timeout)
+
+    @property
+    def origin(self) -> str:
+        """What tells one login from another; without a secret, so that it can be kept."""
+        if value := self._environ.get("AWS_BEARER_TOKEN_CODECATALYST"):
+            # A token has far too much randomness to be found again from its digest.
+            return f"token {hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:16]}"
+        if location := self._environ.get("BEARER_TOKEN_LOCATION"):
+            return f"file {location}"
+        settings = self._profile.values or {}
+        session = settings.get("sso_session")
+        return f"login {session}" if session else f"profile {self._profile.name or 'default'}"
 
     def _from_session(self, timeout: float) -> BearerToken:
         session = sso_session(self._profile)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .boundary import add_logging_options, guarded, set_up_logging
+from .itself import own_command
 
 if TYPE_CHECKING:
     from ..emulator.app import Access
@@ -98,7 +99,7 @@ def end_like_interrupt(*_: object) -> None:
 
 def proxy_command(host: str) -> list[str]:
     """This very connector as a ProxyCommand, wherever it is installed."""
-    return [sys.executable, "-m", "connector", "proxy", host]
+    return [*own_command(), "proxy", host]
 
 
 def write_ssh_config(access: Access, directory: Path) -> Path:

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from ..aws.environments import Environment
     from ..aws.memory import Memory
     from ..aws.startup import Durations
+    from .finding import Finder
 
 NAMES = """\
-HOST is what ssh is called with:
-  codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
-  aws-devenv-<dev-environment-id>    with --space and --project
+ENV is a name of a Dev Environment, as `connector list` shows it:
+  <alias>.<project>.<space>.codecatalyst    in any case, without .codecatalyst
+                   if you like, and without space and project where that is enough
+  <id>             or its first eight or more characters
+  codecatalyst-dev-env=<space>=<project>=<id> or aws-devenv-<id>    AWS's own names
+--space and --project say where to look.
 """
 
-LEFT_OUT = "or is left out, with --space, --project and --id.\n"
+LEFT_OUT = "ENV may be left out, with --id. Space, project and id together need no look-up.\n"
 
 #: Seconds that each call of a command may take which nothing else waits for.
 CALL_TIMEOUT = 10.0
@@ -28,9 +32,19 @@ CALL_TIMEOUT = 10.0
 
 def add_environment_options(parser: argparse.ArgumentParser) -> None:
     """All but the host name itself, which not every command can do without."""
+    add_place_options(parser)
+    parser.add_argument("--id", metavar="UUID", help="the Dev Environment's id (also: DEVENV_ID)")
+    add_service_options(parser)
+
+
+def add_place_options(parser: argparse.ArgumentParser) -> None:
+    """Where a Dev Environment is."""
     parser.add_argument("--space", help="the space's name (also: SPACE_NAME)")
     parser.add_argument("--project", help="the project's name (also: PROJECT_NAME)")
-    parser.add_argument("--id", metavar="UUID", help="the Dev Environment's id (also: DEVENV_ID)")
+
+
+def add_service_options(parser: argparse.ArgumentParser) -> None:
+    """Whom to ask, and as whom."""
     parser.add_argument("--profile", help="the profile of ~/.aws/config (also: AWS_PROFILE)")
     parser.add_argument(
         "--endpoint-url",
@@ -41,7 +55,7 @@ def add_environment_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_host(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("host", nargs="?", metavar="HOST", help="the host name, as ssh gets it")
+    parser.add_argument("host", nargs="?", metavar="ENV", help="a name of the Dev Environment")
 
 
 def add_wait_option(parser: argparse.ArgumentParser) -> None:
@@ -57,46 +71,34 @@ def add_wait_option(parser: argparse.ArgumentParser) -> None:
 def open_environment(options: argparse.Namespace) -> tuple[Environment, DialSettings]:
     """The Dev Environment that options and variables name, and the way to its network.
 
+    A friendly name that was not listed lately is looked up, which takes up to
+    ``finding.LOOK_UP_TIMEOUT`` seconds.
+
+    :raises ConfigError: when one of them is not usable, or the name is ambiguous.
+    :raises DevEnvironmentNotFound: when there is none of this name.
+    :raises ConnectorError: when it cannot be looked up.
+    """
+    finder = open_finder(options)
+    return finder.find(), finder.service.settings
+
+
+def open_finder(options: argparse.Namespace) -> Finder:
+    """What finds the Dev Environment that options and variables name, if need be later.
+
     :raises ConfigError: when one of them is not usable.
     """
-    from ..aws.api import Api, SdkApi
-    from ..aws.clients import ClientFactory
-    from ..aws.environments import Environment
-    from ..aws.light import LightApi
-    from ..aws.refusals import Target
-    from ..aws.settings import (
-        api_endpoint,
-        ca_bundle,
-        endpoint_is_overridden,
-        light_endpoint,
-        load_profile,
-    )
-    from ..aws.tokens import BearerTokens
     from ..ssh.hosts import resolve
+    from .finding import Finder
+    from .service import open_service
 
-    environ = os.environ
-    names = resolve(
+    wanted = resolve(
         options.host,
         space=options.space,
         project=options.project,
         dev_environment_id=options.id,
-        environ=environ,
+        environ=os.environ,
     )
-    profile = load_profile(options.profile, environ)
-    endpoint_url = api_endpoint(options.endpoint_url, environ)
-    settings = DialSettings(
-        endpoint_overridden=endpoint_is_overridden(options.endpoint_url, environ, profile),
-        ca_bundle=ca_bundle(environ, profile),
-    )
-    profile_name = profile.name if profile.values is not None else None
-    clients = ClientFactory(profile_name, settings.ca_bundle)
-    api: Api
-    if url := light_endpoint(endpoint_url, environ, profile):
-        api = LightApi(url, settings.connect)
-    else:
-        api = SdkApi(clients, endpoint_url)
-    target = Target(names.space, names.project, names.id, profile_name)
-    return Environment(target, BearerTokens(profile, environ, clients), api), settings
+    return Finder(open_service(options.profile, options.endpoint_url, os.environ), wanted)
 
 
 def memory_of(environment: Environment, name: str) -> Memory:

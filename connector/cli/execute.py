@@ -33,8 +33,8 @@ exit code: the command's where the service reports it, which it does where it ke
 apart; otherwise 0. 255 for a command that a signal has ended.
 
 examples:
-  connector exec HOST -- uname -a
-  connector exec HOST -- sh -c 'cd /projects && git status --short' > status.txt
+  connector exec ENV -- uname -a
+  connector exec ENV -- sh -c 'cd /projects && git status --short' > status.txt
 """
 
 
@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_session_options(parser)
-    parser.usage = "%(prog)s [options] [HOST] -- COMMAND [ARGUMENT ...]"
+    parser.usage = "%(prog)s [options] [ENV] -- COMMAND [ARGUMENT ...]"
 
     def run(options: argparse.Namespace) -> int:
         if not options.words:

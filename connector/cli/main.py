@@ -14,6 +14,8 @@ COMMANDS = {
     "shell": "a shell in a Dev Environment, without ssh",
     "exec": "run a command in a Dev Environment, without ssh",
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
+    "list": "list your Dev Environments, with their names for ssh",
+    "ssh": "start a Dev Environment, wait until it runs, and call ssh",
     "start": "start a Dev Environment, and wait until it runs",
     "stop": "stop a Dev Environment",
     "sessions": "list or stop the sessions of a Dev Environment",
@@ -24,6 +26,9 @@ COMMANDS = {
     "emulator": "a Dev Environment on this machine",
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
+
+#: Another name -> the command.
+ALIASES = {"ls": "list"}
 
 #: Command -> its module, where that has another name.
 _MODULES = {"exec": "execute"}
@@ -36,11 +41,12 @@ Treat an Amazon CodeCatalyst Dev Environment as an SSH host.
 
 In ~/.ssh/config:
 
-  Host codecatalyst-dev-env=*
+  Host *.codecatalyst codecatalyst-dev-env=*
     User mde-user
     ProxyCommand connector proxy %n
 
-Then: ssh codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
+Then `ssh NAME`, with a name that `connector list` shows. Or without any of this:
+`connector ssh NAME`.
 """
 
 
@@ -53,14 +59,15 @@ def main(argv: list[str] | None = None) -> int:
         # argparse would take its first word for one of ours that was left out.
         end = arguments.index("--")
         arguments, words = arguments[:end], arguments[end + 1 :]
-    if arguments[:1] == [named] and named in COMMANDS:
+    if arguments[:1] == [named] and (named in COMMANDS or named in ALIASES):
         # Only the parser of the command that runs is built: the others' cost time.
         parser = argparse.ArgumentParser(prog=f"connector {named}", formatter_class=_formatter)
         _configure(named, parser)
         options = parser.parse_args(arguments[1:])
     else:
         options = _overview(named).parse_args(arguments)
-    options.words = words
+    if named in _RUNNERS:
+        options.words = words
     run: Callable[[argparse.Namespace], int] = options.run
     gc.freeze()
     gc.enable()
@@ -76,8 +83,11 @@ def _overview(wanted: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, formatter_class=_formatter)
-        if name == wanted:
+        aliases = [alias for alias, command in ALIASES.items() if command == name]
+        command = commands.add_parser(
+            name, help=summary, formatter_class=_formatter, aliases=aliases
+        )
+        if wanted in (name, *aliases):
             _configure(name, command)
     return parser
 
@@ -89,7 +99,8 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _configure(name: str, parser: argparse.ArgumentParser) -> None:
-    import_module(f".{_MODULES.get(name, name)}", __package__).configure(parser)
+    command = ALIASES.get(name, name)
+    import_module(f".{_MODULES.get(command, command)}", __package__).configure(parser)
 
 
 class _Version(argparse.Action):

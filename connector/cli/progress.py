@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Protocol
 
 from ..sessions import Waiting
 from .boundary import say, say_in_place
@@ -40,11 +41,19 @@ class WaitDisplay:
             say_in_place(f"{waiting.status}, {waiting.elapsed:.0f}{usual} s")
 
 
+class Display(Protocol):
+    """Where a wait is shown."""
+
+    def show(self, waiting: Waiting | None) -> None:
+        """Show it; ``None``: the waiting is over."""
+        ...
+
+
 class Patience:
     """Somebody who waits at a prompt: a ``StartProgress`` that only Ctrl-C ends."""
 
-    def __init__(self) -> None:
-        self._display = WaitDisplay()
+    def __init__(self, display: Display | None = None) -> None:
+        self._display = display or WaitDisplay()
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
         self._display.show(waiting)
@@ -52,3 +61,6 @@ class Patience:
 
     def go_on(self) -> None:
         self._display.show(None)
+
+    def may_leave(self, harmless: bool) -> None:
+        """Ctrl-C ends it in any case."""

@@ -5,29 +5,32 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from .environment import (
+    LEFT_OUT,
+    NAMES,
     add_environment_options,
     add_host,
     add_wait_option,
     durations_of,
     memory_of,
-    open_environment,
+    open_finder,
 )
 from .streaming import add_stream_options, run_stream
 
-DESCRIPTION = """\
+if TYPE_CHECKING:
+    from ..aws.environments import Environment
+
+DESCRIPTION = f"""\
 Start a session of a Dev Environment and carry stdin and stdout to its SSH server. One that
 does not run is started first, which takes minutes: give ssh a ConnectTimeout above --wait.
 Made to be a ProxyCommand of ssh; nothing but the stream ever goes to stdout.
 
-HOST is what ssh was called with (%n; not %h, which ssh writes in lower case):
-  codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
-  aws-devenv-<dev-environment-id>    with --space and --project
-or is left out, with --space, --project and --id.
+{NAMES}{LEFT_OUT}
+In a ProxyCommand, ENV is %n, what ssh was called with; not %h, which is in lower case.
 """
 
 EPILOG = """\
@@ -35,7 +38,7 @@ The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
 BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
 
 example, in ~/.ssh/config:
-  Host codecatalyst-dev-env=*
+  Host *.codecatalyst codecatalyst-dev-env=*
     User mde-user
     ProxyCommand connector proxy --profile codecatalyst %n
 """
@@ -70,18 +73,29 @@ def prepare(
     from ..aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
     from ..aws.gateways import GatewayMemory, RememberingSource
     from ..aws.startup import StartSettings
+    from .finding import LateSource
 
-    environment, settings = open_environment(options)
-    memory = GatewayMemory(memory_of(environment, "gateways.json"))
-    source = CodeCatalystSessions(
-        environment,
-        StartSettings(allowed=not options.no_start, timeout=options.wait),
-        durations_of(environment),
-        configuration=configuration or SSH_SESSION,
-    )
-    return RememberingSource(source, memory), replace(
-        settings,
+    finder = open_finder(options)
+    settings = replace(
+        finder.service.settings,
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
-        likely_gateway=memory.recall(),
     )
+
+    def gateway_memory_of(environment: Environment) -> GatewayMemory:
+        return GatewayMemory(memory_of(environment, "gateways.json"))
+
+    def source_of(environment: Environment) -> SessionSource:
+        source = CodeCatalystSessions(
+            environment,
+            StartSettings(allowed=not options.no_start, timeout=options.wait),
+            durations_of(environment),
+            configuration=configuration or SSH_SESSION,
+        )
+        return RememberingSource(source, gateway_memory_of(environment))
+
+    environment = finder.known()
+    if environment is None:  # a look-up takes time, in which stdin and signals are heeded
+        return LateSource(finder.find, source_of), settings
+    gateway = gateway_memory_of(environment).recall()
+    return source_of(environment), replace(settings, likely_gateway=gateway)

@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("host", metavar="HOST", help="the host name, as ssh gets it")
+    parser.add_argument("host", metavar="ENV", help="a name of the Dev Environment")
     add_environment_options(parser)
     add_logging_options(parser)
 

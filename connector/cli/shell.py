@@ -24,8 +24,8 @@ Where stdin is no terminal, it is typed to the shell, and its end is Ctrl-D: the
 when the shell does. The exit code is 0 then: the service does not tell the shell's.
 
 examples:
-  connector shell codecatalyst-dev-env=<space>=<project>=<dev-environment-id>
-  echo 'uname -a' | connector shell --space S --project P --id UUID
+  connector shell my-env
+  echo 'uname -a' | connector shell my-env
 """
 
 

@@ -129,6 +129,11 @@ class CodeCatalystModel:
         self._environments[project.space_name, project.name, environment.id] = environment
         return environment
 
+    def delete_environment(self, environment: DevEnvironment) -> None:
+        """End its sessions and forget it, without the time that DELETING takes."""
+        self._change(environment, Status.DELETED, None)
+        del self._environments[environment.space_name, environment.project_name, environment.id]
+
     def environments(
         self, space_name: str, project_name: str | None = None
     ) -> list[DevEnvironment]:

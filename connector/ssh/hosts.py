@@ -5,11 +5,12 @@
 - ``codecatalyst-dev-env=<space>=<project>=<dev-environment-id>``: AWS's own (CodeCatalyst
   User Guide, "Connecting to a Dev Environment using SSH"). It says everything.
 - ``aws-devenv-<dev-environment-id>``: the AWS Toolkit's for VS Code. Space and project come
-  from options, or from the variables SPACE_NAME and PROJECT_NAME that the toolkit sets.
+  from options, or from the variables SPACE_NAME and PROJECT_NAME that the toolkit sets, or
+  from a look-up.
 
-Any other name is an alias of the user's own and says nothing: options must name the
-environment. ssh's ``%h`` is the host name in lower case, and names of spaces and projects
-have capitals: a ProxyCommand should pass ``%n``, the name as typed.
+Any other name has to be looked up (:mod:`.names`), unless options name the environment, who
+then say nothing about what ssh calls it. ssh's ``%h`` is the host name in lower case, and
+names of spaces and projects have capitals: a ProxyCommand should pass ``%n``, as typed.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import ConfigError
 
 _AWS_PREFIX = "codecatalyst-dev-env="
 _TOOLKIT_PREFIX = "aws-devenv-"
-_FORMS = f"{_AWS_PREFIX}<space>=<project>=<dev-environment-id> or {_TOOLKIT_PREFIX}<id>"
 
 # The patterns of the API's NameString and Uuid (its model, 2022-09-28), ASCII only as there.
 # A separator never matches [a-zA-Z0-9], so neither can backtrack for long.
@@ -46,20 +47,34 @@ class DevEnvironment:
         for what, value in (("space", self.space), ("project", self.project)):
             if len(value) not in _NAME_LENGTHS or not _NAME.fullmatch(value):
                 raise ConfigError(
-                    f"{_quote(value)} is not the name of a {what}",
+                    f"{quoted(value)} is not the name of a {what}",
                     "Such a name has 3 to 63 characters: letters and digits, "
                     "with single '-', '_' or '.' between them",
                 )
-        if not _UUID.fullmatch(self.id):
-            raise ConfigError(
-                f"{_quote(self.id)} is not the id of a Dev Environment",
-                "An id looks like 01234567-89ab-cdef-0123-456789abcdef",
-            )
+        _check_id(self.id)
 
     @property
     def host_name(self) -> str:
         """The host name in AWS's own form; :func:`resolve` reads it back."""
-        return f"{_AWS_PREFIX}{self.space}={self.project}={self.id}"
+        return aws_name(self.space, self.project, self.id)
+
+
+def aws_name(space: str, project: str, id: str) -> str:
+    """The host name in AWS's own form, of names that may not be well formed."""
+    return f"{_AWS_PREFIX}{space}={project}={id}"
+
+
+def is_aws_name(host: str) -> bool:
+    """Whether it is spelled as AWS names a Dev Environment for ssh."""
+    return host.startswith((_AWS_PREFIX, _TOOLKIT_PREFIX))
+
+
+class Sought(NamedTuple):
+    """A Dev Environment that has to be looked up; space and project narrow that."""
+
+    name: str
+    space: str | None
+    project: str | None
 
 
 def resolve(
@@ -69,8 +84,8 @@ def resolve(
     project: str | None = None,
     dev_environment_id: str | None = None,
     environ: Mapping[str, str],
-) -> DevEnvironment:
-    """The Dev Environment that a host name and options name together.
+) -> DevEnvironment | Sought:
+    """The Dev Environment that a host name and options name together, or name in part.
 
     :param host: the ProxyCommand's argument; ``None`` or empty when there is none.
     :param space: the option ``--space``, as are ``project`` and ``dev_environment_id``
@@ -79,7 +94,8 @@ def resolve(
         DEVENV_ID does so only when there is no host name. They override nothing.
     :raises ConfigError: when a part is missing, malformed or contradictory.
     """
-    named_space, named_project, named_id = _parts(host or "")
+    host = host or ""
+    named_space, named_project, named_id = _parts(host)
     space = _agreed("--space", space, named_space)
     project = _agreed("--project", project, named_project)
     dev_environment_id = _agreed("--id", dev_environment_id, named_id)
@@ -92,22 +108,24 @@ def resolve(
         dev_environment_id = environ.get("DEVENV_ID")
 
     if not dev_environment_id:
+        if host and not is_aws_name(host):
+            return Sought(host, space, project)
         said = (
-            f"The host name {_quote(host)} names no" if host else "Neither host nor options name a"
+            f"The host name {quoted(host)} names no" if host else "Neither name nor options name a"
         )
-        raise ConfigError(f"{said} Dev Environment", f"Give {_FORMS}, or --id")
-    if space is None:
-        raise _missing("space", dev_environment_id)
-    if project is None:
-        raise _missing("project", dev_environment_id)
-    return DevEnvironment(space, project, dev_environment_id)
+        raise ConfigError(f"{said} Dev Environment", "See `connector list` for those there are")
+    if space is not None and project is not None:
+        return DevEnvironment(space, project, dev_environment_id)
+    _check_id(dev_environment_id)
+    return Sought(dev_environment_id, space, project)
 
 
-def _missing(what: str, dev_environment_id: str) -> ConfigError:
-    return ConfigError(
-        f"The {what} of Dev Environment {_quote(dev_environment_id)} is not given",
-        f"Give --{what}, or set {what.upper()}_NAME",
-    )
+def _check_id(text: str) -> None:
+    if not _UUID.fullmatch(text):
+        raise ConfigError(
+            f"{quoted(text)} is not the id of a Dev Environment",
+            "An id looks like 01234567-89ab-cdef-0123-456789abcdef",
+        )
 
 
 def _parts(host: str) -> tuple[str | None, str | None, str | None]:
@@ -116,7 +134,7 @@ def _parts(host: str) -> tuple[str | None, str | None, str | None]:
         parts = host[len(_AWS_PREFIX) :].split("=")
         if len(parts) != 3:
             raise ConfigError(
-                f"The host name {_quote(host)} does not have three parts after {_AWS_PREFIX}",
+                f"The host name {quoted(host)} does not have three parts after {_AWS_PREFIX}",
                 f"Give {_AWS_PREFIX}<space>=<project>=<dev-environment-id>",
             )
         return parts[0], parts[1], parts[2]
@@ -133,10 +151,10 @@ def _agreed(option: str, given: str | None, named: str | None) -> str | None:
     if given.lower() == named.lower():
         hint = "Only the case differs: ssh writes %h in lower case, so give the ProxyCommand %n"
     raise ConfigError(
-        f"{option} {_quote(given)} contradicts the host name, which says {_quote(named)}", hint
+        f"{option} {quoted(given)} contradicts the host name, which says {quoted(named)}", hint
     )
 
 
-def _quote(text: str) -> str:
+def quoted(text: str) -> str:
     """Text of unknown content, fit for one line of a terminal."""
     return ascii(text if len(text) <= 80 else text[:77] + "...")

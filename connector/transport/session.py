@@ -28,30 +28,33 @@ class _Progress:
         self._on_waiting = on_waiting
         self._lock = threading.Lock()
         self._abandoned = threading.Event()
-        self._waiting = False
+        self._harmless = False
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
-        self._enter(waiting=True)
+        self._enter(harmless=True)
         self._loop.call_soon(self._on_waiting, waiting, seconds)
         self._abandoned.wait(seconds)
-        self._enter(waiting=True)
+        self._enter(harmless=True)
 
     def go_on(self) -> None:
-        self._enter(waiting=False)
+        self._enter(harmless=False)
         self._loop.call_soon(self._on_waiting, None, 0.0)
+
+    def may_leave(self, harmless: bool) -> None:
+        self._enter(harmless=harmless)
 
     def abandon(self) -> bool:
         """Nobody waits any more; returns whether it is certain that no session is started."""
         with self._lock:
             self._abandoned.set()
-            return self._waiting
+            return self._harmless
 
-    def _enter(self, *, waiting: bool) -> None:
+    def _enter(self, *, harmless: bool) -> None:
         # One lock for both: either we are heard in time, or abandon() knows what we do.
         with self._lock:
             if self._abandoned.is_set():
                 raise StartAbandoned
-            self._waiting = waiting
+            self._harmless = harmless
 
 
 class Session:

@@ -77,6 +77,9 @@ class Watcher:
     def go_on(self) -> None:
         self.went_on += 1
 
+    def may_leave(self, harmless: bool) -> None:
+        raise AssertionError("only a look-up may be left")
+
 
 class Unwatched:
     """For starts that have nothing to wait for."""
@@ -86,6 +89,9 @@ class Unwatched:
 
     def go_on(self) -> None:
         raise AssertionError("it has waited")
+
+    def may_leave(self, harmless: bool) -> None:
+        raise AssertionError("only a look-up may be left")
 
 
 UNWATCHED = Unwatched()

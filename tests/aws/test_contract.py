@@ -23,8 +23,21 @@ from .peers import TlsPeer
 #: the client and its tries.
 MATTER = ("host", "authorization", "content-type", "content-length", "accept-encoding")
 
-#: Operation -> what it calls the id of a Dev Environment, if not "id".
-ID_NAMES = {"list_dev_environment_sessions": "devEnvironmentId"}
+#: What names a Dev Environment ...
+PLACE = {
+    "spaceName": "My_Sp.a-ce9",
+    "projectName": "9.Pro-ject_X",
+    "id": "01234567-89AB-cdef-0123-456789abcdef",
+}
+
+#: ... and operation -> what of it, for those that do not take all of it by these names.
+NAMES = {
+    "list_dev_environment_sessions": {**PLACE, "devEnvironmentId": PLACE["id"]},
+    "list_spaces": {},
+    "list_projects": {"spaceName": PLACE["spaceName"]},
+    "list_dev_environments": {name: PLACE[name] for name in ("spaceName", "projectName")},
+}
+del NAMES["list_dev_environment_sessions"]["id"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,12 @@ def _read(request: bytes) -> Request:
         ("stop_dev_environment", {}),
         ("list_dev_environment_sessions", {}),
         ("list_dev_environment_sessions", {"nextToken": "a/b+c=&"}),
+        ("list_spaces", {}),
+        ("list_spaces", {"nextToken": "a/b+c=&"}),
+        ("list_projects", {"filters": [{"key": "hasAccessTo", "values": ["true"]}]}),
+        ("list_projects", {"nextToken": "\u00e9\u20ac"}),
+        ("list_dev_environments", {}),
+        ("list_dev_environments", {"nextToken": "a/b+c=&"}),
     ],
 )
 def test_a_request_is_botocores(
@@ -104,9 +123,7 @@ def test_a_request_is_botocores(
                 "aoa-Token_1.2~3+/=",
                 connect_timeout=5,
                 read_timeout=5,
-                spaceName="My_Sp.a-ce9",
-                projectName="9.Pro-ject_X",
-                **{ID_NAMES.get(operation, "id"): "01234567-89AB-cdef-0123-456789abcdef"},
+                **NAMES.get(operation, PLACE),
                 **members,
             )
             assert not answer.keys() - {"ResponseMetadata"}

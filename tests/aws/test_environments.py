@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
 from connector.aws.api import Api, SdkApi
-from connector.aws.calls import CallFailed
+from connector.aws.calls import CallFailed, Refused
 from connector.aws.clients import ClientFactory
 from connector.aws.environments import Environment, State
 from connector.aws.light import LightApi
@@ -16,6 +17,7 @@ from connector.aws.refusals import Target
 from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerTokens
 from connector.emulator.resources import Status
+from connector.errors import DevEnvironmentNotFound
 from connector.transport.dialler import DialSettings
 
 from .cloud import Cloud
@@ -24,17 +26,24 @@ from .helpers import ENVIRON, GET, always
 pytestmark = pytest.mark.usefixtures("both_ways")
 
 LIST = "ListDevEnvironmentSessions"
+GONE = "01234567-89ab-cdef-0123-456789abcdef"
 
 
 @pytest.fixture
 def environment(cloud: Cloud, both_ways: None) -> Environment:
+    return open_environment(cloud, cloud.environment.id)
+
+
+def open_environment(
+    cloud: Cloud, id: str, find_again: Callable[[], Target] | None = None
+) -> Environment:
     ca_bundle = str(cloud.ca_file)
     clients = ClientFactory(None, ca_bundle)
     api: Api = SdkApi(clients, cloud.url)
     if cloud.way == "light":
         api = LightApi(cloud.url, DialSettings(ca_bundle=ca_bundle).connect)
-    target = Target("MySpace", "My.Project", cloud.environment.id, None)
-    return Environment(target, BearerTokens(load_profile(None, os.environ), ENVIRON, clients), api)
+    tokens = BearerTokens(load_profile(None, os.environ), ENVIRON, clients)
+    return Environment(Target("MySpace", "My.Project", id, None), tokens, api, find_again)
 
 
 def test_a_list_is_read_to_its_end(cloud: Cloud, environment: Environment) -> None:
@@ -73,3 +82,61 @@ def test_it_is_stopped_and_started(cloud: Cloud, environment: Environment) -> No
     assert environment.look(token, 10) == State("STOPPED", "Idle")
     environment.start(token, 10)
     assert environment.look(token, 10) == State("STARTING")
+
+
+# One that is remembered, and not where it was
+
+
+def test_one_that_was_known_wrongly_is_found_again(cloud: Cloud, both_ways: None) -> None:
+    here = Target("MySpace", "My.Project", cloud.environment.id, None)
+    environment = open_environment(cloud, GONE, lambda: here)
+    token = environment.tokens.load()
+    assert environment.look(token, 10) == State("RUNNING")
+    assert environment.target == here
+    assert cloud.operations() == [GET, GET]
+
+
+def test_a_refusal_makes_it_look_again_too(cloud: Cloud, both_ways: None) -> None:
+    bob = cloud.model.add_user("bob")
+    his = cloud.model.add_environment(cloud.model.project("MySpace", "My.Project"), bob)
+    here = Target("MySpace", "My.Project", cloud.environment.id, None)
+    environment = open_environment(cloud, his.id, lambda: here)
+    assert environment.look(environment.tokens.load(), 10) == State("RUNNING")
+
+
+def test_one_that_is_found_in_the_same_place_is_not_asked_again(
+    cloud: Cloud, both_ways: None
+) -> None:
+    found = []
+
+    def find_again() -> Target:
+        found.append(Target("MySpace", "My.Project", GONE, None))
+        return found[-1]
+
+    environment = open_environment(cloud, GONE, find_again)
+    token = environment.tokens.load()
+    for _ in range(2):
+        with pytest.raises(Refused, match="ResourceNotFound"):
+            environment.look(token, 10)
+    assert cloud.operations() == [GET, GET]
+    assert len(found) == 1
+
+
+def test_one_that_has_answered_is_not_looked_for(cloud: Cloud, both_ways: None) -> None:
+    def find_again() -> Target:
+        raise AssertionError("it is known")
+
+    environment = open_environment(cloud, cloud.environment.id, find_again)
+    token = environment.tokens.load()
+    environment.look(token, 10)
+    with pytest.raises(Refused):
+        environment.stop_session(token, 10, "none-such")
+
+
+def test_what_the_search_says_is_what_is_said(cloud: Cloud, both_ways: None) -> None:
+    def find_again() -> Target:
+        raise DevEnvironmentNotFound("it has gone")
+
+    environment = open_environment(cloud, GONE, find_again)
+    with pytest.raises(DevEnvironmentNotFound, match="It has gone"):
+        environment.look(environment.tokens.load(), 10)

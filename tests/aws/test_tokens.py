@@ -12,7 +12,7 @@ from connector.aws.ssocache import parse_time
 from connector.aws.tokens import BearerToken
 
 from .cloud import CONFIG, write_cache
-from .logins import NOW, PROFILE, at, load, refused
+from .logins import NOW, PROFILE, at, load, refused, tokens
 
 # Where it is found
 
@@ -67,6 +67,27 @@ def test_the_default_profile_of_another_file(
     token = load(None)
     assert token.value == "from-cache"
     assert token.remedy == "Run `connector login --profile default`"
+
+
+def test_logins_are_told_apart_without_their_tokens(
+    monkeypatch: pytest.MonkeyPatch, cache_file: Path
+) -> None:
+    (cache_file.parents[2] / "config").write_text(CONFIG + "[profile other]\nregion = x\n")
+    origins = [tokens(name).origin for name in (PROFILE, "other", "none-such", None)]
+    assert origins == [
+        "login codecatalyst",
+        "profile other",
+        "profile none-such",
+        "profile default",
+    ]
+    monkeypatch.setenv("BEARER_TOKEN_LOCATION", "/some/file")
+    origins.append(tokens().origin)
+    for value in ("token-of-mary", "token-of-bob"):
+        monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", value)
+        origins.append(tokens().origin)
+        assert value not in origins[-1]
+        assert tokens("other").origin == origins[-1]
+    assert len(set(origins)) == len(origins)
 
 
 def test_botocore_finds_the_same_token(

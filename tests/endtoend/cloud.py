@@ -23,7 +23,7 @@ from connector.emulator.misbehaviours import Misbehaviours
 from connector.emulator.model import CodeCatalystModel
 from connector.emulator.port import tcp_target
 from connector.emulator.relay import RelayBehaviour
-from connector.emulator.resources import Project, Session, Space, Status
+from connector.emulator.resources import DevEnvironment, Project, Session, Space, Status
 from connector.emulator.rest import Proceed, RestServer
 from connector.emulator.resume import SessionManagerService
 from connector.emulator.service import CodeCatalystService, data_channel_url
@@ -57,7 +57,8 @@ class Cloud:
         self.after_start: Callable[[Session], None] | None = None
         self.sessions: list[Session] = []
         self._model = CodeCatalystModel()
-        creator = self._model.add_user("mary")
+        self._creator = creator = self._model.add_user("mary")
+        self._added: list[DevEnvironment] = []
         self._model.add_space(Space("ExampleCorp"))
         project = self._model.add_project(Project("ExampleCorp", "web.site-1"))
         self.environment = self._model.add_environment(project, creator, Status.RUNNING)
@@ -101,6 +102,10 @@ class Cloud:
         """As it was at the start, but for the sessions that still run."""
         self.misbehaviours = Misbehaviours()
         self.behave(REAL)
+        for environment in self._added:
+            self._model.delete_environment(environment)
+        self._added = []
+        self.environment.alias = None
         self.stream_base = None
         self.after_start = None
         self.environment.start_seconds = self.environment.stop_seconds = 0.0
@@ -156,6 +161,27 @@ class Cloud:
 
         return self.run(do())
 
+    def add(
+        self, space: str, project: str, alias: str | None = None, **details: Any
+    ) -> DevEnvironment:
+        """One more Dev Environment, until the next :meth:`reset`; it runs if it is not said."""
+
+        def add() -> DevEnvironment:
+            if space not in [known.name for known in self._model.spaces()]:
+                self._model.add_space(Space(space))
+            projects = {known.name: known for known in self._model.projects(space)}
+            where = projects.get(project) or self._model.add_project(Project(space, project))
+            details.setdefault("status", Status.RUNNING)
+            return self._model.add_environment(where, self._creator, alias=alias, **details)
+
+        self._added.append(self.call(add))
+        return self._added[-1]
+
+    def delete(self, environment: DevEnvironment) -> None:
+        """As its owner does in the console; it is gone at once."""
+        self._added.remove(environment)
+        self.call(lambda: self._model.delete_environment(environment))
+
     def start_session(self) -> dict[str, str]:
         """Start a session as somebody else than the connector would."""
 
@@ -179,6 +205,12 @@ class Cloud:
 
     def set_status(self, status: Status, reason: str | None = None) -> None:
         self.call(lambda: self._model.set_status(self.environment, status, reason))
+
+    def set_status_of(
+        self, environment: DevEnvironment, status: Status, reason: str | None = None
+    ) -> None:
+        """Of one that was added; on the emulator's own thread."""
+        self._model.set_status(environment, status, reason)
 
     def stopped(self, start_seconds: float) -> None:
         """The Dev Environment is STOPPED, and takes so long to start."""

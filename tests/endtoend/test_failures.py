@@ -127,7 +127,7 @@ def test_unknown_ca(commands: Commands) -> None:
 
 def test_host_that_names_no_environment(commands: Commands) -> None:
     process = commands.start(*CONNECTOR, "proxy", "my-env")
-    check(process, 78, "The host name 'my-env' names no Dev Environment")
+    check(process, 68, "There is no Dev Environment 'my-env'", "connector list")
 
 
 # The gateway

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .cloud import Cloud
-from .commands import Commands
+from .commands import CONNECTOR, Commands
 from .targets import GREETING, TcpService, greeting_echo
 
 RUN = """\
@@ -64,6 +64,7 @@ HEAVY = {
     *("lzma", "multiprocessing", "shlex", "shutil", "subprocess", "tempfile", "unittest"),
     *("urllib.request", "xml", "zipfile"),
     *("aiohttp", "boto3", "botocore", "paramiko", "urllib3"),
+    *("difflib", "rich", "connector.aws.listing"),
     *("connector.aws.failures", "connector.aws.renewal", "connector.emulator"),
 }
 
@@ -71,15 +72,22 @@ if sys.version_info < (3, 11):
     HEAVY.remove("subprocess")  # behind platform, and so behind uuid
 
 
-@pytest.fixture
-def modules(commands: Commands, cloud: Cloud, tmp_path: Path) -> set[str]:
+@pytest.fixture(params=["an id", "a name that is known"])
+def modules(
+    request: pytest.FixtureRequest, commands: Commands, cloud: Cloud, tmp_path: Path
+) -> set[str]:
     """All that a process has after it carried a stream, and did not have before it began."""
+    host = cloud.host
+    if request.param != "an id":
+        host = "my-env.codecatalyst"
+        cloud.environment.alias = "My-Env"
+        commands.run(*CONNECTOR, "start", host)
     written = tmp_path / "modules"
     environ = dict(commands.environ)
     del environ["PYTHONWARNINGS"], environ["CONNECTOR_LOG_FILE"]
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
-        words = ("-c", RUN, str(written), "proxy", cloud.host)
+        words = ("-c", RUN, str(written), "proxy", host)
         process = commands.start(sys.executable, *words, environ=environ)
         assert process.reader.exactly(len(GREETING)) == GREETING
         process.signal(signal.SIGHUP)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import ConfigError
-from connector.ssh.hosts import DevEnvironment, resolve
+from connector.ssh.hosts import DevEnvironment, Sought, resolve
 
 ID = "01234567-89ab-cdef-0123-456789abcdef"
 OTHER_ID = "fedcba98-7654-3210-fedc-ba9876543210"
@@ -40,7 +40,7 @@ HERE = DevEnvironment("MySpace", "My.Project", ID)
         ),
         (None, {}, TOOLKIT, DevEnvironment("ToolkitSpace", "ToolkitProject", OTHER_ID)),
         ("", {}, TOOLKIT, DevEnvironment("ToolkitSpace", "ToolkitProject", OTHER_ID)),
-        # An alias of the user's own says nothing, and DEVENV_ID does not speak for it.
+        # Where options say all, what ssh calls it says nothing.
         (
             "my-env",
             {"space": "MySpace", "project": "My.Project", "dev_environment_id": ID},
@@ -62,15 +62,38 @@ def test_a_dev_environment_is_named(
 
 
 @pytest.mark.parametrize(
+    ("host", "options", "environ", "expected"),
+    [
+        ("my-env", {}, {}, Sought("my-env", None, None)),
+        # DEVENV_ID does not speak for a name, and where to look is said by the variables too.
+        ("my-env", {}, TOOLKIT, Sought("my-env", "ToolkitSpace", "ToolkitProject")),
+        ("my-env", {"space": "MySpace"}, {}, Sought("my-env", "MySpace", None)),
+        (f"aws-devenv-{ID}", {}, {}, Sought(ID, None, None)),
+        (
+            f"aws-devenv-{ID}",
+            {},
+            {"SPACE_NAME": "", "PROJECT_NAME": "abc"},
+            Sought(ID, None, "abc"),
+        ),
+        (None, {"dev_environment_id": ID}, {}, Sought(ID, None, None)),
+        ("my-env", {"dev_environment_id": ID}, {}, Sought(ID, None, None)),
+        ("-x\x1b", {}, {}, Sought("-x\x1b", None, None)),
+    ],
+)
+def test_what_says_too_little_is_to_be_looked_up(
+    host: str | None, options: dict[str, str], environ: dict[str, str], expected: Sought
+) -> None:
+    assert resolve(host, **options, environ=environ) == expected
+
+
+@pytest.mark.parametrize(
     ("host", "options", "environ", "said"),
     [
-        (None, {}, {}, "Neither host nor options name"),
-        ("my-env", {}, TOOLKIT, "'my-env' names no Dev Environment"),
+        (None, {}, {}, "Neither name nor options name"),
         ("aws-devenv-", {}, TOOLKIT, "'aws-devenv-' names no Dev Environment"),
-        (f"aws-devenv-{ID}", {}, {}, "The space of"),
-        (f"aws-devenv-{ID}", {}, {"SPACE_NAME": "", "PROJECT_NAME": "abc"}, "SPACE_NAME"),
-        (f"aws-devenv-{ID}", {"space": "abc"}, {}, "PROJECT_NAME"),
         ("aws-devenv-1234", {}, TOOLKIT, "'1234' is not the id"),
+        ("aws-devenv-1234", {}, {}, "'1234' is not the id"),
+        ("my-env", {"dev_environment_id": "1234"}, {}, "'1234' is not the id"),
         (f"aws-devenv-{ID}\n", {}, TOOLKIT, "is not the id"),
         (f"aws-devenv-{ID}=x", {}, TOOLKIT, "is not the id"),
         ("codecatalyst-dev-env=", {}, TOOLKIT, "three parts"),
@@ -176,9 +199,9 @@ def test_nothing_else_than_a_refusal_happens(
     dev_environment_id: str | None,
     environ: dict[str, str],
 ) -> None:
-    refusal = None
+    refusal = found = None
     try:
-        environment = resolve(
+        found = resolve(
             host,
             space=space,
             project=project,
@@ -187,8 +210,11 @@ def test_nothing_else_than_a_refusal_happens(
         )
     except ConfigError as error:
         refusal = str(error)
-    if refusal is None:
-        assert resolve(environment.host_name, environ={}) == environment
+    if isinstance(found, DevEnvironment):
+        assert resolve(found.host_name, environ={}) == found
+    elif isinstance(found, Sought):
+        assert found.name
     else:
+        assert refusal is not None
         assert refusal.isascii()
         assert refusal.isprintable()

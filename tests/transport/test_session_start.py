@@ -154,3 +154,45 @@ def test_a_session_is_started_only_for_somebody(waits: bool) -> None:
     assert starting.session.abandon_start() is waits
     abandoned.set()
     assert type(starting.outcome()) is (StartAbandoned if waits else QuotaExceeded)
+
+
+@pytest.mark.parametrize("harmless", [True, False])
+def test_what_starts_nothing_is_left_at_once(harmless: bool) -> None:
+    """A look-up before the session is asked for, of which nobody is told."""
+    reached, abandoned = threading.Event(), threading.Event()
+
+    def start(progress: StartProgress) -> SessionAccess:
+        progress.may_leave(True)
+        if not harmless:
+            progress.may_leave(False)
+        reached.set()
+        abandoned.wait(PATIENCE)
+        if harmless:
+            progress.may_leave(False)
+        raise QuotaExceeded("it was asked for")
+
+    starting = Starting(start)
+    assert reached.wait(PATIENCE)
+    assert starting.session.abandon_start() is harmless
+    abandoned.set()
+    assert type(starting.outcome()) is (StartAbandoned if harmless else QuotaExceeded)
+
+
+@pytest.mark.usefixtures("short_limits")
+def test_a_look_up_takes_its_time_from_the_limit() -> None:
+    shown: list[Waiting | None] = []
+    over = threading.Event()
+
+    def start(progress: StartProgress) -> SessionAccess:
+        progress.may_leave(True)
+        over.wait(0.3)
+        progress.may_leave(False)
+        over.wait(PATIENCE)
+        raise QuotaExceeded("too late")
+
+    began = time.monotonic()
+    error = live(start, shown)
+    over.set()
+    assert type(error) is ConnectFailed
+    assert time.monotonic() - began < PATIENCE / 2
+    assert shown == []

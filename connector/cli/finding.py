@@ -1,0 +1,137 @@
+"""From the name that a user gave to a Dev Environment: by itself, from memory, by a look-up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..aws.environments import Environment
+from ..aws.refusals import Target
+from ..errors import AccessDenied, ConfigError, DevEnvironmentNotFound
+from ..sessions import SessionAccess, SessionSource, StartProgress
+from ..ssh.hosts import DevEnvironment, Sought
+from .service import Service
+
+if TYPE_CHECKING:
+    from ..aws.listing import Listing, Problem
+
+#: Seconds for a whole look-up. ssh gets 15 from VS Code, in which the reason should be seen
+#: why there is no such environment, or there should still be time to reach it.
+LOOK_UP_TIMEOUT = 6.0
+_TOKEN_TIMEOUT = 4.0  # of these, for renewing the login if need be
+
+logger = logging.getLogger(__name__)
+
+
+class Finder:
+    """Finds the one Dev Environment that a command is about.
+
+    A name is taken from the last listing if it means exactly one there; if it means none or
+    more, it is listed anew, for either may have changed. So it is if the service does not
+    know that one any more.
+    """
+
+    def __init__(self, service: Service, wanted: DevEnvironment | Sought) -> None:
+        self.service = service
+        self._wanted = wanted
+
+    def find(self) -> Environment:
+        """It, be it by a look-up.
+
+        :raises DevEnvironmentNotFound: when there is none of this name.
+        :raises ConfigError: when there are several.
+        :raises ConnectorError: when it cannot be looked up.
+        """
+        return self.known() or self._environment(self._look_up(), None)
+
+    def known(self) -> Environment | None:
+        """It, if that can be said without the network."""
+        wanted = self._wanted
+        if isinstance(wanted, DevEnvironment):
+            return self._environment(self._target(wanted), None)
+        names = self.service.names.recall()
+        if names is None:
+            return None
+        from ..ssh.names import Names
+
+        found = Names(names).find(*wanted)
+        if len(found) != 1:
+            return None
+        try:
+            named = DevEnvironment(found[0].space, found[0].project, found[0].id)
+        except ConfigError:  # whoever wrote the file
+            return None
+        return self._environment(self._target(named), self._look_up)
+
+    def _look_up(self) -> Target:
+        from ..ssh.names import Names
+
+        wanted = self._wanted
+        assert isinstance(wanted, Sought)
+        logger.info("looking %s up", ascii(wanted.name))
+        listing = self._list()
+        for problem in listing.problems:  # what was not listed might hold one of the same name
+            if not problem.is_refusal and problem.may_hide(wanted.space, wanted.project):
+                raise problem.error
+        if listing.is_whole:
+            self.service.names.note(listing.environments)
+        try:
+            found = Names(listing.environments).one(*wanted)
+        except DevEnvironmentNotFound as error:
+            closed = ", ".join(
+                _place(each) for each in listing.problems if isinstance(each.error, AccessDenied)
+            )
+            if not closed:
+                raise
+            hint = f"{error.hint}. You have no access to {closed}"
+            raise DevEnvironmentNotFound(error.message, hint) from None
+        return self._target(DevEnvironment(found.space, found.project, found.id))
+
+    def _list(self) -> Listing:
+        from ..aws.listing import list_environments
+
+        token = self.service.tokens.load(_TOKEN_TIMEOUT)
+        return list_environments(self.service.api, token, LOOK_UP_TIMEOUT)
+
+    def _target(self, named: DevEnvironment) -> Target:
+        return Target(named.space, named.project, named.id, self.service.profile)
+
+    def _environment(self, target: Target, find_again: Callable[[], Target] | None) -> Environment:
+        return Environment(target, self.service.tokens, self.service.api, find_again)
+
+
+class LateSource:
+    """A session source that has to look up first which Dev Environment it is for.
+
+    :param find: looks it up; blocks.
+    """
+
+    def __init__(
+        self, find: Callable[[], Environment], source_of: Callable[[Environment], SessionSource]
+    ) -> None:
+        self._find = find
+        self._source_of = source_of
+        self._source: SessionSource | None = None
+
+    def start(self, progress: StartProgress) -> SessionAccess:
+        progress.may_leave(True)
+        environment = self._find()
+        progress.may_leave(False)
+        self._source = self._source_of(environment)
+        return self._source.start(progress)
+
+    def resume(self, access: SessionAccess) -> SessionAccess | None:
+        return self._started().resume(access)
+
+    def stop(self, access: SessionAccess, timeout: float) -> None:
+        self._started().stop(access, timeout)
+
+    def _started(self) -> SessionSource:
+        if self._source is None:
+            raise RuntimeError("no session was started")
+        return self._source
+
+
+def _place(problem: Problem) -> str:
+    return f"{problem.space}/{problem.project}" if problem.project else problem.space

@@ -1,0 +1,78 @@
+"""The way to the service: its API, the login, and what was remembered of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..aws.api import Api, SdkApi
+from ..aws.clients import ClientFactory
+from ..aws.light import LightApi
+from ..aws.memory import Memory, cache_file
+from ..aws.namecache import NameCache
+from ..aws.settings import (
+    LOGIN_PROFILE,
+    Profile,
+    api_endpoint,
+    ca_bundle,
+    endpoint_is_overridden,
+    light_endpoint,
+    load_profile,
+)
+from ..aws.tokens import BearerTokens
+from ..transport.dialler import DialSettings
+
+
+class Service(NamedTuple):
+    """CodeCatalyst, as one login at one endpoint sees it.
+
+    ``profile``: the AWS profile that applies, if it is there. ``settings``: how hosts are
+    reached. ``names``: the Dev Environments that were listed last.
+    """
+
+    api: Api
+    tokens: BearerTokens
+    settings: DialSettings
+    profile: str | None
+    names: NameCache
+
+
+def open_service(
+    profile_name: str | None, endpoint_url: str | None, environ: Mapping[str, str]
+) -> Service:
+    """The service that options and variables name. Nothing is asked yet.
+
+    :param profile_name: the option ``--profile``, as ``endpoint_url`` is ``--endpoint-url``.
+    :raises ConfigError: when one of them is not usable.
+    """
+    profile = _profile(profile_name, environ)
+    url = api_endpoint(endpoint_url, environ)
+    settings = DialSettings(
+        endpoint_overridden=endpoint_is_overridden(endpoint_url, environ, profile),
+        ca_bundle=ca_bundle(environ, profile),
+    )
+    known_profile = profile.name if profile.values is not None else None
+    clients = ClientFactory(known_profile, settings.ca_bundle)
+    light_url = light_endpoint(url, environ, profile)
+    api = LightApi(light_url, settings.connect) if light_url else SdkApi(clients, url)
+    tokens = BearerTokens(profile, environ, clients)
+    # Where botocore alone knows the endpoint, it is one of the profile's.
+    endpoint = light_url or url or f"that of the profile {profile.name}"
+    names = NameCache(Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"))
+    return Service(api, tokens, settings, known_profile, names)
+
+
+def _profile(name: str | None, environ: Mapping[str, str]) -> Profile:
+    """The profile that is named; where nobody names one, what has a login.
+
+    That of ``connector login`` stands in for a default profile that has none, so that what
+    works right after it is not only ``whoami``.
+    """
+    profile = load_profile(name, environ)
+    given = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
+    if profile.name is not None or any(environ.get(variable) for variable in given):
+        return profile
+    if (profile.values or {}).get("sso_session"):
+        return profile
+    of_login = load_profile(LOGIN_PROFILE, environ)
+    return profile if of_login.values is None else of_login

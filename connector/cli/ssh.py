@@ -1,0 +1,164 @@
+"""``connector ssh``: a Dev Environment is started, and ssh called."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from .boundary import add_logging_options, guarded, set_up_logging
+from .environment import (
+    CALL_TIMEOUT,
+    NAMES,
+    add_place_options,
+    add_service_options,
+    add_wait_option,
+    durations_of,
+    open_environment,
+)
+from .progress import Display, Patience, WaitDisplay
+
+if TYPE_CHECKING:
+    from ..aws.environments import Environment
+    from ..aws.refusals import Target
+
+DESCRIPTION = f"""\
+Start a Dev Environment if need be, wait until it runs, and call ssh. No ssh_config is needed,
+but yours applies, with <name>.codecatalyst as the host; what it leaves open is set as for
+every Dev Environment: the user mde-user, signs of life, and host keys in a file of their own.
+
+{NAMES}
+All that follows ENV goes to ssh as it is. The exit status is that of ssh.
+"""
+
+EPILOG = """\
+examples:
+  connector ssh my-env
+  connector ssh my-env -L 8080:localhost:8080
+  connector ssh my-env -t top
+  connector ssh --profile work my-env -- ls -l /projects
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.epilog = EPILOG
+    parser.usage = "%(prog)s [OPTION ...] ENV [SSH_ARGUMENT ...]"
+    parser.add_argument(
+        "words",
+        nargs=argparse.PARSER,  # one, and all that follows it as it is: REMAINDER loses a "--"
+        metavar="ENV",
+        help="a name of the Dev Environment; what follows goes to ssh",
+    )
+    add_place_options(parser)
+    add_service_options(parser)
+    add_wait_option(parser)
+    add_logging_options(parser)
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)), id=None)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from shutil import which
+
+    from ..ssh.client import command_line, host_word
+    from ..ssh.hosts import DevEnvironment
+
+    set_up_logging(options)
+    options.host, *arguments = options.words
+    ssh = which("ssh")
+    if ssh is None:  # before anything is started for it
+        raise ConfigError("the program ssh is not on the PATH", "Install the OpenSSH client")
+    environment, _ = open_environment(options)
+    _start(environment, options)
+    target = environment.target
+    named = DevEnvironment(target.space, target.project, target.id)
+    host = host_word(options.host, named)
+    words = command_line(named, host, _proxy_command(options, target), _config_file(), arguments)
+    return _become([ssh, *words])
+
+
+def _start(environment: Environment, options: argparse.Namespace) -> None:
+    """Return when it runs."""
+    from ..aws.startup import StartSettings, Startup
+
+    token = environment.tokens.load(CALL_TIMEOUT)
+    with environment.explained(token):
+        state = environment.look(token, CALL_TIMEOUT)
+    if state.status == "RUNNING":
+        return
+    with ExitStack() as stack:
+        display: Display = WaitDisplay()
+        if os.isatty(2):
+            from .bar import StartBar
+
+            display = stack.enter_context(StartBar(options.host))
+        startup = Startup(
+            environment,
+            Patience(display),
+            StartSettings(timeout=options.wait),
+            durations_of(environment),
+        )
+        startup.until_running(state, token)
+
+
+def _proxy_command(options: argparse.Namespace, target: Target) -> str:
+    """The connector for just this Dev Environment: no name has to be looked up again."""
+    from .itself import as_proxy_command, own_command
+
+    words = [*own_command(), "proxy", "--space", target.space, "--project", target.project]
+    words += ["--id", target.id]
+    for option, value in (
+        ("--profile", options.profile),
+        ("--endpoint-url", options.endpoint_url),
+        ("--log-file", options.log_file and os.path.abspath(options.log_file)),
+    ):
+        if value:
+            words += [option, value]
+    return as_proxy_command(words + ["-v"] * options.verbose)
+
+
+def _config_file() -> str:
+    """The path of ssh's configuration, which is written where it is not as it should be.
+
+    :raises ConfigError: when it cannot be written.
+    """
+    from ..aws.files import FileProblem, read_text, reason, write_private
+    from ..aws.memory import cache_file
+    from ..ssh.client import configuration
+
+    path = cache_file(os.environ, "ssh_config")
+    system = "/etc/ssh/ssh_config"
+    if sys.platform == "win32":
+        system = os.path.join(os.environ.get("PROGRAMDATA", r"C:\ProgramData"), "ssh/ssh_config")
+    text = configuration("~/.ssh/config", system)
+    with suppress(FileNotFoundError, FileProblem):
+        if read_text(path) == text:
+            return str(path)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, text)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {reason(error)}") from None
+    return str(path)
+
+
+def _become(command: list[str]) -> int:
+    """Run a program in our place; returns its exit status only where that cannot be done.
+
+    :raises ConfigError: when it cannot be run.
+    """
+    try:
+        if sys.platform == "win32":
+            # Ctrl-C reaches both, and is ssh's to handle.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            return subprocess.call(command)
+        # Python ignores it, and so would ssh and what it starts.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.execv(command[0], command)
+    except OSError as error:
+        raise ConfigError(f"{command[0]} cannot be run: {error.strerror}") from None

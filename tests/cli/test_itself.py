@@ -1,0 +1,36 @@
+"""The connector, as other programs are told to run it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connector.cli.itself import own_command
+
+
+def test_the_script_beside_the_interpreter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "pytest")])
+    command = own_command()
+    assert command == [str(Path(sys.executable).with_name("connector"))]
+    done = subprocess.run([*command, "--version"], capture_output=True, cwd=tmp_path, check=True)
+    assert done.stdout.startswith(b"connector ")
+
+
+def test_the_script_that_was_called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A link to it, as pipx makes one, outlives what it leads to when that is made anew."""
+    link = tmp_path / "connector"
+    link.symlink_to(Path(sys.executable).with_name("connector"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["./connector"])
+    assert own_command() == [str(link)]
+
+
+def test_without_a_script_there_is_the_module(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert own_command() == [str(tmp_path / "python"), "-m", "connector"]

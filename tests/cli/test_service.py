@@ -1,0 +1,82 @@
+"""Which profile, endpoint and names a command uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connector.aws.light import LightApi
+from connector.cli.service import open_service
+from connector.errors import CredentialsError
+
+SESSION = "[sso-session {0}]\nsso_region = us-east-1\nsso_start_url = https://x.test/start\n"
+LOGIN = "[profile codecatalyst]\nsso_session = codecatalyst\n" + SESSION.format("codecatalyst")
+DEFAULT = "[default]\nsso_session = mine\n" + SESSION.format("mine")
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"AWS_CONFIG_FILE": str(tmp_path / "config"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "expected"),
+    [
+        (LOGIN, None, "codecatalyst"),
+        ("[default]\nregion = eu-west-1\n" + LOGIN, None, "codecatalyst"),
+        (DEFAULT + LOGIN, None, None),
+        (DEFAULT, None, None),
+        (LOGIN + "[profile other]\nregion = x\n", "other", "other"),
+    ],
+)
+def test_the_profile_of_the_login_stands_in_for_one_without(
+    tmp_path: Path, environ: dict[str, str], config: str, name: str | None, expected: str | None
+) -> None:
+    (tmp_path / "config").write_text(config)
+    service = open_service(name, None, environ)
+    assert service.profile == expected
+
+
+def test_a_token_that_is_given_needs_no_profile(tmp_path: Path, environ: dict[str, str]) -> None:
+    (tmp_path / "config").write_text(LOGIN)
+    environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token"
+    service = open_service(None, None, environ)
+    assert service.profile is None
+    assert service.tokens.load().value == "a-token"
+
+
+def test_without_any_login_it_says_how_to_log_in(environ: dict[str, str]) -> None:
+    with pytest.raises(CredentialsError, match=r"Run `connector login`$"):
+        open_service(None, None, environ).tokens.load()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ((None, None), ("codecatalyst", None), True),
+        ((None, None), ("default", None), False),
+        ((None, None), (None, "https://other.test"), False),
+    ],
+)
+def test_names_are_those_of_one_login_at_one_endpoint(
+    tmp_path: Path,
+    environ: dict[str, str],
+    one: tuple[str | None, str | None],
+    other: tuple[str | None, str | None],
+    same: bool,
+) -> None:
+    (tmp_path / "config").write_text(LOGIN)
+    open_service(*one, environ).names.note([])
+    assert (open_service(*other, environ).names.recall() is not None) is same
+
+
+def test_what_only_botocore_can_judge_is_left_to_it(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    (tmp_path / "config").write_text(LOGIN + "[profile fips]\nuse_fips_endpoint = true\n")
+    assert isinstance(open_service(None, None, environ).api, LightApi)
+    fips = open_service("fips", None, environ)
+    assert not isinstance(fips.api, LightApi)
+    fips.names.note([])
+    assert open_service(None, None, environ).names.recall() is None

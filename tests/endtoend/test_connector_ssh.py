@@ -1,0 +1,193 @@
+"""``connector ssh``, with the real one behind it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.resources import DevEnvironment, Status
+
+from .cloud import START, Cloud
+from .commands import CONNECTOR, Answer, Commands
+from .failing import check
+from .sshd import USER, Sshd
+from .terminals import Terminal
+from .waiting import eventually
+
+START_ENVIRONMENT = "StartDevEnvironment"
+
+
+@pytest.fixture
+def known_hosts(tmp_path: Path) -> Path:
+    return tmp_path / "known hosts"
+
+
+@pytest.fixture
+def options(sshd: Sshd, known_hosts: Path) -> list[str]:
+    """What only this machine needs: it has no mde-user, and a key of its own."""
+    settings = (
+        f"IdentityFile {sshd.user_key}",
+        "IdentitiesOnly yes",
+        f'UserKnownHostsFile "{known_hosts}"',
+        "GlobalKnownHostsFile /dev/null",
+        "HashKnownHosts no",
+        "LogLevel ERROR",
+        "BatchMode yes",
+    )
+    return ["-l", USER, *(word for setting in settings for word in ("-o", setting))]
+
+
+@pytest.fixture
+def environment(cloud: Cloud) -> DevEnvironment:
+    return cloud.add("Other.Space", "web.site-1", "My.Env")
+
+
+def call(commands: Commands, *words: str, input: bytes = b"") -> Answer:
+    return commands.run(*CONNECTOR, "ssh", *words, input=input)
+
+
+@pytest.mark.parametrize("name", ["my.env", "My.Env.web.site-1.codecatalyst", "{id}", "{aws}"])
+def test_any_name_will_do(
+    commands: Commands,
+    cloud: Cloud,
+    environment: DevEnvironment,
+    options: list[str],
+    known_hosts: Path,
+    name: str,
+) -> None:
+    aws = f"codecatalyst-dev-env=Other.Space=web.site-1={environment.id}"
+    answer = call(commands, name.format(id=environment.id[:8], aws=aws), *options, "echo hello")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"hello\n", b"")
+    assert cloud.session().environment is environment
+    assert known_hosts.read_text().startswith(f"codecatalyst-{environment.id} ")
+
+
+def test_what_follows_the_name_is_sshs(
+    commands: Commands, environment: DevEnvironment, options: list[str]
+) -> None:
+    answer = call(
+        commands, "--space", "Other.Space", "my.env", *options, "-T", "--", "echo", "-v", "--json"
+    )
+    assert (answer.returncode, answer.stdout) == (0, b"-v --json\n"), answer.stderr
+    answer = call(commands, "my.env", *options, "echo", "--", "-v", "--")
+    assert (answer.returncode, answer.stdout) == (0, b"-- -v --\n"), answer.stderr
+    answer = call(commands, "my.env", *options, "cat; exit 7", input=b"a\0b" * 1000)
+    assert (answer.returncode, answer.stdout) == (7, b"a\0b" * 1000), answer.stderr
+    answer = call(commands, "my.env", "-Q", "kex")
+    assert answer.returncode == 0
+    assert b"curve25519" in answer.stdout
+
+
+def test_a_stopped_one_is_waited_for(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
+) -> None:
+    stop(cloud, environment, 2.0)
+    answer = call(commands, "my.env", *options, "echo hello")
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+    first, *others = answer.stderr.decode().splitlines()
+    assert first.startswith("connector: The Dev Environment is STOPPED")
+    assert [line.split()[1] for line in others] == ["STARTING"]
+    assert cloud.count(START_ENVIRONMENT) == 1
+    assert cloud.count(START) == 1  # ssh, whose time is limited, has not begun before it ran
+
+
+def stop(cloud: Cloud, environment: DevEnvironment, start_seconds: float) -> None:
+    environment.start_seconds = start_seconds
+    cloud.call(lambda: cloud.set_status_of(environment, Status.STOPPED))
+
+
+def test_a_terminal_shows_a_bar_of_which_nothing_is_left(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
+) -> None:
+    stop(cloud, environment, 2.0)
+    with Terminal(24, 70) as terminal:
+        words = ("ssh", "my.env", *options, "-t", "stty size; exit 5")
+        process = terminal.start(
+            commands, "/bin/sh", "-c", 'exec "$@" 2>&1', "sh", *CONNECTOR, *words
+        )
+        shown = terminal.reader.until(b"24 70").decode()
+        terminal.reader.rest()
+        assert process.wait() == 5
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    assert "my.env is STOPPED" in plain
+    assert "my.env is STARTING" in plain
+    assert shown.endswith("\r\x1b[1A\x1b[2K24 70")  # the bar's line is the one that ssh begins in
+
+
+def test_ctrl_c_ends_the_wait_and_leaves_the_terminal_as_it_was(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment
+) -> None:
+    stop(cloud, environment, 600.0)
+    with Terminal(24, 70) as terminal:
+        process = terminal.start(
+            commands, "/bin/sh", "-c", 'exec "$@" 2>&1', "sh", *CONNECTOR, "ssh", "my.env"
+        )
+        terminal.reader.until(b"STARTING")
+        began = time.monotonic()
+        process.signal(signal.SIGINT)
+        shown = terminal.reader.rest()
+        assert process.wait() == 130
+        assert time.monotonic() - began < 2
+    assert shown.endswith(b"\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor is back, the bar is gone
+    assert cloud.sessions == []
+
+
+def test_one_that_has_failed_is_not_waited_for(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment
+) -> None:
+    cloud.call(lambda: cloud.set_status_of(environment, Status.FAILED, "No image"))
+    check(commands.start(*CONNECTOR, "ssh", "my.env"), 75, "is FAILED: No image")
+
+
+def test_without_ssh_nothing_is_started(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment, tmp_path: Path
+) -> None:
+    stop(cloud, environment, 0.0)
+    environ = {**commands.environ, "PATH": str(tmp_path)}
+    process = commands.start(*CONNECTOR, "ssh", "my.env", environ=environ)
+    check(process, 78, "The program ssh is not on the PATH", "Install the OpenSSH client")
+    assert cloud.count(START_ENVIRONMENT) == 0
+
+
+def test_a_configuration_that_cannot_be_written_is_said_so(
+    commands: Commands, environment: DevEnvironment
+) -> None:
+    (commands.directory / "home/.cache").touch()
+    check(commands.start(*CONNECTOR, "ssh", "my.env"), 78, "ssh_config cannot be written")
+
+
+def test_a_configuration_that_is_damaged_is_written_anew(
+    commands: Commands, environment: DevEnvironment, options: list[str]
+) -> None:
+    config = commands.directory / "home/.cache/devenv-connector/ssh_config"
+    config.parent.mkdir(parents=True)
+    config.write_text("Nonsense")
+    assert call(commands, "my.env", *options, "true").returncode == 0
+    assert "User mde-user" in config.read_text()
+    assert config.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_exit_of_ssh_is_ours(
+    commands: Commands, environment: DevEnvironment, options: list[str]
+) -> None:
+    process = commands.start(*CONNECTOR, "ssh", "my.env", *options, "kill -TERM $PPID; sleep 9")
+    assert process.wait() == 255
+
+
+def test_ssh_is_in_our_place(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
+) -> None:
+    """The process that was called is ssh in the end: nothing stands between it and its caller."""
+    process = commands.start(*CONNECTOR, "ssh", "my.env", *options, "echo ready; exec cat")
+    process.reader.until(b"ready\n")
+    command = Path(f"/proc/{process.pid}/cmdline")
+    if command.exists():
+        assert command.read_bytes().split(b"\0")[0].endswith(b"/ssh")
+    process.signal(signal.SIGTERM)
+    assert process.wait() != 0
+    eventually(lambda: cloud.session().end_reason is not None, "the end of the session")
+    assert cloud.count(START) == 1

@@ -1,0 +1,222 @@
+"""Friendly names, by real ssh and by the connector's own process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.errors import AccessDeniedException, InternalFailure
+from connector.emulator.resources import DevEnvironment
+
+from .cloud import START, Cloud
+from .commands import CONNECTOR, Commands, Ssh
+from .failing import check
+from .sshd import program
+from .targets import GREETING, TcpService, greeting_echo
+from .test_ends import CAUSES
+
+LIST = "ListDevEnvironments"
+SPACES = "ListSpaces"
+
+
+@pytest.fixture
+def named(cloud: Cloud) -> dict[str, DevEnvironment]:
+    """Environments with all that names may have, by what the tests call them."""
+    return {
+        "front": cloud.add("Other.Space", "web.site-1", "Web.Front"),
+        "api": cloud.add("ExampleCorp", "Shop", "api"),
+        "old": cloud.add("ExampleCorp", "Shop", "old"),
+        "other": cloud.add("Other.Space", "Shop", "old"),
+        "nameless": cloud.add("Other.Space", "Shop"),
+    }
+
+
+@pytest.fixture
+def names_file(commands: Commands) -> Path:
+    return commands.directory / "home/.cache/devenv-connector/names.json"
+
+
+def reach(commands: Commands, cloud: Cloud, *words: str) -> DevEnvironment:
+    """Which Dev Environment ``connector proxy`` reaches with these words."""
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = commands.start(*CONNECTOR, "proxy", *words)
+        process.reader.until(GREETING)
+        process.end_input()
+        assert (process.wait(), process.stderr()) == (0, "")
+    cloud.wait_all_ended()
+    return cloud.sessions[-1].environment
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["Web.Front.web.site-1.Other.Space.codecatalyst"], "front"),
+        (["web.front.codecatalyst"], "front"),
+        (["api"], "api"),
+        (["old.Shop.ExampleCorp.codecatalyst"], "old"),
+        (["old.codecatalyst", "--space", "Other.Space"], "other"),
+        (["{nameless}"], "nameless"),
+        (["aws-devenv-{nameless}"], "nameless"),
+        (["--id", "{nameless}"], "nameless"),
+    ],
+)
+def test_a_name_leads_there(
+    commands: Commands,
+    cloud: Cloud,
+    named: dict[str, DevEnvironment],
+    words: list[str],
+    expected: str,
+) -> None:
+    words = [word.format(nameless=named["nameless"].id) for word in words]
+    assert reach(commands, cloud, *words) is named[expected]
+    assert cloud.count(SPACES) == 1
+
+
+def test_a_name_is_looked_up_once(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment], names_file: Path
+) -> None:
+    for _ in range(3):
+        assert reach(commands, cloud, "api.codecatalyst") is named["api"]
+    assert (cloud.count(SPACES), cloud.count(START)) == (1, 3)
+    assert names_file.stat().st_mode & 0o777 == 0o600
+    assert reach(commands, cloud, "WEB.front") is named["front"]
+    assert cloud.count(SPACES) == 1
+
+
+def test_one_that_is_new_is_looked_up(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    assert reach(commands, cloud, "api") is named["api"]
+    new = cloud.add("ExampleCorp", "Shop", "brand-new")
+    assert reach(commands, cloud, "brand-new") is new
+    assert cloud.count(SPACES) == 2
+
+
+def test_an_alias_that_has_moved_is_followed(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    assert reach(commands, cloud, "api") is named["api"]
+    cloud.delete(named["api"])
+    new = cloud.add("Other.Space", "Shop", "api")
+    assert reach(commands, cloud, "api") is new
+    assert cloud.count(SPACES) == 2
+
+
+def test_one_that_has_gone_is_said_to_be_gone(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    assert reach(commands, cloud, "api") is named["api"]
+    cloud.delete(named["api"])
+    check(commands.start(*CONNECTOR, "proxy", "api"), 68, "There is no Dev Environment 'api'")
+
+
+def test_a_name_that_became_ambiguous_by_the_last_list_is_looked_up_and_refused(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    words = ("old.Shop.ExampleCorp.codecatalyst", "old.Shop.Other.Space.codecatalyst")
+    for count in (1, 2):
+        check(commands.start(*CONNECTOR, "proxy", "old"), 78, "2 Dev Environments", *words)
+        assert cloud.count(SPACES) == count
+    cloud.delete(named["old"])
+    assert reach(commands, cloud, "old") is named["other"]
+
+
+def test_an_unknown_name_comes_with_near_ones(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    process = commands.start(*CONNECTOR, "proxy", "wep.front.codecatalyst")
+    check(process, 68, "Did you mean Web.Front.codecatalyst", "connector list")
+
+
+def test_a_closed_space_is_said_to_be_closed(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    cloud.misbehaviours.refuse("ListProjects", AccessDeniedException("Not you"))
+    process = commands.start(*CONNECTOR, "proxy", "nothing")
+    check(process, 68, "You have no access to ")
+
+
+def test_a_space_that_fails_may_hold_the_name_too(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    cloud.misbehaviours.refuse(LIST, InternalFailure("Broken"), times=100)
+    check(commands.start(*CONNECTOR, "proxy", "api"), 69, "cannot list the project")
+
+
+def test_another_profile_has_names_of_its_own(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment], names_file: Path
+) -> None:
+    assert reach(commands, cloud, "api") is named["api"]
+    assert reach(commands, cloud, "api", "--endpoint-url", cloud.server.url + "/") is named["api"]
+    assert cloud.count(SPACES) == 2
+    assert len(json.loads(names_file.read_text())) == 2
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"x": 5}', "\0" * 100])
+def test_a_damaged_cache_is_as_none(
+    commands: Commands,
+    cloud: Cloud,
+    named: dict[str, DevEnvironment],
+    names_file: Path,
+    text: str,
+) -> None:
+    names_file.parent.mkdir(parents=True)
+    names_file.write_text(text)
+    assert reach(commands, cloud, "api") is named["api"]
+    assert reach(commands, cloud, "api") is named["api"]
+    assert cloud.count(SPACES) == 1
+
+
+def test_ssh_goes_by_a_friendly_name(
+    ssh: Ssh, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    config = ssh.config.read_text().replace("Host codecatalyst-dev-env=*", "Host *.codecatalyst")
+    ssh.config.write_text(config)
+    for name in ("Web.Front.codecatalyst", "web.front.codecatalyst"):
+        answer = ssh.commands.run(program("ssh"), "-F", str(ssh.config), name, "echo hello")
+        assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+        assert cloud.sessions[-1].environment is named["front"]
+    assert cloud.count(SPACES) == 1
+
+
+# Whoever leaves while it is looked up
+
+
+def test_all_causes_end_a_look_up_at_once(commands: Commands, cloud: Cloud) -> None:
+    cloud.misbehaviours.delay(SPACES, 5.0, times=len(CAUSES))
+    processes = {
+        cause: commands.start(*CONNECTOR, "proxy", "my-env.codecatalyst") for cause in CAUSES
+    }
+    cloud.wait_for_requests(SPACES, len(CAUSES))
+    for cause, process in processes.items():
+        began = time.monotonic()
+        CAUSES[cause][0](process)
+        assert process.wait() == CAUSES[cause][1], cause
+        assert time.monotonic() - began < 1.0, cause
+        assert process.stderr() == ""
+    assert cloud.count(START) == 0
+
+
+def test_a_look_up_that_takes_too_long_is_given_up_with_a_reason(
+    commands: Commands, cloud: Cloud
+) -> None:
+    cloud.misbehaviours.delay(SPACES, 60.0)
+    began = time.monotonic()
+    process = commands.start(*CONNECTOR, "proxy", "my-env.codecatalyst")
+    check(process, 69, "has not listed all Dev Environments within 6 s")
+    assert time.monotonic() - began < 12
+
+
+def test_ctrl_c_ends_a_look_up(commands: Commands, cloud: Cloud) -> None:
+    cloud.misbehaviours.delay(SPACES, 5.0)
+    process = commands.start(*CONNECTOR, "start", "my-env")
+    cloud.wait_for_requests(SPACES)
+    began = time.monotonic()
+    process.signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert time.monotonic() - began < 1.0
