@@ -24,7 +24,8 @@ Whether the command gets a terminal at the far end is the service's choice. On o
 output and its errors come together on stdout with the line ends of a terminal, stdin is
 typed to it and its end is Ctrl-D, and if stdin and stdout are terminals here, keys go there
 as they are. Without one, it has no stdin, and its errors come on stderr where the service
-keeps them apart.
+keeps them apart. The published agent takes all output for text: what is not UTF-8 may lose
+its last bytes, so have it encoded (base64).
 
 {ESCAPES}"""
 

@@ -23,6 +23,8 @@ EPILOG = """\
 Where stdin is no terminal, it is typed to the shell, and its end is Ctrl-D: the session ends
 when the shell does. The exit code is 0 then: the service does not tell the shell's.
 
+The terminal is put back at every end but one: after a kill -KILL, `stty sane` does it.
+
 examples:
   connector shell my-env
   echo 'uname -a' | connector shell my-env

@@ -228,6 +228,12 @@ def test_what_is_too_long_is_refused_before_the_service_is_asked(execute: Exec) 
     assert execute.cloud.count(START) == 0
 
 
+def test_a_stopped_dev_environment_is_not_started_if_it_may_not(execute: Exec) -> None:
+    execute.cloud.stopped(start_seconds=0.1)
+    words = [*CONNECTOR, "exec", "--no-start", execute.cloud.host, "--", "true"]
+    check(execute.commands.start(*words), 75, "is STOPPED", "connector start")
+
+
 def test_a_session_that_is_to_be_encrypted_is_refused(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
     process = execute.commands.start(*execute.words("true"))

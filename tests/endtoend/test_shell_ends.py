@@ -35,6 +35,15 @@ sys.exit(main())
 """
 
 
+#: A connector on a system without a signal for a change of the window.
+UNTOLD = """\
+import signal, sys
+del signal.SIGWINCH
+from connector.__main__ import main
+sys.exit(main())
+"""
+
+
 class Seat:
     """``connector shell`` on a terminal of its own."""
 
@@ -120,6 +129,16 @@ def test_keys_go_through_though_the_output_goes_elsewhere(seat: Seat) -> None:
     eventually(lambda: seat.terminal.is_raw, "raw mode")
     seat.terminal.type(b"echo a$((40+2))b\r")
     seat.terminal.reader.until(b"a42b\r\n")
+    seat.terminal.type(b"exit\r")
+    seat.left(process, 0)
+
+
+def test_the_size_is_looked_at_where_no_signal_tells_of_it(seat: Seat) -> None:
+    process = seat.open(sys.executable, "-c", UNTOLD)
+    seat.terminal.type(b"sh -c 'trap \"stty size; exit\" WINCH; echo b; while :; do :; done'\r")
+    seat.terminal.reader.until(b"b\r\n")
+    seat.terminal.resize(17, 79)
+    seat.terminal.reader.until(b"17 79\r\n")
     seat.terminal.type(b"exit\r")
     seat.left(process, 0)
 

@@ -10,7 +10,7 @@ import pytest
 from .cloud import Cloud
 from .commands import CONNECTOR, Commands
 from .sshd import program
-from .tmux import Tmux
+from .tmux import PROMPT, Tmux
 from .waiting import eventually
 
 
@@ -23,6 +23,7 @@ def tmux(commands: Commands, cloud: Cloud) -> Iterator[Tmux]:
 
 
 def enter(tmux: Tmux, cloud: Cloud) -> None:
+    tmux.wait_for(PROMPT.strip())
     tmux.line(f"{' '.join(CONNECTOR)} shell {cloud.host}; echo gave $?")
     eventually(lambda: re.search(r"[#$] $", tmux.screen().rstrip() + " "), "a prompt")
     tmux.wait_for("~")

@@ -28,7 +28,6 @@ class Tmux:
         self._tmux("-f", "/dev/null", "new-session", "-d", *size, shell)
 
     def __enter__(self) -> Tmux:
-        self.wait_for(PROMPT.strip())
         return self
 
     def __exit__(
