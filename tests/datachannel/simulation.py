@@ -38,6 +38,10 @@ BEHAVIOURS: dict[str, AgentBehaviour] = {
     # It is one by its kind. A flag does not end the real one's shells, the service does; and
     # they are for text, while a transfer here is random bytes.
     "shell": replace(_PATIENT, always_obeys_flags=True, takes_output_for_text=False),
+    # The same without a word at its start: the client has to ask whether it is there.
+    "silent": replace(
+        _PATIENT, always_obeys_flags=True, takes_output_for_text=False, first_output_delay=0.5
+    ),
     "forgetful": replace(_PATIENT, reorder_capacity=3, message_size=200),
 }
 
@@ -109,7 +113,8 @@ class World:
         rng = random.Random(seed)
         self.now = 0.0
         self.channel = make_channel(max_in_flight=MAX_IN_FLIGHT, payload_size=payload_size)
-        shell = behaviour is BEHAVIOURS["shell"]
+        self.silent = behaviour is BEHAVIOURS["silent"]
+        shell = self.silent or behaviour is BEHAVIOURS["shell"]
         self.agent = Agent("session", Shell() if shell else Port(), behaviour, rng=rng)
         self.to_agent, self.to_client = Wire(rng, to_agent), Wire(rng, to_client)
         self.agent_linked = True
@@ -125,7 +130,9 @@ class World:
         self._behaviour = behaviour
         self._pieces = 2  # of output; the handshake
         self._data = random.Random(seed + 1)
-        if shell:
+        if self.silent:
+            self.channel.resize(80, 24)
+        elif shell:
             self.give_down(2)  # the prompt, without which no one speaks
         self.link_client()
 

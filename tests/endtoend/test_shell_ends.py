@@ -154,6 +154,15 @@ def test_a_paste_arrives_whole(seat: Seat) -> None:
     seat.left(process, 0)
 
 
+def test_it_is_not_suspended_where_nobody_could_bring_it_back(seat: Seat) -> None:
+    process = seat.open()
+    seat.terminal.type(b"~\x1aecho b$((40+2))c\r")
+    seat.terminal.reader.until(b"b42c\r\n")
+    assert seat.terminal.is_raw
+    seat.terminal.type(b"exit\r")
+    seat.left(process, 0)
+
+
 def test_the_terminal_goes_away(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     seat.terminal.hang_up()
