@@ -81,7 +81,7 @@ class Interaction:
 
     def keyboard(self, stdin: Input) -> Keyboard:
         """What the tunnel reads instead of ``stdin``."""
-        self._keyboard = Keyboard(stdin, self._finish_line, self._escaped)
+        self._keyboard = Keyboard(self._loop, stdin, self._finish_line, self._escaped)
         return self._keyboard
 
     def sit_down(self, tunnel: Tunnel) -> None:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from connector.transport.escapes import Escape
-from connector.transport.keyboard import Keyboard
+from connector.transport.keyboard import LONGEST_REPEAT, Keyboard
+from connector.transport.loop import Loop
 
 END_OF_LINE = b"\n"
+
+
+class FakeLoop(Loop):
+    """A loop whose clock a test holds."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Do what is due in this time, each thing at its own."""
+        end = self.now + seconds
+        while (wait := self._time_to_next_timer()) is not None and self.now + wait <= end:
+            self.now += wait
+            self._turn()
+        self.now = end
 
 
 class Typist:
@@ -40,7 +58,8 @@ class Seen:
         self.data = b""
         self.ends = 0
         self.escapes: list[Escape] = []
-        self.keyboard = Keyboard(self.typist, END_OF_LINE, self.escapes.append)
+        self.loop = FakeLoop()
+        self.keyboard = Keyboard(self.loop, self.typist, END_OF_LINE, self.escapes.append)
         self.keyboard.start(self._got, self._ended)
 
     def _got(self, data: bytes) -> None:
@@ -51,8 +70,10 @@ class Seen:
 
 
 @pytest.fixture
-def seen() -> Seen:
-    return Seen()
+def seen() -> Iterator[Seen]:
+    seen = Seen()
+    yield seen
+    seen.loop.close()
 
 
 def test_nothing_is_read_before_the_session_is_open(seen: Seen) -> None:
@@ -68,6 +89,20 @@ def test_the_end_is_typed_at_a_far_terminal(seen: Seen) -> None:
     seen.typist.give(b"ls\n")
     seen.typist.end()
     assert (seen.data, seen.ends) == (b"ls\n\x04", 0)
+
+
+def test_the_end_is_typed_again_ever_more_seldom_while_somebody_is_there(seen: Seen) -> None:
+    seen.keyboard.opened(far_terminal=True, escapes=False)
+    seen.typist.end()
+    for count, pause in enumerate((1, 2, 4, 8, 16, 16, 16), 1):
+        seen.loop.advance(pause - 0.001)
+        assert seen.data == count * b"\x04"
+        seen.loop.advance(0.001)
+    assert pause == LONGEST_REPEAT
+    typed = seen.data
+    seen.keyboard.close()
+    seen.loop.advance(100)
+    assert seen.data == typed
 
 
 def test_a_line_without_its_end_is_finished_first(seen: Seen) -> None:
