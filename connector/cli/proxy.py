@@ -94,8 +94,7 @@ def prepare(
         )
         return RememberingSource(source, gateway_memory_of(environment))
 
-    environment = finder.known()
-    if environment is None:  # a look-up takes time, in which stdin and signals are heeded
-        return LateSource(finder.find, source_of), settings
-    gateway = gateway_memory_of(environment).recall()
-    return source_of(environment), replace(settings, likely_gateway=gateway)
+    environment = finder.known()  # a look-up takes time, in which stdin and signals are heeded
+    gateway = gateway_memory_of(environment).recall() if environment else ""
+    source = LateSource(finder, environment, source_of)
+    return source, replace(settings, likely_gateway=gateway)
