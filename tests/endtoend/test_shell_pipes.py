@@ -29,6 +29,16 @@ def test_commands_are_run_and_their_end_ends_it(shell: Process, cloud: Cloud) ->
     assert cloud.session().end_reason == "The agent ended the session"
 
 
+def test_a_friendly_name_will_do(commands: Commands, cloud: Cloud) -> None:
+    cloud.environment.alias = "my-env"
+    process = commands.start(*CONNECTOR, "shell", "my-env")
+    process.send(b"echo a$((40+2))b\n")
+    process.end_input()
+    assert "a42b\r\n" in ends(process)
+    answer = commands.run(*CONNECTOR, "exec", "my-env", "--", "echo", "a b")
+    assert (answer.returncode, answer.stdout) == (0, b"a b\r\n")
+
+
 def test_a_last_line_needs_no_end(shell: Process) -> None:
     shell.send(b"echo a$((40+2))b")
     shell.end_input()
