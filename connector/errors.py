@@ -184,6 +184,12 @@ class RemoteProtocolError(ConnectorError):
     exit_code = 76  # EX_PROTOCOL
 
 
+class SessionEncrypted(ConnectorError):
+    """The session's bytes are encrypted with a KMS key, which is not supported yet."""
+
+    exit_code = 76  # EX_PROTOCOL
+
+
 class LocalProtocolError(ConnectorError):
     """Our own code misused the data channel: a bug of ours."""
 

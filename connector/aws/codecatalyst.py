@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ServiceError
@@ -17,6 +17,9 @@ from .startup import Durations, StartSettings, Startup
 from .tokens import BearerToken
 
 logger = logging.getLogger(__name__)
+
+#: The ``sessionConfiguration`` of a session that leads to the SSH server.
+SSH_SESSION = {"sessionType": "SSH"}
 
 # ssh gives a ProxyCommand 15 s in VS Code's settings, from its start to sshd's banner. All
 # tries together get 8: what is left is for the interpreter, the WebSocket and the agent.
@@ -30,6 +33,7 @@ _CONNECT_TRIES = 3  # a network that just comes back gets these; one that is off
 class CodeCatalystSessions:
     """Starts and stops sessions of one Dev Environment: a ``SessionSource``.
 
+    :param configuration: what sessions are for: the API's ``sessionConfiguration``.
     :param start_timeout: seconds that starting a session of one that runs may take with all
         its tries; ``settings`` say how long it may take until it runs.
     :param clock: seconds of a monotonic clock; ``sleep`` goes with it.
@@ -43,6 +47,7 @@ class CodeCatalystSessions:
         settings: StartSettings,
         durations: Durations,
         *,
+        configuration: Mapping[str, Any] = SSH_SESSION,
         start_timeout: float = START_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -51,13 +56,14 @@ class CodeCatalystSessions:
         self._environment = environment
         self._settings = settings
         self._durations = durations
+        self._configuration = configuration
         self._start_timeout = start_timeout
         self._clock = clock
         self._sleep = sleep
         self._rand = rand
 
     def start(self, progress: StartProgress) -> SessionAccess:
-        """Start a session for SSH, and before that the Dev Environment if need be.
+        """Start a session, and before that the Dev Environment if need be.
 
         One that runs is not asked for its state: only a refusal leads to that question.
 
@@ -118,7 +124,7 @@ class CodeCatalystSessions:
                     token,
                     deadline - self._clock(),
                     "start_dev_environment_session",
-                    sessionConfiguration={"sessionType": "SSH"},
+                    sessionConfiguration=self._configuration,
                 )
             except (Refused, CallFailed) as failure:
                 if not asked and isinstance(failure, Refused) and status_of(failure) in (400, 409):

@@ -31,24 +31,28 @@ _said = logging.getLogger("connector.said")
 _shown_in_place = False
 
 
-def say(line: str) -> None:
-    """Print a line on stderr, if somebody reads it there.
+def say(*lines: str) -> None:
+    """Print a line, or some, on stderr, if somebody reads it there.
 
     ssh's owner may have left our stderr unread (some IDEs do): a line that does not fit
     in the pipe any more is dropped rather than waited for. The log file, if there is one,
     has it in any case.
     """
-    _said.info("%s", printable(line))
-    _write_line(line)
+    for line in lines:
+        _said.info("%s", printable(line))
+    _write_lines(*lines)
 
 
-def _write_line(line: str) -> None:
+def _write_lines(*lines: str) -> None:
     say_in_place("")
-    data = f"connector: {printable(line)}".encode("utf-8", "replace")[: _PIPE_BUF - 1]
+    text = "\n".join(f"connector: {printable(line)}" for line in lines)
+    data = text.encode("utf-8", "replace")[: _PIPE_BUF - 1] + b"\n"
     try:
         if _would_block():
             return
-        os.write(2, data + b"\n")
+        if _is_raw_terminal():
+            data = b"\r\n" + data.replace(b"\n", b"\r\n")
+        os.write(2, data)
     except OSError:
         return  # nobody is there to be told
 
@@ -102,6 +106,19 @@ def _would_block() -> bool:
     poll = select.poll()
     poll.register(2, select.POLLOUT)
     return not any(events & select.POLLOUT for _, events in poll.poll(0))
+
+
+def _is_raw_terminal() -> bool:
+    """Whether it does not return to the start of a line by itself: ssh or we have made it so."""
+    if sys.platform == "win32" or not os.isatty(2):
+        return False
+    import termios
+
+    try:
+        output_flags = termios.tcgetattr(2)[1]
+    except termios.error:
+        return False
+    return not output_flags & termios.OPOST
 
 
 def guarded(body: Callable[[], int]) -> int:
@@ -183,7 +200,7 @@ class _StderrHandler(logging.Handler):
         if record.name == _said.name:
             return  # it stands there already
         for line in self.format(record).splitlines():
-            _write_line(line)
+            _write_lines(line)
 
 
 def printable(line: str) -> str:

@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Run a Dev Environment on this machine, with CodeCatalyst's API, the message gateway, the
-agent and an SSH server, until Ctrl-C. Prints what to set and what to type to reach it.
+agent, shells and an SSH server, until Ctrl-C. Prints what to set and what to type to reach it.
 Everything listens on loopback only and asks for a token that it made for this run.
 """
 
+#: The values of ``emulator.behaviour.ExecuteAs``, which is not imported for a ``--help``.
+EXECUTE_AS = ("interactive", "joined", "separate")
 
 _SSH_CONFIG = """\
 Host {host}
@@ -63,6 +66,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--unpaced",
         action="store_true",
         help="an agent without the real one's pauses and faults, to measure with",
+    )
+    parser.add_argument(
+        "--execute-as",
+        metavar="KIND",
+        choices=EXECUTE_AS,
+        default=EXECUTE_AS[0],
+        help="how to run what `connector exec` asks for: on a terminal (interactive), or "
+        "without, output and errors in one and sent at the end (joined), or each by itself and "
+        "with the exit status (separate). Which is CodeCatalyst's way is not known; default: "
+        "%(default)s",
     )
     add_logging_options(parser)
     parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
@@ -134,13 +147,13 @@ def _run(options: argparse.Namespace) -> int:
 
 async def _serve(options: argparse.Namespace, directory: Path) -> None:
     from ..emulator.app import Emulator
-    from ..emulator.behaviour import CLEAN, REAL
+    from ..emulator.behaviour import CLEAN, REAL, ExecuteAs
 
     stop = asyncio.Event()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
             asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop.set)
-    agent = CLEAN if options.unpaced else REAL
+    agent = replace(CLEAN if options.unpaced else REAL, execute_as=ExecuteAs(options.execute_as))
     async with Emulator(directory, port=options.target, agent=agent) as access:
         config = write_ssh_config(access, directory)
         home = directory / "home"
@@ -168,6 +181,9 @@ def _instructions(access: Access, config: Path, home: Path) -> str:
         "  connector ssh demo\n\n"
         "Or with the one that you will use for real ones, in the project's folder:\n\n"
         f"  ssh -F examples/ssh_config {access.host}\n\n"
+        "Without ssh, in a shell or for one command:\n\n"
+        f"  connector shell {access.host}\n"
+        f"  connector exec {access.host} -- uname -a\n\n"
         "To log in here as one does at AWS, in a home of its own so that your real login stays\n"
         "as it is (the browser warns of a certificate that it does not know):\n\n"
         "  unset AWS_BEARER_TOKEN_CODECATALYST\n"

@@ -16,6 +16,8 @@ from .settings import settle
 #: Command -> its one line in the overview. The module of a command is imported only when
 #: it is the one that runs.
 COMMANDS = {
+    "shell": "a shell in a Dev Environment, without ssh",
+    "exec": "run a command in a Dev Environment, without ssh",
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
     "list": "list your Dev Environments, with their names for ssh",
     "ssh": "start a Dev Environment, wait until it runs, and call ssh",
@@ -37,6 +39,12 @@ COMMANDS = {
 #: Another name -> the command.
 ALIASES = {"ls": "list"}
 
+#: Command -> its module, where that has another name.
+_MODULES = {"exec": "execute"}
+
+#: Commands that run one at the far end, which follows a "--".
+_RUNNERS = {"exec"}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
@@ -49,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     named = arguments[0] if arguments else ""
     if named not in COMMANDS and named not in ALIASES:
         _explain(arguments)
-    options = parser_of(named).parse_args(arguments[1:])
+    options = _parse(named, arguments[1:])
     gc.freeze()
     gc.enable()
     return guarded(lambda: _run(options))
@@ -61,6 +69,18 @@ def _run(options: argparse.Namespace) -> int:
     return run(options)
 
 
+def _parse(named: str, words: list[str]) -> argparse.Namespace:
+    command: list[str] = []
+    if named in _RUNNERS and "--" in words:
+        # argparse would take its first word for one of ours that was left out.
+        end = words.index("--")
+        words, command = words[:end], words[end + 1 :]
+    options = parser_of(named).parse_args(words)
+    if named in _RUNNERS:
+        options.words = command
+    return options
+
+
 def parser_of(name: str) -> argparse.ArgumentParser:
     """The parser of one command. Only that of the one that runs is made: the others cost time."""
     parser = argparse.ArgumentParser(prog=f"connector {name}", formatter_class=formatter)
@@ -70,7 +90,8 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 def configure_command(name: str, parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of a command, or of an alias of one."""
-    module = ALIASES.get(name, name).replace("-", "")
+    command = ALIASES.get(name, name)
+    module = _MODULES.get(command, command.replace("-", ""))
     import_module(f".{module}", __package__).configure(parser)
 
 

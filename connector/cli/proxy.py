@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
@@ -43,17 +45,25 @@ examples, in ~/.ssh/config, and for once:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
+    add_session_options(parser)
+    parser.set_defaults(run=lambda options: run_stream(options, prepare))
+
+
+def add_session_options(parser: argparse.ArgumentParser) -> None:
+    """All that :func:`prepare` and the stream look at."""
     add_host(parser)
     add_environment_options(parser)
     add_setting(parser, "start")
     add_wait_option(parser)
     add_stream_options(parser)
-    parser.set_defaults(run=lambda options: run_stream(options, prepare))
 
 
-def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+def prepare(
+    options: argparse.Namespace, configuration: Mapping[str, Any] | None = None
+) -> tuple[SessionSource, DialSettings]:
     """The source of sessions that options and variables name, and the way to the stream.
 
+    :param configuration: the ``sessionConfiguration`` of another session than one for SSH.
     :raises ConfigError: when one of them is not usable.
     """
     return open_source(
@@ -62,4 +72,5 @@ def prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
         wait=options.wait,
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
+        configuration=configuration,
     )

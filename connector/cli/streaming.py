@@ -1,10 +1,11 @@
-"""What ``proxy`` and ``attach`` share: standard streams, signals, and a tunnel."""
+"""What ``proxy``, ``attach``, ``shell`` and ``exec`` share: standard streams, signals, a tunnel."""
 
 from __future__ import annotations
 
 import argparse
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
@@ -21,10 +22,16 @@ from .boundary import (
 from .progress import SSH_HINT, WaitDisplay
 from .settings import add_setting
 
+if TYPE_CHECKING:
+    from .interactive import Interaction
+
 #: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
 _SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
 
 Prepare = Callable[[argparse.Namespace], tuple[SessionSource, DialSettings]]
+
+#: Puts a user at the two descriptors of the stream.
+Seat = Callable[[Loop, int, int], "Interaction"]
 
 
 def add_stream_options(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +40,18 @@ def add_stream_options(parser: argparse.ArgumentParser) -> None:
     add_logging_options(parser)
 
 
-def run_stream(options: argparse.Namespace, prepare: Prepare) -> int:
+def run_stream(
+    options: argparse.Namespace,
+    prepare: Prepare,
+    seat: Seat | None = None,
+    signals: Mapping[str, int] = _SIGNALS,
+) -> int:
     """Carry stdin and stdout to the session of the source that ``prepare`` makes.
 
     From the first line on, file descriptor 1 is out of reach of anything that prints.
+
+    :param seat: for a session that a user may sit at.
+    :param signals: name -> exit code, of those that end it.
     """
 
     def body() -> int:
@@ -45,20 +60,27 @@ def run_stream(options: argparse.Namespace, prepare: Prepare) -> int:
         source, settings = prepare(options)
         loop = Loop()
         try:
+            user = seat(loop, stream_in, stream_out) if seat else None
+            stdin = open_input(loop, stream_in)
             tunnel = Tunnel(
                 loop,
                 source,
-                open_input(loop, stream_in),
+                user.keyboard(stdin) if user else stdin,
                 open_output(loop, stream_out),
                 settings,
                 say,
-                WaitDisplay(SSH_HINT).show,
+                WaitDisplay("" if user else SSH_HINT).show,
                 write_error,
+                user,
             )
-            handled = _end_on_signals(loop, tunnel)
+            handled = _end_on_signals(loop, tunnel, signals)
             try:
+                if user:
+                    user.sit_down(tunnel)
                 return tunnel.run()
             finally:
+                if user:
+                    user.get_up()
                 signal.set_wakeup_fd(-1)
                 # All is done: what comes now must not replace the exit code.
                 for number in handled:
@@ -69,12 +91,12 @@ def run_stream(options: argparse.Namespace, prepare: Prepare) -> int:
     return guarded(body)
 
 
-def _end_on_signals(loop: Loop, tunnel: Tunnel) -> list[signal.Signals]:
+def _end_on_signals(loop: Loop, tunnel: Tunnel, signals: Mapping[str, int]) -> list[signal.Signals]:
     """Let signals end the tunnel; returns which."""
     handled: list[signal.Signals] = []
     # Python runs a handler only between two steps of its own: this ends a wait at once.
     signal.set_wakeup_fd(loop.wake_writer.fileno(), warn_on_full_buffer=False)
-    for name, exit_code in _SIGNALS.items():
+    for name, exit_code in signals.items():
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         # What our parent ignores stays ignored: sftp lets Ctrl-C interrupt a transfer
         # and keeps the connection, nohup keeps it beyond the terminal.

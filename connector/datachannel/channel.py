@@ -30,6 +30,7 @@ from .limits import DEFAULT_PAYLOAD_SIZE
 from .messages import Flag, MalformedMessage, PayloadType
 from .payloads import MalformedPayload
 from .streams import StreamReceiver, StreamSender
+from .window import Window
 
 #: Four parts, and new enough for what the agent derives from it: multiplexing from
 #: 1.1.70, separate standard error above 1.2.295, no 30 s limit of source builds.
@@ -43,6 +44,10 @@ DEFAULT_MAX_IN_FLIGHT = 1024 * 1024
 #: acknowledges and drops input that comes a fraction of a millisecond too early, and
 #: takes 2-80 ms to connect to the port; its first output is the sure sign of both.
 FIRST_OUTPUT_GRACE = 0.25
+
+#: The same where the size of the window broke the silence and nothing but its acknowledge
+#: came: a handshake would have begun, and would have been repeated by then.
+SILENT_START_GRACE = 0.5
 
 #: Malformed messages without a good one between them before the channel gives up. A
 #: single one is dropped unacknowledged and comes again.
@@ -111,6 +116,7 @@ class DataChannel:
         self._terminating = False
         self._handshake_seen = False
         self._session_type: str | None = None
+        self._window = Window()
         self._output_seen = False
         # While this is set, input is held for the first output.
         self._grace_deadline: float | None = None
@@ -160,6 +166,8 @@ class DataChannel:
         self.linked = True
         self.paused = False
         self._sender.recovery.requeue()
+        if self.state is State.OPENING and not self._handshake_seen:
+            self._window.link_made(now)
         request_id = str(uuid.UUID(bytes=self._new_ids(16), version=4))
         return payloads.open_data_channel(token, self._client_id, request_id, CLIENT_VERSION)
 
@@ -179,6 +187,15 @@ class DataChannel:
         if self._eof:
             raise LocalProtocolError("stream bytes after the end of the stream")
         return self._sender.queue_data(data) if self.state is not State.CLOSED else 0
+
+    def resize(self, columns: int, rows: int) -> None:
+        """The terminal at this end has this size, in characters.
+
+        It is sent when the far end takes input, ahead of that; of sizes that come faster than
+        that, the last. Where one is set before the first link, a session may also begin in
+        silence: see :mod:`.window`.
+        """
+        self._window.resize(columns, rows)
 
     def send_eof(self, now: float) -> None:
         """No more input, and no more output wanted than comes meanwhile.
@@ -241,6 +258,10 @@ class DataChannel:
             if released and self._untried_size and self._output_seen and not self._eof:
                 self._sender.probe(self._untried_size)
                 self._untried_size = 0
+            if released and self._window.due is not None:
+                self._window.send(self._sender)
+            elif self.state is State.OPENING:
+                self._window.ask(self._sender, now)
             if released and self._eof:
                 self._terminate_when_delivered()
             frames += self._sender.frames(created, now, release_data=released)
@@ -254,11 +275,15 @@ class DataChannel:
         if not self.linked or self.paused or self.state is State.CLOSED:
             return None
         resend = self._sender.recovery.get_timer()
-        held = self._sender.has_data or (self._eof and self._may_terminate)
-        grace = self._grace_deadline if held else None
-        if resend is None or grace is None:
-            return resend if grace is None else grace
-        return min(resend, grace)
+        if self.state is State.OPENING:
+            other = self._window.get_timer()
+        else:
+            held = self._sender.has_data or self._window.due is not None
+            held = held or (self._eof and self._may_terminate)
+            other = self._grace_deadline if held else None
+        if resend is None or other is None:
+            return resend if other is None else other
+        return min(resend, other)
 
     def handle_timer(self, now: float) -> None:
         """Make due what time has made due; :meth:`messages_to_send` then has it."""
@@ -284,7 +309,7 @@ class DataChannel:
                     self._receive_control(due_type, due, events, now)
         elif message_type == messages.ACKNOWLEDGE:
             self.paused = False
-            self._receive_acknowledge(payload, now)
+            self._receive_acknowledge(payload, events, now)
         else:
             self._receive_service_message(message_type, payload, output, events)
 
@@ -292,6 +317,7 @@ class DataChannel:
         self._output_seen = True
         self._grace_deadline = None
         self._sender.recovery.calm_down()
+        self._window.silence_over()
         if self.state is State.OPENING and not self._handshake_seen:
             # A shell session without encryption starts like this, unannounced.
             self.state = State.OPEN
@@ -320,9 +346,12 @@ class DataChannel:
             self._stats.ignored += 1
 
     def _receive_handshake_request(self, payload: bytes) -> None:
-        if self._handshake_seen or self.state is not State.OPENING:
+        if self._handshake_seen or (self.state is State.OPEN and not self._silent_start):
             raise RemoteProtocolError("the agent asked for a second handshake")
         self._handshake_seen = True
+        self.state = State.OPENING
+        self._grace_deadline = None
+        self._window.handshake_begun()
         answer = answer_handshake(payloads.parse_handshake_request(payload), CLIENT_VERSION)
         self._session_type = answer.session_type
         self._sender.queue_control(PayloadType.HANDSHAKE_RESPONSE, answer.response)
@@ -338,13 +367,22 @@ class DataChannel:
             self._grace_deadline = now + self._first_output_grace
         events.append(SessionOpened(self._session_type, complete.customer_message))
 
-    def _receive_acknowledge(self, payload: bytes, now: float) -> None:
+    @property
+    def _silent_start(self) -> bool:
+        """Whether it is open by the mere lack of a handshake, and no input has left yet."""
+        return not self._output_seen and self._grace_deadline is not None
+
+    def _receive_acknowledge(self, payload: bytes, events: list[Event], now: float) -> None:
         try:
             seq = payloads.acknowledged_sequence_number(payload)
         except MalformedPayload as error:
             # What it was meant for is sent again and acknowledged again.
             raise MalformedMessage(error.message) from None
         self._sender.acknowledge(seq, now)
+        if self.state is State.OPENING and self._window.is_answer(seq):
+            self.state = State.OPEN
+            self._grace_deadline = now + SILENT_START_GRACE
+            events.append(SessionOpened(None, ""))
 
     def _receive_service_message(
         self, message_type: str, payload: bytes, output: list[bytes], events: list[Event]

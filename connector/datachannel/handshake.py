@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, NewType
 
-from ..errors import ConnectorError, RemoteProtocolError
+from ..errors import ConnectorError, RemoteProtocolError, SessionEncrypted
 from .payloads import (
     ActionStatus,
     ClientAction,
@@ -13,14 +13,18 @@ from .payloads import (
     handshake_response,
 )
 
+#: Session types that run one command: on a terminal, and on pipes.
+COMMAND_SESSION_TYPES = frozenset({"InteractiveCommands", "NonInteractiveCommands"})
+
 #: Session types whose Output payloads are the bytes of a stream.
-STREAM_SESSION_TYPES = frozenset(
-    {"Port", "Standard_Stream", "InteractiveCommands", "NonInteractiveCommands"}
-)
+STREAM_SESSION_TYPES = frozenset({"Port", "Standard_Stream"}) | COMMAND_SESSION_TYPES
 
 #: The type of a Port session that carries many connections in a framing of its own.
 _MULTIPLEXED = "LocalPortForwarding"
 
+
+#: The action that asks for encryption; never of Port sessions.
+_ENCRYPTION = "KMSEncryption"
 
 #: Why an action cannot be done, as the end of a sentence.
 Unsupported = NewType("Unsupported", str)
@@ -49,13 +53,24 @@ def answer_handshake(request: HandshakeRequest, client_version: str) -> Handshak
         ),
         None,
     )
-    reason = next((answer.error for answer in processed if answer.error), None)
+    failed = next((answer for answer in processed if answer.error), None)
     return HandshakeAnswer(
         handshake_response(client_version, processed),
         session_type,
-        RemoteProtocolError(f"the session asks for what this connector cannot do: {reason}")
-        if reason
-        else None,
+        _error(failed) if failed else None,
+    )
+
+
+def _error(failed: ProcessedAction) -> ConnectorError:
+    if failed.action_type == _ENCRYPTION:
+        return SessionEncrypted(
+            "the session is to be encrypted with a KMS key, which this connector does not "
+            "support yet",
+            "Use ssh (connector proxy), whose sessions are never encrypted so, or have the "
+            "encryption turned off in the Session Manager preferences of the account",
+        )
+    return RemoteProtocolError(
+        f"the session asks for what this connector cannot do: {failed.error}"
     )
 
 
@@ -68,7 +83,7 @@ def _process(action: ClientAction) -> ProcessedAction:
         if isinstance(properties, dict) and properties.get("type") == _MULTIPLEXED:
             return _failed(action, Unsupported("multiplexed port forwarding is not a plain stream"))
         return ProcessedAction(action.action_type, ActionStatus.SUCCESS)
-    if action.action_type == "KMSEncryption":
+    if action.action_type == _ENCRYPTION:
         error = Unsupported("encryption with a KMS key is not supported")
     else:
         error = Unsupported(f"action {action.action_type[:64]!r} is not known")

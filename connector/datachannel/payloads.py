@@ -203,6 +203,11 @@ def channel_closed_output(payload: bytes) -> str:
         return ""  # that the channel is closed is all that counts
 
 
+def window_size(columns: int, rows: int) -> bytes:
+    """The size of the client's terminal, in characters."""
+    return _dump({"cols": columns, "rows": rows}).encode()
+
+
 def flag(value: int) -> bytes:
     return _UINT32.pack(value)
 

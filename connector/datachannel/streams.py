@@ -70,12 +70,18 @@ class StreamSender:
             self._pending_bytes += accepted
         return accepted
 
-    def queue_control(self, payload_type: PayloadType, payload: bytes) -> None:
-        """Queue a payload that goes ahead of waiting data and waits for nothing."""
+    def queue_control(self, payload_type: PayloadType, payload: bytes) -> int:
+        """Queue a payload that goes ahead of waiting data and waits for nothing.
+
+        :returns: the sequence number that it will have.
+        """
         self._control.append((payload_type, payload))
+        return self.next_seq + len(self._control) - 1
 
     def acknowledge(self, sequence_number: int, now: float) -> None:
-        """:raises RemoteProtocolError: when no such message was ever sent."""
+        """Note that a message has arrived.
+
+        :raises RemoteProtocolError: when no such message was ever sent."""
         if sequence_number >= self.next_seq:
             raise RemoteProtocolError(
                 f"the agent acknowledged message {sequence_number}, never sent"
@@ -92,8 +98,7 @@ class StreamSender:
         under the same number, and whether the first one did arrive makes no difference.
         The agent acknowledges payloads of a type it has no use for, and drops them.
         """
-        self._probe = (self.next_seq + len(self._control), size)
-        self.queue_control(PayloadType.PARAMETER, bytes(size))
+        self._probe = (self.queue_control(PayloadType.PARAMETER, bytes(size)), size)
 
     def give_up_probe(self, created: int) -> None:
         """The probe may be what broke the link: let its number have an empty message.

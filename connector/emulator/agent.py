@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import defaultdict
 from collections.abc import Iterable
 from enum import Enum, auto
 
@@ -22,32 +23,17 @@ from ..datachannel.messages import (
     INPUT_STREAM_DATA,
     PAUSE_PUBLICATION,
     START_PUBLICATION,
-    Flag,
     PayloadType,
     pack,
 )
+from . import handshakes
 from .behaviour import REAL, AgentBehaviour
-from .events import ClosePort, ConnectPort, Event, InputReceived, SessionEnded
+from .events import CloseFarEnd, Event, InputReceived, OpenFarEnd, SessionEnded
+from .kinds import Failure, Kind, Message, Port, Refused, closing_flag
 from .outbox import Outbox
+from .text import TextStream
 
-AGENT_VERSION = "3.3.0.0"
 AGENT_SESSION_STATE = "agent_session_state"
-
-HANDSHAKE_ERROR = "\n----------ERROR-------\nEncountered error while initiating handshake. "
-HANDSHAKE_TIMED_OUT = (
-    "Handshake timed out. Please ensure that you have the latest version of the "
-    "session manager plugin."
-)
-#: What the core agent says of a worker that died. The real worker does when its port refuses
-#: the connection, and the reason stays in its log. The middle ("exit status 1") is a guess.
-WORKER_DIED = (
-    "document process failed unexpectedly: exit status 1, check "
-    "[ssm-document-worker]/[ssm-session-worker] log for crash reason"
-)
-#: What the worker means to say, and its log does.
-PORT_REFUSED = "Unable to connect to specified port: connection refused"
-#: From the refused connection to the end of the worker, in seconds; measured.
-WORKER_DEATH_DELAY = 0.003
 
 _OUTPUT = int(PayloadType.OUTPUT)
 _INPUT_ON_WIRE = INPUT_STREAM_DATA.encode().ljust(32)
@@ -61,8 +47,9 @@ _Input = tuple[int, bytes, int, bytes]
 class State(Enum):
     HANDSHAKE = auto()
     COMPLETING = auto()  # HandshakeComplete is sent; input is still thrown away
-    DIALLING = auto()
-    CONNECTED = auto()
+    OPENING = auto()
+    OPEN = auto()
+    FAILED = auto()  # nothing to open; pauses before it says so
     DRAINING = auto()  # waits for its output to be acknowledged
     CLOSING = auto()
     ENDED = auto()
@@ -71,7 +58,7 @@ class State(Enum):
 class Agent:
     """One session of the agent.
 
-    :param port_number: announced to the client in a ``Port`` session.
+    :param kind: what the session is for.
     :param now: the current time in seconds, on the clock of every later ``now``.
     :param epoch: that clock's zero, in seconds since 1970; messages carry their date.
     :param rng: ids and chance, so that a seed repeats a run.
@@ -80,7 +67,7 @@ class Agent:
     def __init__(
         self,
         session_id: str,
-        port_number: int = 22,
+        kind: Kind,
         behaviour: AgentBehaviour = REAL,
         *,
         now: float = 0.0,
@@ -90,6 +77,7 @@ class Agent:
         self.state = State.HANDSHAKE
         self.paused = False
         self._session_id = session_id
+        self._kind = kind
         self._behaviour = behaviour
         self._rng = rng or random.Random()
         self._epoch = epoch
@@ -100,16 +88,21 @@ class Agent:
         self._expected_seq = 0
         self._held: dict[int, tuple[int, bytes]] = {}
         self._deaf = False
+        self._failure: Failure | None = None
         self._closing_output = ""
+        #: From when on a far end that is open gives output; ``None`` for at once.
+        self._reads_from: float | None = None
+        self._texts: defaultdict[int, TextStream] = defaultdict(TextStream)
         self._started_at = now
         #: When the present state is over; ``None`` when something else ends it.
         self._deadline: float | None = None
         self._send_session_state("Connected", now)
-        if behaviour.session_type is None:
-            self._dial(now)
-        else:
+        if handshakes.is_needed(self._kind, behaviour):
             self._deadline = now + behaviour.handshake_timeout
-            self._ready.append(self._handshake_request(behaviour.session_type, port_number, now))
+            request = handshakes.request(self._kind, behaviour, self._rng)
+            self._ready.append(self._outbox.message(PayloadType.HANDSHAKE_REQUEST, request, now))
+        else:
+            self._open(now)
 
     # What the driver does
 
@@ -120,7 +113,7 @@ class Agent:
         """
         if self.state is State.COMPLETING and self._deadline is not None and now >= self._deadline:
             # A timer that is late must not make the gap longer than it is.
-            self._dial(now)
+            self._open(now)
         for frame in frames:
             if self._deaf or self.state in (State.CLOSING, State.ENDED) or len(frame) < HEADER.size:
                 continue
@@ -150,7 +143,7 @@ class Agent:
 
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` has to be called; ``None`` for not at all."""
-        timers = [] if self._deadline is None else [self._deadline]
+        timers = [time for time in (self._deadline, self._reads_from) if time is not None]
         if not self.paused and self.state is not State.ENDED:
             output_timer = self._outbox.get_timer()
             if output_timer is not None:
@@ -161,47 +154,60 @@ class Agent:
         """Do what is due; harmless when nothing is."""
         if not self.paused and self.state is not State.ENDED:
             self._ready += self._outbox.overdue(now)
+        if self._reads_from is not None and now >= self._reads_from:
+            self._reads_from = None
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
             if self.state is State.HANDSHAKE:
-                self._close(HANDSHAKE_ERROR + HANDSHAKE_TIMED_OUT, now)
+                self._close(handshakes.HANDSHAKE_ERROR + handshakes.HANDSHAKE_TIMED_OUT, now)
             elif self.state is State.COMPLETING:
-                self._dial(now)
-            elif self.state is State.DIALLING:
-                self._events.append(ConnectPort())
+                self._open(now)
+            elif self.state is State.OPENING:
+                self._events.append(OpenFarEnd())
+            elif self.state is State.FAILED:
+                self._fail(now)
             elif self.state is State.DRAINING:
-                self._close("", now)
+                self._close(self._closing_output, now, in_vain=True)
             else:
                 self._end()
         return self._take_events()
 
-    def port_connected(self) -> None:
-        """The connection that :class:`ConnectPort` asked for is up."""
-        if self.state is State.DIALLING:
-            self.state = State.CONNECTED
+    def opened(self, now: float) -> None:
+        """What :class:`OpenFarEnd` asked for is there."""
+        if self.state is State.OPENING:
+            self.state = State.OPEN
+            if self._kind.reads_late and self._behaviour.first_output_delay:
+                self._reads_from = now + self._behaviour.first_output_delay
 
-    def port_refused(self, now: float) -> None:
-        """There is no such connection; the real worker dies of it."""
-        if self.state is State.DIALLING:
-            self.state = State.CLOSING
-            dies = self._behaviour.dies_of_refused_port
-            self._closing_output = WORKER_DIED if dies else PORT_REFUSED
-            self._deadline = now + WORKER_DEATH_DELAY
+    def refused(self, reason: str, now: float) -> None:
+        """It is not, for this reason; the real worker of a port dies of it."""
+        if self.state is State.OPENING:
+            self.state = State.FAILED
+            self._failure = self._kind.failure(reason, self._behaviour)
+            self._send_last(self._failure.first)
+            self._deadline = now + self._failure.delay
 
-    def port_closed(self, now: float) -> None:
-        """The port sent its last byte, or broke."""
-        if self.state is State.CONNECTED:
+    def closed(self, now: float, exit_status: int | None = None) -> None:
+        """The far end gave its last byte, or broke.
+
+        :param exit_status: of a process; -1 of one that a signal has ended.
+        """
+        if self.state is State.OPEN:
+            message = self._kind.last_message(exit_status)
+            self._send_last((message,) if message else ())
             self.state = State.DRAINING
             self._check_drained(now)
 
-    def send_output(self, data: bytes | memoryview) -> None:
-        """Bytes from the port; keep to :attr:`output_capacity`."""
-        self._outbox.append(data)
+    def send_output(self, data: bytes | memoryview, payload_type: int = PayloadType.OUTPUT) -> None:
+        """Bytes from the far end; keep to :attr:`output_capacity`."""
+        if self._behaviour.takes_output_for_text and not isinstance(self._kind, Port):
+            data = self._texts[payload_type].passed(bytes(data))
+        self._outbox.append(data, payload_type)
 
     @property
     def output_capacity(self) -> int:
-        """How many bytes to read from the port: 0 while the client is away."""
-        if self.paused or self.state is not State.CONNECTED:
+        """How many bytes to read from the far end: 0 while the client is away."""
+        if self.paused or self.state is not State.OPEN or self._reads_from is not None:
             return 0
         return self._outbox.capacity
 
@@ -235,38 +241,44 @@ class Agent:
             self._expected_seq += 1
 
     def _accept(self, kind: int, payload: bytes) -> bool:
-        """Act on the next input; ``False`` when it cannot be taken now."""
-        if self.state is State.CONNECTED:
-            if kind == _OUTPUT:
+        """Act on the next input; ``False`` when it is not to be acknowledged now."""
+        if self.state is State.OPEN:
+            if kind == _OUTPUT and self._kind.forwards_output:
                 self._input.append(payload)
-            elif kind == PayloadType.FLAG:
-                return self._accept_flag(payload)
+                return True
+            try:
+                event = self._kind.take(kind, payload)
+            except Refused:
+                return False
+            if event is None and self._behaviour.always_obeys_flags:
+                event = closing_flag(kind, payload)
+            if isinstance(event, CloseFarEnd):
+                self._close_far_end()
+                self.state = State.DRAINING
+                return self._behaviour.acknowledge_terminate
+            if event is not None:
+                self._flush_input()
+                self._events.append(event)
             return True
-        # Before the end of the handshake everything is taken, and thrown away.
-        early = self.state in (State.HANDSHAKE, State.COMPLETING)
-        return early and self._behaviour.drops_early_input
-
-    def _accept_flag(self, payload: bytes) -> bool:
-        value = int.from_bytes(payload[:4], "big")
-        if value not in (Flag.DISCONNECT_TO_PORT, Flag.TERMINATE_SESSION):
-            return True
-        self._close_port()
-        self.state = State.DRAINING
-        return self._behaviour.acknowledge_terminate
+        if self.state in (State.HANDSHAKE, State.COMPLETING):
+            # Before the end of the handshake everything is taken, and thrown away.
+            return self._behaviour.drops_early_input
+        return self._kind.ignores(kind, ended=self.state is not State.OPENING)
 
     def _receive_response(self, message: _Input, now: float) -> None:
         number, message_id, _, payload = message
         self._expected_seq += 1
-        failure = _failed_action(payload)
+        failure = handshakes.failed_action(payload)
         if failure:
             self._acknowledge(number, message_id, now)
-            self._close(HANDSHAKE_ERROR + failure, now)
+            self._close(handshakes.HANDSHAKE_ERROR + failure, now)
             return
+        customer_message = self._behaviour.customer_message + self._kind.customer_message(
+            handshakes.client_version(payload)
+        )
         complete = self._outbox.message(
             PayloadType.HANDSHAKE_COMPLETE,
-            payloads.handshake_complete(
-                self._behaviour.customer_message, round((now - self._started_at) * 1e9)
-            ),
+            payloads.handshake_complete(customer_message, round((now - self._started_at) * 1e9)),
             now,
         )
         if self._behaviour.complete_before_acknowledge:
@@ -278,7 +290,7 @@ class Agent:
         self.state = State.COMPLETING
         self._deadline = now + self._behaviour.complete_gap
         if not self._behaviour.complete_gap:
-            self._dial(now)
+            self._open(now)
 
     def _receive_acknowledge(self, payload: bytes, now: float) -> None:
         if self.paused:
@@ -300,7 +312,7 @@ class Agent:
         elif message_type == START_PUBLICATION:
             self._resume(now)
         elif message_type == CHANNEL_CLOSED:
-            self._close_port()
+            self._close_far_end()
             self._end()
 
     # States
@@ -310,29 +322,45 @@ class Agent:
         if self._behaviour.resend_all_on_start:
             self._ready += self._outbox.resend_all(now)
 
-    def _dial(self, now: float) -> None:
-        self.state = State.DIALLING
+    def _open(self, now: float) -> None:
+        self.state = State.OPENING
         self._deadline = now + self._rng.uniform(*self._behaviour.dial_delay)
 
-    def _close_port(self) -> None:
+    def _close_far_end(self) -> None:
         self._flush_input()
         self._outbox.discard()  # the real one has not even read it
-        self._events.append(ClosePort())
+        self._events.append(CloseFarEnd())
 
     def _check_drained(self, now: float) -> None:
         if self.state is not State.DRAINING:
             return
         if not self._outbox.unsent and not self._outbox.unacked:
-            self._close("", now)
+            self._close(self._closing_output, now)
         elif self._deadline is None and (self.paused or not self._outbox.unsent):
             self._deadline = now + self._behaviour.drain_timeout
 
-    def _close(self, output: str, now: float) -> None:
+    def _fail(self, now: float) -> None:
+        assert self._failure is not None
+        self._closing_output = self._failure.output
+        if self._failure.last:
+            self._send_last(self._failure.last)
+            self.state = State.DRAINING
+            self._check_drained(now)
+        else:
+            self._end()
+
+    def _close(self, output: str, now: float, in_vain: bool = False) -> None:
+        """The agent leaves; the service is about to say so.
+
+        :param in_vain: the client did not acknowledge all. A shell's agent waits twice then.
+        """
         self.state = State.CLOSING
         self._closing_output = output
         self._deadline = now + self._behaviour.close_delay
-        if self._behaviour.session_type != "Port":
+        if not isinstance(self._kind, Port):
             self._send_session_state("Terminating", now)
+            if in_vain:
+                self._deadline += self._behaviour.drain_timeout
 
     def _end(self) -> None:
         self.state = State.ENDED
@@ -341,19 +369,9 @@ class Agent:
 
     # What goes out
 
-    def _handshake_request(self, session_type: str, port_number: int, now: float) -> bytes:
-        properties = {"portNumber": str(port_number), "type": ""}
-        action = payloads.ClientAction(
-            "SessionType",
-            {
-                "SessionType": session_type,
-                "Properties": properties if session_type == "Port" else None,
-            },
-        )
-        request = payloads.HandshakeRequest(AGENT_VERSION, (action, *self._behaviour.extra_actions))
-        return self._outbox.message(
-            PayloadType.HANDSHAKE_REQUEST, payloads.handshake_request(request), now
-        )
+    def _send_last(self, messages: Iterable[Message]) -> None:
+        for payload_type, payload in messages:
+            self._outbox.append(payload, payload_type)
 
     def _send_session_state(self, session_state: str, now: float) -> None:
         document = {
@@ -381,18 +399,3 @@ class Agent:
         self._flush_input()
         events, self._events = self._events, []
         return events
-
-
-def _failed_action(response: bytes) -> str:
-    """The agent's words for the first action that the client did not do; empty for none."""
-    try:
-        actions = payloads.parse_handshake_response(response)
-    except payloads.MalformedPayload as error:
-        return str(error)
-    for action in actions:
-        if action.status is not payloads.ActionStatus.SUCCESS:
-            return (
-                f"{action.action_type} failed on client with status {int(action.status)} "
-                f"error: {action.error}"
-            )
-    return ""

@@ -1,10 +1,12 @@
-"""The emulator as a whole: API, gateway, agents and SSH server on one event loop."""
+"""The emulator as a whole: API, gateway, agents, shells and SSH server on one event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 import threading
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +15,13 @@ from pathlib import Path
 from .bearer import BearerTokens
 from .behaviour import REAL, AgentBehaviour
 from .certificates import make_certificates
+from .farend import Opener
 from .gateway import Gateway, GatewayBehaviour
 from .hostkeys import make_host_key
+from .kinds import Kind
 from .model import CodeCatalystModel
 from .oidc import OidcService
+from .port import Target, tcp_target
 from .portal import portal_endpoints
 from .relay import RelayBehaviour
 from .resources import Project, Repository, Space, Status
@@ -24,7 +29,6 @@ from .rest import RestServer
 from .resume import SessionManagerService
 from .service import CodeCatalystService, data_channel_url
 from .signin import SignIn
-from .worker import Target, tcp_target
 
 #: Names with all that real ones may have: capitals, a dot, a dash.
 SPACE, PROJECT = "ExampleCorp", "web.site-1"
@@ -129,6 +133,7 @@ class Emulator:
             target,
             certificates.server_context,
             port_number=self._port or 22,
+            open_process=_process_opener(),
             behaviour=self._behaviour,
         )
         await gateway.start()
@@ -161,6 +166,14 @@ class Emulator:
             access_key_id,
             password,
         )
+
+
+def _process_opener() -> Callable[[Kind], Opener] | None:
+    if sys.platform == "win32":
+        return None
+    from .sessionprocess import process_opener  # POSIX only
+
+    return partial(process_opener, home=Path.home())
 
 
 class EmulatorThread:

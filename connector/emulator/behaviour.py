@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from ..datachannel.payloads import ClientAction
+
+
+class ExecuteAs(Enum):
+    """The session that a command of CodeCatalyst's API becomes.
+
+    Which of the agent's it is at AWS is not known. That it is ``INTERACTIVE`` is a guess with
+    two grounds: JetBrains Gateway runs ``test -d ... && echo true`` and looks for the word,
+    as one does where no exit status is told; and "execute command" is what ECS calls the
+    same, which knows InteractiveCommands alone.
+    """
+
+    INTERACTIVE = "interactive"  # InteractiveCommands
+    JOINED = "joined"  # NonInteractiveCommands
+    SEPARATE = "separate"  # the same with separateOutputStream
 
 
 @dataclass(frozen=True)
@@ -24,9 +39,11 @@ class AgentBehaviour:
     #: leaves it to its tick, which resends one message in 100 ms.
     resend_all_on_start: bool = False
 
-    #: The type that the handshake announces: ``Port`` or the name of a shell's type.
-    #: ``None``: no handshake at all, as Standard_Stream without KMS.
-    session_type: str | None = "Port"
+    #: Shake hands in sessions of all types. The real one does not in those on a terminal.
+    always_shakes_hands: bool = False
+    #: The key that sessions are to be encrypted with; asked of the client in a handshake, in
+    #: sessions of all types but ``Port``. No such session comes about: there is no KMS here.
+    kms_key_id: str | None = None
     #: Asked of the client besides ``SessionType``.
     extra_actions: tuple[ClientAction, ...] = ()
     #: For a person; comes with HandshakeComplete.
@@ -41,9 +58,20 @@ class AgentBehaviour:
     #: Input that arrives so soon after HandshakeComplete is acknowledged and thrown away:
     #: the real one first sends the message and then notes that the handshake is over.
     complete_gap: float = 0.0005
-    #: The shortest and longest time to connect to the port; input that is next in order
-    #: is not acknowledged meanwhile.
+    #: The shortest and longest time to connect to the port, or to start a process; input that
+    #: is next in order is not acknowledged meanwhile.
     dial_delay: tuple[float, float] = (0.002, 0.008)
+
+    #: What a session with a command is.
+    execute_as: ExecuteAs = ExecuteAs.INTERACTIVE
+    #: A terminal is not read for so long after its process has started; its input is taken.
+    first_output_delay: float = 1.0
+    #: Output of shells and commands is taken for UTF-8, which is not good for other bytes: see
+    #: :class:`~connector.emulator.text.TextStream`.
+    takes_output_for_text: bool = True
+    #: The flag TerminateSession ends sessions of all types. The real one acknowledges it and
+    #: does nothing, but in those of type ``Port``.
+    always_obeys_flags: bool = False
 
     #: The worker dies of a port that refuses, and its reason stays in its log. Otherwise the
     #: client is told it.
@@ -77,6 +105,8 @@ CLEAN = AgentBehaviour(
     resend_all_on_start=True,
     complete_gap=0.0,
     dial_delay=(0.0, 0.0),
+    first_output_delay=0.0,
+    takes_output_for_text=False,
     late_record_probability=0.0,
     acknowledge_terminate=True,
     close_delay=0.0,

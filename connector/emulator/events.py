@@ -1,4 +1,7 @@
-"""What an :class:`~connector.emulator.agent.Agent` asks of its driver."""
+"""What an :class:`~connector.emulator.agent.Agent` asks of its driver.
+
+The *far end* is what the session leads to: a TCP connection, or a process.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,35 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class ConnectPort:
-    """Connect to the session's port, then say ``port_connected`` or ``port_refused``."""
+class OpenFarEnd:
+    """Connect to the port or start the process, then say ``opened`` or ``refused``."""
 
 
 @dataclass(frozen=True)
 class InputReceived:
-    """Bytes for the port."""
+    """Bytes for the far end."""
 
     data: bytes
 
 
 @dataclass(frozen=True)
-class ClosePort:
-    """Write what came before this to the port, then close it."""
+class Resized:
+    """The client's terminal has this size now; for a far end with a terminal."""
+
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Signalled:
+    """Send the process this signal; for a far end without a terminal."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class CloseFarEnd:
+    """Write what came before this, then close the connection, or hang up on the process."""
 
 
 @dataclass(frozen=True)
@@ -29,4 +47,6 @@ class SessionEnded:
     output: str
 
 
-Event = ConnectPort | InputReceived | ClosePort | SessionEnded
+#: What a far end is given while it is open.
+Input = InputReceived | Resized | Signalled
+Event = OpenFarEnd | Input | CloseFarEnd | SessionEnded

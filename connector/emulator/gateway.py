@@ -23,16 +23,19 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from .behaviour import REAL, AgentBehaviour
+from .farend import Opener, Owner
 from .faults import NO_FAULTS, FaultPlan, How, Incident, Restart
 from .interference import LOG_MAX, Interference, Log
+from .kinds import Kind, Port, Shell, execution
 from .link import WRITE_HIGH_WATER, Link
 from .listener import Listener
 from .model import CodeCatalystModel
+from .port import Target, port_opener
 from .relay import Relay, RelayBehaviour
 from .resources import Session
 from .sigv4 import is_signed
 from .wire import Frame, Tap
-from .worker import Target, Worker
+from .worker import Worker
 
 PATH = "/v1/data-channel/"
 ROLE = "publish_subscribe"
@@ -83,8 +86,9 @@ class Gateway:
     """The WebSocket server, to be used with ``start`` and ``stop``.
 
     :param model: knows the sessions and their tokens, and is told of their ends.
-    :param target: what the port of every session is.
+    :param target: what the port of every session of type ``SSH`` is.
     :param port_number: the number that the agents announce.
+    :param open_process: opens what sessions of type ``SSM`` run, by its kind.
     :param seed: makes the agents' chances repeat themselves.
 
     :ivar behaviour: may be replaced at any time; holds for sessions opened afterwards.
@@ -99,6 +103,7 @@ class Gateway:
         ssl_context: ssl.SSLContext,
         *,
         port_number: int = 22,
+        open_process: Callable[[Kind], Opener] | None = None,
         behaviour: GatewayBehaviour | None = None,
         seed: int | None = None,
         host: str = "127.0.0.1",
@@ -107,7 +112,8 @@ class Gateway:
         self.behaviour = behaviour or GatewayBehaviour()
         self.tap: Tap | None = None
         self._model = model
-        self._target = target
+        self._open_port = port_opener(target)
+        self._open_process = open_process or _no_process
         self._ssl_context = ssl_context
         self._port_number = port_number
         self._rng = random.Random(seed)
@@ -291,10 +297,11 @@ class Gateway:
             pause_input: Callable[[bool], None],
             ended: Callable[[str], None],
         ) -> Worker:
+            kind, open_far_end = self._purpose(session, behaviour.agent)
             return Worker(
                 session.id,
-                self._target,
-                port_number=self._port_number,
+                kind,
+                open_far_end,
                 behaviour=behaviour.agent,
                 rng=random.Random(self._rng.getrandbits(64)),
                 send=send,
@@ -328,10 +335,28 @@ class Gateway:
         )
         return relay
 
+    def _purpose(self, session: Session, behaviour: AgentBehaviour) -> tuple[Kind, Opener]:
+        kind: Kind
+        if session.session_type != "SSM":
+            return Port(self._port_number), self._open_port
+        if session.execute_command is None:
+            kind = Shell()
+        else:
+            command = session.execute_command
+            kind = execution(command.command, command.arguments, behaviour.execute_as)
+        return kind, self._open_process(kind)
+
     def _session_ended(self, session: Session) -> None:
         relay = self._relays.get(session.id)
         if relay is not None:
             relay.end(session.end_reason or "")
+
+
+def _no_process(kind: Kind) -> Opener:
+    async def refuse(owner: Owner) -> None:
+        raise OSError("processes are not supported here")
+
+    return refuse
 
 
 def _token_value(first: Frame) -> str:

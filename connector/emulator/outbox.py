@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 from ..datachannel.messages import FLAG_SYN, OUTPUT_STREAM_DATA, PayloadType, pack
 from .behaviour import AgentBehaviour
@@ -39,7 +40,8 @@ class Outbox:
         self._rng = rng
         self._epoch = epoch
         self._next_seq = 0
-        self._unsent = bytearray()
+        #: Stream bytes that wait, in order, by payload type.
+        self._unsent: deque[tuple[int, bytearray]] = deque()
         self._next_output_at = now
         #: Sequence number -> the frame and when it was last sent; oldest first.
         self._unacked: dict[int, tuple[bytes, float]] = {}
@@ -55,21 +57,25 @@ class Outbox:
         """How many more bytes :meth:`append` should be given."""
         behaviour = self._behaviour
         buffer = behaviour.message_size if behaviour.message_interval else UNPACED_BUFFER
-        return max(0, buffer - len(self._unsent))
+        return max(0, buffer - self.unsent)
 
     @property
     def unsent(self) -> int:
         """Bytes that wait to be sent for the first time."""
-        return len(self._unsent)
+        return sum(len(data) for _, data in self._unsent)
 
     @property
     def unacked(self) -> int:
         """Messages that were sent and not acknowledged."""
         return len(self._unacked)
 
-    def append(self, data: bytes | memoryview) -> None:
+    def append(self, data: bytes | memoryview, payload_type: int = PayloadType.OUTPUT) -> None:
         """Stream bytes, to be sent as :meth:`messages` allows."""
-        self._unsent += data
+        if not data:
+            return
+        if not self._unsent or self._unsent[-1][0] != payload_type:
+            self._unsent.append((payload_type, bytearray()))
+        self._unsent[-1][1].extend(data)
 
     def discard(self) -> None:
         """Forget the bytes that were not sent."""
@@ -81,15 +87,18 @@ class Outbox:
 
     def messages(self, now: float) -> list[bytes]:
         """The stream bytes that pacing and window let out now, cut into frames."""
-        count = self._sendable(now)
-        if not count:
-            return []
-        size = self._behaviour.message_size
-        data = bytes(self._unsent[: count * size])
-        del self._unsent[: count * size]
-        self._next_output_at = now + self._behaviour.message_interval
-        payloads = [data[start : start + size] for start in range(0, len(data), size)]
-        return self._frames(PayloadType.OUTPUT, payloads, now)
+        frames: list[bytes] = []
+        while count := self._sendable(now):
+            size = self._behaviour.message_size
+            payload_type, unsent = self._unsent[0]
+            data = bytes(unsent[: count * size])
+            del unsent[: count * size]
+            if not unsent:
+                self._unsent.popleft()
+            self._next_output_at = now + self._behaviour.message_interval
+            payloads = [data[start : start + size] for start in range(0, len(data), size)]
+            frames += self._frames(payload_type, payloads, now)
+        return frames
 
     def acknowledged(self, sequence_number: int, now: float) -> None:
         """The client has this message. Unknown numbers are no error: they were duplicates."""
@@ -136,11 +145,11 @@ class Outbox:
         return timer
 
     def _sendable(self, now: float) -> int:
-        """How many messages may be cut now."""
+        """How many messages may be cut now from what waits longest."""
         behaviour = self._behaviour
         if not self._unsent or now < self._next_output_at:
             return 0
-        count = -(-len(self._unsent) // behaviour.message_size)
+        count = -(-len(self._unsent[0][1]) // behaviour.message_size)
         if behaviour.window is not None:
             count = min(count, max(0, behaviour.window - len(self._unacked)))
         return min(count, 1) if behaviour.message_interval else count

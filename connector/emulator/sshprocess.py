@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import logging
 import os
-import pwd
 import selectors
 import signal
 import subprocess
@@ -16,25 +13,25 @@ from pathlib import Path
 
 import paramiko
 
+from .processes import (
+    CHUNK,
+    HANG_UP_TIMEOUT,
+    Account,
+    on_terminal,
+    read_output,
+    signal_groups,
+)
 from .terminal import Terminal
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds that a process gets to end after SIGHUP; then it is killed.
-HANG_UP_TIMEOUT = 1.0
-
 #: A shell's own status for a command that it cannot start.
 CANNOT_START = 127
 
-_CHUNK = 32768
 _HANG_UP = b"h"
 _EXITED = b"x"
 _MSG_CHANNEL_REQUEST = b"\x62"  # RFC 4254, section 9
 _END_OF_FILE = b"\x04"  # Ctrl-D
-
-#: Runs its arguments on the terminal that comes first. Opened by the leader of a session,
-#: the terminal becomes its controlling one: Ctrl-C and job control work.
-_ON_TERMINAL = 'terminal="$1"; shift; exec <"$terminal" >"$terminal" 2>&1 "$@"'
 
 
 class ChannelProcess(threading.Thread):
@@ -59,15 +56,10 @@ class ChannelProcess(threading.Thread):
         self._channel = channel
         self._home = home
         self._terminal = terminal
-        user = pwd.getpwuid(os.getuid())
-        shell = user.pw_shell or "/bin/sh"
-        self._arguments = [shell, "-l"] if command is None else [shell, "-c", command]
+        account = Account.current(home)
+        self._arguments = account.login if command is None else [account.shell, "-c", command]
         self._environment = {
-            "HOME": str(home),
-            "USER": user.pw_name,
-            "LOGNAME": user.pw_name,
-            "SHELL": shell,
-            "PATH": os.environ.get("PATH", os.defpath),
+            **account.environment,
             **({} if terminal is None else {"TERM": terminal.term, "SSH_TTY": terminal.slave_name}),
             **environment,
         }
@@ -107,7 +99,7 @@ class ChannelProcess(threading.Thread):
         channels, arguments = subprocess.PIPE, self._arguments
         if self._terminal is not None:
             channels = subprocess.DEVNULL
-            arguments = ["/bin/sh", "-c", _ON_TERMINAL, "sh", self._terminal.slave_name, *arguments]
+            arguments = on_terminal(self._terminal, arguments)
         return subprocess.Popen(
             arguments,
             bufsize=0,
@@ -144,8 +136,7 @@ class ChannelProcess(threading.Thread):
     def _end_process(self, process: subprocess.Popen[bytes], waiter: threading.Thread) -> None:
         for number in (signal.SIGHUP, signal.SIGKILL):
             # The group of the session's leader; a shell hands SIGHUP on to its jobs.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+            signal_groups([process.pid], number)
             waiter.join(HANG_UP_TIMEOUT)
             if not waiter.is_alive():
                 return
@@ -169,7 +160,7 @@ class ChannelProcess(threading.Thread):
                         if os.read(self._bell, 1) == _HANG_UP:
                             return
                         exited = True
-                    elif data := _read(key.fd):
+                    elif data := read_output(key.fd):
                         send[key.fd](data)
                     else:
                         selector.unregister(key.fd)
@@ -177,7 +168,7 @@ class ChannelProcess(threading.Thread):
             # What the process left behind. Others may still have the terminal, so there
             # need not be an end of file.
             os.set_blocking(self._terminal.master, False)
-            while data := _read(self._terminal.master):
+            while data := read_output(self._terminal.master):
                 self._channel.sendall(data)
 
     def _end_channel(self, status: int) -> None:
@@ -221,7 +212,7 @@ class ChannelProcess(threading.Thread):
     def _feed_file(self, number: int) -> None:
         taking = True
         try:
-            while data := self._channel.recv(_CHUNK):
+            while data := self._channel.recv(CHUNK):
                 # What nobody takes any more is read on, or the client would wait for ever.
                 taking = taking and _write(number, data)
         except (OSError, EOFError) as error:  # paramiko could not give the client more room
@@ -234,18 +225,6 @@ def _start_thread(
     thread = threading.Thread(target=target, args=(process,), daemon=True)
     thread.start()
     return thread
-
-
-def _read(number: int) -> bytes:
-    """What is there; empty at the end, also at a terminal's end, and when nothing is there."""
-    try:
-        return os.read(number, _CHUNK)
-    except BlockingIOError:
-        return b""
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
-        return b""
 
 
 def _write(number: int, data: bytes) -> bool:

@@ -16,7 +16,7 @@ from ..errors import ConnectorError, SessionEnded, StartAbandoned
 from ..sessions import Waiting
 from ..transport.loop import Loop
 from ..transport.stdio import open_input, open_output
-from ..transport.tunnel import Tunnel
+from ..transport.tunnel import Onlooker, Tunnel
 from .options import Options
 
 #: Seconds between two looks whether anybody is left who could use the stream.
@@ -122,7 +122,7 @@ class Carrier(threading.Thread):
                 logger.info,
                 self._show_wait,
                 lambda data: None,  # only sessions that run a command have a standard error
-                self._open,
+                _Opening(self._open),
             )
         self._look_for_users()
         self._tunnel.run()
@@ -154,6 +154,16 @@ class Carrier(threading.Thread):
         else:
             logger.info("the interpreter exits")
             self.end()
+
+
+class _Opening(Onlooker):
+    """:param opened: is called when bytes may flow."""
+
+    def __init__(self, opened: Callable[[], None]) -> None:
+        self._opened = opened
+
+    def session_opened(self, session_type: str | None) -> None:
+        self._opened()
 
 
 def _somebody_is_left() -> bool:

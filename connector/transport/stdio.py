@@ -71,7 +71,7 @@ def take_standard_streams() -> tuple[int, int]:
     """
     # Looked at before anything is opened: a free number would be given out again.
     if not _is_open(0) or not _is_open(1):
-        raise ConfigError("stdin or stdout is closed", "Run this command as a ProxyCommand of ssh")
+        raise ConfigError("stdin or stdout is closed", "Start it with both open, as ssh does")
     null = os.open(os.devnull, os.O_RDWR)
     if null == 2:  # stderr was closed: it is nowhere from now on
         null = os.dup(null)

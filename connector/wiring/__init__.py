@@ -7,7 +7,8 @@ user named, and the variables of the environment say the rest.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
@@ -68,14 +69,23 @@ def open_finder(place: Place) -> Finder:
 
 
 def open_source(
-    finder: Finder, *, start: bool, wait: float, ping_interval: float, payload_size: int
+    finder: Finder,
+    *,
+    start: bool,
+    wait: float,
+    ping_interval: float,
+    payload_size: int,
+    configuration: Mapping[str, Any] | None = None,
 ) -> tuple[SessionSource, DialSettings]:
-    """The source of sessions for SSH, and the way to their streams.
+    """The source of sessions, and the way to their streams.
 
     :param start: whether an environment that is stopped is started; ``wait``: seconds until
-        it has to run. The others: see :class:`DialSettings`.
+        it has to run.
+    :param configuration: the ``sessionConfiguration`` of another session than one for SSH.
+
+    The others: see :class:`DialSettings`.
     """
-    from ..aws.codecatalyst import CodeCatalystSessions
+    from ..aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
     from ..aws.gateways import GatewayMemory, RememberingSource
     from ..aws.startup import StartSettings
     from .finding import LateSource
@@ -89,7 +99,10 @@ def open_source(
 
     def source_of(environment: Environment) -> SessionSource:
         source = CodeCatalystSessions(
-            environment, StartSettings(allowed=start, timeout=wait), durations_of(environment)
+            environment,
+            StartSettings(allowed=start, timeout=wait),
+            durations_of(environment),
+            configuration=configuration or SSH_SESSION,
         )
         return RememberingSource(source, gateway_memory_of(environment))
 

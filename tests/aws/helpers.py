@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from connector.aws.api import Api, SdkApi
 from connector.aws.clients import ClientFactory
-from connector.aws.codecatalyst import CodeCatalystSessions
+from connector.aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
 from connector.aws.environments import Environment
 from connector.aws.light import LightApi
 from connector.aws.memory import Memory, cache_file
@@ -107,6 +108,7 @@ def make_sessions(
     start_timeout: float = 10,
     environ: Mapping[str, str] = ENVIRON,
     start: StartSettings = NO_START,
+    configuration: Mapping[str, Any] = SSH_SESSION,
 ) -> CodeCatalystSessions:
     profile = load_profile(None, os.environ)
     ca_bundle = str(ca_file or cloud.ca_file)
@@ -120,6 +122,7 @@ def make_sessions(
         Environment(target, BearerTokens(profile, environ, clients), api),
         start,
         Durations(Memory(cache_file(os.environ, "starts.json"), "a")),
+        configuration=configuration,
         start_timeout=start_timeout,
         clock=clock,
         sleep=clock.sleep,

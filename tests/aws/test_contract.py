@@ -13,6 +13,7 @@ import pytest
 
 from connector.aws.api import Api, SdkApi
 from connector.aws.clients import ClientFactory
+from connector.aws.commands import command_session, shell_session
 from connector.aws.light import LightApi
 from connector.transport.dialler import DialSettings, Trust
 
@@ -85,6 +86,11 @@ def _read(request: bytes) -> Request:
     ("operation", "members"),
     [
         ("start_dev_environment_session", {"sessionConfiguration": {"sessionType": "SSH"}}),
+        ("start_dev_environment_session", {"sessionConfiguration": shell_session()}),
+        (
+            "start_dev_environment_session",
+            {"sessionConfiguration": command_session(["sh", "-c", 'echo "\u00e9\u20ac" & ls'])},
+        ),
         ("stop_dev_environment_session", {"sessionId": "codecatalyst-0a1b2c3d"}),
         ("stop_dev_environment_session", {"sessionId": "a/b c?d#e%41+&=\u00e9\u20ac~_.-*'()"}),
         ("stop_dev_environment_session", {"sessionId": "{id}../"}),

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.cli.emulator import EXECUTE_AS
+from connector.emulator.behaviour import AgentBehaviour, ExecuteAs
+
 CONNECTOR = [sys.executable, "-m", "connector"]
 
 
@@ -118,6 +121,7 @@ def test_the_emulator_says_how_to_reach_it_and_ends_on_ctrl_c(
     assert mode == 0o600
     assert f"ssh -F examples/ssh_config {access['host']}" in printed
     assert f"/ssh_config {access['host']}" in printed
+    assert f"connector shell {access['host']}" in printed
     assert not path.exists()
     for name, value in access["environment"].items():
         assert f"export {name}={value}" in printed
@@ -131,6 +135,11 @@ def test_the_emulator_says_when_its_file_cannot_be_written(tmp_path: Path) -> No
     assert done.returncode == 78
     assert done.stdout == ""
     assert "cannot be written" in done.stderr
+
+
+def test_all_that_a_command_may_be_executed_as_can_be_asked_for() -> None:
+    assert tuple(execute_as.value for execute_as in ExecuteAs) == EXECUTE_AS
+    assert ExecuteAs(EXECUTE_AS[0]) is AgentBehaviour().execute_as
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "ssh", "-1"])

@@ -13,6 +13,7 @@ from connector.datachannel.messages import CHANNEL_CLOSED, PAUSE_PUBLICATION, ST
 from connector.emulator import events as agent_events
 from connector.emulator.agent import Agent
 from connector.emulator.behaviour import CLEAN, REAL, AgentBehaviour
+from connector.emulator.kinds import Port, Shell
 
 from .helpers import make_channel, service
 
@@ -34,7 +35,13 @@ BEHAVIOURS: dict[str, AgentBehaviour] = {
         dial_delay=(0.05, 0.9),
         complete_before_acknowledge=True,
     ),
-    "shell": replace(_PATIENT, session_type=None),
+    # It is one by its kind. A flag does not end the real one's shells, the service does; and
+    # they are for text, while a transfer here is random bytes.
+    "shell": replace(_PATIENT, always_obeys_flags=True, takes_output_for_text=False),
+    # The same without a word at its start: the client has to ask whether it is there.
+    "silent": replace(
+        _PATIENT, always_obeys_flags=True, takes_output_for_text=False, first_output_delay=0.5
+    ),
     "forgetful": replace(_PATIENT, reorder_capacity=3, message_size=200),
 }
 
@@ -106,7 +113,9 @@ class World:
         rng = random.Random(seed)
         self.now = 0.0
         self.channel = make_channel(max_in_flight=MAX_IN_FLIGHT, payload_size=payload_size)
-        self.agent = Agent("session", 22, behaviour, rng=rng)
+        self.silent = behaviour is BEHAVIOURS["silent"]
+        shell = self.silent or behaviour is BEHAVIOURS["shell"]
+        self.agent = Agent("session", Shell() if shell else Port(), behaviour, rng=rng)
         self.to_agent, self.to_client = Wire(rng, to_agent), Wire(rng, to_client)
         self.agent_linked = True
         self.input_ended = False
@@ -121,7 +130,9 @@ class World:
         self._behaviour = behaviour
         self._pieces = 2  # of output; the handshake
         self._data = random.Random(seed + 1)
-        if behaviour.session_type is None:
+        if self.silent:
+            self.channel.resize(80, 24)
+        elif shell:
             self.give_down(2)  # the prompt, without which no one speaks
         self.link_client()
 
@@ -314,8 +325,8 @@ class World:
 
     def _take_agent_events(self, events: list[agent_events.Event]) -> None:
         for event in events:
-            if isinstance(event, agent_events.ConnectPort):
-                self.agent.port_connected()
+            if isinstance(event, agent_events.OpenFarEnd):
+                self.agent.opened(self.now)
             elif isinstance(event, agent_events.InputReceived):
                 self.up_delivered += event.data
             elif isinstance(event, agent_events.SessionEnded):

@@ -9,7 +9,7 @@ import pytest
 from connector.datachannel.channel import State
 from connector.datachannel.events import ChannelFailed, DataReceived, Event, SessionOpened
 from connector.datachannel.messages import PayloadType
-from connector.errors import RemoteProtocolError
+from connector.errors import RemoteProtocolError, SessionEncrypted
 
 from .helpers import (
     CLIENT_ID,
@@ -43,7 +43,7 @@ def failure(events: list[Event]) -> str:
     """The message of the one failure that these events end with."""
     assert [event for event in events if isinstance(event, ChannelFailed)] == events[-1:]
     assert isinstance(events[-1], ChannelFailed)
-    assert isinstance(events[-1].error, RemoteProtocolError)
+    assert isinstance(events[-1].error, (RemoteProtocolError, SessionEncrypted))
     return str(events[-1].error)
 
 

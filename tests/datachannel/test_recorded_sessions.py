@@ -39,7 +39,7 @@ class Recording:
     """What a session consisted of, by the recorder's own account of it."""
 
     rows: list[tuple[str, int, str, int, bytes]]
-    from_client: dict[int, bytes] = field(default_factory=dict)
+    from_client: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     from_agent: dict[int, tuple[int, bytes]] = field(default_factory=dict)
 
     @classmethod
@@ -50,7 +50,7 @@ class Recording:
             if kind == "output_stream_data":
                 recording.from_agent[number] = (payload_type, payload)
             elif side == "client" and kind == "input_stream_data":
-                recording.from_client[number] = payload
+                recording.from_client[number] = (payload_type, payload)
         return recording
 
     def output(self, payload_type: int) -> bytes:
@@ -78,13 +78,15 @@ def replay(recording: Recording) -> Replay:
     given: set[int] = set()
     for side, number, kind, payload_type, frame in recording.rows:
         if side == "client":
-            if payload_type == PayloadType.SIZE:
-                # The channel knows no window size: any bytes keep the numbers in step.
-                # The recorded client did not wait with them for output.
-                dialogue.now += FIRST_OUTPUT_GRACE
             if kind == "input_stream_data" and payload_type in (1, 3) and number not in given:
-                assert dialogue.send(frame[HEADER:]) == len(frame) - HEADER
                 given.add(number)
+                if payload_type == PayloadType.SIZE:
+                    size = json.loads(frame[HEADER:])
+                    dialogue.channel.resize(size["cols"], size["rows"])
+                    # The recorded client did not wait with it for output.
+                    dialogue.now += FIRST_OUTPUT_GRACE
+                else:
+                    assert dialogue.send(frame[HEADER:]) == len(frame) - HEADER
         else:
             result.events += dialogue.receive(frame)
         dialogue.now += 0.001
@@ -114,10 +116,12 @@ def test_a_recorded_session_is_acknowledged_as_the_recorded_client_did(name: str
 @pytest.mark.parametrize("name", SESSIONS)
 def test_a_recorded_session_is_sent_as_the_recorded_client_did(name: str) -> None:
     recording = Recording.load(name)
-    sent = {number: payload for number, _, payload in inputs(replay(recording).sent)}
+    sent = {number: (kind, payload) for number, kind, payload in inputs(replay(recording).sent)}
     if SESSIONS[name]:
-        ours, theirs = json.loads(sent.pop(0)), json.loads(recording.from_client.pop(0))
-        assert ours | {"ClientVersion": ""} == theirs | {"ClientVersion": ""}
+        (_, ours), (_, theirs) = sent.pop(0), recording.from_client.pop(0)
+        assert json.loads(ours) | {"ClientVersion": ""} == json.loads(theirs) | {
+            "ClientVersion": ""
+        }
     assert sent == recording.from_client
 
 

@@ -13,6 +13,7 @@ from connector.datachannel.channel import State
 from connector.datachannel.events import ChannelClosed, SessionOpened
 from connector.datachannel.messages import PAUSE_PUBLICATION, START_PUBLICATION
 from connector.datachannel.recovery import RoundTripEstimator
+from connector.datachannel.window import SILENCE
 
 from .footprint import footprint
 from .simulation import BEHAVIOURS, HEADER, MAX_IN_FLIGHT, PAYLOAD_SIZE, Faults, World
@@ -151,6 +152,9 @@ class Link(RuleBasedStateMachine):
         elif channel.in_flight_bytes:
             assert timer is not None
             assert timer <= world.now + RoundTripEstimator.MAX_RTO
+        elif world.silent and channel.state is State.OPENING:
+            assert timer is not None
+            assert timer <= world.now + SILENCE
         elif channel.delivered and not world.input_ended:
             assert timer is None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -23,134 +22,34 @@ from connector.datachannel.messages import (
 )
 from connector.datachannel.payloads import (
     ClientAction,
-    acknowledge,
-    acknowledged_sequence_number,
     flag,
 )
-from connector.emulator.agent import (
-    HANDSHAKE_ERROR,
-    HANDSHAKE_TIMED_OUT,
+from connector.emulator.agent import Agent
+from connector.emulator.events import CloseFarEnd, InputReceived, OpenFarEnd, SessionEnded
+from connector.emulator.handshakes import HANDSHAKE_ERROR, HANDSHAKE_TIMED_OUT
+from connector.emulator.kinds import (
     PORT_REFUSED,
     WORKER_DIED,
-    Agent,
-)
-from connector.emulator.behaviour import REAL, AgentBehaviour
-from connector.emulator.events import ClosePort, ConnectPort, Event, InputReceived, SessionEnded
-
-RECORDED: dict[str, str] = json.loads(
-    (Path(__file__).parent / "data" / "agent_frames.json").read_text()
+    NonInteractiveCommand,
+    Port,
+    Shell,
 )
 
-#: The real agent without pacing, chance and waiting, so that times in a test are its own.
-PLAIN = replace(
-    REAL,
-    message_interval=0.0,
-    complete_gap=0.0,
-    dial_delay=(0.0, 0.0),
-    late_record_probability=0.0,
+from .agents import (
+    PLAIN,
+    RESPONSE,
+    ack,
+    acks_sent,
+    connected,
+    control,
+    output_sent,
+    recorded,
+    recorded_agent,
+    run_timers,
+    sent,
+    stream,
+    undated,
 )
-
-RESPONSE = (
-    b'{"ClientVersion":"1.2.764.0","ProcessedClientActions":[{"ActionType":"SessionType",'
-    b'"ActionStatus":1,"ActionResult":null,"Error":""}],"Errors":null}'
-)
-
-
-def recorded(name: str) -> bytes:
-    return bytes.fromhex(RECORDED[name])
-
-
-def undated(frame: bytes) -> AgentMessage:
-    return replace(AgentMessage.decode(frame), created_date=0)
-
-
-class RecordedIds(random.Random):
-    """Gives out the message ids of recorded frames, then zeros."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__(0)
-        self.ids = [AgentMessage.decode(recorded(name)).message_id for name in names]
-
-    def randbytes(self, n: int) -> bytes:
-        return self.ids.pop(0) if self.ids else bytes(n)
-
-
-def recorded_agent(
-    *names: str, session_id: str, behaviour: AgentBehaviour = PLAIN, port_number: int = 2222
-) -> Agent:
-    """An agent with the ids and the clock of recorded frames."""
-    created = AgentMessage.decode(recorded(names[0])).created_date
-    return Agent(
-        session_id,
-        port_number,
-        behaviour,
-        epoch=created / 1000 + 0.0005,
-        rng=RecordedIds(names),
-    )
-
-
-def stream(number: int, payload: bytes, kind: PayloadType = PayloadType.OUTPUT) -> bytes:
-    """A frame from the client."""
-    return AgentMessage(INPUT_STREAM_DATA, payload, kind, number, message_id=b"i" * 16).encode()
-
-
-def ack(number: int) -> bytes:
-    payload = acknowledge(OUTPUT_STREAM_DATA, b"o" * 16, number)
-    return AgentMessage(ACKNOWLEDGE, payload, flags=3).encode()
-
-
-def control(message_type: str) -> bytes:
-    return AgentMessage(message_type, b"{}").encode()
-
-
-def sent(agent: Agent, now: float = 0.0) -> list[tuple[str, int, bytes]]:
-    """What the agent sends now: (type, sequence number, payload)."""
-    messages = [AgentMessage.decode(frame) for frame in agent.frames_to_send(now)]
-    return [(m.message_type, m.sequence_number, m.payload) for m in messages]
-
-
-def acks_sent(agent: Agent, now: float = 0.0) -> list[int]:
-    return [
-        acknowledged_sequence_number(payload)
-        for message_type, _, payload in sent(agent, now)
-        if message_type == ACKNOWLEDGE
-    ]
-
-
-def output_sent(agent: Agent, now: float = 0.0) -> list[tuple[int, bytes]]:
-    return [
-        (number, payload)
-        for message_type, number, payload in sent(agent, now)
-        if message_type == OUTPUT_STREAM_DATA
-    ]
-
-
-def connected(behaviour: AgentBehaviour = PLAIN, now: float = 0.0, seed: int = 1) -> Agent:
-    """An agent whose port is connected and whose handshake is acknowledged."""
-    agent = Agent("s", 22, behaviour, now=now, rng=random.Random(seed))
-    agent.frames_to_send(now)
-    events: list[Event] = []
-    if behaviour.session_type is not None:
-        agent.receive_frames([ack(0), stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], now)
-        agent.frames_to_send(now)
-    while ConnectPort() not in events:
-        timer = agent.get_timer()
-        assert timer is not None
-        events = agent.handle_timer(max(now, timer))
-        agent.frames_to_send(now)
-    agent.port_connected()
-    if behaviour.session_type is not None:
-        agent.receive_frames([ack(1)], now)
-    return agent
-
-
-def run_timers(agent: Agent, until: float) -> list[tuple[float, Event]]:
-    """Let time pass; what happened, and when."""
-    happened = []
-    while (timer := agent.get_timer()) is not None and timer <= until:
-        happened += [(round(timer, 6), event) for event in agent.handle_timer(timer)]
-    return happened
-
 
 # Against the recordings
 
@@ -191,28 +90,26 @@ def test_the_handshake_ends_as_recorded() -> None:
 
 
 def test_a_command_session_announces_its_type_as_recorded() -> None:
-    behaviour = replace(PLAIN, session_type="NonInteractiveCommands")
     name = "commands_handshake_request"
-    agent = recorded_agent(name, name, session_id="s", behaviour=behaviour)
+    agent = recorded_agent(name, name, session_id="s", kind=NonInteractiveCommand(("true",)))
     assert agent.frames_to_send(0.0)[1] == recorded(name)
 
 
 def test_a_shell_without_handshake_starts_with_output_as_recorded() -> None:
-    behaviour = replace(PLAIN, session_type=None)
     name = "shell_first_output"
-    agent = recorded_agent(name, name, session_id="s", behaviour=behaviour)
+    agent = recorded_agent(name, name, session_id="s", kind=Shell())
     agent.frames_to_send(0.0)
     agent._rng.ids = [AgentMessage.decode(recorded(name)).message_id]  # type: ignore[attr-defined]
-    assert agent.handle_timer(0.0) == [ConnectPort()]
-    agent.port_connected()
+    assert agent.handle_timer(0.0) == [OpenFarEnd()]
+    agent.opened(0.0)
     agent.send_output(b"# ")
     assert agent.frames_to_send(0.0) == [recorded(name)]
 
 
 def test_a_shell_says_that_it_terminates_as_recorded() -> None:
-    agent = connected(replace(PLAIN, session_type=None))
+    agent = connected(kind=Shell())
     agent._session_id = "shell.rec.s1"
-    agent.port_closed(0.0)
+    agent.closed(0.0)
     (frame,) = agent.frames_to_send(0.0)
     expected = replace(undated(recorded("shell_terminating_state")), message_id=b"")
     assert replace(undated(frame), message_id=b"") == expected
@@ -222,7 +119,7 @@ def test_a_shell_says_that_it_terminates_as_recorded() -> None:
 
 
 def test_handshake_timeout_ends_the_session_with_the_real_text() -> None:
-    agent = Agent("s", 22, PLAIN, now=10.0)
+    agent = Agent("s", Port(), PLAIN, now=10.0)
     happened = run_timers(agent, until=40.0)
     assert happened == [(25.004, SessionEnded(HANDSHAKE_ERROR + HANDSHAKE_TIMED_OUT))]
     assert agent.get_timer() is None
@@ -230,7 +127,7 @@ def test_handshake_timeout_ends_the_session_with_the_real_text() -> None:
 
 def test_a_failed_action_ends_the_session_with_the_real_text() -> None:
     behaviour = replace(PLAIN, extra_actions=(ClientAction("KMSEncryption", {"KMSKeyId": "k"}),))
-    agent = Agent("s", 22, behaviour)
+    agent = Agent("s", Port(), behaviour)
     (request,) = (payload for number, payload in output_sent(agent))
     assert [action["ActionType"] for action in json.loads(request)["RequestedClientActions"]] == [
         "SessionType",
@@ -247,7 +144,7 @@ def test_a_failed_action_ends_the_session_with_the_real_text() -> None:
 
 
 def test_a_response_that_is_no_json_ends_the_session() -> None:
-    agent = Agent("s", 22, PLAIN)
+    agent = Agent("s", Port(), PLAIN)
     agent.receive_frames([stream(0, b"{", PayloadType.HANDSHAKE_RESPONSE)], 1.0)
     ((_, event),) = run_timers(agent, 2.0)
     assert isinstance(event, SessionEnded)
@@ -259,7 +156,7 @@ def test_the_acknowledge_and_handshake_complete_come_in_either_order(complete_fi
     behaviour = replace(
         PLAIN, complete_before_acknowledge=complete_first, customer_message="mind the gap"
     )
-    agent = Agent("s", 22, behaviour)
+    agent = Agent("s", Port(), behaviour)
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.25)
     messages = sent(agent, 0.25)
@@ -274,31 +171,31 @@ def test_the_acknowledge_and_handshake_complete_come_in_either_order(complete_fi
 
 
 def test_input_before_the_response_is_acknowledged_and_thrown_away() -> None:
-    agent = Agent("s", 22, PLAIN)
+    agent = Agent("s", Port(), PLAIN)
     agent.frames_to_send(0.0)
     assert agent.receive_frames([stream(0, b"lost")], 0.0) == []
     assert acks_sent(agent) == [0]
     agent.receive_frames([stream(1, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.0)
-    assert agent.handle_timer(0.0) == [ConnectPort()]
-    agent.port_connected()
+    assert agent.handle_timer(0.0) == [OpenFarEnd()]
+    agent.opened(0.0)
     assert agent.receive_frames([stream(2, b"kept")], 0.0) == [InputReceived(b"kept")]
 
 
 def test_input_in_the_gap_after_handshake_complete_is_acknowledged_and_thrown_away() -> None:
-    agent = Agent("s", 22, replace(PLAIN, complete_gap=0.0005))
+    agent = Agent("s", Port(), replace(PLAIN, complete_gap=0.0005))
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 1.0)
     agent.frames_to_send(1.0)
     assert agent.receive_frames([stream(1, b"SSH-2.0-lost\r\n")], 1.0003) == []
     assert acks_sent(agent, 1.0003) == [1]
     assert agent.handle_timer(1.0005) == []
-    assert agent.handle_timer(1.0005) == [ConnectPort()]
-    agent.port_connected()
+    assert agent.handle_timer(1.0005) == [OpenFarEnd()]
+    agent.opened(0.0)
     assert agent.receive_frames([stream(2, b"rest")], 1.01) == [InputReceived(b"rest")]
 
 
 def test_the_gap_is_over_in_time_though_its_timer_is_late() -> None:
-    agent = Agent("s", 22, replace(PLAIN, complete_gap=0.005))
+    agent = Agent("s", Port(), replace(PLAIN, complete_gap=0.005))
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 1.0)
     agent.frames_to_send(1.0)
@@ -308,7 +205,7 @@ def test_the_gap_is_over_in_time_though_its_timer_is_late() -> None:
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_early_input_may_be_left_to_come_again(answered: bool) -> None:
-    agent = Agent("s", 22, replace(PLAIN, complete_gap=0.5, drops_early_input=False))
+    agent = Agent("s", Port(), replace(PLAIN, complete_gap=0.5, drops_early_input=False))
     agent.frames_to_send(0.0)
     if answered:
         agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.0)
@@ -318,34 +215,34 @@ def test_early_input_may_be_left_to_come_again(answered: bool) -> None:
 
 
 def test_while_dialling_the_expected_input_is_refused_and_later_input_held() -> None:
-    agent = Agent("s", 22, replace(PLAIN, dial_delay=(0.005, 0.005)))
+    agent = Agent("s", Port(), replace(PLAIN, dial_delay=(0.005, 0.005)))
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.0)
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(1, b"a"), stream(2, b"b"), stream(3, b"c")], 0.001)
     assert acks_sent(agent, 0.001) == [2, 3]
     assert agent.handle_timer(0.0049) == []
-    assert agent.handle_timer(0.005) == [ConnectPort()]
-    agent.port_connected()
+    assert agent.handle_timer(0.005) == [OpenFarEnd()]
+    agent.opened(0.0)
     assert agent.receive_frames([stream(1, b"a")], 0.3) == [InputReceived(b"abc")]
     assert acks_sent(agent, 0.3) == [1]
 
 
 def test_a_refused_port_kills_the_worker() -> None:
-    agent = Agent("s", 22, PLAIN)
+    agent = Agent("s", Port(), PLAIN)
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.0)
-    assert agent.handle_timer(0.0) == [ConnectPort()]
-    agent.port_refused(0.5)
+    assert agent.handle_timer(0.0) == [OpenFarEnd()]
+    agent.refused("", 0.5)
     assert run_timers(agent, 9.0) == [(0.503, SessionEnded(WORKER_DIED))]
 
 
 def test_a_refused_port_may_be_told_as_what_it_is() -> None:
-    agent = Agent("s", 22, replace(PLAIN, dies_of_refused_port=False))
+    agent = Agent("s", Port(), replace(PLAIN, dies_of_refused_port=False))
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.0)
     agent.handle_timer(0.0)
-    agent.port_refused(0.5)
+    agent.refused("", 0.5)
     assert run_timers(agent, 9.0) == [(0.503, SessionEnded(PORT_REFUSED))]
 
 
@@ -474,7 +371,7 @@ def test_all_that_is_overdue_may_be_resent_at_once() -> None:
 
 
 def test_the_first_resend_waits_for_the_starting_rto() -> None:
-    agent = Agent("s", 22, PLAIN)
+    agent = Agent("s", Port(), PLAIN)
     output_sent(agent)
     for now, resent in ((0.1, []), (0.2, []), (0.299, []), (0.31, [0]), (0.5, []), (0.61, [0])):
         agent.handle_timer(now)
@@ -575,7 +472,7 @@ def test_resend_all_on_start_sends_everything_again_at_once() -> None:
 def test_the_session_ends_4_ms_after_its_output_is_acknowledged() -> None:
     agent = connected()
     agent.send_output(b"bye")
-    agent.port_closed(1.0)
+    agent.closed(1.0)
     assert output_sent(agent, 1.0) == [(2, b"bye")]
     assert agent.receive_frames([ack(2)], 1.02) == []
     assert run_timers(agent, 9.0) == [(1.024, SessionEnded(""))]
@@ -584,7 +481,7 @@ def test_the_session_ends_4_ms_after_its_output_is_acknowledged() -> None:
 def test_an_unacknowledged_last_message_holds_the_end_up_for_two_seconds() -> None:
     agent = connected()
     agent.send_output(b"bye")
-    agent.port_closed(1.0)
+    agent.closed(1.0)
     output_sent(agent, 1.0)
     assert run_timers(agent, 9.0) == [(3.004, SessionEnded(""))]
 
@@ -592,7 +489,7 @@ def test_an_unacknowledged_last_message_holds_the_end_up_for_two_seconds() -> No
 def test_paced_output_is_sent_to_its_end_before_the_two_seconds_start() -> None:
     agent = connected(replace(PLAIN, message_interval=0.5, message_size=1))
     agent.send_output(b"abc")
-    agent.port_closed(1.0)
+    agent.closed(1.0)
     for now in (1.0, 1.5, 2.0):
         assert len(output_sent(agent, now)) == 1
     assert run_timers(agent, 9.0) == [(4.004, SessionEnded(""))]
@@ -602,7 +499,7 @@ def test_a_client_that_is_away_does_not_keep_the_session_for_ever() -> None:
     agent = connected()
     agent.receive_frames([control(PAUSE_PUBLICATION)], 0.0)
     agent.send_output(b"bye")
-    agent.port_closed(1.0)
+    agent.closed(1.0)
     assert run_timers(agent, 9.0) == [(3.004, SessionEnded(""))]
 
 
@@ -612,7 +509,7 @@ def test_a_flag_ends_the_session_after_the_input_before_it(value: Flag, acknowle
     agent = connected(replace(PLAIN, acknowledge_terminate=acknowledged))
     agent.send_output(b"unread")
     frames = [stream(1, b"last"), stream(2, flag(value), PayloadType.FLAG)]
-    assert agent.receive_frames(frames, 1.0) == [InputReceived(b"last"), ClosePort()]
+    assert agent.receive_frames(frames, 1.0) == [InputReceived(b"last"), CloseFarEnd()]
     assert acks_sent(agent, 1.0) == ([1, 2] if acknowledged else [1])
     assert run_timers(agent, 9.0) == [(1.004, SessionEnded(""))]
 
@@ -626,7 +523,7 @@ def test_other_flags_are_acknowledged_and_ignored() -> None:
 def test_input_after_the_port_has_closed_is_not_acknowledged() -> None:
     agent = connected()
     agent.send_output(b"bye")
-    agent.port_closed(1.0)
+    agent.closed(1.0)
     assert agent.receive_frames([stream(1, b"late")], 1.0) == []
     assert acks_sent(agent, 1.0) == []
 
@@ -635,6 +532,6 @@ def test_channel_closed_ends_the_session_at_once() -> None:
     agent = connected()
     agent.send_output(b"unread")
     events = agent.receive_frames([stream(1, b"in"), control(CHANNEL_CLOSED)], 1.0)
-    assert events == [InputReceived(b"in"), ClosePort(), SessionEnded("")]
+    assert events == [InputReceived(b"in"), CloseFarEnd(), SessionEnded("")]
     assert output_sent(agent, 1.0) == []
     assert agent.get_timer() is None

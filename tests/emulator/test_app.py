@@ -43,8 +43,17 @@ def call(access: Access, method: str, path: str = "", body: object = None) -> di
         return document
 
 
-def start_session(access: Access) -> dict[str, str]:
-    configuration = {"sessionConfiguration": {"sessionType": "SSH"}}
+def start_session(
+    access: Access, session_type: str = "SSH", command: list[str] | None = None
+) -> dict[str, str]:
+    configuration: dict[str, dict[str, object]] = {
+        "sessionConfiguration": {"sessionType": session_type}
+    }
+    if command:
+        configuration["sessionConfiguration"]["executeCommandSessionConfiguration"] = {
+            "command": command[0],
+            "arguments": command[1:],
+        }
     answer = call(access, "PUT", "/session", configuration)
     return {**answer, **answer["accessDetails"]}  # type: ignore[dict-item]
 
@@ -86,6 +95,27 @@ async def test_a_session_leads_to_the_embedded_ssh_server(
         assert session["streamUrl"].startswith(access.gateway_url)
         await client.terminate()
         await client.wait_closed()
+
+
+@pytest.mark.parametrize("port", [None, 1], ids=["embedded", "another"])
+def test_a_session_without_ssh_has_a_shell_or_a_command(
+    tmp_path: Path, port: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    async def talk(access: Access, command: list[str] | None) -> bytes:
+        session = start_session(access, "SSM", command)
+        client = Client()
+        await client.open(session["streamUrl"], access.ca_file, session["tokenValue"])
+        await client.receive_until(PayloadType.OUTPUT)
+        if not command:
+            await client.send(b"echo $((6*7)) in $PWD; exit\n")
+        await client.wait_closed()
+        return bytes(client.output)
+
+    with EmulatorThread(Emulator(tmp_path, port=port)) as access:
+        assert f"42 in {tmp_path}".encode() in asyncio.run(talk(access, None))
+        assert asyncio.run(talk(access, ["echo", "a  b", "$HOME"])) == b"a  b $HOME\r\n"
 
 
 async def test_a_port_may_stand_for_the_ssh_server(tmp_path: Path) -> None:

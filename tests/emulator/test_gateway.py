@@ -21,16 +21,16 @@ from connector.datachannel.messages import (
     AgentMessage,
     PayloadType,
 )
-from connector.emulator.agent import WORKER_DIED
 from connector.emulator.behaviour import CLEAN, REAL
 from connector.emulator.certificates import Certificates
 from connector.emulator.gateway import Gateway, GatewayBehaviour, Rejoin
+from connector.emulator.kinds import WORKER_DIED
 from connector.emulator.model import CodeCatalystModel
+from connector.emulator.port import tcp_target
 from connector.emulator.relay import RelayBehaviour
 from connector.emulator.resources import Project, Session, Space, Status
 from connector.emulator.service import data_channel_url
 from connector.emulator.wire import Direction, Frame
-from connector.emulator.worker import tcp_target
 
 from .client import Client, dial, opening
 

@@ -14,8 +14,8 @@ from connector.emulator.certificates import Certificates
 from connector.emulator.gateway import Gateway
 from connector.emulator.listener import Listener
 from connector.emulator.model import CodeCatalystModel
+from connector.emulator.port import tcp_target
 from connector.emulator.rest import RestServer
-from connector.emulator.worker import tcp_target
 
 Stop = Callable[[], Awaitable[None]]
 

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,13 +21,14 @@ from connector.emulator.certificates import make_certificates
 from connector.emulator.gateway import Gateway, GatewayBehaviour
 from connector.emulator.misbehaviours import Misbehaviours
 from connector.emulator.model import CodeCatalystModel
+from connector.emulator.port import tcp_target
 from connector.emulator.relay import RelayBehaviour
 from connector.emulator.resources import DevEnvironment, Project, Session, Space, Status
 from connector.emulator.rest import Proceed, RestServer
 from connector.emulator.resume import SessionManagerService
 from connector.emulator.service import CodeCatalystService, data_channel_url
+from connector.emulator.sessionprocess import process_opener
 from connector.emulator.wire import Direction, Frame
-from connector.emulator.worker import tcp_target
 
 from .waiting import PATIENCE, eventually
 
@@ -64,7 +66,15 @@ class Cloud:
         self.token = secrets.token_urlsafe(64)
         self.tokens.accept(self.token, creator.id)
         self.query_secret = secrets.token_hex(24)
-        self.gateway = Gateway(self._model, self._connect, certificates.server_context, seed=1)
+        home = directory / "home"
+        home.mkdir()
+        self.gateway = Gateway(
+            self._model,
+            self._connect,
+            certificates.server_context,
+            open_process=partial(process_opener, home=home),
+            seed=1,
+        )
         self.gateway.tap = self._see
         service = CodeCatalystService(self._model, self.tokens, self._stream_url)
         ssm = SessionManagerService(self._model, self._url_of, ACCESS_KEY_ID)

@@ -9,6 +9,7 @@ import pty
 import struct
 import sys
 import termios
+from collections.abc import Mapping
 from types import TracebackType
 
 from .commands import Commands, Process
@@ -39,9 +40,12 @@ class Terminal:
         trace: TracebackType | None,
     ) -> None:
         self._close_slave()
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
-    def start(self, commands: Commands, *arguments: str) -> Process:
+    def start(
+        self, commands: Commands, *arguments: str, environ: Mapping[str, str] | None = None
+    ) -> Process:
         """Start a program whose terminal this is, as if it were typed there."""
         process = commands.start(
             sys.executable,
@@ -50,6 +54,7 @@ class Terminal:
             *arguments,
             stdin=self._slave,
             stdout=self._slave,
+            environ=environ,
             start_new_session=True,
         )
         self._close_slave()
@@ -59,8 +64,24 @@ class Terminal:
         """As dragging a window's corner does; the program gets SIGWINCH."""
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
+    def modes(self) -> list[object]:
+        """What termios has of it: raw, echoing, ..."""
+        return termios.tcgetattr(self._master)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether no key means anything to it."""
+        return not termios.tcgetattr(self._master)[3] & (termios.ICANON | termios.ISIG)
+
     def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
+        rest = memoryview(keys)
+        while rest:
+            rest = rest[os.write(self._master, rest) :]
+
+    def hang_up(self) -> None:
+        """As a window that is closed."""
+        os.close(self._master)
+        self._master = -1
 
     def _close_slave(self) -> None:
         if self._slave >= 0:

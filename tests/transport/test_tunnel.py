@@ -7,9 +7,10 @@ import os
 from connector.cli.attach import GivenSession
 from connector.sessions import SessionAccess
 from connector.transport.dialler import DialSettings, Trust
+from connector.transport.ending import Phase
 from connector.transport.loop import Loop
 from connector.transport.stdio import open_input, open_output
-from connector.transport.tunnel import Phase, Tunnel
+from connector.transport.tunnel import Tunnel
 
 
 def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
@@ -31,7 +32,7 @@ def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
     source.start(lambda data: None, lambda: None)
     sink.start(lambda: None, lambda error: None)
     tunnel._channel.terminate(loop.time())
-    tunnel._phase = Phase.CLOSING
+    tunnel._ending.phase = Phase.CLOSING
 
     tunnel._stdin_gave(b"too late")
 

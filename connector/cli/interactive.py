@@ -1,0 +1,187 @@
+"""What ``shell`` and ``exec`` share: the terminal in front of a session, if there is one.
+
+The terminal is raw from the moment that the session is open until its end, whatever that is:
+the far end's, an escape, a signal, a lost link or a bug of ours. Only who is killed outright
+(SIGKILL) cannot put it back; ``stty sane`` does. Before, it is as it was, so that Ctrl-C
+interrupts a start.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from ..transport.escapes import Escape
+from ..transport.keyboard import Keyboard
+from ..transport.loop import Alarm, Loop
+from ..transport.stdio import Input
+from ..transport.terminal import Terminal, open_terminal, window_size
+from ..transport.tunnel import Onlooker, Tunnel
+from .boundary import say
+
+#: Signal -> exit code. In raw mode Ctrl-C and Ctrl-\ are keys and raise none of them.
+SIGNALS = {"SIGHUP": 129, "SIGTERM": 143, "SIGINT": 130, "SIGQUIT": 131}
+
+#: Seconds from a change of the window's size until it is sent: who drags a corner changes
+#: it dozens of times in a second.
+RESIZE_PAUSE = 0.05
+
+#: Seconds between two looks at the size where no signal tells of a change; the published
+#: client's.
+LOOK_INTERVAL = 0.5
+
+#: Seconds without a link before the user is told: most come back before anybody notices.
+NOTICE_AFTER = 1.0
+
+#: What has a terminal at the far end. Where there is no handshake, it has.
+_FAR_TERMINALS = (None, "Standard_Stream", "InteractiveCommands")
+
+ESCAPES = """\
+On a terminal these are for connector itself, at the start of a line:
+  ~.    end the session
+  ~^Z   suspend it, until fg
+  ~?    list these
+  ~~    send a ~
+"""
+
+
+class Interaction(Onlooker):
+    """A user at a shell or a command.
+
+    :param stdin: the descriptor of the stream, as ``stdout`` is.
+    :param finish_line: see :class:`Keyboard`.
+    :param may_be_silent: see :class:`Onlooker`.
+    :param pipeline: whether stdin is read key by key though stdout is no terminal.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        stdin: int,
+        stdout: int,
+        *,
+        finish_line: bytes,
+        may_be_silent: bool,
+        pipeline: bool,
+    ) -> None:
+        self.may_be_silent = may_be_silent
+        self._finish_line = finish_line
+        self._loop = loop
+        self._window = (stdout, stdin)
+        self._terminal: Terminal | None = None
+        if os.isatty(stdin) and (pipeline or os.isatty(stdout)):
+            self._terminal = open_terminal(stdin)
+        self._raw = False  # whether it is to be
+        self._outage_told = False
+        self._resize_alarm = Alarm(loop)
+        self._outage_alarm = Alarm(loop)
+
+    def keyboard(self, stdin: Input) -> Keyboard:
+        """What the tunnel reads instead of ``stdin``."""
+        self._keyboard = Keyboard(self._loop, stdin, self._finish_line, self._escaped)
+        return self._keyboard
+
+    def sit_down(self, tunnel: Tunnel) -> None:
+        """The tunnel begins: from here on its window follows ours."""
+        self._tunnel = tunnel
+        self._resize()
+        self._on_signal("SIGCONT", self._continued)
+        if not self._on_signal("SIGWINCH", self._resize_soon):
+            self._look_again()
+        if self._terminal:
+            self._on_signal("SIGTSTP", self._stop)
+
+    def get_up(self) -> None:
+        """It is over, in whatever way."""
+        self._raw = False
+        if self._terminal:
+            self._terminal.restore()
+
+    # What the tunnel tells (Onlooker).
+
+    def session_opened(self, session_type: str | None) -> None:
+        far_terminal = session_type in _FAR_TERMINALS
+        self._raw = far_terminal and self._terminal is not None
+        if self._raw and self._terminal:
+            self._terminal.make_raw()
+        elif self._terminal:
+            self._terminal.restore()  # of two openings, the last one counts
+        self._keyboard.opened(far_terminal=far_terminal, escapes=self._raw)
+
+    def link_lost(self) -> None:
+        if self._outage_alarm.when is None:
+            self._outage_alarm.set(self._loop.time() + NOTICE_AFTER, self._tell_outage)
+
+    def link_made(self) -> None:
+        self._outage_alarm.cancel()
+        if self._outage_told:
+            self._outage_told = False
+            say("Connected again")
+
+    def _tell_outage(self) -> None:
+        if self._tunnel.running:
+            self._outage_told = True
+            way_out = "~. ends the session" if self._raw else "Ctrl-C ends the session"
+            say(f"The connection is lost and is being made again; {way_out}")
+
+    # Keys.
+
+    def _escaped(self, escape: Escape) -> None:
+        if escape is Escape.END:
+            say("Ended by ~.")
+            self._tunnel.end(0)
+        elif escape is Escape.SUSPEND:
+            self._suspend()
+        else:
+            say(*ESCAPES.splitlines())
+
+    # Stopping and going on.
+
+    def _suspend(self) -> None:
+        """Stop the whole job, as Ctrl-Z does where the terminal is not raw."""
+        if sys.platform != "win32":
+            before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+            os.kill(0, signal.SIGTSTP)
+            signal.signal(signal.SIGTSTP, before)
+            self._stop()
+
+    def _stop(self) -> None:
+        if sys.platform == "win32":
+            return
+        if self._terminal:
+            self._terminal.restore()
+        before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        # To this very thread: it must not go on before all have stopped.
+        signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, before)
+        self._continued()
+
+    def _continued(self) -> None:
+        """Whoever ran meanwhile may have changed the terminal, and its window too."""
+        if self._raw and self._terminal:
+            self._terminal.make_raw()
+        self._resize()
+
+    # The window.
+
+    def _resize(self) -> None:
+        self._tunnel.resize(*window_size(*self._window))
+
+    def _resize_soon(self) -> None:
+        if self._resize_alarm.when is None:
+            self._resize_alarm.set(self._loop.time() + RESIZE_PAUSE, self._resize)
+
+    def _look_again(self) -> None:
+        self._resize()
+        self._resize_alarm.set(self._loop.time() + LOOK_INTERVAL, self._look_again)
+
+    def _on_signal(self, name: str, callback: Callable[[], None]) -> bool:
+        """Call back in the loop; whether the system has that signal."""
+        number = getattr(signal, name, None)
+        if number is None:
+            return False
+        signal.signal(number, lambda *_: self._loop.call_soon(callback))
+        return True

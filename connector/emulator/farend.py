@@ -1,0 +1,56 @@
+"""What a session leads to, as its worker and its far end see each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from .events import Input
+
+
+class FarEnd(Protocol):
+    """A connection or a process that is open.
+
+    :ivar lost: set when nothing of it is left.
+    """
+
+    lost: asyncio.Event
+
+    def take(self, event: Input) -> None:
+        """Input for it, in order."""
+
+    def set_reading(self, reading: bool) -> None:
+        """Whether to give output, which needs :meth:`Owner.capacity`."""
+
+    def close(self) -> None:
+        """End it, once what it was given is written. Harmless when it has ended."""
+
+    def abort(self) -> None:
+        """End it at once."""
+
+
+class Owner(Protocol):
+    """Who opened a far end, and is told what becomes of it."""
+
+    def opened(self, far_end: FarEnd) -> None:
+        """It is open; comes before all others."""
+
+    def capacity(self) -> int:
+        """How many bytes of output there is room for now."""
+
+    def received(self, data: bytes | memoryview, payload_type: int) -> None:
+        """Output; no more than there was room for."""
+
+    def full(self, full: bool) -> None:
+        """It takes no more input for now; or does again."""
+
+    def closed(self, exit_status: int | None) -> None:
+        """No more output will come.
+
+        :param exit_status: of a process; -1 of one that a signal has ended.
+        """
+
+
+#: Opens a far end for its owner; ``OSError`` with a reason when it cannot.
+Opener = Callable[[Owner], Awaitable[None]]

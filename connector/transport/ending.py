@@ -1,0 +1,197 @@
+"""Ending: how a session ends, and that every end is the same orderly one.
+
+What stdin gave is delivered, the far end is told, the link is closed, and the service is
+told: each step has its time, and the whole :data:`END_TIMEOUT`.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable
+
+from ..datachannel.channel import DataChannel, State
+from ..errors import ConnectorError, LinkLost
+from .connection import Connection
+from .loop import Alarm, Loop
+from .session import Session
+from .stdio import Input, Output
+
+#: Seconds that an end may take in all, and what of it each step gets at most.
+END_TIMEOUT = 3.0
+DRAIN_TIMEOUT = 1.6
+CLOSED_TIMEOUT = 0.4
+CLOSE_TIMEOUT = 0.3
+
+#: After stdin ended: seconds of silence after which the reader has all it will get (the
+#: protocol has no half-close, so the far end cannot say), and seconds without progress
+#: after which what stdin gave is given up.
+QUIET_TIMEOUT = 2.0
+STALL_TIMEOUT = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+class Phase(enum.Enum):
+    STARTING = "starting the session"
+    DIALLING = "connecting to the gateway"
+    RUNNING = "running"
+    DRAINING = "delivering what is left"
+    CLOSING = "closing"
+    DONE = "done"
+
+
+class Ending:
+    """The end of a tunnel, from its first cause on; until then it knows the phase.
+
+    :param notify: prints a line for the user.
+    :param pump: lets what is due leave; called after the first cause.
+    :ivar alarm: of the present phase; an end takes it over.
+    :ivar error: what ended it, if anything went wrong.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        session: Session,
+        connection: Connection,
+        channel: DataChannel,
+        stdin: Input,
+        stdout: Output,
+        notify: Callable[[str], None],
+        pump: Callable[[], None],
+    ) -> None:
+        self.phase = Phase.STARTING
+        self.alarm = Alarm(loop)
+        self.error: ConnectorError | None = None
+        self.bug: BaseException | None = None
+        self.exit_code = 0
+        self.exited = False  # a command, whose last word its status is
+        self.stdin_open = True
+        self._loop = loop
+        self._session = session
+        self._connection = connection
+        self._channel = channel
+        self._stdin = stdin
+        self._stdout = stdout
+        self._notify = notify
+        self._pump = pump
+        self._clock = Alarm(loop)  # of the whole end
+        self._progress_at = loop.time()
+        self._in_flight_seen = 0
+
+    def progressed(self) -> None:
+        self._progress_at = self._loop.time()
+
+    def watch_the_rest(self) -> None:
+        """stdin or a command has ended, but more may come: go on while something moves."""
+        if self._channel.state is not State.OPEN or not self._connection.up:
+            return
+        in_flight = self._channel.in_flight_bytes
+        if in_flight != self._in_flight_seen:
+            self._in_flight_seen = in_flight
+            self.progressed()
+        if self._stdout.pending_bytes:
+            return  # somebody reads it, however slowly; its progress calls again
+        done = self.exited or self._channel.delivered
+        wait = QUIET_TIMEOUT if done else STALL_TIMEOUT
+        if self._loop.time() < self._progress_at + wait:
+            self.alarm.set(self._progress_at + wait, self.watch_the_rest)
+        elif done:
+            logger.info("it has ended, and %.0f s went by without output", QUIET_TIMEOUT)
+            self.begin()
+        else:
+            self.begin(error=LinkLost("the last bytes of stdin were not acknowledged"))
+
+    def begin(self, *, error: ConnectorError | None = None, exit_code: int | None = None) -> None:
+        """The first cause of an end counts; later ones find it under way."""
+        if self.phase in (Phase.DRAINING, Phase.CLOSING, Phase.DONE):
+            return
+        self.error = error
+        if error:
+            self._notify(str(error))
+        if exit_code is not None:
+            self.exit_code = exit_code
+        self.alarm.cancel()
+        self._connection.give_up_reconnecting()
+        if self.phase is Phase.STARTING:
+            # A session may yet come of it, and must be stopped.
+            self._close_session()
+            if self._session.abandon_start():
+                self.finish()
+            return
+        self.phase = Phase.DRAINING
+        if self._channel.state is State.OPEN and not error:
+            self.hurry()
+            if self.stdin_open:
+                self._stdin.take_rest()
+        self._pump()
+
+    def hurry(self) -> None:
+        """From here it takes END_TIMEOUT at most.
+
+        Where the far end is gone already there is no hurry: what it sent is written for
+        as long as somebody reads it.
+        """
+        if self._clock.when is None and self.phase is not Phase.DONE:
+            now = self._loop.time()
+            self._clock.set(now + END_TIMEOUT, self.finish)
+            if self.phase is Phase.DRAINING:
+                self.alarm.set(now + DRAIN_TIMEOUT, self._drained)
+
+    def drain(self) -> None:
+        """Go on to close once all that can still be delivered is."""
+        if self.phase is not Phase.DRAINING or self._stdout.pending_bytes:
+            return
+        if self._channel.state is not State.OPEN or not self._connection.up or self.error:
+            self._drained()
+        elif self._channel.paused and self._channel.delivered:
+            self._drained()  # the far end is away: there is nobody to be told
+        elif self._channel.terminating and self.alarm.when is not None:
+            # All is delivered and the flag is out: channel_closed follows in a moment.
+            limit = self._loop.time() + CLOSED_TIMEOUT
+            if self.alarm.when > limit:
+                self.alarm.set(limit, self._drained)
+
+    def _drained(self) -> None:
+        if self.phase is not Phase.DRAINING:
+            return
+        now = self._loop.time()
+        if self._channel.linked:
+            # Delivered or not: a service that hears us should know how it ends.
+            self._channel.terminate(now)
+            self._connection.send_messages(self._channel.messages_to_send(now))
+        self._close_session()
+
+    def _close_session(self) -> None:
+        self.phase = Phase.CLOSING
+        self.alarm.cancel()
+        self.hurry()
+        self._stdin.set_wanted(0)
+        self._connection.close(CLOSE_TIMEOUT)
+        if self._session.access:
+            self.stop_session()
+
+    def stop_session(self) -> None:
+        deadline = self._clock.when or self._loop.time()
+        timeout = max(0.5, deadline - self._loop.time() - 0.1)
+        self._session.stop(timeout, self.finish)
+
+    def fault(self, error: BaseException) -> None:
+        """End for an error that came out of a thread."""
+        if isinstance(error, ConnectorError):
+            self.begin(error=error)
+        else:
+            self.bug = error
+            self.begin()
+
+    def finish(self) -> None:
+        if self.phase is Phase.DONE:
+            return
+        self.phase = Phase.DONE
+        self.alarm.cancel()
+        self._clock.cancel()
+        self._connection.abort()
+        self._stdin.close()
+        self._stdout.close()
+        logger.info("%s", self._channel.stats)

@@ -1,0 +1,252 @@
+"""``connector exec``: what a command says, takes and returns, in each way that it may be run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.behaviour import REAL, ExecuteAs
+
+from .cloud import START, Cloud
+from .commands import CONNECTOR, END, Answer, Commands
+from .failing import check
+from .terminals import Terminal
+from .waiting import eventually
+
+INTERACTIVE, JOINED, SEPARATE = ExecuteAs.INTERACTIVE, ExecuteAs.JOINED, ExecuteAs.SEPARATE
+
+BINARY = random.Random(5).randbytes(300_000) + b"\n" * 4
+
+
+class Exec:
+    """Runs ``connector exec`` against commands of a kind."""
+
+    def __init__(self, commands: Commands, cloud: Cloud) -> None:
+        self.commands = commands
+        self.cloud = cloud
+
+    def words(self, *command: str) -> list[str]:
+        return [*CONNECTOR, "exec", self.cloud.host, "--", *command]
+
+    def run(self, kind: ExecuteAs, *command: str, input: bytes = b"") -> Answer:
+        self.cloud.behave(replace(REAL, execute_as=kind, message_interval=0.0))
+        return self.commands.run(*self.words(*command), input=input)
+
+
+@pytest.fixture
+def execute(commands: Commands, cloud: Cloud) -> Exec:
+    return Exec(commands, cloud)
+
+
+def given(answer: Answer) -> tuple[int, bytes, bytes]:
+    return answer.returncode, answer.stdout, answer.stderr
+
+
+# What it says
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (INTERACTIVE, (0, b"out\r\nerr\r\n", b"")),
+        (JOINED, (0, b"out\nerr\n", b"")),
+        (SEPARATE, (3, b"out\n", b"err\n")),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_output_errors_and_status(
+    execute: Exec, kind: ExecuteAs, expected: tuple[int, bytes, bytes]
+) -> None:
+    answer = execute.run(kind, "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert given(answer) == expected
+    assert execute.cloud.session().end_reason == "The agent ended the session"
+
+
+@pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=lambda kind: kind.name)
+def test_binary_output_comes_byte_for_byte(execute: Exec, kind: ExecuteAs, tmp_path: Path) -> None:
+    file = tmp_path / "binary"
+    file.write_bytes(BINARY)
+    answer = execute.run(kind, "cat", str(file))
+    assert hashlib.sha256(answer.stdout).digest() == hashlib.sha256(BINARY).digest()
+    assert (answer.returncode, answer.stderr) == (0, b"")
+
+
+def test_output_and_errors_that_are_long_and_come_together(execute: Exec) -> None:
+    answer = execute.run(SEPARATE, "sh", "-c", "seq 20000 & seq 30000 >&2; wait")
+    assert list(map(int, answer.stdout.split())) == list(range(1, 20_001))
+    assert list(map(int, answer.stderr.split())) == list(range(1, 30_001))
+
+
+def test_arguments_come_as_they_are(execute: Exec) -> None:
+    arguments = ["a b", "$HOME", "*", "'", '"', "\\", "-x", "--", "\u20ac", "a\nb"]
+    answer = execute.run(SEPARATE, "printf", "%s|", *arguments)
+    assert answer.stdout.decode() == "".join(f"{argument}|" for argument in arguments)
+
+
+@pytest.mark.parametrize("kind", ExecuteAs, ids=lambda kind: kind.name)
+def test_a_command_may_say_nothing(execute: Exec, kind: ExecuteAs) -> None:
+    assert given(execute.run(kind, "true")) == (0, b"", b"")
+
+
+def test_a_command_may_say_nothing_for_longer_than_the_agent_is_waited_for(execute: Exec) -> None:
+    assert given(execute.run(INTERACTIVE, "sh", "-c", "sleep 9; echo done")) == (
+        0,
+        b"done\r\n",
+        b"",
+    )
+
+
+# What it returns
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [("exit 0", 0), ("exit 1", 1), ("exit 255", 255), ("sh -c 'kill -9 $$'; exit $?", 137)],
+)
+def test_the_status_is_the_commands(execute: Exec, script: str, status: int) -> None:
+    assert given(execute.run(SEPARATE, "sh", "-c", script))[0] == status
+
+
+def test_the_status_of_a_command_that_a_signal_ended_is_255(execute: Exec) -> None:
+    assert execute.run(SEPARATE, "sh", "-c", "kill -9 $$").returncode == 255
+
+
+@pytest.mark.parametrize(("kind", "exit_code"), [(SEPARATE, 1), (JOINED, 69)])
+def test_a_command_that_is_not_there(execute: Exec, kind: ExecuteAs, exit_code: int) -> None:
+    answer = execute.run(kind, "no-such-program")
+    assert answer.returncode == exit_code
+    assert b'"no-such-program"' in answer.stderr
+    assert answer.stderr.count(b"connector: ") == (exit_code == 69)
+
+
+# What it takes
+
+
+def test_a_terminals_command_is_typed_our_input_and_its_end(execute: Exec, tmp_path: Path) -> None:
+    file = tmp_path / "input"
+    file.write_bytes(b"one\ntwo")
+    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    with file.open("rb") as stdin:
+        script = "stty -echo; echo ready; cat; echo end"
+        process = execute.commands.start(*execute.words("sh", "-c", script), stdin=stdin)
+        assert process.reader.rest() == b"ready\r\none\r\ntwoend\r\n"
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=lambda kind: kind.name)
+def test_a_command_without_a_terminal_leaves_our_input_alone(
+    execute: Exec, kind: ExecuteAs
+) -> None:
+    """``while read line; do connector exec ...; done`` reads all lines."""
+    reading, writing = os.pipe()
+    os.write(writing, b"next line\n\x03")
+    execute.cloud.behave(replace(REAL, execute_as=kind))
+    try:
+        process = execute.commands.start(
+            *execute.words("sh", "-c", "sleep 0.3; echo done"), stdin=reading
+        )
+        assert process.reader.rest() == b"done\n"
+        assert process.wait() == 0
+        assert os.read(reading, 100) == b"next line\n\x03"
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_input_that_has_ended_does_not_end_a_command_that_is_slow(execute: Exec) -> None:
+    script = "echo first; sleep 3; echo last"
+    assert execute.run(SEPARATE, "sh", "-c", script).stdout == b"first\nlast\n"
+
+
+# How it ends
+
+
+def test_a_reader_that_goes_away_ends_it(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
+    process = execute.commands.start(*execute.words("yes"))
+    assert process.reader.exactly(4) == b"y\ny\n"
+    process.stop_reading()
+    assert process.wait(END) == 0
+    assert process.stderr() == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_it(execute: Exec, number: signal.Signals, exit_code: int) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
+    process = execute.commands.start(*execute.words("sh", "-c", "echo ready; exec sleep 600"))
+    process.reader.until(b"ready\n")
+    process.signal(number)
+    assert process.wait(END) == exit_code
+    assert execute.cloud.stops(execute.cloud.session()) == 1
+
+
+def test_on_a_terminal_keys_are_the_commands_if_it_has_one(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    script = (
+        "trap 'echo interrupted' INT; stty size; until read -r line; do :; done; echo \"<$line>\""
+    )
+    with Terminal(31, 97) as terminal:
+        before = terminal.modes()
+        process = terminal.start(execute.commands, *execute.words("sh", "-c", script))
+        terminal.reader.until(b" ")
+        eventually(lambda: terminal.is_raw, "raw mode")
+        terminal.type(b"\x03")
+        terminal.reader.until(b"interrupted\r\n")
+        terminal.type(b"word\r")
+        terminal.reader.until(b"<word>\r\n")
+        assert process.wait() == 0
+        assert terminal.modes() == before
+
+
+def test_on_a_terminal_ctrl_c_is_ours_if_the_command_has_none(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
+    with Terminal(24, 80) as terminal:
+        before = terminal.modes()
+        script = "echo ready; exec sleep 600"
+        process = terminal.start(execute.commands, *execute.words("sh", "-c", script))
+        terminal.reader.until(b"ready\r\n")
+        assert terminal.modes() == before
+        terminal.type(b"\x03")
+        assert process.wait(END) == 130
+        assert terminal.modes() == before
+
+
+# What is refused
+
+
+def test_what_is_too_long_is_refused_before_the_service_is_asked(execute: Exec) -> None:
+    process = execute.commands.start(*execute.words("sh", "-c", "x" * 256))
+    check(process, 78, "Argument 2 of the command is 256 characters long", "1 to 255")
+    assert execute.cloud.count(START) == 0
+
+
+def test_a_stopped_dev_environment_is_not_started_if_it_may_not(execute: Exec) -> None:
+    execute.cloud.stopped(start_seconds=0.1)
+    words = [*CONNECTOR, "exec", "--no-start", execute.cloud.host, "--", "true"]
+    check(execute.commands.start(*words), 75, "is STOPPED", "connector start")
+
+
+def test_a_session_that_is_to_be_encrypted_is_refused(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
+    process = execute.commands.start(*execute.words("true"))
+    check(process, 76, "is to be encrypted with a KMS key", "Use ssh")
+
+
+@pytest.mark.parametrize("words", [[], ["--"]])
+def test_a_command_is_needed(execute: Exec, words: list[str]) -> None:
+    answer = execute.commands.run(*CONNECTOR, "exec", execute.cloud.host, *words)
+    assert answer.returncode == 2
+    assert b"the command to run is missing: put it after a --" in answer.stderr
+
+
+def test_options_after_the_dashes_are_the_commands(execute: Exec) -> None:
+    answer = execute.run(SEPARATE, "printf", "%s ", "--no-start", "--help", "--")
+    assert given(answer) == (0, b"--no-start --help -- ", b"")

@@ -1,0 +1,80 @@
+"""A terminal as a person has it: tmux, with keys typed, the screen read, and its size changed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+from types import TracebackType
+
+from .commands import Commands
+from .sshd import program
+from .waiting import PATIENCE, eventually
+
+PROMPT = "local$ "
+
+_numbers = itertools.count()
+
+
+class Tmux:
+    """One window with a shell of this machine in it, in a server of its own."""
+
+    def __init__(self, commands: Commands, columns: int = 80, rows: int = 24) -> None:
+        self._program = program("tmux")
+        self._socket = f"connector-tests-{os.getpid()}-{next(_numbers)}"
+        self._environ = {**commands.environ, "PS1": PROMPT, "TERM": "xterm-256color"}
+        shell = f"{program('bash')} --norc --noprofile"
+        size = ("-x", str(columns), "-y", str(rows))
+        self._tmux("-f", "/dev/null", "new-session", "-d", *size, shell)
+
+    def __enter__(self) -> Tmux:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._tmux("kill-server")
+
+    def line(self, text: str) -> None:
+        """Type a line, with the return key at its end."""
+        self.type(text)
+        self.key("Enter")
+
+    def type(self, text: str) -> None:
+        self._tmux("send-keys", "-l", "--", text)
+
+    def key(self, *names: str) -> None:
+        """Press keys by tmux's names for them: ``C-c``, ``Enter``."""
+        self._tmux("send-keys", *names)
+
+    def screen(self) -> str:
+        """What can be read there now."""
+        return self._tmux("capture-pane", "-p")
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
+    def wait_for(self, *words: str, timeout: float = PATIENCE) -> str:
+        """The screen, once all of these can be read there."""
+
+        def look() -> str | None:
+            screen = self.screen()
+            return screen if all(word in screen for word in words) else None
+
+        try:
+            return eventually(look, f"{words} on the screen", timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n{self.screen()}") from None
+
+    def _tmux(self, *arguments: str) -> str:
+        return subprocess.run(
+            [self._program, "-L", self._socket, *arguments],
+            env=self._environ,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        ).stdout
