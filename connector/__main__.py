@@ -10,6 +10,9 @@ def main() -> int:
     # What is imported stays: to look through it again and again finds nothing, and takes 4 ms.
     gc.disable()
     try:
+        from .lean import import_dataclasses
+
+        import_dataclasses()
         from .cli.main import main as run
 
         return run()

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .errors import ConfigError
 
@@ -19,8 +18,7 @@ Signer = Callable[[str], Mapping[str, str]]
 _FORM = 'It has to be {"streamUrl": ..., "tokenValue": ..., "sessionId": ...}'
 
 
-@dataclass(frozen=True)
-class SessionAccess:
+class SessionAccess(NamedTuple):
     """The address of a session's data channel and the token that opens it.
 
     ``stream_url`` may carry a presigned query, ``token_value`` always is a secret:
@@ -28,10 +26,13 @@ class SessionAccess:
     there where AWS credentials belong to the session, which those of a bearer token have not.
     """
 
-    stream_url: str = field(repr=False)
-    token_value: str = field(repr=False)
+    stream_url: str
+    token_value: str
     session_id: str = ""
-    signer: Signer | None = field(default=None, repr=False, compare=False)
+    signer: Signer | None = None
+
+    def __repr__(self) -> str:
+        return f"SessionAccess({self.session_id!r})"
 
     @classmethod
     def from_json(cls, text: str | bytes, origin: str) -> SessionAccess:
@@ -63,8 +64,7 @@ class SessionAccess:
         return cls(stream_url, token_value, session_id)
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(NamedTuple):
     """Why a session takes long to start.
 
     :param status: of what is waited for, in the service's word.

@@ -16,11 +16,12 @@ ROOT = Path(connector.__file__).parent
 #: Package or module -> what of our own it may import. Its own package goes without saying.
 MAY_IMPORT = {
     "errors": set(),
+    "lean": set(),
     "sessions": {"errors"},
     "files": set(),
     "locks": set(),
     "datachannel": {"errors"},
-    "transport": {"errors", "sessions", "datachannel"},
+    "transport": {"errors", "sessions", "datachannel", "lean"},
     "aws": {"errors", "sessions", "files", "locks"},
     "ssh": {"errors", "sessions", "files", "locks"},
     "settings": {"errors", "files", "datachannel.limits", "transport.liveness"},
@@ -31,7 +32,7 @@ MAY_IMPORT = {
         *("transport", "aws", "ssh", "settings", "wiring", "emulator"),
     },
     "library": {"errors", "sessions", "datachannel.limits", "transport", "wiring"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "lean"},
     "__init__": {"errors", "sessions", "library"},  # when a name is first asked for
 }
 
@@ -39,7 +40,7 @@ MAY_IMPORT = {
 ROOMS = {
     "boto3": {"aws"},
     "botocore": {"aws"},
-    "websockets": {"transport/websocket.py", "transport/lean.py", "emulator"},
+    "websockets": {"transport/websocket.py", "lean.py", "emulator"},
     "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py", "library/streams.py"},
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ConnectorError, ServiceError
 from .api import Api
@@ -18,16 +17,14 @@ _CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for t
 _READ_TIMEOUT = 8.0
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """``status`` as the API's model has it (RUNNING, ...), and the service's words for it."""
 
     status: str
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class SessionSummary:
+class SessionSummary(NamedTuple):
     """A session that lives; ``started`` in ISO 8601."""
 
     id: str

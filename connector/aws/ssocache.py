@@ -9,9 +9,8 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..files import FileProblem, read_text, write_private
 
@@ -23,13 +22,15 @@ class Unusable(Exception):
     """Why there is no token, or no new one, as one line without secrets."""
 
 
-@dataclass(frozen=True)
-class CachedToken:
+class CachedToken(NamedTuple):
     """The members of a cache file; ``expires_at`` in seconds since the epoch."""
 
-    access_token: str = field(repr=False)
+    access_token: str
     expires_at: float
-    document: Mapping[str, Any] = field(repr=False)
+    document: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"CachedToken(expires_at={self.expires_at})"
 
     def refresh_request(self, now: float) -> dict[str, str]:
         """The members of CreateToken that get a new token for this one.

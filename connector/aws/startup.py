@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import ConnectorError, DevEnvironmentNotReady
 from ..sessions import StartProgress, Waiting
@@ -33,8 +33,7 @@ _MOST_DURATIONS = 5
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class StartSettings:
+class StartSettings(NamedTuple):
     """:param allowed: whether to start it; one that starts by itself is waited for anyway.
     :param timeout: seconds until it has to run.
     """

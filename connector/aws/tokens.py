@@ -11,8 +11,8 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import CredentialsError
 from ..files import FileProblem, read_text
@@ -27,17 +27,19 @@ RENEWAL_TIMEOUT = 8.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class BearerToken:
+class BearerToken(NamedTuple):
     """A token fit for an ``Authorization`` header.
 
     ``expires_at``: seconds since the epoch, ``None`` when its origin does not say.
     ``remedy``: what the user can do when the service refuses it.
     """
 
-    value: str = field(repr=False)
+    value: str
     expires_at: float | None
     remedy: str
+
+    def __repr__(self) -> str:
+        return f"BearerToken(expires_at={self.expires_at})"
 
 
 class BearerTokens:

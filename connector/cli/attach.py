@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError
 from ..sessions import SessionAccess, SessionSource, StartProgress
-from ..transport.dialler import DialSettings
+from ..transport.dialler import DialSettings, Trust
 from .streaming import add_stream_options, run_stream
 
 VARIABLE = "CONNECTOR_SESSION"
@@ -68,9 +67,9 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
     if options.profile:
         from ..aws.signing import UpgradeSigner
 
-        access = replace(access, signer=UpgradeSigner(options.profile))
+        access = access._replace(signer=UpgradeSigner(options.profile))
     return GivenSession(access), DialSettings(
-        ca_bundle=ca_bundle(os.environ, profile),
+        Trust(ca_bundle(os.environ, profile)),
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
     )

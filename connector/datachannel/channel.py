@@ -13,7 +13,6 @@ import enum
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..errors import ConnectorError, LocalProtocolError, PortConnectFailed, RemoteProtocolError
 from . import messages, payloads
@@ -56,18 +55,18 @@ class State(enum.Enum):
     CLOSED = "closed"  # the service closed it, or it failed
 
 
-@dataclass(slots=True)
 class Statistics:
     """Counts since the channel was made. Bytes are stream bytes."""
 
-    bytes_sent: int = 0
-    bytes_received: int = 0
-    messages_sent: int = 0
-    messages_received: int = 0
-    resent: int = 0
-    duplicates: int = 0
-    malformed: int = 0
-    ignored: int = 0
+    def __init__(self) -> None:
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.messages_sent = 0
+        self.messages_received = 0
+        self.resent = 0
+        self.duplicates = 0
+        self.malformed = 0
+        self.ignored = 0
 
 
 class DataChannel:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import ConnectorError
 
 
-@dataclass(slots=True)
-class SessionOpened:
+class SessionOpened(NamedTuple):
     """Stream bytes may flow.
 
     :param session_type: what the handshake announced; ``None`` when there was none.
@@ -19,36 +18,31 @@ class SessionOpened:
     customer_message: str
 
 
-@dataclass(slots=True)
-class DataReceived:
+class DataReceived(NamedTuple):
     """Bytes of the stream, in order, each once."""
 
     data: bytes
 
 
-@dataclass(slots=True)
-class ErrorOutput:
+class ErrorOutput(NamedTuple):
     """Bytes of a command's separate standard error."""
 
     data: bytes
 
 
-@dataclass(slots=True)
-class CommandExited:
+class CommandExited(NamedTuple):
     """The exit status of a command session."""
 
     status: int
 
 
-@dataclass(slots=True)
-class ChannelClosed:
+class ChannelClosed(NamedTuple):
     """The service closed the channel. ``output`` is its reason for a person; may be empty."""
 
     output: str
 
 
-@dataclass(slots=True)
-class ChannelFailed:
+class ChannelFailed(NamedTuple):
     """The channel cannot go on. What was delivered before is good."""
 
     error: ConnectorError

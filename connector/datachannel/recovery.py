@@ -8,7 +8,6 @@ clock: ``now`` is in seconds, from whatever clock the caller keeps to.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -41,15 +40,22 @@ class RoundTripEstimator:
         self.rto = min(self.MAX_RTO, self.rto * 2)
 
 
-@dataclass(slots=True)
 class SentMessage:
-    """A message under way."""
+    """A message under way.
 
-    sequence_number: int
-    frame: bytes
-    sent_at: float
-    transmission: int  # its place among all transmissions, the last one counts
-    times_sent: int = 1
+    :ivar transmission: its place among all transmissions, the last one counts.
+    """
+
+    __slots__ = ("frame", "sent_at", "sequence_number", "times_sent", "transmission")
+
+    def __init__(
+        self, sequence_number: int, frame: bytes, sent_at: float, transmission: int
+    ) -> None:
+        self.sequence_number = sequence_number
+        self.frame = frame
+        self.sent_at = sent_at
+        self.transmission = transmission
+        self.times_sent = 1
 
 
 class Recovery:

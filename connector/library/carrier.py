@@ -72,6 +72,12 @@ class Carrier(threading.Thread):
         self._wanted = False
         self._loop.call_soon(self._end)
 
+    def wait_ended(self) -> None:
+        """Wait for that; blocks."""
+        self.ended.result()
+        if self.ident is not None:  # it was started
+            self.join()
+
     def raise_failure(self) -> None:
         """:raises ConnectorError: when something else than a wish has ended the stream."""
         if self.error is not None:

@@ -87,8 +87,7 @@ class TunnelSocket(socket.socket):
 
     def wait_closed(self) -> None:
         """Wait until the session has ended at the service: after ``close``, 3 s at most."""
-        self._carrier.ended.result()
-        self._carrier.join()
+        self._carrier.wait_ended()
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         try:

@@ -168,7 +168,7 @@ class Stream:
             finally:
                 self._socket.close()
         await asyncio.wrap_future(self._carrier.ended)
-        self._carrier.join()
+        self._carrier.wait_ended()  # for the last steps of its thread
 
     def _send(self, data: memoryview) -> int:
         """How many bytes found room."""

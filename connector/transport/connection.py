@@ -25,9 +25,9 @@ from ..errors import (
     ServiceThrottled,
     UpgradeRejected,
 )
+from ..lean import import_version
 from .address import StreamAddress
 from .dialler import DIAL_TIMEOUT, Dialler, DialSettings
-from .lean import import_version
 from .loop import Alarm, Loop
 from .opening import gateway_silent
 from .session import Session

@@ -7,8 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from typing import NamedTuple
 
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectFailed, ServiceError
@@ -26,42 +25,48 @@ OnSocket = Callable[[StreamAddress, socket.socket], None]
 OnError = Callable[[BaseException], None]
 
 
-@dataclass(frozen=True)
-class DialSettings:
+class Trust:
+    """The CA certificates that API and stream are checked against.
+
+    :param ca_bundle: path of their file; ``None``: the system's.
+    """
+
+    def __init__(self, ca_bundle: str | None = None) -> None:
+        self._ca_bundle = ca_bundle
+        self._loading = threading.Lock()
+        self._context: ssl.SSLContext | None = None
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The one TLS context of both: to load the certificates takes 25 ms.
+
+        :raises ConfigError: when the bundle cannot be read.
+        """
+        with self._loading:  # both are dialled at once
+            if self._context is None:
+                self._context = tls_context(self._ca_bundle)
+            return self._context
+
+
+class DialSettings(NamedTuple):
     """How hosts are reached, and what the stream is made of.
 
     :param endpoint_overridden: the user named an API of their own, see ``address``.
-    :param ca_bundle: path of the CA certificates to trust; ``None``: the system's.
     :param ping_interval: seconds between the signs of life that we ask for.
     :param payload_size: bytes of a message of input, see ``DataChannel``.
     :param likely_gateway: ``host:port`` that the stream will probably lead to; is connected
         to before that is known. Empty: none.
     """
 
+    trust: Trust
     endpoint_overridden: bool = False
-    ca_bundle: str | None = None
     ping_interval: float = PING_INTERVAL
     payload_size: int = DEFAULT_PAYLOAD_SIZE
     likely_gateway: str = ""
 
-    _loading: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        """The one TLS context of API and stream: to load the CA certificates takes 25 ms.
-
-        :raises ConfigError: when the bundle cannot be read.
-        """
-        with self._loading:  # both are dialled at once
-            return self._context
-
-    @cached_property
-    def _context(self) -> ssl.SSLContext:
-        return tls_context(self.ca_bundle)
-
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """A TLS connection to any host; blocks. See :func:`dial`."""
-        return dial(host, port, self.context, timeout)
+        return dial(host, port, self.trust.context, timeout)
 
 
 class _Attempt:
@@ -201,7 +206,7 @@ class Dialler:
         return attempt
 
     def _connect(self, address: StreamAddress, timeout: float) -> socket.socket:
-        context = self._settings.context if address.secure else None
+        context = self._settings.trust.context if address.secure else None
         return dial(address.host, address.port, context, timeout)
 
 

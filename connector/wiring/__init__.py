@@ -7,8 +7,7 @@ user named, and the variables of the environment say the rest.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from .finding import Finder
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """What a user names, each part ``None`` where it was not given.
 
     :param host: its name, as ``ssh`` is called with it.
@@ -82,8 +80,8 @@ def open_source(
     from ..aws.startup import StartSettings
     from .finding import LateSource
 
-    settings = replace(
-        finder.service.settings, ping_interval=ping_interval, payload_size=payload_size
+    settings = finder.service.settings._replace(
+        ping_interval=ping_interval, payload_size=payload_size
     )
 
     def gateway_memory_of(environment: Environment) -> GatewayMemory:
@@ -95,11 +93,10 @@ def open_source(
         )
         return RememberingSource(source, gateway_memory_of(environment))
 
-    environment = finder.known()
-    if environment is None:  # a look-up takes time, in which the stream's ends are heeded
-        return LateSource(finder.find, source_of), settings
-    gateway = gateway_memory_of(environment).recall()
-    return source_of(environment), replace(settings, likely_gateway=gateway)
+    environment = finder.known()  # a look-up takes time, in which the stream's ends are heeded
+    gateway = gateway_memory_of(environment).recall() if environment else ""
+    source = LateSource(finder, environment, source_of)
+    return source, settings._replace(likely_gateway=gateway)
 
 
 def memory_of(environment: Environment, name: str) -> Memory:

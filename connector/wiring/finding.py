@@ -30,10 +30,14 @@ class Finder:
     A name is taken from the last listing if it means exactly one there; if it means none or
     more, it is listed anew, for either may have changed. So it is if the service does not
     know that one any more.
+
+    :ivar may_leave: is told before a look-up that what follows starts nothing, and after it
+        that this is over; as ``StartProgress.may_leave``.
     """
 
     def __init__(self, service: Service, wanted: DevEnvironment | Sought) -> None:
         self.service = service
+        self.may_leave: Callable[[bool], None] = lambda harmless: None
         self._wanted = wanted
 
     def find(self) -> Environment:
@@ -91,8 +95,11 @@ class Finder:
     def _list(self) -> Listing:
         from ..aws.listing import list_environments
 
+        self.may_leave(True)
         token = self.service.tokens.load(_TOKEN_TIMEOUT)
-        return list_environments(self.service.api, token, LOOK_UP_TIMEOUT)
+        listing = list_environments(self.service.api, token, LOOK_UP_TIMEOUT)
+        self.may_leave(False)
+        return listing
 
     def _target(self, named: DevEnvironment) -> Target:
         return Target(named.space, named.project, named.id, self.service.profile)
@@ -102,23 +109,25 @@ class Finder:
 
 
 class LateSource:
-    """A session source that has to look up first which Dev Environment it is for.
+    """A session source that may have to look up first which Dev Environment it is for.
 
-    :param find: looks it up; blocks.
+    :param environment: it, where that is known.
     """
 
     def __init__(
-        self, find: Callable[[], Environment], source_of: Callable[[Environment], SessionSource]
+        self,
+        finder: Finder,
+        environment: Environment | None,
+        source_of: Callable[[Environment], SessionSource],
     ) -> None:
-        self._find = find
+        self._finder = finder
+        self._environment = environment
         self._source_of = source_of
         self._source: SessionSource | None = None
 
     def start(self, progress: StartProgress) -> SessionAccess:
-        progress.may_leave(True)
-        environment = self._find()
-        progress.may_leave(False)
-        self._source = self._source_of(environment)
+        self._finder.may_leave = progress.may_leave
+        self._source = self._source_of(self._environment or self._finder.find())
         return self._source.start(progress)
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:

@@ -20,7 +20,7 @@ from ..aws.settings import (
     load_profile,
 )
 from ..aws.tokens import BearerTokens
-from ..transport.dialler import DialSettings
+from ..transport.dialler import DialSettings, Trust
 
 
 class Service(NamedTuple):
@@ -47,12 +47,10 @@ def open_service(
     """
     profile = _profile(profile_name, environ)
     url = api_endpoint(endpoint_url, environ)
-    settings = DialSettings(
-        endpoint_overridden=endpoint_is_overridden(endpoint_url, environ, profile),
-        ca_bundle=ca_bundle(environ, profile),
-    )
+    bundle = ca_bundle(environ, profile)
+    settings = DialSettings(Trust(bundle), endpoint_is_overridden(endpoint_url, environ, profile))
     known_profile = profile.name if profile.values is not None else None
-    clients = ClientFactory(known_profile, settings.ca_bundle)
+    clients = ClientFactory(known_profile, bundle)
     light_url = light_endpoint(url, environ, profile)
     api = LightApi(light_url, settings.connect) if light_url else SdkApi(clients, url)
     tokens = BearerTokens(profile, environ, clients)

@@ -28,7 +28,7 @@ from connector.errors import (
     ConnectorError,
 )
 from connector.sessions import Waiting
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 
 from .cloud import TOKEN, Cloud
 
@@ -114,7 +114,7 @@ def make_sessions(
     url = endpoint_url or cloud.url
     api: Api = SdkApi(clients, url)
     if cloud.way == "light":
-        api = LightApi(url, DialSettings(ca_bundle=ca_bundle).connect)
+        api = LightApi(url, DialSettings(Trust(ca_bundle)).connect)
     target = Target(space, project, cloud.environment.id, profile.name)
     return CodeCatalystSessions(
         Environment(target, BearerTokens(profile, environ, clients), api),

@@ -14,7 +14,7 @@ import pytest
 from connector.aws.api import Api, SdkApi
 from connector.aws.clients import ClientFactory
 from connector.aws.light import LightApi
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 
 from .peers import TlsPeer
 
@@ -109,7 +109,7 @@ def test_a_request_is_botocores(
         ca_bundle = str(peer.ca_file)
         ways: list[Api] = [
             SdkApi(ClientFactory(None, ca_bundle), url),
-            LightApi(url, DialSettings(ca_bundle=ca_bundle).connect),
+            LightApi(url, DialSettings(Trust(ca_bundle)).connect),
         ]
         for way in ways:
             answer = way.call(
@@ -129,7 +129,7 @@ def test_a_request_is_botocores(
 @pytest.mark.parametrize("suffix", ["", ":443"])
 def test_the_host_of_the_usual_port_is_named_without_it(tmp_path: Path, suffix: str) -> None:
     with Recorder(tmp_path, "localhost") as peer:
-        context = DialSettings(ca_bundle=str(peer.ca_file))
+        context = DialSettings(Trust(str(peer.ca_file)))
         dialled = []
 
         def connect(host: str, port: int, timeout: float) -> socket.socket:

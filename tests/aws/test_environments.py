@@ -18,7 +18,7 @@ from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerTokens
 from connector.emulator.resources import Status
 from connector.errors import DevEnvironmentNotFound
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 
 from .cloud import Cloud
 from .helpers import ENVIRON, GET, always
@@ -41,7 +41,7 @@ def open_environment(
     clients = ClientFactory(None, ca_bundle)
     api: Api = SdkApi(clients, cloud.url)
     if cloud.way == "light":
-        api = LightApi(cloud.url, DialSettings(ca_bundle=ca_bundle).connect)
+        api = LightApi(cloud.url, DialSettings(Trust(ca_bundle)).connect)
     tokens = BearerTokens(load_profile(None, os.environ), ENVIRON, clients)
     return Environment(Target("MySpace", "My.Project", id, None), tokens, api, find_again)
 

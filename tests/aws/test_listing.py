@@ -38,7 +38,7 @@ from connector.errors import (
     ServiceError,
     ServiceThrottled,
 )
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 
 from .cloud import TOKEN, Cloud
 from .helpers import ENVIRON, always, raising
@@ -51,7 +51,7 @@ def api(cloud: Cloud, request: pytest.FixtureRequest) -> Api:
     ca_bundle = str(cloud.ca_file)
     if "both_ways" in request.fixturenames and cloud.way == "botocore":
         return SdkApi(ClientFactory(None, ca_bundle), cloud.url)
-    return LightApi(cloud.url, DialSettings(ca_bundle=ca_bundle).connect)
+    return LightApi(cloud.url, DialSettings(Trust(ca_bundle)).connect)
 
 
 @pytest.fixture

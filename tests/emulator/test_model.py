@@ -6,7 +6,10 @@ import re
 import stat
 from pathlib import Path
 
+import pytest
+
 from connector.emulator.certificates import make_certificates
+from connector.emulator.errors import ResourceNotFoundException
 from connector.emulator.model import CodeCatalystModel
 from connector.emulator.resources import DevEnvironment, Project, Session, Space, Status
 
@@ -95,6 +98,18 @@ def test_a_forced_state_lasts() -> None:
     clock.advance(1e6)
     (found,) = model.environments("space")
     assert (found.status, found.status_reason) == (Status.STARTING, "a reason")
+
+
+def test_one_that_is_deleted_is_gone_with_its_sessions() -> None:
+    model = CodeCatalystModel()
+    environment, other = make_environment(model), make_environment(model)
+    model.set_status(environment, Status.RUNNING)
+    session = model.start_session(environment, "SSH")
+    model.delete_environment(environment)
+    assert session.end_reason == "The Dev Environment is DELETED"
+    assert model.environments("space") == [other]
+    with pytest.raises(ResourceNotFoundException):
+        model.environment("space", environment.project_name, environment.id)
 
 
 def test_certificates_keep_their_keys(tmp_path: Path) -> None:

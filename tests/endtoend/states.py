@@ -13,7 +13,7 @@ from types import TracebackType
 
 from connector.errors import ConnectorError
 from connector.sessions import SessionAccess, StartProgress, Waiting
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
 from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Tunnel
@@ -108,7 +108,7 @@ class Subject:
             self.source,
             open_input(self.loop, stdin),
             open_output(self.loop, stdout),
-            DialSettings(),
+            DialSettings(Trust()),
             self._notices.append,
             lambda waiting: None,
             lambda data: None,

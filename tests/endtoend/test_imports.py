@@ -106,3 +106,14 @@ def test_one_connection_imports_only_what_it_uses(modules: set[str]) -> None:
 def test_nothing_heavy_comes_in_by_a_side_door(modules: set[str]) -> None:
     found = {name for name in modules if any(f"{name}.".startswith(f"{heavy}.") for heavy in HEAVY)}
     assert found == set()
+
+
+@pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("start",), ("stop",)])
+def test_what_draws_is_there_only_for_a_terminal(
+    commands: Commands, cloud: Cloud, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    written = tmp_path / "modules"
+    host = () if "list" in words else (cloud.host,)
+    done = commands.run(sys.executable, "-c", RUN, str(written), *words, *host)
+    assert done.returncode == 0, done.stderr
+    assert {"rich", "botocore", "asyncio"} & set(written.read_text().split()) == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import select
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import connector
+from connector.datachannel.channel import DataChannel
 from connector.emulator.faults import At, Cut, FaultPlan, How
 from connector.emulator.gateway import Rejoin
 from connector.emulator.resources import Status
@@ -313,6 +315,31 @@ def test_a_session_that_somebody_ends(cloud: Cloud) -> None:
         cloud.stop_session(cloud.session())
         with pytest.raises(connector.SessionEnded):
             stream.recv(1)
+
+
+def test_a_bug_of_ours_is_an_error_too(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(DataChannel, "receive_messages", stumble)
+    with pytest.raises(connector.ConnectorError, match="a bug of the connector") as raised:
+        connector.open_socket(cloud.host)
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    assert cloud.stops(cloud.session()) == 1
+
+
+def test_no_thread_is_to_be_had(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def main() -> None:
+        await connector.connect(cloud.host)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        connector.open_socket(cloud.host)
+    with pytest.raises(RuntimeError, match="can't start"):
+        asyncio.run(main())
 
 
 # Friendly names

@@ -202,6 +202,21 @@ def test_all_causes_end_a_look_up_at_once(commands: Commands, cloud: Cloud) -> N
     assert cloud.count(START) == 0
 
 
+def test_a_second_look_up_is_left_at_once_too(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    assert reach(commands, cloud, "api") is named["api"]
+    cloud.delete(named["api"])
+    cloud.misbehaviours.delay(SPACES, 5.0)
+    process = commands.start(*CONNECTOR, "proxy", "api")
+    cloud.wait_for_requests(SPACES, 2)
+    began = time.monotonic()
+    process.signal(signal.SIGHUP)
+    assert process.wait() == 0
+    assert time.monotonic() - began < 1.0
+    assert process.stderr() == ""
+
+
 def test_a_look_up_that_takes_too_long_is_given_up_with_a_reason(
     commands: Commands, cloud: Cloud
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from connector.cli.attach import GivenSession
 from connector.sessions import SessionAccess
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
 from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Tunnel
@@ -28,7 +28,7 @@ def carry(access: SessionAccess, ca_file: Path, data: bytes) -> bytes:
             GivenSession(access),
             open_input(loop, stdin),
             open_output(loop, stdout),
-            DialSettings(ca_bundle=str(ca_file)),
+            DialSettings(Trust(str(ca_file))),
             lambda line: None,
             lambda waiting: None,
             lambda data: None,

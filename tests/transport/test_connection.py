@@ -13,7 +13,7 @@ from connector.errors import ConnectorError, CredentialsError, LinkLost, Service
 from connector.sessions import SessionAccess, StartProgress
 from connector.transport import connection
 from connector.transport.connection import Connection
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 
@@ -75,7 +75,7 @@ class Scene:
         self.refusals: list[ConnectorError] = []
         session = Session(loop, self.source)
         session.access = SessionAccess(f"ws://127.0.0.1:{port}/", "token", signer=self._sign)
-        self.connection = Connection(loop, session, DialSettings(), self.owner, lambda: 0.0)
+        self.connection = Connection(loop, session, DialSettings(Trust()), self.owner, lambda: 0.0)
 
     def _sign(self, url: str) -> Mapping[str, str]:
         self.signed += 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connector.transport.address import StreamAddress
-from connector.transport.dialler import Dialler, DialSettings
+from connector.transport.dialler import Dialler, DialSettings, Trust
 from connector.transport.loop import Loop
 from tests.aws.peers import TlsPeer, listening
 
@@ -75,7 +75,7 @@ class Dialling:
 
 
 def dialling(loop: Loop, likely: str, ca_file: Path | None = None) -> Dialling:
-    settings = DialSettings(ca_bundle=str(ca_file) if ca_file else None, likely_gateway=likely)
+    settings = DialSettings(Trust(str(ca_file) if ca_file else None), likely_gateway=likely)
     dialler = Dialler(loop, settings)
     dialler.dial_ahead()
     return Dialling(loop, dialler)

@@ -12,7 +12,7 @@ import pytest
 from connector.errors import ConnectFailed, ConnectorError, QuotaExceeded, StartAbandoned
 from connector.sessions import SessionAccess, StartProgress, Waiting
 from connector.transport import tunnel as tunnel_module
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
@@ -50,7 +50,7 @@ def live(start: Start, shown: list[Waiting | None] | None = None) -> ConnectorEr
         Source(start),
         open_input(loop, stdin),
         open_output(loop, stdout),
-        DialSettings(),
+        DialSettings(Trust()),
         lambda line: None,
         ([] if shown is None else shown).append,
         lambda data: None,

@@ -6,7 +6,7 @@ import os
 
 from connector.cli.attach import GivenSession
 from connector.sessions import SessionAccess
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
 from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Phase, Tunnel
@@ -23,7 +23,7 @@ def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
         GivenSession(SessionAccess("wss://localhost/", "token")),
         source,
         sink,
-        DialSettings(),
+        DialSettings(Trust()),
         lambda line: None,
         lambda waiting: None,
         lambda data: None,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 AFTER = """
 import sys
-from connector.transport.lean import import_version
+from connector.lean import import_version
 import_version()
 print("importlib.metadata" in sys.modules)
 import websockets
