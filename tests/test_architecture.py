@@ -41,7 +41,7 @@ MAY_IMPORT = {
 ROOMS = {
     "boto3": {"aws"},
     "botocore": {"aws"},
-    "websockets": {"transport/websocket.py", "transport/lean.py", "emulator"},
+    "websockets": {"transport/websocket.py", "lean.py", "emulator"},
     "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py", "library/streams.py"},
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},

@@ -7,6 +7,7 @@ import argparse
 import pytest
 
 from connector.cli import ssh
+from connector.cli.settings import settle
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,7 @@ def test_options_before_the_name_are_ours_and_all_after_it_is_sshs(
     parser = argparse.ArgumentParser()
     ssh.configure(parser)
     options = parser.parse_args(arguments)
+    settle(options)
     assert (options.words, options.space, options.verbose) == (words, space, verbose)
 
 
