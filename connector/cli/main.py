@@ -16,11 +16,11 @@ from .settings import settle
 #: Command -> its one line in the overview. The module of a command is imported only when
 #: it is the one that runs.
 COMMANDS = {
-    "shell": "a shell in a Dev Environment, without ssh",
-    "exec": "run a command in a Dev Environment, without ssh",
     "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
     "list": "list your Dev Environments, with their names for ssh",
     "ssh": "start a Dev Environment, wait until it runs, and call ssh",
+    "shell": "a shell in a Dev Environment, without ssh",
+    "exec": "run a command in a Dev Environment, without ssh",
     "start": "start a Dev Environment, and wait until it runs",
     "stop": "stop a Dev Environment",
     "sessions": "list or stop the sessions of a Dev Environment",

@@ -12,6 +12,10 @@ from .stdio import Input
 #: one, it gives what is there to who reads, and only a second one is the end.
 _END = b"\x04"
 
+#: Seconds from the last input to the end. Who is to read the end should have begun by then:
+#: to a shell that edits its line it is a key like any other, which it leaves to its program.
+END_PAUSE = 0.25
+
 #: Seconds until the end is typed again, which double up to the longest. The end of a file
 #: is the end for each that reads it; the key is for one alone, and lost if it is typed while
 #: a program runs that does not read.
@@ -103,10 +107,13 @@ class Keyboard:
         else:
             if self._in_line:
                 self._on_data(self._finish_line)
-            self._type_end(FIRST_REPEAT)
+            self._type_end_in(END_PAUSE, FIRST_REPEAT)
 
-    def _type_end(self, pause: float) -> None:
-        self._alarm.set(
-            self._loop.time() + pause, lambda: self._type_end(min(2 * pause, LONGEST_REPEAT))
-        )
-        self._on_data(_END)
+    def _type_end_in(self, pause: float, repeat: float) -> None:
+        """:param repeat: seconds from then to the next time."""
+
+        def type_end() -> None:
+            self._type_end_in(repeat, min(2 * repeat, LONGEST_REPEAT))
+            self._on_data(_END)
+
+        self._alarm.set(self._loop.time() + pause, type_end)

@@ -76,7 +76,9 @@ def test_an_end_that_comes_while_a_command_runs_is_the_shells_too(shell: Process
 def test_an_end_that_a_command_takes_is_the_shells_too(shell: Process) -> None:
     shell.send(b"cat; cat; echo a$((40+2))b\n")
     shell.end_input()
-    assert "a42b\r\n" in ends(shell)
+    output = ends(shell)
+    assert "a42b\r\n" in output
+    assert "\x04" not in output  # as a character among others
 
 
 def test_a_reader_that_goes_away_ends_it(shell: Process, cloud: Cloud) -> None:

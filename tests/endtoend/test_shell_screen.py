@@ -96,9 +96,10 @@ def test_a_program_that_takes_the_whole_screen(tmux: Tmux) -> None:
     tmux.wait_for("1\n2\n3\n", "\n23\n:")
     tmux.key("G")
     tmux.wait_for("\n500\n", "(END)")
-    tmux.resize(60, 10)
     tmux.key("g")
-    tmux.wait_for("1\n2\n3\n4\n5\n6\n7\n8\n9\n:")
+    tmux.wait_for("1\n2\n3\n", "\n23\n:")
+    tmux.resize(60, 30)
+    tmux.wait_for("\n23\n24\n", "\n29\n:")  # drawn anew, without a key
     tmux.key("q")
     tmux.wait_for("far>")
     tmux.line("exit")

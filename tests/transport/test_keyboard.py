@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from connector.transport.escapes import Escape
-from connector.transport.keyboard import LONGEST_REPEAT, Keyboard
+from connector.transport.keyboard import END_PAUSE, LONGEST_REPEAT, Keyboard
 from connector.transport.loop import Loop
 
 END_OF_LINE = b"\n"
@@ -88,12 +88,15 @@ def test_the_end_is_typed_at_a_far_terminal(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.give(b"ls\n")
     seen.typist.end()
+    assert seen.data == b"ls\n"
+    seen.loop.advance(END_PAUSE)
     assert (seen.data, seen.ends) == (b"ls\n\x04", 0)
 
 
 def test_the_end_is_typed_again_ever_more_seldom_while_somebody_is_there(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.end()
+    seen.loop.advance(END_PAUSE)
     for count, pause in enumerate((1, 2, 4, 8, 16, 16, 16), 1):
         seen.loop.advance(pause - 0.001)
         assert seen.data == count * b"\x04"
@@ -109,12 +112,15 @@ def test_a_line_without_its_end_is_finished_first(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.give(b"ls")
     seen.typist.end()
+    assert seen.data == b"ls\n"
+    seen.loop.advance(END_PAUSE)
     assert seen.data == b"ls\n\x04"
 
 
 def test_empty_input_is_nothing_but_the_end(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.end()
+    seen.loop.advance(END_PAUSE)
     assert (seen.data, seen.ends) == (b"\x04", 0)
 
 
@@ -139,7 +145,8 @@ def test_who_leaves_after_the_end_need_not_wait_for_it(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.end()
     seen.keyboard.take_rest()
-    assert (seen.data, seen.ends) == (b"\x04", 1)
+    seen.loop.advance(100)
+    assert (seen.data, seen.ends) == (b"", 1)
 
 
 def test_escapes_are_for_us(seen: Seen) -> None:
