@@ -181,7 +181,7 @@ def _check_settings(settings: dict[str, str], proxy: argparse.Namespace, remarks
     if user != _USER:
         remarks.add(f"the user is {user}, where a Dev Environment knows {_USER}")
     limit = settings.get("connecttimeout", "none")
-    if not proxy.no_start and limit.isdigit() and int(limit) < proxy.wait + _WAIT_MARGIN:
+    if proxy.start and limit.isdigit() and int(limit) < proxy.wait + _WAIT_MARGIN:
         wanted = proxy.wait + _WAIT_MARGIN
         remarks.add(
             f"ConnectTimeout {limit} ends ssh before a stopped environment has started",
