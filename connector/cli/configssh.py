@@ -28,6 +28,13 @@ change, and asks. Run it again for new Dev Environments, or when the connector h
 --remove takes out all that it has put in.
 """
 
+EPILOG = """\
+examples:
+  connector config-ssh --dry-run                # what it would change
+  connector config-ssh --profile codecatalyst
+  connector config-ssh --remove
+"""
+
 #: Seconds to wait for another run, which may compare many hosts.
 _LOCK_TIMEOUT = 60.0
 
@@ -40,6 +47,7 @@ _GOING = ("DELETING", "DELETED")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
+    parser.epilog = EPILOG
     parser.add_argument(
         "--profile",
         help="the profile that ssh is to use (by default the one that it uses now, else "

@@ -34,8 +34,8 @@ exit code: the command's where the service reports it, which it does where it ke
 apart; otherwise 0. 255 for a command that a signal has ended.
 
 examples:
-  connector exec ENV -- uname -a
-  connector exec ENV -- sh -c 'cd /projects && git status --short' > status.txt
+  connector exec my-env -- uname -a
+  connector exec my-env -- sh -c 'cd /projects && git status --short' > status.txt
 """
 
 

@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     named = arguments[0] if arguments else ""
     if named not in COMMANDS and named not in ALIASES:
         _explain(arguments)
-    options = _parse(named, arguments[1:])
+    options = parse(named, arguments[1:])
     gc.freeze()
     gc.enable()
     return guarded(lambda: _run(options))
@@ -69,7 +69,8 @@ def _run(options: argparse.Namespace) -> int:
     return run(options)
 
 
-def _parse(named: str, words: list[str]) -> argparse.Namespace:
+def parse(named: str, words: list[str]) -> argparse.Namespace:
+    """What a command makes of the words that follow it; or it exits, with usage or help."""
     command: list[str] = []
     if named in _RUNNERS and "--" in words:
         # argparse would take its first word for one of ours that was left out.

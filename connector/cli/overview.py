@@ -29,12 +29,7 @@ examples:
   connector login
   connector list
   connector ssh my-env
-
-for ssh, scp, rsync, git and VS Code, in ~/.ssh/config:
-  Host *.codecatalyst codecatalyst-dev-env=*
-    User mde-user
-    ProxyCommand connector proxy --profile codecatalyst %n
-    ConnectTimeout 660
+  connector config-ssh      # once, for ssh, scp, rsync, git and VS Code by themselves
 """
 
 

@@ -27,6 +27,7 @@ The terminal is put back at every end but one: after a kill -KILL, `stty sane` d
 
 examples:
   connector shell my-env
+  connector shell --no-start my-env       # not if it is stopped
   echo 'uname -a' | connector shell my-env
 """
 
