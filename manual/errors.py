@@ -32,11 +32,11 @@ The reason of a failure stands on stderr in one line:
 
 Search this page for its words. What differs from case to case is shown as `<name>`; words of
 the service, of a proxy or of the operating system are quoted as they came. With `-vv` or
-`--log-file PATH` there is more to read. By symptom, as ssh or an IDE shows it:
-[troubleshooting](troubleshooting.md).
+`--log-file PATH` there is more to read, and `connector doctor NAME` tries each step by itself. By
+symptom, as ssh or an IDE shows it: [troubleshooting](troubleshooting.md).
 
 The exit code is that of the connector. **ssh itself exits with 255 whenever its ProxyCommand
-fails**; run the ProxyCommand by hand to see the code.
+fails**; `connector doctor NAME` exits with that of the first step that fails.
 """
 
 FOOT = """\
