@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import select
 import stat
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectorError, LinkLost
 from .settings import add_setting
+
+if TYPE_CHECKING:
+    import argparse
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits(3)
 INTERRUPTED = 130

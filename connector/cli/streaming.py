@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -23,12 +22,14 @@ from .progress import SSH_HINT, WaitDisplay
 from .settings import add_setting
 
 if TYPE_CHECKING:
+    import argparse
+
     from .interactive import Interaction
 
 #: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
 _SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
 
-Prepare = Callable[[argparse.Namespace], tuple[SessionSource, DialSettings]]
+Prepare = Callable[["argparse.Namespace"], tuple[SessionSource, DialSettings]]
 
 #: Puts a user at the two descriptors of the stream.
 Seat = Callable[[Loop, int, int], "Interaction"]

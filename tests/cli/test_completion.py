@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from connector.aws.memory import cache_file
-from connector.cli.main import ALIASES, COMMANDS
+from connector.cli.commands import ALIASES, COMMANDS
 
 from .shells import Shell, installed, program
 

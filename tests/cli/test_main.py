@@ -13,7 +13,8 @@ import pytest
 
 from connector import errors
 from connector.cli import boundary
-from connector.cli.main import COMMANDS, main
+from connector.cli.commands import COMMANDS
+from connector.cli.main import main
 from connector.errors import ConnectorError
 
 README = Path(__file__).parents[2] / "README.md"
