@@ -6,11 +6,12 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ..lean import import_version
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from ..transport.loop import Loop
+from ..transport.session import Session
 from ..transport.stdio import open_input, open_output, take_standard_streams
-from ..transport.tunnel import Tunnel
 from .boundary import (
     add_logging_options,
     guarded,
@@ -62,19 +63,24 @@ def run_stream(
         loop = Loop()
         try:
             user = seat(loop, stream_in, stream_out) if seat else None
-            stdin = open_input(loop, stream_in)
+            stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
+            session = Session(loop, source)
+            handled = _end_on_signals(loop, lambda exit_code: tunnel.end(exit_code), signals)
+            import_version()
+            session.begin()
+            from ..transport.tunnel import Tunnel  # takes no longer than the service
+
             tunnel = Tunnel(
                 loop,
-                source,
+                session,
                 user.keyboard(stdin) if user else stdin,
-                open_output(loop, stream_out),
+                stdout,
                 settings,
                 say,
                 WaitDisplay("" if user else SSH_HINT).show,
                 write_error,
                 user,
             )
-            handled = _end_on_signals(loop, tunnel, signals)
             try:
                 if user:
                     user.sit_down(tunnel)
@@ -92,8 +98,10 @@ def run_stream(
     return guarded(body)
 
 
-def _end_on_signals(loop: Loop, tunnel: Tunnel, signals: Mapping[str, int]) -> list[signal.Signals]:
-    """Let signals end the tunnel; returns which."""
+def _end_on_signals(
+    loop: Loop, end: Callable[[int], None], signals: Mapping[str, int]
+) -> list[signal.Signals]:
+    """Let signals call ``end(exit code)`` in the loop; returns which."""
     handled: list[signal.Signals] = []
     # Python runs a handler only between two steps of its own: this ends a wait at once.
     signal.set_wakeup_fd(loop.wake_writer.fileno(), warn_on_full_buffer=False)
@@ -103,6 +111,6 @@ def _end_on_signals(loop: Loop, tunnel: Tunnel, signals: Mapping[str, int]) -> l
         # and keeps the connection, nohup keeps it beyond the terminal.
         if number is None or signal.getsignal(number) is signal.SIG_IGN:
             continue
-        signal.signal(number, lambda *_, exit_code=exit_code: loop.call_soon(tunnel.end, exit_code))
+        signal.signal(number, lambda *_, exit_code=exit_code: loop.call_soon(end, exit_code))
         handled.append(number)
     return handled

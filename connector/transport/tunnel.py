@@ -31,7 +31,7 @@ from ..datachannel.events import (
 )
 from ..datachannel.handshake import COMMAND_SESSION_TYPES
 from ..errors import ConnectorError, LinkLost, SessionEnded
-from ..sessions import SessionAccess, SessionSource, Waiting
+from ..sessions import SessionAccess, Waiting
 from .connection import Connection
 from .dialler import DialSettings
 from .ending import DRAIN_TIMEOUT, Ending, Phase
@@ -91,7 +91,7 @@ class Tunnel:
     def __init__(
         self,
         loop: Loop,
-        source: SessionSource,
+        session: Session,
         stdin: Input,
         stdout: Output,
         settings: DialSettings,
@@ -101,7 +101,7 @@ class Tunnel:
         onlooker: Onlooker | None = None,
     ) -> None:
         self._loop = loop
-        self._session = Session(loop, source)
+        self._session = session
         self._stdin = stdin
         self._stdout = stdout
         self._connection = Connection(loop, self._session, settings, self)

@@ -9,6 +9,7 @@ from connector.cli.attach import GivenSession
 from connector.sessions import SessionAccess
 from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
+from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Tunnel
 
@@ -25,7 +26,7 @@ def carry(access: SessionAccess, ca_file: Path, data: bytes) -> bytes:
         feeder.write(data)
         tunnel = Tunnel(
             loop,
-            GivenSession(access),
+            Session(loop, GivenSession(access)),
             open_input(loop, stdin),
             open_output(loop, stdout),
             DialSettings(Trust(str(ca_file))),

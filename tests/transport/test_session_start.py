@@ -47,7 +47,7 @@ def live(start: Start, shown: list[Waiting | None] | None = None) -> ConnectorEr
     loop = Loop()
     tunnel = Tunnel(
         loop,
-        Source(start),
+        Session(loop, Source(start)),
         open_input(loop, stdin),
         open_output(loop, stdout),
         DialSettings(Trust()),
