@@ -28,8 +28,6 @@ def main(argv: list[str] | None = None) -> int:
 
         complete()
     options = _understand(sys.argv[1:] if argv is None else argv)
-    gc.freeze()
-    gc.enable()
     return guarded(lambda: _run(options))
 
 
@@ -44,6 +42,7 @@ def _understand(words: list[str]) -> argparse.Namespace:
             return cast("argparse.Namespace", understood)
     from .parsers import explain, parse
 
+    gc.enable()  # who calls any of these has the time
     if named not in COMMANDS and named not in ALIASES:
         explain(words)
     return parse(named, words[1:])

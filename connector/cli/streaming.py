@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     import argparse
 
     from .interactive import Interaction
+
+#: Seconds in which much is imported, and nothing found that would be worth a collector's time.
+_START_TIME = 1.0
 
 #: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
 _SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
@@ -70,6 +74,7 @@ def run_stream(
             session.begin()
             from ..transport.tunnel import Tunnel  # takes no longer than the service
 
+            loop.call_at(loop.time() + _START_TIME, _collect_garbage)
             tunnel = Tunnel(
                 loop,
                 session,
@@ -96,6 +101,12 @@ def run_stream(
             loop.close()
 
     return guarded(body)
+
+
+def _collect_garbage() -> None:
+    """What is there now stays: to look through it again and again would find nothing."""
+    gc.freeze()
+    gc.enable()
 
 
 def _end_on_signals(
