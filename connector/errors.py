@@ -190,10 +190,14 @@ class SessionEncrypted(ConnectorError):
     exit_code = 76  # EX_PROTOCOL
 
 
-class LocalProtocolError(ConnectorError):
-    """Our own code misused the data channel: a bug of ours."""
+class InternalError(ConnectorError):
+    """A bug of the connector."""
 
     exit_code = 70  # EX_SOFTWARE
+
+
+class LocalProtocolError(InternalError):
+    """Our own code misused the data channel."""
 
 
 class PortConnectFailed(ConnectorError):

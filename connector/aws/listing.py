@@ -248,8 +248,9 @@ def _problem(error: ConnectorError, space: str, project: str = "") -> Problem:
 def _explained(refused: Refused, space: str, project: str, token: BearerToken) -> ConnectorError:
     words = quote(refused.message, token.value)
     said = f": {words}" if words else ""
-    where = f"the project {space}/{project}" if project else f"the space {space}"
-    where = where if space else "any space"
+    where = f"the space {space}" if space else "any space"
+    if project:
+        where = f"the project {space}/{project}"
     status = status_of(refused)
     if status == 401:
         return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)

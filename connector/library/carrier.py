@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ..errors import ConnectorError, SessionEnded, StartAbandoned
+from ..errors import ConnectorError, InternalError, SessionEnded, StartAbandoned
 from ..sessions import Waiting
 from ..transport.loop import Loop
 from ..transport.session import Session
@@ -103,7 +103,7 @@ class Carrier(threading.Thread):
             logger.debug("a bug", exc_info=True)
             if self._wanted:  # otherwise the end went wrong, which nobody waits for
                 kind = type(error).__name__
-                self.error = ConnectorError(f"internal error ({kind}): a bug of the connector")
+                self.error = InternalError(f"internal error ({kind}): a bug of the connector")
                 self.error.__cause__ = error
         finally:
             self._let_go()

@@ -322,7 +322,7 @@ def test_a_bug_of_ours_is_an_error_too(cloud: Cloud, monkeypatch: pytest.MonkeyP
         raise ZeroDivisionError
 
     monkeypatch.setattr(DataChannel, "receive_messages", stumble)
-    with pytest.raises(connector.ConnectorError, match="a bug of the connector") as raised:
+    with pytest.raises(connector.InternalError, match="a bug of the connector") as raised:
         connector.open_socket(cloud.host)
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
     assert cloud.stops(cloud.session()) == 1

@@ -1,0 +1,135 @@
+"""The commands of docs/tutorial.md, one after another, on one emulator in a home of its own.
+
+A command is what follows a ``$`` on the page. Each ends with 0 and prints what stands below it;
+numbers and ids may be others, and ``…`` stands for what the page leaves out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from manual.__main__ import ROOT
+
+from .commands import CONNECTOR
+from .sshd import program
+from .waiting import PATIENCE, Reader
+
+TEXT = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+
+#: The reader's directory, which is another one here.
+DIRECTORY = "/tmp/connector-tutorial"
+
+#: Programs of the page that not every machine has.
+PROGRAMS = ("ssh", "scp", "rsync", "bash")
+
+_QUESTION = "[y/N] y"
+
+
+def steps() -> list[tuple[str, list[str]]]:
+    """The commands of the page that one emulator answers, with the lines that they print."""
+    found: list[tuple[str, list[str]]] = []
+    within = False
+    for line in TEXT[TEXT.index("The files go here:") :].splitlines():
+        if line.startswith("    $ "):
+            found.append((line[6:], []))
+            within = True
+        elif line.startswith("    ") and within:
+            found[-1][1].append(line)
+        elif line:
+            within = False
+    return found
+
+
+def plain(text: str) -> str:
+    """Without what differs from run to run: escapes, ids, numbers and the blanks beside them."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", text)
+    return " ".join(re.sub(r"\d+", "0", text).split())
+
+
+class Reading:
+    """Whoever reads the page, with a terminal of 100 columns."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        home, wrapped = directory / "home", directory / "bin"
+        (home / ".ssh").mkdir(parents=True)
+        wrapped.mkdir()
+        # ssh takes the home directory of the user database, whatever HOME says.
+        keys = f"-o UserKnownHostsFile={home}/.ssh/known_hosts_codecatalyst"
+        for name, options in (("ssh", keys), ("scp", f"-S {wrapped}/ssh")):
+            script = wrapped / name
+            script.write_text(f'#!/bin/sh\nexec {program(name)} {options} "$@"\n')
+            script.chmod(0o755)
+        path = [str(wrapped), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        self.environ = {"PATH": os.pathsep.join(path), "HOME": str(home), "TERM": "dumb"}
+
+    def run(self, command: str, answer: bytes) -> tuple[int, str]:
+        """:returns: exit code and what was printed."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
+        work = self._directory / "work"
+        with os.fdopen(master, "rb", buffering=0) as terminal:
+            os.write(master, answer)
+            process = subprocess.Popen(
+                [program("bash"), "-c", command.replace(DIRECTORY, str(work))],
+                cwd=work if work.exists() else self._directory,
+                env=self.environ,
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                start_new_session=True,
+            )
+            os.close(slave)
+            output = b"".join(iter(lambda: _read(terminal.fileno()), b""))
+            exit_code = process.wait(PATIENCE)
+        return exit_code, output.decode().replace(str(work), DIRECTORY)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # nobody has it open any more
+        return b""
+
+
+@pytest.fixture
+def reading(tmp_path: Path) -> Iterator[Reading]:
+    for name in PROGRAMS:
+        program(name)
+    reading = Reading(tmp_path)
+    process = subprocess.Popen(
+        [*CONNECTOR, "emulator"], env=reading.environ, stdout=subprocess.PIPE, cwd=tmp_path
+    )
+    assert process.stdout is not None
+    with process:
+        said = Reader(process.stdout.fileno()).until(b"Ctrl-C ends it.").decode()
+        exports = re.findall(r"export (\w+)=(\S+)$", said.partition("To log in here")[0], re.M)
+        reading.environ.update(exports)
+        yield reading
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+
+
+def test_the_page_says_what_happens(reading: Reading) -> None:
+    commands = steps()
+    assert len(commands) > 15
+    for command, shown in commands:
+        asked = any(_QUESTION in line for line in shown)
+        exit_code, printed = reading.run(command, b"y\n" if asked else b"")
+        assert exit_code == 0, f"{command}\n{printed}"
+        for piece in "\n".join(shown).replace(_QUESTION, "[y/N]").split("…"):
+            for line in piece.splitlines():
+                assert plain(line) in plain(printed), f"{command}\n{printed}"
