@@ -224,6 +224,17 @@ def test_many_are_quick() -> None:
     assert time.process_time() - before < 5
 
 
+@pytest.mark.parametrize("alias", ["", "same"])
+def test_thousands_without_a_name_of_their_own_are_quick(alias: str) -> None:
+    many = Names([Env("Space", "project", uuid(f"{n:08}"), alias) for n in range(5000)])
+    before = time.process_time()
+    assert many.of(many.environments[4999]) == "00004999.codecatalyst"
+    assert len({many.of(each) for each in many.environments}) == 5000
+    assert many.find("0000499", "space", "PROJECT") == []
+    assert many.find("00004999", "space", "PROJECT") == [many.environments[4999]]
+    assert time.process_time() - before < 5
+
+
 def test_the_suffix_is_taken_off_once() -> None:
     assert bare("a.CodeCatalyst") == "a"
     assert bare("a.codecatalyst.codecatalyst") == "a.codecatalyst"
