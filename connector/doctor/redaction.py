@@ -66,7 +66,8 @@ class Redactor:
         if self._names:
             # The longest first: a name may be a part of another one; of the same, the last. In
             # one pass: a placeholder may hold the name of something else.
-            names = sorted(reversed(self._names), key=len, reverse=True)
+            names = list(self._names)[::-1]
+            names.sort(key=len, reverse=True)
             whole = "|".join(f"({re.escape(name)})" for name in names)
             text = re.sub(
                 rf"(?<![A-Za-z0-9])(?:{whole})(?![A-Za-z0-9])",
