@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from ..transport.loop import Loop
-from ..transport.stdio import open_input, open_output, take_standard_streams
+from ..transport.stdio import (
+    ThreadedOutput,
+    open_input,
+    open_output,
+    take_standard_streams,
+)
 from ..transport.tunnel import Tunnel
 from .boundary import (
     add_logging_options,
     guarded,
     say,
     set_up_logging,
-    write_error,
 )
 from .progress import SSH_HINT, WaitDisplay
 from .settings import add_setting
@@ -70,7 +74,8 @@ def run_stream(
                 settings,
                 say,
                 WaitDisplay("" if user else SSH_HINT).show,
-                write_error,
+                # Through a thread: it stays as it is for whoever else writes to it.
+                lambda: ThreadedOutput(loop, 2),
                 user,
             )
             handled = _end_on_signals(loop, tunnel, signals)

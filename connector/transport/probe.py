@@ -37,9 +37,7 @@ class Probe(Tunnel):
         self._preface = b""
         self._greeting_alarm = Alarm(loop)
         watched = settings._replace(connected=lambda: self._reached("dial"))
-        super().__init__(
-            loop, source, _Silence(loop), _Ear(self._hear), watched, _ignore, _ignore, _ignore
-        )
+        super().__init__(loop, source, _Silence(loop), _Ear(self._hear), watched, _ignore, _ignore)
 
     def connection_made(self, token: str) -> None:
         self._reached("upgrade")
