@@ -94,18 +94,6 @@ def tell(line: str) -> None:
         raise LinkLost(f"stdout cannot be written: {error.strerror}") from None
 
 
-def write_error(data: bytes) -> None:
-    """Pass on what a command at the far end wrote to its standard error, whole."""
-    if sys.stderr is None:
-        return
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(2, view) :]
-    except OSError:
-        return  # nobody reads it
-
-
 def _would_block() -> bool:
     mode = os.fstat(2).st_mode
     if sys.platform == "win32" or not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,12 @@ from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from ..transport.loop import Loop
 from ..transport.session import Session
-from ..transport.stdio import open_input, open_output, take_standard_streams
+from ..transport.stdio import ThreadedOutput, open_input, open_output, take_standard_streams
 from .boundary import (
     add_logging_options,
     guarded,
     say,
     set_up_logging,
-    write_error,
 )
 from .progress import SSH_HINT, WaitDisplay
 from .settings import add_setting
@@ -83,7 +83,9 @@ def run_stream(
                 settings,
                 say,
                 WaitDisplay("" if user else SSH_HINT).show,
-                write_error,
+                # Through a thread: it stays as it is for whoever else writes to it. One that was
+                # closed when we began may be something else by now.
+                (lambda: ThreadedOutput(loop, 2)) if sys.stderr is not None else None,
                 user,
             )
             try:

@@ -73,6 +73,9 @@ class Statistics:
         self.malformed = 0
         self.ignored = 0
 
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={count}" for name, count in vars(self).items())
+
 
 class DataChannel:
     """The client's end of one session's data channel, over any number of links.

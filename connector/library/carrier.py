@@ -122,8 +122,7 @@ class Carrier(threading.Thread):
                 settings,
                 logger.info,
                 self._show_wait,
-                lambda data: None,  # only sessions that run a command have a standard error
-                _Opening(self._open),
+                onlooker=_Opening(self._open),
             )
         self._look_for_users()
         self._tunnel.run()

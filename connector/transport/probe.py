@@ -38,16 +38,8 @@ class Probe(Tunnel):
         self._preface = b""
         self._greeting_alarm = Alarm(loop)
         watched = settings._replace(connected=lambda: self._reached("dial"))
-        super().__init__(
-            loop,
-            Session(loop, source),
-            _Silence(loop),
-            _Ear(self._hear),
-            watched,
-            _ignore,
-            _ignore,
-            _ignore,
-        )
+        session = Session(loop, source)
+        super().__init__(loop, session, _Silence(loop), _Ear(self._hear), watched, _ignore, _ignore)
 
     def connection_made(self, token: str) -> None:
         self._reached("upgrade")

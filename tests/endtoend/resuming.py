@@ -137,7 +137,6 @@ class TunnelThread:
                 self._settings,
                 self.notices.append,
                 lambda waiting: None,
-                lambda data: None,
             )
             exit_code = tunnel.run()
             if tunnel.error:

@@ -112,7 +112,6 @@ class Subject:
             DialSettings(Trust()),
             self._notices.append,
             lambda waiting: None,
-            lambda data: None,
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

@@ -32,7 +32,6 @@ def carry(access: SessionAccess, ca_file: Path, data: bytes) -> bytes:
             DialSettings(Trust(str(ca_file))),
             lambda line: None,
             lambda waiting: None,
-            lambda data: None,
         )
         try:
             assert tunnel.run() == 0

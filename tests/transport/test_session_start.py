@@ -53,7 +53,6 @@ def live(start: Start, shown: list[Waiting | None] | None = None) -> ConnectorEr
         DialSettings(Trust()),
         lambda line: None,
         ([] if shown is None else shown).append,
-        lambda data: None,
     )
     try:
         tunnel.run()

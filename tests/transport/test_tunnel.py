@@ -28,7 +28,6 @@ def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
         DialSettings(Trust()),
         lambda line: None,
         lambda waiting: None,
-        lambda data: None,
     )
     source.start(lambda data: None, lambda: None)
     sink.start(lambda: None, lambda error: None)
