@@ -51,6 +51,7 @@ def test_copies_are_acknowledged_again_and_not_delivered_again() -> None:
     ]
     assert acknowledged(dialogue.sent()) == [3, 3, 2]
     assert dialogue.channel.stats.duplicates == 2
+    assert "resent 0, duplicates 2, malformed 0" in str(dialogue.channel.stats)
 
 
 def test_output_out_of_order_is_acknowledged_at_once_and_delivered_in_order() -> None:
