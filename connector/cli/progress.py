@@ -11,8 +11,8 @@ from .boundary import say, say_in_place
 
 #: ssh kills its ProxyCommand without a word, so the word has to come before.
 SSH_HINT = (
-    "ssh gives up after its ConnectTimeout, 660 s if `connector config-ssh` set it, in VS Code "
-    "15 s; if that is too short, run `connector start` first"
+    "ssh gives up after its ConnectTimeout (660 s by `connector config-ssh`, 15 s in VS Code); "
+    "`connector start` waits without it"
 )
 
 
