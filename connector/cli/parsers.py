@@ -22,7 +22,8 @@ def parse(named: str, words: list[str]) -> argparse.Namespace:
         return parser.parse_args(words)
     options, others = parser.parse_known_args(words)
     if others:
-        parser.error(f"unexpected {others[0]!r}: the command to run follows a --")
+        word = others[0]
+        parser.error(f"unexpected {word!r}: the command to run follows a --")
     options.words = command
     return options
 
