@@ -34,12 +34,12 @@ EPILOG = """\
 examples:
   connector config show
   connector config show --json
-  CONNECTOR_WAIT=900 connector config show --no-start    # as another command would take it
+  CONNECTOR_WAIT=300 connector config show --no-start    # as another command would take it
 
 example of a config.toml:
   profile = "codecatalyst"
   space = "MySpace"
-  wait = 900
+  wait = 300
 """
 
 
