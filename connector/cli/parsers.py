@@ -17,9 +17,14 @@ def parse(named: str, words: list[str]) -> argparse.Namespace:
         # argparse would take its first word for one of ours that was left out.
         end = words.index("--")
         words, command = words[:end], words[end + 1 :]
-    options = parser_of(named).parse_args(words)
-    if named in RUNNERS:
-        options.words = command
+    parser = parser_of(named)
+    if named not in RUNNERS:
+        return parser.parse_args(words)
+    options, others = parser.parse_known_args(words)
+    if others:
+        word = others[0]
+        parser.error(f"unexpected {word!r}: the command to run follows a --")
+    options.words = command
     return options
 
 

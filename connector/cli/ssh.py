@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
@@ -59,7 +60,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_service_options(parser)
     add_wait_option(parser)
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)), id=None)
+
+    def run(options: argparse.Namespace) -> int:
+        # ssh would say so as well, but only once a Dev Environment has been started for it.
+        for word in takewhile(
+            lambda word: word.startswith("-") and word != "--", options.words[1:]
+        ):
+            if word.startswith("--"):
+                parser.error(f"{word!r} is no option of ssh: those of connector stand before ENV")
+        return guarded(lambda: _run(options))
+
+    parser.set_defaults(run=run, id=None)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -152,6 +152,17 @@ def test_one_that_has_failed_is_not_waited_for(
     check(commands.start(*CONNECTOR, "ssh", "my.env"), 75, "is FAILED: No image")
 
 
+@pytest.mark.parametrize("words", [["--wait=5"], ["-v", "--profile", "p", "true"]])
+def test_for_an_option_of_ours_behind_the_name_nothing_is_started(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment, words: list[str]
+) -> None:
+    stop(cloud, environment, 0.0)
+    answer = call(commands, "my.env", *words)
+    assert answer.returncode == 2
+    assert b"is no option of ssh: those of connector stand before ENV" in answer.stderr
+    assert cloud.count(START_ENVIRONMENT) == 0
+
+
 def test_without_ssh_nothing_is_started(
     commands: Commands, cloud: Cloud, environment: DevEnvironment, tmp_path: Path
 ) -> None:

@@ -271,6 +271,13 @@ def test_a_command_is_needed(execute: Exec, words: list[str]) -> None:
     assert b"the command to run is missing: put it after a --" in answer.stderr
 
 
+@pytest.mark.parametrize("words", [["ls"], ["ls", "-l"], ["-l"]])
+def test_a_command_without_the_dashes_is_told_of_them(execute: Exec, words: list[str]) -> None:
+    answer = execute.commands.run(*CONNECTOR, "exec", execute.cloud.host, *words)
+    assert answer.returncode == 2
+    assert b": the command to run follows a --" in answer.stderr
+
+
 def test_options_after_the_dashes_are_the_commands(execute: Exec) -> None:
     answer = execute.run(SEPARATE, "printf", "%s ", "--no-start", "--help", "--")
     assert given(answer) == (0, b"--no-start --help -- ", b"")
