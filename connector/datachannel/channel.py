@@ -74,7 +74,7 @@ class Statistics:
         self.ignored = 0
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}={count}" for name, count in vars(self).items())
+        return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in vars(self).items())
 
 
 class DataChannel:

@@ -308,14 +308,14 @@ class Link:
             pass  # the socket is full: the watch calls again
         except OSError as problem:
             self._unwritable = True
-            words = f"the connection to {self._address.host} broke: {_say(problem)}"
-            self._loop.call_soon(self._broken, LinkLost(words))
+            broken = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
+            self._loop.call_soon(self._broken, broken)
         del self._outgoing[:sent]
         if len(self._outgoing) > WRITE_LIMIT and not self._unwritable:
             # Only answers to pings and acknowledges come here unasked.
             self._unwritable = True
-            words = "the gateway asks for answers and does not read them"
-            self._loop.call_soon(self._end, RemoteProtocolError(words))
+            rude = RemoteProtocolError("the gateway asks for answers and does not read them")
+            self._loop.call_soon(self._end, rude)
         if self._unwritable:
             self._outgoing.clear()
         self._watch()

@@ -35,11 +35,10 @@ def test_lines_begin_at_the_left(raw: bool, expected: bytes) -> None:
 
 SAY_TO_NOBODY = """
 import os, sys
-from connector.cli.boundary import say, say_in_place, write_error
+from connector.cli.boundary import say, say_in_place
 assert os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT) == 2
 say("one")
 say_in_place("two")
-write_error(b"three")
 """
 
 
