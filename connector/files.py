@@ -9,7 +9,9 @@ import stat
 import time
 from pathlib import Path
 
-MAX_BYTES = 1 << 20  # far above any configuration or token file
+#: Far above any configuration or token file: the largest are those of ours that name thousands
+#: of Dev Environments, some 250 bytes each.
+MAX_BYTES = 8 << 20
 
 #: Seconds that a pipe, of the shell's ``<(...)`` for one, may take to give all it has.
 PIPE_TIMEOUT = 3.0

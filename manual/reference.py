@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from connector.cli import main as cli
+from connector.cli.commands import COMMANDS, configure_command
 from connector.settings.table import SECONDS, SETTINGS
 
 HEAD = """\
@@ -56,10 +56,10 @@ def render() -> str:
 
 def commands() -> Iterator[tuple[argparse.ArgumentParser, str]]:
     """The parser of each command and of each of its actions, with its line of the overview."""
-    for name, summary in cli.COMMANDS.items():
+    for name, summary in COMMANDS.items():
         parser = argparse.ArgumentParser(prog=f"connector {name}")
         with _no_variables():
-            cli.configure_command(name, parser)
+            configure_command(name, parser)
         yield parser, summary
         yield from _actions(parser)
 

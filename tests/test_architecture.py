@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "files": set(),
     "locks": set(),
     "datachannel": {"errors"},
-    "transport": {"errors", "sessions", "datachannel", "lean"},
+    "transport": {"errors", "sessions", "datachannel"},
     "aws": {"errors", "sessions", "files", "locks"},
     "ssh": {"errors", "sessions", "files", "locks"},
     "settings": {"errors", "files", "datachannel.limits", "transport.liveness"},
@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "doctor": {"errors", "sessions", "transport", "aws", "ssh", "wiring"},
     "emulator": {"errors", "datachannel.messages", "datachannel.payloads"},
     "cli": {
-        *("errors", "sessions", "files", "locks"),
+        *("errors", "sessions", "files", "locks", "lean"),
         *("transport", "aws", "ssh", "settings", "wiring", "doctor", "emulator"),
     },
     "library": {"errors", "sessions", "datachannel.limits", "transport", "wiring"},

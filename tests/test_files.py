@@ -68,7 +68,7 @@ def test_a_pipe_is_read_to_its_end(fifo: Path) -> None:
 
 def test_devices() -> None:
     assert read_text(Path(os.devnull)) == ""
-    assert problem(Path("/dev/zero")) == "is larger than 1 MiB"
+    assert problem(Path("/dev/zero")) == "is larger than 8 MiB"
 
 
 def test_the_largest_file(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_largest_file(tmp_path: Path) -> None:
     path.write_bytes(b"x" * MAX_BYTES)
     assert len(read_text(path)) == MAX_BYTES
     path.write_bytes(b"x" * (MAX_BYTES + 1))
-    assert problem(path) == "is larger than 1 MiB"
+    assert problem(path) == "is larger than 8 MiB"
 
 
 def test_a_pipe_as_the_aws_configuration(fifo: Path, hasty: None) -> None:

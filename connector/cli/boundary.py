@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import select
 import stat
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectorError, LinkLost
 from .settings import add_setting
+
+if TYPE_CHECKING:
+    import argparse
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits(3)
 INTERRUPTED = 130
@@ -44,6 +47,8 @@ def say(*lines: str) -> None:
 
 
 def _write_lines(*lines: str) -> None:
+    if sys.stderr is None:  # its descriptor was closed, and is a file or a socket by now
+        return
     say_in_place("")
     text = "\n".join(f"connector: {printable(line)}" for line in lines)
     data = text.encode("utf-8", "replace")[: _PIPE_BUF - 1] + b"\n"
@@ -63,7 +68,7 @@ def say_in_place(line: str) -> None:
     :param line: empty to show none any more, which :func:`say` does by itself.
     """
     global _shown_in_place
-    if not line and not _shown_in_place:
+    if sys.stderr is None or (not line and not _shown_in_place):
         return
     try:
         width = os.get_terminal_size(2).columns - 1  # a line that wraps could not be replaced
@@ -87,16 +92,6 @@ def tell(line: str) -> None:
             rest = rest[os.write(1, rest) :]
     except OSError as error:
         raise LinkLost(f"stdout cannot be written: {error.strerror}") from None
-
-
-def write_error(data: bytes) -> None:
-    """Pass on what a command at the far end wrote to its standard error, whole."""
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(2, view) :]
-    except OSError:
-        return  # nobody reads it
 
 
 def _would_block() -> bool:

@@ -79,7 +79,8 @@ def complete() -> NoReturn:
 
 def _parser(line: str) -> argparse.ArgumentParser:
     """Of all commands, with what belongs to the one of a command line."""
-    from .main import ALIASES, COMMANDS, configure_command, formatter
+    from .commands import ALIASES, COMMANDS, configure_command
+    from .parsers import formatter
 
     parser = argparse.ArgumentParser("connector", formatter_class=formatter)
     parser.add_argument("--version", action="store_true", help="print the version and exit")

@@ -24,8 +24,9 @@ Show each setting, and where it comes from. The file is optional, and is TOML: t
 are shown here, with = and a value. It has no tables, and it is no place for secrets. What the
 options of another command would make of it is shown if they are given here too.
 
-Where no profile is set, it is `default`; for login, logout and whoami `codecatalyst`. Where no
-endpoint-url is set, the profile may have one.
+Where no profile is set, it is `codecatalyst`, which `connector login` writes; or `default`, where
+that has an sso_session (not for login, logout and whoami). Where no endpoint-url is set, the
+profile may have one.
 """
 
 
@@ -33,12 +34,12 @@ EPILOG = """\
 examples:
   connector config show
   connector config show --json
-  CONNECTOR_WAIT=900 connector config show --no-start    # as another command would take it
+  CONNECTOR_WAIT=300 connector config show --no-start    # as another command would take it
 
 example of a config.toml:
   profile = "codecatalyst"
   space = "MySpace"
-  wait = 900
+  wait = 300
 """
 
 

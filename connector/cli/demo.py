@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import ConfigError
 from .boundary import add_logging_options, guarded, set_up_logging
 from .emulator import (
+    NAME,
     check_installed,
     end_like_interrupt,
     proxy_command,
@@ -76,17 +77,19 @@ def _run(options: argparse.Namespace) -> int:
         directory = Path(name)
         print("A Dev Environment is starting on this machine …", flush=True)
         with EmulatorThread(Emulator(directory)) as access:
-            environ = _environ(access)
+            environ = _environ(access, directory)
             if options.shell:
                 return _shell(access, directory, environ)
             return _tour(access, directory, environ)
 
 
-def _environ(access: Access) -> dict[str, str]:
-    """Ours, made to lead to the emulator and nowhere else."""
+def _environ(access: Access, directory: Path) -> dict[str, str]:
+    """Ours, made to lead to the emulator and nowhere else, and to leave nothing behind."""
     environ = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
     for name in ("NO_PROXY", "no_proxy"):
         environ[name] = ",".join(filter(None, ("127.0.0.1", environ.get(name))))
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        environ[name] = str(directory / "cache")
     return {**environ, **access.environment}
 
 
@@ -96,7 +99,7 @@ def _shell(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
             "there is no ssh client on this machine, which --shell needs",
             "Install one, or leave --shell out: the demo then does without",
         )
-    command = ["ssh", "-F", str(write_ssh_config(access, directory)), access.host]
+    command = ["ssh", "-F", str(write_ssh_config(access, directory)), NAME]
     print(f"$ {shlex.join(command)}", flush=True)
     return subprocess.run(command, env=environ, check=False).returncode
 
@@ -108,10 +111,10 @@ def _tour(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
     started = time.monotonic()
     tour: Tour
     if shutil.which("ssh") and shutil.which("scp"):
-        tour = SshTour(access, write_ssh_config(access, directory), environ)
+        tour = SshTour(write_ssh_config(access, directory), environ)
     else:
         print("There is no ssh client here: paramiko takes its place.", flush=True)
-        tour = ParamikoTour(access, environ)
+        tour = ParamikoTour(environ)
     steps: list[Callable[[], bool]] = [
         lambda: tour.run('echo "hello from $(hostname)"; exit 7', 7),
         lambda: tour.put(sample, remote) and _same("uploaded", sample, remote),
@@ -144,19 +147,18 @@ class Tour(Protocol):
 
 
 class SshTour:
-    def __init__(self, access: Access, config: Path, environ: Mapping[str, str]) -> None:
-        self._host = access.host
+    def __init__(self, config: Path, environ: Mapping[str, str]) -> None:
         self._config = config
         self._environ = environ
 
     def run(self, command: str, expected: int) -> bool:
-        return self._step(["ssh", "-F", self._config.name, self._host, command], expected)
+        return self._step(["ssh", "-F", self._config.name, NAME, command], expected)
 
     def put(self, local: Path, remote: Path) -> bool:
-        return self._copy(local.name, f"{self._host}:{remote}")
+        return self._copy(local.name, f"{NAME}:{remote}")
 
     def get(self, remote: Path, local: Path) -> bool:
-        return self._copy(f"{self._host}:{remote}", local.name)
+        return self._copy(f"{NAME}:{remote}", local.name)
 
     def _copy(self, source: str, destination: str) -> bool:
         return self._step(["scp", "-q", "-F", self._config.name, source, destination])
@@ -189,8 +191,7 @@ class SshTour:
 
 
 class ParamikoTour:
-    def __init__(self, access: Access, environ: Mapping[str, str]) -> None:
-        self._host = access.host
+    def __init__(self, environ: Mapping[str, str]) -> None:
         os.environ.clear()
         os.environ.update(environ)  # paramiko starts its ProxyCommand with ours
 
@@ -242,6 +243,6 @@ class ParamikoTour:
         logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-        sock = paramiko.ProxyCommand(shlex.join(proxy_command(self._host)))
-        client.connect(self._host, username="mde-user", password="", sock=sock, look_for_keys=False)
+        sock = paramiko.ProxyCommand(shlex.join(proxy_command(NAME)))
+        client.connect(NAME, username="mde-user", password="", sock=sock, look_for_keys=False)
         return client

@@ -31,8 +31,11 @@ Everything listens on loopback only and asks for a token that it made for this r
 #: The values of ``emulator.behaviour.ExecuteAs``, which is not imported for a ``--help``.
 EXECUTE_AS = ("interactive", "joined", "separate")
 
+#: The name that `connector list` shows for it.
+NAME = "demo.codecatalyst"
+
 _SSH_CONFIG = """\
-Host {host}
+Host {name} {host}
     User mde-user
     ProxyCommand {proxy}
     ConnectTimeout 15
@@ -116,7 +119,9 @@ def write_ssh_config(access: Access, directory: Path) -> Path:
     path = directory / "ssh_config"
     proxy = shlex.join(proxy_command("%n"))
     path.write_text(
-        _SSH_CONFIG.format(host=access.host, proxy=proxy, known_hosts=directory / "known_hosts")
+        _SSH_CONFIG.format(
+            name=NAME, host=access.host, proxy=proxy, known_hosts=directory / "known_hosts"
+        )
     )
     return path
 
@@ -175,15 +180,14 @@ def _instructions(access: Access, config: Path, home: Path) -> str:
     return (
         "A Dev Environment is running on this machine. To reach it, in another terminal:\n\n"
         f"{exports}\n"
-        f"  ssh -F {shlex.quote(str(config))} {access.host}\n\n"
+        f"  ssh -F {shlex.quote(str(config))} {NAME}\n\n"
         "Or, where `connector` is on the PATH, without any configuration:\n\n"
         "  connector list\n"
-        "  connector ssh demo\n\n"
-        "Or with the one that you will use for real ones, in the project's folder:\n\n"
+        "  connector ssh demo\n"
+        "  connector shell demo\n"
+        "  connector exec demo -- uname -a\n\n"
+        "Or by AWS's own name for it, in the project's folder, configured as for real ones:\n\n"
         f"  ssh -F examples/ssh_config {access.host}\n\n"
-        "Without ssh, in a shell or for one command:\n\n"
-        f"  connector shell {access.host}\n"
-        f"  connector exec {access.host} -- uname -a\n\n"
         "To log in here as one does at AWS, in a home of its own so that your real login stays\n"
         "as it is (the browser warns of a certificate that it does not know):\n\n"
         "  unset AWS_BEARER_TOKEN_CODECATALYST\n"

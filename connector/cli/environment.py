@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from .. import wiring
@@ -10,6 +9,8 @@ from ..wiring import Place
 from .settings import add_setting
 
 if TYPE_CHECKING:
+    import argparse
+
     from ..aws.environments import Environment
     from ..transport.dialler import DialSettings
     from ..wiring.finding import Finder

@@ -95,7 +95,8 @@ def _run(options: argparse.Namespace) -> int:
             )
         if not options.no_browser:
             # In a thread: a browser in the terminal would keep us from answering it.
-            threading.Thread(target=_open, args=(url,), daemon=True).start()
+            needed = user_code is None  # a code is good in any browser
+            threading.Thread(target=_open, args=(url, needed), daemon=True).start()
 
     token = log_in(session, clients, show, device_code=options.device_code)
     renewed = ", and is renewed by itself" if token.document.get("refreshToken") else ""
@@ -106,10 +107,10 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _open(url: str) -> None:
+def _open(url: str, needed: bool) -> None:
     import webbrowser
 
-    if not webbrowser.open(url):
+    if not webbrowser.open(url) and needed:
         say("No browser could be opened: open the address yourself, or use --device-code")
 
 

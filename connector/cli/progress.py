@@ -10,7 +10,10 @@ from ..sessions import Waiting
 from .boundary import say, say_in_place
 
 #: ssh kills its ProxyCommand without a word, so the word has to come before.
-SSH_HINT = "ssh gives up after its ConnectTimeout: set it to 660, or run `connector start` first"
+SSH_HINT = (
+    "ssh gives up after its ConnectTimeout (660 s by `connector config-ssh`, 15 s in VS Code); "
+    "`connector start` waits without it"
+)
 
 
 class WaitDisplay:

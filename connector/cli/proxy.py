@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
@@ -19,6 +18,9 @@ from .environment import (
 )
 from .settings import add_setting
 from .streaming import add_stream_options, run_stream
+
+if TYPE_CHECKING:
+    import argparse
 
 DESCRIPTION = f"""\
 Start a session of a Dev Environment and carry stdin and stdout to its SSH server. One that

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..settings.lookup import Found, Lookup
 from ..settings.table import FLAG, SETTINGS, BadValue, Setting, Value
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
@@ -63,6 +66,8 @@ def _type(parse: Callable[[str], Value]) -> Callable[[str], Value]:
         try:
             return parse(text)
         except BadValue as error:
+            import argparse
+
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert

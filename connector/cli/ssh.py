@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
@@ -59,7 +60,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_service_options(parser)
     add_wait_option(parser)
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)), id=None)
+
+    def run(options: argparse.Namespace) -> int:
+        # ssh would say so as well, but only once a Dev Environment has been started for it.
+        for word in takewhile(
+            lambda word: word.startswith("-") and word != "--", options.words[1:]
+        ):
+            if word.startswith("--"):
+                parser.error(f"{word!r} is no option of ssh: those of connector stand before ENV")
+        return guarded(lambda: _run(options))
+
+    parser.set_defaults(run=run, id=None)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -69,6 +80,8 @@ def _run(options: argparse.Namespace) -> int:
     from ..ssh.hosts import DevEnvironment
 
     set_up_logging(options)
+    if options.words[0] == "--" and len(options.words) > 1:  # argparse leaves it
+        del options.words[0]
     options.host, *arguments = options.words
     ssh = which("ssh")
     if ssh is None:  # before anything is started for it
@@ -118,7 +131,7 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> str:
         ("--log-file", options.log_file and os.path.abspath(options.log_file)),
     ):
         if value:
-            words += [option, value]
+            words.append(f"{option}={value}")  # which may begin with a dash
     return as_proxy_command(words + ["-v"] * options.verbose)
 
 

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
+import gc
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ..lean import import_version
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from ..transport.loop import Loop
-from ..transport.stdio import open_input, open_output, take_standard_streams
-from ..transport.tunnel import Tunnel
+from ..transport.session import Session
+from ..transport.stdio import ThreadedOutput, open_input, open_output, take_standard_streams
 from .boundary import (
     add_logging_options,
     guarded,
     say,
     set_up_logging,
-    write_error,
 )
 from .progress import SSH_HINT, WaitDisplay
 from .settings import add_setting
 
 if TYPE_CHECKING:
+    import argparse
+
     from .interactive import Interaction
+
+#: Seconds in which much is imported, and nothing found that would be worth a collector's time.
+_START_TIME = 1.0
 
 #: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
 _SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
 
-Prepare = Callable[[argparse.Namespace], tuple[SessionSource, DialSettings]]
+Prepare = Callable[["argparse.Namespace"], tuple[SessionSource, DialSettings]]
 
 #: Puts a user at the two descriptors of the stream.
 Seat = Callable[[Loop, int, int], "Interaction"]
@@ -61,19 +67,27 @@ def run_stream(
         loop = Loop()
         try:
             user = seat(loop, stream_in, stream_out) if seat else None
-            stdin = open_input(loop, stream_in)
+            stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
+            session = Session(loop, source)
+            handled = _end_on_signals(loop, lambda exit_code: tunnel.end(exit_code), signals)
+            import_version()
+            session.begin()
+            from ..transport.tunnel import Tunnel  # takes no longer than the service
+
+            loop.call_at(loop.time() + _START_TIME, _collect_garbage)
             tunnel = Tunnel(
                 loop,
-                source,
+                session,
                 user.keyboard(stdin) if user else stdin,
-                open_output(loop, stream_out),
+                stdout,
                 settings,
                 say,
                 WaitDisplay("" if user else SSH_HINT).show,
-                write_error,
+                # Through a thread: it stays as it is for whoever else writes to it. One that was
+                # closed when we began may be something else by now.
+                (lambda: ThreadedOutput(loop, 2)) if sys.stderr is not None else None,
                 user,
             )
-            handled = _end_on_signals(loop, tunnel, signals)
             try:
                 if user:
                     user.sit_down(tunnel)
@@ -91,8 +105,16 @@ def run_stream(
     return guarded(body)
 
 
-def _end_on_signals(loop: Loop, tunnel: Tunnel, signals: Mapping[str, int]) -> list[signal.Signals]:
-    """Let signals end the tunnel; returns which."""
+def _collect_garbage() -> None:
+    """What is there now stays: to look through it again and again would find nothing."""
+    gc.freeze()
+    gc.enable()
+
+
+def _end_on_signals(
+    loop: Loop, end: Callable[[int], None], signals: Mapping[str, int]
+) -> list[signal.Signals]:
+    """Let signals call ``end(exit code)`` in the loop; returns which."""
     handled: list[signal.Signals] = []
     # Python runs a handler only between two steps of its own: this ends a wait at once.
     signal.set_wakeup_fd(loop.wake_writer.fileno(), warn_on_full_buffer=False)
@@ -102,6 +124,6 @@ def _end_on_signals(loop: Loop, tunnel: Tunnel, signals: Mapping[str, int]) -> l
         # and keeps the connection, nohup keeps it beyond the terminal.
         if number is None or signal.getsignal(number) is signal.SIG_IGN:
             continue
-        signal.signal(number, lambda *_, exit_code=exit_code: loop.call_soon(tunnel.end, exit_code))
+        signal.signal(number, lambda *_, exit_code=exit_code: loop.call_soon(end, exit_code))
         handled.append(number)
     return handled

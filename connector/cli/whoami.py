@@ -63,8 +63,9 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     origin = f"the profile {profile.name}" if of_profile else "a variable or a file"
     until = "it does not say" if token.expires_at is None else shown_time(token.expires_at)
+    known_as = "" if user.display_name == user.user_name else f" ({user.display_name})"
     lines = (
-        f"user     {user.user_name} ({user.display_name})",
+        f"user     {user.user_name}{known_as}",
         f"email    {user.email}",
         f"id       {user.id}",
         f"token    of {origin}",

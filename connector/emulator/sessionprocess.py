@@ -25,6 +25,10 @@ from .terminal import Terminal
 TERM = "xterm-256color"
 LANG = "C.UTF-8"
 
+#: Seconds that a process gets after SIGHUP where all ends at once: a shell passes it on to its
+#: jobs, which nobody else does.
+ABORT_TIMEOUT = 0.2
+
 #: Bytes of input that may wait for a process that does not read.
 INPUT_HIGH_WATER = 64 * 1024
 
@@ -206,7 +210,8 @@ class _Process(asyncio.SubprocessProtocol):
     def abort(self) -> None:
         self.close()
         if self._killing is not None:
-            self._kill()
+            self._killing.cancel()
+            self._killing = self._loop.call_later(ABORT_TIMEOUT, self._kill)
 
     # The process
 

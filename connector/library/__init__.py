@@ -3,7 +3,6 @@
 Nothing here ends the process, touches a signal or writes to a standard stream.
 """
 
-import importlib.metadata  # noqa: F401 - or lean would hide it for a moment, from all threads
 import logging
 
 # Where a program has no logging, Python would print our warnings on stderr.

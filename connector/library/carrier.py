@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from ..errors import ConnectorError, InternalError, SessionEnded, StartAbandoned
 from ..sessions import Waiting
 from ..transport.loop import Loop
+from ..transport.session import Session
 from ..transport.stdio import open_input, open_output
 from ..transport.tunnel import Onlooker, Tunnel
 from .options import Options
@@ -115,14 +116,13 @@ class Carrier(threading.Thread):
         with self._far.dup() as stdin, self._far.dup() as stdout:
             self._tunnel = Tunnel(
                 self._loop,
-                source,
+                Session(self._loop, source),
                 open_input(self._loop, stdin.detach()),
                 open_output(self._loop, stdout.detach()),
                 settings,
                 logger.info,
                 self._show_wait,
-                lambda data: None,  # only sessions that run a command have a standard error
-                _Opening(self._open),
+                onlooker=_Opening(self._open),
             )
         self._look_for_users()
         self._tunnel.run()

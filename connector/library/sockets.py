@@ -6,7 +6,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectorError
@@ -120,6 +120,10 @@ class TunnelSocket(socket.socket):
         except (BrokenPipeError, ConnectionResetError):
             self._carrier.raise_failure()
             raise
+
+    def dup(self) -> NoReturn:
+        """:raises NotImplementedError: always: ``close`` ends the session for all copies."""
+        raise NotImplementedError("a TunnelSocket cannot be duplicated")
 
     def __exit__(self, *details: object) -> None:
         self.close()

@@ -100,7 +100,8 @@ class Stream:
     def __init__(self, carrier: Carrier) -> None:
         self._loop = asyncio.get_running_loop()
         self._carrier = carrier
-        self._socket = carrier.near
+        # Ours alone: a stream that is dropped closes it, and so ends the session.
+        self._socket = socket.socket(fileno=carrier.near.detach())
         self._socket.setblocking(False)
         self._reading, self._writing = asyncio.Lock(), asyncio.Lock()
         self._closed = False

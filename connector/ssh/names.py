@@ -16,12 +16,13 @@ The first of these that there is any of decides; if it is more than one, the nam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import ConfigError, DevEnvironmentNotFound
-from .hosts import aws_name, quoted
+from .hosts import aws_name, is_aws_name, quoted
 
 #: What makes a name one for ssh: a ``Host`` pattern that catches these and nothing else.
 SUFFIX = ".codecatalyst"
@@ -55,8 +56,8 @@ Env = TypeVar("Env", bound=Named)
 
 
 def is_plain(name: str) -> bool:
-    """Whether it can be a host name of ssh as it is."""
-    return _PLAIN.fullmatch(name) is not None
+    """Whether it can be a host name of ssh as it is, and is not taken for one of AWS's own."""
+    return _PLAIN.fullmatch(name) is not None and not is_aws_name(name)
 
 
 def bare(name: str) -> str:
@@ -88,6 +89,11 @@ class Names(Generic[Env]):
             found.setdefault(name.lower(), set()).update(numbers)
         return {name: sorted(numbers) for name, numbers in found.items()}
 
+    @cached_property
+    def _ids(self) -> list[tuple[str, int]]:
+        """The ids in lower case and in order, each with its number."""
+        return sorted((each.id.lower(), number) for number, each in enumerate(self.environments))
+
     def find(self, name: str, space: str | None = None, project: str | None = None) -> list[Env]:
         """What a name can mean: none, one, or more if it is ambiguous.
 
@@ -102,7 +108,8 @@ class Names(Generic[Env]):
         start = bare(name).lower()
         if not _PART_OF_ID.fullmatch(start):
             return []
-        return [each for each in self.within(space, project) if each.id.lower().startswith(start)]
+        found = sorted(number for number in self._with_id(start) if number in within)
+        return [self.environments[number] for number in found]
 
     def within(self, space: str | None, project: str | None) -> list[Env]:
         """Those in a space and in projects of a name, in any case if there is none just so."""
@@ -133,21 +140,28 @@ class Names(Generic[Env]):
             if len(self._folded.get(name.lower(), ())) == 1:
                 return name
         ids = [environment.id[:end] for end in range(SHORTEST_ID, len(environment.id) + 1)]
+        aliases = [name for name in aliases if len(self._spelled[name]) == 1]
         for name in (*aliases, *(f"{start}{SUFFIX}" for start in ids if is_plain(start))):
             if self.find(name) == [environment]:
                 return name
         return aws_name(environment.space, environment.project, environment.id)
 
-    def _within(self, space: str | None, project: str | None) -> Sequence[int]:
-        numbers: Sequence[int] = range(len(self.environments))
-        for wanted, names in (
-            (space, [each.space for each in self.environments]),
-            (project, [each.project for each in self.environments]),
-        ):
+    def _with_id(self, start: str) -> Iterator[int]:
+        """The numbers of those whose id begins so."""
+        for place in range(bisect_left(self._ids, (start,)), len(self._ids)):
+            id, number = self._ids[place]
+            if not id.startswith(start):
+                return
+            yield number
+
+    def _within(self, space: str | None, project: str | None) -> Collection[int]:
+        numbers: Collection[int] = range(len(self.environments))
+        for wanted, name_of in ((space, _space_of), (project, _project_of)):
             if wanted is not None:
-                exact = [number for number in numbers if names[number] == wanted]
+                names = {number: name_of(self.environments[number]) for number in numbers}
+                exact = [number for number, name in names.items() if name == wanted]
                 lower = wanted.lower()
-                numbers = exact or [n for n in numbers if names[n].lower() == lower]
+                numbers = dict.fromkeys(exact or (n for n in names if names[n].lower() == lower))
         return numbers
 
     def _unknown(self, name: str, space: str | None, project: str | None) -> DevEnvironmentNotFound:
@@ -163,7 +177,7 @@ class Names(Generic[Env]):
             f"{hint}See `connector list`",
         )
 
-    def _near(self, name: str, within: Sequence[int]) -> list[str]:
+    def _near(self, name: str, within: Collection[int]) -> list[str]:
         """Names that are alike, the best first."""
         from difflib import get_close_matches  # which only those need who have mistyped
 
@@ -182,6 +196,14 @@ class Names(Generic[Env]):
             f"{len(names)} Dev Environments can be meant by {quoted(name)}",
             f"Give {shown}{more}",
         )
+
+
+def _space_of(environment: Named) -> str:
+    return environment.space
+
+
+def _project_of(environment: Named) -> str:
+    return environment.project
 
 
 def _aliases(environment: Named) -> list[str]:

@@ -25,7 +25,6 @@ from ..errors import (
     ServiceThrottled,
     UpgradeRejected,
 )
-from ..lean import import_version
 from .address import StreamAddress
 from .dialler import DIAL_TIMEOUT, Dialler, DialSettings
 from .loop import Alarm, Loop
@@ -102,7 +101,6 @@ class Connection:
         self._owner = owner
         self._rand = rand
         self._dialler = Dialler(loop, settings)
-        import_version()
         self._alarm = Alarm(loop)
         self._link: Link | None = None
         self._up = False

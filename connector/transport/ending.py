@@ -44,6 +44,7 @@ class Phase(enum.Enum):
 class Ending:
     """The end of a tunnel, from its first cause on; until then it knows the phase.
 
+    :param outputs: what is written before the end; there may yet come more of them.
     :param notify: prints a line for the user.
     :param pump: lets what is due leave; called after the first cause.
     :ivar alarm: of the present phase; an end takes it over.
@@ -57,7 +58,7 @@ class Ending:
         connection: Connection,
         channel: DataChannel,
         stdin: Input,
-        stdout: Output,
+        outputs: list[Output],
         notify: Callable[[str], None],
         pump: Callable[[], None],
     ) -> None:
@@ -73,12 +74,16 @@ class Ending:
         self._connection = connection
         self._channel = channel
         self._stdin = stdin
-        self._stdout = stdout
+        self._outputs = outputs
         self._notify = notify
         self._pump = pump
         self._clock = Alarm(loop)  # of the whole end
         self._progress_at = loop.time()
         self._in_flight_seen = 0
+
+    @property
+    def _unwritten(self) -> bool:
+        return any(output.pending_bytes for output in self._outputs)
 
     def progressed(self) -> None:
         self._progress_at = self._loop.time()
@@ -91,7 +96,7 @@ class Ending:
         if in_flight != self._in_flight_seen:
             self._in_flight_seen = in_flight
             self.progressed()
-        if self._stdout.pending_bytes:
+        if self._unwritten:
             return  # somebody reads it, however slowly; its progress calls again
         done = self.exited or self._channel.delivered
         wait = QUIET_TIMEOUT if done else STALL_TIMEOUT
@@ -141,7 +146,7 @@ class Ending:
 
     def drain(self) -> None:
         """Go on to close once all that can still be delivered is."""
-        if self.phase is not Phase.DRAINING or self._stdout.pending_bytes:
+        if self.phase is not Phase.DRAINING or self._unwritten:
             return
         if self._channel.state is not State.OPEN or not self._connection.up or self.error:
             self._drained()
@@ -193,5 +198,6 @@ class Ending:
         self._clock.cancel()
         self._connection.abort()
         self._stdin.close()
-        self._stdout.close()
+        for output in self._outputs:
+            output.close()
         logger.info("%s", self._channel.stats)

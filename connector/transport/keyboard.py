@@ -94,6 +94,8 @@ class Keyboard:
         for part in self._escapes.feed(data) if self._escapes else [data]:
             if isinstance(part, Escape):
                 self._on_escape(part)
+                if part is Escape.END:
+                    return  # what was typed after it is for nobody
             else:
                 self._in_line = part[-1] not in b"\r\n"
                 self._on_data(part)

@@ -9,6 +9,7 @@ from ..errors import ConnectFailed, ConnectorError, RemoteProtocolError
 from ..sessions import SessionSource
 from .dialler import DialSettings
 from .loop import Alarm, Loop
+from .session import Session
 from .stdio import OnBroken
 from .tunnel import Tunnel
 
@@ -37,9 +38,8 @@ class Probe(Tunnel):
         self._preface = b""
         self._greeting_alarm = Alarm(loop)
         watched = settings._replace(connected=lambda: self._reached("dial"))
-        super().__init__(
-            loop, source, _Silence(loop), _Ear(self._hear), watched, _ignore, _ignore, _ignore
-        )
+        session = Session(loop, source)
+        super().__init__(loop, session, _Silence(loop), _Ear(self._hear), watched, _ignore, _ignore)
 
     def connection_made(self, token: str) -> None:
         self._reached("upgrade")

@@ -60,25 +60,38 @@ class _Progress:
 class Session:
     """The one session of a tunnel. ``access`` is ``None`` until it is started."""
 
+    _on_started: OnStarted
+    _on_failed: OnFailed
+    _on_waiting: OnWaiting
+
     def __init__(self, loop: Loop, source: SessionSource) -> None:
         self.access: SessionAccess | None = None
         self._loop = loop
         self._source = source
         self._progress: _Progress | None = None
 
+    def begin(self) -> None:
+        """Ask the service for a session; how that goes is told from :meth:`start` on."""
+        progress = self._progress = _Progress(self._loop, self._waits)
+        self._loop.run_in_thread(lambda: self._source.start(progress), self._started)
+
     def start(self, on_started: OnStarted, on_failed: OnFailed, on_waiting: OnWaiting) -> None:
-        """Ask the service for a session, and tell how that goes and went."""
-        progress = self._progress = _Progress(self._loop, on_waiting)
+        """Ask the service for a session, unless that was begun; and tell how it goes and went."""
+        self._on_started, self._on_failed = on_started, on_failed
+        self._on_waiting = on_waiting
+        if self._progress is None:
+            self.begin()
 
-        def done(access: SessionAccess | None, error: BaseException | None) -> None:
-            if error is not None:
-                on_failed(error)
-            elif access is not None:
-                logger.info("session %s started", access.session_id or "without an id")
-                self.access = access
-                on_started(access)
+    def _waits(self, waiting: Waiting | None, seconds: float) -> None:
+        self._on_waiting(waiting, seconds)
 
-        self._loop.run_in_thread(lambda: self._source.start(progress), done)
+    def _started(self, access: SessionAccess | None, error: BaseException | None) -> None:
+        if error is not None:
+            self._on_failed(error)
+        elif access is not None:
+            logger.info("session %s started", access.session_id or "without an id")
+            self.access = access
+            self._on_started(access)
 
     def abandon_start(self) -> bool:
         """Nobody waits for it any more.

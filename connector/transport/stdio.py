@@ -269,13 +269,19 @@ class ThreadedInput:
 
     def _read(self) -> None:
         while size := self._requests.get():
-            try:
-                data = os.read(self._fd, size)
-            except OSError:
-                data = b""
+            data = self._read_some(size)
             self._loop.call_soon(self._took, data)
             if not data:
                 return
+
+    def _read_some(self, size: int) -> bytes:
+        try:
+            return os.read(self._fd, size)
+        except BlockingIOError:  # somebody else who has it open wants it so
+            select.select([self._fd], [], [])
+            return self._read_some(size)
+        except OSError:
+            return b""
 
     def _took(self, data: bytes) -> None:
         self._asked = False
@@ -314,11 +320,18 @@ class ThreadedOutput:
             rest = memoryview(data)
             try:
                 while rest:
-                    rest = rest[os.write(self._fd, rest) :]
+                    rest = rest[self._write_some(rest) :]
             except OSError as error:
                 self._loop.call_soon(self._break, error)
                 return
             self._loop.call_soon(self._wrote, len(data))
+
+    def _write_some(self, data: memoryview) -> int:
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:  # as above
+            select.select([], [self._fd], [])
+            return 0
 
     def _wrote(self, count: int) -> None:
         self.pending_bytes -= count

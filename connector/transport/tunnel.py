@@ -31,7 +31,7 @@ from ..datachannel.events import (
 )
 from ..datachannel.handshake import COMMAND_SESSION_TYPES
 from ..errors import ConnectorError, LinkLost, SessionEnded
-from ..sessions import SessionAccess, SessionSource, Waiting
+from ..sessions import SessionAccess, Waiting
 from .connection import Connection
 from .dialler import DialSettings
 from .ending import DRAIN_TIMEOUT, Ending, Phase
@@ -84,30 +84,33 @@ class Tunnel:
 
     :param notify: prints a line for the user.
     :param show_wait: shows why the start takes long, anew at each change; ``None``: it is over.
-    :param write_error: takes the standard error of a command session, as it comes.
+    :param open_errors: gives what the standard error of a command session goes to, when some
+        comes; without it, nobody wants it.
     :param onlooker: is told how it goes.
     """
 
     def __init__(
         self,
         loop: Loop,
-        source: SessionSource,
+        session: Session,
         stdin: Input,
         stdout: Output,
         settings: DialSettings,
         notify: Callable[[str], None],
         show_wait: Callable[[Waiting | None], None],
-        write_error: Callable[[bytes], None],
+        open_errors: Callable[[], Output] | None = None,
         onlooker: Onlooker | None = None,
     ) -> None:
         self._loop = loop
-        self._session = Session(loop, source)
+        self._session = session
         self._stdin = stdin
         self._stdout = stdout
         self._connection = Connection(loop, self._session, settings, self)
         self._notify = notify
         self._show_wait = show_wait
-        self._write_error = write_error
+        self._open_errors = open_errors
+        self._errors: Output | None = None
+        self._outputs = [stdout]  # and the errors, once there are some
         self._onlooker = onlooker
         self._channel = DataChannel(
             client_id=str(uuid.uuid4()),
@@ -120,7 +123,7 @@ class Tunnel:
             self._connection,
             self._channel,
             stdin,
-            stdout,
+            self._outputs,
             notify,
             self._pump,
         )
@@ -262,6 +265,16 @@ class Tunnel:
                 self._ending.begin(error=event.error)
         self._pump()
 
+    def _write_error(self, data: bytes) -> None:
+        self._ending.progressed()
+        if self._errors is None and self._open_errors:
+            self._errors = self._open_errors()
+            # Whoever reads no errors may still read the output.
+            self._errors.start(self._stdout_progressed, lambda _: self._pump())
+            self._outputs.append(self._errors)
+        if self._errors:
+            self._errors.write(data)
+
     def _session_opened(self, event: SessionOpened) -> None:
         logger.info("session open, type %s", event.session_type or "not announced")
         self._ending.alarm.cancel()
@@ -334,9 +347,10 @@ class Tunnel:
             return
         wants_input = self._ending.stdin_open and not self._unsent
         self._stdin.set_wanted(min(CHUNK, channel.send_capacity) if wants_input else 0)
-        if self._stdout.pending_bytes > OUTPUT_HIGH_WATER:
+        unwritten = max(output.pending_bytes for output in self._outputs)
+        if unwritten > OUTPUT_HIGH_WATER:
             connection.set_reading(False)
-        elif self._stdout.pending_bytes <= OUTPUT_LOW_WATER:
+        elif unwritten <= OUTPUT_LOW_WATER:
             connection.set_reading(True)
         self._arm_channel_alarm()
         if self._ending.phase is Phase.DRAINING:

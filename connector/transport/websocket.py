@@ -112,6 +112,7 @@ class Link:
         self._closing = False
         self._lost = False
         self._reading = True
+        self._unwritable = False  # it ends at the next turn
         self._liveness = Liveness(ping_interval, loop.time(), time.time())
         self._life_alarm = Alarm(loop)
         self._close_alarm = Alarm(loop)
@@ -293,11 +294,12 @@ class Link:
     # Writing.
 
     def _flush(self) -> None:
+        if self._unwritable:
+            return
         for data in self._protocol.data_to_send():
             # An empty one asks to half-close TCP, which TLS cannot; the end closes it all.
             self._outgoing += data
         sent = 0
-        failure: ConnectorError | None = None
         try:
             with memoryview(self._outgoing) as view:
                 while sent < len(view):
@@ -305,14 +307,17 @@ class Link:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass  # the socket is full: the watch calls again
         except OSError as problem:
-            failure = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
+            self._unwritable = True
+            broken = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
+            self._loop.call_soon(self._broken, broken)
         del self._outgoing[:sent]
-        if len(self._outgoing) > WRITE_LIMIT:
+        if len(self._outgoing) > WRITE_LIMIT and not self._unwritable:
             # Only answers to pings and acknowledges come here unasked.
-            failure = RemoteProtocolError("the gateway asks for answers and does not read them")
-        if failure:
+            self._unwritable = True
+            rude = RemoteProtocolError("the gateway asks for answers and does not read them")
+            self._loop.call_soon(self._end, rude)
+        if self._unwritable:
             self._outgoing.clear()
-            self._loop.call_soon(self._broken, failure)
         self._watch()
         if not self.write_paused:
             self.write_paused = len(self._outgoing) > WRITE_HIGH_WATER

@@ -56,6 +56,15 @@ def test_what_was_just_noted_is_known_at_once(cache: NameCache, now: Now) -> Non
     assert cache.recall() is not None
 
 
+def test_thousands_are_remembered(cache: NameCache) -> None:
+    many = [
+        EnvironmentSummary("s" * 63, "p" * 63, f"{n:036}", f"{n:063}", "RUNNING")
+        for n in range(5000)
+    ]
+    cache.note(many)
+    assert len(cache.recall() or ()) == 5000
+
+
 def test_a_day_later_they_are_forgotten(cache: NameCache, now: Now) -> None:
     cache.note([ONE])
     now.time += MAX_AGE

@@ -10,6 +10,7 @@ import pytest
 
 from connector.aws.ssocache import parse_time
 from connector.aws.tokens import BearerToken
+from connector.files import MAX_BYTES
 
 from .cloud import CONFIG, write_cache
 from .logins import NOW, PROFILE, at, load, refused, tokens
@@ -179,7 +180,7 @@ def test_a_configuration_file_that_is_a_directory(home: Path) -> None:
         (b"[" * 100_000, "does not hold JSON"),
         (b"\xff\xfe", "is not UTF-8 text"),
         (b"[]", "does not hold a JSON object"),
-        (b" " * ((1 << 20) + 1), "larger than 1 MiB"),
+        (b" " * (MAX_BYTES + 1), "larger than 8 MiB"),
         (b"{}", "lacks a text member accessToken"),
         (b'{"accessToken": "secret"}', "lacks a text member expiresAt"),
         (b'{"accessToken": "secret", "expiresAt": 1}', "lacks a text member expiresAt"),

@@ -31,14 +31,15 @@ def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not shutil.which("scp"), reason="scp is not installed")
-def test_the_demo_takes_real_ssh_and_scp_through_the_proxy() -> None:
-    done = run("demo")
+def test_the_demo_takes_real_ssh_and_scp_through_the_proxy(tmp_path: Path) -> None:
+    done = run("demo", XDG_CACHE_HOME=str(tmp_path))
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "$ ssh -F ssh_config codecatalyst-dev-env=" in done.stdout
+    assert "$ ssh -F ssh_config demo.codecatalyst " in done.stdout
     assert done.stdout.count("1,000,000 bytes") == done.stdout.count("the same") == 2
     assert "All as it should be" in done.stdout
     assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []  # no name to be completed that leads nowhere
 
 
 def test_the_demo_does_without_an_ssh_client_and_says_so(tmp_path: Path) -> None:
@@ -120,8 +121,8 @@ def test_the_emulator_says_how_to_reach_it_and_ends_on_ctrl_c(
     assert complaints == ""
     assert mode == 0o600
     assert f"ssh -F examples/ssh_config {access['host']}" in printed
-    assert f"/ssh_config {access['host']}" in printed
-    assert f"connector shell {access['host']}" in printed
+    assert "/ssh_config demo.codecatalyst\n" in printed
+    assert "connector shell demo\n" in printed
     assert not path.exists()
     for name, value in access["environment"].items():
         assert f"export {name}={value}" in printed

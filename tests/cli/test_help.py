@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from connector.cli import config, overview
-from connector.cli.main import COMMANDS, main, parse, parser_of
+from connector.cli.commands import COMMANDS
+from connector.cli.main import main
+from connector.cli.parsers import parse, parser_of
 from connector.settings.file import SettingsFile
 
 #: What ends a command in a shell.

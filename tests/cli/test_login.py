@@ -15,6 +15,8 @@ import pytest
 
 from connector.emulator.app import Access, Emulator, EmulatorThread
 
+from ..browser import Browser
+
 ROOT = Path(__file__).parents[2]
 BROWSER = f"{sys.executable} -m tests.browser %s"
 
@@ -93,7 +95,7 @@ def test_from_no_login_to_one_and_back(
         "tokenExpiresAt": json.loads(cache.read_text())["expiresAt"],
     }
     done = run(environ, "whoami")
-    assert re.search(r"^user +mde-user \(", done.stdout, re.MULTILINE)
+    assert re.search(r"^user +mde-user$", done.stdout, re.MULTILINE)
     assert "token    of the profile codecatalyst\n" in done.stdout
     assert re.search(r"^expires  \d{4}-\d\d-\d\d \d\d:\d\d UTC$", done.stdout, re.MULTILINE)
 
@@ -147,6 +149,24 @@ def test_without_a_browser_the_address_is_all(environ: dict[str, str]) -> None:
         assert process.stderr is not None
         assert "No browser could be opened" in process.stderr.readline()
         process.kill()
+
+
+def test_a_code_needs_no_browser_of_this_machine(environ: dict[str, str], access: Access) -> None:
+    environ = {**environ, "BROWSER": "/nonexistent/browser %s", "PATH": "/nonexistent"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "connector", "login", "--device-code"],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = next(line.strip() for line in process.stdout if "/device?" in line)
+        Browser(access.ca_file, access.password).decide(url)
+        assert process.wait(60) == 0
+        assert process.stderr.read() == ""
 
 
 def test_an_expired_login_in_a_proxycommand_says_what_to_do(

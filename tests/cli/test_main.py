@@ -13,7 +13,9 @@ import pytest
 
 from connector import errors
 from connector.cli import boundary
-from connector.cli.main import COMMANDS, main
+from connector.cli.commands import COMMANDS
+from connector.cli.interactive import SIGNALS
+from connector.cli.main import main
 from connector.errors import ConnectorError
 
 README = Path(__file__).parents[2] / "README.md"
@@ -43,7 +45,7 @@ def test_every_exit_code_is_in_the_readme() -> None:
     }
     used = {kind.exit_code for kind in subclasses(ConnectorError)}
 
-    assert used | {0, 1, 2, boundary.INTERRUPTED, 143} == documented
+    assert used | {0, 1, 2, *SIGNALS.values(), boundary.INTERRUPTED} == documented
 
 
 def test_an_error_is_one_line_with_its_hint() -> None:

@@ -210,6 +210,7 @@ def test_input_is_cut_and_numbered_and_dated() -> None:
     ]
     assert {message.created_date for message in sent} == {int((EPOCH + 12.5) * 1000)}
     assert dialogue.channel.stats.bytes_sent == 2500
+    assert "bytes sent 2,500, " in str(dialogue.channel.stats)
 
 
 def test_an_acknowledge_may_come_before_the_write_has_returned() -> None:

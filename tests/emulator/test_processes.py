@@ -427,6 +427,17 @@ async def test_a_client_that_went_away_for_good_leaves_no_process(stage: Stage) 
     await gone(pid)
 
 
+async def test_a_shell_passes_the_end_of_the_emulator_on_to_its_jobs(stage: Stage) -> None:
+    stage.behave(CLEAN)
+    client = await stage.shell()
+    hung_up = stage.home / "hung up"
+    job = "trap 'echo > \"hung up\"; exit' HUP; echo rea''dy; while :; do sleep 0.01; done"
+    await client.send(f"set -m; sh -c {shlex.quote(job)} &\n".encode())
+    await read_until(client, b"ready")
+    await stage.gateway.stop()
+    await eventually(hung_up.exists)
+
+
 # Commands
 
 

@@ -18,6 +18,7 @@ from connector.errors import ServiceThrottled, SessionEnded
 from connector.sessions import SessionAccess, SessionSource, StartProgress
 from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
+from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Tunnel
 
@@ -130,13 +131,12 @@ class TunnelThread:
         try:
             tunnel = Tunnel(
                 loop,
-                self._source,
+                Session(loop, self._source),
                 open_input(loop, self._stdin),
                 open_output(loop, self._stdout),
                 self._settings,
                 self.notices.append,
                 lambda waiting: None,
-                lambda data: None,
             )
             exit_code = tunnel.run()
             if tunnel.error:

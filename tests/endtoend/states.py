@@ -15,6 +15,7 @@ from connector.errors import ConnectorError
 from connector.sessions import SessionAccess, StartProgress, Waiting
 from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
+from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Tunnel
 
@@ -105,13 +106,12 @@ class Subject:
         self._open = {self._feed, self._result}
         self.tunnel = Tunnel(
             self.loop,
-            self.source,
+            Session(self.loop, self.source),
             open_input(self.loop, stdin),
             open_output(self.loop, stdout),
             DialSettings(Trust()),
             self._notices.append,
             lambda waiting: None,
-            lambda data: None,
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

@@ -77,9 +77,18 @@ def test_what_follows_the_name_is_sshs(
     assert (answer.returncode, answer.stdout) == (0, b"-- -v --\n"), answer.stderr
     answer = call(commands, "my.env", *options, "cat; exit 7", input=b"a\0b" * 1000)
     assert (answer.returncode, answer.stdout) == (7, b"a\0b" * 1000), answer.stderr
+    answer = call(commands, "--", "my.env", *options, "--", "echo", "-v")
+    assert (answer.returncode, answer.stdout) == (0, b"-v\n"), answer.stderr
     answer = call(commands, "my.env", "-Q", "kex")
     assert answer.returncode == 0
     assert b"curve25519" in answer.stdout
+
+
+def test_a_profile_may_begin_with_a_dash(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
+) -> None:
+    answer = call(commands, "--profile=-odd", "my.env", *options, "echo hello")
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
 
 
 def test_a_stopped_one_is_waited_for(
@@ -141,6 +150,17 @@ def test_one_that_has_failed_is_not_waited_for(
 ) -> None:
     cloud.call(lambda: cloud.set_status_of(environment, Status.FAILED, "No image"))
     check(commands.start(*CONNECTOR, "ssh", "my.env"), 75, "is FAILED: No image")
+
+
+@pytest.mark.parametrize("words", [["--wait=5"], ["-v", "--profile", "p", "true"]])
+def test_for_an_option_of_ours_behind_the_name_nothing_is_started(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment, words: list[str]
+) -> None:
+    stop(cloud, environment, 0.0)
+    answer = call(commands, "my.env", *words)
+    assert answer.returncode == 2
+    assert b"is no option of ssh: those of connector stand before ENV" in answer.stderr
+    assert cloud.count(START_ENVIRONMENT) == 0
 
 
 def test_without_ssh_nothing_is_started(

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from connector.cli import doctor as command
 from connector.emulator.certificates import make_certificates
+from connector.emulator.errors import InternalFailure
 from connector.emulator.resources import Session, Status
 from connector.emulator.rest import Proceed
 from tests.aws.peers import ConnectProxy
@@ -124,6 +125,22 @@ def test_without_an_environment_it_ends_with_who_one_is(patient: Patient, cloud:
     assert list(diagnosis.legs)[-1] == "identity"
     assert diagnosis.legs["identity"]["facts"]["userName"] == "mary"
     assert cloud.sessions == []
+
+
+def test_what_variables_name_is_private(patient: Patient, cloud: Cloud) -> None:
+    environment = cloud.environment
+    patient.environ |= {"SPACE_NAME": "blue-whale!", "PROJECT_NAME": environment.project_name}
+    patient.environ |= {"DEVENV_ID": environment.id}
+    patient.host = ""
+    diagnosis = patient.examine()
+    assert "'blue-whale!' is not the name of a space" in diagnosis.text("environment")
+
+
+def test_what_cannot_be_listed_is_private(patient: Patient, cloud: Cloud) -> None:
+    cloud.misbehaviours.refuse("ListDevEnvironments", InternalFailure("Broken"), times=100)
+    patient.host = "unknown"
+    diagnosis = patient.examine()
+    assert "cannot list the project ExampleCorp/" in diagnosis.text("environment")
 
 
 def test_a_login_that_lasts(patient: Patient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import select
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,29 @@ def test_output_and_errors_that_are_long_and_come_together(execute: Exec) -> Non
     answer = execute.run(SEPARATE, "sh", "-c", "seq 20000 & seq 30000 >&2; wait")
     assert list(map(int, answer.stdout.split())) == list(range(1, 20_001))
     assert list(map(int, answer.stderr.split())) == list(range(1, 30_001))
+
+
+def test_output_and_errors_in_one_pipe_that_is_read_late_are_whole(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=SEPARATE, message_interval=0.0))
+    words = execute.words("sh", "-c", "seq 30000 >&2; echo out")
+    late = '"$@" 2>&1 | (sleep 1; cat)'
+    text = execute.commands.run("/bin/sh", "-c", late, "sh", *words).stdout
+    errors = text.replace(b"out\n", b"")  # wherever it stands, it is whole
+    assert list(map(int, errors.split())) == list(range(1, 30_001))
+    assert len(text) == len(errors) + len(b"out\n")
+
+
+def test_errors_that_nobody_reads_do_not_keep_a_signal_from_ending_it(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=SEPARATE, message_interval=0.0))
+    reading, writing = os.pipe()
+    try:
+        process = execute.commands.start(*execute.words("sh", "-c", "yes >&2"), stderr=writing)
+        eventually(lambda: not select.select([], [writing], [], 0)[1], "that nothing fits in")
+        process.signal(signal.SIGTERM)
+        assert process.wait(END) == 143
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def test_arguments_come_as_they_are(execute: Exec) -> None:
@@ -245,6 +269,13 @@ def test_a_command_is_needed(execute: Exec, words: list[str]) -> None:
     answer = execute.commands.run(*CONNECTOR, "exec", execute.cloud.host, *words)
     assert answer.returncode == 2
     assert b"the command to run is missing: put it after a --" in answer.stderr
+
+
+@pytest.mark.parametrize("words", [["ls"], ["ls", "-l"], ["-l"]])
+def test_a_command_without_the_dashes_is_told_of_them(execute: Exec, words: list[str]) -> None:
+    answer = execute.commands.run(*CONNECTOR, "exec", execute.cloud.host, *words)
+    assert answer.returncode == 2
+    assert b": the command to run follows a --" in answer.stderr
 
 
 def test_options_after_the_dashes_are_the_commands(execute: Exec) -> None:

@@ -25,7 +25,7 @@ sys.exit(code)
 
 #: Packages and modules of the top level that we use ourselves, ...
 USED = {
-    *("argparse", "base64", "collections", "connector", "contextlib", "dataclasses", "enum"),
+    *("base64", "collections", "connector", "contextlib", "dataclasses", "enum"),
     *("errno", "functools", "gc", "hashlib", "heapq", "importlib", "ipaddress", "itertools"),
     *("json", "logging", "math", "pathlib", "queue", "random", "re", "select", "selectors"),
     *("signal", "socket", "ssl", "struct", "threading", "types", "typing", "urllib", "uuid"),
@@ -41,7 +41,6 @@ BEHIND = {
     *(
         "encodings",
         "fnmatch",
-        "gettext",
         "glob",
         "grp",
         "pwd",
@@ -59,7 +58,7 @@ if sys.version_info < (3, 11):
 
 #: What nobody shall bring in again, by whatever way.
 HEAVY = {
-    *("asyncio", "bz2", "calendar", "concurrent", "configparser", "ctypes", "datetime"),
+    *("argparse", "asyncio", "bz2", "calendar", "concurrent", "configparser", "ctypes", "datetime"),
     *("email", "encodings.idna", "http.client", "importlib.metadata", "importlib.util"),
     *("lzma", "multiprocessing", "shlex", "shutil", "subprocess", "tempfile", "unittest"),
     *("tomllib", "urllib.request", "xml", "zipfile"),

@@ -176,6 +176,12 @@ def test_one_that_was_dropped_ends_its_session(cloud: Cloud) -> None:
     eventually(lambda: not any(t.name.startswith("connector ") for t in threading.enumerate()))
 
 
+@pytest.mark.usefixtures("echoing")
+def test_it_cannot_be_duplicated(cloud: Cloud) -> None:
+    with open_socket(cloud) as stream, pytest.raises(NotImplementedError):
+        stream.dup()
+
+
 # Who does not read
 
 

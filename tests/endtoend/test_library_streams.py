@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import socket
 import threading
@@ -342,6 +343,22 @@ def test_closing_wakes_who_reads_and_who_writes(cloud: Cloud) -> None:
             await writing
 
     asyncio.run(main())
+
+
+@pytest.mark.usefixtures("echoing")
+def test_one_that_was_dropped_ends_its_session(cloud: Cloud) -> None:
+    async def main() -> None:
+        stream = await connector.connect(cloud.host)
+        await read_exactly(stream, len(GREETING))
+
+    def drop() -> None:
+        asyncio.run(main())
+        gc.collect()
+
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        drop()
+    cloud.wait_all_ended()
+    eventually(lambda: not carriers(), "the end of its thread")
 
 
 # Failed

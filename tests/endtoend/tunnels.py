@@ -9,6 +9,7 @@ from connector.cli.attach import GivenSession
 from connector.sessions import SessionAccess
 from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
+from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Tunnel
 
@@ -25,13 +26,12 @@ def carry(access: SessionAccess, ca_file: Path, data: bytes) -> bytes:
         feeder.write(data)
         tunnel = Tunnel(
             loop,
-            GivenSession(access),
+            Session(loop, GivenSession(access)),
             open_input(loop, stdin),
             open_output(loop, stdout),
             DialSettings(Trust(str(ca_file))),
             lambda line: None,
             lambda waiting: None,
-            lambda data: None,
         )
         try:
             assert tunnel.run() == 0

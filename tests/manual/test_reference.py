@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from connector.cli.main import COMMANDS
+from connector.cli.commands import COMMANDS
 from connector.settings.table import SETTINGS
 from manual import reference
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.errors import ConfigError
+from connector.files import MAX_BYTES
 from connector.settings.file import SettingsFile
 from connector.settings.lookup import Lookup, settings_path
 from connector.settings.table import SETTINGS
@@ -119,7 +120,7 @@ def test_a_key_that_is_spelled_in_an_odd_way_has_no_line(tmp_path: Path) -> None
         ("wait =", " is not TOML: at its end:"),
         ("a = " + "[" * 5000, " is not TOML: it is nested too deeply"),
         (b"space = '\xff'", " is not UTF-8 text"),
-        (b"#" * (1 << 20) + b"#", " is larger than 1 MiB"),
+        (b"#" * (MAX_BYTES + 1), " is larger than 8 MiB"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(

@@ -188,7 +188,7 @@ def test_one_without_alias_goes_by_eight_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    "alias", ["my env", "-oProxyCommand=x", "a\x1b[2J", "a;b", "\u00e4", "a/b"]
+    "alias", ["my env", "-oProxyCommand=x", "a\x1b[2J", "a;b", "\u00e4", "a/b", "aws-devenv-web"]
 )
 def test_an_alias_that_is_no_host_name_is_none_of_sshs(alias: str) -> None:
     odd = Env("One", "abc", uuid("aaaaaaaa"), alias)
@@ -221,6 +221,17 @@ def test_many_are_quick() -> None:
     assert len({many.of(each) for each in many.environments}) == 2000
     with pytest.raises(DevEnvironmentNotFound):
         many.one("x" * 1_000_000)
+    assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize("alias", ["", "same"])
+def test_thousands_without_a_name_of_their_own_are_quick(alias: str) -> None:
+    many = Names([Env("Space", "project", uuid(f"{n:08}"), alias) for n in range(5000)])
+    before = time.process_time()
+    assert many.of(many.environments[4999]) == "00004999.codecatalyst"
+    assert len({many.of(each) for each in many.environments}) == 5000
+    assert many.find("0000499", "space", "PROJECT") == []
+    assert many.find("00004999", "space", "PROJECT") == [many.environments[4999]]
     assert time.process_time() - before < 5
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from connector.cli.processes import run_program
 from connector.errors import ConfigError
+from connector.files import MAX_BYTES
 from connector.ssh import client, config
 from connector.ssh.change import Change
 from connector.ssh.check import ANY_HOST
@@ -168,6 +170,23 @@ def test_an_empty_file_of_the_users_stays_an_empty_file(setup: Setup) -> None:
     assert setup.config.read_bytes() == b""
 
 
+def test_thousands_of_hosts_are_read_again(setup: Setup) -> None:
+    project, space = "p" * 63, "s" * 63
+    hosts = [
+        KnownHost(f"{n:08}.{project}.codecatalyst", ID, f"{n:08}", project, space)
+        for n in range(5000)
+    ]
+    setup.set_up(hosts)
+    assert len(setup.ours.read_bytes()) > 1 << 20
+    began = time.process_time()
+    lines = list(setup.set_up([*hosts, WEB]).changes[0].diff())
+    assert [line for line in lines if line.startswith("-")] == [f"--- {setup.ours}"]
+    assert time.process_time() - began < 5
+    setup.assert_works()
+    setup.remove()
+    assert setup.files() == {}
+
+
 def test_to_remove_what_is_not_there_changes_nothing(setup: Setup) -> None:
     assert not any(change.is_one for change in setup.remove().changes)
     setup.config.write_bytes(b"Host a\n")
@@ -257,7 +276,7 @@ def assert_left_alone(setup: Setup, reason: str) -> None:
         (b"\x89PNG\r\n\x1a\n", "OpenSSH itself does not read"),
         ("Host a\n".encode("utf-16"), "holds NUL bytes"),
         (b"Host a\n\0", "holds NUL bytes"),
-        (b"#" * (1 << 20) + b"\n", "is larger than 1 MiB"),
+        (b"#" * MAX_BYTES + b"\n", "is larger than 8 MiB"),
     ],
 )
 def test_a_file_that_ssh_or_we_do_not_read_is_left_alone(

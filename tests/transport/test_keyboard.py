@@ -156,6 +156,12 @@ def test_escapes_are_for_us(seen: Seen) -> None:
     assert (seen.data, seen.escapes) == (b"ls\r", [Escape.HELP, Escape.END])
 
 
+def test_what_is_typed_after_the_escape_that_ends_is_for_nobody(seen: Seen) -> None:
+    seen.keyboard.opened(far_terminal=True, escapes=True)
+    seen.typist.give(b"ls\r~.~.rm\r")
+    assert (seen.data, seen.escapes) == (b"ls\r", [Escape.END])
+
+
 @pytest.mark.parametrize("typed", [b"~", b"~?"])
 def test_what_reaches_nobody_does_not_end_the_reading(seen: Seen, typed: bytes) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=True)

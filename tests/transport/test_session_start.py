@@ -47,13 +47,12 @@ def live(start: Start, shown: list[Waiting | None] | None = None) -> ConnectorEr
     loop = Loop()
     tunnel = Tunnel(
         loop,
-        Source(start),
+        Session(loop, Source(start)),
         open_input(loop, stdin),
         open_output(loop, stdout),
         DialSettings(Trust()),
         lambda line: None,
         ([] if shown is None else shown).append,
-        lambda data: None,
     )
     try:
         tunnel.run()

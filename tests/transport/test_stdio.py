@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,6 +235,29 @@ def test_files_are_read_and_written_by_threads(loop: Loop, tmp_path: Path) -> No
     loop.run(lambda: sink.pending_bytes == 0)
     sink.close()
     assert (tmp_path / "out").read_bytes() == DATA
+
+
+def test_a_terminal_that_somebody_has_made_non_blocking_is_waited_for(loop: Loop) -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    os.set_blocking(slave, False)
+    source, sink = open_input(loop, slave), open_output(loop, slave)
+    given: list[bytes] = []
+    source.start(given.append, lambda: pytest.fail("ended"))
+    sink.start(lambda: None, lambda _: pytest.fail("broken"))
+    source.set_wanted(100)
+    sink.write(DATA)
+    threading.Timer(0.05, os.write, (master, b"key")).start()
+    loop.run(lambda: bool(given))
+    read = b""
+    while len(read) < len(DATA):
+        read += os.read(master, 65536)
+    loop.run(lambda: sink.pending_bytes == 0)
+    assert (given, read) == ([b"key"], DATA)
+    source.close()
+    sink.close()
+    os.close(master)
+    os.close(slave)
 
 
 def test_a_full_disk_is_told_as_what_it_is(loop: Loop) -> None:

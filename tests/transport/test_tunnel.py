@@ -9,6 +9,7 @@ from connector.sessions import SessionAccess
 from connector.transport.dialler import DialSettings, Trust
 from connector.transport.ending import Phase
 from connector.transport.loop import Loop
+from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Tunnel
 
@@ -21,13 +22,12 @@ def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
     source, sink = open_input(loop, stdin), open_output(loop, stdout)
     tunnel = Tunnel(
         loop,
-        GivenSession(SessionAccess("wss://localhost/", "token")),
+        Session(loop, GivenSession(SessionAccess("wss://localhost/", "token"))),
         source,
         sink,
         DialSettings(Trust()),
         lambda line: None,
         lambda waiting: None,
-        lambda data: None,
     )
     source.start(lambda data: None, lambda: None)
     sink.start(lambda: None, lambda error: None)
