@@ -133,7 +133,7 @@ class TLSFailed(ConnectFailed):
         if code in _UNKNOWN_ISSUERS:
             return cls(
                 f"{whose} is signed by an unknown CA",
-                "If a proxy of your company opens TLS, set AWS_CA_BUNDLE to the file of its CA",
+                "If a proxy of your company opens TLS, AWS_CA_BUNDLE has to name a file with its CA",
             )
         return cls(f"{whose} is refused ({words})", _WRONG_PEER_HINT)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectorError
+from ..settings.lookup import Lookup
+from ..settings.table import SETTINGS
 from .boundary import add_logging_options, guarded, say, set_up_logging, tell
 from .environment import CALL_TIMEOUT
 
@@ -125,7 +127,8 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
     ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
     example = hosts[0].name if hosts else "codecatalyst-dev-env=<space>=<project>=<id>"
     client = SshClient(program, run_program)
-    return lambda: plan_setup(places, line, hosts, client), f"Try: {ssh} {example}"
+    wait = float(Lookup(os.environ).find(SETTINGS["wait"]).value or 0)
+    return lambda: plan_setup(places, line, hosts, client, wait), f"Try: {ssh} {example}"
 
 
 def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:

@@ -32,9 +32,9 @@ Host {patterns}
     ProxyCommand {proxy_command}
 
     # Seconds for the whole way to the server's greeting. A Dev Environment that is stopped is
-    # started first, for at most 600 s. VS Code does not read this, and gives 15 s, unless its
-    # own setting says otherwise: "remote.SSH.connectTimeout": 660
-    ConnectTimeout 660
+    # started first, for at most {wait:.0f} s. VS Code does not read this, and gives 15 s, unless its
+    # own setting says otherwise: "remote.SSH.connectTimeout": {connect_timeout:.0f}
+    ConnectTimeout {connect_timeout:.0f}
 
     # Notice a dead connection after 45 seconds, and keep an idle one alive.
     ServerAliveInterval 15
@@ -70,6 +70,7 @@ def render(
     previous: bytes | None,
     *,
     made_config: bool,
+    wait: float = 600.0,
 ) -> bytes:
     """The whole file.
 
@@ -77,6 +78,7 @@ def render(
     :param hosts: ``None`` when they could not be asked for: those of ``previous`` stay.
     :param previous: the file as it is; ``None`` when there is none.
     :param made_config: whether the file that includes it is made now, to be remembered.
+    :param wait: seconds that a Dev Environment has to start; ssh gets a minute more.
     """
     text = _TEMPLATE.format(
         first_line=_FIRST_LINE,
@@ -84,6 +86,8 @@ def render(
         patterns=" ".join(PATTERNS),
         user=USER,
         proxy_command=proxy_command,
+        wait=wait,
+        connect_timeout=wait + 60,
         hosts=_hosts_of(previous) if hosts is None else _render_hosts(hosts),
     )
     return (text.rstrip("\n") + "\n").encode()

@@ -67,11 +67,16 @@ class Plan:
 
 
 def plan_setup(
-    places: Places, proxy_command: str, hosts: Sequence[KnownHost] | None, ssh: SshClient
+    places: Places,
+    proxy_command: str,
+    hosts: Sequence[KnownHost] | None,
+    ssh: SshClient,
+    wait: float = 600.0,
 ) -> Plan:
     """Our file written, and included by the user's.
 
     :param hosts: the Dev Environments; ``None`` when they are not known: none goes away.
+    :param wait: see :func:`render`.
     :raises ConfigError: when a file cannot be changed, or ssh says that it would not help,
         or would do harm.
     """
@@ -80,7 +85,7 @@ def plan_setup(
     ssh.require_readable(original, places.config)
     if places.is_default and before is not None:
         ssh.require_readable(None, places.config)  # it also looks who else may write to it
-    rendered = render(proxy_command, hosts, previous, made_config=before is None)
+    rendered = render(proxy_command, hosts, previous, made_config=before is None, wait=wait)
     aliases: dict[str, str | None] = dict.fromkeys(_EXAMPLES)
     aliases |= {host.name: f"codecatalyst-{host.id}" for host in (hosts or ())[:_ASKED]}
     known = [name for name in _hosts_of(before or b"", places) if config.is_literal(name)]

@@ -175,6 +175,13 @@ def test_what_is_changed_while_it_asks_is_not_overwritten(user: User) -> None:
     assert {name: text for name, (_, text) in user.state().items()} == {"config": "Host b\n"}
 
 
+def test_ssh_is_given_a_minute_more_than_the_wait_that_the_user_has_set(user: User) -> None:
+    user.environ["CONNECTOR_WAIT"] = "900"
+    user.succeed("--yes")
+
+    assert "    ConnectTimeout 960\n" in user.ours.read_text()
+
+
 def test_remove_takes_out_all_that_was_put_in(user: User) -> None:
     user.succeed("--yes")
     said = user.succeed("--remove", "--yes")
