@@ -9,6 +9,8 @@ import platform
 import re
 from typing import Any
 
+from ..ssh.hosts import quoted
+
 #: Names that everybody has, most of them from AWS's guide: without them a text would only be
 #: hard to read.
 _COMMON = {
@@ -41,13 +43,15 @@ class Redactor:
         self.hide("machine", platform.node())
         home = os.path.expanduser("~").rstrip("/\\")
         if home:
-            self._names[home.lower()] = "~"
+            self._names[home] = "~"
 
     def hide(self, kind: str, name: str | None) -> None:
         """:param kind: what stands in place of the name, between angle brackets."""
         # A single letter is no name, and is all over a text.
         if name and len(name) > 1 and name not in _COMMON.get(kind, ()):
-            self._names[name.lower()] = f"<{kind}>"
+            for spelling in (name, quoted(name)[1:-1]):  # errors quote it
+                self._names.pop(spelling, None)
+                self._names[spelling] = f"<{kind}>"
 
     def hide_host(self, kind: str, host: str) -> None:
         """A host name or address, unless everybody has the same."""
@@ -60,15 +64,16 @@ class Redactor:
 
     def text(self, text: str) -> str:
         if self._names:
-            # The longest first: a name may be a part of another one. In one pass: a
-            # placeholder may hold the name of something else.
-            names = sorted(self._names, key=len, reverse=True)
-            whole = "|".join(map(re.escape, names))
+            # The longest first: a name may be a part of another one; of the same, the last. In
+            # one pass: a placeholder may hold the name of something else.
+            names = list(self._names)[::-1]
+            names.sort(key=len, reverse=True)
+            whole = "|".join(f"({re.escape(name)})" for name in names)
             text = re.sub(
                 rf"(?<![A-Za-z0-9])(?:{whole})(?![A-Za-z0-9])",
-                lambda found: self._names[found[0].lower()],
+                lambda found: self._names[names[(found.lastindex or 1) - 1]],
                 text,
-                flags=re.IGNORECASE | re.ASCII,
+                flags=re.IGNORECASE,
             )
         text = _HOST.sub("<host>", text)
         text = _UUID.sub("<id>", text)

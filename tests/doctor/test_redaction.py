@@ -7,6 +7,7 @@ import os
 import pytest
 
 from connector.doctor.redaction import Redactor
+from connector.ssh.hosts import quoted
 
 
 @pytest.fixture
@@ -26,6 +27,29 @@ def test_a_name_in_any_case_but_whole(redactor: Redactor) -> None:
 
     assert redactor.text("EXAMPLECORP/examplecorp.") == "<space>/<space>."
     assert redactor.text("ExampleCorporation") == "ExampleCorporation"
+
+
+def test_names_of_all_alphabets(redactor: Redactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/\u0141ukasz")
+    redactor = Redactor()
+    redactor.hide("user", "\u00c9mile")
+    redactor.hide("user", "\u0130pek")
+
+    assert redactor.text("/home/\u0141ukasz/.ssh") == "~/.ssh"
+    assert redactor.text("\u00c9mile, \u00e9mile, \u0130pek.") == "<user>, <user>, <user>."
+
+
+@pytest.mark.parametrize("name", ["\u00c9mile", "caf\u00e9\x1b[2J", "x" * 300, "a'b", "a\\b"])
+def test_a_name_as_an_error_quotes_it(redactor: Redactor, name: str) -> None:
+    redactor.hide("host", name)
+
+    assert redactor.text(f"no {quoted(name)}, no") in ("no '<host>', no", 'no "<host>", no')
+
+
+def test_of_the_kinds_of_a_name_the_last_counts(redactor: Redactor) -> None:
+    for kind, name in (("name", "Mary"), ("user", "mary"), ("host", "Mary")):
+        redactor.hide(kind, name)
+        assert redactor.text("MARY") == f"<{kind}>"
 
 
 def test_the_longest_name_counts(redactor: Redactor) -> None:
