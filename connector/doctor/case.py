@@ -15,8 +15,14 @@ from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from .redaction import Redactor
 
-#: Variables that name a file, which may lie anywhere.
-_FILES = {"AWS_CONFIG_FILE": "config-file", "BEARER_TOKEN_LOCATION": "token-file"}
+#: Variables that name a file, which may lie anywhere, or a Dev Environment.
+_PRIVATE = {
+    "AWS_CONFIG_FILE": "config-file",
+    "BEARER_TOKEN_LOCATION": "token-file",
+    "SPACE_NAME": "space",
+    "PROJECT_NAME": "project",
+    "DEVENV_ID": "id",
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Case:
         self.source: SessionSource | None = None
         self.likely_gateway = ""  # of the last session
         self.take(options)
-        for variable, kind in _FILES.items():
+        for variable, kind in _PRIVATE.items():
             self.private.hide(kind, environ.get(variable))
 
     def take(self, options: argparse.Namespace) -> None:

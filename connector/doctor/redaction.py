@@ -24,6 +24,7 @@ _COMMON = {
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _HOST = re.compile(r"[\w.-]+\.codecatalyst(?![\w.])|(codecatalyst-dev-env=)[^\s,;]+", re.IGNORECASE)
+_PLACE = re.compile(r"\bthe (space|project) (?!'?<)[^\s:,;]+")
 _QUERY = re.compile(r"(\w+://[^\s?]*)\?\S*")
 _LOGIN = re.compile(r"(\w+://)[^\s/@]*@")
 
@@ -76,6 +77,7 @@ class Redactor:
                 flags=re.IGNORECASE,
             )
         text = _HOST.sub("<host>", text)
+        text = _PLACE.sub(r"the \1 <\1>", text)
         text = _UUID.sub("<id>", text)
         text = _QUERY.sub(r"\1?...", text)
         text = _LOGIN.sub(r"\1", text)

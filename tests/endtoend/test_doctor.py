@@ -19,6 +19,7 @@ from aiohttp import web
 
 from connector.cli import doctor as command
 from connector.emulator.certificates import make_certificates
+from connector.emulator.errors import InternalFailure
 from connector.emulator.resources import Session, Status
 from connector.emulator.rest import Proceed
 from tests.aws.peers import ConnectProxy
@@ -124,6 +125,20 @@ def test_without_an_environment_it_ends_with_who_one_is(patient: Patient, cloud:
     assert list(diagnosis.legs)[-1] == "identity"
     assert diagnosis.legs["identity"]["facts"]["userName"] == "mary"
     assert cloud.sessions == []
+
+
+def test_where_a_name_was_looked_for_is_private(patient: Patient, cloud: Cloud) -> None:
+    patient.environ |= {"SPACE_NAME": "ExampleCorp", "PROJECT_NAME": "web.site-1"}
+    patient.host = "unknown"
+    diagnosis = patient.examine()
+    assert "in the space 'ExampleCorp'" in diagnosis.text("environment")
+
+
+def test_what_cannot_be_listed_is_private(patient: Patient, cloud: Cloud) -> None:
+    cloud.misbehaviours.refuse("ListDevEnvironments", InternalFailure("Broken"), times=100)
+    patient.host = "unknown"
+    diagnosis = patient.examine()
+    assert "cannot list the project ExampleCorp/web.site-1" in diagnosis.text("environment")
 
 
 def test_a_login_that_lasts(patient: Patient) -> None:
