@@ -119,6 +119,7 @@ class CodeCatalystSessions:
         unconnected = 0
         asked = False
         while True:
+            target = self._environment.target
             try:
                 return self._environment.call(
                     token,
@@ -133,6 +134,8 @@ class CodeCatalystSessions:
                     state = self._state(token)
                     if state and state.status != "RUNNING":
                         return state
+                    if self._environment.target != target:
+                        continue  # the refusal was not of the one that is meant
                 pause = longest_pause * (1 + self._rand()) / 2
                 late = self._clock() + pause + _SHORTEST_TRY > deadline
                 unconnected += isinstance(failure, CallFailed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -15,6 +16,14 @@ from .tokens import BearerToken, BearerTokens
 
 _CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for that
 _READ_TIMEOUT = 8.0
+_DOUBT_TIMEOUT = 4.0
+
+_GET = "get_dev_environment"
+
+#: States of one that nobody can reach any more, and whose alias may be another's already.
+GOING = ("DELETING", "DELETED")
+
+logger = logging.getLogger(__name__)
 
 
 class State(NamedTuple):
@@ -31,14 +40,25 @@ class SessionSummary(NamedTuple):
     started: str
 
 
+class Remembered(NamedTuple):
+    """Of a Dev Environment that a name meant the last time: it may mean another by now.
+
+    ``alias``: what it was called; empty when it had none. ``find_again`` looks up which one
+    it is now.
+    """
+
+    alias: str
+    find_again: Callable[[], Target]
+
+
 class Environment:
     """Calls about one Dev Environment, each a single try in a given time.
 
     Each raises ``Refused`` or ``CallFailed``, which :meth:`explained` makes the user's.
 
-    :param find_again: looks up which one it is, where that came from memory. Asked once, when
-        the service does not know the one remembered, or says that it is somebody else's; what
-        it raises, a call raises.
+    :param remembered: where it came from memory. It is looked up anew, once, when the service
+        does not know the one remembered, says that it is somebody else's, that it is called
+        otherwise by now, or on its way out; what that raises, a call raises.
     """
 
     def __init__(
@@ -46,12 +66,12 @@ class Environment:
         target: Target,
         tokens: BearerTokens,
         api: Api,
-        find_again: Callable[[], Target] | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
         self.target = target
         self.tokens = tokens
         self._api = api
-        self._find_again = find_again
+        self._remembered = remembered
 
     def call(
         self,
@@ -71,15 +91,23 @@ class Environment:
             if status_of(refused) not in (403, 404) or not self._has_moved():
                 raise
             answer = self._call(token, timeout, operation, id_name, members)
-        self._find_again = None
+        if operation == _GET and not self._is_meant(answer) and self._has_moved():
+            answer = self._call(token, timeout, operation, id_name, members)
+        self._remembered = None
         return answer
+
+    def _is_meant(self, answer: dict[str, Any]) -> bool:
+        """Whether it is still as it was remembered, by an answer of GetDevEnvironment."""
+        remembered = self._remembered
+        as_it_was = remembered is None or (answer.get("alias") or "") == remembered.alias
+        return as_it_was and answer.get("status") not in GOING
 
     def _has_moved(self) -> bool:
         """Whether it turns out to be another one than was remembered."""
-        find_again, self._find_again = self._find_again, None
-        if find_again is None:
+        remembered, self._remembered = self._remembered, None
+        if remembered is None:
             return False
-        before, self.target = self.target, find_again()
+        before, self.target = self.target, remembered.find_again()
         return self.target != before
 
     def _call(
@@ -104,7 +132,33 @@ class Environment:
 
     def look(self, token: BearerToken, timeout: float) -> State:
         """The state it is in."""
-        return _state(self.call(token, timeout, "get_dev_environment"))
+        return _state(self.call(token, timeout, _GET))
+
+    def confirm(self, token: BearerToken, timeout: float) -> None:
+        """Look up which one it is, if it was remembered and is not that any more."""
+        if self._remembered is not None:
+            self.look(token, timeout)
+
+    def doubter(self) -> Callable[[], bool] | None:
+        """What asks whether one that was remembered has another name by now, and changes nothing.
+
+        Also in another thread, while something is done with it; ``None`` when it was not
+        remembered. What cannot be asked is not doubted: whatever is done with it says why.
+        """
+        if self._remembered is None:
+            return None
+        twin = Environment(self.target, self.tokens, self._api, self._remembered)
+
+        def doubt() -> bool:
+            try:
+                token = twin.tokens.load(_DOUBT_TIMEOUT)
+                answer = twin._call(token, _DOUBT_TIMEOUT, _GET, "id", {})
+            except (Refused, CallFailed, ConnectorError) as failure:
+                logger.info("whether it has the same name is not known: %s", failure)
+                return False
+            return not twin._is_meant(answer)
+
+        return doubt
 
     def start(self, token: BearerToken, timeout: float) -> None:
         """Have it started. One that runs is left as it is: the operation is idempotent."""

@@ -25,6 +25,7 @@ from ..errors import (
 )
 from .api import Api
 from .calls import CallFailed, Refused
+from .environments import GOING
 from .lists import iso_time, items_of, no_list
 from .parallel import for_all
 from .refusals import quote, status_of
@@ -68,6 +69,11 @@ class EnvironmentSummary:
     repositories: tuple[Repository, ...] = ()
     creator: str = ""
     updated: str = ""
+
+    @property
+    def is_going(self) -> bool:
+        """Whether nobody can reach it any more, and its alias may be another's already."""
+        return self.status in GOING
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from .memory import Memory
 if TYPE_CHECKING:
     from .listing import EnvironmentSummary
 
-#: Seconds that a list is good for. Names change by hand and seldom, and one that has gone is
-#: noticed when it is used. What is not noticed is a name that now means another environment,
-#: or more than one; a day bounds that, and costs one listing on the first ssh of the day.
+#: Seconds that a list is good for. Names change by hand and seldom, and one that has gone or
+#: been given to another environment is noticed when it is used. What is not noticed is a second
+#: one of the same name; a day bounds that, and costs one listing on the first ssh of the day.
 MAX_AGE = 86_400.0
 
 
@@ -64,6 +64,10 @@ class NameCache:
         return names
 
     def note(self, environments: Iterable[EnvironmentSummary]) -> None:
-        """Remember all that there are now."""
-        names = sorted((each.space, each.project, each.id, each.alias) for each in environments)
+        """Remember all that there are now, and stay."""
+        names = sorted(
+            (each.space, each.project, each.id, each.alias)
+            for each in environments
+            if not each.is_going
+        )
         self._memory.note({"time": int(self._now()), "names": [list(name) for name in names]})

@@ -41,9 +41,6 @@ _LOCK_TIMEOUT = 60.0
 #: Seconds for listing all Dev Environments; a person waits.
 _LIST_TIMEOUT = 30.0
 
-#: Those that nobody can reach any more.
-_GOING = ("DELETING", "DELETED")
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
@@ -158,11 +155,10 @@ def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
         )
         return None
     service.names.note(listing.environments)
-    names = Names(listing.environments)
+    names = Names(each for each in listing.environments if not each.is_going)
     return [
         KnownHost(names.of(each), each.id, each.alias, each.project, each.space)
-        for each in sorted(listing.environments, key=_best_first)
-        if each.status not in _GOING
+        for each in sorted(names.environments, key=_best_first)
     ]
 
 

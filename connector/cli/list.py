@@ -64,8 +64,9 @@ def _run(options: argparse.Namespace) -> int:
     if listing.is_whole:
         service.names.note(listing.environments)
     names = Names(listing.environments)
+    names_of_usable = Names(each for each in listing.environments if not each.is_going)
     shown = sorted(names.within(space, project), key=_order)
-    rows = [(names.of(each), each) for each in shown]
+    rows = [((names if each.is_going else names_of_usable).of(each), each) for each in shown]
     if options.json:
         for line in json.dumps([_document(*row) for row in rows], indent=2).splitlines():
             tell(line)

@@ -93,4 +93,7 @@ def _stop_one(environment: Environment, token: BearerToken, session_id: str) -> 
 def _open(options: argparse.Namespace) -> tuple[Environment, BearerToken]:
     set_up_logging(options)
     environment, _ = open_environment(options)
-    return environment, environment.tokens.load(CALL_TIMEOUT)
+    token = environment.tokens.load(CALL_TIMEOUT)
+    with environment.explained(token):
+        environment.confirm(token, CALL_TIMEOUT)
+    return environment, token

@@ -43,6 +43,7 @@ def _run(options: argparse.Namespace) -> int:
     environment, _ = open_environment(options)
     token = environment.tokens.load(CALL_TIMEOUT)
     with environment.explained(token):
+        environment.confirm(token, CALL_TIMEOUT)
         try:
             state = environment.stop(token, CALL_TIMEOUT)
         except Refused:

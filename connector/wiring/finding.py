@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..aws.environments import Environment
+from ..aws.environments import Environment, Remembered
 from ..aws.refusals import Target
-from ..errors import AccessDenied, ConfigError, DevEnvironmentNotFound
+from ..errors import AccessDenied, ConfigError, ConnectorError, DevEnvironmentNotFound
 from ..sessions import SessionAccess, SessionSource, StartProgress
 from ..ssh.hosts import DevEnvironment, Sought
 from .service import Service
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 LOOK_UP_TIMEOUT = 6.0
 _TOKEN_TIMEOUT = 4.0  # of these, for renewing the login if need be
 
+#: Seconds that an answer may still take once the session has started; VS Code gives 15 for all.
+_DOUBT_PATIENCE = 1.0
+_STOP_TIMEOUT = 2.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -29,7 +34,7 @@ class Finder:
 
     A name is taken from the last listing if it means exactly one there; if it means none or
     more, it is listed anew, for either may have changed. So it is if the service does not
-    know that one any more.
+    know that one any more, or by another alias.
 
     :ivar may_leave: is told before a look-up that what follows starts nothing, and after it
         that this is over; as ``StartProgress.may_leave``.
@@ -47,7 +52,7 @@ class Finder:
         :raises ConfigError: when there are several.
         :raises ConnectorError: when it cannot be looked up.
         """
-        return self.known() or self._environment(self._look_up(), None)
+        return self.known() or self.find_anew()
 
     def known(self) -> Environment | None:
         """It, if that can be said without the network."""
@@ -66,7 +71,11 @@ class Finder:
             named = DevEnvironment(found[0].space, found[0].project, found[0].id)
         except ConfigError:  # whoever wrote the file
             return None
-        return self._environment(self._target(named), self._look_up)
+        return self._environment(self._target(named), Remembered(found[0].alias, self._look_up))
+
+    def find_anew(self) -> Environment:
+        """It, by a look-up; raises what :meth:`find` does."""
+        return self._environment(self._look_up(), None)
 
     def _look_up(self) -> Target:
         from ..ssh.names import Names
@@ -80,8 +89,11 @@ class Finder:
                 raise problem.error
         if listing.is_whole:
             self.service.names.note(listing.environments)
+        names = Names(each for each in listing.environments if not each.is_going)
+        if not names.find(*wanted):
+            names = Names(listing.environments)  # for the service to say that it is going
         try:
-            found = Names(listing.environments).one(*wanted)
+            found = names.one(*wanted)
         except DevEnvironmentNotFound as error:
             closed = ", ".join(
                 _place(each) for each in listing.problems if isinstance(each.error, AccessDenied)
@@ -104,12 +116,31 @@ class Finder:
     def _target(self, named: DevEnvironment) -> Target:
         return Target(named.space, named.project, named.id, self.service.profile)
 
-    def _environment(self, target: Target, find_again: Callable[[], Target] | None) -> Environment:
-        return Environment(target, self.service.tokens, self.service.api, find_again)
+    def _environment(self, target: Target, remembered: Remembered | None) -> Environment:
+        return Environment(target, self.service.tokens, self.service.api, remembered)
+
+
+class _Doubt:
+    """Whether a name means another Dev Environment by now, asked while a session is started.
+
+    So that it takes no time of its own.
+    """
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._answers: list[bool] = []
+        self._thread = threading.Thread(target=lambda: self._answers.append(ask()), daemon=True)
+        self._thread.start()
+
+    def is_founded(self) -> bool:
+        self._thread.join(_DOUBT_PATIENCE)
+        return self._answers == [True]
 
 
 class LateSource:
     """A session source that may have to look up first which Dev Environment it is for.
+
+    One that a name meant the last time is used at once. Should it turn out to have another
+    name by now, its session is stopped before anything is sent to it, and it is looked up.
 
     :param environment: it, where that is known.
     """
@@ -127,7 +158,21 @@ class LateSource:
 
     def start(self, progress: StartProgress) -> SessionAccess:
         self._finder.may_leave = progress.may_leave
-        self._source = self._source_of(self._environment or self._finder.find())
+        environment = self._environment or self._finder.find()
+        self._source = source = self._source_of(environment)
+        doubter = environment.doubter()
+        if doubter is None:
+            return source.start(progress)
+        remembered, doubt = environment.target, _Doubt(doubter)
+        access = source.start(progress)
+        if environment.target != remembered or not doubt.is_founded():
+            return access
+        logger.info("%s is called otherwise by now", remembered)
+        try:
+            source.stop(access, _STOP_TIMEOUT)
+        except ConnectorError as error:
+            logger.info("the service was not told of the end: %s", error)
+        self._source = self._source_of(self._finder.find_anew())
         return self._source.start(progress)
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:

@@ -11,7 +11,7 @@ from aiohttp import web
 from connector.aws.api import Api, SdkApi
 from connector.aws.calls import CallFailed, Refused
 from connector.aws.clients import ClientFactory
-from connector.aws.environments import Environment, State
+from connector.aws.environments import Environment, Remembered, State
 from connector.aws.light import LightApi
 from connector.aws.refusals import Target
 from connector.aws.settings import load_profile
@@ -43,7 +43,8 @@ def open_environment(
     if cloud.way == "light":
         api = LightApi(cloud.url, DialSettings(Trust(ca_bundle)).connect)
     tokens = BearerTokens(load_profile(None, os.environ), ENVIRON, clients)
-    return Environment(Target("MySpace", "My.Project", id, None), tokens, api, find_again)
+    remembered = Remembered("", find_again) if find_again else None
+    return Environment(Target("MySpace", "My.Project", id, None), tokens, api, remembered)
 
 
 def test_a_list_is_read_to_its_end(cloud: Cloud, environment: Environment) -> None:

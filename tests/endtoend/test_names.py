@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector.emulator.errors import AccessDeniedException, InternalFailure
-from connector.emulator.resources import DevEnvironment
+from connector.emulator.resources import DevEnvironment, Status
 
 from .cloud import START, Cloud
 from .commands import CONNECTOR, Commands, Ssh
@@ -21,6 +21,7 @@ from .test_ends import CAUSES
 
 LIST = "ListDevEnvironments"
 SPACES = "ListSpaces"
+GET = "GetDevEnvironment"
 
 
 @pytest.fixture
@@ -105,6 +106,89 @@ def test_an_alias_that_has_moved_is_followed(
     new = cloud.add("Other.Space", "Shop", "api")
     assert reach(commands, cloud, "api") is new
     assert cloud.count(SPACES) == 2
+
+
+# A name that means another one by now, although the one remembered is still there
+
+
+@pytest.fixture
+def renamed(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> tuple[DevEnvironment, DevEnvironment]:
+    """The one that was remembered as ``api``, and the one that is called so now."""
+    assert reach(commands, cloud, "api") is named["api"]
+    named["api"].alias = "api-before"
+    return named["api"], cloud.add("Other.Space", "Shop", "api")
+
+
+def test_an_alias_that_was_given_to_another_is_followed(
+    commands: Commands, cloud: Cloud, renamed: tuple[DevEnvironment, DevEnvironment]
+) -> None:
+    before, now = renamed
+    assert reach(commands, cloud, "api") is now
+    in_vain = cloud.sessions[1]
+    assert (in_vain.environment, cloud.stops(in_vain)) == (before, 1)
+    assert cloud.count(SPACES) == 2
+    assert reach(commands, cloud, "api") is now
+    assert len(cloud.sessions) == 4
+
+
+def test_one_that_lost_its_alias_is_not_started(
+    commands: Commands, cloud: Cloud, renamed: tuple[DevEnvironment, DevEnvironment]
+) -> None:
+    before, now = renamed
+    cloud.call(lambda: cloud.set_status_of(before, Status.STOPPED))
+    assert reach(commands, cloud, "api") is now
+    assert before.status is Status.STOPPED
+
+
+@pytest.mark.parametrize("command", ["start", "stop"])
+def test_commands_follow_an_alias_too(
+    commands: Commands,
+    cloud: Cloud,
+    renamed: tuple[DevEnvironment, DevEnvironment],
+    command: str,
+) -> None:
+    before, now = renamed
+    answer = commands.run(*CONNECTOR, command, "api")
+    assert answer.returncode == 0, answer.stderr
+    assert now.id in answer.stdout.decode()
+    assert before.status is Status.RUNNING
+
+
+def test_sessions_follow_an_alias_too(
+    commands: Commands, cloud: Cloud, renamed: tuple[DevEnvironment, DevEnvironment]
+) -> None:
+    answer = commands.run(*CONNECTOR, "sessions", "list", "api")
+    assert (answer.returncode, answer.stdout) == (0, b"There is no session\n")
+    assert cloud.count(SPACES) == 2
+
+
+def test_whether_the_alias_is_still_its_own_holds_nothing_up(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    assert reach(commands, cloud, "api") is named["api"]
+    cloud.misbehaviours.delay(GET, 30.0)
+    began = time.monotonic()
+    assert reach(commands, cloud, "api") is named["api"]
+    assert time.monotonic() - began < 10
+
+
+def test_one_that_is_deleted_gives_its_alias_to_its_successor(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    assert reach(commands, cloud, "api") is named["api"]
+    cloud.call(lambda: cloud.set_status_of(named["api"], Status.DELETING))
+    process = commands.start(*CONNECTOR, "proxy", "api")
+    check(process, 75, "is DELETING")
+    new = cloud.add("ExampleCorp", "Shop", "api")
+    assert reach(commands, cloud, "api") is new
+    listed = commands.run(*CONNECTOR, "list", "--project", "Shop", "--space", "ExampleCorp")
+    assert {line.split(b"\t")[0] for line in listed.stdout.splitlines()} == {
+        b"api.codecatalyst",
+        b"old.Shop.ExampleCorp.codecatalyst",
+        named["api"].id[:8].encode() + b".codecatalyst",
+    }
 
 
 def test_one_that_has_gone_is_said_to_be_gone(
