@@ -69,12 +69,15 @@ def is_aws_name(host: str) -> bool:
     return host.startswith((_AWS_PREFIX, _TOOLKIT_PREFIX))
 
 
+#: Space and project, each ``None`` where any will do.
+Where = tuple["str | None", "str | None"]
+
+
 class Sought(NamedTuple):
-    """A Dev Environment that has to be looked up; space and project narrow that."""
+    """A Dev Environment that has to be looked up; the first place that has any counts."""
 
     name: str
-    space: str | None
-    project: str | None
+    places: tuple[Where, ...]
 
 
 def resolve(
@@ -90,8 +93,9 @@ def resolve(
     :param host: the ProxyCommand's argument; ``None`` or empty when there is none.
     :param space: the option ``--space``, as are ``project`` and ``dev_environment_id``
         theirs. An option may repeat what the host name says, not contradict it.
-    :param environ: SPACE_NAME and PROJECT_NAME fill what host name and options leave out;
-        DEVENV_ID does so only when there is no host name. They override nothing.
+    :param environ: SPACE_NAME and PROJECT_NAME fill what host name and options leave out, and
+        say where a name is looked for first: ssh may be called for another one by whoever has
+        them set. DEVENV_ID counts only when there is no host name. They override nothing.
     :raises ConfigError: when a part is missing, malformed or contradictory.
     """
     host = host or ""
@@ -99,6 +103,7 @@ def resolve(
     space = _agreed("--space", space, named_space)
     project = _agreed("--project", project, named_project)
     dev_environment_id = _agreed("--id", dev_environment_id, named_id)
+    said = (space, project)
     # Only what nobody said is filled: an empty part of a host name stays wrong.
     if space is None:
         space = environ.get("SPACE_NAME") or None
@@ -109,15 +114,21 @@ def resolve(
 
     if not dev_environment_id:
         if host and not is_aws_name(host):
-            return Sought(host, space, project)
-        said = (
+            return Sought(host, _places((space, project), said))
+        complaint = (
             f"The host name {quoted(host)} names no" if host else "Neither name nor options name a"
         )
-        raise ConfigError(f"{said} Dev Environment", "See `connector list` for those there are")
+        raise ConfigError(
+            f"{complaint} Dev Environment", "See `connector list` for those there are"
+        )
     if space is not None and project is not None:
         return DevEnvironment(space, project, dev_environment_id)
     _check_id(dev_environment_id)
-    return Sought(dev_environment_id, space, project)
+    return Sought(dev_environment_id, _places((space, project), said))
+
+
+def _places(usual: Where, said: Where) -> tuple[Where, ...]:
+    return (usual, said) if usual != said else (said,)
 
 
 def _check_id(text: str) -> None:

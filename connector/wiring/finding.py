@@ -11,11 +11,12 @@ from ..aws.environments import Environment, Remembered
 from ..aws.refusals import Target
 from ..errors import AccessDenied, ConfigError, ConnectorError, DevEnvironmentNotFound
 from ..sessions import SessionAccess, SessionSource, StartProgress
-from ..ssh.hosts import DevEnvironment, Sought
+from ..ssh.hosts import DevEnvironment, Sought, Where
 from .service import Service
 
 if TYPE_CHECKING:
     from ..aws.listing import Listing, Problem
+    from ..ssh.names import Env, Names
 
 #: Seconds for a whole look-up. ssh gets 15 from VS Code, in which the reason should be seen
 #: why there is no such environment, or there should still be time to reach it.
@@ -64,7 +65,7 @@ class Finder:
             return None
         from ..ssh.names import Names
 
-        found = Names(names).find(*wanted)
+        found = _matches(Names(names), wanted)
         if len(found) != 1:
             return None
         try:
@@ -84,16 +85,17 @@ class Finder:
         assert isinstance(wanted, Sought)
         logger.info("looking %s up", ascii(wanted.name))
         listing = self._list()
-        for problem in listing.problems:  # what was not listed might hold one of the same name
-            if not problem.is_refusal and problem.may_hide(wanted.space, wanted.project):
-                raise problem.error
         if listing.is_whole:
             self.service.names.note(listing.environments)
         names = Names(each for each in listing.environments if not each.is_going)
-        if not names.find(*wanted):
+        if not _matches(names, wanted):
             names = Names(listing.environments)  # for the service to say that it is going
+        where = _where(names, wanted)
+        for problem in listing.problems:  # what was not listed might hold one of the same name
+            if not problem.is_refusal and problem.may_hide(*where):
+                raise problem.error
         try:
-            found = names.one(*wanted)
+            found = names.one(wanted.name, *where)
         except DevEnvironmentNotFound as error:
             closed = ", ".join(
                 _place(each) for each in listing.problems if isinstance(each.error, AccessDenied)
@@ -185,6 +187,16 @@ class LateSource:
         if self._source is None:
             raise RuntimeError("no session was started")
         return self._source
+
+
+def _where(names: Names[Env], wanted: Sought) -> Where:
+    """The place where one of these has the name; the last, if there is none."""
+    found = (where for where in wanted.places if names.find(wanted.name, *where))
+    return next(found, wanted.places[-1])
+
+
+def _matches(names: Names[Env], wanted: Sought) -> list[Env]:
+    return names.find(wanted.name, *_where(names, wanted))
 
 
 def _place(problem: Problem) -> str:

@@ -127,18 +127,20 @@ def test_without_an_environment_it_ends_with_who_one_is(patient: Patient, cloud:
     assert cloud.sessions == []
 
 
-def test_where_a_name_was_looked_for_is_private(patient: Patient, cloud: Cloud) -> None:
-    patient.environ |= {"SPACE_NAME": "ExampleCorp", "PROJECT_NAME": "web.site-1"}
-    patient.host = "unknown"
+def test_what_variables_name_is_private(patient: Patient, cloud: Cloud) -> None:
+    environment = cloud.environment
+    patient.environ |= {"SPACE_NAME": "blue-whale!", "PROJECT_NAME": environment.project_name}
+    patient.environ |= {"DEVENV_ID": environment.id}
+    patient.host = ""
     diagnosis = patient.examine()
-    assert "in the space 'ExampleCorp'" in diagnosis.text("environment")
+    assert "'blue-whale!' is not the name of a space" in diagnosis.text("environment")
 
 
 def test_what_cannot_be_listed_is_private(patient: Patient, cloud: Cloud) -> None:
     cloud.misbehaviours.refuse("ListDevEnvironments", InternalFailure("Broken"), times=100)
     patient.host = "unknown"
     diagnosis = patient.examine()
-    assert "cannot list the project ExampleCorp/web.site-1" in diagnosis.text("environment")
+    assert "cannot list the project ExampleCorp/" in diagnosis.text("environment")
 
 
 def test_a_login_that_lasts(patient: Patient) -> None:

@@ -108,6 +108,20 @@ def test_an_alias_that_has_moved_is_followed(
     assert cloud.count(SPACES) == 2
 
 
+def test_variables_say_where_to_look_first(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
+) -> None:
+    """Another's, as in a terminal that an IDE has opened, hides none that ssh has a name for."""
+    commands.environ |= {"SPACE_NAME": "ExampleCorp", "PROJECT_NAME": "Shop"}
+    for _ in range(2):  # looked up, and remembered
+        assert reach(commands, cloud, "old") is named["old"]
+        assert reach(commands, cloud, "web.front.codecatalyst") is named["front"]
+    assert cloud.count(SPACES) == 1
+    answer = commands.run(*CONNECTOR, "start", "--space", "ExampleCorp", "web.front")
+    assert answer.returncode == 68
+    assert b"no Dev Environment 'web.front' in the space 'ExampleCorp'" in answer.stderr
+
+
 # A name that means another one by now, although the one remembered is still there
 
 

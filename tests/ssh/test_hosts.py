@@ -13,6 +13,8 @@ from connector.ssh.hosts import DevEnvironment, Sought, resolve
 
 ID = "01234567-89ab-cdef-0123-456789abcdef"
 OTHER_ID = "fedcba98-7654-3210-fedc-ba9876543210"
+ANYWHERE = ((None, None),)
+THERE = ("ToolkitSpace", "ToolkitProject")
 TOOLKIT = {"SPACE_NAME": "ToolkitSpace", "PROJECT_NAME": "ToolkitProject", "DEVENV_ID": OTHER_ID}
 HERE = DevEnvironment("MySpace", "My.Project", ID)
 
@@ -64,20 +66,26 @@ def test_a_dev_environment_is_named(
 @pytest.mark.parametrize(
     ("host", "options", "environ", "expected"),
     [
-        ("my-env", {}, {}, Sought("my-env", None, None)),
-        # DEVENV_ID does not speak for a name, and where to look is said by the variables too.
-        ("my-env", {}, TOOLKIT, Sought("my-env", "ToolkitSpace", "ToolkitProject")),
-        ("my-env", {"space": "MySpace"}, {}, Sought("my-env", "MySpace", None)),
-        (f"aws-devenv-{ID}", {}, {}, Sought(ID, None, None)),
+        ("my-env", {}, {}, Sought("my-env", ANYWHERE)),
+        # DEVENV_ID does not speak for a name; the others say where to look first.
+        ("my-env", {}, TOOLKIT, Sought("my-env", (THERE, *ANYWHERE))),
+        ("my-env", {"space": "MySpace"}, {}, Sought("my-env", (("MySpace", None),))),
+        (
+            "my-env",
+            {"space": "MySpace"},
+            TOOLKIT,
+            Sought("my-env", (("MySpace", "ToolkitProject"), ("MySpace", None))),
+        ),
+        (f"aws-devenv-{ID}", {}, {}, Sought(ID, ANYWHERE)),
         (
             f"aws-devenv-{ID}",
             {},
             {"SPACE_NAME": "", "PROJECT_NAME": "abc"},
-            Sought(ID, None, "abc"),
+            Sought(ID, ((None, "abc"), *ANYWHERE)),
         ),
-        (None, {"dev_environment_id": ID}, {}, Sought(ID, None, None)),
-        ("my-env", {"dev_environment_id": ID}, {}, Sought(ID, None, None)),
-        ("-x\x1b", {}, {}, Sought("-x\x1b", None, None)),
+        (None, {"dev_environment_id": ID}, {}, Sought(ID, ANYWHERE)),
+        ("my-env", {"dev_environment_id": ID}, {}, Sought(ID, ANYWHERE)),
+        ("-x\x1b", {}, {}, Sought("-x\x1b", ANYWHERE)),
     ],
 )
 def test_what_says_too_little_is_to_be_looked_up(
