@@ -44,6 +44,8 @@ def say(*lines: str) -> None:
 
 
 def _write_lines(*lines: str) -> None:
+    if sys.stderr is None:  # its descriptor was closed, and is a file or a socket by now
+        return
     say_in_place("")
     text = "\n".join(f"connector: {printable(line)}" for line in lines)
     data = text.encode("utf-8", "replace")[: _PIPE_BUF - 1] + b"\n"
@@ -63,7 +65,7 @@ def say_in_place(line: str) -> None:
     :param line: empty to show none any more, which :func:`say` does by itself.
     """
     global _shown_in_place
-    if not line and not _shown_in_place:
+    if sys.stderr is None or (not line and not _shown_in_place):
         return
     try:
         width = os.get_terminal_size(2).columns - 1  # a line that wraps could not be replaced
@@ -91,6 +93,8 @@ def tell(line: str) -> None:
 
 def write_error(data: bytes) -> None:
     """Pass on what a command at the far end wrote to its standard error, whole."""
+    if sys.stderr is None:
+        return
     view = memoryview(data)
     try:
         while view:

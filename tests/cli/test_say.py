@@ -7,6 +7,7 @@ import pty
 import subprocess
 import sys
 import tty
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,21 @@ def test_lines_begin_at_the_left(raw: bool, expected: bytes) -> None:
     finally:
         os.close(master)
         os.close(slave)
+
+
+SAY_TO_NOBODY = """
+import os, sys
+from connector.cli.boundary import say, say_in_place, write_error
+assert os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT) == 2
+say("one")
+say_in_place("two")
+write_error(b"three")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell of POSIX")
+def test_nothing_is_written_to_what_has_the_number_of_a_closed_stderr(tmp_path: Path) -> None:
+    path = tmp_path / "a file, or a socket"
+    command = (sys.executable, "-c", SAY_TO_NOBODY, str(path))
+    subprocess.run(["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *command], check=True)
+    assert path.read_bytes() == b""
