@@ -39,7 +39,17 @@ def _listings(environ: Mapping[str, str]) -> Iterator[Names[KnownName]]:
     """The last of each login, however old: a name is checked when it is used."""
     path = cache_file(environ, "names.json")
     for key in keys_of(path):
-        yield Names(NameCache(Memory(path, key)).recall(float("inf")) or ())
+        known = NameCache(Memory(path, key)).recall(float("inf")) or ()
+        yield Names(filter(_is_well_formed, known))
+
+
+def _is_well_formed(known: KnownName) -> bool:
+    """Whether a shell can be told of it; anybody may have written the file."""
+    try:
+        DevEnvironment(known.space, known.project, known.id)
+    except ConfigError:
+        return False
+    return True
 
 
 def _reached(environ: Mapping[str, str]) -> list[DevEnvironment]:

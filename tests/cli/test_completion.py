@@ -165,6 +165,20 @@ def test_a_damaged_memory_has_no_names(environ: dict[str, str], content: str) ->
     assert bash("connector start ", environ) == []
 
 
+def test_names_that_no_service_gives_are_left_out(environ: dict[str, str]) -> None:
+    """Nothing reaches the terminal, or a command line, that it would obey."""
+    evil = [
+        ["My$(id)", "My.Project", ID, ""],
+        ["MySpace", "\x1b[2J", ID, "a"],
+        ["a", "b", "c", "d"],
+    ]
+    write("names.json", {"one": {"time": 1, "names": [*evil, *NAMES]}})
+
+    assert len(bash("connector start ", environ)) == 3
+    assert bash("connector list --space ", environ) == ["MySpace"]
+    assert bash("connector list --project ", environ) == ["My.Project"]
+
+
 def test_a_broken_configuration_is_no_obstacle(home: Path, environ: dict[str, str]) -> None:
     (home / ".aws/config").write_text("nonsense")
     (home / ".config/connector").mkdir(parents=True)
