@@ -69,6 +69,8 @@ def _run(options: argparse.Namespace) -> int:
     from ..ssh.hosts import DevEnvironment
 
     set_up_logging(options)
+    if options.words[0] == "--" and len(options.words) > 1:  # argparse leaves it
+        del options.words[0]
     options.host, *arguments = options.words
     ssh = which("ssh")
     if ssh is None:  # before anything is started for it
@@ -118,7 +120,7 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> str:
         ("--log-file", options.log_file and os.path.abspath(options.log_file)),
     ):
         if value:
-            words += [option, value]
+            words.append(f"{option}={value}")  # which may begin with a dash
     return as_proxy_command(words + ["-v"] * options.verbose)
 
 

@@ -77,9 +77,18 @@ def test_what_follows_the_name_is_sshs(
     assert (answer.returncode, answer.stdout) == (0, b"-- -v --\n"), answer.stderr
     answer = call(commands, "my.env", *options, "cat; exit 7", input=b"a\0b" * 1000)
     assert (answer.returncode, answer.stdout) == (7, b"a\0b" * 1000), answer.stderr
+    answer = call(commands, "--", "my.env", *options, "--", "echo", "-v")
+    assert (answer.returncode, answer.stdout) == (0, b"-v\n"), answer.stderr
     answer = call(commands, "my.env", "-Q", "kex")
     assert answer.returncode == 0
     assert b"curve25519" in answer.stdout
+
+
+def test_a_profile_may_begin_with_a_dash(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
+) -> None:
+    answer = call(commands, "--profile=-odd", "my.env", *options, "echo hello")
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
 
 
 def test_a_stopped_one_is_waited_for(
