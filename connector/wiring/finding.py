@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ..aws.listing import Listing, Problem
     from ..ssh.names import Env, Names
 
-#: Seconds for a whole look-up. ssh gets 15 from VS Code, in which the reason should be seen
+#: Seconds for a look-up. ssh gets 15 from VS Code, in which the reason should be seen
 #: why there is no such environment, or there should still be time to reach it.
 LOOK_UP_TIMEOUT = 6.0
-_TOKEN_TIMEOUT = 4.0  # of these, for renewing the login if need be
+_TOKEN_TIMEOUT = 4.0  # before it, for renewing the login if need be
 
 #: Seconds that an answer may still take once the session has started; VS Code gives 15 for all.
 _DOUBT_PATIENCE = 1.0
