@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from ..errors import ConfigError
-from ..ssh.hosts import is_aws_name
 from ..ssh.names import SUFFIX, bare, is_plain
 from .case import Case
 from .findings import Facts, Result, Status
@@ -89,7 +88,7 @@ def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
     host = case.options.host
     settings = _settings(case, host)
     whole = f"{bare(host)}{SUFFIX}"
-    if settings.get("proxycommand", "none") == "none" and not is_aws_name(host) and is_plain(whole):
+    if settings.get("proxycommand", "none") == "none" and is_plain(whole):
         of_whole = _settings(case, whole)
         if of_whole.get("proxycommand", "none") != "none":
             return whole, of_whole

@@ -22,7 +22,7 @@ from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import ConfigError, DevEnvironmentNotFound
-from .hosts import aws_name, quoted
+from .hosts import aws_name, is_aws_name, quoted
 
 #: What makes a name one for ssh: a ``Host`` pattern that catches these and nothing else.
 SUFFIX = ".codecatalyst"
@@ -56,8 +56,8 @@ Env = TypeVar("Env", bound=Named)
 
 
 def is_plain(name: str) -> bool:
-    """Whether it can be a host name of ssh as it is."""
-    return _PLAIN.fullmatch(name) is not None
+    """Whether it can be a host name of ssh as it is, and is not taken for one of AWS's own."""
+    return _PLAIN.fullmatch(name) is not None and not is_aws_name(name)
 
 
 def bare(name: str) -> str:

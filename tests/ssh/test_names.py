@@ -188,7 +188,7 @@ def test_one_without_alias_goes_by_eight_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    "alias", ["my env", "-oProxyCommand=x", "a\x1b[2J", "a;b", "\u00e4", "a/b"]
+    "alias", ["my env", "-oProxyCommand=x", "a\x1b[2J", "a;b", "\u00e4", "a/b", "aws-devenv-web"]
 )
 def test_an_alias_that_is_no_host_name_is_none_of_sshs(alias: str) -> None:
     odd = Env("One", "abc", uuid("aaaaaaaa"), alias)
