@@ -133,7 +133,8 @@ class TLSFailed(ConnectFailed):
         if code in _UNKNOWN_ISSUERS:
             return cls(
                 f"{whose} is signed by an unknown CA",
-                "If a proxy of your company opens TLS, AWS_CA_BUNDLE has to name a file with its CA",
+                "If a proxy of your company opens TLS, AWS_CA_BUNDLE has to name a file with "
+                "its CA",
             )
         return cls(f"{whose} is refused ({words})", _WRONG_PEER_HINT)
 

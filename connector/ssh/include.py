@@ -32,7 +32,7 @@ Host {patterns}
     ProxyCommand {proxy_command}
 
     # Seconds for the whole way to the server's greeting. A Dev Environment that is stopped is
-    # started first, for at most {wait:.0f} s. VS Code does not read this, and gives 15 s, unless its
+    # started first, for at most {wait:.0f} s. VS Code does not read this and gives 15 s, unless its
     # own setting says otherwise: "remote.SSH.connectTimeout": {connect_timeout:.0f}
     ConnectTimeout {connect_timeout:.0f}
 
