@@ -68,6 +68,10 @@ class Process:
         while rest:
             rest = rest[self.popen.stdin.write(rest) or 0 :]
 
+    def hang_up(self) -> None:
+        """End it as ssh does; at the mere end of its input it would wait for more output."""
+        self.signal(signal.SIGHUP)
+
     def end_input(self) -> None:
         assert self.popen.stdin is not None
         self.popen.stdin.close()

@@ -22,7 +22,7 @@ def connect(commands: Commands) -> None:
     process.reader.until(GREETING)
     process.send(b"?")
     assert process.reader.exactly(1) == b"?"
-    process.end_input()
+    process.hang_up()
     assert process.wait() == 0
     assert process.stderr() == ""
 

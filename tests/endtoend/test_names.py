@@ -47,7 +47,7 @@ def reach(commands: Commands, cloud: Cloud, *words: str) -> DevEnvironment:
         cloud.port = service.port
         process = commands.start(*CONNECTOR, "proxy", *words)
         process.reader.until(GREETING)
-        process.end_input()
+        process.hang_up()
         assert (process.wait(), process.stderr()) == (0, "")
     cloud.wait_all_ended()
     return cloud.sessions[-1].environment

@@ -54,7 +54,7 @@ def test_the_size_that_was_asked_for_is_used(cloud: Cloud, commands: Commands, b
         assert process.reader.exactly(1) == b"?"  # and with it, the probe's acknowledge
         process.send(DATA)
         assert process.reader.exactly(len(DATA)) == DATA
-        process.end_input()
+        process.hang_up()
         assert process.wait() == 0
     assert max(data_sizes(cloud)) == SIZE
 
@@ -67,7 +67,7 @@ def test_a_gateway_that_closes_on_large_messages_loses_none(
         cloud.port = service.port
         process = commands.proxy("--payload-size", str(SIZE))
         assert echoed(process) == DATA
-        process.end_input()
+        process.hang_up()
         assert process.wait() == 0
         assert process.stderr() == ""
     assert max(data_sizes(cloud)) <= 1024

@@ -38,7 +38,7 @@ def test_the_file_contradicts_no_host_name(commands: Commands, cloud: Cloud) -> 
         cloud.port = service.port
         process = commands.proxy()
         process.reader.until(GREETING)
-        process.end_input()
+        process.hang_up()
         assert (process.wait(), process.stderr()) == (0, "")
 
 
@@ -71,7 +71,7 @@ def test_the_file_may_forbid_to_start_and_an_option_allow_it(
         cloud.port = service.port
         process = commands.proxy("--start")
         process.reader.until(GREETING)
-        process.end_input()
+        process.hang_up()
         assert process.wait() == 0
 
 

@@ -48,7 +48,7 @@ def test_five_at_once_all_connect(commands: Commands, cloud: Cloud) -> None:
         for process in processes:
             process.reader.until(GREETING)
         for process in processes:
-            process.end_input()
+            process.hang_up()
         assert [process.wait() for process in processes] == [0] * 5
     assert len(cloud.sessions) == 5
 
@@ -60,7 +60,7 @@ def test_the_next_one_knows_how_long_it_takes(commands: Commands, cloud: Cloud) 
             cloud.stopped(start_seconds=1)
             process = commands.proxy()
             process.reader.until(GREETING)
-            process.end_input()
+            process.hang_up()
             assert process.wait() == 0
             assert words in process.stderr()
             cloud.wait_all_ended()
@@ -153,7 +153,7 @@ def test_a_stderr_that_nobody_reads_is_waited_for_by_nobody(
         cloud.port = service.port
         process = commands.start(*CONNECTOR, "proxy", cloud.host, stderr=writer)
         process.reader.until(GREETING)
-        process.end_input()
+        process.hang_up()
         assert process.wait() == 0
     os.close(reader)
     os.close(writer)
