@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/connector demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 6 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

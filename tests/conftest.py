@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+
+# What the tests start finds its modules compiled, as it does where pip has put them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_finish() -> None:
