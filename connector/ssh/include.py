@@ -70,7 +70,7 @@ def render(
     previous: bytes | None,
     *,
     made_config: bool,
-    wait: float = 600.0,
+    wait: float,
 ) -> bytes:
     """The whole file.
 
