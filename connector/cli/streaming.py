@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -84,9 +83,8 @@ def run_stream(
                     settings,
                     say,
                     WaitDisplay("" if user else SSH_HINT).show,
-                    # Through a thread: it stays as it is for whoever else writes to it. One that
-                    # was closed when we began may be something else by now.
-                    (lambda: ThreadedOutput(loop, 2)) if sys.stderr is not None else None,
+                    # Through a thread: it stays as it is for whoever else writes to it.
+                    lambda: ThreadedOutput(loop, 2),
                     user,
                 )
                 if user:

@@ -94,14 +94,6 @@ def test_output_and_errors_in_one_pipe_that_is_read_late_are_whole(execute: Exec
     assert len(text) == len(errors) + len(b"out\n")
 
 
-def test_errors_are_not_written_to_what_has_the_number_of_a_closed_stderr(execute: Exec) -> None:
-    """It would be the stream to the gateway, most likely."""
-    execute.cloud.behave(replace(REAL, execute_as=SEPARATE, message_interval=0.0))
-    words = execute.words("sh", "-c", "echo err >&2; echo out; exit 3")
-    answer = execute.commands.run("/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *words)
-    assert given(answer) == (3, b"out\n", b"")
-
-
 def test_errors_that_nobody_reads_do_not_keep_a_signal_from_ending_it(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=SEPARATE, message_interval=0.0))
     reading, writing = os.pipe()
