@@ -67,6 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from ..ssh.include import WAIT_MARGIN
     from ..ssh.places import find_places
 
     set_up_logging(options)
@@ -89,8 +90,8 @@ def _run(options: argparse.Namespace) -> int:
         tell(f"Done. {outcome}")
         if not options.remove:
             tell(
-                'VS Code gives ssh 15 s. With its setting "remote.SSH.connectTimeout": 660 a '
-                "stopped Dev Environment has the time to start."
+                'VS Code gives ssh 15 s. With its setting "remote.SSH.connectTimeout": '
+                f"{options.wait + WAIT_MARGIN:.0f} a stopped Dev Environment has the time to start."
             )
     else:
         tell("Nothing was written.")
