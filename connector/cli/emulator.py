@@ -208,7 +208,7 @@ def _write_private(path: Path, text: str) -> None:
     try:
         write_private(path, text + "\n")
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {reason(error)}") from None
+        raise ConfigError(f"{path} cannot be written ({reason(error)})") from None
 
 
 def _port(text: str) -> int:

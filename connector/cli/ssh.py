@@ -74,18 +74,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from shutil import which
-
     from ..ssh.client import command_line, host_word
     from ..ssh.hosts import DevEnvironment
+    from ..ssh.places import find_ssh
 
     set_up_logging(options)
     if options.words[0] == "--" and len(options.words) > 1:  # argparse leaves it
         del options.words[0]
     options.host, *arguments = options.words
-    ssh = which("ssh")
-    if ssh is None:  # before anything is started for it
-        raise ConfigError("the program ssh is not on the PATH", "Install the OpenSSH client")
+    ssh = find_ssh()  # before anything is started for it
     environment, _ = open_environment(options)
     _start(environment, options)
     target = environment.target
@@ -156,7 +153,7 @@ def _config_file() -> str:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, text)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {reason(error)}") from None
+        raise ConfigError(f"{path} cannot be written ({reason(error)})") from None
     return str(path)
 
 
@@ -174,4 +171,4 @@ def _become(command: list[str]) -> int:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execv(command[0], command)
     except OSError as error:
-        raise ConfigError(f"{command[0]} cannot be run: {error.strerror}") from None
+        raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None
