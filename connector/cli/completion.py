@@ -62,8 +62,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.shell == "zsh":
         for theirs, ours in _ZSH_WORDS.items():
             script = script.replace(theirs, ours)
-    for line in script.splitlines():
-        tell(line)
+    tell(*script.splitlines())
     return 0
 
 

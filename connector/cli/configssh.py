@@ -75,8 +75,7 @@ def _run(options: argparse.Namespace) -> int:
     plan_again, outcome = _removal(places) if options.remove else _setup(options, places)
     plan = plan_again()
     changes = [change for change in plan.changes if change.is_one]
-    for line in (line for change in changes for line in change.diff()):
-        tell(line)
+    tell(*(line for change in changes for line in change.diff()))
     for note in plan.notes:
         say(note)
     if not changes:

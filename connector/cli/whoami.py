@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 
-from .boundary import add_logging_options, guarded, printable, set_up_logging
+from .boundary import add_logging_options, guarded, set_up_logging, tell
 from .login import add_profile_option, shown_time
 
 DESCRIPTION = """\
@@ -59,17 +58,16 @@ def _run(options: argparse.Namespace) -> int:
         "tokenExpiresAt": None if token.expires_at is None else format_time(token.expires_at),
     }
     if options.json:
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        tell(*json.dumps(document, indent=2).splitlines())
         return 0
     origin = f"the profile {profile.name}" if of_profile else "a variable or a file"
     until = "it does not say" if token.expires_at is None else shown_time(token.expires_at)
     known_as = "" if user.display_name == user.user_name else f" ({user.display_name})"
-    lines = (
+    tell(
         f"user     {user.user_name}{known_as}",
         f"email    {user.email}",
         f"id       {user.id}",
         f"token    of {origin}",
         f"expires  {until}",
     )
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return 0
