@@ -101,7 +101,7 @@ def _origin(setting: Setting, value: Value | None, found: Found | None) -> str:
     if found.variable is not None:
         return f"variable {found.variable}"
     if found.file is not None:
-        return f"{found.file}, line {found.line}" if found.line else str(found.file)
+        return found.file.place(setting.name)
     return "not set" if found.value is None else "default"
 
 
@@ -116,7 +116,8 @@ def _document(setting: Setting, value: Value | None, found: Found | None) -> dic
     elif found.variable is not None:
         source = {"kind": "variable", "variable": found.variable}
     elif found.file is not None:
-        source = {"kind": "file", "file": str(found.file), "line": found.line}
+        line = found.file.line(setting.name)
+        source = {"kind": "file", "file": str(found.file.path), "line": line}
     else:
         source = {"kind": "default"}
     return {"name": setting.name, "value": value, "source": source}
