@@ -92,7 +92,7 @@ class BearerTokens:
             return f"file {location}"
         settings = self._profile.values or {}
         session = settings.get("sso_session")
-        return f"login {session}" if session else f"profile {self._profile.name or 'default'}"
+        return f"login {session}" if session else f"profile {self._profile.shown_name}"
 
     def _from_session(self, timeout: float) -> BearerToken:
         session = sso_session(self._profile)

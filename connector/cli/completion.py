@@ -131,9 +131,9 @@ def _complete_project(**_: object) -> Iterable[str]:
 
 
 def _complete_profile(**_: object) -> Iterable[str]:
-    from ..aws.settings import profile_names
+    from ..aws.settings import load_profile
 
-    return profile_names(os.environ)
+    return load_profile(None, os.environ).profiles
 
 
 _BY_DEST = {"space": _complete_space, "project": _complete_project, "profile": _complete_profile}

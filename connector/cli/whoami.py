@@ -43,8 +43,7 @@ def _run(options: argparse.Namespace) -> int:
     set_up_logging(options)
     environ = os.environ
     profile = load_profile(options.profile, environ, LOGIN_PROFILE)
-    profile_name = profile.name if profile.values is not None else None
-    clients = ClientFactory(profile_name, ca_bundle(environ, profile))
+    clients = ClientFactory(profile.known_name, ca_bundle(environ, profile))
     token = BearerTokens(profile, environ, clients).load()
     user = identify(SdkApi(clients, api_endpoint(None, environ)), token)
     # Only a token of the profile's login says when it ends.

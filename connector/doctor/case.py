@@ -91,9 +91,7 @@ class Case:
 
     def clients(self) -> ClientFactory:
         """Of botocore, with the profile and the CA certificates of this case."""
-        profile = self.profile
-        name = profile.name if profile.values is not None else None
-        return ClientFactory(name, self.ca_bundle)
+        return ClientFactory(self.profile.known_name, self.ca_bundle)
 
     def open(self) -> Environment:
         """The Dev Environment that is named; its names are private.

@@ -49,15 +49,14 @@ def open_service(
     url = api_endpoint(endpoint_url, environ)
     bundle = ca_bundle(environ, profile)
     settings = DialSettings(Trust(bundle), endpoint_is_overridden(endpoint_url, environ, profile))
-    known_profile = profile.name if profile.values is not None else None
-    clients = ClientFactory(known_profile, bundle)
+    clients = ClientFactory(profile.known_name, bundle)
     light_url = light_endpoint(url, environ, profile)
     api = LightApi(light_url, settings.connect) if light_url else SdkApi(clients, url)
     tokens = BearerTokens(profile, environ, clients)
     # Where botocore alone knows the endpoint, it is one of the profile's.
     endpoint = light_url or url or f"that of the profile {profile.name}"
     names = NameCache(Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"))
-    return Service(api, tokens, settings, known_profile, names)
+    return Service(api, tokens, settings, profile.known_name, names)
 
 
 def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
@@ -72,5 +71,5 @@ def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
         return profile
     if (profile.values or {}).get("sso_session"):
         return profile
-    of_login = load_profile(LOGIN_PROFILE, environ)
+    of_login = profile._replace(name=LOGIN_PROFILE)  # of the file as it was read
     return profile if of_login.values is None else of_login
