@@ -8,9 +8,9 @@ import stat
 import sys
 from pathlib import Path
 
-from ..errors import ConfigError
+from ..errors import ConfigError, quoted
 from ..files import FileProblem, read_text, reason
-from .table import PATH, SETTINGS, BadValue, Setting, Value, quoted
+from .table import PATH, SETTINGS, BadValue, Setting, Value
 
 _SECRET = re.compile("token|secret|password|passwd|credential|access.?key", re.IGNORECASE)
 

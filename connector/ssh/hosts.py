@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import ConfigError
+from ..errors import ConfigError, quoted
 
 _AWS_PREFIX = "codecatalyst-dev-env="
 _TOOLKIT_PREFIX = "aws-devenv-"
@@ -164,8 +164,3 @@ def _agreed(option: str, given: str | None, named: str | None) -> str | None:
     raise ConfigError(
         f"{option} {quoted(given)} contradicts the host name, which says {quoted(named)}", hint
     )
-
-
-def quoted(text: str) -> str:
-    """Text of unknown content, fit for one line of a terminal."""
-    return ascii(text if len(text) <= 80 else text[:77] + "...")
