@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
         del options.words[0]
     options.host, *arguments = options.words
     ssh = find_ssh()  # before anything is started for it
-    environment, _ = open_environment(options)
+    environment = open_environment(options)
     _start(environment, options)
     target = environment.target
     named = DevEnvironment(target.space, target.project, target.id)

@@ -39,7 +39,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..aws.startup import StartSettings, Startup
 
     set_up_logging(options)
-    environment, _ = open_environment(options)
+    environment = open_environment(options)
     settings = StartSettings(timeout=options.wait)
     token = environment.tokens.load(CALL_TIMEOUT)
     with environment.explained(token):

@@ -8,6 +8,7 @@ from ..aws.ssocache import SsoCache, Unusable, format_time
 from ..aws.ssosession import sso_session
 from ..aws.tokens import BearerTokens
 from ..errors import ConnectorError
+from ..wiring.service import active_profile
 from .case import Case
 from .findings import Facts, Result, Status
 
@@ -19,7 +20,7 @@ _VARIABLES = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
 
 def configuration(case: Case) -> Result:
     """The file, and the profile in it that applies."""
-    profile = case.profile = case.commands.active_profile(case.options.profile, case.environ)
+    profile = case.profile = active_profile(case.options.profile, case.environ)
     name = profile.shown_name
     case.private.hide("profile", name)
     section = "exists" if profile.values is not None else "does not exist"
