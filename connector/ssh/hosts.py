@@ -64,6 +64,11 @@ def aws_name(space: str, project: str, id: str) -> str:
     return f"{_AWS_PREFIX}{space}={project}={id}"
 
 
+def host_key_alias(id: str) -> str:
+    """The name that a Dev Environment's host key is kept under, whatever it is called."""
+    return f"codecatalyst-{id}"
+
+
 def is_aws_name(host: str) -> bool:
     """Whether it is spelled as AWS names a Dev Environment for ssh."""
     return host.startswith((_AWS_PREFIX, _TOOLKIT_PREFIX))
