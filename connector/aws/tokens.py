@@ -21,6 +21,9 @@ from .settings import Profile
 from .ssocache import REFRESH_WINDOW, SsoCache, Unusable, check_token
 from .ssosession import sso_session
 
+#: Variables that give a token, or the file of one; either goes before any login.
+TOKEN_VARIABLES = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
+
 #: Seconds that renewing a token gets from who has the time: what its own limits come to.
 RENEWAL_TIMEOUT = 8.0
 

@@ -65,6 +65,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..aws.login import log_in
     from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
     from ..aws.ssosession import sso_session
+    from ..aws.tokens import TOKEN_VARIABLES
 
     set_up_logging(options)
     environ = os.environ
@@ -80,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
             f"[sso-session {session.name}] does not ask for the scope {SCOPE}: "
             "CodeCatalyst may refuse its token"
         )
-    for variable in ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION"):
+    for variable in TOKEN_VARIABLES:
         if environ.get(variable):
             say(f"{variable} is set, and its token goes before that of this login")
 

@@ -19,7 +19,7 @@ from ..aws.settings import (
     light_endpoint,
     load_profile,
 )
-from ..aws.tokens import BearerTokens
+from ..aws.tokens import TOKEN_VARIABLES, BearerTokens
 from ..transport.dialler import DialSettings, Trust
 
 
@@ -66,8 +66,7 @@ def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
     works right after it is not only ``whoami``.
     """
     profile = load_profile(name, environ)
-    given = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
-    if profile.name is not None or any(environ.get(variable) for variable in given):
+    if profile.name is not None or any(map(environ.get, TOKEN_VARIABLES)):
         return profile
     if (profile.values or {}).get("sso_session"):
         return profile
