@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Of botocore's endpoint-rule-set-1.json for codecatalyst, whatever the region.
 _ENDPOINT = "https://codecatalyst.global.api.aws"
 
-#: The profile of ``login``, ``logout`` and ``whoami`` when nobody names one, as in AWS's guide.
+#: The profile of ``login`` and ``logout`` when nobody names one, as in AWS's guide.
 LOGIN_PROFILE = "codecatalyst"
 
 # What else has a say in it (botocore.configprovider).

@@ -25,7 +25,7 @@ are shown here, with = and a value. It has no tables, and it is no place for sec
 options of another command would make of it is shown if they are given here too.
 
 Where no profile is set, it is `codecatalyst`, which `connector login` writes; or `default`, where
-that has an sso_session (not for login, logout and whoami). Where no endpoint-url is set, the
+that has an sso_session (not for login and logout). Where no endpoint-url is set, the
 profile may have one.
 """
 

@@ -62,8 +62,8 @@ def open_service(
 def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
     """The profile that is named; where nobody names one, what has a login.
 
-    That of ``connector login`` stands in for a default profile that has none, so that what
-    works right after it is not only ``whoami``.
+    That of ``connector login`` stands in for a default profile that has none, so that all
+    commands work right after it.
     """
     profile = load_profile(name, environ)
     if profile.name is not None or any(map(environ.get, TOKEN_VARIABLES)):
