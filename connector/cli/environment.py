@@ -52,10 +52,6 @@ def add_host(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("host", nargs="?", metavar="ENV", help="a name of the Dev Environment")
 
 
-def add_wait_option(parser: argparse.ArgumentParser) -> None:
-    add_setting(parser, "wait")
-
-
 def open_environment(options: argparse.Namespace) -> Environment:
     """The Dev Environment that options and variables name.
 

@@ -19,10 +19,10 @@ from .environment import (
     NAMES,
     add_place_options,
     add_service_options,
-    add_wait_option,
     open_environment,
 )
 from .progress import Display, Patience, WaitDisplay
+from .settings import add_setting
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_place_options(parser)
     add_service_options(parser)
-    add_wait_option(parser)
+    add_setting(parser, "wait")
     add_logging_options(parser)
 
     def run(options: argparse.Namespace) -> int:

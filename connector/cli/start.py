@@ -12,10 +12,10 @@ from .environment import (
     NAMES,
     add_environment_options,
     add_host,
-    add_wait_option,
     open_environment,
 )
 from .progress import Patience
+from .settings import add_setting
 
 EPILOG = """\
 examples:
@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_host(parser)
     add_environment_options(parser)
-    add_wait_option(parser)
+    add_setting(parser, "wait")
     add_logging_options(parser)
     parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
