@@ -19,6 +19,11 @@ _WRONG_PEER_HINT = "Check the endpoint URL and the proxy"
 _NOT_YET_VALID, _EXPIRED, _UNKNOWN_ISSUERS, _WRONG_NAMES = 9, 10, (18, 19, 20, 21), (62, 64)
 
 
+def quoted(text: str) -> str:
+    """Text of unknown content, fit for one line of a terminal."""
+    return ascii(text if len(text) <= 80 else text[:77] + "...")
+
+
 class ConnectorError(Exception):
     """A failure with one line for the user, and where it helps, a hint.
 

@@ -28,14 +28,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m manual", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
-    stale = [
-        path
+    stale = {
+        path: text
         for path, text in pages().items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    for path in stale:
+    }
+    for path, text in stale.items():
         if not check:
-            path.write_text(pages()[path], encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
         print(f"{path.relative_to(ROOT)} {'is not current: make docs' if check else 'written'}")
     return int(check and bool(stale))
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from unittest import mock
 
 from connector.cli.commands import COMMANDS, configure_command
 from connector.settings.table import SECONDS, SETTINGS
@@ -58,8 +56,7 @@ def commands() -> Iterator[tuple[argparse.ArgumentParser, str]]:
     """The parser of each command and of each of its actions, with its line of the overview."""
     for name, summary in COMMANDS.items():
         parser = argparse.ArgumentParser(prog=f"connector {name}")
-        with _no_variables():
-            configure_command(name, parser)
+        configure_command(name, parser)
         yield parser, summary
         yield from _actions(parser)
 
@@ -71,13 +68,6 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[tuple[argparse.Argumen
                 inner = action.choices[choice.dest]
                 yield inner, choice.help or ""
                 yield from _actions(inner)
-
-
-@contextmanager
-def _no_variables() -> Iterator[None]:
-    """Parsers take defaults from the environment, which is not that of the reader."""
-    with mock.patch.dict("os.environ", clear=True):
-        yield
 
 
 def _command(parser: argparse.ArgumentParser, summary: str) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,16 @@ def test_the_profile_of_the_login_stands_in_for_one_without(
     (tmp_path / "config").write_text(config)
     service = open_service(name, None, environ)
     assert service.profile == expected
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a named pipe")
+def test_the_configuration_is_read_once(environ: dict[str, str]) -> None:
+    path = Path(environ["AWS_CONFIG_FILE"])
+    os.mkfifo(path)  # it gives what it has to its first reader only
+    writing = threading.Thread(target=path.write_text, args=(LOGIN,), daemon=True)
+    writing.start()
+    assert open_service(None, None, environ).profile == "codecatalyst"
+    writing.join()
 
 
 def test_a_token_that_is_given_needs_no_profile(tmp_path: Path, environ: dict[str, str]) -> None:

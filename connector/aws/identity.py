@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConnectorError, CredentialsError, ServiceError
+from ..errors import ConnectorError, ServiceError
 from .api import Api
 from .calls import CallFailed, Refused
-from .refusals import quote, status_of
+from .refusals import explain_any, not_accepted, status_of
 from .tokens import BearerToken
 
 _CONNECT_TIMEOUT = 4.0  # seconds
@@ -59,10 +59,6 @@ def _ask(api: Api, operation: str, token: BearerToken, **members: str) -> dict[s
 
 
 def _explained(refused: Refused, token: BearerToken) -> ConnectorError:
-    words = quote(refused.message, token.value)
-    said = f": {words}" if words else ""
-    if status_of(refused) in (401, 403):
-        return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)
-    return ServiceError(
-        f"CodeCatalyst answered with an error ({refused}){said}", "Try again in a minute"
-    )
+    if status_of(refused) == 403:
+        return not_accepted(refused, token)
+    return explain_any(refused, token)

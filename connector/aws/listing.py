@@ -21,14 +21,13 @@ from ..errors import (
     DevEnvironmentNotFound,
     RequestRefused,
     ServiceError,
-    ServiceThrottled,
 )
 from .api import Api
 from .calls import CallFailed, Refused
 from .environments import GOING
 from .lists import iso_time, items_of, no_list
 from .parallel import for_all
-from .refusals import quote, status_of
+from .refusals import explain_any, said_by, status_of
 from .tokens import BearerToken
 
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 4.0, 8.0  # seconds for one try, where there is time for that
@@ -252,22 +251,19 @@ def _problem(error: ConnectorError, space: str, project: str = "") -> Problem:
 
 
 def _explained(refused: Refused, space: str, project: str, token: BearerToken) -> ConnectorError:
-    words = quote(refused.message, token.value)
-    said = f": {words}" if words else ""
+    said = said_by(refused, token)
     where = f"the space {space}" if space else "any space"
     if project:
         where = f"the project {space}/{project}"
     status = status_of(refused)
-    if status == 401:
-        return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)
+    if status in (401, 429):
+        return explain_any(refused, token)
     if status == 403:
         return AccessDenied(f"You have no access to {where}{said}")
     if refused.code == "ResourceNotFoundException":
         return DevEnvironmentNotFound(f"CodeCatalyst does not know {where}{said}")
     if status == 400:
         return RequestRefused(f"CodeCatalyst refuses to list {where}{said}")
-    if status == 429:
-        return ServiceThrottled(f"CodeCatalyst asks to slow down{said}", "Try again in a minute")
     return ServiceError(f"CodeCatalyst cannot list {where} ({refused}){said}")
 
 

@@ -66,13 +66,10 @@ def status_of(refused: Refused) -> int:
 
 def explain(refused: Refused, target: Target, token: BearerToken) -> ConnectorError:
     """The error to raise for a refusal."""
-    words = quote(refused.message, token.value)
-    said = f": {words}" if words else ""
+    said = said_by(refused, token)
     status = status_of(refused)
     if status == 400:
         return RequestRefused(f"CodeCatalyst refuses the request for {target}{said}")
-    if status == 401:
-        return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)
     if status == 402:
         return QuotaExceeded(
             f"A limit of the space {target.space} is reached{said}",
@@ -91,11 +88,26 @@ def explain(refused: Refused, target: Target, token: BearerToken) -> ConnectorEr
         return DevEnvironmentNotReady(
             f"{target} is busy with another change{said}", "Try again in a minute"
         )
+    return explain_any(refused, token)
+
+
+def explain_any(refused: Refused, token: BearerToken) -> ConnectorError:
+    """The error for a refusal that has nothing to do with what was asked for."""
+    said = said_by(refused, token)
+    status = status_of(refused)
+    if status == 401:
+        return not_accepted(refused, token)
     if status == 429:
         return ServiceThrottled(f"CodeCatalyst asks to slow down{said}", "Try again in a minute")
     return ServiceError(
         f"CodeCatalyst answered with an error ({refused}){said}", "Try again in a minute"
     )
+
+
+def not_accepted(refused: Refused, token: BearerToken) -> CredentialsError:
+    """The error for a token that is of no use."""
+    said = said_by(refused, token)
+    return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)
 
 
 def not_running(
@@ -110,6 +122,12 @@ def not_running(
     elif status in ("DELETING", "DELETED"):
         hint = "It cannot be used any more"
     return DevEnvironmentNotReady(f"{target} is {status}{why}", hint)
+
+
+def said_by(refused: Refused, token: BearerToken) -> str:
+    """The service's words behind ours; empty when it has none."""
+    words = quote(refused.message, token.value)
+    return f": {words}" if words else ""
 
 
 def quote(text: str, secret: str) -> str:

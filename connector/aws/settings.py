@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Of botocore's endpoint-rule-set-1.json for codecatalyst, whatever the region.
 _ENDPOINT = "https://codecatalyst.global.api.aws"
 
-#: The profile of ``login``, ``logout`` and ``whoami`` when nobody names one, as in AWS's guide.
+#: The profile of ``login`` and ``logout`` when nobody names one, as in AWS's guide.
 LOGIN_PROFILE = "codecatalyst"
 
 # What else has a say in it (botocore.configprovider).
@@ -50,17 +50,27 @@ class Profile(NamedTuple):
     """A profile of the AWS configuration file.
 
     ``name`` is what was asked for, ``None`` when nobody asked and ``default`` applies.
-    ``values`` are the settings of its section, ``None`` when there is no such section.
+    ``profiles`` are all that the file has, by their names.
     """
 
     name: str | None
-    values: Mapping[str, str] | None
+    profiles: Mapping[str, Mapping[str, str]]
     sso_sessions: Mapping[str, Mapping[str, str]]
     config_file: Path
 
     @property
     def shown_name(self) -> str:
         return self.name or "default"
+
+    @property
+    def values(self) -> Mapping[str, str] | None:
+        """The settings of its section; ``None`` when there is no such section."""
+        return self.profiles.get(self.shown_name)
+
+    @property
+    def known_name(self) -> str | None:
+        """Its name, where there is such a section: botocore refuses one that there is not."""
+        return None if self.values is None else self.name
 
     @property
     def login_command(self) -> str:
@@ -87,15 +97,7 @@ def load_profile(
     name = name or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or otherwise
     config_file = _config_file(environ)
     profiles, sso_sessions = _read_profiles(config_file)
-    return Profile(name, profiles.get(name or "default"), sso_sessions, config_file)
-
-
-def profile_names(environ: Mapping[str, str]) -> list[str]:
-    """All profiles of the configuration file, in its order.
-
-    :raises ConfigError: when the file is there and cannot be read or parsed.
-    """
-    return list(_read_profiles(_config_file(environ))[0])
+    return Profile(name, profiles, sso_sessions, config_file)
 
 
 def _config_file(environ: Mapping[str, str]) -> Path:

@@ -23,7 +23,7 @@ def sso_session(profile: Profile) -> SsoSession:
     :raises CredentialsError: when there is no profile to ask, or it has no session.
     :raises ConfigError: when profile or session are not what they were said to be.
     """
-    shown = f"The profile {profile.name or 'default'} of {profile.config_file}"
+    shown = f"The profile {profile.shown_name} of {profile.config_file}"
     writes = f"Run `{profile.login_command}`, which writes it"
     another = "or name another profile by --profile"
     if profile.values is None:

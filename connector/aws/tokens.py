@@ -21,6 +21,9 @@ from .settings import Profile
 from .ssocache import REFRESH_WINDOW, SsoCache, Unusable, check_token
 from .ssosession import sso_session
 
+#: Variables that give a token, or the file of one; either goes before any login.
+TOKEN_VARIABLES = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
+
 #: Seconds that renewing a token gets from who has the time: what its own limits come to.
 RENEWAL_TIMEOUT = 8.0
 
@@ -92,7 +95,7 @@ class BearerTokens:
             return f"file {location}"
         settings = self._profile.values or {}
         session = settings.get("sso_session")
-        return f"login {session}" if session else f"profile {self._profile.name or 'default'}"
+        return f"login {session}" if session else f"profile {self._profile.shown_name}"
 
     def _from_session(self, timeout: float) -> BearerToken:
         session = sso_session(self._profile)

@@ -79,14 +79,15 @@ def say_in_place(line: str) -> None:
     _shown_in_place = bool(line)
 
 
-def tell(line: str) -> None:
-    """Print a line on stdout, which is only for commands that carry no stream.
+def tell(*lines: str) -> None:
+    """Print a line on stdout, or some, which is only for commands that carry no stream.
 
     :raises LinkLost: when it cannot be written.
     """
     if sys.stdout is None:  # its descriptor was closed, and is something else's by now
         raise LinkLost("stdout cannot be written: it is closed")
-    rest = memoryview(f"{printable(line)}\n".encode("utf-8", "replace"))
+    text = "".join(f"{printable(line)}\n" for line in lines)
+    rest = memoryview(text.encode("utf-8", "replace"))
     try:
         while rest:
             rest = rest[os.write(1, rest) :]

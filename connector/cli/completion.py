@@ -62,8 +62,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.shell == "zsh":
         for theirs, ours in _ZSH_WORDS.items():
             script = script.replace(theirs, ours)
-    for line in script.splitlines():
-        tell(line)
+    tell(*script.splitlines())
     return 0
 
 
@@ -132,9 +131,9 @@ def _complete_project(**_: object) -> Iterable[str]:
 
 
 def _complete_profile(**_: object) -> Iterable[str]:
-    from ..aws.settings import profile_names
+    from ..aws.settings import load_profile
 
-    return profile_names(os.environ)
+    return load_profile(None, os.environ).profiles
 
 
 _BY_DEST = {"space": _complete_space, "project": _complete_project, "profile": _complete_profile}

@@ -25,7 +25,7 @@ are shown here, with = and a value. It has no tables, and it is no place for sec
 options of another command would make of it is shown if they are given here too.
 
 Where no profile is set, it is `codecatalyst`, which `connector login` writes; or `default`, where
-that has an sso_session (not for login, logout and whoami). Where no endpoint-url is set, the
+that has an sso_session (not for login and logout). Where no endpoint-url is set, the
 profile may have one.
 """
 
@@ -101,7 +101,7 @@ def _origin(setting: Setting, value: Value | None, found: Found | None) -> str:
     if found.variable is not None:
         return f"variable {found.variable}"
     if found.file is not None:
-        return f"{found.file}, line {found.line}" if found.line else str(found.file)
+        return found.file.place(setting.name)
     return "not set" if found.value is None else "default"
 
 
@@ -116,7 +116,8 @@ def _document(setting: Setting, value: Value | None, found: Found | None) -> dic
     elif found.variable is not None:
         source = {"kind": "variable", "variable": found.variable}
     elif found.file is not None:
-        source = {"kind": "file", "file": str(found.file), "line": found.line}
+        line = found.file.line(setting.name)
+        source = {"kind": "file", "file": str(found.file.path), "line": line}
     else:
         source = {"kind": "default"}
     return {"name": setting.name, "value": value, "source": source}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -77,8 +76,7 @@ def _run(options: argparse.Namespace) -> int:
     plan_again, outcome = _removal(places) if options.remove else _setup(options, places)
     plan = plan_again()
     changes = [change for change in plan.changes if change.is_one]
-    for line in (line for change in changes for line in change.diff()):
-        tell(line)
+    tell(*(line for change in changes for line in change.diff()))
     for note in plan.notes:
         say(note)
     if not changes:
@@ -108,13 +106,12 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
     """What plans it, and what can be done after it."""
     from ..ssh.check import SshClient
     from ..ssh.command import is_temporary, proxy_command
+    from ..ssh.places import find_ssh
     from ..ssh.plan import plan_setup
     from .itself import own_command
     from .processes import require_runs, run_program
 
-    program = shutil.which("ssh")
-    if program is None:
-        raise ConfigError("There is no ssh on the PATH", "Install OpenSSH's client")
+    program = find_ssh()
     command = own_command()
     require_runs(command)
     profile = _profile(options.profile, places)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
-from ..wiring import durations_of, memory_of
 from . import proxy
 from .boundary import INTERRUPTED, add_logging_options, guarded, set_up_logging
 from .doctorview import exit_code, open_view
@@ -24,10 +23,8 @@ from .environment import (
 from .settings import settle
 
 if TYPE_CHECKING:
-    from ..aws.environments import Environment
     from ..doctor.case import Case
     from ..doctor.plan import Plan
-    from ..sessions import SessionSource
 
 DESCRIPTION = f"""\
 Look at each leg of the way to a Dev Environment by itself: versions, ssh and its configuration,
@@ -103,9 +100,8 @@ def _run(options: argparse.Namespace) -> int:
 def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     """The case of a user who gave these options."""
     from ..doctor.case import Case, Commands
-    from ..wiring.service import active_profile
 
-    commands = Commands(active_profile, open_environment, _open_sessions, _read_proxy_options)
+    commands = Commands(open_environment, _read_proxy_options)
     return Case(options, options.ssh_config, environ, commands)
 
 
@@ -123,17 +119,6 @@ def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
     finally:
         view.close()
     return exit_code(findings)
-
-
-def _open_sessions(environment: Environment) -> tuple[SessionSource, str]:
-    from ..aws.codecatalyst import CodeCatalystSessions
-    from ..aws.gateways import GatewayMemory, RememberingSource
-    from ..aws.startup import StartSettings
-
-    memory = GatewayMemory(memory_of(environment, "gateways.json"))
-    start = StartSettings(allowed=False)
-    source = CodeCatalystSessions(environment, start, durations_of(environment))
-    return RememberingSource(source, memory), memory.recall()
 
 
 class _ProxyParser(argparse.ArgumentParser):

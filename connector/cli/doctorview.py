@@ -89,8 +89,7 @@ class _JsonView(_Collected):
         ]
         self.close()
         document = {"ok": not code, "exitCode": code, "seconds": round(seconds, 3), "legs": legs}
-        for line in json.dumps(document, indent=2).splitlines():
-            tell(line)
+        tell(*json.dumps(document, indent=2).splitlines())
 
 
 class _TextView(_Collected):

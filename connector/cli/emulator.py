@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from .boundary import add_logging_options, guarded, set_up_logging
+from .boundary import add_logging_options, guarded, set_up_logging, tell
 from .itself import own_command
 
 if TYPE_CHECKING:
@@ -165,8 +165,7 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
         home.mkdir()
         if options.json:
             _write_private(Path(options.json), json.dumps(as_document(access), indent=2))
-        sys.stdout.write(_instructions(access, config, home))
-        sys.stdout.flush()
+        tell(*_instructions(access, config, home).splitlines())
         await stop.wait()
         if options.json:  # what it leads to is gone
             Path(options.json).unlink(missing_ok=True)
@@ -208,7 +207,7 @@ def _write_private(path: Path, text: str) -> None:
     try:
         write_private(path, text + "\n")
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {reason(error)}") from None
+        raise ConfigError(f"{path} cannot be written ({reason(error)})") from None
 
 
 def _port(text: str) -> int:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import argparse
 
     from ..aws.environments import Environment
-    from ..transport.dialler import DialSettings
     from ..wiring.finding import Finder
 
 NAMES = """\
@@ -53,12 +52,8 @@ def add_host(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("host", nargs="?", metavar="ENV", help="a name of the Dev Environment")
 
 
-def add_wait_option(parser: argparse.ArgumentParser) -> None:
-    add_setting(parser, "wait")
-
-
-def open_environment(options: argparse.Namespace) -> tuple[Environment, DialSettings]:
-    """The Dev Environment that options and variables name, and the way to its network.
+def open_environment(options: argparse.Namespace) -> Environment:
+    """The Dev Environment that options and variables name.
 
     A friendly name that was not listed lately is looked up, which takes up to
     ``finding.LOOK_UP_TIMEOUT`` seconds.
@@ -67,8 +62,7 @@ def open_environment(options: argparse.Namespace) -> tuple[Environment, DialSett
     :raises DevEnvironmentNotFound: when there is none of this name.
     :raises ConnectorError: when it cannot be looked up.
     """
-    finder = open_finder(options)
-    return finder.find(), finder.service.settings
+    return open_finder(options).find()
 
 
 def open_finder(options: argparse.Namespace) -> Finder:

@@ -68,15 +68,13 @@ def _run(options: argparse.Namespace) -> int:
     shown = sorted(names.within(space, project), key=_order)
     rows = [((names if each.is_going else names_of_usable).of(each), each) for each in shown]
     if options.json:
-        for line in json.dumps([_document(*row) for row in rows], indent=2).splitlines():
-            tell(line)
+        tell(*json.dumps([_document(*row) for row in rows], indent=2).splitlines())
     elif rows and os.isatty(1):
         from .table import print_table
 
         print_table(rows)
     else:
-        for row in rows:
-            tell("\t".join(_fields(*row)))
+        tell(*("\t".join(_fields(*row)) for row in rows))
     exit_code = 0
     for problem in listing.problems:
         if problem.may_hide(space, project):

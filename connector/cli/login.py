@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import threading
 from datetime import datetime, timezone
 
-from .boundary import add_logging_options, guarded, say, set_up_logging
+from .boundary import add_logging_options, guarded, say, set_up_logging, tell
 
 DESCRIPTION = """\
 Log in to AWS Builder ID, or with --start-url to IAM Identity Center. The browser opens, and
@@ -66,6 +65,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..aws.login import log_in
     from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
     from ..aws.ssosession import sso_session
+    from ..aws.tokens import TOKEN_VARIABLES
 
     set_up_logging(options)
     environ = os.environ
@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
     added = add_missing(name, options.start_url, options.sso_region, environ)
     profile = load_profile(name, environ)
     if added:
-        _print(f"Added to {profile.config_file}:\n\n{_indented(added)}\n")
+        tell(f"Added to {profile.config_file}:", "", *_indented(added), "")
     session = sso_session(profile)
     clients = ClientFactory(profile.name, ca_bundle(environ, profile))
     if SCOPE not in session.scopes:
@@ -81,18 +81,16 @@ def _run(options: argparse.Namespace) -> int:
             f"[sso-session {session.name}] does not ask for the scope {SCOPE}: "
             "CodeCatalyst may refuse its token"
         )
-    for variable in ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION"):
+    for variable in TOKEN_VARIABLES:
         if environ.get(variable):
             say(f"{variable} is set, and its token goes before that of this login")
 
     def show(url: str, user_code: str | None) -> None:
         if user_code is None:
-            _print(f"To log in, open this address in a browser of this machine:\n\n  {url}\n\n")
+            tell("To log in, open this address in a browser of this machine:", "", f"  {url}", "")
         else:
-            _print(
-                f"To log in, open this address on any device:\n\n  {url}\n\n"
-                f"and go on there only if it shows the code {user_code}.\n\n"
-            )
+            tell("To log in, open this address on any device:", "", f"  {url}", "")
+            tell(f"and go on there only if it shows the code {user_code}.", "")
         if not options.no_browser:
             # In a thread: a browser in the terminal would keep us from answering it.
             needed = user_code is None  # a code is good in any browser
@@ -100,9 +98,9 @@ def _run(options: argparse.Namespace) -> int:
 
     token = log_in(session, clients, show, device_code=options.device_code)
     renewed = ", and is renewed by itself" if token.document.get("refreshToken") else ""
-    _print(
+    tell(
         f"Logged in with the profile {name}. "
-        f"The token is good until {shown_time(token.expires_at)}{renewed}.\n"
+        f"The token is good until {shown_time(token.expires_at)}{renewed}."
     )
     return 0
 
@@ -114,10 +112,5 @@ def _open(url: str, needed: bool) -> None:
         say("No browser could be opened: open the address yourself, or use --device-code")
 
 
-def _indented(lines: str) -> str:
-    return "".join(f"  {line}" if line.strip() else line for line in lines.splitlines(True))
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+def _indented(lines: str) -> list[str]:
+    return [f"  {line}".rstrip() for line in lines.splitlines()]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
-from .boundary import add_logging_options, guarded, set_up_logging
+from .boundary import add_logging_options, guarded, set_up_logging, tell
 from .login import add_profile_option
 
 DESCRIPTION = """\
@@ -41,5 +40,5 @@ def _run(options: argparse.Namespace) -> int:
     session = sso_session(profile)
     clients = ClientFactory(profile.name, ca_bundle(os.environ, profile))
     done = "Logged out of" if log_out(session, clients) else "There was no login of"
-    sys.stdout.write(f"{done} the sso-session {session.name} on this machine.\n")
+    tell(f"{done} the sso-session {session.name} on this machine.")
     return 0

@@ -7,6 +7,7 @@ import sys
 from typing import NoReturn
 
 from . import overview
+from .boundary import guarded, tell
 from .commands import COMMANDS, RUNNERS, configure_command
 
 
@@ -72,7 +73,11 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
+        parser.exit(guarded(_tell_version))
 
-        sys.stdout.write(f"connector {version('devenv-connector')}\n")
-        parser.exit()
+
+def _tell_version() -> int:
+    from importlib.metadata import version
+
+    tell(f"connector {version('devenv-connector')}")
+    return 0

@@ -1,4 +1,4 @@
-"""Programs that a command runs to their end: only the command line starts processes."""
+"""Programs that a command runs to their end."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from .environment import (
     NAMES,
     add_environment_options,
     add_host,
-    add_wait_option,
     open_finder,
 )
 from .settings import add_setting
@@ -56,7 +55,7 @@ def add_session_options(parser: argparse.ArgumentParser) -> None:
     add_host(parser)
     add_environment_options(parser)
     add_setting(parser, "start")
-    add_wait_option(parser)
+    add_setting(parser, "wait")
     add_stream_options(parser)
 
 

@@ -92,7 +92,7 @@ def _stop_one(environment: Environment, token: BearerToken, session_id: str) -> 
 
 def _open(options: argparse.Namespace) -> tuple[Environment, BearerToken]:
     set_up_logging(options)
-    environment, _ = open_environment(options)
+    environment = open_environment(options)
     token = environment.tokens.load(CALL_TIMEOUT)
     with environment.explained(token):
         environment.confirm(token, CALL_TIMEOUT)

@@ -19,10 +19,10 @@ from .environment import (
     NAMES,
     add_place_options,
     add_service_options,
-    add_wait_option,
     open_environment,
 )
 from .progress import Display, Patience, WaitDisplay
+from .settings import add_setting
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_place_options(parser)
     add_service_options(parser)
-    add_wait_option(parser)
+    add_setting(parser, "wait")
     add_logging_options(parser)
 
     def run(options: argparse.Namespace) -> int:
@@ -74,19 +74,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from shutil import which
-
     from ..ssh.client import command_line, host_word
     from ..ssh.hosts import DevEnvironment
+    from ..ssh.places import find_ssh
 
     set_up_logging(options)
     if options.words[0] == "--" and len(options.words) > 1:  # argparse leaves it
         del options.words[0]
     options.host, *arguments = options.words
-    ssh = which("ssh")
-    if ssh is None:  # before anything is started for it
-        raise ConfigError("the program ssh is not on the PATH", "Install the OpenSSH client")
-    environment, _ = open_environment(options)
+    ssh = find_ssh()  # before anything is started for it
+    environment = open_environment(options)
     _start(environment, options)
     target = environment.target
     named = DevEnvironment(target.space, target.project, target.id)
@@ -156,7 +153,7 @@ def _config_file() -> str:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, text)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {reason(error)}") from None
+        raise ConfigError(f"{path} cannot be written ({reason(error)})") from None
     return str(path)
 
 
@@ -174,4 +171,4 @@ def _become(command: list[str]) -> int:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execv(command[0], command)
     except OSError as error:
-        raise ConfigError(f"{command[0]} cannot be run: {error.strerror}") from None
+        raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None

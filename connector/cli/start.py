@@ -12,10 +12,10 @@ from .environment import (
     NAMES,
     add_environment_options,
     add_host,
-    add_wait_option,
     open_environment,
 )
 from .progress import Patience
+from .settings import add_setting
 
 EPILOG = """\
 examples:
@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_host(parser)
     add_environment_options(parser)
-    add_wait_option(parser)
+    add_setting(parser, "wait")
     add_logging_options(parser)
     parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
@@ -39,7 +39,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..aws.startup import StartSettings, Startup
 
     set_up_logging(options)
-    environment, _ = open_environment(options)
+    environment = open_environment(options)
     settings = StartSettings(timeout=options.wait)
     token = environment.tokens.load(CALL_TIMEOUT)
     with environment.explained(token):

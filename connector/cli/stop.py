@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..aws.calls import Refused
 
     set_up_logging(options)
-    environment, _ = open_environment(options)
+    environment = open_environment(options)
     token = environment.tokens.load(CALL_TIMEOUT)
     with environment.explained(token):
         environment.confirm(token, CALL_TIMEOUT)

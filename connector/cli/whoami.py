@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 
-from .boundary import add_logging_options, guarded, printable, set_up_logging
-from .login import add_profile_option, shown_time
+from .boundary import add_logging_options, guarded, set_up_logging, tell
+from .login import shown_time
+from .settings import add_setting
 
 DESCRIPTION = """\
 Ask CodeCatalyst whom the bearer token speaks for. It is found, and renewed, as `connector
@@ -27,49 +27,42 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
-    add_profile_option(parser)
+    add_setting(parser, "profile")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_logging_options(parser)
     parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..aws.api import SdkApi
-    from ..aws.clients import ClientFactory
     from ..aws.identity import identify
-    from ..aws.settings import LOGIN_PROFILE, api_endpoint, ca_bundle, load_profile
     from ..aws.ssocache import format_time
-    from ..aws.tokens import BearerTokens
+    from ..wiring.service import open_service
 
     set_up_logging(options)
-    environ = os.environ
-    profile = load_profile(options.profile, environ, LOGIN_PROFILE)
-    profile_name = profile.name if profile.values is not None else None
-    clients = ClientFactory(profile_name, ca_bundle(environ, profile))
-    token = BearerTokens(profile, environ, clients).load()
-    user = identify(SdkApi(clients, api_endpoint(None, environ)), token)
+    service = open_service(options.profile, None, os.environ)
+    token = service.tokens.load()
+    user = identify(service.api, token)
     # Only a token of the profile's login says when it ends.
-    of_profile = token.expires_at is not None
+    profile = None if token.expires_at is None else service.profile or "default"
     document = {
         "userId": user.id,
         "userName": user.user_name,
         "displayName": user.display_name,
         "email": user.email,
-        "profile": profile.name if of_profile else None,
+        "profile": profile,
         "tokenExpiresAt": None if token.expires_at is None else format_time(token.expires_at),
     }
     if options.json:
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        tell(*json.dumps(document, indent=2).splitlines())
         return 0
-    origin = f"the profile {profile.name}" if of_profile else "a variable or a file"
+    origin = f"the profile {profile}" if profile else "a variable or a file"
     until = "it does not say" if token.expires_at is None else shown_time(token.expires_at)
     known_as = "" if user.display_name == user.user_name else f" ({user.display_name})"
-    lines = (
+    tell(
         f"user     {user.user_name}{known_as}",
         f"email    {user.email}",
         f"id       {user.id}",
         f"token    of {origin}",
         f"expires  {until}",
     )
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return 0

@@ -10,9 +10,11 @@ from ..aws.api import Api
 from ..aws.clients import ClientFactory
 from ..aws.environments import Environment
 from ..aws.settings import Profile
+from ..aws.startup import StartSettings
 from ..aws.tokens import BearerToken
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
+from ..wiring import gateway_memory_of, source_of
 from .redaction import Redactor
 
 #: Variables that name a file, which may lie anywhere, or a Dev Environment.
@@ -29,16 +31,11 @@ _PRIVATE = {
 class Commands:
     """What other commands of the connector do, so that it is done in the same way here.
 
-    :param active_profile: the AWS profile that applies, by the option ``--profile`` and variables.
-    :param open_environment: the Dev Environment that options name, and the way to its network.
-    :param open_sessions: the source of its sessions, which starts no Dev Environment; and the
-        gateway that the last session was told to use, as ``host:port``.
+    :param open_environment: the Dev Environment that options name.
     :param read_proxy_options: what ``connector proxy`` makes of its arguments.
     """
 
-    active_profile: Callable[[str | None, Mapping[str, str]], Profile]
-    open_environment: Callable[[argparse.Namespace], tuple[Environment, DialSettings]]
-    open_sessions: Callable[[Environment], tuple[SessionSource, str]]
+    open_environment: Callable[[argparse.Namespace], Environment]
     read_proxy_options: Callable[[Sequence[str]], argparse.Namespace]
 
 
@@ -71,7 +68,7 @@ class Case:
         self.commands = commands
         self.private = Redactor()
         self.source: SessionSource | None = None
-        self.likely_gateway = ""  # of the last session
+        self.likely_gateway = ""  # of the last session, as host:port
         self.take(options)
         for variable, kind in _PRIVATE.items():
             self.private.hide(kind, environ.get(variable))
@@ -91,20 +88,19 @@ class Case:
 
     def clients(self) -> ClientFactory:
         """Of botocore, with the profile and the CA certificates of this case."""
-        profile = self.profile
-        name = profile.name if profile.values is not None else None
-        return ClientFactory(name, self.ca_bundle)
+        return ClientFactory(self.profile.known_name, self.ca_bundle)
 
     def open(self) -> Environment:
         """The Dev Environment that is named; its names are private.
 
         :raises ConnectorError: when they are not usable.
         """
-        environment, self.settings = self.commands.open_environment(self.options)
+        environment = self.commands.open_environment(self.options)
         target = environment.target
         for kind in ("space", "project", "id"):
             self.private.hide(kind, getattr(target, kind))
-        self.source, self.likely_gateway = self.commands.open_sessions(environment)
+        self.source = source_of(environment, StartSettings(allowed=False))
+        self.likely_gateway = gateway_memory_of(environment).recall()
         return environment
 
 

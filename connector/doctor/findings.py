@@ -13,13 +13,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from ..errors import ConnectFailed, ConnectorError
+from ..errors import ConnectFailed, ConnectorError, InternalError
 
 #: Seconds that all legs together may take; the end of a session may come on top of that.
 TOTAL_TIMEOUT = 32.0
-
-#: The exit code of a bug of ours, see ``cli.boundary``.
-_BUG = 70
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +123,7 @@ def _look(leg: Leg, timeout: float) -> Result:
         except Exception as error:
             logger.debug("a bug", exc_info=True)
             text = f"Internal error ({type(error).__name__}): a bug of the connector"
-            results.append(Result(text, Status.FAIL, exit_code=_BUG))
+            results.append(Result(text, Status.FAIL, exit_code=InternalError.exit_code))
         finally:
             done.set()
 

@@ -6,20 +6,18 @@ import time
 
 from ..aws.ssocache import SsoCache, Unusable, format_time
 from ..aws.ssosession import sso_session
-from ..aws.tokens import BearerTokens
+from ..aws.tokens import TOKEN_VARIABLES, BearerTokens
 from ..errors import ConnectorError
+from ..wiring.service import active_profile
 from .case import Case
 from .findings import Facts, Result, Status
 
 _SOON = 15 * 60  # seconds
 
-#: Where a token may be given, instead of a login.
-_VARIABLES = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
-
 
 def configuration(case: Case) -> Result:
     """The file, and the profile in it that applies."""
-    profile = case.profile = case.commands.active_profile(case.options.profile, case.environ)
+    profile = case.profile = active_profile(case.options.profile, case.environ)
     name = profile.shown_name
     case.private.hide("profile", name)
     section = "exists" if profile.values is not None else "does not exist"
@@ -34,7 +32,7 @@ def configuration(case: Case) -> Result:
 
 def login_profile(case: Case) -> Result:
     """The sso-session of the profile; it is not needed where a token is given."""
-    given = [name for name in _VARIABLES if case.environ.get(name)]
+    given = [name for name in TOKEN_VARIABLES if case.environ.get(name)]
     try:
         session = sso_session(case.profile)
     except ConnectorError as error:

@@ -9,7 +9,7 @@ import platform
 import re
 from typing import Any
 
-from ..ssh.hosts import quoted
+from ..errors import quoted
 
 #: Names that everybody has, most of them from AWS's guide: without them a text would only be
 #: hard to read.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 
 from ..errors import ConfigError, ConnectFailed
+from ..ssh.places import find_ssh
 from .case import Case
 from .findings import Result, Status
 
@@ -22,10 +22,7 @@ _NEWS = (
 
 
 def ssh_client(case: Case) -> Result:
-    path = shutil.which("ssh", path=case.environ.get("PATH"))
-    if path is None:
-        raise ConfigError("there is no program ssh on the PATH", "Install OpenSSH's client")
-    case.ssh = path
+    path = case.ssh = find_ssh(case.environ.get("PATH"))
     said = run([path, "-V"]).stderr.strip()  # it says its version there
     shown = (said.splitlines() or [""])[0]
     facts = {"path": path, "version": shown}

@@ -8,9 +8,9 @@ import stat
 import sys
 from pathlib import Path
 
-from ..errors import ConfigError
+from ..errors import ConfigError, quoted
 from ..files import FileProblem, read_text, reason
-from .table import PATH, SETTINGS, BadValue, Setting, Value, quoted
+from .table import PATH, SETTINGS, BadValue, Setting, Value
 
 _SECRET = re.compile("token|secret|password|passwd|credential|access.?key", re.IGNORECASE)
 
@@ -72,25 +72,32 @@ class SettingsFile:
             raise ConfigError(f"the settings file {self.path} is not TOML: {words}") from None
 
     def _value(self, key: str, raw: object) -> Value:
-        where = f"the settings file {self.place(key)}"
         setting = SETTINGS.get(key)
         if setting is None:
-            raise _unknown(where, key, raw)
+            raise _unknown(self._where(key), key, raw)
         kind = setting.kind
         if type(raw) not in kind.types:  # not isinstance: a bool is an int
             is_a = _WORDS.get(type(raw), "a date or a time")
-            raise ConfigError(f"{where}: {key} has to be {kind.wanted}, not {is_a}")
+            raise ConfigError(f"{self._where(key)}: {key} has to be {kind.wanted}, not {is_a}")
         if isinstance(raw, str):
             if not raw or not raw.isprintable():
-                raise ConfigError(f"{where}: {key} has to be text of one line, not {quoted(raw)}")
+                raise ConfigError(
+                    f"{self._where(key)}: {key} has to be text of one line, not {quoted(raw)}"
+                )
             if kind is PATH:
                 raw = os.path.expanduser(raw)
                 if not os.path.isabs(raw):  # ssh runs us wherever its user is
-                    raise ConfigError(f"{where}: {key} has to be an absolute path, or begin with ~")
+                    raise ConfigError(
+                        f"{self._where(key)}: {key} has to be an absolute path, or begin with ~"
+                    )
         try:
             return kind.parse(_as_text(raw))
         except BadValue as error:
-            raise ConfigError(f"{where}: {key}: {error}") from None
+            raise ConfigError(f"{self._where(key)}: {key}: {error}") from None
+
+    def _where(self, key: str) -> str:
+        """How an error about a key begins; only for one is the key looked for."""
+        return f"the settings file {self.place(key)}"
 
 
 def _read(path: Path) -> str:

@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 class Found(NamedTuple):
     """A value, and where it was found.
 
-    :param variable: of the environment; ``file`` and ``line``: of the user's file. None of
-        them: it is the default.
+    :param variable: of the environment; ``file``: the user's. None of them: it is the default.
     """
 
     value: Value | None
     variable: str | None = None
-    file: Path | None = None
-    line: int | None = None
+    file: SettingsFile | None = None
 
 
 class Lookup:
@@ -46,7 +44,7 @@ class Lookup:
             if text := self._environ.get(name):
                 return Found(_parsed(setting, name, text), variable=name)
         if self._file is not None and (value := self._file.get(setting)) is not None:
-            return Found(value, file=self._file.path, line=self._file.line(setting.name))
+            return Found(value, file=self._file)
         return Found(setting.default)
 
     def stand_in(self) -> None:

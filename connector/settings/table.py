@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
+from ..errors import quoted
 from ..transport.liveness import PING_INTERVAL
 
 Value = str | float | int | bool
@@ -60,11 +61,6 @@ class Setting(NamedTuple):
         else:
             known = "" if self.default is None else f"{self.default:g}; "
         return f"{self.help} ({known}also: {', '.join(self.variables)})"
-
-
-def quoted(text: str) -> str:
-    """Text of unknown content, fit for one line of a terminal."""
-    return ascii(text if len(text) <= 80 else text[:77] + "...")
 
 
 def _text(text: str) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .hosts import DevEnvironment, is_aws_name
+from .hosts import DevEnvironment, host_key_alias, is_aws_name
 from .names import SUFFIX, bare, is_plain
 
 #: As examples/ssh_config has them, which says why.
@@ -63,7 +63,7 @@ def command_line(
     return [
         *("-F", config_file),
         *("-o", f"ProxyCommand={proxy_command}"),
-        *("-o", f"HostKeyAlias=codecatalyst-{environment.id}"),
+        *("-o", f"HostKeyAlias={host_key_alias(environment.id)}"),
         host,
         *arguments,
     ]

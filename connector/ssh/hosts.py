@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import ConfigError
+from ..errors import ConfigError, quoted
 
 _AWS_PREFIX = "codecatalyst-dev-env="
 _TOOLKIT_PREFIX = "aws-devenv-"
@@ -62,6 +62,11 @@ class DevEnvironment:
 def aws_name(space: str, project: str, id: str) -> str:
     """The host name in AWS's own form, of names that may not be well formed."""
     return f"{_AWS_PREFIX}{space}={project}={id}"
+
+
+def host_key_alias(id: str) -> str:
+    """The name that a Dev Environment's host key is kept under, whatever it is called."""
+    return f"codecatalyst-{id}"
 
 
 def is_aws_name(host: str) -> bool:
@@ -164,8 +169,3 @@ def _agreed(option: str, given: str | None, named: str | None) -> str | None:
     raise ConfigError(
         f"{option} {quoted(given)} contradicts the host name, which says {quoted(named)}", hint
     )
-
-
-def quoted(text: str) -> str:
-    """Text of unknown content, fit for one line of a terminal."""
-    return ascii(text if len(text) <= 80 else text[:77] + "...")

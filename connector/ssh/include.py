@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .hosts import host_key_alias
 from .names import SUFFIX
 
 #: What stands in the Host line of the settings; each literal host matches one of them.
@@ -118,7 +119,7 @@ def _render_hosts(hosts: Sequence[KnownHost]) -> str:
             raise ValueError(f"{host.name!r} with the id {host.id!r} cannot be written")
         about = f"{host.alias or host.id}, of the project {host.project} in the space {host.space}"
         blocks.append(
-            f"# {_one_line(about)}\nHost {host.name}\n    HostKeyAlias codecatalyst-{host.id}"
+            f"# {_one_line(about)}\nHost {host.name}\n    HostKeyAlias {host_key_alias(host.id)}"
         )
     return "\n\n".join(blocks) if hosts else ""
 

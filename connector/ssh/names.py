@@ -21,8 +21,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
-from ..errors import ConfigError, DevEnvironmentNotFound
-from .hosts import aws_name, is_aws_name, quoted
+from ..errors import ConfigError, DevEnvironmentNotFound, quoted
+from .hosts import aws_name, is_aws_name
 
 #: What makes a name one for ssh: a ``Host`` pattern that catches these and nothing else.
 SUFFIX = ".codecatalyst"

@@ -1,13 +1,15 @@
-"""Where the configuration is that ssh reads, and where our own file goes."""
+"""Where ssh is, the configuration that it reads, and where our own file goes."""
 
 from __future__ import annotations
 
 import glob
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import ConfigError
 from .command import quoted_path
 
 
@@ -49,6 +51,18 @@ class Places:
         if word == "~" or word.startswith("~/"):
             return os.path.normpath(os.path.join(self._home, word[2:]))
         return os.path.normpath(os.path.join(self._home, ".ssh", word))
+
+
+def find_ssh(path: str | None = None) -> str:
+    """OpenSSH's client.
+
+    :param path: the PATH to look in; ``None``: that of this process.
+    :raises ConfigError: when it is not there.
+    """
+    program = shutil.which("ssh", path=path)
+    if program is None:
+        raise ConfigError("there is no ssh on the PATH", "Install OpenSSH's client")
+    return program
 
 
 def ssh_home() -> Path:

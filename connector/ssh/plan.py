@@ -19,6 +19,7 @@ from . import config
 from .change import Change, read_config
 from .check import ANY_HOST, NO_FILE, SshClient
 from .command import quoted_path
+from .hosts import host_key_alias
 from .include import (
     PATTERNS,
     USER,
@@ -87,7 +88,7 @@ def plan_setup(
         ssh.require_readable(None, places.config)  # it also looks who else may write to it
     rendered = render(proxy_command, hosts, previous, made_config=before is None, wait=wait)
     aliases: dict[str, str | None] = dict.fromkeys(_EXAMPLES)
-    aliases |= {host.name: f"codecatalyst-{host.id}" for host in (hosts or ())[:_ASKED]}
+    aliases |= {host.name: host_key_alias(host.id) for host in (hosts or ())[:_ASKED]}
     known = [name for name in _hosts_of(before or b"", places) if config.is_literal(name)]
     with _candidate_files(rendered) as (candidate, ours):
         for text in _candidates(before or b"", places):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..aws.environments import Environment
+    from ..aws.gateways import GatewayMemory
     from ..aws.memory import Memory
-    from ..aws.startup import Durations
+    from ..aws.startup import Durations, StartSettings
     from ..sessions import SessionSource
     from ..transport.dialler import DialSettings
     from .finding import Finder
@@ -33,20 +34,6 @@ class Place(NamedTuple):
     id: str | None = None
     profile: str | None = None
     endpoint_url: str | None = None
-
-
-def open_environment(place: Place) -> tuple[Environment, DialSettings]:
-    """The Dev Environment that names and variables lead to, and the way to its network.
-
-    A friendly name that was not listed lately is looked up, which takes up to
-    ``finding.LOOK_UP_TIMEOUT`` seconds.
-
-    :raises ConfigError: when one of them is not usable, or the name is ambiguous.
-    :raises DevEnvironmentNotFound: when there is none of this name.
-    :raises ConnectorError: when it cannot be looked up.
-    """
-    finder = open_finder(place)
-    return finder.find(), finder.service.settings
 
 
 def open_finder(place: Place) -> Finder:
@@ -85,31 +72,46 @@ def open_source(
 
     The others: see :class:`DialSettings`.
     """
-    from ..aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
-    from ..aws.gateways import GatewayMemory, RememberingSource
     from ..aws.startup import StartSettings
     from .finding import LateSource
 
     settings = finder.service.settings._replace(
         ping_interval=ping_interval, payload_size=payload_size
     )
-
-    def gateway_memory_of(environment: Environment) -> GatewayMemory:
-        return GatewayMemory(memory_of(environment, "gateways.json"))
-
-    def source_of(environment: Environment) -> SessionSource:
-        source = CodeCatalystSessions(
-            environment,
-            StartSettings(allowed=start, timeout=wait),
-            durations_of(environment),
-            configuration=configuration or SSH_SESSION,
-        )
-        return RememberingSource(source, gateway_memory_of(environment))
-
+    start_settings = StartSettings(allowed=start, timeout=wait)
     environment = finder.known()  # a look-up takes time, in which the stream's ends are heeded
     gateway = gateway_memory_of(environment).recall() if environment else ""
-    source = LateSource(finder, environment, source_of)
+    source = LateSource(
+        finder, environment, lambda found: source_of(found, start_settings, configuration)
+    )
     return source, settings._replace(likely_gateway=gateway)
+
+
+def source_of(
+    environment: Environment,
+    settings: StartSettings,
+    configuration: Mapping[str, Any] | None = None,
+) -> SessionSource:
+    """The source of its sessions, which remembers the gateway of each.
+
+    :param configuration: see :func:`open_source`.
+    """
+    from ..aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
+    from ..aws.gateways import RememberingSource
+
+    source = CodeCatalystSessions(
+        environment,
+        settings,
+        durations_of(environment),
+        configuration=configuration or SSH_SESSION,
+    )
+    return RememberingSource(source, gateway_memory_of(environment))
+
+
+def gateway_memory_of(environment: Environment) -> GatewayMemory:
+    from ..aws.gateways import GatewayMemory
+
+    return GatewayMemory(memory_of(environment, "gateways.json"))
 
 
 def memory_of(environment: Environment, name: str) -> Memory:

@@ -19,7 +19,7 @@ from ..aws.settings import (
     light_endpoint,
     load_profile,
 )
-from ..aws.tokens import BearerTokens
+from ..aws.tokens import TOKEN_VARIABLES, BearerTokens
 from ..transport.dialler import DialSettings, Trust
 
 
@@ -49,28 +49,26 @@ def open_service(
     url = api_endpoint(endpoint_url, environ)
     bundle = ca_bundle(environ, profile)
     settings = DialSettings(Trust(bundle), endpoint_is_overridden(endpoint_url, environ, profile))
-    known_profile = profile.name if profile.values is not None else None
-    clients = ClientFactory(known_profile, bundle)
+    clients = ClientFactory(profile.known_name, bundle)
     light_url = light_endpoint(url, environ, profile)
     api = LightApi(light_url, settings.connect) if light_url else SdkApi(clients, url)
     tokens = BearerTokens(profile, environ, clients)
     # Where botocore alone knows the endpoint, it is one of the profile's.
     endpoint = light_url or url or f"that of the profile {profile.name}"
     names = NameCache(Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"))
-    return Service(api, tokens, settings, known_profile, names)
+    return Service(api, tokens, settings, profile.known_name, names)
 
 
 def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
     """The profile that is named; where nobody names one, what has a login.
 
-    That of ``connector login`` stands in for a default profile that has none, so that what
-    works right after it is not only ``whoami``.
+    That of ``connector login`` stands in for a default profile that has none, so that all
+    commands work right after it.
     """
     profile = load_profile(name, environ)
-    given = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
-    if profile.name is not None or any(environ.get(variable) for variable in given):
+    if profile.name is not None or any(map(environ.get, TOKEN_VARIABLES)):
         return profile
     if (profile.values or {}).get("sso_session"):
         return profile
-    of_login = load_profile(LOGIN_PROFILE, environ)
+    of_login = profile._replace(name=LOGIN_PROFILE)  # of the file as it was read
     return profile if of_login.values is None else of_login

@@ -122,6 +122,13 @@ def test_a_login_on_another_device_and_with_a_profile_of_ones_own(
     assert "Added to" not in done.stdout
 
 
+def test_whoami_asks_with_the_login_that_ssh_has(environ: dict[str, str], tmp_path: Path) -> None:
+    run(environ, "login")
+    config = tmp_path / ".aws/config"
+    config.write_text(f"[default]\nsso_session = codecatalyst\n\n{config.read_text()}")
+    assert json.loads(run(environ, "whoami", "--json").stdout)["profile"] == "default"
+
+
 def test_a_token_of_a_variable(environ: dict[str, str], access: Access) -> None:
     given = {**environ, "AWS_BEARER_TOKEN_CODECATALYST": access.bearer_token}
     document = json.loads(run(given, "whoami", "--json").stdout)

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from connector.doctor.redaction import Redactor
-from connector.ssh.hosts import quoted
+from connector.errors import quoted
 
 
 @pytest.fixture

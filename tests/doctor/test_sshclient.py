@@ -58,5 +58,5 @@ def test_another_implementation(tmp_path: Path) -> None:
 
 
 def test_none(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no program ssh on the PATH"):
+    with pytest.raises(ConfigError, match="no ssh on the PATH"):
         ssh_client(case(tmp_path))

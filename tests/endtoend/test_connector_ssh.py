@@ -169,7 +169,7 @@ def test_without_ssh_nothing_is_started(
     stop(cloud, environment, 0.0)
     environ = {**commands.environ, "PATH": str(tmp_path)}
     process = commands.start(*CONNECTOR, "ssh", "my.env", environ=environ)
-    check(process, 78, "The program ssh is not on the PATH", "Install the OpenSSH client")
+    check(process, 78, "There is no ssh on the PATH", "Install OpenSSH's client")
     assert cloud.count(START_ENVIRONMENT) == 0
 
 

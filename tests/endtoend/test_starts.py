@@ -279,9 +279,11 @@ def test_a_busy_environment_is_said_to_be_busy(commands: Commands, cloud: Cloud)
     check(process, 75, "is busy with another change: Not now")
 
 
+@pytest.mark.parametrize("words", [("sessions", "list", "HOST"), ("whoami",), ("--version",)])
 def test_a_stdout_that_nobody_reads_is_an_error_in_one_line(
-    commands: Commands, cloud: Cloud
+    commands: Commands, cloud: Cloud, words: tuple[str, ...]
 ) -> None:
-    process = commands.closing(1, *CONNECTOR, "sessions", "list", cloud.host)
+    words = tuple(cloud.host if word == "HOST" else word for word in words)
+    process = commands.closing(1, *CONNECTOR, *words)
     assert process.wait() == 74
     assert process.stderr().startswith("connector: Stdout cannot be written")

@@ -194,7 +194,7 @@ def test_no_file_is_no_fault(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place in ("missing", "file"):  # the latter is no directory
         found = Lookup({"XDG_CONFIG_HOME": str(tmp_path / place)}).find(SETTINGS["wait"])
-        assert found == (600.0, None, None, None)
+        assert found == (600.0, None, None)
 
 
 posix_place = pytest.mark.skipif(os.name != "posix", reason="the file is found by a variable")
@@ -204,9 +204,12 @@ posix_place = pytest.mark.skipif(os.name != "posix", reason="the file is found b
 def test_a_variable_goes_before_the_file_and_the_file_before_the_default(tmp_path: Path) -> None:
     here = lookup(tmp_path, "wait = 30\nping-interval = 40\n", CONNECTOR_WAIT="20")
 
-    assert here.find(SETTINGS["wait"]) == (20.0, "CONNECTOR_WAIT", None, None)
-    assert here.find(SETTINGS["ping-interval"]) == (40.0, None, here.path, 2)
-    assert here.find(SETTINGS["payload-size"]) == (1024, None, None, None)
+    assert here.find(SETTINGS["wait"]) == (20.0, "CONNECTOR_WAIT", None)
+    of_file = here.find(SETTINGS["ping-interval"])
+    assert of_file.value == 40.0
+    assert of_file.file
+    assert of_file.file.place("ping-interval") == f"{here.path}, line 2"
+    assert here.find(SETTINGS["payload-size"]) == (1024, None, None)
 
 
 @posix_place
@@ -215,7 +218,7 @@ def test_an_empty_variable_is_none(tmp_path: Path) -> None:
     here.stand_in()
 
     assert here.find(SETTINGS["wait"]).value == 30
-    assert here.find(SETTINGS["space"]) == ("Mine", "SPACE_NAME", None, None)
+    assert here.find(SETTINGS["space"]) == ("Mine", "SPACE_NAME", None)
 
 
 @pytest.mark.parametrize(
