@@ -106,7 +106,6 @@ class _Ear:
 
     def __init__(self, hear: Callable[[bytes], None]) -> None:
         self.pending_bytes = 0
-        self.broken = False
         self._hear = hear
 
     def start(self, on_progress: Callable[[], None], on_broken: OnBroken) -> None:

@@ -55,8 +55,6 @@ _READ_BUDGET = 256 * 1024  # per wake-up, so that stdin gets its turn
 _NO_FRAMES = logging.getLogger("connector.transport.frames")
 _NO_FRAMES.setLevel(logging.CRITICAL + 1)
 
-logger = logging.getLogger(__name__)
-
 #: Close codes of RFC 6455 and its registry that do not mean us. By some a server speaks of
 #: itself: going away, internal error, restart, try again later.
 _OF_ITSELF = (1001, 1011, 1012, 1013)
