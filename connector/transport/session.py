@@ -118,14 +118,11 @@ class Session:
         self._loop.run_in_thread(lambda: self._source.resume(access), done)
 
     def sign(self, on_signed: Callable[[Mapping[str, str]], None], on_failed: OnFailed) -> None:
-        """The headers that authenticate the next upgrade; none where nobody signs."""
+        """The headers that authenticate the next upgrade, from the session's signer."""
         access = self.access
-        if access is None:
-            raise RuntimeError("there is no session to sign for")
+        if access is None or access.signer is None:
+            raise RuntimeError("there is nobody who signs")
         signer = access.signer
-        if signer is None:
-            on_signed({})
-            return
 
         def done(headers: Mapping[str, str] | None, error: BaseException | None) -> None:
             if error is not None:
