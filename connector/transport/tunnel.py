@@ -138,13 +138,13 @@ class Tunnel:
         What goes wrong is told to ``notify`` at once: the end takes time, and whoever
         started us may not wait for it.
         """
-        self._stdout.start(self._stdout_progressed, self._stdout_broken)
-        self._stdin.start(self._stdin_gave, self._stdin_ended)
-        self._stdin.set_wanted(min(CHUNK, self._channel.send_capacity))
-        self._session.start(self._session_started, self._session_failed, self._start_waits)
-        self._connection.prepare()
-        self._ending.alarm.set(self._open_deadline, self._open_timed_out)
         try:
+            self._stdout.start(self._stdout_progressed, self._stdout_broken)
+            self._stdin.start(self._stdin_gave, self._stdin_ended)
+            self._stdin.set_wanted(min(CHUNK, self._channel.send_capacity))
+            self._session.start(self._session_started, self._session_failed, self._start_waits)
+            self._connection.prepare()
+            self._ending.alarm.set(self._open_deadline, self._open_timed_out)
             self._loop.run(lambda: self._ending.phase is Phase.DONE)
         except BaseException:
             self._session.abandon(DRAIN_TIMEOUT)
