@@ -347,7 +347,9 @@ class Tunnel:
             return
         wants_input = self._ending.stdin_open and not self._unsent
         self._stdin.set_wanted(min(CHUNK, channel.send_capacity) if wants_input else 0)
-        unwritten = max(output.pending_bytes for output in self._outputs)
+        unwritten = self._stdout.pending_bytes
+        if self._errors:
+            unwritten = max(unwritten, self._errors.pending_bytes)
         if unwritten > OUTPUT_HIGH_WATER:
             connection.set_reading(False)
         elif unwritten <= OUTPUT_LOW_WATER:
