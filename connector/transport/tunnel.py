@@ -228,7 +228,7 @@ class Tunnel:
         self._handle(self._channel.receive_messages(messages, self._loop.time()))
 
     def connection_text(self, text: str) -> None:
-        self._handle(self._channel.receive_text(text, self._loop.time()))
+        self._handle(self._channel.receive_text(text))
 
     def connection_writable(self) -> None:
         self._pump()
@@ -336,9 +336,9 @@ class Tunnel:
     def _pump(self) -> None:
         connection, channel, now = self._connection, self._channel, self._loop.time()
         if self._unsent and self._ending.phase is not Phase.CLOSING:
-            self._unsent = self._unsent[channel.send_data(self._unsent, now) :]
+            self._unsent = self._unsent[channel.send_data(self._unsent) :]
         elif self._ending.phase is Phase.DRAINING and not self._ending.stdin_open:
-            channel.send_eof(now)
+            channel.send_eof()
         if channel.linked and not connection.write_paused:
             messages = channel.messages_to_send(now)
             if messages:
