@@ -30,7 +30,7 @@ from ..errors import (
     UpgradeRejected,
 )
 from .address import StreamAddress
-from .liveness import PING_INTERVAL, Liveness, Sign
+from .liveness import Liveness, Sign
 from .loop import Alarm, Loop
 
 #: Bytes of one incoming frame at most: 4 MiB is the largest payload that the published
@@ -94,8 +94,8 @@ class Link:
         sock: socket.socket,
         address: StreamAddress,
         owner: LinkOwner,
-        ping_interval: float = PING_INTERVAL,
-        headers: Mapping[str, str] | None = None,
+        ping_interval: float,
+        headers: Mapping[str, str],
     ) -> None:
         self.write_paused = False
         self._loop = loop
@@ -121,7 +121,7 @@ class Link:
         )
         request = self._protocol.connect()
         request.path = address.resource
-        request.headers.update(headers or {})
+        request.headers.update(headers)
         self._protocol.send_request(request)
         self._flush()
         self._watch()
