@@ -53,18 +53,15 @@ class Client:
         while view:
             view = view[os.write(self._stdin, view) :]
 
-    def read_some(self) -> bytes:
-        data = os.read(self._stdout, CHUNK)
+    def read_some(self, limit: int = CHUNK) -> bytes:
+        data = os.read(self._stdout, limit)
         if not data:
             raise RuntimeError("the ProxyCommand ended too early")
         return data
 
     def read_exactly(self, count: int) -> None:
         while count > 0:
-            data = os.read(self._stdout, min(count, CHUNK))
-            if not data:
-                raise RuntimeError("the ProxyCommand ended too early")
-            count -= len(data)
+            count -= len(self.read_some(min(count, CHUNK)))
 
     def read_line(self) -> bytes:
         """What comes until a line has ended; it may be more than one."""

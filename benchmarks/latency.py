@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 from connector.datachannel.channel import DEFAULT_MAX_IN_FLIGHT
 
 from .report import Of, Row, at_most
-from .stand import MEGABYTE, FarEnd, Stand, Start, python
+from .stand import AGENT_WINDOW, MEGABYTE, FarEnd, Stand, Start, python
 from .target import CREDIT, CREDIT_BYTES, PROBE
 
 PROBES = 1000
@@ -22,14 +22,8 @@ GAP = 0.01
 
 ROUND_TRIP = 0.05  # seconds, of the link that is far away
 
-#: Messages that the emulated agent has under way at most: about as many bytes as ours. An
-#: agent without a window would fill whatever buffers there are, and those would be measured.
-AGENT_WINDOW = DEFAULT_MAX_IN_FLIGHT // 1144
-
 #: Bytes of a copy that are written at once.
 _BLOCK = 16 * 1024
-
-Loaded = Callable[[Start], tuple[list[float], float]]
 
 
 def measure(stand: Stand) -> list[Row]:
@@ -38,7 +32,7 @@ def measure(stand: Stand) -> list[Row]:
         rows = _idle(stand, far)
         for way, loaded in copies:
             times, speed = loaded(far.connector())
-            relay_times, _ = loaded(lambda: stand.relay())
+            relay_times, _ = loaded(stand.relay)
             rows.append(
                 Row(
                     f"echo while a copy runs {way}, p99",

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from connector.datachannel.channel import DEFAULT_MAX_IN_FLIGHT
+from connector.datachannel.messages import HEADER
+
 from .client import Client
 from .target import GREETING
 
@@ -19,6 +22,10 @@ Start = Callable[[], Client]
 Result = TypeVar("Result")
 
 MEGABYTE = 1_000_000
+
+#: Messages of 1 KiB that the emulated agent has under way at most: about as many bytes as ours.
+#: An agent without a window would fill whatever buffers there are, and those would be measured.
+AGENT_WINDOW = DEFAULT_MAX_IN_FLIGHT // (1024 + HEADER.size)
 
 
 @dataclass(frozen=True)

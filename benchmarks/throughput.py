@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from connector.datachannel.channel import DEFAULT_MAX_IN_FLIGHT
-
 from .client import Client
 from .processes import cpu_seconds
 from .report import Limit, Of, Row, at_least, at_most
-from .stand import MEGABYTE, FarEnd, Stand, Start, python
+from .stand import AGENT_WINDOW, MEGABYTE, FarEnd, Stand, Start, python
 
 MEGABYTES = 100
 ROUND_TRIP = 0.1  # seconds, of the link that is far away
@@ -152,11 +150,9 @@ def _far_away(stand: Stand, near: list[Row]) -> list[Row]:
     For downloads the window is the emulated agent's, as large as ours for uploads.
     """
     speeds = {row.figure: row.value for row in near}
-    messages = DEFAULT_MAX_IN_FLIGHT // (1024 + 120)
-    payload_share = 1024 / (1024 + 120)
-    allowed = DEFAULT_MAX_IN_FLIGHT * payload_share / ROUND_TRIP / MEGABYTE
+    allowed = AGENT_WINDOW * 1024 / ROUND_TRIP / MEGABYTE
     rows = []
-    with stand.far_end(delay=ROUND_TRIP / 2, window=messages) as far:
+    with stand.far_end(delay=ROUND_TRIP / 2, window=AGENT_WINDOW) as far:
         for figure, transfer in (("upload", upload), ("download", download)):
             speed = transfer(far.connector(), FAR_MEGABYTES, far).speed
             limit = min(allowed, speeds[f"{figure}, 1,024-byte messages"])

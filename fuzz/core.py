@@ -167,7 +167,7 @@ def _service(end: _FarEnd, choices: Choices) -> None:
 
 def _text(end: _FarEnd, choices: Choices) -> None:
     text = choices.of((*_TYPES, choices.piece().decode("utf-8", "replace")))
-    end.take(end.channel.receive_text(text, end.now))
+    end.take(end.channel.receive_text(text))
 
 
 def _handshake(end: _FarEnd, choices: Choices) -> None:
@@ -186,11 +186,11 @@ def _complete(end: _FarEnd, choices: Choices) -> None:
 
 def _write(end: _FarEnd, choices: Choices) -> None:
     if capacity := end.channel.send_capacity:
-        assert end.channel.send_data(bytes(choices.number(2)), end.now) <= capacity
+        assert end.channel.send_data(bytes(choices.number(2))) <= capacity
 
 
 def _end(end: _FarEnd, choices: Choices) -> None:
-    choices.of((end.channel.send_eof, end.channel.terminate))(end.now)
+    choices.of((end.channel.send_eof, end.channel.terminate))()
 
 
 def _wait(end: _FarEnd, choices: Choices) -> None:

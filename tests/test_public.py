@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,19 @@ def test_no_name_hides_a_module() -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (Path(connector.__file__).parent / "py.typed").exists()
+
+
+def test_both_ways_have_the_same_parameters() -> None:
+    assert signature(connector.open_socket).parameters == signature(connector.connect).parameters
+
+
+@pytest.mark.parametrize("way", [connector.open_socket, connector.connect])
+@pytest.mark.parametrize("name", ["wait", "ping_interval", "payload_size"])
+def test_a_number_out_of_its_range_is_refused_by_its_name(
+    way: Callable[..., object], name: str
+) -> None:
+    with pytest.raises(connector.ConfigError, match=f"argument {name} is 0, which is not"):
+        way("my-env", **{name: 0})
 
 
 def test_the_sync_half_needs_no_asyncio() -> None:

@@ -182,7 +182,7 @@ class DataChannel:
 
     # Input, from stdin.
 
-    def send_data(self, data: bytes, now: float) -> int:
+    def send_data(self, data: bytes) -> int:
         """Accept stream bytes; returns how many of them, at most :attr:`send_capacity`.
 
         :raises LocalProtocolError: after :meth:`send_eof`.
@@ -200,14 +200,14 @@ class DataChannel:
         """
         self._window.resize(columns, rows)
 
-    def send_eof(self, now: float) -> None:
+    def send_eof(self) -> None:
         """No more input, and no more output wanted than comes meanwhile.
 
         Once all input is acknowledged, the far end is told to end the session.
         """
         self._eof = True
 
-    def terminate(self, now: float) -> None:
+    def terminate(self) -> None:
         """Like :meth:`send_eof`, but whether all is acknowledged or not."""
         self._eof = True
         self._in_haste = True
@@ -237,7 +237,7 @@ class DataChannel:
         self._sender.recovery.detect_losses(now)
         return events
 
-    def receive_text(self, text: str, now: float) -> list[Event]:
+    def receive_text(self, text: str) -> list[Event]:
         """Take in a text frame: the live gateway may name a service message in it."""
         events: list[Event] = []
         if self.state is not State.CLOSED:

@@ -22,11 +22,11 @@ STREAM_SESSION_TYPES = frozenset({"Port", "Standard_Stream"}) | COMMAND_SESSION_
 #: The type of a Port session that carries many connections in a framing of its own.
 _MULTIPLEXED = "LocalPortForwarding"
 
-
 #: The action that asks for encryption; never of Port sessions.
 _ENCRYPTION = "KMSEncryption"
 
-#: Why an action cannot be done, as the end of a sentence.
+#: Why an action cannot be done, as the end of a sentence. A kind of its own for the table of all
+#: messages, which is read off the code.
 Unsupported = NewType("Unsupported", str)
 
 

@@ -27,7 +27,7 @@ from ..datachannel.messages import (
     pack,
 )
 from . import handshakes
-from .behaviour import REAL, AgentBehaviour
+from .behaviour import AgentBehaviour
 from .events import CloseFarEnd, Event, InputReceived, OpenFarEnd, SessionEnded
 from .kinds import Failure, Kind, Message, Port, Refused, closing_flag
 from .outbox import Outbox
@@ -38,7 +38,6 @@ AGENT_SESSION_STATE = "agent_session_state"
 _OUTPUT = int(PayloadType.OUTPUT)
 _INPUT_ON_WIRE = INPUT_STREAM_DATA.encode().ljust(32)
 _ACKNOWLEDGE_ON_WIRE = ACKNOWLEDGE.encode().ljust(32)
-
 
 #: Sequence number, message id, payload type, payload.
 _Input = tuple[int, bytes, int, bytes]
@@ -68,7 +67,7 @@ class Agent:
         self,
         session_id: str,
         kind: Kind,
-        behaviour: AgentBehaviour = REAL,
+        behaviour: AgentBehaviour,
         *,
         now: float = 0.0,
         epoch: float = 1.0,

@@ -28,7 +28,7 @@ from .faults import NO_FAULTS, FaultPlan, How, Incident, Restart
 from .interference import LOG_MAX, Interference, Log
 from .kinds import Kind, Port, Shell, execution
 from .link import WRITE_HIGH_WATER, Link
-from .listener import Listener
+from .listener import HOST, Listener
 from .model import CodeCatalystModel
 from .port import Target, port_opener
 from .relay import Relay, RelayBehaviour
@@ -106,8 +106,6 @@ class Gateway:
         open_process: Callable[[Kind], Opener] | None = None,
         behaviour: GatewayBehaviour | None = None,
         seed: int | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
     ) -> None:
         self.behaviour = behaviour or GatewayBehaviour()
         self.tap: Tap | None = None
@@ -117,8 +115,7 @@ class Gateway:
         self._ssl_context = ssl_context
         self._port_number = port_number
         self._rng = random.Random(seed)
-        self._host = host
-        self._port = port
+        self._port = 0  # any, until it has one
         self._server: Server | None = None
         self._listener: Listener | None = None
         self._relays: dict[str, Relay] = {}
@@ -132,8 +129,8 @@ class Gateway:
 
     @property
     def url(self) -> str:
-        """``wss://host:port``, once started."""
-        return f"wss://{self._host}:{self._port}"
+        """``wss://127.0.0.1:port``, once started."""
+        return f"wss://{HOST}:{self._port}"
 
     @property
     def listening(self) -> bool:
@@ -141,14 +138,11 @@ class Gateway:
         return self._server is not None and self._server.is_serving()
 
     async def start(self) -> None:
-        """Listen; port 0 becomes a free one.
-
-        :raises OSError: when the port cannot be had.
-        """
+        """Listen on a free port."""
         self._server = await self._listen()
 
     async def _listen(self) -> Server:
-        self._listener = Listener(self._host, self._port)
+        self._listener = Listener(self._port)
         self._port = self._listener.port
         return await serve(
             self._serve_link,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from signal import SIGINT
 from typing import ClassVar
@@ -74,7 +75,7 @@ class Failure:
     last: tuple[Message, ...] = ()
 
 
-class Kind:
+class Kind(ABC):
     """One session's plugin. The agent's four are below."""
 
     session_type: ClassVar[str]
@@ -90,12 +91,12 @@ class Kind:
         """Of the session type, as the handshake has them."""
         return None
 
+    @abstractmethod
     def take(self, payload_type: int, payload: bytes) -> Resized | Signalled | CloseFarEnd | None:
         """What comes of one input message while the far end is open, but of its bytes.
 
         :raises Refused: when the message is not to be acknowledged.
         """
-        raise NotImplementedError
 
     def ignores(self, payload_type: int, ended: bool) -> bool:
         """Whether input is acknowledged, and thrown away, while the far end is not open.
@@ -104,9 +105,9 @@ class Kind:
         """
         return False
 
+    @abstractmethod
     def failure(self, reason: str, behaviour: AgentBehaviour) -> Failure:
         """What comes of a far end that could not be opened, for this reason."""
-        raise NotImplementedError
 
     def last_message(self, exit_status: int | None) -> Message | None:
         """What the client is told of the end of the process.

@@ -8,12 +8,15 @@ import socket
 import weakref
 from typing import Any
 
+#: Nobody else's machine gets in.
+HOST = "127.0.0.1"
+
 #: Seconds that closing sockets may take on a busy machine.
 HANG_UP_TIMEOUT = 2.0
 
 
 class Listener(socket.socket):
-    """Listens, and knows whom it has accepted.
+    """Listens on loopback, and knows whom it has accepted.
 
     A server counts a connection only when its TLS handshake is done, and asyncio loses
     one that it has accepted in the very turn in which its server is closed. Both would
@@ -24,14 +27,14 @@ class Listener(socket.socket):
     :raises OSError: when the port cannot be had.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, port: int) -> None:
         # Named, so that asyncio knows that what it accepts is TCP, and sets TCP_NODELAY.
         super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._accepting = True
         try:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.bind((host, port))
+            self.bind((HOST, port))
         except BaseException:
             self.close()
             raise

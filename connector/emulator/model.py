@@ -58,10 +58,9 @@ class CodeCatalystModel:
 
     # Users, spaces and projects
 
-    def add_user(self, user_name: str, display_name: str = "", email: str = "") -> User:
+    def add_user(self, user_name: str) -> User:
         """A new user with a random id."""
-        email = email or f"{user_name}@example.com"
-        user = User(self._new_uuid(), user_name, display_name or user_name, email)
+        user = User(self._new_uuid(), user_name, user_name, f"{user_name}@example.com")
         self._users[user.id] = user
         return user
 

@@ -46,7 +46,6 @@ class OidcService:
     :param tokens: takes the access tokens that are issued here.
     :param now: the clock, in seconds since the epoch.
     :param random_bytes: makes ids, secrets and tokens; gives that many bytes.
-    :param access_token_seconds: how long an access token is good.
     """
 
     def __init__(
@@ -54,13 +53,11 @@ class OidcService:
         tokens: BearerTokens,
         now: Callable[[], float],
         random_bytes: Callable[[int], bytes],
-        access_token_seconds: float = ACCESS_TOKEN_SECONDS,
     ) -> None:
         self.url = ""
         self._tokens = tokens
         self._now = now
         self._random_bytes = random_bytes
-        self._access_token_seconds = access_token_seconds
         self._clients: dict[str, Client] = {}
         self._refreshes: dict[str, RefreshGrant] = {}
         self._codes: dict[str, CodeGrant] = {}
@@ -184,11 +181,11 @@ class OidcService:
         _check_grant_type(client, members["grantType"])
         user_id = redeem(client, members)
         access_token = self._random_text(120)
-        self._tokens.accept(access_token, user_id, self._now() + self._access_token_seconds)
+        self._tokens.accept(access_token, user_id, self._now() + ACCESS_TOKEN_SECONDS)
         return {
             "accessToken": access_token,
             "tokenType": "Bearer",
-            "expiresIn": int(self._access_token_seconds),
+            "expiresIn": int(ACCESS_TOKEN_SECONDS),
             "refreshToken": self.issue_refresh_token(client, user_id),
         }
 

@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from .errors import ApiError, UnknownOperationException
-from .listener import Listener
+from .listener import HOST, Listener
 from .operations import Operation
 from .shapes import InvalidInput
 
@@ -83,7 +83,6 @@ class RestServer:
         self,
         endpoints: Iterable[Endpoint],
         ssl_context: ssl.SSLContext,
-        host: str = "127.0.0.1",
         port: int = 0,
         pages: Iterable[Page] = (),
     ) -> None:
@@ -92,15 +91,14 @@ class RestServer:
         self._endpoints = tuple(endpoints)
         self._pages = tuple(pages)
         self._ssl_context = ssl_context
-        self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
         self._listener: Listener | None = None
 
     @property
     def url(self) -> str:
-        """``https://host:port``, once started: botocore's ``endpoint_url``."""
-        return f"https://{self._host}:{self._port}"
+        """``https://127.0.0.1:port``, once started: botocore's ``endpoint_url``."""
+        return f"https://{HOST}:{self._port}"
 
     def requests_for(self, operation: str) -> list[RequestRecord]:
         """The requests of one operation so far, in the order of their answers."""
@@ -129,7 +127,7 @@ class RestServer:
         await runner.setup()
         self._runner = runner
         try:
-            self._listener = Listener(self._host, self._port)
+            self._listener = Listener(self._port)
         except OSError:
             await self.stop()
             raise

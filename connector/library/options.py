@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
+from ..datachannel.limits import MAX_PAYLOAD_SIZE
 from ..errors import ConfigError
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
-from ..transport.liveness import PING_INTERVAL
 from ..wiring import Place, open_finder, open_source
 
 #: Seconds that a Dev Environment gets until it runs.
@@ -22,10 +21,10 @@ class Options:
     """Which Dev Environment, and how it is reached; see :func:`connector.open_socket`."""
 
     place: Place
-    start: bool = True
-    wait: float = WAIT
-    ping_interval: float = PING_INTERVAL
-    payload_size: int = DEFAULT_PAYLOAD_SIZE
+    start: bool
+    wait: float
+    ping_interval: float
+    payload_size: int
 
     def __post_init__(self) -> None:
         """:raises ConfigError: when a number is out of its range."""

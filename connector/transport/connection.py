@@ -175,17 +175,17 @@ class Connection:
         if access is None:
             raise RuntimeError("there is no session to connect to")
         try:
-            self._dialler.check(access.stream_url)
+            address = self._dialler.check(access.stream_url)
         except ConnectorError as error:
             self._fail(error)
             return
 
         def signed(headers: Mapping[str, str]) -> None:
-            def connected(address: StreamAddress, sock: socket.socket) -> None:
+            def connected(sock: socket.socket) -> None:
                 self._connected(address, sock, headers)
 
             timeout = DIAL_TIMEOUT if deadline is None else deadline - self._loop.time()
-            self._dialler.dial(access.stream_url, timeout, connected, self._dial_failed)
+            self._dialler.dial(address, timeout, connected, self._dial_failed)
 
         if access.signer is None:
             signed({})

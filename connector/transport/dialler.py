@@ -21,7 +21,7 @@ DIAL_TIMEOUT = 6.0
 
 logger = logging.getLogger(__name__)
 
-OnSocket = Callable[[StreamAddress, socket.socket], None]
+OnSocket = Callable[[socket.socket], None]
 OnError = Callable[[BaseException], None]
 
 
@@ -139,13 +139,13 @@ class Dialler:
         logger.info("dialling %s:%d ahead", address.host, address.port)
         self._attempt = self._begin(address, DIAL_TIMEOUT)
 
-    def dial(self, stream_url: str, timeout: float, on_socket: OnSocket, on_error: OnError) -> None:
-        """Connect, and tell ``on_socket(address, socket)`` or ``on_error(error)``.
+    def dial(
+        self, address: StreamAddress, timeout: float, on_socket: OnSocket, on_error: OnError
+    ) -> None:
+        """Connect, and tell ``on_socket(socket)`` or ``on_error(error)``.
 
         :param timeout: seconds for all of it, if these are fewer than DIAL_TIMEOUT.
-        :raises ServiceError: at once, when the URL must not be dialled.
         """
-        address = self.check(stream_url)
         timeout = max(0.1, min(DIAL_TIMEOUT, timeout))
         deadline = self._loop.time() + timeout
         attempt = self._ahead_of(address)
@@ -161,11 +161,11 @@ class Dialler:
             if not wanted:
                 return
             if sock and not (self.ahead and _is_closed(sock)):
-                on_socket(address, sock)
+                on_socket(sock)
             elif self.ahead:
                 if sock:
                     sock.close()
-                self.dial(stream_url, deadline - self._loop.time(), on_socket, on_error)
+                self.dial(address, deadline - self._loop.time(), on_socket, on_error)
             else:
                 on_error(attempt.error or ConnectFailed("there is no connection"))
 

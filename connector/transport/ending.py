@@ -161,11 +161,10 @@ class Ending:
     def _drained(self) -> None:
         if self.phase is not Phase.DRAINING:
             return
-        now = self._loop.time()
         if self._channel.linked:
             # Delivered or not: a service that hears us should know how it ends.
-            self._channel.terminate(now)
-            self._connection.send_messages(self._channel.messages_to_send(now))
+            self._channel.terminate()
+            self._connection.send_messages(self._channel.messages_to_send(self._loop.time()))
         self._close_session()
 
     def _close_session(self) -> None:

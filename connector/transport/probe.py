@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..datachannel.events import SessionOpened
 from ..errors import ConnectFailed, ConnectorError, RemoteProtocolError
 from ..sessions import SessionSource
 from .dialler import DialSettings
 from .loop import Alarm, Loop
 from .session import Session
 from .stdio import OnBroken
-from .tunnel import Tunnel
+from .tunnel import Onlooker, Tunnel
 
 #: Seconds that the SSH server may take to greet once the session is open.
 GREETING_TIMEOUT = 6.0
@@ -20,7 +19,7 @@ GREETING_TIMEOUT = 6.0
 MAX_PREFACE = 64 * 1024
 
 
-class Probe(Tunnel):
+class Probe(Tunnel, Onlooker):
     """A tunnel that ends by itself when the SSH server greets, or does not.
 
     :ivar steps: those that were reached, and the seconds that each one took: ``dial``,
@@ -38,16 +37,23 @@ class Probe(Tunnel):
         self._preface = b""
         self._greeting_alarm = Alarm(loop)
         watched = settings._replace(connected=lambda: self._reached("dial"))
-        session = Session(loop, source)
-        super().__init__(loop, session, _Silence(loop), _Ear(self._hear), watched, _ignore, _ignore)
+        super().__init__(
+            loop,
+            Session(loop, source),
+            _Silence(loop),
+            _Ear(self._hear),
+            watched,
+            _ignore,
+            _ignore,
+            onlooker=self,
+        )
 
     def connection_made(self, token: str) -> None:
         self._reached("upgrade")
         super().connection_made(token)
 
-    def _session_opened(self, event: SessionOpened) -> None:
+    def session_opened(self, session_type: str | None) -> None:
         self._reached("handshake")
-        super()._session_opened(event)
         limit = self._probe_loop.time() + GREETING_TIMEOUT
         self._greeting_alarm.set(limit, self._not_greeted)
 
@@ -106,7 +112,6 @@ class _Ear:
 
     def __init__(self, hear: Callable[[bytes], None]) -> None:
         self.pending_bytes = 0
-        self.broken = False
         self._hear = hear
 
     def start(self, on_progress: Callable[[], None], on_broken: OnBroken) -> None:

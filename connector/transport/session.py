@@ -21,9 +21,14 @@ OnWaiting = Callable[[Waiting | None, float], None]
 
 
 class _Progress:
-    """What the source's thread tells the loop while it starts a session: a StartProgress."""
+    """What the source's thread tells the loop while it starts a session: a StartProgress.
+
+    :ivar over: set when the thread is through; ``access`` is what came of it.
+    """
 
     def __init__(self, loop: Loop, on_waiting: OnWaiting) -> None:
+        self.over = threading.Event()
+        self.access: SessionAccess | None = None
         self._loop = loop
         self._on_waiting = on_waiting
         self._lock = threading.Lock()
@@ -73,7 +78,15 @@ class Session:
     def begin(self) -> None:
         """Ask the service for a session; how that goes is told from :meth:`start` on."""
         progress = self._progress = _Progress(self._loop, self._waits)
-        self._loop.run_in_thread(lambda: self._source.start(progress), self._started)
+
+        def start() -> SessionAccess:
+            try:
+                access = progress.access = self._source.start(progress)
+            finally:
+                progress.over.set()
+            return access
+
+        self._loop.run_in_thread(start, self._started)
 
     def start(self, on_started: OnStarted, on_failed: OnFailed, on_waiting: OnWaiting) -> None:
         """Ask the service for a session, unless that was begun; and tell how it goes and went."""
@@ -118,14 +131,11 @@ class Session:
         self._loop.run_in_thread(lambda: self._source.resume(access), done)
 
     def sign(self, on_signed: Callable[[Mapping[str, str]], None], on_failed: OnFailed) -> None:
-        """The headers that authenticate the next upgrade; none where nobody signs."""
+        """The headers that authenticate the next upgrade, from the session's signer."""
         access = self.access
-        if access is None:
-            raise RuntimeError("there is no session to sign for")
+        if access is None or access.signer is None:
+            raise RuntimeError("there is nobody who signs")
         signer = access.signer
-        if signer is None:
-            on_signed({})
-            return
 
         def done(headers: Mapping[str, str] | None, error: BaseException | None) -> None:
             if error is not None:
@@ -150,9 +160,16 @@ class Session:
         self._loop.run_in_thread(lambda: self._source.stop(access, timeout), done)
 
     def abandon(self, timeout: float) -> None:
-        """Stop it without a loop, after a crash of ours; blocks for ``timeout`` at most."""
-        if self.access is not None:
-            access = self.access
+        """Stop it without a loop, after a crash of ours.
+
+        A start that is under way may yet bring one. Blocks for ``timeout`` seconds at most for
+        the answer, and as many for the stop.
+        """
+        access, progress = self.access, self._progress
+        if access is None and progress is not None and not progress.abandon():
+            progress.over.wait(timeout)
+            access = progress.access
+        if access is not None:
             worker = threading.Thread(
                 target=self._stop_quietly, args=(access, timeout), daemon=True
             )

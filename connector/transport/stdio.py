@@ -51,7 +51,6 @@ class Output(Protocol):
     went away."""
 
     pending_bytes: int
-    broken: bool
 
     def start(self, on_progress: Callable[[], None], on_broken: OnBroken) -> None: ...
 
@@ -173,7 +172,7 @@ class PolledOutput:
         self._fd = fd
         self._chunks: deque[memoryview] = deque()
         self.pending_bytes = 0
-        self.broken = False
+        self._broken = False
         self._was_blocking = os.get_blocking(fd)
         os.set_blocking(fd, False)
 
@@ -183,7 +182,7 @@ class PolledOutput:
         self._watch()
 
     def write(self, data: bytes) -> None:
-        if self.broken:
+        if self._broken:
             return
         self._chunks.append(memoryview(data))
         self.pending_bytes += len(data)
@@ -192,7 +191,7 @@ class PolledOutput:
 
     def close(self) -> None:
         self._loop.watch(self._fd, None, None)
-        self.broken = True
+        self._broken = True
         with contextlib.suppress(OSError):
             os.set_blocking(self._fd, self._was_blocking)
         os.close(self._fd)
@@ -233,7 +232,7 @@ class PolledOutput:
             self._loop.watch(self._fd, None, self._flush if self._chunks else None)
 
     def _break(self, error: OSError | None) -> None:
-        self.broken = True
+        self._broken = True
         self._chunks.clear()
         self.pending_bytes = 0
         self._loop.watch(self._fd, None, None)
@@ -300,7 +299,7 @@ class ThreadedOutput:
         self._fd = fd
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self.pending_bytes = 0
-        self.broken = False
+        self._broken = False
 
     def start(self, on_progress: Callable[[], None], on_broken: OnBroken) -> None:
         self._on_progress = on_progress
@@ -308,7 +307,7 @@ class ThreadedOutput:
         threading.Thread(target=self._write, daemon=True).start()
 
     def write(self, data: bytes) -> None:
-        if not self.broken:
+        if not self._broken:
             self.pending_bytes += len(data)
             self._queue.put(data)
 
@@ -338,6 +337,6 @@ class ThreadedOutput:
         self._on_progress()
 
     def _break(self, error: OSError) -> None:
-        self.broken = True
+        self._broken = True
         self.pending_bytes = 0
         self._on_broken(None if error.errno in _READER_GONE else error)

@@ -138,13 +138,13 @@ class Tunnel:
         What goes wrong is told to ``notify`` at once: the end takes time, and whoever
         started us may not wait for it.
         """
-        self._stdout.start(self._stdout_progressed, self._stdout_broken)
-        self._stdin.start(self._stdin_gave, self._stdin_ended)
-        self._stdin.set_wanted(min(CHUNK, self._channel.send_capacity))
-        self._session.start(self._session_started, self._session_failed, self._start_waits)
-        self._connection.prepare()
-        self._ending.alarm.set(self._open_deadline, self._open_timed_out)
         try:
+            self._stdout.start(self._stdout_progressed, self._stdout_broken)
+            self._stdin.start(self._stdin_gave, self._stdin_ended)
+            self._stdin.set_wanted(min(CHUNK, self._channel.send_capacity))
+            self._session.start(self._session_started, self._session_failed, self._start_waits)
+            self._connection.prepare()
+            self._ending.alarm.set(self._open_deadline, self._open_timed_out)
             self._loop.run(lambda: self._ending.phase is Phase.DONE)
         except BaseException:
             self._session.abandon(DRAIN_TIMEOUT)
@@ -228,7 +228,7 @@ class Tunnel:
         self._handle(self._channel.receive_messages(messages, self._loop.time()))
 
     def connection_text(self, text: str) -> None:
-        self._handle(self._channel.receive_text(text, self._loop.time()))
+        self._handle(self._channel.receive_text(text))
 
     def connection_writable(self) -> None:
         self._pump()
@@ -336,9 +336,9 @@ class Tunnel:
     def _pump(self) -> None:
         connection, channel, now = self._connection, self._channel, self._loop.time()
         if self._unsent and self._ending.phase is not Phase.CLOSING:
-            self._unsent = self._unsent[channel.send_data(self._unsent, now) :]
+            self._unsent = self._unsent[channel.send_data(self._unsent) :]
         elif self._ending.phase is Phase.DRAINING and not self._ending.stdin_open:
-            channel.send_eof(now)
+            channel.send_eof()
         if channel.linked and not connection.write_paused:
             messages = channel.messages_to_send(now)
             if messages:
@@ -347,7 +347,9 @@ class Tunnel:
             return
         wants_input = self._ending.stdin_open and not self._unsent
         self._stdin.set_wanted(min(CHUNK, channel.send_capacity) if wants_input else 0)
-        unwritten = max(output.pending_bytes for output in self._outputs)
+        unwritten = self._stdout.pending_bytes
+        if self._errors:
+            unwritten = max(unwritten, self._errors.pending_bytes)
         if unwritten > OUTPUT_HIGH_WATER:
             connection.set_reading(False)
         elif unwritten <= OUTPUT_LOW_WATER:

@@ -30,7 +30,7 @@ from ..errors import (
     UpgradeRejected,
 )
 from .address import StreamAddress
-from .liveness import PING_INTERVAL, Liveness, Sign
+from .liveness import Liveness, Sign
 from .loop import Alarm, Loop
 
 #: Bytes of one incoming frame at most: 4 MiB is the largest payload that the published
@@ -54,8 +54,6 @@ _READ_BUDGET = 256 * 1024  # per wake-up, so that stdin gets its turn
 # websockets logs whole frames at DEBUG, and our first frame holds the token.
 _NO_FRAMES = logging.getLogger("connector.transport.frames")
 _NO_FRAMES.setLevel(logging.CRITICAL + 1)
-
-logger = logging.getLogger(__name__)
 
 #: Close codes of RFC 6455 and its registry that do not mean us. By some a server speaks of
 #: itself: going away, internal error, restart, try again later.
@@ -96,8 +94,8 @@ class Link:
         sock: socket.socket,
         address: StreamAddress,
         owner: LinkOwner,
-        ping_interval: float = PING_INTERVAL,
-        headers: Mapping[str, str] | None = None,
+        ping_interval: float,
+        headers: Mapping[str, str],
     ) -> None:
         self.write_paused = False
         self._loop = loop
@@ -123,7 +121,7 @@ class Link:
         )
         request = self._protocol.connect()
         request.path = address.resource
-        request.headers.update(headers or {})
+        request.headers.update(headers)
         self._protocol.send_request(request)
         self._flush()
         self._watch()

@@ -141,7 +141,7 @@ class Dialogue:
         return self.channel.receive_messages(list(frames), self.now)
 
     def send(self, data: bytes) -> int:
-        return self.channel.send_data(data, self.now)
+        return self.channel.send_data(data)
 
     def sent(self) -> list[AgentMessage]:
         """What leaves now."""

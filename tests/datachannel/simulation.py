@@ -147,7 +147,7 @@ class World:
     def end_up(self) -> None:
         """ssh says that nothing more comes; what the channel has not taken is its loss."""
         self.input_ended = True
-        self.channel.send_eof(self.now)
+        self.channel.send_eof()
         del self.up_given[self.up_accepted :]
         self.pump()
 
@@ -186,7 +186,7 @@ class World:
     def tell_client(self, message_type: str, *, text: bool) -> None:
         if self.channel.linked:
             if text:
-                self._take_events(self.channel.receive_text(message_type, self.now))
+                self._take_events(self.channel.receive_text(message_type))
             else:
                 self._take_events(self.channel.receive_messages([service(message_type)], self.now))
             self.pump()
@@ -278,7 +278,7 @@ class World:
     def _feed(self) -> None:
         if self.channel.send_capacity:
             waiting = bytes(self.up_given[self.up_accepted :])
-            self.up_accepted += self.channel.send_data(waiting, self.now)
+            self.up_accepted += self.channel.send_data(waiting)
         capacity = self.agent.output_capacity
         waiting = bytes(self.down_given[self.down_accepted : self.down_accepted + capacity])
         if waiting and not self.ended:

@@ -32,7 +32,7 @@ TERMINATE = (PayloadType.FLAG, flag(2))
 
 def close_by(dialogue: Dialogue, kind: str, payload: bytes = b"{}") -> list[object]:
     if kind == "text":
-        return list(dialogue.channel.receive_text("channel_closed", dialogue.now))
+        return list(dialogue.channel.receive_text("channel_closed"))
     return list(dialogue.receive(service("channel_closed", payload)))
 
 
@@ -119,7 +119,7 @@ def test_a_pause_right_after_a_new_link_holds_the_resends() -> None:
     dialogue.link()
     dialogue.receive(service(PAUSE_PUBLICATION))
     assert dialogue.sent() == []
-    dialogue.channel.receive_text("start_publication", dialogue.now)
+    dialogue.channel.receive_text("start_publication")
     assert dialogue.sent_data() == b"x"
 
 
@@ -211,7 +211,7 @@ def test_a_failed_channel_does_not_close_too() -> None:
 def test_the_end_of_input_ends_the_session_once_all_is_acknowledged() -> None:
     dialogue = flowing(payload_size=1)
     dialogue.send(b"ab")
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     assert dialogue.sent_data() == b"ab"
     assert not dialogue.channel.terminating
     dialogue.receive(ack(2))
@@ -225,14 +225,14 @@ def test_the_end_of_input_ends_the_session_once_all_is_acknowledged() -> None:
 
 def test_the_end_of_input_with_nothing_under_way_ends_the_session_at_once() -> None:
     dialogue = flowing()
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
 
 
 def test_the_end_of_input_waits_for_held_input() -> None:
     dialogue = shaken()
     dialogue.send(b"x")
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     assert dialogue.sent() == []
     dialogue.expire()
     assert dialogue.sent_inputs() == [(1, PayloadType.OUTPUT, b"x")]
@@ -242,19 +242,19 @@ def test_the_end_of_input_waits_for_held_input() -> None:
 
 def test_the_flag_is_sent_once_and_resent_until_it_is_acknowledged() -> None:
     dialogue = flowing()
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     dialogue.sent()
     dialogue.expire()
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
     dialogue.receive(ack(1))
-    dialogue.channel.terminate(dialogue.now)
+    dialogue.channel.terminate()
     assert dialogue.sent() == []
     assert dialogue.channel.get_timer() is None
 
 
 def test_output_is_delivered_and_acknowledged_after_the_end_of_input() -> None:
     dialogue = flowing()
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     dialogue.sent()
     assert dialogue.receive(output(3, b"x")) == [DataReceived(b"x")]
     assert acknowledged(dialogue.sent()) == [3]
@@ -262,7 +262,7 @@ def test_output_is_delivered_and_acknowledged_after_the_end_of_input() -> None:
 
 def test_input_after_its_end_is_our_own_fault() -> None:
     dialogue = flowing()
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     assert dialogue.channel.send_capacity == 0
     with pytest.raises(LocalProtocolError):
         dialogue.send(b"x")
@@ -273,7 +273,7 @@ def test_the_end_of_input_outlives_a_lost_link() -> None:
     dialogue.send(b"x")
     dialogue.sent()
     dialogue.lose()
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     assert dialogue.sent() == []
     dialogue.link()
     assert dialogue.sent_data() == b"x"
@@ -283,10 +283,10 @@ def test_the_end_of_input_outlives_a_lost_link() -> None:
 
 def test_a_pause_holds_the_flag() -> None:
     dialogue = flowing()
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     dialogue.receive(service(PAUSE_PUBLICATION))
     assert dialogue.sent() == []
-    dialogue.channel.receive_text("start_publication", dialogue.now)
+    dialogue.channel.receive_text("start_publication")
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
 
 
@@ -295,7 +295,7 @@ def test_terminate_waits_for_no_acknowledge_and_goes_ahead_of_waiting_input() ->
     dialogue.send(b"under way")
     dialogue.sent()
     dialogue.send(b"waiting")
-    dialogue.channel.terminate(dialogue.now)
+    dialogue.channel.terminate()
     assert dialogue.sent_inputs()[0] == (2, *TERMINATE)
     assert dialogue.channel.terminating
     assert dialogue.channel.send_capacity == 0
@@ -303,15 +303,15 @@ def test_terminate_waits_for_no_acknowledge_and_goes_ahead_of_waiting_input() ->
 
 def test_terminate_twice_is_once() -> None:
     dialogue = flowing()
-    dialogue.channel.terminate(dialogue.now)
-    dialogue.channel.terminate(dialogue.now)
+    dialogue.channel.terminate()
+    dialogue.channel.terminate()
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
 
 
 def test_terminate_during_the_handshake_waits_for_its_end() -> None:
     dialogue = Dialogue()
     dialogue.link()
-    dialogue.channel.terminate(dialogue.now)
+    dialogue.channel.terminate()
     assert dialogue.sent() == []
     dialogue.receive(handshake_request())
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.HANDSHAKE_RESPONSE]
@@ -323,14 +323,14 @@ def test_terminate_during_the_handshake_waits_for_its_end() -> None:
 def test_terminate_of_a_closed_channel_sends_nothing() -> None:
     dialogue = flowing()
     close_by(dialogue, "text")
-    dialogue.channel.terminate(dialogue.now)
+    dialogue.channel.terminate()
     assert dialogue.sent() == []
 
 
 def test_a_command_that_ended_may_be_terminated() -> None:
     dialogue = flowing()
     dialogue.receive(stream(3, PayloadType.EXIT_CODE, b"EXIT_CODE: 0"))
-    dialogue.channel.terminate(dialogue.now)
+    dialogue.channel.terminate()
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
 
 
@@ -339,7 +339,7 @@ def test_the_flag_is_held_for_the_first_output_like_all_input(way: str) -> None:
     """Right behind HandshakeComplete the agent would acknowledge it and throw it away."""
     dialogue = Dialogue()
     dialogue.link()
-    getattr(dialogue.channel, way)(dialogue.now)
+    getattr(dialogue.channel, way)()
     dialogue.receive(handshake_request())
     dialogue.sent()
     dialogue.receive(ack(0), handshake_complete())
@@ -357,7 +357,7 @@ def test_where_no_output_comes_the_flag_leaves_after_the_grace(way: str) -> None
     dialogue.receive(handshake_request())
     dialogue.sent()
     dialogue.receive(ack(0), handshake_complete())
-    getattr(dialogue.channel, way)(dialogue.now)
+    getattr(dialogue.channel, way)()
     assert dialogue.sent_inputs() == []
     assert dialogue.channel.get_timer() == pytest.approx(dialogue.now + 0.25)
     dialogue.expire()

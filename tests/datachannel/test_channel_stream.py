@@ -191,7 +191,7 @@ def test_messages_that_are_not_for_clients_are_ignored(name: str) -> None:
     dialogue = flowing()
     assert dialogue.receive(service(name, b"\xff")) == []
     assert dialogue.sent() == []
-    assert dialogue.channel.receive_text("whatever", dialogue.now) == []
+    assert dialogue.channel.receive_text("whatever") == []
     assert dialogue.channel.stats.ignored == 2
 
 

@@ -27,7 +27,7 @@ from .helpers import (
 
 def pause_by(dialogue: Dialogue, kind: str, name: str) -> None:
     if kind == "text":
-        assert dialogue.channel.receive_text(name, dialogue.now) == []
+        assert dialogue.channel.receive_text(name) == []
     else:
         assert dialogue.receive(service(name)) == []
 
@@ -77,7 +77,7 @@ def test_the_end_of_the_grace_is_waited_for_only_by_what_it_holds() -> None:
     dialogue.receive(handshake_request())
     dialogue.sent()
     dialogue.receive(handshake_complete())
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     assert dialogue.channel.get_timer() == pytest.approx(0.2)  # the resend
     dialogue.receive(ack(0))
     assert dialogue.expire() == pytest.approx(0.1)
@@ -219,7 +219,7 @@ def test_nothing_else_lifts_a_pause(name: str) -> None:
     dialogue = flowing()
     pause_by(dialogue, "binary", PAUSE_PUBLICATION)
     dialogue.receive(service(name), b"garbage")
-    dialogue.channel.receive_text(name, dialogue.now)
+    dialogue.channel.receive_text(name)
     assert dialogue.channel.paused
 
 
@@ -236,7 +236,7 @@ def test_what_was_unacknowledged_before_a_pause_is_resent_after_it() -> None:
 
 def test_a_text_frame_may_have_white_space_around_its_name() -> None:
     dialogue = flowing()
-    dialogue.channel.receive_text(" pause_publication\r\n", dialogue.now)
+    dialogue.channel.receive_text(" pause_publication\r\n")
     assert dialogue.channel.paused
 
 

@@ -62,7 +62,7 @@ def upload(channel: DataChannel, stopwatch: Stopwatch) -> None:
     for start in range(0, MESSAGES, BATCH):
         acknowledges = answers[start : start + BATCH]
         with stopwatch:
-            channel.send_data(data[: len(acknowledges) * len(PAYLOAD)], start / MESSAGES)
+            channel.send_data(data[: len(acknowledges) * len(PAYLOAD)])
             frames = channel.messages_to_send(start / MESSAGES)
             channel.receive_messages(acknowledges, start / MESSAGES)
         assert len(frames) == len(acknowledges)

@@ -92,7 +92,7 @@ def test_a_probe_that_is_swallowed_while_the_rest_gets_through_is_given_up() -> 
 
 def test_nothing_is_tried_at_the_end_of_input() -> None:
     dialogue = shaken(payload_size=SIZE)
-    dialogue.channel.send_eof(dialogue.now)
+    dialogue.channel.send_eof()
     dialogue.receive(output(2, b"banner"))
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.FLAG]
 

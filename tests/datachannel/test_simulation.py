@@ -245,7 +245,7 @@ def test_a_session_that_is_ended_at_any_moment_ends(
 ) -> None:
     world = World(BEHAVIOURS[behaviour], seed=1)
     world.advance(moment)
-    getattr(world.channel, way)(world.now)
+    getattr(world.channel, way)()
     world.advance(10.0)
     assert world.ended
     assert world.channel.state is State.CLOSED

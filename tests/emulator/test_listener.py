@@ -81,7 +81,7 @@ async def test_what_is_accepted_sends_small_frames_at_once() -> None:
         nodelay.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         writer.close()
 
-    listener = Listener("127.0.0.1", 0)
+    listener = Listener(0)
     async with await asyncio.start_server(accepted, sock=listener):
         _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
         assert await nodelay

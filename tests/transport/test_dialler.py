@@ -55,12 +55,8 @@ class Dialling:
         self.loop.run(lambda: any(told) or self.loop.time() >= deadline)
 
     def dial(self, port: int) -> None:
-        def on_socket(address: StreamAddress, sock: socket.socket) -> None:
-            assert address.url.endswith("?query")
-            self.sockets.append(sock)
-
-        url = f"wss://localhost:{port}/path?query"
-        self.dialler.dial(url, PATIENCE, on_socket, self.errors.append)
+        address = self.dialler.check(f"wss://localhost:{port}/path?query")
+        self.dialler.dial(address, PATIENCE, self.sockets.append, self.errors.append)
         self.turn()
         for sock in self.sockets:
             sock.close()
@@ -178,8 +174,8 @@ def test_a_guess_that_hangs_takes_no_more_than_the_time_of_one_dial(
     monkeypatch.setattr(Dialler, "_begin", counting)
     with listening(backlog=5) as (_, port):
         dial = dialling(loop, f"localhost:{port}")
-        url = f"wss://localhost:{port}/path?query"
-        dial.dialler.dial(url, 0.2, lambda *_: None, dial.errors.append)
+        address = dial.dialler.check(f"wss://localhost:{port}/path?query")
+        dial.dialler.dial(address, 0.2, lambda _: None, dial.errors.append)
         dial.turn()
     assert len(begun) == len(dial.errors) == 1
     assert "in time" in str(dial.errors[0])

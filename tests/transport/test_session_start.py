@@ -12,6 +12,7 @@ import pytest
 from connector.errors import ConnectFailed, ConnectorError, QuotaExceeded, StartAbandoned
 from connector.sessions import SessionAccess, StartProgress, Waiting
 from connector.transport import tunnel as tunnel_module
+from connector.transport.connection import Connection
 from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
@@ -195,3 +196,81 @@ def test_a_look_up_takes_its_time_from_the_limit() -> None:
     assert type(error) is ConnectFailed
     assert time.monotonic() - began < PATIENCE / 2
     assert shown == []
+
+
+class Stoppable(Source):
+    """One whose session may be stopped."""
+
+    def __init__(self, start: Start) -> None:
+        super().__init__(start)
+        self.stopped: list[SessionAccess] = []
+
+    def stop(self, access: SessionAccess, timeout: float) -> None:
+        self.stopped.append(access)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_crash_before_the_first_turn_leaves_neither_session_nor_descriptors(
+    monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    crashed = threading.Event()
+
+    def start(progress: StartProgress) -> SessionAccess:
+        crashed.wait(PATIENCE)
+        return SessionAccess("wss://localhost/", "token")
+
+    def prepare(self: Connection) -> None:
+        crashed.set()
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Connection, "prepare", prepare)
+    monkeypatch.setattr(tunnel_module, "DRAIN_TIMEOUT", PATIENCE)
+    stdin, feed = os.pipe()
+    result, stdout = os.pipe()
+    loop, source = Loop(), Stoppable(start)
+    session = Session(loop, source)
+    if begun:
+        session.begin()
+    tunnel = Tunnel(
+        loop,
+        session,
+        open_input(loop, stdin),
+        open_output(loop, stdout),
+        DialSettings(Trust()),
+        lambda line: None,
+        lambda waiting: None,
+    )
+    with pytest.raises(RuntimeError, match="new thread"):
+        tunnel.run()
+    loop.close()
+
+    assert source.stopped == [SessionAccess("wss://localhost/", "token")]
+    assert os.read(result, 1) == b""
+    with pytest.raises(BrokenPipeError):
+        os.write(feed, b"to nobody")
+    os.close(feed)
+    os.close(result)
+
+
+def test_a_crash_while_nothing_was_asked_for_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While it waits, it is certain that there is no session: the crash is told at once."""
+    waiting = threading.Event()
+
+    def start(progress: StartProgress) -> SessionAccess:
+        progress.may_leave(True)
+        waiting.set()
+        progress.wait(STARTING, PATIENCE)
+        raise AssertionError("it goes on")
+
+    def prepare(self: Connection) -> None:
+        assert waiting.wait(PATIENCE)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Connection, "prepare", prepare)
+    monkeypatch.setattr(tunnel_module, "DRAIN_TIMEOUT", PATIENCE)
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="new thread"):
+        live(start)
+    assert time.monotonic() - began < PATIENCE / 2

@@ -31,7 +31,7 @@ def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
     )
     source.start(lambda data: None, lambda: None)
     sink.start(lambda: None, lambda error: None)
-    tunnel._channel.terminate(loop.time())
+    tunnel._channel.terminate()
     tunnel._ending.phase = Phase.CLOSING
 
     tunnel._stdin_gave(b"too late")
