@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -15,6 +14,8 @@ import pytest
 
 from connector.cli.emulator import EXECUTE_AS
 from connector.emulator.behaviour import AgentBehaviour, ExecuteAs
+
+from ..endtoend.sshd import program
 
 CONNECTOR = [sys.executable, "-m", "connector"]
 
@@ -30,8 +31,8 @@ def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.skipif(not shutil.which("scp"), reason="scp is not installed")
 def test_the_demo_takes_real_ssh_and_scp_through_the_proxy(tmp_path: Path) -> None:
+    program("scp")
     done = run("demo", XDG_CACHE_HOME=str(tmp_path))
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -52,9 +53,7 @@ def test_the_demo_does_without_an_ssh_client_and_says_so(tmp_path: Path) -> None
 
 def test_the_demo_fails_when_a_digest_differs(tmp_path: Path) -> None:
     """An scp that drops the last byte of what it copies."""
-    real = shutil.which("scp")
-    if real is None:
-        pytest.skip("scp is not installed")
+    real = program("scp")
     liar = tmp_path / "scp"
     liar.write_text(
         f'#!/bin/sh\n"{real}" "$@" || exit\nfor last; do :; done\n'
