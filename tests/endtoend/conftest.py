@@ -13,6 +13,7 @@ from connector.emulator.resources import Status
 
 from .cloud import Cloud
 from .commands import Commands, Ssh
+from .doctor import Patient
 from .library import nothing_left
 from .secrecy import leaks, logging_all_to
 from .sshd import Sshd
@@ -68,6 +69,12 @@ def commands(cloud: Cloud, tmp_path: Path) -> Iterator[Commands]:
 @pytest.fixture
 def ssh(commands: Commands, cloud: Cloud, sshd: Sshd) -> Ssh:
     return Ssh(commands, cloud, sshd)
+
+
+@pytest.fixture
+def patient(commands: Commands, cloud: Cloud, sshd: Sshd) -> Patient:
+    """Somebody with whom all is well."""
+    return Patient(commands, cloud)
 
 
 @pytest.fixture
