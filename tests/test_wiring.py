@@ -8,6 +8,7 @@ import pytest
 
 from connector.aws.light import LightApi
 from connector.errors import CredentialsError
+from connector.wiring import Place, open_finder, open_source
 from connector.wiring.service import open_service
 
 SESSION = "[sso-session {0}]\nsso_region = us-east-1\nsso_start_url = https://x.test/start\n"
@@ -44,6 +45,17 @@ def test_a_token_that_is_given_needs_no_profile(tmp_path: Path, environ: dict[st
     service = open_service(None, None, environ)
     assert service.profile is None
     assert service.tokens.load().value == "a-token"
+
+
+def test_api_and_stream_share_the_ca_certificates_that_are_loaded_once(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    place = Place("codecatalyst-dev-env=MySpace=MyProject=01234567-89ab-cdef-0123-456789abcdef")
+    finder = open_finder(place)
+    _, settings = open_source(finder, start=True, wait=1.0, ping_interval=20.0, payload_size=1024)
+    assert settings.trust.context is finder.service.settings.trust.context
 
 
 def test_without_any_login_it_says_how_to_log_in(environ: dict[str, str]) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectorError
-from ..settings.lookup import Lookup
 from ..settings.table import SETTINGS
 from .boundary import add_logging_options, guarded, say, set_up_logging, tell
 from .environment import CALL_TIMEOUT
@@ -63,10 +62,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--dry-run", action="store_true", help="only show what would change")
     how.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
+    # ssh has to wait as long as the ProxyCommand does; no option: the one there would count.
+    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)), wait=SETTINGS["wait"])
 
 
 def _run(options: argparse.Namespace) -> int:
+    from ..ssh.include import WAIT_MARGIN
     from ..ssh.places import find_places
 
     set_up_logging(options)
@@ -89,8 +90,8 @@ def _run(options: argparse.Namespace) -> int:
         tell(f"Done. {outcome}")
         if not options.remove:
             tell(
-                'VS Code gives ssh 15 s. With its setting "remote.SSH.connectTimeout": 660 a '
-                "stopped Dev Environment has the time to start."
+                'VS Code gives ssh 15 s. With its setting "remote.SSH.connectTimeout": '
+                f"{options.wait + WAIT_MARGIN:.0f} a stopped Dev Environment has the time to start."
             )
     else:
         tell("Nothing was written.")
@@ -127,8 +128,7 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
     ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
     example = hosts[0].name if hosts else "codecatalyst-dev-env=<space>=<project>=<id>"
     client = SshClient(program, run_program)
-    wait = float(Lookup(os.environ).find(SETTINGS["wait"]).value or 0)
-    return lambda: plan_setup(places, line, hosts, client, wait), f"Try: {ssh} {example}"
+    return lambda: plan_setup(places, line, hosts, client, options.wait), f"Try: {ssh} {example}"
 
 
 def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:

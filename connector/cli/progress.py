@@ -11,8 +11,7 @@ from .boundary import say, say_in_place
 
 #: ssh kills its ProxyCommand without a word, so the word has to come before.
 SSH_HINT = (
-    "ssh gives up after its ConnectTimeout (660 s by `connector config-ssh`, 15 s in VS Code); "
-    "`connector start` waits without it"
+    "ssh gives up after its ConnectTimeout (15 s in VS Code); `connector start` waits without it"
 )
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+_ACTIONS = ("store", "store_true", "store_false", "count")
+
 
 class QuickParser:
     """As much of ``argparse.ArgumentParser`` as whole options and one name need.
@@ -81,6 +83,3 @@ class QuickParser:
             except Exception:  # noqa: BLE001 - argparse says what is wrong
                 return None
         return SimpleNamespace(**values) if self._able else None
-
-
-_ACTIONS = ("store", "store_true", "store_false", "count")

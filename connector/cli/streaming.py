@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -70,25 +69,24 @@ def run_stream(
             stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
             session = Session(loop, source)
             handled = _end_on_signals(loop, lambda exit_code: tunnel.end(exit_code), signals)
-            import_version()
-            session.begin()
-            from ..transport.tunnel import Tunnel  # takes no longer than the service
-
-            loop.call_at(loop.time() + _START_TIME, _collect_garbage)
-            tunnel = Tunnel(
-                loop,
-                session,
-                user.keyboard(stdin) if user else stdin,
-                stdout,
-                settings,
-                say,
-                WaitDisplay("" if user else SSH_HINT).show,
-                # Through a thread: it stays as it is for whoever else writes to it. One that was
-                # closed when we began may be something else by now.
-                (lambda: ThreadedOutput(loop, 2)) if sys.stderr is not None else None,
-                user,
-            )
             try:
+                import_version()
+                session.begin()
+                from ..transport.tunnel import Tunnel  # takes no longer than the service
+
+                loop.call_at(loop.time() + _START_TIME, _collect_garbage)
+                tunnel = Tunnel(
+                    loop,
+                    session,
+                    user.keyboard(stdin) if user else stdin,
+                    stdout,
+                    settings,
+                    say,
+                    WaitDisplay("" if user else SSH_HINT).show,
+                    # Through a thread: it stays as it is for whoever else writes to it.
+                    lambda: ThreadedOutput(loop, 2),
+                    user,
+                )
                 if user:
                     user.sit_down(tunnel)
                 return tunnel.run()

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from ..errors import ConfigError
+from ..ssh.include import USER, WAIT_MARGIN
 from ..ssh.names import SUFFIX, bare, is_plain
 from .case import Case
 from .findings import Facts, Result, Status
 from .sshclient import run
 
-_USER = "mde-user"
 _CURE = "Run `connector config-ssh`"
-_WAIT_MARGIN = 60.0  # seconds of ssh's ConnectTimeout beyond the connector's --wait
 
 #: The connector in a shell's command line, or behind another program.
 _WRAPPED = re.compile(r"\bconnector(\.exe)?\b.*\bproxy\b")
@@ -80,7 +79,7 @@ def ssh_config(case: Case) -> Result:
     if remarks.problems:
         text = "; ".join(remarks.problems)
         return Result(text[:1].upper() + text[1:], Status.WARN, remarks.hint, facts)
-    return Result(f"ssh {host} leads to this connector, as user {_USER}", facts=facts)
+    return Result(f"ssh {host} leads to this connector, as user {USER}", facts=facts)
 
 
 def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
@@ -177,11 +176,11 @@ def _check_name(
 
 def _check_settings(settings: dict[str, str], proxy: argparse.Namespace, remarks: _Remarks) -> None:
     user = settings.get("user", "")
-    if user != _USER:
-        remarks.add(f"the user is {user}, where a Dev Environment knows {_USER}")
+    if user != USER:
+        remarks.add(f"the user is {user}, where a Dev Environment knows {USER}")
     limit = settings.get("connecttimeout", "none")
-    if proxy.start and limit.isdigit() and int(limit) < proxy.wait + _WAIT_MARGIN:
-        wanted = proxy.wait + _WAIT_MARGIN
+    if proxy.start and limit.isdigit() and int(limit) < proxy.wait + WAIT_MARGIN:
+        wanted = proxy.wait + WAIT_MARGIN
         remarks.add(
             f"ConnectTimeout {limit} ends ssh before a stopped environment has started",
             f"Set ConnectTimeout to {wanted:.0f}, or run `connector start` first",

@@ -13,6 +13,9 @@ PATTERNS = (f"*{SUFFIX}", "codecatalyst-dev-env=*", "aws-devenv-*")
 
 USER = "mde-user"
 
+#: Seconds of ssh's ConnectTimeout beyond those that a Dev Environment has to start.
+WAIT_MARGIN = 60.0
+
 _FIRST_LINE = "# Amazon CodeCatalyst Dev Environments: written by `connector config-ssh`."
 _MADE_CONFIG = "# The file that includes this one was not there, and was made with it."
 _HOSTS = "# Dev Environments, for programs that offer a list of hosts."
@@ -70,7 +73,7 @@ def render(
     previous: bytes | None,
     *,
     made_config: bool,
-    wait: float = 600.0,
+    wait: float,
 ) -> bytes:
     """The whole file.
 
@@ -78,7 +81,7 @@ def render(
     :param hosts: ``None`` when they could not be asked for: those of ``previous`` stay.
     :param previous: the file as it is; ``None`` when there is none.
     :param made_config: whether the file that includes it is made now, to be remembered.
-    :param wait: seconds that a Dev Environment has to start; ssh gets a minute more.
+    :param wait: seconds that a Dev Environment has to start; ssh gets WAIT_MARGIN more.
     """
     text = _TEMPLATE.format(
         first_line=_FIRST_LINE,
@@ -87,7 +90,7 @@ def render(
         user=USER,
         proxy_command=proxy_command,
         wait=wait,
-        connect_timeout=wait + 60,
+        connect_timeout=wait + WAIT_MARGIN,
         hosts=_hosts_of(previous) if hosts is None else _render_hosts(hosts),
     )
     return (text.rstrip("\n") + "\n").encode()

@@ -71,7 +71,7 @@ def plan_setup(
     proxy_command: str,
     hosts: Sequence[KnownHost] | None,
     ssh: SshClient,
-    wait: float = 600.0,
+    wait: float,
 ) -> Plan:
     """Our file written, and included by the user's.
 

@@ -13,7 +13,7 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 
 settings.register_profile(
     "short",
-    max_examples=45,
+    max_examples=60,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,

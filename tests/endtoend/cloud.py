@@ -94,6 +94,7 @@ class Cloud:
     def close(self) -> None:
         self.run(self.server.stop())
         self.run(self.gateway.stop())
+        self.run(_give_up_the_rest())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
@@ -295,3 +296,11 @@ class Cloud:
                 if direction is Direction.TO_CLIENT:
                     self._spoken.add(session_id)
                 self._seen.notify_all()
+
+
+async def _give_up_the_rest() -> None:
+    """Answers that were held back, and that nobody waits for any more."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 
 import pytest
 
@@ -43,3 +44,17 @@ def test_nothing_but_the_stream_is_written_when_stderr_is_closed(
         assert process.wait() == 0
         received += reader.rest()
     assert received == GREETING
+
+
+STDERR_IS_NOWHERE = """
+import os
+from connector.transport.stdio import take_standard_streams
+take_standard_streams()
+assert os.path.samestat(os.fstat(2), os.stat(os.devnull))
+"""
+
+
+def test_the_number_of_a_closed_stderr_is_given_to_nothing_else(commands: Commands) -> None:
+    """It would be a socket's, and what a command writes to its errors would go there."""
+    process = commands.closing(2, sys.executable, "-c", STDERR_IS_NOWHERE)
+    assert process.wait() == 0

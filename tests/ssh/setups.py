@@ -32,7 +32,7 @@ class Setup:
         self.client = SshClient(shutil.which("ssh") or "ssh", run_program)
 
     def plan(self, hosts: Sequence[KnownHost] | None = (WEB,), command: str = COMMAND) -> Plan:
-        return plan_setup(self.places, command, hosts, self.client)
+        return plan_setup(self.places, command, hosts, self.client, wait=600.0)
 
     def set_up(self, hosts: Sequence[KnownHost] | None = (WEB,)) -> Plan:
         plan = self.plan(hosts)

@@ -36,7 +36,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Setup:
     return Setup(tmp_path_factory.mktemp("ssh"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(HOST_LINES)
 def test_a_host_line_names_what_it_names_for_ssh(setup: Setup, line: str) -> None:
     """Quotes, comments and backslashes as the OpenSSH has them that is installed."""
