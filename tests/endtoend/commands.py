@@ -23,6 +23,9 @@ CONNECTOR = (sys.executable, "-m", "connector")
 #: Seconds between the cause of an end and the end of the connector's process.
 END = 3.5
 
+#: Seconds in which whoever waits for no answer is gone; who waits for one takes 3 at least.
+AT_ONCE = 2.5
+
 Answer = subprocess.CompletedProcess[bytes]
 Stream = int | IO[bytes]
 

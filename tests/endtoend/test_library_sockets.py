@@ -22,8 +22,10 @@ from connector.emulator.faults import At, Cut, FaultPlan, How
 from connector.emulator.gateway import Rejoin
 from connector.emulator.resources import Status
 from connector.emulator.wire import Direction
+from connector.transport import ending
 
 from .cloud import STOP, Cloud
+from .commands import AT_ONCE
 from .library import DATA
 from .matrix import FAST
 from .targets import GREETING, Recorder, TcpService, greeting_echo, receive_exactly
@@ -134,7 +136,10 @@ def is_asleep(thread: threading.Thread) -> bool:
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "S"
 
 
-def test_closing_is_not_taken_for_a_mere_end_of_input(cloud: Cloud) -> None:
+def test_closing_is_not_taken_for_a_mere_end_of_input(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "QUIET_TIMEOUT", PATIENCE)  # which follows a mere end
     with Recorder() as recorder:
         cloud.port = recorder.port
         stream = open_socket(cloud)
@@ -144,7 +149,7 @@ def test_closing_is_not_taken_for_a_mere_end_of_input(cloud: Cloud) -> None:
         began = time.monotonic()
         stream.close()
         stream.wait_closed()
-        assert time.monotonic() - began < 1.8  # a mere end is followed by 2 s of quiet
+        assert time.monotonic() - began < AT_ONCE
 
 
 def test_what_was_sent_before_closing_is_delivered(cloud: Cloud) -> None:
