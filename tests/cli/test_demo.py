@@ -16,19 +16,7 @@ from connector.cli.emulator import EXECUTE_AS
 from connector.emulator.behaviour import AgentBehaviour, ExecuteAs
 
 from ..endtoend.sshd import program
-
-CONNECTOR = [sys.executable, "-m", "connector"]
-
-
-def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*CONNECTOR, *words],
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+from .running import run
 
 
 def test_the_demo_takes_real_ssh_and_scp_through_the_proxy(tmp_path: Path) -> None:
@@ -100,7 +88,7 @@ def test_the_emulator_says_how_to_reach_it_and_ends_on_ctrl_c(
 ) -> None:
     path = tmp_path / "access.json"
     process = subprocess.Popen(
-        [*CONNECTOR, "emulator", "--json", str(path)],
+        [sys.executable, "-m", "connector", "emulator", "--json", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
