@@ -17,6 +17,7 @@ from .doctor import Patient
 from .library import nothing_left
 from .secrecy import leaks, logging_all_to
 from .sshd import Sshd
+from .targets import TcpService, greeting_echo
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +58,16 @@ def sshd(the_sshd: Sshd, cloud: Cloud) -> Sshd:
     """The port of the Dev Environment is this sshd's."""
     cloud.port = the_sshd.port
     return the_sshd
+
+
+@pytest.fixture
+def echoing(cloud: Cloud) -> Iterator[None]:
+    """The port of the Dev Environment greets and echoes, as fast as it can."""
+    cloud.unpaced()
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        yield
+        cloud.wait_all_ended()
 
 
 @pytest.fixture

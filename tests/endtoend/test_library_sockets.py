@@ -9,7 +9,6 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -28,19 +27,10 @@ from .cloud import STOP, Cloud
 from .commands import AT_ONCE
 from .library import DATA
 from .matrix import FAST
-from .targets import GREETING, Recorder, TcpService, greeting_echo, receive_exactly
-from .waiting import PATIENCE, eventually, free_port
+from .targets import GREETING, Recorder, TcpService, receive_exactly
+from .waiting import PATIENCE, eventually, free_port, settle
 
 pytestmark = pytest.mark.usefixtures("library")
-
-
-@pytest.fixture
-def echoing(cloud: Cloud) -> Iterator[None]:
-    cloud.unpaced()
-    with TcpService(greeting_echo) as service:
-        cloud.port = service.port
-        yield
-        cloud.wait_all_ended()
 
 
 def open_socket(cloud: Cloud) -> connector.TunnelSocket:
@@ -210,19 +200,6 @@ def test_a_slow_reader_stops_the_far_end(cloud: Cloud) -> None:
             eventually(lambda: sent[0] > settled, "that it goes on")
 
 
-def settle(count: list[int]) -> int:
-    """A count that has stopped to grow."""
-    seen = -1
-
-    def still() -> bool:
-        nonlocal seen
-        before, seen = seen, count[0]
-        return before == seen > 0 and not threading.Event().wait(0.3) and count[0] == seen
-
-    eventually(still, "a stop")
-    return seen
-
-
 def send_until_full(stream: socket.socket) -> int:
     """How many bytes it has taken when it takes no more."""
     taken = 0
@@ -235,16 +212,8 @@ def send_until_full(stream: socket.socket) -> int:
 def test_a_far_end_that_does_not_read_stops_the_sender(cloud: Cloud) -> None:
     cloud.unpaced()
     go_on = threading.Event()
-    received = [0]
-
-    def be_slow(connection: socket.socket) -> None:
-        connection.sendall(GREETING)
-        go_on.wait(PATIENCE)
-        while data := connection.recv(65536):
-            received[0] += len(data)
-
-    with TcpService(be_slow) as service:
-        cloud.port = service.port
+    with Recorder(go_on) as recorder:
+        cloud.port = recorder.port
         with open_socket(cloud) as stream:
             receive_exactly(stream, len(GREETING))
             stream.settimeout(0.5)
@@ -253,7 +222,7 @@ def test_a_far_end_that_does_not_read_stops_the_sender(cloud: Cloud) -> None:
             go_on.set()
             stream.settimeout(PATIENCE)
             stream.sendall(bytes(65536))
-            eventually(lambda: received[0] == taken + 65536, "all of it")
+            eventually(lambda: len(recorder.received) == taken + 65536, "all of it")
 
 
 # Failures

@@ -8,7 +8,7 @@ import gc
 import hashlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -20,22 +20,12 @@ from connector.emulator.resources import Session
 from .cloud import START, STOP, Cloud
 from .commands import AT_ONCE
 from .library import DATA, carriers
-from .targets import GREETING, Recorder, TcpService, greeting_echo
-from .test_library_sockets import settle
-from .waiting import PATIENCE, eventually, free_port
+from .targets import GREETING, Recorder, TcpService
+from .waiting import PATIENCE, eventually, free_port, settle
 
 T = TypeVar("T")
 
 pytestmark = pytest.mark.usefixtures("library")
-
-
-@pytest.fixture
-def echoing(cloud: Cloud) -> Iterator[None]:
-    cloud.unpaced()
-    with TcpService(greeting_echo) as service:
-        cloud.port = service.port
-        yield
-        cloud.wait_all_ended()
 
 
 async def read_exactly(stream: connector.Stream, size: int) -> bytes:
@@ -188,13 +178,6 @@ def test_a_slow_reader_stops_the_far_end(cloud: Cloud) -> None:
 def test_a_far_end_that_does_not_read_stops_the_writer(cloud: Cloud) -> None:
     cloud.unpaced()
     go_on = threading.Event()
-    received = [0]
-
-    def be_slow(connection: socket.socket) -> None:
-        connection.sendall(GREETING)
-        go_on.wait(PATIENCE)
-        while data := connection.recv(65536):
-            received[0] += len(data)
 
     async def main() -> None:
         async with connector.connect(cloud.host) as stream:
@@ -206,10 +189,12 @@ def test_a_far_end_that_does_not_read_stops_the_writer(cloud: Cloud) -> None:
                     taken += 65536
             assert taken < 24 << 20
             go_on.set()
-            await asyncio.to_thread(eventually, lambda: received[0] >= taken, "all of it")
+            await asyncio.to_thread(
+                eventually, lambda: len(recorder.received) >= taken, "all of it"
+            )
 
-    with TcpService(be_slow) as service:
-        cloud.port = service.port
+    with Recorder(go_on) as recorder:
+        cloud.port = recorder.port
         asyncio.run(main())
 
 

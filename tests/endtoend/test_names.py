@@ -12,12 +12,12 @@ import pytest
 from connector.emulator.errors import AccessDeniedException, InternalFailure
 from connector.emulator.resources import DevEnvironment, Status
 
+from .causes import CAUSES
 from .cloud import START, Cloud
 from .commands import AT_ONCE, CONNECTOR, Commands, Ssh
 from .failing import check
 from .sshd import program
 from .targets import GREETING, TcpService, greeting_echo
-from .test_ends import CAUSES
 
 LIST = "ListDevEnvironments"
 SPACES = "ListSpaces"

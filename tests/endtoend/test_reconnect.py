@@ -31,7 +31,7 @@ from .cloud import Cloud
 from .commands import Commands, Process
 from .matrix import FAST
 from .resuming import ResumingSource, TunnelThread, make_ssm_client
-from .targets import GREETING, Recorder, TcpService, greeting_echo, receive_exactly
+from .targets import GREETING, Recorder, TcpService, receive_exactly
 from .waiting import eventually
 
 SIZE = 300_000
@@ -68,13 +68,6 @@ def judging(cloud: Cloud) -> Iterator[None]:
 @pytest.fixture
 def giving(cloud: Cloud) -> Iterator[None]:
     with TcpService(give) as service:
-        cloud.port = service.port
-        yield
-
-
-@pytest.fixture
-def echoing(cloud: Cloud) -> Iterator[None]:
-    with TcpService(greeting_echo) as service:
         cloud.port = service.port
         yield
 

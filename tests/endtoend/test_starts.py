@@ -12,12 +12,12 @@ import pytest
 from connector.emulator.errors import ApiError, ConflictException, ServiceQuotaExceededException
 from connector.emulator.resources import Status
 
+from .causes import CAUSES
 from .cloud import START, Cloud
 from .commands import AT_ONCE, CONNECTOR, Commands, Process, Ssh
 from .failing import check
 from .targets import GREETING, TcpService, greeting_echo
 from .terminals import Terminal
-from .test_ends import CAUSES
 from .waiting import eventually
 
 START_ENVIRONMENT = "StartDevEnvironment"

@@ -14,7 +14,7 @@ from connector.ssh.change import Change
 from connector.ssh.check import ANY_HOST
 from connector.ssh.include import KnownHost
 
-from ..endtoend.test_forwarding import EXAMPLE
+from ..endtoend.commands import EXAMPLE
 from .setups import BY_AWS, COMMAND, ID, WEB, Setup
 
 CONSOLE = b"""\
