@@ -6,15 +6,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.emulator.resources import Status
 
+from .breaking import judge
 from .cloud import Cloud
 from .commands import Commands, Ssh
 from .doctor import Patient
 from .library import nothing_left
+from .resuming import make_ssm_client
 from .secrecy import leaks, logging_all_to
 from .sshd import Sshd
 from .targets import TcpService, greeting_echo
@@ -68,6 +71,19 @@ def echoing(cloud: Cloud) -> Iterator[None]:
         cloud.port = service.port
         yield
         cloud.wait_all_ended()
+
+
+@pytest.fixture
+def judging(cloud: Cloud) -> Iterator[None]:
+    """The port of the Dev Environment tells whether what it is sent is whole."""
+    with TcpService(judge) as service:
+        cloud.port = service.port
+        yield
+
+
+@pytest.fixture(scope="module")
+def ssm(the_cloud: Cloud) -> Any:
+    return make_ssm_client(the_cloud)
 
 
 @pytest.fixture
