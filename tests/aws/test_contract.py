@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,16 @@ def _read(request: bytes) -> Request:
     )
 
 
+def _asked(directory: Path, prefix: str, ask: Callable[[Api], object]) -> Iterator[Request]:
+    """What botocore's client sends, and what ours does."""
+    with Recorder(directory, "localhost") as peer:
+        url = f"https://localhost:{peer.port}{prefix}"
+        ca_bundle = str(peer.ca_file)
+        ask(SdkApi(ClientFactory(None, ca_bundle), url))
+        ask(LightApi(url, DialSettings(Trust(ca_bundle)).connect))
+    return map(_read, peer.requests)
+
+
 @pytest.mark.parametrize("prefix", ["", "/", "/stage", "/a.b/~c-d_e/"])
 @pytest.mark.parametrize(
     ("operation", "members"),
@@ -110,24 +121,18 @@ def _read(request: bytes) -> Request:
 def test_a_request_is_botocores(
     tmp_path: Path, prefix: str, operation: str, members: dict[str, Any]
 ) -> None:
-    with Recorder(tmp_path, "localhost") as peer:
-        url = f"https://localhost:{peer.port}{prefix}"
-        ca_bundle = str(peer.ca_file)
-        ways: list[Api] = [
-            SdkApi(ClientFactory(None, ca_bundle), url),
-            LightApi(url, DialSettings(Trust(ca_bundle)).connect),
-        ]
-        for way in ways:
-            answer = way.call(
-                operation,
-                "aoa-Token_1.2~3+/=",
-                connect_timeout=5,
-                read_timeout=5,
-                **NAMES.get(operation, PLACE),
-                **members,
-            )
-            assert not answer.keys() - {"ResponseMetadata"}
-    botocores, ours = map(_read, peer.requests)
+    def ask(way: Api) -> None:
+        answer = way.call(
+            operation,
+            "aoa-Token_1.2~3+/=",
+            connect_timeout=5,
+            read_timeout=5,
+            **NAMES.get(operation, PLACE),
+            **members,
+        )
+        assert not answer.keys() - {"ResponseMetadata"}
+
+    botocores, ours = _asked(tmp_path, prefix, ask)
     assert ours == botocores
     assert ours.headers["authorization"] == "Bearer aoa-Token_1.2~3+/="
 
@@ -140,16 +145,10 @@ def test_a_request_is_botocores(
 def test_a_question_for_the_user_is_botocores(
     tmp_path: Path, prefix: str, operation: str, members: dict[str, str]
 ) -> None:
-    with Recorder(tmp_path, "localhost") as peer:
-        url = f"https://localhost:{peer.port}{prefix}"
-        ca_bundle = str(peer.ca_file)
-        ways: list[Api] = [
-            SdkApi(ClientFactory(None, ca_bundle), url),
-            LightApi(url, DialSettings(Trust(ca_bundle)).connect),
-        ]
-        for way in ways:
-            way.call(operation, "token", connect_timeout=5, read_timeout=5, **members)
-    botocores, ours = map(_read, peer.requests)
+    def ask(way: Api) -> None:
+        way.call(operation, "token", connect_timeout=5, read_timeout=5, **members)
+
+    botocores, ours = _asked(tmp_path, prefix, ask)
     assert ours == botocores
 
 

@@ -7,8 +7,6 @@ import json
 import logging
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -41,6 +39,7 @@ from connector.emulator.rest import Proceed
 from connector.errors import ConfigError, CredentialsError, ServiceError
 
 from ..browser import Browser
+from ..logins import logging_in
 from .cloud import PASSWORD, Cloud
 from .helpers import Clock, always, raising
 
@@ -406,17 +405,9 @@ def test_ctrl_c_ends_a_login_with_130(cloud: Cloud, home: Path) -> None:
         pytest.skip("Windows has no SIGINT for one process")
     import signal
 
-    with subprocess.Popen(
-        [sys.executable, "-m", "connector", "login", "--no-browser"],
-        env={**os.environ, "AWS_CA_BUNDLE": str(cloud.ca_file)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        while "/authorize?" not in process.stdout.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
-        assert process.stderr.read() == ""
+    environ = {**os.environ, "AWS_CA_BUNDLE": str(cloud.ca_file)}
+    with logging_in(environ, "--no-browser") as login:
+        assert login.url("/authorize")
+        login.process.send_signal(signal.SIGINT)
+        assert login.process.wait(10) == 130
+        assert login.stderr.read() == ""

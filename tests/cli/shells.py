@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pty
-import shutil
 import subprocess
 from pathlib import Path
 from types import TracebackType
 
+from ..endtoend.sshd import program
 from ..endtoend.waiting import PATIENCE, Reader, eventually
 
 #: What a shell has to do first; the last line has it write what was typed into $REPORT.
@@ -76,16 +75,3 @@ class Shell:
 
     def _type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
-
-
-def program(name: str) -> str:
-    """:raises AssertionError: when it is not installed; see :func:`installed`."""
-    found = shutil.which(name)
-    assert found, name
-    return found
-
-
-def installed(name: str) -> bool:
-    with contextlib.suppress(OSError):
-        return shutil.which(name) is not None
-    return False

@@ -15,7 +15,8 @@ import pytest
 from connector.aws.memory import cache_file
 from connector.cli.commands import ALIASES, COMMANDS
 
-from .shells import Shell, installed, program
+from ..endtoend.sshd import program
+from .shells import Shell
 
 ID = "01234567-89ab-cdef-0123-456789abcdef"
 NAMES = [
@@ -24,16 +25,7 @@ NAMES = [
     ["MySpace", "My.Project", ID.replace("0", "b"), ""],
 ]
 
-shell_by_name = pytest.mark.parametrize(
-    "shell",
-    [
-        pytest.param(name, marks=pytest.mark.skipif(not installed(name), reason=f"needs {name}"))
-        for name in ("bash", "zsh")
-    ],
-    indirect=True,
-)
-needs_bash = pytest.mark.skipif(not installed("bash"), reason="needs bash")
-needs_fish = pytest.mark.skipif(not installed("fish"), reason="needs fish")
+shell_by_name = pytest.mark.parametrize("shell", ["bash", "zsh"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -124,14 +116,12 @@ def test_tab_completes_the_names_of_aws(shell: Shell) -> None:
     assert shell.completed(f"connector start {host[:-30]}").rstrip() == f"connector start {host}"
 
 
-@pytest.mark.skipif(not installed("zsh"), reason="needs zsh")
 def test_zsh_says_what_each_word_means(tmp_path: Path, environ: dict[str, str]) -> None:
     with Shell("zsh", tmp_path, environ) as shell:
         shell.completed("connector st")
         shell.reader.until(b"start  -- start a Dev Environment")
 
 
-@needs_bash
 def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
     assert set(bash("connector ", environ)) == {*COMMANDS, *ALIASES}
     assert bash("connector start ", environ)[:2] == ["my-env.codecatalyst", "my-other.codecatalyst"]
@@ -144,7 +134,6 @@ def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
     assert bash("connector start --space My", environ) == ["MySpace"]
 
 
-@needs_fish
 def test_fish_lists_what_there_is_and_says_what_it_means(environ: dict[str, str]) -> None:
     aliases = {alias: COMMANDS[name] for alias, name in ALIASES.items()}
     assert fish("connector ", environ) == {**COMMANDS, **aliases}

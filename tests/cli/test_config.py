@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +11,8 @@ import pytest
 
 from connector.settings.lookup import settings_path
 from connector.settings.table import SETTINGS
+
+from .running import run
 
 Write = Callable[[str], Path]
 
@@ -28,18 +28,6 @@ def write(home: Path) -> Write:
         return path
 
     return write
-
-
-def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "connector", *words],
-        env={**os.environ, **environ},
-        input="",
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
 
 
 def shown(*options: str, **environ: str) -> dict[str, tuple[str, str]]:

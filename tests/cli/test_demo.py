@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -16,22 +15,12 @@ import pytest
 from connector.cli.emulator import EXECUTE_AS
 from connector.emulator.behaviour import AgentBehaviour, ExecuteAs
 
-CONNECTOR = [sys.executable, "-m", "connector"]
+from ..endtoend.sshd import program
+from .running import run
 
 
-def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*CONNECTOR, *words],
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-@pytest.mark.skipif(not shutil.which("scp"), reason="scp is not installed")
 def test_the_demo_takes_real_ssh_and_scp_through_the_proxy(tmp_path: Path) -> None:
+    program("scp")
     done = run("demo", XDG_CACHE_HOME=str(tmp_path))
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -52,9 +41,7 @@ def test_the_demo_does_without_an_ssh_client_and_says_so(tmp_path: Path) -> None
 
 def test_the_demo_fails_when_a_digest_differs(tmp_path: Path) -> None:
     """An scp that drops the last byte of what it copies."""
-    real = shutil.which("scp")
-    if real is None:
-        pytest.skip("scp is not installed")
+    real = program("scp")
     liar = tmp_path / "scp"
     liar.write_text(
         f'#!/bin/sh\n"{real}" "$@" || exit\nfor last; do :; done\n'
@@ -101,7 +88,7 @@ def test_the_emulator_says_how_to_reach_it_and_ends_on_ctrl_c(
 ) -> None:
     path = tmp_path / "access.json"
     process = subprocess.Popen(
-        [*CONNECTOR, "emulator", "--json", str(path)],
+        [sys.executable, "-m", "connector", "emulator", "--json", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -37,15 +37,16 @@ def test_without_a_script_there_is_the_module(
     assert own_command() == [str(tmp_path / "python"), *isolated, "-m", "connector"]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="this Python has no -P")
-def test_the_module_is_not_one_of_the_directory_that_it_is_started_in(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "connector.py").write_text("raise SystemExit('the wrong one')\n")
-    python = sys.executable
-    monkeypatch.setattr(sys, "argv", ["-c"])
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    command = [python, *own_command()[1:], "--version"]
-    done = subprocess.run(command, capture_output=True, cwd=tmp_path, check=True)
+if sys.version_info >= (3, 11):  # before, Python has no -P
 
-    assert done.stdout.startswith(b"connector ")
+    def test_the_module_is_not_one_of_the_directory_that_it_is_started_in(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / "connector.py").write_text("raise SystemExit('the wrong one')\n")
+        python = sys.executable
+        monkeypatch.setattr(sys, "argv", ["-c"])
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+        command = [python, *own_command()[1:], "--version"]
+        done = subprocess.run(command, capture_output=True, cwd=tmp_path, check=True)
+
+        assert done.stdout.startswith(b"connector ")

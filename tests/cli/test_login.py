@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from connector.emulator.app import Access, Emulator, EmulatorThread
 
 from ..browser import Browser
+from ..logins import logged_out, logging_in
 
 ROOT = Path(__file__).parents[2]
 BROWSER = f"{sys.executable} -m tests.browser %s"
@@ -30,20 +31,7 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
 @pytest.fixture
 def environ(access: Access, tmp_path: Path) -> dict[str, str]:
     """That of a terminal in which nobody has logged in yet."""
-    unwanted = ("AWS_", "CODECATALYST_", "BEARER_TOKEN_")
-    environ = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(unwanted) and not name.upper().endswith("_PROXY")
-    }
-    return {
-        **environ,
-        **{n: v for n, v in access.environment.items() if n != "AWS_BEARER_TOKEN_CODECATALYST"},
-        "HOME": str(tmp_path),
-        "USERPROFILE": str(tmp_path),
-        "BROWSER": BROWSER,
-        "PASSWORD": access.password,
-    }
+    return {**logged_out(access, tmp_path), "BROWSER": BROWSER, "PASSWORD": access.password}
 
 
 def run(
@@ -86,11 +74,12 @@ def test_from_no_login_to_one_and_back(
     assert not any(secret in done.stdout + done.stderr for secret in secrets)
 
     done = run(environ, "whoami", "--json")
-    assert json.loads(done.stdout) == {
-        "userId": json.loads(done.stdout)["userId"],
+    document = json.loads(done.stdout)
+    assert uuid.UUID(document.pop("userId"))
+    assert document == {
         "userName": "mde-user",
-        "displayName": json.loads(done.stdout)["displayName"],
-        "email": json.loads(done.stdout)["email"],
+        "displayName": "mde-user",
+        "email": "mde-user@example.com",
         "profile": "codecatalyst",
         "tokenExpiresAt": json.loads(cache.read_text())["expiresAt"],
     }
@@ -143,37 +132,24 @@ def test_a_token_of_a_variable(environ: dict[str, str], access: Access) -> None:
     assert "wrong-token" not in done.stderr
 
 
-def test_without_a_browser_the_address_is_all(environ: dict[str, str]) -> None:
-    environ = {**environ, "BROWSER": "/nonexistent/browser %s", "PATH": "/nonexistent"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "connector", "login"],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        assert "No browser could be opened" in process.stderr.readline()
-        process.kill()
+@pytest.fixture
+def no_browser(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, "BROWSER": "/nonexistent/browser %s", "PATH": "/nonexistent"}
 
 
-def test_a_code_needs_no_browser_of_this_machine(environ: dict[str, str], access: Access) -> None:
-    environ = {**environ, "BROWSER": "/nonexistent/browser %s", "PATH": "/nonexistent"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "connector", "login", "--device-code"],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        url = next(line.strip() for line in process.stdout if "/device?" in line)
-        Browser(access.ca_file, access.password).decide(url)
-        assert process.wait(60) == 0
-        assert process.stderr.read() == ""
+def test_without_a_browser_the_address_is_all(no_browser: dict[str, str]) -> None:
+    with logging_in(no_browser) as login:
+        assert login.url("/authorize")
+        assert "No browser could be opened" in login.stderr.readline()
+
+
+def test_a_code_needs_no_browser_of_this_machine(
+    no_browser: dict[str, str], access: Access
+) -> None:
+    with logging_in(no_browser, "--device-code") as login:
+        Browser(access.ca_file, access.password).decide(login.url("/device"))
+        assert login.process.wait(60) == 0
+        assert login.stderr.read() == ""
 
 
 def test_an_expired_login_in_a_proxycommand_says_what_to_do(

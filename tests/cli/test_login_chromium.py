@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from connector.emulator.app import Access, Emulator, EmulatorThread
+
+from ..logins import logged_out, logging_in
 
 CHROMIUM = shutil.which("chromium")
 PATIENCE = 60  # seconds; a busy machine starts a browser in ten
@@ -96,34 +96,15 @@ def access(tmp_path: Path) -> Iterator[Access]:
 
 @pytest.mark.parametrize("decision", ["allow", "deny"])
 def test_a_login_by_clicks(decision: str, page: Page, access: Access, tmp_path: Path) -> None:
-    environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        **{n: v for n, v in access.environment.items() if n != "AWS_BEARER_TOKEN_CODECATALYST"},
-        "HOME": str(tmp_path),
-        "NO_PROXY": "127.0.0.1",
-        "no_proxy": "127.0.0.1",
-    }
-    with subprocess.Popen(
-        [sys.executable, "-m", "connector", "login", "--no-browser"],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        try:
-            url = next(line.strip() for line in process.stdout if "/authorize?" in line)
-            page.open(url)
-            page.wait_for("document.getElementById('allow') !== null")
-            page.run(f"document.querySelector('[name=password]').value = '{access.password}'")
-            page.run(f"document.getElementById('{decision}').click()")
-            page.wait_for("document.body.innerText.includes('You may close this page')")
-            assert process.wait(PATIENCE) == (0 if decision == "allow" else 77)
-            if decision == "allow":
-                assert "Logged in with the profile codecatalyst" in process.stdout.read()
-            else:
-                assert "The login was refused (access_denied" in process.stderr.read()
-        finally:
-            process.kill()
+    environ = logged_out(access, tmp_path)
+    with logging_in(environ, "--no-browser") as login:
+        page.open(login.url("/authorize"))
+        page.wait_for("document.getElementById('allow') !== null")
+        page.run(f"document.querySelector('[name=password]').value = '{access.password}'")
+        page.run(f"document.getElementById('{decision}').click()")
+        page.wait_for("document.body.innerText.includes('You may close this page')")
+        assert login.process.wait(PATIENCE) == (0 if decision == "allow" else 77)
+        if decision == "allow":
+            assert "Logged in with the profile codecatalyst" in login.stdout.read()
+        else:
+            assert "The login was refused (access_denied" in login.stderr.read()

@@ -18,19 +18,9 @@ from connector.cli.interactive import SIGNALS
 from connector.cli.main import main
 from connector.errors import ConnectorError
 
+from .running import run
+
 README = Path(__file__).parents[2] / "README.md"
-
-
-def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "connector", *words],
-        env={**os.environ, **environ},
-        input="",
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
 
 
 def subclasses(base: type[ConnectorError]) -> set[type[ConnectorError]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 
 import pytest
 
@@ -14,11 +15,13 @@ from connector.errors import quoted
 def redactor(monkeypatch: pytest.MonkeyPatch) -> Redactor:
     monkeypatch.setenv("HOME", "/home/mary.major")
     monkeypatch.setenv("LOGNAME", "mmajor")
+    monkeypatch.setattr(platform, "node", lambda: "marys-laptop")
     return Redactor()
 
 
 def test_names_of_the_user_and_the_machine(redactor: Redactor) -> None:
-    assert redactor.text("mmajor, /home/mary.major/.aws/config") == "<user>, ~/.aws/config"
+    text = redactor.text("mmajor on marys-laptop, /home/mary.major/.aws/config")
+    assert text == "<user> on <machine>, ~/.aws/config"
     assert redactor.text("/home/mary.majorette/x") == "/home/mary.majorette/x"
 
 
@@ -52,12 +55,20 @@ def test_of_the_kinds_of_a_name_the_last_counts(redactor: Redactor) -> None:
         assert redactor.text("MARY") == f"<{kind}>"
 
 
-def test_the_longest_name_counts(redactor: Redactor) -> None:
-    redactor.hide("project", "web")
-    redactor.hide("host", "codecatalyst-dev-env=corp=web=1")
+@pytest.mark.parametrize("last", ["project", "environment"])
+def test_the_longest_name_counts(redactor: Redactor, last: str) -> None:
+    names = {"project": "web", "environment": "api of web"}
+    for kind in sorted(names, key=lambda kind: kind == last):
+        redactor.hide(kind, names[kind])
 
-    text = redactor.text("codecatalyst-dev-env=corp=web=1 of web")
-    assert text == "<host> of <project>"
+    assert redactor.text("api of web, web") == "<environment>, <project>"
+
+
+def test_a_single_letter_is_no_name(redactor: Redactor) -> None:
+    redactor.hide("name", "a")
+    redactor.hide("name", "bc")
+
+    assert redactor.text("a, bc") == "a, <name>"
 
 
 def test_a_placeholder_is_no_name(redactor: Redactor) -> None:

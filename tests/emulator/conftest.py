@@ -13,6 +13,7 @@ from botocore.config import Config
 from connector.emulator.certificates import Certificates, make_certificates
 
 from .contract import check_answer
+from .stages import Stage, open_stage
 from .world import TOKEN, World, open_world
 
 MakeClient = Callable[..., Any]
@@ -29,6 +30,12 @@ async def world(certificates: Certificates) -> AsyncIterator[World]:
     """A running API with a RUNNING environment."""
     async with open_world(certificates) as world:
         yield world
+
+
+@pytest.fixture
+async def stage(certificates: Certificates) -> AsyncIterator[Stage]:
+    async with open_stage(certificates) as stage:
+        yield stage
 
 
 @pytest.fixture(scope="module")

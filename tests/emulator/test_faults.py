@@ -41,9 +41,7 @@ from connector.emulator.interference import Interference, Log
 from connector.emulator.wire import Direction, Frame, Passage, Wire
 
 from .client import dial
-from .test_gateway import FAST, Stage, assert_closed, eventually, stage
-
-__all__ = ["stage"]  # a fixture
+from .stages import FAST, Stage, assert_closed, eventually
 
 TO_CLIENT, TO_AGENT = Direction.TO_CLIENT, Direction.TO_AGENT
 

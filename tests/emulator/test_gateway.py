@@ -7,12 +7,11 @@ import json
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from connector.datachannel.messages import (
     INPUT_STREAM_DATA,
@@ -22,130 +21,15 @@ from connector.datachannel.messages import (
     PayloadType,
 )
 from connector.emulator.behaviour import CLEAN, REAL
-from connector.emulator.certificates import Certificates
-from connector.emulator.gateway import Gateway, GatewayBehaviour, Rejoin
+from connector.emulator.gateway import GatewayBehaviour, Rejoin
 from connector.emulator.kinds import WORKER_DIED
-from connector.emulator.model import CodeCatalystModel
 from connector.emulator.port import tcp_target
 from connector.emulator.relay import RelayBehaviour
-from connector.emulator.resources import Project, Session, Space, Status
-from connector.emulator.service import data_channel_url
+from connector.emulator.resources import Status
 from connector.emulator.wire import Direction, Frame
 
 from .client import Client, dial, opening
-
-FAST = GatewayBehaviour(agent=CLEAN)
-
-
-@dataclass
-class Port:
-    """A TCP service whose connections the test plays itself."""
-
-    server: asyncio.Server
-    accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
-
-    @property
-    def number(self) -> int:
-        number = self.server.sockets[0].getsockname()[1]
-        assert isinstance(number, int)
-        return number
-
-    async def accept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.wait_for(self.accepted.get(), 10)
-
-
-@dataclass
-class Stage:
-    """A gateway in front of a :class:`Port`, and a session to open."""
-
-    model: CodeCatalystModel
-    gateway: Gateway
-    port: Port
-    session: Session
-    certificates: Certificates
-    clients: list[Client] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return data_channel_url(self.gateway.url, self.session)
-
-    async def open(self, client: Client | None = None, token: str | None = None) -> Client:
-        client = client or Client()
-        self.clients.append(client)
-        token = self.session.token_value if token is None else token
-        await client.open(self.url, self.certificates.ca_file, token)
-        return client
-
-    async def connect(self) -> tuple[Client, asyncio.StreamReader, asyncio.StreamWriter]:
-        """A client that is through to the port."""
-        client = await self.open()
-        await client.shake_hands()
-        reader, writer = await self.port.accept()
-        return client, reader, writer
-
-
-@asynccontextmanager
-async def open_port() -> AsyncIterator[Port]:
-    accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
-    writers = []
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        accepted.put_nowait((reader, writer))
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    try:
-        yield Port(server, accepted)
-    finally:
-        server.close()
-        for writer in writers:
-            if not writer.is_closing():
-                writer.transport.abort()
-        await server.wait_closed()
-
-
-@pytest.fixture
-async def stage(certificates: Certificates) -> AsyncIterator[Stage]:
-    model = CodeCatalystModel()
-    user = model.add_user("alice")
-    model.add_space(Space("MySpace"))
-    environment = model.add_environment(
-        model.add_project(Project("MySpace", "My.Project")), user, Status.RUNNING
-    )
-    async with open_port() as port:
-        gateway = Gateway(
-            model,
-            tcp_target(port.number, "127.0.0.1"),
-            certificates.server_context,
-            behaviour=FAST,
-            seed=1,
-        )
-        await gateway.start()
-        stage = Stage(model, gateway, port, model.start_session(environment, "SSH"), certificates)
-        try:
-            yield stage
-        finally:
-            await gateway.stop()
-            for client in stage.clients:
-                await client.close()
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Give the event loop turns until ``condition()`` holds, ten seconds at most."""
-
-    async def wait() -> None:
-        while not condition():
-            await asyncio.sleep(0.001)
-
-    await asyncio.wait_for(wait(), 10)
-
-
-async def assert_closed(client: Client) -> None:
-    """The gateway closes the link and says nothing."""
-    assert client.connection is not None
-    with pytest.raises(ConnectionClosed):
-        await asyncio.wait_for(client.connection.recv(), 10)
-
+from .stages import FAST, Stage, assert_closed, eventually
 
 # Opening
 

@@ -20,8 +20,14 @@ from .waiting import PATIENCE, Reader, alive, eventually
 #: The connector as its tests have it, without a search of PATH.
 CONNECTOR = (sys.executable, "-m", "connector")
 
+#: The configuration of ssh that users may copy.
+EXAMPLE = Path(__file__).parents[2] / "examples/ssh_config"
+
 #: Seconds between the cause of an end and the end of the connector's process.
 END = 3.5
+
+#: Seconds in which whoever waits for no answer is gone; who waits for one takes 3 at least.
+AT_ONCE = 2.5
 
 Answer = subprocess.CompletedProcess[bytes]
 Stream = int | IO[bytes]

@@ -6,16 +6,21 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.emulator.resources import Status
 
+from .breaking import judge
 from .cloud import Cloud
 from .commands import Commands, Ssh
+from .doctor import Patient
 from .library import nothing_left
+from .resuming import make_ssm_client
 from .secrecy import leaks, logging_all_to
 from .sshd import Sshd
+from .targets import TcpService, greeting_echo
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +64,29 @@ def sshd(the_sshd: Sshd, cloud: Cloud) -> Sshd:
 
 
 @pytest.fixture
+def echoing(cloud: Cloud) -> Iterator[None]:
+    """The port of the Dev Environment greets and echoes, as fast as it can."""
+    cloud.unpaced()
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        yield
+        cloud.wait_all_ended()
+
+
+@pytest.fixture
+def judging(cloud: Cloud) -> Iterator[None]:
+    """The port of the Dev Environment tells whether what it is sent is whole."""
+    with TcpService(judge) as service:
+        cloud.port = service.port
+        yield
+
+
+@pytest.fixture(scope="module")
+def ssm(the_cloud: Cloud) -> Any:
+    return make_ssm_client(the_cloud)
+
+
+@pytest.fixture
 def commands(cloud: Cloud, tmp_path: Path) -> Iterator[Commands]:
     commands = Commands(cloud, tmp_path)
     yield commands
@@ -68,6 +96,12 @@ def commands(cloud: Cloud, tmp_path: Path) -> Iterator[Commands]:
 @pytest.fixture
 def ssh(commands: Commands, cloud: Cloud, sshd: Sshd) -> Ssh:
     return Ssh(commands, cloud, sshd)
+
+
+@pytest.fixture
+def patient(commands: Commands, cloud: Cloud, sshd: Sshd) -> Patient:
+    """Somebody with whom all is well."""
+    return Patient(commands, cloud)
 
 
 @pytest.fixture

@@ -130,3 +130,8 @@ def read(document: bytes, exit_code: int) -> Diagnosis:
     assert {leg["status"] for leg in found["legs"]} <= {"ok", "warn", "fail", "skip"}
     assert bool(exit_code) is any(leg["status"] == "fail" for leg in found["legs"])
     return Diagnosis(exit_code, {leg["name"]: leg for leg in found["legs"]})
+
+
+def stopped_once(cloud: Cloud, count: int = 2) -> bool:
+    """Whether each session was stopped: one of the examination, one of the report."""
+    return len(cloud.sessions) == count and all(cloud.stops(it) == 1 for it in cloud.sessions)

@@ -8,10 +8,14 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from .waiting import PATIENCE, alive, eventually, free_port
+
+if TYPE_CHECKING:
+    import paramiko
 
 #: Tests come from one address, many at once, and some break off while logging in.
 _LIMITS = ("MaxStartups 1000", "MaxSessions 100", "LoginGraceTime 60")
@@ -87,6 +91,21 @@ class Sshd:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def let_in(
+        self, client: paramiko.SSHClient, stream: socket.socket | paramiko.ProxyCommand
+    ) -> None:
+        """Log in over a stream that leads here."""
+        client.load_host_keys(str(self.known_hosts))
+        client.connect(
+            self.alias,
+            username=USER,
+            sock=stream,
+            key_filename=str(self.user_key),
+            look_for_keys=False,
+            allow_agent=False,
+            timeout=PATIENCE,
+        )
 
     def close(self) -> None:
         """End the server; sessions end with their connections."""

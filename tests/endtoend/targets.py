@@ -83,10 +83,14 @@ def greeting_echo(connection: socket.socket) -> None:
 
 
 class Recorder(TcpService):
-    """Greets, and keeps what it is sent by all of its clients together."""
+    """Greets, and keeps what it is sent by all of its clients together.
 
-    def __init__(self) -> None:
+    :param go_on: it reads nothing before this is set.
+    """
+
+    def __init__(self, go_on: threading.Event | None = None) -> None:
         self.received = bytearray()
+        self._go_on = go_on
         super().__init__(self._record)
 
     def wait_for(self, size: int) -> None:
@@ -95,6 +99,8 @@ class Recorder(TcpService):
 
     def _record(self, connection: socket.socket) -> None:
         connection.sendall(GREETING)
+        if self._go_on is not None:
+            self._go_on.wait(PATIENCE)
         while data := connection.recv(1 << 18):
             self.received += data
 

@@ -5,41 +5,26 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import sys
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from connector.cli import doctor as command
-from connector.emulator.certificates import make_certificates
 from connector.emulator.errors import InternalFailure
 from connector.emulator.resources import Session, Status
-from connector.emulator.rest import Proceed
-from tests.aws.peers import ConnectProxy
 
-from ..hostile.gateway import HostileGateway
 from .cloud import START, Cloud
 from .commands import Commands, Process
-from .doctor import PASSWORD, PROFILE, Patient, read
-from .sshd import Sshd
+from .doctor import PROFILE, Patient, read, stopped_once
 from .targets import TcpService, echo
 from .terminals import Terminal
 from .waiting import PATIENCE, free_port
 
 DOCUMENT = Path(__file__).parents[2] / "docs/doctor.md"
-
-
-@pytest.fixture
-def patient(commands: Commands, cloud: Cloud, sshd: Sshd) -> Patient:
-    """Somebody with whom all is well."""
-    return Patient(commands, cloud)
 
 
 @dataclass
@@ -78,11 +63,6 @@ def silent(the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 one.signal(signal.SIGINT)
                 one.wait()
         commands.close()
-
-
-def stopped_once(cloud: Cloud, count: int = 2) -> bool:
-    """Whether each session was stopped: one of the examination, one of the report."""
-    return len(cloud.sessions) == count and all(cloud.stops(it) == 1 for it in cloud.sessions)
 
 
 def test_all_is_well(patient: Patient, cloud: Cloud) -> None:
@@ -225,152 +205,6 @@ def test_token_that_the_service_does_not_take(patient: Patient) -> None:
     assert "AWS_BEARER_TOKEN_CODECATALYST" in diagnosis.text("identity")
 
 
-# The network
-
-
-def test_unknown_ca_of_the_api(patient: Patient, tmp_path: Path) -> None:
-    patient.environ["AWS_CA_BUNDLE"] = str(make_certificates(tmp_path / "other").ca_file)
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["api-tls"])
-    assert "is signed by an unknown CA" in diagnosis.text("api-tls")
-    assert "what we see is signed by trustme" in diagnosis.text("api-tls")
-    assert "not by Amazon" in diagnosis.text("api-tls")
-    assert "AWS_CA_BUNDLE" in diagnosis.text("api-tls")
-    assert diagnosis.status("token") == "ok"
-
-
-def test_unknown_ca_of_the_gateway_alone(patient: Patient, cloud: Cloud, tmp_path: Path) -> None:
-    context = make_certificates(tmp_path / "other").server_context
-    with HostileGateway(context, lambda conversation: None) as gateway:
-        cloud.stream_base = f"wss://127.0.0.1:{gateway.port}"
-        diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["gateway-tls"])
-    assert "what we see is signed by trustme" in diagnosis.text("gateway-tls")
-    assert (diagnosis.status("greeting"), diagnosis.status("session-end")) == ("skip", "ok")
-    assert stopped_once(cloud)
-
-
-def test_ca_bundle_that_is_not_there(patient: Patient) -> None:
-    patient.environ["AWS_CA_BUNDLE"] = "/no/such/file.pem"
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ca"])
-    assert "/no/such/file.pem" in diagnosis.text("ca")
-
-
-def test_name_of_the_api_that_nobody_knows(patient: Patient) -> None:
-    patient.environ["AWS_ENDPOINT_URL_CODECATALYST"] = "https://api.invalid"
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["api-dns"])
-    assert "its name is not known" in diagnosis.text("api-dns")
-
-
-def test_name_of_the_gateway_that_nobody_knows(patient: Patient, cloud: Cloud) -> None:
-    cloud.stream_base = "wss://gateway.invalid"
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["gateway-dns"])
-    assert stopped_once(cloud)
-
-
-def test_api_that_nobody_listens_on_but_the_last_gateway_is_looked_at(
-    patient: Patient, cloud: Cloud
-) -> None:
-    assert patient.examine().exit_code == 0
-    patient.environ["AWS_ENDPOINT_URL_CODECATALYST"] = f"https://127.0.0.1:{free_port()}"
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["api-proxy"])
-    assert "Connection refused" in diagnosis.text("api-proxy")
-    assert "the last session's" in diagnosis.text("gateway")
-    assert diagnosis.status("gateway-tls") == "ok"
-
-
-def test_everything_through_a_proxy(patient: Patient) -> None:
-    with ConnectProxy(login=f"mary:{PASSWORD}") as proxy:
-        patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@127.0.0.1:{proxy.port}"
-        diagnosis = patient.examine()
-
-    assert diagnosis.exit_code == 0
-    for name in ("api-proxy", "gateway-proxy"):
-        assert f"through the proxy http://127.0.0.1:{proxy.port}" in diagnosis.text(name)
-        assert diagnosis.legs[name]["facts"]["variable"] == "HTTPS_PROXY"
-        assert PASSWORD not in diagnosis.text(name)
-
-
-def test_proxy_that_no_proxy_leaves_out(patient: Patient) -> None:
-    patient.environ.update(HTTPS_PROXY="http://127.0.0.1:9", no_proxy="127.0.0.1")
-    diagnosis = patient.examine()
-
-    assert diagnosis.exit_code == 0
-    assert "NO_PROXY excepts it from HTTPS_PROXY" in diagnosis.text("api-proxy")
-
-
-def test_proxy_that_refuses(patient: Patient) -> None:
-    with ConnectProxy(refuse="403 Forbidden") as proxy:
-        patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@127.0.0.1:{proxy.port}"
-        diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["api-proxy"])
-    assert "refuses the way to 127.0.0.1 (403 Forbidden)" in diagnosis.text("api-proxy")
-
-
-def test_proxy_whose_name_nobody_knows(patient: Patient) -> None:
-    patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@proxy.invalid:3128"
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["api-dns"])
-    assert "The proxy http://proxy.invalid:3128 cannot be reached" in diagnosis.text("api-dns")
-
-
-def test_endpoint_that_only_botocore_can_judge(patient: Patient) -> None:
-    patient.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"
-    diagnosis = patient.examine()
-
-    assert diagnosis.exit_code == 0
-    assert diagnosis.by_status("skip") == ["api-dns", "api-proxy", "api-tls", "clock"]
-    assert diagnosis.status("identity") == diagnosis.status("greeting") == "ok"
-
-
-def test_proxy_of_an_unknown_kind(patient: Patient) -> None:
-    patient.environ["HTTPS_PROXY"] = f"socks5://mary:{PASSWORD}@proxy.acme.example:1080"
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["api-proxy"])
-    assert "socks5:// is not supported" in diagnosis.text("api-proxy")
-
-
-def test_variable_that_is_not_looked_at(patient: Patient) -> None:
-    patient.environ["ALL_PROXY"] = "socks5://127.0.0.1:1"
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.status("api-proxy")) == (0, "warn")
-    assert "ALL_PROXY is not looked at" in diagnosis.text("api-proxy")
-
-
-@pytest.mark.parametrize(("hours", "word"), [(1, "60 min behind"), (-1, "60 min ahead")])
-def test_clock_that_is_wrong(
-    patient: Patient, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, hours: int, word: str
-) -> None:
-    usual = cloud.server.intercept
-    assert usual is not None
-
-    async def elsewhen(operation: str, request: web.Request, proceed: Proceed) -> web.Response:
-        if "Authorization" in request.headers:
-            return await usual(operation, request, proceed)
-        date = formatdate(time.time() + 3600 * hours, usegmt=True)
-        return web.Response(status=401, headers={"Date": date})
-
-    monkeypatch.setattr(cloud.server, "intercept", elsewhen)
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.status("clock")) == (0, "warn")
-    assert word in diagnosis.text("clock")
-
-
 # The environment
 
 
@@ -444,122 +278,6 @@ def test_server_that_is_no_ssh_server(patient: Patient, cloud: Cloud) -> None:
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["greeting"])
     assert "no SSH server" in diagnosis.text("greeting")
-    assert stopped_once(cloud)
-
-
-# ssh's configuration
-
-
-def test_no_section_for_the_host(patient: Patient) -> None:
-    patient.config.write_text("")
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
-    assert "no ProxyCommand" in diagnosis.text("ssh-config")
-    assert "connector config-ssh" in diagnosis.text("ssh-config")
-    assert diagnosis.status("greeting") == "ok"
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("ProxyCommand /no/such/connector proxy %n", "is no executable"),
-        ("ProxyCommand no-such-connector/connector proxy %n", "is no executable"),
-        ("ProxyCommand cat %n", "runs cat, and not the connector"),
-        ("ProxyCommand exec nc proxy 22", "runs nc, and not the connector"),
-        ("ProxyCommand connector proxy %h", "the name has capitals"),
-        ("ProxyCommand connector proxy", "%n is missing"),
-        ("ProxyCommand connector proxy --no-such-option %n", "is wrong: unrecognized"),
-        ("ProxyCommand connector proxy '%n", "invalid quotes"),
-        ("NoSuchSetting yes", "is not usable"),
-    ],
-)
-def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str) -> None:
-    patient.write_config(line)
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
-    assert words in diagnosis.text("ssh-config")
-
-
-@pytest.mark.parametrize(
-    ("lines", "words"),
-    [
-        (["User root"], "user is root"),
-        (["ConnectTimeout 15"], "ConnectTimeout 15 ends ssh before"),
-        (['ProxyCommand sh -c "connector proxy $0" %n'], "by way of sh"),
-        (["ControlPath ~/%C", "ControlPersist 10m"], "ControlPersist hides"),
-    ],
-)
-def test_section_that_could_be_better(patient: Patient, lines: list[str], words: str) -> None:
-    patient.write_config(*lines, "ProxyCommand connector proxy %n")
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-config"])
-    assert words in diagnosis.text("ssh-config")
-
-
-@pytest.mark.parametrize("name", ["{}", "{}.codecatalyst", "{}.web.site-1.examplecorp"])
-def test_a_friendly_name(patient: Patient, cloud: Cloud, name: str) -> None:
-    cloud.environment.alias = "Blue-Whale"
-    patient.host = name.format("Blue-Whale")
-    patient.write_config("ProxyCommand connector proxy %n", host="*.codecatalyst")
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, [])
-    assert cloud.environment.id in diagnosis.text("environment")
-    assert ".codecatalyst leads to this connector" in diagnosis.text("ssh-config")
-    assert stopped_once(cloud)
-
-
-def test_a_friendly_name_that_nothing_has(patient: Patient, cloud: Cloud) -> None:
-    cloud.environment.alias = "Blue-Whale"
-    patient.host = "blue-whales"
-    patient.write_config("ProxyCommand connector proxy %n", host="*.codecatalyst")
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (68, ["environment"])
-    assert "Did you mean Blue-Whale.codecatalyst" in diagnosis.text("environment")
-    assert diagnosis.status("session") == "skip"
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "exec connector proxy %n",
-        "env A=b connector proxy -vv %n",
-        f"{sys.executable} -m connector proxy %n",
-        f"{Path(sys.executable).parent}/connector proxy --wait 600 %n",
-    ],
-)
-def test_ways_to_call_the_connector(patient: Patient, command: str) -> None:
-    patient.write_config(f"ProxyCommand {command}")
-
-    assert patient.examine().by_status("ok") == list(patient.examine().legs)
-
-
-def test_another_connector(patient: Patient, tmp_path: Path) -> None:
-    other = tmp_path / "connector"
-    other.write_text("#!/bin/sh\necho connector 0.0.1\n")
-    other.chmod(0o755)
-    patient.write_config(f"ProxyCommand {other} proxy %n")
-    diagnosis = patient.examine()
-
-    assert (diagnosis.exit_code, diagnosis.status("ssh-config")) == (0, "warn")
-    assert "another connector: version 0.0.1" in diagnosis.text("ssh-config")
-    other.write_text("#!/bin/sh\necho something else\n")
-    assert "which is no connector" in patient.examine().text("ssh-config")
-
-
-def test_a_name_of_ones_own_is_what_its_proxy_command_says(patient: Patient, cloud: Cloud) -> None:
-    space, project, id_ = cloud.host.split("=")[1:]
-    patient.write_config(
-        f"ProxyCommand connector proxy --space {space} --project {project} --id {id_}",
-        host="my-env",
-    )
-    patient.host = "my-env"
-
-    assert patient.examine().exit_code == 0
     assert stopped_once(cloud)
 
 

@@ -16,26 +16,12 @@ import pytest
 
 from connector.emulator.behaviour import REAL
 
+from .causes import CAUSES
 from .cloud import START, Cloud
 from .commands import END, Commands, Process
 from .targets import GREETING, Recorder, TcpService, greeting_echo
 
 DATA = bytes(range(256)) * 1000
-
-
-def ssh_is_killed(process: Process) -> None:
-    process.end_input()
-    process.stop_reading()
-
-
-#: What ends it -> how, and the exit code.
-CAUSES: dict[str, tuple[Callable[[Process], None], int]] = {
-    "SIGHUP": (lambda process: process.signal(signal.SIGHUP), 0),
-    "SIGTERM": (lambda process: process.signal(signal.SIGTERM), 143),
-    "SIGINT": (lambda process: process.signal(signal.SIGINT), 130),
-    "reader gone": (lambda process: process.stop_reading(), 0),
-    "ssh killed": (ssh_is_killed, 0),
-}
 
 
 @contextlib.contextmanager

@@ -7,9 +7,8 @@ import subprocess
 from pathlib import Path
 
 from .cloud import Cloud
-from .commands import Ssh
+from .commands import EXAMPLE, Ssh
 from .sshd import USER, program
-from .test_forwarding import EXAMPLE
 from .waiting import PATIENCE
 
 

@@ -13,15 +13,13 @@ from pathlib import Path
 import pytest
 
 from .cloud import Cloud
-from .commands import Process, Ssh
+from .commands import EXAMPLE, Process, Ssh
 from .socks import connect_through
 from .sshd import USER, program
 from .targets import TcpService, echo, receive_exactly
 from .waiting import PATIENCE, accepts, eventually, free_port
 
 DATA = random.Random(3).randbytes(200_000)
-
-EXAMPLE = Path(__file__).parents[2] / "examples/ssh_config"
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import connector
 
 from .cloud import Cloud
 from .library import DATA
-from .sshd import USER, Sshd
+from .sshd import Sshd
 from .targets import TcpService
 from .waiting import PATIENCE, free_port
 
@@ -33,17 +33,8 @@ def connect(sshd: Sshd, cloud: Cloud) -> Connect:
 
     def log_in(stream: connector.TunnelSocket) -> paramiko.SSHClient:
         client = paramiko.SSHClient()
-        client.load_host_keys(str(sshd.known_hosts))
         try:
-            client.connect(
-                sshd.alias,
-                username=USER,
-                sock=stream,
-                key_filename=str(sshd.user_key),
-                look_for_keys=False,
-                allow_agent=False,
-                timeout=PATIENCE,
-            )
+            sshd.let_in(client, stream)
         except BaseException:
             client.close()
             raise

@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from .cloud import Cloud
 from .commands import END, Commands, Process
-from .targets import GREETING, TcpService, greeting_echo
+from .targets import GREETING
 from .waiting import PATIENCE
 
 #: What each program begins with.
@@ -66,14 +65,6 @@ os.close(writer)
 assert os.waitpid(child, 0)[1] == 0
 print("worked")
 """
-
-
-@pytest.fixture
-def echoing(cloud: Cloud) -> Iterator[None]:
-    with TcpService(greeting_echo) as service:
-        cloud.port = service.port
-        yield
-        cloud.wait_all_ended()
 
 
 def start(commands: Commands, cloud: Cloud, program: str) -> Process:

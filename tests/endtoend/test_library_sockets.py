@@ -9,7 +9,6 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,23 +21,16 @@ from connector.emulator.faults import At, Cut, FaultPlan, How
 from connector.emulator.gateway import Rejoin
 from connector.emulator.resources import Status
 from connector.emulator.wire import Direction
+from connector.transport import ending
 
 from .cloud import STOP, Cloud
+from .commands import AT_ONCE
 from .library import DATA
 from .matrix import FAST
-from .targets import GREETING, Recorder, TcpService, greeting_echo, receive_exactly
-from .waiting import PATIENCE, eventually, free_port
+from .targets import GREETING, Recorder, TcpService, receive_exactly
+from .waiting import PATIENCE, eventually, free_port, settle
 
 pytestmark = pytest.mark.usefixtures("library")
-
-
-@pytest.fixture
-def echoing(cloud: Cloud) -> Iterator[None]:
-    cloud.unpaced()
-    with TcpService(greeting_echo) as service:
-        cloud.port = service.port
-        yield
-        cloud.wait_all_ended()
 
 
 def open_socket(cloud: Cloud) -> connector.TunnelSocket:
@@ -134,7 +126,10 @@ def is_asleep(thread: threading.Thread) -> bool:
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "S"
 
 
-def test_closing_is_not_taken_for_a_mere_end_of_input(cloud: Cloud) -> None:
+def test_closing_is_not_taken_for_a_mere_end_of_input(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "QUIET_TIMEOUT", PATIENCE)  # which follows a mere end
     with Recorder() as recorder:
         cloud.port = recorder.port
         stream = open_socket(cloud)
@@ -144,7 +139,7 @@ def test_closing_is_not_taken_for_a_mere_end_of_input(cloud: Cloud) -> None:
         began = time.monotonic()
         stream.close()
         stream.wait_closed()
-        assert time.monotonic() - began < 1.8  # a mere end is followed by 2 s of quiet
+        assert time.monotonic() - began < AT_ONCE
 
 
 def test_what_was_sent_before_closing_is_delivered(cloud: Cloud) -> None:
@@ -205,19 +200,6 @@ def test_a_slow_reader_stops_the_far_end(cloud: Cloud) -> None:
             eventually(lambda: sent[0] > settled, "that it goes on")
 
 
-def settle(count: list[int]) -> int:
-    """A count that has stopped to grow."""
-    seen = -1
-
-    def still() -> bool:
-        nonlocal seen
-        before, seen = seen, count[0]
-        return before == seen > 0 and not threading.Event().wait(0.3) and count[0] == seen
-
-    eventually(still, "a stop")
-    return seen
-
-
 def send_until_full(stream: socket.socket) -> int:
     """How many bytes it has taken when it takes no more."""
     taken = 0
@@ -230,16 +212,8 @@ def send_until_full(stream: socket.socket) -> int:
 def test_a_far_end_that_does_not_read_stops_the_sender(cloud: Cloud) -> None:
     cloud.unpaced()
     go_on = threading.Event()
-    received = [0]
-
-    def be_slow(connection: socket.socket) -> None:
-        connection.sendall(GREETING)
-        go_on.wait(PATIENCE)
-        while data := connection.recv(65536):
-            received[0] += len(data)
-
-    with TcpService(be_slow) as service:
-        cloud.port = service.port
+    with Recorder(go_on) as recorder:
+        cloud.port = recorder.port
         with open_socket(cloud) as stream:
             receive_exactly(stream, len(GREETING))
             stream.settimeout(0.5)
@@ -248,7 +222,7 @@ def test_a_far_end_that_does_not_read_stops_the_sender(cloud: Cloud) -> None:
             go_on.set()
             stream.settimeout(PATIENCE)
             stream.sendall(bytes(65536))
-            eventually(lambda: received[0] == taken + 65536, "all of it")
+            eventually(lambda: len(recorder.received) == taken + 65536, "all of it")
 
 
 # Failures

@@ -8,7 +8,7 @@ import gc
 import hashlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -18,23 +18,14 @@ import connector
 from connector.emulator.resources import Session
 
 from .cloud import START, STOP, Cloud
+from .commands import AT_ONCE
 from .library import DATA, carriers
-from .targets import GREETING, Recorder, TcpService, greeting_echo
-from .test_library_sockets import settle
-from .waiting import PATIENCE, eventually, free_port
+from .targets import GREETING, Recorder, TcpService
+from .waiting import PATIENCE, eventually, free_port, settle
 
 T = TypeVar("T")
 
 pytestmark = pytest.mark.usefixtures("library")
-
-
-@pytest.fixture
-def echoing(cloud: Cloud) -> Iterator[None]:
-    cloud.unpaced()
-    with TcpService(greeting_echo) as service:
-        cloud.port = service.port
-        yield
-        cloud.wait_all_ended()
 
 
 async def read_exactly(stream: connector.Stream, size: int) -> bytes:
@@ -187,13 +178,6 @@ def test_a_slow_reader_stops_the_far_end(cloud: Cloud) -> None:
 def test_a_far_end_that_does_not_read_stops_the_writer(cloud: Cloud) -> None:
     cloud.unpaced()
     go_on = threading.Event()
-    received = [0]
-
-    def be_slow(connection: socket.socket) -> None:
-        connection.sendall(GREETING)
-        go_on.wait(PATIENCE)
-        while data := connection.recv(65536):
-            received[0] += len(data)
 
     async def main() -> None:
         async with connector.connect(cloud.host) as stream:
@@ -205,10 +189,12 @@ def test_a_far_end_that_does_not_read_stops_the_writer(cloud: Cloud) -> None:
                     taken += 65536
             assert taken < 24 << 20
             go_on.set()
-            await asyncio.to_thread(eventually, lambda: received[0] >= taken, "all of it")
+            await asyncio.to_thread(
+                eventually, lambda: len(recorder.received) >= taken, "all of it"
+            )
 
-    with TcpService(be_slow) as service:
-        cloud.port = service.port
+    with Recorder(go_on) as recorder:
+        cloud.port = recorder.port
         asyncio.run(main())
 
 
@@ -278,14 +264,14 @@ def test_cancelled_while_the_stream_is_opened(cloud: Cloud) -> None:
 
 
 def test_cancelled_while_the_name_is_looked_up(cloud: Cloud) -> None:
-    cloud.misbehaviours.delay("ListSpaces", 2.0)
+    cloud.misbehaviours.delay("ListSpaces", AT_ONCE + 0.5)
 
     async def main() -> None:
         task = asyncio.create_task(exchange("my-env", b""))
         await asyncio.to_thread(cloud.wait_for_requests, "ListSpaces")
         before = asyncio.get_running_loop().time()
         await cancelled(task)
-        assert asyncio.get_running_loop().time() - before < 1
+        assert asyncio.get_running_loop().time() - before < AT_ONCE
         assert carriers() == []
 
     asyncio.run(main())
@@ -328,12 +314,17 @@ def test_closing_wakes_who_reads_and_who_writes(cloud: Cloud) -> None:
     async def main() -> None:
         stream = await connector.connect(cloud.host)
         await read_exactly(stream, len(GREETING))
-        reading = asyncio.create_task(stream.read())
+
+        async def read() -> tuple[bytes, bool]:
+            data = await stream.read()
+            # What ends the reading last of all comes after its loop is closed.
+            return data, stream._carrier._loop.wake_writer.fileno() >= 0
+
+        reading = asyncio.create_task(read())
         await asyncio.sleep(0.01)
-        cloud.misbehaviours.delay(STOP, 2.0)
-        closing = asyncio.create_task(stream.close())
-        assert await asyncio.wait_for(reading, 1) == b""  # before the service has answered
-        await closing
+        cloud.misbehaviours.delay(STOP, 2.5)
+        await stream.close()
+        assert await reading == (b"", True), "it waits for the service"
 
         stream = await connector.connect(cloud.host)
         writing = asyncio.create_task(stream.write(bytes(64 << 20)))  # and nobody reads it back

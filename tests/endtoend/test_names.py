@@ -12,12 +12,12 @@ import pytest
 from connector.emulator.errors import AccessDeniedException, InternalFailure
 from connector.emulator.resources import DevEnvironment, Status
 
+from .causes import CAUSES
 from .cloud import START, Cloud
-from .commands import CONNECTOR, Commands, Ssh
+from .commands import AT_ONCE, CONNECTOR, Commands, Ssh
 from .failing import check
 from .sshd import program
 from .targets import GREETING, TcpService, greeting_echo
-from .test_ends import CAUSES
 
 LIST = "ListDevEnvironments"
 SPACES = "ListSpaces"
@@ -286,7 +286,7 @@ def test_ssh_goes_by_a_friendly_name(
 
 
 def test_all_causes_end_a_look_up_at_once(commands: Commands, cloud: Cloud) -> None:
-    cloud.misbehaviours.delay(SPACES, 5.0, times=len(CAUSES))
+    cloud.misbehaviours.delay(SPACES, 60.0, times=len(CAUSES))
     processes = {
         cause: commands.start(*CONNECTOR, "proxy", "my-env.codecatalyst") for cause in CAUSES
     }
@@ -295,7 +295,7 @@ def test_all_causes_end_a_look_up_at_once(commands: Commands, cloud: Cloud) -> N
         began = time.monotonic()
         CAUSES[cause][0](process)
         assert process.wait() == CAUSES[cause][1], cause
-        assert time.monotonic() - began < 1.0, cause
+        assert time.monotonic() - began < AT_ONCE, cause
         assert process.stderr() == ""
     assert cloud.count(START) == 0
 
@@ -305,13 +305,13 @@ def test_a_second_look_up_is_left_at_once_too(
 ) -> None:
     assert reach(commands, cloud, "api") is named["api"]
     cloud.delete(named["api"])
-    cloud.misbehaviours.delay(SPACES, 5.0)
+    cloud.misbehaviours.delay(SPACES, 60.0)
     process = commands.start(*CONNECTOR, "proxy", "api")
     cloud.wait_for_requests(SPACES, 2)
     began = time.monotonic()
     process.signal(signal.SIGHUP)
     assert process.wait() == 0
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < AT_ONCE
     assert process.stderr() == ""
 
 
@@ -326,10 +326,10 @@ def test_a_look_up_that_takes_too_long_is_given_up_with_a_reason(
 
 
 def test_ctrl_c_ends_a_look_up(commands: Commands, cloud: Cloud) -> None:
-    cloud.misbehaviours.delay(SPACES, 5.0)
+    cloud.misbehaviours.delay(SPACES, 60.0)
     process = commands.start(*CONNECTOR, "start", "my-env")
     cloud.wait_for_requests(SPACES)
     began = time.monotonic()
     process.signal(signal.SIGINT)
     assert process.wait() == 130
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < AT_ONCE

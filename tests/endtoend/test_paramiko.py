@@ -12,7 +12,7 @@ import pytest
 
 from .cloud import Cloud
 from .commands import CONNECTOR, Ssh
-from .sshd import USER, Sshd
+from .sshd import Sshd
 from .waiting import PATIENCE
 
 DATA = random.Random(4).randbytes(300_000)
@@ -26,17 +26,8 @@ def client(
         monkeypatch.setenv(name, value)
     proxy = paramiko.ProxyCommand(shlex.join([*CONNECTOR, "proxy", ssh.host]))
     client = paramiko.SSHClient()
-    client.load_host_keys(str(sshd.known_hosts))
     try:
-        client.connect(
-            sshd.alias,
-            username=USER,
-            sock=proxy,
-            key_filename=str(sshd.user_key),
-            look_for_keys=False,
-            allow_agent=False,
-            timeout=PATIENCE,
-        )
+        sshd.let_in(client, proxy)
         yield client
     finally:
         transport = client.get_transport()

@@ -2,67 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-import socket
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from connector.emulator.behaviour import CLEAN, AgentBehaviour
-from connector.emulator.faults import (
-    At,
-    Cut,
-    Fault,
-    FaultPlan,
-    How,
-    Restart,
-    random_cuts,
-)
-from connector.emulator.gateway import Rejoin
-from connector.emulator.resume import SsmError
-from connector.emulator.wire import Direction
-from connector.errors import LinkLost, SessionEnded
-from connector.transport import connection
+from connector.emulator.behaviour import CLEAN
+from connector.emulator.faults import At, Cut, How, Restart, random_cuts
 
+from .breaking import DATA, DIGEST, SIZE, TO_AGENT, TO_CLIENT, give, trouble
 from .cloud import Cloud
 from .commands import Commands, Process
-from .matrix import FAST
-from .resuming import ResumingSource, TunnelThread, make_ssm_client
-from .targets import GREETING, Recorder, TcpService, greeting_echo, receive_exactly
+from .targets import GREETING, Recorder, TcpService
 from .waiting import eventually
-
-SIZE = 300_000
-DATA = random.Random(3).randbytes(SIZE)
-DIGEST = hashlib.sha256(DATA).hexdigest().encode() + b"\n"
-TO_AGENT, TO_CLIENT = Direction.TO_AGENT, Direction.TO_CLIENT
 
 #: Ways to break a link that are told at once.
 LOUD = (How.RESET, How.FIN, How.CLOSE)
 _names = [how.name.lower() for how in LOUD]
-
-
-def judge(client: socket.socket) -> None:
-    """Greets, tells the digest of what it is sent, and waits for the end."""
-    client.sendall(GREETING)
-    data = receive_exactly(client, SIZE)
-    client.sendall(hashlib.sha256(data).hexdigest().encode() + b"\n")
-    receive_exactly(client, 1)
-
-
-def give(client: socket.socket) -> None:
-    """Greets, sends the data, and waits for the end."""
-    client.sendall(GREETING + DATA)
-    receive_exactly(client, 1)
-
-
-@pytest.fixture
-def judging(cloud: Cloud) -> Iterator[None]:
-    with TcpService(judge) as service:
-        cloud.port = service.port
-        yield
 
 
 @pytest.fixture
@@ -70,37 +26,6 @@ def giving(cloud: Cloud) -> Iterator[None]:
     with TcpService(give) as service:
         cloud.port = service.port
         yield
-
-
-@pytest.fixture
-def echoing(cloud: Cloud) -> Iterator[None]:
-    with TcpService(greeting_echo) as service:
-        cloud.port = service.port
-        yield
-
-
-@pytest.fixture(scope="module")
-def ssm(the_cloud: Cloud) -> Any:
-    return make_ssm_client(the_cloud)
-
-
-def trouble(
-    cloud: Cloud,
-    *faults: Fault,
-    rejoin: Rejoin = Rejoin.SAME_TOKEN,
-    agent: AgentBehaviour = FAST,
-) -> None:
-    """What sessions that are opened from now on are in for."""
-    cloud.behave(agent)
-    cloud.gateway.fault_log.clear()
-    behaviour = cloud.gateway.behaviour
-    cloud.gateway.behaviour = replace(behaviour, faults=FaultPlan(faults), rejoin=rejoin)
-
-
-def come_back(cloud: Cloud) -> None:
-    """Have the gateway listen again before its time."""
-    cloud.run(cloud.gateway.stop())
-    cloud.run(cloud.gateway.start())
 
 
 def ends_well(process: Process) -> None:
@@ -111,9 +36,6 @@ def ends_well(process: Process) -> None:
 def cuts(commands: Commands) -> int:
     """How often the connector was connected again."""
     return commands.log_file.read_text().count("connected again")
-
-
-# The old token does
 
 
 @pytest.mark.usefixtures("judging")
@@ -239,106 +161,3 @@ def test_silence_is_noticed(cloud: Cloud, commands: Commands) -> None:
     assert process.reader.until(b"\n") == DIGEST
     assert cuts(commands) == 1
     ends_well(process)
-
-
-# Refused
-
-
-@pytest.mark.usefixtures("echoing")
-@pytest.mark.parametrize("rejoin", [Rejoin.FRESH_TOKEN, Rejoin.FORBIDDEN], ids=["1008", "403"])
-def test_a_gateway_that_refuses_us_ends_the_session(
-    cloud: Cloud, commands: Commands, rejoin: Rejoin
-) -> None:
-    trouble(cloud, Cut(How.RESET, At(bytes=2000, direction=TO_AGENT)), rejoin=rejoin)
-    process = commands.proxy()
-    process.reader.until(GREETING)
-    process.send(DATA[:20_000])
-    assert process.wait() == LinkLost("").exit_code == 74
-    assert "does not let us join the session again" in process.stderr()
-    assert process.stderr().count("\n") == 1
-    session = cloud.session()
-    assert cloud.stops(session) == 1
-    assert session.end_reason
-
-
-@pytest.mark.usefixtures("echoing")
-def test_a_gateway_that_stays_away_is_given_up(
-    cloud: Cloud, ssm: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "RECONNECT_TIMEOUT", 1.0)
-    trouble(cloud, Restart(At(bytes=2000, direction=TO_AGENT), 8.0))
-    with TunnelThread(ResumingSource(cloud, ssm), cloud.ca_file) as tunnel:
-        tunnel.reader.until(GREETING)
-        tunnel.send(DATA[:20_000])
-        with pytest.raises(LinkLost, match="could not be made again within 1 s"):
-            tunnel.wait()
-    assert cloud.session().end_reason
-    come_back(cloud)
-
-
-@pytest.mark.usefixtures("echoing")
-def test_a_user_who_leaves_while_the_gateway_is_away(cloud: Cloud, commands: Commands) -> None:
-    trouble(cloud, Restart(At(bytes=2000, direction=TO_AGENT), 8.0))
-    process = commands.proxy()
-    process.reader.until(GREETING)
-    process.send(DATA[:20_000])
-    commands.wait_for_log("no connection")
-    process.popen.terminate()
-    assert process.wait(3.5) == 143
-    assert cloud.stops(cloud.session()) == 1
-    come_back(cloud)
-
-
-# ssm:ResumeSession
-
-
-@pytest.mark.usefixtures("judging")
-def test_a_fresh_token_opens_each_link(cloud: Cloud, ssm: Any) -> None:
-    plan = random_cuts(random.Random(5), 3, SIZE, TO_AGENT)
-    trouble(cloud, *plan.faults, rejoin=Rejoin.FRESH_TOKEN)
-    source = ResumingSource(cloud, ssm)
-    with TunnelThread(source, cloud.ca_file) as tunnel:
-        tunnel.reader.until(GREETING)
-        tunnel.send_behind(DATA)
-        assert tunnel.reader.until(b"\n") == DIGEST
-        tunnel.end_input()
-        assert tunnel.wait() == 0
-    assert source.resumed >= 3
-    assert tunnel.notices == []
-
-
-@pytest.mark.usefixtures("judging")
-def test_a_service_that_is_busy_is_asked_again(cloud: Cloud, ssm: Any) -> None:
-    trouble(
-        cloud, Cut(How.RESET, At(bytes=SIZE // 2, direction=TO_AGENT)), rejoin=Rejoin.FRESH_TOKEN
-    )
-    busy = SsmError("Rate exceeded", code="ThrottlingException")
-    cloud.misbehaviours.refuse("ResumeSession", busy, times=2)
-    source = ResumingSource(cloud, ssm)
-    with TunnelThread(source, cloud.ca_file) as tunnel:
-        tunnel.reader.until(GREETING)
-        tunnel.send_behind(DATA)
-        assert tunnel.reader.until(b"\n") == DIGEST
-        tunnel.end_input()
-        assert tunnel.wait() == 0
-    assert source.resumed == 1
-
-
-@pytest.mark.usefixtures("echoing")
-def test_a_session_that_timed_out_ends_with_the_reason(cloud: Cloud, ssm: Any) -> None:
-    trouble(cloud)
-    source = ResumingSource(cloud, ssm)
-    with TunnelThread(source, cloud.ca_file) as tunnel:
-        tunnel.reader.until(GREETING)
-        relay = cloud.gateway.relay(cloud.session().id)
-
-        def time_out() -> None:
-            link = relay.link
-            assert link is not None
-            link.cut(reset=True)
-            cloud.end_session(cloud.session())
-
-        cloud.call(time_out)
-        with pytest.raises(SessionEnded, match="timed out"):
-            tunnel.wait()
-    assert source.resumed == 0

@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,19 @@ def eventually(
             return result
         assert time.monotonic() < deadline, f"{what} did not happen within {timeout} s"
         time.sleep(0.01)
+
+
+def settle(count: list[int]) -> int:
+    """A count that has stopped to grow."""
+    seen = -1
+
+    def still() -> bool:
+        nonlocal seen
+        before, seen = seen, count[0]
+        return before == seen > 0 and not threading.Event().wait(0.3) and count[0] == seen
+
+    eventually(still, "a stop")
+    return seen
 
 
 def free_port() -> int:

@@ -9,14 +9,20 @@ from manual.errors import ends_with, exit_codes, load
 from manual.harvest import harvest, shape
 
 
+def _pattern(template: str) -> re.Pattern[str]:
+    """Any words may stand in a field; but in the first of a template without words, one."""
+    first, *others = map(re.escape, template.split("{}"))
+    if others and not re.search(r"[a-z]", template):
+        others = [f"\\S+{others[0]}", *others[1:]]
+        return re.compile(first + ".*".join(others), re.IGNORECASE)
+    return re.compile(".*".join((first, *others)), re.IGNORECASE)
+
+
 @cache
 def _known() -> list[tuple[re.Pattern[str], set[int]]]:
     codes, handed_on = exit_codes(), harvest().handed_on
     return [
-        (
-            re.compile(".*".join(map(re.escape, shape(text).split("{}"))), re.IGNORECASE),
-            ends_with(row, codes, handed_on),
-        )
+        (_pattern(shape(text)), ends_with(row, codes, handed_on))
         for section in load()
         for row in section.rows
         for text in row.messages

@@ -1,0 +1,25 @@
+"""What is at the far end, with a home of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from connector.emulator import sessionprocess
+from connector.emulator.certificates import Certificates
+
+from .stage import Stage, open_stage
+
+
+@pytest.fixture
+async def stage(certificates: Certificates, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with open_stage(certificates, tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that does not end by SIGHUP is killed soon."""
+    monkeypatch.setattr(sessionprocess, "HANG_UP_TIMEOUT", 0.05)

@@ -1,0 +1,134 @@
+"""A gateway whose sessions have shells and commands at their far ends, on real terminals."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from connector.datachannel.messages import AgentMessage, PayloadType
+from connector.emulator.behaviour import CLEAN, AgentBehaviour, ExecuteAs
+from connector.emulator.certificates import Certificates
+from connector.emulator.gateway import Gateway, GatewayBehaviour
+from connector.emulator.model import CodeCatalystModel
+from connector.emulator.port import tcp_target
+from connector.emulator.resources import DevEnvironment, ExecuteCommand, Session
+from connector.emulator.service import data_channel_url
+from connector.emulator.sessionprocess import process_opener
+
+from ..client import Client
+from ..stages import eventually, running_environment
+
+INTERACTIVE, JOINED, SEPARATE = ExecuteAs.INTERACTIVE, ExecuteAs.JOINED, ExecuteAs.SEPARATE
+
+
+@dataclass
+class Stage:
+    """A gateway whose sessions have processes at their far ends."""
+
+    model: CodeCatalystModel
+    environment: DevEnvironment
+    gateway: Gateway
+    certificates: Certificates
+    home: Path
+    sessions: list[Session] = field(default_factory=list)
+    clients: list[Client] = field(default_factory=list)
+
+    def behave(self, behaviour: AgentBehaviour, **changes: object) -> None:
+        agent = replace(behaviour, **changes)  # type: ignore[arg-type]
+        self.gateway.behaviour = GatewayBehaviour(agent=agent)
+
+    async def shell(self) -> Client:
+        """A client of a shell that has shown its prompt."""
+        client = await self._open(None)
+        await client.receive_until(PayloadType.OUTPUT)
+        return client
+
+    async def execute(self, *command: str) -> Client:
+        """A client of a command, after the handshake that it may need."""
+        client = await self._open(ExecuteCommand(command[0], command[1:]))
+        if self.gateway.behaviour.agent.execute_as is not INTERACTIVE:
+            await client.shake_hands()
+        return client
+
+    async def python(self, script: str) -> Client:
+        return await self.execute(sys.executable, "-uc", script)
+
+    async def _open(self, command: ExecuteCommand | None) -> Client:
+        self.sessions.append(self.model.start_session(self.environment, "SSM", command))
+        self.clients.append(Client())
+        return await self.reopen(self.clients[-1])
+
+    async def reopen(self, client: Client) -> Client:
+        session = self.sessions[self.clients.index(client)]
+        url = data_channel_url(self.gateway.url, session)
+        await client.open(url, self.certificates.ca_file, session.token_value)
+        return client
+
+    def end(self) -> None:
+        """As StopDevEnvironmentSession does, for the newest session."""
+        self.model.end_session(self.sessions[-1], "stopped")
+
+
+@asynccontextmanager
+async def open_stage(certificates: Certificates, home: Path) -> AsyncIterator[Stage]:
+    model, environment = running_environment()
+    gateway = Gateway(
+        model,
+        tcp_target(1, "127.0.0.1"),
+        certificates.server_context,
+        open_process=partial(process_opener, home=home),
+        seed=1,
+    )
+    stage = Stage(model, environment, gateway, certificates, home)
+    stage.behave(CLEAN)
+    await gateway.start()
+    try:
+        yield stage
+    finally:
+        await gateway.stop()
+        for client in stage.clients:
+            await client.close()
+
+
+async def read_until(client: Client, end: bytes) -> bytes:
+    """Output up to this, and with it."""
+    while end not in client.output:
+        await client.receive()
+    return await client.read(client.output.index(end) + len(end))
+
+
+async def read_pid(client: Client) -> int:
+    """The number of a process that says ``pid <number>.``"""
+    text = await read_until(client, b".")
+    return int(text.rpartition(b"pid ")[2].rstrip(b"."))
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process; one that only waits to be reaped is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+async def gone(pid: int) -> None:
+    await eventually(lambda: not is_running(pid))
+
+
+def payloads(client: Client, kind: PayloadType) -> list[bytes]:
+    """Of all stream messages of this type, once each."""
+    messages = [m for m in client.received if isinstance(m, AgentMessage)]
+    return list({m.sequence_number: m.payload for m in messages if m.payload_type == kind}.values())
+
+
+async def reason(client: Client) -> str:
+    """What channel_closed says."""
+    output = json.loads((await client.wait_closed()).payload)["Output"]
+    assert isinstance(output, str)
+    return output

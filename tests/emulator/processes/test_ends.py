@@ -1,0 +1,134 @@
+"""However a session ends, none of its processes is left."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from dataclasses import replace
+
+import pytest
+
+from connector.emulator import processes
+from connector.emulator.behaviour import CLEAN, ExecuteAs
+
+from ..stages import eventually
+from .stage import INTERACTIVE, SEPARATE, Stage, gone, read_pid, read_until, reason
+
+
+async def test_the_service_hangs_up_on_a_shell_and_its_job_in_front(stage: Stage) -> None:
+    client = await stage.shell()
+    await client.send(b"echo pid $$.\n")
+    await read_until(client, b"\n")
+    shell = await read_pid(client)
+    script = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGHUP, lambda *_: (open('hup', 'w').close(), sys.exit()))\n"
+        "print('job pid', os.getpid(), end='.', flush=True)\n"
+        "while True: signal.pause()\n"
+    )
+    (stage.home / "job.py").write_text(script)
+    await client.send(shlex.join([sys.executable, "job.py"]).encode() + b"\n")
+    await read_until(client, b"job pid ")
+    job = int((await read_until(client, b".")).rstrip(b"."))
+    stage.end()
+    assert await reason(client) == "stopped"
+    await gone(shell)
+    await gone(job)
+    assert (stage.home / "hup").exists()
+
+
+@pytest.mark.parametrize("execute_as", ExecuteAs)
+async def test_the_service_hangs_up_on_a_command(stage: Stage, execute_as: ExecuteAs) -> None:
+    stage.behave(CLEAN, execute_as=execute_as)
+    client = await stage.python(
+        "import signal, sys\n"
+        "signal.signal(signal.SIGHUP, lambda *_: (open('hup', 'w').close(), sys.exit()))\n"
+        "open('ready', 'w').close()\n"
+        "while True: signal.pause()\n"
+    )
+    await eventually((stage.home / "ready").exists)
+    stage.end()
+    assert await reason(client) == "stopped"
+    await eventually((stage.home / "hup").exists)
+
+
+IGNORING = (
+    "import os, signal\n"
+    "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    "print('job pid', os.getpid(), end='.', flush=True)\n"
+    "while True: signal.pause()\n"
+)
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_a_job_in_front_that_ignores_the_hang_up_is_killed(stage: Stage) -> None:
+    client = await stage.shell()
+    (stage.home / "job.py").write_text(IGNORING)
+    await client.send(shlex.join([sys.executable, "job.py"]).encode() + b"\n")
+    await read_until(client, b"job pid ")
+    job = int((await read_until(client, b".")).rstrip(b"."))
+    stage.end()
+    await client.wait_closed()
+    await gone(job)
+
+
+@pytest.mark.usefixtures("short_patience")
+@pytest.mark.parametrize("execute_as", [INTERACTIVE, SEPARATE])
+async def test_a_command_that_ignores_the_hang_up_is_killed(
+    stage: Stage, execute_as: ExecuteAs
+) -> None:
+    stage.behave(CLEAN, execute_as=execute_as)
+    client = await stage.python(IGNORING)
+    await read_until(client, b"job pid ")
+    pid = int((await read_until(client, b".")).rstrip(b"."))
+    stage.end()
+    await client.wait_closed()
+    await gone(pid)
+
+
+async def test_the_gateways_stop_ends_what_ignores_a_hang_up_at_once(stage: Stage) -> None:
+    client = await stage.python(IGNORING)
+    await read_until(client, b"job pid ")
+    pid = int((await read_until(client, b".")).rstrip(b"."))
+    started = asyncio.get_running_loop().time()
+    await stage.gateway.stop()
+    await gone(pid)
+    assert asyncio.get_running_loop().time() - started < processes.HANG_UP_TIMEOUT
+
+
+async def test_a_flag_that_is_obeyed_hangs_up(stage: Stage) -> None:
+    stage.behave(CLEAN, always_obeys_flags=True)
+    client = await stage.shell()
+    await client.send(b"echo pid $$.\n")
+    await read_until(client, b"\n")
+    shell = await read_pid(client)
+    await client.terminate()
+    assert await reason(client) == ""
+    await gone(shell)
+
+
+async def test_a_client_that_went_away_for_good_leaves_no_process(stage: Stage) -> None:
+    stage.behave(CLEAN)
+    behaviour = stage.gateway.behaviour
+    stage.gateway.behaviour = replace(
+        behaviour, relay=replace(behaviour.relay, client_gone_timeout=0.05)
+    )
+    client = await stage.python(
+        "import os, signal; print('pid', os.getpid(), end='.'); signal.pause()"
+    )
+    pid = await read_pid(client)
+    assert client.connection is not None
+    client.connection.transport.abort()
+    await gone(pid)
+
+
+async def test_a_shell_passes_the_end_of_the_emulator_on_to_its_jobs(stage: Stage) -> None:
+    stage.behave(CLEAN)
+    client = await stage.shell()
+    hung_up = stage.home / "hung up"
+    job = "trap 'echo > \"hung up\"; exit' HUP; echo rea''dy; while :; do sleep 0.01; done"
+    await client.send(f"set -m; sh -c {shlex.quote(job)} &\n".encode())
+    await read_until(client, b"ready")
+    await stage.gateway.stop()
+    await eventually(hung_up.exists)

@@ -1,0 +1,84 @@
+"""Much input and output: nothing is lost, and nothing is held without bound."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+
+import pytest
+
+from connector.emulator.behaviour import CLEAN, ExecuteAs
+
+from .stage import INTERACTIVE, SEPARATE, Stage, read_until
+
+
+async def test_much_input_arrives_whole_though_nobody_reads_at_first(stage: Stage) -> None:
+    data = random.Random(2).randbytes(300_000)
+    client = await stage.python(
+        "import hashlib, os, sys, tty\n"
+        "tty.setraw(0)\n"
+        "print('ready.')\n"
+        "digest, left = hashlib.sha256(), 300_000\n"
+        "while left:\n"
+        "    read = os.read(0, 9999); left -= len(read); digest.update(read)\n"
+        "print(digest.hexdigest(), end='!')\n"
+    )
+    await read_until(client, b"ready.")
+    for start in range(0, len(data), 1000):
+        await client.send(data[start : start + 1000])
+    assert (await read_until(client, b"!")).strip(b"\r\n!") == (
+        hashlib.sha256(data).hexdigest().encode()
+    )
+
+
+LINES = b"".join(b"%d\n" % number for number in range(1, 100_001))
+COUNT = "import sys; sys.stdout.write(''.join(f'{n}\\n' for n in range(1, 100_001)))"
+
+
+@pytest.mark.parametrize("execute_as", ExecuteAs)
+async def test_output_outlives_the_process_and_a_broken_link(
+    stage: Stage, execute_as: ExecuteAs
+) -> None:
+    """Half-way the link is cut; meanwhile the process writes what it can, and may end."""
+    stage.behave(CLEAN, execute_as=execute_as, window=64)
+    client = await stage.python(COUNT)
+    data = bytearray(await client.read(100_000))
+    assert client.connection is not None
+    client.connection.transport.abort()
+    await client.connection.wait_closed()
+    await stage.reopen(client)
+    await client.wait_closed()
+    data += client.output
+    assert bytes(data).replace(b"\r\n", b"\n") == LINES
+
+
+@pytest.mark.parametrize("execute_as", [INTERACTIVE, SEPARATE])
+async def test_a_client_that_acknowledges_nothing_stops_the_process_at_the_window(
+    stage: Stage, execute_as: ExecuteAs
+) -> None:
+    stage.behave(CLEAN, execute_as=execute_as, window=16, resends_oldest_only=False)
+    client = await stage.python(
+        "import os\n"
+        "def count():\n"
+        "    n = 0\n"
+        "    while True:\n"
+        "        os.write(1, b'x' * 1000)\n"
+        "        n += 1\n"
+        "        open('count', 'w').write(str(n))\n"
+        "count()\n"
+    )
+    client.acknowledging = False
+    await client.read(16 * 1000 if execute_as is SEPARATE else 8 * 1000)
+    count = stage.home / "count"
+
+    async def steady() -> int:
+        """How much it has written when it writes no more."""
+        last = -1
+        while (now := int(count.read_text() or 0)) != last:
+            last = now
+            for _ in range(20):
+                await client.receive()  # the window's messages again, and nothing else
+        return last
+
+    assert await steady() * 1000 < 16 * 1024 + 256 * 1024 + 2 * 65536 + 1000
+    stage.end()

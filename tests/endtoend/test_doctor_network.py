@@ -1,0 +1,162 @@
+"""What ``connector doctor`` finds on the way to the API and to the gateway."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from connector.emulator.certificates import make_certificates
+from connector.emulator.rest import Proceed
+from tests.aws.peers import ConnectProxy
+
+from ..hostile.gateway import HostileGateway
+from .cloud import Cloud
+from .doctor import PASSWORD, Patient, stopped_once
+from .waiting import free_port
+
+
+def test_unknown_ca_of_the_api(patient: Patient, tmp_path: Path) -> None:
+    patient.environ["AWS_CA_BUNDLE"] = str(make_certificates(tmp_path / "other").ca_file)
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["api-tls"])
+    assert "is signed by an unknown CA" in diagnosis.text("api-tls")
+    assert "what we see is signed by trustme" in diagnosis.text("api-tls")
+    assert "not by Amazon" in diagnosis.text("api-tls")
+    assert "AWS_CA_BUNDLE" in diagnosis.text("api-tls")
+    assert diagnosis.status("token") == "ok"
+
+
+def test_unknown_ca_of_the_gateway_alone(patient: Patient, cloud: Cloud, tmp_path: Path) -> None:
+    context = make_certificates(tmp_path / "other").server_context
+    with HostileGateway(context, lambda conversation: None) as gateway:
+        cloud.stream_base = f"wss://127.0.0.1:{gateway.port}"
+        diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["gateway-tls"])
+    assert "what we see is signed by trustme" in diagnosis.text("gateway-tls")
+    assert (diagnosis.status("greeting"), diagnosis.status("session-end")) == ("skip", "ok")
+    assert stopped_once(cloud)
+
+
+def test_ca_bundle_that_is_not_there(patient: Patient) -> None:
+    patient.environ["AWS_CA_BUNDLE"] = "/no/such/file.pem"
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ca"])
+    assert "/no/such/file.pem" in diagnosis.text("ca")
+
+
+def test_name_of_the_api_that_nobody_knows(patient: Patient) -> None:
+    patient.environ["AWS_ENDPOINT_URL_CODECATALYST"] = "https://api.invalid"
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["api-dns"])
+    assert "its name is not known" in diagnosis.text("api-dns")
+
+
+def test_name_of_the_gateway_that_nobody_knows(patient: Patient, cloud: Cloud) -> None:
+    cloud.stream_base = "wss://gateway.invalid"
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["gateway-dns"])
+    assert stopped_once(cloud)
+
+
+def test_api_that_nobody_listens_on_but_the_last_gateway_is_looked_at(
+    patient: Patient, cloud: Cloud
+) -> None:
+    assert patient.examine().exit_code == 0
+    patient.environ["AWS_ENDPOINT_URL_CODECATALYST"] = f"https://127.0.0.1:{free_port()}"
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["api-proxy"])
+    assert "Connection refused" in diagnosis.text("api-proxy")
+    assert "the last session's" in diagnosis.text("gateway")
+    assert diagnosis.status("gateway-tls") == "ok"
+
+
+def test_everything_through_a_proxy(patient: Patient) -> None:
+    with ConnectProxy(login=f"mary:{PASSWORD}") as proxy:
+        patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@127.0.0.1:{proxy.port}"
+        diagnosis = patient.examine()
+
+    assert diagnosis.exit_code == 0
+    for name in ("api-proxy", "gateway-proxy"):
+        assert f"through the proxy http://127.0.0.1:{proxy.port}" in diagnosis.text(name)
+        assert diagnosis.legs[name]["facts"]["variable"] == "HTTPS_PROXY"
+        assert PASSWORD not in diagnosis.text(name)
+
+
+def test_proxy_that_no_proxy_leaves_out(patient: Patient) -> None:
+    patient.environ.update(HTTPS_PROXY="http://127.0.0.1:9", no_proxy="127.0.0.1")
+    diagnosis = patient.examine()
+
+    assert diagnosis.exit_code == 0
+    assert "NO_PROXY excepts it from HTTPS_PROXY" in diagnosis.text("api-proxy")
+
+
+def test_proxy_that_refuses(patient: Patient) -> None:
+    with ConnectProxy(refuse="403 Forbidden") as proxy:
+        patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@127.0.0.1:{proxy.port}"
+        diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["api-proxy"])
+    assert "refuses the way to 127.0.0.1 (403 Forbidden)" in diagnosis.text("api-proxy")
+
+
+def test_proxy_whose_name_nobody_knows(patient: Patient) -> None:
+    patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@proxy.invalid:3128"
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["api-dns"])
+    assert "The proxy http://proxy.invalid:3128 cannot be reached" in diagnosis.text("api-dns")
+
+
+def test_endpoint_that_only_botocore_can_judge(patient: Patient) -> None:
+    patient.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"
+    diagnosis = patient.examine()
+
+    assert diagnosis.exit_code == 0
+    assert diagnosis.by_status("skip") == ["api-dns", "api-proxy", "api-tls", "clock"]
+    assert diagnosis.status("identity") == diagnosis.status("greeting") == "ok"
+
+
+def test_proxy_of_an_unknown_kind(patient: Patient) -> None:
+    patient.environ["HTTPS_PROXY"] = f"socks5://mary:{PASSWORD}@proxy.acme.example:1080"
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["api-proxy"])
+    assert "socks5:// is not supported" in diagnosis.text("api-proxy")
+
+
+def test_variable_that_is_not_looked_at(patient: Patient) -> None:
+    patient.environ["ALL_PROXY"] = "socks5://127.0.0.1:1"
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.status("api-proxy")) == (0, "warn")
+    assert "ALL_PROXY is not looked at" in diagnosis.text("api-proxy")
+
+
+@pytest.mark.parametrize(("hours", "word"), [(1, "60 min behind"), (-1, "60 min ahead")])
+def test_clock_that_is_wrong(
+    patient: Patient, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, hours: int, word: str
+) -> None:
+    usual = cloud.server.intercept
+    assert usual is not None
+
+    async def elsewhen(operation: str, request: web.Request, proceed: Proceed) -> web.Response:
+        if "Authorization" in request.headers:
+            return await usual(operation, request, proceed)
+        date = formatdate(time.time() + 3600 * hours, usegmt=True)
+        return web.Response(status=401, headers={"Date": date})
+
+    monkeypatch.setattr(cloud.server, "intercept", elsewhen)
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.status("clock")) == (0, "warn")
+    assert word in diagnosis.text("clock")

@@ -1,0 +1,124 @@
+"""What ``connector doctor`` finds in the configuration of ssh, and by the names it has there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from .cloud import Cloud
+from .doctor import Patient, stopped_once
+
+
+def test_no_section_for_the_host(patient: Patient) -> None:
+    patient.config.write_text("")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    assert "no ProxyCommand" in diagnosis.text("ssh-config")
+    assert "connector config-ssh" in diagnosis.text("ssh-config")
+    assert diagnosis.status("greeting") == "ok"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("ProxyCommand /no/such/connector proxy %n", "is no executable"),
+        ("ProxyCommand no-such-connector/connector proxy %n", "is no executable"),
+        ("ProxyCommand cat %n", "runs cat, and not the connector"),
+        ("ProxyCommand exec nc proxy 22", "runs nc, and not the connector"),
+        ("ProxyCommand connector proxy %h", "the name has capitals"),
+        ("ProxyCommand connector proxy", "%n is missing"),
+        ("ProxyCommand connector proxy --no-such-option %n", "is wrong: unrecognized"),
+        ("ProxyCommand connector proxy '%n", "invalid quotes"),
+        ("NoSuchSetting yes", "is not usable"),
+    ],
+)
+def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str) -> None:
+    patient.write_config(line)
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    assert words in diagnosis.text("ssh-config")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["User root"], "user is root"),
+        (["ConnectTimeout 15"], "ConnectTimeout 15 ends ssh before"),
+        (['ProxyCommand sh -c "connector proxy $0" %n'], "by way of sh"),
+        (["ControlPath ~/%C", "ControlPersist 10m"], "ControlPersist hides"),
+    ],
+)
+def test_section_that_could_be_better(patient: Patient, lines: list[str], words: str) -> None:
+    patient.write_config(*lines, "ProxyCommand connector proxy %n")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-config"])
+    assert words in diagnosis.text("ssh-config")
+
+
+@pytest.mark.parametrize("name", ["{}", "{}.codecatalyst", "{}.web.site-1.examplecorp"])
+def test_a_friendly_name(patient: Patient, cloud: Cloud, name: str) -> None:
+    cloud.environment.alias = "Blue-Whale"
+    patient.host = name.format("Blue-Whale")
+    patient.write_config("ProxyCommand connector proxy %n", host="*.codecatalyst")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, [])
+    assert cloud.environment.id in diagnosis.text("environment")
+    assert ".codecatalyst leads to this connector" in diagnosis.text("ssh-config")
+    assert stopped_once(cloud)
+
+
+def test_a_friendly_name_that_nothing_has(patient: Patient, cloud: Cloud) -> None:
+    cloud.environment.alias = "Blue-Whale"
+    patient.host = "blue-whales"
+    patient.write_config("ProxyCommand connector proxy %n", host="*.codecatalyst")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (68, ["environment"])
+    assert "Did you mean Blue-Whale.codecatalyst" in diagnosis.text("environment")
+    assert diagnosis.status("session") == "skip"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "exec connector proxy %n",
+        "env A=b connector proxy -vv %n",
+        f"{sys.executable} -m connector proxy %n",
+        f"{Path(sys.executable).parent}/connector proxy --wait 600 %n",
+    ],
+)
+def test_ways_to_call_the_connector(patient: Patient, command: str) -> None:
+    patient.write_config(f"ProxyCommand {command}")
+
+    assert patient.examine().by_status("ok") == list(patient.examine().legs)
+
+
+def test_another_connector(patient: Patient, tmp_path: Path) -> None:
+    other = tmp_path / "connector"
+    other.write_text("#!/bin/sh\necho connector 0.0.1\n")
+    other.chmod(0o755)
+    patient.write_config(f"ProxyCommand {other} proxy %n")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.status("ssh-config")) == (0, "warn")
+    assert "another connector: version 0.0.1" in diagnosis.text("ssh-config")
+    other.write_text("#!/bin/sh\necho something else\n")
+    assert "which is no connector" in patient.examine().text("ssh-config")
+
+
+def test_a_name_of_ones_own_is_what_its_proxy_command_says(patient: Patient, cloud: Cloud) -> None:
+    space, project, id_ = cloud.host.split("=")[1:]
+    patient.write_config(
+        f"ProxyCommand connector proxy --space {space} --project {project} --id {id_}",
+        host="my-env",
+    )
+    patient.host = "my-env"
+
+    assert patient.examine().exit_code == 0
+    assert stopped_once(cloud)

@@ -1,0 +1,70 @@
+"""A session that is joined again by a token of ssm:ResumeSession."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from connector.emulator.faults import At, Cut, How, random_cuts
+from connector.emulator.gateway import Rejoin
+from connector.emulator.resume import SsmError
+from connector.errors import SessionEnded
+
+from .breaking import DATA, DIGEST, SIZE, TO_AGENT, trouble
+from .cloud import Cloud
+from .resuming import ResumingSource, TunnelThread
+from .targets import GREETING
+
+
+@pytest.mark.usefixtures("judging")
+def test_a_fresh_token_opens_each_link(cloud: Cloud, ssm: Any) -> None:
+    plan = random_cuts(random.Random(5), 3, SIZE, TO_AGENT)
+    trouble(cloud, *plan.faults, rejoin=Rejoin.FRESH_TOKEN)
+    source = ResumingSource(cloud, ssm)
+    with TunnelThread(source, cloud.ca_file) as tunnel:
+        tunnel.reader.until(GREETING)
+        tunnel.send_behind(DATA)
+        assert tunnel.reader.until(b"\n") == DIGEST
+        tunnel.end_input()
+        assert tunnel.wait() == 0
+    assert source.resumed >= 3
+    assert tunnel.notices == []
+
+
+@pytest.mark.usefixtures("judging")
+def test_a_service_that_is_busy_is_asked_again(cloud: Cloud, ssm: Any) -> None:
+    trouble(
+        cloud, Cut(How.RESET, At(bytes=SIZE // 2, direction=TO_AGENT)), rejoin=Rejoin.FRESH_TOKEN
+    )
+    busy = SsmError("Rate exceeded", code="ThrottlingException")
+    cloud.misbehaviours.refuse("ResumeSession", busy, times=2)
+    source = ResumingSource(cloud, ssm)
+    with TunnelThread(source, cloud.ca_file) as tunnel:
+        tunnel.reader.until(GREETING)
+        tunnel.send_behind(DATA)
+        assert tunnel.reader.until(b"\n") == DIGEST
+        tunnel.end_input()
+        assert tunnel.wait() == 0
+    assert source.resumed == 1
+
+
+@pytest.mark.usefixtures("echoing")
+def test_a_session_that_timed_out_ends_with_the_reason(cloud: Cloud, ssm: Any) -> None:
+    trouble(cloud)
+    source = ResumingSource(cloud, ssm)
+    with TunnelThread(source, cloud.ca_file) as tunnel:
+        tunnel.reader.until(GREETING)
+        relay = cloud.gateway.relay(cloud.session().id)
+
+        def time_out() -> None:
+            link = relay.link
+            assert link is not None
+            link.cut(reset=True)
+            cloud.end_session(cloud.session())
+
+        cloud.call(time_out)
+        with pytest.raises(SessionEnded, match="timed out"):
+            tunnel.wait()
+    assert source.resumed == 0

@@ -1,0 +1,61 @@
+"""``connector login`` as a process, to be answered while it waits."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from connector.emulator.app import Access
+
+_UNWANTED = ("AWS_", "CODECATALYST_", "BEARER_TOKEN_")
+
+
+def logged_out(access: Access, home: Path) -> dict[str, str]:
+    """The variables of a terminal in which nobody has logged in yet, with the emulator as AWS."""
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_UNWANTED) and not name.upper().endswith("_PROXY")
+    }
+    emulated = dict(access.environment)
+    del emulated["AWS_BEARER_TOKEN_CODECATALYST"]
+    return {**environ, **emulated, "HOME": str(home), "USERPROFILE": str(home)}
+
+
+@dataclass
+class Login:
+    process: subprocess.Popen[str]
+    stdout: IO[str]
+    stderr: IO[str]
+
+    def url(self, path: str) -> str:
+        """The address with this path that it shows."""
+        for line in self.stdout:
+            if f"{path}?" in line:
+                return line.strip()
+        raise AssertionError(f"it shows no address: {self.stderr.read()}")
+
+
+@contextmanager
+def logging_in(environ: Mapping[str, str], *options: str) -> Iterator[Login]:
+    """One that is ended with the block, if it has not ended by itself."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "connector", "login", *options],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            yield Login(process, process.stdout, process.stderr)
+        finally:
+            process.kill()
