@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from .errors import ConfigError
+from .records import NamedTuple
 
 #: Makes the headers that authenticate an upgrade to a stream URL, afresh for every dial; blocks.
 Signer = Callable[[str], Mapping[str, str]]

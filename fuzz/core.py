@@ -5,10 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 
 from connector.datachannel import messages, payloads
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.channel import DataChannel, State
 from connector.datachannel.events import DataReceived, Event
 from connector.datachannel.limits import MAX_PAYLOAD_SIZE
-from connector.datachannel.messages import AgentMessage, MalformedMessage, PayloadType
+from connector.datachannel.messages import MalformedMessage, PayloadType
 from connector.datachannel.payloads import MalformedPayload
 from connector.datachannel.streams import MAX_SEQUENCE_JUMP
 

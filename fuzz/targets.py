@@ -6,12 +6,8 @@ import json
 from collections.abc import Callable
 
 from connector.datachannel import payloads
-from connector.datachannel.messages import (
-    ACKNOWLEDGE,
-    INPUT_STREAM_DATA,
-    OUTPUT_STREAM_DATA,
-    AgentMessage,
-)
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import ACKNOWLEDGE, INPUT_STREAM_DATA, OUTPUT_STREAM_DATA
 
 from . import core, surroundings
 

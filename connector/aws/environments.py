@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import ConnectorError, ServiceError
+from ..records import NamedTuple
 from .api import Api
 from .calls import CallFailed, Refused
 from .lists import iso_time, items_of, no_list

@@ -10,15 +10,18 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+
+from ..records import NamedTuple
 
 #: Bytes of the status line and all headers, and of the body: far above what an API sends.
 MAX_HEAD = 64 << 10
 MAX_BODY = 1 << 20
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: (.*))?")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)")  # RFC 9110, "token"
-_LENGTH = r"[0-9]{1,9}"  # compiled where one comes
+# What every answer has is understood without regular expressions: to compile them takes longer.
+_VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
+_NAME = frozenset(
+    b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)  # RFC 9110, "token"
 _CHUNK = rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?"
 
 
@@ -120,19 +123,22 @@ class _Reader:
 
 
 def _status(line: bytes) -> tuple[int, str]:
-    match = _STATUS_LINE.fullmatch(line)
-    if not match:
+    version, _, rest = line.partition(b" ")
+    status, _, reason = rest.partition(b" ")
+    if version not in _VERSIONS or len(status) != 3 or not status.isdigit():
         raise BadAnswer("is no HTTP")
-    return int(match[1]), (match[2] or b"").decode("latin-1")
+    if not b"100" <= status <= b"599":
+        raise BadAnswer("is no HTTP")
+    return int(status), reason.decode("latin-1")
 
 
 def _headers(reader: _Reader) -> dict[str, str]:
     headers: dict[str, str] = {}
     while line := reader.line():
-        match = _HEADER.fullmatch(line)
-        if not match:
+        before, colon, after = line.partition(b":")
+        if not before or not colon or not _NAME.issuperset(before):
             raise BadAnswer("has a malformed header")
-        name, value = match[1].decode("ascii").lower(), match[2].strip(b" \t").decode("latin-1")
+        name, value = before.decode("ascii").lower(), after.strip(b" \t").decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 
@@ -149,7 +155,7 @@ def _body(reader: _Reader, status: int, headers: dict[str, str]) -> bytes:
         return _chunks(reader)
     if length is None:
         return reader.rest()
-    if not re.fullmatch(_LENGTH, length):
+    if not (length.isascii() and length.isdigit() and len(length) < 10):
         raise BadAnswer("has a malformed length")
     if int(length) > MAX_BODY:
         raise _too_large()

@@ -6,8 +6,6 @@ six errors. An expired token's 401 is not modelled.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..errors import (
     AccessDenied,
     ConnectorError,
@@ -19,6 +17,7 @@ from ..errors import (
     ServiceError,
     ServiceThrottled,
 )
+from ..records import NamedTuple
 from .calls import Refused
 from .tokens import BearerToken
 

@@ -11,11 +11,12 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..files import FileProblem, read_text
+from ..records import NamedTuple
 
 if TYPE_CHECKING:
     import configparser
@@ -41,9 +42,7 @@ _BOTOCORE_SETTINGS = (
 )
 
 # A host, a port, and a path that no client would write in another way.
-_LIGHT_URL = re.compile(
-    r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
-)
+_LIGHT_URL = r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
 
 
 class Profile(NamedTuple):
@@ -276,7 +275,7 @@ def light_endpoint(
             return None
     url = endpoint_url or _ENDPOINT
     check_endpoint(url)
-    return url if _LIGHT_URL.fullmatch(url) else None
+    return url if url == _ENDPOINT or re.fullmatch(_LIGHT_URL, url) else None
 
 
 def _credentials_file_decides(environ: Mapping[str, str]) -> bool:

@@ -10,9 +10,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..files import FileProblem, read_text, write_private
+from ..records import NamedTuple
 
 REFRESH_WINDOW = 15 * 60  # seconds before its end; botocore's SSOTokenProvider has the same
 _LONGEST_LIFE = 366 * 86400  # seconds; a year has four digits in every time of this file

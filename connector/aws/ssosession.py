@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..errors import ConfigError, CredentialsError
+from ..records import NamedTuple
 from .settings import Profile
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ..errors import ConnectorError, DevEnvironmentNotReady
+from ..records import NamedTuple
 from ..sessions import StartProgress, Waiting
 from .calls import CallFailed, Refused
 from .environments import Environment, State

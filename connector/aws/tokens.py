@@ -12,10 +12,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from ..errors import CredentialsError
 from ..files import FileProblem, read_text
+from ..records import NamedTuple
 from .clients import ClientFactory
 from .settings import Profile
 from .ssocache import REFRESH_WINDOW, SsoCache, Unusable, check_token

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..errors import ConnectorError
+from ..records import NamedTuple
 
 
 class SessionOpened(NamedTuple):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, NewType
+from typing import NewType
 
 from ..errors import ConnectorError, RemoteProtocolError, SessionEncrypted
+from ..records import NamedTuple
 from .payloads import (
     ActionStatus,
     ClientAction,

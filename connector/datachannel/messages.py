@@ -1,4 +1,4 @@
-"""AgentMessage <-> bytes: the binary frames of the SSM data channel.
+"""The binary frames of the SSM data channel, each an AgentMessage: packed and unpacked.
 
 A frame is one message: a header of 120 bytes, big-endian, and the payload. The layout
 is that of the published agent and plugin; ``HeaderLength`` (116) is the offset of the
@@ -8,7 +8,6 @@ payload length, so the payload starts four bytes after it.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
 
@@ -74,56 +73,6 @@ class Flag(IntEnum):
 
 class MalformedMessage(RemoteProtocolError):
     """A frame that is not a valid AgentMessage."""
-
-
-@dataclass(slots=True)
-class AgentMessage:
-    """One message, every field in its own type.
-
-    ``created_date`` is in milliseconds since the epoch; ``message_id`` is the id as it
-    travels, see :func:`wire_id_to_text`.
-    """
-
-    message_type: str
-    payload: bytes = b""
-    payload_type: int = 0
-    sequence_number: int = 0
-    flags: int = 0
-    message_id: bytes = bytes(16)
-    created_date: int = 1
-    schema_version: int = SCHEMA_VERSION
-
-    def encode(self) -> bytes:
-        """The frame of this message."""
-        return pack(
-            self.message_type,
-            self.sequence_number,
-            self.flags,
-            self.message_id,
-            self.payload_type,
-            self.payload,
-            self.created_date,
-            self.schema_version,
-        )
-
-    @classmethod
-    def decode(cls, frame: bytes) -> AgentMessage:
-        """Read a frame.
-
-        :raises MalformedMessage: when it breaks a rule of :func:`unpack`.
-        """
-        message_type, sequence_number, flags, message_id, payload_type, payload = unpack(frame)
-        _, _, schema_version, created_date, *_ = HEADER.unpack_from(frame)
-        return cls(
-            message_type,
-            payload,
-            payload_type,
-            sequence_number,
-            flags,
-            message_id,
-            created_date,
-            schema_version,
-        )
 
 
 def pack(

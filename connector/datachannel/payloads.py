@@ -10,9 +10,10 @@ import json
 import re
 import struct
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import RemoteProtocolError
+from ..records import NamedTuple
 from .messages import wire_id_to_text
 
 MESSAGE_SCHEMA_VERSION = "1.0"
@@ -21,7 +22,7 @@ MESSAGE_SCHEMA_VERSION = "1.0"
 #: parsed. It bounds what a hostile document can cost.
 MAX_DOCUMENT = 256 * 1024
 
-_EXIT_CODE = re.compile(rb"\s*EXIT_CODE:\s*(-?[0-9]{1,10})\s*")
+_EXIT_CODE = rb"\s*EXIT_CODE:\s*(-?[0-9]{1,10})\s*"  # compiled where one comes
 _UINT32 = struct.Struct("!I")
 #: An acknowledge as both published ends write it, to the letter.
 _ACKNOWLEDGE = re.compile(
@@ -220,7 +221,7 @@ def parse_flag(payload: bytes) -> int:
 
 def parse_exit_code(payload: bytes) -> int:
     """The status in ``EXIT_CODE: <n>``, as the agent writes it."""
-    match = _EXIT_CODE.fullmatch(payload)
+    match = re.fullmatch(_EXIT_CODE, payload)
     if not match:
         raise MalformedPayload("an exit code that is none")
     return int(match[1])

@@ -12,12 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ..datachannel.messages import (
-    CHANNEL_CLOSED,
-    PAUSE_PUBLICATION,
-    START_PUBLICATION,
-    AgentMessage,
-)
+from ..datachannel.agentmessage import AgentMessage
+from ..datachannel.messages import CHANNEL_CLOSED, PAUSE_PUBLICATION, START_PUBLICATION
 from .faults import Cut, How, Incident, Pause
 from .interference import Interference
 from .link import Link

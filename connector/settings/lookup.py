@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..records import NamedTuple
 from .table import SETTINGS, BadValue, Setting, Value
 
 if TYPE_CHECKING:

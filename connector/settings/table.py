@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
 from ..errors import quoted
+from ..records import NamedTuple
 from ..transport.liveness import PING_INTERVAL
 
 Value = str | float | int | bool

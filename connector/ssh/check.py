@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from ..errors import ConfigError
+from ..records import NamedTuple
 
 #: Seconds for one answer. ``Match exec`` may run anything.
 _ANSWER_TIMEOUT = 10.0

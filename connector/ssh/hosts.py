@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from ..errors import ConfigError, quoted
+from ..records import NamedTuple
 
 _AWS_PREFIX = "codecatalyst-dev-env="
 _TOOLKIT_PREFIX = "aws-devenv-"
@@ -32,26 +31,33 @@ _NAME_LENGTHS = range(3, 64)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-@dataclass(frozen=True)
 class DevEnvironment:
     """One Dev Environment, by names that are known to be well formed.
 
     :raises ConfigError: when a part cannot be one that the service gave.
     """
 
-    space: str
-    project: str
-    id: str
+    __slots__ = ("id", "project", "space")
 
-    def __post_init__(self) -> None:
-        for what, value in (("space", self.space), ("project", self.project)):
+    def __init__(self, space: str, project: str, id: str) -> None:
+        self.space, self.project, self.id = space, project, id
+        for what, value in (("space", space), ("project", project)):
             if len(value) not in _NAME_LENGTHS or not _NAME.fullmatch(value):
                 raise ConfigError(
                     f"{quoted(value)} is not the name of a {what}",
                     "Such a name has 3 to 63 characters: letters and digits, "
                     "with single '-', '_' or '.' between them",
                 )
-        _check_id(self.id)
+        _check_id(id)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DevEnvironment) and self.host_name == other.host_name
+
+    def __hash__(self) -> int:
+        return hash(self.host_name)
+
+    def __repr__(self) -> str:
+        return f"DevEnvironment({self.space!r}, {self.project!r}, {self.id!r})"
 
     @property
     def host_name(self) -> str:

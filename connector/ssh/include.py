@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from ..records import NamedTuple
 from .hosts import host_key_alias
 from .names import SUFFIX
 

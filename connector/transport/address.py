@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-import re
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ServiceError
+from ..records import NamedTuple
 
-#: The message gateways of SSM: standard and FIPS, China, VPC endpoints, dualstack.
-_GATEWAYS = re.compile(
-    r"ssmmessages(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
-    r"|vpce-[a-z0-9-]+\.ssmmessages(-fips)?\.[a-z0-9-]+\.vpce\.amazonaws\.com(\.cn)?"
-    r"|ssmmessages(-fips)?\.[a-z0-9-]+\.api\.(aws|amazonwebservices\.com\.cn)"
-)
-
-_URL_CHARACTERS = re.compile(r"[!-~]+")  # ASCII without blanks and controls
+# The message gateways of SSM: service.region.domain, standard and FIPS, China, dualstack; and
+# those of VPC endpoints, with the endpoint in front. Regular expressions of them take longer
+# to compile than the rest of this file.
+_SERVICES = ("ssmmessages", "ssmmessages-fips")
+_DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "api.amazonwebservices.com.cn")
+_VPC_DOMAINS = ("vpce.amazonaws.com", "vpce.amazonaws.com.cn")
+_LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 class StreamAddress(NamedTuple):
@@ -51,17 +49,39 @@ def check_stream_url(url: str, *, endpoint_overridden: bool) -> StreamAddress:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ServiceError("the session has a malformed stream URL") from None
-    if not host or not _URL_CHARACTERS.fullmatch(url) or "@" in parts.netloc or parts.fragment:
+    if not host or not _is_plain(url) or "@" in parts.netloc or parts.fragment:
         raise ServiceError("the session has a malformed stream URL")
     secure = parts.scheme == "wss"
     loopback = _is_loopback(host)
     if not secure and not (loopback and parts.scheme == "ws"):
         raise ServiceError(f"the session has a stream URL to {host} that is not wss")
-    if not (loopback or endpoint_overridden or _GATEWAYS.fullmatch(host)):
+    if not (loopback or endpoint_overridden or _is_gateway(host)):
         raise ServiceError(
             f"the session has a stream URL to {host}, which is no gateway of AWS",
         )
     return StreamAddress(url, host, port or (443 if secure else 80), secure)
+
+
+def _is_plain(url: str) -> bool:
+    """Whether it is ASCII without blanks and controls."""
+    return all("!" <= character <= "~" for character in url)
+
+
+def _is_gateway(host: str) -> bool:
+    endpoint, _, rest = host.partition(".")
+    if not endpoint.startswith("vpce-"):
+        return _is_service(host, _DOMAINS)
+    return len(endpoint) > len("vpce-") and _is_label(endpoint) and _is_service(rest, _VPC_DOMAINS)
+
+
+def _is_service(host: str, domains: tuple[str, ...]) -> bool:
+    service, _, rest = host.partition(".")
+    region, _, domain = rest.partition(".")
+    return service in _SERVICES and _is_label(region) and domain in domains
+
+
+def _is_label(text: str) -> bool:
+    return text != "" and _LABEL.issuperset(text)
 
 
 def _is_loopback(host: str) -> bool:

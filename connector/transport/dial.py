@@ -13,7 +13,7 @@ import socket
 import ssl
 import sys
 import time
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..errors import (
@@ -24,6 +24,7 @@ from ..errors import (
     ProxyUnreachable,
     TLSFailed,
 )
+from ..records import NamedTuple
 
 #: Bytes of a proxy's answer to CONNECT before it is no answer.
 _MAX_PROXY_ANSWER = 64 * 1024

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from ..aws.api import Api, SdkApi
 from ..aws.clients import ClientFactory
@@ -20,6 +19,7 @@ from ..aws.settings import (
     load_profile,
 )
 from ..aws.tokens import TOKEN_VARIABLES, BearerTokens
+from ..records import NamedTuple
 from ..transport.dialler import DialSettings, Trust
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.channel import DataChannel
 from connector.datachannel.events import DataReceived, Event
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     INPUT_STREAM_DATA,
     OUTPUT_STREAM_DATA,
-    AgentMessage,
     PayloadType,
 )
 from connector.datachannel.payloads import acknowledge, acknowledged_sequence_number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.channel import MAX_MALFORMED_RUN, State
 from connector.datachannel.events import (
     ChannelFailed,
@@ -11,12 +12,7 @@ from connector.datachannel.events import (
     DataReceived,
     ErrorOutput,
 )
-from connector.datachannel.messages import (
-    ACKNOWLEDGE,
-    AgentMessage,
-    MalformedMessage,
-    PayloadType,
-)
+from connector.datachannel.messages import ACKNOWLEDGE, MalformedMessage, PayloadType
 from connector.datachannel.payloads import flag
 from connector.errors import PortConnectFailed, RemoteProtocolError
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     HEADER,
     OUTPUT_STREAM_DATA,
-    AgentMessage,
     MalformedMessage,
     PayloadType,
     unpack,

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import pytest
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     CHANNEL_CLOSED,
@@ -15,7 +16,6 @@ from connector.datachannel.messages import (
     OUTPUT_STREAM_DATA,
     PAUSE_PUBLICATION,
     START_PUBLICATION,
-    AgentMessage,
     Flag,
     MalformedMessage,
     PayloadType,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     INPUT_STREAM_DATA,
     PAUSE_PUBLICATION,
-    AgentMessage,
     Flag,
     PayloadType,
     wire_id_to_text,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.channel import FIRST_OUTPUT_GRACE
 from connector.datachannel.events import (
     ChannelClosed,
@@ -19,7 +20,7 @@ from connector.datachannel.events import (
     Event,
     SessionOpened,
 )
-from connector.datachannel.messages import ACKNOWLEDGE, AgentMessage, PayloadType
+from connector.datachannel.messages import ACKNOWLEDGE, PayloadType
 
 from .helpers import Dialogue, inputs, load, received
 

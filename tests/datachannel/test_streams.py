@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connector.datachannel.messages import AgentMessage, PayloadType
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import PayloadType
 from connector.datachannel.recovery import ReorderBuffer
 from connector.datachannel.streams import MAX_SEQUENCE_JUMP, StreamReceiver, StreamSender
 from connector.errors import RemoteProtocolError

@@ -7,11 +7,11 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     INPUT_STREAM_DATA,
     OUTPUT_STREAM_DATA,
-    AgentMessage,
     PayloadType,
 )
 from connector.datachannel.payloads import acknowledge, acknowledged_sequence_number

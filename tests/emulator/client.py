@@ -10,12 +10,12 @@ from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     CHANNEL_CLOSED,
     INPUT_STREAM_DATA,
     OUTPUT_STREAM_DATA,
-    AgentMessage,
     Flag,
     PayloadType,
 )

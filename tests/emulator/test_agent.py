@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     CHANNEL_CLOSED,
@@ -16,7 +17,6 @@ from connector.datachannel.messages import (
     OUTPUT_STREAM_DATA,
     PAUSE_PUBLICATION,
     START_PUBLICATION,
-    AgentMessage,
     Flag,
     PayloadType,
 )

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     CHANNEL_CLOSED,
     OUTPUT_STREAM_DATA,
     PAUSE_PUBLICATION,
-    AgentMessage,
     Flag,
     PayloadType,
 )

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.datachannel.messages import AgentMessage, PayloadType
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import PayloadType
 from connector.emulator.app import Access, Emulator, EmulatorThread
 from connector.emulator.behaviour import CLEAN, REAL, AgentBehaviour
 

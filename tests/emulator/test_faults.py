@@ -11,13 +11,13 @@ from dataclasses import replace
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     INPUT_STREAM_DATA,
     OUTPUT_STREAM_DATA,
     PAUSE_PUBLICATION,
     START_PUBLICATION,
-    AgentMessage,
     MalformedMessage,
     PayloadType,
 )

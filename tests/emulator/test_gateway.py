@@ -13,11 +13,11 @@ from dataclasses import replace
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     INPUT_STREAM_DATA,
     PAUSE_PUBLICATION,
     START_PUBLICATION,
-    AgentMessage,
     PayloadType,
 )
 from connector.emulator.behaviour import CLEAN, REAL

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.datachannel.messages import INPUT_STREAM_DATA, AgentMessage, PayloadType
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import INPUT_STREAM_DATA, PayloadType
 from connector.emulator.wire import Direction
 
 from .cloud import Cloud

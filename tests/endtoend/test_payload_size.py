@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from connector.datachannel.messages import INPUT_STREAM_DATA, AgentMessage, PayloadType
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import INPUT_STREAM_DATA, PayloadType
 from connector.emulator.behaviour import REAL
 from connector.emulator.wire import Direction
 from connector.errors import LinkLost

@@ -19,12 +19,12 @@ from dataclasses import replace
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     CHANNEL_CLOSED,
     INPUT_STREAM_DATA,
     OUTPUT_STREAM_DATA,
-    AgentMessage,
     PayloadType,
 )
 from connector.datachannel.payloads import (

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from connector.datachannel.messages import CHANNEL_CLOSED, AgentMessage
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import CHANNEL_CLOSED
 from connector.datachannel.payloads import ClientAction
 
 from ..hostile.gateway import BINARY, CLOSE, frame, request

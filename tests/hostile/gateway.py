@@ -12,11 +12,11 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
     INPUT_STREAM_DATA,
     OUTPUT_STREAM_DATA,
-    AgentMessage,
     PayloadType,
 )
 from connector.datachannel.payloads import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from connector.datachannel.messages import PAUSE_PUBLICATION, AgentMessage
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import PAUSE_PUBLICATION
 
 from .gateway import BINARY, CONTINUATION, PING, TEXT, Conversation, Play, frame, request
 

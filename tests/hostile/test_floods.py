@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connector.datachannel.messages import CHANNEL_CLOSED, PAUSE_PUBLICATION, AgentMessage
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import CHANNEL_CLOSED, PAUSE_PUBLICATION
 
 from .conftest import MEMORY, Attach
 from .gateway import (

@@ -6,7 +6,8 @@ from itertools import repeat
 
 import pytest
 
-from connector.datachannel.messages import CHANNEL_CLOSED, AgentMessage
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import CHANNEL_CLOSED
 
 from .conftest import MEMORY, Attach
 from .gateway import (

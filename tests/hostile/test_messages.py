@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     CHANNEL_CLOSED,
     OUTPUT_STREAM_DATA,
     START_PUBLICATION,
-    AgentMessage,
     PayloadType,
 )
 from connector.datachannel.payloads import ClientAction

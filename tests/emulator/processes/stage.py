@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from connector.datachannel.messages import AgentMessage, PayloadType
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import PayloadType
 from connector.emulator.behaviour import CLEAN, AgentBehaviour, ExecuteAs
 from connector.emulator.certificates import Certificates
 from connector.emulator.gateway import Gateway, GatewayBehaviour

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from connector.datachannel.messages import AgentMessage, PayloadType
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import PayloadType
 from connector.emulator.behaviour import REAL
 
 from ..client import Client
