@@ -11,9 +11,9 @@ def main() -> int:
     # The command line lets the collector work again.
     gc.disable()
     try:
-        from .lean import import_dataclasses
+        from .lean import import_lightly
 
-        import_dataclasses()
+        import_lightly("dataclasses", "logging")
         from .cli.main import main as run
 
         return run()

@@ -1,11 +1,12 @@
 """Libraries, without what they import and one connection never uses.
 
-Both functions hide one module for the time of one import. They are to be called before there
-are threads: one that imports the hidden module at the same moment would be misled.
+Each hides one module for the time of its import. They are to be imported so before there are
+threads: one that imports the hidden module at the same moment would be misled.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,33 +16,44 @@ from typing import Any
 
 
 class _Later(ModuleType):
-    """Stands for a module until something of it is wanted."""
+    """Stands for a module until something of it is wanted that is not in its place yet."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(import_module(self.__name__), name)
 
 
-def import_dataclasses() -> None:
-    """Import ``dataclasses``, and ``inspect`` only when that is used.
+def import_lightly(*names: str) -> None:
+    """Import each of these modules, of those that :func:`_stand_in` knows."""
+    for name in names:
+        with _hidden(_stand_in(name)):
+            try:
+                import_module(name)
+            except AttributeError:
+                if name != "websockets.version":
+                    raise
+                # No release: it is imported again, and with all, when it is used.
 
-    It is used for the text of classes without one, and from CPython 3.12 on for annotations, so
-    that this helps before that only; ast, dis and tokenize come with it, 6 ms.
-    """
-    with _hidden(_Later("inspect")):
-        import_module("dataclasses")
 
-
-def import_version() -> None:
-    """Import ``websockets.version`` without ``importlib.metadata``.
-
-    It needs that only where websockets is no release, to find out which commit it is; email,
-    zipfile and calendar come with it, a fifth of the time to the server's greeting.
-    """
-    with _hidden(ModuleType("importlib.metadata")):
-        try:
-            import_module("websockets.version")
-        except AttributeError:  # no release: it is imported again, and with all, when it is used
-            return
+def _stand_in(name: str) -> ModuleType:
+    """What the module gets in place of one that it could do without."""
+    if name == "dataclasses":
+        # Looks at classes without a text, and from CPython 3.12 on at annotations, so that this
+        # helps before that only; ast, dis and tokenize come with it, 6 ms.
+        return _Later("inspect")
+    if name == "logging":
+        # Shows exceptions; textwrap and tokenize come with it, 2 ms.
+        return _Later("traceback")
+    if name == "uuid":
+        # Is asked for the system's name, by which the address of a network card would be found;
+        # with more of the system's it takes 1.4 ms.
+        system = _Later("platform")
+        system.system = lambda: os.uname().sysname  # type: ignore[attr-defined]
+        return system
+    if name == "websockets.version":
+        # Says which commit it is, where that is no release; email, zipfile and calendar come
+        # with it, a fifth of the time to the server's greeting.
+        return ModuleType("importlib.metadata")
+    raise ValueError(f"there is no light way to import {name}")
 
 
 @contextmanager

@@ -7,9 +7,12 @@ some thirty classes that one connection imports, that is 4 ms before the first b
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-_Self = TypeVar("_Self", bound="_Record")
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    _Self = TypeVar("_Self", bound="_Record")
 
 
 class _Maker(type):

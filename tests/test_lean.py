@@ -1,45 +1,100 @@
-"""websockets without importlib.metadata, which others still get whole."""
+"""Modules without what they could do without, which others still get whole."""
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
-AFTER = """
+import pytest
+
+LIGHTLY = """
 import sys
-from connector.lean import import_version
-import_version()
-print("importlib.metadata" in sys.modules)
-import websockets
-print(websockets.__version__)
-import importlib.metadata
-print(importlib.metadata.version("websockets"))
+from connector.lean import import_lightly
+import_lightly({name!r})
+print({without!r} in sys.modules)
 """
 
+#: A module, what it is imported without, and a use of it that needs that.
+MODULES = [
+    (
+        "dataclasses",
+        "inspect",
+        "import dataclasses; print(dataclasses.make_dataclass('A', [('b', int)]).__doc__)",
+        "A(b: int)",
+    ),
+    (
+        "logging",
+        "traceback",
+        "import logging; record = logging.LogRecord('', 0, '', 0, '', (), (E, E('bang'), None));"
+        "print(logging.Formatter().format(record).strip())",
+        "Error: bang",
+    ),
+    (
+        "uuid",
+        "platform",
+        "import uuid, platform; print(uuid.uuid4().version, platform.machine())",
+        f"4 {platform.machine()}",
+    ),
+    (
+        "websockets.version",
+        "importlib.metadata",
+        "import importlib.metadata, websockets;"
+        "print(websockets.__version__ == importlib.metadata.version('websockets'))",
+        "True",
+    ),
+]
 
-def run(*path: Path) -> list[str]:
+
+def run(program: str, *path: Path) -> list[str]:
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*path, *sys.path]))}
     done = subprocess.run(
-        [sys.executable, "-c", AFTER], env=environ, capture_output=True, text=True, check=True
+        [sys.executable, "-S", "-c", program],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
-def test_a_release_is_imported_without_it() -> None:
-    imported, known, installed = run()
-    assert imported == "False"
-    assert known == installed
+@pytest.mark.parametrize(("name", "without", "use", "said"), MODULES)
+def test_what_is_left_out_comes_with_its_use(name: str, without: str, use: str, said: str) -> None:
+    define = "class E(Exception): __qualname__ = 'Error'; __module__ = 'builtins'\n"
+    imported, used = run(LIGHTLY.format(name=name, without=without) + define + use)
+
+    if name != "dataclasses" or sys.version_info < (3, 12):  # from then on it asks for it at once
+        assert imported == "False"
+    assert used == said
 
 
-def test_what_is_no_release_gets_it_after_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("without", ["inspect", "traceback", "platform"])
+def test_who_has_it_keeps_it(without: str) -> None:
+    name = {"inspect": "dataclasses", "traceback": "logging", "platform": "uuid"}[without]
+    same = f"import {without} as before, {name}; print(before is {name}.{without})"
+
+    assert run(f"import {without}\n{LIGHTLY.format(name=name, without=without)}{same}") == [
+        "True",
+        "True",
+    ]
+
+
+def test_of_websockets_what_is_no_release_gets_it_after_all(tmp_path: Path) -> None:
     package = tmp_path / "websockets"
     package.mkdir()
     (package / "__init__.py").write_text("from .version import version as __version__\n")
     (package / "version.py").write_text(
         "import importlib.metadata\nversion = importlib.metadata.version('websockets') + '.dev1'\n"
     )
-    imported, known, installed = run(tmp_path)
+    imported, known, installed = run(
+        LIGHTLY.format(name="websockets.version", without="importlib.metadata")
+        + "import websockets, importlib.metadata\n"
+        "print(websockets.__version__)\n"
+        "print(importlib.metadata.version('websockets'))",
+        tmp_path,
+    )
+
     assert imported == "False"
     assert known == f"{installed}.dev1"

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from ..transport.escapes import Escape
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Alarm, Loop
-from ..transport.stdio import Input
+from ..transport.pumps import Input
 from ..transport.terminal import Terminal, open_terminal, window_size
 from ..transport.tunnel import Onlooker, Tunnel
 from .boundary import say

@@ -7,12 +7,17 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..lean import import_version
+from ..lean import import_lightly
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from ..transport.loop import Loop
 from ..transport.session import Session
-from ..transport.stdio import ThreadedOutput, open_input, open_output, take_standard_streams
+from ..transport.stdio import (
+    open_input,
+    open_output,
+    open_shared_output,
+    take_standard_streams,
+)
 from .boundary import (
     add_logging_options,
     guarded,
@@ -70,7 +75,7 @@ def run_stream(
             session = Session(loop, source)
             handled = _end_on_signals(loop, lambda exit_code: tunnel.end(exit_code), signals)
             try:
-                import_version()
+                import_lightly("uuid", "websockets.version")
                 session.begin()
                 from ..transport.tunnel import Tunnel  # takes no longer than the service
 
@@ -83,8 +88,7 @@ def run_stream(
                     settings,
                     say,
                     WaitDisplay("" if user else SSH_HINT).show,
-                    # Through a thread: it stays as it is for whoever else writes to it.
-                    lambda: ThreadedOutput(loop, 2),
+                    lambda: open_shared_output(loop, 2),
                     user,
                 )
                 if user:

@@ -14,8 +14,8 @@ from ..datachannel.channel import DataChannel, State
 from ..errors import ConnectorError, LinkLost
 from .connection import Connection
 from .loop import Alarm, Loop
+from .pumps import Input, Output
 from .session import Session
-from .stdio import Input, Output
 
 #: Seconds that an end may take in all, and what of it each step gets at most.
 END_TIMEOUT = 3.0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .escapes import Escape, EscapeParser
 from .loop import Alarm, Loop
-from .stdio import Input
+from .pumps import Input
 
 #: What a terminal takes as the end of its input at the start of a line (Ctrl-D); within
 #: one, it gives what is there to who reads, and only a second one is the end.

@@ -8,8 +8,8 @@ from ..errors import ConnectFailed, ConnectorError, RemoteProtocolError
 from ..sessions import SessionSource
 from .dialler import DialSettings
 from .loop import Alarm, Loop
+from .pumps import OnBroken
 from .session import Session
-from .stdio import OnBroken
 from .tunnel import Onlooker, Tunnel
 
 #: Seconds that the SSH server may take to greet once the session is open.

@@ -44,8 +44,8 @@ from .opening import (
     api_silent,
     gateway_silent,
 )
+from .pumps import CHUNK, Input, Output
 from .session import Session
-from .stdio import CHUNK, Input, Output
 
 #: Bytes that wait for stdout before the socket waits, and when it goes on.
 OUTPUT_HIGH_WATER = 256 * 1024

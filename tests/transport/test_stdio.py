@@ -17,14 +17,9 @@ from pathlib import Path
 import pytest
 
 from connector.transport.loop import Loop
-from connector.transport.stdio import (
-    PolledInput,
-    PolledOutput,
-    ThreadedInput,
-    ThreadedOutput,
-    open_input,
-    open_output,
-)
+from connector.transport.pumps import PolledInput, PolledOutput
+from connector.transport.stdio import open_input, open_output
+from connector.transport.threaded import ThreadedInput, ThreadedOutput
 
 DATA = hashlib.sha512(b"seed").digest() * 16_384  # 1 MiB
 

@@ -1,0 +1,118 @@
+"""Streams of bytes that cannot be polled: files, terminals, everything on Windows.
+
+A thread reads or writes each.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from .loop import Loop
+from .pumps import CHUNK, READER_GONE, OnBroken
+
+
+class ThreadedInput:
+    def __init__(self, loop: Loop, fd: int) -> None:
+        self._loop = loop
+        self._fd = fd
+        self._requests: SimpleQueue[int] = SimpleQueue()
+        self._asked = False
+        self._ended = False
+
+    def start(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+        self._on_data = on_data
+        self._on_end = on_end
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def set_wanted(self, wanted: int) -> None:
+        if wanted > 0 and not self._asked and not self._ended:
+            self._asked = True
+            self._requests.put(min(wanted, CHUNK))
+
+    def take_rest(self) -> None:
+        # Whether more is there cannot be asked; what was read is on its way already.
+        self._loop.call_soon(self._took, b"")
+
+    def close(self) -> None:
+        # The thread may sit in a read that nothing ends: it is left to the exit.
+        self._ended = True
+        self._requests.put(0)
+
+    def _read(self) -> None:
+        while size := self._requests.get():
+            data = self._read_some(size)
+            self._loop.call_soon(self._took, data)
+            if not data:
+                return
+
+    def _read_some(self, size: int) -> bytes:
+        try:
+            return os.read(self._fd, size)
+        except BlockingIOError:  # somebody else who has it open wants it so
+            select.select([self._fd], [], [])
+            return self._read_some(size)
+        except OSError:
+            return b""
+
+    def _took(self, data: bytes) -> None:
+        self._asked = False
+        if self._ended:
+            return
+        if data:
+            self._on_data(data)
+        else:
+            self._ended = True
+            self._on_end()
+
+
+class ThreadedOutput:
+    def __init__(self, loop: Loop, fd: int) -> None:
+        self._loop = loop
+        self._fd = fd
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self.pending_bytes = 0
+        self._broken = False
+
+    def start(self, on_progress: Callable[[], None], on_broken: OnBroken) -> None:
+        self._on_progress = on_progress
+        self._on_broken = on_broken
+        threading.Thread(target=self._write, daemon=True).start()
+
+    def write(self, data: bytes) -> None:
+        if not self._broken:
+            self.pending_bytes += len(data)
+            self._queue.put(data)
+
+    def close(self) -> None:
+        self._queue.put(None)
+
+    def _write(self) -> None:
+        while (data := self._queue.get()) is not None:
+            rest = memoryview(data)
+            try:
+                while rest:
+                    rest = rest[self._write_some(rest) :]
+            except OSError as error:
+                self._loop.call_soon(self._break, error)
+                return
+            self._loop.call_soon(self._wrote, len(data))
+
+    def _write_some(self, data: memoryview) -> int:
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:  # as above
+            select.select([], [self._fd], [])
+            return 0
+
+    def _wrote(self, count: int) -> None:
+        self.pending_bytes -= count
+        self._on_progress()
+
+    def _break(self, error: OSError) -> None:
+        self._broken = True
+        self.pending_bytes = 0
+        self._on_broken(None if error.errno in READER_GONE else error)
