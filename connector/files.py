@@ -1,13 +1,19 @@
-"""Small files that other programs write too: bounded reads, whole writes."""
+"""Small files that other programs write too: bounded reads, whole writes.
+
+Paths are plain here and wherever one connection looks: pathlib takes a millisecond to import.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import select
 import stat
 import time
-from pathlib import Path
+
+#: What names a file.
+AnyPath = str | os.PathLike[str]
 
 #: Far above any configuration or token file: the largest are those of ours that name thousands
 #: of Dev Environments, some 250 bytes each.
@@ -21,7 +27,7 @@ class FileProblem(Exception):
     """Why a file is of no use, as the end of a sentence that began with its name."""
 
 
-def read_text(path: Path) -> str:
+def read_text(path: AnyPath) -> str:
     """The whole text of a file of at most :data:`MAX_BYTES`, encoded in UTF-8.
 
     :raises FileNotFoundError: when there is none.
@@ -33,7 +39,7 @@ def read_text(path: Path) -> str:
         raise FileProblem("is not UTF-8 text") from None
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: AnyPath) -> bytes:
     """All of a file of at most :data:`MAX_BYTES`.
 
     :raises FileNotFoundError: when there is none.
@@ -54,7 +60,7 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
-def _read(path: Path) -> bytes:
+def _read(path: AnyPath) -> bytes:
     """At most one byte more than is allowed.
 
     Nothing is waited for without end: opening a pipe that nobody writes to would, and
@@ -83,19 +89,19 @@ def _wait_readable(descriptor: int, deadline: float) -> None:
         raise TimeoutError
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: AnyPath, text: str) -> None:
     """Replace a file as a whole by one with mode 0600; see :func:`replace_file`."""
     replace_file(path, text.encode())
 
 
-def replace_file(path: Path, content: bytes, like: os.stat_result | None = None) -> None:
+def replace_file(path: AnyPath, content: bytes, like: os.stat_result | None = None) -> None:
     """Replace a file as a whole, so that no reader ever sees half of it.
 
     :param like: whose mode and owner it gets; without, it is the caller's with mode 0600.
     :raises OSError: when it cannot be written; the old file is then still there.
     """
     # In place of tempfile, whose import takes as long as reading a token does.
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    temporary = f"{os.fspath(path)}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "wb") as file:
@@ -108,8 +114,17 @@ def replace_file(path: Path, content: bytes, like: os.stat_result | None = None)
             os.chmod(temporary, stat.S_IMODE(like.st_mode))
         os.replace(temporary, path)
     except BaseException:  # Ctrl-C, too, leaves nothing behind
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
+
+
+def make_directory_of(path: AnyPath) -> None:
+    """Make the directory of a file, where there is none, for nobody but the user.
+
+    :raises OSError: when it cannot be made.
+    """
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
 
 
 def reason(error: Exception) -> str:

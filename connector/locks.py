@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from .files import AnyPath
 
 if sys.platform == "win32":
     import msvcrt
@@ -18,7 +19,7 @@ _POLL_INTERVAL = 0.05  # seconds; neither system call can wait for a bounded tim
 
 
 @contextmanager
-def file_lock(path: Path, timeout: float) -> Iterator[None]:
+def file_lock(path: AnyPath, timeout: float) -> Iterator[None]:
     """Hold the lock on ``path``. The system lets go of it when the process dies.
 
     The file is made when missing and stays, empty: to remove it would let two processes

@@ -66,7 +66,7 @@ def token_cache(data: bytes) -> None:
     """Any file is a token that fits in a header, or of no use."""
     _FILE.write_bytes(data)
     cache = SsoCache("session")
-    cache.path = _FILE
+    cache.path = str(_FILE)
     try:
         token = cache.read()
     except Unusable as problem:

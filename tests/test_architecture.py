@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "records": set(),
     "sessions": {"errors"},
     "files": set(),
-    "locks": set(),
+    "locks": {"files"},
     "datachannel": {"errors"},
     "transport": {"errors", "sessions", "datachannel"},
     "aws": {"errors", "sessions", "files", "locks"},

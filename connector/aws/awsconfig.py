@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from ..errors import ConfigError
-from ..files import FileProblem, read_bytes, reason, replace_file
+from ..files import FileProblem, make_directory_of, read_bytes, reason, replace_file
 from ..locks import file_lock
 from .settings import Profile, load_profile, parse_config
 from .ssosession import SsoSession
@@ -43,16 +42,16 @@ def add_missing(
     """
     session = _wanted(name, start_url, region)
     profile = load_profile(name, environ)
-    path = Path(os.path.realpath(profile.config_file))  # a symlink stays one
+    path = os.path.realpath(profile.config_file)  # a symlink stays one
     if not _missing(profile, session, start_url is not None):
         return ""
     shown = f"The AWS configuration file {path}"
     by_hand = f"Add the profile {name} and its sso-session by hand; the README has the lines"
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise ConfigError(f"{shown} is not a file that can be replaced", by_hand)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with file_lock(path.with_name(f"{path.name}.lock"), _LOCK_TIMEOUT):
+        make_directory_of(path)
+        with file_lock(f"{path}.lock", _LOCK_TIMEOUT):
             # Read again: another process may have added them while we waited.
             lines = _missing(load_profile(name, environ), session, start_url is not None)
             if lines:
@@ -123,9 +122,9 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
     return "\n".join(sections)
 
 
-def _append(path: Path, lines: str) -> None:
+def _append(path: str, lines: str) -> None:
     try:
-        old, like = read_bytes(path), path.stat()
+        old, like = read_bytes(path), os.stat(path)
     except FileNotFoundError:
         old, like = b"", None
     added = lines
@@ -140,5 +139,5 @@ def _append(path: Path, lines: str) -> None:
     replace_file(path, new, like)
 
 
-def _parsed(path: Path, content: bytes) -> dict[str, dict[str, str]]:
+def _parsed(path: str, content: bytes) -> dict[str, dict[str, str]]:
     return parse_config(content.decode("utf-8-sig"), path)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 from ..errors import ConfigError, CredentialsError, ServiceError
-from ..files import reason
+from ..files import make_directory_of, reason
 from ..locks import file_lock
 from .authcode import token_by_authorization_code
 from .calls import CallFailed, Refused, call
@@ -75,7 +76,7 @@ def log_in(
         raise CredentialsError(f"The login gave no token: {problem}") from None
     cache = SsoCache(session.name)
     try:
-        cache.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory_of(cache.path)
         with file_lock(cache.lock_path, _LOCK_TIMEOUT):
             cache.write(token)
     except OSError as error:
@@ -95,13 +96,14 @@ def log_out(session: SsoSession, clients: ClientFactory) -> bool:
     :raises ConfigError: when its file cannot be removed.
     """
     cache = SsoCache(session.name)
-    if not cache.path.exists():
+    if not os.path.exists(cache.path):
         return False
     try:
         # Not while somebody renews it, who would write it anew.
         with file_lock(cache.lock_path, _LOCK_TIMEOUT):
             token = _readable(cache)
-            cache.path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(cache.path)
     except OSError as error:
         raise ConfigError(
             f"The token file {cache.path} cannot be removed ({reason(error)})", "Remove it by hand"

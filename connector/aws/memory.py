@@ -10,9 +10,8 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-from ..files import FileProblem, read_text, reason, write_private
+from ..files import AnyPath, FileProblem, make_directory_of, read_text, reason, write_private
 
 #: Dev Environments that are remembered; the oldest go first.
 MOST = 100
@@ -26,7 +25,7 @@ class Memory:
     :param key: its name in the file.
     """
 
-    def __init__(self, path: Path, key: str) -> None:
+    def __init__(self, path: AnyPath, key: str) -> None:
         self._path = path
         self._key = key
 
@@ -42,18 +41,18 @@ class Memory:
         known[self._key] = value
         text = json.dumps(dict(list(known.items())[-MOST:]))
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory_of(self._path)
             write_private(self._path, text)
         except OSError as error:
             logger.info("nothing can be remembered in %s (%s)", self._path, reason(error))
 
 
-def keys_of(path: Path) -> list[str]:
+def keys_of(path: AnyPath) -> list[str]:
     """The keys of all entries of a file, the oldest first."""
     return list(_read(path))
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: AnyPath) -> dict[str, object]:
     try:
         known = json.loads(read_text(path))
     except (OSError, FileProblem, ValueError, RecursionError):
@@ -61,7 +60,7 @@ def _read(path: Path) -> dict[str, object]:
     return known if isinstance(known, dict) else {}
 
 
-def cache_file(environ: Mapping[str, str], name: str) -> Path:
+def cache_file(environ: Mapping[str, str], name: str) -> str:
     """A file in the platform's place for what may be deleted at any time."""
     if sys.platform == "win32":
         base = environ.get("LOCALAPPDATA") or os.path.expanduser("~/AppData/Local")
@@ -69,4 +68,4 @@ def cache_file(environ: Mapping[str, str], name: str) -> Path:
         base = os.path.expanduser("~/Library/Caches")
     else:
         base = environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base, "devenv-connector", name)
+    return os.path.join(base, "devenv-connector", name)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ServiceError
-from ..files import FileProblem, read_text, reason, write_private
+from ..files import FileProblem, make_directory_of, read_text, reason, write_private
 from .oidc import Oidc
 from .ssocache import Unusable, cache_directory, format_time, parse_time
 from .ssosession import SsoSession
@@ -78,7 +78,7 @@ def register(
         **document,
     }
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory_of(path)
         write_private(path, json.dumps(document))
     except OSError as error:  # the next login registers again
         logger.info("The registration cannot be kept (%s)", reason(error))
@@ -101,7 +101,7 @@ def registration_file(session: SsoSession) -> Path:
     }
     text = json.dumps(key, sort_keys=True).encode()
     name = hashlib.sha1(text, usedforsecurity=False).hexdigest()
-    return cache_directory() / f"{name}.json"
+    return Path(cache_directory(), f"{name}.json")
 
 
 def _read(path: Path, by_code: bool, now: float) -> Registration | None:

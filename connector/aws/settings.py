@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from ..files import FileProblem, read_text
+from ..files import AnyPath, FileProblem, read_text
 from ..records import NamedTuple
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Profile(NamedTuple):
     name: str | None
     profiles: Mapping[str, Mapping[str, str]]
     sso_sessions: Mapping[str, Mapping[str, str]]
-    config_file: Path
+    config_file: str
 
     @property
     def shown_name(self) -> str:
@@ -99,12 +99,12 @@ def load_profile(
     return Profile(name, profiles, sso_sessions, config_file)
 
 
-def _config_file(environ: Mapping[str, str]) -> Path:
+def _config_file(environ: Mapping[str, str]) -> str:
     name = environ.get("AWS_CONFIG_FILE") or os.path.join("~", ".aws/config")
-    return Path(os.path.expanduser(os.path.expandvars(name)))
+    return os.path.expanduser(os.path.expandvars(name))
 
 
-def _read_profiles(path: Path) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+def _read_profiles(path: AnyPath) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
     """The profiles and the SSO sessions, by their names."""
     profiles: dict[str, dict[str, str]] = {}
     sso_sessions: dict[str, dict[str, str]] = {}
@@ -117,7 +117,7 @@ def _read_profiles(path: Path) -> tuple[dict[str, dict[str, str]], dict[str, dic
     return profiles, sso_sessions
 
 
-def _read_sections(path: Path) -> dict[str, dict[str, str]]:
+def _read_sections(path: AnyPath) -> dict[str, dict[str, str]]:
     try:
         return parse_config(read_text(path), path)
     except FileNotFoundError:
@@ -126,7 +126,7 @@ def _read_sections(path: Path) -> dict[str, dict[str, str]]:
         raise ConfigError(f"The AWS configuration file {path} {problem}") from None
 
 
-def parse_config(text: str, path: Path) -> dict[str, dict[str, str]]:
+def parse_config(text: str, path: AnyPath) -> dict[str, dict[str, str]]:
     """The sections of a configuration file, by their headers.
 
     :param path: whose text it is, for the error.
@@ -211,14 +211,14 @@ def _botocore_bundle() -> str | None:
     spec = importlib.util.find_spec("botocore")
     if spec is None or not spec.origin:
         return None
-    return str(Path(spec.origin).with_name("cacert.pem"))
+    return os.path.join(os.path.dirname(spec.origin), "cacert.pem")
 
 
 def _check_bundle(origin: str, path: str) -> None:
     # Not loaded here: that takes 25 ms, and whoever uses it does it anyway.
     try:
         # Read again by OpenSSL, which would wait for a pipe, and without end.
-        text = "" if Path(path).is_fifo() else read_text(Path(path))
+        text = "" if _is_pipe(path) else read_text(path)
     except FileNotFoundError:
         problem = "does not exist"
     except FileProblem as found:
@@ -231,6 +231,10 @@ def _check_bundle(origin: str, path: str) -> None:
         f"The CA bundle {path}, named by {origin}, {problem}",
         "It has to be a file of CA certificates in PEM format",
     )
+
+
+def _is_pipe(path: str) -> bool:
+    return os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode)
 
 
 def api_endpoint(endpoint_url: str | None, environ: Mapping[str, str]) -> str | None:
@@ -285,7 +289,7 @@ def _credentials_file_decides(environ: Mapping[str, str]) -> bool:
     """
     path = environ.get("AWS_SHARED_CREDENTIALS_FILE") or os.path.join("~", ".aws/credentials")
     try:
-        text = read_text(Path(os.path.expanduser(os.path.expandvars(path))))
+        text = read_text(os.path.expanduser(os.path.expandvars(path)))
     except (FileNotFoundError, FileProblem):
         return False
     return any(name in text for name in (*_BOTOCORE_SETTINGS, "endpoint_url", "services"))

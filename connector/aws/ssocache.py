@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ..files import FileProblem, read_text, write_private
@@ -54,8 +53,8 @@ class SsoCache:
     def __init__(self, session_name: str) -> None:
         directory = cache_directory()
         key = hashlib.sha1(session_name.encode(), usedforsecurity=False).hexdigest()
-        self.path = directory / f"{key}.json"
-        self.lock_path = directory / f"{key}.lock"
+        self.path = os.path.join(directory, f"{key}.json")
+        self.lock_path = os.path.join(directory, f"{key}.lock")
 
     def read(self) -> CachedToken:
         """What the file holds, expired or not.
@@ -90,9 +89,9 @@ class SsoCache:
         write_private(self.path, json.dumps(token.document))
 
 
-def cache_directory() -> Path:
+def cache_directory() -> str:
     """Where AWS CLI and SDKs keep what belongs to SSO; no variable moves it."""
-    return Path(os.path.expanduser("~"), ".aws", "sso", "cache")
+    return os.path.join(os.path.expanduser("~"), ".aws", "sso", "cache")
 
 
 def token_of_answer(

@@ -11,7 +11,6 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from ..errors import CredentialsError
 from ..files import FileProblem, read_text
@@ -124,7 +123,7 @@ def _given_by_file(location: str, variable: str) -> BearerToken:
     shown = f"The token file {location} of {variable}"
     remedy = f"Renew it or unset {variable}"
     try:
-        text = read_text(Path(location))
+        text = read_text(location)
     except FileNotFoundError:
         raise CredentialsError(f"{shown} does not exist", remedy) from None
     except FileProblem as problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def _show(options: argparse.Namespace) -> int:
     path = options.settings_file
     if options.json:
         settings = [_document(*row) for row in rows]
-        document = {"file": str(path), "exists": path.exists(), "settings": settings}
+        document = {"file": str(path), "exists": os.path.exists(path), "settings": settings}
         tell(json.dumps(document))
         return 0
     shown = [(row[0].name, _shown(row[1]), _origin(*row)) for row in rows]
@@ -74,7 +75,7 @@ def _show(options: argparse.Namespace) -> int:
     for name, value, origin in shown:
         tell(f"{name:{widths[0]}}  {value:{widths[1]}}  {origin}")
     tell("")
-    tell(f"file: {path}" if path.exists() else f"file: {path} (there is none)")
+    tell(f"file: {path}" if os.path.exists(path) else f"file: {path} (there is none)")
     return 0
 
 

@@ -197,13 +197,13 @@ def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
     :param unseen: whether changes that were not shown are made, too.
     """
     from ..aws.memory import cache_file
-    from ..files import reason
+    from ..files import make_directory_of, reason
     from ..locks import file_lock
 
     path = cache_file(os.environ, "config-ssh.lock")
     with ExitStack() as lock:
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory_of(path)
             lock.enter_context(file_lock(path, _LOCK_TIMEOUT))
         except OSError as error:
             raise ConfigError(f"The lock {path} cannot be had ({reason(error)})") from None

@@ -138,7 +138,7 @@ def _config_file() -> str:
     :raises ConfigError: when it cannot be written.
     """
     from ..aws.memory import cache_file
-    from ..files import FileProblem, read_text, reason, write_private
+    from ..files import FileProblem, make_directory_of, read_text, reason, write_private
     from ..ssh.client import configuration
 
     path = cache_file(os.environ, "ssh_config")
@@ -148,13 +148,13 @@ def _config_file() -> str:
     text = configuration("~/.ssh/config", system)
     with suppress(FileNotFoundError, FileProblem):
         if read_text(path) == text:
-            return str(path)
+            return path
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory_of(path)
         write_private(path, text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written ({reason(error)})") from None
-    return str(path)
+    return path
 
 
 def _become(command: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from ..aws.ssocache import SsoCache, Unusable, format_time
@@ -21,9 +22,11 @@ def configuration(case: Case) -> Result:
     name = profile.shown_name
     case.private.hide("profile", name)
     section = "exists" if profile.values is not None else "does not exist"
-    file = f"{profile.config_file}{'' if profile.config_file.exists() else ' (no such file)'}"
+    file = (
+        f"{profile.config_file}{'' if os.path.exists(profile.config_file) else ' (no such file)'}"
+    )
     facts = {
-        "file": str(profile.config_file),
+        "file": profile.config_file,
         "profile": name,
         "exists": profile.values is not None,
     }

@@ -6,10 +6,9 @@ import os
 import re
 import stat
 import sys
-from pathlib import Path
 
 from ..errors import ConfigError, quoted
-from ..files import FileProblem, read_text, reason
+from ..files import AnyPath, FileProblem, read_text, reason
 from .table import PATH, SETTINGS, BadValue, Setting, Value
 
 _SECRET = re.compile("token|secret|password|passwd|credential|access.?key", re.IGNORECASE)
@@ -33,7 +32,7 @@ class SettingsFile:
     :raises ConfigError: when it is there, and cannot be read or does not hold settings.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: AnyPath) -> None:
         self.path = path
         self._text = _read(path)
         self._values = {name: self._value(name, raw) for name, raw in self._document().items()}
@@ -100,10 +99,10 @@ class SettingsFile:
         return f"the settings file {self.place(key)}"
 
 
-def _read(path: Path) -> str:
+def _read(path: AnyPath) -> str:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # to read a pipe would mean to wait
-            raise FileProblem("is a directory" if path.is_dir() else "is no regular file")
+        if not stat.S_ISREG(os.stat(path).st_mode):  # to read a pipe would mean to wait
+            raise FileProblem("is a directory" if os.path.isdir(path) else "is no regular file")
         return read_text(path)
     except FileProblem as problem:
         raise ConfigError(f"the settings file {path} {problem}") from None

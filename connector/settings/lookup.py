@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
@@ -62,7 +61,7 @@ class Lookup:
                     self._environ[setting.variables[0]] = str(value)
 
 
-def settings_path(environ: Mapping[str, str]) -> Path:
+def settings_path(environ: Mapping[str, str]) -> str:
     """The file in the platform's place for what a user has settled."""
     if sys.platform == "win32":
         base = environ.get("APPDATA") or os.path.expanduser("~/AppData/Roaming")
@@ -70,10 +69,10 @@ def settings_path(environ: Mapping[str, str]) -> Path:
         base = os.path.expanduser("~/Library/Application Support")
     else:
         base = environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return Path(base, "connector", "config.toml")
+    return os.path.join(base, "connector", "config.toml")
 
 
-def _open(path: Path) -> SettingsFile | None:
+def _open(path: str) -> SettingsFile | None:
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -101,6 +101,6 @@ def test_a_session_that_starts_is_noted(path: Path) -> None:
 
 
 def test_the_file_is_in_the_platforms_cache(home: Path) -> None:
-    assert cache_file({}, "a.json").is_relative_to(home)
+    assert Path(cache_file({}, "a.json")).is_relative_to(home)
     if os.name == "posix" and os.uname().sysname == "Linux":
-        assert cache_file({"XDG_CACHE_HOME": "/c"}, "a.json") == Path("/c/devenv-connector/a.json")
+        assert cache_file({"XDG_CACHE_HOME": "/c"}, "a.json") == "/c/devenv-connector/a.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -351,7 +352,7 @@ def test_somebody_elses_start_teaches_nothing(cloud: Cloud, watcher: Watcher) ->
     "text", ["", "{", '{"a": 5}', '{"a": ["x", null, -1, NaN, Infinity]}', '{"a": {"b": 1}}']
 )
 def test_a_damaged_file_is_an_unknown_duration(text: str) -> None:
-    path = cache_file(os.environ, "starts.json")
+    path = Path(cache_file(os.environ, "starts.json"))
     path.parent.mkdir(parents=True)
     path.write_text(text)
     assert durations().usual() is None

@@ -41,7 +41,7 @@ def remembered(home: Path) -> None:
 
 
 def write(name: str, content: object) -> None:
-    path = cache_file(os.environ, name)
+    path = Path(cache_file(os.environ, name))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
 
@@ -149,7 +149,7 @@ def test_fish_lists_what_there_is_and_says_what_it_means(environ: dict[str, str]
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a": {"time": "x"}}', '{"a": 1', "\xff"])
 def test_a_damaged_memory_has_no_names(environ: dict[str, str], content: str) -> None:
-    cache_file(os.environ, "names.json").write_text(content, encoding="latin-1")
+    Path(cache_file(os.environ, "names.json")).write_text(content, encoding="latin-1")
 
     assert bash("connector start ", environ) == []
 

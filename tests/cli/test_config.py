@@ -22,7 +22,7 @@ def write(home: Path) -> Write:
     """Writes the file of settings; returns its path."""
 
     def write(content: str) -> Path:
-        path = settings_path(os.environ)
+        path = Path(settings_path(os.environ))
         path.parent.mkdir(parents=True)
         path.write_text(content)
         return path

@@ -27,7 +27,7 @@ sys.exit(code)
 USED = {
     *("base64", "collections", "connector", "contextlib", "dataclasses", "enum"),
     *("errno", "functools", "gc", "hashlib", "heapq", "importlib", "ipaddress", "itertools"),
-    *("json", "logging", "math", "pathlib", "queue", "random", "re", "select", "selectors"),
+    *("json", "logging", "math", "random", "re", "select", "selectors"),
     *("signal", "socket", "ssl", "struct", "threading", "types", "typing", "urllib", "uuid"),
     "websockets",
 }
@@ -49,12 +49,12 @@ BEHIND = {
         "linecache",
         "locale",
     ),
-    *("ntpath", "opcode", "operator", "platform", "reprlib", "string", "textwrap", "token"),
-    *("tokenize", "traceback", "weakref"),
+    *("ntpath", "opcode", "operator", "reprlib", "string", "token"),
+    *("tokenize", "weakref"),
 }
 
 if sys.version_info < (3, 11):
-    BEHIND |= {"fcntl", "sre_compile", "sre_constants", "sre_parse", "subprocess"}
+    BEHIND |= {"fcntl", "sre_compile", "sre_constants", "sre_parse"}
 
 #: What nobody shall bring in again, by whatever way.
 HEAVY = {
@@ -63,13 +63,11 @@ HEAVY = {
     *("lzma", "multiprocessing", "shlex", "shutil", "subprocess", "tempfile", "unittest"),
     *("tomllib", "urllib.request", "xml", "zipfile"),
     *("aiohttp", "argcomplete", "boto3", "botocore", "paramiko", "tomli", "urllib3"),
+    *("pathlib", "platform", "queue", "textwrap", "traceback"),
     *("difflib", "rich", "connector.aws.listing"),
     *("connector.aws.failures", "connector.aws.renewal", "connector.emulator"),
     "connector.settings.file",
 }
-
-if sys.version_info < (3, 11):
-    HEAVY.remove("subprocess")  # behind platform, and so behind uuid
 
 
 @pytest.fixture(params=["an id", "a name that is known"])
