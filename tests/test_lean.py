@@ -74,9 +74,10 @@ def test_what_is_left_out_comes_with_its_use(name: str, without: str, use: str, 
 def test_who_has_it_keeps_it(without: str) -> None:
     name = {"inspect": "dataclasses", "traceback": "logging", "platform": "uuid"}[without]
     # CPython 3.13's uuid needs no platform on Linux.
-    same = f"import {without} as before, {name}; print(before is getattr({name}, '{without}', before))"
+    same = f"import {without}, {name}; print(getattr({name}, '{without}', {without}) is before)"
+    program = LIGHTLY.format(name=name, without=without) + same
 
-    assert run(f"import {without}\n{LIGHTLY.format(name=name, without=without)}{same}") == [
+    assert run(f"import {without}; before = {without}\n{program}") == [
         "True",
         "True",
     ]
