@@ -1,19 +1,12 @@
-"""The CodeCatalyst API as :mod:`.codecatalyst` calls it, and botocore's way to do so.
+"""The CodeCatalyst API as :mod:`.environments` and :mod:`.listing` call it.
 
-The other way is :mod:`.light`, which needs no botocore and so starts a quarter of a second
-earlier. It knows the common cases; this one knows all.
+There are two ways to do so. :mod:`.light` needs no botocore and so starts a quarter of a second
+earlier. It knows the common cases; :mod:`.sdk` knows all.
 """
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any, Protocol
-
-from .calls import call
-from .clients import ClientFactory
-
-# The global endpoint serves all; a region is only needed so that the user's cannot matter.
-_REGION = "us-west-2"
 
 
 class Api(Protocol):
@@ -41,34 +34,3 @@ class Api(Protocol):
         :raises ConfigError: when a setting is not usable.
         """
         ...
-
-
-class SdkApi:
-    """Calls by a botocore client each: every setting that botocore knows is respected.
-
-    :param endpoint_url: ``None`` for botocore's own resolution (see ``settings.api_endpoint``).
-    """
-
-    def __init__(self, clients: ClientFactory, endpoint_url: str | None) -> None:
-        self._clients = clients
-        self._endpoint_url = endpoint_url
-
-    def call(
-        self,
-        operation: str,
-        token: str,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
-        **members: Any,
-    ) -> dict[str, Any]:
-        client = self._clients.create(
-            "codecatalyst",
-            region=_REGION,
-            token=token,
-            endpoint_url=self._endpoint_url,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-        )
-        with closing(client):
-            return call(client, operation, **members)

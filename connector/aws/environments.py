@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConnectorError, ServiceError
 from ..records import NamedTuple
-from .api import Api
 from .calls import CallFailed, Refused
-from .lists import iso_time, items_of, no_list
 from .refusals import Target, explain, status_of
 from .tokens import BearerToken, BearerTokens
+
+if TYPE_CHECKING:
+    from .api import Api
 
 _CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for that
 _READ_TIMEOUT = 8.0
@@ -32,13 +33,6 @@ class State(NamedTuple):
 
     status: str
     reason: str = ""
-
-
-class SessionSummary(NamedTuple):
-    """A session that lives; ``started`` in ISO 8601."""
-
-    id: str
-    started: str
 
 
 class Remembered(NamedTuple):
@@ -169,20 +163,6 @@ class Environment:
         """Have it stopped; the state that this led to."""
         return _state(self.call(token, timeout, "stop_dev_environment"))
 
-    def sessions(self, token: BearerToken, timeout: float) -> list[SessionSummary]:
-        """All that live; ``timeout`` is that of each page."""
-
-        def ask(more: dict[str, str]) -> dict[str, Any]:
-            return self.call(
-                token,
-                timeout,
-                "list_dev_environment_sessions",
-                id_name="devEnvironmentId",
-                **more,
-            )
-
-        return [_summary(item) for item in items_of(ask, "sessions")]
-
     def stop_session(self, token: BearerToken, timeout: float, session_id: str) -> None:
         """End one session."""
         self.call(token, timeout, "stop_dev_environment_session", sessionId=session_id)
@@ -208,10 +188,3 @@ def _state(answer: dict[str, Any]) -> State:
     if not isinstance(status, str) or not status:
         raise CallFailed(ServiceError("CodeCatalyst answered without a status"))
     return State(status, reason if isinstance(reason, str) else "")
-
-
-def _summary(item: object) -> SessionSummary:
-    """:raises CallFailed: when the answer does not hold what its model promises."""
-    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-        raise no_list("sessions")
-    return SessionSummary(item["id"], iso_time(item.get("startedTime")))

@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ..aws.sessionlist import sessions_of
 from ..errors import SessionNotFound
 from .boundary import add_logging_options, guarded, set_up_logging, tell
 from .environment import CALL_TIMEOUT, NAMES, add_environment_options, open_environment
@@ -49,7 +50,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _list(options: argparse.Namespace) -> int:
     environment, token = _open(options)
     with environment.explained(token):
-        sessions = environment.sessions(token, CALL_TIMEOUT)
+        sessions = sessions_of(environment, token, CALL_TIMEOUT)
     if options.json:
         found = [{"id": session.id, "startedTime": session.started} for session in sessions]
         tell(json.dumps(found))
@@ -67,7 +68,7 @@ def _stop(options: argparse.Namespace) -> int:
         _stop_one(environment, token, options.session_id)
         return 0
     with environment.explained(token):
-        sessions = environment.sessions(token, CALL_TIMEOUT)
+        sessions = sessions_of(environment, token, CALL_TIMEOUT)
     for session in sessions:
         with suppress(SessionNotFound):  # it has ended meanwhile
             _stop_one(environment, token, session.id)

@@ -6,11 +6,11 @@ import time
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from ..aws.api import SdkApi
 from ..aws.http import BadAnswer, exchange
 from ..aws.identity import identify
 from ..aws.light import LightApi
 from ..aws.refusals import not_running, quote
+from ..aws.sdk import SdkApi
 from ..aws.settings import api_endpoint, endpoint_is_overridden, light_endpoint
 from ..errors import ConnectFailed, ConnectorError, ServiceError
 from .case import Case

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from ..aws.api import Api, SdkApi
 from ..aws.clients import ClientFactory
-from ..aws.light import LightApi
 from ..aws.memory import Memory, cache_file
 from ..aws.namecache import NameCache
 from ..aws.settings import (
@@ -21,6 +20,9 @@ from ..aws.settings import (
 from ..aws.tokens import TOKEN_VARIABLES, BearerTokens
 from ..records import NamedTuple
 from ..transport.dialler import DialSettings, Trust
+
+if TYPE_CHECKING:
+    from ..aws.api import Api
 
 
 class Service(NamedTuple):
@@ -51,7 +53,15 @@ def open_service(
     settings = DialSettings(Trust(bundle), endpoint_is_overridden(endpoint_url, environ, profile))
     clients = ClientFactory(profile.known_name, bundle)
     light_url = light_endpoint(url, environ, profile)
-    api = LightApi(light_url, settings.connect) if light_url else SdkApi(clients, url)
+    api: Api
+    if light_url:
+        from ..aws.light import LightApi
+
+        api = LightApi(light_url, settings.connect)
+    else:
+        from ..aws.sdk import SdkApi
+
+        api = SdkApi(clients, url)
     tokens = BearerTokens(profile, environ, clients)
     # Where botocore alone knows the endpoint, it is one of the profile's.
     endpoint = light_url or url or f"that of the profile {profile.name}"

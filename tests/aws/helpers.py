@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector.aws.api import Api, SdkApi
+from connector.aws.api import Api
 from connector.aws.clients import ClientFactory
 from connector.aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
 from connector.aws.environments import Environment
 from connector.aws.light import LightApi
 from connector.aws.memory import Memory, cache_file
 from connector.aws.refusals import Target
+from connector.aws.sdk import SdkApi
 from connector.aws.settings import load_profile
 from connector.aws.startup import Durations, StartSettings
 from connector.aws.tokens import BearerTokens

@@ -8,12 +8,14 @@ from collections.abc import Callable
 import pytest
 from aiohttp import web
 
-from connector.aws.api import Api, SdkApi
+from connector.aws.api import Api
 from connector.aws.calls import CallFailed, Refused
 from connector.aws.clients import ClientFactory
 from connector.aws.environments import Environment, Remembered, State
 from connector.aws.light import LightApi
 from connector.aws.refusals import Target
+from connector.aws.sdk import SdkApi
+from connector.aws.sessionlist import sessions_of
 from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerTokens
 from connector.emulator.resources import Status
@@ -49,7 +51,7 @@ def open_environment(
 
 def test_a_list_is_read_to_its_end(cloud: Cloud, environment: Environment) -> None:
     started = [cloud.model.start_session(cloud.environment, "SSH") for _ in range(201)]
-    found = environment.sessions(environment.tokens.load(), 10)
+    found = sessions_of(environment, environment.tokens.load(), 10)
     assert {session.id for session in found} == {session.id for session in started}
     assert all(session.started.endswith("Z") for session in found)
     assert cloud.operations() == [LIST, LIST]
@@ -58,14 +60,14 @@ def test_a_list_is_read_to_its_end(cloud: Cloud, environment: Environment) -> No
 def test_a_list_without_end_is_given_up(cloud: Cloud, environment: Environment) -> None:
     always(cloud, LIST, lambda: web.json_response({"items": [], "nextToken": "again"}))
     with pytest.raises(CallFailed, match="does not end"):
-        environment.sessions(environment.tokens.load(), 10)
+        sessions_of(environment, environment.tokens.load(), 10)
 
 
 @pytest.mark.parametrize("answer", [{}, {"items": 5}, {"items": [5]}, {"items": [{"id": 5}]}])
 def test_a_list_that_is_none(cloud: Cloud, environment: Environment, answer: object) -> None:
     always(cloud, LIST, lambda: web.json_response(answer))
     with pytest.raises(CallFailed):
-        environment.sessions(environment.tokens.load(), 10)
+        sessions_of(environment, environment.tokens.load(), 10)
 
 
 @pytest.mark.parametrize("answer", [{}, {"status": ""}, {"status": 5}])

@@ -8,11 +8,12 @@ import time
 import pytest
 from aiohttp import web
 
-from connector.aws.api import Api, SdkApi
+from connector.aws.api import Api
 from connector.aws.clients import ClientFactory
 from connector.aws.light import LightApi
 from connector.aws.listing import EnvironmentSummary, Listing, Problem, Repository
 from connector.aws.listing import list_environments as list_all
+from connector.aws.sdk import SdkApi
 from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerToken, BearerTokens
 from connector.emulator import resources
