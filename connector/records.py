@@ -1,7 +1,8 @@
 """``NamedTuple``, made in a tenth of the time that typing's takes to make a class.
 
 ``typing.NamedTuple`` compiles a constructor for every class, and its annotations: 0.12 ms. Of
-some thirty classes that one connection imports, that is 4 ms before the first byte.
+some thirty classes that one connection imports, that is 4 ms before the first byte. An Enum
+takes as long, so that what has to be told apart there are constants of a class: numbers, words.
 """
 
 from __future__ import annotations

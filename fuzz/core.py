@@ -67,7 +67,7 @@ def channel(data: bytes) -> None:
     """A far end that says anything: nothing but events, nothing delivered unverified."""
     choices = Choices(data)
     end = _FarEnd()
-    while choices and end.channel.state is not State.CLOSED:
+    while choices and end.channel.state != State.CLOSED:
         choices.of(_MOVES)(end, choices)
         end.check()
 

@@ -9,7 +9,6 @@ in, whatever the links do, or there is an error; never a hole, a duplicate or a 
 
 from __future__ import annotations
 
-import enum
 import os
 import uuid
 from collections.abc import Callable
@@ -54,7 +53,9 @@ SILENT_START_GRACE = 0.5
 MAX_MALFORMED_RUN = 100
 
 
-class State(enum.Enum):
+class State:
+    """How far a channel is."""
+
     OPENING = "opening"  # no stream bytes yet: handshake, or not even a link
     OPEN = "open"
     CLOSED = "closed"  # the service closed it, or it failed
@@ -129,7 +130,7 @@ class DataChannel:
     @property
     def send_capacity(self) -> int:
         """Stream bytes that :meth:`send_data` would accept now."""
-        if self._eof or self.state is State.CLOSED:
+        if self._eof or self.state == State.CLOSED:
             return 0
         return self._sender.capacity
 
@@ -169,7 +170,7 @@ class DataChannel:
         self.linked = True
         self.paused = False
         self._sender.recovery.requeue()
-        if self.state is State.OPENING and not self._handshake_seen:
+        if self.state == State.OPENING and not self._handshake_seen:
             self._window.link_made(now)
         request_id = str(uuid.UUID(bytes=self._new_ids(16), version=4))
         return payloads.open_data_channel(token, self._client_id, request_id, CLIENT_VERSION)
@@ -189,7 +190,7 @@ class DataChannel:
         """
         if self._eof:
             raise LocalProtocolError("stream bytes after the end of the stream")
-        return self._sender.queue_data(data) if self.state is not State.CLOSED else 0
+        return self._sender.queue_data(data) if self.state != State.CLOSED else 0
 
     def resize(self, columns: int, rows: int) -> None:
         """The terminal at this end has this size, in characters.
@@ -219,7 +220,7 @@ class DataChannel:
         events: list[Event] = []
         output: list[bytes] = []
         for frame in frames:
-            if self.state is State.CLOSED:
+            if self.state == State.CLOSED:
                 break
             try:
                 self._receive(frame, output, events, now)
@@ -240,7 +241,7 @@ class DataChannel:
     def receive_text(self, text: str) -> list[Event]:
         """Take in a text frame: the live gateway may name a service message in it."""
         events: list[Event] = []
-        if self.state is not State.CLOSED:
+        if self.state != State.CLOSED:
             self._receive_service_message(text.strip(), b"{}", [], events)
         return events
 
@@ -263,7 +264,7 @@ class DataChannel:
                 self._untried_size = 0
             if released and self._window.due is not None:
                 self._window.send(self._sender)
-            elif self.state is State.OPENING:
+            elif self.state == State.OPENING:
                 self._window.ask(self._sender, now)
             if released and self._eof:
                 self._terminate_when_delivered()
@@ -275,10 +276,10 @@ class DataChannel:
 
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` wants to be called, in the caller's clock; or ``None``."""
-        if not self.linked or self.paused or self.state is State.CLOSED:
+        if not self.linked or self.paused or self.state == State.CLOSED:
             return None
         resend = self._sender.recovery.get_timer()
-        if self.state is State.OPENING:
+        if self.state == State.OPENING:
             other = self._window.get_timer()
         else:
             held = self._sender.has_data or self._window.due is not None
@@ -321,7 +322,7 @@ class DataChannel:
         self._grace_deadline = None
         self._sender.recovery.calm_down()
         self._window.silence_over()
-        if self.state is State.OPENING and not self._handshake_seen:
+        if self.state == State.OPENING and not self._handshake_seen:
             # A shell session without encryption starts like this, unannounced.
             self.state = State.OPEN
             events.append(SessionOpened(None, ""))
@@ -349,7 +350,7 @@ class DataChannel:
             self._stats.ignored += 1
 
     def _receive_handshake_request(self, payload: bytes) -> None:
-        if self._handshake_seen or (self.state is State.OPEN and not self._silent_start):
+        if self._handshake_seen or (self.state == State.OPEN and not self._silent_start):
             raise RemoteProtocolError("the agent asked for a second handshake")
         self._handshake_seen = True
         self.state = State.OPENING
@@ -362,7 +363,7 @@ class DataChannel:
             raise answer.error
 
     def _receive_handshake_complete(self, payload: bytes, events: list[Event], now: float) -> None:
-        if not self._handshake_seen or self.state is not State.OPENING:
+        if not self._handshake_seen or self.state != State.OPENING:
             raise RemoteProtocolError("the agent ended a handshake that it had not begun")
         complete = payloads.parse_handshake_complete(payload)
         self.state = State.OPEN
@@ -382,7 +383,7 @@ class DataChannel:
             # What it was meant for is sent again and acknowledged again.
             raise MalformedMessage(error.message) from None
         self._sender.acknowledge(seq, now)
-        if self.state is State.OPENING and self._window.is_answer(seq):
+        if self.state == State.OPENING and self._window.is_answer(seq):
             self.state = State.OPEN
             self._grace_deadline = now + SILENT_START_GRACE
             events.append(SessionOpened(None, ""))
@@ -408,7 +409,7 @@ class DataChannel:
             if self._sender.has_data or self._eof:
                 # No sign that it listens: what it refuses comes back soon, not by a timeout.
                 self._sender.recovery.hurry(self._sender.next_seq)
-        return self.state is State.OPEN and self._grace_deadline is None
+        return self.state == State.OPEN and self._grace_deadline is None
 
     @property
     def _may_terminate(self) -> bool:

@@ -50,7 +50,7 @@ def answer_handshake(request: HandshakeRequest, client_version: str) -> Handshak
         (
             _session_type(action)
             for action, answer in zip(request.actions, processed, strict=True)
-            if action.action_type == "SessionType" and answer.status is ActionStatus.SUCCESS
+            if action.action_type == "SessionType" and answer.status == ActionStatus.SUCCESS
         ),
         None,
     )

@@ -8,7 +8,6 @@ payload length, so the payload starts four bytes after it.
 from __future__ import annotations
 
 import struct
-from enum import IntEnum
 from hashlib import sha256
 
 from ..errors import RemoteProtocolError
@@ -46,8 +45,8 @@ FLAG_FIN = 2
 FLAGS_ACKNOWLEDGE = FLAG_SYN | FLAG_FIN  # what both published ends put on acknowledges
 
 
-class PayloadType(IntEnum):
-    """What the payload of a stream message is."""
+class PayloadType:
+    """What the payload of a stream message is: the number on the wire."""
 
     OUTPUT = 1
     ERROR = 2
@@ -63,7 +62,7 @@ class PayloadType(IntEnum):
     EXIT_CODE = 12
 
 
-class Flag(IntEnum):
+class Flag:
     """The value of a payload of type ``FLAG``."""
 
     DISCONNECT_TO_PORT = 1

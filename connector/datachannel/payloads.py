@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import struct
-from enum import IntEnum
 from typing import Any
 
 from ..errors import RemoteProtocolError
@@ -36,12 +35,15 @@ class MalformedPayload(RemoteProtocolError):
     """A payload that is not what its type says."""
 
 
-class ActionStatus(IntEnum):
+class ActionStatus:
     """How a client answers an action that a handshake asks for."""
 
     SUCCESS = 1
     FAILED = 2
     UNSUPPORTED = 3
+
+
+_STATUSES = (ActionStatus.SUCCESS, ActionStatus.FAILED, ActionStatus.UNSUPPORTED)
 
 
 class ClientAction(NamedTuple):
@@ -60,7 +62,7 @@ class ProcessedAction(NamedTuple):
     """The client's answer to one :class:`ClientAction`; ``error`` is empty on success."""
 
     action_type: str
-    status: ActionStatus
+    status: int
     error: str = ""
     result: Any = None
 
@@ -152,7 +154,7 @@ def handshake_response(client_version: str, actions: list[ProcessedAction]) -> b
             "ProcessedClientActions": [
                 {
                     "ActionType": action.action_type,
-                    "ActionStatus": int(action.status),
+                    "ActionStatus": action.status,
                     "ActionResult": action.result,
                     "Error": action.error,
                 }
@@ -173,12 +175,12 @@ def parse_handshake_response(payload: bytes) -> list[ProcessedAction]:
         if not isinstance(action, dict):
             raise MalformedPayload("an action of a handshake response is no object")
         status = action.get("ActionStatus")
-        if type(status) is not int or status not in set(ActionStatus):
+        if type(status) is not int or status not in _STATUSES:
             raise MalformedPayload("an action of a handshake response has no status")
         parsed.append(
             ProcessedAction(
                 _text(action, "ActionType"),
-                ActionStatus(status),
+                status,
                 _text(action, "Error"),
                 action.get("ActionResult"),
             )

@@ -70,7 +70,7 @@ class StreamSender:
             self._pending_bytes += accepted
         return accepted
 
-    def queue_control(self, payload_type: PayloadType, payload: bytes) -> int:
+    def queue_control(self, payload_type: int, payload: bytes) -> int:
         """Queue a payload that goes ahead of waiting data and waits for nothing.
 
         :returns: the sequence number that it will have.

@@ -52,7 +52,7 @@ UPDATE_PLUGIN = (
 
 
 #: A payload for the client, and its type.
-Message = tuple[PayloadType, bytes]
+Message = tuple[int, bytes]
 
 
 class Refused(Exception):

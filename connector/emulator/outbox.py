@@ -81,7 +81,7 @@ class Outbox:
         """Forget the bytes that were not sent."""
         self._unsent.clear()
 
-    def message(self, payload_type: PayloadType, payload: bytes, now: float) -> bytes:
+    def message(self, payload_type: int, payload: bytes, now: float) -> bytes:
         """A frame to be sent at once, ahead of any stream bytes that wait."""
         return self._frames(payload_type, [payload], now)[0]
 

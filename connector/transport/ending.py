@@ -6,7 +6,6 @@ told: each step has its time, and the whole :data:`END_TIMEOUT`.
 
 from __future__ import annotations
 
-import enum
 import logging
 from collections.abc import Callable
 
@@ -32,7 +31,9 @@ STALL_TIMEOUT = 3.0
 logger = logging.getLogger(__name__)
 
 
-class Phase(enum.Enum):
+class Phase:
+    """Where a tunnel is, in words for the log."""
+
     STARTING = "starting the session"
     DIALLING = "connecting to the gateway"
     RUNNING = "running"
@@ -90,7 +91,7 @@ class Ending:
 
     def watch_the_rest(self) -> None:
         """stdin or a command has ended, but more may come: go on while something moves."""
-        if self._channel.state is not State.OPEN or not self._connection.up:
+        if self._channel.state != State.OPEN or not self._connection.up:
             return
         in_flight = self._channel.in_flight_bytes
         if in_flight != self._in_flight_seen:
@@ -119,14 +120,14 @@ class Ending:
             self.exit_code = exit_code
         self.alarm.cancel()
         self._connection.give_up_reconnecting()
-        if self.phase is Phase.STARTING:
+        if self.phase == Phase.STARTING:
             # A session may yet come of it, and must be stopped.
             self._close_session()
             if self._session.abandon_start():
                 self.finish()
             return
         self.phase = Phase.DRAINING
-        if self._channel.state is State.OPEN and not error:
+        if self._channel.state == State.OPEN and not error:
             self.hurry()
             if self.stdin_open:
                 self._stdin.take_rest()
@@ -138,17 +139,17 @@ class Ending:
         Where the far end is gone already there is no hurry: what it sent is written for
         as long as somebody reads it.
         """
-        if self._clock.when is None and self.phase is not Phase.DONE:
+        if self._clock.when is None and self.phase != Phase.DONE:
             now = self._loop.time()
             self._clock.set(now + END_TIMEOUT, self.finish)
-            if self.phase is Phase.DRAINING:
+            if self.phase == Phase.DRAINING:
                 self.alarm.set(now + DRAIN_TIMEOUT, self._drained)
 
     def drain(self) -> None:
         """Go on to close once all that can still be delivered is."""
-        if self.phase is not Phase.DRAINING or self._unwritten:
+        if self.phase != Phase.DRAINING or self._unwritten:
             return
-        if self._channel.state is not State.OPEN or not self._connection.up or self.error:
+        if self._channel.state != State.OPEN or not self._connection.up or self.error:
             self._drained()
         elif self._channel.paused and self._channel.delivered:
             self._drained()  # the far end is away: there is nobody to be told
@@ -159,7 +160,7 @@ class Ending:
                 self.alarm.set(limit, self._drained)
 
     def _drained(self) -> None:
-        if self.phase is not Phase.DRAINING:
+        if self.phase != Phase.DRAINING:
             return
         if self._channel.linked:
             # Delivered or not: a service that hears us should know how it ends.
@@ -190,7 +191,7 @@ class Ending:
             self.begin()
 
     def finish(self) -> None:
-        if self.phase is Phase.DONE:
+        if self.phase == Phase.DONE:
             return
         self.phase = Phase.DONE
         self.alarm.cancel()

@@ -6,8 +6,6 @@ machine that slept has lost its own without a word too.
 
 from __future__ import annotations
 
-import enum
-
 #: Seconds between pings, unless the user wants others.
 PING_INTERVAL = 20.0
 
@@ -24,7 +22,7 @@ WAKE_TIMEOUT = 4.0
 _SLEPT = 3.0
 
 
-class Sign(enum.Enum):
+class Sign:
     """What to do now."""
 
     NONE = "nothing"
@@ -56,7 +54,7 @@ class Liveness:
         """Seconds since something was heard."""
         return now - self._heard_at
 
-    def look(self, now: float, wall: float) -> Sign:
+    def look(self, now: float, wall: float) -> str:
         slept = wall - now - self._offset > _SLEPT or now - self._looked_at > _SLEPT
         self._offset = wall - now
         self._looked_at = now

@@ -145,7 +145,7 @@ class Tunnel:
             self._session.start(self._session_started, self._session_failed, self._start_waits)
             self._connection.prepare()
             self._ending.alarm.set(self._open_deadline, self._open_timed_out)
-            self._loop.run(lambda: self._ending.phase is Phase.DONE)
+            self._loop.run(lambda: self._ending.phase == Phase.DONE)
         except BaseException:
             self._session.abandon(DRAIN_TIMEOUT)
             self._ending.finish()  # whoever goes on without us has its descriptors back
@@ -167,14 +167,14 @@ class Tunnel:
 
         :param exit_code: 0 where the asking is a normal end.
         """
-        logger.info("asked to end while %s", self._ending.phase.value)
+        logger.info("asked to end while %s", self._ending.phase)
         self._ending.begin(exit_code=exit_code)
         self._ending.hurry()
 
     @property
     def running(self) -> bool:
         """Whether there is a session, and nothing has ended it."""
-        return self._ending.phase is Phase.RUNNING
+        return self._ending.phase == Phase.RUNNING
 
     def resize(self, columns: int, rows: int) -> None:
         """The window in front of the session has this size, in characters."""
@@ -184,7 +184,7 @@ class Tunnel:
     # Starting.
 
     def _session_started(self, access: SessionAccess) -> None:
-        if self._ending.phase is not Phase.STARTING:  # the end waited for this
+        if self._ending.phase != Phase.STARTING:  # the end waited for this
             self._ending.stop_session()
             return
         self._ending.phase = Phase.DIALLING
@@ -196,7 +196,7 @@ class Tunnel:
 
     def _start_waits(self, waiting: Waiting | None, pause: float) -> None:
         """Not a failure: the clock begins anew, for as long as this goes on."""
-        if self._ending.phase is not Phase.STARTING:
+        if self._ending.phase != Phase.STARTING:
             return
         self._show_wait(waiting)
         if waiting is None:
@@ -206,7 +206,7 @@ class Tunnel:
         self._ending.alarm.set(self._open_deadline, self._open_timed_out)
 
     def _open_timed_out(self) -> None:
-        if self._ending.phase is Phase.STARTING:
+        if self._ending.phase == Phase.STARTING:
             self._ending.begin(error=api_silent())
             self._ending.finish()
         else:
@@ -215,7 +215,7 @@ class Tunnel:
     # What the connection tells (ConnectionOwner).
 
     def connection_made(self, token: str) -> None:
-        if self._ending.phase is Phase.DIALLING:
+        if self._ending.phase == Phase.DIALLING:
             self._ending.phase = Phase.RUNNING
             limit = min(self._open_deadline, self._loop.time() + AGENT_TIMEOUT)
             self._ending.alarm.set(limit, self._open_timed_out)
@@ -235,7 +235,7 @@ class Tunnel:
 
     def connection_lost(self) -> None:
         self._channel.connection_lost(self._loop.time())
-        if self._onlooker and self._ending.phase is Phase.RUNNING:
+        if self._onlooker and self._ending.phase == Phase.RUNNING:
             self._onlooker.link_lost()
         self._pump()
 
@@ -288,7 +288,7 @@ class Tunnel:
 
     def _channel_closed(self, output: str) -> None:
         reason = " ".join(output.replace(_ERROR_TITLE, " ").split())
-        if self._ending.phase is not Phase.RUNNING:
+        if self._ending.phase != Phase.RUNNING:
             self._ending.drain()
         elif reason and not self._ending.exited:
             hint = None
@@ -314,7 +314,7 @@ class Tunnel:
         self._pump()
 
     def _stdin_ended(self) -> None:
-        logger.info("stdin ended while %s", self._ending.phase.value)
+        logger.info("stdin ended while %s", self._ending.phase)
         self._ending.stdin_open = False
         self._ending.progressed()
         self._pump()
@@ -335,15 +335,15 @@ class Tunnel:
 
     def _pump(self) -> None:
         connection, channel, now = self._connection, self._channel, self._loop.time()
-        if self._unsent and self._ending.phase is not Phase.CLOSING:
+        if self._unsent and self._ending.phase != Phase.CLOSING:
             self._unsent = self._unsent[channel.send_data(self._unsent) :]
-        elif self._ending.phase is Phase.DRAINING and not self._ending.stdin_open:
+        elif self._ending.phase == Phase.DRAINING and not self._ending.stdin_open:
             channel.send_eof()
         if channel.linked and not connection.write_paused:
             messages = channel.messages_to_send(now)
             if messages:
                 connection.send_messages(messages)
-        if self._ending.phase is Phase.DONE:
+        if self._ending.phase == Phase.DONE:
             return
         wants_input = self._ending.stdin_open and not self._unsent
         self._stdin.set_wanted(min(CHUNK, channel.send_capacity) if wants_input else 0)
@@ -355,9 +355,9 @@ class Tunnel:
         elif unwritten <= OUTPUT_LOW_WATER:
             connection.set_reading(True)
         self._arm_channel_alarm()
-        if self._ending.phase is Phase.DRAINING:
+        if self._ending.phase == Phase.DRAINING:
             self._ending.drain()
-        elif self._ending.phase is Phase.RUNNING and (
+        elif self._ending.phase == Phase.RUNNING and (
             self._ending.exited or not self._ending.stdin_open
         ):
             self._ending.watch_the_rest()
@@ -371,7 +371,7 @@ class Tunnel:
             self._channel_alarm.set(when, self._channel_due)
 
     def _channel_due(self) -> None:
-        if self._ending.phase is Phase.DONE:
+        if self._ending.phase == Phase.DONE:
             return  # at this very turn
         self._channel.handle_timer(self._loop.time())
         self._pump()

@@ -342,11 +342,11 @@ class Link:
             # While stdout is blocked we do not listen, so silence says nothing.
             self._liveness.heard(now)
         sign = self._liveness.look(now, time.time())
-        if sign is Sign.DEAD:
+        if sign == Sign.DEAD:
             silence = self._liveness.silence(now)
             self._end(LinkLost(f"no sign of life from the gateway for {silence:.0f} s"))
             return
-        if sign is Sign.PING and self._protocol.state is State.OPEN:
+        if sign == Sign.PING and self._protocol.state is State.OPEN:
             self._protocol.send_ping(b"keepalive")
             self._flush()
         self._arm_life_alarm()

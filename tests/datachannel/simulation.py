@@ -231,9 +231,9 @@ class World:
     def settled(self) -> bool:
         if self.input_ended:
             # Whatever was taken has arrived; what sshd still had to say may not have.
-            return self.channel.state is State.CLOSED and self.up_delivered == self.up_given
+            return self.channel.state == State.CLOSED and self.up_delivered == self.up_given
         return (
-            self.channel.state is State.OPEN
+            self.channel.state == State.OPEN
             and self.channel.delivered
             and self.up_delivered == self.up_given
             and self.down_delivered == self.down_given

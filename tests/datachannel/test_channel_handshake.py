@@ -80,7 +80,7 @@ def test_a_request_is_acknowledged_and_answered(session_type: str) -> None:
         ],
         "Errors": None,
     }
-    assert dialogue.channel.state is State.OPENING
+    assert dialogue.channel.state == State.OPENING
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -100,7 +100,7 @@ def test_the_acknowledge_and_the_end_of_the_handshake_come_in_either_order(
         events = dialogue.receive(frames[0]) + dialogue.receive(frames[1])
     assert events == [SessionOpened("Port", "hello")]
     assert acknowledged(dialogue.sent()) == [1]
-    assert dialogue.channel.state is State.OPEN
+    assert dialogue.channel.state == State.OPEN
     assert dialogue.channel.delivered
 
 
@@ -264,7 +264,7 @@ def test_what_this_client_cannot_do_is_answered_and_reported(
     errors = [action["Error"] for action in processed if action["ActionStatus"] != 1]
     assert all(errors)
     assert json.loads(payload)["Errors"] == errors
-    assert dialogue.channel.state is State.CLOSED
+    assert dialogue.channel.state == State.CLOSED
     assert dialogue.sent() == []
 
 

@@ -165,7 +165,7 @@ def test_a_second_link_at_a_time_is_our_own_fault() -> None:
 def test_the_service_closes_the_channel(kind: str) -> None:
     dialogue = flowing()
     assert close_by(dialogue, kind) == [ChannelClosed("")]
-    assert dialogue.channel.state is State.CLOSED
+    assert dialogue.channel.state == State.CLOSED
     assert dialogue.channel.send_capacity == 0
     assert dialogue.send(b"x") == 0
     assert close_by(dialogue, kind) == []

@@ -137,7 +137,7 @@ def test_nonsense_that_is_well_formed_fails_the_channel_after_what_came_before(
     (failed,) = events[1:]
     assert isinstance(failed, ChannelFailed)
     assert isinstance(failed.error, RemoteProtocolError)
-    assert dialogue.channel.state is State.CLOSED
+    assert dialogue.channel.state == State.CLOSED
 
 
 # Malformed frames.
@@ -170,7 +170,7 @@ def test_a_hundred_malformed_frames_in_a_row_fail_the_channel() -> None:
     (event,) = dialogue.receive(b"garbage")
     assert isinstance(event, ChannelFailed)
     assert isinstance(event.error, MalformedMessage)
-    assert dialogue.channel.state is State.CLOSED
+    assert dialogue.channel.state == State.CLOSED
 
 
 def test_a_good_frame_ends_a_run_of_malformed_ones() -> None:
@@ -178,7 +178,7 @@ def test_a_good_frame_ends_a_run_of_malformed_ones() -> None:
     dialogue.receive(*([b"garbage"] * 99))
     dialogue.receive(output(3, b"good"))
     assert dialogue.receive(*([b"garbage"] * 99)) == []
-    assert dialogue.channel.state is State.OPEN
+    assert dialogue.channel.state == State.OPEN
     assert dialogue.channel.stats.malformed == 198
 
 

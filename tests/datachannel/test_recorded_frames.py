@@ -162,24 +162,32 @@ def test_recorded_ends_of_channels_give_no_reason() -> None:
     assert {channel_closed_output(p) for p in payloads_of("channel_closed")} == {""}
 
 
+def numbers(kinds: type) -> dict[int, str]:
+    return {number: name for name, number in vars(kinds).items() if name.isupper()}
+
+
 def test_names_have_the_numbers_of_the_protocol() -> None:
-    assert [kind.name for kind in sorted(PayloadType)] == [
-        "OUTPUT",
-        "ERROR",
-        "SIZE",
-        "PARAMETER",
-        "HANDSHAKE_REQUEST",
-        "HANDSHAKE_RESPONSE",
-        "HANDSHAKE_COMPLETE",
-        "ENC_CHALLENGE_REQUEST",
-        "ENC_CHALLENGE_RESPONSE",
-        "FLAG",
-        "STDERR",
-        "EXIT_CODE",
+    assert sorted(numbers(PayloadType).items()) == [
+        *enumerate(
+            (
+                "OUTPUT",
+                "ERROR",
+                "SIZE",
+                "PARAMETER",
+                "HANDSHAKE_REQUEST",
+                "HANDSHAKE_RESPONSE",
+                "HANDSHAKE_COMPLETE",
+                "ENC_CHALLENGE_REQUEST",
+                "ENC_CHALLENGE_RESPONSE",
+                "FLAG",
+                "STDERR",
+                "EXIT_CODE",
+            ),
+            1,
+        )
     ]
-    assert sorted(PayloadType) == list(range(1, 13))
-    assert {flag.name: flag.value for flag in Flag} == {
-        "DISCONNECT_TO_PORT": 1,
-        "TERMINATE_SESSION": 2,
-        "CONNECT_TO_PORT_ERROR": 3,
+    assert numbers(Flag) == {
+        1: "DISCONNECT_TO_PORT",
+        2: "TERMINATE_SESSION",
+        3: "CONNECT_TO_PORT_ERROR",
     }

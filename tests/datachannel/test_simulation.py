@@ -138,7 +138,7 @@ class Link(RuleBasedStateMachine):
         world = self.world
         channel = world.channel
         assert 0 <= channel.in_flight_bytes <= MOST_IN_FLIGHT
-        assert channel.state is not State.CLOSED or world.ended
+        assert channel.state != State.CLOSED or world.ended
         assert len(world.events) <= (2 if world.ended else 1)
 
     @invariant()
@@ -147,12 +147,12 @@ class Link(RuleBasedStateMachine):
             return
         world, channel = self.world, self.world.channel
         timer = channel.get_timer()
-        if not channel.linked or channel.paused or channel.state is State.CLOSED:
+        if not channel.linked or channel.paused or channel.state == State.CLOSED:
             assert timer is None
         elif channel.in_flight_bytes:
             assert timer is not None
             assert timer <= world.now + RoundTripEstimator.MAX_RTO
-        elif world.silent and channel.state is State.OPENING:
+        elif world.silent and channel.state == State.OPENING:
             assert timer is not None
             assert timer <= world.now + SILENCE
         elif channel.delivered and not world.input_ended:
@@ -177,7 +177,7 @@ class Link(RuleBasedStateMachine):
             world.advance(5.0)
         assert world.ended
         assert [type(event) for event in world.events] == [SessionOpened, ChannelClosed]
-        assert world.channel.state is State.CLOSED
+        assert world.channel.state == State.CLOSED
         assert world.channel.get_timer() is None
 
 
@@ -248,4 +248,4 @@ def test_a_session_that_is_ended_at_any_moment_ends(
     getattr(world.channel, way)()
     world.advance(10.0)
     assert world.ended
-    assert world.channel.state is State.CLOSED
+    assert world.channel.state == State.CLOSED

@@ -112,7 +112,7 @@ def test_a_size_that_was_lost_with_its_link_is_sent_on_the_next() -> None:
 def test_a_far_end_that_says_nothing_is_asked_by_the_size() -> None:
     dialogue = asked()
     assert dialogue.receive(ack(0)) == [SessionOpened(None, "")]
-    assert dialogue.channel.state is State.OPEN
+    assert dialogue.channel.state == State.OPEN
 
 
 def test_input_waits_for_a_while_after_the_answer_to_the_silence() -> None:
@@ -137,7 +137,7 @@ def test_an_agent_that_takes_no_input_yet_is_asked_again() -> None:
     dialogue = asked()
     dialogue.expire()
     assert dialogue.sent_inputs() == [(0, SIZE, WIDE)]
-    assert dialogue.channel.state is State.OPENING
+    assert dialogue.channel.state == State.OPENING
     assert dialogue.receive(output(0, b"$ ")) == [SessionOpened(None, ""), DataReceived(b"$ ")]
 
 
@@ -149,7 +149,7 @@ def test_a_handshake_after_the_silence_is_done_and_the_size_sent_again(answered:
     if answered:
         dialogue.receive(ack(0))
     assert dialogue.receive(handshake_request(COMMANDS)) == []
-    assert dialogue.channel.state is State.OPENING
+    assert dialogue.channel.state == State.OPENING
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.HANDSHAKE_RESPONSE]
     events = dialogue.receive(ack(0), ack(1), handshake_complete())
     assert events == [SessionOpened("NonInteractiveCommands", "")]

@@ -71,7 +71,7 @@ def recorded_agent(*names: str, session_id: str, kind: Kind | None = None) -> Ag
     )
 
 
-def stream(number: int, payload: bytes, kind: PayloadType = PayloadType.OUTPUT) -> bytes:
+def stream(number: int, payload: bytes, kind: int = PayloadType.OUTPUT) -> bytes:
     """A frame from the client."""
     return AgentMessage(INPUT_STREAM_DATA, payload, kind, number, message_id=b"i" * 16).encode()
 

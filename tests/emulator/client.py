@@ -74,7 +74,7 @@ class Client:
         await self.send(RESPONSE, PayloadType.HANDSHAKE_RESPONSE)
         await self.receive_until(PayloadType.HANDSHAKE_COMPLETE)
 
-    async def send(self, payload: bytes, kind: PayloadType = PayloadType.OUTPUT) -> None:
+    async def send(self, payload: bytes, kind: int = PayloadType.OUTPUT) -> None:
         assert self.connection is not None
         message = AgentMessage(INPUT_STREAM_DATA, payload, kind, self.next_seq)
         self.next_seq += 1
@@ -106,7 +106,7 @@ class Client:
                     self.output += message.payload
         return message
 
-    async def receive_until(self, kind: PayloadType) -> AgentMessage:
+    async def receive_until(self, kind: int) -> AgentMessage:
         while True:
             message = await self.receive()
             if isinstance(message, AgentMessage) and message.payload_type == kind:

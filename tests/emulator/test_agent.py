@@ -505,7 +505,7 @@ def test_a_client_that_is_away_does_not_keep_the_session_for_ever() -> None:
 
 @pytest.mark.parametrize("value", [Flag.TERMINATE_SESSION, Flag.DISCONNECT_TO_PORT])
 @pytest.mark.parametrize("acknowledged", [False, True])
-def test_a_flag_ends_the_session_after_the_input_before_it(value: Flag, acknowledged: bool) -> None:
+def test_a_flag_ends_the_session_after_the_input_before_it(value: int, acknowledged: bool) -> None:
     agent = connected(replace(PLAIN, acknowledge_terminate=acknowledged))
     agent.send_output(b"unread")
     frames = [stream(1, b"last"), stream(2, flag(value), PayloadType.FLAG)]

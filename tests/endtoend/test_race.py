@@ -154,7 +154,7 @@ class NaiveClient:
         self.send(handshake_response("1.2.764.0", [action]), PayloadType.HANDSHAKE_RESPONSE)
         self.receive_until(lambda message: message.payload_type == PayloadType.HANDSHAKE_COMPLETE)
 
-    def send(self, payload: bytes, kind: PayloadType = PayloadType.OUTPUT) -> None:
+    def send(self, payload: bytes, kind: int = PayloadType.OUTPUT) -> None:
         message = AgentMessage(INPUT_STREAM_DATA, payload, kind, self._next_seq)
         self._next_seq += 1
         self._connection.send(message.encode())

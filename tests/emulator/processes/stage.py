@@ -122,7 +122,7 @@ async def gone(pid: int) -> None:
     await eventually(lambda: not is_running(pid))
 
 
-def payloads(client: Client, kind: PayloadType) -> list[bytes]:
+def payloads(client: Client, kind: int) -> list[bytes]:
     """Of all stream messages of this type, once each."""
     messages = [m for m in client.received if isinstance(m, AgentMessage)]
     return list({m.sequence_number: m.payload for m in messages if m.payload_type == kind}.values())
