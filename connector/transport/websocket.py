@@ -51,6 +51,10 @@ WRITE_LIMIT = 16 * 1024 * 1024
 _READ_SIZE = 64 * 1024
 _READ_BUDGET = 256 * 1024  # per wake-up, so that stdin gets its turn
 
+# A read of fewer bytes is an echo of what somebody types: it is handed on at once, and what else
+# may have come is left to the next wake-up. Acknowledges are longer, and come in swarms.
+_KEYSTROKE = 256
+
 # websockets logs whole frames at DEBUG, and our first frame holds the token.
 _NO_FRAMES = logging.getLogger("connector.transport.frames")
 _NO_FRAMES.setLevel(logging.CRITICAL + 1)
@@ -170,7 +174,12 @@ class Link:
     # Reading.
 
     def _readable(self) -> None:
-        if self._lost or not self._reading:
+        if self._reading:
+            self._read(_KEYSTROKE)
+
+    def _read(self, enough: int) -> None:
+        """Take in what there is; a first read of less than ``enough`` bytes may be all."""
+        if self._lost:
             return
         error: ConnectorError | None = None
         received = 0
@@ -183,6 +192,8 @@ class Link:
                     break
                 received += len(data)
                 self._protocol.receive_data(data)
+                if received < enough:
+                    break  # a record of TLS was given out whole, and the next is polled for
             else:
                 self._loop.call_soon(self._readable)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -297,6 +308,8 @@ class Link:
         for data in self._protocol.data_to_send():
             # An empty one asks to half-close TCP, which TLS cannot; the end closes it all.
             self._outgoing += data
+        if not self._outgoing and not self.write_paused:
+            return
         sent = 0
         try:
             with memoryview(self._outgoing) as view:
@@ -352,7 +365,8 @@ class Link:
         self._arm_life_alarm()
 
     def _broken(self, error: ConnectorError) -> None:
-        self._readable()  # what came before it broke, acknowledges above all
+        if self._reading:
+            self._read(0)  # all that came before it broke, acknowledges above all
         self._end(error)
 
     def _end(self, error: ConnectorError | None) -> None:
