@@ -13,7 +13,7 @@ from ..sessions import SessionAccess, StartProgress
 from .calls import CallFailed, Refused
 from .environments import Environment, State
 from .refusals import status_of
-from .startup import Durations, StartSettings, Startup
+from .starts import Durations, StartSettings
 from .tokens import BearerToken
 
 logger = logging.getLogger(__name__)
@@ -77,6 +77,8 @@ class CodeCatalystSessions:
             if not isinstance(answer, State):
                 return _access(answer)
             if startup is None:
+                from .startup import Startup  # for one that does not run, and so has the time
+
                 startup = Startup(
                     self._environment, progress, self._settings, self._durations, self._clock
                 )

@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable
 
 from ..errors import ConnectorError, DevEnvironmentNotReady
-from ..records import NamedTuple
 from ..sessions import StartProgress, Waiting
 from .calls import CallFailed, Refused
 from .environments import Environment, State
-from .memory import Memory
 from .refusals import not_running, status_of
+from .starts import Durations, StartSettings
 from .tokens import BearerToken
 
 POLL_INTERVAL = 1.0  # seconds; the toolkit's
@@ -28,38 +27,7 @@ SILENCE_TIMEOUT = 30.0  # seconds without a good answer that a start under way s
 # Seconds for each question, and for the token before it.
 _TOKEN_TIMEOUT, _CALL_TIMEOUT = 4.0, 6.0
 
-_MOST_DURATIONS = 5
-
 logger = logging.getLogger(__name__)
-
-
-class StartSettings(NamedTuple):
-    """:param allowed: whether to start it; one that starts by itself is waited for anyway.
-    :param timeout: seconds until it has to run.
-    """
-
-    allowed: bool = True
-    timeout: float = 600.0
-
-
-class Durations:
-    """How many seconds the last starts of a Dev Environment took."""
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-
-    def usual(self) -> float | None:
-        """``None`` when nothing is known."""
-        known = self._known()
-        return sorted(known)[len(known) // 2] if known else None
-
-    def note(self, seconds: float) -> None:
-        self._memory.note([*self._known(), round(seconds, 1)][-_MOST_DURATIONS:])
-
-    def _known(self) -> list[float]:
-        known = self._memory.recall()
-        values = known if isinstance(known, list) else []
-        return [value for value in values if isinstance(value, (int, float)) and 0 < value < 1e5]
 
 
 class Startup:

@@ -94,7 +94,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _start(environment: Environment, options: argparse.Namespace) -> None:
     """Return when it runs."""
-    from ..aws.startup import StartSettings, Startup
+    from ..aws.starts import StartSettings
+    from ..aws.startup import Startup
 
     token = environment.tokens.load(CALL_TIMEOUT)
     with environment.explained(token):

@@ -36,7 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..aws.startup import StartSettings, Startup
+    from ..aws.starts import StartSettings
+    from ..aws.startup import Startup
 
     set_up_logging(options)
     environment = open_environment(options)

@@ -23,12 +23,11 @@ MAX_DOCUMENT = 256 * 1024
 
 _EXIT_CODE = rb"\s*EXIT_CODE:\s*(-?[0-9]{1,10})\s*"  # compiled where one comes
 _UINT32 = struct.Struct("!I")
-#: An acknowledge as both published ends write it, to the letter.
-_ACKNOWLEDGE = re.compile(
-    rb'\{"AcknowledgedMessageType":"[a-z_]*","AcknowledgedMessageId":"[0-9a-f-]*",'
-    rb'"AcknowledgedMessageSequenceNumber":(0|[1-9][0-9]{0,18}),'
-    rb'"IsSequentialMessage":(?:true|false)\}'
-)
+# An acknowledge of input as the published agent writes it, around the id and the number.
+_BEFORE_ID = b'{"AcknowledgedMessageType":"input_stream_data","AcknowledgedMessageId":"'
+_AFTER_ID = b'","AcknowledgedMessageSequenceNumber":'
+_AFTER_NUMBER = b',"IsSequentialMessage":true}'
+_ID_END = len(_BEFORE_ID) + 36
 
 
 class MalformedPayload(RemoteProtocolError):
@@ -109,9 +108,14 @@ def acknowledged_sequence_number(payload: bytes) -> int:
     :raises MalformedPayload: when there is none, or it is negative.
     """
     # One comes for every message that was sent, and JSON costs ten times as much.
-    match = _ACKNOWLEDGE.fullmatch(payload)
-    if match:
-        return int(match[1])
+    if (
+        payload.startswith(_BEFORE_ID)
+        and payload.startswith(_AFTER_ID, _ID_END)
+        and payload.endswith(_AFTER_NUMBER)
+    ):
+        digits = payload[_ID_END + len(_AFTER_ID) : -len(_AFTER_NUMBER)]
+        if digits.isdigit() and len(digits) < 20:
+            return int(digits)
     number = _load(payload, "an acknowledge").get("AcknowledgedMessageSequenceNumber")
     if type(number) is not int or number < 0:
         raise MalformedPayload("an acknowledge names no sequence number")

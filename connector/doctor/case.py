@@ -10,7 +10,7 @@ from ..aws.api import Api
 from ..aws.clients import ClientFactory
 from ..aws.environments import Environment
 from ..aws.settings import Profile
-from ..aws.startup import StartSettings
+from ..aws.starts import StartSettings
 from ..aws.tokens import BearerToken
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..aws.environments import Environment
     from ..aws.gateways import GatewayMemory
     from ..aws.memory import Memory
-    from ..aws.startup import Durations, StartSettings
+    from ..aws.starts import Durations, StartSettings
     from ..sessions import SessionSource
     from ..transport.dialler import DialSettings
     from .finding import Finder
@@ -74,7 +74,7 @@ def open_source(
 
     The others: see :class:`DialSettings`.
     """
-    from ..aws.startup import StartSettings
+    from ..aws.starts import StartSettings
     from .finding import LateSource
 
     settings = finder.service.settings._replace(
@@ -125,6 +125,6 @@ def memory_of(environment: Environment, name: str) -> Memory:
 
 
 def durations_of(environment: Environment) -> Durations:
-    from ..aws.startup import Durations
+    from ..aws.starts import Durations
 
     return Durations(memory_of(environment, "starts.json"))

@@ -20,7 +20,7 @@ from connector.aws.memory import Memory, cache_file
 from connector.aws.refusals import Target
 from connector.aws.sdk import SdkApi
 from connector.aws.settings import load_profile
-from connector.aws.startup import Durations, StartSettings
+from connector.aws.starts import Durations, StartSettings
 from connector.aws.tokens import BearerTokens
 from connector.emulator.errors import (
     ApiError,

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from connector.aws.memory import Memory, cache_file
-from connector.aws.startup import SILENCE_TIMEOUT, Durations, StartSettings
+from connector.aws.starts import Durations, StartSettings
+from connector.aws.startup import SILENCE_TIMEOUT
 from connector.emulator.errors import (
     AccessDeniedException,
     ApiError,
