@@ -1,6 +1,6 @@
 """Libraries, without what they import and one connection never uses.
 
-Each hides one module for the time of its import. They are to be imported so before there are
+That is hidden for the time of the import. They are to be imported so before there are
 threads: one that imports the hidden module at the same moment would be misled.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 
 class _Later(ModuleType):
@@ -23,9 +23,9 @@ class _Later(ModuleType):
 
 
 def import_lightly(*names: str) -> None:
-    """Import each of these modules, of those that :func:`_stand_in` knows."""
+    """Import each of these modules, of those that :func:`_stand_ins` knows."""
     for name in names:
-        with _hidden(_stand_in(name)):
+        with _hidden(_stand_ins(name)):
             try:
                 import_module(name)
             except AttributeError:
@@ -34,36 +34,36 @@ def import_lightly(*names: str) -> None:
                 # No release: it is imported again, and with all, when it is used.
 
 
-def _stand_in(name: str) -> ModuleType:
-    """What the module gets in place of one that it could do without."""
+def _stand_ins(name: str) -> dict[str, ModuleType | None]:
+    """What the module gets in place of those that it could do without; ``None``: an error."""
     if name == "dataclasses":
         # Looks at classes without a text, and from CPython 3.12 on at annotations, so that this
         # helps before that only; ast, dis and tokenize come with it, 6 ms.
-        return _Later("inspect")
+        return {"inspect": _Later("inspect")}
     if name == "logging":
         # Shows exceptions; textwrap and tokenize come with it, 2 ms.
-        return _Later("traceback")
+        return {"traceback": _Later("traceback")}
     if name == "uuid":
-        # Is asked for the system's name, before CPython 3.13; its import takes 1.4 ms.
+        # Both are for the address of a network card, of which only uuid1 makes ids. The former
+        # is asked for the system's name, before CPython 3.13, and takes 1.4 ms; the latter 0.4.
         system = _Later("platform")
         system.system = lambda: os.uname().sysname  # type: ignore[attr-defined]
-        return system
+        return {"platform": system, "_uuid": None}
     if name == "websockets.version":
         # Says which commit it is, where that is no release; email, zipfile and calendar come
         # with it, a fifth of the time to the server's greeting.
-        return ModuleType("importlib.metadata")
+        return {"importlib.metadata": ModuleType("importlib.metadata")}
     raise ValueError(f"there is no light way to import {name}")
 
 
 @contextmanager
-def _hidden(stand_in: ModuleType) -> Iterator[None]:
-    """Whoever imports the module of this name meanwhile gets the stand-in, if nobody has yet."""
-    name = stand_in.__name__
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = stand_in
+def _hidden(stand_ins: dict[str, ModuleType | None]) -> Iterator[None]:
+    """Whoever imports one of these meanwhile gets the stand-in, if nobody has it yet."""
+    modules = cast("dict[str, ModuleType | None]", sys.modules)  # None is what import looks for
+    hidden = {name: module for name, module in stand_ins.items() if name not in modules}
+    modules.update(hidden)
     try:
         yield
     finally:
-        del sys.modules[name]
+        for name in hidden:
+            del modules[name]

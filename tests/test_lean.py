@@ -35,8 +35,9 @@ MODULES = [
     (
         "uuid",
         "platform",
-        "import uuid, platform; print(uuid.uuid4().version, platform.machine())",
-        f"4 {platform.machine()}",
+        "import uuid, platform;"
+        "print(uuid.uuid4().version, uuid.uuid1().version, platform.machine())",
+        f"4 1 {platform.machine()}",
     ),
     (
         "websockets.version",

@@ -63,7 +63,7 @@ HEAVY = {
     *("lzma", "multiprocessing", "shlex", "shutil", "subprocess", "tempfile", "unittest"),
     *("tomllib", "urllib.request", "xml", "zipfile"),
     *("aiohttp", "argcomplete", "boto3", "botocore", "paramiko", "tomli", "urllib3"),
-    *("pathlib", "platform", "queue", "textwrap", "traceback"),
+    *("_uuid", "pathlib", "platform", "queue", "textwrap", "traceback"),
     *("difflib", "rich", "connector.aws.listing"),
     *("connector.aws.failures", "connector.aws.renewal", "connector.emulator"),
     "connector.settings.file",
