@@ -35,7 +35,19 @@ def ssh_client(case: Case) -> Result:
     if missing:
         text = f"{shown}, {path}, is too old for {' and '.join(missing)}"
         return Result(text, Status.WARN, "Install a newer OpenSSH", facts)
+    if _hands_on_shell_words(path):
+        text = f"{shown}, {path}, hands what is no host name to a shell (CVE-2023-51385)"
+        hint = "Update OpenSSH; until then take no host names or git submodules from strangers"
+        return Result(text, Status.WARN, hint, facts)
     return Result(f"{shown}, {path}", facts=facts)
+
+
+def _hands_on_shell_words(path: str) -> bool:
+    """Whether it takes ``$(...)`` for a host, which the shell of a ProxyCommand with %n runs.
+
+    OpenSSH refuses it from 9.6 on, and so do older ones that were patched.
+    """
+    return run([path, "-F", "none", "-G", "--", "$(:)"]).returncode == 0
 
 
 def run(command: Sequence[str], hint: str | None = None) -> subprocess.CompletedProcess[str]:

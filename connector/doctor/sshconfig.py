@@ -185,6 +185,11 @@ def _check_settings(settings: dict[str, str], proxy: argparse.Namespace, remarks
             f"ConnectTimeout {limit} ends ssh before a stopped environment has started",
             f"Set ConnectTimeout to {wanted:.0f}, or run `connector start` first",
         )
+    if settings.get("proxyusefdpass", "no") == "yes":
+        remarks.add(
+            "ProxyUseFdpass has ssh wait for a connection that the ProxyCommand makes and leaves",
+            "Set ProxyUseFdpass to no for these hosts",
+        )
     if settings.get("controlpersist", "no") not in ("no", "none") and (
         settings.get("controlpath", "none") != "none"
     ):

@@ -1,10 +1,10 @@
 """How ``connector ssh`` calls OpenSSH's client.
 
 What makes the connection be the right one stands on the command line, before anything of the
-user's, so that nothing undoes it: ProxyCommand, and HostKeyAlias, by which a key is kept for
-the id of the Dev Environment, whatever its name. All else is a default: it stands in a file
-that first reads the user's configuration and the system's. ssh takes the first value that it
-finds, so arguments come before ``Host`` sections, and those before ours.
+user's, so that nothing undoes it: ProxyCommand, which carries the bytes itself, and HostKeyAlias,
+by which a key is kept for the id of the Dev Environment, whatever its name. All else is a default:
+it stands in a file that first reads the user's configuration and the system's. ssh takes the first
+value that it finds, so arguments come before ``Host`` sections, and those before ours.
 
 The host word, for which sections apply, is the name that ssh would be called with if it were
 configured: ``my-env.codecatalyst`` for ``my-env``, so that a section for another machine that
@@ -63,6 +63,7 @@ def command_line(
     return [
         *("-F", config_file),
         *("-o", f"ProxyCommand={proxy_command}"),
+        *("-o", "ProxyUseFdpass=no"),
         *("-o", f"HostKeyAlias={host_key_alias(environment.id)}"),
         host,
         *arguments,

@@ -34,6 +34,7 @@ Host {patterns}
 
     # %n is the name as typed; ssh writes %h in lower case, and names have capitals.
     ProxyCommand {proxy_command}
+    ProxyUseFdpass no
 
     # Seconds for the whole way to the server's greeting. A Dev Environment that is stopped is
     # started first, for at most {wait:.0f} s. VS Code does not read this and gives 15 s, unless its

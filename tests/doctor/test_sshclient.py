@@ -22,10 +22,11 @@ def case(directory: Path) -> Case:
     return make_case(NOTHING, {"PATH": str(directory)})
 
 
-def install(directory: Path, version: str) -> Path:
+def install(directory: Path, version: str, *, patched: bool = True) -> Path:
     """A program ssh that says it is this."""
     program = directory / "ssh"
-    program.write_text(f"#!/bin/sh\necho '{version}' >&2\n")
+    refusal = "case $* in *'$('*) exit 255;; esac" if patched else ""
+    program.write_text(f"#!/bin/sh\n{refusal}\necho '{version}' >&2\n")
     program.chmod(0o755)
     return program
 
@@ -47,6 +48,14 @@ def test_what_it_is_too_old_for(tmp_path: Path, version: str, missing: list[str]
     assert result.status is (Status.WARN if missing else Status.OK)
     assert all(word in result.text for word in missing)
     assert result.facts == {"path": str(program), "version": version}
+
+
+def test_one_that_hands_any_host_name_to_a_shell(tmp_path: Path) -> None:
+    install(tmp_path, "OpenSSH_9.2p1", patched=False)
+    result = ssh_client(case(tmp_path))
+
+    assert result.status is Status.WARN
+    assert "CVE-2023-51385" in result.text
 
 
 def test_another_implementation(tmp_path: Path) -> None:

@@ -104,6 +104,18 @@ def test_a_name_that_is_typed_in_a_directory_with_a_blank_works(
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
 
 
+def test_what_is_set_for_all_hosts_does_not_lead_ours_astray(
+    configured: Configured, cloud: Cloud
+) -> None:
+    configured.config.parent.mkdir(parents=True, mode=0o700)
+    configured.config.write_text("Host *\n  ProxyUseFdpass yes\n  ProxyJump nowhere\n")
+    cloud.add("ExampleCorp", "web.site-1", "api")
+    configured.configure()
+
+    answer = configured.run(*configured.command("ssh", "api.codecatalyst", "echo hello"))
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+
+
 def hosts(configured: Configured) -> list[str]:
     """The literal hosts in the file, as an IDE offers them."""
     lines = configured.ours.read_text().splitlines()

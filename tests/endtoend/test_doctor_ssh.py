@@ -50,6 +50,7 @@ def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str
         (["ConnectTimeout 15"], "ConnectTimeout 15 ends ssh before"),
         (['ProxyCommand sh -c "connector proxy $0" %n'], "by way of sh"),
         (["ControlPath ~/%C", "ControlPersist 10m"], "ControlPersist hides"),
+        (["ProxyUseFdpass yes"], "ProxyUseFdpass has ssh wait"),
     ],
 )
 def test_section_that_could_be_better(patient: Patient, lines: list[str], words: str) -> None:

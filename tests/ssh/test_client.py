@@ -78,11 +78,12 @@ def test_arguments_come_before_all(tmp_path: Path) -> None:
 def test_nothing_leads_elsewhere(tmp_path: Path) -> None:
     user = (
         "Host *\n  ProxyCommand none\n  ProxyJump bastion\n  HostKeyAlias other\n"
-        "  HostName elsewhere\n"
+        "  HostName elsewhere\n  ProxyUseFdpass yes\n"
     )
     found = settings(tmp_path, "-o", "ProxyCommand=none", "-o", "HostKeyAlias=x", user=user)
     assert found["proxycommand"] == "connector proxy"
     assert "proxyjump" not in found
+    assert found["proxyusefdpass"] == "no"
     assert found["hostkeyalias"] == f"codecatalyst-{HERE.id}"
 
 
