@@ -36,15 +36,20 @@ _QUOTE_MAX = 300  # characters of the service's own words
 
 
 class Target(NamedTuple):
-    """The Dev Environment that a call is about, and the AWS profile it is made with."""
+    """The Dev Environment that a call is about, and the AWS profile it is made with.
+
+    ``alias``: what its owner calls it, where it was found by that; messages call it so, too.
+    """
 
     space: str
     project: str
     id: str
     profile: str | None
+    alias: str = ""
 
     def __str__(self) -> str:
-        return f"Dev Environment {self.id} of {self.space}/{self.project}"
+        name = f"{self.alias} ({self.id})" if self.alias else self.id
+        return f"Dev Environment {name} of {self.space}/{self.project}"
 
     @property
     def start_command(self) -> str:

@@ -96,12 +96,15 @@ class Case:
         :raises ConnectorError: when they are not usable.
         """
         environment = self.commands.open_environment(self.options)
-        target = environment.target
-        for kind in ("space", "project", "id"):
-            self.private.hide(kind, getattr(target, kind))
+        self.hide_names_of(environment)
         self.source = source_of(environment, StartSettings(allowed=False))
         self.likely_gateway = gateway_memory_of(environment).recall()
         return environment
+
+    def hide_names_of(self, environment: Environment) -> None:
+        """A call about it may have looked up anew which one it is."""
+        for kind in ("space", "project", "id", "alias"):
+            self.private.hide(kind, getattr(environment.target, kind))
 
 
 def _names_in(host: str) -> list[str]:

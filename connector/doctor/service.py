@@ -97,9 +97,12 @@ def environment(case: Case) -> Result:
     except ConnectorError as unknown:
         case.private.hide("hint", unknown.hint)  # it may name others, or what one may not enter
         raise
+    try:
+        with opened.explained(case.token):
+            state = opened.look(case.token, CALL_TIMEOUT)
+    finally:
+        case.hide_names_of(opened)
     target = opened.target
-    with opened.explained(case.token):
-        state = opened.look(case.token, CALL_TIMEOUT)
     status, reason = quote(state.status, case.token.value), quote(state.reason, case.token.value)
     facts = {"status": status, "statusReason": reason}
     if status == "RUNNING":

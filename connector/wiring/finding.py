@@ -72,7 +72,8 @@ class Finder:
             named = DevEnvironment(found[0].space, found[0].project, found[0].id)
         except ConfigError:  # whoever wrote the file
             return None
-        return self._environment(self._target(named), Remembered(found[0].alias, self._look_up))
+        target = self._target(named, found[0].alias)
+        return self._environment(target, Remembered(found[0].alias, self._look_up))
 
     def find_anew(self) -> Environment:
         """It, by a look-up; raises what :meth:`find` does."""
@@ -104,7 +105,7 @@ class Finder:
                 raise
             hint = f"{error.hint}. You have no access to {closed}"
             raise DevEnvironmentNotFound(error.message, hint) from None
-        return self._target(DevEnvironment(found.space, found.project, found.id))
+        return self._target(DevEnvironment(found.space, found.project, found.id), found.alias)
 
     def _list(self) -> Listing:
         from ..aws.listing import list_environments
@@ -115,8 +116,8 @@ class Finder:
         self.may_leave(False)
         return listing
 
-    def _target(self, named: DevEnvironment) -> Target:
-        return Target(named.space, named.project, named.id, self.service.profile)
+    def _target(self, named: DevEnvironment, alias: str = "") -> Target:
+        return Target(named.space, named.project, named.id, self.service.profile, alias)
 
     def _environment(self, target: Target, remembered: Remembered | None) -> Environment:
         return Environment(target, self.service.tokens, self.service.api, remembered)

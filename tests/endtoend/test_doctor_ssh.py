@@ -61,15 +61,15 @@ def test_section_that_could_be_better(patient: Patient, lines: list[str], words:
     assert words in diagnosis.text("ssh-config")
 
 
-@pytest.mark.parametrize("name", ["{}", "{}.codecatalyst", "{}.web.site-1.examplecorp"])
+@pytest.mark.parametrize("name", ["{}", "{}.codecatalyst", "{}.web.site-1.examplecorp", "{id:.8}"])
 def test_a_friendly_name(patient: Patient, cloud: Cloud, name: str) -> None:
     cloud.environment.alias = "Blue-Whale"
-    patient.host = name.format("Blue-Whale")
+    patient.host = name.format("Blue-Whale", id=cloud.environment.id)
     patient.write_config("ProxyCommand connector proxy %n", host="*.codecatalyst")
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, [])
-    assert cloud.environment.id in diagnosis.text("environment")
+    assert f"Blue-Whale ({cloud.environment.id})" in diagnosis.text("environment")
     assert ".codecatalyst leads to this connector" in diagnosis.text("ssh-config")
     assert stopped_once(cloud)
 
