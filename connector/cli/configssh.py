@@ -97,9 +97,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
+    from ..ssh.include import KNOWN_HOSTS
     from ..ssh.plan import plan_removal
 
-    return lambda: plan_removal(places), f"There is nothing of the connector in {places.config}."
+    outcome = f"There is nothing of the connector in {places.config}."
+    if os.path.exists(os.path.expanduser(KNOWN_HOSTS)):
+        outcome += f" Host keys of Dev Environments stay in {KNOWN_HOSTS}."
+    return lambda: plan_removal(places), outcome
 
 
 def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Plan], str]:

@@ -16,17 +16,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .hosts import DevEnvironment, host_key_alias, is_aws_name
+from .include import KNOWN_HOSTS, USER
 from .names import SUFFIX, bare, is_plain
 
 #: As examples/ssh_config has them, which says why.
-_DEFAULTS = """\
+_DEFAULTS = f"""\
 Host *
-    User mde-user
+    User {USER}
     ConnectTimeout 660
     ServerAliveInterval 15
     ServerAliveCountMax 3
     StrictHostKeyChecking accept-new
-    UserKnownHostsFile ~/.ssh/known_hosts_codecatalyst
+    UserKnownHostsFile {KNOWN_HOSTS}
 """
 
 

@@ -14,6 +14,9 @@ PATTERNS = (f"*{SUFFIX}", "codecatalyst-dev-env=*", "aws-devenv-*")
 
 USER = "mde-user"
 
+#: Where host keys of Dev Environments are kept, apart from those of servers.
+KNOWN_HOSTS = "~/.ssh/known_hosts_codecatalyst"
+
 #: Seconds of ssh's ConnectTimeout beyond those that a Dev Environment has to start.
 WAIT_MARGIN = 60.0
 
@@ -49,7 +52,7 @@ Host {patterns}
     # apart from those of your servers. One that was rebuilt has a new key; ssh says how to
     # forget the old one.
     StrictHostKeyChecking accept-new
-    UserKnownHostsFile ~/.ssh/known_hosts_codecatalyst
+    UserKnownHostsFile {known_hosts}
 
 {hosts}"""
 
@@ -90,6 +93,7 @@ def render(
         made_config=f"#\n{_MADE_CONFIG}\n" if made_config or made_its_config(previous) else "",
         patterns=" ".join(PATTERNS),
         user=USER,
+        known_hosts=KNOWN_HOSTS,
         proxy_command=proxy_command,
         wait=wait,
         connect_timeout=wait + WAIT_MARGIN,

@@ -192,6 +192,18 @@ def test_remove_takes_out_all_that_was_put_in(user: User) -> None:
     assert user.succeed("--remove").startswith("Nothing to change")
 
 
+def test_remove_says_what_ssh_itself_leaves_behind(user: User) -> None:
+    user.succeed("--yes")
+    kept = Path(user.environ["HOME"], ".ssh", "known_hosts_codecatalyst")
+    kept.parent.mkdir()
+    kept.touch()
+
+    said = user.succeed("--remove", "--yes")
+
+    assert "Host keys of Dev Environments stay in ~/.ssh/known_hosts_codecatalyst.\n" in said
+    assert kept.exists()
+
+
 def test_another_configuration_beside_it_has_a_file_of_its_own(user: User) -> None:
     other = user.directory / "vscode"
     user.succeed("--yes")
