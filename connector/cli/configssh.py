@@ -51,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "AWS_PROFILE, for an IDE starts ssh with an environment of its own)",
     )
     parser.add_argument(
+        "-F",
         "--ssh-config",
         metavar="PATH",
         help="change this file in place of ~/.ssh/config: one for ssh -F, or for VS Code's "

@@ -66,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_environment_options(parser)
     parser.add_argument(
         "-F",
-        dest="ssh_config",
+        "--ssh-config",
         metavar="PATH",
         default="",
         help="another configuration of ssh, as `ssh -F` has it",

@@ -210,7 +210,7 @@ def test_another_configuration_beside_it_has_a_file_of_its_own(user: User) -> No
     done = user.run("--yes", "--ssh-config", str(other))
     assert done.returncode == 0
     assert other.read_text() == f"Include {user.directory}/codecatalyst_vscode\n"
-    user.run("--yes", "--remove", "--ssh-config", str(other))
+    user.run("--yes", "--remove", "-F", str(other))
 
     assert user.is_set_up
     assert sorted(user.state()) == ["codecatalyst_config", "config"]

@@ -123,3 +123,11 @@ def test_a_name_of_ones_own_is_what_its_proxy_command_says(patient: Patient, clo
 
     assert patient.examine().exit_code == 0
     assert stopped_once(cloud)
+
+
+def test_a_configuration_that_is_not_there(patient: Patient) -> None:
+    patient.config.unlink()
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    assert "does not exist" in diagnosis.text("ssh-config")
