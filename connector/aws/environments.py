@@ -35,25 +35,15 @@ class State(NamedTuple):
     reason: str = ""
 
 
-class Remembered(NamedTuple):
-    """Of a Dev Environment that a name meant the last time: it may mean another by now.
-
-    ``alias``: what it was called; empty when it had none. ``find_again`` looks up which one
-    it is now.
-    """
-
-    alias: str
-    find_again: Callable[[], Target]
-
-
 class Environment:
     """Calls about one Dev Environment, each a single try in a given time.
 
     Each raises ``Refused`` or ``CallFailed``, which :meth:`explained` makes the user's.
 
-    :param remembered: where it came from memory. It is looked up anew, once, when the service
-        does not know the one remembered, says that it is somebody else's, that it is called
-        otherwise by now, or on its way out; what that raises, a call raises.
+    :param find_again: of one that a name meant the last time, and may not mean by now: looks up
+        which one it is. That is done once, when the service does not know the one remembered,
+        says that it is somebody else's, that it has another alias than ``target`` says, or is on
+        its way out; what that raises, a call raises.
     """
 
     def __init__(
@@ -61,12 +51,12 @@ class Environment:
         target: Target,
         tokens: BearerTokens,
         api: Api,
-        remembered: Remembered | None = None,
+        find_again: Callable[[], Target] | None = None,
     ) -> None:
         self.target = target
         self.tokens = tokens
         self._api = api
-        self._remembered = remembered
+        self._find_again = find_again
 
     def call(
         self,
@@ -88,22 +78,21 @@ class Environment:
             answer = self._call(token, timeout, operation, id_name, members)
         if operation == _GET and not self._is_meant(answer) and self._has_moved():
             answer = self._call(token, timeout, operation, id_name, members)
-        self._remembered = None
+        self._find_again = None
         return answer
 
     def _is_meant(self, answer: dict[str, Any]) -> bool:
         """Whether it is still as it was remembered, by an answer of GetDevEnvironment."""
-        remembered = self._remembered
-        as_it_was = remembered is None or (answer.get("alias") or "") == remembered.alias
-        return as_it_was and answer.get("status") not in GOING
+        as_it_was = (answer.get("alias") or "") == self.target.alias
+        return self._find_again is None or (as_it_was and answer.get("status") not in GOING)
 
     def _has_moved(self) -> bool:
         """Whether it turns out to be another one than was remembered."""
-        remembered, self._remembered = self._remembered, None
-        if remembered is None:
+        find_again, self._find_again = self._find_again, None
+        if find_again is None:
             return False
-        before, self.target = self.target, remembered.find_again()
-        return self.target != before
+        before, self.target = self.target, find_again()
+        return self.target.id != before.id
 
     def _call(
         self,
@@ -131,7 +120,7 @@ class Environment:
 
     def confirm(self, token: BearerToken, timeout: float) -> None:
         """Look up which one it is, if it was remembered and is not that any more."""
-        if self._remembered is not None:
+        if self._find_again is not None:
             self.look(token, timeout)
 
     def doubter(self) -> Callable[[], bool] | None:
@@ -140,9 +129,9 @@ class Environment:
         Also in another thread, while something is done with it; ``None`` when it was not
         remembered. What cannot be asked is not doubted: whatever is done with it says why.
         """
-        if self._remembered is None:
+        if self._find_again is None:
             return None
-        twin = Environment(self.target, self.tokens, self._api, self._remembered)
+        twin = Environment(self.target, self.tokens, self._api, self._find_again)
 
         def doubt() -> bool:
             try:

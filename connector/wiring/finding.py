@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..aws.environments import Environment, Remembered
+from ..aws.environments import Environment
 from ..aws.refusals import Target
 from ..errors import AccessDenied, ConfigError, ConnectorError, DevEnvironmentNotFound
 from ..sessions import SessionAccess, SessionSource, StartProgress
@@ -72,8 +72,7 @@ class Finder:
             named = DevEnvironment(found[0].space, found[0].project, found[0].id)
         except ConfigError:  # whoever wrote the file
             return None
-        target = self._target(named, found[0].alias)
-        return self._environment(target, Remembered(found[0].alias, self._look_up))
+        return self._environment(self._target(named, found[0].alias), self._look_up)
 
     def find_anew(self) -> Environment:
         """It, by a look-up; raises what :meth:`find` does."""
@@ -119,8 +118,8 @@ class Finder:
     def _target(self, named: DevEnvironment, alias: str = "") -> Target:
         return Target(named.space, named.project, named.id, self.service.profile, alias)
 
-    def _environment(self, target: Target, remembered: Remembered | None) -> Environment:
-        return Environment(target, self.service.tokens, self.service.api, remembered)
+    def _environment(self, target: Target, find_again: Callable[[], Target] | None) -> Environment:
+        return Environment(target, self.service.tokens, self.service.api, find_again)
 
 
 class _Doubt:
@@ -168,7 +167,7 @@ class LateSource:
             return source.start(progress)
         remembered, doubt = environment.target, _Doubt(doubter)
         access = source.start(progress)
-        if environment.target != remembered or not doubt.is_founded():
+        if environment.target.id != remembered.id or not doubt.is_founded():
             return access
         logger.info("%s is called otherwise by now", remembered)
         try:

@@ -11,7 +11,7 @@ from aiohttp import web
 from connector.aws.api import Api
 from connector.aws.calls import CallFailed, Refused
 from connector.aws.clients import ClientFactory
-from connector.aws.environments import Environment, Remembered, State
+from connector.aws.environments import Environment, State
 from connector.aws.light import LightApi
 from connector.aws.refusals import Target
 from connector.aws.sdk import SdkApi
@@ -45,8 +45,7 @@ def open_environment(
     if cloud.way == "light":
         api = LightApi(cloud.url, DialSettings(Trust(ca_bundle)).connect)
     tokens = BearerTokens(load_profile(None, os.environ), ENVIRON, clients)
-    remembered = Remembered("", find_again) if find_again else None
-    return Environment(Target("MySpace", "My.Project", id, None), tokens, api, remembered)
+    return Environment(Target("MySpace", "My.Project", id, None), tokens, api, find_again)
 
 
 def test_a_list_is_read_to_its_end(cloud: Cloud, environment: Environment) -> None:
@@ -123,6 +122,17 @@ def test_one_that_is_found_in_the_same_place_is_not_asked_again(
             environment.look(token, 10)
     assert cloud.operations() == [GET, GET]
     assert len(found) == 1
+
+
+def test_one_that_has_only_got_a_name_is_not_asked_again(cloud: Cloud, both_ways: None) -> None:
+    cloud.environment.alias = "new"
+    renamed = Target("MySpace", "My.Project", cloud.environment.id, None, "new")
+    environment = open_environment(cloud, cloud.environment.id, lambda: renamed)
+
+    environment.look(environment.tokens.load(), 10)
+
+    assert environment.target == renamed
+    assert cloud.operations() == [GET]
 
 
 def test_one_that_has_answered_is_not_looked_for(cloud: Cloud, both_ways: None) -> None:
