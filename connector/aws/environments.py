@@ -103,7 +103,7 @@ class Environment:
         if remembered is None:
             return False
         before, self.target = self.target, remembered.find_again()
-        return self.target != before
+        return self.target.place != before.place
 
     def _call(
         self,

@@ -52,6 +52,11 @@ class Target(NamedTuple):
         return f"Dev Environment {name} of {self.space}/{self.project}"
 
     @property
+    def place(self) -> str:
+        """Which one it is, whatever it is called."""
+        return f"{self.space}/{self.project}/{self.id}"
+
+    @property
     def start_command(self) -> str:
         """The command that starts it."""
         import shlex

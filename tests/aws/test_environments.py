@@ -125,6 +125,17 @@ def test_one_that_is_found_in_the_same_place_is_not_asked_again(
     assert len(found) == 1
 
 
+def test_one_that_only_is_called_otherwise_by_now_is_not_asked_again(
+    cloud: Cloud, both_ways: None
+) -> None:
+    cloud.environment.alias = "new"
+    renamed = Target("MySpace", "My.Project", cloud.environment.id, None, "new")
+    environment = open_environment(cloud, cloud.environment.id, lambda: renamed)
+    assert environment.look(environment.tokens.load(), 10) == State("RUNNING")
+    assert environment.target == renamed
+    assert cloud.operations() == [GET]
+
+
 def test_one_that_has_answered_is_not_looked_for(cloud: Cloud, both_ways: None) -> None:
     def find_again() -> Target:
         raise AssertionError("it is known")
