@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..aws.environments import Environment, Remembered
-from ..aws.refusals import Target
+from ..aws.refusals import Target, one_line
 from ..errors import AccessDenied, ConfigError, ConnectorError, DevEnvironmentNotFound
 from ..sessions import SessionAccess, SessionSource, StartProgress
 from ..ssh.hosts import DevEnvironment, Sought, Where
@@ -117,7 +117,7 @@ class Finder:
         return listing
 
     def _target(self, named: DevEnvironment, alias: str = "") -> Target:
-        return Target(named.space, named.project, named.id, self.service.profile, alias)
+        return Target(named.space, named.project, named.id, self.service.profile, one_line(alias))
 
     def _environment(self, target: Target, remembered: Remembered | None) -> Environment:
         return Environment(target, self.service.tokens, self.service.api, remembered)
