@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from connector.aws.light import LightApi
+from connector.aws.listing import EnvironmentSummary, Listing
 from connector.errors import CredentialsError
 from connector.wiring import Place, open_finder, open_source
+from connector.wiring.finding import Finder
 from connector.wiring.service import open_service
 
 SESSION = "[sso-session {0}]\nsso_region = us-east-1\nsso_start_url = https://x.test/start\n"
@@ -93,6 +95,23 @@ def test_names_are_those_of_one_login_at_one_endpoint(
     (tmp_path / "config").write_text(LOGIN)
     open_service(*one, environ).names.note([])
     assert (open_service(*other, environ).names.recall() is not None) is same
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_what_an_alias_holds_besides_words_is_in_no_message(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], remembered: bool
+) -> None:
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    id = "01234567-89ab-cdef-0123-456789abcdef"
+    listing = Listing(
+        [EnvironmentSummary("S-1", "P-1", id, "caf\u00e9\n\x1b[2J. x", "STOPPED")], []
+    )
+    monkeypatch.setattr(Finder, "_list", lambda _: listing)
+    finder = open_finder(Place(id))
+    if remembered:
+        finder.service.names.note(listing.environments)
+    assert str(finder.find().target) == f"Dev Environment caf\u00e9 [2J. x ({id}) of S-1/P-1"
 
 
 def test_what_only_botocore_can_judge_is_left_to_it(

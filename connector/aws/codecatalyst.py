@@ -121,7 +121,7 @@ class CodeCatalystSessions:
         unconnected = 0
         asked = False
         while True:
-            target = self._environment.target
+            place = self._environment.target.place
             try:
                 return self._environment.call(
                     token,
@@ -136,7 +136,7 @@ class CodeCatalystSessions:
                     state = self._state(token)
                     if state and state.status != "RUNNING":
                         return state
-                    if self._environment.target != target:
+                    if self._environment.target.place != place:
                         continue  # the refusal was not of the one that is meant
                 pause = longest_pause * (1 + self._rand()) / 2
                 late = self._clock() + pause + _SHORTEST_TRY > deadline

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConnectorError, ServiceError
 from ..records import NamedTuple
 from .calls import CallFailed, Refused
-from .refusals import Target, explain, status_of
+from .refusals import Target, explain, one_line, status_of
 from .tokens import BearerToken, BearerTokens
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Environment:
 
     def _is_meant(self, answer: dict[str, Any]) -> bool:
         """Whether it is still as it was remembered, by an answer of GetDevEnvironment."""
-        as_it_was = (answer.get("alias") or "") == self.target.alias
+        as_it_was = one_line(str(answer.get("alias") or "")) == self.target.alias
         return self._find_again is None or (as_it_was and answer.get("status") not in GOING)
 
     def _has_moved(self) -> bool:
@@ -92,7 +92,7 @@ class Environment:
         if find_again is None:
             return False
         before, self.target = self.target, find_again()
-        return self.target.id != before.id
+        return self.target.place != before.place
 
     def _call(
         self,

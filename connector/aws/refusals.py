@@ -38,7 +38,8 @@ _QUOTE_MAX = 300  # characters of the service's own words
 class Target(NamedTuple):
     """The Dev Environment that a call is about, and the AWS profile it is made with.
 
-    ``alias``: what its owner calls it, where it was found by that; messages call it so, too.
+    ``alias``: what its owner calls it, on one line, where it was found by that; messages call it
+    so, too.
     """
 
     space: str
@@ -50,6 +51,11 @@ class Target(NamedTuple):
     def __str__(self) -> str:
         name = f"{self.alias} ({self.id})" if self.alias else self.id
         return f"Dev Environment {name} of {self.space}/{self.project}"
+
+    @property
+    def place(self) -> str:
+        """Which one it is, whatever it is called."""
+        return f"{self.space}/{self.project}/{self.id}"
 
     @property
     def start_command(self) -> str:
@@ -136,10 +142,14 @@ def said_by(refused: Refused, token: BearerToken) -> str:
 
 def quote(text: str, secret: str) -> str:
     """The service's words on one line, cut, and without control characters or the token."""
-    text = text.replace(secret, "(token)")
-    text = "".join(character if character.isprintable() else " " for character in text)
-    text = " ".join(text.split()).rstrip(".")
+    text = one_line(text.replace(secret, "(token)")).rstrip(".")
     return text if len(text) <= _QUOTE_MAX else f"{text[: _QUOTE_MAX - 3]}..."
+
+
+def one_line(text: str) -> str:
+    """Text of the service's on one line, and without control characters."""
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(text.split())
 
 
 def _not_found_hint(target: Target) -> str:

@@ -96,8 +96,9 @@ def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
 
 def _settings(case: Case, host: str) -> dict[str, str]:
     """All that ``ssh -G`` says of a host, by the names of the settings in lower case."""
-    file = ["-F", case.ssh_config_file] if case.ssh_config_file else []
-    if file and not os.path.exists(case.ssh_config_file):
+    name = case.ssh_config_file
+    file = ["-F", name] if name else []
+    if name and name.lower() != "none" and not os.path.exists(name):  # for ssh, "none" is no file
         raise ConfigError("the file that -F names does not exist", "Name one that ssh is to read")
     hint = "A `Match exec` there may be waiting for something"
     done = run([case.ssh, *file, "-G", "--", host], hint)

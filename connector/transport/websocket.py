@@ -115,6 +115,7 @@ class Link:
         self._lost = False
         self._reading = True
         self._unwritable = False  # it ends at the next turn
+        self._farewell: LinkLost | None = None  # what the gateway's close frame says
         self._liveness = Liveness(ping_interval, loop.time(), time.time())
         self._life_alarm = Alarm(loop)
         self._close_alarm = Alarm(loop)
@@ -258,8 +259,9 @@ class Link:
             code = f" ({close.code})" if close else ""
             reason = f": {close.reason[:200]}" if close and close.reason else ""
             words = f"the gateway closed the connection{code}{reason}"
+            self._farewell = _closed(close.code if close else 0, words)
             # Frames that came before the close are delivered before it is told.
-            self._loop.call_soon(self._end, _closed(close.code if close else 0, words))
+            self._loop.call_soon(self._end, self._farewell)
 
     def _rejection(self, problem: Exception) -> ConnectorError:
         host = self._address.host
@@ -372,7 +374,7 @@ class Link:
     def _end(self, error: ConnectorError | None) -> None:
         if not self._lost:
             self._release()
-            self._owner.link_lost(None if self._closing else error)
+            self._owner.link_lost(None if self._closing else self._farewell or error)
 
     def _release(self) -> None:
         if self._lost:

@@ -120,8 +120,7 @@ def memory_of(environment: Environment, name: str) -> Memory:
     """What is remembered of it in the file of this name."""
     from ..aws.memory import Memory, cache_file
 
-    target = environment.target
-    return Memory(cache_file(os.environ, name), f"{target.space}/{target.project}/{target.id}")
+    return Memory(cache_file(os.environ, name), environment.target.place)
 
 
 def durations_of(environment: Environment) -> Durations:

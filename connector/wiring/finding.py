@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..aws.environments import Environment
-from ..aws.refusals import Target
+from ..aws.refusals import Target, one_line
 from ..errors import AccessDenied, ConfigError, ConnectorError, DevEnvironmentNotFound
 from ..sessions import SessionAccess, SessionSource, StartProgress
 from ..ssh.hosts import DevEnvironment, Sought, Where
@@ -116,7 +116,7 @@ class Finder:
         return listing
 
     def _target(self, named: DevEnvironment, alias: str = "") -> Target:
-        return Target(named.space, named.project, named.id, self.service.profile, alias)
+        return Target(named.space, named.project, named.id, self.service.profile, one_line(alias))
 
     def _environment(self, target: Target, find_again: Callable[[], Target] | None) -> Environment:
         return Environment(target, self.service.tokens, self.service.api, find_again)
@@ -167,7 +167,7 @@ class LateSource:
             return source.start(progress)
         remembered, doubt = environment.target, _Doubt(doubter)
         access = source.start(progress)
-        if environment.target.id != remembered.id or not doubt.is_founded():
+        if environment.target.place != remembered.place or not doubt.is_founded():
             return access
         logger.info("%s is called otherwise by now", remembered)
         try:

@@ -129,10 +129,22 @@ def test_one_that_has_only_got_a_name_is_not_asked_again(cloud: Cloud, both_ways
     renamed = Target("MySpace", "My.Project", cloud.environment.id, None, "new")
     environment = open_environment(cloud, cloud.environment.id, lambda: renamed)
 
-    environment.look(environment.tokens.load(), 10)
-
+    assert environment.look(environment.tokens.load(), 10) == State("RUNNING")
     assert environment.target == renamed
     assert cloud.operations() == [GET]
+
+
+def test_a_name_that_is_not_shown_as_it_is_is_known_all_the_same(
+    cloud: Cloud, both_ways: None
+) -> None:
+    def find_again() -> Target:
+        raise AssertionError("it is known")
+
+    cloud.environment.alias = "a\tb\x1b[2J"
+    environment = open_environment(cloud, cloud.environment.id, find_again)
+    environment.target = environment.target._replace(alias="a b [2J")
+
+    assert environment.look(environment.tokens.load(), 10) == State("RUNNING")
 
 
 def test_one_that_has_answered_is_not_looked_for(cloud: Cloud, both_ways: None) -> None:

@@ -131,3 +131,11 @@ def test_a_configuration_that_is_not_there(patient: Patient) -> None:
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
     assert "does not exist" in diagnosis.text("ssh-config")
+
+
+def test_no_configuration_at_all_as_ssh_has_it(patient: Patient) -> None:
+    patient.config = Path("none")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    assert "no ProxyCommand" in diagnosis.text("ssh-config")

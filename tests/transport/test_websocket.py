@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 import trustme
-from websockets.frames import Frame, Opcode
+from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from connector.errors import ConnectorError, LinkLost
+from connector.errors import ConnectorError, LinkLost, MessageRefused
 from connector.transport.address import check_stream_url
 from connector.transport.loop import Loop
 from connector.transport.websocket import Link
@@ -127,3 +127,31 @@ def test_all_that_came_before_it_broke_is_handed_on(scene: Scene) -> None:
     assert scene.owner.messages == [TYPED, TYPED, TYPED, LONGER]
     (error,) = scene.owner.lost
     assert isinstance(error, LinkLost)
+
+
+@pytest.mark.parametrize("before", [[], [TYPED], [LONGER]])
+def test_why_it_was_closed_is_told_though_the_end_comes_with_it(
+    scene: Scene, before: list[bytes]
+) -> None:
+    for message in before:
+        scene.say(message)
+    scene.far.sendall(Frame(Opcode.CLOSE, Close(1009, "").serialize()).serialize(mask=False))
+    scene.far.close()
+
+    scene.loop.run(lambda: bool(scene.owner.lost))
+
+    assert scene.owner.messages == before
+    (error,) = scene.owner.lost
+    assert isinstance(error, MessageRefused)
+
+
+def test_why_it_was_closed_is_told_though_nothing_can_be_sent_any_more(scene: Scene) -> None:
+    scene.say(LONGER)
+    scene.far.sendall(Frame(Opcode.CLOSE, Close(1009, "").serialize()).serialize(mask=False))
+    scene.far.close()
+    scene.link.send_messages([TYPED])
+
+    scene.loop.run(lambda: bool(scene.owner.lost))
+
+    (error,) = scene.owner.lost
+    assert isinstance(error, MessageRefused)
