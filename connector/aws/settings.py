@@ -7,7 +7,6 @@ takes longer than all of this: a valid token in the cache needs no more.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
 from collections.abc import Mapping
@@ -41,8 +40,8 @@ _BOTOCORE_SETTINGS = (
     "data_path",
 )
 
-# A host, a port, and a path that no client would write in another way.
-_LIGHT_URL = r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
+_HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
+_SEGMENT = _HOST.union("ABCDEFGHIJKLMNOPQRSTUVWXYZ_~")  # of a path
 
 
 class Profile(NamedTuple):
@@ -279,7 +278,22 @@ def light_endpoint(
             return None
     url = endpoint_url or _ENDPOINT
     check_endpoint(url)
-    return url if url == _ENDPOINT or re.fullmatch(_LIGHT_URL, url) else None
+    return url if _is_plain_url(url) else None
+
+
+def _is_plain_url(url: str) -> bool:
+    """Whether it is a host, a port, and a path that no client would write in another way."""
+    authority, _, path = url.removeprefix("https://").partition("/")
+    host, colon, port = authority.partition(":")
+    segments = path.removesuffix("/").split("/") if path else []
+    return (
+        _HOST.issuperset(host)
+        and host.strip(".-") == host != ""
+        and (port.isascii() and port.isdigit() if colon else True)
+        and all(
+            segment[:1] not in ("", ".") and _SEGMENT.issuperset(segment) for segment in segments
+        )
+    )
 
 
 def _credentials_file_decides(environ: Mapping[str, str]) -> bool:

@@ -13,14 +13,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..transport.escapes import Escape
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Alarm, Loop
-from ..transport.pumps import Input
 from ..transport.terminal import Terminal, open_terminal, window_size
 from ..transport.tunnel import Onlooker, Tunnel
 from .boundary import say
+
+if TYPE_CHECKING:
+    from ..transport.roles import Input
 
 #: Signal -> exit code. In raw mode Ctrl-C and Ctrl-\ are keys and raise none of them.
 SIGNALS = {"SIGHUP": 129, "SIGTERM": 143, "SIGINT": 130, "SIGQUIT": 131}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ..lean import import_lightly
@@ -24,13 +25,13 @@ from .boundary import (
     say,
     set_up_logging,
 )
-from .progress import SSH_HINT, WaitDisplay
 from .settings import add_setting
 
 if TYPE_CHECKING:
     import argparse
 
     from .interactive import Interaction
+    from .progress import WaitDisplay
 
 #: Seconds in which much is imported, and nothing found that would be worth a collector's time.
 _START_TIME = 1.0
@@ -64,6 +65,12 @@ def run_stream(
     :param signals: name -> exit code, of those that end it.
     """
 
+    @cache
+    def display() -> WaitDisplay:
+        from .progress import SSH_HINT, WaitDisplay  # most run already
+
+        return WaitDisplay("" if seat else SSH_HINT)
+
     def body() -> int:
         stream_in, stream_out = take_standard_streams()
         set_up_logging(options)
@@ -87,7 +94,7 @@ def run_stream(
                     stdout,
                     settings,
                     say,
-                    WaitDisplay("" if user else SSH_HINT).show,
+                    lambda waiting: display().show(waiting),
                     lambda: open_shared_output(loop, 2),
                     user,
                 )

@@ -11,7 +11,7 @@ import logging
 import random
 import socket
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     NETWORK_HINT,
@@ -32,6 +32,7 @@ from .opening import gateway_silent
 from .session import Session
 
 if TYPE_CHECKING:
+    from .roles import ConnectionOwner
     from .websocket import Link
 
 #: Seconds that a broken link may take to be made again. ssh itself gives up earlier where
@@ -57,28 +58,6 @@ _TRANSIENT = (ConnectFailed, LinkLost, ServiceError, ServiceThrottled)
 _SMALLER = "Leave --payload-size and CONNECTOR_PAYLOAD_SIZE out"
 
 logger = logging.getLogger(__name__)
-
-
-class ConnectionOwner(Protocol):
-    """Who is told what becomes of a connection."""
-
-    def connection_made(self, token: str) -> None:
-        """A link is up: open the data channel on it with this token."""
-
-    def connection_messages(self, messages: list[bytes]) -> None:
-        """The binary frames of one socket read, in order."""
-
-    def connection_text(self, text: str) -> None:
-        """A text frame."""
-
-    def connection_writable(self) -> None:
-        """:attr:`Connection.write_paused` ended."""
-
-    def connection_lost(self) -> None:
-        """The link is gone; another one is being made."""
-
-    def connection_failed(self, error: BaseException) -> None:
-        """There will be no link any more."""
 
 
 class Connection:

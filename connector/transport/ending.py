@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..datachannel.channel import DataChannel, State
 from ..errors import ConnectorError, LinkLost
 from .connection import Connection
 from .loop import Alarm, Loop
-from .pumps import Input, Output
 from .session import Session
+
+if TYPE_CHECKING:
+    from .roles import Input, Output
 
 #: Seconds that an end may take in all, and what of it each step gets at most.
 END_TIMEOUT = 3.0

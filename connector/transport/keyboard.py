@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .escapes import Escape, EscapeParser
 from .loop import Alarm, Loop
-from .pumps import Input
+
+if TYPE_CHECKING:
+    from .roles import Input
 
 #: What a terminal takes as the end of its input at the start of a line (Ctrl-D); within
 #: one, it gives what is there to who reads, and only a second one is the end.

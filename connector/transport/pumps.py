@@ -1,6 +1,6 @@
-"""Streams of bytes that neither block the loop nor run ahead of it, and those that are polled.
+"""Streams of bytes that are polled; they neither block the loop nor run ahead of it.
 
-Pipes and sockets are, which is what OpenSSH and node give a ProxyCommand.
+Pipes and sockets can be, which is what OpenSSH and node give a ProxyCommand.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import select
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 from .loop import Loop
 
@@ -22,34 +21,6 @@ OnBroken = Callable[[OSError | None], None]
 
 #: What a write says when the reader is gone, which is an end and no failure.
 READER_GONE = (errno.EPIPE, errno.ECONNRESET)
-
-
-class Input(Protocol):
-    """A stream of bytes to read. ``on_data(bytes)`` and once ``on_end()`` are called."""
-
-    def start(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None: ...
-
-    def set_wanted(self, wanted: int) -> None:
-        """Read at most this many bytes before asking again; 0 stops."""
-
-    def take_rest(self) -> None:
-        """Read what is there now, then regard the input as ended."""
-
-    def close(self) -> None: ...
-
-
-class Output(Protocol):
-    """A place to write bytes to. ``on_progress()`` follows each write that went through;
-    ``on_broken(error)`` tells once that none will any more, with ``None`` when the reader
-    went away."""
-
-    pending_bytes: int
-
-    def start(self, on_progress: Callable[[], None], on_broken: OnBroken) -> None: ...
-
-    def write(self, data: bytes) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class PolledInput:

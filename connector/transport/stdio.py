@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .loop import Loop
-from .pumps import Input, Output, PolledInput, PolledOutput
+from .pumps import PolledInput, PolledOutput
+
+if TYPE_CHECKING:
+    from .roles import Input, Output
 
 
 def take_standard_streams() -> tuple[int, int]:

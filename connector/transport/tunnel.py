@@ -18,6 +18,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..datachannel.channel import DataChannel
 from ..datachannel.events import (
@@ -44,8 +45,11 @@ from .opening import (
     api_silent,
     gateway_silent,
 )
-from .pumps import CHUNK, Input, Output
+from .pumps import CHUNK
 from .session import Session
+
+if TYPE_CHECKING:
+    from .roles import Input, Output
 
 #: Bytes that wait for stdout before the socket waits, and when it goes on.
 OUTPUT_HIGH_WATER = 256 * 1024

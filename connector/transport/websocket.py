@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus, PayloadTooBig
@@ -32,6 +32,9 @@ from ..errors import (
 from .address import StreamAddress
 from .liveness import Liveness, Sign
 from .loop import Alarm, Loop
+
+if TYPE_CHECKING:
+    from .roles import LinkOwner
 
 #: Bytes of one incoming frame at most: 4 MiB is the largest payload that the published
 #: agent was seen to take, and it sends 1 KiB.
@@ -63,25 +66,6 @@ _NO_FRAMES.setLevel(logging.CRITICAL + 1)
 #: itself: going away, internal error, restart, try again later.
 _OF_ITSELF = (1001, 1011, 1012, 1013)
 _TOO_BIG = 1009
-
-
-class LinkOwner(Protocol):
-    """Who is told what a link sees."""
-
-    def link_opened(self) -> None:
-        """The upgrade was accepted: frames may be sent."""
-
-    def link_messages(self, messages: list[bytes]) -> None:
-        """The binary frames of one socket read, in order."""
-
-    def link_text(self, text: str) -> None:
-        """A text frame."""
-
-    def link_writable(self) -> None:
-        """:attr:`Link.write_paused` ended."""
-
-    def link_lost(self, error: ConnectorError | None) -> None:
-        """The connection is over; ``None`` when it is we who closed it. The last call."""
 
 
 class Link:
