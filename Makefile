@@ -29,7 +29,7 @@ format: $(VENV)/.installed
 docs: $(VENV)/.installed
 	@$(BIN)/python -m manual
 
-# Some six minutes; the README shows what the file has.
+# Some four minutes; the README shows what the file has.
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks --json benchmarks/results.json
 
