@@ -125,7 +125,7 @@ def check_token(token: str) -> None:
     """
     if not token:
         raise Unusable("the token is empty")
-    if not all("!" <= character <= "~" for character in token):
+    if not (token.isascii() and token.isprintable() and " " not in token):
         raise Unusable("the token holds blanks, line ends or characters that no token has")
 
 

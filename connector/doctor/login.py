@@ -22,15 +22,13 @@ def configuration(case: Case) -> Result:
     name = profile.shown_name
     case.private.hide("profile", name)
     section = "exists" if profile.values is not None else "does not exist"
-    file = (
-        f"{profile.config_file}{'' if os.path.exists(profile.config_file) else ' (no such file)'}"
-    )
+    missing = "" if os.path.exists(profile.config_file) else " (no such file)"
     facts = {
         "file": profile.config_file,
         "profile": name,
         "exists": profile.values is not None,
     }
-    return Result(f"{file}, profile {name} {section}", facts=facts)
+    return Result(f"{profile.config_file}{missing}, profile {name} {section}", facts=facts)
 
 
 def login_profile(case: Case) -> Result:

@@ -35,7 +35,6 @@ from .text import TextStream
 
 AGENT_SESSION_STATE = "agent_session_state"
 
-_OUTPUT = int(PayloadType.OUTPUT)
 _INPUT_ON_WIRE = INPUT_STREAM_DATA.encode().ljust(32)
 _ACKNOWLEDGE_ON_WIRE = ACKNOWLEDGE.encode().ljust(32)
 
@@ -242,7 +241,7 @@ class Agent:
     def _accept(self, kind: int, payload: bytes) -> bool:
         """Act on the next input; ``False`` when it is not to be acknowledged now."""
         if self.state is State.OPEN:
-            if kind == _OUTPUT and self._kind.forwards_output:
+            if kind == PayloadType.OUTPUT and self._kind.forwards_output:
                 self._input.append(payload)
                 return True
             try:

@@ -53,9 +53,6 @@ class DevEnvironment:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DevEnvironment) and self.host_name == other.host_name
 
-    def __hash__(self) -> int:
-        return hash(self.host_name)
-
     def __repr__(self) -> str:
         return f"DevEnvironment({self.space!r}, {self.project!r}, {self.id!r})"
 

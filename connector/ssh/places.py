@@ -40,14 +40,14 @@ class Places:
 
     def is_ours(self, word: str) -> bool:
         """Whether an argument of Include names our file."""
-        return os.path.normcase(self._named(word)) == os.path.normcase(self.ours)
+        return os.path.normcase(self.named(word)) == os.path.normcase(self.ours)
 
     def included(self, word: str) -> list[Path]:
         """The files that an argument of Include names, which may be a pattern."""
-        return [Path(name) for name in sorted(glob.glob(self._named(word)))]
+        return [Path(name) for name in sorted(glob.glob(self.named(word)))]
 
-    def _named(self, word: str) -> str:
-        """A word of Include as ssh takes it: relative ones are in ``~/.ssh``."""
+    def named(self, word: str) -> str:
+        """A file that a word of the configuration names: relative ones are in ``~/.ssh``."""
         if word == "~" or word.startswith("~/"):
             return os.path.normpath(os.path.join(self._home, word[2:]))
         return os.path.normpath(os.path.join(self._home, ".ssh", word))

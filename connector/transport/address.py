@@ -64,7 +64,7 @@ def check_stream_url(url: str, *, endpoint_overridden: bool) -> StreamAddress:
 
 def _is_plain(url: str) -> bool:
     """Whether it is ASCII without blanks and controls."""
-    return all("!" <= character <= "~" for character in url)
+    return url.isascii() and url.isprintable() and " " not in url
 
 
 def _is_gateway(host: str) -> bool:

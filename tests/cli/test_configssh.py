@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.cli.main import main
 from connector.cli.processes import run_program
+from connector.ssh import places
 from connector.ssh.check import SshClient
 
 from ..endtoend.sshd import program
@@ -192,16 +194,20 @@ def test_remove_takes_out_all_that_was_put_in(user: User) -> None:
     assert user.succeed("--remove").startswith("Nothing to change")
 
 
-def test_remove_says_what_ssh_itself_leaves_behind(user: User) -> None:
-    user.succeed("--yes")
-    kept = Path(user.environ["HOME"], ".ssh", "known_hosts_codecatalyst")
-    kept.parent.mkdir()
-    kept.touch()
+@pytest.mark.parametrize("kept", [True, False])
+def test_remove_says_what_ssh_itself_leaves_behind(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """In what is home to ssh, whatever HOME says."""
+    monkeypatch.setattr(places, "ssh_home", lambda: tmp_path)
+    monkeypatch.setenv("HOME", "/elsewhere")
+    (tmp_path / ".ssh").mkdir()
+    if kept:
+        (tmp_path / ".ssh" / "known_hosts_codecatalyst").touch()
 
-    said = user.succeed("--remove", "--yes")
-
-    assert "Host keys of Dev Environments stay in ~/.ssh/known_hosts_codecatalyst.\n" in said
-    assert kept.exists()
+    assert main(["config-ssh", "--remove", "--yes"]) == 0
+    said = "Host keys of Dev Environments stay in ~/.ssh/known_hosts_codecatalyst.\n"
+    assert (said in capfd.readouterr().out) is kept
 
 
 def test_another_configuration_beside_it_has_a_file_of_its_own(user: User) -> None:

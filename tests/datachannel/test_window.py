@@ -21,8 +21,8 @@ from .helpers import (
     session_type_action,
 )
 
-SIZE = int(PayloadType.SIZE)
-OUTPUT = int(PayloadType.OUTPUT)
+SIZE = PayloadType.SIZE
+OUTPUT = PayloadType.OUTPUT
 WIDE = b'{"cols":300,"rows":100}'
 SMALL = b'{"cols":80,"rows":24}'
 COMMANDS = session_type_action("NonInteractiveCommands")
