@@ -1,4 +1,4 @@
-"""The embedded SSH server, by OpenSSH's own clients."""
+"""The embedded SSH server, by OpenSSH's own clients: commands, terminals, logins, ports."""
 
 from __future__ import annotations
 
@@ -11,104 +11,18 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import paramiko
 import pytest
 
-from connector.emulator.hostkeys import make_host_key
-from connector.emulator.sshserver import SshServer
+from .clients import HOST, OpenSsh, needs_clients
 
-pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="needs OpenSSH's clients")
-
-HOST = "embedded"
-
-
-class Dispenser:
-    """Gives a fresh connection to the server to everybody who connects to a UNIX socket."""
-
-    def __init__(self, server: SshServer, path: Path) -> None:
-        self._server = server
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                peer, _ = self._listener.accept()
-            except OSError:
-                return
-            with (
-                contextlib.suppress(ConnectionRefusedError),
-                peer,
-                asyncio.run(self._server.connect()) as connection,
-            ):
-                socket.send_fds(peer, [b"\0"], [connection.fileno()])
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(10)
-
-
-@dataclass
-class OpenSsh:
-    """OpenSSH's clients, set up to reach the embedded server and nothing else."""
-
-    config: Path
-    home: Path
-    server: SshServer
-
-    def run(
-        self, *arguments: str, program: str = "ssh", data: bytes = b"", timeout: float = 20
-    ) -> subprocess.CompletedProcess[bytes]:
-        command = [program, "-F", str(self.config), *arguments]
-        return subprocess.run(command, input=data, capture_output=True, timeout=timeout)
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        pipe = subprocess.PIPE
-        command = ["ssh", "-F", str(self.config), *arguments]
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
-
-
-@pytest.fixture(scope="module")
-def host_key() -> paramiko.PKey:
-    return make_host_key()
-
-
-@pytest.fixture
-def openssh(tmp_path: Path, host_key: paramiko.PKey) -> Iterator[OpenSsh]:
-    home = tmp_path / "home"
-    home.mkdir()
-    known_hosts = tmp_path / "known_hosts"
-    known_hosts.write_text(f"{HOST} {host_key.get_name()} {host_key.get_base64()}\n")
-    helper = Path(__file__).with_name("fdpass.py")
-    config = tmp_path / "config"
-    config.write_text(
-        f"Host {HOST}\n"
-        f"  ProxyCommand {sys.executable} -I {helper} {tmp_path}/socket\n"
-        "  ProxyUseFdpass yes\n"
-        "  User nobody-in-particular\n"
-        "  StrictHostKeyChecking yes\n"
-        f"  UserKnownHostsFile {known_hosts}\n"
-        "  GlobalKnownHostsFile /dev/null\n"
-        "  IdentityAgent none\n"
-    )
-    server = SshServer(host_key, home)
-    dispenser = Dispenser(server, tmp_path / "socket")
-    yield OpenSsh(config, home, server)
-    dispenser.close()
-    server.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ssh")]
+pytestmark = needs_clients
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -372,108 +286,3 @@ def test_a_forwarded_connection_ends_with_the_client(openssh: OpenSsh) -> None:
             client.send_signal(signal.SIGKILL)
             client.communicate()
             assert peer.recv(1) == b""
-
-
-# Files
-
-
-def test_scp_copies_files_both_ways(openssh: OpenSsh, tmp_path: Path) -> None:
-    data = random.Random(3).randbytes(1_500_000)
-    source = tmp_path / "source"
-    source.write_bytes(data)
-    source.chmod(0o640)
-    os.utime(source, (1_000_000_000, 1_000_000_000))
-    up = openssh.run("-p", str(source), f"{HOST}:copy", program="scp")
-    assert up.returncode == 0, up.stderr
-    copy = openssh.home / "copy"
-    assert copy.read_bytes() == data
-    assert copy.stat().st_mode & 0o777 == 0o640
-    assert copy.stat().st_mtime == 1_000_000_000
-    down = openssh.run(f"{HOST}:copy", str(tmp_path / "back"), program="scp")
-    assert down.returncode == 0, down.stderr
-    assert (tmp_path / "back").read_bytes() == data
-
-
-def test_scp_copies_directories(openssh: OpenSsh, tmp_path: Path) -> None:
-    (tmp_path / "tree" / "sub").mkdir(parents=True)
-    (tmp_path / "tree" / "sub" / "file").write_text("x")
-    assert openssh.run("-r", str(tmp_path / "tree"), f"{HOST}:", program="scp").returncode == 0
-    assert (openssh.home / "tree" / "sub" / "file").read_text() == "x"
-    back = openssh.run("-r", f"{HOST}:tree", str(tmp_path / "back"), program="scp")
-    assert back.returncode == 0
-    assert (tmp_path / "back" / "sub" / "file").read_text() == "x"
-
-
-def test_the_old_scp_protocol_works_too(openssh: OpenSsh, tmp_path: Path) -> None:
-    if shutil.which("scp", path=os.environ.get("PATH")) is None:
-        pytest.skip("needs scp at the far end")
-    (tmp_path / "source").write_text("old")
-    result = openssh.run("-O", str(tmp_path / "source"), f"{HOST}:copy", program="scp")
-    assert result.returncode == 0, result.stderr
-    assert (openssh.home / "copy").read_text() == "old"
-
-
-def test_sftp_does_what_a_user_does_with_it(openssh: OpenSsh, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("hello")
-    batch = f"""
-pwd
-mkdir made
-put {tmp_path}/file made/file
-chmod 600 made/file
-rename made/file made/renamed
-symlink renamed made/link
-ls -la made
-cd made
-get link {tmp_path}/back
--rm nothing
-rm link
--rmdir ../made
-rm renamed
-cd ..
-rmdir made
-"""
-    result = openssh.run("-b", "-", HOST, program="sftp", data=batch.encode())
-    assert result.returncode == 0, result.stderr
-    output = result.stdout.decode()
-    assert str(openssh.home) in output
-    assert "renamed" in output
-    assert re.search(r"-rw-------.*renamed", output)
-    assert "lrwx" in output
-    errors = result.stderr.decode()
-    assert "No such file" in errors
-    assert "Failure" in errors
-    assert (tmp_path / "back").read_text() == "hello"
-    assert list(openssh.home.iterdir()) == []
-
-
-def test_sftp_says_when_permission_is_denied(openssh: OpenSsh) -> None:
-    (openssh.home / "closed").mkdir(mode=0)
-    # Root gets into any directory, but even root cannot write what the kernel only shows.
-    target = "/sys/kernel/notes" if os.getuid() == 0 else "closed/x"
-    (openssh.home / "local").write_text("not wanted")
-    batch = f"put {openssh.home}/local {target}".encode()
-    result = openssh.run("-b", "-", HOST, program="sftp", data=batch)
-    assert b"Permission denied" in result.stderr
-
-
-def test_sftp_truncates_without_losing_what_stays(openssh: OpenSsh) -> None:
-    file = openssh.home / "file"
-    file.write_text("0123456789")
-    with paramiko.Transport(asyncio.run(openssh.server.connect())) as transport:
-        transport.start_client(timeout=10)
-        transport.auth_none("anybody")
-        client = paramiko.SFTPClient.from_transport(transport)
-        assert client is not None
-        client.truncate("file", 4)
-        assert file.read_text() == "0123"
-        with client.open("file", "a") as appended:
-            appended.write(b"X")
-            assert appended.stat().st_size == 5
-        with pytest.raises(OSError, match="Failure"):
-            client.rename("file", "file")
-        client.posix_rename("file", "other")
-        client.symlink("other", "link")
-        assert client.readlink("link") == "other"
-        assert client.normalize(".") == str(openssh.home)
-        client.close()
-    assert (openssh.home / "other").read_text() == "0123X"

@@ -1,0 +1,253 @@
+"""What the emulated agent sends, when it sends it again, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from connector.datachannel.messages import (
+    CHANNEL_CLOSED,
+    PAUSE_PUBLICATION,
+    START_PUBLICATION,
+    Flag,
+    PayloadType,
+)
+from connector.datachannel.payloads import (
+    flag,
+)
+from connector.emulator.agent import Agent
+from connector.emulator.events import CloseFarEnd, InputReceived, SessionEnded
+from connector.emulator.kinds import (
+    Port,
+)
+
+from .agents import (
+    PLAIN,
+    ack,
+    acks_sent,
+    connected,
+    control,
+    output_sent,
+    recorded,
+    run_timers,
+    stream,
+)
+
+# Output
+
+
+def test_output_is_cut_and_numbered_after_the_handshake() -> None:
+    agent = connected(replace(PLAIN, message_size=3))
+    agent.send_output(b"abcdefgh")
+    assert output_sent(agent) == [(2, b"abc"), (3, b"def"), (4, b"gh")]
+
+
+def test_output_is_paced_one_message_a_millisecond() -> None:
+    agent = connected(replace(PLAIN, message_interval=0.001, message_size=2))
+    assert agent.output_capacity == 2
+    agent.handle_timer(1.0)
+    agent.send_output(b"abcde")
+    assert agent.output_capacity == 0
+    assert output_sent(agent, 1.0) == [(2, b"ab")]
+    assert output_sent(agent, 1.0009) == []
+    assert agent.get_timer() == 1.001
+    assert output_sent(agent, 1.001) == [(3, b"cd")]
+    assert output_sent(agent, 1.5) == [(4, b"e")]
+
+
+def test_a_window_stops_output_until_acknowledges_come() -> None:
+    agent = connected(replace(PLAIN, message_size=1, window=2))
+    agent.send_output(b"abcd")
+    assert output_sent(agent) == [(2, b"a"), (3, b"b")]
+    agent.receive_frames([ack(3)], 0.01)
+    assert output_sent(agent, 0.01) == [(4, b"c")]
+
+
+def test_only_the_front_message_is_resent_by_a_tick_of_100_ms() -> None:
+    agent = connected(replace(PLAIN, message_size=1))
+    agent.receive_frames([ack(1)], 0.0)
+    agent.send_output(b"abc")
+    output_sent(agent, 0.0)
+    resent = []
+    while (timer := agent.get_timer()) is not None and timer < 1.15:
+        agent.handle_timer(timer)
+        resent += [(round(timer, 6), number) for number, _ in output_sent(agent, timer)]
+    # Two acknowledges without delay brought the RTO to 239 ms, as the published rules have it.
+    assert resent == [(0.3, 2), (0.6, 2), (0.9, 2)]
+
+
+def test_all_that_is_overdue_may_be_resent_at_once() -> None:
+    agent = connected(replace(PLAIN, message_size=1, resends_oldest_only=False))
+    agent.receive_frames([ack(1)], 0.0)
+    agent.send_output(b"abc")
+    output_sent(agent, 0.0)
+    agent.handle_timer(0.3)
+    assert [number for number, _ in output_sent(agent, 0.3)] == [2, 3, 4]
+
+
+def test_the_first_resend_waits_for_the_starting_rto() -> None:
+    agent = Agent("s", Port(), PLAIN)
+    output_sent(agent)
+    for now, resent in ((0.1, []), (0.2, []), (0.299, []), (0.31, [0]), (0.5, []), (0.61, [0])):
+        agent.handle_timer(now)
+        assert [number for number, _ in output_sent(agent, now)] == resent
+
+
+def test_the_rto_follows_the_round_trip_time_up_to_its_ceiling() -> None:
+    agent = connected(replace(PLAIN, message_size=1))
+    agent.send_output(b"ab")
+    output_sent(agent, 0.0)
+    agent.receive_frames([ack(2)], 60.0)  # one sample of a minute
+    agent.handle_timer(60.0)
+    output_sent(agent, 60.0)  # the front is resent at 60 s, then a second later
+    resent = []
+    while (timer := agent.get_timer()) is not None and timer < 62.5:
+        agent.handle_timer(timer)
+        resent += [round(timer, 3) for _ in output_sent(agent, timer)]
+    assert resent == [61.0, 62.0]
+
+
+def test_after_an_acknowledge_the_next_message_is_the_front() -> None:
+    agent = connected(replace(PLAIN, message_size=1))
+    agent.send_output(b"ab")
+    output_sent(agent, 0.0)
+    agent.receive_frames([ack(2)], 0.0)
+    agent.handle_timer(0.9)
+    assert output_sent(agent, 0.9) == [(3, b"b")]
+
+
+def test_an_acknowledge_that_is_too_fast_is_forgotten_and_the_message_comes_again() -> None:
+    agent = connected(replace(PLAIN, late_record_probability=1.0))
+    agent.receive_frames([ack(0), ack(1)], 0.01)
+    agent.send_output(b"x")
+    assert output_sent(agent, 1.0) == [(2, b"x")]
+    agent.receive_frames([ack(2)], 1.0003)
+    agent.handle_timer(1.3)
+    assert output_sent(agent, 1.3) == [(2, b"x")]
+    agent.receive_frames([ack(2)], 1.3003)
+    agent.handle_timer(1.9)
+    assert output_sent(agent, 1.9) == []
+    assert agent.get_timer() is None
+
+
+def test_a_slow_acknowledge_is_not_forgotten() -> None:
+    agent = connected(replace(PLAIN, late_record_probability=1.0))
+    agent.receive_frames([ack(0), ack(1)], 0.01)
+    agent.send_output(b"x")
+    output_sent(agent, 1.0)
+    agent.receive_frames([ack(2)], 1.0021)
+    assert agent.get_timer() is None
+
+
+# Pause, links, the end
+
+
+def test_pause_publication_stops_output_until_start_publication() -> None:
+    agent = connected()
+    agent.receive_frames([recorded("port_pause_publication")], 0.0)
+    agent.send_output(b"x")
+    assert agent.output_capacity == 0
+    assert output_sent(agent, 1.0) == []
+    assert agent.get_timer() is None
+    agent.receive_frames([control(START_PUBLICATION)], 2.0)
+    assert output_sent(agent, 2.0) == [(2, b"x")]
+
+
+@pytest.mark.parametrize("frame", [stream(1, b"in"), ack(77)], ids=["input", "acknowledge"])
+def test_any_input_or_acknowledge_lifts_a_pause(frame: bytes) -> None:
+    agent = connected()
+    agent.receive_frames([control(PAUSE_PUBLICATION)], 0.0)
+    agent.send_output(b"x")
+    agent.receive_frames([frame], 1.0)
+    assert output_sent(agent, 1.0) == [(2, b"x")]
+
+
+def test_a_pause_stops_resending_and_what_was_lost_comes_again_after_it() -> None:
+    agent = connected(replace(PLAIN, message_size=1))
+    agent.send_output(b"ab")
+    output_sent(agent, 0.0)
+    agent.receive_frames([control(PAUSE_PUBLICATION)], 0.05)
+    assert agent.get_timer() is None
+    agent.handle_timer(5.0)
+    assert output_sent(agent, 5.0) == []
+    agent.receive_frames([control(START_PUBLICATION)], 6.0)
+    agent.handle_timer(6.0)
+    assert output_sent(agent, 6.0) == [(2, b"a")]
+
+
+def test_resend_all_on_start_sends_everything_again_at_once() -> None:
+    agent = connected(replace(PLAIN, message_size=1, resend_all_on_start=True))
+    agent.send_output(b"ab")
+    output_sent(agent, 0.0)
+    agent.receive_frames([control(PAUSE_PUBLICATION)], 0.0)
+    agent.receive_frames([control(START_PUBLICATION)], 0.01)
+    assert output_sent(agent, 0.01) == [(2, b"a"), (3, b"b")]
+
+
+def test_the_session_ends_4_ms_after_its_output_is_acknowledged() -> None:
+    agent = connected()
+    agent.send_output(b"bye")
+    agent.closed(1.0)
+    assert output_sent(agent, 1.0) == [(2, b"bye")]
+    assert agent.receive_frames([ack(2)], 1.02) == []
+    assert run_timers(agent, 9.0) == [(1.024, SessionEnded(""))]
+
+
+def test_an_unacknowledged_last_message_holds_the_end_up_for_two_seconds() -> None:
+    agent = connected()
+    agent.send_output(b"bye")
+    agent.closed(1.0)
+    output_sent(agent, 1.0)
+    assert run_timers(agent, 9.0) == [(3.004, SessionEnded(""))]
+
+
+def test_paced_output_is_sent_to_its_end_before_the_two_seconds_start() -> None:
+    agent = connected(replace(PLAIN, message_interval=0.5, message_size=1))
+    agent.send_output(b"abc")
+    agent.closed(1.0)
+    for now in (1.0, 1.5, 2.0):
+        assert len(output_sent(agent, now)) == 1
+    assert run_timers(agent, 9.0) == [(4.004, SessionEnded(""))]
+
+
+def test_a_client_that_is_away_does_not_keep_the_session_for_ever() -> None:
+    agent = connected()
+    agent.receive_frames([control(PAUSE_PUBLICATION)], 0.0)
+    agent.send_output(b"bye")
+    agent.closed(1.0)
+    assert run_timers(agent, 9.0) == [(3.004, SessionEnded(""))]
+
+
+@pytest.mark.parametrize("value", [Flag.TERMINATE_SESSION, Flag.DISCONNECT_TO_PORT])
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_a_flag_ends_the_session_after_the_input_before_it(value: int, acknowledged: bool) -> None:
+    agent = connected(replace(PLAIN, acknowledge_terminate=acknowledged))
+    agent.send_output(b"unread")
+    frames = [stream(1, b"last"), stream(2, flag(value), PayloadType.FLAG)]
+    assert agent.receive_frames(frames, 1.0) == [InputReceived(b"last"), CloseFarEnd()]
+    assert acks_sent(agent, 1.0) == ([1, 2] if acknowledged else [1])
+    assert run_timers(agent, 9.0) == [(1.004, SessionEnded(""))]
+
+
+def test_other_flags_are_acknowledged_and_ignored() -> None:
+    agent = connected()
+    assert agent.receive_frames([stream(1, flag(99), PayloadType.FLAG)], 1.0) == []
+    assert acks_sent(agent, 1.0) == [1]
+
+
+def test_input_after_the_port_has_closed_is_not_acknowledged() -> None:
+    agent = connected()
+    agent.send_output(b"bye")
+    agent.closed(1.0)
+    assert agent.receive_frames([stream(1, b"late")], 1.0) == []
+    assert acks_sent(agent, 1.0) == []
+
+
+def test_channel_closed_ends_the_session_at_once() -> None:
+    agent = connected()
+    agent.send_output(b"unread")
+    events = agent.receive_frames([stream(1, b"in"), control(CHANNEL_CLOSED)], 1.0)
+    assert events == [InputReceived(b"in"), CloseFarEnd(), SessionEnded("")]
+    assert output_sent(agent, 1.0) == []
+    assert agent.get_timer() is None
