@@ -86,6 +86,7 @@ class Agent:
         self._expected_seq = 0
         self._held: dict[int, tuple[int, bytes]] = {}
         self._deaf = False
+        self._loses_acknowledge = False
         self._failure: Failure | None = None
         self._closing_output = ""
         #: From when on a far end that is open gives output; ``None`` for at once.
@@ -209,6 +210,13 @@ class Agent:
             return 0
         return self._outbox.capacity
 
+    def lose_next_acknowledge(self) -> None:
+        """The agent's link breaks after the next input is delivered, before its acknowledge.
+
+        The input is not counted then, and so a repeat of it is delivered again.
+        """
+        self._loses_acknowledge = True
+
     # What comes from the client
 
     def _receive_input(self, message: _Input, now: float) -> None:
@@ -219,6 +227,9 @@ class Agent:
             if kind == PayloadType.HANDSHAKE_RESPONSE and self.state is State.HANDSHAKE:
                 self._receive_response(message, now)
             elif self._accept(kind, payload):
+                if self._loses_acknowledge and self.state is State.OPEN:
+                    self._loses_acknowledge = False
+                    return
                 self._expected_seq += 1
                 self._acknowledge(number, message_id, now)
             else:

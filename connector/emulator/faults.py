@@ -112,8 +112,34 @@ class Restart:
     seconds: float
 
 
+@dataclass(frozen=True)
+class AgentCut:
+    """The agent's own link breaks, after it has delivered the next input and before it has
+    acknowledged it.
+
+    The real one (3.3) counts a message when its acknowledge is sent. So it counts this one
+    not, and delivers the client's repeat once more: the far end reads these bytes twice.
+    """
+
+    at: At
+
+
+@dataclass(frozen=True)
+class Close:
+    """The service closes the session; what did not pass before is lost.
+
+    :param output: its reason, as channel_closed gives it.
+    """
+
+    at: At
+    output: str = ""
+
+
 #: What happens once, at a moment.
-Incident = Cut | Pause | Restart
+Incident = Cut | Pause | Restart | AgentCut | Close
+
+#: Of these, those that leave the link as it is.
+HARMLESS_TO_LINKS = (Pause, AgentCut)
 Fault = FrameFault | Incident
 
 

@@ -14,7 +14,7 @@ from ..datachannel.messages import (
     INPUT_STREAM_DATA,
     OUTPUT_STREAM_DATA,
 )
-from .faults import Cut, FaultPlan, FrameFault, Incident, Kind, Pause, Scope
+from .faults import HARMLESS_TO_LINKS, Cut, FaultPlan, FrameFault, Incident, Kind, Scope
 from .wire import Direction, Frame, Passage
 
 _TYPE = slice(4, 36)  # of a message; see HEADER
@@ -111,7 +111,7 @@ class Interference:
             self._bytes[direction] += len(frame)
             for incident in self._due(direction):
                 # After the frames before it are delivered, and before any other comes.
-                if not isinstance(incident, Pause):
+                if not isinstance(incident, HARMLESS_TO_LINKS):
                     self._breaking.add(direction)
                 self._loop.call_soon(self._happen, incident)
         return passages

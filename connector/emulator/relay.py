@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 
 from ..datachannel.agentmessage import AgentMessage
 from ..datachannel.messages import CHANNEL_CLOSED, PAUSE_PUBLICATION, START_PUBLICATION
-from .faults import Cut, How, Incident, Pause
+from .faults import AgentCut, Close, Cut, How, Incident, Pause
 from .interference import Interference
 from .link import Link
 from .wire import Direction, Frame, Passage, Tap, Wire
@@ -203,7 +203,14 @@ class Relay:
             asyncio.get_running_loop().call_later(
                 incident.seconds, self.announce, START_PUBLICATION, incident.text
             )
-        return isinstance(incident, Pause)
+            return True
+        if isinstance(incident, AgentCut):
+            self._worker.lose_next_acknowledge()
+            return True
+        if isinstance(incident, Close):
+            self.end(incident.output)
+            return True
+        return False
 
     def _wire(
         self, direction: Direction, latency: float, deliver: Callable[[list[Frame]], None]

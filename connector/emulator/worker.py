@@ -58,6 +58,10 @@ class Worker:
         if not self._closed:
             self._handle(self._agent.receive_frames(frames, self._loop.time()))
 
+    def lose_next_acknowledge(self) -> None:
+        """See :meth:`Agent.lose_next_acknowledge`."""
+        self._agent.lose_next_acknowledge()
+
     def pause_output(self, paused: bool) -> None:
         """Whether the link is full: the far end is not read while it is."""
         self._output_paused = paused

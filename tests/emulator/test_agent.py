@@ -257,6 +257,18 @@ def test_input_out_of_order_is_delivered_in_order_and_duplicates_are_acknowledge
     assert acks_sent(agent) == order
 
 
+def test_input_whose_acknowledge_is_lost_with_the_agents_link_is_delivered_twice() -> None:
+    agent = connected()
+    agent.lose_next_acknowledge()
+    assert agent.receive_frames([stream(1, b"twice"), stream(2, b"next")], 0.0) == [
+        InputReceived(b"twice")
+    ]
+    assert acks_sent(agent) == [2]  # it is held, since its turn has not come
+    assert agent.receive_frames([stream(1, b"twice")], 0.0) == [InputReceived(b"twicenext")]
+    assert acks_sent(agent) == [1]
+    assert agent.receive_frames([stream(1, b"twice")], 0.0) == []
+
+
 def test_a_full_reorder_buffer_does_not_acknowledge() -> None:
     agent = connected(replace(PLAIN, reorder_capacity=2))
     agent.receive_frames([stream(number, b"%d" % number) for number in (2, 3, 4)], 0.0)

@@ -22,7 +22,9 @@ from connector.datachannel.messages import (
     PayloadType,
 )
 from connector.emulator.faults import (
+    AgentCut,
     At,
+    Close,
     Cut,
     Fault,
     FaultPlan,
@@ -179,6 +181,14 @@ async def test_the_byte_of_a_cut_is_the_last_that_passes() -> None:
     await asyncio.sleep(0)
     assert bench.incidents == [cut]
     assert frames_of(bench.disturb(sent)) == sent
+
+
+async def test_frames_pass_the_break_of_the_agents_own_link() -> None:
+    sent = messages(5)
+    bench = Bench(AgentCut(At(bytes=2 * len(sent[0]), direction=TO_CLIENT)))
+    assert frames_of(bench.disturb(sent)) == sent
+    await asyncio.sleep(0)
+    assert len(bench.incidents) == 1
 
 
 async def test_bytes_of_both_directions_count_where_none_is_named() -> None:
@@ -347,3 +357,29 @@ async def test_a_second_upgrade_may_be_forbidden(stage: Stage) -> None:
     with pytest.raises(InvalidStatus) as info:
         await stage.open()
     assert info.value.response.status_code == 403
+
+
+async def test_an_agent_whose_link_breaks_delivers_a_message_twice(stage: Stage) -> None:
+    trouble(stage, AgentCut(At(bytes=1, direction=TO_AGENT)))
+    client, reader, _ = await stage.connect()
+    await client.send(b"once,")
+    assert await asyncio.wait_for(reader.readexactly(5), 10) == b"once,"
+    client.next_seq -= 1  # it repeats what was not acknowledged, as it must
+    await client.send(b"once,")
+    await client.send(b"then this")
+    assert await asyncio.wait_for(reader.readexactly(14), 10) == b"once,then this"
+
+
+async def test_a_session_is_closed_with_messages_missing(stage: Stage) -> None:
+    lost = frozenset(range(3, 10_000))
+    trouble(
+        stage,
+        FrameFault(Kind.DROP, TO_CLIENT, numbers=lost),
+        Close(At(bytes=8000, direction=TO_CLIENT), "Maintenance"),
+    )
+    client, _, writer = await stage.connect()
+    writer.write(b"x" * 20_000)
+    closed = await client.wait_closed()
+    assert b"Maintenance" in closed.payload
+    assert bytes(client.output) == b"x" * 1024
+    assert stage.session.end_reason == "Maintenance"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import threading
+from dataclasses import replace
 
 import pytest
 
+from connector.emulator.faults import AgentCut, At, FaultPlan
+from connector.emulator.wire import Direction
+
 from .cloud import Cloud
 from .commands import Answer, Ssh
+from .matrix import LOGIN
 
 MEGABYTE = bytes(range(256)) * 4096
 
@@ -88,3 +94,22 @@ def test_concurrent_sessions_do_not_mix(ssh: Ssh, cloud: Cloud) -> None:
     for number in range(4):
         assert answers[number].stdout == f"{number} ".encode() * 20_000
     assert len({session.id for session in cloud.sessions}) == 4
+
+
+def test_message_that_the_agent_delivers_twice_ends_ssh_and_corrupts_nothing(
+    ssh: Ssh, cloud: Cloud
+) -> None:
+    """The real agent does so when its own link breaks at the wrong moment. No client can see it.
+
+    ssh can: the message authentication of the copy fails.
+    """
+    plan = FaultPlan((AgentCut(At(bytes=LOGIN + 20_000, direction=Direction.TO_AGENT)),))
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
+    there = ssh.commands.directory / "there"
+    data = random.Random(3).randbytes(200_000)
+    answer = ssh.run(f"cat > {there}", input=data)
+    assert answer.returncode == 255
+    arrived = there.read_bytes() if there.exists() else b""
+    assert data.startswith(arrived)
+    assert len(arrived) < len(data)
+    assert [done.what.split(" after")[0] for done in cloud.gateway.fault_log] == ["AgentCut"]
