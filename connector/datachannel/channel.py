@@ -23,6 +23,7 @@ from .events import (
     ErrorOutput,
     Event,
     SessionOpened,
+    Statistics,
 )
 from .handshake import answer_handshake
 from .limits import DEFAULT_PAYLOAD_SIZE
@@ -59,23 +60,6 @@ class State:
     OPENING = "opening"  # no stream bytes yet: handshake, or not even a link
     OPEN = "open"
     CLOSED = "closed"  # the service closed it, or it failed
-
-
-class Statistics:
-    """Counts since the channel was made. Bytes are stream bytes."""
-
-    def __init__(self) -> None:
-        self.bytes_sent = 0
-        self.bytes_received = 0
-        self.messages_sent = 0
-        self.messages_received = 0
-        self.resent = 0
-        self.duplicates = 0
-        self.malformed = 0
-        self.ignored = 0
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in vars(self).items())
 
 
 class DataChannel:
@@ -143,6 +127,16 @@ class DataChannel:
     def delivered(self) -> bool:
         """Whether all input that was accepted is acknowledged."""
         return self._sender.delivered
+
+    @property
+    def unacknowledged_bytes(self) -> int:
+        """Stream bytes that were accepted and that the agent has not acknowledged."""
+        return self._sender.unacknowledged_bytes
+
+    @property
+    def output_missing(self) -> bool:
+        """Whether the agent has sent a message that was not delivered: there is a gap."""
+        return self._receiver.missing
 
     @property
     def terminating(self) -> bool:
@@ -228,6 +222,9 @@ class DataChannel:
             except MalformedMessage as error:
                 self._stats.malformed += 1
                 self._malformed_run += 1
+                number = messages.damaged_output_number(frame)
+                if number is not None:
+                    self._receiver.note_damaged(number)
                 if self._malformed_run >= MAX_MALFORMED_RUN:
                     self._fail(error, output, events)
             except ConnectorError as error:
@@ -398,7 +395,11 @@ class DataChannel:
         elif message_type == messages.CHANNEL_CLOSED:
             self._flush(output, events)
             self.state = State.CLOSED
-            events.append(ChannelClosed(payloads.channel_closed_output(payload)))
+            # A gap stays one, so there is nothing to wait for. The agent retransmits for 2 s
+            # before it leaves, the service sends channel_closed when it has left, and on one
+            # WebSocket nothing overtakes: what is not here by now was lost.
+            reason = payloads.channel_closed_output(payload)
+            events.append(ChannelClosed(reason, self._receiver.missing))
         else:
             self._stats.ignored += 1
 

@@ -37,9 +37,15 @@ class CommandExited(NamedTuple):
 
 
 class ChannelClosed(NamedTuple):
-    """The service closed the channel. ``output`` is its reason for a person; may be empty."""
+    """The service closed the channel.
+
+    :param output: the service's reason for a person; may be empty.
+    :param output_missing: whether a message of the agent is missing. The bytes that were
+        delivered are good; the messages behind the missing one are dropped.
+    """
 
     output: str
+    output_missing: bool = False
 
 
 class ChannelFailed(NamedTuple):
@@ -49,3 +55,20 @@ class ChannelFailed(NamedTuple):
 
 
 Event = SessionOpened | DataReceived | ErrorOutput | CommandExited | ChannelClosed | ChannelFailed
+
+
+class Statistics:
+    """Counts since the channel was made. Bytes are stream bytes."""
+
+    def __init__(self) -> None:
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.messages_sent = 0
+        self.messages_received = 0
+        self.resent = 0
+        self.duplicates = 0
+        self.malformed = 0
+        self.ignored = 0
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in vars(self).items())

@@ -17,8 +17,11 @@ from .payloads import (
 #: Session types that run one command: on a terminal, and on pipes.
 COMMAND_SESSION_TYPES = frozenset({"InteractiveCommands", "NonInteractiveCommands"})
 
+#: The session type that leads to a TCP port.
+PORT_SESSION = "Port"
+
 #: Session types whose Output payloads are the bytes of a stream.
-STREAM_SESSION_TYPES = frozenset({"Port", "Standard_Stream"}) | COMMAND_SESSION_TYPES
+STREAM_SESSION_TYPES = frozenset({PORT_SESSION, "Standard_Stream"}) | COMMAND_SESSION_TYPES
 
 #: The type of a Port session that carries many connections in a framing of its own.
 _MULTIPLEXED = "LocalPortForwarding"

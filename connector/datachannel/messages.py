@@ -155,6 +155,19 @@ def unpack(frame: bytes) -> tuple[str, int, int, bytes, int, bytes]:
     return message_type, sequence_number, flags, message_id, payload_type, payload
 
 
+def damaged_output_number(frame: bytes) -> int | None:
+    """The sequence number that a malformed frame claims, if it claims to be output.
+
+    The digest covers the payload alone, so the number is what the agent wrote unless the
+    header itself is damaged.
+    """
+    if len(frame) < HEADER.size:
+        return None
+    _, wire_type, _, _, sequence_number, *_ = HEADER.unpack_from(frame)
+    is_output = _TYPES_BY_WIRE.get(wire_type) == OUTPUT_STREAM_DATA
+    return sequence_number if is_output else None
+
+
 def wire_id_to_text(message_id: bytes) -> str:
     """The UUID text of an id as it travels: its halves are swapped on the wire."""
     digits = message_id.hex()

@@ -97,6 +97,10 @@ class Recovery:
     def __len__(self) -> int:
         return len(self._unacked)
 
+    def frames(self) -> Iterator[bytes]:
+        """The messages that are not acknowledged, oldest first."""
+        return (message.frame for message in self._unacked.values())
+
     def record(self, sequence_number: int, frame: bytes, now: float) -> None:
         """Take responsibility for a message; call it *before* the message is sent."""
         self._transmissions += 1

@@ -62,6 +62,17 @@ class StreamSender:
         """Whether everything that was queued is acknowledged."""
         return not (self._pending or self._control or self.recovery)
 
+    @property
+    def unacknowledged_bytes(self) -> int:
+        """Stream bytes that were accepted and not acknowledged; control payloads do not count.
+
+        It reads every frame in flight: ask for it once, at the end.
+        """
+        sent = (messages.HEADER.unpack_from(frame) for frame in self.recovery.frames())
+        return self._pending_bytes + sum(
+            length for *_, kind, length in sent if kind == PayloadType.OUTPUT
+        )
+
     def queue_data(self, data: bytes) -> int:
         """Accept stream bytes; returns how many, at most :attr:`capacity`."""
         accepted = min(len(data), self.capacity)
@@ -165,6 +176,7 @@ class StreamReceiver:
     def __init__(self, new_ids: Callable[[int], bytes]) -> None:
         self.expected_seq = 0
         self.duplicates = 0
+        self._highest_seen = -1  # of the messages that came ahead, or damaged
         self._new_ids = new_ids
         self._ahead: ReorderBuffer[Payload] = ReorderBuffer()
         self._acknowledges: list[tuple[bytes, int]] = []
@@ -193,9 +205,23 @@ class StreamReceiver:
             # Its acknowledge was lost, or came too fast for the sender: say it again,
             # or the far end repeats this one for ever and nothing else.
             self.duplicates += 1
-        elif not self._ahead.hold(sequence_number, len(payload), (payload_type, payload)):
-            return
+        else:
+            self._highest_seen = max(self._highest_seen, sequence_number)
+            if not self._ahead.hold(sequence_number, len(payload), (payload_type, payload)):
+                return
         self._acknowledges.append((message_id, sequence_number))
+
+    def note_damaged(self, sequence_number: int) -> None:
+        """A message that cannot be read claims this number: the agent has sent one."""
+        if 0 <= sequence_number - self.expected_seq <= MAX_SEQUENCE_JUMP:
+            self._highest_seen = max(self._highest_seen, sequence_number)
+
+    @property
+    def missing(self) -> bool:
+        """Whether the agent has sent a message that was not delivered: lost, or damaged, or
+        behind a lost one, or refused because the reorder buffer was full.
+        """
+        return self._highest_seen >= self.expected_seq
 
     def bound_acknowledges(self) -> None:
         """After a batch: drop what goes beyond the bound; it is asked for again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import itertools
 import random
@@ -9,7 +10,13 @@ from dataclasses import dataclass, replace
 
 from connector.datachannel.channel import State
 from connector.datachannel.events import ChannelClosed, DataReceived, Event, SessionOpened
-from connector.datachannel.messages import CHANNEL_CLOSED, PAUSE_PUBLICATION, START_PUBLICATION
+from connector.datachannel.messages import (
+    CHANNEL_CLOSED,
+    OUTPUT_STREAM_DATA,
+    PAUSE_PUBLICATION,
+    START_PUBLICATION,
+)
+from connector.datachannel.messages import HEADER as HEADER_STRUCT
 from connector.emulator import events as agent_events
 from connector.emulator.agent import Agent
 from connector.emulator.behaviour import CLEAN, REAL, AgentBehaviour
@@ -121,6 +128,7 @@ class World:
         self.input_ended = False
         self.ended = False  # the session, at the service
         self.events: list[Event] = []
+        self.arrived: dict[int, bool] = {}  # output at the client: number -> whether intact once
         self.up_given = bytearray()  # by ssh
         self.up_accepted = 0  # of these, by the channel
         self.up_delivered = bytearray()  # by the agent, to sshd
@@ -194,6 +202,13 @@ class World:
     def tell_agent(self, message_type: str) -> None:
         self._tell_agent(message_type)
         self.pump()
+
+    def close(self) -> None:
+        """The service closes the session, whatever is under way."""
+        self.link_client()
+        if not self.ended:
+            self.ended = True
+            self.tell_client(CHANNEL_CLOSED, text=False)
 
     # Time.
 
@@ -269,11 +284,19 @@ class World:
             to_agent = self.to_agent.take(self.now)
             to_client = self.to_client.take(self.now)
             self._take_agent_events(self.agent.receive_frames(to_agent, self.now))
+            self._note_arrived(to_client)
             if to_client:
                 self._take_events(self.channel.receive_messages(to_client, self.now))
             elif not (up or down or to_agent):
                 return
         raise AssertionError("the ends talk for ever")
+
+    def _note_arrived(self, frames: list[bytes]) -> None:
+        for frame in frames:
+            _, wire_type, _, _, number, _, _, digest, *_ = HEADER_STRUCT.unpack_from(frame)
+            if wire_type.strip() == OUTPUT_STREAM_DATA.encode():
+                intact = hashlib.sha256(frame[HEADER:]).digest() == digest
+                self.arrived[number] = self.arrived.get(number, False) or intact
 
     def _feed(self) -> None:
         if self.channel.send_capacity:

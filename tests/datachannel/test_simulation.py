@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -183,6 +184,48 @@ class Link(RuleBasedStateMachine):
 
 TestLink = Link.TestCase
 TestLink.settings = settings(max_examples=3 * settings().max_examples)
+
+
+@given(
+    behaviour=st.sampled_from(sorted(BEHAVIOURS)),
+    seed=st.integers(0, 2**32),
+    to_agent=faults,
+    to_client=faults_with_damage,
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, 501, 5000]),
+            st.sampled_from([0, 1, 1025, 5000]),
+            st.sampled_from([0.0, 0.002, 0.02, 0.3, 1.5]),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
+)
+def test_close_at_any_moment_vouches_for_exactly_what_arrived(
+    behaviour: str,
+    seed: int,
+    to_agent: Faults,
+    to_client: Faults,
+    steps: list[tuple[int, int, float, bool]],
+) -> None:
+    world = World(BEHAVIOURS[behaviour], seed, to_agent, to_client)
+    for up, down, seconds, cut in steps:
+        world.give_up(up)
+        world.give_down(down)
+        world.advance(seconds)
+        if cut:
+            world.cut_client()
+            world.link_client()
+    world.close()
+
+    assert world.up_given.startswith(world.up_delivered)
+    assert world.down_given.startswith(world.down_delivered)
+    closed = world.events[-1]
+    assert isinstance(closed, ChannelClosed)
+    first_missing = next(number for number in itertools.count() if not world.arrived.get(number))
+    assert closed.output_missing == (max(world.arrived, default=-1) >= first_missing)
+    if not world.channel.unacknowledged_bytes:
+        assert world.up_delivered == world.up_given[: world.up_accepted]
 
 
 @pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
