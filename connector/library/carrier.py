@@ -146,7 +146,7 @@ class Carrier(threading.Thread):
 
     def _end(self) -> None:
         if self._tunnel is not None:
-            self._tunnel.end(0)
+            self._tunnel.close()
 
     def _look_for_users(self) -> None:
         if _somebody_is_left():

@@ -25,6 +25,11 @@ DRAIN_TIMEOUT = 1.6
 CLOSED_TIMEOUT = 0.4
 CLOSE_TIMEOUT = 0.3
 
+#: Seconds that the local program gets to hang up by itself, when the far end closes and has not
+#: acknowledged all input. ssh sends its last message and hangs up within a millisecond, but
+#: a busy machine may let us see the far end's answer first.
+LEAVE_TIMEOUT = 0.4
+
 #: After stdin ended: seconds of silence after which the reader has all it will get (the
 #: protocol has no half-close, so the far end cannot say), and seconds without progress
 #: after which what stdin gave is given up.
@@ -51,6 +56,8 @@ class Ending:
     :param outputs: what is written before the end; there may yet come more of them.
     :param notify: prints a line for the user.
     :param pump: lets what is due leave; called after the first cause.
+    :param verdict: is asked at the end of an end that nothing has failed: the error of data
+        that may be lost all the same, and whether the user is told; ``None`` if all is well.
     :ivar alarm: of the present phase; an end takes it over.
     :ivar error: what ended it, if anything went wrong.
     """
@@ -65,6 +72,7 @@ class Ending:
         outputs: list[Output],
         notify: Callable[[str], None],
         pump: Callable[[], None],
+        verdict: Callable[[], tuple[ConnectorError, bool] | None],
     ) -> None:
         self.phase = Phase.STARTING
         self.alarm = Alarm(loop)
@@ -81,13 +89,16 @@ class Ending:
         self._outputs = outputs
         self._notify = notify
         self._pump = pump
+        self._verdict = verdict
         self._clock = Alarm(loop)  # of the whole end
         self._progress_at = loop.time()
         self._in_flight_seen = 0
+        self._lingers_until = 0.0
 
     @property
-    def _unwritten(self) -> bool:
-        return any(output.pending_bytes for output in self._outputs)
+    def unwritten(self) -> int:
+        """Bytes of output that wait for their readers."""
+        return sum(output.pending_bytes for output in self._outputs)
 
     def progressed(self) -> None:
         self._progress_at = self._loop.time()
@@ -100,15 +111,18 @@ class Ending:
         if in_flight != self._in_flight_seen:
             self._in_flight_seen = in_flight
             self.progressed()
-        if self._unwritten:
+        if self.unwritten:
             return  # somebody reads it, however slowly; its progress calls again
-        done = self.exited or self._channel.delivered
+        missing = self._channel.output_missing
+        done = self.exited or (self._channel.delivered and not missing)
         wait = QUIET_TIMEOUT if done else STALL_TIMEOUT
         if self._loop.time() < self._progress_at + wait:
             self.alarm.set(self._progress_at + wait, self.watch_the_rest)
         elif done:
             logger.info("it has ended, and %.0f s went by without output", QUIET_TIMEOUT)
             self.begin()
+        elif missing:
+            self.begin(error=LinkLost("a part of the output is lost and was not sent again"))
         else:
             self.begin(error=LinkLost("the last bytes of stdin were not acknowledged"))
 
@@ -119,7 +133,7 @@ class Ending:
         self.error = error
         if error:
             self._notify(str(error))
-        if exit_code is not None:
+        if exit_code is not None and not self.exited:
             self.exit_code = exit_code
         self.alarm.cancel()
         self._connection.give_up_reconnecting()
@@ -148,11 +162,22 @@ class Ending:
             if self.phase == Phase.DRAINING:
                 self.alarm.set(now + DRAIN_TIMEOUT, self._drained)
 
+    def linger(self) -> None:
+        """Before :meth:`begin`: let the local program hang up within LEAVE_TIMEOUT."""
+        self._lingers_until = self._loop.time() + LEAVE_TIMEOUT
+
+    def stop_lingering(self) -> None:
+        """The local program has left."""
+        self._lingers_until = 0.0
+        self.drain()
+
     def drain(self) -> None:
         """Go on to close once all that can still be delivered is."""
-        if self.phase != Phase.DRAINING or self._unwritten:
+        if self.phase != Phase.DRAINING or self.unwritten:
             return
-        if self._channel.state != State.OPEN or not self._connection.up or self.error:
+        if self._loop.time() < self._lingers_until:
+            self.alarm.set(self._lingers_until, self.drain)
+        elif self._channel.state != State.OPEN or not self._connection.up or self.error:
             self._drained()
         elif self._channel.paused and self._channel.delivered:
             self._drained()  # the far end is away: there is nobody to be told
@@ -185,15 +210,36 @@ class Ending:
         timeout = max(0.5, deadline - self._loop.time() - 0.1)
         self._session.stop(timeout, self.finish)
 
+    def far_end_failed(self, error: ConnectorError) -> None:
+        """End because the far end or the way to it failed.
+
+        A command that has told its exit status needs neither any more: the status was its
+        last message, so all of its output has arrived.
+        """
+        self.begin(error=None if self.exited else error)
+
     def fault(self, error: BaseException) -> None:
         """End for an error that came out of a thread."""
         if isinstance(error, ConnectorError):
-            self.begin(error=error)
+            self.far_end_failed(error)
         else:
             self.bug = error
             self.begin()
 
     def finish(self) -> None:
+        """Call the end good or not, and release everything."""
+        if self.phase == Phase.DONE:
+            return
+        if self.error is None and self.bug is None and (verdict := self._verdict()):
+            self.error, told = verdict
+            if told:
+                self._notify(str(self.error))
+            else:
+                logger.info("%s", self.error)
+        self.release()
+
+    def release(self) -> None:
+        """Close everything at once, without a word."""
         if self.phase == Phase.DONE:
             return
         self.phase = Phase.DONE

@@ -30,7 +30,7 @@ from ..datachannel.events import (
     Event,
     SessionOpened,
 )
-from ..datachannel.handshake import COMMAND_SESSION_TYPES
+from ..datachannel.handshake import COMMAND_SESSION_TYPES, PORT_SESSION
 from ..errors import ConnectorError, LinkLost, SessionEnded
 from ..sessions import SessionAccess, Waiting
 from .connection import Connection
@@ -130,9 +130,13 @@ class Tunnel:
             self._outputs,
             notify,
             self._pump,
+            self._verdict,
         )
         self._unsent = b""  # read from stdin, and not accepted by the channel yet
         self._stream_begun = False
+        self._runs_program = False  # and does not lead to a port
+        self._reader_gone = False
+        self._left = False
         self._channel_alarm = Alarm(loop)
         self._open_deadline = loop.time() + OPEN_TIMEOUT
 
@@ -152,7 +156,7 @@ class Tunnel:
             self._loop.run(lambda: self._ending.phase == Phase.DONE)
         except BaseException:
             self._session.abandon(DRAIN_TIMEOUT)
-            self._ending.finish()  # whoever goes on without us has its descriptors back
+            self._ending.release()  # whoever goes on without us has its descriptors back
             raise
         if self._ending.bug:
             raise self._ending.bug
@@ -172,8 +176,16 @@ class Tunnel:
         :param exit_code: 0 where the asking is a normal end.
         """
         logger.info("asked to end while %s", self._ending.phase)
+        self._left = self._left or not exit_code
         self._ending.begin(exit_code=exit_code)
         self._ending.hurry()
+        self._ending.stop_lingering()
+
+    def close(self) -> None:
+        """End as :meth:`end` does. Input that cannot be delivered in that time is an error."""
+        self._ending.begin()
+        self._ending.hurry()
+        self._ending.stop_lingering()
 
     @property
     def running(self) -> bool:
@@ -239,6 +251,8 @@ class Tunnel:
 
     def connection_lost(self) -> None:
         self._channel.connection_lost(self._loop.time())
+        if self._ending.exited:
+            self._ending.begin()  # all that a new link could bring is here
         if self._onlooker and self._ending.phase == Phase.RUNNING:
             self._onlooker.link_lost()
         self._pump()
@@ -264,9 +278,9 @@ class Tunnel:
                 self._ending.exit_code = event.status & 0xFF
                 self._ending.progressed()
             elif isinstance(event, ChannelClosed):
-                self._channel_closed(event.output)
+                self._channel_closed(event)
             elif isinstance(event, ChannelFailed):
-                self._ending.begin(error=event.error)
+                self._ending.far_end_failed(event.error)
         self._pump()
 
     def _write_error(self, data: bytes) -> None:
@@ -285,20 +299,27 @@ class Tunnel:
         self._ending.progressed()
         if event.customer_message.strip():
             self._notify(event.customer_message)
+        self._runs_program = event.session_type != PORT_SESSION
         if event.session_type in COMMAND_SESSION_TYPES:
             self._stream_begun = True  # a command need not say anything
         if self._onlooker:
             self._onlooker.session_opened(event.session_type)
 
-    def _channel_closed(self, output: str) -> None:
-        reason = " ".join(output.replace(_ERROR_TITLE, " ").split())
+    def _channel_closed(self, event: ChannelClosed) -> None:
+        reason = " ".join(event.output.replace(_ERROR_TITLE, " ").split())[:500]
         if self._ending.phase != Phase.RUNNING:
             self._ending.drain()
-        elif reason and not self._ending.exited:
+        elif self._ending.exited:
+            self._ending.begin()
+        elif event.output_missing:
+            from .losses import output_missing
+
+            self._ending.begin(error=output_missing(reason))
+        elif reason:
             hint = None
             if any(words in reason for words in _PORT_REFUSED):
                 hint = "Its SSH server may be starting, or not be there: try again in a moment"
-            error = SessionEnded(f"the service closed the session: {reason[:500]}", hint)
+            error = SessionEnded(f"the service closed the session: {reason}", hint)
             self._ending.begin(error=error)
         elif not (self._stream_begun or (self._onlooker and self._onlooker.may_be_silent)):
             self._ending.begin(
@@ -308,6 +329,8 @@ class Tunnel:
                 )
             )
         else:
+            if self._unacknowledged and not self._runs_program:
+                self._ending.linger()
             self._ending.begin()
 
     # What stdin and stdout tell.
@@ -332,8 +355,42 @@ class Tunnel:
         problem = None
         if error:
             problem = LinkLost(f"stdout cannot be written: {error.strerror}")
+        self._reader_gone = True
         self._ending.begin(error=problem)
+        self._ending.stop_lingering()
         self._pump()
+
+    @property
+    def _unacknowledged(self) -> int:
+        """Bytes that stdin gave and that the agent has not acknowledged."""
+        return self._channel.unacknowledged_bytes + len(self._unsent)
+
+    def _verdict(self) -> tuple[ConnectorError, bool] | None:
+        """What is lost of an end that nothing has failed, and whether to tell the user.
+
+        It is asked last, since the causes of an end race: ssh closes its pipes, sends SIGHUP,
+        and its last message makes the server close the session, all within a millisecond.
+        """
+        if self._ending.exit_code or self._ending.exited:
+            return None  # not called good; or the command itself says how it went
+        if self._left:
+            # ssh hangs up when it is done, and has acknowledgements of its own. That its last
+            # message, the disconnect, is not acknowledged any more is normal.
+            return None
+        unwritten = self._ending.unwritten
+        unacknowledged = self._unacknowledged
+        missing = self._channel.output_missing
+        if not (missing or unwritten or unacknowledged):
+            return None
+        from .losses import judge
+
+        return judge(
+            missing,
+            unwritten,
+            unacknowledged,
+            runs_program=self._runs_program,
+            reader_gone=self._reader_gone,
+        )
 
     # The pump: what follows every one of these.
 

@@ -1,16 +1,21 @@
-"""A tunnel brought into one of the states of its life, in a thread and with no process."""
+"""A tunnel brought into one of the states of its life, in a thread and with no process.
+
+The states of an open session also differ by the data that is under way: see :data:`DATA_STATES`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from connector.datachannel.messages import PayloadType
 from connector.errors import ConnectorError
 from connector.sessions import SessionAccess, StartProgress, Waiting
 from connector.transport.dialler import DialSettings, Trust
@@ -20,6 +25,7 @@ from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Tunnel
 
 from ..hostile.gateway import (
+    CLOSE,
     TEXT,
     Conversation,
     HostileGateway,
@@ -28,11 +34,27 @@ from ..hostile.gateway import (
     frame,
     output,
     request,
+    stream,
 )
 from .targets import TcpService
 from .waiting import PATIENCE, Reader, eventually
 
 INTERNAL_ERROR = 70
+
+INPUT = b"input"
+
+#: A command session's exit status, and its message.
+STATUS = 5
+EXIT_CODE = (PayloadType.EXIT_CODE, b"EXIT_CODE: %d" % STATUS)
+
+#: What the test does not read of a session in the state "unwritten", in messages of 1 KiB. It
+#: is more than a pipe holds, and less than makes the tunnel stop reading the socket.
+UNWRITTEN = 200
+
+#: Output whose turn has not come; an exit status likewise; input that the agent has not
+#: acknowledged; input that was not sent; output that was not written; an exit status that
+#: was received, and then a lost link.
+DATA_STATES = ("held", "held status", "unacknowledged", "unsent", "unwritten", "exited")
 
 
 @dataclass
@@ -84,6 +106,7 @@ class Subject:
 
     def __init__(self, state: str) -> None:
         self.gateway: Conversation | None = None  # to say something on
+        self.refusing = False  # a second link
         self.loop = Loop()
         self._state = state
         self._reached = threading.Event()
@@ -123,8 +146,18 @@ class Subject:
             assert self._reached.wait(PATIENCE)
         else:
             Reader(self._result).until(b"here")
-        if self._state == "paused":
-            eventually(lambda: self.tunnel._channel.paused, "the pause")
+        channel = self.tunnel._channel
+        if self._state in ("paused", "unsent"):
+            eventually(lambda: channel.paused, "the pause")
+        if self._state in ("unsent", "unacknowledged"):
+            os.write(self._feed, INPUT)
+            eventually(lambda: channel.unacknowledged_bytes == len(INPUT), "the input")
+        elif self._state in ("held", "held status"):
+            eventually(lambda: channel.output_missing, "the gap")
+        elif self._state == "unwritten":
+            eventually(lambda: self.tunnel._ending.unwritten > 0, "unwritten output")
+        elif self._state == "exited":
+            eventually(lambda: self.tunnel._ending.exited, "the exit status")
         elif self._state == "closing":
             self.loop.call_soon(self.tunnel.end, 0)
             assert self.source.stopping.wait(PATIENCE)
@@ -162,6 +195,15 @@ class Subject:
     def stop_reading(self) -> None:
         self.close_descriptor(self._result)
 
+    def read_rest(self) -> bytes:
+        """All that is still written."""
+        return Reader(self._result).rest()
+
+    def lose_link(self) -> None:
+        """The gateway goes away, and lets nobody in again."""
+        self.refusing = True
+        self.say(frame(CLOSE, struct.pack("!H", 1001)))
+
     def say(self, *frames: bytes) -> None:
         assert self.gateway is not None
         self.gateway.send(*frames)
@@ -197,6 +239,8 @@ class Subject:
         if self._state == "upgrading" or self.gateway is not None:
             client.read_upgrade()
             self._reached.set()
+            if self.refusing:
+                client.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             return
         client.accept()
         client.read_some()
@@ -209,5 +253,13 @@ class Subject:
         client.send(acknowledged(0), complete(), output(2, b"here"))
         if self._state == "reconnecting":
             raise ConnectionError("the gateway leaves")
-        if self._state == "paused":
+        if self._state in ("paused", "unsent"):
             client.send(frame(TEXT, b"pause_publication"))
+        elif self._state == "held":
+            client.send(output(4, b"held"))
+        elif self._state == "held status":
+            client.send(stream(4, *EXIT_CODE))
+        elif self._state == "unwritten":
+            client.send(*(output(3 + number, bytes(1024)) for number in range(UNWRITTEN)))
+        elif self._state == "exited":
+            client.send(stream(3, *EXIT_CODE))

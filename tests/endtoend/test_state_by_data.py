@@ -1,0 +1,158 @@
+"""Every cause of an end, by the data that is under way when it comes.
+
+A row is the data, a column a cause, as in test_state_by_cause.py. An end is good (exit code 0)
+only where the tunnel can vouch for all that it was given and for all that the agent has sent,
+or where the local program hangs up (HUP), which is how ssh says that it has all it wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from connector.datachannel.agentmessage import AgentMessage
+from connector.datachannel.messages import CHANNEL_CLOSED
+from connector.transport import ending
+from connector.transport.ending import Phase
+
+from ..hostile.gateway import BINARY, frame, output
+from .states import DATA_STATES, INPUT, STATUS, UNWRITTEN, End, Subject
+from .test_state_by_cause import Ends, asked, broken, closed, killed
+from .waiting import eventually
+
+CLOSED = AgentMessage(CHANNEL_CLOSED, b"{}").encode()
+
+
+def closed_without_reason(subject: Subject) -> None:
+    subject.say(frame(BINARY, CLOSED))
+
+
+def closed_as_ssh_hangs_up(subject: Subject) -> None:
+    """ssh at its end: it hangs up in the moment in which the far end closes."""
+
+    def both() -> None:
+        subject.tunnel.connection_messages([CLOSED])
+        subject.tunnel.end(0)
+
+    subject.loop.call_soon(both)
+
+
+CAUSES: dict[str, Callable[[Subject], None]] = {
+    "EOF": Subject.end_input,
+    "reader gone": Subject.stop_reading,
+    "ssh killed": killed,
+    "HUP": asked(0),
+    "TERM": asked(143),
+    "closed": closed_without_reason,
+    "closed with a reason": closed,
+    "link lost": Subject.lose_link,
+    "broken protocol": broken,
+    "closed, HUP": closed_as_ssh_hangs_up,
+}
+
+#: Causes after which the output is written for as long as it has a reader.
+FAR_CAUSES = ("closed", "closed with a reason", "link lost", "broken protocol")
+
+CLEAN, TERM, KEPT = Ends(0), Ends(143), Ends(STATUS)
+#: As a program that SIGPIPE ends: it fails, and says nothing to a reader that has left.
+SILENT = Ends(74)
+ENOUGH = Ends(69, "The service closed the session: Enough")
+MALFORMED = Ends(76, "The gateway broke the WebSocket protocol")
+LINK_LOST = Ends(74, "does not let us join the session again")
+MISSING = Ends(74, "The session ended before all of its output had arrived")
+MISSING_ENOUGH = Ends(74, "before all of its output had arrived: Enough")
+NOT_REPEATED = Ends(74, "A part of the output is lost and was not sent again")
+NOT_TAKEN = Ends(74, "The last bytes of stdin were not acknowledged")
+UNDELIVERED = Ends(74, f"before {len(INPUT)} bytes of input were acknowledged")
+
+#: Data -> its cells, in the order of CAUSES; a string says why there is nothing to play.
+TABLE: dict[str, tuple[Ends | str, ...]] = {
+    "held": (
+        *(NOT_REPEATED, CLEAN, CLEAN, CLEAN, TERM),
+        *(MISSING, MISSING_ENOUGH, LINK_LOST, MALFORMED, MISSING),
+    ),
+    # The status may be right, but what was printed before it has a gap.
+    "held status": (
+        *(NOT_REPEATED, CLEAN, CLEAN, CLEAN, TERM),
+        *(MISSING, MISSING_ENOUGH, LINK_LOST, MALFORMED, MISSING),
+    ),
+    "unacknowledged": (
+        *(NOT_TAKEN, SILENT, SILENT, CLEAN, TERM),
+        *(UNDELIVERED, ENOUGH, LINK_LOST, MALFORMED, CLEAN),
+    ),
+    "unsent": (
+        *(NOT_TAKEN, SILENT, SILENT, CLEAN, TERM),
+        *(UNDELIVERED, ENOUGH, LINK_LOST, MALFORMED, CLEAN),
+    ),
+    # It is written for as long as there is a reader, so nothing is lost by any far end.
+    "unwritten": (
+        *("it is waited for: test_input_ends.py", CLEAN, CLEAN, CLEAN, TERM),
+        *(CLEAN, ENOUGH, LINK_LOST, MALFORMED, CLEAN),
+    ),
+    "exited": (KEPT,) * len(CAUSES),
+}
+
+Cell = tuple[str, str]
+CELLS: dict[Cell, Ends] = {
+    (state, cause): cell
+    for state, row in TABLE.items()
+    for cause, cell in zip(CAUSES, row, strict=True)
+    if isinstance(cell, Ends)
+}
+
+
+def play(cell: Cell) -> End:
+    state, cause = cell
+    with Subject(state) as subject:
+        subject.wait_for_state()
+        subject.begin(CAUSES[cause])
+        if state == "unwritten" and cause in FAR_CAUSES:
+            subject.read_rest()
+        return subject.end()
+
+
+@pytest.fixture(scope="module")
+def ends() -> dict[Cell, End]:
+    with ThreadPoolExecutor(len(CELLS)) as pool:
+        return dict(zip(CELLS, pool.map(play, CELLS), strict=True))
+
+
+def test_table_has_every_kind_of_data() -> None:
+    assert tuple(TABLE) == DATA_STATES
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=" - ".join)
+def test_end_is_called_good_only_where_nothing_is_lost(ends: dict[Cell, End], cell: Cell) -> None:
+    end, expected = ends[cell], CELLS[cell]
+    assert end.exit_code == expected.exit_code, end
+    assert len(end.line.splitlines()) == (1 if expected.words else 0), end
+    assert expected.words in end.line
+    assert end.stopped == 1
+
+
+@pytest.mark.parametrize("leaves", [asked(0), killed], ids=["HUP", "killed"])
+def test_local_program_may_hang_up_after_the_far_end_has_closed(
+    monkeypatch: pytest.MonkeyPatch, leaves: Callable[[Subject], None]
+) -> None:
+    monkeypatch.setattr(ending, "LEAVE_TIMEOUT", 3600.0)
+    with Subject("unacknowledged") as subject:
+        subject.wait_for_state()
+        closed_without_reason(subject)
+        eventually(lambda: subject.tunnel._ending.phase == Phase.DRAINING, "the close")
+        subject.begin(leaves)
+        end = subject.end()
+    assert (end.exit_code, end.line) == (0 if leaves is not killed else 74, "")
+
+
+def test_output_that_stdout_does_not_take_in_time_is_not_called_good() -> None:
+    """stdin has ended and the session too, when the far end says more than a pipe holds."""
+    with Subject("open") as subject:
+        subject.wait_for_state()
+        subject.begin(Subject.end_input)
+        eventually(lambda: subject.tunnel._ending.phase == Phase.DRAINING, "the quiet")
+        subject.say(*(output(3 + number, bytes(1024)) for number in range(UNWRITTEN)))
+        end = subject.end()
+    assert end.exit_code == 74
+    assert end.line.endswith("bytes of output could not be written")

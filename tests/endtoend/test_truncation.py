@@ -1,0 +1,201 @@
+"""The service closes a session with messages missing: no such end is called good."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import connector
+from connector.emulator.behaviour import REAL
+from connector.emulator.faults import At, Close, FaultPlan, FrameFault, Kind, Scope
+from connector.emulator.wire import Direction
+from connector.errors import LinkLost
+
+from .cloud import Cloud
+from .commands import END, Commands, Ssh
+from .matrix import LOGIN
+from .targets import GREETING, TcpService, greeting_echo
+
+TO_AGENT, TO_CLIENT = Direction.TO_AGENT, Direction.TO_CLIENT
+
+DATA = random.Random(10).randbytes(100_000)
+
+#: So many messages are lost in a row. The agent repairs one in 100 ms at best, so the gap is
+#: there at the end on a slow machine too.
+GAP = 20
+
+#: The first of them. The first message of all is the handshake's request, the second its end.
+LOST = 12
+WHOLE = (LOST - 2) * REAL.message_size
+
+NO_ACKNOWLEDGES = FrameFault(Kind.DROP, TO_CLIENT, odds=1.0, scope=Scope.ACKNOWLEDGES)
+
+#: The beginning of the line on stderr, where output is missing.
+MISSING = "connector: The session ended before all of its output had arrived"
+
+
+def close_with_a_gap(cloud: Cloud, *, after: int, lost: int, output: str = "") -> None:
+    """Lose messages to the client, from number ``lost`` on, and close after so many bytes."""
+    plan = FaultPlan(
+        (
+            FrameFault(Kind.DROP, TO_CLIENT, numbers=frozenset(range(lost, lost + GAP))),
+            Close(At(bytes=after, direction=TO_CLIENT), output),
+        )
+    )
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
+
+
+def send_data(connection: socket.socket) -> None:
+    connection.sendall(DATA)
+    connection.recv(1)  # stay
+
+
+@pytest.mark.parametrize(
+    ("output", "told"), [("", ""), ("Maintenance", ": Maintenance")], ids=["no reason", "reason"]
+)
+def test_gap_at_the_end_of_the_output_fails_after_the_prefix(
+    commands: Commands, cloud: Cloud, output: str, told: str
+) -> None:
+    close_with_a_gap(cloud, after=40_000, lost=LOST, output=output)
+    with TcpService(send_data) as service:
+        cloud.port = service.port
+        process = commands.proxy()
+        assert process.wait() == LinkLost.exit_code == 74
+        assert process.reader.rest() == DATA[:WHOLE]
+    hint = "What came is whole up to the gap: try again"
+    assert process.stderr() == f"{MISSING}{told}. {hint}\n"
+    assert cloud.stops(cloud.session()) == 1
+
+
+def test_truncated_scp_download_fails_with_the_reason(ssh: Ssh, cloud: Cloud) -> None:
+    there, here = (ssh.commands.directory / name for name in ("there", "here"))
+    there.write_bytes(DATA)
+    lost = (LOGIN + 30_000) // REAL.message_size
+    close_with_a_gap(cloud, after=LOGIN + 80_000, lost=lost)
+    answer = ssh.commands.run(*ssh.command("scp", "-q", f"{ssh.host}:{there}", str(here)))
+    assert answer.returncode != 0
+    assert MISSING in answer.stderr.decode()
+    assert len(_read(here)) < len(DATA)
+    assert DATA.startswith(_read(here))
+
+
+def _read(file: Path) -> bytes:
+    return file.read_bytes() if file.exists() else b""
+
+
+def test_upload_that_was_never_acknowledged_is_not_called_good(
+    commands: Commands, cloud: Cloud
+) -> None:
+    plan = FaultPlan((NO_ACKNOWLEDGES, Close(At(bytes=30_000, direction=TO_AGENT))))
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = commands.proxy()
+        process.reader.until(GREETING)
+        process.send(DATA)
+        process.end_input()
+        assert process.wait() == 74
+    # What stdin gave by then; the rest of it was not read.
+    words = r"connector: The session ended before [0-9,]+ bytes of input were acknowledged\. .+\n"
+    assert re.fullmatch(words, process.stderr())
+
+
+def test_ssh_that_ends_by_itself_is_silent_though_its_last_message_is_lost(
+    ssh: Ssh, cloud: Cloud
+) -> None:
+    """The disconnect is ssh's last message; the server's end of the session may overtake it."""
+    cloud.behave(replace(REAL, close_delay=0.0))
+    for _ in range(5):
+        answer = ssh.run("true")
+        assert (answer.returncode, answer.stderr) == (0, b"")
+    ssh.commands.wait_connectors_gone()
+
+
+@pytest.mark.usefixtures("library")
+def test_library_stream_raises_where_the_output_is_truncated(cloud: Cloud) -> None:
+    close_with_a_gap(cloud, after=40_000, lost=LOST)
+
+    async def main() -> bytes:
+        data = bytearray()
+
+        async def read_to_the_end() -> None:
+            while chunk := await stream.read():
+                data.extend(chunk)
+
+        async with connector.connect(cloud.host) as stream:
+            with pytest.raises(LinkLost, match="before all of its output had arrived"):
+                await read_to_the_end()
+            assert isinstance(stream.error, LinkLost)
+        return bytes(data)
+
+    with TcpService(send_data) as service:
+        cloud.port = service.port
+        assert asyncio.run(main()) == DATA[:WHOLE]
+
+
+@pytest.mark.usefixtures("library")
+def test_library_socket_raises_where_the_output_is_truncated(cloud: Cloud) -> None:
+    close_with_a_gap(cloud, after=40_000, lost=LOST)
+    data = bytearray()
+
+    def read_to_the_end() -> None:
+        while chunk := stream.recv(65536):
+            data.extend(chunk)
+
+    with TcpService(send_data) as service:
+        cloud.port = service.port
+        with (
+            connector.open_socket(cloud.host) as stream,
+            pytest.raises(LinkLost, match="before all of its output had arrived"),
+        ):
+            read_to_the_end()
+    assert data == DATA[:WHOLE]
+
+
+@pytest.mark.usefixtures("library")
+def test_library_stream_that_is_closed_tells_what_was_not_delivered(cloud: Cloud) -> None:
+    plan = FaultPlan((NO_ACKNOWLEDGES,))
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
+
+    async def main() -> connector.Stream:
+        async with connector.connect(cloud.host) as stream:
+            await stream.read(len(GREETING))
+            await stream.write(DATA[:5000])
+        return stream
+
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        stream = asyncio.run(main())
+    assert isinstance(stream.error, LinkLost)
+    assert "before 5,000 bytes of input" in str(stream.error)
+
+
+@pytest.mark.usefixtures("library", "echoing")
+def test_library_stream_that_is_closed_in_order_has_no_error(cloud: Cloud) -> None:
+    async def main() -> connector.Stream:
+        async with connector.connect(cloud.host) as stream:
+            await stream.write(DATA[:5000])
+        return stream
+
+    assert asyncio.run(main()).error is None
+
+
+def test_reader_that_leaves_an_undelivered_upload_fails_without_a_word(
+    commands: Commands, cloud: Cloud
+) -> None:
+    plan = FaultPlan((NO_ACKNOWLEDGES,))
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = commands.proxy()
+        process.reader.until(GREETING)
+        process.send(DATA[:5000])
+        process.stop_reading()
+        assert process.wait(END) == 74
+    assert process.stderr() == ""
