@@ -105,6 +105,7 @@ def test_message_that_the_agent_delivers_twice_ends_ssh_and_corrupts_nothing(
     """
     plan = FaultPlan((AgentCut(At(bytes=LOGIN + 20_000, direction=Direction.TO_AGENT)),))
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
+    cloud.gateway.fault_log.clear()
     there = ssh.commands.directory / "there"
     data = random.Random(3).randbytes(200_000)
     answer = ssh.run(f"cat > {there}", input=data)
