@@ -11,13 +11,14 @@ import logging
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus, PayloadTooBig
 from websockets.frames import Frame, Opcode
-from websockets.protocol import State
+from websockets.protocol import Event, State
 from websockets.uri import parse_uri
 
 from ..errors import (
@@ -51,8 +52,13 @@ WRITE_LOW_WATER = 64 * 1024
 #: above the window and all acknowledges of what may be under way.
 WRITE_LIMIT = 16 * 1024 * 1024
 
-_READ_SIZE = 64 * 1024
-_READ_BUDGET = 256 * 1024  # per wake-up, so that stdin gets its turn
+#: Bytes of one read: a record of TLS, which gives out no more at once anyway.
+READ_SIZE = 16 * 1024
+
+#: Bytes and frames of one turn of the loop, so that stdin, timers and signals get theirs. What
+#: a frame costs does not depend on its size, and 256 KiB may hold 131,072 empty ones.
+_READ_BUDGET = 256 * 1024
+FRAME_BUDGET = 1024
 
 # A read of fewer bytes is an echo of what somebody types: it is handed on at once, and what else
 # may have come is left to the next wake-up. Acknowledges are longer, and come in swarms.
@@ -98,6 +104,8 @@ class Link:
         self._closing = False
         self._lost = False
         self._reading = True
+        self._reads_on = False  # at the next turn, whether the socket is readable or not
+        self._backlog: deque[Event] = deque()  # what was read and is beyond the turn's budget
         self._unwritable = False  # it ends at the next turn
         self._farewell: LinkLost | None = None  # what the gateway's close frame says
         self._liveness = Liveness(ping_interval, loop.time(), time.time())
@@ -137,7 +145,7 @@ class Link:
             self._watch()
             if reading:
                 # Decrypted bytes may wait in the TLS layer, where nothing polls.
-                self._loop.call_soon(self._readable)
+                self._read_on_soon()
 
     def close(self, timeout: float) -> None:
         """Close in order: a close frame, then at most ``timeout`` seconds for the answer."""
@@ -159,35 +167,52 @@ class Link:
     # Reading.
 
     def _readable(self) -> None:
-        if self._reading:
+        if self._reading and not self._reads_on:
             self._read(_KEYSTROKE)
+
+    def _read_on_soon(self) -> None:
+        if not self._reads_on:
+            self._reads_on = True
+            self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        self._reads_on = False
+        self._readable()
 
     def _read(self, enough: int) -> None:
         """Take in what there is; a first read of less than ``enough`` bytes may be all."""
         if self._lost:
             return
+        if len(self._backlog) > FRAME_BUDGET:
+            self._process_events(FRAME_BUDGET)
+            self._read_on_soon()
+            return
         error: ConnectorError | None = None
         received = 0
         try:
-            while received < _READ_BUDGET:
-                data = self._sock.recv(_READ_SIZE)
+            while received < _READ_BUDGET and len(self._backlog) < FRAME_BUDGET:
+                data = self._sock.recv(READ_SIZE)
                 if not data:
                     self._protocol.receive_eof()
                     error = self._eof_error()
                     break
                 received += len(data)
                 self._protocol.receive_data(data)
+                self._backlog += self._protocol.events_received()
                 if received < enough:
                     break  # a record of TLS was given out whole, and the next is polled for
             else:
-                self._loop.call_soon(self._readable)
+                self._read_on_soon()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass  # all there was is read
         except OSError as problem:
             error = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
         if received:
             self._liveness.heard(self._loop.time())
-        self._process_events()
+        over = error or self._protocol.parser_exc or self._protocol.handshake_exc
+        self._process_events(len(self._backlog) if over else FRAME_BUDGET)
+        if self._backlog:
+            self._read_on_soon()
         if self._lost:
             return
         if not self._opened and self._protocol.handshake_exc:
@@ -199,9 +224,13 @@ class Link:
             self._flush()
             self._end(None if self._closing else error)
 
-    def _process_events(self) -> None:
+    def _process_events(self, most: int) -> None:
+        """Handle so many of the frames that were read, or all that there are."""
         messages: list[bytes] = []
-        for event in self._protocol.events_received():
+        backlog = self._backlog
+        while backlog and most and not self._lost:
+            most -= 1
+            event = backlog.popleft()
             if not isinstance(event, Frame):
                 self._process_response()
             elif event.opcode is Opcode.BINARY and event.fin:
@@ -352,7 +381,10 @@ class Link:
 
     def _broken(self, error: ConnectorError) -> None:
         if self._reading:
-            self._read(0)  # all that came before it broke, acknowledges above all
+            # All that came before it broke, acknowledges above all.
+            self._process_events(len(self._backlog))
+            self._read(0)
+            self._process_events(len(self._backlog))
         self._end(error)
 
     def _end(self, error: ConnectorError | None) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from collections import deque
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import trustme
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import Event
 from websockets.server import ServerProtocol
 
 from connector.errors import ConnectorError, LinkLost, MessageRefused
 from connector.transport.address import check_stream_url
 from connector.transport.loop import Loop
-from connector.transport.websocket import Link
+from connector.transport.websocket import FRAME_BUDGET, Link
 
 TYPED, LONGER = b"k", b"acknowledge" * 100
 
@@ -27,6 +30,7 @@ class Owner:
     def __init__(self) -> None:
         self.messages: list[bytes] = []
         self.calls: list[int] = []
+        self.texts = 0
         self.lost: list[ConnectorError | None] = []
         self.opened = False
 
@@ -38,7 +42,7 @@ class Owner:
         self.calls.append(len(messages))
 
     def link_text(self, text: str) -> None:
-        raise AssertionError("nobody sends text")
+        self.texts += 1
 
     def link_writable(self) -> None:
         raise AssertionError("nobody was told to wait")
@@ -155,3 +159,117 @@ def test_why_it_was_closed_is_told_though_nothing_can_be_sent_any_more(scene: Sc
 
     (error,) = scene.owner.lost
     assert isinstance(error, MessageRefused)
+
+
+# Floods: what the frames are does not matter, their number does.
+
+#: Seconds that a flood may take on a busy machine.
+PATIENCE = 60.0
+
+TINY = {
+    "empty messages": Frame(Opcode.BINARY, b""),
+    "small messages": Frame(Opcode.BINARY, b"x" * 20),
+    "empty texts": Frame(Opcode.TEXT, b""),
+    "texts": Frame(Opcode.TEXT, b"hello"),
+    "pings": Frame(Opcode.PING, b""),
+    "pongs": Frame(Opcode.PONG, b""),
+}
+
+
+class Backlog(deque[Event]):
+    """Counts what is taken out of it."""
+
+    taken = 0
+
+    def popleft(self) -> Event:
+        self.taken += 1
+        return super().popleft()
+
+
+def flood(scene: Scene, data: bytes, total: int) -> list[int]:
+    """Send data of so many frames; how many of them each turn of the loop has handled.
+
+    The first turn that reads is two: it finds the socket readable, and then reads on.
+    """
+    backlog = scene.link._backlog = Backlog()
+    scene.loop.call_at(scene.loop.time() + PATIENCE, partial(pytest.fail, "it does not end"))
+    sender = threading.Thread(target=scene.far.sendall, args=(data,))
+    sender.start()
+    turns: list[int] = []
+    while backlog.taken < total:
+        before = backlog.taken
+        scene.loop._turn()
+        turns.append(backlog.taken - before)
+    sender.join()
+    first = next(index for index, count in enumerate(turns) if count)
+    assert turns[first] <= 2 * FRAME_BUDGET
+    return turns[first + 1 :]
+
+
+@pytest.mark.parametrize("case", TINY)
+def test_turn_handles_a_bounded_number_of_tiny_frames(scene: Scene, case: str) -> None:
+    total = 20_000
+    turns = flood(scene, TINY[case].serialize(mask=False) * total, total)
+    assert max(turns) <= FRAME_BUDGET
+    owner = scene.owner
+    data = total if TINY[case].opcode in (Opcode.BINARY, Opcode.TEXT) else 0
+    assert len(owner.messages) + owner.texts == data
+
+
+def test_turn_handles_a_bounded_number_of_fragments(scene: Scene) -> None:
+    total = 20_000
+    pieces = [Frame(Opcode.CONT, b"x", fin=False).serialize(mask=False)] * (total - 2)
+    first, last = Frame(Opcode.BINARY, b"x", fin=False), Frame(Opcode.CONT, b"x")
+    data = [first.serialize(mask=False), *pieces, last.serialize(mask=False)]
+    assert max(flood(scene, b"".join(data), total)) <= FRAME_BUDGET
+    assert scene.owner.messages == [b"x" * total]
+
+
+def test_timers_and_signals_run_between_the_frames_of_a_flood(scene: Scene) -> None:
+    """A signal's handler calls ``call_soon``."""
+    when: list[int] = []
+    backlog = scene.link._backlog = Backlog()
+    total = 20_000
+    scene.loop.call_at(scene.loop.time(), lambda: when.append(backlog.taken))
+    scene.loop.call_soon(lambda: when.append(backlog.taken))
+    sender = threading.Thread(target=scene.far.sendall, args=(bytes((0x81, 0)) * total,))
+    sender.start()
+    scene.loop.run(lambda: backlog.taken == total)
+    sender.join()
+    assert len(when) == 2
+    assert max(when) <= 2 * FRAME_BUDGET
+
+
+def test_flood_is_handled_whole_though_its_end_is_read_with_it(scene: Scene) -> None:
+    total = 5000  # in one record
+    flooding = Frame(Opcode.BINARY, b"").serialize(mask=False) * total
+    scene.far.sendall(
+        flooding + Frame(Opcode.CLOSE, Close(1009, "").serialize()).serialize(mask=False)
+    )
+    scene.far.close()
+    scene.loop.run(lambda: bool(scene.owner.lost))
+    assert len(scene.owner.messages) == total
+    assert isinstance(scene.owner.lost[0], MessageRefused)
+
+
+def test_flood_before_a_break_is_handled_whole(scene: Scene) -> None:
+    total = 5000
+    scene.far.sendall(Frame(Opcode.BINARY, b"").serialize(mask=False) * total)
+    scene.far.close()
+    scene.link.send_messages([TYPED])  # what we send now is not taken
+    scene.loop.run(lambda: bool(scene.owner.lost))
+    assert len(scene.owner.messages) == total
+
+
+def test_flood_waits_while_nothing_is_read(scene: Scene) -> None:
+    total = 5000
+    scene.far.sendall(Frame(Opcode.BINARY, b"").serialize(mask=False) * total)
+    scene.loop.run(lambda: bool(scene.owner.messages))
+    scene.link.set_reading(False)
+    seen = len(scene.owner.messages)
+    for _ in range(2):
+        scene.loop.call_soon(int)
+        scene.loop._turn()
+    assert len(scene.owner.messages) == seen < total
+    scene.link.set_reading(True)
+    scene.loop.run(lambda: len(scene.owner.messages) == total)
