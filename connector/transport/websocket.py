@@ -227,10 +227,9 @@ class Link:
     def _process_events(self, most: int) -> None:
         """Handle so many of the frames that were read, or all that there are."""
         messages: list[bytes] = []
-        backlog = self._backlog
-        while backlog and most and not self._lost:
-            most -= 1
-            event = backlog.popleft()
+        take = self._backlog.popleft
+        for _ in range(min(most, len(self._backlog))):
+            event = take()
             if not isinstance(event, Frame):
                 self._process_response()
             elif event.opcode is Opcode.BINARY and event.fin:
@@ -238,6 +237,8 @@ class Link:
                 messages.append(data if type(data) is bytes else bytes(data))
             else:
                 self._process_other_frame(event, messages)
+                if self._lost:
+                    break
         self._flush()
         if messages and not self._lost:
             self._owner.link_messages(messages)
