@@ -255,8 +255,10 @@ class DataChannel:
         frames = self._receiver.acknowledges(created)
         if not self.paused:
             released = self._input_released(now)
-            # The flag is input like any other: too early, it is acknowledged and dropped.
-            if released and self._untried_size and self._output_seen and not self._eof:
+            # The flag is input like any other: too early, it is acknowledged and dropped. So is
+            # a probe, which therefore waits for a sign that the agent takes input.
+            agent_listens = self._output_seen or self._sender.data_taken
+            if released and self._untried_size and agent_listens and not self._eof:
                 self._sender.probe(self._untried_size)
                 self._untried_size = 0
             if released and self._window.due is not None:

@@ -45,6 +45,8 @@ class StreamSender:
         self._control: list[Payload] = []
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
+        self._first_data: int | None = None  # the number of the first message with stream bytes
+        self.data_taken = False  # whether the agent has acknowledged that message
 
     @property
     def capacity(self) -> int:
@@ -98,6 +100,8 @@ class StreamSender:
                 f"the agent acknowledged message {sequence_number}, never sent"
             )
         self.recovery.acknowledge(sequence_number, now)
+        if sequence_number == self._first_data:
+            self.data_taken = True
         if self._probe and self._probe[0] == sequence_number:
             self._payload_size = self._probe[1]
             self._probe = None
@@ -140,6 +144,8 @@ class StreamSender:
         frames = self.recovery.take_resends(now)
         new, self._control = self._control, []
         if release_data and self._pending:
+            if self._first_data is None:
+                self._first_data = self.next_seq + len(new)
             new += self._take_pending()
         if not new:
             return frames

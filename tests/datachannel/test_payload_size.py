@@ -43,6 +43,28 @@ def test_nothing_is_tried_before_the_agent_is_known_to_listen() -> None:
     assert dialogue.sent_inputs() == [(1, PayloadType.OUTPUT, b"x")]
 
 
+def test_silent_far_end_is_probed_once_it_has_taken_the_first_input() -> None:
+    dialogue = shaken(payload_size=SIZE)
+    dialogue.send(bytes(2 * DEFAULT_PAYLOAD_SIZE))
+    dialogue.expire()  # the grace
+    assert [number for number, _, _ in dialogue.sent_inputs()] == [1, 2]
+    dialogue.receive(ack(2))  # the agent only holds it, as it does while it dials the port
+    assert dialogue.sent_inputs() == []
+    dialogue.receive(ack(1))
+    assert dialogue.sent_inputs() == [(3, PayloadType.PARAMETER, bytes(SIZE))]
+    dialogue.receive(ack(3))
+    assert sizes(dialogue, 2 * SIZE) == [SIZE, SIZE]
+
+
+def test_acknowledged_control_message_does_not_start_the_probe() -> None:
+    dialogue = shaken(payload_size=SIZE)
+    dialogue.channel.resize(80, 24)
+    dialogue.now = 0.25  # the grace
+    assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.SIZE]
+    dialogue.receive(ack(1))
+    assert dialogue.sent_inputs() == []
+
+
 def test_data_has_the_usual_size_until_the_probe_is_acknowledged() -> None:
     dialogue = probing()
     assert sizes(dialogue, SIZE) == [DEFAULT_PAYLOAD_SIZE] * 4

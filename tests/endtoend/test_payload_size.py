@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import socket
 from dataclasses import replace
 
 import pytest
 
 from connector.datachannel.agentmessage import AgentMessage
-from connector.datachannel.messages import INPUT_STREAM_DATA, PayloadType
+from connector.datachannel.messages import ACKNOWLEDGE, INPUT_STREAM_DATA, PayloadType
+from connector.datachannel.payloads import acknowledged_sequence_number
 from connector.emulator.behaviour import REAL
 from connector.emulator.wire import Direction
 from connector.errors import LinkLost
@@ -16,6 +18,7 @@ from connector.errors import LinkLost
 from .cloud import Cloud
 from .commands import Commands, Process
 from .targets import GREETING, TcpService, greeting_echo
+from .waiting import eventually
 
 SIZE = 16 * 1024
 DATA = random.Random(9).randbytes(300_000)
@@ -34,6 +37,29 @@ def data_sizes(cloud: Cloud) -> set[int]:
         for message in messages
         if message.message_type == INPUT_STREAM_DATA and message.payload_type == PayloadType.OUTPUT
     }
+
+
+def probed(cloud: Cloud) -> bool:
+    """Whether the agent has acknowledged a message that tries a size."""
+    messages = {
+        direction: [
+            AgentMessage.decode(frame)
+            for frame in cloud.frames(direction)
+            if isinstance(frame, bytes)
+        ]
+        for direction in Direction
+    }
+    tried = {
+        message.sequence_number
+        for message in messages[Direction.TO_AGENT]
+        if message.payload_type == PayloadType.PARAMETER
+    }
+    acknowledged = {
+        acknowledged_sequence_number(message.payload)
+        for message in messages[Direction.TO_CLIENT]
+        if message.message_type == ACKNOWLEDGE
+    }
+    return bool(tried & acknowledged)
 
 
 def echoed(process: Process) -> bytes:
@@ -93,3 +119,27 @@ def test_a_size_that_cannot_be_is_wrong_usage(commands: Commands, size: str) -> 
     process = commands.proxy(f"--payload-size={size}")
     assert process.wait() == 2
     assert "is no number of bytes from 1 to 65536" in process.stderr()
+
+
+def test_upload_to_a_port_that_says_nothing_uses_the_size(cloud: Cloud, commands: Commands) -> None:
+    arrived = bytearray()
+
+    def swallow(connection: socket.socket) -> None:
+        while data := connection.recv(1 << 18):
+            arrived.extend(data)
+
+    cloud.unpaced()
+    with TcpService(swallow) as service:
+        cloud.port = service.port
+        process = commands.proxy("--payload-size", str(SIZE))
+        process.send(DATA[:1000])
+        eventually(lambda: len(arrived) == 1000, "the first input")
+        eventually(lambda: probed(cloud), "the probe")
+        for start in (1000, 100_000):  # the client has the acknowledge before the second piece
+            end = 100_000 if start == 1000 else len(DATA)
+            process.send(DATA[start:end])
+            eventually(lambda end=end: len(arrived) == end, "the input")
+        process.hang_up()
+        assert process.wait() == 0
+    assert bytes(arrived) == DATA
+    assert max(data_sizes(cloud)) == SIZE
