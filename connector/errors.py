@@ -171,7 +171,7 @@ class UpgradeRejected(ConnectorError):
 
 
 class LinkLost(ConnectorError):
-    """The WebSocket broke and the session could not be joined again."""
+    """The WebSocket broke and the session could not be joined again, or the end has lost data."""
 
     exit_code = 74  # EX_IOERR
 

@@ -45,8 +45,9 @@ DEFAULT_MAX_IN_FLIGHT = 1024 * 1024
 #: takes 2-80 ms to connect to the port; its first output is the sure sign of both.
 FIRST_OUTPUT_GRACE = 0.25
 
-#: The same where the size of the window broke the silence and nothing but its acknowledge
-#: came: a handshake would have begun, and would have been repeated by then.
+#: The same where nothing came but an acknowledge: of the size of the window, which broke the
+#: silence (a handshake would have begun, and would have been repeated by then), or of the
+#: response to a handshake that asks for nothing.
 SILENT_START_GRACE = 0.5
 
 #: Malformed messages without a good one between them before the channel gives up. A
@@ -102,7 +103,10 @@ class DataChannel:
         self._eof = False
         self._in_haste = False
         self._terminating = False
-        self._handshake_seen = False
+        self.handshake_begun = False
+        self._handshake_ended = False
+        # The response to a handshake that asks for nothing. Only its acknowledge may follow.
+        self._idle_response: int | None = None
         self._session_type: str | None = None
         self._window = Window()
         self._output_seen = False
@@ -164,7 +168,7 @@ class DataChannel:
         self.linked = True
         self.paused = False
         self._sender.recovery.requeue()
-        if self.state == State.OPENING and not self._handshake_seen:
+        if self.state == State.OPENING and not self.handshake_begun:
             self._window.link_made(now)
         request_id = str(uuid.UUID(bytes=self._new_ids(16), version=4))
         return payloads.open_data_channel(token, self._client_id, request_id, CLIENT_VERSION)
@@ -321,10 +325,11 @@ class DataChannel:
         self._grace_deadline = None
         self._sender.recovery.calm_down()
         self._window.silence_over()
-        if self.state == State.OPENING and not self._handshake_seen:
-            # A shell session without encryption starts like this, unannounced.
+        if self.state == State.OPENING:
+            # A shell session without encryption starts like this, unannounced. After a handshake
+            # its end comes first; an agent that sends output without one does not send it.
             self.state = State.OPEN
-            events.append(SessionOpened(None, ""))
+            events.append(SessionOpened(self._session_type, ""))
 
     def _receive_control(
         self, payload_type: int, payload: bytes, events: list[Event], now: float
@@ -349,21 +354,24 @@ class DataChannel:
             self._stats.ignored += 1
 
     def _receive_handshake_request(self, payload: bytes) -> None:
-        if self._handshake_seen or (self.state == State.OPEN and not self._silent_start):
+        if self.handshake_begun or (self.state == State.OPEN and not self._silent_start):
             raise RemoteProtocolError("the agent asked for a second handshake")
-        self._handshake_seen = True
+        self.handshake_begun = True
         self.state = State.OPENING
         self._grace_deadline = None
         self._window.handshake_begun()
-        answer = answer_handshake(payloads.parse_handshake_request(payload), CLIENT_VERSION)
+        request = payloads.parse_handshake_request(payload)
+        answer = answer_handshake(request, CLIENT_VERSION)
         self._session_type = answer.session_type
-        self._sender.queue_control(PayloadType.HANDSHAKE_RESPONSE, answer.response)
+        number = self._sender.queue_control(PayloadType.HANDSHAKE_RESPONSE, answer.response)
+        self._idle_response = None if request.actions else number
         if answer.error:
             raise answer.error
 
     def _receive_handshake_complete(self, payload: bytes, events: list[Event], now: float) -> None:
-        if not self._handshake_seen or self.state != State.OPENING:
+        if not self.handshake_begun or self._handshake_ended:
             raise RemoteProtocolError("the agent ended a handshake that it had not begun")
+        self._handshake_ended = True
         complete = payloads.parse_handshake_complete(payload)
         self.state = State.OPEN
         if not self._output_seen:
@@ -382,7 +390,8 @@ class DataChannel:
             # What it was meant for is sent again and acknowledged again.
             raise MalformedMessage(error.message) from None
         self._sender.acknowledge(seq, now)
-        if self.state == State.OPENING and self._window.is_answer(seq):
+        is_first_word = self._window.is_answer(seq) or seq == self._idle_response
+        if self.state == State.OPENING and is_first_word:
             self.state = State.OPEN
             self._grace_deadline = now + SILENT_START_GRACE
             events.append(SessionOpened(None, ""))

@@ -10,7 +10,8 @@ class SessionOpened(NamedTuple):
     """Stream bytes may flow.
 
     :param session_type: what the handshake announced; ``None`` when there was none. Should
-        there be one after all, when the far end had been silent for long, this comes again.
+        there be one after all, or an end of it, when the far end had been silent for long,
+        this comes again.
     :param customer_message: a word of the account's owner for a person; may be empty.
     """
 

@@ -24,11 +24,12 @@ def api_silent() -> ConnectFailed:
     )
 
 
-def agent_silent() -> ConnectFailed:
-    return ConnectFailed(
-        "the Dev Environment's agent does not answer",
-        "It may be starting or overloaded: try again, or restart the environment",
-    )
+def agent_silent(handshake_begun: bool) -> ConnectFailed:
+    """Return the error of an agent that did not open the session in time."""
+    hint = "It may be starting or overloaded: try again, or restart the environment"
+    if handshake_begun:
+        return ConnectFailed("the Dev Environment's agent does not complete the handshake", hint)
+    return ConnectFailed("the Dev Environment's agent does not answer", hint)
 
 
 def gateway_silent() -> ConnectFailed:

@@ -226,7 +226,9 @@ class Tunnel:
             self._ending.begin(error=api_silent())
             self._ending.finish()
         else:
-            self._ending.begin(error=agent_silent() if self._connection.up else gateway_silent())
+            begun = self._channel.handshake_begun
+            up = self._connection.up
+            self._ending.begin(error=agent_silent(begun) if up else gateway_silent())
 
     # What the connection tells (ConnectionOwner).
 

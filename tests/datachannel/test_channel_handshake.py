@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from connector.datachannel.channel import State
+from connector.datachannel.channel import SILENT_START_GRACE, State
 from connector.datachannel.events import ChannelFailed, DataReceived, Event, SessionOpened
 from connector.datachannel.messages import PayloadType
 from connector.errors import ConnectorError, RemoteProtocolError, SessionEncrypted
@@ -229,6 +229,59 @@ def test_a_handshake_that_asks_for_nothing_opens_a_session_without_type() -> Non
     ((_, _, payload),) = dialogue.sent_inputs()
     assert json.loads(payload)["ProcessedClientActions"] == []
     assert dialogue.receive(handshake_complete()) == [SessionOpened(None, "")]
+
+
+NOTHING_ASKED = stream(0, PayloadType.HANDSHAKE_REQUEST, b'{"RequestedClientActions":[]}')
+
+
+def asked_for_nothing() -> Dialogue:
+    dialogue = linked()
+    dialogue.receive(NOTHING_ASKED)
+    dialogue.send(b"input")
+    assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.HANDSHAKE_RESPONSE]
+    return dialogue
+
+
+def test_acknowledge_is_enough_after_a_handshake_that_asks_for_nothing() -> None:
+    dialogue = asked_for_nothing()
+    assert dialogue.receive(ack(0)) == [SessionOpened(None, "")]
+    assert dialogue.sent_inputs() == []  # the end of the handshake may yet come
+    assert dialogue.expire() == pytest.approx(SILENT_START_GRACE)
+    assert dialogue.sent_data() == b"input"
+
+
+def test_end_of_a_handshake_that_asks_for_nothing_may_follow_its_acknowledge() -> None:
+    dialogue = asked_for_nothing()
+    dialogue.receive(ack(0))
+    assert dialogue.receive(handshake_complete(message="hello")) == [SessionOpened(None, "hello")]
+    assert dialogue.expire() == pytest.approx(0.25)
+    assert dialogue.sent_data() == b"input"
+
+
+def test_acknowledge_alone_does_not_open_a_session_whose_handshake_asks_for_something() -> None:
+    dialogue = linked()
+    dialogue.receive(handshake_request())
+    dialogue.sent()
+    assert dialogue.receive(ack(0)) == []
+    assert dialogue.channel.state == State.OPENING
+    assert dialogue.channel.handshake_begun
+
+
+@pytest.mark.parametrize("frame", [NOTHING_ASKED, handshake_request()], ids=["nothing", "type"])
+def test_output_opens_a_session_whose_handshake_has_no_end(frame: bytes) -> None:
+    dialogue = linked()
+    dialogue.receive(frame)
+    dialogue.sent()
+    dialogue.send(b"input")
+    opened, data = dialogue.receive(output(1, b"SSH-"))
+    assert opened == SessionOpened(None if frame == NOTHING_ASKED else "Port", "")
+    assert data == DataReceived(b"SSH-")
+    assert dialogue.sent_data() == b"input"
+
+
+def test_second_end_of_a_handshake_is_a_fault() -> None:
+    dialogue = shaken()
+    assert failure(dialogue.receive(handshake_complete(2)))
 
 
 # What cannot be is answered, and reported.

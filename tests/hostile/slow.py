@@ -61,8 +61,12 @@ SLOW: dict[str, Play] = {
     "frame that drips": repeating(b"x", frame(BINARY, bytes(99999))[:10]),
 }
 
+HANDSHAKE = "The Dev Environment's agent does not complete the handshake"
+
 #: Words of the error, where it is not the agent that does not answer.
 WORDS = {
+    "handshake asked for again and again": HANDSHAKE,
+    "handshake without an end": HANDSHAKE,
     "upgrade that never comes": UPGRADE,
     "upgrade that drips": UPGRADE,
     "refusal that drips": UPGRADE,

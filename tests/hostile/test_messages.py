@@ -166,6 +166,20 @@ def test_customer_message_that_is_a_book_is_one_line(attach: Attach) -> None:
     assert verdict.stderr.endswith("\n")
 
 
+def test_handshake_that_asks_for_nothing_and_has_no_end_is_an_answer(attach: Attach) -> None:
+    nothing = stream(0, PayloadType.HANDSHAKE_REQUEST, b'{"RequestedClientActions":[]}')
+
+    def play(client: Conversation) -> None:
+        client.accept()
+        client.read_some()
+        client.send(nothing)
+        client.read_some()  # the response
+        client.send(acknowledged(0), output(1, b"good"), closed())
+
+    verdict = attach(play).verdict()
+    assert (verdict.exit_code, verdict.stdout, verdict.stderr) == (0, b"good", "")
+
+
 def test_what_is_far_ahead_is_kept_within_bounds(attach: Attach) -> None:
     """100 MiB ahead of a message that never comes: the tenth part of it is too much."""
     ahead = [output(number, bytes(4 * MIB)) for number in range(3, 28)]
