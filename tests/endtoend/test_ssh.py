@@ -101,7 +101,7 @@ def test_message_that_the_agent_delivers_twice_ends_ssh_and_corrupts_nothing(
 ) -> None:
     """The real agent does so when its own link breaks at the wrong moment. No client can see it.
 
-    ssh can: the message authentication of the copy fails.
+    sshd can: the message authentication of the copy fails.
     """
     plan = FaultPlan((AgentCut(At(bytes=LOGIN + 20_000, direction=Direction.TO_AGENT)),))
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
