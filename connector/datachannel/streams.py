@@ -70,10 +70,12 @@ class StreamSender:
 
         It reads every frame in flight: ask for it once, at the end.
         """
-        sent = (messages.HEADER.unpack_from(frame) for frame in self.recovery.frames())
-        return self._pending_bytes + sum(
-            length for *_, kind, length in sent if kind == PayloadType.OUTPUT
-        )
+        unacknowledged = self._pending_bytes
+        for frame in self.recovery.frames():
+            *_, payload_type, length = messages.HEADER.unpack_from(frame)
+            if payload_type == PayloadType.OUTPUT:
+                unacknowledged += length
+        return unacknowledged
 
     def queue_data(self, data: bytes) -> int:
         """Accept stream bytes; returns how many, at most :attr:`capacity`."""

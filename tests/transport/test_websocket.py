@@ -268,7 +268,7 @@ def test_flood_waits_while_nothing_is_read(scene: Scene) -> None:
     scene.link.set_reading(False)
     seen = len(scene.owner.messages)
     for _ in range(2):
-        scene.loop.call_soon(int)
+        scene.loop.call_soon(lambda: None)
         scene.loop._turn()
     assert len(scene.owner.messages) == seen < total
     scene.link.set_reading(True)
