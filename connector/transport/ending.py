@@ -36,6 +36,10 @@ LEAVE_TIMEOUT = 0.4
 QUIET_TIMEOUT = 2.0
 STALL_TIMEOUT = 3.0
 
+#: After stdin ended: seconds that a far end may be away (pause_publication), which is no silence.
+#: It is as long as a broken link may take to be made again.
+AWAY_TIMEOUT = 120.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -92,6 +96,7 @@ class Ending:
         self._verdict = verdict
         self._clock = Alarm(loop)  # of the whole end
         self._progress_at = loop.time()
+        self._reachable = True
         self._in_flight_seen = 0
         self._lingers_until = 0.0
 
@@ -105,6 +110,11 @@ class Ending:
 
     def watch_the_rest(self) -> None:
         """stdin or a command has ended, but more may come: go on while something moves."""
+        reachable = self._connection.up and not self._channel.paused
+        if reachable != self._reachable:
+            # The far end says nothing while it is away, and needs its time when it is back.
+            self._reachable = reachable
+            self.progressed()
         if self._channel.state != State.OPEN or not self._connection.up:
             return
         in_flight = self._channel.in_flight_bytes
@@ -116,8 +126,12 @@ class Ending:
         missing = self._channel.output_missing
         done = self.exited or (self._channel.delivered and not missing)
         wait = QUIET_TIMEOUT if done else STALL_TIMEOUT
+        if not reachable and not self.exited:
+            wait = AWAY_TIMEOUT
         if self._loop.time() < self._progress_at + wait:
             self.alarm.set(self._progress_at + wait, self.watch_the_rest)
+        elif wait == AWAY_TIMEOUT:
+            self.begin(error=LinkLost("the Dev Environment's agent went away and is not back"))
         elif done:
             logger.info("it has ended, and %.0f s went by without output", QUIET_TIMEOUT)
             self.begin()

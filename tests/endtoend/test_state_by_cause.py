@@ -81,6 +81,7 @@ CAUSES: dict[str, Callable[[Subject], None]] = {
 }
 
 GOES_ON = "an end of input alone is waited out: test_input_ends.py"
+AWAY = "its return is waited for: test_state_by_data.py"
 NO_LINK = "there is no link that it could come by"
 HANDSHAKE_OVER = "the handshake is over: tests/hostile/test_messages.py"
 NO_REST = "the far end is not heard any more"
@@ -103,7 +104,7 @@ TABLE: dict[str, tuple[Ends | str, ...]] = {
     "upgrading": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, NO_LINK, NO_LINK, NO_LINK, BUG),
     "handshaking": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, KMS, MALFORMED, BUG),
     "open": (CLEAN, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, HANDSHAKE_OVER, MALFORMED, BUG),
-    "paused": (CLEAN, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, HANDSHAKE_OVER, MALFORMED, BUG),
+    "paused": (AWAY, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, HANDSHAKE_OVER, MALFORMED, BUG),
     "reconnecting": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, NO_LINK, NO_LINK, NO_LINK, BUG),
     # The first cause, a HUP, decides.
     "closing": (

@@ -7,6 +7,7 @@ or where the local program hangs up (HUP), which is how ssh says that it has all
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +18,7 @@ from connector.datachannel.messages import CHANNEL_CLOSED
 from connector.transport import ending
 from connector.transport.ending import Phase
 
-from ..hostile.gateway import BINARY, frame, output
+from ..hostile.gateway import BINARY, TEXT, frame, output
 from .states import DATA_STATES, INPUT, STATUS, UNWRITTEN, End, Subject
 from .test_state_by_cause import Ends, asked, broken, closed, killed
 from .waiting import eventually
@@ -83,7 +84,7 @@ TABLE: dict[str, tuple[Ends | str, ...]] = {
         *(UNDELIVERED, ENOUGH, LINK_LOST, MALFORMED, CLEAN),
     ),
     "unsent": (
-        *(NOT_TAKEN, SILENT, SILENT, CLEAN, TERM),
+        *("its return is waited for: see below", SILENT, SILENT, CLEAN, TERM),
         *(UNDELIVERED, ENOUGH, LINK_LOST, MALFORMED, CLEAN),
     ),
     # It is written for as long as there is a reader, so nothing is lost by any far end.
@@ -156,3 +157,32 @@ def test_output_that_stdout_does_not_take_in_time_is_not_called_good() -> None:
         end = subject.end()
     assert end.exit_code == 74
     assert end.line.endswith("bytes of output could not be written")
+
+
+@pytest.mark.parametrize("state", ["paused", "unsent"])
+def test_far_end_that_is_away_when_stdin_ends_and_does_not_return_is_a_lost_one(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(ending, "AWAY_TIMEOUT", 0.1)
+    with Subject(state) as subject:
+        subject.wait_for_state()
+        subject.begin(Subject.end_input)
+        end = subject.end()
+    assert end.exit_code == 74
+    assert end.line == "The Dev Environment's agent went away and is not back"
+
+
+def test_silence_of_a_far_end_that_was_away_counts_from_its_return(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ending, "QUIET_TIMEOUT", 0.1)
+    with Subject("paused") as subject:
+        subject.wait_for_state()
+        stdin_ended = subject.tunnel._ending
+        subject.begin(Subject.end_input)
+        eventually(lambda: not stdin_ended.stdin_open, "the end of stdin")
+        time.sleep(0.3)
+        assert stdin_ended.phase == Phase.RUNNING
+        subject.say(frame(TEXT, b"start_publication"))
+        end = subject.end()
+    assert (end.exit_code, end.line) == (0, "")

@@ -13,14 +13,14 @@ import pytest
 
 import connector
 from connector.emulator.behaviour import REAL
-from connector.emulator.faults import At, Close, FaultPlan, FrameFault, Kind, Scope
+from connector.emulator.faults import At, Close, FaultPlan, FrameFault, Kind, Restart, Scope
 from connector.emulator.wire import Direction
 from connector.errors import LinkLost
 
 from .cloud import Cloud
 from .commands import END, Commands, Ssh
 from .matrix import LOGIN
-from .targets import GREETING, TcpService, greeting_echo
+from .targets import GREETING, TcpService, greeting_echo, receive_exactly
 
 TO_AGENT, TO_CLIENT = Direction.TO_AGENT, Direction.TO_CLIENT
 
@@ -104,6 +104,29 @@ def test_upload_that_was_never_acknowledged_is_not_called_good(
     # What stdin gave by then; the rest of it was not read.
     words = r"connector: The session ended before [0-9,]+ bytes of input were acknowledged\. .+\n"
     assert re.fullmatch(words, process.stderr())
+
+
+@pytest.mark.parametrize("away", [2.6, 0.2], ids=["long outage", "short outage"])
+def test_outage_is_no_silence_of_the_far_end_after_stdin_has_ended(
+    commands: Commands, cloud: Cloud, away: float
+) -> None:
+    """QUIET_TIMEOUT counts from the new link on: the agent has yet to send the rest."""
+
+    def answer(connection: socket.socket) -> None:
+        receive_exactly(connection, 3)
+        connection.sendall(DATA)
+        connection.recv(1)  # stay
+
+    plan = FaultPlan((Restart(At(bytes=30_000, direction=TO_CLIENT), away),))
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
+    with TcpService(answer) as service:
+        cloud.port = service.port
+        process = commands.proxy()
+        process.send(b"go\n")
+        process.end_input()
+        assert process.reader.rest() == DATA
+        assert process.wait() == 0
+    assert process.stderr() == ""
 
 
 def test_ssh_that_ends_by_itself_is_silent_though_its_last_message_is_lost(
