@@ -186,6 +186,7 @@ TestLink = Link.TestCase
 TestLink.settings = settings(max_examples=3 * settings().max_examples)
 
 
+@settings(max_examples=5 * settings().max_examples)
 @given(
     behaviour=st.sampled_from(sorted(BEHAVIOURS)),
     seed=st.integers(0, 2**32),
