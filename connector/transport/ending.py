@@ -158,7 +158,7 @@ class Ending:
                 self.finish()
             return
         self.phase = Phase.DRAINING
-        if self._channel.state == State.OPEN and not error:
+        if self._channel.state == State.OPEN and self._connection.up and not error:
             self.hurry()
             if self.stdin_open:
                 self._stdin.take_rest()

@@ -127,6 +127,7 @@ class Subject:
         stdin, self._feed = os.pipe()
         self._result, stdout = os.pipe()
         self._open = {self._feed, self._result}
+        self._reader = Reader(self._result)
         self.tunnel = Tunnel(
             self.loop,
             Session(self.loop, self.source),
@@ -145,7 +146,7 @@ class Subject:
         elif self._state in ("dialling", "upgrading", "handshaking", "reconnecting"):
             assert self._reached.wait(PATIENCE)
         else:
-            Reader(self._result).until(b"here")
+            self._reader.until(b"here")
         channel = self.tunnel._channel
         if self._state in ("paused", "unsent"):
             eventually(lambda: channel.paused, "the pause")
@@ -156,7 +157,7 @@ class Subject:
             eventually(lambda: channel.output_missing, "the gap")
         elif self._state == "unwritten":
             eventually(lambda: self.tunnel._ending.unwritten > 0, "unwritten output")
-        elif self._state == "exited":
+        elif self._state in ("exited", "exited, unwritten"):
             eventually(lambda: self.tunnel._ending.exited, "the exit status")
         elif self._state == "closing":
             self.loop.call_soon(self.tunnel.end, 0)
@@ -197,7 +198,7 @@ class Subject:
 
     def read_rest(self) -> bytes:
         """All that is still written."""
-        return Reader(self._result).rest()
+        return self._reader.rest()
 
     def lose_link(self) -> None:
         """The gateway goes away, and lets nobody in again."""
@@ -259,7 +260,9 @@ class Subject:
             client.send(output(4, b"held"))
         elif self._state == "held status":
             client.send(stream(4, *EXIT_CODE))
-        elif self._state == "unwritten":
+        elif self._state in ("unwritten", "exited, unwritten"):
             client.send(*(output(3 + number, bytes(1024)) for number in range(UNWRITTEN)))
-        elif self._state == "exited":
+        if self._state == "exited":
             client.send(stream(3, *EXIT_CODE))
+        elif self._state == "exited, unwritten":
+            client.send(stream(3 + UNWRITTEN, *EXIT_CODE))

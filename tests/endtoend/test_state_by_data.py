@@ -186,3 +186,19 @@ def test_silence_of_a_far_end_that_was_away_counts_from_its_return(
         subject.say(frame(TEXT, b"start_publication"))
         end = subject.end()
     assert (end.exit_code, end.line) == (0, "")
+
+
+def test_output_of_a_command_is_written_though_the_link_is_lost_after_its_exit_status(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As long as somebody reads it: the time of an end is for a far end that still listens."""
+    monkeypatch.setattr(ending, "END_TIMEOUT", 0.1)
+    with Subject("exited, unwritten") as subject:
+        subject.wait_for_state()
+        subject.begin(Subject.lose_link)
+        eventually(lambda: subject.tunnel._ending.phase == Phase.DRAINING, "the loss")
+        time.sleep(0.3)
+        rest = subject.read_rest()
+        end = subject.end()
+    assert (end.exit_code, end.line) == (STATUS, "")
+    assert rest == bytes(UNWRITTEN * 1024)
