@@ -7,7 +7,7 @@ from hashlib import sha256
 from connector.datachannel import messages, payloads
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.channel import DataChannel, State
-from connector.datachannel.events import DataReceived, Event
+from connector.datachannel.events import ChannelClosed, DataReceived, Event
 from connector.datachannel.limits import MAX_PAYLOAD_SIZE
 from connector.datachannel.messages import MalformedMessage, PayloadType
 from connector.datachannel.payloads import MalformedPayload
@@ -102,6 +102,9 @@ class _FarEnd:
         for event in events:
             if isinstance(event, DataReceived):
                 self._delivered += event.data
+            elif isinstance(event, ChannelClosed) and not event.output_missing:
+                # Nothing was said behind a gap.
+                assert len(self._spoken) == max(self._spoken, default=-1) + 1
 
     def check(self) -> None:
         channel = self.channel
