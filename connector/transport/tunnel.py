@@ -134,7 +134,8 @@ class Tunnel:
         )
         self._unsent = b""  # read from stdin, and not accepted by the channel yet
         self._stream_begun = False
-        self._runs_program = False  # and does not lead to a port
+        # Whether the session runs a program and does not lead to a port.
+        self._runs_program = onlooker is not None and onlooker.may_be_silent
         self._reader_gone = False
         self._left = False
         self._channel_alarm = Alarm(loop)

@@ -22,7 +22,7 @@ from connector.transport.dialler import DialSettings, Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
-from connector.transport.tunnel import Tunnel
+from connector.transport.tunnel import Onlooker, Tunnel
 
 from ..hostile.gateway import (
     CLOSE,
@@ -104,7 +104,7 @@ class Source:
 class Subject:
     """A tunnel that runs, the service and gateway that it runs to, and its two pipes."""
 
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: str, onlooker: Onlooker | None = None) -> None:
         self.gateway: Conversation | None = None  # to say something on
         self.refusing = False  # a second link
         self.loop = Loop()
@@ -136,6 +136,7 @@ class Subject:
             DialSettings(Trust()),
             self._notices.append,
             lambda waiting: None,
+            onlooker=onlooker,
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -151,8 +152,7 @@ class Subject:
         if self._state in ("paused", "unsent"):
             eventually(lambda: channel.paused, "the pause")
         if self._state in ("unsent", "unacknowledged"):
-            os.write(self._feed, INPUT)
-            eventually(lambda: channel.unacknowledged_bytes == len(INPUT), "the input")
+            self.give(INPUT)
         elif self._state in ("held", "held status"):
             eventually(lambda: channel.output_missing, "the gap")
         elif self._state == "unwritten":
@@ -189,6 +189,12 @@ class Subject:
         self._service.__exit__(kind, error, trace)
 
     # What may happen to it
+
+    def give(self, data: bytes) -> None:
+        """Write this into stdin, and wait until the channel has it."""
+        os.write(self._feed, data)
+        channel = self.tunnel._channel
+        eventually(lambda: channel._sender.has_data or channel.in_flight_bytes, "the input")
 
     def end_input(self) -> None:
         self.close_descriptor(self._feed)

@@ -17,6 +17,7 @@ from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import CHANNEL_CLOSED
 from connector.transport import ending
 from connector.transport.ending import Phase
+from connector.transport.tunnel import Onlooker
 
 from ..hostile.gateway import BINARY, TEXT, frame, output
 from .states import DATA_STATES, INPUT, STATUS, UNWRITTEN, End, Subject
@@ -202,3 +203,21 @@ def test_output_of_a_command_is_written_though_the_link_is_lost_after_its_exit_s
         end = subject.end()
     assert (end.exit_code, end.line) == (STATUS, "")
     assert rest == bytes(UNWRITTEN * 1024)
+
+
+class Patient(Onlooker):
+    may_be_silent = True
+
+
+@pytest.mark.parametrize("onlooker", [None, Patient()], ids=["port", "command"])
+def test_command_that_ends_before_a_word_leaves_its_input_unread(
+    onlooker: Onlooker | None,
+) -> None:
+    """What of its input a program reads is its business. Of a port it would be an error."""
+    with Subject("handshaking", onlooker) as subject:
+        subject.wait_for_state()
+        subject.give(INPUT)
+        subject.begin(closed_without_reason)
+        end = subject.end()
+    assert end.exit_code == (0 if onlooker else 69), end
+    assert bool(end.line) == (onlooker is None)

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 import connector
-from connector.emulator.behaviour import REAL
+from connector.emulator.behaviour import REAL, ExecuteAs
 from connector.emulator.faults import At, Close, FaultPlan, FrameFault, Kind, Restart, Scope
 from connector.emulator.wire import Direction
 from connector.errors import LinkLost
 
 from .cloud import Cloud
-from .commands import END, Commands, Ssh
+from .commands import CONNECTOR, END, Commands, Ssh
 from .matrix import LOGIN
 from .targets import GREETING, TcpService, greeting_echo, receive_exactly
 
@@ -138,6 +138,16 @@ def test_ssh_that_ends_by_itself_is_silent_though_its_last_message_is_lost(
         answer = ssh.run("true")
         assert (answer.returncode, answer.stderr) == (0, b"")
     ssh.commands.wait_connectors_gone()
+
+
+@pytest.mark.parametrize("kind", list(ExecuteAs))
+def test_command_that_leaves_its_input_unread_ends_in_order(
+    commands: Commands, cloud: Cloud, kind: ExecuteAs
+) -> None:
+    """As in a pipe: what a program reads of its input is its business."""
+    cloud.behave(replace(REAL, execute_as=kind, first_output_delay=0.0))
+    answer = commands.run(*CONNECTOR, "exec", cloud.host, "--", "true", input=DATA[:1000])
+    assert (answer.returncode, answer.stderr) == (0, b"")
 
 
 @pytest.mark.usefixtures("library")
