@@ -168,8 +168,9 @@ def _become(command: list[str]) -> int:
             # Ctrl-C reaches both, and is ssh's to handle.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             return subprocess.call(command)
-        # Python ignores it, and so would ssh and what it starts.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        # Python ignores these, and so would ssh and what it starts.
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
         os.execv(command[0], command)
     except OSError as error:
         raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None
