@@ -94,12 +94,14 @@ def source_of(
     settings: StartSettings,
     configuration: Mapping[str, Any] | None = None,
 ) -> SessionSource:
-    """The source of its sessions, which remembers the gateway of each.
+    """The source of its sessions, which remembers the gateway of each and enters it in the ledger.
 
     :param configuration: see :func:`open_source`.
     """
     from ..aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
     from ..aws.gateways import RememberingSource
+    from ..aws.ledger import Ledger, LedgerSource
+    from ..aws.memory import cache_file
 
     source = CodeCatalystSessions(
         environment,
@@ -107,7 +109,9 @@ def source_of(
         durations_of(environment),
         configuration=configuration or SSH_SESSION,
     )
-    return RememberingSource(source, gateway_memory_of(environment))
+    ledger = Ledger(cache_file(os.environ, "sessions"), environment.endpoint)
+    entering = LedgerSource(source, environment, ledger)
+    return RememberingSource(entering, gateway_memory_of(environment))
 
 
 def gateway_memory_of(environment: Environment) -> GatewayMemory:

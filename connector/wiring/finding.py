@@ -119,7 +119,8 @@ class Finder:
         return Target(named.space, named.project, named.id, self.service.profile, one_line(alias))
 
     def _environment(self, target: Target, find_again: Callable[[], Target] | None) -> Environment:
-        return Environment(target, self.service.tokens, self.service.api, find_again)
+        service = self.service
+        return Environment(target, service.tokens, service.api, find_again, service.endpoint)
 
 
 class _Doubt:
@@ -182,6 +183,9 @@ class LateSource:
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         self._started().stop(access, timeout)
+
+    def tidy(self) -> None:
+        self._started().tidy()
 
     def _started(self) -> SessionSource:
         if self._source is None:
