@@ -93,6 +93,16 @@ def tell(*lines: str) -> None:
         raise LinkLost(f"stdout cannot be written: {error.strerror}") from None
 
 
+def tell_json(document: object) -> None:
+    """Print a document on stdout, in the one form that all commands have for JSON.
+
+    :raises LinkLost: when it cannot be written.
+    """
+    import json
+
+    tell(*json.dumps(document, indent=2).splitlines())
+
+
 def _would_block() -> bool:
     mode = os.fstat(2).st_mode
     if sys.platform == "win32" or not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..aws.sessionlist import sessions_of
 from ..errors import SessionNotFound
-from .boundary import add_logging_options, guarded, set_up_logging, tell
+from .boundary import add_logging_options, guarded, say, set_up_logging, tell, tell_json
 from .environment import CALL_TIMEOUT, NAMES, add_environment_options, open_environment
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ def _list(options: argparse.Namespace) -> int:
         sessions = sessions_of(environment, token, CALL_TIMEOUT)
     if options.json:
         found = [{"id": session.id, "startedTime": session.started} for session in sessions]
-        tell(json.dumps(found))
+        tell_json(found)
         return 0
     for session in sessions:
         tell(f"{session.id}  {session.started}")
-    if not sessions:
-        tell("There is no session")
+    if not sessions and os.isatty(2):
+        say(f"{environment.target} has no session")
     return 0
 
 
