@@ -7,6 +7,7 @@ import os
 import select
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ _said = logging.getLogger("connector.said")
 
 _shown_in_place = False
 
+_writing = threading.Lock()
+
 
 def say(*lines: str) -> None:
     """Print a line, or some, on stderr, if somebody reads it there.
@@ -51,11 +54,13 @@ def _write_lines(*lines: str) -> None:
     text = "\n".join(f"connector: {printable(line)}" for line in lines)
     data = text.encode("utf-8", "replace")[: _PIPE_BUF - 1] + b"\n"
     try:
-        if _would_block():
-            return
-        if _is_raw_terminal():
-            data = b"\r\n" + data.replace(b"\n", b"\r\n")
-        os.write(2, data)
+        # Two threads that find the same room in a pipe would fill it, and one of them wait.
+        with _writing:
+            if _would_block():
+                return
+            if _is_raw_terminal():
+                data = b"\r\n" + data.replace(b"\n", b"\r\n")
+            os.write(2, data)
     except OSError:
         return  # nobody is there to be told
 
