@@ -33,7 +33,7 @@ class WaitDisplay:
 
     def show(self, waiting: Waiting | None) -> None:
         """Show it; ``None``: the waiting is over."""
-        terminal = os.isatty(2)
+        terminal = _can_draw()
         self._elapsed = None if waiting is None else waiting.elapsed
         if waiting is None:
             say_in_place("")
@@ -93,10 +93,15 @@ def patience(title: str, *, starts: bool = True) -> Iterator[Patience]:
     :param title: the Dev Environment that is waited for, as the user named it.
     :param starts: see :class:`WaitDisplay`.
     """
-    if not os.isatty(2):
+    if not _can_draw():
         yield Patience(WaitDisplay(starts=starts))
         return
     from .bar import StartBar
 
     with StartBar(title) as bar:
         yield Patience(bar)
+
+
+def _can_draw() -> bool:
+    """Whether stderr is a terminal on which a line can be replaced; that of Emacs is not."""
+    return os.isatty(2) and os.environ.get("TERM") not in ("dumb", "unknown")

@@ -179,6 +179,17 @@ def test_a_terminal_shows_one_line_that_changes(commands: Commands, cloud: Cloud
     assert last.strip() == "here"
 
 
+def test_terminal_that_cannot_replace_a_line_gets_lines(commands: Commands, cloud: Cloud) -> None:
+    cloud.stopped(start_seconds=1.5)
+    with Terminal(24, 80) as terminal:
+        words = ("env", "TERM=dumb", *CONNECTOR, "start", cloud.host)
+        process = terminal_start(terminal, commands, *words)
+        shown = terminal.reader.until(b"is RUNNING").decode()
+        assert process.wait() == 0
+    assert "\x1b" not in shown
+    assert "connector: STARTING after" in shown
+
+
 def test_start_shows_a_bar_on_a_terminal(commands: Commands, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=1.5)
     cloud.environment.alias = "My-Env"
