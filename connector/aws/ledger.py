@@ -21,6 +21,8 @@ import logging
 import os
 import socket
 import sys
+import threading
+from collections.abc import Callable
 
 from ..files import make_directory_of, reason
 from ..sessions import SessionAccess, SessionSource, StartProgress
@@ -86,6 +88,32 @@ class Entry:
         held.discard(self._name)
 
 
+class _Entering:
+    """Makes an entry in a thread: a lock may block where the server of a home is away."""
+
+    def __init__(self, ledger: Ledger, place: str, session_id: str) -> None:
+        self._lock = threading.Lock()
+        self._entry: Entry | None = None
+        self._leave: Callable[[Entry], None] | None = None
+
+        def enter() -> None:
+            entry = ledger.enter(place, session_id)
+            with self._lock:
+                if self._leave is None:
+                    self._entry = entry
+                elif entry:
+                    self._leave(entry)
+
+        threading.Thread(target=enter, daemon=True).start()
+
+    def leave(self, how: Callable[[Entry], None]) -> None:
+        """Have the entry removed or released, now or when it is made. Does not wait for that."""
+        with self._lock:
+            self._leave = how
+            if self._entry:
+                how(self._entry)
+
+
 class LedgerSource:
     """A session source that enters its sessions in a ledger."""
 
@@ -93,15 +121,14 @@ class LedgerSource:
         self._source = source
         self._environment = environment
         self._ledger = ledger
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, _Entering] = {}
         self._ended = False
 
     def start(self, progress: StartProgress) -> SessionAccess:
         access = self._source.start(progress)
         if access.session_id:
-            entry = self._ledger.enter(self._environment.target.place, access.session_id)
-            if entry:
-                self._entries[access.session_id] = entry
+            place, session_id = self._environment.target.place, access.session_id
+            self._entries[session_id] = _Entering(self._ledger, place, session_id)
         return access
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:
@@ -114,10 +141,10 @@ class LedgerSource:
             self._source.stop(access, timeout)
         except BaseException:
             if entry:
-                entry.release()
+                entry.leave(Entry.release)
             raise
         if entry:
-            entry.remove()
+            entry.leave(Entry.remove)
 
     def tidy(self) -> None:
         """Stop the sessions of this Dev Environment that killed connectors have left behind."""

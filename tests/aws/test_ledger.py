@@ -6,16 +6,24 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.aws import ledger as module
-from connector.aws.ledger import Ledger
+from connector.aws.environments import Environment
+from connector.aws.ledger import Ledger, LedgerSource
+from connector.aws.refusals import Target
 from connector.aws.sweeping import MAX_AGE, MOST_STOPPED, sweep
 from connector.errors import ConnectFailed
+from connector.sessions import SessionAccess, StartProgress
+
+from ..endtoend.waiting import eventually
+from .helpers import UNWATCHED
 
 ENDPOINT = "https://api.example"
 PLACE = "MySpace/My.Project/1"
@@ -23,7 +31,9 @@ PLACE = "MySpace/My.Project/1"
 #: Enters sessions, and lives until it is killed.
 HOLDER = """
 import sys
-from connector.aws.ledger import Ledger
+from connector.aws.environments import Environment
+from connector.aws.ledger import Ledger, LedgerSource
+from connector.aws.refusals import Target
 directory, endpoint, place, *sessions = sys.argv[1:]
 entries = [Ledger(directory, endpoint).enter(place, session) for session in sessions]
 print(all(entries), flush=True)
@@ -228,3 +238,99 @@ def test_session_goes_on_without_an_entry(
     if directory.is_dir():
         assert entries(directory) == 0
     assert swept(directory) == []
+
+
+class Starter:
+    """A session source whose sessions have the ids s-1, s-2 and so on.
+
+    :ivar stops: the ids of the sessions that were stopped.
+    :ivar failure: what stopping a session raises.
+    """
+
+    def __init__(self) -> None:
+        self.stops: list[str] = []
+        self.failure: ConnectFailed | None = None
+        self._started = 0
+
+    def start(self, progress: StartProgress) -> SessionAccess:
+        self._started += 1
+        return SessionAccess("wss://gateway", "token", f"s-{self._started}")
+
+    def resume(self, access: SessionAccess) -> None:
+        """There is no such thing."""
+
+    def stop(self, access: SessionAccess, timeout: float) -> None:
+        self.stops.append(access.session_id)
+        if self.failure:
+            raise self.failure
+
+    def tidy(self) -> None:
+        """There is nothing to tidy."""
+
+
+@pytest.fixture
+def source(ledger: Path, starter: Starter) -> LedgerSource:
+    tokens: Any = None
+    environment = Environment(
+        Target("MySpace", "My.Project", "1", None), tokens, tokens, endpoint=ENDPOINT
+    )
+    return LedgerSource(starter, environment, Ledger(str(ledger), ENDPOINT))
+
+
+@pytest.fixture
+def starter() -> Starter:
+    return Starter()
+
+
+def test_source_enters_a_session_and_removes_it_when_it_is_stopped(
+    ledger: Path, source: LedgerSource
+) -> None:
+    access = source.start(UNWATCHED)
+    eventually(lambda: entries(ledger) == 1, "the entry")
+    source.stop(access, 1)
+    eventually(lambda: entries(ledger) == 0, "the end of the entry")
+    assert not module.held
+
+
+def test_source_leaves_the_entry_of_a_session_that_it_could_not_stop(
+    ledger: Path, source: LedgerSource, starter: Starter
+) -> None:
+    starter.failure = ConnectFailed("no network")
+    access = source.start(UNWATCHED)
+    eventually(lambda: entries(ledger) == 1, "the entry")
+    with pytest.raises(ConnectFailed):
+        source.stop(access, 1)
+    eventually(lambda: not module.held, "the release")
+    assert swept(ledger) == ["s-1"]
+
+
+def test_source_waits_for_no_lock(
+    ledger: Path, source: LedgerSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock server of a home may be away for minutes."""
+    released = threading.Event()
+    lock = os.lockf
+
+    def wait(*arguments: int) -> None:
+        assert released.wait(20)
+        lock(*arguments)
+
+    monkeypatch.setattr(os, "lockf", wait)
+    access = source.start(UNWATCHED)
+    source.stop(access, 1)
+    released.set()
+    eventually(lambda: entries(ledger) == 0 and not module.held, "the end of the entry")
+
+
+def test_source_sweeps_the_sessions_of_its_own_environment(
+    ledger: Path, source: LedgerSource, starter: Starter
+) -> None:
+    leave(ledger, "left")
+    leave(ledger, "other", place="MySpace/My.Project/2")
+    access = source.start(UNWATCHED)
+    eventually(lambda: entries(ledger) == 3, "the entry")
+    source.tidy()
+    assert starter.stops == ["left"]
+    source.stop(access, 1)
+    source.tidy()  # a thread may come to it late
+    assert starter.stops == ["left", "s-1"]

@@ -35,8 +35,9 @@ def open_proxy(commands: Commands) -> Process:
 
 def killed(commands: Commands, cloud: Cloud) -> Session:
     """Return the session that a killed connector has left at the service."""
-    before = len(cloud.sessions)
+    before, entries = len(cloud.sessions), len(ledger(commands))
     process = open_proxy(commands)
+    eventually(lambda: len(ledger(commands)) == entries + 1, "the entry")
     process.signal(signal.SIGKILL)
     process.wait()
     assert len(cloud.sessions) == before + 1
@@ -131,9 +132,11 @@ def test_session_that_cannot_be_stopped_stays_for_later(commands: Commands, clou
 
 @pytest.mark.usefixtures("echoing")
 def test_session_that_is_gone_already_is_forgotten(commands: Commands, cloud: Cloud) -> None:
-    cloud.stop_session(killed(commands, cloud))
+    left = killed(commands, cloud)
+    cloud.stop_session(left)
     process = open_proxy(commands)
-    eventually(lambda: len(ledger(commands)) == 1, "the sweep")
+    eventually(lambda: cloud.stops(left) == 1, "the sweep")
+    eventually(lambda: len(ledger(commands)) == 1, "the removal of the entry")
     process.hang_up()
     assert process.wait() == 0
     assert ledger(commands) == []
