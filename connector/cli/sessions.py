@@ -65,17 +65,17 @@ def _list(options: argparse.Namespace) -> int:
 def _stop(options: argparse.Namespace) -> int:
     environment, token = _open(options)
     if not options.all:
-        _stop_one(environment, token, options.session_id)
+        _stop_one(environment, token, options.session_id, options.host)
         return 0
     with environment.explained(token):
         sessions = sessions_of(environment, token, CALL_TIMEOUT)
     for session in sessions:
         with suppress(SessionNotFound):  # it has ended meanwhile
-            _stop_one(environment, token, session.id)
+            _stop_one(environment, token, session.id, options.host)
     return 0
 
 
-def _stop_one(environment: Environment, token: BearerToken, session_id: str) -> None:
+def _stop_one(environment: Environment, token: BearerToken, session_id: str, name: str) -> None:
     from ..aws.calls import Refused
 
     with environment.explained(token):
@@ -86,7 +86,7 @@ def _stop_one(environment: Environment, token: BearerToken, session_id: str) -> 
                 raise
             raise SessionNotFound(
                 f"{environment.target} has no session {session_id}",
-                "List them with `connector sessions list`",
+                f"List them with `connector sessions list {name}`",
             ) from None
     tell(f"stopped {session_id}")
 

@@ -185,7 +185,7 @@ def test_stop_says_that_it_was_started_again(commands: Commands, cloud: Cloud) -
 
 def test_a_session_that_is_none_is_said_to_be_none(commands: Commands, cloud: Cloud) -> None:
     process = commands.start(*CONNECTOR, "sessions", "stop", cloud.host, "mary-1")
-    check(process, 68, "has no session mary-1", "connector sessions list")
+    check(process, 68, "has no session mary-1", f"`connector sessions list {cloud.host}`")
 
 
 @pytest.mark.parametrize("words", [(), ("mary-1", "--all")])
