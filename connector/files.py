@@ -22,6 +22,10 @@ MAX_BYTES = 8 << 20
 #: Seconds that a pipe, of the shell's ``<(...)`` for one, may take to give all it has.
 PIPE_TIMEOUT = 3.0
 
+#: Seconds after which a temporary file of ours belongs to a writer that was killed: a write
+#: takes milliseconds, and a second or two where the disk is slow.
+LEFTOVER_AGE = 60.0
+
 
 class FileProblem(Exception):
     """Why a file is of no use, as the end of a sentence that began with its name."""
@@ -99,6 +103,8 @@ def replace_file(path: AnyPath, content: bytes, like: os.stat_result | None = No
     """Replace a file as a whole, so that no reader ever sees half of it.
 
     :param like: whose mode and owner it gets; without, it is the caller's with mode 0600.
+    Temporary files that killed writers of the same file have left beside it are removed.
+
     :raises OSError: when it cannot be written; the old file is then still there.
     """
     # In place of tempfile, whose import takes as long as reading a token does.
@@ -118,6 +124,29 @@ def replace_file(path: AnyPath, content: bytes, like: os.stat_result | None = No
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+    _remove_leftovers(os.fspath(path))
+
+
+def _remove_leftovers(path: str) -> None:
+    """Remove the temporary files of a file whose writers were killed."""
+    directory, name = os.path.split(path)
+    oldest = time.time() - LEFTOVER_AGE
+    with contextlib.suppress(OSError), os.scandir(directory or ".") as entries:
+        for entry in entries:
+            if not _is_temporary(entry.name, name):
+                continue
+            with contextlib.suppress(OSError):  # another writer has removed it
+                if entry.stat(follow_symlinks=False).st_mtime < oldest:
+                    os.unlink(entry.path)
+
+
+def _is_temporary(candidate: str, name: str) -> bool:
+    """Whether a name is one that :func:`replace_file` makes for a file."""
+    if not candidate.startswith(f"{name}."):
+        return False
+    pid, _, rest = candidate[len(name) + 1 :].partition(".")
+    token = rest.removesuffix(".tmp")
+    return pid.isdigit() and token != rest and len(token) == 8 and token.isalnum()
 
 
 def make_directory_of(path: AnyPath) -> None:

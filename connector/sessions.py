@@ -122,3 +122,10 @@ class SessionSource(Protocol):
         :raises ConnectorError: when the service could not be told.
         """
         ...
+
+    def tidy(self) -> None:
+        """Clean up what other processes have left, now that the stream flows.
+
+        The end of the tunnel does not wait for it.
+        """
+        ...

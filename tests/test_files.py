@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +107,42 @@ def test_what_is_written_is_private_whatever_was_there(tmp_path: Path, umask: in
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.read_text() == "new"
     assert list(path.parent.glob("*.tmp")) == []
+
+
+# Temporary files
+
+
+def test_writer_removes_what_killed_writers_of_the_same_file_have_left(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    old = time.time() - files.LEFTOVER_AGE - 1
+    gone = [f"config.{pid}.{token}.tmp" for pid, token in ((1, "0a1b2c3d"), (99999, "ffffffff"))]
+    stay = [
+        *("config.1.0a1b2c3d.bak", "config.1.0a1b2c.tmp", "config.x.0a1b2c3d.tmp", "config.tmp"),
+        *("config.1.tmp", "xconfig.1.0a1b2c3d.tmp", "config.d.1.0a1b2c3d.tmp", "other"),
+    ]
+    for name in gone + stay:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (old, old))
+    (tmp_path / "config.2.0a1b2c3d.tmp").touch()  # of a writer that is at work
+    write_private(path, "text")
+    assert path.read_text() == "text"
+    left = {each.name for each in tmp_path.iterdir()}
+    assert left == {*stay, "config", "config.2.0a1b2c3d.tmp"}
+
+
+def test_files_of_killed_writers_do_not_pile_up(tmp_path: Path) -> None:
+    """Each writer is killed where its temporary file is there and complete."""
+    path = tmp_path / "config"
+    program = (
+        "import os, sys, connector.files as files\n"
+        "os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+        "files.write_private(sys.argv[1], 'text')\n"
+    )
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    leftovers = list(tmp_path.iterdir())
+    assert len(leftovers) == 3
+    for leftover in leftovers:
+        os.utime(leftover, (0, 0))
+    write_private(path, "text")
+    assert [each.name for each in tmp_path.iterdir()] == ["config"]

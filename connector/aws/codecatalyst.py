@@ -87,6 +87,9 @@ class CodeCatalystSessions:
     def resume(self, access: SessionAccess) -> None:
         """CodeCatalyst has no fresh key to a session: its clients start another one."""
 
+    def tidy(self) -> None:
+        """Do nothing: a ledger knows what there is to tidy."""
+
     def stop(self, access: SessionAccess, timeout: float) -> None:
         """Stop a session; one that is gone already is stopped well enough.
 

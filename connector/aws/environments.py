@@ -44,6 +44,7 @@ class Environment:
         which one it is. That is done once, when the service does not know the one remembered,
         says that it is somebody else's, that it has another alias than ``target`` says, or is on
         its way out; what that raises, a call raises.
+    :param endpoint: of the API, or what else tells it from others.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class Environment:
         tokens: BearerTokens,
         api: Api,
         find_again: Callable[[], Target] | None = None,
+        endpoint: str = "",
     ) -> None:
+        self.endpoint = endpoint
         self.target = target
         self.tokens = tokens
         self._api = api

@@ -49,3 +49,6 @@ class RememberingSource:
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         self._source.stop(access, timeout)
+
+    def tidy(self) -> None:
+        self._source.tidy()

@@ -39,7 +39,7 @@ class Target(NamedTuple):
     """The Dev Environment that a call is about, and the AWS profile it is made with.
 
     ``alias``: what its owner calls it, on one line, where it was found by that; messages call it
-    so, too.
+    so, too. ``words``: the arguments by which the user named it; empty where variables did.
     """
 
     space: str
@@ -47,6 +47,7 @@ class Target(NamedTuple):
     id: str
     profile: str | None
     alias: str = ""
+    words: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         name = f"{self.alias} ({self.id})" if self.alias else self.id
@@ -59,9 +60,11 @@ class Target(NamedTuple):
 
     @property
     def start_command(self) -> str:
-        """The command that starts it."""
+        """The command that starts it, with the words by which the user named it."""
         import shlex
 
+        if self.words:
+            return shlex.join(["connector", "start", *self.words])
         command = ["connector", "start"]
         command += ["--space", self.space, "--project", self.project, "--id", self.id]
         if self.profile is not None:

@@ -110,7 +110,7 @@ class Startup:
             if _status(failure) == 409:  # an update is under way: somebody else's start, perhaps
                 return
             self._refusal = self._environment.error_of(failure, self._token)
-            if not _may_pass(failure) and _status(failure) != 400:
+            if not may_pass(failure) and _status(failure) != 400:
                 raise self._refusal from failure
         else:
             logger.info("the start is accepted")
@@ -124,7 +124,7 @@ class Startup:
         try:
             state = self._environment.look(self._token, _CALL_TIMEOUT)
         except (Refused, CallFailed) as failure:
-            if not _may_pass(failure) or self._clock() - self._answered_at >= SILENCE_TIMEOUT:
+            if not may_pass(failure) or self._clock() - self._answered_at >= SILENCE_TIMEOUT:
                 raise self._environment.error_of(failure, self._token) from failure
             logger.info("the state is not known: %s", failure)
             return before
@@ -141,7 +141,7 @@ def _status(failure: Refused | CallFailed) -> int:
     return status_of(failure) if isinstance(failure, Refused) else 0
 
 
-def _may_pass(failure: Refused | CallFailed) -> bool:
+def may_pass(failure: Refused | CallFailed) -> bool:
     """Also a lost answer: to look or to start once more does no harm."""
     status = _status(failure)
     return status in (0, 409, 429) or status >= 500

@@ -106,3 +106,6 @@ class GivenSession:
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         """The TerminateSession flag has ended it; its service is not known here."""
+
+    def tidy(self) -> None:
+        """Do nothing: this source starts no session that could be left behind."""

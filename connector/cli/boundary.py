@@ -7,10 +7,11 @@ import os
 import select
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, ConnectorError, LinkLost
+from ..errors import ConnectorError, LinkLost
 from .settings import add_setting
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ _PIPE_BUF = 4096
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
-_LOG_HINT = "Check --log-file, CONNECTOR_LOG_FILE and LOG_FILE_LOCATION"
-
 logger = logging.getLogger(__name__)
 
 #: For the log file: what was said. With ControlPersist, ssh throws stderr away.
 _said = logging.getLogger("connector.said")
 
 _shown_in_place = False
+
+_writing = threading.Lock()
 
 
 def say(*lines: str) -> None:
@@ -53,11 +54,13 @@ def _write_lines(*lines: str) -> None:
     text = "\n".join(f"connector: {printable(line)}" for line in lines)
     data = text.encode("utf-8", "replace")[: _PIPE_BUF - 1] + b"\n"
     try:
-        if _would_block():
-            return
-        if _is_raw_terminal():
-            data = b"\r\n" + data.replace(b"\n", b"\r\n")
-        os.write(2, data)
+        # Two threads that find the same room in a pipe would fill it, and one of them wait.
+        with _writing:
+            if _would_block():
+                return
+            if _is_raw_terminal():
+                data = b"\r\n" + data.replace(b"\n", b"\r\n")
+            os.write(2, data)
     except OSError:
         return  # nobody is there to be told
 
@@ -93,6 +96,16 @@ def tell(*lines: str) -> None:
             rest = rest[os.write(1, rest) :]
     except OSError as error:
         raise LinkLost(f"stdout cannot be written: {error.strerror}") from None
+
+
+def tell_json(document: object) -> None:
+    """Print a document on stdout, in the one form that all commands have for JSON.
+
+    :raises LinkLost: when it cannot be written.
+    """
+    import json
+
+    tell(*json.dumps(document, indent=2).splitlines())
 
 
 def _would_block() -> bool:
@@ -159,43 +172,32 @@ def set_up_logging(options: argparse.Namespace) -> None:
     root.setLevel(logging.DEBUG if options.log_file else _LEVELS[min(options.verbose, 2)])
     stderr = _StderrHandler(_LEVELS[min(options.verbose, 2)])
     root.addHandler(stderr)
+    # For warnings of libraries. Python's own last resort writes to stderr and may block there.
+    logging.lastResort = stderr
     if options.log_file:
-        fd = _open_log(options.log_file)
-        stream = logging.StreamHandler(os.fdopen(fd, "a", encoding="utf-8"))
-        stream.setFormatter(
-            logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
-        )
-        root.addHandler(stream)
+        from .logfile import LogFile
 
+        name = options.log_file
 
-def _open_log(name: str) -> int:
-    """A descriptor of the log file, which says who connects to what and when.
+        def give_up(reason: str) -> None:
+            say(f"The log file {name} cannot be written ({reason}): the log ends there")
 
-    It is for its owner alone, whatever it was before. A pipe is refused: the stream
-    would wait for its reader.
-    """
-    # Without O_NONBLOCK, to open a pipe would wait for a reader already.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
-    try:
-        fd = os.open(name, flags, 0o600)
-    except OSError as error:
-        raise ConfigError(
-            f"the log file {name} cannot be opened: {error.strerror}", _LOG_HINT
-        ) from None
-    status = os.fstat(fd)
-    if stat.S_ISFIFO(status.st_mode):
-        os.close(fd)
-        raise ConfigError(f"the log file {name} is a pipe", _LOG_HINT)
-    if os.name == "posix" and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
-        os.fchmod(fd, 0o600)
-    return fd
+        root.addHandler(LogFile(name, give_up, printable))
 
 
 class _StderrHandler(logging.Handler):
+    """Prints records on stderr, as :func:`say` does."""
+
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == _said.name:
             return  # it stands there already
-        for line in self.format(record).splitlines():
+        try:
+            lines = [record.getMessage()]  # on one line, whatever text of the service it holds
+            if record.exc_info:
+                lines += logging.Formatter().formatException(record.exc_info).splitlines()
+        except Exception as error:  # noqa: BLE001 - a caller of a logger expects none
+            lines = [f"a record of {record.name} cannot be shown ({type(error).__name__})"]
+        for line in lines:
             _write_lines(line)
 
 

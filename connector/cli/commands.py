@@ -31,6 +31,9 @@ COMMANDS = {
     "demo": "ssh and scp through the connector to an emulated Dev Environment",
 }
 
+#: The one line of ``help``, which is no command: ``help start`` stands for ``start --help``.
+HELP = "options and examples of a command"
+
 #: Another name -> the command.
 ALIASES = {"ls": "list"}
 

@@ -78,12 +78,14 @@ def complete() -> NoReturn:
 
 def _parser(line: str) -> argparse.ArgumentParser:
     """Of all commands, with what belongs to the one of a command line."""
-    from .commands import ALIASES, COMMANDS, configure_command
+    from .commands import ALIASES, COMMANDS, HELP, configure_command
     from .parsers import formatter
 
     parser = argparse.ArgumentParser("connector", formatter_class=formatter)
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers()
+    explained = commands.add_parser("help", help=HELP)
+    explained.add_argument("command", nargs="?", choices=COMMANDS)
     given = line.split()[1:2]
     for name, summary in COMMANDS.items():
         aliases = [alias for alias, meant in ALIASES.items() if meant == name]

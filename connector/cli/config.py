@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .boundary import guarded, tell
+from .boundary import guarded, tell, tell_json
 from .settings import add_setting
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         settings = [_document(*row) for row in rows]
         document = {"file": str(path), "exists": os.path.exists(path), "settings": settings}
-        tell(json.dumps(document))
+        tell_json(document)
         return 0
     shown = [(row[0].name, _shown(row[1]), _origin(*row)) for row in rows]
     widths = [max(len(row[column]) for row in shown) for column in (0, 1)]

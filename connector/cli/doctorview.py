@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from ..doctor.findings import Finding, Leg, Status
-from .boundary import printable, say_in_place, tell
+from .boundary import printable, say_in_place, tell, tell_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,7 +88,7 @@ class _JsonView(_Collected):
         ]
         self.close()
         document = {"ok": not code, "exitCode": code, "seconds": round(seconds, 3), "legs": legs}
-        tell(*json.dumps(document, indent=2).splitlines())
+        tell_json(document)
 
 
 class _TextView(_Collected):

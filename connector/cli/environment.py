@@ -70,13 +70,27 @@ def open_finder(options: argparse.Namespace) -> Finder:
 
     :raises ConfigError: when one of them is not usable.
     """
-    return wiring.open_finder(
-        Place(
-            options.host,
-            space=options.space,
-            project=options.project,
-            id=options.id,
-            profile=options.profile,
-            endpoint_url=options.endpoint_url,
-        )
+    return wiring.open_finder(_place(options))
+
+
+def named(options: argparse.Namespace, environment: Environment) -> str:
+    """The Dev Environment's name, as short as the user's own for it."""
+    return options.host or environment.target.alias or environment.target.id
+
+
+def start_command(options: argparse.Namespace) -> str:
+    """The command that starts the Dev Environment of these options, in the user's words."""
+    import shlex
+
+    return shlex.join(["connector", "start", *_place(options).words])
+
+
+def _place(options: argparse.Namespace) -> Place:
+    return Place(
+        options.host,
+        space=options.space,
+        project=options.project,
+        id=options.id,
+        profile=options.profile,
+        endpoint_url=options.endpoint_url,
     )

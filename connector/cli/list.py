@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from .boundary import add_logging_options, guarded, printable, say, set_up_logging, tell
+from .boundary import add_logging_options, guarded, printable, say, set_up_logging, tell, tell_json
 from .environment import CALL_TIMEOUT, add_place_options, add_service_options
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
     shown = sorted(names.within(space, project), key=_order)
     rows = [((names if each.is_going else names_of_usable).of(each), each) for each in shown]
     if options.json:
-        tell(*json.dumps([_document(*row) for row in rows], indent=2).splitlines())
+        tell_json([_document(*row) for row in rows])
     elif rows and os.isatty(1):
         from .table import print_table
 

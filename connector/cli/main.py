@@ -33,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _understand(words: list[str]) -> argparse.Namespace:
     """What the words of the command line say; or it exits, with usage or help."""
+    while words[:1] == ["help"]:  # "help start" is "start --help"
+        words = [*words[1:], "--help"]
     named = words[0] if words else ""
     if named in _QUICK:
         quick = QuickParser()

@@ -16,7 +16,7 @@ GROUPS = {
 
 USAGE = """\
 connector COMMAND [options]
-       connector COMMAND --help    options and examples of a command
+       connector help COMMAND    options and examples of a command, as COMMAND --help
        connector --version"""
 
 _ABOUT = """\

@@ -53,7 +53,7 @@ def explain(arguments: list[str]) -> NoReturn:
     if not command.startswith("-"):
         from difflib import get_close_matches
 
-        near = get_close_matches(command, COMMANDS, 1)
+        near = get_close_matches(command, [*COMMANDS, "help"], 1)
         also = f"; did you mean {near[0]}?" if near else ""
         parser.error(f"there is no command {command!r}{also}")
     parser.parse_args(arguments)

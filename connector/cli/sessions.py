@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..aws.sessionlist import sessions_of
 from ..errors import SessionNotFound
-from .boundary import add_logging_options, guarded, set_up_logging, tell
+from .boundary import add_logging_options, guarded, say, set_up_logging, tell, tell_json
 from .environment import CALL_TIMEOUT, NAMES, add_environment_options, open_environment
 
 if TYPE_CHECKING:
@@ -53,29 +53,29 @@ def _list(options: argparse.Namespace) -> int:
         sessions = sessions_of(environment, token, CALL_TIMEOUT)
     if options.json:
         found = [{"id": session.id, "startedTime": session.started} for session in sessions]
-        tell(json.dumps(found))
+        tell_json(found)
         return 0
     for session in sessions:
         tell(f"{session.id}  {session.started}")
-    if not sessions:
-        tell("There is no session")
+    if not sessions and os.isatty(2):
+        say(f"{environment.target} has no session")
     return 0
 
 
 def _stop(options: argparse.Namespace) -> int:
     environment, token = _open(options)
     if not options.all:
-        _stop_one(environment, token, options.session_id)
+        _stop_one(environment, token, options.session_id, options.host)
         return 0
     with environment.explained(token):
         sessions = sessions_of(environment, token, CALL_TIMEOUT)
     for session in sessions:
         with suppress(SessionNotFound):  # it has ended meanwhile
-            _stop_one(environment, token, session.id)
+            _stop_one(environment, token, session.id, options.host)
     return 0
 
 
-def _stop_one(environment: Environment, token: BearerToken, session_id: str) -> None:
+def _stop_one(environment: Environment, token: BearerToken, session_id: str, name: str) -> None:
     from ..aws.calls import Refused
 
     with environment.explained(token):
@@ -86,7 +86,7 @@ def _stop_one(environment: Environment, token: BearerToken, session_id: str) -> 
                 raise
             raise SessionNotFound(
                 f"{environment.target} has no session {session_id}",
-                "List them with `connector sessions list`",
+                f"List them with `connector sessions list {name}`",
             ) from None
     tell(f"stopped {session_id}")
 

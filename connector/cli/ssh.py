@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from .environment import (
     add_service_options,
     open_environment,
 )
-from .progress import Display, Patience, WaitDisplay
+from .progress import patience
 from .settings import add_setting
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ examples:
   connector ssh my-env
   connector ssh my-env -L 8080:localhost:8080
   connector ssh my-env -t top
+  connector ssh --no-start my-env           # not if it is stopped
   connector ssh --profile work my-env -- ls -l /projects
 """
 
@@ -58,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_place_options(parser)
     add_service_options(parser)
+    add_setting(parser, "start")
     add_setting(parser, "wait")
     add_logging_options(parser)
 
@@ -102,18 +104,9 @@ def _start(environment: Environment, options: argparse.Namespace) -> None:
         state = environment.look(token, CALL_TIMEOUT)
     if state.status == "RUNNING":
         return
-    with ExitStack() as stack:
-        display: Display = WaitDisplay()
-        if os.isatty(2):
-            from .bar import StartBar
-
-            display = stack.enter_context(StartBar(options.host))
-        startup = Startup(
-            environment,
-            Patience(display),
-            StartSettings(timeout=options.wait),
-            durations_of(environment),
-        )
+    settings = StartSettings(allowed=options.start, timeout=options.wait)
+    with patience(options.host) as progress:
+        startup = Startup(environment, progress, settings, durations_of(environment))
         startup.until_running(state, token)
 
 
@@ -130,6 +123,8 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> str:
     ):
         if value:
             words.append(f"{option}={value}")  # which may begin with a dash
+    if not options.start:
+        words.append("--no-start")
     return as_proxy_command(words + ["-v"] * options.verbose)
 
 
@@ -168,8 +163,9 @@ def _become(command: list[str]) -> int:
             # Ctrl-C reaches both, and is ssh's to handle.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             return subprocess.call(command)
-        # Python ignores it, and so would ssh and what it starts.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        # Python ignores these, and so would ssh and what it starts.
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
         os.execv(command[0], command)
     except OSError as error:
         raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None

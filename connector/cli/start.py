@@ -12,9 +12,10 @@ from .environment import (
     NAMES,
     add_environment_options,
     add_host,
+    named,
     open_environment,
 )
-from .progress import Patience
+from .progress import patience
 from .settings import add_setting
 
 EPILOG = """\
@@ -45,7 +46,8 @@ def _run(options: argparse.Namespace) -> int:
     token = environment.tokens.load(CALL_TIMEOUT)
     with environment.explained(token):
         state = environment.look(token, CALL_TIMEOUT)
-    startup = Startup(environment, Patience(), settings, durations_of(environment))
-    startup.until_running(state, token)
+    with patience(named(options, environment)) as progress:
+        startup = Startup(environment, progress, settings, durations_of(environment))
+        startup.until_running(state, token)
     tell(f"{environment.target} is RUNNING")
     return 0

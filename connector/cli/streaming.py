@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import TYPE_CHECKING
 
 from ..lean import import_lightly
-from ..sessions import SessionSource
+from ..sessions import SessionSource, Waiting
 from ..transport.dialler import DialSettings
 from ..transport.loop import Loop
 from ..transport.session import Session
@@ -65,11 +65,21 @@ def run_stream(
     :param signals: name -> exit code, of those that end it.
     """
 
-    @cache
-    def display() -> WaitDisplay:
-        from .progress import SSH_HINT, WaitDisplay  # most run already
+    display: WaitDisplay | None = None
 
-        return WaitDisplay("" if seat else SSH_HINT)
+    def show_wait(waiting: Waiting | None) -> None:
+        nonlocal display
+        if display is None:
+            from .progress import SSH_HINT, WaitDisplay  # most run already
+
+            display = WaitDisplay(SSH_HINT if sys.platform == "win32" and not seat else "")
+        display.show(waiting)
+
+    def tell_cut_off(exit_code: int) -> None:
+        if display is not None and seat is None and exit_code == _SIGNALS["SIGHUP"]:
+            from .environment import start_command
+
+            display.cut_off(start_command(options))
 
     def body() -> int:
         stream_in, stream_out = take_standard_streams()
@@ -80,7 +90,12 @@ def run_stream(
             user = seat(loop, stream_in, stream_out) if seat else None
             stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
             session = Session(loop, source)
-            handled = _end_on_signals(loop, lambda exit_code: tunnel.end(exit_code), signals)
+
+            def end(exit_code: int) -> None:
+                tell_cut_off(exit_code)
+                tunnel.end(exit_code)
+
+            handled = _end_on_signals(loop, end, signals)
             try:
                 import_lightly("uuid", "websockets.version")
                 session.begin()
@@ -94,7 +109,7 @@ def run_stream(
                     stdout,
                     settings,
                     say,
-                    lambda waiting: display().show(waiting),
+                    show_wait,
                     lambda: open_shared_output(loop, 2),
                     user,
                 )

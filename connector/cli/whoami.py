@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 
-from .boundary import add_logging_options, guarded, set_up_logging, tell
+from .boundary import add_logging_options, guarded, set_up_logging, tell, tell_json
 from .login import shown_time
 from .settings import add_setting
 
@@ -53,7 +52,7 @@ def _run(options: argparse.Namespace) -> int:
         "tokenExpiresAt": None if token.expires_at is None else format_time(token.expires_at),
     }
     if options.json:
-        tell(*json.dumps(document, indent=2).splitlines())
+        tell_json(document)
         return 0
     origin = f"the profile {profile}" if profile else "a variable or a file"
     until = "it does not say" if token.expires_at is None else shown_time(token.expires_at)

@@ -114,6 +114,6 @@ def environment(case: Case) -> Result:
         result.status, result.exit_code = Status.WARN, 0
         result.hint = "It can be examined further once it runs"
         if status == "STOPPED":
-            result.blocks = "it is STOPPED: run `connector start`"
+            result.blocks = f"it is STOPPED: run `{target.start_command}`"
             result.hint = f"ssh starts it, which takes minutes; or run `{target.start_command}`"
     return result

@@ -63,6 +63,9 @@ class _OneSession:
                 raise
             self.stopped = True
 
+    def tidy(self) -> None:
+        """Do nothing: an examination changes nothing."""
+
 
 class Visit:
     """The one session. Each method but :meth:`close` is a leg."""

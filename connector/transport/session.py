@@ -159,6 +159,15 @@ class Session:
 
         self._loop.run_in_thread(lambda: self._source.stop(access, timeout), done)
 
+    def tidy(self) -> None:
+        """Let the source clean up in a thread that nothing waits for."""
+
+        def done(_: None, error: BaseException | None) -> None:
+            if error is not None:
+                logger.debug("the cleaning up failed", exc_info=error)
+
+        self._loop.run_in_thread(self._source.tidy, done)
+
     def abandon(self, timeout: float) -> None:
         """Stop it without a loop, after a crash of ours.
 

@@ -55,6 +55,10 @@ if TYPE_CHECKING:
 OUTPUT_HIGH_WATER = 256 * 1024
 OUTPUT_LOW_WATER = 64 * 1024
 
+#: Seconds of an open stream before the source may clean up: until then ssh exchanges keys and
+#: logs in, which nothing should slow down.
+TIDY_DELAY = 2.0
+
 #: What the service says when the agent cannot connect to the port: the worker dies of it,
 #: and the true reason stays in its log.
 _PORT_REFUSED = ("document process failed unexpectedly", "connect to specified port")
@@ -138,6 +142,7 @@ class Tunnel:
         self._runs_program = onlooker is not None and onlooker.may_be_silent
         self._reader_gone = False
         self._left = False
+        self._tidy_alarm = Alarm(loop)
         self._channel_alarm = Alarm(loop)
         self._open_deadline = loop.time() + OPEN_TIMEOUT
 
@@ -300,6 +305,7 @@ class Tunnel:
         logger.info("session open, type %s", event.session_type or "not announced")
         self._ending.alarm.cancel()
         self._ending.progressed()
+        self._tidy_alarm.set(self._loop.time() + TIDY_DELAY, self._tidy)
         if event.customer_message.strip():
             self._notify(event.customer_message)
         self._runs_program = event.session_type != PORT_SESSION
@@ -307,6 +313,10 @@ class Tunnel:
             self._stream_begun = True  # a command need not say anything
         if self._onlooker:
             self._onlooker.session_opened(event.session_type)
+
+    def _tidy(self) -> None:
+        if self.running:
+            self._session.tidy()
 
     def _channel_closed(self, event: ChannelClosed) -> None:
         reason = " ".join(event.output.replace(_ERROR_TITLE, " ").split())[:500]

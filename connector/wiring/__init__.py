@@ -37,6 +37,22 @@ class Place(NamedTuple):
     profile: str | None = None
     endpoint_url: str | None = None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The arguments that name the same Dev Environment to any command."""
+        words = [self.host] if self.host else []
+        for option, value in (
+            ("--space", self.space),
+            ("--project", self.project),
+            ("--id", self.id),
+            ("--profile", self.profile),
+            ("--endpoint-url", self.endpoint_url),
+        ):
+            if value:
+                # A value of its own word could not begin with a dash.
+                words += [f"{option}={value}"] if value.startswith("-") else [option, value]
+        return tuple(words)
+
 
 def open_finder(place: Place) -> Finder:
     """What finds the Dev Environment that names and variables lead to, if need be later.
@@ -54,7 +70,8 @@ def open_finder(place: Place) -> Finder:
         dev_environment_id=place.id,
         environ=os.environ,
     )
-    return Finder(open_service(place.profile, place.endpoint_url, os.environ), wanted)
+    service = open_service(place.profile, place.endpoint_url, os.environ)
+    return Finder(service, wanted, place.words)
 
 
 def open_source(
@@ -94,12 +111,14 @@ def source_of(
     settings: StartSettings,
     configuration: Mapping[str, Any] | None = None,
 ) -> SessionSource:
-    """The source of its sessions, which remembers the gateway of each.
+    """The source of its sessions, which remembers the gateway of each and enters it in the ledger.
 
     :param configuration: see :func:`open_source`.
     """
     from ..aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
     from ..aws.gateways import RememberingSource
+    from ..aws.ledger import Ledger, LedgerSource
+    from ..aws.memory import cache_file
 
     source = CodeCatalystSessions(
         environment,
@@ -107,7 +126,9 @@ def source_of(
         durations_of(environment),
         configuration=configuration or SSH_SESSION,
     )
-    return RememberingSource(source, gateway_memory_of(environment))
+    ledger = Ledger(cache_file(os.environ, "sessions"), environment.endpoint)
+    entering = LedgerSource(source, environment, ledger)
+    return RememberingSource(entering, gateway_memory_of(environment))
 
 
 def gateway_memory_of(environment: Environment) -> GatewayMemory:

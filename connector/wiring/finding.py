@@ -37,14 +37,18 @@ class Finder:
     more, it is listed anew, for either may have changed. So it is if the service does not
     know that one any more, or by another alias.
 
+    :param words: the arguments by which the user named it, for hints.
     :ivar may_leave: is told before a look-up that what follows starts nothing, and after it
         that this is over; as ``StartProgress.may_leave``.
     """
 
-    def __init__(self, service: Service, wanted: DevEnvironment | Sought) -> None:
+    def __init__(
+        self, service: Service, wanted: DevEnvironment | Sought, words: tuple[str, ...] = ()
+    ) -> None:
         self.service = service
         self.may_leave: Callable[[bool], None] = lambda harmless: None
         self._wanted = wanted
+        self._words = words
 
     def find(self) -> Environment:
         """It, be it by a look-up.
@@ -116,10 +120,12 @@ class Finder:
         return listing
 
     def _target(self, named: DevEnvironment, alias: str = "") -> Target:
-        return Target(named.space, named.project, named.id, self.service.profile, one_line(alias))
+        profile = self.service.profile
+        return Target(named.space, named.project, named.id, profile, one_line(alias), self._words)
 
     def _environment(self, target: Target, find_again: Callable[[], Target] | None) -> Environment:
-        return Environment(target, self.service.tokens, self.service.api, find_again)
+        service = self.service
+        return Environment(target, service.tokens, service.api, find_again, service.endpoint)
 
 
 class _Doubt:
@@ -182,6 +188,9 @@ class LateSource:
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         self._started().stop(access, timeout)
+
+    def tidy(self) -> None:
+        self._started().tidy()
 
     def _started(self) -> SessionSource:
         if self._source is None:

@@ -29,7 +29,8 @@ class Service(NamedTuple):
     """CodeCatalyst, as one login at one endpoint sees it.
 
     ``profile``: the AWS profile that applies, if it is there. ``settings``: how hosts are
-    reached. ``names``: the Dev Environments that were listed last.
+    reached. ``names``: the Dev Environments that were listed last. ``endpoint``: the API's URL,
+    or what else tells it from others.
     """
 
     api: Api
@@ -37,6 +38,7 @@ class Service(NamedTuple):
     settings: DialSettings
     profile: str | None
     names: NameCache
+    endpoint: str
 
 
 def open_service(
@@ -66,7 +68,7 @@ def open_service(
     # Where botocore alone knows the endpoint, it is one of the profile's.
     endpoint = light_url or url or f"that of the profile {profile.name}"
     names = NameCache(Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"))
-    return Service(api, tokens, settings, profile.known_name, names)
+    return Service(api, tokens, settings, profile.known_name, names, endpoint)
 
 
 def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:

@@ -91,6 +91,9 @@ def test_a_session_that_starts_is_noted(path: Path) -> None:
         def stop(self, access: SessionAccess, timeout: float) -> None:
             self.stopped = access.session_id
 
+        def tidy(self) -> None:
+            """There is nothing to tidy."""
+
     source = Source()
     remembering = RememberingSource(source, gateways(path, "a"))
     assert remembering.start(UNWATCHED) is access

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from connector.aws.memory import cache_file
-from connector.cli.commands import ALIASES, COMMANDS
+from connector.cli.commands import ALIASES, COMMANDS, HELP
 
 from ..endtoend.sshd import program
 from .shells import Shell
@@ -123,10 +123,11 @@ def test_zsh_says_what_each_word_means(tmp_path: Path, environ: dict[str, str]) 
 
 
 def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
-    assert set(bash("connector ", environ)) == {*COMMANDS, *ALIASES}
+    assert set(bash("connector ", environ)) == {*COMMANDS, *ALIASES, "help"}
     assert bash("connector start ", environ)[:2] == ["my-env.codecatalyst", "my-other.codecatalyst"]
     assert len(bash("connector start ", environ)) == 3
     assert bash("connector sessions ", environ) == ["list", "stop"]
+    assert bash("connector help sess", environ) == ["sessions"]
     assert bash("connector completion ", environ) == ["bash", "zsh", "fish"]
     assert "--payload-size" in bash("connector proxy --", environ)
     assert bash("connector start --wait ", environ) == []
@@ -136,7 +137,7 @@ def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
 
 def test_fish_lists_what_there_is_and_says_what_it_means(environ: dict[str, str]) -> None:
     aliases = {alias: COMMANDS[name] for alias, name in ALIASES.items()}
-    assert fish("connector ", environ) == {**COMMANDS, **aliases}
+    assert fish("connector ", environ) == {**COMMANDS, **aliases, "help": HELP}
     assert fish("connector start my", environ) == {
         "my-env.codecatalyst": "My.Project in MySpace",
         "my-other.codecatalyst": "My.Project in MySpace",

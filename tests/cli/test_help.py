@@ -108,3 +108,36 @@ def test_a_command_that_is_mistyped_is_guessed(capsys: pytest.CaptureFixture[str
 
     assert caught.value.code == 2
     assert capsys.readouterr().err.endswith("no command 'strat'; did you mean start?\n")
+
+
+@pytest.mark.parametrize("words", [["help"], ["help", "help"], ["--help"]])
+def test_help_alone_is_the_overview(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+
+    shown = capsys.readouterr()
+    assert (caught.value.code, shown.err) == (0, "")
+    assert all(f"\n    {command}" in shown.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("words", [[command] for command in COMMANDS] + [["sessions", "list"]])
+def test_help_of_a_command_is_what_the_command_says_itself(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = []
+    for call in (["help", *words], [*words, "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            main(call)
+        assert caught.value.code == 0
+        shown.append(capsys.readouterr().out)
+
+    assert shown[0] == shown[1]
+    assert shown[0].startswith(f"usage: connector {' '.join(words)}")
+
+
+def test_help_of_no_command_guesses_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["help", "strat"])
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith("no command 'strat'; did you mean start?\n")

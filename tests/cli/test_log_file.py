@@ -1,4 +1,4 @@
-"""The log file: for its owner alone, and never waited for."""
+"""The log file: private, never waited for, given up when it cannot be written, not forgeable."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli.boundary import say, set_up_logging
+from connector.cli.logfile import LogFile
 from connector.errors import ConfigError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no modes")
@@ -22,11 +23,13 @@ def handlers() -> Iterator[None]:
     """Leaves the logger as it was."""
     logger = logging.getLogger("connector")
     before = logger.handlers[:], logger.level, logger.propagate
+    last_resort = logging.lastResort
     yield
     for handler in logger.handlers:
-        if type(handler) is logging.StreamHandler:  # pytest has others of its own
-            handler.stream.close()
+        if isinstance(handler, LogFile):  # pytest has others of its own
+            handler.close()
     logger.handlers, logger.level, logger.propagate = before
+    logging.lastResort = last_resort
 
 
 def log_to(path: Path) -> None:
@@ -93,3 +96,59 @@ def test_what_is_said_stands_in_it_for_ssh_may_hide_it(
     assert capfd.readouterr().err == "connector: it broke\nconnector: not saved\n"
     log = (tmp_path / "log").read_text()
     assert log.count("it broke") == log.count("not saved") == 1
+
+
+def test_failed_write_ends_the_log_and_is_told_once(capfd: pytest.CaptureFixture[str]) -> None:
+    log_to(Path("/dev/full"))
+    for number in range(3):
+        logging.getLogger("connector").info("more %d", number)
+    assert capfd.readouterr().err == (
+        "connector: The log file /dev/full cannot be written (No space left on device): "
+        "the log ends there\n"
+    )
+
+
+def test_log_call_with_wrong_arguments_raises_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log_to(tmp_path / "log")
+    logging.getLogger("connector").warning("%d bytes", "no number")
+    err = capfd.readouterr().err
+    assert err == "connector: a record of connector cannot be shown (TypeError)\n"
+    assert err.removeprefix("connector: ") in (tmp_path / "log").read_text()
+
+
+FORGED = "mary-1\n2026-11-29 04:00:00,000 1 INFO connector.transport.session: \x1b[31mforged\r"
+
+
+def test_line_break_in_text_of_the_service_forges_no_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log_to(tmp_path / "log")
+    logging.getLogger("connector.x").warning("session %s started", FORGED)
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        logging.getLogger("connector.x").warning("why", exc_info=True)
+    _, first, second, *trace = (tmp_path / "log").read_text().splitlines()
+    assert first.endswith(
+        " WARNING connector.x: session mary-1 2026-11-29 04:00:00,000 1 INFO "
+        "connector.transport.session:  [31mforged  started"
+    )
+    assert second.endswith(": why")
+    assert len(trace) >= 4
+    assert all(line.startswith("    ") and line.isprintable() for line in trace)
+    shown = capfd.readouterr().err.splitlines()
+    assert len(shown) == len(trace) + 2
+    assert all(line.startswith("connector: ") and line.isprintable() for line in shown)
+
+
+def test_warning_of_a_library_is_shown_like_ours(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """pytest catches all records at the root, so the last resort is asked itself."""
+    log_to(tmp_path / "log")
+    assert logging.lastResort is not None
+    record = logging.makeLogRecord({"msg": "Retrying\n", "levelno": logging.WARNING})
+    logging.lastResort.handle(record)
+    assert capfd.readouterr().err == "connector: Retrying \n"

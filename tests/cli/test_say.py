@@ -48,3 +48,37 @@ def test_nothing_is_written_to_what_has_the_number_of_a_closed_stderr(tmp_path: 
     command = (sys.executable, "-c", SAY_TO_NOBODY, str(path))
     subprocess.run(["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *command], check=True)
     assert path.read_bytes() == b""
+
+
+SAY_AT_ONCE = """
+import os, threading
+from connector.cli.boundary import say
+os.set_blocking(2, False)
+try:
+    while True:
+        os.write(2, b"x" * 4096)
+except BlockingIOError:
+    pass
+os.set_blocking(2, True)
+barrier = threading.Barrier(8)
+def speak():
+    barrier.wait()
+    say("y" * 4000)
+for _ in range(200):
+    os.read(0, 4096)
+    threads = [threading.Thread(target=speak) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+"""
+
+
+def test_threads_that_speak_at_once_do_not_wait_for_a_reader() -> None:
+    """The process frees the room for one line at a time, and nothing else reads the pipe."""
+    reader, writer = os.pipe()
+    try:
+        subprocess.run(
+            [sys.executable, "-c", SAY_AT_ONCE], stdin=reader, stderr=writer, check=True, timeout=20
+        )
+    finally:
+        os.close(reader)
+        os.close(writer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import random
 import signal
@@ -29,12 +30,19 @@ def carriers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("connector ")]
 
 
+def logging_setup() -> list[object]:
+    """What a program has set up of its logging, but for the handler that every library adds."""
+    ours, root = logging.getLogger("connector"), logging.getLogger()
+    loud = [each for each in ours.handlers if not isinstance(each, logging.NullHandler)]
+    return [*loud, *root.handlers, ours.level, root.level, ours.propagate, logging.lastResort]
+
+
 @contextmanager
 def nothing_left() -> Iterator[None]:
-    """Threads, descriptors and signals are afterwards what they were before."""
+    """Threads, descriptors, signals and logging are afterwards what they were before."""
     gc.collect()
     before = descriptors()
-    signals = handlers()
+    signals, logs = handlers(), logging_setup()
     wakeup = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(wakeup)
     yield
@@ -42,4 +50,5 @@ def nothing_left() -> Iterator[None]:
     gc.collect()  # what was only dropped would warn here, which is an error
     eventually(lambda: descriptors() <= before, "the end of the connections")
     assert handlers() == signals
+    assert logging_setup() == logs
     assert signal.set_wakeup_fd(wakeup) == wakeup

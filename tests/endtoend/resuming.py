@@ -67,6 +67,9 @@ class ResumingSource:
     def stop(self, access: SessionAccess, timeout: float) -> None:
         self._ssm.terminate_session(SessionId=access.session_id)
 
+    def tidy(self) -> None:
+        """There is nothing to tidy."""
+
 
 class TunnelThread:
     """A tunnel in a thread of its own, with its two pipes in the test's hands: ``with``.

@@ -100,6 +100,9 @@ class Source:
         self.stopping.set()
         self.stop_answers.wait(timeout)
 
+    def tidy(self) -> None:
+        """There is nothing to tidy."""
+
 
 class Subject:
     """A tunnel that runs, the service and gateway that it runs to, and its two pipes."""

@@ -104,6 +104,16 @@ def test_a_stopped_one_is_waited_for(
     assert cloud.count(START) == 1  # ssh, whose time is limited, has not begun before it ran
 
 
+def test_no_start_leaves_a_stopped_one_as_it_is(
+    commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
+) -> None:
+    stop(cloud, environment, 2.0)
+    answer = call(commands, "--no-start", "my.env", *options, "echo hello")
+    assert (answer.returncode, answer.stdout) == (75, b"")
+    assert b"is STOPPED. Start it with `connector start my.env`\n" in answer.stderr
+    assert cloud.count(START_ENVIRONMENT) == cloud.count(START) == 0
+
+
 def stop(cloud: Cloud, environment: DevEnvironment, start_seconds: float) -> None:
     environment.start_seconds = start_seconds
     cloud.call(lambda: cloud.set_status_of(environment, Status.STOPPED))

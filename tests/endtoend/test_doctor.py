@@ -221,8 +221,8 @@ def test_stopped_environment_is_left_as_it_is(patient: Patient, cloud: Cloud) ->
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["environment"])
-    assert "connector start --space ExampleCorp" in diagnosis.text("environment")
-    assert "it is STOPPED: run `connector start`" in diagnosis.text("greeting")
+    assert f"`connector start {patient.host}`" in diagnosis.text("environment")
+    assert f"it is STOPPED: run `connector start {patient.host}`" in diagnosis.text("greeting")
     assert cloud.environment.status is Status.STOPPED
     assert cloud.sessions == []
 

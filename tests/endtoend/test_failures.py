@@ -72,7 +72,7 @@ def test_unknown_environment(commands: Commands, cloud: Cloud) -> None:
 def test_stopped_environment(commands: Commands, cloud: Cloud) -> None:
     cloud.set_status(Status.STOPPED)
     process = commands.proxy("--no-start")
-    check(process, 75, "is STOPPED", "connector start --space ExampleCorp")
+    check(process, 75, "is STOPPED", f"`connector start {cloud.host}`")
 
 
 def test_failed_environment_with_its_reason(commands: Commands, cloud: Cloud) -> None:

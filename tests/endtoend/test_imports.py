@@ -67,6 +67,7 @@ HEAVY = {
     *("difflib", "rich", "connector.aws.listing"),
     *("connector.aws.failures", "connector.aws.renewal", "connector.emulator"),
     "connector.settings.file",
+    "connector.aws.sweeping",
 }
 
 

@@ -173,8 +173,8 @@ def test_commands_follow_an_alias_too(
 def test_sessions_follow_an_alias_too(
     commands: Commands, cloud: Cloud, renamed: tuple[DevEnvironment, DevEnvironment]
 ) -> None:
-    answer = commands.run(*CONNECTOR, "sessions", "list", "api")
-    assert (answer.returncode, answer.stdout) == (0, b"There is no session\n")
+    answer = commands.run(*CONNECTOR, "sessions", "list", "api", "--json")
+    assert (answer.returncode, answer.stdout) == (0, b"[]\n")
     assert cloud.count(SPACES) == 2
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import connector
 from connector.cli import attach
-from connector.cli.progress import Patience
+from connector.cli.progress import Patience, WaitDisplay
 
 from .cloud import Cloud
 from .commands import Commands
@@ -99,5 +99,5 @@ def test_a_session_in_the_environment_is_taken_out_of_it(
     attach.configure(parser)
     source, _ = attach._prepare(parser.parse_args([]))
     assert attach.VARIABLE not in os.environ
-    assert source.start(Patience()).session_id == cloud.session().id
+    assert source.start(Patience(WaitDisplay())).session_id == cloud.session().id
     cloud.stop_session(cloud.session())

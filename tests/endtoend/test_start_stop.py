@@ -13,6 +13,7 @@ from connector.emulator.resources import Status
 from .cloud import Cloud
 from .commands import CONNECTOR, Commands
 from .failing import check
+from .terminals import Terminal
 from .waiting import eventually
 
 START_ENVIRONMENT = "StartDevEnvironment"
@@ -61,7 +62,7 @@ def test_stop_of_one_that_starts_is_refused(commands: Commands, cloud: Cloud) ->
 
 def test_sessions_are_listed_and_stopped(commands: Commands, cloud: Cloud) -> None:
     host = cloud.host
-    assert run(commands, "sessions", "list", host) == (0, "There is no session\n", "")
+    assert run(commands, "sessions", "list", host) == (0, "", "")
     assert run(commands, "sessions", "list", "--json", host) == (0, "[]\n", "")
     ids = [cloud.start_session()["sessionId"] for _ in range(3)]
     code, out, _ = run(commands, "sessions", "list", host)
@@ -77,9 +78,114 @@ def test_sessions_are_listed_and_stopped(commands: Commands, cloud: Cloud) -> No
     cloud.wait_all_ended()
 
 
+def test_empty_list_of_sessions_is_told_at_a_terminal_alone(
+    commands: Commands, cloud: Cloud
+) -> None:
+    with Terminal(24, 200) as terminal:
+        words = (*CONNECTOR, "sessions", "list", cloud.host)
+        process = terminal.start(commands, "/bin/sh", "-c", '"$@" 2>&1 >/dev/null', "sh", *words)
+        shown = terminal.reader.until(b"has no session").decode()
+        assert process.wait() == 0
+    assert shown.startswith(f"connector: Dev Environment {cloud.environment.id}")
+
+
+# What stop says and asks at a terminal
+
+
+def stop_at_terminal(
+    commands: Commands, cloud: Cloud, answer: bytes, *options: str
+) -> tuple[int, str]:
+    cloud.environment.alias = "My-Env"
+    with Terminal(24, 200) as terminal:
+        process = terminal.start(commands, *CONNECTOR, "stop", "my-env", *options)
+        shown = b""
+        if answer:
+            shown = terminal.reader.until(b"Stop it? [y/N] ")
+            assert cloud.environment.status is Status.RUNNING
+            terminal.type(answer)
+        shown += terminal.reader.rest()
+        return process.wait(), shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "session, which ends"), (2, "sessions, which")])
+def test_stop_lists_the_sessions_and_asks(
+    commands: Commands, cloud: Cloud, count: int, words: str
+) -> None:
+    ids = [cloud.start_session()["sessionId"] for _ in range(count)]
+    code, shown = stop_at_terminal(commands, cloud, b"y\n")
+    assert code == 0
+    assert shown.startswith(f"my-env has {count} {words}")
+    assert all(f"\n  {session_id}  since 20" in shown for session_id in ids)
+    assert shown.endswith("is STOPPING\n")
+
+
+def test_many_sessions_are_counted(commands: Commands, cloud: Cloud) -> None:
+    for _ in range(13):
+        cloud.start_session()
+    _, shown = stop_at_terminal(commands, cloud, b"yes\n")
+    assert shown.count("since 20") == 10
+    assert "\n  and 3 more\n" in shown
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"])
+def test_stop_that_is_not_agreed_to_stops_nothing(
+    commands: Commands, cloud: Cloud, answer: bytes
+) -> None:
+    cloud.start_session()
+    code, shown = stop_at_terminal(commands, cloud, answer)
+    assert code == 130
+    assert shown.endswith("Nothing was stopped.\n")
+    assert cloud.count("StopDevEnvironment") == 0
+    cloud.stop_session(cloud.session())
+
+
+@pytest.mark.parametrize("options", [("--yes",), ("-y",)])
+def test_stop_does_not_ask_who_has_agreed(
+    commands: Commands, cloud: Cloud, options: tuple[str, ...]
+) -> None:
+    cloud.start_session()
+    code, shown = stop_at_terminal(commands, cloud, b"", *options)
+    assert (code, shown.count("\n")) == (0, 1)
+    assert cloud.count("ListDevEnvironmentSessions") == 0
+
+
+def test_stop_without_sessions_does_not_ask(commands: Commands, cloud: Cloud) -> None:
+    code, shown = stop_at_terminal(commands, cloud, b"")
+    assert (code, shown.count("\n")) == (0, 1)
+
+
+def test_stop_waits_until_it_has_stopped(commands: Commands, cloud: Cloud) -> None:
+    cloud.environment.stop_seconds = 2
+    code, out, err = run(commands, "stop", "--wait", cloud.host)
+    assert (code, err) == (0, "connector: STOPPING after 0 s\n")
+    assert out.endswith(" is STOPPED\n")
+    assert cloud.environment.status is Status.STOPPED
+    assert run(commands, "stop", "--wait", cloud.host) == (0, out, "")
+
+
+def test_stop_waits_with_a_bar_on_a_terminal(commands: Commands, cloud: Cloud) -> None:
+    cloud.environment.stop_seconds = 1.5
+    cloud.environment.alias = "My-Env"
+    with Terminal(24, 80) as terminal:
+        words = (*CONNECTOR, "stop", "--wait", "my-env")
+        process = terminal.start(commands, "/bin/sh", "-c", 'exec "$@" 2>&1', "sh", *words)
+        shown = terminal.reader.until(b"is STOPPED").decode()
+        assert process.wait() == 0
+    assert "my-env is STOPPING" in shown
+
+
+def test_stop_says_that_it_was_started_again(commands: Commands, cloud: Cloud) -> None:
+    cloud.environment.stop_seconds = 600
+    process = commands.start(*CONNECTOR, "stop", "--wait", cloud.host)
+    eventually(lambda: "STOPPING" in process.stderr(), "the wait")
+    cloud.set_status(Status.RUNNING)
+    assert process.wait() == 75
+    assert "is RUNNING: it was started again while it stopped" in process.stderr()
+
+
 def test_a_session_that_is_none_is_said_to_be_none(commands: Commands, cloud: Cloud) -> None:
     process = commands.start(*CONNECTOR, "sessions", "stop", cloud.host, "mary-1")
-    check(process, 68, "has no session mary-1", "connector sessions list")
+    check(process, 68, "has no session mary-1", f"`connector sessions list {cloud.host}`")
 
 
 @pytest.mark.parametrize("words", [(), ("mary-1", "--all")])
@@ -95,7 +201,7 @@ def test_a_busy_environment_is_said_to_be_busy(commands: Commands, cloud: Cloud)
     check(process, 75, "is busy with another change: Not now")
 
 
-@pytest.mark.parametrize("words", [("sessions", "list", "HOST"), ("whoami",), ("--version",)])
+@pytest.mark.parametrize("words", [("list", "--json"), ("whoami",), ("--version",)])
 def test_a_stdout_that_nobody_reads_is_an_error_in_one_line(
     commands: Commands, cloud: Cloud, words: tuple[str, ...]
 ) -> None:

@@ -61,6 +61,9 @@ class Source:
     def stop(self, access: SessionAccess, timeout: float) -> None:
         """It may go on."""
 
+    def tidy(self) -> None:
+        """There is nothing to tidy."""
+
 
 class Scene:
     """A connection whose session is signed for, on a loop of its own."""

@@ -37,6 +37,9 @@ class Source:
     def resume(self, access: SessionAccess) -> None:
         raise AssertionError("there is no session")
 
+    def tidy(self) -> None:
+        """There is nothing to tidy."""
+
     def stop(self, access: SessionAccess, timeout: float) -> None:
         raise AssertionError("there is no session")
 
