@@ -273,7 +273,7 @@ def test_a_damaged_cache_is_as_none(
 def test_ssh_goes_by_a_friendly_name(
     ssh: Ssh, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
-    config = ssh.config.read_text().replace("Host codecatalyst-dev-env=*", "Host *.codecatalyst")
+    config = ssh.config.read_text().replace("Host codecatalyst-dev-env*", "Host *.codecatalyst")
     ssh.config.write_text(config)
     for name in ("Web.Front.codecatalyst", "web.front.codecatalyst"):
         answer = ssh.commands.run(program("ssh"), "-F", str(ssh.config), name, "echo hello")

@@ -29,7 +29,7 @@ def settings(
     for name, text in (("user", user), ("system", system)):
         (tmp_path / f"{name} config").write_text(text)
     ours = tmp_path / "our config"
-    ours.write_text(configuration(f"{tmp_path}/user config", f"{tmp_path}/system config"))
+    ours.write_text(configuration(f'"{tmp_path}/user config"', f"{tmp_path}/system config"))
     words = command_line(HERE, host, "connector proxy", str(ours), ["-G", *arguments])
     done = subprocess.run(
         [str(SSH), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

@@ -12,7 +12,7 @@ from connector.errors import ConfigError
 from connector.ssh import client, config
 from connector.ssh.change import Change
 from connector.ssh.check import ANY_HOST
-from connector.ssh.include import KnownHost
+from connector.ssh.include import MOST_NAMES, PATTERNS, KnownHost
 
 from ..endtoend.commands import EXAMPLE
 from .setups import BY_AWS, COMMAND, ID, WEB, Setup
@@ -161,7 +161,7 @@ def test_thousands_of_hosts_are_read_again(setup: Setup) -> None:
     project, space = "p" * 63, "s" * 63
     hosts = [
         KnownHost(f"{n:08}.{project}.codecatalyst", ID, f"{n:08}", project, space)
-        for n in range(5000)
+        for n in range(MOST_NAMES - 1)
     ]
     setup.set_up(hosts)
     assert len(setup.ours.read_bytes()) > 1 << 20
