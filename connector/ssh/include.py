@@ -35,7 +35,7 @@ _TEMPLATE = """\
 # date, `connector config-ssh --remove` deletes it. What is not set here you can set in the file
 # that includes it; of what is set in both, ssh takes what stands here.
 {made_config}
-{hosts}# Every other name of a Dev Environment. No pattern has a "=": some programs end a word there.
+{hosts}# All other names of Dev Environments. Patterns have no "=": some programs end a word there.
 Host {patterns}
     # The user of every Dev Environment.
     User {user}

@@ -1,10 +1,10 @@
 """Where ssh is, the configuration that it reads, and where our own file goes.
 
 OpenSSH has two homes. The configuration that it reads, and ``~`` in UserKnownHostsFile and
-IdentityFile, are in the home that the user database names: that is ``ssh_home`` here. ``~`` in an
-Include line, and a relative path there, are in HOME, for glob(3) expands them (readconf.c; GLOB_TILDE
-of glibc, and of OpenSSH's own glob). We go by ssh's home; where HOME is another one, what we write
-is named by its whole path, which means the same to ssh and to every other program.
+IdentityFile, are in the home that the user database names: that is ``ssh_home`` here. ``~`` and
+a relative path in an Include line are in HOME, for glob(3) expands them (readconf.c; GLOB_TILDE of
+glibc, and of OpenSSH's own glob). We go by ssh's home; where HOME is another one, what we write is
+named by its whole path, which means the same to ssh and to every other program.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class Places:
     def is_ours(self, word: str) -> bool:
         """Whether an argument of Include names our file, from ssh's home or from HOME."""
         ours = os.path.normcase(self.ours)
-        return any(os.path.normcase(path) == ours for path in (self.named(word), self.setting(word)))
+        paths = (self.named(word), self.setting(word))
+        return any(os.path.normcase(path) == ours for path in paths)
 
     def finds_ours(self, word: str) -> bool:
         """Whether ssh, called from here, finds our file by an argument of Include."""

@@ -79,11 +79,15 @@ def test_nothing_leads_elsewhere(tmp_path: Path) -> None:
     user = (
         "Host *\n  ProxyCommand none\n  ProxyJump bastion\n  HostKeyAlias other\n"
         "  HostName elsewhere\n  ProxyUseFdpass yes\n"
+        "Match canonical all\n  ForwardAgent yes\n"
+        "Match all\n  CanonicalizeHostname always\n  CanonicalDomains invalid\n"
+        "  CanonicalizeFallbackLocal no\n"
     )
     found = settings(tmp_path, "-o", "ProxyCommand=none", "-o", "HostKeyAlias=x", user=user)
     assert found["proxycommand"] == "connector proxy"
     assert "proxyjump" not in found
     assert found["proxyusefdpass"] == "no"
+    assert (found["canonicalizehostname"], found["forwardagent"]) == ("false", "no")
     assert found["hostkeyalias"] == f"codecatalyst-{HERE.id}"
 
 

@@ -98,7 +98,8 @@ def test_a_file_that_others_may_write_to_is_left_alone_if_ssh_refuses_it(
     setup.client = type(setup.client)(str(refusing), run_program)
     setup.set_up()
     setup.remove()
-    setup.places = type(setup.places)(setup.config, setup.ours, True, Path("/home/me"), Path("/home/me"))
+    home = Path("/home/me")
+    setup.places = type(setup.places)(setup.config, setup.ours, True, home, home)
 
     assert_left_alone(setup, r"\(Bad owner or permissions on /home/me/.ssh/config\)")
 

@@ -85,8 +85,8 @@ def _npm(major: int) -> Read:
 
 def libssh(config: Path, host: str) -> Meaning:
     """By the C library that ssh-python brings, whose own options_get has no answer."""
-    ssh_python = pytest.importorskip("ssh", reason="ssh-python is not installed")
-    (path,) = Path(ssh_python.__file__).parent.parent.glob("ssh_python.libs/libssh-*")
+    module = pytest.importorskip("ssh.session", reason="ssh-python is not installed")
+    (path,) = Path(module.__file__).parent.parent.glob("ssh_python.libs/libssh-*")
     library = ctypes.CDLL(str(path))
     library.ssh_new.restype = ctypes.c_void_p
     session = ctypes.c_void_p(library.ssh_new())
