@@ -123,10 +123,9 @@ def resolve(
     if not dev_environment_id:
         if "%n" in host or "%h" in host:
             raise ConfigError(
-                f"The program that reads ssh's configuration passes {quoted(host)} as it stands, "
-                "in place of the host name",
-                "Run `connector config-ssh`, and use a name that it lists; or give the "
-                "ProxyCommand the name itself",
+                f"{quoted(host)} was not replaced by the host name: the program that read ssh's "
+                "configuration does not know it",
+                "Run `connector config-ssh`, and use a name that it lists",
             )
         if host and not is_aws_name(host):
             return Sought(host, _places((space, project), said))

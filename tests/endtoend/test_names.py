@@ -243,7 +243,7 @@ def test_a_name_that_only_begins_as_awss_does_is_unknown(
 
 
 def test_a_token_that_the_reader_did_not_replace_is_named(commands: Commands, cloud: Cloud) -> None:
-    check(commands.start(*CONNECTOR, "proxy", "%n"), 78, "passes '%n' as it stands")
+    check(commands.start(*CONNECTOR, "proxy", "%n"), 78, "'%n' was not replaced by the host name")
     assert cloud.count(SPACES) == 0
 
 
