@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import asyncssh
@@ -16,6 +17,30 @@ from .test_config_ssh import Configured
 from .waiting import PATIENCE
 
 NAME = "Front.codecatalyst"
+
+#: In a process of its own, for libssh may hold the lock of this one, which is the emulator's too.
+LIBSSH = """\
+import sys
+from ssh.key import import_privkey_file
+from ssh.options import HOST, USER
+from ssh.session import Session
+config, host, user, key = sys.argv[1:]
+session = Session()
+session.options_set(HOST, host)
+session.options_parse_config(config)
+session.options_set(USER, user)
+session.connect()
+session.userauth_publickey(import_privkey_file(key))
+channel = session.channel_new()
+channel.open_session()
+channel.request_exec("echo hello; exit 3")
+print(channel.read()[1].decode(), end="")
+channel.send_eof()
+status = channel.get_exit_status()
+channel.close()
+session.disconnect()
+sys.exit(status)
+"""
 
 #: As in shared configurations of companies; DNS does not know our names, so ssh would give up.
 CANONICALIZE = """\
@@ -84,6 +109,16 @@ def test_paramiko_connects_by_the_section_of_the_name(configured: Configured, ss
             transport.join(PATIENCE)
         proxy.process.wait(PATIENCE)
         proxy.process.communicate()
+
+
+def test_libssh_connects_by_the_name_alone(configured: Configured, sshd: Sshd) -> None:
+    pytest.importorskip("ssh.session", reason="ssh-python is not installed")
+    configured.config.parent.parent.mkdir()
+    configured.configure()
+
+    words = [str(configured.config), NAME, USER, str(sshd.user_key)]
+    answer = configured.run(sys.executable, "-c", LIBSSH, *words)
+    assert (answer.returncode, answer.stdout) == (3, b"hello\n"), answer.stderr
 
 
 @pytest.mark.parametrize("fallback", ["yes", "no"])
