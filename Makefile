@@ -5,13 +5,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+READERS := tests/ssh/readers
 
 .PHONY: demo test lint types format docs bench fuzz soak clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/connector demo
 
-test: $(VENV)/.installed
+test: $(VENV)/.installed $(READERS)/.installed
 	$(BIN)/python -m pytest -n 6 --dist loadfile
 
 lint: $(VENV)/.installed
@@ -51,5 +52,13 @@ $(VENV)/.installed: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[emulator]' --group test --group lint
 	@touch $@
 
+# Parsers of ssh_config from npm; without it, or without a network, their tests are skipped.
+$(READERS)/.installed: $(READERS)/package.json
+	@if npm --version >/dev/null 2>&1; then \
+	    cd $(READERS) && npm install --silent --no-audit --no-fund --no-package-lock && \
+	    touch .installed || echo "npm has not installed what $(READERS) needs" >&2; \
+	fi
+
 clean:
+	rm -rf $(READERS)/node_modules $(READERS)/.installed
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

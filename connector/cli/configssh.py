@@ -102,7 +102,7 @@ def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
     from ..ssh.plan import plan_removal
 
     outcome = f"There is nothing of the connector in {places.config}."
-    if os.path.exists(places.named(KNOWN_HOSTS)):
+    if os.path.exists(places.setting(KNOWN_HOSTS)):
         outcome += f" Host keys of Dev Environments stay in {KNOWN_HOSTS}."
     return lambda: plan_removal(places), outcome
 

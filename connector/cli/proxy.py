@@ -35,7 +35,7 @@ The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
 BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
 
 examples, in ~/.ssh/config, and for once:
-  Host *.codecatalyst codecatalyst-dev-env=*
+  Host *.codecatalyst codecatalyst-dev-env*
     User mde-user
     ProxyCommand connector proxy --profile codecatalyst %n
 

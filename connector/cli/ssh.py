@@ -136,12 +136,13 @@ def _config_file() -> str:
     from ..aws.memory import cache_file
     from ..files import FileProblem, make_directory_of, read_text, reason, write_private
     from ..ssh.client import configuration
+    from ..ssh.places import user_config
 
     path = cache_file(os.environ, "ssh_config")
     system = "/etc/ssh/ssh_config"
     if sys.platform == "win32":
         system = os.path.join(os.environ.get("PROGRAMDATA", r"C:\ProgramData"), "ssh/ssh_config")
-    text = configuration("~/.ssh/config", system)
+    text = configuration(user_config(), system)
     with suppress(FileNotFoundError, FileProblem):
         if read_text(path) == text:
             return path

@@ -7,7 +7,7 @@ defaults of its version. So a change is judged by what ssh answers before and af
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,17 +80,27 @@ class SshClient:
         self._program = program
         self._run = run
 
-    def ask(self, config: Path | None, host: str, timeout: float = _ANSWER_TIMEOUT) -> Answer:
+    def ask(
+        self,
+        config: Path | None,
+        host: str,
+        timeout: float = _ANSWER_TIMEOUT,
+        *,
+        canonicalize: bool = False,
+    ) -> Answer:
         """What ssh would do to reach a host.
 
         :param config: read in place of the user's and the system's; ``None``: just these.
         :param timeout: seconds.
+        :param canonicalize: whether ssh heeds CanonicalizeHostname: it may look names up in DNS
+            then, refuse those that it does not find, and read the configuration twice.
         :raises TimeoutError: when it has not answered by then.
         :raises ConfigError: when it cannot be run.
         """
         # -T: it complains of a missing terminal otherwise.
         file = [] if config is None else ["-F", str(config)]
-        command = [self._program, "-G", "-T", *file, "--", host]
+        as_named = [] if canonicalize else ["-o", "CanonicalizeHostname=no"]
+        command = [self._program, "-G", "-T", *file, *as_named, "--", host]
         try:
             ran = self._run(command, timeout)
         except TimeoutError:
@@ -121,31 +131,26 @@ class SshClient:
                 "Mend that first",
             )
 
-    def misses(
-        self, config: Path, proxy_command: str, user: str, aliases: dict[str, str | None]
-    ) -> str:
+    def misses(self, config: Path, wanted: Mapping[str, Mapping[str, str]]) -> str:
         """Why our hosts would not be reached with this configuration; empty when they would.
 
-        :param aliases: host name to its HostKeyAlias, ``None`` where it has none of ours.
+        :param wanted: host name to settings, their keywords in lower case.
         """
 
         def missed(host: str) -> str:
             try:
-                answer = self.ask(config, host)
+                answer = self.ask(config, host, canonicalize=True)
             except TimeoutError:
                 return f"ssh does not answer for {host} within {_ANSWER_TIMEOUT:.0f} s"
             if not answer.settings:
                 return f"ssh refuses {host} ({answer.complaint})"
-            wanted = {"proxycommand": proxy_command, "user": user}
-            if alias := aliases[host]:
-                wanted["hostkeyalias"] = alias
-            for keyword, value in wanted.items():
+            for keyword, value in wanted[host].items():
                 if answer.value(keyword) != value:
                     return f"ssh takes another {keyword} for {host}: {answer.value(keyword)}"
             return ""
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return next(filter(None, pool.map(missed, aliases)), "")
+            return next(filter(None, pool.map(missed, wanted)), "")
 
     def compare(
         self, before: Path, after: Path, hosts: Iterable[str], seconds: float = COMPARE_TIME

@@ -1,10 +1,11 @@
 """How ``connector ssh`` calls OpenSSH's client.
 
 What makes the connection be the right one stands on the command line, before anything of the
-user's, so that nothing undoes it: ProxyCommand, which carries the bytes itself, and HostKeyAlias,
-by which a key is kept for the id of the Dev Environment, whatever its name. All else is a default:
-it stands in a file that first reads the user's configuration and the system's. ssh takes the first
-value that it finds, so arguments come before ``Host`` sections, and those before ours.
+user's, so that nothing undoes it: ProxyCommand, which carries the bytes itself; HostKeyAlias, by
+which a key is kept for the id of the Dev Environment, whatever its name; and CanonicalizeHostname,
+for DNS does not know the host word, and if it did, other hosts' sections would apply. All else is
+a default: it stands in a file that first reads the user's configuration and the system's. ssh takes
+the first value that it finds, so arguments come before ``Host`` sections, and those before ours.
 
 The host word, for which sections apply, is the name that ssh would be called with if it were
 configured: ``my-env.codecatalyst`` for ``my-env``, so that a section for another machine that
@@ -34,10 +35,11 @@ Host *
 def configuration(user_config: str, system_config: str) -> str:
     """The text of the configuration file.
 
-    :param user_config: path of the user's own, as ssh reads it; it need not be there.
+    :param user_config: path of the user's own, as a word of Include (:func:`.places.user_config`);
+        it need not be there.
     """
     # What an Include says about sections ends with it: ours applies to every host.
-    return f'Include "{user_config}"\nInclude "{system_config}"\n{_DEFAULTS}'
+    return f'Include {user_config}\nInclude "{system_config}"\n{_DEFAULTS}'
 
 
 def host_word(name: str, environment: DevEnvironment) -> str:
@@ -66,6 +68,7 @@ def command_line(
         *("-o", f"ProxyCommand={proxy_command}"),
         *("-o", "ProxyUseFdpass=no"),
         *("-o", f"HostKeyAlias={host_key_alias(environment.id)}"),
+        *("-o", "CanonicalizeHostname=no"),
         host,
         *arguments,
     ]

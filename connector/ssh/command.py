@@ -1,12 +1,15 @@
 """The connector's ProxyCommand, in words that every reader of ssh_config splits alike.
 
-There are four of them, and none knows what the others do:
+There are many of them, and none knows what the others do:
 
 - OpenSSH hands the line to ``$SHELL -c``, after it has replaced ``%n`` and its like;
 - OpenSSH on Windows starts it without a shell;
 - VS Code hands it to one of these two;
 - open-remote-ssh splits it at blanks by itself, knows double quotes and the backslash, and
-  replaces ``%n`` once in a word, but no ``%%``.
+  replaces ``%n`` once in a word, but no ``%%``;
+- asyncssh splits it as sh does, and starts it without a shell;
+- paramiko hands on ``%n`` as it stands, and takes a ``"`` at both ends of the line off;
+- libssh hands it to a shell, and refuses ``%n``.
 
 So there is nothing but words: plain ones, and ones in double quotes; and what a shell would
 see in those, or ssh, is refused.
@@ -54,6 +57,14 @@ def proxy_command(command: Sequence[str], profile: str | None) -> str:
             raise ConfigError(f"The profile's name {profile!a} would be taken for an option")
         words += ["--profile", profile]
     return " ".join([*(_quoted(word) for word in words), "%n"])
+
+
+def for_name(proxy_command: str, name: str) -> str:
+    """Return the value for one host name: what :func:`proxy_command` made, without ``%n``.
+
+    :param name: a name of letters, digits and ``._-``, which needs no quotes.
+    """
+    return proxy_command.removesuffix("%n") + name
 
 
 def profile_of(proxy_command: str) -> str | None:

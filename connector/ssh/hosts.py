@@ -121,6 +121,12 @@ def resolve(
         dev_environment_id = environ.get("DEVENV_ID")
 
     if not dev_environment_id:
+        if "%n" in host or "%h" in host:
+            raise ConfigError(
+                f"{quoted(host)} was not replaced by the host name: the program that read ssh's "
+                "configuration does not know it",
+                "Run `connector config-ssh`, and use a name that it lists",
+            )
         if host and not is_aws_name(host):
             return Sought(host, _places((space, project), said))
         complaint = (

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -18,8 +17,8 @@ from ..files import FileProblem, read_bytes, reason
 from . import config
 from .change import Change, read_config
 from .check import ANY_HOST, NO_FILE, SshClient
-from .command import quoted_path
-from .hosts import host_key_alias
+from .command import for_name, quoted_path
+from .hosts import host_key_alias, is_aws_name
 from .include import (
     PATTERNS,
     USER,
@@ -29,6 +28,7 @@ from .include import (
     proxy_command_of,
     render,
 )
+from .names import SUFFIX
 from .places import Places
 
 #: Includes in includes, as for OpenSSH (READCONF_MAX_DEPTH of readconf.c).
@@ -87,13 +87,12 @@ def plan_setup(
     if places.is_default and before is not None:
         ssh.require_readable(None, places.config)  # it also looks who else may write to it
     rendered = render(proxy_command, hosts, previous, made_config=before is None, wait=wait)
-    aliases: dict[str, str | None] = dict.fromkeys(_EXAMPLES)
-    aliases |= {host.name: host_key_alias(host.id) for host in (hosts or ())[:_ASKED]}
+    wanted = _wanted(proxy_command, hosts or ())
     known = [name for name in _hosts_of(before or b"", places) if config.is_literal(name)]
     with _candidate_files(rendered) as (candidate, ours):
         for text in _candidates(before or b"", places):
             candidate.write_bytes(config.redirected(text, places.is_ours, quoted_path(ours)))
-            missed = ssh.misses(candidate, proxy_command, USER, aliases)
+            missed = ssh.misses(candidate, wanted)
             if not missed:
                 break
         else:
@@ -103,12 +102,25 @@ def plan_setup(
             return Plan(changes)
         difference = ssh.compare(original, candidate, [ANY_HOST, *known])
     for host in difference.hosts:
-        if not any(fnmatchcase(host, pattern) for pattern in PATTERNS):
+        if not (host.endswith(SUFFIX) or is_aws_name(host)):
             raise ConfigError(
                 f"{places.config} is left as it is: with the Include line, ssh would do something "
                 f"else for {host}"
             )
     return Plan(changes, tuple(_notes(text, places, difference.compared - 1, len(set(known)))))
+
+
+def _wanted(proxy_command: str, hosts: Sequence[KnownHost]) -> dict[str, dict[str, str]]:
+    """What ssh has to answer: host name to its settings, for some names of each kind."""
+    every = {"user": USER, "proxyusefdpass": "no", "canonicalizehostname": "false"}
+    wanted = {name: {**every, "proxycommand": proxy_command} for name in _EXAMPLES}
+    for host in [host for host in hosts if not is_aws_name(host.name)][:_ASKED]:
+        wanted[host.name] = {
+            **every,
+            "proxycommand": for_name(proxy_command, host.name),
+            "hostkeyalias": host_key_alias(host.id),
+        }
+    return wanted
 
 
 @contextmanager
@@ -167,7 +179,7 @@ def _read(places: Places) -> tuple[bytes | None, bytes | None]:
 def _candidates(text: bytes, places: Places) -> Iterator[bytes]:
     """What the user's file could become, the best first; ssh judges."""
     lines = config.includes(text, places.is_ours)
-    if len(lines) == 1 and not lines[0].block:
+    if len(lines) == 1 and not lines[0].block and any(map(places.finds_ours, lines[0].words)):
         yield text  # the user may have moved it, or written it in another way
     alone = [line for line in lines if len(line.words) == 1]
     yield config.add(config.without(text, alone), places.include)
@@ -192,7 +204,7 @@ def _hosts_of(text: bytes, places: Places, depth: int = _MAX_DEPTH) -> Iterator[
 def _notes(text: bytes, places: Places, compared: int, known: int) -> Iterator[str]:
     marks = tuple(pattern.strip("*") for pattern in PATTERNS)
     for pattern in dict.fromkeys(_hosts_of(text, places)):
-        if any(mark.rstrip("=") in pattern for mark in marks):
+        if any(mark in pattern for mark in marks):
             yield (
                 f"Host {pattern} stays as it is; what the connector sets comes first, and for "
                 "each setting ssh takes the first"

@@ -255,7 +255,7 @@ class Ssh:
         self.config.write_text(
             "\n".join(
                 [
-                    "Host codecatalyst-dev-env=*",
+                    "Host codecatalyst-dev-env*",
                     f"  User {USER}",
                     "  ProxyCommand connector proxy %n",
                     "  ConnectTimeout 30",

@@ -56,7 +56,7 @@ class Patient:
         self._cloud = cloud
         self.write_config("ProxyCommand connector proxy %n")
 
-    def write_config(self, *lines: str, host: str = "codecatalyst-dev-env=*") -> None:
+    def write_config(self, *lines: str, host: str = "codecatalyst-dev-env*") -> None:
         """A section of ssh's configuration; ``User`` and ``ConnectTimeout`` as they should be."""
         settings = [*lines, "User mde-user", "ConnectTimeout 660"]  # ssh takes the first of two
         self.config.write_text("\n".join((f"Host {host}", *(f"  {x}" for x in settings), "")))

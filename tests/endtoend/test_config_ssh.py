@@ -119,7 +119,7 @@ def test_what_is_set_for_all_hosts_does_not_lead_ours_astray(
 def hosts(configured: Configured) -> list[str]:
     """The literal hosts in the file, as an IDE offers them."""
     lines = configured.ours.read_text().splitlines()
-    return [line.removeprefix("Host ") for line in lines if line.startswith("Host ")][1:]
+    return [line.removeprefix("Host ") for line in lines if line.startswith("Host ")][:-1]
 
 
 def test_the_list_of_hosts_is_that_of_the_service(configured: Configured, cloud: Cloud) -> None:

@@ -231,6 +231,22 @@ def test_an_unknown_name_comes_with_near_ones(
     check(process, 68, "Did you mean Web.Front.codecatalyst", "connector list")
 
 
+@pytest.mark.parametrize(
+    "name", ["codecatalyst-dev-envfoo", "codecatalyst-dev-env", "codecatalyst-dev-envfoo=a=b=c"]
+)
+def test_a_name_that_only_begins_as_awss_does_is_unknown(
+    commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment], name: str
+) -> None:
+    """The pattern ``codecatalyst-dev-env*`` catches it, too."""
+    check(commands.start(*CONNECTOR, "proxy", name), 68, f"There is no Dev Environment '{name}'")
+    assert cloud.count(START) == 0
+
+
+def test_a_token_that_the_reader_did_not_replace_is_named(commands: Commands, cloud: Cloud) -> None:
+    check(commands.start(*CONNECTOR, "proxy", "%n"), 78, "'%n' was not replaced by the host name")
+    assert cloud.count(SPACES) == 0
+
+
 def test_a_closed_space_is_said_to_be_closed(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
@@ -273,7 +289,7 @@ def test_a_damaged_cache_is_as_none(
 def test_ssh_goes_by_a_friendly_name(
     ssh: Ssh, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
-    config = ssh.config.read_text().replace("Host codecatalyst-dev-env=*", "Host *.codecatalyst")
+    config = ssh.config.read_text().replace("Host codecatalyst-dev-env*", "Host *.codecatalyst")
     ssh.config.write_text(config)
     for name in ("Web.Front.codecatalyst", "web.front.codecatalyst"):
         answer = ssh.commands.run(program("ssh"), "-F", str(ssh.config), name, "echo hello")

@@ -24,7 +24,7 @@ def test_ssh_takes_what_the_file_fills_in(ssh: Ssh, cloud: Cloud) -> None:
         ssh.commands,
         f"space = '{environment.space_name}'\nproject = '{environment.project_name}'\n",
     )
-    ssh.config.write_text(ssh.config.read_text().replace("codecatalyst-dev-env=*", "aws-devenv-*"))
+    ssh.config.write_text(ssh.config.read_text().replace("codecatalyst-dev-env*", "aws-devenv-*"))
     ssh.host = f"aws-devenv-{environment.id}"
 
     answer = ssh.run("echo hello")

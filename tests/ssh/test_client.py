@@ -29,7 +29,7 @@ def settings(
     for name, text in (("user", user), ("system", system)):
         (tmp_path / f"{name} config").write_text(text)
     ours = tmp_path / "our config"
-    ours.write_text(configuration(f"{tmp_path}/user config", f"{tmp_path}/system config"))
+    ours.write_text(configuration(f'"{tmp_path}/user config"', f"{tmp_path}/system config"))
     words = command_line(HERE, host, "connector proxy", str(ours), ["-G", *arguments])
     done = subprocess.run(
         [str(SSH), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
@@ -79,11 +79,15 @@ def test_nothing_leads_elsewhere(tmp_path: Path) -> None:
     user = (
         "Host *\n  ProxyCommand none\n  ProxyJump bastion\n  HostKeyAlias other\n"
         "  HostName elsewhere\n  ProxyUseFdpass yes\n"
+        "Match canonical all\n  ForwardAgent yes\n"
+        "Match all\n  CanonicalizeHostname always\n  CanonicalDomains invalid\n"
+        "  CanonicalizeFallbackLocal no\n"
     )
     found = settings(tmp_path, "-o", "ProxyCommand=none", "-o", "HostKeyAlias=x", user=user)
     assert found["proxycommand"] == "connector proxy"
     assert "proxyjump" not in found
     assert found["proxyusefdpass"] == "no"
+    assert (found["canonicalizehostname"], found["forwardagent"]) == ("false", "no")
     assert found["hostkeyalias"] == f"codecatalyst-{HERE.id}"
 
 

@@ -226,3 +226,15 @@ def test_nothing_else_than_a_refusal_happens(
         assert refusal is not None
         assert refusal.isascii()
         assert refusal.isprintable()
+
+
+@pytest.mark.parametrize("host", ["%n", "%h", "%n.codecatalyst"])
+def test_a_token_of_ssh_that_was_not_replaced_is_named(host: str) -> None:
+    """paramiko, for one, hands ``%n`` on as it stands."""
+    with pytest.raises(ConfigError, match=f"'{host}' was not replaced") as caught:
+        resolve(host, environ=TOOLKIT)
+    assert "config-ssh" in str(caught.value)
+    assert (
+        resolve(host, space="MySpace", project="My.Project", dev_environment_id=ID, environ={})
+        == HERE
+    )

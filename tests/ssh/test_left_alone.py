@@ -98,7 +98,8 @@ def test_a_file_that_others_may_write_to_is_left_alone_if_ssh_refuses_it(
     setup.client = type(setup.client)(str(refusing), run_program)
     setup.set_up()
     setup.remove()
-    setup.places = type(setup.places)(setup.config, setup.ours, True, Path("/home/me"))
+    home = Path("/home/me")
+    setup.places = type(setup.places)(setup.config, setup.ours, True, home, home)
 
     assert_left_alone(setup, r"\(Bad owner or permissions on /home/me/.ssh/config\)")
 
@@ -109,10 +110,10 @@ def test_no_host_of_the_users_is_changed_by_accident(setup: Setup) -> None:
     ask = setup.client.ask
 
     class Changing(type(setup.client)):  # type: ignore[misc]
-        def ask(self, config: Path, host: str, timeout: float = 10) -> object:
+        def ask(self, config: Path, host: str, timeout: float = 10, **more: bool) -> object:
             if host == "a" and config != setup.config:
                 config.write_bytes(b"Host a\n  User y\n" + config.read_bytes())
-            return ask(config, host, timeout)
+            return ask(config, host, timeout, **more)
 
     setup.client = Changing(program("ssh"), run_program)
     assert_left_alone(setup, "ssh would do something else for a$")

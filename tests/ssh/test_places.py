@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import connector.ssh.places
 from connector.errors import ConfigError
-from connector.ssh.places import find_places, ssh_home
+from connector.ssh.places import find_places, ssh_home, user_config
 
 from ..endtoend.sshd import program
+from .setups import Setup
 
 HOME = Path("/home/me")
 
@@ -27,21 +29,74 @@ def test_in_the_directory_of_ssh_our_file_is_named_by_its_name_alone() -> None:
     assert places.include == "Include codecatalyst_config"
 
 
-def test_such_a_name_is_for_ssh_one_in_the_home_that_the_system_knows(tmp_path: Path) -> None:
-    """Whatever HOME says, and wherever the file is that has the line."""
-    name = f"codecatalyst_{tmp_path.name}_of_nobody"
-    (tmp_path / "config").write_text(f"Include {name}\n")
+def told(config: Path, home: Path | str, keyword: str) -> str:
+    """What ``ssh -G`` says of a setting, called with another HOME than the account's."""
     done = subprocess.run(
-        [program("ssh"), "-v", "-G", "-F", str(tmp_path / "config"), "host"],
-        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        [program("ssh"), "-G", "-F", str(config), "host"],
+        env={"HOME": str(home), "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         check=True,
     )
+    pairs = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
+    return pairs[keyword]
 
-    assert f"~/.ssh/{name} matched no files" in done.stderr or f"{ssh_home()}/.ssh/{name}" in (
-        done.stderr
-    )
+
+def test_openssh_finds_included_files_in_home_and_all_others_in_its_own(tmp_path: Path) -> None:
+    """The two homes that places.py knows."""
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/marked").write_text("User marked\n")
+    config = tmp_path / "config"
+    for word in ("marked", "~/.ssh/marked"):
+        config.write_text(f"Include {word}\nUserKnownHostsFile ~/.ssh/kept\n")
+        assert told(config, tmp_path, "user") == "marked"
+        assert told(config, tmp_path, "userknownhostsfile") == f"{ssh_home()}/.ssh/kept"
+        assert told(config, "", "user") != "marked"
+
+
+def test_with_another_home_the_line_and_what_connector_ssh_reads_are_whole_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, other = tmp_path / "account", tmp_path / "other"
+    for home in (account, other):
+        (home / ".ssh").mkdir(parents=True)
+        (home / ".ssh/config").write_text(f"User {home.name}\n")
+        (home / ".ssh/codecatalyst_config").write_text(f"User {home.name}\n")
+    monkeypatch.setattr(connector.ssh.places, "ssh_home", lambda: account)
+    config = tmp_path / "config"
+
+    for home in (other, account):
+        monkeypatch.setenv("HOME", str(home))
+        for line in (find_places(None).include, f"Include {user_config()}"):
+            config.write_text(f"{line}\n")
+            assert told(config, home, "user") == "account"
+            assert (str(account) in line) is (home is other)
+
+
+def test_a_relative_line_that_ssh_does_not_find_is_ours_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, other = tmp_path / "account", tmp_path / "other"
+    for home in (account, other):
+        (home / ".ssh").mkdir(parents=True, mode=0o700)
+    monkeypatch.setattr(connector.ssh.places, "ssh_home", lambda: account)
+    setup = Setup(account / ".ssh")
+    setup.config.write_text("Include codecatalyst_config\nHost a\n")
+
+    monkeypatch.setenv("HOME", str(account))
+    setup.places = find_places(str(setup.config))
+    setup.set_up()
+    assert setup.config.read_text() == "Include codecatalyst_config\nHost a\n"
+
+    monkeypatch.setenv("HOME", str(other))
+    setup.places = find_places(str(setup.config))
+    setup.set_up()
+    assert setup.config.read_text() == f"Include {setup.ours}\nHost a\n"
+    setup.assert_works()
+
+    setup.config.write_text("Include codecatalyst_config\nHost a\n")
+    setup.remove()
+    assert setup.config.read_text() == "Host a\n"
 
 
 @pytest.mark.skipif("os.name == 'nt'")

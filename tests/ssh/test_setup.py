@@ -12,7 +12,8 @@ from connector.errors import ConfigError
 from connector.ssh import client, config
 from connector.ssh.change import Change
 from connector.ssh.check import ANY_HOST
-from connector.ssh.include import KnownHost
+from connector.ssh.include import MOST_NAMES, KnownHost
+from connector.ssh.plan import current_proxy_command
 
 from ..endtoend.commands import EXAMPLE
 from .setups import BY_AWS, COMMAND, ID, WEB, Setup
@@ -161,7 +162,7 @@ def test_thousands_of_hosts_are_read_again(setup: Setup) -> None:
     project, space = "p" * 63, "s" * 63
     hosts = [
         KnownHost(f"{n:08}.{project}.codecatalyst", ID, f"{n:08}", project, space)
-        for n in range(5000)
+        for n in range(MOST_NAMES - 1)
     ]
     setup.set_up(hosts)
     assert len(setup.ours.read_bytes()) > 1 << 20
@@ -254,7 +255,8 @@ def test_hosts_stay_when_nobody_can_be_asked_and_go_when_they_are_gone(setup: Se
     setup.set_up([other])
     assert "web." not in setup.ours.read_text()
     setup.set_up([])
-    assert setup.ours.read_text() == full[: full.index("\n# Dev Environments, for")]
+    start, end = full.index("# Dev Environments by name"), full.index("# All other names")
+    assert setup.ours.read_text() == full[:start] + full[end:]
 
 
 def test_a_host_is_found_as_it_is_typed(setup: Setup) -> None:
@@ -282,7 +284,7 @@ def test_what_is_set_is_what_the_example_and_connector_ssh_set(setup: Setup) -> 
     other = setup.directory / "other"
     other.write_text(client.configuration("/nowhere", "/nowhere"))
     keywords = ["user", "connecttimeout", "serveraliveinterval", "serveralivecountmax"]
-    keywords += ["stricthostkeychecking", "userknownhostsfile"]
+    keywords += ["stricthostkeychecking", "userknownhostsfile", "proxyusefdpass"]
 
     ours, *others = (
         [setup.client.ask(config, BY_AWS).value(keyword) for keyword in keywords]
@@ -304,3 +306,89 @@ def test_a_diff_shows_what_changes() -> None:
     ]
     assert list(Change(Path("/x"), b"", b"").diff()) == []
     assert next(Change(Path("/x"), None, b"a").diff()) == "--- /dev/null"
+
+
+# Names that ssh looks up in DNS
+
+CANONICALIZE = b"""\
+Host *.corp.example
+    User ops
+    ProxyJump bastion.corp.example
+    ForwardAgent yes
+
+Match canonical all
+    ForwardAgent yes
+
+Match all
+    CanonicalizeHostname always
+    CanonicalDomains invalid
+    CanonicalizeMaxDots 9
+"""
+
+
+@pytest.mark.parametrize("fallback", [b"yes", b"no"])
+def test_our_names_are_not_canonicalized(setup: Setup, fallback: bytes) -> None:
+    """DNS does not know them; and what a second reading adds is for hosts that it knows."""
+    setup.config.write_bytes(CANONICALIZE + b"    CanonicalizeFallbackLocal " + fallback + b"\n")
+    host = setup.ask(WEB.name)
+    assert (host.value("forwardagent"), bool(host.settings)) == (
+        ("yes", True) if fallback == b"yes" else (None, False)
+    )
+    setup.set_up()
+
+    setup.assert_works()
+    for name in (WEB.name, "x.y.codecatalyst", BY_AWS):
+        assert setup.ask(name).value("forwardagent") == "no"
+        assert setup.ask(name).value("canonicalizehostname") == "false"
+    setup.remove()
+    assert b"Include" not in setup.config.read_bytes()
+
+
+def test_a_line_below_canonicalize_hostname_goes_to_the_top(setup: Setup) -> None:
+    """Where it is, the value above it would hold for our names."""
+    rest = b"CanonicalizeHostname always\n"
+    setup.config.write_bytes(rest + setup.include + b"\n")
+    setup.set_up()
+
+    assert setup.config.read_bytes() == setup.include + b"\n" + rest
+    setup.assert_works()
+
+
+def test_a_host_like_awss_names_that_would_be_captured_is_refused(setup: Setup) -> None:
+    text = b"Host codecatalyst-dev-envoy\n  User x\n"
+    setup.config.write_bytes(text)
+
+    with pytest.raises(ConfigError, match="something else for codecatalyst-dev-envoy"):
+        setup.set_up()
+    assert setup.config.read_bytes() == text
+
+
+def test_a_file_of_an_earlier_version_gets_literal_commands(setup: Setup) -> None:
+    """Also when the service cannot be asked, and with the profile that it names."""
+    old = (
+        "# Amazon CodeCatalyst Dev Environments: written by `connector config-ssh`.\n#\n"
+        f"Host *.codecatalyst codecatalyst-dev-env=* aws-devenv-*\n    User mde-user\n"
+        f"    ProxyCommand {COMMAND}\n\n"
+        "# Dev Environments, for programs that offer a list of hosts.\n\n"
+        f"# web, of the project My.Project in the space Space\nHost {WEB.name}\n"
+        f"    HostKeyAlias codecatalyst-{ID}\n"
+    )
+    setup.ours.write_text(old)
+    assert current_proxy_command(setup.places) == COMMAND
+    setup.set_up(None)
+
+    setup.assert_works()
+    assert "dev-env=" not in setup.ours.read_text()
+    assert current_proxy_command(setup.places) == COMMAND
+    once = setup.ours.read_bytes()
+    setup.set_up([WEB])
+    assert setup.ours.read_bytes() == once
+
+
+def test_of_too_many_names_the_best_are_listed(setup: Setup) -> None:
+    hosts = [KnownHost(f"h{n}.codecatalyst", ID, "h", "P", "S") for n in range(MOST_NAMES + 9)]
+    setup.set_up(hosts)
+
+    assert setup.ours.read_text().count("\nHost ") == MOST_NAMES + 1
+    answer = setup.ask(hosts[-1].name)
+    assert (answer.value("proxycommand"), answer.value("hostkeyalias")) == (COMMAND, None)

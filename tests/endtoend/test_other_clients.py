@@ -1,0 +1,138 @@
+"""Clients other than OpenSSH, which read what ``connector config-ssh`` has written."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import asyncssh
+import paramiko
+import pytest
+
+from .cloud import Cloud
+from .commands import Ssh
+from .sshd import USER, Sshd, program
+from .test_config_ssh import Configured
+from .waiting import PATIENCE
+
+NAME = "Front.codecatalyst"
+
+#: In a process of its own, for libssh may hold the lock of this one, which is the emulator's too.
+LIBSSH = """\
+import sys
+from ssh.key import import_privkey_file
+from ssh.options import HOST, USER
+from ssh.session import Session
+config, host, user, key = sys.argv[1:]
+session = Session()
+session.options_set(HOST, host)
+session.options_parse_config(config)
+session.options_set(USER, user)
+session.connect()
+session.userauth_publickey(import_privkey_file(key))
+channel = session.channel_new()
+channel.open_session()
+channel.request_exec("echo hello; exit 3")
+print(channel.read()[1].decode(), end="")
+channel.send_eof()
+status = channel.get_exit_status()
+channel.close()
+session.disconnect()
+sys.exit(status)
+"""
+
+#: As in shared configurations of companies; DNS does not know our names, so ssh would give up.
+CANONICALIZE = """\
+Match canonical all
+    LocalForward 1 127.0.0.1:1
+    ExitOnForwardFailure yes
+
+Match all
+    CanonicalizeHostname always
+    CanonicalDomains invalid
+    CanonicalizeMaxDots 9
+    CanonicalizeFallbackLocal {fallback}
+"""
+
+
+@pytest.fixture
+def configured(
+    ssh: Ssh, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Configured:
+    for name, value in ssh.commands.environ.items():
+        monkeypatch.setenv(name, value)
+    cloud.add("ExampleCorp", "web.site-1", "Front")
+    return Configured(ssh, tmp_path / "my home")
+
+
+def test_asyncssh_connects_by_the_name_alone(
+    configured: Configured, sshd: Sshd, cloud: Cloud
+) -> None:
+    configured.config.parent.parent.mkdir()
+    configured.configure()
+
+    async def run() -> asyncssh.SSHCompletedProcess:
+        async with asyncssh.connect(
+            NAME,
+            config=[str(configured.config)],
+            username=USER,
+            client_keys=[str(sshd.user_key)],
+            known_hosts=None,
+        ) as connection:
+            return await connection.run("echo hello; exit 3")
+
+    done = asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    assert (done.exit_status, done.stdout) == (3, "hello\n")
+    session = cloud.session()  # which stays open: asyncssh kills the ProxyCommand by SIGKILL
+    cloud.call(lambda: cloud.end_session(session))
+
+
+def test_paramiko_connects_by_the_section_of_the_name(configured: Configured, sshd: Sshd) -> None:
+    """It reads no Include: it is given our own file."""
+    configured.config.parent.parent.mkdir()
+    configured.configure()
+    found = paramiko.SSHConfig.from_path(str(configured.ours)).lookup(NAME)
+    assert found["user"] == "mde-user"
+
+    proxy = paramiko.ProxyCommand(found["proxycommand"])
+    client = paramiko.SSHClient()
+    try:
+        sshd.let_in(client, proxy)
+        _, stdout, _ = client.exec_command("echo hello; exit 3", timeout=PATIENCE)
+        assert stdout.read() == b"hello\n"
+        assert stdout.channel.recv_exit_status() == 3
+    finally:
+        transport = client.get_transport()
+        client.close()
+        if transport is not None:
+            transport.join(PATIENCE)
+        proxy.process.wait(PATIENCE)
+        proxy.process.communicate()
+
+
+def test_libssh_connects_by_the_name_alone(configured: Configured, sshd: Sshd) -> None:
+    pytest.importorskip("ssh.session", reason="ssh-python is not installed")
+    configured.config.parent.parent.mkdir()
+    configured.configure()
+
+    words = [str(configured.config), NAME, USER, str(sshd.user_key)]
+    answer = configured.run(sys.executable, "-c", LIBSSH, *words)
+    assert (answer.returncode, answer.stdout) == (3, b"hello\n"), answer.stderr
+
+
+@pytest.mark.parametrize("fallback", ["yes", "no"])
+def test_ssh_connects_where_all_hosts_are_canonicalized(
+    configured: Configured, fallback: str
+) -> None:
+    configured.config.parent.mkdir(parents=True, mode=0o700)
+    configured.config.write_text(CANONICALIZE.format(fallback=fallback))
+    command = configured.command("ssh", NAME, "echo hello")
+    assert configured.run(*command).returncode == 255
+    configured.configure()
+
+    answer = configured.run(*command)
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+    for name in ("front.codecatalyst", "Front.web.site-1.codecatalyst"):
+        answer = configured.run(program("ssh"), *configured.command("ssh", name, "echo hello")[1:])
+        assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
