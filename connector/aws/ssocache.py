@@ -15,7 +15,6 @@ from ..files import FileProblem, read_text, write_private
 from ..records import NamedTuple
 
 REFRESH_WINDOW = 15 * 60  # seconds before its end; botocore's SSOTokenProvider has the same
-_LONGEST_LIFE = 366 * 86400  # seconds; a year has four digits in every time of this file
 
 
 class Unusable(Exception):
@@ -97,23 +96,32 @@ def cache_directory() -> str:
 def token_of_answer(
     answer: Mapping[str, Any], document: Mapping[str, Any], now: float
 ) -> CachedToken:
-    """The token of CreateToken's answer; :meth:`SsoCache.write` saves it.
+    """Return the token of CreateToken's answer; :meth:`SsoCache.write` saves it.
 
+    :param answer: as :mod:`.answers` has read it.
     :param document: the members of the cache file so far. Whatever the answer leaves out
         stays, the refresh token included: by RFC 6749 section 6 it is still good when no
         new one comes.
     :param now: seconds since the epoch.
     :raises Unusable: when the answer does not hold a token.
     """
-    token, expires_in = answer.get("accessToken"), answer.get("expiresIn")
-    if not isinstance(token, str) or not isinstance(expires_in, int):
+    if "accessToken" not in answer or "expiresIn" not in answer:
         raise Unusable("the SSO service answered without a token")
+    token = answer["accessToken"]
     check_token(token)
-    expires_at = now + min(expires_in, _LONGEST_LIFE)
-    document = {**document, "accessToken": token, "expiresAt": format_time(expires_at)}
-    if isinstance(answer.get("refreshToken"), str):
-        document["refreshToken"] = answer["refreshToken"]
+    expires_at = now + answer["expiresIn"]
+    document = {
+        **with_refresh_token(answer, document),
+        "accessToken": token,
+        "expiresAt": format_time(expires_at),
+    }
     return CachedToken(token, expires_at, document)
+
+
+def with_refresh_token(answer: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of the cache file with the refresh token of CreateToken's answer."""
+    new = answer.get("refreshToken")
+    return {**document, "refreshToken": new} if new else dict(document)
 
 
 def check_token(token: str) -> None:

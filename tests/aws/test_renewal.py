@@ -203,8 +203,10 @@ import os, sys, time
 from connector.aws.clients import ClientFactory
 from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerTokens
+from connector.transport.dialler import DialSettings, Trust
 profile = load_profile("codecatalyst", os.environ)
-tokens = BearerTokens(profile, os.environ, ClientFactory(profile.name, os.environ["AWS_CA_BUNDLE"]))
+connect = DialSettings(Trust(os.environ["AWS_CA_BUNDLE"])).connect
+tokens = BearerTokens(profile, os.environ, ClientFactory(profile.name, connect))
 print("ready", flush=True)
 sys.stdin.readline()
 print(tokens.load(timeout=60).value)
