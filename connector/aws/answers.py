@@ -7,6 +7,7 @@ botocore trusts the types that its model names, and JSON can hold what no model 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ..errors import ServiceError
@@ -97,10 +98,8 @@ class _Object:
             except _Wrong as wrong:
                 raise _Wrong(".".join([name, *wrong.args])) from None
         for name, kind in self._hints.items():
-            try:
+            with suppress(_Wrong):
                 found[name] = kind(value.get(name))
-            except _Wrong:
-                continue
         return found
 
 

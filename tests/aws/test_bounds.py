@@ -48,7 +48,8 @@ class Flood(TlsPeer):
 
 @pytest.fixture
 def peer(tmp_path: Path) -> Iterator[Flood]:
-    with Flood(tmp_path, "localhost") as peer:
+    peer = Flood(tmp_path, "localhost")
+    with peer:
         yield peer
 
 
