@@ -6,6 +6,7 @@ Paths are plain here and wherever one connection looks: pathlib takes a millisec
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import select
@@ -19,12 +20,32 @@ AnyPath = str | os.PathLike[str]
 #: of Dev Environments, some 250 bytes each.
 MAX_BYTES = 8 << 20
 
+#: What some editors put in front of UTF-8.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 #: Seconds that a pipe, of the shell's ``<(...)`` for one, may take to give all it has.
 PIPE_TIMEOUT = 3.0
 
 
 class FileProblem(Exception):
     """Why a file is of no use, as the end of a sentence that began with its name."""
+
+
+def read_own_text(path: AnyPath) -> str:
+    """Return the whole text of a file that only programs write, which is no pipe or device.
+
+    :raises FileNotFoundError: when there is none.
+    :raises FileProblem: see :func:`read_text`; also when it is no regular file.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise FileProblem(f"cannot be read ({reason(error)})") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise FileProblem("is a pipe or a device, and no file")
+    return read_text(path)
 
 
 def read_text(path: AnyPath) -> str:
@@ -35,7 +56,7 @@ def read_text(path: AnyPath) -> str:
     """
     try:
         # Windows' editors put a mark in front. Its codec would be one more import.
-        return read_bytes(path).removeprefix(b"\xef\xbb\xbf").decode()
+        return read_bytes(path).removeprefix(BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError:
         raise FileProblem("is not UTF-8 text") from None
 
@@ -121,11 +142,32 @@ def replace_file(path: AnyPath, content: bytes, like: os.stat_result | None = No
 
 
 def make_directory_of(path: AnyPath) -> None:
-    """Make the directory of a file, where there is none, for nobody but the user.
+    """Make the directory of a file and its parents, those that are missing, with mode 0700.
 
-    :raises OSError: when it cannot be made.
+    ``os.makedirs`` leaves the mode of the parents to the umask.
+
+    :raises OSError: when one cannot be made.
     """
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    missing = []
+    directory = os.path.dirname(os.path.abspath(path))
+    while not os.path.isdir(directory) and directory != os.path.dirname(directory):
+        missing.append(directory)
+        directory = os.path.dirname(directory)
+    for name in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # another process was quicker, or it is a file
+            os.mkdir(name, 0o700)
+
+
+def check_writable(path: AnyPath) -> None:
+    """Try whether a file can be replaced, and leave it as it is.
+
+    :raises OSError: when it cannot.
+    """
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    probe = f"{os.fspath(path)}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    os.unlink(probe)
 
 
 def reason(error: Exception) -> str:

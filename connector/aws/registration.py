@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..files import FileProblem, make_directory_of, read_text, reason, write_private
+from ..files import FileProblem, make_directory_of, read_own_text, reason, write_private
 from .oidc import Oidc
 from .ssocache import Unusable, cache_directory, format_time, parse_time
 from .ssosession import SsoSession
@@ -102,7 +102,7 @@ def registration_file(session: SsoSession) -> Path:
 def _read(path: Path, by_code: bool, now: float) -> Registration | None:
     """What is kept, if it is of use."""
     try:
-        document = json.loads(read_text(path))
+        document = json.loads(read_own_text(path))
     except FileNotFoundError:
         return None
     except (FileProblem, ValueError, RecursionError):
