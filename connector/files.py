@@ -12,6 +12,7 @@ import secrets
 import select
 import stat
 import time
+from collections.abc import MutableMapping
 
 #: What names a file.
 AnyPath = str | os.PathLike[str]
@@ -25,6 +26,22 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 #: Seconds that a pipe, of the shell's ``<(...)`` for one, may take to give all it has.
 PIPE_TIMEOUT = 3.0
+
+
+def settle_home(environ: MutableMapping[str, str]) -> None:
+    """Have HOME name a directory by its whole path, for this process and those that it starts.
+
+    An empty or relative HOME, or none at all, would lead to files in ``/`` or in the current
+    directory. The account's own home stands in for it, and ``/`` for an account without one.
+    """
+    if os.name != "posix" or os.path.isabs(environ.get("HOME", "")):
+        return
+    import pwd
+
+    try:
+        environ["HOME"] = pwd.getpwuid(os.getuid()).pw_dir or "/"
+    except KeyError:
+        environ["HOME"] = "/"
 
 
 class FileProblem(Exception):
