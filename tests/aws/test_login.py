@@ -338,9 +338,13 @@ def test_a_service_that_fails_ends_the_login(
 
 
 def test_a_token_that_cannot_be_saved(cloud: Cloud, cache_file: Path) -> None:
+    """The user is not sent to a browser for it."""
     cache_file.mkdir()
+    person = Person(cloud)
     with pytest.raises(ConfigError, match="cannot be saved"):
-        login(cloud, Person(cloud))
+        login(cloud, person)
+    assert person.url == ""
+    assert cloud.operations() == []
 
 
 def test_no_code_and_no_token_is_logged(
