@@ -1,7 +1,7 @@
 """What the services may answer: the members, types and ranges of each operation, in one table.
 
-Every answer passes through :func:`read` before any other code sees it. Both clients need that:
-botocore trusts the types that its model names, and JSON can hold what no model has.
+Every answer passes through :func:`read` before any other code sees it, botocore's parser
+included: that trusts the types that its model names, and JSON can hold what no model has.
 """
 
 from __future__ import annotations
@@ -38,13 +38,6 @@ def _filled(value: object) -> str:
     if not text:
         raise _Wrong
     return text
-
-
-def _time(value: object) -> object:
-    """A text, or what botocore has made of it."""
-    from datetime import datetime  # which no ssh needs
-
-    return value if isinstance(value, datetime) else _text(value)
 
 
 def _number(low: float, high: float) -> Kind:
@@ -121,7 +114,7 @@ _ENVIRONMENT = _Object(
             _text,
         ),
         "inactivityTimeoutMinutes": _number(0, 1e6),
-        "lastUpdatedTime": _time,
+        "lastUpdatedTime": _text,
         "repositories": _list(_Object(hints={"repositoryName": _text, "branchName": _text})),
     },
 )
@@ -146,7 +139,7 @@ _ANSWERS: dict[str, _Object] = {
     "stop_dev_environment_session": _Object(),
     "start_dev_environment": _Object(),
     "stop_dev_environment": _STATE,
-    "list_dev_environment_sessions": _page(_Object({"id": _text}, hints={"startedTime": _time})),
+    "list_dev_environment_sessions": _page(_Object({"id": _text}, hints={"startedTime": _text})),
     "list_spaces": _page(_NAMED),
     "list_projects": _page(_NAMED),
     "list_dev_environments": _page(_ENVIRONMENT),

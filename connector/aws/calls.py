@@ -73,6 +73,4 @@ def call(client: Any, operation: str, **members: Any) -> dict[str, Any]:
         raise CallFailed(ConfigError(f"The call to {host} cannot be made: {error}")) from error
     except (ResponseParserError, *_UNREADABLE) as error:
         raise CallFailed(ServiceError(f"The answer of {host} cannot be understood")) from error
-    from .answers import read
-
-    return read(operation, answer, host)
+    return answer

@@ -8,6 +8,7 @@ another idea of proxies than the stream.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -118,18 +119,31 @@ class _Carrier:
         self._connect = connect
         self._timeouts = connect_timeout, read_timeout
 
-    def send(self, request: AWSPreparedRequest, **kwargs: object) -> AWSResponse:
-        """:raises CallFailed: which botocore passes on."""
+    def send(self, request: AWSPreparedRequest, event_name: str, **kwargs: object) -> AWSResponse:
+        """Return the answer, with the members in it that :mod:`.answers` lets through.
+
+        botocore's parser then meets no value of another kind than its model has. It would give
+        the whole answer up for one, and with it a new refresh token.
+
+        :param event_name: ends with the name of the operation.
+        :raises CallFailed: which botocore passes on.
+        """
+        from botocore import xform_name
         from botocore.awsrequest import AWSResponse
         from botocore.compat import HTTPHeaders
 
-        from .light import send
+        from .answers import read
+        from .light import send, understood
 
         parts = urlsplit(request.url)
         address = (parts.hostname or "", parts.port or 443)
         answer = send(self._connect, address, _bytes_of(request), *self._timeouts)
+        body = answer.body
+        if answer.status < 300:
+            host, operation = address[0], xform_name(event_name.rsplit(".", 1)[-1])
+            body = json.dumps(read(operation, understood(answer, host), host)).encode()
         headers = HTTPHeaders.from_dict(answer.headers)
-        return AWSResponse(request.url, answer.status, headers, _Body(answer.body))
+        return AWSResponse(request.url, answer.status, headers, _Body(body))
 
 
 class _Body:

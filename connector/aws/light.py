@@ -86,7 +86,7 @@ class LightApi:
         answer = send(
             self._connect, (self._host, self._port), request, connect_timeout, read_timeout
         )
-        return read(operation, _understood(answer, self._host), self._host)
+        return read(operation, understood(answer, self._host), self._host)
 
     def _request(self, operation: str, token: str, members: dict[str, Any]) -> bytes:
         method, path = _OPERATIONS[operation]
@@ -157,8 +157,12 @@ def _broken(problem: OSError | BadAnswer, host: str) -> ConnectorError:
     return ConnectFailed(f"The connection to {host} broke ({type(problem).__name__})", NETWORK_HINT)
 
 
-def _understood(answer: Answer, host: str) -> dict[str, Any]:
-    """:raises Refused: for every status that is no success."""
+def understood(answer: Answer, host: str) -> dict[str, Any]:
+    """Return the object that an answer holds.
+
+    :raises Refused: for every status that is no success.
+    :raises CallFailed: when it holds another thing.
+    """
     status, reason, headers, body = answer
     if status >= 500 and (not body.strip() or body.strip().startswith(b"<html>")):
         raise Refused(status, str(status), reason)  # some gateway on the way, not the service

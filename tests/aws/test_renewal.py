@@ -87,7 +87,7 @@ REFUSALS: list[tuple[Answer, str]] = [
     (_refuse, "the SSO service refuses (400 InvalidGrantException)"),
     (_fail, "the SSO service refuses (500 InternalServerException)"),
     (lambda: web.json_response({}), "without a token"),
-    (lambda: web.json_response({"accessToken": "secret", "expiresIn": "x"}), "be understood"),
+    (lambda: web.json_response({"accessToken": "secret", "expiresIn": "x"}), "without a token"),
     (lambda: web.json_response({"accessToken": "a secret", "expiresIn": 60}), "blanks"),
     (lambda: web.json_response([]), "cannot be understood"),
     (lambda: web.Response(text="<html>"), "without a token"),
