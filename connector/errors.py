@@ -196,6 +196,12 @@ class SessionEncrypted(ConnectorError):
     exit_code = 76  # EX_PROTOCOL
 
 
+class ResourcesExhausted(ConnectorError):
+    """The system has no more of something: open files, memory, threads."""
+
+    exit_code = 71  # EX_OSERR
+
+
 class InternalError(ConnectorError):
     """A bug of the connector."""
 

@@ -6,11 +6,13 @@ Paths are plain here and wherever one connection looks: pathlib takes a millisec
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import select
 import stat
 import time
+from collections.abc import MutableMapping
 
 #: What names a file.
 AnyPath = str | os.PathLike[str]
@@ -18,6 +20,9 @@ AnyPath = str | os.PathLike[str]
 #: Far above any configuration or token file: the largest are those of ours that name thousands
 #: of Dev Environments, some 250 bytes each.
 MAX_BYTES = 8 << 20
+
+#: What some editors put in front of UTF-8.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 #: Seconds that a pipe, of the shell's ``<(...)`` for one, may take to give all it has.
 PIPE_TIMEOUT = 3.0
@@ -27,8 +32,41 @@ PIPE_TIMEOUT = 3.0
 LEFTOVER_AGE = 60.0
 
 
+def settle_home(environ: MutableMapping[str, str]) -> None:
+    """Have HOME name a directory by its whole path, for this process and those that it starts.
+
+    An empty or relative HOME, or none at all, would lead to files in ``/`` or in the current
+    directory. The account's own home stands in for it, and ``/`` for an account without one.
+    """
+    if os.name != "posix" or os.path.isabs(environ.get("HOME", "")):
+        return
+    import pwd
+
+    try:
+        environ["HOME"] = pwd.getpwuid(os.getuid()).pw_dir or "/"
+    except KeyError:
+        environ["HOME"] = "/"
+
+
 class FileProblem(Exception):
     """Why a file is of no use, as the end of a sentence that began with its name."""
+
+
+def read_own_text(path: AnyPath) -> str:
+    """Return the whole text of a file that only programs write, which is no pipe or device.
+
+    :raises FileNotFoundError: when there is none.
+    :raises FileProblem: see :func:`read_text`; also when it is no regular file.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise FileProblem(f"cannot be read ({reason(error)})") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise FileProblem("is a pipe or a device, and no file")
+    return read_text(path)
 
 
 def read_text(path: AnyPath) -> str:
@@ -39,7 +77,7 @@ def read_text(path: AnyPath) -> str:
     """
     try:
         # Windows' editors put a mark in front. Its codec would be one more import.
-        return read_bytes(path).removeprefix(b"\xef\xbb\xbf").decode()
+        return read_bytes(path).removeprefix(BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError:
         raise FileProblem("is not UTF-8 text") from None
 
@@ -150,11 +188,32 @@ def _is_temporary(candidate: str, name: str) -> bool:
 
 
 def make_directory_of(path: AnyPath) -> None:
-    """Make the directory of a file, where there is none, for nobody but the user.
+    """Make the directory of a file and its parents, those that are missing, with mode 0700.
 
-    :raises OSError: when it cannot be made.
+    ``os.makedirs`` leaves the mode of the parents to the umask.
+
+    :raises OSError: when one cannot be made.
     """
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    missing = []
+    directory = os.path.dirname(os.path.abspath(path))
+    while not os.path.isdir(directory) and directory != os.path.dirname(directory):
+        missing.append(directory)
+        directory = os.path.dirname(directory)
+    for name in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # another process was quicker, or it is a file
+            os.mkdir(name, 0o700)
+
+
+def check_writable(path: AnyPath) -> None:
+    """Try whether a file can be replaced, and leave it as it is.
+
+    :raises OSError: when it cannot.
+    """
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    probe = f"{os.fspath(path)}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    os.unlink(probe)
 
 
 def reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -15,6 +16,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
 _POLL_INTERVAL = 0.05  # seconds; neither system call can wait for a bounded time
 
 
@@ -23,7 +26,7 @@ def file_lock(path: AnyPath, timeout: float) -> Iterator[None]:
     """Hold the lock on ``path``. The system lets go of it when the process dies.
 
     The file is made when missing and stays, empty: to remove it would let two processes
-    lock two files of one name.
+    lock two files of one name. Where the file system has no locks, nothing is held.
 
     :param timeout: seconds to wait for another process to let go.
     :raises TimeoutError: when it did not.
@@ -49,4 +52,8 @@ def _try_lock(descriptor: int) -> bool:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):  # PermissionError: EACCES, Windows's answer
         return False
+    except OSError as error:
+        # Some network file systems know no locks. The file is still replaced as a whole.
+        if error.errno not in _NO_LOCKS:
+            raise
     return True

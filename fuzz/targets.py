@@ -9,7 +9,7 @@ from connector.datachannel import payloads
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import ACKNOWLEDGE, INPUT_STREAM_DATA, OUTPUT_STREAM_DATA
 
-from . import core, surroundings
+from . import answers, core, surroundings
 
 Target = Callable[[bytes], None]
 
@@ -26,6 +26,7 @@ TARGETS: dict[str, Target] = {
     "proxy-setting": surroundings.proxy_setting,
     "http-answer": surroundings.http_answer,
     "known-gateways": surroundings.known_gateways,
+    "answers": answers.answers,
 }
 
 _REQUEST = payloads.handshake_request(
@@ -95,4 +96,5 @@ SEEDS: dict[str, list[bytes]] = {
         b"\r\n2\r\nno\r\n0\r\n\r\n",
     ],
     "known-gateways": [b'{"a":"ssmmessages.us-west-2.amazonaws.com","b":"localhost:8443"}'],
+    "answers": answers.SEEDS,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +17,16 @@ import pytest
 from connector import files
 from connector.aws.settings import ca_bundle, load_profile
 from connector.errors import ConfigError
-from connector.files import MAX_BYTES, FileProblem, read_text, write_private
+from connector.files import (
+    MAX_BYTES,
+    FileProblem,
+    make_directory_of,
+    read_own_text,
+    read_text,
+    settle_home,
+    write_private,
+)
+from connector.locks import file_lock
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no such files")
 
@@ -146,3 +157,55 @@ def test_files_of_killed_writers_do_not_pile_up(tmp_path: Path) -> None:
         os.utime(leftover, (0, 0))
     write_private(path, "text")
     assert [each.name for each in tmp_path.iterdir()] == ["config"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022])
+def test_directories_that_are_made_are_for_the_user_alone(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        make_directory_of(tmp_path / "a/b/c/file")
+    finally:
+        os.umask(before)
+    made = [tmp_path / name for name in ("a", "a/b", "a/b/c")]
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o700] * 3
+    make_directory_of(tmp_path / "a/b/c/file")
+
+
+@pytest.mark.parametrize("home", [None, "", "relative", "./x"])
+def test_home_that_is_no_whole_path_is_the_accounts(home: str | None) -> None:
+    import pwd
+
+    environ = {} if home is None else {"HOME": home}
+    settle_home(environ)
+    assert environ["HOME"] == pwd.getpwuid(os.getuid()).pw_dir
+    environ = {"HOME": "/some/where"}
+    settle_home(environ)
+    assert environ == {"HOME": "/some/where"}
+
+
+def test_own_file_that_is_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "socket"))
+        for path in (tmp_path / "pipe", tmp_path / "socket", Path("/dev/zero")):
+            with pytest.raises(FileProblem, match="is a pipe or a device"):
+                read_own_text(path)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError):
+        read_own_text(tmp_path / "link")
+    with pytest.raises(FileProblem, match="is a directory"):
+        read_own_text(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_file_system_without_locks_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    import fcntl
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with file_lock(tmp_path / "lock", 0.1):
+        pass

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..files import FileProblem, make_directory_of, read_bytes, reason, replace_file
@@ -96,8 +97,8 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
         )
     there = profile.sso_sessions.get(named)
     if there is not None and by_user:
-        found = (there.get("sso_start_url"), there.get("sso_region"))
-        if found != (session.start_url, session.region):
+        found = (_comparable(there.get("sso_start_url", "")), there.get("sso_region"))
+        if found != (_comparable(session.start_url), session.region):
             raise ConfigError(
                 f"[sso-session {named}] of {profile.config_file} is for another Identity Center",
                 "Name a new profile by --profile, or leave --start-url and --sso-region out",
@@ -122,22 +123,32 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
     return "\n".join(sections)
 
 
+def _comparable(start_url: str) -> str:
+    """Return a start URL as all its spellings have it: the console shows it with ``/#`` too."""
+    try:
+        parts = urlsplit(start_url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # no URL: only itself is the same
+        return start_url
+    fragment = parts.fragment.strip("/")
+    usual = port in (None, 443)
+    return (
+        f"{parts.scheme}://{host}{'' if usual else f':{port}'}{parts.path.rstrip('/')}#{fragment}"
+    )
+
+
 def _append(path: str, lines: str) -> None:
     try:
         old, like = read_bytes(path), os.stat(path)
     except FileNotFoundError:
         old, like = b"", None
     added = lines
-    if old.strip(b"\xef\xbb\xbf\r\n"):
+    if old.strip(b"\r\n"):
         added = f"\n{lines}" if old.endswith(b"\n") else f"\n\n{lines}"
     if b"\r\n" in old:
         added = added.replace("\n", "\r\n")
     new = old + added.encode()
-    before, after = _parsed(path, old), _parsed(path, new)
+    before, after = parse_config(old, path), parse_config(new, path)
     if {name: after.get(name) for name in before} != before or len(after) == len(before):
         raise FileProblem("cannot be extended without changing what it says")
     replace_file(path, new, like)
-
-
-def _parsed(path: str, content: bytes) -> dict[str, dict[str, str]]:
-    return parse_config(content.decode("utf-8-sig"), path)

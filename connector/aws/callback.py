@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import logging
+import socket
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ..errors import ConnectFailed, CredentialsError
@@ -19,6 +22,8 @@ logger = logging.getLogger(__name__)
 CALLBACK_TIMEOUT = 600.0  # seconds; the AWS CLI waits as long
 _PATH = "/oauth/callback"
 _REQUEST_TIMEOUT = 10.0  # seconds that a browser may take for one request
+_MOST_CONNECTIONS = 32  # at once; a browser opens a few, and a hostile page may open many
+_MOST_PARAMETERS = 20  # of a query; the service sends four
 _LOOK_INTERVAL = 0.2  # seconds between two looks at what the handlers found
 _QUOTE_MAX = 200  # characters of the service's own words
 
@@ -34,7 +39,8 @@ _PAGE = """\
 class Callback:
     """Listens on 127.0.0.1, on a port that was free, from its making on: ``with``.
 
-    :param state: what the browser has to bring back, so that no other page can end the login.
+    :param state: what the browser has to bring back, with a code and with an error, so that no
+        other page can end the login.
     :raises ConnectFailed: when no port can be had.
     """
 
@@ -61,7 +67,7 @@ class Callback:
     @property
     def url(self) -> str:
         """The redirect URI."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}{_PATH}"
+        return f"http://{self._server.authority}{_PATH}"
 
     def wait(
         self, timeout: float = CALLBACK_TIMEOUT, clock: Callable[[], float] = time.monotonic
@@ -81,20 +87,57 @@ class Callback:
                 )
             self._server.timeout = min(left, _LOOK_INTERVAL)
             self._server.handle_request()
+            self._server.service_actions()
         if isinstance(self._server.outcome, CredentialsError):
             raise self._server.outcome
         return self._server.outcome
 
 
 class _Server(ThreadingTCPServer):
-    """One thread a connection: browsers open some that they say nothing on."""
+    """One thread a connection: browsers open some that they say nothing on.
+
+    Neither many connections nor slow ones keep the browser out. Beyond ``_MOST_CONNECTIONS`` a
+    new one ends the oldest, and each ends after ``_REQUEST_TIMEOUT``, however slowly it goes on.
+    """
 
     daemon_threads = True
+    request_queue_size = 2 * _MOST_CONNECTIONS
 
     def __init__(self, state: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.state = state
         self.outcome: str | CredentialsError | None = None
+        self._open: dict[socket.socket, float] = {}  # when each was accepted, oldest first
+
+    @property
+    def authority(self) -> str:
+        """The host and port of the redirect URI, which a browser sends as its Host header."""
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In the thread that waits: hand the connection to a thread of its own."""
+        oldest = next(iter(list(self._open)), None)
+        if oldest is not None and len(self._open) >= _MOST_CONNECTIONS:
+            self._drop(oldest)
+        self._open[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Drop the connections that have had their time."""
+        for connection, accepted in list(self._open.items()):
+            if time.monotonic() - accepted > _REQUEST_TIMEOUT:
+                self._drop(connection)
+
+    def shutdown_request(self, request: Any) -> None:
+        """In the connection's thread, at its end."""
+        self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def _drop(self, connection: socket.socket) -> None:
+        """Have the thread of a connection read its end; it closes the connection itself."""
+        self._open.pop(connection, None)
+        with contextlib.suppress(OSError):  # it has just ended by itself
+            connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Not on stderr, and without the request, which has the code in it."""
@@ -106,17 +149,29 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _REQUEST_TIMEOUT
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
+        if self.headers.get_all("Host") != [self.server.authority]:
+            # A name that leads here belongs to a page that wants to speak as this address.
+            self._answer(421, "Nothing here", "This address goes by no other name.")
+            return
+        try:
+            parts = urlsplit(self.path)
+            fields = parse_qs(parts.query, max_num_fields=_MOST_PARAMETERS)
+        except ValueError:
+            self._answer(400, "This is no answer", "It cannot be understood.")
+            return
         if parts.path != _PATH:
             self._answer(404, "Nothing here", "This address is for the end of a login only.")
             return
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        query = {name: values[0] for name, values in fields.items() if len(values) == 1}
         error = query.get("error")
-        # An error may come without a state, for the service may not have understood the
-        # request; but none with a wrong one.
-        state = query.get("state", self.server.state if error else "")
-        if not hmac.compare_digest(state.encode(), self.server.state.encode()):
-            self._answer(400, "This is another login", "Its state is not the one that was sent.")
+        # Any page can send a browser here. Only the service knows the state, also of an error.
+        if not hmac.compare_digest(query.get("state", "").encode(), self.server.state.encode()):
+            self._answer(
+                400,
+                "This is another login",
+                "Its state is not the one that was sent. The terminal goes on waiting; "
+                "Ctrl-C ends the login there.",
+            )
         elif error:
             words = " ".join(f"{error}: {query.get('error_description', '')}".split())
             self._end(
@@ -140,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._answer(200, title, text)
         finally:  # after the page, which the end of the process might cut off
-            self.server.outcome = outcome
+            self.server.outcome = self.server.outcome or outcome  # the first one is the user's
 
     def _answer(self, status: int, title: str, text: str) -> None:
         body = _PAGE.format(title=title, text=text).encode()

@@ -10,8 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import (
+    ConfigError,
     ConnectorError,
     ServiceError,
+)
+
+#: botocore's parsers trust the types of an answer. A list where the model has an object, a time
+#: beyond all dates, or JSON that is nested too deeply ends in one of these.
+_UNREADABLE = (
+    *(AttributeError, TypeError, ValueError, LookupError),
+    *(ArithmeticError, RecursionError, OSError),
 )
 
 
@@ -62,12 +70,7 @@ def call(client: Any, operation: str, **members: Any) -> dict[str, Any]:
             status, str(details.get("Code", "")), str(details.get("Message", ""))
         ) from None
     except BotoCoreError as error:
-        from .failures import explain_failure  # imports ssl, which a good call has no need of
-
-        reason, transient = explain_failure(error, host)
-        raise CallFailed(reason, transient=transient) from error
-    except (ResponseParserError, AttributeError, TypeError, ValueError, LookupError) as error:
-        # botocore's parsers trust the types of an answer: a list where its model has an
-        # object ends in any of these.
+        raise CallFailed(ConfigError(f"The call to {host} cannot be made: {error}")) from error
+    except (ResponseParserError, *_UNREADABLE) as error:
         raise CallFailed(ServiceError(f"The answer of {host} cannot be understood")) from error
     return answer

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import ServiceError
 from ..sessions import SessionAccess, StartProgress
 from .calls import CallFailed, Refused
 from .environments import Environment, State
@@ -168,14 +167,5 @@ def _may_try_again(failure: Refused | CallFailed, just_started: bool) -> bool:
 
 
 def _access(answer: dict[str, Any]) -> SessionAccess:
-    """:raises ServiceError: when the answer does not hold what its model promises."""
-    details = answer.get("accessDetails")
-    if not isinstance(details, dict):
-        raise ServiceError("CodeCatalyst answered without accessDetails")
-    for name in ("streamUrl", "tokenValue"):
-        if not isinstance(details.get(name), str) or not details[name]:
-            raise ServiceError(f"CodeCatalyst answered without a text {name}")
-    session_id = answer.get("sessionId", "")
-    if not isinstance(session_id, str):
-        raise ServiceError("CodeCatalyst answered with a sessionId that is no text")
-    return SessionAccess(details["streamUrl"], details["tokenValue"], session_id)
+    details = answer["accessDetails"]
+    return SessionAccess(details["streamUrl"], details["tokenValue"], answer.get("sessionId", ""))

@@ -20,7 +20,7 @@ _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 _DEFAULT_INTERVAL = 5.0  # seconds between polls; RFC 8628, section 3.5
 _SLOW_DOWN = 5.0  # seconds more whenever the service asks for it, or cannot be reached
 _URL = re.compile(r"https://[\x21-\x7e]+")
-_LONGEST = 3600.0  # seconds; the service says 600
+_DEFAULT_LIFE = 600.0  # seconds; the service says it, and this
 
 
 def token_by_device_code(
@@ -46,10 +46,10 @@ def token_by_device_code(
         clientSecret=registration.client_secret,
         startUrl=session.start_url,
     )
-    interval = float(started.get("interval") or _DEFAULT_INTERVAL)
-    deadline = clock() + min(float(started.get("expiresIn") or _LONGEST), _LONGEST)
-    user_code = str(started.get("userCode", ""))
-    url = str(started.get("verificationUriComplete") or started.get("verificationUri", ""))
+    interval: float = started.get("interval", _DEFAULT_INTERVAL)
+    deadline = clock() + started.get("expiresIn", _DEFAULT_LIFE)
+    user_code: str = started["userCode"]
+    url = started.get("verificationUriComplete") or started.get("verificationUri", "")
     if not _URL.fullmatch(url) or not user_code.isprintable():  # it goes to a browser
         raise ServiceError("The SSO service names no page to go to")
     shown = False
@@ -60,7 +60,7 @@ def token_by_device_code(
                 grantType=_GRANT_TYPE,
                 clientId=registration.client_id,
                 clientSecret=registration.client_secret,
-                deviceCode=started.get("deviceCode", ""),
+                deviceCode=started["deviceCode"],
             )
         except Refused as refused:
             if refused.code == "ExpiredTokenException":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConnectorError, ServiceError
+from ..errors import ConnectorError
 from .api import Api
 from .calls import CallFailed, Refused
 from .refusals import explain_any, not_accepted, status_of
@@ -32,9 +32,7 @@ def identify(api: Api, token: BearerToken) -> Identity:
     :raises ConnectorError: when it fails or cannot be reached.
     """
     try:
-        user_id = _ask(api, "verify_session", token).get("identity")
-        if not isinstance(user_id, str) or not user_id:
-            raise ServiceError("CodeCatalyst does not say whose the token is")
+        user_id = _ask(api, "verify_session", token)["identity"]
         details = _ask(api, "get_user_details", token, id=user_id)
     except Refused as refused:
         raise _explained(refused, token) from refused
@@ -42,9 +40,9 @@ def identify(api: Api, token: BearerToken) -> Identity:
         raise failure.error from failure
     return Identity(
         user_id,
-        str(details.get("userName") or ""),
-        str(details.get("displayName") or ""),
-        str((details.get("primaryEmail") or {}).get("email") or ""),
+        details.get("userName", ""),
+        details.get("displayName", ""),
+        details.get("primaryEmail", {}).get("email", ""),
     )
 
 

@@ -22,6 +22,7 @@ from ..errors import (
     ServiceError,
     TLSFailed,
 )
+from .answers import read
 from .calls import CallFailed, Refused
 from .http import Answer, BadAnswer, exchange
 
@@ -82,16 +83,10 @@ class LightApi:
         **members: Any,
     ) -> dict[str, Any]:
         request = self._request(operation, token, members)
-        try:
-            sock = self._connect(self._host, self._port, connect_timeout)
-        except ConnectorError as error:
-            raise CallFailed(error, transient=_may_pass(error)) from error
-        try:
-            with sock:
-                answer = exchange(sock, request, read_timeout)
-        except (OSError, BadAnswer) as problem:
-            raise CallFailed(_broken(problem, self._host)) from problem
-        return _understood(answer, self._host)
+        answer = send(
+            self._connect, (self._host, self._port), request, connect_timeout, read_timeout
+        )
+        return read(operation, understood(answer, self._host), self._host)
 
     def _request(self, operation: str, token: str, members: dict[str, Any]) -> bytes:
         method, path = _OPERATIONS[operation]
@@ -118,6 +113,31 @@ class LightApi:
         return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 
+def send(
+    connect: Connect,
+    address: tuple[str, int],
+    request: bytes,
+    connect_timeout: float,
+    read_timeout: float,
+) -> Answer:
+    """Send one request on a connection of its own, and return the answer.
+
+    :param address: host and port.
+    :param connect_timeout: seconds until TLS stands; ``read_timeout`` those for the request and
+        the whole answer, however slowly it comes. ``http.MAX_HEAD`` and ``MAX_BODY`` bound it.
+    :raises CallFailed: when there is no whole answer.
+    """
+    try:
+        sock = connect(*address, connect_timeout)
+    except ConnectorError as error:
+        raise CallFailed(error, transient=_may_pass(error)) from error
+    try:
+        with sock:
+            return exchange(sock, request, read_timeout)
+    except (OSError, BadAnswer) as problem:
+        raise CallFailed(_broken(problem, address[0])) from problem
+
+
 def _may_pass(error: ConnectorError) -> bool:
     """Nothing was sent; but certificates, settings and a proxy's refusal stay as they are."""
     lasting = isinstance(error, (TLSFailed, ProxyFailed)) and not isinstance(
@@ -137,8 +157,12 @@ def _broken(problem: OSError | BadAnswer, host: str) -> ConnectorError:
     return ConnectFailed(f"The connection to {host} broke ({type(problem).__name__})", NETWORK_HINT)
 
 
-def _understood(answer: Answer, host: str) -> dict[str, Any]:
-    """:raises Refused: for every status that is no success."""
+def understood(answer: Answer, host: str) -> dict[str, Any]:
+    """Return the object that an answer holds.
+
+    :raises Refused: for every status that is no success.
+    :raises CallFailed: when it holds another thing.
+    """
     status, reason, headers, body = answer
     if status >= 500 and (not body.strip() or body.strip().startswith(b"<html>")):
         raise Refused(status, str(status), reason)  # some gateway on the way, not the service
@@ -154,6 +178,8 @@ def _understood(answer: Answer, host: str) -> dict[str, Any]:
     for name in ("code", "Code", "__type"):
         if code is None:
             code = document.get(name)
-    code = str(status if code is None else code).split(":")[0].rsplit("#")[-1]
+    if not isinstance(code, str):  # the text of what is nested deeply cannot be had
+        code = str(status)
     message = document.get("message", document.get("Message", ""))
-    raise Refused(status, code, str(message))
+    said = message if isinstance(message, str) else ""
+    raise Refused(status, code.split(":")[0].rsplit("#")[-1], said)

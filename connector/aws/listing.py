@@ -25,7 +25,7 @@ from ..errors import (
 from .api import Api
 from .calls import CallFailed, Refused
 from .environments import GOING
-from .lists import iso_time, items_of, no_list
+from .lists import iso_time, items_of
 from .parallel import for_all
 from .refusals import explain_any, said_by, status_of
 from .tokens import BearerToken
@@ -182,13 +182,7 @@ class _Lister:
             return _problem(error, space, project)
 
     def _names(self, operation: str, what: str, space: str = "", **members: Any) -> list[str]:
-        names = []
-        for item in self._items(operation, what, space, **members):
-            name = item.get("name") if isinstance(item, dict) else None
-            if not isinstance(name, str):
-                raise no_list(what).error
-            names.append(name)
-        return names
+        return [item["name"] for item in self._items(operation, what, space, **members)]
 
     def _items(
         self, operation: str, what: str, space: str = "", project: str = "", **members: Any
@@ -267,35 +261,21 @@ def _explained(refused: Refused, space: str, project: str, token: BearerToken) -
     return ServiceError(f"CodeCatalyst cannot list {where} ({refused}){said}")
 
 
-def _summary(item: Any, space: str, project: str) -> EnvironmentSummary:
-    """:raises CallFailed: when it does not hold what its model promises."""
-    if not isinstance(item, dict) or not _text(item, "id") or not _text(item, "status"):
-        raise no_list("Dev Environments")
+def _summary(item: dict[str, Any], space: str, project: str) -> EnvironmentSummary:
     timeout = item.get("inactivityTimeoutMinutes")
     return EnvironmentSummary(
-        space=_text(item, "spaceName") or space,
-        project=_text(item, "projectName") or project,
-        id=_text(item, "id"),
-        alias=_text(item, "alias"),
-        status=_text(item, "status"),
-        reason=_text(item, "statusReason"),
-        instance_type=_text(item, "instanceType"),
-        inactivity_timeout=timeout if isinstance(timeout, int) else None,
-        repositories=tuple(_repositories(item.get("repositories"))),
-        creator=_text(item, "creatorId"),
+        space=item.get("spaceName") or space,
+        project=item.get("projectName") or project,
+        id=item["id"],
+        alias=item.get("alias", ""),
+        status=item["status"],
+        reason=item.get("statusReason", ""),
+        instance_type=item.get("instanceType", ""),
+        inactivity_timeout=None if timeout is None else int(timeout),
+        repositories=tuple(
+            Repository(each.get("repositoryName", ""), each.get("branchName", ""))
+            for each in item.get("repositories", ())
+        ),
+        creator=item.get("creatorId", ""),
         updated=iso_time(item.get("lastUpdatedTime")),
     )
-
-
-def _repositories(items: Any) -> list[Repository]:
-    found = items if isinstance(items, list) else []
-    return [
-        Repository(_text(item, "repositoryName"), _text(item, "branchName"))
-        for item in found
-        if isinstance(item, dict)
-    ]
-
-
-def _text(members: dict[str, Any], name: str) -> str:
-    value = members.get(name)
-    return value if isinstance(value, str) else ""

@@ -19,22 +19,20 @@ def items_of(ask: Callable[[dict[str, str]], dict[str, Any]], what: str) -> Iter
     :raises CallFailed: when it is no list, or does not end; and what ``ask`` raises.
     """
     more: dict[str, str] = {}
+    seen: set[str] = set()
     for _ in range(_MOST_PAGES):
         answer = ask(more)
-        items = answer.get("items")
-        if not isinstance(items, list):
-            raise no_list(what)
-        yield from items
-        next_token = answer.get("nextToken")
-        if not isinstance(next_token, str) or not next_token:
+        if "items" not in answer:
+            raise CallFailed(ServiceError(f"CodeCatalyst answered without a list of {what}"))
+        yield from answer["items"]
+        next_token = answer.get("nextToken", "")
+        if not next_token:
             return
+        if next_token in seen:
+            break
+        seen.add(next_token)
         more = {"nextToken": next_token}
     raise CallFailed(ServiceError(f"CodeCatalyst's list of {what} does not end"))
-
-
-def no_list(what: str) -> CallFailed:
-    """The failure of an answer that does not hold what its model promises."""
-    return CallFailed(ServiceError(f"CodeCatalyst answered without a list of {what}"))
 
 
 def iso_time(value: object) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 
 from ..errors import ConfigError, CredentialsError, ServiceError
-from ..files import make_directory_of, reason
+from ..files import check_writable, make_directory_of, reason
 from ..locks import file_lock
 from .authcode import token_by_authorization_code
 from .calls import CallFailed, Refused, call
@@ -44,6 +44,8 @@ def log_in(
     :raises CredentialsError: when the service or the user refuses, or nobody answers in time.
     :raises ConnectorError: when the service cannot be reached or a file cannot be written.
     """
+    cache = SsoCache(session.name)
+    _check_savable(cache)  # the user is not sent to a browser for a token that would be lost
     by_code = not device_code
     flow = token_by_authorization_code if by_code else token_by_device_code
     try:
@@ -74,17 +76,30 @@ def log_in(
         token = token_of_answer(answer, document, now())
     except Unusable as problem:
         raise CredentialsError(f"The login gave no token: {problem}") from None
-    cache = SsoCache(session.name)
     try:
-        make_directory_of(cache.path)
         with file_lock(cache.lock_path, _LOCK_TIMEOUT):
             cache.write(token)
     except OSError as error:
-        raise ConfigError(
-            f"The token cannot be saved in {cache.path} ({reason(error)})",
-            "Make the folder writable and log in again",
-        ) from None
+        raise _not_saved(cache, error) from None
     return token
+
+
+def _check_savable(cache: SsoCache) -> None:
+    """:raises ConfigError: when the token could not be saved."""
+    try:
+        make_directory_of(cache.path)
+        check_writable(cache.path)
+        with file_lock(cache.lock_path, _LOCK_TIMEOUT):
+            pass
+    except OSError as error:
+        raise _not_saved(cache, error) from None
+
+
+def _not_saved(cache: SsoCache, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"The token cannot be saved in {cache.path} ({reason(error)})",
+        "Make the folder writable and log in again",
+    )
 
 
 def log_out(session: SsoSession, clients: ClientFactory) -> bool:

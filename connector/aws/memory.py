@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from ..files import AnyPath, FileProblem, make_directory_of, read_text, reason, write_private
+from ..files import AnyPath, FileProblem, make_directory_of, read_own_text, reason, write_private
 
 #: Dev Environments that are remembered; the oldest go first.
 MOST = 100
@@ -54,7 +54,7 @@ def keys_of(path: AnyPath) -> list[str]:
 
 def _read(path: AnyPath) -> dict[str, object]:
     try:
-        known = json.loads(read_text(path))
+        known = json.loads(read_own_text(path))
     except (OSError, FileProblem, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}

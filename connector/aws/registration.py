@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import ServiceError
-from ..files import FileProblem, make_directory_of, read_text, reason, write_private
+from ..files import FileProblem, make_directory_of, read_own_text, reason, write_private
 from .oidc import Oidc
 from .ssocache import Unusable, cache_directory, format_time, parse_time
 from .ssosession import SsoSession
@@ -48,7 +47,6 @@ def register(
         made for the one is not used for the other.
     :param now: seconds since the epoch.
     :raises Refused, CallFailed: see ``Oidc.call``.
-    :raises ServiceError: when the answer lacks something.
     """
     path = registration_file(session)
     kept = _read(path, by_code, now())
@@ -66,14 +64,11 @@ def register(
     if session.scopes or by_code:
         document["scopes"] = members["scopes"] = requested_scopes(session)
     answer = oidc.call("register_client", **members)
-    client_id, client_secret = answer.get("clientId"), answer.get("clientSecret")
-    expires = answer.get("clientSecretExpiresAt")
-    if not (client_id and client_secret and isinstance(expires, int)):
-        raise ServiceError("The SSO service registered no client")
-    registration = Registration(client_id, client_secret, format_time(expires))
+    expires_at = format_time(answer["clientSecretExpiresAt"])
+    registration = Registration(answer["clientId"], answer["clientSecret"], expires_at)
     document = {
-        "clientId": client_id,
-        "clientSecret": client_secret,
+        "clientId": registration.client_id,
+        "clientSecret": registration.client_secret,
         "expiresAt": registration.expires_at,
         **document,
     }
@@ -107,7 +102,7 @@ def registration_file(session: SsoSession) -> Path:
 def _read(path: Path, by_code: bool, now: float) -> Registration | None:
     """What is kept, if it is of use."""
     try:
-        document = json.loads(read_text(path))
+        document = json.loads(read_own_text(path))
     except FileNotFoundError:
         return None
     except (FileProblem, ValueError, RecursionError):

@@ -13,7 +13,14 @@ from ..files import reason
 from ..locks import file_lock
 from .calls import CallFailed, Refused, call
 from .clients import ClientFactory
-from .ssocache import REFRESH_WINDOW, CachedToken, SsoCache, Unusable, token_of_answer
+from .ssocache import (
+    REFRESH_WINDOW,
+    CachedToken,
+    SsoCache,
+    Unusable,
+    token_of_answer,
+    with_refresh_token,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +59,13 @@ def renew(
             request = token.refresh_request(now())
             left = max(deadline - time.monotonic(), _SHORTEST_REQUEST)
             answer = _create_token(clients, region, request, left)
-            token = token_of_answer(answer, token.document, now())
+            # First of all: the service has used up the old one, whatever else it answered.
+            kept = token._replace(document=with_refresh_token(answer, token.document))
+            try:
+                token = token_of_answer(answer, token.document, now())
+            except Unusable:
+                _save(cache, kept)
+                raise
             _save(cache, token)
             return token
     except OSError as error:

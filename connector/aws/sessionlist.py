@@ -6,7 +6,7 @@ from typing import Any
 
 from ..records import NamedTuple
 from .environments import Environment
-from .lists import iso_time, items_of, no_list
+from .lists import iso_time, items_of
 from .tokens import BearerToken
 
 
@@ -34,8 +34,5 @@ def sessions_of(
     return [_summary(item) for item in items_of(ask, "sessions")]
 
 
-def _summary(item: object) -> SessionSummary:
-    """:raises CallFailed: when the answer does not hold what its model promises."""
-    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-        raise no_list("sessions")
+def _summary(item: dict[str, Any]) -> SessionSummary:
     return SessionSummary(item["id"], iso_time(item.get("startedTime")))

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError
-from ..files import AnyPath, FileProblem, read_text
+from ..errors import ConfigError, quoted
+from ..files import BYTE_ORDER_MARK, AnyPath, FileProblem, read_bytes, read_text
 from ..records import NamedTuple
 
 if TYPE_CHECKING:
@@ -118,29 +118,54 @@ def _read_profiles(path: AnyPath) -> tuple[dict[str, dict[str, str]], dict[str, 
 
 def _read_sections(path: AnyPath) -> dict[str, dict[str, str]]:
     try:
-        return parse_config(read_text(path), path)
+        return parse_config(read_bytes(path), path)
     except FileNotFoundError:
         return {}
     except FileProblem as problem:
         raise ConfigError(f"The AWS configuration file {path} {problem}") from None
 
 
-def parse_config(text: str, path: AnyPath) -> dict[str, dict[str, str]]:
-    """The sections of a configuration file, by their headers.
+def parse_config(content: bytes, path: AnyPath) -> dict[str, dict[str, str]]:
+    """Return the sections of a configuration file, by their headers.
 
-    :param path: whose text it is, for the error.
+    What botocore and the AWS CLI cannot read is refused here too: a login would be written into a
+    file that gives no token afterwards.
+
+    :param path: of the file, for the error.
     :raises ConfigError: when it cannot be parsed.
     """
     import configparser  # where there is a file, and only there
+    import io
 
+    shown = f"The AWS configuration file {path}"
+    if content.startswith(BYTE_ORDER_MARK):
+        raise ConfigError(
+            f"{shown} begins with a byte-order mark, which AWS's tools cannot read",
+            "Save it as UTF-8 without BOM",
+        )
+    try:
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()  # with any line end
+    except UnicodeDecodeError:
+        raise ConfigError(f"{shown} is not UTF-8 text") from None
     parser = configparser.RawConfigParser()  # strict: a section given twice is an error
     try:
         parser.read_string(text, source=str(path))
     except configparser.Error as error:
-        raise ConfigError(
-            f"The AWS configuration file {path} cannot be parsed: {_complaint(error)}"
-        ) from None
-    return {header: dict(parser.items(header)) for header in parser.sections()}
+        raise ConfigError(f"{shown} cannot be parsed: {_complaint(error)}") from None
+    sections = {header: dict(parser.items(header)) for header in parser.sections()}
+    for header, values in sections.items():
+        for name, value in values.items():
+            if value.startswith("\n") and not _is_nested(value):
+                raise ConfigError(
+                    f"{shown} cannot be parsed: the indented lines under {quoted(name)} of "
+                    f"[{quoted(header)[1:-1]}] are not all settings"
+                )
+    return sections
+
+
+def _is_nested(value: str) -> bool:
+    """Whether botocore can read the indented lines below a setting, which has no value itself."""
+    return all("=" in line for line in value.splitlines() if line.strip())
 
 
 def _complaint(error: configparser.Error) -> str:

@@ -11,11 +11,18 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ..files import FileProblem, read_text, write_private
+from ..files import FileProblem, read_own_text, write_private
 from ..records import NamedTuple
 
 REFRESH_WINDOW = 15 * 60  # seconds before its end; botocore's SSOTokenProvider has the same
-_LONGEST_LIFE = 366 * 86400  # seconds; a year has four digits in every time of this file
+
+#: Year, month, day; hour, minute, second; sign, hours and minutes of the zone. Decimals of a
+#: second are left out: a token ends a moment early.
+_TIME = (
+    r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?)?"
+    r" *(?:[Zz]|UTC|GMT|([+-])([0-9]{2}):?([0-9]{2})?)?"
+)
 
 
 class Unusable(Exception):
@@ -62,7 +69,7 @@ class SsoCache:
         :raises Unusable: when there is no file, or it does not hold a token.
         """
         try:
-            document = json.loads(read_text(self.path))
+            document = json.loads(read_own_text(self.path))
         except FileNotFoundError:
             raise Unusable("there is no SSO login") from None
         except FileProblem as problem:
@@ -97,23 +104,32 @@ def cache_directory() -> str:
 def token_of_answer(
     answer: Mapping[str, Any], document: Mapping[str, Any], now: float
 ) -> CachedToken:
-    """The token of CreateToken's answer; :meth:`SsoCache.write` saves it.
+    """Return the token of CreateToken's answer; :meth:`SsoCache.write` saves it.
 
+    :param answer: as :mod:`.answers` has read it.
     :param document: the members of the cache file so far. Whatever the answer leaves out
         stays, the refresh token included: by RFC 6749 section 6 it is still good when no
         new one comes.
     :param now: seconds since the epoch.
     :raises Unusable: when the answer does not hold a token.
     """
-    token, expires_in = answer.get("accessToken"), answer.get("expiresIn")
-    if not isinstance(token, str) or not isinstance(expires_in, int):
+    if "accessToken" not in answer or "expiresIn" not in answer:
         raise Unusable("the SSO service answered without a token")
+    token = answer["accessToken"]
     check_token(token)
-    expires_at = now + min(expires_in, _LONGEST_LIFE)
-    document = {**document, "accessToken": token, "expiresAt": format_time(expires_at)}
-    if isinstance(answer.get("refreshToken"), str):
-        document["refreshToken"] = answer["refreshToken"]
+    expires_at = now + answer["expiresIn"]
+    document = {
+        **with_refresh_token(answer, document),
+        "accessToken": token,
+        "expiresAt": format_time(expires_at),
+    }
     return CachedToken(token, expires_at, document)
+
+
+def with_refresh_token(answer: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of the cache file with the refresh token of CreateToken's answer."""
+    new = answer.get("refreshToken")
+    return {**document, "refreshToken": new} if new else dict(document)
 
 
 def check_token(token: str) -> None:
@@ -130,26 +146,38 @@ def check_token(token: str) -> None:
 
 
 def parse_time(text: str) -> float:
-    """Seconds since the epoch of a time in any form that AWS's tools have written.
+    """Return the seconds since the epoch of a time in any form that AWS's tools write and read.
 
-    ``2026-11-22T10:00:00Z``, ``...UTC`` and ``...+00:00``; without a zone it is UTC too.
+    ISO 8601 with ``Z``, ``UTC``, an offset or no zone, which is UTC too; with any number of
+    decimals, and without separators. Also the form of HTTP's dates, which botocore takes.
 
     :raises Unusable: when it is none of these.
     """
-    from datetime import datetime, timezone  # a token that is given has no time
+    import re
+    from datetime import datetime, timedelta, timezone  # a token that is given has no time
 
-    stripped = text.strip()
-    for suffix in ("Z", "z", "UTC"):
-        if stripped.endswith(suffix):  # Python 3.10's fromisoformat knows numeric zones only
-            stripped = f"{stripped[: -len(suffix)].rstrip()}+00:00"
-            break
+    # Python 3.10's fromisoformat knows neither Z nor decimals other than three or six.
+    match = re.fullmatch(_TIME, text.strip())
     try:
-        time = datetime.fromisoformat(stripped)
-    except ValueError:
+        if match is None:
+            from email.utils import parsedate_to_datetime
+
+            time = parsedate_to_datetime(text)
+            return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+        year, month, day, hour, minute, second, sign, hours, minutes = match.groups(default="0")
+        time = datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour),
+            int(minute),
+            int(second),
+            tzinfo=timezone.utc,
+        )
+        ahead = timedelta(hours=int(hours), minutes=int(minutes)).total_seconds()
+        return time.timestamp() + (ahead if sign == "-" else -ahead)
+    except (ValueError, TypeError, LookupError, OverflowError):
         raise Unusable(f"{ascii(text)[:60]} is not a time") from None
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=timezone.utc)
-    return time.timestamp()
 
 
 def format_time(epoch: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..errors import ConnectorError, LinkLost
+from ..errors import ConnectorError, LinkLost, ResourcesExhausted
 from .settings import add_setting
 
 if TYPE_CHECKING:
@@ -141,6 +142,11 @@ def guarded(body: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
+        lacking = _exhausted(error)
+        if lacking is not None:
+            logger.debug("why", exc_info=True)
+            say(str(lacking))
+            return lacking.exit_code
         logger.debug("a bug", exc_info=True)
         say(
             f"Internal error ({type(error).__name__}): a bug of the connector. "
@@ -149,6 +155,27 @@ def guarded(body: Callable[[], int]) -> int:
         return INTERNAL_ERROR
     finally:
         say_in_place("")
+
+
+def _exhausted(error: BaseException) -> ResourcesExhausted | None:
+    """Return what the system lacks, if that is behind an error that no code of ours expects."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
+            return ResourcesExhausted(
+                f"The system allows no more open files ({cause.strerror})",
+                "Raise the limit: `ulimit -n` shows it",
+            )
+        # CPython's only word for a thread that cannot be had is the text.
+        no_thread = isinstance(cause, RuntimeError) and "can't start new thread" in str(cause)
+        no_memory = isinstance(cause, OSError) and cause.errno in (errno.ENOMEM, errno.ENOBUFS)
+        if no_thread or no_memory or isinstance(cause, MemoryError):
+            return ResourcesExhausted(
+                "The system has no memory or no thread left for the connector",
+                "End other programs, or raise the limits: `ulimit -a` shows them",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def add_logging_options(parser: argparse.ArgumentParser) -> None:

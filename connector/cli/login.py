@@ -66,6 +66,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
     from ..aws.ssosession import sso_session
     from ..aws.tokens import TOKEN_VARIABLES
+    from ..transport.dialler import DialSettings, Trust
 
     set_up_logging(options)
     environ = os.environ
@@ -75,7 +76,8 @@ def _run(options: argparse.Namespace) -> int:
     if added:
         tell(f"Added to {profile.config_file}:", "", *_indented(added), "")
     session = sso_session(profile)
-    clients = ClientFactory(profile.name, ca_bundle(environ, profile))
+    trust = Trust(ca_bundle(environ, profile))
+    clients = ClientFactory(profile.name, DialSettings(trust).connect)
     if SCOPE not in session.scopes:
         say(
             f"[sso-session {session.name}] does not ask for the scope {SCOPE}: "

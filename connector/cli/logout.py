@@ -34,11 +34,13 @@ def _run(options: argparse.Namespace) -> int:
     from ..aws.login import log_out
     from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
     from ..aws.ssosession import sso_session
+    from ..transport.dialler import DialSettings, Trust
 
     set_up_logging(options)
     profile = load_profile(options.profile, os.environ, LOGIN_PROFILE)
     session = sso_session(profile)
-    clients = ClientFactory(profile.name, ca_bundle(os.environ, profile))
+    trust = Trust(ca_bundle(os.environ, profile))
+    clients = ClientFactory(profile.name, DialSettings(trust).connect)
     done = "Logged out of" if log_out(session, clients) else "There was no login of"
     tell(f"{done} the sso-session {session.name} on this machine.")
     return 0

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from ..files import settle_home
 from .boundary import guarded
 from .commands import ALIASES, COMMANDS, configure_command
 from .quick import QuickParser
@@ -22,6 +23,7 @@ _QUICK = {"proxy"}
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit code."""
+    settle_home(os.environ)
     # A shell asks what could come next.
     if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
         from .completion import complete

@@ -87,8 +87,8 @@ class Case:
         return bool(options.host or options.id or self.environ.get("DEVENV_ID"))
 
     def clients(self) -> ClientFactory:
-        """Of botocore, with the profile and the CA certificates of this case."""
-        return ClientFactory(self.profile.known_name, self.ca_bundle)
+        """Of botocore, with the profile and the network of this case."""
+        return ClientFactory(self.profile.known_name, self.settings.connect)
 
     def open(self) -> Environment:
         """The Dev Environment that is named; its names are private.

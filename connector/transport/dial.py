@@ -263,9 +263,32 @@ def _ask_proxy(
     if not said.startswith(b"2"):
         hint = _proxy_hint(host)
         if said.startswith(b"407"):
+            schemes = _schemes(answer)
+            if schemes and "basic" not in map(str.lower, schemes):
+                raise ProxyFailed(
+                    f"{proxy} asks for a login by {' or '.join(schemes)}, which is not supported",
+                    "Set HTTPS_PROXY to a proxy of this machine that logs in there, such as px "
+                    "or cntlm",
+                )
             hint = "Put the proxy's user name and password into HTTPS_PROXY"
         shown = " ".join(said[:100].decode("ascii", "replace").split())
         raise ProxyFailed(f"{proxy} refuses the way to {host} ({shown})", hint)
+
+
+def _schemes(answer: bytes) -> list[str]:
+    """Return the names of the schemes that a proxy takes a login by (RFC 9110, section 11.7.1).
+
+    Each has a header of its own, as all proxies send them; later ones in a list are not looked for.
+    """
+    found = []
+    for line in answer.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"proxy-authenticate":
+            words = value.decode("latin-1").replace(",", " ").split()
+            if "basic" in map(str.lower, words):
+                return ["Basic"]
+            found += [word for word in words[:1] if word.isascii() and word.isalnum()]
+    return list(dict.fromkeys(found))[:4]
 
 
 def _proxy_hint(host: str) -> str:

@@ -53,7 +53,7 @@ def open_service(
     url = api_endpoint(endpoint_url, environ)
     bundle = ca_bundle(environ, profile)
     settings = DialSettings(Trust(bundle), endpoint_is_overridden(endpoint_url, environ, profile))
-    clients = ClientFactory(profile.known_name, bundle)
+    clients = ClientFactory(profile.known_name, settings.connect)
     light_url = light_endpoint(url, environ, profile)
     api: Api
     if light_url:

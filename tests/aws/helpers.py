@@ -113,7 +113,7 @@ def make_sessions(
 ) -> CodeCatalystSessions:
     profile = load_profile(None, os.environ)
     ca_bundle = str(ca_file or cloud.ca_file)
-    clients = ClientFactory(profile.name, ca_bundle)
+    clients = ClientFactory(profile.name, DialSettings(Trust(ca_bundle)).connect)
     url = endpoint_url or cloud.url
     api: Api = SdkApi(clients, url)
     if cloud.way == "light":

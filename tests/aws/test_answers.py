@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from aiohttp import web
 
+from connector.aws.answers import OPERATIONS, read
 from connector.aws.codecatalyst import CodeCatalystSessions
+from connector.aws.light import _OPERATIONS
 from connector.errors import (
     ServiceError,
 )
@@ -69,3 +71,45 @@ def test_a_session_without_id_is_one(cloud: Cloud, sessions: CodeCatalystSession
     details = {"streamUrl": "wss://x", "tokenValue": "t"}
     always(cloud, START, lambda: web.json_response({"accessDetails": details}))
     assert sessions.start(UNWATCHED) == SessionAccess("wss://x", "t", "")
+
+
+@pytest.mark.parametrize("depth", [2_000, 200_000])
+def test_answer_that_is_nested_deeply_is_an_error_of_one_line(
+    depth: int, cloud: Cloud, sessions: CodeCatalystSessions
+) -> None:
+    body = b'{"accessDetails":' + b"[" * depth + b"]" * depth + b"}"
+    always(cloud, START, lambda: web.Response(body=body))
+    assert type(refusal(sessions)) is ServiceError
+
+
+@pytest.mark.parametrize("name", ["message", "code", "__type"])
+def test_error_that_is_nested_deeply_is_an_error_of_one_line(
+    name: str, cloud: Cloud, sessions: CodeCatalystSessions
+) -> None:
+    body = b'{"' + name.encode() + b'":' + b"[" * 2000 + b"]" * 2000 + b"}"
+    always(cloud, START, lambda: web.Response(status=403, body=body))
+    assert str(refusal(sessions))
+
+
+@pytest.mark.parametrize(
+    ("operation", "document", "expected"),
+    [
+        ("register_client", {"clientSecretExpiresAt": 10**40}, 253402300799.0),
+        ("start_device_authorization", {"interval": -5}, 1.0),
+        ("start_device_authorization", {"interval": float("inf")}, 60.0),
+        ("start_device_authorization", {"interval": float("nan")}, None),
+        ("start_device_authorization", {"interval": True}, None),
+        ("get_user_details", {"primaryEmail": True}, None),
+        ("get_user_details", {"userName": "\ud800x"}, "?x"),
+    ],
+)
+def test_value_out_of_range_is_brought_in_or_left_out(
+    operation: str, document: dict[str, object], expected: object
+) -> None:
+    needed = {"clientId": "c", "clientSecret": "s", "deviceCode": "d", "userCode": "u"}
+    found = read(operation, {**needed, **document}, "host")
+    assert found.get(next(iter(document))) == expected
+
+
+def test_table_has_every_operation_that_is_called() -> None:
+    assert set(_OPERATIONS) < set(OPERATIONS)

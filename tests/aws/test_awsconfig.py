@@ -71,11 +71,10 @@ def test_botocore_reads_it_as_we_do(home: Path) -> None:
     [
         (b"", b""),
         (b"\n", b""),
-        (b"\xef\xbb\xbf", b""),
         (b"# mine\n[default]\nregion = x ; y\n\n\n", b"\n"),
         (b"[default]\nregion = x", b"\n\n"),
         (b"[default]\ns3 =\n  a = b", b"\n\n"),
-        (b"\xef\xbb\xbf[default]\r\nregion = x\r\n", b"\r\n"),
+        (b"[default]\r\nregion = x\r\n", b"\r\n"),
         (b"[default]\r\nregion = x", b"\r\n\r\n"),
     ],
 )
@@ -203,3 +202,46 @@ def test_what_is_no_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_CONFIG_FILE", str(null))
     with pytest.raises(ConfigError, match="not a file that can be replaced"):
         add()
+
+
+def test_file_with_a_byte_order_mark_is_refused_before_it_is_written(config: Path) -> None:
+    content = b"\xef\xbb\xbf[profile codecatalyst]\nsso_session = codecatalyst\n"
+    config.write_bytes(content)
+    with pytest.raises(ConfigError, match="byte-order mark"):
+        add("another")
+    assert config.read_bytes() == content
+    assert os.listdir(config.parent) == ["config"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://d-9067000000.awsapps.com/start",
+        "https://d-9067000000.awsapps.com/start/",
+        "https://d-9067000000.awsapps.com/start#/",
+        "https://D-9067000000.AwsApps.com/start/#",
+        "https://d-9067000000.awsapps.com:443/start/#/",
+    ],
+)
+def test_spellings_of_a_start_url_are_the_same(config: Path, url: str) -> None:
+    config.write_text(
+        "[profile acme]\nsso_session = acme\n[sso-session acme]\n"
+        "sso_start_url = https://d-9067000000.awsapps.com/start/#\nsso_region = us-east-1\n"
+        "sso_registration_scopes = codecatalyst:read_write\n"
+    )
+    assert add("acme", url, "us-east-1") == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://d-9067000001.awsapps.com/start",
+        "https://d-9067000000.awsapps.com/other",
+        "https://d-9067000000.awsapps.com:444/start",
+        "https://d-9067000000.awsapps.com/Start",
+    ],
+)
+def test_other_start_urls_are_not_the_same(config: Path, url: str) -> None:
+    add("acme", "https://d-9067000000.awsapps.com/start", "us-east-1")
+    with pytest.raises(ConfigError, match="another Identity Center"):
+        add("acme", url, "us-east-1")

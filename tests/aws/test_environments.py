@@ -40,7 +40,7 @@ def open_environment(
     cloud: Cloud, id: str, find_again: Callable[[], Target] | None = None
 ) -> Environment:
     ca_bundle = str(cloud.ca_file)
-    clients = ClientFactory(None, ca_bundle)
+    clients = ClientFactory(None, DialSettings(Trust(ca_bundle)).connect)
     api: Api = SdkApi(clients, cloud.url)
     if cloud.way == "light":
         api = LightApi(cloud.url, DialSettings(Trust(ca_bundle)).connect)
@@ -72,7 +72,7 @@ def test_a_list_that_is_none(cloud: Cloud, environment: Environment, answer: obj
 @pytest.mark.parametrize("answer", [{}, {"status": ""}, {"status": 5}])
 def test_a_state_that_is_none(cloud: Cloud, environment: Environment, answer: object) -> None:
     always(cloud, GET, lambda: web.json_response(answer))
-    with pytest.raises(CallFailed, match="without a status"):
+    with pytest.raises(CallFailed, match="lacks a usable status"):
         environment.look(environment.tokens.load(), 10)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 
@@ -51,13 +52,13 @@ SPACES, PROJECTS, LIST = "ListSpaces", "ListProjects", "ListDevEnvironments"
 def api(cloud: Cloud, request: pytest.FixtureRequest) -> Api:
     ca_bundle = str(cloud.ca_file)
     if "both_ways" in request.fixturenames and cloud.way == "botocore":
-        return SdkApi(ClientFactory(None, ca_bundle), cloud.url)
+        return SdkApi(ClientFactory(None, DialSettings(Trust(ca_bundle)).connect), cloud.url)
     return LightApi(cloud.url, DialSettings(Trust(ca_bundle)).connect)
 
 
 @pytest.fixture
 def token(cloud: Cloud) -> BearerToken:
-    clients = ClientFactory(None, str(cloud.ca_file))
+    clients = ClientFactory(None, DialSettings(Trust(str(cloud.ca_file))).connect)
     return BearerTokens(load_profile(None, os.environ), ENVIRON, clients).load()
 
 
@@ -233,9 +234,22 @@ def test_spaces_that_cannot_be_listed_end_it(cloud: Cloud, api: Api, token: Bear
 def test_a_list_without_end_is_given_up(
     cloud: Cloud, api: Api, token: BearerToken, operation: str
 ) -> None:
-    always(cloud, operation, lambda: web.json_response({"items": [], "nextToken": "again"}))
+    numbers = itertools.count()
+    always(
+        cloud, operation, lambda: web.json_response({"items": [], "nextToken": str(next(numbers))})
+    )
     assert "does not end" in trouble(api, token)
     assert cloud.operations().count(operation) == 100
+
+
+@pytest.mark.parametrize("operation", [SPACES, PROJECTS, LIST])
+def test_list_that_repeats_a_page_token_is_given_up_at_once(
+    cloud: Cloud, api: Api, token: BearerToken, operation: str
+) -> None:
+    tokens = itertools.cycle(("one", "two"))
+    always(cloud, operation, lambda: web.json_response({"items": [], "nextToken": next(tokens)}))
+    assert "does not end" in trouble(api, token)
+    assert cloud.operations().count(operation) == 3
 
 
 @pytest.mark.parametrize("operation", [SPACES, PROJECTS, LIST])

@@ -37,6 +37,7 @@ from connector.emulator.oidcerrors import (
 )
 from connector.emulator.rest import Proceed
 from connector.errors import ConfigError, CredentialsError, ServiceError
+from connector.transport.dialler import DialSettings, Trust
 
 from ..browser import Browser
 from ..logins import logging_in
@@ -79,7 +80,7 @@ class Person:
 
 
 def clients(cloud: Cloud) -> ClientFactory:
-    return ClientFactory(None, str(cloud.ca_file))
+    return ClientFactory(None, DialSettings(Trust(str(cloud.ca_file))).connect)
 
 
 def login(cloud: Cloud, person: Person, *, device_code: bool = False) -> CachedToken:
@@ -159,7 +160,7 @@ def test_the_address_is_what_the_aws_cli_opens(cloud: Cloud, home: Path) -> None
 
 
 def test_without_an_override_it_is_awss_own() -> None:
-    with Oidc(ClientFactory(None, None), "eu-west-1") as oidc:
+    with Oidc(ClientFactory(None, DialSettings(Trust()).connect), "eu-west-1") as oidc:
         assert oidc.authorize_url == "https://oidc.eu-west-1.amazonaws.com/authorize"
 
 
@@ -337,9 +338,13 @@ def test_a_service_that_fails_ends_the_login(
 
 
 def test_a_token_that_cannot_be_saved(cloud: Cloud, cache_file: Path) -> None:
+    """The user is not sent to a browser for it."""
     cache_file.mkdir()
+    person = Person(cloud)
     with pytest.raises(ConfigError, match="cannot be saved"):
-        login(cloud, Person(cloud))
+        login(cloud, person)
+    assert person.url == ""
+    assert cloud.operations() == []
 
 
 def test_no_code_and_no_token_is_logged(

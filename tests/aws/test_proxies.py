@@ -57,6 +57,33 @@ def test_a_proxy_that_wants_a_login(
     assert cloud.operations() == []
 
 
+@pytest.mark.parametrize(
+    ("offers", "named"),
+    [
+        ("Proxy-Authenticate: NTLM", "NTLM"),
+        ("Proxy-Authenticate: Negotiate\r\nproxy-authenticate: NTLM", "Negotiate or NTLM"),
+        ("Proxy-Authenticate: Digest realm=x, nonce=y", "Digest"),
+    ],
+)
+def test_proxy_without_basic_login_is_named_as_that(
+    sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch, offers: str, named: str
+) -> None:
+    with ConnectProxy(refuse=f"407 Proxy Authentication Required\r\n{offers}") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        message = refusal(sessions)
+        assert f"asks for a login by {named}, which is not supported" in message
+        assert "cntlm" in message
+
+
+def test_proxy_with_basic_login_among_others_wants_a_password(
+    sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers = "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic realm=x"
+    with ConnectProxy(refuse=f"407 Proxy Authentication Required\r\n{offers}") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        assert "user name and password" in refusal(sessions)
+
+
 def test_a_proxy_that_forbids(
     sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

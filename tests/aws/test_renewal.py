@@ -21,6 +21,7 @@ from connector.errors import CredentialsError
 from connector.locks import file_lock
 
 from .cloud import Cloud, write_cache
+from .helpers import always
 from .logins import NOW, at, load, refused, tokens
 
 
@@ -86,7 +87,7 @@ REFUSALS: list[tuple[Answer, str]] = [
     (_refuse, "the SSO service refuses (400 InvalidGrantException)"),
     (_fail, "the SSO service refuses (500 InternalServerException)"),
     (lambda: web.json_response({}), "without a token"),
-    (lambda: web.json_response({"accessToken": "secret", "expiresIn": "x"}), "be understood"),
+    (lambda: web.json_response({"accessToken": "secret", "expiresIn": "x"}), "without a token"),
     (lambda: web.json_response({"accessToken": "a secret", "expiresIn": 60}), "blanks"),
     (lambda: web.json_response([]), "cannot be understood"),
     (lambda: web.Response(text="<html>"), "without a token"),
@@ -203,8 +204,10 @@ import os, sys, time
 from connector.aws.clients import ClientFactory
 from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerTokens
+from connector.transport.dialler import DialSettings, Trust
 profile = load_profile("codecatalyst", os.environ)
-tokens = BearerTokens(profile, os.environ, ClientFactory(profile.name, os.environ["AWS_CA_BUNDLE"]))
+connect = DialSettings(Trust(os.environ["AWS_CA_BUNDLE"])).connect
+tokens = BearerTokens(profile, os.environ, ClientFactory(profile.name, connect))
 print("ready", flush=True)
 sys.stdin.readline()
 print(tokens.load(timeout=60).value)
@@ -239,3 +242,28 @@ def test_many_processes_renew_once(
     assert [process.returncode for process in processes] == [0] * len(processes)
     assert cloud.operations() == ["CreateToken"]
     assert values == {json.loads(cache_file.read_text())["accessToken"] + "\n"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"accessToken": 5}, {"accessToken": "a b"}, {"expiresIn": True}, {"expiresIn": "x"}]
+)
+def test_new_refresh_token_is_saved_though_the_rest_is_wrong(
+    cloud: Cloud, cache_file: Path, wrong: dict[str, object]
+) -> None:
+    """The service has used up the old one."""
+    answer = {"accessToken": "new", "expiresIn": 3600, "refreshToken": "new-refresh-token"}
+    always(cloud, "CreateToken", lambda: web.json_response({**answer, **wrong}))
+    write_cache(cache_file, cloud.login(expiresAt=at(60)))
+    assert load(ca_file=cloud.ca_file).value == "cached-token"
+    document = json.loads(cache_file.read_text())
+    assert (document["accessToken"], document["refreshToken"]) == (
+        "cached-token",
+        "new-refresh-token",
+    )
+
+
+def test_lifetime_beyond_any_date_is_cut(cloud: Cloud, cache_file: Path) -> None:
+    answer = {"accessToken": "new", "expiresIn": 10**30, "refreshToken": "new-refresh-token"}
+    always(cloud, "CreateToken", lambda: web.json_response(answer))
+    write_cache(cache_file, cloud.login())
+    assert load(ca_file=cloud.ca_file).value == "new"

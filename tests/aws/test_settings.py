@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
+import botocore.configloader
+import botocore.exceptions
 import pytest
 
 from connector.aws.clients import ClientFactory
@@ -18,10 +22,10 @@ from connector.aws.settings import (
 )
 from connector.cli import proxy
 from connector.cli.settings import settle
-from connector.errors import ConfigError, TLSFailed
+from connector.errors import ConfigError
 from connector.sessions import SessionSource
 from connector.ssh.hosts import DevEnvironment
-from connector.transport.dialler import DialSettings
+from connector.transport.dialler import DialSettings, Trust
 
 from .cloud import TOKEN, Cloud
 from .helpers import START, UNWATCHED, Clock, make_sessions, refusal
@@ -42,7 +46,7 @@ def endpoints(option: str | None = None) -> tuple[str | None, str]:
     """Which the light client takes, if any, and which botocore takes."""
     profile = load_profile(None, os.environ)
     endpoint_url = api_endpoint(option, os.environ)
-    client = ClientFactory(profile.name, None).create(
+    client = ClientFactory(profile.name, DialSettings(Trust()).connect).create(
         "codecatalyst",
         region="us-west-2",
         token=TOKEN,
@@ -142,7 +146,7 @@ def test_an_endpoint_that_no_token_may_go_to(
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     with pytest.raises(ConfigError, match="https://"):
         light_endpoint(None, os.environ, load_profile(None, os.environ))
-    clients = ClientFactory(None, None)
+    clients = ClientFactory(None, DialSettings(Trust()).connect)
     with pytest.raises(ConfigError):
         clients.create(
             "codecatalyst", region="us-west-2", token=TOKEN, connect_timeout=1, read_timeout=1
@@ -211,9 +215,9 @@ def test_a_ca_bundle_that_is_none(tmp_path: Path) -> None:
 def test_a_ca_bundle_that_is_damaged(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.pem"
     damaged.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
-    assert type(refusal(make_sessions(cloud, clock, ca_file=damaged))) is ConfigError
-    cloud.way = "botocore"
-    assert type(refusal(make_sessions(cloud, clock, ca_file=damaged))) is TLSFailed
+    for way in ("light", "botocore"):
+        cloud.way = way
+        assert type(refusal(make_sessions(cloud, clock, ca_file=damaged))) is ConfigError
 
 
 @pytest.mark.parametrize("named_by", ["option", "variable"])
@@ -242,10 +246,57 @@ def test_an_ignored_endpoint_is_not_the_users(monkeypatch: pytest.MonkeyPatch) -
     assert endpoint_is_overridden("https://example.com", os.environ, profile)
 
 
-def test_a_configuration_with_a_byte_order_mark_is_read(home: Path) -> None:
-    (home / ".aws").mkdir()
-    (home / ".aws/config").write_bytes(b"\xef\xbb\xbf[profile x]\nca_bundle = /x\n")
-    assert load_profile("x", os.environ).values == {"ca_bundle": "/x"}
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf[profile x]\nca_bundle = /x\n",
+        b"\xff\xfe[\x00",
+        b"[profile x]\rca_bundle = /x\r",
+        b"[profile x]\r\nca_bundle = /x\r\n",
+        b"  [profile x]\n  ca_bundle = /x\n",
+        b"[profile x]\nregion = a\n  [profile y]\n",
+        b"[profile x]\nca_bundle =\n  /x\n",
+        b"[profile x]\ns3 =\n  a = b\n\n  c = d\n",
+        b"[profile x]\ns3 =\n  a = b\n  # c\n",
+        b"[profile x]\ns3 =\n  a = b\n  no setting\n",
+        b"[profile x]\nca_bundle = /x\n[profile x]\n",
+        b"[profile x]\nca_bundle = /x\nca_bundle = /y\n",
+        b"[profile x]\nno setting\n",
+        b"[profile 'x']\nca_bundle = /x ; y # z\n",
+        b'[profile "x y"]\nca_bundle: /x\n',
+        b"[profile 'x]\nca_bundle = /x\n",
+        b"[profile\tx]\nCA_Bundle = /x\n",
+        b"[DEFAULT]\nca_bundle = /x\n[profile x]\nregion = y\n",
+        b"[sso-session 'x y']\nsso_region = z\n[sso-session z]\n",
+        b"[profile x]\nca_bundle = /\xc3\xa9\xe2\x80\xa8\x0b\x0c\n",
+        b"",
+        b"region = x\n",
+    ],
+)
+def test_configuration_is_read_and_refused_as_by_botocore(home: Path, content: bytes) -> None:
+    path = home / ".aws/config"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    try:
+        full = botocore.configloader.load_config(str(path))
+    except botocore.exceptions.ConfigParseError:
+        with pytest.raises(ConfigError, match=re.escape(str(path))):
+            load_profile("x", os.environ)
+        return
+    profile = load_profile("x", os.environ)
+    assert {name: _plain(values) for name, values in full["profiles"].items()} == {
+        name: _plain(values) for name, values in profile.profiles.items()
+    }
+    assert full.get("sso_sessions", {}) == profile.sso_sessions
+
+
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
+    """The settings that are no objects, which botocore makes of indented lines."""
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, str) and not value.startswith("\n")
+    }
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["by default", "by a variable"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws.ssocache import parse_time
+from connector.aws.ssocache import Unusable, parse_time
 from connector.aws.tokens import BearerToken
 from connector.files import MAX_BYTES
 
@@ -120,11 +120,28 @@ def test_botocore_finds_the_same_token(
         "2026-11-22T10:00:00+00:00",
         "2026-11-22T12:00:00+02:00",
         "2026-11-22T10:00:00.000Z",
+        "2026-11-22T10:00:00.1Z",
+        "2026-11-22T10:00:00.123456789+00:00",
+        "2026-11-22t10:00:00z",
+        "2026-11-22T10:00:00+0000",
+        "2026-11-22T10:00:00-00",
+        "2026-11-22 10:00:00",
+        "2026-11-22T10:00Z",
+        "20261122T100000Z",
         "2026-11-22T10:00:00",
+        "Sun, 22 Nov 2026 10:00:00 GMT",
     ],
 )
 def test_times_as_the_tools_write_them(text: str) -> None:
     assert parse_time(text) == 1_795_341_600
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "2026-13-22T10:00:00Z", "2026-11-22T10:00:00+99:99x", "1795341600", "NaN"]
+)
+def test_text_that_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(Unusable, match="is not a time"):
+        parse_time(text)
 
 
 # What every lack of it says
@@ -239,12 +256,12 @@ def test_a_token_file_without_a_good_token(tmp_path: Path, monkeypatch: pytest.M
 def test_a_token_in_the_cache_needs_no_botocore(cache_file: Path) -> None:
     write_cache(cache_file, {"accessToken": "x", "expiresAt": "2099-01-01T00:00:00Z"})
     code = """\
-import os, sys
+import os, socket, sys
 from connector.aws.clients import ClientFactory
 from connector.aws.settings import load_profile
 from connector.aws.tokens import BearerTokens
 profile = load_profile("codecatalyst", os.environ)
-BearerTokens(profile, os.environ, ClientFactory(profile.name, None)).load(8)
+BearerTokens(profile, os.environ, ClientFactory(profile.name, socket.create_connection)).load(8)
 slow = {"botocore", "boto3", "urllib3", "asyncio", "ssl", "http"} & set(sys.modules)
 sys.exit(f"imported: {slow}" if slow else 0)
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -124,3 +125,40 @@ def test_the_frames_of_websockets_are_never_logged() -> None:
     import connector.transport.websocket  # noqa: F401
 
     assert not logging.getLogger("connector.transport.frames").isEnabledFor(logging.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "no more open files"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "no memory"),
+        (MemoryError(), "no memory"),
+        (RuntimeError("can't start new thread"), "no thread"),
+    ],
+)
+def test_exhausted_resource_is_named_and_is_no_internal_error(
+    error: Exception, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def body() -> int:
+        raise ImportError("what was being done") from error
+
+    assert boundary.guarded(body) == 71
+    said = capfd.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="ulimit is POSIX's")
+def test_too_few_open_files_is_said_in_one_line(tmp_path: Path) -> None:
+    command = f"ulimit -n 8; exec {sys.executable} -m connector proxy foo.codecatalyst"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Internal error" not in done.stderr
+    assert done.returncode != 70
+    assert done.stdout == ""

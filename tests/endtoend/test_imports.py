@@ -65,7 +65,7 @@ HEAVY = {
     *("aiohttp", "argcomplete", "boto3", "botocore", "paramiko", "tomli", "urllib3"),
     *("_uuid", "pathlib", "platform", "queue", "textwrap", "traceback"),
     *("difflib", "rich", "connector.aws.listing"),
-    *("connector.aws.failures", "connector.aws.renewal", "connector.emulator"),
+    *("connector.aws.renewal", "connector.emulator"),
     "connector.settings.file",
     "connector.aws.sweeping",
 }

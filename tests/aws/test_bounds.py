@@ -1,0 +1,138 @@
+"""Answers without end, and answers that come too slowly: each call ends, whoever carries it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.aws.api import Api
+from connector.aws.calls import CallFailed
+from connector.aws.clients import ClientFactory
+from connector.aws.light import LightApi
+from connector.aws.oidc import Oidc
+from connector.aws.sdk import SdkApi
+from connector.aws.tokens import BearerTokens
+from connector.errors import ConnectFailed, ServiceError
+from connector.transport.dialler import DialSettings, Trust
+
+from .cloud import Cloud, write_cache
+from .logins import at
+from .logins import tokens as tokens_of_login
+from .peers import TlsPeer
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+class Flood(TlsPeer):
+    """Sends the same piece for ever; ``sent`` are the bytes that went out.
+
+    ``pause``: seconds between two pieces.
+    """
+
+    first, piece, pause = b"", b"", 0.0
+    sent = 0
+
+    def _answer(self, connection: socket.socket) -> None:
+        with self.context.wrap_socket(connection, server_side=True) as stream:
+            stream.recv(65536)
+            stream.sendall(self.first)
+            while True:
+                time.sleep(self.pause)
+                stream.sendall(self.piece)
+                self.sent += len(self.piece)
+
+
+@pytest.fixture
+def peer(tmp_path: Path) -> Iterator[Flood]:
+    peer = Flood(tmp_path, "localhost")
+    with peer:
+        yield peer
+
+
+@pytest.fixture(params=["light", "botocore"])
+def api(request: pytest.FixtureRequest, peer: Flood) -> Api:
+    connect = DialSettings(Trust(str(peer.ca_file))).connect
+    url = f"https://localhost:{peer.port}"
+    if request.param == "light":
+        return LightApi(url, connect)
+    return SdkApi(ClientFactory(None, connect), url)
+
+
+def failure(api: Api, read_timeout: float) -> CallFailed:
+    with pytest.raises(CallFailed) as caught:
+        api.call("verify_session", "t", connect_timeout=5, read_timeout=read_timeout)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("first", "piece"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
+        (HEAD + b"\r\n", b" "),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n"),
+    ],
+    ids=["status", "headers", "interim", "length", "until the end", "chunks", "trailer"],
+)
+def test_answer_that_trickles_is_given_up_at_the_deadline(
+    api: Api, peer: Flood, first: bytes, piece: bytes
+) -> None:
+    peer.first, peer.piece, peer.pause = first, piece, 0.02
+    error = failure(api, read_timeout=0.4).error
+    assert type(error) is ConnectFailed
+    assert "The host localhost does not answer in time" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("first", "piece", "said"),
+    [
+        (HEAD + b"\r\n", b" " * 65536, "is larger than 1 MiB"),
+        (HEAD + b"Content-Length: 99999999\r\n\r\n", b" " * 65536, "is larger than 1 MiB"),
+        (
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+            b"10000\r\n" + b" " * 65536 + b"\r\n",
+            "is larger than 1 MiB",
+        ),
+        (HEAD, b"A: b\r\n" * 1000, "has a head of more than 64 KiB"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "has a head of more than 64 KiB"),
+    ],
+    ids=["until the end", "length", "chunks", "headers", "interim"],
+)
+def test_answer_without_end_is_given_up_at_the_limit(
+    api: Api, peer: Flood, first: bytes, piece: bytes, said: str
+) -> None:
+    peer.first, peer.piece = first, piece
+    error = failure(api, read_timeout=60).error
+    assert type(error) is ServiceError
+    assert f"The answer of localhost {said}" in str(error)
+    peer.wait_served()
+    assert peer.sent < 16 << 20  # what the buffers of both ends hold, and no gigabytes
+
+
+def test_login_names_the_host_that_does_not_answer(
+    peer: Flood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", f"https://localhost:{peer.port}")
+    monkeypatch.setattr("connector.aws.oidc._READ_TIMEOUT", 0.4)
+    peer.first, peer.piece, peer.pause = HEAD + b"\r\n", b" ", 0.02
+    clients = ClientFactory(None, DialSettings(Trust(str(peer.ca_file))).connect)
+    with Oidc(clients, "us-east-1") as oidc, pytest.raises(CallFailed) as caught:
+        oidc.call("register_client", clientName="x", clientType="public")
+    assert "The host localhost does not answer in time" in str(caught.value)
+
+
+def test_token_in_hand_is_used_while_the_renewal_trickles(
+    cloud: Cloud, cache_file: Path, peer: Flood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", f"https://localhost:{peer.port}")
+    peer.first, peer.piece, peer.pause = HEAD + b"\r\n", b" ", 0.02
+    write_cache(cache_file, cloud.login(expiresAt=at(60)))
+    tokens: BearerTokens = tokens_of_login(ca_file=peer.ca_file)
+    assert tokens.load(timeout=2.0).value == "cached-token"
