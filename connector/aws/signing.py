@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from ..errors import ConfigError, CredentialsError
 
@@ -20,6 +20,23 @@ _SERVICE = "ssmmessages"
 
 #: The region of a session stands in its gateway's name.
 _REGION = re.compile(r"(?:^|\.)ssmmessages(?:-fips)?\.([a-z0-9-]+)\.")
+
+
+def canonical_query(query: str) -> str:
+    """Return the query as SigV4 signs it: form-decoded, sorted and percent-encoded again.
+
+    The gateway reads ``+`` as a blank, and the ``/`` and ``=`` of a value as ``%2F`` and
+    ``%3D``, as the published client does. Escapes that are no UTF-8 keep their bytes.
+
+    :param query: raw, without the ``?``.
+    """
+    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+    encoded = sorted((_encode(name), _encode(value)) for name, value in pairs)
+    return "&".join(f"{name}={value}" for name, value in encoded)
+
+
+def _encode(text: str) -> str:
+    return quote(text, safe="-_.~", errors="surrogateescape")
 
 
 class UpgradeSigner:
@@ -43,7 +60,8 @@ class UpgradeSigner:
         :raises CredentialsError: the profile has no credentials, or they cannot be had now.
         """
         parts = urlsplit(url)
-        if any(name.lower().startswith("x-amz-") for name, _ in parse_qsl(parts.query)):
+        names = parse_qsl(parts.query, keep_blank_values=True)
+        if any(name.lower().startswith("x-amz-") for name, _ in names):
             return {}
         import botocore.session
         from botocore.auth import SigV4Auth
@@ -76,8 +94,10 @@ class UpgradeSigner:
                 f"The profile {self._profile} names no region to sign for", "Add `region` to it"
             )
         # botocore writes the Host as WebSockets have it: in lower case, no default port.
-        signed_url = url.replace("wss://", "https://", 1).replace("ws://", "http://", 1)
-        request = AWSRequest("GET", signed_url)
+        # It signs the text of the query, so it gets the canonical one; the dialled URL stays.
+        scheme = "https" if parts.scheme == "wss" else "http"
+        signed = parts._replace(scheme=scheme, query=canonical_query(parts.query))
+        request = AWSRequest("GET", signed.geturl())
         SigV4Auth(frozen, _SERVICE, region).add_auth(request)
         return dict(request.headers.items())
 

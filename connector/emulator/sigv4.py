@@ -58,8 +58,13 @@ def is_signed(
 
 
 def _canonical_query(query: str) -> str:
+    """Form-decode each name and value, sort the pairs and percent-encode them again."""
     pairs = (
-        (quote(name, safe=_UNRESERVED), quote(value, safe=_UNRESERVED))
-        for name, value in parse_qsl(query, keep_blank_values=True)
+        (_encode(name), _encode(value))
+        for name, value in parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
     )
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
+
+
+def _encode(text: str) -> str:
+    return quote(text, safe=_UNRESERVED, errors="surrogateescape")

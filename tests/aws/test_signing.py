@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws.signing import UpgradeSigner
+from connector.aws.signing import UpgradeSigner, canonical_query
+from connector.emulator.sigv4 import is_signed
 from connector.errors import ConfigError, CredentialsError
 
 from .peers import listening
@@ -102,3 +103,38 @@ def test_a_role_that_may_not_be_assumed_says_so(
         with pytest.raises(CredentialsError, match=r"cannot be had \(AccessDenied\)") as caught:
             UpgradeSigner("role")(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "canonical"),
+    [
+        ("", ""),
+        (
+            "role=publish_subscribe&cell-number=AB+cd/E==",
+            "cell-number=AB%20cd%2FE%3D%3D&role=publish_subscribe",
+        ),
+        ("a=%2B", "a=%2B"),
+        ("a=+", "a=%20"),
+        ("a=%20", "a=%20"),
+        ("a=%2f", "a=%2F"),
+        ("b=2&a=2&a=1", "a=1&a=2&b=2"),
+        ("a=&b", "a=&b="),
+        ("a=-_.~*", "a=-_.~%2A"),
+        ("a%2Fb=1&a-b=2&aB=3", "a%2Fb=1&a-b=2&aB=3"),
+        ("a=%C3%A9&b=%FF", "a=%C3%A9&b=%FF"),
+        ("a=%zz", "a=%25zz"),
+    ],
+)
+def test_canonical_query_is_decoded_sorted_and_encoded(query: str, canonical: str) -> None:
+    """Expected values follow the SigV4 description by hand."""
+    assert canonical_query(query) == canonical
+
+
+def test_signature_of_a_real_stream_url_is_accepted() -> None:
+    """The emulator's own check, which shares no code with botocore, takes it."""
+    target = f"{PATH}&cell-number=AB+cd/E==&b=2&a=%2B&a=&empty"
+    host = "ssmmessages.us-west-2.amazonaws.com"
+    signed = dict(UpgradeSigner("regional")(f"wss://{host}{target}"))
+    lower = {name.lower(): value for name, value in signed.items()}
+    headers = {**signed, **lower, "host": host}
+    assert is_signed("GET", target, headers, "ssmmessages", {"AKIDX": "hidden"})

@@ -61,3 +61,17 @@ def test_what_was_signed_otherwise_is_not(
     method: str, target: str, changed: dict[str, str]
 ) -> None:
     assert not is_signed(method, target, headers(**changed), "service", KEYS)
+
+
+# Computed with ``openssl dgst -sha256 -mac HMAC`` for the target below: the first from the
+# canonical query ``cell-number=AB%20cd%2FE%3D%3D&role=publish_subscribe``, the second from
+# the raw text in sorted order.
+CELL_TARGET = "/v1/data-channel/s-1?role=publish_subscribe&cell-number=AB+cd/E=="
+CANONICAL = "de2f3329cf25413c7955433b31397f7b3aa74b5fa59cc06d0203c4b56d1e02b5"
+RAW = "4a421332d0777a8273a455967d5a12ae23cc39ee8a14af4edf693aa60cb3f5b1"
+
+
+@pytest.mark.parametrize(("signature", "good"), [(CANONICAL, True), (RAW, False)])
+def test_signature_covers_the_canonical_query(signature: str, good: bool) -> None:
+    signed = headers(Authorization=AUTHORIZATION.replace(SIGNATURE, signature))
+    assert is_signed("GET", CELL_TARGET, signed, "service", KEYS) is good
