@@ -142,8 +142,7 @@ class Tunnel:
         self._runs_program = onlooker is not None and onlooker.may_be_silent
         self._reader_gone = False
         self._left = False
-        self._tidy_alarm = Alarm(loop)
-        self._channel_alarm = Alarm(loop)
+        self._tidy_alarm, self._channel_alarm = Alarm(loop), Alarm(loop)
         self._open_deadline = loop.time() + OPEN_TIMEOUT
 
     def run(self) -> int:
