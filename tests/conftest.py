@@ -1,16 +1,41 @@
-"""What holds for all tests."""
+"""What holds for all tests: a clean environment, and a home of their own."""
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 
-# What the tests start finds its modules compiled, as it does where pip has put them.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+#: Variables that a test process keeps. Everything else is the user's and may change what the
+#: connector does: credentials, proxies, settings, locale, Python's own switches.
+_KEPT = (
+    *("PATH", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "CI"),
+    *("SYSTEMROOT", "COMSPEC", "PATHEXT", "PROGRAMDATA"),  # Windows starts nothing without them
+)
+
+
+def _clean_environment() -> None:
+    """Keep what starts programs; HOME becomes an empty directory.
+
+    ssh ignores HOME and asks the user database, so tests that run it name their own files.
+    """
+    for name in set(os.environ) - set(_KEPT):
+        if not name.startswith("PYTEST_"):
+            del os.environ[name]
+    home = tempfile.mkdtemp(prefix="connector-tests-home-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ |= {"HOME": home, "USERPROFILE": home, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
+
+
+_clean_environment()
 
 
 def pytest_collection_finish() -> None:
-    """Whatever there is now stays to the end: to look through it again and again is half the
-    work of a test that collects garbage, as those do that look for what was left open."""
+    """Freeze what exists after the collection: the garbage collector then skips it.
+
+    Tests that look for objects left open collect garbage, which otherwise takes half their time.
+    """
     gc.collect()
     gc.freeze()

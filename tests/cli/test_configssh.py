@@ -18,6 +18,7 @@ from connector.cli.processes import run_program
 from connector.ssh import places
 from connector.ssh.check import SshClient
 
+from ..account import account_environ
 from ..endtoend.sshd import program
 from ..endtoend.waiting import PATIENCE, Reader
 
@@ -49,8 +50,8 @@ class User:
         self.ours = self.directory / "codecatalyst_config"
         self.environ = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(home),
             "PYTHONWARNINGS": "error",
+            **account_environ(home),
         }
         self.when_asked: Callable[[], object] = lambda: None
         self.directory.mkdir(parents=True)

@@ -48,13 +48,19 @@ def leaks(directory: Path, secrets: Iterable[str]) -> list[str]:
     return found
 
 
-def command_lines() -> str:
-    """Of all processes of this machine that can be looked at."""
-    return "\n".join(map(_command_line, Path("/proc").glob("[0-9]*/cmdline")))
+def command_lines(pid: int) -> str:
+    """The command lines of a process and of its descendants, as far as they can be read."""
+    children = [
+        int(child)
+        for path in Path("/proc", str(pid), "task").glob("*/children")
+        for child in _read(path).split()
+    ]
+    own = _read(Path("/proc", str(pid), "cmdline")).replace("\0", " ")
+    return "\n".join([own, *map(command_lines, children)])
 
 
-def _command_line(path: Path) -> str:
+def _read(path: Path) -> str:
     try:
-        return path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        return path.read_bytes().decode("utf-8", "replace")
     except OSError:
-        return ""  # it has ended meanwhile
+        return ""  # the process has ended

@@ -11,6 +11,7 @@ import pytest
 
 from connector.emulator.resources import DevEnvironment, Status
 
+from ..account import account_environ
 from .cloud import START, Cloud
 from .commands import CONNECTOR, Answer, Commands
 from .failing import check
@@ -19,6 +20,13 @@ from .terminals import Terminal
 from .waiting import eventually
 
 START_ENVIRONMENT = "StartDevEnvironment"
+
+
+@pytest.fixture
+def commands(commands: Commands) -> Commands:
+    """Commands of an account with an empty home: ssh reads the account's configuration."""
+    commands.environ |= account_environ(Path(commands.environ["HOME"]))
+    return commands
 
 
 @pytest.fixture

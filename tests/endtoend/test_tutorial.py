@@ -22,6 +22,7 @@ import pytest
 
 from manual.__main__ import ROOT
 
+from ..account import account_environ
 from .commands import CONNECTOR
 from .sshd import program
 from .waiting import PATIENCE, Reader
@@ -65,17 +66,14 @@ class Reading:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        home, wrapped = directory / "home", directory / "bin"
-        (home / ".ssh").mkdir(parents=True)
-        wrapped.mkdir()
-        # ssh takes the home directory of the user database, whatever HOME says.
-        keys = f"-o UserKnownHostsFile={home}/.ssh/known_hosts_codecatalyst"
-        for name, options in (("ssh", keys), ("scp", f"-S {wrapped}/ssh")):
-            script = wrapped / name
-            script.write_text(f'#!/bin/sh\nexec {program(name)} {options} "$@"\n')
-            script.chmod(0o755)
-        path = [str(wrapped), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-        self.environ = {"PATH": os.pathsep.join(path), "HOME": str(home), "TERM": "dumb"}
+        home = directory / "home"
+        home.mkdir()
+        path = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        self.environ = {
+            "PATH": os.pathsep.join(path),
+            "TERM": "dumb",
+            **account_environ(home),
+        }
 
     def run(self, command: str, answer: bytes) -> tuple[int, str]:
         """:returns: exit code and what was printed."""
