@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/connector demo
 
 test: $(VENV)/.installed $(READERS)/.installed
-	$(BIN)/python -m pytest -n 6 --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -32,6 +32,11 @@ def _clean_environment() -> None:
 _clean_environment()
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers a core: most tests wait for processes and sockets rather than compute."""
+    return 3 * (os.cpu_count() or 1)
+
+
 def pytest_collection_finish() -> None:
     """Freeze what exists after the collection: the garbage collector then skips it.
 

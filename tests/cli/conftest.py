@@ -1,7 +1,9 @@
-"""A home of its own for every test: no file of settings of whoever runs them."""
+"""A home of its own and an untouched logger for every test."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,15 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", *setting.variables):
             monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture(autouse=True)
+def logger() -> Iterator[None]:
+    """Undo what a command that runs in this process sets up: handlers, level, propagation."""
+    logger, last_resort = logging.getLogger("connector"), logging.lastResort
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    for handler in set(logger.handlers) - set(before[0]):
+        handler.close()
+    logger.handlers, logger.level, logger.propagate = before
+    logging.lastResort = last_resort

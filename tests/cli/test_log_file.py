@@ -6,30 +6,14 @@ import logging
 import os
 import stat
 from argparse import Namespace
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from connector.cli.boundary import say, set_up_logging
-from connector.cli.logfile import LogFile
 from connector.errors import ConfigError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no modes")
-
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """Leaves the logger as it was."""
-    logger = logging.getLogger("connector")
-    before = logger.handlers[:], logger.level, logger.propagate
-    last_resort = logging.lastResort
-    yield
-    for handler in logger.handlers:
-        if isinstance(handler, LogFile):  # pytest has others of its own
-            handler.close()
-    logger.handlers, logger.level, logger.propagate = before
-    logging.lastResort = last_resort
 
 
 def log_to(path: Path) -> None:

@@ -7,7 +7,8 @@ import secrets
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -130,11 +131,7 @@ class Cloud:
     @property
     def host(self) -> str:
         """The Dev Environment's name for ssh."""
-        environment = self.environment
-        return (
-            f"codecatalyst-dev-env={environment.space_name}={environment.project_name}"
-            f"={environment.id}"
-        )
+        return host_of(self.environment)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -177,6 +174,22 @@ class Cloud:
 
         self._added.append(self.call(add))
         return self._added[-1]
+
+    @contextmanager
+    def lasting(self) -> Iterator[DevEnvironment]:
+        """One more Dev Environment, which runs and which no :meth:`reset` deletes."""
+        like = self.environment
+
+        def add() -> DevEnvironment:
+            projects = {known.name: known for known in self._model.projects(like.space_name)}
+            project = projects[like.project_name]
+            return self._model.add_environment(project, self._creator, Status.RUNNING)
+
+        environment = self.call(add)
+        try:
+            yield environment
+        finally:
+            self.call(lambda: self._model.delete_environment(environment))
 
     def delete(self, environment: DevEnvironment) -> None:
         """As its owner does in the console; it is gone at once."""
@@ -296,6 +309,13 @@ class Cloud:
                 if direction is Direction.TO_CLIENT:
                     self._spoken.add(session_id)
                 self._seen.notify_all()
+
+
+def host_of(environment: DevEnvironment) -> str:
+    """AWS's own name of a Dev Environment for ssh."""
+    return (
+        f"codecatalyst-dev-env={environment.space_name}={environment.project_name}={environment.id}"
+    )
 
 
 async def _give_up_the_rest() -> None:

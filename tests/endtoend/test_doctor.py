@@ -17,7 +17,7 @@ from connector.cli import doctor as command
 from connector.emulator.errors import InternalFailure
 from connector.emulator.resources import Session, Status
 
-from .cloud import START, Cloud
+from .cloud import START, Cloud, host_of
 from .commands import Commands, Process
 from .doctor import PROFILE, Patient, read, stopped_once
 from .targets import TcpService, echo
@@ -49,9 +49,11 @@ def silent(the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         while connection.recv(65536):
             pass
 
-    with TcpService(listen) as service:
+    with TcpService(listen) as service, the_cloud.lasting() as environment:
         the_cloud.port = service.port
         patient = Patient(commands, the_cloud)
+        # Other tests stop the common environment, and with it its sessions.
+        patient.host = host_of(environment)
         process = commands.start(*patient.command("--json"), environ=patient.environ)
         assert reached.wait(PATIENCE)
         session = the_cloud.session()
