@@ -113,7 +113,10 @@ class SessionSource(Protocol):
         ...
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:
-        """A fresh key to a session whose link was lost; ``None`` where the service has none."""
+        """Return fresh access to a session whose link was lost; ``None`` where there is none.
+
+        Its URL may be another one, and is checked like the first; an empty one keeps the old.
+        """
         ...
 
     def stop(self, access: SessionAccess, timeout: float) -> None:

@@ -72,6 +72,7 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
         Trust(ca_bundle(os.environ, profile)),
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
+        url_given=True,
     )
 
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from ..errors import ConnectorError, DevEnvironmentNotReady, ServiceError
 from ..sessions import SessionAccess, SessionSource, StartProgress, Waiting
-from ..transport.address import check_stream_url
 from ..transport.loop import Loop
 from ..transport.probe import Probe
 from .case import Case
@@ -106,8 +105,7 @@ class Visit:
         else:
             reason = "it is not known until a session is started"
             return None, Result(reason, Status.SKIP, blocks="the gateway is not known")
-        overridden = case.settings.endpoint_overridden
-        address = check_stream_url(url, endpoint_overridden=overridden)
+        address = case.settings.check(url)
         case.private.hide_host("gateway", address.host)
         facts = {"host": address.host, "port": address.port, "ofThisSession": bool(access)}
         way = Way(case, address.host, address.port, secure=address.secure)

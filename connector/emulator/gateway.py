@@ -33,6 +33,7 @@ from .model import CodeCatalystModel
 from .port import Target, port_opener
 from .relay import Relay, RelayBehaviour
 from .resources import Session
+from .service import cell_number
 from .sigv4 import is_signed
 from .wire import Frame, Tap
 from .worker import Worker
@@ -61,6 +62,8 @@ class Rejoin(Enum):
     SAME_TOKEN = "the token that opened it before, too"
     #: The old one closes the link at once, as any bad token does.
     FRESH_TOKEN = "a token of ssm:ResumeSession that opened none yet"
+    #: Another one is answered with 403.
+    FRESH_URL = "the URL of the last ssm:ResumeSession, whose cell-number is younger"
     FORBIDDEN = "nothing: the upgrade is answered with 403"
 
 
@@ -72,6 +75,9 @@ class GatewayBehaviour:
     open_timeout: float = 10.0
     #: What a client meets that comes back. AWS's habit is unknown.
     rejoin: Rejoin = Rejoin.SAME_TOKEN
+    #: The gateway closes each link after this time with code 1000, "Bye"; the live one does
+    #: after an hour. ``None``: never.
+    link_lifetime: float | None = None
     #: Secret keys by access key id. If set, an upgrade whose URL is not presigned has to be
     #: signed with one of them, or is answered with 403.
     signing_keys: Mapping[str, str] | None = None
@@ -230,12 +236,13 @@ class Gateway:
         url = urlsplit(request.path)
         if not url.path.startswith(PATH):
             return connection.respond(HTTPStatus.NOT_FOUND, "")
-        again = unquote(url.path[len(PATH) :]) in self._relays
+        session_id = unquote(url.path[len(PATH) :])
+        again = session_id in self._relays
         query = parse_qs(url.query)
         keys = self.behaviour.signing_keys
         if (
             query.get("role") != [ROLE]
-            or (again and self.behaviour.rejoin is Rejoin.FORBIDDEN)
+            or (again and not self._may_rejoin(session_id, url.query))
             or (
                 keys is not None
                 and "X-Amz-Signature" not in query
@@ -261,8 +268,20 @@ class Gateway:
             link.set_reading(True)
             await link.close(REFUSED)
             return
-        await link.wait_closed()
+        try:
+            await asyncio.wait_for(link.wait_closed(), self.behaviour.link_lifetime)
+        except asyncio.TimeoutError:
+            link.set_reading(True)
+            await link.close(1000, "Bye")
         relay.detach(link)
+
+    def _may_rejoin(self, session_id: str, query: str) -> bool:
+        """Whether the upgrade to a data channel that was open before is accepted."""
+        rejoin = self.behaviour.rejoin
+        session = self._model.find_session(session_id)
+        if rejoin is Rejoin.FRESH_URL and session is not None:
+            return f"cell-number={cell_number(session)}" in query
+        return rejoin is not Rejoin.FORBIDDEN
 
     def _open(self, link: Link, session_id: str, first: Frame) -> Relay | None:
         """Give the link to its session's relay; ``None`` when the token is not good."""

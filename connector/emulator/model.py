@@ -259,6 +259,7 @@ class CodeCatalystModel:
             environment,
             session_type,
             execute_command,
+            access_time=self.now(),
         )
         self._sessions[session.id] = session
         return session
@@ -288,6 +289,7 @@ class CodeCatalystModel:
     def renew_token(self, session: Session) -> None:
         """From now on another token opens the session, and the one it had does not."""
         session.token_value = self._new_token()
+        session.access_time = self.now()
 
     def session_for_token(self, session_id: str, token_value: str) -> Session | None:
         """The living session that this token opens; ``None`` for any other id or token."""

@@ -83,8 +83,9 @@ class Relay:
         self._worker = make_worker(self._send_to_client, self._set_port_full, self.end)
 
     def start(self, link: Link) -> None:
-        """The first link of the session is there."""
+        """The first link of the session is there; both ends are told to begin."""
         self.link = link
+        self._send_to_client([_control(START_PUBLICATION)])
         self._worker.start()
         link.start(self)
         self._set_reading()
@@ -101,6 +102,7 @@ class Relay:
         self._send_to_agent([_control(START_PUBLICATION)])
         link.start(self)
         self._set_reading()
+        self._send_to_client([_control(START_PUBLICATION)])
 
     def detach(self, link: Link) -> None:
         """This link is gone. What was under way to the client is lost."""

@@ -123,3 +123,4 @@ class Session:
     session_type: str
     execute_command: ExecuteCommand | None = None
     end_reason: str | None = None
+    access_time: float = 0.0  # when its present token was issued, in seconds since the epoch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -22,12 +24,30 @@ Item = TypeVar("Item")
 SPACES_PER_PAGE = 20  # a choice: ListSpaces pages, but lets nobody say how
 
 
+#: The first bytes of every cell number: in base64 they are ``++/+``, so that each stream URL has
+#: what its signature must encode.
+_CELL_PREFIX = b"\xfb\xef\xfe\x01"
+
+
 def data_channel_url(base: str, session: Session) -> str:
-    """The URL of a session's data channel, shaped like Session Manager's.
+    """Return the URL of a session's data channel, shaped like Session Manager's.
+
+    Its ``cell-number`` stands there as the real one does: standard base64, not escaped.
 
     :param base: the gateway, ``wss://host:port``.
     """
-    return f"{base}/v1/data-channel/{quote(session.id, safe='')}?role=publish_subscribe"
+    path = f"{base}/v1/data-channel/{quote(session.id, safe='')}"
+    return f"{path}?role=publish_subscribe&cell-number={cell_number(session)}"
+
+
+def cell_number(session: Session) -> str:
+    """Return the cell number of a session's present access, in base64.
+
+    4 and 32 bytes that mean nothing here, then the second of its issue, 8 bytes big-endian.
+    """
+    issued = int(session.access_time)
+    which = hashlib.sha256(f"{session.id} {session.access_time}".encode()).digest()
+    return base64.b64encode(_CELL_PREFIX + which + issued.to_bytes(8, "big")).decode()
 
 
 class CodeCatalystService:

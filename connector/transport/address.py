@@ -36,11 +36,15 @@ class StreamAddress(NamedTuple):
         return f"StreamAddress({self.host}:{self.port})"
 
 
-def check_stream_url(url: str, *, endpoint_overridden: bool) -> StreamAddress:
-    """Decide whether a session's stream URL may be dialled.
+def check_stream_url(
+    url: str, *, endpoint_overridden: bool, url_given: bool = False
+) -> StreamAddress:
+    """Return a session's stream URL as an address that may be dialled.
 
     :param endpoint_overridden: the user named an endpoint of their own, so that the
         stream may lead to any host, but still only by ``wss``.
+    :param url_given: the user gave the URL itself. Only then, or with an endpoint of the
+        user's own, may the stream go to this machine by ``ws``.
     :raises ServiceError: when the URL is malformed, unencrypted beyond this machine, or
         leads to a host that is no gateway of SSM. The URL's query is never quoted.
     """
@@ -53,7 +57,8 @@ def check_stream_url(url: str, *, endpoint_overridden: bool) -> StreamAddress:
         raise ServiceError("the session has a malformed stream URL")
     secure = parts.scheme == "wss"
     loopback = _is_loopback(host)
-    if not secure and not (loopback and parts.scheme == "ws"):
+    plain = parts.scheme == "ws" and loopback and (endpoint_overridden or url_given)
+    if not (secure or plain):
         raise ServiceError(f"the session has a stream URL to {host} that is not wss")
     if not (loopback or endpoint_overridden or _is_gateway(host)):
         raise ServiceError(

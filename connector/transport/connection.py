@@ -154,7 +154,7 @@ class Connection:
         if access is None:
             raise RuntimeError("there is no session to connect to")
         try:
-            address = self._dialler.check(access.stream_url)
+            address = self._settings.check(access.stream_url)
         except ConnectorError as error:
             self._fail(error)
             return

@@ -52,6 +52,7 @@ class DialSettings(NamedTuple):
     """How hosts are reached, and what the stream is made of.
 
     :param endpoint_overridden: the user named an API of their own, see ``address``.
+    :param url_given: the user gave the stream URL itself, see ``address``.
     :param ping_interval: seconds between the signs of life that we ask for.
     :param payload_size: bytes of a message of input, see ``DataChannel``.
     :param likely_gateway: ``host:port`` that the stream will probably lead to; is connected
@@ -65,6 +66,13 @@ class DialSettings(NamedTuple):
     payload_size: int = DEFAULT_PAYLOAD_SIZE
     likely_gateway: str = ""
     connected: Callable[[], None] = lambda: None
+    url_given: bool = False
+
+    def check(self, stream_url: str) -> StreamAddress:
+        """:raises ServiceError: when the URL must not be dialled."""
+        return check_stream_url(
+            stream_url, endpoint_overridden=self.endpoint_overridden, url_given=self.url_given
+        )
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """A TLS connection to any host; blocks. See :func:`dial`."""
@@ -132,7 +140,7 @@ class Dialler:
         A guess that is wrong or fails is forgotten.
         """
         try:
-            address = self.check(f"wss://{self._settings.likely_gateway}/")
+            address = self._settings.check(f"wss://{self._settings.likely_gateway}/")
         except ServiceError:
             return  # it is from a file that anybody may have written
         self.cancel()  # an earlier guess, where the session took long to start
@@ -188,10 +196,6 @@ class Dialler:
         if self._attempt:
             self._attempt.cancel()
             self._attempt = None
-
-    def check(self, stream_url: str) -> StreamAddress:
-        """:raises ServiceError: when the URL must not be dialled."""
-        return check_stream_url(stream_url, endpoint_overridden=self._settings.endpoint_overridden)
 
     def _ahead_of(self, address: StreamAddress) -> _Attempt | None:
         """The attempt that was made ahead, if it leads there and nobody has used it."""

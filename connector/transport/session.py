@@ -116,7 +116,10 @@ class Session:
     def resume(
         self, on_resumed: Callable[[SessionAccess | None], None], on_failed: OnFailed
     ) -> None:
-        """Ask the service for a fresh key; ``None`` where there is none: the old one may do."""
+        """Ask the service for fresh access; ``None`` where there is none: the old may do.
+
+        The next link goes to the fresh access's URL. An answer without a URL keeps the old one.
+        """
         access = self.access
         if access is None:
             raise RuntimeError("there is no session to resume")
@@ -125,6 +128,8 @@ class Session:
             if error is not None:
                 on_failed(error)
                 return
+            if fresh is not None and not fresh.stream_url:
+                fresh = fresh._replace(stream_url=access.stream_url)
             self.access = fresh or access
             on_resumed(fresh)
 

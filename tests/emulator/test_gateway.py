@@ -274,6 +274,13 @@ async def test_a_session_whose_client_stays_away_ends(stage: Stage) -> None:
     await eventually(lambda: stage.session.end_reason is not None)
 
 
+async def test_start_publication_tells_each_link_that_both_ends_are_there(stage: Stage) -> None:
+    client = await stage.open()
+    first = await client.receive()
+    assert isinstance(first, AgentMessage)
+    assert first.message_type == START_PUBLICATION
+
+
 async def test_publication_messages_reach_the_client_in_both_kinds(stage: Stage) -> None:
     client, _, _ = await stage.connect()
     relay = stage.gateway.relay(stage.session.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -40,8 +41,10 @@ async def test_start_session_gives_access(world: World, client: Any) -> None:
     answer = await call(client.start_dev_environment_session, **world.ids, sessionConfiguration=SSH)
     session_id, access = answer["sessionId"], answer["accessDetails"]
     assert {name: answer[name] for name in world.ids} == world.ids
-    expected = f"{GATEWAY}/v1/data-channel/{session_id}?role=publish_subscribe"
-    assert access["streamUrl"] == expected
+    url, _, cell = access["streamUrl"].partition("&cell-number=")
+    assert url == f"{GATEWAY}/v1/data-channel/{session_id}?role=publish_subscribe"
+    assert set("+/=") <= set(cell)
+    assert int.from_bytes(base64.b64decode(cell, validate=True)[36:], "big") == int(world.clock())
     assert len(access["tokenValue"]) >= 100
     session = world.model.session_for_token(session_id, access["tokenValue"])
     assert session is not None

@@ -136,7 +136,7 @@ class Subject:
             Session(self.loop, self.source),
             open_input(self.loop, stdin),
             open_output(self.loop, stdout),
-            DialSettings(Trust()),
+            DialSettings(Trust(), url_given=True),
             self._notices.append,
             lambda waiting: None,
             onlooker=onlooker,

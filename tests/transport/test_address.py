@@ -82,10 +82,20 @@ def test_what_is_not_encrypted_or_no_url_is_refused_whoever_wants_it(
     assert "role=" not in str(caught.value)
 
 
-def test_only_this_machine_may_be_reached_without_tls() -> None:
-    address = check_stream_url(f"ws://127.0.0.1:8080{PATH}", endpoint_overridden=False)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_plain_stream_to_this_machine_needs_the_users_word(host: str) -> None:
+    url = f"ws://{host}:8080{PATH}"
 
-    assert (address.host, address.port, address.secure) == ("127.0.0.1", 8080, False)
+    with pytest.raises(ServiceError, match="that is not wss"):
+        check_stream_url(url, endpoint_overridden=False)
+    for words in ({"endpoint_overridden": True}, {"endpoint_overridden": False, "url_given": True}):
+        address = check_stream_url(url, **words)
+        assert (address.host, address.port, address.secure) == (host.strip("[]"), 8080, False)
+
+
+def test_plain_stream_to_another_machine_is_refused_though_the_user_gave_it() -> None:
+    with pytest.raises(ServiceError, match="that is not wss"):
+        check_stream_url(f"ws://10.0.0.1{PATH}", endpoint_overridden=True, url_given=True)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,9 @@ class Scene:
         self.refusals: list[ConnectorError] = []
         session = Session(loop, self.source)
         session.access = SessionAccess(f"ws://127.0.0.1:{port}/", "token", signer=self._sign)
-        self.connection = Connection(loop, session, DialSettings(Trust()), self.owner, lambda: 0.0)
+        self.connection = Connection(
+            loop, session, DialSettings(Trust(), url_given=True), self.owner, lambda: 0.0
+        )
 
     def _sign(self, url: str) -> Mapping[str, str]:
         self.signed += 1

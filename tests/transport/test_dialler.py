@@ -55,7 +55,7 @@ class Dialling:
         self.loop.run(lambda: any(told) or self.loop.time() >= deadline)
 
     def dial(self, port: int) -> None:
-        address = self.dialler.check(f"wss://localhost:{port}/path?query")
+        address = DialSettings(Trust()).check(f"wss://localhost:{port}/path?query")
         self.dialler.dial(address, PATIENCE, self.sockets.append, self.errors.append)
         self.turn()
         for sock in self.sockets:
@@ -174,7 +174,7 @@ def test_a_guess_that_hangs_takes_no_more_than_the_time_of_one_dial(
     monkeypatch.setattr(Dialler, "_begin", counting)
     with listening(backlog=5) as (_, port):
         dial = dialling(loop, f"localhost:{port}")
-        address = dial.dialler.check(f"wss://localhost:{port}/path?query")
+        address = DialSettings(Trust()).check(f"wss://localhost:{port}/path?query")
         dial.dialler.dial(address, 0.2, lambda _: None, dial.errors.append)
         dial.turn()
     assert len(begun) == len(dial.errors) == 1

@@ -1,0 +1,116 @@
+"""The gateway closes every link after its lifetime with 1000 "Bye", as the live one does hourly."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from connector.emulator.behaviour import REAL
+from connector.emulator.gateway import Rejoin
+from connector.errors import LinkLost
+from connector.sessions import SessionAccess
+
+from .breaking import DATA, DIGEST, trouble
+from .cloud import Cloud
+from .commands import Commands
+from .failing import check
+from .resuming import ResumingSource, TunnelThread
+from .targets import GREETING
+from .waiting import eventually
+
+#: Seconds that a link lives.
+LIFETIME = 0.5
+
+
+def close_links(cloud: Cloud, rejoin: Rejoin) -> None:
+    """Give the links that are opened from now on a short life."""
+    trouble(cloud, rejoin=rejoin, agent=REAL)
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, link_lifetime=LIFETIME)
+
+
+def spare_links(cloud: Cloud) -> None:
+    """Let the links that are opened from now on live."""
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, link_lifetime=None)
+
+
+def check_upload(cloud: Cloud, source: ResumingSource) -> None:
+    """The upload is whole though the first link is closed in the middle of it."""
+    with TunnelThread(source, cloud.ca_file) as tunnel:
+        tunnel.reader.until(GREETING)
+        spare_links(cloud)
+        half = len(DATA) // 2
+        tunnel.send_behind(DATA[:half])
+        eventually(lambda: source.resumed == 1, "a call of ResumeSession")
+        tunnel.send_behind(DATA[half:])
+        assert tunnel.reader.until(b"\n") == DIGEST
+        tunnel.end_input()
+        assert tunnel.wait() == 0
+    assert source.resumed == 1
+
+
+class WithoutNewUrl(ResumingSource):
+    """ResumeSession answers a token, and an empty URL."""
+
+    def resume(self, access: SessionAccess) -> SessionAccess:
+        return super().resume(access)._replace(stream_url="")
+
+
+class WithOldUrl(ResumingSource):
+    """A client that goes on with the URL it has, as older plugins do."""
+
+    def resume(self, access: SessionAccess) -> SessionAccess:
+        return super().resume(access)._replace(stream_url=access.stream_url)
+
+
+@pytest.mark.usefixtures("judging")
+def test_closed_link_is_rejoined_with_the_old_token_and_no_byte_is_lost(
+    commands: Commands, cloud: Cloud
+) -> None:
+    close_links(cloud, Rejoin.SAME_TOKEN)
+    process = commands.proxy()
+    process.reader.until(GREETING)
+    spare_links(cloud)
+    half = len(DATA) // 2
+    process.send(DATA[:half])
+    commands.wait_for_log("connected again after")
+    process.send(DATA[half:])
+    assert process.reader.until(b"\n") == DIGEST
+    process.signal(signal.SIGHUP)
+    assert (process.wait(), process.stderr()) == (0, "")
+
+
+@pytest.mark.usefixtures("judging")
+def test_closed_link_that_may_not_be_rejoined_ends_with_one_line(
+    commands: Commands, cloud: Cloud
+) -> None:
+    close_links(cloud, Rejoin.FORBIDDEN)
+    process = commands.proxy()
+    process.reader.until(GREETING)
+    check(process, 74, "(1000): Bye), and the gateway does not let us join the session again")
+
+
+@pytest.mark.usefixtures("judging")
+@pytest.mark.parametrize("rejoin", [Rejoin.FRESH_TOKEN, Rejoin.FRESH_URL])
+def test_closed_link_is_rejoined_by_the_url_of_resume_session(
+    cloud: Cloud, ssm: Any, rejoin: Rejoin
+) -> None:
+    close_links(cloud, rejoin)
+    check_upload(cloud, ResumingSource(cloud, ssm))
+
+
+@pytest.mark.usefixtures("judging")
+def test_empty_url_of_resume_session_keeps_the_old_one(cloud: Cloud, ssm: Any) -> None:
+    close_links(cloud, Rejoin.FRESH_TOKEN)
+    check_upload(cloud, WithoutNewUrl(cloud, ssm))
+
+
+@pytest.mark.usefixtures("judging")
+def test_stale_url_is_refused_by_the_emulated_gateway(cloud: Cloud, ssm: Any) -> None:
+    close_links(cloud, Rejoin.FRESH_URL)
+    with TunnelThread(WithOldUrl(cloud, ssm), cloud.ca_file) as tunnel:
+        tunnel.reader.until(GREETING)
+        with pytest.raises(LinkLost, match="does not let us join the session again"):
+            tunnel.wait()
