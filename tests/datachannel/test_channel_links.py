@@ -8,7 +8,7 @@ import pytest
 
 from connector.datachannel.channel import State
 from connector.datachannel.events import ChannelClosed, ChannelFailed, DataReceived, SessionOpened
-from connector.datachannel.messages import PAUSE_PUBLICATION, PayloadType
+from connector.datachannel.messages import PAUSE_PUBLICATION, START_PUBLICATION, PayloadType
 from connector.datachannel.payloads import flag
 from connector.errors import LocalProtocolError
 
@@ -121,6 +121,31 @@ def test_a_pause_right_after_a_new_link_holds_the_resends() -> None:
     assert dialogue.sent() == []
     dialogue.channel.receive_text("start_publication")
     assert dialogue.sent_data() == b"x"
+
+
+@pytest.mark.parametrize("kind", ["text", "message"])
+def test_start_publication_without_a_pause_changes_nothing(kind: str) -> None:
+    dialogue = Dialogue()
+
+    def start() -> list[object]:
+        if kind == "text":
+            return list(dialogue.channel.receive_text(START_PUBLICATION))
+        return list(dialogue.receive(service(START_PUBLICATION)))
+
+    dialogue.link()
+    dialogue.send(b"early")
+    assert start() == []
+    assert dialogue.sent() == []
+    dialogue.receive(handshake_request())
+    assert start() == []
+    assert [number for number, _, _ in dialogue.sent_inputs()] == [0]
+    opened = dialogue.receive(ack(0), handshake_complete())
+    assert opened == [SessionOpened("Port", "")]
+    assert start() == []
+    assert dialogue.sent_inputs() == []  # the agent has not said yet that it takes input
+    assert dialogue.receive(output(2, b"banner")) == [DataReceived(b"banner")]
+    assert start() == []
+    assert dialogue.sent_data() == b"early"
 
 
 def test_what_is_held_out_of_order_outlives_its_link() -> None:

@@ -141,6 +141,7 @@ async def test_bytes_go_both_ways_and_the_port_ends_the_session(
 
 async def test_the_agent_tells_that_it_is_connected_first(stage: Stage) -> None:
     client = await stage.open()
+    await client.receive()  # start_publication, which is the gateway's
     first = await client.receive()
     assert isinstance(first, AgentMessage)
     assert first.message_type == "agent_session_state"
@@ -279,6 +280,12 @@ async def test_start_publication_tells_each_link_that_both_ends_are_there(stage:
     first = await client.receive()
     assert isinstance(first, AgentMessage)
     assert first.message_type == START_PUBLICATION
+    await client.close()
+    await stage.open(client)
+    while True:  # among what the agent sends once more
+        message = await asyncio.wait_for(client.receive(), 10)
+        if isinstance(message, AgentMessage) and message.message_type == START_PUBLICATION:
+            break
 
 
 async def test_publication_messages_reach_the_client_in_both_kinds(stage: Stage) -> None:
