@@ -115,7 +115,8 @@ class SessionSource(Protocol):
     def resume(self, access: SessionAccess) -> SessionAccess | None:
         """Return fresh access to a session whose link was lost; ``None`` where there is none.
 
-        Its URL may be another one, and is checked like the first; an empty one keeps the old.
+        Its URL may be another one, and is checked like the first. An empty URL or session id,
+        and a signer that is ``None``, keep the old.
         """
         ...
 

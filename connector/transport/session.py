@@ -118,7 +118,8 @@ class Session:
     ) -> None:
         """Ask the service for fresh access; ``None`` where there is none: the old may do.
 
-        The next link goes to the fresh access's URL. An answer without a URL keeps the old one.
+        The next link goes to the fresh access's URL. What an answer does not name (URL, session
+        id, signer) stays as it was: without its signer the next dial would not be signed.
         """
         access = self.access
         if access is None:
@@ -128,8 +129,13 @@ class Session:
             if error is not None:
                 on_failed(error)
                 return
-            if fresh is not None and not fresh.stream_url:
-                fresh = fresh._replace(stream_url=access.stream_url)
+            if fresh is not None:
+                fresh = SessionAccess(
+                    fresh.stream_url or access.stream_url,
+                    fresh.token_value,
+                    fresh.session_id or access.session_id,
+                    fresh.signer or access.signer,
+                )
             self.access = fresh or access
             on_resumed(fresh)
 

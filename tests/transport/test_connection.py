@@ -46,17 +46,19 @@ class Owner:
 
 
 class Source:
-    """A session that is there; resuming it takes what ``resuming`` says."""
+    """A session that is there; resuming it takes what ``resuming`` says, and gives ``fresh``."""
 
     def __init__(self) -> None:
+        self.fresh: SessionAccess | None = None
         self.resuming = threading.Event()
         self.resuming.set()
 
     def start(self, progress: StartProgress) -> SessionAccess:
         raise AssertionError("it is started")
 
-    def resume(self, access: SessionAccess) -> None:
+    def resume(self, access: SessionAccess) -> SessionAccess | None:
         self.resuming.wait(PATIENCE)
+        return self.fresh
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         """It may go on."""
@@ -72,18 +74,20 @@ class Scene:
         self.loop = loop
         self.owner = Owner()
         self.source = Source()
-        self.signed = 0
+        self.signed_urls: list[str] = []
         self.signing = threading.Event()
         self.signing.set()
         self.refusals: list[ConnectorError] = []
         session = Session(loop, self.source)
-        session.access = SessionAccess(f"ws://127.0.0.1:{port}/", "token", signer=self._sign)
+        self.url = f"ws://127.0.0.1:{port}/"
+        session.access = SessionAccess(self.url, "token", "s-1", signer=self.sign)
+        self.session = session
         self.connection = Connection(
             loop, session, DialSettings(Trust(), url_given=True), self.owner, lambda: 0.0
         )
 
-    def _sign(self, url: str) -> Mapping[str, str]:
-        self.signed += 1
+    def sign(self, url: str) -> Mapping[str, str]:
+        self.signed_urls.append(url)
         self.signing.wait(PATIENCE)
         if self.refusals:
             raise self.refusals.pop()
@@ -134,7 +138,7 @@ def test_credentials_that_are_away_with_the_network_are_asked_for_again(scene: S
     scene.refusals = [CredentialsError("not now")]
     scene.lose()
     assert "cannot be reached" in str(scene.run_until_failure())
-    assert scene.signed > 1
+    assert len(scene.signed_urls) > 1
 
 
 def test_credentials_that_are_not_there_at_first_end_the_session(scene: Scene) -> None:
@@ -144,9 +148,41 @@ def test_credentials_that_are_not_there_at_first_end_the_session(scene: Scene) -
 
 
 def test_nothing_is_signed_for_a_url_that_is_not_dialled(scene: Scene) -> None:
-    access = scene.connection._session.access
-    assert access is not None
-    scene.connection._session.access = SessionAccess("wss://[::1", "token", signer=access.signer)
+    scene.session.access = SessionAccess("wss://[::1", "token", signer=scene.sign)
     scene.connection.open(PATIENCE)
     assert isinstance(scene.run_until_failure(), ServiceError)
-    assert scene.signed == 0
+    assert scene.signed_urls == []
+
+
+def test_fresh_access_keeps_what_it_does_not_name(scene: Scene) -> None:
+    scene.source.fresh = SessionAccess("", "fresh")
+    scene.lose()
+    assert "cannot be reached" in str(scene.run_until_failure())
+    assert scene.session.access is not None
+    assert tuple(scene.session.access) == (scene.url, "fresh", "s-1", scene.sign)
+    assert set(scene.signed_urls) == {scene.url}
+
+
+def test_fresh_url_is_signed_in_place_of_the_old_one(scene: Scene) -> None:
+    scene.source.fresh = SessionAccess(f"{scene.url}?cell-number=a+b/c=", "fresh")
+    scene.lose()
+    assert "cannot be reached" in str(scene.run_until_failure())
+    assert set(scene.signed_urls) == {scene.source.fresh.stream_url}
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("wss://example.com/?secret", "no gateway of AWS"),
+        ("ws://example.com/?secret", "not wss"),
+        ("wss://[::1", "malformed"),
+    ],
+)
+def test_fresh_url_is_checked_as_the_first_was(scene: Scene, url: str, words: str) -> None:
+    scene.source.fresh = SessionAccess(url, "fresh")
+    scene.lose()
+    failure = scene.run_until_failure()
+    assert isinstance(failure, ServiceError)
+    assert words in str(failure)
+    assert "secret" not in str(failure)
+    assert scene.signed_urls == []
