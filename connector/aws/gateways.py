@@ -33,7 +33,10 @@ class GatewayMemory:
 
 
 class RememberingSource:
-    """A session source that notes the gateway of the session it starts."""
+    """A session source that notes the gateway of the session it starts.
+
+    That of a resumed one is not noted: the guess is where the next start will lead.
+    """
 
     def __init__(self, source: SessionSource, memory: GatewayMemory) -> None:
         self._source = source
