@@ -214,9 +214,9 @@ class Commands:
     def _log(self) -> str:
         return self.log_file.read_text() if self.log_file.exists() else ""
 
-    def wait_for_log(self, words: str) -> None:
-        """Until a connector has logged this."""
-        eventually(lambda: words in self._log(), f"a log of {words!r}")
+    def wait_for_log(self, words: str, times: int = 1) -> None:
+        """Until connectors have logged this so many times."""
+        eventually(lambda: self._log().count(words) >= times, f"a log of {words!r}")
 
     def wait_connectors_gone(self, timeout: float = END) -> None:
         eventually(

@@ -83,6 +83,22 @@ def test_closed_link_is_rejoined_with_the_old_token_and_no_byte_is_lost(
 
 
 @pytest.mark.usefixtures("judging")
+def test_links_closed_one_after_another_lose_no_byte(commands: Commands, cloud: Cloud) -> None:
+    close_links(cloud, Rejoin.SAME_TOKEN)
+    process = commands.proxy()
+    process.reader.until(GREETING)
+    third = len(DATA) // 3
+    for closes, start in enumerate((0, third), 1):
+        process.send(DATA[start : start + third])
+        commands.wait_for_log("connected again after", closes)
+    spare_links(cloud)
+    process.send(DATA[2 * third :])
+    assert process.reader.until(b"\n") == DIGEST
+    process.signal(signal.SIGHUP)
+    assert (process.wait(), process.stderr()) == (0, "")
+
+
+@pytest.mark.usefixtures("judging")
 def test_closed_link_that_may_not_be_rejoined_ends_with_one_line(
     commands: Commands, cloud: Cloud
 ) -> None:

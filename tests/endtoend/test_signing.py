@@ -49,6 +49,8 @@ def attach(commands: Commands, cloud: Cloud, tmp_path: Path) -> Attach:
         session = cloud.start_session()
         if not presigned:
             session["streamUrl"] = session["streamUrl"].partition("&X-Amz-")[0]
+        # What a signature must encode, and the request line must not.
+        assert set("+/=") <= set(session["streamUrl"].partition("&cell-number=")[2])
         file = tmp_path / "session.json"
         file.write_text(json.dumps(session))
         aws = Path(commands.environ["HOME"], ".aws")
