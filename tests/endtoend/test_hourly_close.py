@@ -15,7 +15,7 @@ from connector.sessions import SessionAccess
 
 from .breaking import DATA, DIGEST, trouble
 from .cloud import Cloud
-from .commands import Commands
+from .commands import Commands, Ssh
 from .failing import check
 from .resuming import ResumingSource, TunnelThread
 from .targets import GREETING
@@ -130,3 +130,20 @@ def test_stale_url_is_refused_by_the_emulated_gateway(cloud: Cloud, ssm: Any) ->
         tunnel.reader.until(GREETING)
         with pytest.raises(LinkLost, match="does not let us join the session again"):
             tunnel.wait()
+
+
+def test_ssh_notices_nothing_of_closed_links(ssh: Ssh, cloud: Cloud) -> None:
+    close_links(cloud, Rejoin.SAME_TOKEN)
+    command = f"cat; sleep {3 * LIFETIME}; exit 5"  # beyond two closes
+    answer = ssh.run(command, input=DATA)
+    assert (answer.returncode, answer.stderr) == (5, b"")
+    assert answer.stdout == DATA
+    assert ssh.commands.log_file.read_text().count("connected again after") >= 2
+
+
+def test_ssh_that_may_not_rejoin_says_why(ssh: Ssh, cloud: Cloud) -> None:
+    close_links(cloud, Rejoin.FORBIDDEN)
+    answer = ssh.run("sleep 60")
+    assert answer.returncode == 255
+    reason = b"does not let us join the session again"
+    assert sum(reason in line for line in answer.stderr.splitlines()) == 1
