@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -119,3 +120,14 @@ def test_wrong_token_is_refused(attach: Callable[[str], Process], cloud: Cloud) 
     check(process, 76, "refuses the session's token")
     assert "another-tokens-value" not in process.stderr()
     cloud.stop_session(cloud.session())
+
+
+def test_plain_url_to_this_machine_is_dialled_as_the_user_gave_it(commands: Commands) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    session = {"streamUrl": f"ws://127.0.0.1:{port}/", "tokenValue": "token"}
+    environ = {**commands.environ, "CONNECTOR_SESSION": json.dumps(session)}
+    process = commands.start(*CONNECTOR, "attach", environ=environ)
+    assert process.wait() != 0
+    assert f"127.0.0.1:{port}" in process.stderr()
+    assert "wss" not in process.stderr()
