@@ -113,17 +113,17 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
     from ..ssh.command import is_temporary, proxy_command
     from ..ssh.places import find_ssh
     from ..ssh.plan import plan_setup
-    from .itself import own_command
-    from .processes import require_runs, run_program
+    from .itself import isolated_commands
+    from .processes import first_that_runs, run_program
 
     program = find_ssh()
-    command = own_command()
-    require_runs(command)
+    command = first_that_runs(isolated_commands())
     profile = _profile(options.profile, places)
     line = proxy_command(command, profile)
-    if is_temporary(command[0]):
+    temporary = next(filter(is_temporary, filter(os.path.isabs, command)), None)
+    if temporary:
         say(
-            f"{command[0]} is in a place for temporary files: when it is gone, ssh fails. "
+            f"{temporary} is in a place for temporary files: when it is gone, ssh fails. "
             "Install the connector (pipx install), and run this again"
         )
     hosts = _known_hosts(profile)

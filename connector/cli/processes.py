@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -34,22 +35,41 @@ def run_program(command: Sequence[str], timeout: float, directory: str | None = 
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def first_that_runs(commands: Iterable[Sequence[str]]) -> list[str]:
+    """Return the first command that starts this version of the connector, as ssh will start it.
+
+    :param commands: the last may start another version.
+    :raises ConfigError: when none runs; the message is about the last.
+    """
+    *better, last = commands
+    for command in better:
+        why, said = _start(command)
+        if not why and said.split() == ["connector", version("devenv-connector")]:
+            return list(command)
+    require_runs(last)
+    return list(last)
+
+
 def require_runs(command: Sequence[str]) -> None:
     """Start the connector as ssh will: from anywhere, and with no terminal.
 
     :raises ConfigError: when it does not run.
     """
-    why = ""
-    try:
-        ran = run_program([*command, "--version"], _START_TIMEOUT, Path(command[0]).anchor or None)
-        if ran.status:
-            why = f"exit status {ran.status}"
-    except TimeoutError:
-        why = f"no answer in {_START_TIMEOUT:.0f} s"
-    except OSError as error:
-        why = error.strerror or type(error).__name__
+    why, _ = _start(command)
     if why:
         raise ConfigError(
             f"ssh could not start the connector as {' '.join(command)} ({why})",
             "Install it, with pipx or in a virtual environment, and run it from there",
         )
+
+
+def _start(command: Sequence[str]) -> tuple[str, str]:
+    """Return why the command does not run, empty when it does, and the version that it says."""
+    try:
+        ran = run_program([*command, "--version"], _START_TIMEOUT, Path(command[0]).anchor or None)
+    except TimeoutError:
+        return f"no answer in {_START_TIMEOUT:.0f} s", ""
+    except OSError as error:
+        return error.strerror or type(error).__name__, ""
+    why = f"exit status {ran.status}" if ran.status else ""
+    return why, ran.stdout.decode("utf-8", "replace")
