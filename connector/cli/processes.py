@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,24 +19,45 @@ _START_TIMEOUT = 30.0
 
 
 def run_program(command: Sequence[str], timeout: float, directory: str | None = None) -> Ran:
-    """Run a program without input, from a directory or where we are.
+    """Run a program without input and terminal, from a directory or where we are.
+
+    A program that is given up is ended with all that it has started, unless that has left its
+    session. On Windows, where there are no sessions, only the program itself is ended.
 
     :param timeout: seconds.
     :raises TimeoutError: when it has not ended by then; it is ended.
     :raises OSError: when it cannot be started.
     """
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            command,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
+        stdout, stderr = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         raise TimeoutError from None
-    return Ran(done.returncode, done.stdout, done.stderr)
+    finally:
+        _end(process)
+    return Ran(process.returncode, stdout, stderr)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program that still runs, and what it has started."""
+    if process.returncode is None:
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if sys.platform != "win32":  # where threads still read them
+        for stream in (process.stdout, process.stderr):  # what has left the session may hold them
+            if stream is not None:
+                stream.close()
 
 
 def first_that_runs(commands: Iterable[Sequence[str]]) -> list[str]:

@@ -184,6 +184,18 @@ def test_ssh_is_given_a_minute_more_than_the_wait_that_the_user_has_set(user: Us
     assert "    ConnectTimeout 960\n" in user.ours.read_text()
 
 
+@pytest.mark.parametrize(("options", "runs"), [(("--yes",), 6), (("--yes", "--unchecked"), 0)])
+def test_commands_of_match_exec_run_a_few_times_or_never(
+    user: User, options: tuple[str, ...], runs: int
+) -> None:
+    log = user.directory / "log"
+    user.config.write_text(f'Match exec "echo >> {log}"\n  User x\n')
+    user.succeed(*options)
+
+    assert (len(log.read_text()) if log.exists() else 0) == runs
+    assert user.is_set_up
+
+
 def test_remove_takes_out_all_that_was_put_in(user: User) -> None:
     user.succeed("--yes")
     said = user.succeed("--remove", "--yes")
