@@ -184,7 +184,7 @@ def test_ssh_is_given_a_minute_more_than_the_wait_that_the_user_has_set(user: Us
     assert "    ConnectTimeout 960\n" in user.ours.read_text()
 
 
-@pytest.mark.parametrize(("options", "runs"), [(("--yes",), 6), (("--yes", "--unchecked"), 0)])
+@pytest.mark.parametrize(("options", "runs"), [(("--yes",), 5), (("--yes", "--unchecked"), 0)])
 def test_commands_of_match_exec_run_a_few_times_or_never(
     user: User, options: tuple[str, ...], runs: int
 ) -> None:
