@@ -29,7 +29,7 @@ def own_command() -> list[str]:
     neither, ``python -m``, with ``-P`` for it not to look for modules where it is started.
     """
     script = _script()
-    return [script] if script else [sys.executable, *_no_own_directory(), "-m", "connector"]
+    return [script] if script else [_interpreter(), *_no_own_directory(), "-m", "connector"]
 
 
 def isolated_commands() -> Iterator[list[str]]:
@@ -40,12 +40,13 @@ def isolated_commands() -> Iterator[list[str]]:
     """
     script = None if sys.platform == "win32" else _script()  # Windows has a connector.exe
     apart = _no_own_directory()
-    if sys.executable:
-        yield [sys.executable, "-I", *([script] if script else ["-m", "connector"])]
+    python = _interpreter()
+    if python:
+        yield [python, "-I", *([script] if script else ["-m", "connector"])]
         if script:
-            yield [sys.executable, "-E", *apart, script]
+            yield [python, "-E", *apart, script]
         elif apart:  # without -P, "-m" finds modules where ssh is called
-            yield [sys.executable, "-E", *apart, "-m", "connector"]
+            yield [python, "-E", *apart, "-m", "connector"]
     yield own_command()
 
 
@@ -62,6 +63,20 @@ def works_isolated(environ: Mapping[str, str]) -> bool:
         and script is not None
         and os.path.abspath(main_file) == script  # another one may be no script of Python
     )
+
+
+def _interpreter() -> str:
+    """Return the path of this interpreter; empty when Python does not know it.
+
+    In a virtual environment its name has no version: ``python3.12`` is gone when pipx or uv make
+    the environment anew with another Python, and ``python`` is there again.
+    """
+    path = Path(sys.executable)
+    if sys.executable and sys.prefix != sys.base_prefix and sys.platform != "win32":
+        plain = path.with_name("python")
+        if plain.exists() and path.exists() and plain.samefile(path):
+            return str(plain)
+    return sys.executable
 
 
 def _script() -> str | None:

@@ -240,12 +240,13 @@ def proxy_command(user: User) -> str:
 
 
 CONNECTOR = Path(sys.executable).parent / "connector"
+PYTHON = CONNECTOR.with_name("python")
 
 
 def test_the_connector_is_named_by_its_whole_path(user: User) -> None:
     user.succeed("--yes")
 
-    assert proxy_command(user) == f"ProxyCommand {sys.executable} -I {CONNECTOR} proxy %n"
+    assert proxy_command(user) == f"ProxyCommand {PYTHON} -I {CONNECTOR} proxy %n"
 
 
 def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> None:
@@ -313,7 +314,7 @@ def test_a_connector_in_a_temporary_place_is_warned_about(user: User, tmp_path: 
 
     assert done.returncode == 0
     assert f"{script} is in a place for temporary files" in done.stderr
-    assert proxy_command(user) == f"ProxyCommand {sys.executable} -I {script} proxy %n"
+    assert proxy_command(user) == f"ProxyCommand {PYTHON} -I {script} proxy %n"
 
 
 def test_what_others_have_set_for_the_same_hosts_is_pointed_out(user: User) -> None:

@@ -56,7 +56,8 @@ if sys.version_info >= (3, 11):  # before, Python has no -P
 def test_isolated_commands_end_with_the_plain_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    python, script = sys.executable, str(Path(sys.executable).with_name("connector"))
+    script = str(Path(sys.executable).with_name("connector"))
+    python = str(Path(sys.executable).with_name("python"))
     apart = ["-P"] if sys.version_info >= (3, 11) else []
     monkeypatch.setattr(sys, "argv", [script])
     assert list(isolated_commands()) == [
@@ -75,6 +76,27 @@ def test_isolated_commands_end_with_the_plain_one(
         *for_the_user,
         [python, *apart, *module],
     ]
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.13"])
+def test_interpreter_of_an_environment_is_named_without_its_version(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str
+) -> None:
+    """pipx and uv make an environment anew with another Python, at the same path."""
+    versioned = tmp_path / f"python{version}"
+    versioned.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    monkeypatch.setattr(sys, "executable", str(versioned))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert next(isolated_commands())[0] == str(versioned)  # there is no other
+
+    (tmp_path / "python").symlink_to("/bin/sh")
+    assert next(isolated_commands())[0] == str(versioned)  # another one
+    (tmp_path / "python").unlink()
+    (tmp_path / "python").symlink_to(versioned.name)
+    assert next(isolated_commands())[0] == str(tmp_path / "python")
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    assert next(isolated_commands())[0] == str(versioned)
 
 
 WORKS_ISOLATED = """
