@@ -31,7 +31,7 @@ _CARRIERS = frozenset({"CallFailed"})
 USAGE = "usage"
 _USAGES = frozenset({"argparse.ArgumentTypeError", "ArgumentTypeError", "parser.error"})
 LINE = "line"
-_LINES = frozenset({"say", "logger.warning", "logger.error"})
+_LINES = frozenset({"say", "report", "self._report", "logger.warning", "logger.error"})
 
 #: Not the product but what it is tried with: the service's words, which ours quote.
 _FAR_END = "emulator"

@@ -9,7 +9,8 @@ import select
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import ConnectorError, LinkLost, ResourcesExhausted
@@ -48,18 +49,62 @@ def say(*lines: str) -> None:
     _write_lines(*lines)
 
 
+def say_to_user(*lines: str) -> None:
+    """Print lines as :func:`say` does, also where ssh throws stderr away.
+
+    With ControlPersist, ssh gives its ProxyCommand the null device for stderr; the lines go to the
+    user's terminal then. This is for what a user has to know, and not for progress.
+    """
+    say(*lines)
+    if sys.stderr is None or not is_null(2):
+        return
+    with suppress(OSError, ImportError):  # no terminal to write to, or no file can be opened
+        from .terminal import write_past_ssh
+
+        write_past_ssh(_encoded(lines))
+
+
+def is_null(file: int | str) -> bool:
+    """Return whether a descriptor, or what a path leads to, is the null device."""
+    try:
+        status, null = os.stat(file), os.stat(os.devnull)
+    except OSError:
+        return False
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == null.st_rdev
+
+
+def is_raw(descriptor: int) -> bool:
+    """Return whether it is a terminal on which a newline does not lead to the start of a line.
+
+    ssh or we have made it so.
+    """
+    if sys.platform == "win32" or not os.isatty(descriptor):
+        return False
+    import termios
+
+    try:
+        output_flags = termios.tcgetattr(descriptor)[1]
+    except termios.error:
+        return False
+    return not output_flags & termios.OPOST
+
+
+def _encoded(lines: Sequence[str]) -> bytes:
+    text = "\n".join(f"connector: {printable(line)}" for line in lines)
+    return text.encode("utf-8", "replace")[: _PIPE_BUF - 1] + b"\n"
+
+
 def _write_lines(*lines: str) -> None:
     if sys.stderr is None:  # its descriptor was closed, and is a file or a socket by now
         return
     say_in_place("")
-    text = "\n".join(f"connector: {printable(line)}" for line in lines)
-    data = text.encode("utf-8", "replace")[: _PIPE_BUF - 1] + b"\n"
+    data = _encoded(lines)
     try:
         # Two threads that find the same room in a pipe would fill it, and one of them wait.
         with _writing:
             if _would_block():
                 return
-            if _is_raw_terminal():
+            if is_raw(2):
                 data = b"\r\n" + data.replace(b"\n", b"\r\n")
             os.write(2, data)
     except OSError:
@@ -118,26 +163,16 @@ def _would_block() -> bool:
     return not any(events & select.POLLOUT for _, events in poll.poll(0))
 
 
-def _is_raw_terminal() -> bool:
-    """Whether it does not return to the start of a line by itself: ssh or we have made it so."""
-    if sys.platform == "win32" or not os.isatty(2):
-        return False
-    import termios
+def guarded(body: Callable[[], int], report: Callable[[str], None] = say) -> int:
+    """Run a command's body; what it raises is said once, and gives the exit code.
 
-    try:
-        output_flags = termios.tcgetattr(2)[1]
-    except termios.error:
-        return False
-    return not output_flags & termios.OPOST
-
-
-def guarded(body: Callable[[], int]) -> int:
-    """Run a command's body; what it raises is said once, and gives the exit code."""
+    :param report: says it: :func:`say`, or for a ProxyCommand :func:`say_to_user`.
+    """
     try:
         return body()
     except ConnectorError as error:
         logger.debug("why", exc_info=True)
-        say(str(error))
+        report(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -145,10 +180,10 @@ def guarded(body: Callable[[], int]) -> int:
         lacking = _exhausted(error)
         if lacking is not None:
             logger.debug("why", exc_info=True)
-            say(str(lacking))
+            report(str(lacking))
             return lacking.exit_code
         logger.debug("a bug", exc_info=True)
-        say(
+        report(
             f"Internal error ({type(error).__name__}): a bug of the connector. "
             "Run it again with --log-file PATH and report what that holds"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,10 @@ Have ssh, scp, rsync, git and VS Code reach Dev Environments by name: write a fi
 beside ~/.ssh/config, and a line at the top of that which includes it. Shows what it would
 change, and asks. Run it again for new Dev Environments, or when the connector has moved;
 --remove takes out all that it has put in.
+
+ssh is asked (`ssh -G`) whether the result is right, about names of Dev Environments and one
+other name. The commands of `Match exec` in your configuration run then, up to ten times, as
+each call of ssh runs them; --unchecked does not ask.
 """
 
 EPILOG = """\
@@ -58,6 +63,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "remote.SSH.configFile",
     )
     parser.add_argument("--remove", action="store_true", help="take out what was put in")
+    parser.add_argument(
+        "--unchecked",
+        action="store_true",
+        help="do not ask ssh whether the result is right: for a Match exec that takes too long",
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="only show what would change")
     how.add_argument("-y", "--yes", action="store_true", help="do not ask")
@@ -71,6 +81,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..ssh.places import find_places
 
     set_up_logging(options)
+    _end_what_runs_with_us()
     places = find_places(options.ssh_config)
     if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):
         say(f"ssh reads {places.config}, whatever HOME says")
@@ -97,6 +108,14 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _end_what_runs_with_us() -> None:
+    """Let each signal that ends us end ssh as well, and what ssh has started, as Ctrl-C does."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
 def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
     from ..ssh.include import KNOWN_HOSTS
     from ..ssh.plan import plan_removal
@@ -113,23 +132,23 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
     from ..ssh.command import is_temporary, proxy_command
     from ..ssh.places import find_ssh
     from ..ssh.plan import plan_setup
-    from .itself import own_command
-    from .processes import require_runs, run_program
+    from .itself import isolated_commands
+    from .processes import first_that_runs, run_program
 
     program = find_ssh()
-    command = own_command()
-    require_runs(command)
+    command = first_that_runs(isolated_commands())
     profile = _profile(options.profile, places)
     line = proxy_command(command, profile)
-    if is_temporary(command[0]):
+    temporary = next(filter(is_temporary, filter(os.path.isabs, command)), None)
+    if temporary:
         say(
-            f"{command[0]} is in a place for temporary files: when it is gone, ssh fails. "
+            f"{temporary} is in a place for temporary files: when it is gone, ssh fails. "
             "Install the connector (pipx install), and run this again"
         )
     hosts = _known_hosts(profile)
     ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
     example = hosts[0].name if hosts else "codecatalyst-dev-env=<space>=<project>=<id>"
-    client = SshClient(program, run_program)
+    client = None if options.unchecked else SshClient(program, run_program)
     return lambda: plan_setup(places, line, hosts, client, options.wait), f"Try: {ssh} {example}"
 
 
@@ -212,7 +231,7 @@ def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
             lock.enter_context(file_lock(path, _LOCK_TIMEOUT))
         except OSError as error:
             raise ConfigError(f"The lock {path} cannot be had ({reason(error)})") from None
-        fresh = plan_again()
+        fresh = plan if plan.is_current else plan_again()  # without need, ssh is not asked again
         if fresh != plan and not unseen:
             raise ConfigError(
                 "The files have been changed meanwhile: nothing was written", "Run it again"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from ..files import settle_home
-from .boundary import guarded
+from .boundary import guarded, say, say_to_user
 from .commands import ALIASES, COMMANDS, configure_command
 from .quick import QuickParser
 from .settings import settle
@@ -29,8 +29,9 @@ def main(argv: list[str] | None = None) -> int:
         from .completion import complete
 
         complete()
-    options = _understand(sys.argv[1:] if argv is None else argv)
-    return guarded(lambda: _run(options))
+    words = sys.argv[1:] if argv is None else argv
+    options = _understand(words)
+    return guarded(lambda: _run(options), say_to_user if words[0] in _QUICK else say)
 
 
 def _understand(words: list[str]) -> argparse.Namespace:

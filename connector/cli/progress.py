@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -23,10 +23,14 @@ class WaitDisplay:
     :param hint: is said with the first line.
     :param starts: whether a Dev Environment starts, so that the first line says how long that
         takes; otherwise it stops.
+    :param report: says the first line, and that ssh gave up; the others are said on stderr alone.
     """
 
-    def __init__(self, hint: str = "", *, starts: bool = True) -> None:
+    def __init__(
+        self, hint: str = "", *, starts: bool = True, report: Callable[[str], None] = say
+    ) -> None:
         self._hint = hint
+        self._report = report
         self._starts = starts
         self._status = ""
         self._elapsed: float | None = None  # of a wait that goes on
@@ -41,7 +45,7 @@ class WaitDisplay:
         if not self._status and self._starts:
             usual = "a few minutes" if waiting.usual is None else f"about {waiting.usual:.0f} s"
             first = f"The Dev Environment is {waiting.status}; until it runs it takes {usual}"
-            say(f"{first}. {self._hint}" if self._hint else first)
+            self._report(f"{first}. {self._hint}" if self._hint else first)
         elif waiting.status != self._status and not terminal:
             say(f"{waiting.status} after {waiting.elapsed:.0f} s")
         self._status = waiting.status
@@ -55,7 +59,7 @@ class WaitDisplay:
         :param command: waits for the start without ssh.
         """
         if self._elapsed is not None:
-            say(
+            self._report(
                 f"ssh gave up after {self._elapsed:.0f} s, and the Dev Environment still starts. "
                 f"`{command}` waits until it runs"
             )

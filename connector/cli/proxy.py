@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from ..wiring import open_source
+from .boundary import say_to_user
 from .environment import (
     LEFT_OUT,
     NAMES,
@@ -47,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_session_options(parser)
-    parser.set_defaults(run=lambda options: run_stream(options, prepare))
+    parser.set_defaults(run=lambda options: run_stream(options, prepare, report=say_to_user))
 
 
 def add_session_options(parser: argparse.ArgumentParser) -> None:

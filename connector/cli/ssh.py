@@ -112,9 +112,16 @@ def _start(environment: Environment, options: argparse.Namespace) -> None:
 
 def _proxy_command(options: argparse.Namespace, target: Target) -> str:
     """The connector for just this Dev Environment: no name has to be looked up again."""
-    from .itself import as_proxy_command, own_command
+    from .itself import as_proxy_command, isolated_commands, works_isolated
 
-    words = [*own_command(), "proxy", "--space", target.space, "--project", target.project]
+    commands = isolated_commands()
+    if works_isolated(os.environ):
+        command = next(commands)
+    else:
+        from .processes import first_that_runs
+
+        command = first_that_runs(commands)
+    words = [*command, "proxy", "--space", target.space, "--project", target.project]
     words += ["--id", target.id]
     for option, value in (
         ("--profile", options.profile),

@@ -56,6 +56,7 @@ def run_stream(
     prepare: Prepare,
     seat: Seat | None = None,
     signals: Mapping[str, int] = _SIGNALS,
+    report: Callable[[str], None] = say,
 ) -> int:
     """Carry stdin and stdout to the session of the source that ``prepare`` makes.
 
@@ -63,6 +64,7 @@ def run_stream(
 
     :param seat: for a session that a user may sit at.
     :param signals: name -> exit code, of those that end it.
+    :param report: says why it ends.
     """
 
     display: WaitDisplay | None = None
@@ -72,7 +74,8 @@ def run_stream(
         if display is None:
             from .progress import SSH_HINT, WaitDisplay  # most run already
 
-            display = WaitDisplay(SSH_HINT if sys.platform == "win32" and not seat else "")
+            hint = SSH_HINT if sys.platform == "win32" and not seat else ""
+            display = WaitDisplay(hint, report=report)
         display.show(waiting)
 
     def tell_cut_off(exit_code: int) -> None:
@@ -108,7 +111,7 @@ def run_stream(
                     user.keyboard(stdin) if user else stdin,
                     stdout,
                     settings,
-                    say,
+                    report,
                     show_wait,
                     lambda: open_shared_output(loop, 2),
                     user,
@@ -126,7 +129,7 @@ def run_stream(
         finally:
             loop.close()
 
-    return guarded(body)
+    return guarded(body, report)
 
 
 def _collect_garbage() -> None:

@@ -2,13 +2,16 @@
 
 Also a file that we could read ourselves is read by ssh in the end: with Include, Match and
 defaults of its version. So a change is judged by what ssh answers before and after it.
+
+Each answer runs the commands of ``Match exec`` in the configuration, and they may be slow, or do
+something: mint a certificate, ask for a password. So ssh is asked as seldom as possible, about one
+host after the other, and never about a host that the change cannot affect.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +21,8 @@ from ..records import NamedTuple
 #: Seconds for one answer. ``Match exec`` may run anything.
 _ANSWER_TIMEOUT = 10.0
 
-#: Seconds for all hosts that are compared: a configuration may have thousands.
-COMPARE_TIME = 5.0
-
-#: Answers to wait for at once.
-_AT_ONCE = 4
+#: Seconds for all hosts that are compared.
+COMPARE_TIME = 10.0
 
 #: In place of a configuration that is not there.
 NO_FILE = Path("none")
@@ -52,11 +52,25 @@ class Difference:
     """Hosts whose settings are not what they were.
 
     :ivar hosts: those.
-    :ivar compared: how many there was time for.
+    :ivar compared: how many there was time for; they are the first ones.
     """
 
     hosts: tuple[str, ...]
     compared: int
+
+
+@dataclass(frozen=True)
+class Checked:
+    """:ivar missed: why our hosts would not be reached; empty when they would.
+    :ivar answers: host name to what ssh said of it, as far as it was asked.
+    """
+
+    missed: str
+    answers: Mapping[str, Answer]
+
+
+#: How to go on without an answer of ssh.
+_UNCHECKED = "or give --unchecked, which does not ask ssh"
 
 
 class Ran(NamedTuple):
@@ -112,8 +126,10 @@ class SshClient:
             return Answer((), complaint or f"exit status {ran.status}")
         return Answer(tuple(ran.stdout.decode("utf-8", "surrogateescape").splitlines()), complaint)
 
-    def require_readable(self, config: Path | None, name: Path) -> None:
-        """:param name: what to call it.
+    def require_readable(self, config: Path | None, name: Path) -> Answer:
+        """Return the answer for ANY_HOST.
+
+        :param name: what to call it.
         :raises ConfigError: when ssh makes nothing of it as it is.
         """
         try:
@@ -122,24 +138,27 @@ class SshClient:
             raise ConfigError(
                 f"OpenSSH needs more than {_ANSWER_TIMEOUT:.0f} s for {name}, "
                 "and it is left as it is",
-                "Look for a Match exec in it that hangs",
+                f"Look for a Match exec in it that hangs; {_UNCHECKED}",
             ) from None
         if not answer.settings:
             why = answer.complaint.removeprefix(str(config)).lstrip(": ")
             raise ConfigError(
                 f"OpenSSH itself does not read {name} ({why}), and it is left as it is",
-                "Mend that first",
+                "Fix that first",
             )
+        return answer
 
-    def misses(self, config: Path, wanted: Mapping[str, Mapping[str, str]]) -> str:
-        """Why our hosts would not be reached with this configuration; empty when they would.
+    def check(self, config: Path, wanted: Mapping[str, Mapping[str, str]]) -> Checked:
+        """Ask whether our hosts are reached with a configuration; stop at the first that is not.
 
         :param wanted: host name to settings, their keywords in lower case.
         """
 
+        answers: dict[str, Answer] = {}
+
         def missed(host: str) -> str:
             try:
-                answer = self.ask(config, host, canonicalize=True)
+                answers[host] = answer = self.ask(config, host, canonicalize=True)
             except TimeoutError:
                 return f"ssh does not answer for {host} within {_ANSWER_TIMEOUT:.0f} s"
             if not answer.settings:
@@ -149,33 +168,37 @@ class SshClient:
                     return f"ssh takes another {keyword} for {host}: {answer.value(keyword)}"
             return ""
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return next(filter(None, pool.map(missed, wanted)), "")
+        return Checked(next(filter(None, map(missed, wanted)), ""), answers)
 
     def compare(
-        self, before: Path, after: Path, hosts: Iterable[str], seconds: float = COMPARE_TIME
+        self,
+        before: Path,
+        after: Path,
+        hosts: Iterable[str],
+        known: Mapping[str, Answer] | None = None,
+        seconds: float = COMPARE_TIME,
     ) -> Difference:
-        """Which hosts get other settings, as far as there is time to ask."""
+        """Which hosts get other settings, as far as there is time to ask.
+
+        :param known: what ssh has already said of hosts with ``before``.
+        """
         deadline = time.monotonic() + seconds
-
-        def differs(host: str) -> bool | None:
+        changed: list[str] = []
+        compared = 0
+        for host in dict.fromkeys(hosts):
             try:
-                old, new = (self._ask_until(config, host, deadline) for config in (before, after))
-                if old.settings == new.settings:
-                    return False
+                old = (known or {}).get(host) or self._ask_until(before, host, deadline)
+                new = self._ask_until(after, host, deadline)
                 # What changes by itself, as with a Match exec, says nothing.
-                anew, again = (
-                    self._ask_until(config, host, deadline) for config in (after, before)
-                )
-                return old.settings == again.settings and new.settings == anew.settings
+                if old.settings != new.settings and (
+                    new.settings == self._ask_until(after, host, deadline).settings
+                    and old.settings == self._ask_until(before, host, deadline).settings
+                ):
+                    changed.append(host)
             except TimeoutError:
-                return None
-
-        names: Sequence[str] = list(dict.fromkeys(hosts))
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            results = list(pool.map(differs, names))
-        changed = tuple(name for name, result in zip(names, results, strict=True) if result)
-        return Difference(changed, sum(result is not None for result in results))
+                break
+            compared += 1
+        return Difference(tuple(changed), compared)
 
     def _ask_until(self, config: Path, host: str, deadline: float) -> Answer:
         left = deadline - time.monotonic()

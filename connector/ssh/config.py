@@ -9,7 +9,7 @@ quotes, a comment after them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 _BOM = b"\xef\xbb\xbf"
@@ -41,8 +41,11 @@ class Line:
     block: bool
 
 
-def parse(text: bytes) -> Iterator[Line]:
-    """All lines but blank ones and comments."""
+def parse(text: bytes, keywords: Container[str] = ()) -> Iterator[Line]:
+    """All lines but blank ones and comments.
+
+    :param keywords: in lower case; lines of others are left out, which saves time. Empty: none is.
+    """
     block = False
     for number, raw in enumerate(_split(text)[1], 1):
         stripped = raw.rstrip(b" \t\r\n\f").lstrip(b" \t\r")
@@ -50,16 +53,10 @@ def parse(text: bytes) -> Iterator[Line]:
         if matched is None:
             continue
         keyword = b"".join(filter(None, matched.groups())).decode().lower()
-        words = _words(stripped[matched.end() :])
-        yield Line(number, keyword, tuple(words), block)
+        if not keywords or keyword in keywords:
+            words = _words(stripped[matched.end() :])
+            yield Line(number, keyword, tuple(words), block)
         block = block or keyword in ("host", "match")
-
-
-def host_patterns(text: bytes) -> Iterator[str]:
-    """All that stands in Host lines."""
-    for line in parse(text):
-        if line.keyword == "host":
-            yield from line.words
 
 
 def is_literal(pattern: str) -> bool:
@@ -72,11 +69,7 @@ def includes(text: bytes, is_ours: Callable[[str], bool]) -> list[Line]:
 
     :param is_ours: whether an argument of Include names our file.
     """
-    return [
-        line
-        for line in parse(text)
-        if line.keyword == "include" and any(is_ours(word) for word in line.words)
-    ]
+    return [line for line in parse(text, ("include",)) if any(is_ours(word) for word in line.words)]
 
 
 def add(text: bytes, include: str) -> bytes:

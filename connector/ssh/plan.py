@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..files import FileProblem, read_bytes, reason
+from ..files import reason
 from . import config
 from .change import Change, read_config
-from .check import ANY_HOST, NO_FILE, SshClient
+from .check import ANY_HOST, NO_FILE, Answer, SshClient
 from .command import for_name, quoted_path
+from .hostlines import MOST_BYTES, MOST_FILES, HostLines
 from .hosts import host_key_alias, is_aws_name
 from .include import (
     PATTERNS,
@@ -31,11 +32,11 @@ from .include import (
 from .names import SUFFIX
 from .places import Places
 
-#: Includes in includes, as for OpenSSH (READCONF_MAX_DEPTH of readconf.c).
-_MAX_DEPTH = 16
-
 #: Literal hosts of ours that ssh is asked about; they are all made alike.
-_ASKED = 5
+_ASKED = 1
+
+#: Host lines of others for our hosts that are named to the user.
+_MOST_NOTES = 10
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _EXAMPLES = ("a.b.codecatalyst", f"codecatalyst-dev-env=Aa=b.c={_NO_ID}", f"aws-devenv-{_NO_ID}")
@@ -49,6 +50,14 @@ class Plan:
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the files are as they were when the plan was made.
+
+        :raises ConfigError: when one cannot be read any more.
+        """
+        return all(read_config(change.path) == change.before for change in self.changes)
 
     def make(self) -> None:
         """Make all the changes, or when one cannot be made, none.
@@ -71,43 +80,68 @@ def plan_setup(
     places: Places,
     proxy_command: str,
     hosts: Sequence[KnownHost] | None,
-    ssh: SshClient,
+    ssh: SshClient | None,
     wait: float,
 ) -> Plan:
     """Our file written, and included by the user's.
 
+    The hosts that can change are the ones that a pattern of ours matches: all lines of our file
+    stand in Host sections, and a section ends with the file that it is in (readconf.c). So ssh is
+    asked about our hosts, about literal hosts of the user's that look like ours, and about one
+    that no file names, which shows that this ssh reads Include and Host so.
+
     :param hosts: the Dev Environments; ``None`` when they are not known: none goes away.
+    :param ssh: judges the change; ``None``: nothing does.
     :param wait: see :func:`render`.
     :raises ConfigError: when a file cannot be changed, or ssh says that it would not help,
-        or would do harm.
+        or would do harm, or does not answer.
     """
     before, previous = _read(places)
+    rendered = render(proxy_command, hosts, previous, made_config=before is None, wait=wait)
+    if ssh is None:
+        *_, text = _candidates(before or b"", places)  # at the top, where nothing comes first
+        changes = (Change(places.ours, previous, rendered), Change(places.config, before, text))
+        return Plan(changes, tuple(_notes(HostLines(text, places), {})))
     original = NO_FILE if before is None else Path(os.path.realpath(places.config))
-    ssh.require_readable(original, places.config)
+    stranger = ssh.require_readable(original, places.config)
     if places.is_default and before is not None:
         ssh.require_readable(None, places.config)  # it also looks who else may write to it
-    rendered = render(proxy_command, hosts, previous, made_config=before is None, wait=wait)
     wanted = _wanted(proxy_command, hosts or ())
-    known = [name for name in _hosts_of(before or b"", places) if config.is_literal(name)]
+    theirs = HostLines(before or b"", places)
+    like_ours = (host for host in theirs.literal_in(PATTERNS) if not _is_ours(host))
+    asked = [ANY_HOST, *like_ours]
     with _candidate_files(rendered) as (candidate, ours):
         for text in _candidates(before or b"", places):
             candidate.write_bytes(config.redirected(text, places.is_ours, quoted_path(ours)))
-            missed = ssh.misses(candidate, wanted)
-            if not missed:
+            checked = ssh.check(candidate, wanted)
+            if not checked.missed:
                 break
         else:
-            raise ConfigError(f"{places.config} is left as it is: with the Include line, {missed}")
-        changes = (Change(places.ours, previous, rendered), Change(places.config, before, text))
-        if not any(change.is_one for change in changes):
-            return Plan(changes)
-        difference = ssh.compare(original, candidate, [ANY_HOST, *known])
-    for host in difference.hosts:
-        if not (host.endswith(SUFFIX) or is_aws_name(host)):
             raise ConfigError(
-                f"{places.config} is left as it is: with the Include line, ssh would do something "
-                f"else for {host}"
+                f"{places.config} is left as it is: with the Include line, {checked.missed}"
             )
-    return Plan(changes, tuple(_notes(text, places, difference.compared - 1, len(set(known)))))
+        changes = (Change(places.ours, previous, rendered), Change(places.config, before, text))
+        notes = [*_notes(theirs, checked.answers)]
+        if not any(change.is_one for change in changes):
+            return Plan(changes, tuple(notes))
+        difference = ssh.compare(original, candidate, asked, {ANY_HOST: stranger})
+    for host in difference.hosts:
+        raise ConfigError(
+            f"{places.config} is left as it is: with the Include line, ssh would do something "
+            f"else for {host}"
+        )
+    if not difference.compared:
+        raise ConfigError(
+            f"{places.config} is left as it is: ssh is too slow to say what changes for other "
+            "hosts",
+            "Look for a Match exec that takes long, or give --unchecked, which does not ask ssh",
+        )
+    if difference.compared < len(asked):
+        notes.append(
+            f"ssh was asked about {difference.compared - 1} of {len(asked) - 1} hosts only, "
+            "for the sake of time"
+        )
+    return Plan(changes, tuple(notes))
 
 
 def _wanted(proxy_command: str, hosts: Sequence[KnownHost]) -> dict[str, dict[str, str]]:
@@ -121,6 +155,11 @@ def _wanted(proxy_command: str, hosts: Sequence[KnownHost]) -> dict[str, dict[st
             "hostkeyalias": host_key_alias(host.id),
         }
     return wanted
+
+
+def _is_ours(host: str) -> bool:
+    """Whether it is a name of a Dev Environment, which is to change."""
+    return host.endswith(SUFFIX) or is_aws_name(host)
 
 
 @contextmanager
@@ -185,29 +224,30 @@ def _candidates(text: bytes, places: Places) -> Iterator[bytes]:
     yield config.add(config.without(text, alone), places.include)
 
 
-def _hosts_of(text: bytes, places: Places, depth: int = _MAX_DEPTH) -> Iterator[str]:
-    """What stands in Host lines, also in those of files that are included."""
-    yield from config.host_patterns(text)
-    for line in config.parse(text):
-        if line.keyword != "include" or depth == 0:
-            continue
-        for path in (path for word in line.words for path in places.included(word)):
-            if path == places.ours:
-                continue
-            try:
-                included = read_bytes(path)
-            except (OSError, FileProblem):
-                continue  # ssh judges whether that is bad
-            yield from _hosts_of(included, places, depth - 1)
-
-
-def _notes(text: bytes, places: Places, compared: int, known: int) -> Iterator[str]:
+def _notes(theirs: HostLines, answers: Mapping[str, Answer]) -> Iterator[str]:
     marks = tuple(pattern.strip("*") for pattern in PATTERNS)
-    for pattern in dict.fromkeys(_hosts_of(text, places)):
-        if any(mark in pattern for mark in marks):
-            yield (
-                f"Host {pattern} stays as it is; what the connector sets comes first, and for "
-                "each setting ssh takes the first"
-            )
-    if compared < known:
-        yield f"ssh was asked about {compared} of {known} hosts only, for the sake of time"
+    ours = [each for each in theirs.patterns if any(mark in each for mark in marks)]
+    for pattern in ours[:_MOST_NOTES]:
+        yield (
+            f"Host {pattern} stays as it is; what the connector sets comes first, and for "
+            "each setting ssh takes the first"
+        )
+    if len(ours) > _MOST_NOTES:
+        yield f"{len(ours) - _MOST_NOTES} more Host lines for the same names stay as they are"
+    if theirs.unread:
+        yield (
+            f"The configuration includes more than {MOST_FILES} files or "
+            f"{MOST_BYTES // (1 << 20)} MiB: Host lines in the others were not looked at"
+        )
+    if any(map(_shares, answers.values())):
+        yield (
+            "ControlPersist holds for Dev Environments: ssh hides what the connector says, and "
+            "only the reason of a failure comes to the terminal. `ssh -v` shows all"
+        )
+
+
+def _shares(answer: Answer) -> bool:
+    """Whether ssh keeps a connection in the background for a host."""
+    return answer.value("controlpersist") not in (None, "no") and (
+        answer.value("controlpath") not in (None, "none")
+    )

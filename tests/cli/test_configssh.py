@@ -185,6 +185,18 @@ def test_ssh_is_given_a_minute_more_than_the_wait_that_the_user_has_set(user: Us
     assert "    ConnectTimeout 960\n" in user.ours.read_text()
 
 
+@pytest.mark.parametrize(("options", "runs"), [(("--yes",), 5), (("--yes", "--unchecked"), 0)])
+def test_commands_of_match_exec_run_a_few_times_or_never(
+    user: User, options: tuple[str, ...], runs: int
+) -> None:
+    log = user.directory / "log"
+    user.config.write_text(f'Match exec "echo >> {log}"\n  User x\n')
+    user.succeed(*options)
+
+    assert (len(log.read_text()) if log.exists() else 0) == runs
+    assert user.is_set_up
+
+
 def test_remove_takes_out_all_that_was_put_in(user: User) -> None:
     user.succeed("--yes")
     said = user.succeed("--remove", "--yes")
@@ -229,12 +241,13 @@ def proxy_command(user: User) -> str:
 
 
 CONNECTOR = Path(sys.executable).parent / "connector"
+PYTHON = CONNECTOR.with_name("python")
 
 
 def test_the_connector_is_named_by_its_whole_path(user: User) -> None:
     user.succeed("--yes")
 
-    assert proxy_command(user) == f"ProxyCommand {CONNECTOR} proxy %n"
+    assert proxy_command(user) == f"ProxyCommand {PYTHON} -I {CONNECTOR} proxy %n"
 
 
 def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> None:
@@ -302,7 +315,7 @@ def test_a_connector_in_a_temporary_place_is_warned_about(user: User, tmp_path: 
 
     assert done.returncode == 0
     assert f"{script} is in a place for temporary files" in done.stderr
-    assert proxy_command(user) == f"ProxyCommand {script} proxy %n"
+    assert proxy_command(user) == f"ProxyCommand {PYTHON} -I {script} proxy %n"
 
 
 def test_what_others_have_set_for_the_same_hosts_is_pointed_out(user: User) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from connector.cli.processes import run_program
 from connector.ssh.check import Answer, SshClient
 from connector.ssh.command import for_name, proxy_command
+from connector.ssh.config import parse
 from connector.ssh.include import KnownHost
 from connector.ssh.places import find_places
 from connector.ssh.plan import Plan, plan_removal, plan_setup
@@ -18,6 +19,12 @@ ID = "01234567-89ab-cdef-0123-456789abcdef"
 COMMAND = proxy_command(["/opt/the connector/connector"], "codecatalyst")
 WEB = KnownHost("web.codecatalyst", ID, "web", "My.Project", "Space")
 BY_AWS = f"codecatalyst-dev-env=Space=My.Project={ID}"
+
+
+def host_patterns(text: bytes) -> Iterator[str]:
+    """All that stands in Host lines."""
+    for line in parse(text, ("host",)):
+        yield from line.words
 
 
 class Setup:

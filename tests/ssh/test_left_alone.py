@@ -10,6 +10,7 @@ import pytest
 from connector.cli.processes import run_program
 from connector.errors import ConfigError
 from connector.files import MAX_BYTES
+from connector.ssh.check import ANY_HOST
 
 from ..endtoend.sshd import program
 from .setups import Setup
@@ -111,12 +112,12 @@ def test_no_host_of_the_users_is_changed_by_accident(setup: Setup) -> None:
 
     class Changing(type(setup.client)):  # type: ignore[misc]
         def ask(self, config: Path, host: str, timeout: float = 10, **more: bool) -> object:
-            if host == "a" and config != setup.config:
-                config.write_bytes(b"Host a\n  User y\n" + config.read_bytes())
+            if host == ANY_HOST and config != setup.config:
+                config.write_bytes(b"User y\n" + config.read_bytes())
             return ask(config, host, timeout, **more)
 
     setup.client = Changing(program("ssh"), run_program)
-    assert_left_alone(setup, "ssh would do something else for a$")
+    assert_left_alone(setup, f"ssh would do something else for {ANY_HOST}$")
 
 
 def test_a_host_that_changes_by_itself_hinders_nothing(setup: Setup) -> None:

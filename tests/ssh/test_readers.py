@@ -14,7 +14,7 @@ from connector.ssh.include import PATTERNS, KnownHost, render
 from connector.ssh.names import SUFFIX
 
 from ..endtoend.commands import EXAMPLE
-from .setups import BY_AWS, COMMAND, ID, WEB
+from .setups import BY_AWS, COMMAND, ID, WEB, host_patterns
 from .thirdparty import ALL, connect_libssh
 
 OTHER = KnownHost("Db.My.Project.codecatalyst", ID.replace("0", "f"), "Db", "My.Project", "S")
@@ -131,8 +131,8 @@ def test_blanks_in_the_command_are_kept_by_every_reader(
 
 
 def test_no_host_line_has_a_character_that_readers_take_for_syntax(generated: Path) -> None:
-    in_example = list(config.host_patterns(filled_in(EXAMPLE.read_text()).encode()))
-    words = [*config.host_patterns(generated.read_bytes()), *in_example]
+    in_example = list(host_patterns(filled_in(EXAMPLE.read_text()).encode()))
+    words = [*host_patterns(generated.read_bytes()), *in_example]
 
     assert {*PATTERNS, WEB.name, "my-env"} < set(words)
     assert not [word for word in words if re.search(r"[^A-Za-z0-9._*-]", word)]

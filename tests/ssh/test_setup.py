@@ -16,7 +16,7 @@ from connector.ssh.include import MOST_NAMES, KnownHost
 from connector.ssh.plan import current_proxy_command
 
 from ..endtoend.commands import EXAMPLE
-from .setups import BY_AWS, COMMAND, ID, WEB, Setup
+from .setups import BY_AWS, COMMAND, ID, WEB, Setup, host_patterns
 
 CONSOLE = b"""\
 Host codecatalyst-dev-env*
@@ -92,7 +92,7 @@ def before(request: pytest.FixtureRequest, setup: Setup) -> bytes:
 
 
 def hosts_of(text: bytes) -> list[str]:
-    literal = [name for name in config.host_patterns(text) if config.is_literal(name)]
+    literal = [name for name in host_patterns(text) if config.is_literal(name)]
     others = ["a", "b", "one", "two", "three", ANY_HOST]
     theirs = (name for name in [*literal[:20], *others] if "codecatalyst" not in name)
     return list(dict.fromkeys(theirs))

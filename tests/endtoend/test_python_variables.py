@@ -1,0 +1,176 @@
+"""The variables of Python that users set for other programs, and real ssh through the connector."""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import connector
+
+from .cloud import Cloud
+from .commands import CONNECTOR, Commands, Ssh
+from .sshd import USER, Sshd, program
+from .test_config_ssh import Configured
+
+ROOT = Path(connector.__file__).parents[1]
+SCRIPT = Path(sys.executable).with_name("connector")
+
+#: Each of these alone breaks a connector that is not isolated.
+BREAKING = {
+    "PYTHONPATH": "HOSTILE",
+    "PYTHONHOME": "/nowhere",
+    "PYTHONPLATLIBDIR": "nolib",
+    "PYTHONINSPECT": "1",
+    "PYTHONVERBOSE": "1",
+}
+HARMLESS = {
+    "PYTHONSAFEPATH": "1",
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONUSERBASE": "/nowhere",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONSTARTUP": "/nowhere",
+    "PYTHONOPTIMIZE": "2",
+}
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A directory with modules that have the names of ours and of the standard library's."""
+    directory = tmp_path / "hostile"
+    (directory / "connector").mkdir(parents=True)
+    for name in ("connector/__init__.py", "json.py", "socket.py"):
+        (directory / name).write_text("raise SystemExit('the wrong module')\n")
+    return directory
+
+
+@pytest.fixture
+def configured(ssh: Ssh, cloud: Cloud, tmp_path: Path) -> Configured:
+    cloud.add("ExampleCorp", "Shop", "api")
+    return Configured(ssh, tmp_path / "home")
+
+
+def written(configured: Configured) -> str:
+    """The ProxyCommand of the patterns."""
+    lines = configured.ours.read_text().splitlines()
+    return next(line.strip() for line in lines if line.endswith(" proxy %n"))
+
+
+def assert_reaches(configured: Configured, environ: Mapping[str, str]) -> None:
+    answer = configured.run(
+        *configured.command("ssh", "api.codecatalyst", "echo hello"), environ=environ
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"hello\n", b"")
+
+
+@pytest.mark.parametrize("name", [*BREAKING, *HARMLESS])
+def test_ssh_connects_whatever_a_variable_of_python_says(
+    configured: Configured, ssh: Ssh, hostile: Path, name: str
+) -> None:
+    configured.configure()
+    value = {**BREAKING, **HARMLESS}[name].replace("HOSTILE", str(hostile))
+    environ = {**ssh.commands.environ, name: value}
+    assert_reaches(configured, environ)
+
+    if name in BREAKING:  # else the test above would show nothing
+        plain = ssh.commands.run(str(SCRIPT), "--version", environ=environ)
+        assert plain.returncode or plain.stderr
+
+
+@pytest.mark.parametrize("name", BREAKING)
+def test_connector_ssh_isolates_its_proxy_command(
+    commands: Commands, cloud: Cloud, sshd: Sshd, hostile: Path, tmp_path: Path, name: str
+) -> None:
+    """The process of ``connector ssh`` is isolated here as well, for ssh to be reached at all."""
+    cloud.add("ExampleCorp", "Shop", "api")
+    settings = (f"IdentityFile {sshd.user_key}", f"UserKnownHostsFile {tmp_path}/known_hosts")
+    options = [word for setting in settings for word in ("-o", setting)]
+    user = ("-l", USER)
+    answer = commands.run(
+        *(sys.executable, "-I", *CONNECTOR[1:], "ssh", "api", *user, *options, "echo hello"),
+        environ={**commands.environ, name: BREAKING[name].replace("HOSTILE", str(hostile))},
+    )
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+
+
+class Installation:
+    """A connector of the base interpreter, which has no environment of its own.
+
+    :ivar script: as pip writes it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        self.python = Path(sys.base_prefix, "bin", version)
+        self.user_site = home / ".local" / "lib" / version / "site-packages"
+        self.script = home / ".local" / "bin" / "connector"
+        self.paths = [str(ROOT), *site.getsitepackages()]
+        self.script.parent.mkdir(parents=True)
+        self.script.write_text(
+            f"#!{self.python}\nimport sys\nfrom connector.__main__ import main\nsys.exit(main())\n"
+        )
+        self.script.chmod(0o700)
+
+    def install_for_the_user(self) -> None:
+        """Let the user's site-packages lead to what ``pip install --user`` would put there."""
+        self.user_site.mkdir(parents=True)
+        (self.user_site / "connector.pth").write_text("\n".join(self.paths))
+
+
+@pytest.fixture
+def installation(tmp_path: Path, configured: Configured) -> Installation:
+    return Installation(tmp_path / "home")
+
+
+def test_connector_installed_for_the_user_alone_is_isolated_as_far_as_it_can_be(
+    configured: Configured, ssh: Ssh, hostile: Path, installation: Installation
+) -> None:
+    installation.install_for_the_user()
+    script = str(installation.script)
+    options = ["-E"]
+    if sys.version_info >= (3, 11):
+        options.append("-P")
+        beside = installation.script.with_name("json.py")
+        beside.write_text("raise SystemExit('the wrong module')\n")
+    python = installation.python
+    configure = ("config-ssh", "--ssh-config", str(configured.config), "--yes")
+    done = ssh.commands.run(str(python), *options, script, *configure)
+    assert done.returncode == 0, done.stderr
+
+    words = " ".join(options)
+    assert written(configured) == f"ProxyCommand {python} {words} {script} proxy %n"
+    assert_reaches(configured, {**ssh.commands.environ, "PYTHONPATH": str(hostile)})
+
+
+def test_connector_that_only_pythonpath_finds_is_written_without_isolation(
+    configured: Configured, ssh: Ssh, installation: Installation
+) -> None:
+    environ = {**ssh.commands.environ, "PYTHONPATH": os.pathsep.join(installation.paths)}
+    configure = ("config-ssh", "--ssh-config", str(configured.config), "--yes")
+    done = ssh.commands.run(str(installation.script), *configure, environ=environ)
+    assert done.returncode == 0, done.stderr
+
+    assert written(configured) == f"ProxyCommand {installation.script} proxy %n"
+    assert_reaches(configured, environ)
+
+
+def test_connector_of_another_version_is_not_taken_for_this_one(
+    configured: Configured, ssh: Ssh, tmp_path: Path, installation: Installation
+) -> None:
+    """The isolated interpreter may find another copy: that of the whole system, say."""
+    other = tmp_path / "home" / ".local" / "bin" / "python"
+    other.write_text(f"#!{program('sh')}\necho connector 0.0.1\n")
+    other.chmod(0o700)
+    run = (
+        "import sys; from connector.__main__ import main; "
+        f"sys.executable = {str(other)!r}; sys.argv[0] = {str(SCRIPT)!r}; sys.exit(main())"
+    )
+    configure = ("config-ssh", "--ssh-config", str(configured.config), "--yes")
+    done = ssh.commands.run(sys.executable, "-c", run, *configure)
+    assert done.returncode == 0, done.stderr
+
+    assert written(configured) == f"ProxyCommand {SCRIPT} proxy %n"

@@ -1,0 +1,309 @@
+"""What ssh is asked before a change: each answer runs the user's ``Match exec`` commands."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from connector.cli.processes import run_program
+from connector.errors import ConfigError
+from connector.ssh import hostlines
+from connector.ssh.check import ANY_HOST, Ran, SshClient
+from connector.ssh.hostlines import HostLines
+from connector.ssh.plan import Plan, plan_setup
+
+from ..endtoend.sshd import program
+from ..endtoend.waiting import PATIENCE, alive, eventually
+from .setups import COMMAND, WEB, Setup
+
+#: A client of a company that makes a certificate for each connection.
+MINT = """\
+{hosts}
+Match host *.example.com exec "{mint} %h"
+  ProxyCommand cloudflared access ssh --hostname %h
+"""
+
+
+class Counting:
+    """Runs programs, and keeps their last words: the hosts that ssh is asked about."""
+
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+
+    def __call__(self, command: Sequence[str], timeout: float) -> Ran:
+        self.hosts.append(command[-1])
+        return run_program(command, timeout)
+
+
+@pytest.fixture
+def counting(setup: Setup) -> Counting:
+    counting = Counting()
+    setup.client = SshClient(program("ssh"), counting)
+    return counting
+
+
+@pytest.fixture
+def mint(setup: Setup) -> Path:
+    """A command that notes that it was run."""
+    path = setup.directory.parent / "mint"
+    path.write_text(f'#!/bin/sh\necho "$1" >> {path}.log\n')
+    path.chmod(0o700)
+    return path
+
+
+def runs(mint: Path) -> list[str]:
+    log = mint.with_name("mint.log")
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def lines(setup: Setup) -> HostLines:
+    return HostLines(setup.config.read_bytes(), setup.places)
+
+
+def test_no_command_is_run_for_the_users_hosts(setup: Setup, mint: Path) -> None:
+    hosts = "".join(f"Host vm{n}.example.com\n  User me{n}\n" for n in range(12))
+    setup.config.write_text(MINT.format(hosts=hosts, mint=mint))
+    setup.set_up()
+
+    assert runs(mint) == []
+    setup.ask("vm1.example.com")
+    assert runs(mint) == ["vm1.example.com"]
+
+
+def test_command_for_all_hosts_runs_a_few_times(setup: Setup, mint: Path) -> None:
+    setup.config.write_text(f'Match exec "{mint} %h"\n  Port 9\n')
+    setup.set_up()
+
+    assert len(runs(mint)) == 6
+    assert runs(mint).count(ANY_HOST) == 2  # before and after
+    assert set(runs(mint)) > {WEB.name, "a.b.codecatalyst"}
+
+
+@pytest.mark.parametrize("count", [10, 20_000])
+def test_ssh_is_asked_about_few_hosts_of_many(setup: Setup, counting: Counting, count: int) -> None:
+    setup.config.write_bytes(
+        b"".join(b"Host h%d h%d.codecatalyst\n" % (n, n) for n in range(count))
+    )
+    plan = setup.set_up()
+
+    assert len(counting.hosts) == 6
+    assert len(plan.notes) <= 11  # and a word for all the others
+    setup.assert_works()
+
+
+def test_host_that_looks_like_ours_is_compared(setup: Setup, counting: Counting) -> None:
+    """It is no name of a Dev Environment: what holds for it may not change."""
+    setup.config.write_text("Host aws-devenv-mine web.example.com codecatalyst-dev-envoy *.b\n")
+    with pytest.raises(ConfigError, match="something else for codecatalyst-dev-envoy"):
+        setup.set_up()
+
+    assert counting.hosts.count("codecatalyst-dev-envoy") == 4  # each answer is confirmed
+    assert not {"web.example.com", "aws-devenv-mine"} & set(counting.hosts)
+
+
+class Slow(Counting):
+    """An ssh that does not answer in time for some host, once the Include line is there."""
+
+    def __init__(self, config: Path, host: str) -> None:
+        super().__init__()
+        self._config = str(config)
+        self._host = host
+
+    def __call__(self, command: Sequence[str], timeout: float) -> Ran:
+        if command[-1] == self._host and self._config not in command:
+            raise TimeoutError
+        return super().__call__(command, timeout)
+
+
+def test_change_that_cannot_be_compared_is_refused(setup: Setup) -> None:
+    setup.config.write_text("Host a\n  User x\n")
+    before = setup.files()
+    setup.client = SshClient(program("ssh"), Slow(setup.config, ANY_HOST))
+
+    with pytest.raises(ConfigError, match=r"too slow to say .* --unchecked"):
+        setup.set_up()
+    assert setup.files() == before
+
+
+def test_hosts_that_are_not_compared_are_counted(setup: Setup) -> None:
+    setup.config.write_text("Host codecatalyst-dev-envoy a\n")
+    setup.client = SshClient(program("ssh"), Slow(setup.config, "codecatalyst-dev-envoy"))
+
+    assert setup.set_up().notes[-1] == (
+        "ssh was asked about 0 of 1 hosts only, for the sake of time"
+    )
+
+
+def unchecked(setup: Setup) -> Plan:
+    plan = plan_setup(setup.places, COMMAND, [WEB], None, wait=600.0)
+    plan.make()
+    return plan
+
+
+def test_unchecked_change_asks_nothing_and_works(setup: Setup, mint: Path) -> None:
+    text = f'Match exec "{mint} %h"\n  User x\n'.encode()
+    setup.config.write_bytes(text)
+    unchecked(setup)
+    assert runs(mint) == []
+    assert setup.config.read_bytes() == setup.include + b"\n" + text
+    setup.assert_works()
+
+    assert not any(change.is_one for change in unchecked(setup).changes)
+    setup.config.write_bytes(text + setup.include + b"\n")  # where it would not work
+    unchecked(setup)
+    setup.assert_works()
+
+
+# Files that include each other
+
+
+def test_file_that_is_included_often_is_read_once(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of these includes the next one twice: 16,384 files for ssh."""
+    read = []
+
+    def reading(path: Path) -> bytes:
+        read.append(path.name)
+        return path.read_bytes()
+
+    monkeypatch.setattr(hostlines, "read_bytes", reading)
+    directory = setup.directory.parent / "included"
+    directory.mkdir()
+    for number in range(14):
+        next_one = directory / f"{number + 1}"
+        text = f"Include {next_one} {next_one}\nHost aws-devenv-{number}\n"
+        (directory / f"{number}").write_text(text)
+    (directory / "14").write_text("Host last\n")
+    setup.config.write_text(f"Include {directory}/0\n")
+    setup.set_up()
+
+    assert read == [f"{number}" for number in range(15)]
+    assert lines(setup).patterns == (*(f"aws-devenv-{n}" for n in range(14)), "last")
+
+
+def test_file_is_found_at_its_least_depth(setup: Setup) -> None:
+    """It is included at the depth that ssh refuses to go beyond, and again by the user's file."""
+    directory = setup.directory.parent / "included"
+    directory.mkdir()
+    for number in range(17):
+        (directory / f"{number}").write_text(f"Include {directory}/{number + 1}\nHost h{number}\n")
+    setup.config.write_text(f"Include {directory}/0\nInclude {directory}/15\n")
+
+    assert "h16" in lines(setup).patterns
+
+
+def test_files_that_include_themselves_end(setup: Setup) -> None:
+    other = setup.directory.parent / "other"
+    other.write_text(f"Include {other} {setup.config}\nHost b\n")
+    setup.config.write_text(f"Include {setup.config} {other}\nHost a\n")
+
+    assert lines(setup).patterns == ("a", "b")
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MOST_FILES", 5), ("MOST_BYTES", 20)])
+def test_files_beyond_a_limit_are_not_read_and_that_is_said(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    directory = setup.directory.parent / "included"
+    directory.mkdir()
+    for number in range(9):
+        (directory / f"{number}").write_text("Host a\n")
+    setup.config.write_text(f"Include {directory}/*\n")
+    assert not any("were not looked at" in note for note in setup.plan().notes)
+
+    monkeypatch.setattr(hostlines, limit, value)
+    assert any("were not looked at" in note for note in setup.plan().notes)
+
+
+# Connections that are shared
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ControlMaster auto\nControlPath ~/.ssh/%C\nControlPersist 10m\n", True),
+        ("Host *.codecatalyst\n  ControlPath ~/.ssh/%C\n  ControlPersist yes\n", True),
+        ("Host *.example.com\n  ControlPath ~/.ssh/%C\n  ControlPersist yes\n", False),
+        ("ControlPersist 10m\n", False),
+        ("ControlMaster auto\nControlPath ~/.ssh/%C\n", False),
+        ("", False),
+    ],
+)
+def test_control_persist_for_our_hosts_is_pointed_out(setup: Setup, text: str, said: bool) -> None:
+    setup.config.write_text(text)
+
+    for _ in range(2):  # also when nothing is to change
+        notes = setup.set_up().notes
+        assert any(note.startswith("ControlPersist holds") for note in notes) is said
+
+
+# Commands that hang
+
+
+@pytest.fixture
+def hanging(setup: Setup) -> Path:
+    """Where a command of the user's, which does not end, leaves its process id."""
+    written = setup.directory.parent / "pid"
+    script = f"echo $$ > {written}.new; mv {written}.new {written}; sleep 600; true"
+    setup.config.write_text(f'Match exec "{script}"\n  User x\n')
+    return written
+
+
+def test_program_that_is_given_up_leaves_nothing_running(setup: Setup, hanging: Path) -> None:
+    command = [program("ssh"), "-G", "-F", str(setup.config), "a"]
+    for timeout in (1.0, 5.0, PATIENCE):
+        with pytest.raises(TimeoutError):
+            run_program(command, timeout)
+        if hanging.exists():
+            break
+    eventually(lambda: not alive(int(hanging.read_text())), "the end of the command")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_config_ssh_leaves_nothing_behind(
+    setup: Setup, hanging: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    before = setup.files()
+    (tmp_path / "tmp").mkdir()
+    command = ("config-ssh", "--yes", "-F", str(setup.config))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "connector", *command],
+        env={**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    eventually(hanging.exists, "the user's command")
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 130, output
+    eventually(lambda: not alive(int(hanging.read_text())), "the end of the command")
+    assert setup.files() == before
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_program_has_no_terminal_to_ask_on() -> None:
+    """It would wait for an answer to a question that nothing shows."""
+    ran = run_program(["/bin/sh", "-c", "(: </dev/tty) || echo none"], PATIENCE)
+    assert ran.stdout == b"none\n"
+
+
+def test_output_that_a_daemon_holds_is_not_waited_for() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        pid = Path(directory, "pid")
+        script = f"echo $$ > {pid}; exec sleep 600"
+        command = [program("setsid"), "-f", "/bin/sh", "-c", script]
+        with pytest.raises(TimeoutError):
+            run_program(command, 1.0)
+        eventually(pid.exists, "the daemon")
+        eventually(lambda: pid.read_text().strip(), "its id")
+        os.kill(int(pid.read_text()), signal.SIGKILL)
