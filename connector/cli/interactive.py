@@ -1,4 +1,4 @@
-"""What ``shell`` and ``exec`` share: the terminal in front of a session, if there is one.
+"""What ``shell``, ``exec`` and ``attach`` share: the terminal in front of a session.
 
 The terminal is raw from the moment that the session is open until its end, whatever that is:
 the far end's, an escape, a signal, a lost link or a bug of ours. Only who is killed outright
@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..datachannel.handshake import PORT_SESSION
 from ..transport.escapes import Escape
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Alarm, Loop
@@ -112,7 +113,8 @@ class Interaction(Onlooker):
             self._terminal.make_raw()
         elif self._terminal:
             self._terminal.restore()  # of two openings, the last one counts
-        self._keyboard.opened(far_terminal=far_terminal, escapes=self._raw)
+        port = session_type == PORT_SESSION
+        self._keyboard.opened(far_terminal=far_terminal, escapes=self._raw, port=port)
 
     def link_lost(self) -> None:
         if self._outage_alarm.when is None:
