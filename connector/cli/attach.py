@@ -6,12 +6,11 @@ import argparse
 import os
 from pathlib import Path
 
-from ..datachannel.handshake import PORT_SESSION
 from ..errors import ConfigError
 from ..sessions import SessionAccess, SessionSource, StartProgress
 from ..transport.dialler import DialSettings, Trust
 from ..transport.loop import Loop
-from .interactive import ESCAPES, SIGNALS, Interaction
+from .interactive import ESCAPES, PORT, SIGNALS, Interaction
 from .streaming import STREAM_SIGNALS, add_stream_options, run_stream
 
 VARIABLE = "CONNECTOR_SESSION"
@@ -121,7 +120,7 @@ class Attachment(Interaction):
 
     def session_opened(self, session_type: str | None) -> None:
         # A command need not say anything; an SSH server does.
-        self.may_be_silent = session_type != PORT_SESSION
+        self.may_be_silent = session_type != PORT
         super().session_opened(session_type)
 
     def link_lost(self) -> None:

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..datachannel.handshake import PORT_SESSION
 from ..transport.escapes import Escape
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Alarm, Loop
@@ -42,6 +41,9 @@ NOTICE_AFTER = 1.0
 
 #: What has a terminal at the far end. Where there is no handshake, it has.
 _FAR_TERMINALS = (None, "Standard_Stream", "InteractiveCommands")
+
+#: The session type that leads to a TCP port.
+PORT = "Port"
 
 ESCAPES = """\
 On a terminal these are for connector itself, at the start of a line:
@@ -113,7 +115,7 @@ class Interaction(Onlooker):
             self._terminal.make_raw()
         elif self._terminal:
             self._terminal.restore()  # of two openings, the last one counts
-        port = session_type == PORT_SESSION
+        port = session_type == PORT
         self._keyboard.opened(far_terminal=far_terminal, escapes=self._raw, port=port)
 
     def link_lost(self) -> None:
