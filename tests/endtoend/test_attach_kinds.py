@@ -12,6 +12,7 @@ from connector.emulator.behaviour import REAL, ExecuteAs
 
 from .cloud import Cloud
 from .commands import CONNECTOR, END, Commands
+from .targets import GREETING, TcpService, greeting_echo
 from .terminals import Terminal
 from .waiting import eventually
 
@@ -142,3 +143,15 @@ def test_ctrl_c_ends_a_command_that_has_no_terminal(attach: Attach) -> None:
         assert process.wait(END) == 130
         assert terminal.modes() == before
     attach.stop()
+
+
+def test_terminal_in_front_of_a_port_stays_as_it_is(attach: Attach) -> None:
+    with TcpService(greeting_echo) as service, Terminal(24, 80) as terminal:
+        attach.cloud.port = service.port
+        before = terminal.modes()
+        process = terminal.start(attach.commands, *attach.words())
+        terminal.reader.until(GREETING.rstrip())
+        assert terminal.modes() == before
+        terminal.type(b"~.word\n\x04")
+        assert process.wait(END) == 0
+        assert terminal.reader.rest().count(b"~.word") == 2  # typed, and echoed by the port
