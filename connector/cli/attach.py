@@ -55,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_stream_options(parser)
 
     def run(options: argparse.Namespace) -> int:
-        # Whoever starts this as a ProxyCommand ends it by SIGHUP, which is no failure.
+        # ssh ends its ProxyCommand by SIGHUP, which is no failure.
         signals = SIGNALS if os.isatty(0) else STREAM_SIGNALS
         return run_stream(options, _prepare, Attachment, signals)
 
@@ -108,13 +108,13 @@ def _read(name: str) -> str:
 
 
 class Attachment(Interaction):
-    """A user or a program at a session of any type, which the agent tells only if it likes.
+    """A user or a program at a session of any type. The agent need not tell the type.
 
-    The program may be ssh, which has words of its own for a lost link.
+    A program gets no lines about lost links: ssh has words of its own for them.
     """
 
     def __init__(self, loop: Loop, stdin: int, stdout: int) -> None:
-        # What is at the far end may be a shell, which takes Ctrl-D in a line for "delete".
+        # The far end may be a shell, which takes Ctrl-D within a line for "delete".
         super().__init__(loop, stdin, stdout, finish_line=b"\n", may_be_silent=False, pipeline=True)
         self._tells_outages = os.isatty(stdin)
 
