@@ -9,7 +9,9 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..sessions import SessionAccess, SessionSource, StartProgress
 from ..transport.dialler import DialSettings, Trust
-from .streaming import add_stream_options, run_stream
+from ..transport.loop import Loop
+from .interactive import ESCAPES, PORT, SIGNALS, Interaction
+from .streaming import STREAM_SIGNALS, add_stream_options, run_stream
 
 VARIABLE = "CONNECTOR_SESSION"
 
@@ -19,9 +21,16 @@ described by JSON: {{"streamUrl": …, "tokenValue": …, "sessionId": …}}, or
 answer of StartDevEnvironmentSession or ssm:StartSession; the keys in any case. It is a
 secret, so it comes from a file or from the variable {VARIABLE}, never from an argument.
 
-After the end of stdin it goes on until nothing has come for 2 seconds: the protocol has no
-half-close by which the far end could say that it is done.
-"""
+A session that runs a command or a shell ends when that does, with the exit code of the
+command if the agent tells it, otherwise 0. If stdin is a terminal and the far end has one, keys
+go there as they are and the size of the window follows; the end of other input is Ctrl-D there.
+A command without a terminal has no stdin.
+
+A session that leads to a port is a stream of bytes. After the end of stdin it goes on until
+nothing has come for 2 seconds: the protocol has no half-close by which the far end could say
+that it is done.
+
+{ESCAPES}"""
 
 
 EPILOG = """\
@@ -44,7 +53,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "for sessions of EC2 and ECS; without it, it is not signed",
     )
     add_stream_options(parser)
-    parser.set_defaults(run=lambda options: run_stream(options, _prepare))
+
+    def run(options: argparse.Namespace) -> int:
+        # ssh ends its ProxyCommand by SIGHUP, which is no failure.
+        signals = SIGNALS if os.isatty(0) else STREAM_SIGNALS
+        return run_stream(options, _prepare, Attachment, signals)
+
+    parser.set_defaults(run=run)
 
 
 def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
@@ -91,6 +106,27 @@ def _read(name: str) -> str:
         raise ConfigError(f"{shown} does not exist", "Check --session-file") from None
     except FileProblem as problem:
         raise ConfigError(f"{shown} {problem}") from None
+
+
+class Attachment(Interaction):
+    """A user or a program at a session of any type. The agent need not tell the type.
+
+    A program gets no lines about lost links: ssh has words of its own for them.
+    """
+
+    def __init__(self, loop: Loop, stdin: int, stdout: int) -> None:
+        # The far end may be a shell, which takes Ctrl-D within a line for "delete".
+        super().__init__(loop, stdin, stdout, finish_line=b"\n", may_be_silent=False, pipeline=True)
+        self._tells_outages = os.isatty(stdin)
+
+    def session_opened(self, session_type: str | None) -> None:
+        # A command need not say anything; an SSH server does.
+        self.may_be_silent = session_type != PORT
+        super().session_opened(session_type)
+
+    def link_lost(self) -> None:
+        if self._tells_outages:
+            super().link_lost()
 
 
 class GivenSession:

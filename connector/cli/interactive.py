@@ -1,4 +1,4 @@
-"""What ``shell`` and ``exec`` share: the terminal in front of a session, if there is one.
+"""What ``shell``, ``exec`` and ``attach`` share: the terminal in front of a session.
 
 The terminal is raw from the moment that the session is open until its end, whatever that is:
 the far end's, an escape, a signal, a lost link or a bug of ours. Only who is killed outright
@@ -41,6 +41,9 @@ NOTICE_AFTER = 1.0
 
 #: What has a terminal at the far end. Where there is no handshake, it has.
 _FAR_TERMINALS = (None, "Standard_Stream", "InteractiveCommands")
+
+#: The session type that leads to a TCP port.
+PORT = "Port"
 
 ESCAPES = """\
 On a terminal these are for connector itself, at the start of a line:
@@ -112,7 +115,8 @@ class Interaction(Onlooker):
             self._terminal.make_raw()
         elif self._terminal:
             self._terminal.restore()  # of two openings, the last one counts
-        self._keyboard.opened(far_terminal=far_terminal, escapes=self._raw)
+        port = session_type == PORT
+        self._keyboard.opened(far_terminal=far_terminal, escapes=self._raw, port=port)
 
     def link_lost(self) -> None:
         if self._outage_alarm.when is None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _START_TIME = 1.0
 
 #: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
-_SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
+STREAM_SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
 
 Prepare = Callable[["argparse.Namespace"], tuple[SessionSource, DialSettings]]
 
@@ -55,7 +55,7 @@ def run_stream(
     options: argparse.Namespace,
     prepare: Prepare,
     seat: Seat | None = None,
-    signals: Mapping[str, int] = _SIGNALS,
+    signals: Mapping[str, int] = STREAM_SIGNALS,
     report: Callable[[str], None] = say,
 ) -> int:
     """Carry stdin and stdout to the session of the source that ``prepare`` makes.
@@ -79,7 +79,7 @@ def run_stream(
         display.show(waiting)
 
     def tell_cut_off(exit_code: int) -> None:
-        if display is not None and seat is None and exit_code == _SIGNALS["SIGHUP"]:
+        if display is not None and seat is None and exit_code == STREAM_SIGNALS["SIGHUP"]:
             from .environment import start_command
 
             display.cut_off(start_command(options))

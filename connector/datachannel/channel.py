@@ -374,6 +374,7 @@ class DataChannel:
         self._handshake_ended = True
         complete = payloads.parse_handshake_complete(payload)
         self.state = State.OPEN
+        self._window.session_known(self._session_type)
         if not self._output_seen:
             self._grace_deadline = now + self._first_output_grace
         events.append(SessionOpened(self._session_type, complete.customer_message))

@@ -7,6 +7,7 @@ without a handshake sends what its command prints, and a command may print nothi
 from __future__ import annotations
 
 from . import payloads
+from .handshake import PORT_SESSION
 from .messages import PayloadType
 from .streams import StreamSender
 
@@ -25,8 +26,11 @@ class Window:
         self._sent: bytes | None = None
         self._asked: int | None = None  # the number of the message that broke the silence
         self._ask_at: float | None = None
+        self._has_reader = True
 
     def resize(self, columns: int, rows: int) -> None:
+        if not self._has_reader:
+            return
         payload = payloads.window_size(columns, rows)
         self.due = None if payload == self._sent else payload
 
@@ -64,6 +68,12 @@ class Window:
         if self._asked is not None:
             self._asked = None
             self.due, self._sent = self.due or self._sent, None
+
+    def session_known(self, session_type: str | None) -> None:
+        """Send no size from here on if the session leads to a port."""
+        if session_type == PORT_SESSION:
+            self._has_reader = False
+            self.due = None
 
     def is_answer(self, sequence_number: int) -> bool:
         """Whether this acknowledge is the far end's first word."""

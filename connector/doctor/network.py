@@ -9,7 +9,7 @@ from socket import socket
 
 from ..aws.settings import ca_bundle, endpoint_is_overridden, named_ca_bundle
 from ..errors import ConnectorError, ProxyFailed, TLSFailed
-from ..transport.dial import Candidate, Route, proxy_for
+from ..transport.dial import Candidate, Route, proxy_for, proxy_variable
 from ..transport.dialler import DialSettings, Trust
 from .case import Case
 from .certificates import is_amazons, issuer_of, peek
@@ -19,8 +19,7 @@ from .findings import Facts, Result, Status
 STEP_TIMEOUT = 4.0
 PEEK_TIMEOUT = 3.0
 
-#: The proxy settings that other programs follow, and urllib for us; the first wins.
-_PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY")
+#: Proxy settings that only other programs follow.
 _OTHER_PROXY_VARIABLES = ("all_proxy", "ALL_PROXY")
 
 
@@ -92,7 +91,7 @@ class Way:
             raise self._problem
         route, environ = self._route, self._case.environ
         self._socket = route.connect(self._candidates, time.monotonic() + STEP_TIMEOUT)
-        variable = _set(environ, _PROXY_VARIABLES)
+        variable = proxy_variable()
         facts: Facts = {
             "host": route.host,
             "port": route.port,

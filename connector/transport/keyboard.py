@@ -36,6 +36,8 @@ class Keyboard:
     A far end without a terminal takes no input: to the published agent, bytes are nothing but
     signals there, if they happen to be 3 or 28. So stdin is not read, and left to others.
 
+    A port takes bytes, and no key means anything to it: the end of stdin stays one.
+
     :param finish_line: is sent first if the end of stdin is not at a line's end.
     :param on_escape: is told of the escapes of a terminal.
     """
@@ -55,15 +57,18 @@ class Keyboard:
         self._escapes: EscapeParser | None = None
         self._wanted = 0
         self._reads = False
+        self._types_end = True
         self._rest_only = False
         self._in_line = False
 
-    def opened(self, *, far_terminal: bool, escapes: bool) -> None:
+    def opened(self, *, far_terminal: bool, escapes: bool, port: bool = False) -> None:
         """The session is open; before, nobody knows what the far end is.
 
         :param escapes: whether stdin is a terminal that is read key by key.
+        :param port: whether the far end is a port.
         """
-        self._reads = far_terminal
+        self._reads = far_terminal or port
+        self._types_end = not port
         if escapes:
             self._escapes = EscapeParser()
         self.set_wanted(self._wanted)
@@ -107,7 +112,7 @@ class Keyboard:
 
     def _gave_all(self) -> None:
         self._reads = False
-        if self._rest_only:
+        if self._rest_only or not self._types_end:
             self._on_end()
         else:
             if self._in_line:

@@ -37,10 +37,13 @@ def test_through_a_proxy(
         assert proxy.targets == [cloud.url.removeprefix("https://")]
 
 
-def test_past_a_proxy(sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("no_proxy", ["example.com,127.0.0.1", "127.0.0.0/8", "*, foo"])
+def test_past_a_proxy(
+    no_proxy: str, sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ConnectProxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-        monkeypatch.setenv("NO_PROXY", "example.com,127.0.0.1")
+        monkeypatch.setenv("NO_PROXY", no_proxy)
         assert sessions.start(UNWATCHED).session_id
         assert proxy.targets == []
 

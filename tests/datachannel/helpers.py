@@ -164,11 +164,11 @@ class Dialogue:
         return timer
 
 
-def shaken(**options: Any) -> Dialogue:
+def shaken(session_type: str = "Port", **options: Any) -> Dialogue:
     """A dialogue after the handshake, before the first output: our response is message 0."""
     dialogue = Dialogue(**options)
     dialogue.link()
-    dialogue.receive(handshake_request())
+    dialogue.receive(handshake_request(session_type_action(session_type)))
     dialogue.sent()
     dialogue.receive(ack(0), handshake_complete())
     dialogue.sent()

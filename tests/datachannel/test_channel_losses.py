@@ -84,7 +84,7 @@ def unacknowledged(dialogue: Dialogue) -> int:
 
 
 def test_unacknowledged_bytes_are_those_of_the_stream_alone() -> None:
-    dialogue = shaken(payload_size=4096)
+    dialogue = shaken("InteractiveCommands", payload_size=4096)
     assert dialogue.send(b"x" * 1500) == 1500
     assert unacknowledged(dialogue) == 1500  # held for the first output
     dialogue.channel.resize(80, 24)

@@ -57,7 +57,7 @@ def test_silent_far_end_is_probed_once_it_has_taken_the_first_input() -> None:
 
 
 def test_acknowledged_control_message_does_not_start_the_probe() -> None:
-    dialogue = shaken(payload_size=SIZE)
+    dialogue = shaken("InteractiveCommands", payload_size=SIZE)
     dialogue.channel.resize(80, 24)
     dialogue.now = 0.25  # the grace
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.SIZE]

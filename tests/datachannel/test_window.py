@@ -211,3 +211,14 @@ def test_a_session_that_is_to_be_encrypted_is_refused_as_recorded() -> None:
         ("SessionType", 1),
         ("KMSEncryption", 3),
     ]
+
+
+def test_size_is_not_sent_to_a_port() -> None:
+    dialogue = sized()
+    dialogue.receive(handshake_request(session_type_action("Port")))
+    dialogue.sent()
+    dialogue.receive(ack(0), handshake_complete())
+    dialogue.receive(output(2, b"banner"))
+    dialogue.channel.resize(80, 24)
+    assert dialogue.send(b"x") == 1
+    assert [kind for _, kind, _ in dialogue.sent_inputs()] == [OUTPUT]

@@ -24,7 +24,14 @@ from connector.emulator.misbehaviours import Misbehaviours
 from connector.emulator.model import CodeCatalystModel
 from connector.emulator.port import tcp_target
 from connector.emulator.relay import RelayBehaviour
-from connector.emulator.resources import DevEnvironment, Project, Session, Space, Status
+from connector.emulator.resources import (
+    DevEnvironment,
+    ExecuteCommand,
+    Project,
+    Session,
+    Space,
+    Status,
+)
 from connector.emulator.rest import Proceed, RestServer
 from connector.emulator.resume import SessionManagerService
 from connector.emulator.service import CodeCatalystService, data_channel_url
@@ -196,11 +203,16 @@ class Cloud:
         self._added.remove(environment)
         self.call(lambda: self._model.delete_environment(environment))
 
-    def start_session(self) -> dict[str, str]:
-        """Start a session as somebody else than the connector would."""
+    def start_session(self, *command: str, shell: bool = False) -> dict[str, str]:
+        """Start a session as another program than the connector would.
+
+        It leads to the SSH port if neither a command nor a shell is asked for.
+        """
+        execute = ExecuteCommand(command[0], command[1:]) if command else None
+        session_type = "SSM" if shell or command else "SSH"
 
         def start() -> dict[str, str]:
-            session = self._model.start_session(self.environment, "SSH")
+            session = self._model.start_session(self.environment, session_type, execute)
             return {
                 "streamUrl": self._stream_url(session),
                 "tokenValue": session.token_value,

@@ -93,7 +93,7 @@ def test_everything_through_a_proxy(patient: Patient) -> None:
 
 
 def test_proxy_that_no_proxy_leaves_out(patient: Patient) -> None:
-    patient.environ.update(HTTPS_PROXY="http://127.0.0.1:9", no_proxy="127.0.0.1")
+    patient.environ.update(HTTPS_PROXY="http://127.0.0.1:9", no_proxy="127.0.0.0/8")
     diagnosis = patient.examine()
 
     assert diagnosis.exit_code == 0

@@ -52,9 +52,10 @@ def test_proxy_gets_the_login_of_its_url(commands: Commands, cloud: Cloud) -> No
         assert proxy.targets[:2] == addresses(cloud)
 
 
-def test_proxy_is_left_out_where_no_proxy_says_so(commands: Commands) -> None:
+@pytest.mark.parametrize("no_proxy", ["127.0.0.1", "localhost 127.0.0.0/8"])
+def test_proxy_is_left_out_where_no_proxy_says_so(commands: Commands, no_proxy: str) -> None:
     with ConnectProxy() as proxy:
-        check_greeting(commands.proxy(environ=environ(commands, proxy, NO_PROXY="127.0.0.1")))
+        check_greeting(commands.proxy(environ=environ(commands, proxy, NO_PROXY=no_proxy)))
         assert proxy.targets == []
 
 

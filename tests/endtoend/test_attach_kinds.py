@@ -1,0 +1,157 @@
+"""``connector attach`` to a session of each type: how it ends, and what a terminal does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.behaviour import REAL, ExecuteAs
+
+from .cloud import Cloud
+from .commands import CONNECTOR, END, Commands
+from .targets import GREETING, TcpService, greeting_echo
+from .terminals import Terminal
+from .waiting import eventually
+
+INTERACTIVE, JOINED, SEPARATE = ExecuteAs.INTERACTIVE, ExecuteAs.JOINED, ExecuteAs.SEPARATE
+
+
+class Attach:
+    """Runs ``connector attach`` against sessions of a type."""
+
+    def __init__(self, commands: Commands, cloud: Cloud, directory: Path) -> None:
+        self.commands = commands
+        self.cloud = cloud
+        self._file = directory / "session.json"
+
+    def words(self, *command: str, kind: ExecuteAs = INTERACTIVE, shell: bool = False) -> list[str]:
+        self.cloud.behave(replace(REAL, execute_as=kind, message_interval=0.0))
+        self._file.write_text(json.dumps(self.cloud.start_session(*command, shell=shell)))
+        return [*CONNECTOR, "attach", "--session-file", str(self._file)]
+
+    def stop(self) -> None:
+        """End what ``attach`` leaves behind, since it does not know the service."""
+        self.cloud.stop_session(self.cloud.session())
+
+
+@pytest.fixture
+def attach(commands: Commands, cloud: Cloud, tmp_path: Path) -> Attach:
+    return Attach(commands, cloud, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (INTERACTIVE, (0, b"out\r\nerr\r\n", b"")),
+        (JOINED, (0, b"out\nerr\n", b"")),
+        (SEPARATE, (3, b"out\n", b"err\n")),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_command_that_is_silent_beyond_the_quiet_timeout_ends_with_its_status(
+    attach: Attach, kind: ExecuteAs, expected: tuple[int, bytes, bytes]
+) -> None:
+    script = "sleep 3; echo out; echo err >&2; exit 3"
+    answer = attach.commands.run(*attach.words("sh", "-c", script, kind=kind))
+    assert (answer.returncode, answer.stdout, answer.stderr) == expected
+    assert attach.cloud.session().end_reason == "The agent ended the session"
+
+
+def test_command_that_says_nothing_yet_opens_the_session(attach: Attach, tmp_path: Path) -> None:
+    may_go_on = tmp_path / "go"
+    script = f"until [ -e {may_go_on} ]; do sleep 0.05; done"
+    process = attach.commands.start(*attach.words("sh", "-c", script))
+    attach.commands.wait_for_log("session open")
+    may_go_on.touch()
+    assert process.wait(END) == 0
+    assert process.reader.rest() == b""
+    assert process.stderr() == ""
+
+
+@pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=lambda kind: kind.name)
+def test_command_that_never_says_anything_is_a_good_one(attach: Attach, kind: ExecuteAs) -> None:
+    answer = attach.commands.run(*attach.words("true", kind=kind))
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
+
+
+def test_command_reads_stdin_to_its_end(attach: Attach) -> None:
+    script = "stty -echo; echo ready; sort; echo done"
+    answer = attach.commands.run(*attach.words("sh", "-c", script), input=b"b\na")
+    assert answer.returncode == 0
+    assert answer.stdout.endswith(b"a\r\nb\r\ndone\r\n")
+
+
+def test_piped_lines_are_run_by_a_shell_until_it_ends(attach: Attach) -> None:
+    lines = b"sleep 3\necho a$((40+2))b"
+    answer = attach.commands.run(*attach.words(shell=True), input=lines)
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert b"a42b" in answer.stdout
+
+
+def test_terminal_in_front_of_a_shell_is_raw_and_has_its_size(attach: Attach) -> None:
+    with Terminal(31, 97) as terminal:
+        before = terminal.modes()
+        process = terminal.start(attach.commands, *attach.words(shell=True))
+        eventually(lambda: terminal.is_raw, "raw mode")
+        terminal.type(b"echo a$((40+2))b; stty size\r")
+        terminal.reader.until(b"a42b\r\n")
+        terminal.reader.until(b"31 97\r\n")
+        terminal.resize(20, 61)
+        terminal.type(b"until stty size | grep '20 6[1]'; do sleep 0.05; done\r")
+        terminal.reader.until(b"20 61\r\n")
+        terminal.type(b"\rexit\r")
+        assert process.wait(END) == 0
+        assert terminal.modes() == before
+
+
+def test_escape_ends_a_shell_and_puts_the_terminal_back(attach: Attach) -> None:
+    with Terminal(24, 80) as terminal:
+        before = terminal.modes()
+        process = terminal.start(attach.commands, *attach.words(shell=True))
+        eventually(lambda: terminal.is_raw, "raw mode")
+        terminal.type(b"\r~.")
+        assert process.wait(END) == 0
+        assert "Ended by ~." in process.stderr()
+        assert terminal.modes() == before
+    attach.stop()
+
+
+def test_keys_on_a_terminal_go_to_an_interactive_command(attach: Attach) -> None:
+    script = "trap 'echo interrupted' INT; echo ready; until read -r x; do :; done; echo \"<$x>\""
+    with Terminal(24, 80) as terminal:
+        process = terminal.start(attach.commands, *attach.words("sh", "-c", script))
+        eventually(lambda: terminal.is_raw, "raw mode")
+        terminal.reader.until(b"ready\r\n")
+        terminal.type(b"\x03")
+        terminal.reader.until(b"interrupted\r\n")
+        terminal.type(b"word\r")
+        terminal.reader.until(b"<word>\r\n")
+        assert process.wait(END) == 0
+
+
+def test_ctrl_c_ends_a_command_that_has_no_terminal(attach: Attach) -> None:
+    with Terminal(24, 80) as terminal:
+        before = terminal.modes()
+        words = attach.words("sh", "-c", "echo ready; exec sleep 600", kind=SEPARATE)
+        process = terminal.start(attach.commands, *words)
+        terminal.reader.until(b"ready\r\n")
+        assert terminal.modes() == before
+        terminal.type(b"\x03")
+        assert process.wait(END) == 130
+        assert terminal.modes() == before
+    attach.stop()
+
+
+def test_terminal_in_front_of_a_port_stays_as_it_is(attach: Attach) -> None:
+    with TcpService(greeting_echo) as service, Terminal(24, 80) as terminal:
+        attach.cloud.port = service.port
+        before = terminal.modes()
+        process = terminal.start(attach.commands, *attach.words())
+        terminal.reader.until(GREETING.rstrip())
+        assert terminal.modes() == before
+        terminal.type(b"~.word\n\x04")
+        assert process.wait(END) == 0
+        assert terminal.reader.rest().count(b"~.word") == 2  # typed, and echoed by the port
