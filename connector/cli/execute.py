@@ -21,8 +21,7 @@ from .proxy import add_session_options, prepare
 from .streaming import run_stream
 
 if TYPE_CHECKING:
-    from ..transport.roles import Input
-    from ..transport.tunnel import Event
+    from ..transport.roles import Event, Input
 
 DESCRIPTION = f"""\
 Run a command in a Dev Environment, by a session of Session Manager: no ssh, no keys. One that

@@ -24,8 +24,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 
 from ..datachannel.events import (
@@ -90,7 +90,7 @@ def wrap(words: Sequence[str], token: str, *, on_terminal: bool) -> list[str]:
 
 def new_token() -> str:
     """Return 128 random bits."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 class WrappedOutput:
@@ -129,12 +129,10 @@ class WrappedOutput:
                 yield event
 
     def _closed(self, event: ChannelClosed) -> Iterator[Event]:
-        if self._ended or event.output.strip() or event.output_missing:
-            yield from self._flush()
-            yield event
-            return
         yield from self._flush()
-        if self.mode:
+        if self._ended or event.output.strip() or event.output_missing:
+            yield event
+        elif self.mode:
             yield ChannelFailed(
                 SessionEnded(
                     "the session ended without the exit status of the command",
@@ -147,8 +145,10 @@ class WrappedOutput:
     def _flush(self) -> Iterator[Event]:
         """What is held back can be no marker any more."""
         held, self._buffer = self._buffer, b""
-        if held and not self._ended and not self.mode.startswith("B"):
-            yield DataReceived(held)
+        if not held or self._ended or self.mode.startswith("B"):
+            return
+        # Before the marker, it is the far end that says why the script does not run.
+        yield DataReceived(held) if self.mode else ErrorOutput(held)
 
     def _feed(self, data: bytes) -> Iterator[Event]:
         if self._ended:
