@@ -333,6 +333,18 @@ def test_on_a_terminal_keys_are_the_commands_if_it_has_one(execute: Exec) -> Non
         assert terminal.modes() == before
 
 
+def test_on_a_terminal_the_status_of_an_interrupted_command_is_130(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    with Terminal(24, 80) as terminal:
+        words = execute.words("sh", "-c", "echo ready; exec sleep 600")
+        process = terminal.start(execute.commands, *words)
+        assert terminal.reader.until(b"ready\r\n") == b"ready\r\n"
+        eventually(lambda: terminal.is_raw, "raw mode")
+        terminal.type(b"\x03")
+        assert process.wait(END) == 130
+        assert terminal.reader.rest() == b"^C"
+
+
 def test_on_a_terminal_ctrl_c_is_ours_if_the_command_has_none(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
     with Terminal(24, 80) as terminal:

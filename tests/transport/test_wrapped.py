@@ -34,7 +34,7 @@ from connector.transport.wrapped import (
 )
 
 TOKEN = "0123456789abcdef" * 2
-START, END = f"<{TOKEN}:", f"<{TOKEN}:"
+START = END = f"<{TOKEN}:"
 
 
 class Parsed:
@@ -98,6 +98,7 @@ def test_framed_output_is_the_same_however_it_is_cut(
 def test_raw_output_is_the_same_however_it_is_cut(
     data: bytes, status: int, places: list[int]
 ) -> None:
+    assume(END.encode() not in data)  # 128 random bits
     text = f"{START}R base64 tr>".encode() + data + f"{END}{status}>".encode()
     parsed = Parsed(cut(text, places))
     assert parsed.output == data
