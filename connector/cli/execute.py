@@ -28,8 +28,8 @@ Run a command in a Dev Environment, by a session of Session Manager: no ssh, no 
 does not run is started first, which takes minutes.
 
 {NAMES}{LEFT_OUT}
-The command and its arguments go to the service one by one, each of 1 to 255 characters; no
-shell of ours looks at them. For a line of shell: -- sh -c 'LINE'.
+The command and its arguments go to the service one by one, each of 1 to 255 characters, and
+no shell interprets them. For a line of shell: -- sh -c 'LINE'.
 
 stdout is the command's, byte for byte, stderr is its errors, and the exit code is its exit
 status. For this the command runs in a script for sh, which needs base64, dd, tr and stty at
