@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
+from ..transport.commandinput import CommandInput
 from ..transport.dialler import DialSettings
+from ..transport.keyboard import Keyboard
 from ..transport.loop import Loop
+from ..transport.stdio import bytes_waiting
+from ..transport.wrapped import WrappedOutput, new_token, wrap
+from .boundary import say
 from .environment import LEFT_OUT, NAMES
 from .interactive import ESCAPES, SIGNALS, Interaction
 from .proxy import add_session_options, prepare
 from .streaming import run_stream
+
+if TYPE_CHECKING:
+    from ..transport.roles import Event, Input
 
 DESCRIPTION = f"""\
 Run a command in a Dev Environment, by a session of Session Manager: no ssh, no keys. One that
 does not run is started first, which takes minutes.
 
 {NAMES}{LEFT_OUT}
-The command and its arguments go to the service one by one, each of 1 to 255 characters; no
-shell of ours looks at them. For a line of shell: -- sh -c 'LINE'.
+The command and its arguments go to the service one by one, each of 1 to 255 characters, and
+no shell interprets them. For a line of shell: -- sh -c 'LINE'.
 
-Whether the command gets a terminal at the far end is the service's choice. On one, its
-output and its errors come together on stdout with the line ends of a terminal, stdin is
-typed to it and its end is Ctrl-D, and if stdin and stdout are terminals here, keys go there
-as they are. Without one, it has no stdin, and its errors come on stderr where the service
-keeps them apart. The published agent takes all output for text: what is not UTF-8 may lose
-its last bytes, so have it encoded (base64).
+stdout is the command's, byte for byte, stderr is its errors, and the exit code is its exit
+status. For this the command runs in a script for sh, which needs base64, dd, tr and stty at
+the far end; one line on stderr says what is lost without them. The command has no terminal,
+and the session lasts until its output is closed, as with ssh.
+
+Whether the command gets stdin is the service's choice: a session on a terminal has input,
+others have none, and leave stdin alone. In a loop that reads stdin, add </dev/null.
+
+If stdin and stdout are both terminals here, the command keeps the terminal that the service
+gives it, so that top and editors work: keys go there as they are, and errors come on stdout.
+
+Where there is an SSH server, ssh is the better way: it is faster, and its stdin always works.
 
 {ESCAPES}"""
 
 EPILOG = """\
-exit code: the command's where the service reports it, which it does where it keeps errors
-apart; otherwise 0. 255 for a command that a signal has ended.
+exit code: the command's; 128 + n if signal n ended it, 127 if there is no such program.
 
 examples:
   connector exec my-env -- uname -a
   connector exec my-env -- sh -c 'cd /projects && git status --short' > status.txt
+  tar c src | connector exec my-env -- tar x -C /projects
 """
 
 
@@ -48,16 +65,55 @@ def configure(parser: argparse.ArgumentParser) -> None:
     def run(options: argparse.Namespace) -> int:
         if not options.words:
             parser.error("the command to run is missing: put it after a --")
-        return run_stream(options, _prepare, _sit_at, SIGNALS)
+        # Asked now: the stream takes descriptors 0 and 1 away.
+        on_terminal = os.isatty(0) and os.isatty(1)
+        token = new_token()
+
+        def prepare_command(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+            from ..aws.commands import command_session
+
+            command_session(options.words)  # the words of the user are what a message counts
+            words = wrap(options.words, token, on_terminal=on_terminal)
+            return prepare(options, command_session(words))
+
+        def sit_at(loop: Loop, stdin: int, stdout: int) -> _Execution:
+            return _Execution(loop, stdin, stdout, token, on_terminal)
+
+        return run_stream(options, prepare_command, sit_at, SIGNALS)
 
     parser.set_defaults(run=run)
 
 
-def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
-    from ..aws.commands import command_session
+class _Execution(Interaction):
+    """A user or a program at a command that runs in the wrapper."""
 
-    return prepare(options, command_session(options.words))
+    def __init__(self, loop: Loop, stdin: int, stdout: int, token: str, on_terminal: bool) -> None:
+        super().__init__(
+            loop, stdin, stdout, finish_line=b"\x04", may_be_silent=True, pipeline=False
+        )
+        self._stdin = stdin
+        self._on_terminal = on_terminal
+        self._output = WrappedOutput(token, self._started)
 
+    def keyboard(self, stdin: Input) -> Keyboard:
+        if self._on_terminal:
+            return super().keyboard(stdin)
+        self._keyboard = self._input = CommandInput(self._loop, stdin)
+        return self._input
 
-def _sit_at(loop: Loop, stdin: int, stdout: int) -> Interaction:
-    return Interaction(loop, stdin, stdout, finish_line=b"\x04", may_be_silent=True, pipeline=False)
+    def translate(self, events: list[Event]) -> Iterable[Event]:
+        return self._output.translate(events)
+
+    def _started(self, mode: str, missing: list[str]) -> None:
+        if mode == "Bi":
+            self._input.ready()
+        lacking = ", ".join(missing)
+        if mode == "R":
+            say(
+                f"The Dev Environment has no {lacking}: the command gets no input, its errors come "
+                "on stdout, and bytes that are no text may be lost"
+            )
+        elif lacking:
+            say(f"The Dev Environment has no {lacking}: the command gets no input")
+        elif mode == "B" and bytes_waiting(self._stdin):
+            say("This session has no input: the command does not get what stdin holds. Use ssh")

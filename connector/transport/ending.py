@@ -108,6 +108,12 @@ class Ending:
     def progressed(self) -> None:
         self._progress_at = self._loop.time()
 
+    def command_exited(self, status: int) -> None:
+        """The command has told its exit status, which nothing replaces any more."""
+        self.exited = True
+        self.exit_code = status & 0xFF
+        self.progressed()
+
     def watch_the_rest(self) -> None:
         """stdin or a command has ended, but more may come: go on while something moves."""
         reachable = self._connection.up and not self._channel.paused

@@ -70,6 +70,21 @@ def open_shared_output(loop: Loop, fd: int) -> Output:
     return ThreadedOutput(loop, fd)
 
 
+def bytes_waiting(fd: int) -> int:
+    """Return how many bytes could be read at once; 0 where the system does not say."""
+    if sys.platform == "win32":
+        return 0
+    import fcntl
+    import termios
+
+    count = bytearray(4)
+    try:
+        fcntl.ioctl(fd, termios.FIONREAD, count)
+    except OSError:
+        return 0
+    return int.from_bytes(count, sys.byteorder)
+
+
 def _pollable(fd: int) -> bool:
     mode = os.fstat(fd).st_mode
     return sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ..datachannel.channel import DataChannel
@@ -76,6 +76,10 @@ class Onlooker:
     """
 
     may_be_silent = False
+
+    def translate(self, events: list[Event]) -> Iterable[Event]:
+        """Return the events that the tunnel handles in place of the channel's."""
+        return events
 
     def session_opened(self, session_type: str | None) -> None:
         """As :class:`~..datachannel.events.SessionOpened`; output follows."""
@@ -271,7 +275,7 @@ class Tunnel:
     # What the channel tells.
 
     def _handle(self, events: list[Event]) -> None:
-        for event in events:
+        for event in self._onlooker.translate(events) if self._onlooker else events:
             if isinstance(event, DataReceived):
                 self._stream_begun = True
                 self._ending.progressed()
@@ -281,9 +285,7 @@ class Tunnel:
             elif isinstance(event, ErrorOutput):
                 self._write_error(event.data)
             elif isinstance(event, CommandExited):
-                self._stream_begun = self._ending.exited = True
-                self._ending.exit_code = event.status & 0xFF
-                self._ending.progressed()
+                self._ending.command_exited(event.status)
             elif isinstance(event, ChannelClosed):
                 self._channel_closed(event)
             elif isinstance(event, ChannelFailed):
@@ -364,9 +366,7 @@ class Tunnel:
 
     def _stdout_broken(self, error: OSError | None) -> None:
         logger.info("stdout has no reader any more")
-        problem = None
-        if error:
-            problem = LinkLost(f"stdout cannot be written: {error.strerror}")
+        problem = LinkLost(f"stdout cannot be written: {error.strerror}") if error else None
         self._reader_gone = True
         self._ending.begin(error=problem)
         self._ending.stop_lingering()

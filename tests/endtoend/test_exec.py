@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import select
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from .waiting import eventually
 
 INTERACTIVE, JOINED, SEPARATE = ExecuteAs.INTERACTIVE, ExecuteAs.JOINED, ExecuteAs.SEPARATE
 
-BINARY = random.Random(5).randbytes(300_000) + b"\n" * 4
+#: All bytes, and what the agent's UTF-8 is bad for.
+BINARY = random.Random(5).randbytes(2_000_000) + bytes(range(256)) + b"\xef\xbf\xbd\xef\xbf"
 
 
 class Exec:
@@ -52,30 +54,58 @@ def given(answer: Answer) -> tuple[int, bytes, bytes]:
 # What it says
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        (INTERACTIVE, (0, b"out\r\nerr\r\n", b"")),
-        (JOINED, (0, b"out\nerr\n", b"")),
-        (SEPARATE, (3, b"out\n", b"err\n")),
-    ],
-    ids=lambda value: getattr(value, "name", ""),
-)
-def test_output_errors_and_status(
-    execute: Exec, kind: ExecuteAs, expected: tuple[int, bytes, bytes]
-) -> None:
+KINDS = pytest.mark.parametrize("kind", ExecuteAs, ids=lambda kind: kind.name)
+
+
+@KINDS
+def test_output_errors_and_status_are_the_commands(execute: Exec, kind: ExecuteAs) -> None:
     answer = execute.run(kind, "sh", "-c", "echo out; echo err >&2; exit 3")
-    assert given(answer) == expected
+    assert given(answer) == (3, b"out\n", b"err\n")
     assert execute.cloud.session().end_reason == "The agent ended the session"
 
 
-@pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=lambda kind: kind.name)
+@KINDS
 def test_binary_output_comes_byte_for_byte(execute: Exec, kind: ExecuteAs, tmp_path: Path) -> None:
     file = tmp_path / "binary"
     file.write_bytes(BINARY)
     answer = execute.run(kind, "cat", str(file))
     assert hashlib.sha256(answer.stdout).digest() == hashlib.sha256(BINARY).digest()
     assert (answer.returncode, answer.stderr) == (0, b"")
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "output",
+    [b"no line end", b"\r\n\r", b"\xff", "\N{REPLACEMENT CHARACTER}".encode(), b"\x04\x03\x1c"],
+    ids=repr,
+)
+def test_short_output_comes_byte_for_byte(
+    execute: Exec, kind: ExecuteAs, output: bytes, tmp_path: Path
+) -> None:
+    file = tmp_path / "output"
+    file.write_bytes(output)
+    assert given(execute.run(kind, "cat", str(file))) == (0, output, b"")
+
+
+@KINDS
+def test_output_that_looks_like_a_marker_is_output(execute: Exec, kind: ExecuteAs) -> None:
+    text = f"<{'0' * 32}:B><{'0' * 32}:0>{{YWJj}}"
+    assert given(execute.run(kind, "sh", "-c", f"echo '{text}'; exit 4")) == (
+        4,
+        f"{text}\n".encode(),
+        b"",
+    )
+
+
+def test_output_comes_while_the_command_runs(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    script = 'printf prompt; read -r line; printf %s "$line" >&2; read -r line'
+    process = execute.commands.start(*execute.words("sh", "-c", script))
+    assert process.reader.exactly(6) == b"prompt"
+    process.send(b"answer\n")
+    eventually(lambda: process.stderr() == "answer", "the errors")
+    process.end_input()
+    assert process.wait() == 1
 
 
 def test_output_and_errors_that_are_long_and_come_together(execute: Exec) -> None:
@@ -119,48 +149,120 @@ def test_a_command_may_say_nothing(execute: Exec, kind: ExecuteAs) -> None:
 
 
 def test_a_command_may_say_nothing_for_longer_than_the_agent_is_waited_for(execute: Exec) -> None:
-    assert given(execute.run(INTERACTIVE, "sh", "-c", "sleep 9; echo done")) == (
-        0,
-        b"done\r\n",
-        b"",
-    )
+    answer = execute.run(INTERACTIVE, "sh", "-c", "sleep 9; echo done")
+    assert given(answer) == (0, b"done\n", b"")
 
 
 # What it returns
 
 
+@KINDS
 @pytest.mark.parametrize(
     ("script", "status"),
-    [("exit 0", 0), ("exit 1", 1), ("exit 255", 255), ("sh -c 'kill -9 $$'; exit $?", 137)],
+    [("exit 0", 0), ("exit 1", 1), ("exit 255", 255), ("kill -9 $$", 137), ("kill $$", 143)],
 )
-def test_the_status_is_the_commands(execute: Exec, script: str, status: int) -> None:
-    assert given(execute.run(SEPARATE, "sh", "-c", script))[0] == status
+def test_the_status_is_the_commands(
+    execute: Exec, kind: ExecuteAs, script: str, status: int
+) -> None:
+    assert given(execute.run(kind, "sh", "-c", script)) == (status, b"", b"")
 
 
-def test_the_status_of_a_command_that_a_signal_ended_is_255(execute: Exec) -> None:
-    assert execute.run(SEPARATE, "sh", "-c", "kill -9 $$").returncode == 255
+@KINDS
+@pytest.mark.parametrize("program", ["no-such-program", "./no such", "eval"])
+def test_a_command_that_is_not_there(execute: Exec, kind: ExecuteAs, program: str) -> None:
+    answer = execute.run(kind, program)
+    assert (answer.returncode, answer.stdout) == (127, b"")
+    assert program.encode() in answer.stderr
+    assert b"connector: " not in answer.stderr
 
 
-@pytest.mark.parametrize(("kind", "exit_code"), [(SEPARATE, 1), (JOINED, 69)])
-def test_a_command_that_is_not_there(execute: Exec, kind: ExecuteAs, exit_code: int) -> None:
-    answer = execute.run(kind, "no-such-program")
-    assert answer.returncode == exit_code
-    assert b'"no-such-program"' in answer.stderr
-    assert answer.stderr.count(b"connector: ") == (exit_code == 69)
+@KINDS
+def test_a_session_that_ends_without_a_status_is_an_error(execute: Exec, kind: ExecuteAs) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=kind, message_interval=0.0))
+    # The leader of the session is what the agent waits for.
+    script = "kill -9 $(ps -o sid= -p $$)"
+    answer = execute.commands.run(*execute.words("sh", "-c", script))
+    assert answer.returncode == (255 if kind is SEPARATE else 69)
+    if kind is not SEPARATE:
+        assert b"without the exit status of the command" in answer.stderr
 
 
 # What it takes
 
 
-def test_a_terminals_command_is_typed_our_input_and_its_end(execute: Exec, tmp_path: Path) -> None:
+@pytest.mark.parametrize("data", [b"", b"x", b"one\ntwo", BINARY, b"\x04\x03.\n"], ids=len)
+def test_a_terminals_command_gets_stdin_byte_for_byte(
+    execute: Exec, data: bytes, tmp_path: Path
+) -> None:
     file = tmp_path / "input"
-    file.write_bytes(b"one\ntwo")
+    answer = execute.run(INTERACTIVE, "tee", str(file), input=data)
+    assert answer.stdout == data
+    assert file.read_bytes() == data
+    assert (answer.returncode, answer.stderr) == (0, b"")
+
+
+def test_input_that_the_command_does_not_read_does_not_keep_it(execute: Exec) -> None:
+    answer = execute.run(INTERACTIVE, "sh", "-c", "exit 5", input=BINARY)
+    assert given(answer) == (5, b"", b"")
+
+
+def test_a_reader_of_one_line_ends_it(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
-    with file.open("rb") as stdin:
-        script = "stty -echo; echo ready; cat; echo end"
-        process = execute.commands.start(*execute.words("sh", "-c", script), stdin=stdin)
-        assert process.reader.rest() == b"ready\r\none\r\ntwoend\r\n"
-        assert process.wait() == 0
+    process = execute.commands.start(*execute.words("yes"))
+    assert process.reader.exactly(4) == b"y\ny\n"
+    process.stop_reading()
+    assert process.wait(END) == 0
+    assert process.stderr() == ""
+
+
+def _with_programs(monkeypatch: pytest.MonkeyPatch, directory: Path, *names: str) -> None:
+    """Let the far end have these programs only."""
+    directory.mkdir()
+    for name in names:
+        path = shutil.which(name)
+        assert path
+        (directory / name).symlink_to(path)
+    monkeypatch.setenv("PATH", str(directory))
+
+
+@KINDS
+def test_far_end_without_base64_is_told_of(
+    execute: Exec, kind: ExecuteAs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_programs(monkeypatch, tmp_path / "bin", "sh", "stty", "dd", "tr", "cat")
+    answer = execute.run(kind, "sh", "-c", "echo out; echo err >&2; cat; exit 3", input=b"in")
+    assert (answer.returncode, answer.stdout) == (3, b"out\nerr\n")
+    assert answer.stderr.count(b"\n") == 1
+    assert b"has no base64: the command gets no input, its errors come on stdout" in answer.stderr
+
+
+def test_far_end_without_stty_is_told_of(
+    execute: Exec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_programs(monkeypatch, tmp_path / "bin", "sh", "base64", "dd", "tr", "cat")
+    script = "echo out; echo err >&2; cat; exit 3"
+    answer = execute.run(INTERACTIVE, "sh", "-c", script, input=b"in")
+    assert (answer.returncode, answer.stdout) == (3, b"out\n")
+    assert b"has no stty: the command gets no input\n" in answer.stderr
+    assert answer.stderr.endswith(b"\nerr\n")
+
+
+def test_far_end_without_sh_is_told_of(
+    execute: Exec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_programs(monkeypatch, tmp_path / "bin", "cat")
+    answer = execute.run(INTERACTIVE, "cat")
+    assert (answer.returncode, answer.stdout) == (69, b"")
+    assert b"sh: not found" in answer.stderr
+    assert b"The command was not started" in answer.stderr
+
+
+@pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=lambda kind: kind.name)
+def test_input_that_a_session_has_no_way_for_is_told_of(execute: Exec, kind: ExecuteAs) -> None:
+    answer = execute.run(kind, "cat", input=b"input")
+    assert (answer.returncode, answer.stdout) == (0, b"")
+    assert answer.stderr.count(b"\n") == 1
+    assert b"This session has no input" in answer.stderr
 
 
 @pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=lambda kind: kind.name)
@@ -215,7 +317,8 @@ def test_a_signal_ends_it(execute: Exec, number: signal.Signals, exit_code: int)
 def test_on_a_terminal_keys_are_the_commands_if_it_has_one(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
     script = (
-        "trap 'echo interrupted' INT; stty size; until read -r line; do :; done; echo \"<$line>\""
+        "trap 'echo interrupted' INT; stty size; until read -r line; do :; done; echo \"<$line>\"; "
+        "exit 6"
     )
     with Terminal(31, 97) as terminal:
         before = terminal.modes()
@@ -226,8 +329,20 @@ def test_on_a_terminal_keys_are_the_commands_if_it_has_one(execute: Exec) -> Non
         terminal.reader.until(b"interrupted\r\n")
         terminal.type(b"word\r")
         terminal.reader.until(b"<word>\r\n")
-        assert process.wait() == 0
+        assert process.wait() == 6
         assert terminal.modes() == before
+
+
+def test_on_a_terminal_the_status_of_an_interrupted_command_is_130(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    with Terminal(24, 80) as terminal:
+        words = execute.words("sh", "-c", "echo ready; exec sleep 600")
+        process = terminal.start(execute.commands, *words)
+        assert terminal.reader.until(b"ready\r\n") == b"ready\r\n"
+        eventually(lambda: terminal.is_raw, "raw mode")
+        terminal.type(b"\x03")
+        assert process.wait(END) == 130
+        assert terminal.reader.rest() == b"^C"
 
 
 def test_on_a_terminal_ctrl_c_is_ours_if_the_command_has_none(execute: Exec) -> None:

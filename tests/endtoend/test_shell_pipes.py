@@ -36,7 +36,7 @@ def test_a_friendly_name_will_do(commands: Commands, cloud: Cloud) -> None:
     process.end_input()
     assert "a42b\r\n" in ends(process)
     answer = commands.run(*CONNECTOR, "exec", "my-env", "--", "echo", "a b")
-    assert (answer.returncode, answer.stdout) == (0, b"a b\r\n")
+    assert (answer.returncode, answer.stdout) == (0, b"a b\n")
 
 
 def test_a_last_line_needs_no_end(shell: Process) -> None:
