@@ -30,7 +30,7 @@ class CommandInput(Keyboard):
     def __init__(self, loop: Loop, stdin: Input) -> None:
         super().__init__(loop, stdin, b"", lambda _: None)
 
-    def opened(self, *, far_terminal: bool, escapes: bool) -> None:
+    def opened(self, *, far_terminal: bool, escapes: bool, port: bool = False) -> None:
         """Do nothing: the wrapper says when it reads."""
 
     def ready(self) -> None:
