@@ -163,8 +163,8 @@ def _check_shell(environ: Mapping[str, str]) -> None:
     if not well:
         raise ConfigError(
             words(
-                "OpenSSH starts the ProxyCommand with the shell that SHELL names, {shell}, which runs "
-                "no commands",
+                "OpenSSH starts the ProxyCommand with the shell that SHELL names, {shell}, which "
+                "runs no commands",
                 shell=public.known(shell, public.SHELLS),
             ),
             words("Set SHELL to a shell, as by `export SHELL=/bin/sh`"),

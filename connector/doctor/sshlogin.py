@@ -180,7 +180,9 @@ class Login:
         host = self._case.ssh_host
         if self._case.ssh_settings.get("stricthostkeychecking") in ("yes", "true"):
             raise ConfigError(
-                words("OpenSSH does not know the host key, and StrictHostKeyChecking refuses new ones"),
+                words(
+                    "OpenSSH does not know the host key, and StrictHostKeyChecking refuses new ones"
+                ),
                 words("Add the key to known_hosts, or set StrictHostKeyChecking to accept-new"),
             )
         text = words("OpenSSH does not know the host key yet, and asks whether it is right")

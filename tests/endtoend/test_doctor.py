@@ -17,7 +17,7 @@ from connector.cli import doctor as command
 from connector.emulator.resources import Session, Status
 
 from .cloud import START, Cloud, host_of
-from .commands import Commands, Process
+from .commands import CONNECTOR, Commands, Process
 from .doctor import PROFILE, Patient, read, stopped_once
 from .targets import TcpService, echo
 from .terminals import Terminal
@@ -189,6 +189,24 @@ def test_token_that_the_service_does_not_take(patient: Patient) -> None:
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["identity"])
     assert "AWS_BEARER_TOKEN_CODECATALYST" in diagnosis.text("identity")
+
+
+def test_profile_that_does_not_exist_is_never_well(patient: Patient) -> None:
+    diagnosis = patient.examine("--profile", "other")
+
+    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["aws-config"])
+    assert "profile other does not exist" in diagnosis.text("aws-config")
+    assert "connector login --profile other" in diagnosis.text("aws-config")
+    del patient.environ["AWS_BEARER_TOKEN_CODECATALYST"]
+    assert patient.examine("--profile", "other").by_status("fail") == ["profile"]
+
+
+def test_whoami_says_that_a_profile_does_not_exist(patient: Patient, commands: Commands) -> None:
+    answer = commands.run(*CONNECTOR, "whoami", "--profile", "other", environ=patient.environ)
+
+    assert answer.returncode == 0
+    assert b"The profile other does not exist" in answer.stderr
+    assert b"user     mary" in answer.stdout
 
 
 # The environment
