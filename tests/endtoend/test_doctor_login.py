@@ -16,7 +16,7 @@ from connector.emulator.rest import Proceed
 from .cloud import STOP, Cloud
 from .commands import Commands
 from .doctor import Patient, stopped_once
-from .sshd import Sshd
+from .sshd import USER, Sshd
 from .targets import TcpService
 from .waiting import eventually, free_port
 
@@ -62,6 +62,25 @@ def test_unknown_host_key_is_asked_about_or_refused(
     assert (diagnosis.exit_code, diagnosis.status("ssh-login")) == (exit_code, status)
     assert said in diagnosis.text("ssh-login")
     assert not patient.known_hosts.exists()
+
+
+def test_login_by_key_at_sshd_as_another_user(
+    patient: Patient, cloud: Cloud, the_sshd: Sshd
+) -> None:
+    cloud.port = the_sshd.port
+    patient.write_config(
+        f"User {USER}",
+        f"IdentityFile {the_sshd.user_key}",
+        f"HostKeyAlias {the_sshd.alias}",
+        f"UserKnownHostsFile {the_sshd.known_hosts}",
+        "StrictHostKeyChecking yes",
+        "ProxyCommand connector proxy %n",
+    )
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-config"])
+    assert diagnosis.legs["ssh-login"]["facts"] == {"status": 0, "newHostKey": False}
+    assert stopped_once(cloud)
 
 
 @pytest.mark.parametrize(
