@@ -33,6 +33,9 @@ _USAGES = frozenset({"argparse.ArgumentTypeError", "ArgumentTypeError", "parser.
 LINE = "line"
 _LINES = frozenset({"say", "report", "self._report", "logger.warning", "logger.error"})
 
+#: Takes a template, with fields in it already.
+_TEMPLATES = "words"
+
 #: Not the product but what it is tried with: the service's words, which ours quote.
 _FAR_END = "emulator"
 
@@ -257,6 +260,8 @@ class _Module:
             return [_field(node)] if "" in branches else branches
         if isinstance(node, ast.Name):
             return self._texts_of_name(node, scope)
+        if isinstance(node, ast.Call) and _named(node.func) == _TEMPLATES and node.args:
+            return self._texts(node.args[0], scope)
         if isinstance(node, ast.Call) and (function := self._functions.get(_bare(node.func) or "")):
             return self._texts_of_call(node, function, scope)
         return [_field(node)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .boundary import guarded, tell, tell_json
-from .settings import add_setting
+from .settings import add_setting, warn_of_missing_profile
 
 if TYPE_CHECKING:
     from ..settings.lookup import Found
@@ -62,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(options: argparse.Namespace) -> int:
+    warn_of_missing_profile(options.profile)
     rows = list(_rows(options))
     path = options.settings_file
     if options.json:

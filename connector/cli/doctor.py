@@ -43,7 +43,8 @@ Exit code: 0 if nothing failed (warnings are allowed), else that of the first fa
 --json prints one object: ok, exitCode, seconds, and legs, a list of objects with name, status
 (ok, warn, fail, skip), text, hint, seconds and facts. The names: versions, ssh-client,
 ssh-config, aws-config, ca, profile, token, api, api-dns, api-proxy, api-tls, clock, identity,
-environment, session, gateway, gateway-dns, gateway-proxy, gateway-tls, greeting, session-end.
+environment, session, gateway, gateway-dns, gateway-proxy, gateway-tls, greeting, session-end,
+ssh-login.
 
 examples:
   connector doctor                              everything that needs no Dev Environment
@@ -75,8 +76,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report",
         action="store_true",
-        help="leave your names out, so that it can be shown to anybody: of users, spaces, "
-        "projects, hosts, profiles and directories",
+        help="leave out all that is yours or the service's, so that it can be shown to others: "
+        "placeholders stand for names, paths, addresses and what programs say",
     )
     add_logging_options(parser)
     parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
@@ -107,9 +108,10 @@ def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
 
 def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
     from ..doctor.findings import examine
+    from ..doctor.report import Report
 
     began = time.monotonic()
-    view = open_view(as_json=options.json, private=case.private if options.report else None)
+    view = open_view(as_json=options.json, report=Report() if options.report else None)
     findings = []
     try:
         for finding in examine(plan.legs(), view.begin):
@@ -123,9 +125,11 @@ def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
 
 class _ProxyParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        from ..doctor.words import words
+
         raise ConfigError(
-            f"the ProxyCommand of ssh's configuration is wrong: {message}",
-            "Run `connector config-ssh`",
+            words("the ProxyCommand of ssh's configuration is wrong: {message}", message=message),
+            words("Run `connector config-ssh`"),
         )
 
 

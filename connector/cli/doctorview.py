@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from ..doctor.findings import Finding, Leg, Status
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status as Spinner
 
-    from ..doctor.redaction import Redactor
+    from ..doctor.report import Report
 
 _TITLE_WIDTH = 18  # of the longest title
 _SECONDS_WIDTH = 7
@@ -37,13 +36,13 @@ class View(Protocol):
         """There is no more to come, whether it was finished or not."""
 
 
-def open_view(*, as_json: bool, private: Redactor | None) -> View:
-    """:param private: what is to be left out; ``None``: nothing."""
+def open_view(*, as_json: bool, report: Report | None) -> View:
+    """:param report: for the eyes of others; ``None``: for the user's own."""
     if as_json:
-        return _JsonView(private)
-    if private is None and sys.stdout is not None and sys.stdout.isatty():
+        return _JsonView(report)
+    if report is None and sys.stdout is not None and sys.stdout.isatty():
         return _TerminalView()
-    return _TextView(private)
+    return _TextView(report)
 
 
 def exit_code(findings: list[Finding]) -> int:
@@ -54,8 +53,8 @@ def exit_code(findings: list[Finding]) -> int:
 class _Collected:
     """For what is printed at the end; at a terminal, stderr says what goes on."""
 
-    def __init__(self, private: Redactor | None) -> None:
-        self._private = private
+    def __init__(self, report: Report | None) -> None:
+        self._report = report
 
     def begin(self, leg: Leg) -> None:
         if sys.stderr is not None and sys.stderr.isatty():
@@ -64,9 +63,9 @@ class _Collected:
     def close(self) -> None:
         say_in_place("")
 
-    def _shown(self, findings: list[Finding]) -> list[Finding]:
-        """What may be shown; a name may have become known after a text that holds it."""
-        return [_without(self._private, finding) for finding in findings]
+    def _shown(self, finding: Finding) -> Finding:
+        """Return what may be shown of a finding."""
+        return self._report.finding(finding) if self._report else finding
 
 
 class _JsonView(_Collected):
@@ -84,7 +83,7 @@ class _JsonView(_Collected):
                 "seconds": round(finding.seconds, 3),
                 "facts": finding.result.facts,
             }
-            for finding in self._shown(findings)
+            for finding in map(self._shown, findings)
         ]
         self.close()
         document = {"ok": not code, "exitCode": code, "seconds": round(seconds, 3), "legs": legs}
@@ -92,26 +91,19 @@ class _JsonView(_Collected):
 
 
 class _TextView(_Collected):
-    """One line a leg, and a line for its hint. A report waits for the end."""
+    """One line a leg, and a line for its hint."""
 
     def show(self, finding: Finding) -> None:
-        if self._private is None:
-            self._print(finding)
-
-    def finish(self, findings: list[Finding], seconds: float) -> None:
-        if self._private is not None:
-            for finding in self._shown(findings):
-                self._print(finding)
         self.close()
-        tell(summary(findings, seconds))
-
-    def _print(self, finding: Finding) -> None:
-        self.close()
-        result = finding.result
+        result = self._shown(finding).result
         head = f"{_WORDS[result.status]:4}  {finding.leg.title:{_TITLE_WIDTH}}  {_took(finding)}  "
         tell(head + result.text)
         if result.hint:
             tell(f"{' ' * len(head)}-> {result.hint}")
+
+    def finish(self, findings: list[Finding], seconds: float) -> None:
+        self.close()
+        tell(summary(findings, seconds))
 
 
 class _TerminalView:
@@ -193,18 +185,3 @@ def _took(finding: Finding) -> str:
     else:
         text = f"{finding.seconds:.1f} s"
     return f"{text:>{_SECONDS_WIDTH}}"
-
-
-def _without(private: Redactor | None, finding: Finding) -> Finding:
-    if private is None:
-        return finding
-    result = finding.result
-    return replace(
-        finding,
-        result=replace(
-            result,
-            text=private.text(result.text),
-            hint=private.text(result.hint),
-            facts=private.value(result.facts),
-        ),
-    )

@@ -61,6 +61,29 @@ def settle(options: argparse.Namespace) -> None:
     lookup.stand_in()
 
 
+def warn_of_missing_profile(name: str | None) -> None:
+    """Say on stderr that the profile that was asked for does not exist, if so.
+
+    A token of a variable does not need it, but its endpoint and its CA are not used either.
+
+    :param name: the option ``--profile``, once it is settled.
+    """
+    from ..errors import ConfigError
+    from ..wiring.service import active_profile
+    from .boundary import say
+
+    try:
+        profile = active_profile(name, os.environ)
+    except ConfigError as error:
+        say(str(error))
+        return
+    if profile.name is not None and profile.values is None:
+        say(
+            f"The profile {profile.name} does not exist in {profile.config_file}. "
+            f"Run `{profile.login_command}`, which writes it"
+        )
+
+
 def _type(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     def convert(text: str) -> Value:
         try:

@@ -7,7 +7,7 @@ import os
 
 from .boundary import add_logging_options, guarded, set_up_logging, tell, tell_json
 from .login import shown_time
-from .settings import add_setting
+from .settings import add_setting, warn_of_missing_profile
 
 DESCRIPTION = """\
 Ask CodeCatalyst whom the bearer token speaks for. It is found, and renewed, as `connector
@@ -40,6 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     set_up_logging(options)
     service = open_service(options.profile, None, os.environ)
     token = service.tokens.load()
+    warn_of_missing_profile(options.profile)
     user = identify(service.api, token)
     # Only a token of the profile's login says when it ends.
     profile = None if token.expires_at is None else service.profile or "default"

@@ -15,16 +15,6 @@ from ..aws.tokens import BearerToken
 from ..sessions import SessionSource
 from ..transport.dialler import DialSettings
 from ..wiring import gateway_memory_of, source_of
-from .redaction import Redactor
-
-#: Variables that name a file, which may lie anywhere, or a Dev Environment.
-_PRIVATE = {
-    "AWS_CONFIG_FILE": "config-file",
-    "BEARER_TOKEN_LOCATION": "token-file",
-    "SPACE_NAME": "space",
-    "PROJECT_NAME": "project",
-    "DEVENV_ID": "id",
-}
 
 
 @dataclass(frozen=True)
@@ -45,10 +35,11 @@ class Case:
     :ivar options: those that name a Dev Environment, as ``connector proxy`` has them. Where
         ssh's configuration leads to the connector, its options fill what the user left out.
     :ivar ssh_config_file: ssh's ``-F``; empty: the one that ssh takes by itself.
-    :ivar private: knows what a report must not show.
     """
 
     ssh: str  # its path
+    ssh_host: str  # what ssh is called with, where its configuration leads to the connector
+    ssh_settings: Mapping[str, str]  # of ssh -G for that
     profile: Profile
     ca_bundle: str | None  # path of the CA certificates; the system's
     settings: DialSettings
@@ -66,20 +57,10 @@ class Case:
         self.ssh_config_file = ssh_config_file
         self.environ = environ
         self.commands = commands
-        self.private = Redactor()
+        self.ssh_starts = False  # the ProxyCommand says that it starts a Dev Environment
         self.source: SessionSource | None = None
         self.likely_gateway = ""  # of the last session, as host:port
-        self.take(options)
-        for variable, kind in _PRIVATE.items():
-            self.private.hide(kind, environ.get(variable))
-
-    def take(self, options: argparse.Namespace) -> None:
-        """Go on with these; the names in them are private."""
         self.options = options
-        for name in _names_in(options.host or ""):
-            self.private.hide("name", name)
-        for kind in ("host", "space", "project", "id", "profile"):
-            self.private.hide(kind, getattr(options, kind))
 
     @property
     def has_environment(self) -> bool:
@@ -91,23 +72,11 @@ class Case:
         return ClientFactory(self.profile.known_name, self.settings.connect)
 
     def open(self) -> Environment:
-        """The Dev Environment that is named; its names are private.
+        """The Dev Environment that is named.
 
         :raises ConnectorError: when they are not usable.
         """
         environment = self.commands.open_environment(self.options)
-        self.hide_names_of(environment)
         self.source = source_of(environment, StartSettings(allowed=False))
         self.likely_gateway = gateway_memory_of(environment).recall()
         return environment
-
-    def hide_names_of(self, environment: Environment) -> None:
-        """A call about it may have looked up anew which one it is."""
-        for kind in ("space", "project", "id", "alias"):
-            self.private.hide(kind, getattr(environment.target, kind))
-
-
-def _names_in(host: str) -> list[str]:
-    """The private parts of a host name, in any of its forms."""
-    parts = host.split("=") if "=" in host else host.split(".")
-    return [part for part in parts if part not in ("codecatalyst-dev-env", "codecatalyst")]

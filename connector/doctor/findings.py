@@ -6,17 +6,23 @@ Nothing here prints: whoever asks for an examination shows its findings.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from ..errors import ConnectFailed, ConnectorError, InternalError
+from .words import Harmless, Words, words
 
 #: Seconds that all legs together may take; the end of a session may come on top of that.
 TOTAL_TIMEOUT = 32.0
+
+_PACKAGE = Path(__file__).parents[1]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +41,9 @@ class Status(str, Enum):
 class Result:
     """What was found of a leg.
 
+    A report shows the values of text, hint, blocks and facts only where they are numbers or
+    :class:`~.words.Harmless`, and other strings that are no :class:`~.words.Words` not at all.
+
     :param text: for a person, without a final full stop; ``hint`` says what to do.
     :param blocks: why the legs that need this one cannot be looked at; empty: they can.
     :param exit_code: of a failure.
@@ -50,12 +59,34 @@ class Result:
     @classmethod
     def failed(cls, error: ConnectorError, facts: Facts | None = None) -> Result:
         return cls(
-            error.message[:1].upper() + error.message[1:],
+            _text_of(error),
             Status.FAIL,
             error.hint or "",
             facts or {},
             exit_code=error.exit_code,
         )
+
+
+def _text_of(error: ConnectorError) -> Words:
+    """The message. A report says what kind of error it is, and where our source raises it."""
+    message = error.message
+    if isinstance(message, Words):
+        return message.capitalised
+    kind = type(error)
+    meaning = (kind.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    places = [
+        f"{Path(frame.filename).relative_to(_PACKAGE).as_posix()}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(f"{_PACKAGE}{os.sep}")
+    ]
+    values = {
+        "kind": Harmless(kind.__name__),
+        "where": words(" in {place}", place=Harmless(places[-1])) if places else words(""),
+        "meaning": Harmless(meaning[:1].lower() + meaning[1:]),
+        "message": message,
+    }
+    shown = message[:1].upper() + message[1:]
+    return Words("{kind}{where}: {meaning} ({message})", values, shown)
 
 
 @dataclass(frozen=True)
@@ -96,14 +127,14 @@ def examine(
         began = time.monotonic()
         reason = next((blocked[name] for name in leg.needs if name in blocked), "")
         if not reason and began >= deadline:
-            reason = f"{timeout:.0f} s are over"
+            reason = words("{timeout:.0f} s are over", timeout=timeout)
         if reason:
             result = Result(reason, Status.SKIP, blocks=reason)
         else:
             begun(leg)
             result = _look(leg, min(leg.timeout, deadline - began))
             if result.status is Status.FAIL and not result.blocks:
-                result.blocks = f"{leg.title}: failed, see above"
+                result.blocks = words("{leg}: failed, see above", leg=Harmless(leg.title))
         if result.blocks:
             blocked[leg.name] = result.blocks
         yield Finding(leg, result, time.monotonic() - began)
@@ -122,7 +153,10 @@ def _look(leg: Leg, timeout: float) -> Result:
             results.append(Result.failed(error))
         except Exception as error:
             logger.debug("a bug", exc_info=True)
-            text = f"Internal error ({type(error).__name__}): a bug of the connector"
+            text = words(
+                "Internal error ({kind}): a bug of the connector",
+                kind=Harmless(type(error).__name__),
+            )
             results.append(Result(text, Status.FAIL, exit_code=InternalError.exit_code))
         finally:
             done.set()
@@ -130,5 +164,8 @@ def _look(leg: Leg, timeout: float) -> Result:
     threading.Thread(target=work, daemon=True).start()
     if done.wait(timeout):
         return results[0]
-    late = ConnectFailed(f"there is no answer within {timeout:.0f} s", "Check the network and DNS")
+    late = ConnectFailed(
+        words("there is no answer within {timeout:.0f} s", timeout=timeout),
+        words("Check the network and DNS"),
+    )
     return Result.failed(late)

@@ -6,14 +6,17 @@ import ssl
 import time
 from collections.abc import Mapping
 from socket import socket
+from typing import Any
 
 from ..aws.settings import ca_bundle, endpoint_is_overridden, named_ca_bundle
 from ..errors import ConnectorError, ProxyFailed, TLSFailed
 from ..transport.dial import Candidate, Route, proxy_for, proxy_variable
 from ..transport.dialler import DialSettings, Trust
+from . import public
 from .case import Case
 from .certificates import is_amazons, issuer_of, peek
 from .findings import Facts, Result, Status
+from .words import Harmless, Words, words
 
 #: Seconds for each step, and for a look at a certificate that was refused.
 STEP_TIMEOUT = 4.0
@@ -21,6 +24,9 @@ PEEK_TIMEOUT = 3.0
 
 #: Proxy settings that only other programs follow.
 _OTHER_PROXY_VARIABLES = ("all_proxy", "ALL_PROXY")
+
+#: The variables of :func:`named_ca_bundle`; a file may name the bundle, too.
+_CA_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def certificates(case: Case) -> Result:
@@ -33,13 +39,15 @@ def certificates(case: Case) -> Result:
     context = case.settings.trust.context
     named = named_ca_bundle(case.environ, case.profile)
     if named:
-        case.private.hide("ca-file", named[1])
-        source, text = named[0], f"{named[1]}, named by {named[0]}, and no others"
+        source = public.known(named[0], _CA_VARIABLES)
+        text = words("{file}, named by {source}, and no others", file=named[1], source=source)
     elif bundle:
-        source, text = "botocore", "botocore's, since the system has none"
+        source, text = Harmless("botocore"), words("botocore's, since the system has none")
     else:
         paths = ssl.get_default_verify_paths()
-        source, text = "system", f"The system's ({paths.cafile or paths.capath or 'its store'})"
+        source = Harmless("system")
+        file = paths.cafile or paths.capath or words("its store")
+        text = words("The system's ({file})", file=file)
     return Result(
         text, facts={"source": source, "file": bundle, "loaded": len(context.get_ca_certs())}
     )
@@ -62,27 +70,30 @@ class Way:
             self._route = Route(host, port, proxy_for(host, port) if secure else None)
         except ProxyFailed as problem:
             self._problem = problem
-        if self._route.proxy:
-            case.private.hide_host("proxy", self._route.proxy.host)
 
     def dns(self) -> Result:
         route = self._route
         if self._problem:
-            return Result("The proxy's setting is of no use, see below", Status.SKIP)
+            return Result(words("The proxy's setting is of no use, see below"), Status.SKIP)
         self._candidates = route.resolve()
-        addresses = list(dict.fromkeys(str(found.target[0]) for found in self._candidates))
-        for address in addresses:
-            self._case.private.hide_host("address", address)
-        whose = route.proxy.host if route.proxy else route.host
+        found = dict.fromkeys(str(candidate.target[0]) for candidate in self._candidates)
+        addresses = [public.host(address) for address in found]
+        whose = public.host(route.proxy.host if route.proxy else route.host)
         if addresses == [whose]:
             return Result(
-                "Not needed: the host is given by its address",
+                words("Not needed: the host is given by its address"),
                 facts={"name": None, "addresses": addresses},
             )
-        more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
-        text = f"{whose} is {addresses[0]}{more}"
+        more = words("")
+        if len(addresses) > 1:
+            more = words(" and {number} more", number=len(addresses) - 1)
+        text = words("{host} is {address}{more}", host=whose, address=addresses[0], more=more)
         if route.proxy:
-            text = f"The proxy {text}; it looks up {route.host} itself"
+            text = words(
+                "The proxy {found}; it looks up {host} itself",
+                found=text,
+                host=public.host(route.host),
+            )
         return Result(text, facts={"name": whose, "addresses": addresses})
 
     def proxy(self) -> Result:
@@ -91,27 +102,40 @@ class Way:
             raise self._problem
         route, environ = self._route, self._case.environ
         self._socket = route.connect(self._candidates, time.monotonic() + STEP_TIMEOUT)
-        variable = proxy_variable()
+        variable = Harmless(name) if (name := proxy_variable()) else None
+        host = public.host(route.host)
         facts: Facts = {
-            "host": route.host,
+            "host": host,
             "port": route.port,
-            "proxy": f"{route.proxy.host}:{route.proxy.port}" if route.proxy else None,
+            "proxy": _address(route.proxy.host, route.proxy.port) if route.proxy else None,
             "variable": variable,
         }
-        shown = f"{route.host}:{route.port}"
+        shown = _address(route.host, route.port)
         if route.proxy:
-            of = f", of {variable}" if variable else ", of the system's settings"
-            return Result(f"Connected to {shown} through {route.proxy}{of}", facts=facts)
-        if variable:
-            return Result(
-                f"Connected to {shown} directly: NO_PROXY excepts it from {variable}", facts=facts
+            text = words(
+                "Connected to {shown} through {proxy}, of {origin}",
+                shown=shown,
+                proxy=str(route.proxy),
+                origin=variable or words("the system's settings"),
             )
+            return Result(text, facts=facts)
+        if variable:
+            text = words(
+                "Connected to {shown} directly: NO_PROXY excepts it from {variable}",
+                shown=shown,
+                variable=variable,
+            )
+            return Result(text, facts=facts)
         other = _set(environ, _OTHER_PROXY_VARIABLES)
         if other:
-            text = f"Connected to {shown} directly: {other} is not looked at"
-            hint = "If a proxy should be used, name it in HTTPS_PROXY"
+            text = words(
+                "Connected to {shown} directly: {variable} is not looked at",
+                shown=shown,
+                variable=other,
+            )
+            hint = words("If a proxy should be used, name it in HTTPS_PROXY")
             return Result(text, Status.WARN, hint, facts)
-        return Result(f"Connected to {shown}, no proxy", facts=facts)
+        return Result(words("Connected to {shown}, no proxy", shown=shown), facts=facts)
 
     def tls(self) -> Result:
         route, context = self._route, self._case.settings.trust.context
@@ -120,7 +144,7 @@ class Way:
             raise RuntimeError("there is no connection to encrypt")
         with sock:
             if not self._secure:
-                return Result("None, on this machine", Status.SKIP)
+                return Result(words("None, on this machine"), Status.SKIP)
             try:
                 stream = route.encrypt(sock, context, time.monotonic() + STEP_TIMEOUT)
             except ConnectorError as error:
@@ -134,14 +158,10 @@ class Way:
 
     def _accepted(self, stream: ssl.SSLSocket) -> Result:
         certificate = stream.getpeercert() or {}
-        issuer = issuer_of(certificate)
-        self._hide(issuer)
-        facts = {
-            "protocol": stream.version(),
-            "issuer": issuer,
-            "notAfter": certificate.get("notAfter"),
-        }
-        return Result(f"{stream.version()}, certificate signed by {issuer}", facts=facts)
+        protocol, issuer = Harmless(stream.version() or ""), public.issuer(issuer_of(certificate))
+        facts = {"protocol": protocol, "issuer": issuer, "notAfter": _end_of(certificate)}
+        text = words("{protocol}, certificate signed by {issuer}", protocol=protocol, issuer=issuer)
+        return Result(text, facts=facts)
 
     def _refused(self, error: ConnectorError) -> Result:
         result = Result.failed(error, {"issuer": None, "notAfter": None})
@@ -150,18 +170,26 @@ class Way:
             deadline = time.monotonic() + PEEK_TIMEOUT
             certificate = peek(self._route, self._candidates, deadline)
         if certificate is not None:
-            issuer = issuer_of(certificate)
-            self._hide(issuer)
-            result.facts = {"issuer": issuer, "notAfter": certificate.get("notAfter")}
-            result.text += f"; what we see is signed by {issuer}"
-            if not is_amazons(issuer):
-                result.text += ", not by Amazon"
+            issuer = public.issuer(issuer_of(certificate))
+            result.facts = {"issuer": issuer, "notAfter": _end_of(certificate)}
+            result.text = words(
+                "{error}; what we see is signed by {issuer}{whose}",
+                error=result.text,
+                issuer=issuer,
+                whose=words("") if is_amazons(issuer) else words(", not by Amazon"),
+            )
         return result
 
-    def _hide(self, issuer: str) -> None:
-        if not is_amazons(issuer):
-            self._case.private.hide("issuer", issuer)
+
+def _address(host: str, port: int) -> Words:
+    return words("{host}:{port}", host=public.host(host), port=port)
+
+
+def _end_of(certificate: Mapping[str, Any]) -> str | None:
+    """When a certificate ends."""
+    end = certificate.get("notAfter")
+    return None if end is None else public.date(end)
 
 
 def _set(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((name for name in names if environ.get(name)), None)
+    return next((Harmless(name) for name in names if environ.get(name)), None)

@@ -12,13 +12,16 @@ from .service import address, clock, endpoint, environment, identity
 from .session import END_TIMEOUT, Visit
 from .sshclient import ssh_client
 from .sshconfig import ssh_config
+from .sshlogin import END_TIMEOUT as SSH_END_TIMEOUT
+from .sshlogin import RUN_TIMEOUT, Login
 from .versions import versions
+from .words import words
 
 #: Seconds more than what a leg limits itself to.
 _GRACE = 1.0
 
 #: Where botocore alone knows the address of the API.
-_UNKNOWN = "botocore decides where that is"
+_UNKNOWN = words("botocore decides where that is")
 
 
 class Plan:
@@ -27,6 +30,7 @@ class Plan:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._visit = Visit(case)
+        self._login = Login(case)
         self._ways: dict[str, Way] = {}
 
     def legs(self) -> list[Leg]:
@@ -36,7 +40,7 @@ class Plan:
             Leg("ssh-client", "ssh client", lambda: ssh_client(case)),
         ]
         if case.options.host:
-            look = Leg("ssh-config", "ssh config", lambda: ssh_config(case), ("ssh-client",), 13.0)
+            look = Leg("ssh-config", "ssh config", lambda: ssh_config(case), ("ssh-client",), 21.0)
             legs.append(look)
         legs += [
             Leg("aws-config", "AWS config", lambda: configuration(case)),
@@ -50,9 +54,12 @@ class Plan:
         ]
         if case.has_environment:
             legs += self._legs_of_the_environment()
+        if case.options.host:
+            legs.append(self._leg_of_the_login())
         return legs
 
     def close(self) -> None:
+        self._login.close()
         self._visit.close()
         for way in self._ways.values():
             way.close()
@@ -67,6 +74,10 @@ class Plan:
             Leg("greeting", "SSH greeting", visit.greeting, ("session", "gateway-tls"), 20.0),
             Leg("session-end", "session end", visit.stop, ("session",), END_TIMEOUT + _GRACE),
         ]
+
+    def _leg_of_the_login(self) -> Leg:
+        timeout = RUN_TIMEOUT + SSH_END_TIMEOUT + _GRACE
+        return Leg("ssh-login", "ssh login", self._login.run, ("ssh-config", "greeting"), timeout)
 
     def _steps(self, name: str, title: str) -> list[Leg]:
         """Those of the way to a host, once the leg ``name`` has found out where it is."""

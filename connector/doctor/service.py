@@ -12,9 +12,11 @@ from ..aws.light import LightApi
 from ..aws.refusals import not_running, quote
 from ..aws.sdk import SdkApi
 from ..aws.settings import api_endpoint, endpoint_is_overridden, light_endpoint
-from ..errors import ConnectFailed, ConnectorError, ServiceError
+from ..errors import ConnectFailed, ServiceError
+from . import public
 from .case import Case
 from .findings import Result, Status
+from .words import Words, words
 
 #: Seconds for a call.
 CALL_TIMEOUT = 6.0
@@ -35,13 +37,14 @@ def endpoint(case: Case) -> Result:
     url = case.api_url = light_endpoint(given, environ, profile) or ""
     if not url:
         case.api = SdkApi(case.clients(), given)
-        text = "As botocore decides: there are settings that it alone can judge"
+        text = words("As botocore decides: there are settings that it alone can judge")
         return Result(text, facts={"url": None, "overridden": True})
     case.api = LightApi(url, case.settings.connect)
-    case.private.hide_host("endpoint", urlsplit(url).hostname or "")
     overridden = endpoint_is_overridden(options.endpoint_url, environ, profile)
-    text = f"{url}{', an endpoint of your own' if overridden else ''}"
-    return Result(text, facts={"url": url, "overridden": overridden})
+    shown = public.known(url, public.API_URLS)
+    whose = words(", an endpoint of your own") if overridden else words("")
+    text = words("{url}{whose}", url=shown, whose=whose)
+    return Result(text, facts={"url": shown, "overridden": overridden})
 
 
 def address(case: Case) -> tuple[str, int]:
@@ -61,59 +64,63 @@ def clock(case: Case) -> Result:
             answer = exchange(sock, request.encode("ascii"), CALL_TIMEOUT)
             ours = (asked + time.time()) / 2
     except (OSError, BadAnswer):
-        raise ConnectFailed(f"{host} does not say what time it is") from None
+        raise ConnectFailed(_no_time(host)) from None
     try:
         theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
     except (TypeError, ValueError):
-        raise ServiceError(f"{host} does not say what time it is") from None
+        raise ServiceError(_no_time(host)) from None
     skew = ours - theirs
     facts = {"skewSeconds": round(skew, 1)}
     if abs(skew) <= _SKEW:
-        return Result("This machine's clock is right to the minute", facts=facts)
-    amount = f"{abs(skew):.0f} s" if abs(skew) < 600 else f"{abs(skew) / 60:.0f} min"
-    text = f"This machine's clock is {amount} {'ahead' if skew > 0 else 'behind'}"
-    hint = "Set it (by NTP): tokens and certificates are judged by it"
+        return Result(words("This machine's clock is right to the minute"), facts=facts)
+    text = words(
+        "This machine's clock is {number:.0f} {unit} {way}",
+        number=abs(skew) if abs(skew) < 600 else abs(skew) / 60,
+        unit=words("s") if abs(skew) < 600 else words("min"),
+        way=words("ahead") if skew > 0 else words("behind"),
+    )
+    hint = words("Set it (by NTP): tokens and certificates are judged by it")
     return Result(text, Status.WARN, hint, facts)
+
+
+def _no_time(host: str) -> Words:
+    return words("{host} does not say what time it is", host=public.host(host))
 
 
 def identity(case: Case) -> Result:
     """Whom the token speaks for: VerifySession and GetUserDetails."""
     user = identify(case.api, case.token)
-    for kind, name in (
-        ("user-id", user.id),
-        ("name", user.display_name),
-        ("email", user.email),
-        ("user", user.user_name),  # which the others may be the same as
-    ):
-        case.private.hide(kind, name)
     facts = {"userId": user.id, "userName": user.user_name}
-    return Result(f"CodeCatalyst knows you as {user.user_name or user.id}", facts=facts)
+    return Result(
+        words("CodeCatalyst knows you as {user}", user=user.user_name or user.id), facts=facts
+    )
 
 
 def environment(case: Case) -> Result:
     """The state that the Dev Environment is in. It is not started."""
-    try:
-        opened = case.open()
-    except ConnectorError as unknown:
-        case.private.hide("hint", unknown.hint)  # it may name others, or what one may not enter
-        raise
-    try:
-        with opened.explained(case.token):
-            state = opened.look(case.token, CALL_TIMEOUT)
-    finally:
-        case.hide_names_of(opened)
+    opened = case.open()
+    with opened.explained(case.token):
+        state = opened.look(case.token, CALL_TIMEOUT)
     target = opened.target
-    status, reason = quote(state.status, case.token.value), quote(state.reason, case.token.value)
-    facts = {"status": status, "statusReason": reason}
+    status = public.known(quote(state.status, case.token.value), public.STATES)
+    facts = {"status": status, "statusReason": quote(state.reason, case.token.value)}
     if status == "RUNNING":
-        return Result(f"{target} is RUNNING", facts=facts)
+        return Result(words("{environment} is RUNNING", environment=str(target)), facts=facts)
     error = not_running(target, state.status, state.reason, case.token)
     result = Result.failed(error, facts)
-    result.blocks = f"it is {status}"
+    result.blocks = words("it is {state}", state=status)
     if status in _ON_THE_WAY:
         result.status, result.exit_code = Status.WARN, 0
-        result.hint = "It can be examined further once it runs"
+        reason = facts["statusReason"]
+        result.text = words(
+            "{environment} is {state}{why}",
+            environment=str(target),
+            state=status,
+            why=words(": {reason}", reason=reason) if reason else words(""),
+        )
+        result.hint = words("It can be examined further once it runs")
         if status == "STOPPED":
-            result.blocks = f"it is STOPPED: run `{target.start_command}`"
-            result.hint = f"ssh starts it, which takes minutes; or run `{target.start_command}`"
+            run = words("run `{command}`", command=target.start_command)
+            result.blocks = words("it is STOPPED: {run}", run=run)
+            result.hint = words("ssh starts it, which takes minutes; or {run}", run=run)
     return result

@@ -9,9 +9,11 @@ from ..errors import ConnectorError, DevEnvironmentNotReady, ServiceError
 from ..sessions import SessionAccess, SessionSource, StartProgress, Waiting
 from ..transport.loop import Loop
 from ..transport.probe import Probe
+from . import public
 from .case import Case
 from .findings import Result, Status
 from .network import Way
+from .words import Harmless, joined, words
 
 #: Seconds that the end of a session may take.
 END_TIMEOUT = 3.5
@@ -21,7 +23,10 @@ class _Impatient:
     """A ``StartProgress`` for a Dev Environment that ran a moment ago."""
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
-        raise DevEnvironmentNotReady(f"it is {waiting.status}", "Try again in a minute")
+        state = public.known(waiting.status, public.STATES)
+        raise DevEnvironmentNotReady(
+            words("it is {state}", state=state), words("Try again in a minute")
+        )
 
     def go_on(self) -> None:
         """Nothing was waited for."""
@@ -86,11 +91,7 @@ class Visit:
             self._session.begin()
         finally:
             self._idle.set()
-        access = self._session.access
-        if access:
-            self._case.private.hide("session", access.session_id)
-            self._case.private.hide("token", access.token_value)
-        return Result("A session was started")
+        return Result(words("A session was started"))
 
     def gateway(self) -> tuple[Way | None, Result]:
         """The way to the gateway of the session, or to that of the last one."""
@@ -99,17 +100,18 @@ class Visit:
             with suppress(ConnectorError):
                 case.open()
         if access:
-            whose, url = "the session's", access.stream_url
+            whose, url = words("the session's"), access.stream_url
         elif case.likely_gateway:
-            whose, url = "the last session's", f"wss://{case.likely_gateway}/"
+            whose, url = words("the last session's"), f"wss://{case.likely_gateway}/"
         else:
-            reason = "it is not known until a session is started"
-            return None, Result(reason, Status.SKIP, blocks="the gateway is not known")
+            reason = words("it is not known until a session is started")
+            return None, Result(reason, Status.SKIP, blocks=words("the gateway is not known"))
         address = case.settings.check(url)
-        case.private.hide_host("gateway", address.host)
-        facts = {"host": address.host, "port": address.port, "ofThisSession": bool(access)}
+        host = public.host(address.host)
+        facts = {"host": host, "port": address.port, "ofThisSession": bool(access)}
         way = Way(case, address.host, address.port, secure=address.secure)
-        return way, Result(f"{address.host}:{address.port}, {whose}", facts=facts)
+        text = words("{host}:{port}, {whose}", host=host, port=address.port, whose=whose)
+        return way, Result(text, facts=facts)
 
     def greeting(self) -> Result:
         """Everything that ssh waits for: dial, upgrade, handshake, greeting."""
@@ -124,14 +126,21 @@ class Visit:
             self._idle.set()
             loop.close()
         facts = {
-            "greeting": probe.greeting or None,
+            "greeting": public.greeting(probe.greeting) or None,
             "steps": {name: round(seconds, 3) for name, seconds in probe.steps.items()},
         }
         if not probe.greeting:
-            early = ServiceError("the session ended before the SSH server had greeted")
+            early = ServiceError(words("the session ended before the SSH server had greeted"))
             return Result.failed(probe.error or probe.silence or early, facts)
-        steps = ", ".join(f"{name} {1000 * s:.0f} ms" for name, s in probe.steps.items())
-        return Result(f"{probe.greeting} ({steps})", facts=facts)
+        steps = joined(
+            ", ",
+            (
+                words("{step} {duration:.0f} ms", step=Harmless(name), duration=1000 * seconds)
+                for name, seconds in probe.steps.items()
+            ),
+        )
+        text = words("{greeting} ({steps})", greeting=public.greeting(probe.greeting), steps=steps)
+        return Result(text, facts=facts)
 
     def stop(self) -> Result:
         session = self._session
@@ -141,10 +150,11 @@ class Visit:
             session.stop(session.access, END_TIMEOUT)
         facts = {"stopped": session.stopped}
         if session.stopped:
-            return Result("The session was stopped", facts=facts)
-        why = session.problem.message if session.problem else "no reason given"
-        hint = "It ends by itself; `connector sessions list` shows it until then"
-        return Result(f"The session could not be stopped: {why}", Status.WARN, hint, facts)
+            return Result(words("The session was stopped"), facts=facts)
+        why = session.problem.message if session.problem else words("no reason given")
+        hint = words("It ends by itself; `connector sessions list` shows it until then")
+        text = words("The session could not be stopped: {reason}", reason=why)
+        return Result(text, Status.WARN, hint, facts)
 
     def close(self) -> None:
         """Leave no session behind, whatever was under way; takes twice END_TIMEOUT at most."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Sequence
 
 from ..errors import ConfigError, ConnectFailed
 from ..ssh.places import find_ssh
+from . import public
 from .case import Case
 from .findings import Result, Status
+from .programs import Ran
+from .programs import run as run_bounded
+from .words import Harmless, joined, words
 
 #: Seconds that a program may take which only looks at this machine.
 PROGRAM_TIMEOUT = 4.0
@@ -22,24 +25,36 @@ _NEWS = (
 
 
 def ssh_client(case: Case) -> Result:
-    path = case.ssh = find_ssh(case.environ.get("PATH"))
-    said = run([path, "-V"]).stderr.strip()  # it says its version there
-    shown = (said.splitlines() or [""])[0]
+    case.ssh = find_ssh(case.environ.get("PATH"))
+    path = public.known(case.ssh, public.SSH_PATHS)
+    said = run([case.ssh, "-V"]).stderr.strip()  # it says its version there
+    first = (said.splitlines() or [""])[0]
+    shown = public.ssh_version(first)
     facts = {"path": path, "version": shown}
-    match = re.match(r"OpenSSH(?:_for_Windows)?_(\d+)\.(\d+)", shown)
+    match = re.match(r"OpenSSH(?:_for_Windows)?_(\d+)\.(\d+)", first)
     if not match:
-        text = f"{path} is not OpenSSH ({shown[:80]})"
-        return Result(text, Status.WARN, "OpenSSH is what the connector is tested with", facts)
-    number = (int(match[1]), int(match[2]))
-    missing = [what for since, what in _NEWS if number < since]
-    if missing:
-        text = f"{shown}, {path}, is too old for {' and '.join(missing)}"
-        return Result(text, Status.WARN, "Install a newer OpenSSH", facts)
-    if _hands_on_shell_words(path):
-        text = f"{shown}, {path}, hands what is no host name to a shell (CVE-2023-51385)"
-        hint = "Update OpenSSH; until then take no host names or git submodules from strangers"
+        text = words("{path} is not OpenSSH ({version})", path=path, version=first[:80])
+        hint = words("OpenSSH is what the connector is tested with")
         return Result(text, Status.WARN, hint, facts)
-    return Result(f"{shown}, {path}", facts=facts)
+    number = (int(match[1]), int(match[2]))
+    client = words("{version}, {path}", version=shown, path=path)
+    missing = [
+        words("{feature}", feature=Harmless(what)) for since, what in _NEWS if number < since
+    ]
+    if missing:
+        text = words(
+            "{client}, is too old for {features}", client=client, features=joined(" and ", missing)
+        )
+        return Result(text, Status.WARN, words("Install a newer OpenSSH"), facts)
+    if _hands_on_shell_words(case.ssh):
+        text = words(
+            "{client}, hands what is no host name to a shell (CVE-2023-51385)", client=client
+        )
+        hint = words(
+            "Update OpenSSH; until then take no host names or git submodules from strangers"
+        )
+        return Result(text, Status.WARN, hint, facts)
+    return Result(client, facts=facts)
 
 
 def _hands_on_shell_words(path: str) -> bool:
@@ -47,29 +62,30 @@ def _hands_on_shell_words(path: str) -> bool:
 
     OpenSSH refuses it from 9.6 on, and so do older ones that were patched.
     """
-    return run([path, "-F", "none", "-G", "--", "$(:)"]).returncode == 0
+    return run([path, "-F", "none", "-G", "--", "$(:)"]).status == 0
 
 
-def run(command: Sequence[str], hint: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program that only looks, with nothing on its stdin.
+def run(command: Sequence[str], hint: str | None = None) -> Ran:
+    """Run a program that only looks.
 
     :param hint: what to do when it does not end.
     :raises ConfigError: when it cannot be run.
-    :raises ConnectFailed: when it does not end in time.
+    :raises ConnectFailed: when it does not end in time; what it has started is ended too.
     """
+    program = public.known(command[0], public.SSH_PATHS)
     try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PROGRAM_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ConnectFailed(
-            f"{command[0]} does not end within {PROGRAM_TIMEOUT:.0f} s", hint
-        ) from None
+        ran = run_bounded(command, PROGRAM_TIMEOUT)
     except OSError as error:
-        raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None
+        raise ConfigError(
+            words("{program} cannot be run ({reason})", program=program, reason=error.strerror)
+        ) from None
+    if ran.status is None:
+        raise ConnectFailed(
+            words(
+                "{program} does not end within {number:.0f} s",
+                program=program,
+                number=PROGRAM_TIMEOUT,
+            ),
+            hint,
+        )
+    return ran

@@ -7,17 +7,20 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 
 from ..errors import ConfigError
-from ..ssh.include import USER, WAIT_MARGIN
+from ..ssh.include import USER
 from ..ssh.names import SUFFIX, bare, is_plain
+from . import public
 from .case import Case
 from .findings import Facts, Result, Status
-from .sshclient import run
-
-_CURE = "Run `connector config-ssh`"
+from .programs import run as run_bounded
+from .sshclient import PROGRAM_TIMEOUT, run
+from .sshsettings import CURE, Remarks, check_settings, settings_of, shown_user
+from .words import Harmless, Words, joined, words
 
 #: The connector in a shell's command line, or behind another program.
 _WRAPPED = re.compile(r"\bconnector(\.exe)?\b.*\bproxy\b")
@@ -25,100 +28,113 @@ _WRAPPED = re.compile(r"\bconnector(\.exe)?\b.*\bproxy\b")
 #: Options of ``connector proxy`` that say which Dev Environment, and by which login.
 _NAMING = ("space", "project", "id", "profile", "endpoint_url")
 
+#: Variables that give Python other modules, another library or another end
+#: (https://docs.python.org/3/using/cmdline.html#environment-variables).
+_PYTHON_VARIABLES = (
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONPLATLIBDIR",
+    "PYTHONUSERBASE",
+    "PYTHONNOUSERSITE",
+    "PYTHONEXECUTABLE",
+    "PYTHONINSPECT",
+)
 
-class _Remarks:
-    """What is not as it should be, and what to do about each."""
+#: An option of Python that has it ignore them.
+_ISOLATED = re.compile(r"-[A-Za-z]*[IE][A-Za-z]*")
 
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-        self._hints: list[str] = []
+#: ssh puts this in front of a ProxyCommand. Only zsh takes it twice.
+_EXEC = "exec"
 
-    def add(self, problem: str, hint: str = _CURE) -> None:
-        self.problems.append(problem)
-        if hint not in self._hints:
-            self._hints.append(hint)
-
-    @property
-    def hint(self) -> str:
-        return ". ".join(self._hints)
+#: That a shell runs and ends: the exit status that it is to end with.
+_SHELL_STATUS = 7
 
 
 def ssh_config(case: Case) -> Result:
     """:raises ConfigError: when ssh does not come to the connector."""
     host, settings = _host_of_ssh(case)
+    case.ssh_host, case.ssh_settings = host, settings
     command = settings.get("proxycommand", "none")
     facts: Facts = {
-        "user": settings.get("user"),
-        "connectTimeout": settings.get("connecttimeout"),
-        "controlPersist": settings.get("controlpersist"),
+        "user": shown_user(settings),
+        "connectTimeout": _number(settings.get("connecttimeout", "none")),
+        "controlPersist": _number(settings.get("controlpersist", "no")),
+        "pythonVariables": [],
     }
     if command == "none":
         raise ConfigError(
-            f"there is no ProxyCommand for {host} in ssh's configuration",
-            f"{_CURE}; or call `connector ssh`, which needs none",
+            words("there is no ProxyCommand for {host} in ssh's configuration", host=host),
+            words("{cure}; or call `connector ssh`, which needs none", cure=CURE),
         )
-    words = _words(command)
-    for word in filter(os.path.isabs, words):
-        case.private.hide("path", word)
-    launcher = _launcher(words)
+    command_line, remarks = _words(command), Remarks()
+    if command_line[0] == _EXEC:
+        remarks.add(words("the ProxyCommand begins with exec, which ssh puts there itself"))
+        del command_line[0]
+    launcher = _launcher(command_line)
+    program = command_line[0]
+    _check_shell(case.environ)
     if not launcher and _WRAPPED.search(command):
-        text = f"The ProxyCommand runs the connector by way of {words[0]}, which hides the rest"
-        return Result(text, Status.WARN, _CURE, facts)
+        text = words(
+            "The ProxyCommand runs the connector by way of {program}, which hides the rest",
+            program=program,
+        )
+        return Result(text, Status.WARN, CURE, facts)
     if not launcher:
         raise ConfigError(
-            f"the ProxyCommand of ssh's configuration runs {words[0]}, and not the connector",
-            f"{_CURE}, and remove the section that names the other one",
+            words(
+                "the ProxyCommand of ssh's configuration runs {program}, and not the connector",
+                program=program,
+            ),
+            words("{cure}, and remove the section that names the other one", cure=CURE),
         )
-    remarks = _Remarks()
-    facts["connector"] = _check_launcher(launcher, remarks)
-    arguments = words[len(launcher) + 1 :]
+    variables = facts["pythonVariables"] = list(_python_variables(launcher, case.environ))
+    facts["connector"] = _check_launcher(launcher, variables, remarks)
+    arguments = command_line[len(launcher) + 1 :]
     proxy = _proxy_options(case, arguments, host, settings.get("user", ""))
     _check_name(arguments, proxy, host, remarks)
-    _check_settings(settings, proxy, remarks)
+    check_settings(settings, starts=proxy.start, wait=proxy.wait, remarks=remarks)
+    if variables:
+        remarks.add(
+            words(
+                "{variables} can break the ProxyCommand, which heeds what is meant for Python",
+                variables=_listed(variables),
+            ),
+            words("{cure}, which writes a command that does not", cure=CURE),
+        )
     _adopt(case, proxy)
-    if remarks.problems:
-        text = "; ".join(remarks.problems)
-        return Result(text[:1].upper() + text[1:], Status.WARN, remarks.hint, facts)
-    return Result(f"ssh {host} leads to this connector, as user {USER}", facts=facts)
+    if remarks:
+        return Result(remarks.text, Status.WARN, remarks.hint, facts)
+    text = words(
+        "ssh {host} leads to this connector, as user {user}", host=host, user=Harmless(USER)
+    )
+    return Result(text, facts=facts)
+
+
+def _number(value: str) -> str:
+    """A time, or the absence of one."""
+    return Harmless(value) if value.isdigit() else public.known(value, ("none", "no", "yes"))
 
 
 def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
     """The name that ssh is called with for ENV, which may leave its suffix out; its settings."""
     host = case.options.host
-    settings = _settings(case, host)
+    settings = settings_of(case, host)
     whole = f"{bare(host)}{SUFFIX}"
     if settings.get("proxycommand", "none") == "none" and is_plain(whole):
-        of_whole = _settings(case, whole)
+        of_whole = settings_of(case, whole)
         if of_whole.get("proxycommand", "none") != "none":
             return whole, of_whole
     return host, settings
 
 
-def _settings(case: Case, host: str) -> dict[str, str]:
-    """All that ``ssh -G`` says of a host, by the names of the settings in lower case."""
-    name = case.ssh_config_file
-    file = ["-F", name] if name else []
-    if name and name.lower() != "none" and not os.path.exists(name):  # for ssh, "none" is no file
-        raise ConfigError("the file that -F names does not exist", "Name one that ssh is to read")
-    hint = "A `Match exec` there may be waiting for something"
-    done = run([case.ssh, *file, "-G", "--", host], hint)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise ConfigError(f"the configuration of ssh is not usable: {said[:200]}", "Mend that line")
-    pairs = (line.partition(" ") for line in done.stdout.splitlines())
-    return {name.lower(): value for name, _, value in pairs}
-
-
 def _words(command: str) -> list[str]:
     try:
-        words = shlex.split(command, posix=os.name != "nt")
+        found = shlex.split(command, posix=os.name != "nt")
     except ValueError:
-        words = []
-    if words[:1] == ["exec"]:  # which ssh's shell understands
-        del words[0]
-    if not words:
-        raise ConfigError("the ProxyCommand of ssh's configuration is no command line", _CURE)
-    return [word.strip('"') for word in words] if os.name == "nt" else words
+        found = []
+    if not [word for word in found if word != _EXEC]:
+        raise ConfigError(words("the ProxyCommand of ssh's configuration is no command line"), CURE)
+    return [word.strip('"') for word in found] if os.name == "nt" else found
 
 
 def _launcher(words: Sequence[str]) -> list[str]:
@@ -129,24 +145,78 @@ def _launcher(words: Sequence[str]) -> list[str]:
     return launcher if module or program in ("connector", "connector.exe") else []
 
 
-def _check_launcher(launcher: list[str], remarks: _Remarks) -> str:
+def _check_shell(environ: Mapping[str, str]) -> None:
+    """Check that the shell by which ssh starts a ProxyCommand runs commands.
+
+    :raises ConfigError: when it does not.
+    """
+    shell = environ.get("SHELL")
+    if sys.platform == "win32" or not shell:  # ssh takes /bin/sh then
+        return
+    # ssh looks for it in no PATH.
+    path = shell if os.path.dirname(shell) else os.path.join(os.curdir, shell)
+    try:
+        ran = run_bounded([path, "-c", f"exit {_SHELL_STATUS}"], PROGRAM_TIMEOUT)
+        well = ran.status == _SHELL_STATUS
+    except OSError:
+        well = False
+    if not well:
+        raise ConfigError(
+            words(
+                "OpenSSH starts the ProxyCommand with the shell that SHELL names, {shell}, which "
+                "runs no commands",
+                shell=public.known(shell, public.SHELLS),
+            ),
+            words("Set SHELL to a shell, as by `export SHELL=/bin/sh`"),
+        )
+
+
+def _python_variables(launcher: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
+    """Variables that are set and that the connector of the ProxyCommand heeds."""
+    if not any(map(_ISOLATED.fullmatch, launcher[1:])):
+        yield from (Harmless(name) for name in _PYTHON_VARIABLES if environ.get(name))
+
+
+def _listed(names: Sequence[str]) -> Words:
+    return joined(", ", (words("{name}", name=name) for name in names))
+
+
+def _check_launcher(launcher: list[str], variables: Sequence[str], remarks: Remarks) -> str:
     """Its version; to ask for that shows that it runs.
 
+    :param variables: of Python, that it heeds.
     :raises ConfigError: when it does not.
     """
     program = os.path.expanduser(launcher[0])  # ssh leaves that to a shell
     if shutil.which(program) is None:
+        where = words("") if os.path.dirname(program) else words(" on the PATH")
         raise ConfigError(
-            f"the ProxyCommand runs {launcher[0]}, which is no executable"
-            + ("" if os.path.dirname(program) else " on the PATH"),
-            _CURE,
+            words(
+                "the ProxyCommand runs {program}, which is no executable{where}",
+                program=launcher[0],
+                where=where,
+            ),
+            CURE,
         )
-    said = run([program, *launcher[1:], "--version"], _CURE).stdout.split()
+    said = run([program, *launcher[1:], "--version"], CURE).stdout.split()
     if said[:1] != ["connector"] or len(said) != 2:
-        raise ConfigError(f"the ProxyCommand runs {launcher[0]}, which is no connector", _CURE)
-    if said[1] != version("devenv-connector"):
-        remarks.add(f"the ProxyCommand runs another connector: version {said[1]}, {launcher[0]}")
-    return said[1]
+        cure = CURE
+        if variables:
+            cure = words("{cure}; {variables} may be why", cure=CURE, variables=_listed(variables))
+        raise ConfigError(
+            words("the ProxyCommand runs {program}, which is no connector", program=launcher[0]),
+            cure,
+        )
+    found = public.version(said[1])
+    if found != version("devenv-connector"):
+        remarks.add(
+            words(
+                "the ProxyCommand runs another connector: version {version}, {program}",
+                version=found,
+                program=launcher[0],
+            )
+        )
+    return found
 
 
 def _proxy_options(
@@ -163,46 +233,30 @@ def _proxy_options(
 
 
 def _check_name(
-    arguments: Sequence[str], proxy: argparse.Namespace, host: str, remarks: _Remarks
+    arguments: Sequence[str], proxy: argparse.Namespace, host: str, remarks: Remarks
 ) -> None:
     """:raises ConfigError: when the name is lost on the way."""
     if any("%h" in argument for argument in arguments):
         if "=" in host and host != host.lower():  # a friendly name means the same in any case
             raise ConfigError(
-                "the ProxyCommand passes %h, which ssh writes in lower case: the name has capitals",
-                f"Write %n there. {_CURE}, which does",
+                words(
+                    "the ProxyCommand passes %h, which ssh writes in lower case: the name has "
+                    "capitals"
+                ),
+                words("Write %n there. {cure}, which does", cure=CURE),
             )
-        remarks.add("the ProxyCommand passes %h, which loses the capitals of a name: write %n")
+        remarks.add(
+            words("the ProxyCommand passes %h, which loses the capitals of a name: write %n")
+        )
     if not proxy.host and not proxy.id:
-        raise ConfigError("the ProxyCommand passes no host name: %n is missing", _CURE)
-
-
-def _check_settings(settings: dict[str, str], proxy: argparse.Namespace, remarks: _Remarks) -> None:
-    user = settings.get("user", "")
-    if user != USER:
-        remarks.add(f"the user is {user}, where a Dev Environment knows {USER}")
-    limit = settings.get("connecttimeout", "none")
-    if proxy.start and limit.isdigit() and int(limit) < proxy.wait + WAIT_MARGIN:
-        wanted = proxy.wait + WAIT_MARGIN
-        remarks.add(
-            f"ConnectTimeout {limit} ends ssh before a stopped environment has started",
-            f"Set ConnectTimeout to {wanted:.0f}, or run `connector start` first",
-        )
-    if settings.get("proxyusefdpass", "no") == "yes":
-        remarks.add(
-            "ProxyUseFdpass has ssh wait for a connection that the ProxyCommand makes and leaves",
-            "Set ProxyUseFdpass to no for these hosts",
-        )
-    if settings.get("controlpersist", "no") not in ("no", "none") and (
-        settings.get("controlpath", "none") != "none"
-    ):
-        remarks.add("ControlPersist hides what the connector says", "Run ssh with -v to see it")
+        raise ConfigError(words("the ProxyCommand passes no host name: %n is missing"), CURE)
 
 
 def _adopt(case: Case, proxy: argparse.Namespace) -> None:
     """Go on with what ssh would use, as far as the user has not said otherwise."""
+    case.ssh_starts = proxy.start and "start" not in proxy.found
     options = argparse.Namespace(**vars(case.options))
     options.host = proxy.host
     for name in _NAMING:
         setattr(options, name, getattr(options, name) or getattr(proxy, name))
-    case.take(options)
+    case.options = options

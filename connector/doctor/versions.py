@@ -4,42 +4,55 @@ from __future__ import annotations
 
 import platform
 import ssl
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 
+from . import public
 from .findings import Result
+from .words import Harmless, Words, joined, words
 
 _PACKAGES = ("boto3", "botocore", "websockets", "rich")
 
 
 def versions() -> Result:
+    system = _system()
     facts = {
-        "connector": version("devenv-connector"),
-        "python": platform.python_version(),
-        "openssl": ssl.OPENSSL_VERSION,
-        "os": _system(),
+        "connector": public.version(version_of("devenv-connector")),
+        "python": public.version(platform.python_version()),
+        "openssl": public.tls_library(ssl.OPENSSL_VERSION),
+        "os": system,
         **{name: _version(name) for name in _PACKAGES},
     }
-    words = [
-        f"connector {facts['connector']}",
-        f"Python {facts['python']}",
-        facts["openssl"] or "",
-        *(f"{name} {facts[name]}" for name in _PACKAGES if facts[name]),
-        facts["os"] or "",
+    texts = [
+        words("connector {version}", version=facts["connector"]),
+        words("Python {version}", version=facts["python"]),
+        words("{openssl}", openssl=facts["openssl"]),
+        *(
+            words("{package} {version}", package=Harmless(name), version=facts[name])
+            for name in _PACKAGES
+            if facts[name]
+        ),
+        system,
     ]
-    return Result(", ".join(words), facts=dict(facts))
+    return Result(joined(", ", texts), facts=dict(facts))
 
 
-def _version(name: str) -> str | None:
+def _version(package: str) -> str | None:
     try:
-        return version(name)
+        return public.version(version_of(package))
     except PackageNotFoundError:
         return None
 
 
-def _system() -> str:
+def _system() -> Words:
     """The operating system, without the name of this machine."""
     try:
         name = platform.freedesktop_os_release().get("PRETTY_NAME", "")
     except OSError:
         name = ""
-    return f"{name or platform.system()} ({platform.release()} {platform.machine()})"
+    return words(
+        "{system} ({kernel} {machine})",
+        system=public.distribution(name or platform.system()),
+        kernel=public.kernel(platform.release()),
+        machine=public.known(platform.machine(), public.MACHINES),
+    )

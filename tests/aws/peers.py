@@ -129,7 +129,15 @@ class ConnectProxy:
         self._refuse = refuse
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._thread = _serve(self._listener, self._handle)
+        self._thread = _serve(self._listener, self._hand_over)
+
+    def _hand_over(self, client: socket.socket) -> None:
+        """Serve a client beside others: one program may keep a connection while another asks."""
+        threading.Thread(target=self._serve_one, args=(client.dup(),), daemon=True).start()
+
+    def _serve_one(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            self._handle(client)
 
     def _handle(self, client: socket.socket) -> None:
         head = b""

@@ -39,6 +39,14 @@ def shown(*options: str, **environ: str) -> dict[str, tuple[str, str]]:
     return {name: (value, origin) for name, value, origin in rows}
 
 
+@pytest.fixture
+def profile(home: Path) -> None:
+    """A profile ``mine`` of the AWS configuration."""
+    (home / ".aws").mkdir()
+    (home / ".aws/config").write_text("[profile mine]\n")
+
+
+@pytest.mark.usefixtures("profile")
 def test_every_setting_is_shown_with_where_it_comes_from(write: Write) -> None:
     path = write("# mine\nspace = 'Filed'\nwait = 30\nping-interval = 30\nprofile = 'filed'\n")
     rows = shown(
@@ -74,6 +82,17 @@ def test_programs_get_json(write: Write) -> None:
         {"kind": "variable", "variable": "CONNECTOR_LOG_FILE"},
     )
     assert sources["space"] == (None, {"kind": "default"})
+
+
+@pytest.mark.usefixtures("profile")
+def test_profile_that_does_not_exist_is_said(home: Path) -> None:
+    for words in (("--profile", "other"), ("--json", "--profile", "other")):
+        done = run("config", "show", *words)
+
+        assert done.returncode == 0
+        assert f"The profile other does not exist in {home}/.aws/config" in done.stderr
+    assert run("config", "show", "--profile", "mine").stderr == ""
+    assert run("config", "show").stderr == ""
 
 
 def test_where_the_file_would_be_is_said(home: Path) -> None:

@@ -22,7 +22,7 @@ from connector.emulator.certificates import make_certificates
 from connector.emulator.gateway import Gateway, GatewayBehaviour
 from connector.emulator.misbehaviours import Misbehaviours
 from connector.emulator.model import CodeCatalystModel
-from connector.emulator.port import tcp_target
+from connector.emulator.port import Target, tcp_target
 from connector.emulator.relay import RelayBehaviour
 from connector.emulator.resources import (
     DevEnvironment,
@@ -52,7 +52,7 @@ ACCESS_KEY_ID = "AKIDOFTHETESTS"
 class Cloud:
     """CodeCatalyst with one Dev Environment, its gateway and its agent.
 
-    :ivar port: where the agents of sessions that are opened from now on connect to.
+    :ivar target: what the agents of sessions that are opened from now on connect to.
     :ivar stream_base: if set, the gateway that new sessions are told to use.
     :ivar sessions: all that were started since the last :meth:`reset`.
     """
@@ -60,7 +60,7 @@ class Cloud:
     def __init__(self, directory: Path) -> None:
         certificates = make_certificates(directory)
         self.ca_file = certificates.ca_file
-        self.port = 0
+        self.port = 0  # which refuses
         self.stream_base: str | None = None
         self.after_start: Callable[[Session], None] | None = None
         self.sessions: list[Session] = []
@@ -132,6 +132,16 @@ class Cloud:
     def unpaced(self) -> None:
         """The real agent in all but its pace of 1 MB/s, for tests that carry much."""
         self.behave(replace(REAL, message_interval=0.0))
+
+    @property
+    def port(self) -> int:
+        """The port of loopback that is the target, once it is set."""
+        return self._port
+
+    @port.setter
+    def port(self, port: int) -> None:
+        self._port = port
+        self.target: Target = tcp_target(port, "127.0.0.1")
 
     # Names and secrets
 
@@ -290,7 +300,7 @@ class Cloud:
     # What the emulator calls
 
     async def _connect(self) -> socket.socket:
-        return await tcp_target(self.port, "127.0.0.1")()
+        return await self.target()
 
     def _stream_url(self, session: Session) -> str:
         self.sessions.append(session)

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from connector.emulator.hostkeys import make_host_key
 from connector.emulator.resources import Status
+from connector.emulator.sshserver import SshServer
 
 from .breaking import judge
 from .cloud import Cloud
@@ -98,9 +100,18 @@ def ssh(commands: Commands, cloud: Cloud, sshd: Sshd) -> Ssh:
     return Ssh(commands, cloud, sshd)
 
 
+@pytest.fixture(scope="session")
+def the_ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """Lets any user in: this machine does not have the user of a Dev Environment."""
+    server = SshServer(make_host_key(), tmp_path_factory.mktemp("remote-home"))
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def patient(commands: Commands, cloud: Cloud, sshd: Sshd) -> Patient:
-    """Somebody with whom all is well."""
+def patient(commands: Commands, cloud: Cloud, the_ssh_server: SshServer) -> Patient:
+    """A user with whom all is well."""
+    cloud.target = the_ssh_server.connect
     return Patient(commands, cloud)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,14 +51,26 @@ class Patient:
         self.host = cloud.host
         self.token = cloud.token
         self.config = Path(commands.environ["HOME"], "ssh_config")
+        self.known_hosts = self.config.with_name("known_hosts")
         self._commands = commands
         self._cloud = cloud
         self.write_config("ProxyCommand connector proxy %n")
 
     def write_config(self, *lines: str, host: str = "codecatalyst-dev-env*") -> None:
         """A section of ssh's configuration; ``User`` and ``ConnectTimeout`` as they should be."""
-        settings = [*lines, "User mde-user", "ConnectTimeout 660"]  # ssh takes the first of two
+        # ssh takes the first of two.
+        settings = [*lines, "User mde-user", "ConnectTimeout 660", *self.key_settings()]
         self.config.write_text("\n".join((f"Host {host}", *(f"  {x}" for x in settings), "")))
+
+    def key_settings(self) -> list[str]:
+        """Settings about keys, without anything of the user who runs the tests."""
+        return [
+            "StrictHostKeyChecking accept-new",
+            f"UserKnownHostsFile {self.known_hosts}",
+            "GlobalKnownHostsFile /dev/null",
+            "IdentityFile none",
+            "IdentityAgent none",
+        ]
 
     def log_in(self, expires_in: float, **members: str) -> None:
         """A login of the profile, in the files of the AWS CLI, and no token in a variable."""
@@ -91,32 +102,10 @@ class Patient:
         return [*words, self.host] if self.host else words
 
     def examine(self, *options: str) -> Diagnosis:
-        """Run it for the answer; then run it for a report, which must hold nothing private."""
+        """Return what the doctor finds."""
         answer = self._commands.run(*self.command("--json", *options), environ=self.environ)
         assert answer.stderr == b""
-        diagnosis = read(answer.stdout, answer.returncode)
-        report = self._commands.run(*self.command("--report", *options), environ=self.environ)
-        assert report.returncode == diagnosis.exit_code
-        self.check_report(report.stdout.decode())
-        return diagnosis
-
-    def check_report(self, report: str) -> None:
-        """:raises AssertionError: when it holds what is nobody's business."""
-        assert len(report.splitlines()) > 8
-        environment = self._cloud.environment
-        names = [environment.space_name, environment.project_name, environment.id, self.host]
-        names += ["mary", environment.creator_id, PASSWORD, LOCAL_USER, PROFILE, START_URL]
-        names += [
-            str(self._commands.directory),
-            "my-env",
-            "blue-whale",
-            "proxy.invalid",
-            self.token,
-            *self._cloud.secrets(),
-        ]
-        for name in filter(None, names):
-            found = re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", report, re.I)
-            assert found is None, f"{name} in {report}"
+        return read(answer.stdout, answer.returncode)
 
 
 def read(document: bytes, exit_code: int) -> Diagnosis:
@@ -133,5 +122,5 @@ def read(document: bytes, exit_code: int) -> Diagnosis:
 
 
 def stopped_once(cloud: Cloud, count: int = 2) -> bool:
-    """Whether each session was stopped: one of the examination, one of the report."""
+    """Whether each session was stopped: one of the examination's own, and one of its ssh's."""
     return len(cloud.sessions) == count and all(cloud.stops(it) == 1 for it in cloud.sessions)

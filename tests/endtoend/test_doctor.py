@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from connector.cli import doctor as command
-from connector.emulator.errors import InternalFailure
 from connector.emulator.resources import Session, Status
 
 from .cloud import START, Cloud, host_of
-from .commands import Commands, Process
+from .commands import CONNECTOR, Commands, Process
 from .doctor import PROFILE, Patient, read, stopped_once
 from .targets import TcpService, echo
 from .terminals import Terminal
@@ -72,10 +71,11 @@ def test_all_is_well(patient: Patient, cloud: Cloud) -> None:
 
     assert diagnosis.exit_code == 0
     assert diagnosis.by_status("ok") == list(diagnosis.legs)
-    assert diagnosis.text("greeting").startswith("SSH-2.0-OpenSSH_")
+    assert diagnosis.text("greeting").startswith("SSH-2.0-paramiko_")
     steps = diagnosis.legs["greeting"]["facts"]["steps"]
     assert list(steps) == ["dial", "upgrade", "handshake", "greeting"]
     assert diagnosis.legs["session-end"]["facts"] == {"stopped": True}
+    assert diagnosis.legs["ssh-login"]["facts"] == {"status": 0, "newHostKey": True}
     assert stopped_once(cloud)
 
 
@@ -107,22 +107,6 @@ def test_without_an_environment_it_ends_with_who_one_is(patient: Patient, cloud:
     assert list(diagnosis.legs)[-1] == "identity"
     assert diagnosis.legs["identity"]["facts"]["userName"] == "mary"
     assert cloud.sessions == []
-
-
-def test_what_variables_name_is_private(patient: Patient, cloud: Cloud) -> None:
-    environment = cloud.environment
-    patient.environ |= {"SPACE_NAME": "blue-whale!", "PROJECT_NAME": environment.project_name}
-    patient.environ |= {"DEVENV_ID": environment.id}
-    patient.host = ""
-    diagnosis = patient.examine()
-    assert "'blue-whale!' is not the name of a space" in diagnosis.text("environment")
-
-
-def test_what_cannot_be_listed_is_private(patient: Patient, cloud: Cloud) -> None:
-    cloud.misbehaviours.refuse("ListDevEnvironments", InternalFailure("Broken"), times=100)
-    patient.host = "unknown"
-    diagnosis = patient.examine()
-    assert "cannot list the project ExampleCorp/" in diagnosis.text("environment")
 
 
 def test_a_login_that_lasts(patient: Patient) -> None:
@@ -207,6 +191,24 @@ def test_token_that_the_service_does_not_take(patient: Patient) -> None:
     assert "AWS_BEARER_TOKEN_CODECATALYST" in diagnosis.text("identity")
 
 
+def test_profile_that_does_not_exist_is_never_well(patient: Patient) -> None:
+    diagnosis = patient.examine("--profile", "other")
+
+    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["aws-config"])
+    assert "profile other does not exist" in diagnosis.text("aws-config")
+    assert "connector login --profile other" in diagnosis.text("aws-config")
+    del patient.environ["AWS_BEARER_TOKEN_CODECATALYST"]
+    assert patient.examine("--profile", "other").by_status("fail") == ["profile"]
+
+
+def test_whoami_says_that_a_profile_does_not_exist(patient: Patient, commands: Commands) -> None:
+    answer = commands.run(*CONNECTOR, "whoami", "--profile", "other", environ=patient.environ)
+
+    assert answer.returncode == 0
+    assert b"The profile other does not exist" in answer.stderr
+    assert b"user     mary" in answer.stdout
+
+
 # The environment
 
 
@@ -249,13 +251,13 @@ def test_failed_environment_with_its_reason(patient: Patient, cloud: Cloud) -> N
 
 
 def test_gateway_that_refuses_the_upgrade(patient: Patient, cloud: Cloud) -> None:
-    cloud.gateway.refuse_upgrades(403, times=2)
+    cloud.gateway.refuse_upgrades(403)
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["greeting"])
     assert "refused the connection (403)" in diagnosis.text("greeting")
     assert list(diagnosis.legs["greeting"]["facts"]["steps"]) == ["dial"]
-    assert stopped_once(cloud)
+    assert stopped_once(cloud, 1)
 
 
 def test_closed_ssh_port(patient: Patient, cloud: Cloud) -> None:
@@ -265,7 +267,7 @@ def test_closed_ssh_port(patient: Patient, cloud: Cloud) -> None:
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["greeting"])
     assert "The service closed the session" in diagnosis.text("greeting")
     assert list(diagnosis.legs["greeting"]["facts"]["steps"]) == ["dial", "upgrade", "handshake"]
-    assert stopped_once(cloud)
+    assert stopped_once(cloud, 1)
 
 
 def test_server_that_is_no_ssh_server(patient: Patient, cloud: Cloud) -> None:
@@ -280,7 +282,7 @@ def test_server_that_is_no_ssh_server(patient: Patient, cloud: Cloud) -> None:
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["greeting"])
     assert "no SSH server" in diagnosis.text("greeting")
-    assert stopped_once(cloud)
+    assert stopped_once(cloud, 1)
 
 
 # The end of it

@@ -40,7 +40,7 @@ def test_unknown_ca_of_the_gateway_alone(patient: Patient, cloud: Cloud, tmp_pat
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["gateway-tls"])
     assert "what we see is signed by trustme" in diagnosis.text("gateway-tls")
     assert (diagnosis.status("greeting"), diagnosis.status("session-end")) == ("skip", "ok")
-    assert stopped_once(cloud)
+    assert stopped_once(cloud, 1)
 
 
 def test_ca_bundle_that_is_not_there(patient: Patient) -> None:
@@ -64,7 +64,7 @@ def test_name_of_the_gateway_that_nobody_knows(patient: Patient, cloud: Cloud) -
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["gateway-dns"])
-    assert stopped_once(cloud)
+    assert stopped_once(cloud, 1)
 
 
 def test_api_that_nobody_listens_on_but_the_last_gateway_is_looked_at(

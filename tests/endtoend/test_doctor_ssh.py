@@ -9,6 +9,7 @@ import pytest
 
 from .cloud import Cloud
 from .doctor import Patient, stopped_once
+from .waiting import free_port
 
 
 def test_no_section_for_the_host(patient: Patient) -> None:
@@ -28,6 +29,7 @@ def test_no_section_for_the_host(patient: Patient) -> None:
         ("ProxyCommand no-such-connector/connector proxy %n", "is no executable"),
         ("ProxyCommand cat %n", "runs cat, and not the connector"),
         ("ProxyCommand exec nc proxy 22", "runs nc, and not the connector"),
+        ("ProxyCommand exec", "is no command line"),
         ("ProxyCommand connector proxy %h", "the name has capitals"),
         ("ProxyCommand connector proxy", "%n is missing"),
         ("ProxyCommand connector proxy --no-such-option %n", "is wrong: unrecognized"),
@@ -48,9 +50,16 @@ def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str
     [
         (["User root"], "user is root"),
         (["ConnectTimeout 15"], "ConnectTimeout 15 ends ssh before"),
-        (['ProxyCommand sh -c "connector proxy $0" %n'], "by way of sh"),
+        (["ProxyCommand sh -c 'connector proxy $0' %n"], "by way of sh"),
         (["ControlPath ~/%C", "ControlPersist 10m"], "ControlPersist hides"),
-        (["ProxyUseFdpass yes"], "ProxyUseFdpass has ssh wait"),
+        (
+            ["CanonicalizeHostname always", "CanonicalDomains corp.invalid"],
+            "CanonicalizeHostname has ssh look for the name in DNS",
+        ),
+        (
+            ["ExitOnForwardFailure yes", f"LocalForward 127.0.0.1:{free_port()} 127.0.0.1:80"],
+            "second ssh",
+        ),
     ],
 )
 def test_section_that_could_be_better(patient: Patient, lines: list[str], words: str) -> None:
@@ -88,7 +97,6 @@ def test_a_friendly_name_that_nothing_has(patient: Patient, cloud: Cloud) -> Non
 @pytest.mark.parametrize(
     "command",
     [
-        "exec connector proxy %n",
         "env A=b connector proxy -vv %n",
         f"{sys.executable} -m connector proxy %n",
         f"{Path(sys.executable).parent}/connector proxy --wait 600 %n",
@@ -96,13 +104,16 @@ def test_a_friendly_name_that_nothing_has(patient: Patient, cloud: Cloud) -> Non
 )
 def test_ways_to_call_the_connector(patient: Patient, command: str) -> None:
     patient.write_config(f"ProxyCommand {command}")
+    diagnosis = patient.examine()
 
-    assert patient.examine().by_status("ok") == list(patient.examine().legs)
+    assert diagnosis.by_status("ok") == list(diagnosis.legs)
 
 
 def test_another_connector(patient: Patient, tmp_path: Path) -> None:
     other = tmp_path / "connector"
-    other.write_text("#!/bin/sh\necho connector 0.0.1\n")
+    other.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && exec echo connector 0.0.1\nexec connector "$@"\n'
+    )
     other.chmod(0o755)
     patient.write_config(f"ProxyCommand {other} proxy %n")
     diagnosis = patient.examine()

@@ -1,0 +1,114 @@
+"""Values from elsewhere that a report may show: those that are the same for very many users.
+
+Each function compares a whole value with what is known. A value that differs from that by one
+character stays an ordinary string, and a report shows a placeholder for it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+
+from .words import Harmless
+
+#: Names of AWS's guide and of OpenSSH's and AWS's defaults, by what they name.
+USERS = ("mde-user",)
+PROFILES = ("default", "codecatalyst")
+SSO_SESSIONS = ("codecatalyst",)
+START_URLS = ("https://view.awsapps.com/start",)
+API_URLS = ("https://codecatalyst.global.api.aws",)
+SSH_PATHS = ("/usr/bin/ssh", "/usr/local/bin/ssh", "/opt/homebrew/bin/ssh")
+SHELLS = ("/bin/sh", "/bin/bash", "/bin/zsh", "/bin/false", "/usr/sbin/nologin", "/sbin/nologin")
+METHODS = ("publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic")
+MACHINES = ("x86_64", "aarch64", "arm64", "AMD64", "ARM64")
+
+#: States of a Dev Environment (botocore's service-2.json of codecatalyst, DevEnvironmentStatus).
+STATES = ("PENDING", "RUNNING", "STARTING", "STOPPING", "STOPPED", "FAILED", "DELETING", "DELETED")
+
+#: Hosts that are the same for everybody; those of VPC endpoints have an id in front.
+_HOST = (
+    r"localhost|codecatalyst(-fips)?\.global\.api\.aws"
+    r"|ssmmessages(-fips)?\.REGION\.(amazonaws\.com(\.cn)?|api\.aws)"
+)
+_REGION = (
+    r"(us|us-gov|eu|ap|ca|sa|me|af|il|mx|cn)"
+    r"-(north|south|east|west|central|northeast|northwest|southeast|southwest)-\d"
+)
+_VERSION = r"\d+(\.\d+){0,4}((a|b|rc|\.dev|\.post)\d+)?"
+_OF_DISTRIBUTION = r"(\s(Debian|Ubuntu)-(\d+|[.+~-]|deb|ubuntu|u|bpo)+)?"
+_TLS_LIBRARY = r"(OpenSSL|LibreSSL) \d+\.\d+\.\d+[a-z]?(-fips)?(\s+\d{1,2} [A-Z][a-z]{2} \d{4})?"
+_OPENSSH = rf"OpenSSH_(for_Windows_)?\d+\.\d+(\.\d+)?(p\d+)?{_OF_DISTRIBUTION}"
+_GREETING = rf"SSH-2\.0-({_OPENSSH}|paramiko_{_VERSION}|dropbear_{_VERSION})"
+_ISSUER = r"Amazon, (Amazon (RSA|ECDSA) \d+ M\d+|Amazon Root CA \d|Amazon)"
+_DATE = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT"
+_DISTRIBUTION = (
+    r"(Debian GNU/Linux|Ubuntu|Fedora Linux|Amazon Linux|Alpine Linux|Arch Linux|Rocky Linux"
+    r"|AlmaLinux|openSUSE (Leap|Tumbleweed)|Linux|Darwin|Windows)"
+    r"( v?\d+(\.\d+){0,3})?( LTS)?( \((bullseye|bookworm|trixie|forky)\))?"
+)
+_KERNEL = (
+    r"\d+(\.\d+){0,3}(-\d+){0,2}(-(generic|amd64|arm64|cloud-amd64|cloud-arm64|aws|azure|gcp"
+    r"|microsoft-standard-WSL2))?"
+)
+
+
+def known(value: str, names: Collection[str]) -> str:
+    """Return the value, marked as harmless if it is one of these names."""
+    return Harmless(value) if value in names else value
+
+
+def host(name: str) -> str:
+    """Return a host name or address: harmless if it is AWS's or this machine's own."""
+    try:
+        return Harmless(name) if ipaddress.ip_address(name).is_loopback else name
+    except ValueError:
+        return _matching(_HOST.replace("REGION", _REGION), name)
+
+
+def region(name: str) -> str:
+    return _matching(_REGION, name)
+
+
+def version(text: str) -> str:
+    """Return the version of a package, unless it has a label of its builder's."""
+    return _matching(_VERSION, text)
+
+
+def tls_library(text: str) -> str:
+    """Return what OpenSSL says of itself."""
+    return _matching(_TLS_LIBRARY, text)
+
+
+def ssh_version(text: str) -> str:
+    """Return what ``ssh -V`` says."""
+    return _matching(rf"{_OPENSSH}(, {_TLS_LIBRARY})?", text)
+
+
+def greeting(text: str) -> str:
+    """Return the first line of an SSH server."""
+    return _matching(_GREETING, text)
+
+
+def issuer(text: str) -> str:
+    """Return the issuer of a certificate: harmless if it is Amazon's."""
+    return _matching(_ISSUER, text)
+
+
+def date(text: str) -> str:
+    """Return a date as ``ssl.SSLSocket.getpeercert`` has it."""
+    return _matching(_DATE, text)
+
+
+def distribution(name: str) -> str:
+    """Return the name of an operating system."""
+    return _matching(_DISTRIBUTION, name)
+
+
+def kernel(release: str) -> str:
+    """Return the release of a kernel, unless it was built for somebody."""
+    return _matching(_KERNEL, release)
+
+
+def _matching(pattern: str, text: str) -> str:
+    return Harmless(text) if re.fullmatch(pattern, text, re.ASCII) else text

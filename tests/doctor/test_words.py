@@ -1,0 +1,100 @@
+"""Which parts of a text a report shows, and that no value can be taken for words."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import connector.doctor
+from connector.doctor.words import Harmless, joined, words
+
+SOURCES = sorted(Path(connector.doctor.__file__).parent.glob("*.py"))
+COMMAND = Path(connector.doctor.__file__).parents[1] / "cli/doctor.py"
+
+#: What makes a value harmless: each is given only what the comment says.
+MAY_SAY_HARMLESS = {
+    "public.py",  # after a comparison with what is known
+    "findings.py",  # names of our classes, of legs and of places in our source
+    "login.py",  # names of variables, from our source; a time that we write
+    "network.py",  # names of variables, from our source; Python's names of TLS versions
+    "session.py",  # names of steps, from our source
+    "sshclient.py",  # names of features, from our source
+    "sshconfig.py",  # names of variables and a user, from our source; digits
+    "sshlogin.py",  # a user, from our source
+    "sshsettings.py",  # a user, from our source
+    "versions.py",  # names of packages, from our source
+    "words.py",
+}
+
+
+def hidden(name: str, value: str) -> str:
+    return f"<{name}>"
+
+
+def test_words_stay_and_values_go() -> None:
+    text = words("ssh {host} runs", host="my-env")
+
+    assert text == "ssh my-env runs"
+    assert text.without_values(hidden) == "ssh <host> runs"
+
+
+def test_numbers_and_harmless_values_stay() -> None:
+    text = words("{host}:{port} after {time:.1f} s", host=Harmless("::1"), port=443, time=1.234)
+
+    assert text.without_values(hidden) == text == "::1:443 after 1.2 s"
+
+
+def test_text_within_a_text_keeps_its_words() -> None:
+    text = words("{cure}, then again", cure=words("run `{command}`", command="x"))
+
+    assert text.without_values(hidden) == "run `<command>`, then again"
+
+
+def test_value_with_braces_is_no_template() -> None:
+    text = words("it says {answer}", answer="{host} {0} {")
+
+    assert text == "it says {host} {0} {"
+    assert text.without_values(hidden) == "it says <answer>"
+
+
+def test_texts_are_joined() -> None:
+    texts = [words("no {name}", name="a"), words("two")]
+
+    assert joined("; ", texts) == "no a; two"
+    assert joined("; ", texts).without_values(hidden) == "no <name>; two"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (words("there is none"), "There is none"),
+        (words("{host} is none", host="api"), "api is none"),
+        (words("{what} is none", what=words("it")), "It is none"),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_unless_with_a_value(text: str, expected: str) -> None:
+    assert text.capitalised == expected  # type: ignore[attr-defined]
+
+
+def calls(path: Path, name: str) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            yield node
+
+
+def test_words_are_literals() -> None:
+    found = 0
+    for path in (*SOURCES, COMMAND):
+        for call in calls(path, "words"):
+            template, *rest = call.args
+            assert isinstance(template, ast.Constant), f"{path.name}:{call.lineno}"
+            assert rest == [], f"{path.name}:{call.lineno}"
+            found += 1
+    assert found > 100
+
+
+def test_few_files_call_a_value_harmless() -> None:
+    assert {path.name for path in SOURCES if any(calls(path, "Harmless"))} <= MAY_SAY_HARMLESS

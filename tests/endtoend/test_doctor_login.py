@@ -1,0 +1,284 @@
+"""What ``connector doctor`` finds where ssh itself fails though each part of the way is well."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from connector.emulator.resources import Status
+from connector.emulator.rest import Proceed
+
+from .cloud import STOP, Cloud
+from .commands import Commands
+from .doctor import Patient, stopped_once
+from .sshd import USER, Sshd
+from .targets import TcpService
+from .waiting import eventually, free_port
+
+SOCKET_PATH = 108 if sys.platform == "linux" else 104
+
+
+def test_examination_keeps_no_host_key(patient: Patient) -> None:
+    assert patient.examine().legs["ssh-login"]["facts"] == {"status": 0, "newHostKey": True}
+    assert not patient.known_hosts.exists()
+
+
+def test_known_host_key_is_found(patient: Patient, commands: Commands) -> None:
+    ssh = ["ssh", "-F", str(patient.config), patient.host, "true"]
+    assert commands.run(*ssh, environ=patient.environ).returncode == 0
+    before = patient.known_hosts.read_bytes()
+
+    assert patient.examine().legs["ssh-login"]["facts"]["newHostKey"] is False
+    assert patient.known_hosts.read_bytes() == before
+
+
+def test_changed_host_key_is_refused(patient: Patient, the_sshd: Sshd) -> None:
+    other = the_sshd.user_key.with_suffix(".pub").read_text()
+    patient.known_hosts.write_text(f"{patient.host.lower()} {other}")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["ssh-login"])
+    assert "The host key of the Dev Environment has changed" in diagnosis.text("ssh-login")
+
+
+@pytest.mark.parametrize(
+    ("checking", "exit_code", "status", "said"),
+    [
+        ("ask", 0, "warn", "asks whether it is right"),
+        ("yes", 78, "fail", "StrictHostKeyChecking refuses new ones"),
+    ],
+)
+def test_unknown_host_key_is_asked_about_or_refused(
+    patient: Patient, checking: str, exit_code: int, status: str, said: str
+) -> None:
+    patient.write_config(f"StrictHostKeyChecking {checking}", "ProxyCommand connector proxy %n")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.status("ssh-login")) == (exit_code, status)
+    assert said in diagnosis.text("ssh-login")
+    assert not patient.known_hosts.exists()
+
+
+def test_login_by_key_at_sshd_as_another_user(
+    patient: Patient, cloud: Cloud, the_sshd: Sshd
+) -> None:
+    cloud.port = the_sshd.port
+    patient.write_config(
+        f"User {USER}",
+        f"IdentityFile {the_sshd.user_key}",
+        f"HostKeyAlias {the_sshd.alias}",
+        f"UserKnownHostsFile {the_sshd.known_hosts}",
+        "StrictHostKeyChecking yes",
+        "ProxyCommand connector proxy %n",
+    )
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-config"])
+    assert diagnosis.legs["ssh-login"]["facts"] == {"status": 0, "newHostKey": False}
+    assert stopped_once(cloud)
+
+
+@pytest.mark.parametrize(
+    ("user", "hint"), [("mde-user", "ssh-add"), ("mde-admin", "Log in as mde-user")]
+)
+def test_login_that_is_denied(
+    patient: Patient, cloud: Cloud, the_sshd: Sshd, user: str, hint: str
+) -> None:
+    cloud.port = the_sshd.port
+    patient.write_config(f"User {user}", "ProxyCommand connector proxy %n")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["ssh-login"])
+    assert f"does not let {user} in (it takes publickey)" in diagnosis.text("ssh-login")
+    assert hint in diagnosis.text("ssh-login")
+    assert stopped_once(cloud)
+
+
+def test_remote_command_for_all_hosts(patient: Patient) -> None:
+    patient.write_config(
+        "ProxyCommand connector proxy %n",
+        "RequestTTY yes",
+        "RemoteCommand tmux new -A -s main",
+        f"LocalForward 127.0.0.1:{free_port()} 127.0.0.1:80",
+        "ExitOnForwardFailure yes",
+    )
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-login"])
+    assert "RemoteCommand holds for it" in diagnosis.text("ssh-config")
+    assert "Set RemoteCommand to none" in diagnosis.text("ssh-login")
+
+
+def test_forwarded_port_that_is_in_use(patient: Patient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        patient.write_config(
+            "ProxyCommand connector proxy %n",
+            f"LocalForward 127.0.0.1:{busy.getsockname()[1]} 127.0.0.1:80",
+            "ExitOnForwardFailure yes",
+        )
+        diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-login"])
+    assert "forwards is in use" in diagnosis.text("ssh-login")
+
+
+@pytest.mark.parametrize(("master", "suffix"), [("auto", 17), ("no", 0)])
+@pytest.mark.parametrize("over", [0, 1])
+def test_control_path_beyond_the_limit_of_a_socket(
+    patient: Patient, short_path: Path, master: str, suffix: int, over: int
+) -> None:
+    room = SOCKET_PATH - 1 - suffix - len(f"{short_path}/")
+    path = short_path / ("x" * (room + over))
+    patient.write_config(
+        "ProxyCommand connector proxy %n", f"ControlPath {path}", f"ControlMaster {master}"
+    )
+    diagnosis = patient.examine()
+
+    if over:
+        assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+        assert "1 bytes too long for a socket" in diagnosis.text("ssh-config")
+        assert diagnosis.status("ssh-login") == "skip"
+    else:  # ssh itself agrees on the limit
+        assert diagnosis.by_status("ok") == list(diagnosis.legs)
+
+
+def test_control_path_in_a_directory_that_is_not_there(patient: Patient, short_path: Path) -> None:
+    patient.write_config(
+        "ProxyCommand connector proxy %n",
+        f"ControlPath {short_path}/masters/%C",
+        "ControlMaster auto",
+    )
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    assert f"in {short_path}/masters, which does not exist" in diagnosis.text("ssh-config")
+
+
+def test_shared_connection_is_neither_used_nor_left(
+    patient: Patient, cloud: Cloud, short_path: Path
+) -> None:
+    path = short_path / "shared-by-others"
+    with socket.socket(socket.AF_UNIX) as other:  # it would never answer
+        other.bind(str(path))
+        other.listen()
+        patient.write_config(
+            "ProxyCommand connector proxy %n",
+            f"ControlPath {path}",
+            "ControlMaster auto",
+            "ControlPersist 10m",
+        )
+        diagnosis = patient.examine()
+
+    assert diagnosis.status("ssh-login") == "ok"
+    assert list(short_path.iterdir()) == [path]
+    assert stopped_once(cloud)
+
+
+@pytest.mark.parametrize("shell", ["/no/such/shell", "/bin/false", "sh"])
+def test_shell_that_runs_no_commands(patient: Patient, shell: str) -> None:
+    patient.environ["SHELL"] = shell
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    assert f"the shell that SHELL names, {shell}," in diagnosis.text("ssh-config")
+
+
+def test_name_that_ssh_looks_for_in_dns_in_vain(patient: Patient) -> None:
+    patient.write_config(
+        "ProxyCommand connector proxy %n",
+        "CanonicalizeHostname always",
+        "CanonicalDomains corp.invalid",
+        "CanonicalizeFallbackLocal no",
+    )
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    assert "CanonicalizeHostname has ssh look for" in diagnosis.text("ssh-config")
+    assert "Set CanonicalizeHostname to no" in diagnosis.text("ssh-config")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("ProxyCommand exec connector proxy %n", 69), ("ProxyUseFdpass yes", 69)],
+)
+def test_proxy_command_that_ssh_cannot_use(patient: Patient, line: str, code: int) -> None:
+    patient.write_config(line, "ProxyCommand connector proxy %n")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (code, ["ssh-login"])
+    assert diagnosis.by_status("warn") == ["ssh-config"]
+
+
+@pytest.mark.parametrize("option", ["", "-I "])
+def test_variables_of_python_that_the_proxy_command_heeds(
+    patient: Patient, tmp_path: Path, option: str
+) -> None:
+    patient.environ["PYTHONPATH"] = str(tmp_path)
+    patient.write_config(f"ProxyCommand {sys.executable} {option}-m connector proxy %n")
+    diagnosis = patient.examine()
+
+    heeded = [] if option else ["PYTHONPATH"]
+    assert diagnosis.exit_code == 0
+    assert diagnosis.legs["ssh-config"]["facts"]["pythonVariables"] == heeded
+    assert diagnosis.status("ssh-config") == ("warn" if heeded else "ok")
+
+
+def test_reason_of_the_connector_is_told(patient: Patient) -> None:
+    wrapped = "env AWS_BEARER_TOKEN_CODECATALYST= connector proxy %n"
+    patient.write_config(f"ProxyCommand {wrapped}")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["ssh-login"])
+    assert "There is no bearer token" in diagnosis.text("ssh-login")
+
+
+def test_proxy_command_that_insists_on_a_start_is_not_run(patient: Patient, cloud: Cloud) -> None:
+    patient.write_config("ProxyCommand connector proxy --start %n")
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("skip")) == (0, ["ssh-login"])
+    assert "--start" in diagnosis.text("ssh-login")
+    assert stopped_once(cloud, 1)
+
+
+def test_environment_that_stops_meanwhile_is_not_started(
+    patient: Patient, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = cloud.server.intercept
+    assert usual is not None
+
+    async def stop_with_session(
+        operation: str, request: web.Request, proceed: Proceed
+    ) -> web.Response:
+        response = await usual(operation, request, proceed)
+        if operation == STOP:
+            cloud.set_status_of(cloud.environment, Status.STOPPED)
+        return response
+
+    monkeypatch.setattr(cloud.server, "intercept", stop_with_session)
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["ssh-login"])
+    assert "is STOPPED" in diagnosis.text("ssh-login")
+    assert cloud.environment.status is Status.STOPPED
+
+
+def test_ctrl_c_ends_ssh(patient: Patient, commands: Commands, cloud: Cloud) -> None:
+    def greet(connection: socket.socket) -> None:
+        connection.sendall(b"SSH-2.0-OpenSSH_9.9\r\n")
+        while connection.recv(65536):
+            pass
+
+    with TcpService(greet) as service:
+        cloud.port = service.port
+        process = commands.start(*patient.command("--json"), environ=patient.environ)
+        cloud.wait_for_agents(2)
+        process.signal(signal.SIGINT)
+        assert process.wait() == 130
+    eventually(lambda: stopped_once(cloud), "the end of both sessions")
+    commands.wait_connectors_gone()
