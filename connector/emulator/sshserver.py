@@ -29,6 +29,10 @@ from .sftp import LocalFiles, SftpServer
 from .sshprocess import ChannelProcess
 from .terminal import Terminal
 
+#: The key exchange that dropbear's dbclient guesses (first_kex_packet_follows of RFC 4253,
+#: section 7.1). paramiko does not skip a wrong guess, so it has to be the first of ours, too.
+FIRST_KEX = "curve25519-sha256"
+
 #: Seconds for the version exchange and the keys; sshd's LoginGraceTime.
 LOGIN_TIMEOUT = 120.0
 
@@ -126,6 +130,13 @@ class _Connection(threading.Thread):
 
 class _Transport(paramiko.Transport):
     """Says at once which channel was opened. ``accept`` would need a thread that polls."""
+
+    # The same exchange under the name of RFC 8731, which paramiko lacks.
+    _kex_info = {
+        **paramiko.Transport._kex_info,
+        FIRST_KEX: paramiko.Transport._kex_info[f"{FIRST_KEX}@libssh.org"],
+    }
+    _preferred_kex = (FIRST_KEX, *paramiko.Transport._preferred_kex)
 
     def __init__(self, sock: socket.socket, opened: Callable[[paramiko.Channel], None]) -> None:
         super().__init__(sock)
