@@ -24,7 +24,10 @@ LONG_ENOUGH = 5
 
 def ledger(commands: Commands) -> list[Path]:
     directory = commands.directory / "home/.cache/devenv-connector/sessions"
-    return list(directory.iterdir()) if directory.exists() else []
+    if not directory.exists():
+        return []
+    # An entry that is being written has no content yet.
+    return [path for path in directory.iterdir() if path.stat().st_size]
 
 
 def open_proxy(commands: Commands) -> Process:
