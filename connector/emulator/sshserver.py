@@ -15,6 +15,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import paramiko
 from paramiko.common import (
@@ -128,15 +129,16 @@ class _Connection(threading.Thread):
             self._sock.shutdown(socket.SHUT_RDWR)
 
 
+_PARAMIKO: Any = paramiko.Transport  # its key exchanges are no part of its public interface
+
+
 class _Transport(paramiko.Transport):
     """Says at once which channel was opened. ``accept`` would need a thread that polls."""
 
     # The same exchange under the name of RFC 8731, which paramiko lacks.
-    _kex_info = {
-        **paramiko.Transport._kex_info,
-        FIRST_KEX: paramiko.Transport._kex_info[f"{FIRST_KEX}@libssh.org"],
-    }
-    _preferred_kex = (FIRST_KEX, *paramiko.Transport._preferred_kex)
+    _kex_info: ClassVar[dict[str, Any]] = {**_PARAMIKO._kex_info}
+    _kex_info[FIRST_KEX] = _kex_info[f"{FIRST_KEX}@libssh.org"]
+    _preferred_kex = (FIRST_KEX, *_PARAMIKO._preferred_kex)
 
     def __init__(self, sock: socket.socket, opened: Callable[[paramiko.Channel], None]) -> None:
         super().__init__(sock)
