@@ -210,7 +210,8 @@ def flood(scene: Scene, data: bytes, total: int) -> list[int]:
 def test_turn_handles_a_bounded_number_of_tiny_frames(scene: Scene, case: str) -> None:
     total = 20_000
     turns = flood(scene, TINY[case].serialize(mask=False) * total, total)
-    assert max(turns) <= FRAME_BUDGET
+    # A turn after an empty backlog may find the socket readable again, as the first does.
+    assert max(turns) <= 2 * FRAME_BUDGET
     owner = scene.owner
     data = total if TINY[case].opcode in (Opcode.BINARY, Opcode.TEXT) else 0
     assert len(owner.messages) + owner.texts == data
