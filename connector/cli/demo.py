@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import ConfigError
 from .boundary import add_logging_options, guarded, set_up_logging
 from .emulator import (
-    NAME,
     check_installed,
     end_like_interrupt,
     proxy_command,
@@ -38,6 +37,9 @@ Start a Dev Environment on this machine and reach it as a user would: real ssh a
 digests. Exits with 1 when anything differs. Without an ssh client it does the same with
 paramiko.
 """
+
+#: The name of the emulator's Dev Environment where no other was asked for.
+NAME = "demo.codecatalyst"
 
 SAMPLE_BYTES = 1_000_000
 
@@ -99,7 +101,7 @@ def _shell(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
             "there is no ssh client on this machine, which --shell needs",
             "Install one, or leave --shell out: the demo then does without",
         )
-    command = ["ssh", "-F", str(write_ssh_config(access, directory)), NAME]
+    command = ["ssh", "-F", str(write_ssh_config(directory)), access.name]
     print(f"$ {shlex.join(command)}", flush=True)
     return subprocess.run(command, env=environ, check=False).returncode
 
@@ -111,7 +113,7 @@ def _tour(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
     started = time.monotonic()
     tour: Tour
     if shutil.which("ssh") and shutil.which("scp"):
-        tour = SshTour(write_ssh_config(access, directory), environ)
+        tour = SshTour(write_ssh_config(directory), environ)
     else:
         print("There is no ssh client here: paramiko takes its place.", flush=True)
         tour = ParamikoTour(environ)

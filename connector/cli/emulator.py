@@ -16,26 +16,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from .boundary import add_logging_options, guarded, set_up_logging, tell
+from .boundary import add_logging_options, guarded, set_up_logging
 from .itself import own_command
 
 if TYPE_CHECKING:
     from ..emulator.app import Access
+    from ..emulator.resources import Status
 
 DESCRIPTION = """\
-Run a Dev Environment on this machine, with CodeCatalyst's API, the message gateway, the
-agent, shells and an SSH server, until Ctrl-C. Prints what to set and what to type to reach it.
+Run Dev Environments on this machine, with CodeCatalyst's API, the message gateway, the
+agent, shells and an SSH server, until Ctrl-C. stdout gets the lines to evaluate in the shell
+that is to reach them, and nothing else; stderr says what to type there.
 Everything listens on loopback only and asks for a token that it made for this run.
 """
 
 #: The values of ``emulator.behaviour.ExecuteAs``, which is not imported for a ``--help``.
 EXECUTE_AS = ("interactive", "joined", "separate")
 
-#: The name that `connector list` shows for it.
-NAME = "demo.codecatalyst"
-
 _SSH_CONFIG = """\
-Host {name} {host}
+Host *.codecatalyst codecatalyst-dev-env*
     User mde-user
     ProxyCommand {proxy}
     ConnectTimeout 15
@@ -48,6 +47,8 @@ Host {name} {host}
 EPILOG = """\
 examples:
   connector emulator                        # and do what it prints, in another terminal
+  (umask 077; connector emulator > exports) # and there: . ./exports
+  connector emulator --environment demo --environment Shop/api:stopped:14
   connector emulator --json access.json     # for a program that wants to reach it
   connector emulator --target 2222          # an sshd of your own behind it
 """
@@ -58,6 +59,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument(
         "--json", metavar="FILE", help="also write what is needed to reach it (mode 0600)"
+    )
+    parser.add_argument(
+        "--environment",
+        metavar="[PROJECT/]ALIAS[:STATE[:SECONDS]]",
+        type=_environment,
+        action="append",
+        dest="environments",
+        help="a Dev Environment to have, and more with each use: in which project, whether it "
+        "is running or stopped, and how many seconds its start takes; default: demo",
     )
     parser.add_argument(
         "--target",
@@ -114,15 +124,11 @@ def proxy_command(host: str) -> list[str]:
     return [*own_command(), "proxy", host]
 
 
-def write_ssh_config(access: Access, directory: Path) -> Path:
-    """A configuration with which ``ssh -F`` reaches the emulated Dev Environment."""
+def write_ssh_config(directory: Path) -> Path:
+    """Write a configuration with which ``ssh -F`` reaches the Dev Environments."""
     path = directory / "ssh_config"
     proxy = shlex.join(proxy_command("%n"))
-    path.write_text(
-        _SSH_CONFIG.format(
-            name=NAME, host=access.host, proxy=proxy, known_hosts=directory / "known_hosts"
-        )
-    )
+    path.write_text(_SSH_CONFIG.format(proxy=proxy, known_hosts=directory / "known_hosts"))
     return path
 
 
@@ -151,7 +157,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace, directory: Path) -> None:
-    from ..emulator.app import Emulator
+    from ..emulator.app import DEMO, Emulator, PlannedEnvironment
     from ..emulator.behaviour import CLEAN, REAL, ExecuteAs
 
     stop = asyncio.Event()
@@ -159,32 +165,44 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
             asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop.set)
     agent = replace(CLEAN if options.unpaced else REAL, execute_as=ExecuteAs(options.execute_as))
-    async with Emulator(directory, port=options.target, agent=agent) as access:
-        config = write_ssh_config(access, directory)
+    planned = [PlannedEnvironment(*each) for each in options.environments or []]
+    for each in {each.project for each in planned}:
+        names = [one.alias.lower() for one in planned if one.project == each]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"the project {each} would have two Dev Environments of one alias")
+    emulator = Emulator(directory, port=options.target, agent=agent, environments=planned or DEMO)
+    async with emulator as access:
+        config = write_ssh_config(directory)
         home = directory / "home"
         home.mkdir()
         if options.json:
             _write_private(Path(options.json), json.dumps(as_document(access), indent=2))
-        tell(*_instructions(access, config, home).splitlines())
+        before, exports, after = _instructions(access, config, home)
+        for text, stream in ((before, sys.stderr), (exports, sys.stdout), (after, sys.stderr)):
+            stream.write(text)
+            stream.flush()
         await stop.wait()
         if options.json:  # what it leads to is gone
             Path(options.json).unlink(missing_ok=True)
 
 
-def _instructions(access: Access, config: Path, home: Path) -> str:
+def _instructions(access: Access, config: Path, home: Path) -> tuple[str, str, str]:
+    """Return what stands before the exports, the exports, and what follows them."""
     lines = [f"export {name}={shlex.quote(v)}" for name, v in access.environment.items()]
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
         lines.append('export NO_PROXY="127.0.0.1,$NO_PROXY" no_proxy="127.0.0.1,$no_proxy"')
-    exports = "\n".join(f"  {line}" for line in lines)
-    return (
-        "A Dev Environment is running on this machine. To reach it, in another terminal:\n\n"
-        f"{exports}\n"
-        f"  ssh -F {shlex.quote(str(config))} {NAME}\n\n"
+    before = (
+        "Dev Environments are running on this machine. To reach them, evaluate these lines in\n"
+        "another terminal:\n\n"
+    )
+    after = (
+        "\nThere, by ssh:\n\n"
+        f"  ssh -F {shlex.quote(str(config))} {access.name}\n\n"
         "Or, where `connector` is on the PATH, without any configuration:\n\n"
         "  connector list\n"
-        "  connector ssh demo\n"
-        "  connector shell demo\n"
-        "  connector exec demo -- uname -a\n\n"
+        f"  connector ssh {access.alias}\n"
+        f"  connector shell {access.alias}\n"
+        f"  connector exec {access.alias} -- uname -a\n\n"
         "Or by AWS's own name for it, in the project's folder, configured as for real ones:\n\n"
         f"  ssh -F examples/ssh_config {access.host}\n\n"
         "To log in here as one does at AWS, in a home of its own so that your real login stays\n"
@@ -195,6 +213,7 @@ def _instructions(access: Access, config: Path, home: Path) -> str:
         "  connector whoami\n\n"
         "Ctrl-C ends it.\n"
     )
+    return before, "".join(f"{line}\n" for line in lines), after
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -215,3 +234,27 @@ def _port(text: str) -> int:
     if not 0 < port < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
     return port
+
+
+def _environment(text: str) -> tuple[str, str, Status, float]:
+    """Return alias, project, status and start seconds of ``[PROJECT/]ALIAS[:STATE[:SECONDS]]``."""
+    from ..emulator.app import PROJECT
+    from ..emulator.resources import Status
+
+    states = {"running": Status.RUNNING, "stopped": Status.STOPPED}
+    place, *rest = text.split(":")
+    project, slash, alias = place.rpartition("/")
+    state, seconds = [*rest, "", ""][:2] if rest else ("running", "")
+    if len(rest) > 2 or not (_is_name(alias) and (_is_name(project) or not slash)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not [PROJECT/]ALIAS[:STATE[:SECONDS]]")
+    if state.lower() not in states:
+        raise argparse.ArgumentTypeError(f"{state!r} is neither running nor stopped")
+    if seconds and not (seconds.isascii() and seconds.isdigit() and int(seconds) <= 3600):
+        raise argparse.ArgumentTypeError(f"{seconds!r} is no number of seconds from 0 to 3600")
+    return alias, project or PROJECT, states[state.lower()], float(seconds or 0)
+
+
+def _is_name(text: str) -> bool:
+    """Whether CodeCatalyst would take this for the name of a project."""
+    plain = text.replace("-", "").replace("_", "").replace(".", "")
+    return 3 <= len(text) <= 63 and text.isascii() and plain.isalnum() and text[0].isalnum()

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ from .oidc import OidcService
 from .port import Target, tcp_target
 from .portal import portal_endpoints
 from .relay import RelayBehaviour
-from .resources import Project, Repository, Space, Status
+from .resources import DevEnvironment, Project, Repository, Space, Status, User
 from .rest import RestServer
 from .resume import SessionManagerService
 from .service import CodeCatalystService, data_channel_url
@@ -32,6 +32,23 @@ from .signin import SignIn
 
 #: Names with all that real ones may have: capitals, a dot, a dash.
 SPACE, PROJECT = "ExampleCorp", "web.site-1"
+
+
+@dataclass(frozen=True)
+class PlannedEnvironment:
+    """A Dev Environment that an emulator starts with.
+
+    ``start_seconds`` is how long a start takes; stopping takes as long, 2 s at most.
+    """
+
+    alias: str
+    project: str = PROJECT
+    status: Status = Status.RUNNING
+    start_seconds: float = 0.0
+
+
+#: What an emulator has where nothing else is asked for.
+DEMO = (PlannedEnvironment("demo"),)
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,12 @@ class Access:
     bearer_token: str
     access_key_id: str
     password: str
+    alias: str
+
+    @property
+    def name(self) -> str:
+        """The name that ``connector list`` shows."""
+        return f"{self.alias}.codecatalyst"
 
     @property
     def host(self) -> str:
@@ -70,13 +93,16 @@ class Access:
 
 
 class Emulator:
-    """One space, one project, one running Dev Environment: ``async with``.
+    """One space with its projects and Dev Environments: ``async with``.
+
+    The access that it gives names the first Dev Environment.
 
     :param directory: for the certificates; its owner alone should get in.
     :param port: a TCP service on this machine that stands for the environment's SSH
         server; ``None``: an embedded one.
     :param agent: how the SSM agents behave.
     :param relay: how far away they are.
+    :param environments: at least one.
     """
 
     def __init__(
@@ -86,10 +112,12 @@ class Emulator:
         port: int | None = None,
         agent: AgentBehaviour = REAL,
         relay: RelayBehaviour | None = None,
+        environments: Sequence[PlannedEnvironment] = DEMO,
     ) -> None:
         self.model = CodeCatalystModel()
         self._directory = directory
         self._port = port
+        self._environments = environments
         self._behaviour = GatewayBehaviour(agent=agent, relay=relay or RelayBehaviour())
         self._stack = AsyncExitStack()
 
@@ -108,14 +136,7 @@ class Emulator:
         model = self.model
         owner = model.add_user("mde-user")
         model.add_space(Space(SPACE))
-        project = model.add_project(Project(SPACE, PROJECT))
-        environment = model.add_environment(
-            project,
-            owner,
-            Status.RUNNING,
-            alias="demo",
-            repositories=(Repository("web.site", "main"),),
-        )
+        first, *_ = [self._add(owner, planned) for planned in self._environments]
         tokens = BearerTokens(model.now)
         token = secrets.token_urlsafe(48)
         tokens.accept(token, owner.id)
@@ -157,14 +178,28 @@ class Emulator:
         oidc.url = api.url
         return Access(
             SPACE,
-            PROJECT,
-            environment.id,
+            first.project_name,
+            first.id,
             api.url,
             gateway.url,
             certificates.ca_file,
             token,
             access_key_id,
             password,
+            self._environments[0].alias,
+        )
+
+    def _add(self, owner: User, planned: PlannedEnvironment) -> DevEnvironment:
+        projects = {project.name: project for project in self.model.projects(SPACE)}
+        project = projects.get(planned.project)
+        return self.model.add_environment(
+            project or self.model.add_project(Project(SPACE, planned.project)),
+            owner,
+            planned.status,
+            alias=planned.alias,
+            repositories=(Repository("web.site", "main"),) if planned.alias == "demo" else (),
+            start_seconds=planned.start_seconds,
+            stop_seconds=min(planned.start_seconds, 2.0),
         )
 
 

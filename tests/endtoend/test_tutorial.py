@@ -75,6 +75,15 @@ class Reading:
             **account_environ(home),
         }
 
+    def evaluate(self, exports: Path) -> None:
+        """Set what the lines of a file export, as the reader's shell would."""
+        script = f". {exports}; env -0"
+        answer = subprocess.run(
+            [program("bash"), "-c", script], env=self.environ, capture_output=True, check=True
+        )
+        variables = (each.partition("=") for each in answer.stdout.decode().split("\0") if each)
+        self.environ = {name: value for name, _, value in variables}
+
     def run(self, command: str, answer: bytes) -> tuple[int, str]:
         """:returns: exit code and what was printed."""
         master, slave = pty.openpty()
@@ -109,14 +118,19 @@ def reading(tmp_path: Path) -> Iterator[Reading]:
     for name in PROGRAMS:
         program(name)
     reading = Reading(tmp_path)
-    process = subprocess.Popen(
-        [*CONNECTOR, "emulator"], env=reading.environ, stdout=subprocess.PIPE, cwd=tmp_path
-    )
-    assert process.stdout is not None
+    exports = tmp_path / "exports"
+    with exports.open("wb") as stdout:
+        process = subprocess.Popen(
+            [*CONNECTOR, "emulator"],
+            env=reading.environ,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+        )
+    assert process.stderr is not None
     with process:
-        said = Reader(process.stdout.fileno()).until(b"Ctrl-C ends it.").decode()
-        exports = re.findall(r"export (\w+)=(\S+)$", said.partition("To log in here")[0], re.M)
-        reading.environ.update(exports)
+        Reader(process.stderr.fileno()).until(b"Ctrl-C ends it.")
+        reading.evaluate(exports)
         yield reading
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0

@@ -1,0 +1,128 @@
+"""``connector emulator`` as a user starts it: its exports, its Dev Environments, its clients."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .commands import CONNECTOR
+from .sshd import program
+from .waiting import PATIENCE, Reader
+
+
+class Emulated:
+    """A running emulator and a shell that has evaluated its exports."""
+
+    def __init__(self, directory: Path, instructions: str, environ: dict[str, str]) -> None:
+        self.instructions = instructions
+        self._directory = directory
+        self._environ = environ
+
+    def run(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a line of a POSIX shell."""
+        connector = f"{CONNECTOR[0]} -m connector"
+        return subprocess.run(
+            ["/bin/sh", "-c", f'. ./exports; connector() {{ {connector} "$@"; }}; {line}'],
+            cwd=self._directory,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@contextmanager
+def emulator(directory: Path, *options: str) -> Iterator[Emulated]:
+    home = directory / "home"
+    home.mkdir()
+    environ = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    exports = directory / "exports"
+    with exports.open("wb") as stdout:
+        process = subprocess.Popen(
+            [*CONNECTOR, "emulator", *options], env=environ, stdout=stdout, stderr=subprocess.PIPE
+        )
+    assert process.stderr is not None
+    with process:
+        try:
+            said = Reader(process.stderr.fileno()).until(b"Ctrl-C ends it.").decode()
+            yield Emulated(directory, said, environ)
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 0
+
+
+def test_stdout_is_what_a_shell_evaluates_and_nothing_else(tmp_path: Path) -> None:
+    with emulator(tmp_path) as emulated:
+        lines = (tmp_path / "exports").read_text().splitlines()
+        answer = emulated.run("connector list")
+    assert [re.match(r"export \w+=", line) is not None for line in lines] == [True] * 5
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.split()[0] == "demo.codecatalyst"
+    assert "export AWS_BEARER" not in emulated.instructions
+
+
+def test_dev_environments_are_those_that_were_asked_for(tmp_path: Path) -> None:
+    words = ("Shop/api:stopped:1", "Load-Test:STOPPED", "demo")
+    options = [word for each in words for word in ("--environment", each)]
+    with emulator(tmp_path, *options) as emulated:
+        listed = emulated.run("connector list").stdout
+        answer = emulated.run(
+            next(
+                line for line in emulated.instructions.splitlines() if line.startswith("  ssh -F /")
+            )
+            + " uname"
+        )
+    assert [line.split("\t")[:5] for line in listed.splitlines()] == [
+        ["api.codecatalyst", "STOPPED", "api", "ExampleCorp", "Shop"],
+        ["demo.codecatalyst", "RUNNING", "demo", "ExampleCorp", "web.site-1"],
+        ["Load-Test.codecatalyst", "STOPPED", "Load-Test", "ExampleCorp", "web.site-1"],
+    ]
+    # The first is the one that the instructions name; ssh has started it.
+    assert (answer.returncode, answer.stdout) == (0, f"{os.uname().sysname}\n"), answer.stderr
+
+
+def test_two_dev_environments_of_one_name_are_refused(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [*CONNECTOR, "emulator", "--environment", "demo", "--environment", "Demo:stopped"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout) == (78, "")
+    assert len(answer.stderr.splitlines()) == 1
+    assert "two Dev Environments of one alias" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["", "a", "demo:", "demo:paused", "demo:stopped:x", "demo:stopped:99999", "demo:running:1:2"],
+)
+def test_environment_that_is_not_understood_is_wrong_usage(word: str) -> None:
+    answer = subprocess.run(
+        [*CONNECTOR, "emulator", "--environment", word],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "argument --environment: " in answer.stderr
+
+
+def test_dbclient_of_dropbear_connects(tmp_path: Path) -> None:
+    """It guesses the key exchange, and paramiko's server does not skip a wrong guess."""
+    dbclient = program("dbclient")
+    with emulator(tmp_path) as emulated:
+        proxy = f"{CONNECTOR[0]} -m connector proxy demo"
+        answer = emulated.run(f"{dbclient} -y -y -J '{proxy}' mde-user@demo 'echo hello; exit 3'")
+    assert (answer.returncode, answer.stdout) == (3, "hello\n"), answer.stderr
