@@ -166,10 +166,10 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
             asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop.set)
     agent = replace(CLEAN if options.unpaced else REAL, execute_as=ExecuteAs(options.execute_as))
     planned = [PlannedEnvironment(*each) for each in options.environments or []]
-    for each in {each.project for each in planned}:
-        names = [one.alias.lower() for one in planned if one.project == each]
-        if len(set(names)) < len(names):
-            raise ConfigError(f"the project {each} would have two Dev Environments of one alias")
+    for project in {each.project for each in planned}:
+        aliases = [each.alias.lower() for each in planned if each.project == project]
+        if len(set(aliases)) < len(aliases):
+            raise ConfigError(f"the project {project} would have two Dev Environments of one alias")
     emulator = Emulator(directory, port=options.target, agent=agent, environments=planned or DEMO)
     async with emulator as access:
         config = write_ssh_config(directory)

@@ -119,17 +119,19 @@ def examine(
     """Look at one leg after the other.
 
     :param begun: is told which one is looked at now.
-    :param timeout: seconds for all of them; what is left over is skipped.
+    :param timeout: seconds for all of them. A leg that is left over is a warning: what was
+        not looked at is not well.
     """
     deadline = time.monotonic() + timeout
     blocked: dict[str, str] = {}
     for leg in legs:
         began = time.monotonic()
         reason = next((blocked[name] for name in leg.needs if name in blocked), "")
-        if not reason and began >= deadline:
-            reason = words("{timeout:.0f} s are over", timeout=timeout)
         if reason:
             result = Result(reason, Status.SKIP, blocks=reason)
+        elif began >= deadline:
+            late = words("Not tried: {timeout:.0f} s are over", timeout=timeout)
+            result = Result(late, Status.WARN, blocks=late)
         else:
             begun(leg)
             result = _look(leg, min(leg.timeout, deadline - began))

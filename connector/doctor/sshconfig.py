@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from itertools import takewhile
 
 from ..errors import ConfigError
 from ..ssh.include import USER
@@ -173,7 +174,11 @@ def _check_shell(environ: Mapping[str, str]) -> None:
 
 def _python_variables(launcher: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
     """Variables that are set and that the connector of the ProxyCommand heeds."""
-    if not any(map(_ISOLATED.fullmatch, launcher[1:])):
+    isolated = False
+    if os.path.basename(launcher[0]).startswith("python"):
+        options = takewhile(lambda word: word.startswith("-"), launcher[1:])
+        isolated = any(map(_ISOLATED.fullmatch, options))
+    if not isolated:
         yield from (Harmless(name) for name in _PYTHON_VARIABLES if environ.get(name))
 
 

@@ -53,6 +53,20 @@ _OPTIONS = (
 _DENIED = re.compile(r"Permission denied \(([^)]*)\)")
 
 
+def listed_paths(printed: str) -> list[str]:
+    """Return the paths of a setting as ``ssh -G`` prints it: one after another, without quotes.
+
+    A word that begins no absolute path belongs to the path before it, which has a blank.
+    """
+    paths: list[str] = []
+    for word in printed.split(" ") if printed != "none" else ():
+        if paths and not (word.startswith(("/", "~")) or word[1:2] == ":"):
+            paths[-1] += f" {word}"
+        else:
+            paths.append(word)
+    return paths
+
+
 class Login:
     """:meth:`run` is a leg; :meth:`close` ends what it has left, from another thread."""
 
@@ -67,7 +81,7 @@ class Login:
         case = self._case
         if case.ssh_starts:
             text = words("Not tried: the ProxyCommand has --start, and would start it if it stops")
-            return Result(text, Status.SKIP)
+            return Result(text, Status.WARN)
         with tempfile.TemporaryDirectory(prefix="connector-") as directory:
             keys, socket = Path(directory, "known_hosts"), self._socket()
             try:
@@ -103,9 +117,8 @@ class Login:
     def _options(self, keys: Path, socket: str) -> Iterator[str]:
         settings = self._case.ssh_settings
         options = list(_OPTIONS)
-        theirs = settings.get("userknownhostsfile", "none")
-        theirs = "" if theirs == "none" else theirs
-        options.append(f'UserKnownHostsFile="{keys}" {theirs}'.rstrip())
+        files = (str(keys), *listed_paths(settings.get("userknownhostsfile", "none")))
+        options.append("UserKnownHostsFile=" + " ".join(f'"{file}"' for file in files))
         if socket:
             options.append(f'ControlPath="{socket.replace("%", "%%")}"')
             options.append(f"ControlMaster={'auto' if has_master(settings) else 'no'}")

@@ -12,7 +12,8 @@ from connector.cli.doctor import make_case
 from connector.doctor import sshlogin
 from connector.doctor.case import Case
 from connector.doctor.programs import MAX_OUTPUT, run
-from connector.doctor.sshlogin import Login
+from connector.doctor.sshconfig import _python_variables
+from connector.doctor.sshlogin import Login, listed_paths
 from connector.errors import ConnectFailed
 
 from ..endtoend.waiting import alive, eventually
@@ -47,7 +48,7 @@ def test_call_is_the_users_but_asks_and_changes_nothing(tmp_path: Path) -> None:
     (keys,) = (word for word in said if word.startswith("UserKnownHostsFile="))
     assert socket.startswith('ControlPath="/run/me/')
     assert len(socket) == len('ControlPath="/run/me/a%b-master-of-me"')
-    assert keys.endswith('/known_hosts" ~/.ssh/known_hosts_codecatalyst /etc/more')
+    assert keys.endswith('/known_hosts" "~/.ssh/known_hosts_codecatalyst" "/etc/more"')
     assert (tmp_path / "variables").read_text().split() == ["no", "never"]
 
 
@@ -97,3 +98,31 @@ def test_output_without_end_is_bounded(tmp_path: Path) -> None:
 
     assert len(caught.value.message) < 400
     assert len(run(["/bin/sh", "-c", "head -c 3000000 /dev/zero"], 20).stdout) == MAX_OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("printed", "paths"),
+    [
+        ("none", []),
+        ("/home/a/.ssh/known_hosts", ["/home/a/.ssh/known_hosts"]),
+        ("/home/a b/k ~/.ssh/my hosts", ["/home/a b/k", "~/.ssh/my hosts"]),
+        ("C:/Users/a b/k C:/other", ["C:/Users/a b/k", "C:/other"]),
+    ],
+)
+def test_paths_with_blanks_are_told_apart(printed: str, paths: list[str]) -> None:
+    assert listed_paths(printed) == paths
+
+
+@pytest.mark.parametrize(
+    ("launcher", "isolated"),
+    [
+        ("/venv/bin/python -I -m connector", True),
+        ("python3.12 -E -P /usr/bin/connector", True),
+        ("/venv/bin/python /venv/bin/connector -I", False),
+        ("/venv/bin/connector", False),
+        ("sudo -E /venv/bin/connector", False),
+    ],
+)
+def test_only_options_of_python_isolate_it(launcher: str, isolated: bool) -> None:
+    found = list(_python_variables(launcher.split(), {"PYTHONPATH": "/tmp"}))
+    assert found == ([] if isolated else ["PYTHONPATH"])
