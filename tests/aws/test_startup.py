@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from connector.aws import codecatalyst
 from connector.aws.memory import Memory, cache_file
 from connector.aws.starts import Durations, StartSettings
 from connector.aws.startup import SILENCE_TIMEOUT
@@ -68,6 +69,12 @@ def failure(cloud: Cloud, watcher: Watcher, settings: StartSettings = STARTS) ->
     assert cloud.model.sessions(cloud.environment) == []
     assert watcher.went_on == 0
     return caught.value
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the question why a start was refused the time that a busy machine needs."""
+    monkeypatch.setattr(codecatalyst, "_STATUS_TIMEOUT", 20.0)
 
 
 def begin_in(cloud: Cloud, status: Status, ends: float | None = None) -> None:
