@@ -136,6 +136,14 @@ LIST_ENVIRONMENTS = Operation(
         tuple(_SPACE),
     ),
 )
+#: ListDevEnvironments as botocore had it until it could list a whole space: 1.29.50 of January
+#: 2023, which AWS CLI 2.9 has, asks like this.
+LIST_ENVIRONMENTS_OF_PROJECT = Operation(
+    "ListDevEnvironments",
+    "POST",
+    "/v1/spaces/{spaceName}/projects/{projectName}/devEnvironments",
+    Structure(LIST_ENVIRONMENTS.input.members, tuple(_PROJECT)),
+)
 LIST_SPACES = Operation("ListSpaces", "POST", "/v1/spaces", Structure({"nextToken": NEXT_TOKEN}))
 LIST_PROJECTS = Operation(
     "ListProjects",

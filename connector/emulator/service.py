@@ -77,6 +77,7 @@ class CodeCatalystService:
             (operations.START_ENVIRONMENT, self._start_environment),
             (operations.STOP_ENVIRONMENT, self._stop_environment),
             (operations.LIST_ENVIRONMENTS, self._list_environments),
+            (operations.LIST_ENVIRONMENTS_OF_PROJECT, self._list_environments),
             (operations.LIST_SPACES, self._list_spaces),
             (operations.LIST_PROJECTS, self._list_projects),
             (operations.VERIFY_SESSION, self._verify_session),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -16,7 +17,11 @@ from .conftest import MakeClient
 from .contract import check_input
 from .world import GATEWAY, OTHER_TOKEN, TOKEN, World
 
-ALL_OPERATIONS = [value for value in vars(operations).values() if isinstance(value, Operation)]
+ALL_OPERATIONS = [
+    value
+    for value in vars(operations).values()
+    if isinstance(value, Operation) and value is not operations.LIST_ENVIRONMENTS_OF_PROJECT
+]
 SSH = {"sessionType": "SSH"}
 
 
@@ -242,6 +247,16 @@ async def test_list_environments_of_space_or_project_in_pages(world: World, clie
     assert by_alias == [("My.Project", world.environment.id)]
     stopped = {"key": "status", "values": ["STO"], "comparisonOperator": "BEGINS_WITH"}
     assert len(await listed(filters=[stopped])) == 3
+
+
+async def test_environments_of_a_project_are_listed_as_older_clients_ask(world: World) -> None:
+    second = world.model.add_project(Project("MySpace", "Second"))
+    one = world.model.add_environment(second, world.user)
+    answer = await world.request(
+        "POST", "/v1/spaces/MySpace/projects/Second/devEnvironments", {"maxResults": 50}
+    )
+    assert answer.status == 200
+    assert [item["id"] for item in json.loads(answer.text)["items"]] == [one.id]
 
 
 async def test_list_spaces_in_pages(world: World, client: Any) -> None:
