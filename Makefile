@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READERS := tests/ssh/readers
 
-.PHONY: demo test lint types format docs bench fuzz soak clean
+.PHONY: demo test lint types format docs transcripts bench fuzz soak clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/connector demo
@@ -29,6 +29,10 @@ format: $(VENV)/.installed
 # The pages of docs that are made from the program; a test says when they are not current.
 docs: $(VENV)/.installed
 	@$(BIN)/python -m manual
+
+# What the README shows of a terminal, made anew by the real programs.
+transcripts: $(VENV)/.installed
+	@$(BIN)/python -m manual.transcripts
 
 # Some four minutes; the README shows what the file has.
 bench: $(VENV)/.installed

@@ -18,7 +18,7 @@ from connector.cli.processes import run_program
 from connector.ssh import places
 from connector.ssh.check import SshClient
 
-from ..account import account_environ
+from ..account import own_account
 from ..endtoend.sshd import program
 from ..endtoend.waiting import PATIENCE, Reader
 
@@ -51,7 +51,7 @@ class User:
         self.environ = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONWARNINGS": "error",
-            **account_environ(home),
+            **own_account(home),
         }
         self.when_asked: Callable[[], object] = lambda: None
         self.directory.mkdir(parents=True)

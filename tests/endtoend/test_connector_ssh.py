@@ -11,7 +11,7 @@ import pytest
 
 from connector.emulator.resources import DevEnvironment, Status
 
-from ..account import account_environ
+from ..account import own_account
 from .cloud import START, Cloud
 from .commands import CONNECTOR, Answer, Commands
 from .failing import check
@@ -25,7 +25,7 @@ START_ENVIRONMENT = "StartDevEnvironment"
 @pytest.fixture
 def commands(commands: Commands) -> Commands:
     """Commands of an account with an empty home: ssh reads the account's configuration."""
-    commands.environ |= account_environ(Path(commands.environ["HOME"]))
+    commands.environ |= own_account(Path(commands.environ["HOME"]))
     return commands
 
 

@@ -22,7 +22,7 @@ import pytest
 
 from manual.__main__ import ROOT
 
-from ..account import account_environ
+from ..account import own_account
 from .commands import CONNECTOR
 from .sshd import program
 from .waiting import PATIENCE, Reader
@@ -72,7 +72,7 @@ class Reading:
         self.environ = {
             "PATH": os.pathsep.join(path),
             "TERM": "dumb",
-            **account_environ(home),
+            **own_account(home),
         }
 
     def evaluate(self, exports: Path) -> None:
