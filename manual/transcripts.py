@@ -11,7 +11,6 @@ import fcntl
 import os
 import pty
 import re
-import signal
 import struct
 import subprocess
 import sys
@@ -102,7 +101,7 @@ class Emulator:
         raise RuntimeError("the emulator did not start")
 
     def __exit__(self, *details: object) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self._process.terminate()
         self._process.communicate()
 
 

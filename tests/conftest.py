@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import tempfile
 
 #: Variables that a test process keeps. Everything else is the user's and may change what the
@@ -29,7 +30,20 @@ def _clean_environment() -> None:
     os.environ |= {"HOME": home, "USERPROFILE": home, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
 
 
+def _default_signals() -> None:
+    """Let the programs that tests start end on signals.
+
+    A shell starts a job in the background with SIGINT ignored, nohup ignores SIGHUP, and every
+    program inherits that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGHUP", "SIGQUIT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
 _clean_environment()
+_default_signals()
 
 
 def pytest_xdist_auto_num_workers() -> int:
