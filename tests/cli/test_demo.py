@@ -16,6 +16,7 @@ from connector.cli.emulator import EXECUTE_AS
 from connector.emulator.behaviour import AgentBehaviour, ExecuteAs
 
 from ..endtoend.sshd import program
+from ..endtoend.waiting import Reader
 from .running import run
 
 
@@ -91,28 +92,25 @@ def test_the_emulator_says_how_to_reach_it_and_ends_on_ctrl_c(
         [sys.executable, "-m", "connector", "emulator", "--json", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
     assert process.stdout is not None
-    printed = ""
-    while "Ctrl-C" not in printed:
-        line = process.stdout.readline()
-        assert line, "it ended too early"
-        printed += line
-    access = json.loads(path.read_text())
-    mode = stat.S_IMODE(path.stat().st_mode)
-    process.send_signal(number)
-    _, complaints = process.communicate(timeout=20)
+    assert process.stderr is not None
+    with process:
+        printed = Reader(process.stderr.fileno()).until(b"Ctrl-C ends it.\n").decode()
+        access = json.loads(path.read_text())
+        mode = stat.S_IMODE(path.stat().st_mode)
+        process.send_signal(number)
+        exports = process.stdout.read().decode()
+        assert process.stderr.read() == b""
 
     assert process.returncode == 0
-    assert complaints == ""
     assert mode == 0o600
     assert f"ssh -F examples/ssh_config {access['host']}" in printed
     assert "/ssh_config demo.codecatalyst\n" in printed
     assert "connector shell demo\n" in printed
     assert not path.exists()
     for name, value in access["environment"].items():
-        assert f"export {name}={value}" in printed
+        assert f"export {name}={value}" in exports
     assert access["host"].startswith("codecatalyst-dev-env=ExampleCorp=web.site-1=")
     assert not Path(access["caFile"]).exists()
 
