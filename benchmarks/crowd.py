@@ -9,9 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from connector.emulator.behaviour import REAL
-from connector.emulator.faults import FaultPlan, FrameFault, Kind, Scope, random_cuts
-from connector.emulator.wire import Direction
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.faults.plans import (
+    FaultPlan,
+    FrameFault,
+    Kind,
+    Scope,
+    random_cuts,
+)
+from connector.emulator.gateway.wire import Direction
 from tests.endtoend.commands import Commands, Process
 from tests.endtoend.targets import GREETING, TcpService, greeting_echo
 from tests.endtoend.waiting import alive

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from connector.cli.emulator import as_document
+from connector.emulator.agent.behaviour import CLEAN, REAL
 from connector.emulator.app import Emulator
-from connector.emulator.behaviour import CLEAN, REAL
-from connector.emulator.relay import RelayBehaviour
+from connector.emulator.gateway.relay import RelayBehaviour
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connector.emulator.behaviour import REAL
-from connector.emulator.faults import FaultPlan
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.faults.plans import FaultPlan
 from tests.endtoend.commands import Ssh
 from tests.endtoend.matrix import DIRECTIONS, FAULTS, PROGRAMS, SILENCE, Outcome, log_of, transfer
 

@@ -8,10 +8,10 @@ import time
 from dataclasses import replace
 from functools import partial
 
-from connector.emulator.behaviour import REAL
-from connector.emulator.faults import FaultPlan, random_cuts
-from connector.emulator.gateway import Rejoin
-from connector.emulator.wire import Direction
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.faults.plans import FaultPlan, random_cuts
+from connector.emulator.gateway.gateway import Rejoin
+from connector.emulator.gateway.wire import Direction
 from tests.endtoend.commands import Ssh
 from tests.endtoend.matrix import DIRECTIONS, transfer
 from tests.endtoend.resuming import ResumingSource, TunnelThread, make_ssm_client

@@ -11,7 +11,7 @@ def main() -> int:
     # The command line lets the collector work again.
     gc.disable()
     try:
-        from .lean import import_lightly
+        from .fast.lean import import_lightly
 
         import_lightly("dataclasses", "logging")
         from .cli.main import main as run

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .errors import ConfigError
-from .records import NamedTuple
+from .fast.records import NamedTuple
 
 #: Makes the headers that authenticate an upgrade to a stream URL, afresh for every dial; blocks.
 Signer = Callable[[str], Mapping[str, str]]

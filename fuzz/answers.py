@@ -14,23 +14,31 @@ from unittest.mock import patch
 
 from connector.aws.answers import OPERATIONS, read
 from connector.aws.calls import CallFailed, Refused
-from connector.aws.codecatalyst import CodeCatalystSessions
-from connector.aws.devicecode import token_by_device_code
-from connector.aws.environments import Environment
-from connector.aws.identity import identify
 from connector.aws.light import LightApi
-from connector.aws.listing import list_environments
-from connector.aws.memory import Memory
-from connector.aws.oidc import Oidc
-from connector.aws.refusals import Target
-from connector.aws.registration import Registration, register, registration_file
-from connector.aws.sessionlist import sessions_of
-from connector.aws.ssocache import Unusable, token_of_answer, with_refresh_token
-from connector.aws.ssosession import SsoSession
-from connector.aws.starts import Durations, StartSettings
-from connector.aws.tokens import BearerToken, BearerTokens
+from connector.aws.sso.cache import (
+    Unusable,
+    token_of_answer,
+    with_refresh_token,
+)
+from connector.aws.sso.devicecode import token_by_device_code
+from connector.aws.sso.oidc import Oidc
+from connector.aws.sso.registration import (
+    Registration,
+    register,
+    registration_file,
+)
+from connector.aws.sso.session import SsoSession
+from connector.aws.sso.tokens import BearerToken, BearerTokens
 from connector.errors import ConnectorError
 from connector.sessions import StartProgress, Waiting
+from connector.targets.codecatalyst.environment import Environment
+from connector.targets.codecatalyst.identity import identify
+from connector.targets.codecatalyst.listing import list_environments
+from connector.targets.codecatalyst.refusals import Target
+from connector.targets.codecatalyst.sessionlist import sessions_of
+from connector.targets.codecatalyst.source import CodeCatalystSessions
+from connector.targets.codecatalyst.starts import Durations, StartSettings
+from connector.targets.memory import Memory
 
 from .choices import Choices
 

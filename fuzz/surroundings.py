@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connector.aws.gateways import GatewayMemory
 from connector.aws.http import MAX_BODY, BadAnswer, read_answer
-from connector.aws.memory import Memory
 from connector.aws.settings import ca_bundle, endpoint_is_overridden, load_profile
-from connector.aws.ssocache import SsoCache, Unusable
+from connector.aws.sso.cache import SsoCache, Unusable
 from connector.errors import ConfigError, ProxyFailed, ServiceError
 from connector.sessions import SessionAccess
-from connector.ssh.hosts import Sought, resolve
+from connector.targets.codecatalyst.hosts import Sought, resolve
+from connector.targets.gateways import GatewayMemory
+from connector.targets.memory import Memory
 from connector.transport.address import check_stream_url
 from connector.transport.dial import proxy_for
 

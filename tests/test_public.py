@@ -59,7 +59,7 @@ def test_the_sync_half_needs_no_asyncio() -> None:
 def test_warnings_are_not_printed_where_a_program_has_no_logging() -> None:
     program = (
         "import logging, connector; connector.open_socket; "
-        "logging.getLogger('connector.aws.renewal').warning('a word')"
+        "logging.getLogger('connector.aws.sso.renewal').warning('a word')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
@@ -68,7 +68,7 @@ def test_warnings_are_not_printed_where_a_program_has_no_logging() -> None:
 def test_no_module_is_hidden_from_the_other_threads_of_a_program() -> None:
     program = (
         "import sys, connector; connector.open_socket; import connector.transport.websocket; "
-        "print('connector.lean' in sys.modules)"
+        "print('connector.fast.lean' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout == b"False\n"

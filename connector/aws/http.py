@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 
 #: Bytes of the status line and all headers, and of the body: far above what an API sends.
 MAX_HEAD = 64 << 10

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, quoted
+from ..fast.records import NamedTuple
 from ..files import BYTE_ORDER_MARK, AnyPath, FileProblem, read_bytes, read_text
-from ..records import NamedTuple
 
 if TYPE_CHECKING:
     import configparser

@@ -59,7 +59,7 @@ def say_to_user(*lines: str) -> None:
     if sys.stderr is None or not is_null(2):
         return
     with suppress(OSError, ImportError):  # no terminal to write to, or no file can be opened
-        from .terminal import write_past_ssh
+        from .output.terminal import write_past_ssh
 
         write_past_ssh(_encoded(lines))
 
@@ -237,7 +237,7 @@ def set_up_logging(options: argparse.Namespace) -> None:
     # For warnings of libraries. Python's own last resort writes to stderr and may block there.
     logging.lastResort = stderr
     if options.log_file:
-        from .logfile import LogFile
+        from .output.logfile import LogFile
 
         name = options.log_file
 

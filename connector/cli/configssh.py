@@ -17,10 +17,10 @@ from .boundary import add_logging_options, guarded, say, set_up_logging, tell
 from .environment import CALL_TIMEOUT
 
 if TYPE_CHECKING:
-    from ..aws.listing import EnvironmentSummary
     from ..ssh.include import KnownHost
     from ..ssh.places import Places
     from ..ssh.plan import Plan
+    from ..targets.codecatalyst.listing import EnvironmentSummary
 
 DESCRIPTION = """\
 Have ssh, scp, rsync, git and VS Code reach Dev Environments by name: write a file of our own
@@ -158,11 +158,11 @@ def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
     ``None`` when not all can be: then it is not known either whether a name is the only one
     of its kind.
     """
-    from ..aws.listing import list_environments
-    from ..ssh.hosts import DevEnvironment
     from ..ssh.include import KnownHost
-    from ..ssh.names import Names
-    from ..wiring.service import open_service
+    from ..targets.codecatalyst.hosts import DevEnvironment
+    from ..targets.codecatalyst.listing import list_environments
+    from ..targets.codecatalyst.names import Names
+    from ..targets.codecatalyst.service import open_service
 
     try:
         service = open_service(profile, None, os.environ)
@@ -220,9 +220,9 @@ def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
 
     :param unseen: whether changes that were not shown are made, too.
     """
-    from ..aws.memory import cache_file
     from ..files import make_directory_of, reason
     from ..locks import file_lock
+    from ..targets.memory import cache_file
 
     path = cache_file(os.environ, "config-ssh.lock")
     with ExitStack() as lock:

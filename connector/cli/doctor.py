@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NoReturn
 from ..errors import ConfigError
 from . import proxy
 from .boundary import INTERRUPTED, add_logging_options, guarded, set_up_logging
-from .doctorview import exit_code, open_view
 from .environment import (
     LEFT_OUT,
     NAMES,
@@ -20,6 +19,7 @@ from .environment import (
     add_host,
     open_environment,
 )
+from .output.doctorview import exit_code, open_view
 from .settings import settle
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from .boundary import add_logging_options, guarded, set_up_logging
 from .itself import own_command
 
 if TYPE_CHECKING:
+    from ..emulator.api.codecatalyst.resources import Status
     from ..emulator.app import Access
-    from ..emulator.resources import Status
 
 DESCRIPTION = """\
 Run Dev Environments on this machine, with CodeCatalyst's API, the message gateway, the
@@ -157,8 +157,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace, directory: Path) -> None:
+    from ..emulator.agent.behaviour import (
+        CLEAN,
+        REAL,
+        ExecuteAs,
+    )
     from ..emulator.app import DEMO, Emulator, PlannedEnvironment
-    from ..emulator.behaviour import CLEAN, REAL, ExecuteAs
 
     stop = asyncio.Event()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -238,8 +242,8 @@ def _port(text: str) -> int:
 
 def _environment(text: str) -> tuple[str, str, Status, float]:
     """Return alias, project, status and start seconds of ``[PROJECT/]ALIAS[:STATE[:SECONDS]]``."""
+    from ..emulator.api.codecatalyst.resources import Status
     from ..emulator.app import PROJECT
-    from ..emulator.resources import Status
 
     states = {"running": Status.RUNNING, "stopped": Status.STOPPED}
     place, *rest = text.split(":")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import wiring
-from ..wiring import Place
+from ..targets.codecatalyst import wiring
+from ..targets.codecatalyst.wiring import Place
 from .settings import add_setting
 
 if TYPE_CHECKING:
     import argparse
 
-    from ..aws.environments import Environment
-    from ..wiring.finding import Finder
+    from ..targets.codecatalyst.environment import Environment
+    from ..targets.codecatalyst.finding import Finder
 
 NAMES = """\
 ENV is a name of a Dev Environment, as `connector list` shows it:

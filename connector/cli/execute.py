@@ -70,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         token = new_token()
 
         def prepare_command(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
-            from ..aws.commands import command_session
+            from ..targets.codecatalyst.commands import command_session
 
             command_session(options.words)  # the words of the user are what a message counts
             words = wrap(options.words, token, on_terminal=on_terminal)

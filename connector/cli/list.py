@@ -10,7 +10,7 @@ from .boundary import add_logging_options, guarded, printable, say, set_up_loggi
 from .environment import CALL_TIMEOUT, add_place_options, add_service_options
 
 if TYPE_CHECKING:
-    from ..aws.listing import EnvironmentSummary
+    from ..targets.codecatalyst.listing import EnvironmentSummary
 
 #: Seconds for everything; a person waits, and can press Ctrl-C.
 LIST_TIMEOUT = 30.0
@@ -49,9 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..aws.listing import list_environments
-    from ..ssh.names import Names
-    from ..wiring.service import open_service
+    from ..targets.codecatalyst.listing import list_environments
+    from ..targets.codecatalyst.names import Names
+    from ..targets.codecatalyst.service import open_service
 
     set_up_logging(options)
     space = options.space or os.environ.get("SPACE_NAME") or None
@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         tell_json([_document(*row) for row in rows])
     elif rows and os.isatty(1):
-        from .table import print_table
+        from .output.table import print_table
 
         print_table(rows)
     else:

@@ -60,12 +60,12 @@ def shown_time(epoch: float) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..aws.awsconfig import SCOPE, add_missing
     from ..aws.clients import ClientFactory
-    from ..aws.login import log_in
     from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
-    from ..aws.ssosession import sso_session
-    from ..aws.tokens import TOKEN_VARIABLES
+    from ..aws.sso.awsconfig import SCOPE, add_missing
+    from ..aws.sso.login import log_in
+    from ..aws.sso.session import sso_session
+    from ..aws.sso.tokens import TOKEN_VARIABLES
     from ..transport.dialler import DialSettings, Trust
 
     set_up_logging(options)

@@ -31,9 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from ..aws.clients import ClientFactory
-    from ..aws.login import log_out
     from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
-    from ..aws.ssosession import sso_session
+    from ..aws.sso.login import log_out
+    from ..aws.sso.session import sso_session
     from ..transport.dialler import DialSettings, Trust
 
     set_up_logging(options)

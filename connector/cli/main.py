@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from ..fast.quick import QuickParser
 from ..files import settle_home
 from .boundary import guarded, say, say_to_user
 from .commands import ALIASES, COMMANDS, configure_command
-from .quick import QuickParser
 from .settings import settle
 
 if TYPE_CHECKING:

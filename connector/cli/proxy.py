@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..sessions import SessionSource
+from ..targets.codecatalyst.wiring import open_source
 from ..transport.dialler import DialSettings
-from ..wiring import open_source
 from .boundary import say_to_user
 from .environment import (
     LEFT_OUT,

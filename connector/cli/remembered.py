@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from ..aws.memory import Memory, cache_file, keys_of
-from ..aws.namecache import KnownName, NameCache
 from ..errors import ConfigError
-from ..ssh.hosts import DevEnvironment
-from ..ssh.names import Names
+from ..targets.codecatalyst.hosts import DevEnvironment
+from ..targets.codecatalyst.namecache import KnownName, NameCache
+from ..targets.codecatalyst.names import Names
+from ..targets.memory import (
+    Memory,
+    cache_file,
+    keys_of,
+)
 
 
 def names(environ: Mapping[str, str]) -> dict[str, str]:

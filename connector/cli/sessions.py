@@ -7,14 +7,14 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..aws.sessionlist import sessions_of
 from ..errors import SessionNotFound
+from ..targets.codecatalyst.sessionlist import sessions_of
 from .boundary import add_logging_options, guarded, say, set_up_logging, tell, tell_json
 from .environment import CALL_TIMEOUT, NAMES, add_environment_options, open_environment
 
 if TYPE_CHECKING:
-    from ..aws.environments import Environment
-    from ..aws.tokens import BearerToken
+    from ..aws.sso.tokens import BearerToken
+    from ..targets.codecatalyst.environment import Environment
 
 
 EPILOG = """\

@@ -69,7 +69,7 @@ def warn_of_missing_profile(name: str | None) -> None:
     :param name: the option ``--profile``, once it is settled.
     """
     from ..errors import ConfigError
-    from ..wiring.service import active_profile
+    from ..targets.codecatalyst.service import active_profile
     from .boundary import say
 
     try:

@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
-    from ..aws.commands import shell_session
+    from ..targets.codecatalyst.commands import shell_session
 
     return prepare(options, shell_session())
 

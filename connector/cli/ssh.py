@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..wiring import durations_of
+from ..targets.codecatalyst.wiring import durations_of
 from .boundary import add_logging_options, guarded, set_up_logging
 from .environment import (
     CALL_TIMEOUT,
@@ -21,12 +21,12 @@ from .environment import (
     add_service_options,
     open_environment,
 )
-from .progress import patience
+from .output.progress import patience
 from .settings import add_setting
 
 if TYPE_CHECKING:
-    from ..aws.environments import Environment
-    from ..aws.refusals import Target
+    from ..targets.codecatalyst.environment import Environment
+    from ..targets.codecatalyst.refusals import Target
 
 DESCRIPTION = f"""\
 Start a Dev Environment if need be, wait until it runs, and call ssh. No ssh_config is needed,
@@ -77,8 +77,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from ..ssh.client import command_line, host_word
-    from ..ssh.hosts import DevEnvironment
     from ..ssh.places import find_ssh
+    from ..targets.codecatalyst.hosts import DevEnvironment
 
     set_up_logging(options)
     if options.words[0] == "--" and len(options.words) > 1:  # argparse leaves it
@@ -96,8 +96,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _start(environment: Environment, options: argparse.Namespace) -> None:
     """Return when it runs."""
-    from ..aws.starts import StartSettings
-    from ..aws.startup import Startup
+    from ..targets.codecatalyst.starts import StartSettings
+    from ..targets.codecatalyst.startup import Startup
 
     token = environment.tokens.load(CALL_TIMEOUT)
     with environment.explained(token):
@@ -140,10 +140,10 @@ def _config_file() -> str:
 
     :raises ConfigError: when it cannot be written.
     """
-    from ..aws.memory import cache_file
     from ..files import FileProblem, make_directory_of, read_text, reason, write_private
     from ..ssh.client import configuration
     from ..ssh.places import user_config
+    from ..targets.memory import cache_file
 
     path = cache_file(os.environ, "ssh_config")
     system = "/etc/ssh/ssh_config"

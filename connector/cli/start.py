@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..wiring import durations_of
+from ..targets.codecatalyst.wiring import durations_of
 from .boundary import add_logging_options, guarded, set_up_logging, tell
 from .environment import (
     CALL_TIMEOUT,
@@ -15,7 +15,7 @@ from .environment import (
     named,
     open_environment,
 )
-from .progress import patience
+from .output.progress import patience
 from .settings import add_setting
 
 EPILOG = """\
@@ -37,8 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..aws.starts import StartSettings
-    from ..aws.startup import Startup
+    from ..targets.codecatalyst.starts import StartSettings
+    from ..targets.codecatalyst.startup import Startup
 
     set_up_logging(options)
     environment = open_environment(options)

@@ -18,8 +18,8 @@ from .environment import (
 )
 
 if TYPE_CHECKING:
-    from ..aws.environments import Environment, State
-    from ..aws.tokens import BearerToken
+    from ..aws.sso.tokens import BearerToken
+    from ..targets.codecatalyst.environment import Environment, State
 
 DESCRIPTION = f"""\
 Stop a Dev Environment, and with it all its sessions. On a terminal the sessions are listed
@@ -86,8 +86,8 @@ def _stop(environment: Environment, token: BearerToken) -> State:
 
 
 def _wait(environment: Environment, state: State, name: str) -> State:
-    from ..aws.stopping import until_stopped
-    from .progress import patience
+    from ..targets.codecatalyst.stopping import until_stopped
+    from .output.progress import patience
 
     with patience(name, starts=False) as progress:
         return until_stopped(environment, state, progress.wait)
@@ -99,7 +99,7 @@ def _is_terminal() -> bool:
 
 def _agreed(environment: Environment, token: BearerToken, name: str) -> bool:
     """Say which sessions end with the Dev Environment, and ask; True if there are none."""
-    from ..aws.sessionlist import sessions_of
+    from ..targets.codecatalyst.sessionlist import sessions_of
 
     if environment.look(token, CALL_TIMEOUT).status != "RUNNING":
         return True

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..lean import import_lightly
+from ..fast.lean import import_lightly
 from ..sessions import SessionSource, Waiting
 from ..transport.dialler import DialSettings
 from ..transport.loop import Loop
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import argparse
 
     from .interactive import Interaction
-    from .progress import WaitDisplay
+    from .output.progress import WaitDisplay
 
 #: Seconds in which much is imported, and nothing found that would be worth a collector's time.
 _START_TIME = 1.0
@@ -72,7 +72,7 @@ def run_stream(
     def show_wait(waiting: Waiting | None) -> None:
         nonlocal display
         if display is None:
-            from .progress import SSH_HINT, WaitDisplay  # most run already
+            from .output.progress import SSH_HINT, WaitDisplay  # most run already
 
             hint = SSH_HINT if sys.platform == "win32" and not seat else ""
             display = WaitDisplay(hint, report=report)

@@ -33,9 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..aws.identity import identify
-    from ..aws.ssocache import format_time
-    from ..wiring.service import open_service
+    from ..aws.sso.cache import format_time
+    from ..targets.codecatalyst.identity import identify
+    from ..targets.codecatalyst.service import open_service
 
     set_up_logging(options)
     service = open_service(options.profile, None, os.environ)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConnectorError
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 
 
 class SessionOpened(NamedTuple):

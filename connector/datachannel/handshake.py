@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NewType
 
 from ..errors import ConnectorError, RemoteProtocolError, SessionEncrypted
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 from .payloads import (
     ActionStatus,
     ClientAction,

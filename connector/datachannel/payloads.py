@@ -12,7 +12,7 @@ import struct
 from typing import Any
 
 from ..errors import RemoteProtocolError
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 from .messages import wire_id_to_text
 
 MESSAGE_SCHEMA_VERSION = "1.0"

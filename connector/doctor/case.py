@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from ..aws.api import Api
 from ..aws.clients import ClientFactory
-from ..aws.environments import Environment
 from ..aws.settings import Profile
-from ..aws.starts import StartSettings
-from ..aws.tokens import BearerToken
+from ..aws.sso.tokens import BearerToken
 from ..sessions import SessionSource
+from ..targets.codecatalyst.environment import Environment
+from ..targets.codecatalyst.starts import StartSettings
+from ..targets.codecatalyst.wiring import gateway_memory_of, source_of
 from ..transport.dialler import DialSettings
-from ..wiring import gateway_memory_of, source_of
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import time
 
-from ..aws.ssocache import SsoCache, Unusable, format_time
-from ..aws.ssosession import sso_session
-from ..aws.tokens import TOKEN_VARIABLES, BearerTokens
+from ..aws.sso.cache import (
+    SsoCache,
+    Unusable,
+    format_time,
+)
+from ..aws.sso.session import sso_session
+from ..aws.sso.tokens import TOKEN_VARIABLES, BearerTokens
 from ..errors import ConnectorError
-from ..wiring.service import active_profile
+from ..targets.codecatalyst.service import active_profile
 from . import public
 from .case import Case
 from .findings import Facts, Result, Status

@@ -7,12 +7,12 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from ..aws.http import BadAnswer, exchange
-from ..aws.identity import identify
 from ..aws.light import LightApi
-from ..aws.refusals import not_running, quote
 from ..aws.sdk import SdkApi
 from ..aws.settings import api_endpoint, endpoint_is_overridden, light_endpoint
 from ..errors import ConnectFailed, ServiceError
+from ..targets.codecatalyst.identity import identify
+from ..targets.codecatalyst.refusals import not_running, quote
 from . import public
 from .case import Case
 from .findings import Result, Status

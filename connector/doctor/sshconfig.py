@@ -14,7 +14,11 @@ from itertools import takewhile
 
 from ..errors import ConfigError
 from ..ssh.include import USER
-from ..ssh.names import SUFFIX, bare, is_plain
+from ..targets.codecatalyst.names import (
+    SUFFIX,
+    bare,
+    is_plain,
+)
 from . import public
 from .case import Case
 from .findings import Facts, Result, Status

@@ -12,23 +12,30 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from .bearer import BearerTokens
-from .behaviour import REAL, AgentBehaviour
+from .agent.behaviour import REAL, AgentBehaviour
+from .agent.farend import Opener
+from .agent.kinds import Kind
+from .api.codecatalyst.bearer import BearerTokens
+from .api.codecatalyst.model import CodeCatalystModel
+from .api.codecatalyst.resources import (
+    DevEnvironment,
+    Project,
+    Repository,
+    Space,
+    Status,
+    User,
+)
+from .api.codecatalyst.service import CodeCatalystService, data_channel_url
+from .api.rest import RestServer
+from .api.ssm import SessionManagerService
+from .api.sso.oidc import OidcService
+from .api.sso.portal import portal_endpoints
+from .api.sso.signin import SignIn
 from .certificates import make_certificates
-from .farend import Opener
-from .gateway import Gateway, GatewayBehaviour
-from .hostkeys import make_host_key
-from .kinds import Kind
-from .model import CodeCatalystModel
-from .oidc import OidcService
-from .port import Target, tcp_target
-from .portal import portal_endpoints
-from .relay import RelayBehaviour
-from .resources import DevEnvironment, Project, Repository, Space, Status, User
-from .rest import RestServer
-from .resume import SessionManagerService
-from .service import CodeCatalystService, data_channel_url
-from .signin import SignIn
+from .gateway.gateway import Gateway, GatewayBehaviour
+from .gateway.relay import RelayBehaviour
+from .machine.hostkeys import make_host_key
+from .machine.port import Target, tcp_target
 
 #: Names with all that real ones may have: capitals, a dot, a dash.
 SPACE, PROJECT = "ExampleCorp", "web.site-1"
@@ -142,7 +149,7 @@ class Emulator:
         tokens.accept(token, owner.id)
 
         if self._port is None:
-            from .sshserver import SshServer  # POSIX only
+            from .machine.sshserver import SshServer  # POSIX only
 
             server = SshServer(make_host_key())
             self._stack.push_async_callback(asyncio.to_thread, server.close)
@@ -206,7 +213,7 @@ class Emulator:
 def _process_opener() -> Callable[[Kind], Opener] | None:
     if sys.platform == "win32":
         return None
-    from .sessionprocess import process_opener  # POSIX only
+    from .machine.sessionprocess import process_opener  # POSIX only
 
     return partial(process_opener, home=Path.home())
 

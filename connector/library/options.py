@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from ..datachannel.limits import MAX_PAYLOAD_SIZE
 from ..errors import ConfigError
 from ..sessions import SessionSource
+from ..targets.codecatalyst.wiring import (
+    Place,
+    open_finder,
+    open_source,
+)
 from ..transport.dialler import DialSettings
-from ..wiring import Place, open_finder, open_source
 
 #: Seconds that a Dev Environment gets until it runs.
 WAIT = 600.0

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectorError, SessionEnded
 from ..sessions import Waiting
+from ..targets.codecatalyst.wiring import Place
 from ..transport.liveness import PING_INTERVAL
-from ..wiring import Place
 from .carrier import Carrier
 from .options import WAIT, Options
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 from .table import SETTINGS, BadValue, Setting, Value
 
 if TYPE_CHECKING:

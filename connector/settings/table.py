@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
 from ..errors import quoted
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 from ..transport.liveness import PING_INTERVAL
 
 Value = str | float | int | bool

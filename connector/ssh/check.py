@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 
 #: Seconds for one answer. ``Match exec`` may run anything.
 _ANSWER_TIMEOUT = 10.0

@@ -16,9 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .hosts import DevEnvironment, host_key_alias, is_aws_name
+from ..targets.codecatalyst.hosts import (
+    DevEnvironment,
+    host_key_alias,
+    is_aws_name,
+)
+from ..targets.codecatalyst.names import (
+    SUFFIX,
+    bare,
+    is_plain,
+)
 from .include import KNOWN_HOSTS, USER
-from .names import SUFFIX, bare, is_plain
 
 #: As examples/ssh_config has them, which says why.
 _DEFAULTS = f"""\

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
+from ..targets.codecatalyst.hosts import host_key_alias, is_aws_name
+from ..targets.codecatalyst.names import SUFFIX
 from .command import for_name
-from .hosts import host_key_alias, is_aws_name
-from .names import SUFFIX
 
 #: What stands in the Host line of the settings; each literal host matches one of them. None has
 #: a ``=``, which asyncssh, libssh and the npm package ssh-config take for the end of a word: a

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..files import reason
+from ..targets.codecatalyst.hosts import host_key_alias, is_aws_name
+from ..targets.codecatalyst.names import SUFFIX
 from . import config
 from .change import Change, read_config
 from .check import ANY_HOST, NO_FILE, Answer, SshClient
 from .command import for_name, quoted_path
 from .hostlines import MOST_BYTES, MOST_FILES, HostLines
-from .hosts import host_key_alias, is_aws_name
 from .include import (
     PATTERNS,
     USER,
@@ -29,7 +30,6 @@ from .include import (
     proxy_command_of,
     render,
 )
-from .names import SUFFIX
 from .places import Places
 
 #: Literal hosts of ours that ssh is asked about; they are all made alike.

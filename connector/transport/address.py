@@ -6,7 +6,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from ..errors import ServiceError
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 
 # The message gateways of SSM: service.region.domain, standard and FIPS, China, dualstack; and
 # those of VPC endpoints, with the endpoint in front. Regular expressions of them take longer

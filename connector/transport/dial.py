@@ -24,7 +24,7 @@ from ..errors import (
     ProxyUnreachable,
     TLSFailed,
 )
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 
 #: Bytes of a proxy's answer to CONNECT before it is no answer.
 _MAX_PROXY_ANSWER = 64 * 1024

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectFailed, ServiceError
-from ..records import NamedTuple
+from ..fast.records import NamedTuple
 from .address import StreamAddress, check_stream_url
 from .dial import dial, tls_context
 from .liveness import PING_INTERVAL

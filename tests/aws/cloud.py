@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from connector.emulator.bearer import BearerTokens
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.oidc import OidcService
-from connector.emulator.resources import DevEnvironment
-from connector.emulator.rest import Intercept, RestServer
+from connector.emulator.api.codecatalyst.bearer import BearerTokens
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.codecatalyst.resources import DevEnvironment
+from connector.emulator.api.rest import Intercept, RestServer
+from connector.emulator.api.sso.oidc import OidcService
 
 Result = TypeVar("Result")
 

@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws.codecatalyst import CodeCatalystSessions
-from connector.emulator.bearer import BearerTokens
+from connector.emulator.api.codecatalyst.bearer import BearerTokens
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.codecatalyst.resources import (
+    Project,
+    Space,
+    Status,
+)
+from connector.emulator.api.codecatalyst.service import CodeCatalystService, data_channel_url
+from connector.emulator.api.rest import RestServer
+from connector.emulator.api.sso.oidc import OidcService
+from connector.emulator.api.sso.portal import portal_endpoints
+from connector.emulator.api.sso.signin import SignIn
 from connector.emulator.certificates import Certificates, make_certificates
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.oidc import OidcService
-from connector.emulator.portal import portal_endpoints
-from connector.emulator.resources import Project, Space, Status
-from connector.emulator.rest import RestServer
-from connector.emulator.service import CodeCatalystService, data_channel_url
-from connector.emulator.signin import SignIn
+from connector.targets.codecatalyst.source import CodeCatalystSessions
 
 from .cloud import CACHE_NAME, CONFIG, PASSWORD, TOKEN, Cloud, Loop
 from .helpers import Clock, make_sessions

@@ -13,23 +13,21 @@ from aiohttp import web
 
 from connector.aws.api import Api
 from connector.aws.clients import ClientFactory
-from connector.aws.codecatalyst import SSH_SESSION, CodeCatalystSessions
-from connector.aws.environments import Environment
 from connector.aws.light import LightApi
-from connector.aws.memory import Memory, cache_file
-from connector.aws.refusals import Target
 from connector.aws.sdk import SdkApi
 from connector.aws.settings import load_profile
-from connector.aws.starts import Durations, StartSettings
-from connector.aws.tokens import BearerTokens
-from connector.emulator.errors import (
-    ApiError,
-)
-from connector.emulator.rest import Proceed
+from connector.aws.sso.tokens import BearerTokens
+from connector.emulator.api.errors import ApiError
+from connector.emulator.api.rest import Proceed
 from connector.errors import (
     ConnectorError,
 )
 from connector.sessions import Waiting
+from connector.targets.codecatalyst.environment import Environment
+from connector.targets.codecatalyst.refusals import Target
+from connector.targets.codecatalyst.source import SSH_SESSION, CodeCatalystSessions
+from connector.targets.codecatalyst.starts import Durations, StartSettings
+from connector.targets.memory import Memory, cache_file
 from connector.transport.dialler import DialSettings, Trust
 
 from .cloud import TOKEN, Cloud

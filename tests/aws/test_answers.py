@@ -6,12 +6,12 @@ import pytest
 from aiohttp import web
 
 from connector.aws.answers import OPERATIONS, read
-from connector.aws.codecatalyst import CodeCatalystSessions
 from connector.aws.light import _OPERATIONS
 from connector.errors import (
     ServiceError,
 )
 from connector.sessions import SessionAccess
+from connector.targets.codecatalyst.source import CodeCatalystSessions
 
 from .cloud import Cloud
 from .helpers import START, UNWATCHED, always, refusal

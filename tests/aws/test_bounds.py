@@ -13,16 +13,16 @@ from connector.aws.api import Api
 from connector.aws.calls import CallFailed
 from connector.aws.clients import ClientFactory
 from connector.aws.light import LightApi
-from connector.aws.oidc import Oidc
 from connector.aws.sdk import SdkApi
-from connector.aws.tokens import BearerTokens
+from connector.aws.sso.oidc import Oidc
+from connector.aws.sso.tokens import BearerTokens
 from connector.errors import ConnectFailed, ServiceError
 from connector.transport.dialler import DialSettings, Trust
 
 from .cloud import Cloud, write_cache
-from .logins import at
-from .logins import tokens as tokens_of_login
 from .peers import TlsPeer
+from .sso.logins import at
+from .sso.logins import tokens as tokens_of_login
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -120,7 +120,7 @@ def test_login_names_the_host_that_does_not_answer(
     peer: Flood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", f"https://localhost:{peer.port}")
-    monkeypatch.setattr("connector.aws.oidc._READ_TIMEOUT", 0.4)
+    monkeypatch.setattr("connector.aws.sso.oidc._READ_TIMEOUT", 0.4)
     peer.first, peer.piece, peer.pause = HEAD + b"\r\n", b" ", 0.02
     clients = ClientFactory(None, DialSettings(Trust(str(peer.ca_file))).connect)
     with Oidc(clients, "us-east-1") as oidc, pytest.raises(CallFailed) as caught:

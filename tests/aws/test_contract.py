@@ -18,9 +18,9 @@ import pytest
 
 from connector.aws.api import Api
 from connector.aws.clients import ClientFactory
-from connector.aws.commands import command_session, shell_session
 from connector.aws.light import LightApi
 from connector.aws.sdk import SdkApi
+from connector.targets.codecatalyst.commands import command_session, shell_session
 from connector.transport.dialler import DialSettings, Trust
 
 from .peers import TlsPeer

@@ -9,7 +9,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from connector.emulator.rest import Proceed
+from connector.emulator.api.rest import Proceed
 from connector.errors import (
     ConnectFailed,
     TLSFailed,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connector.aws.codecatalyst import CodeCatalystSessions
 from connector.errors import ProxyFailed
+from connector.targets.codecatalyst.source import CodeCatalystSessions
 
 from .cloud import Cloud
 from .helpers import UNWATCHED, Clock, make_sessions

@@ -24,7 +24,7 @@ from connector.cli import proxy
 from connector.cli.settings import settle
 from connector.errors import ConfigError
 from connector.sessions import SessionSource
-from connector.ssh.hosts import DevEnvironment
+from connector.targets.codecatalyst.hosts import DevEnvironment
 from connector.transport.dialler import DialSettings, Trust
 
 from .cloud import TOKEN, Cloud

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connector.aws.signing import UpgradeSigner, canonical_query
-from connector.emulator.sigv4 import is_signed
+from connector.emulator.api.sigv4 import is_signed
 from connector.errors import ConfigError, CredentialsError
 
 from .peers import listening

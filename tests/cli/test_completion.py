@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws.memory import cache_file
 from connector.cli.commands import ALIASES, COMMANDS, HELP
+from connector.targets.memory import cache_file
 
 from ..endtoend.sshd import program
 from .shells import Shell

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli.emulator import EXECUTE_AS
-from connector.emulator.behaviour import AgentBehaviour, ExecuteAs
+from connector.emulator.agent.behaviour import AgentBehaviour, ExecuteAs
 
 from ..endtoend.sshd import program
 from ..endtoend.waiting import Reader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.cli.progress import WaitDisplay
+from connector.cli.output.progress import WaitDisplay
 from connector.sessions import Waiting
 
 

@@ -17,10 +17,14 @@ from connector.datachannel.messages import (
     START_PUBLICATION,
 )
 from connector.datachannel.messages import HEADER as HEADER_STRUCT
-from connector.emulator import events as agent_events
-from connector.emulator.agent import Agent
-from connector.emulator.behaviour import CLEAN, REAL, AgentBehaviour
-from connector.emulator.kinds import Port, Shell
+from connector.emulator.agent import events as agent_events
+from connector.emulator.agent.agent import Agent
+from connector.emulator.agent.behaviour import (
+    CLEAN,
+    REAL,
+    AgentBehaviour,
+)
+from connector.emulator.agent.kinds import Port, Shell
 
 from .helpers import make_channel, service
 

@@ -15,10 +15,10 @@ from connector.datachannel.messages import (
     PayloadType,
 )
 from connector.datachannel.payloads import acknowledge, acknowledged_sequence_number
-from connector.emulator.agent import Agent
-from connector.emulator.behaviour import REAL, AgentBehaviour
-from connector.emulator.events import Event, OpenFarEnd
-from connector.emulator.kinds import Kind, Port
+from connector.emulator.agent.agent import Agent
+from connector.emulator.agent.behaviour import REAL, AgentBehaviour
+from connector.emulator.agent.events import Event, OpenFarEnd
+from connector.emulator.agent.kinds import Kind, Port
 
 RECORDED: dict[str, str] = json.loads(
     (Path(__file__).parent / "data" / "agent_frames.json").read_text()

@@ -8,7 +8,13 @@ from typing import Any
 from botocore.model import ListShape, StringShape, StructureShape
 from botocore.model import Shape as ModelShape
 
-from connector.emulator.shapes import ListOf, Shape, Structure, Text, Whole
+from connector.emulator.api.shapes import (
+    ListOf,
+    Shape,
+    Structure,
+    Text,
+    Whole,
+)
 
 TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 JSON_TYPES: dict[str, type] = {"string": str, "integer": int, "long": int, "boolean": bool}

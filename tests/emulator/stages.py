@@ -10,13 +10,19 @@ from dataclasses import dataclass, field
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from connector.emulator.behaviour import CLEAN
+from connector.emulator.agent.behaviour import CLEAN
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.codecatalyst.resources import (
+    DevEnvironment,
+    Project,
+    Session,
+    Space,
+    Status,
+)
+from connector.emulator.api.codecatalyst.service import data_channel_url
 from connector.emulator.certificates import Certificates
-from connector.emulator.gateway import Gateway, GatewayBehaviour
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.port import tcp_target
-from connector.emulator.resources import DevEnvironment, Project, Session, Space, Status
-from connector.emulator.service import data_channel_url
+from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
+from connector.emulator.machine.port import tcp_target
 
 from .client import Client
 

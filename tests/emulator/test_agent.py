@@ -19,10 +19,14 @@ from connector.datachannel.messages import (
 from connector.datachannel.payloads import (
     ClientAction,
 )
-from connector.emulator.agent import Agent
-from connector.emulator.events import InputReceived, OpenFarEnd, SessionEnded
-from connector.emulator.handshakes import HANDSHAKE_ERROR, HANDSHAKE_TIMED_OUT
-from connector.emulator.kinds import (
+from connector.emulator.agent.agent import Agent
+from connector.emulator.agent.events import (
+    InputReceived,
+    OpenFarEnd,
+    SessionEnded,
+)
+from connector.emulator.agent.handshakes import HANDSHAKE_ERROR, HANDSHAKE_TIMED_OUT
+from connector.emulator.agent.kinds import (
     PORT_REFUSED,
     WORKER_DIED,
     NonInteractiveCommand,

@@ -18,9 +18,9 @@ from connector.datachannel.messages import (
     PayloadType,
 )
 from connector.datachannel.payloads import flag
-from connector.emulator.agent import AGENT_SESSION_STATE, Agent
-from connector.emulator.behaviour import REAL, ExecuteAs
-from connector.emulator.events import (
+from connector.emulator.agent.agent import AGENT_SESSION_STATE, Agent
+from connector.emulator.agent.behaviour import REAL, ExecuteAs
+from connector.emulator.agent.events import (
     CloseFarEnd,
     InputReceived,
     OpenFarEnd,
@@ -28,8 +28,8 @@ from connector.emulator.events import (
     SessionEnded,
     Signalled,
 )
-from connector.emulator.handshakes import HANDSHAKE_ERROR, NO_DATA_KEY
-from connector.emulator.kinds import (
+from connector.emulator.agent.handshakes import HANDSHAKE_ERROR, NO_DATA_KEY
+from connector.emulator.agent.kinds import (
     ERROR_TITLE,
     UPDATE_PLUGIN,
     InteractiveCommand,

@@ -16,11 +16,13 @@ from connector.datachannel.messages import (
 from connector.datachannel.payloads import (
     flag,
 )
-from connector.emulator.agent import Agent
-from connector.emulator.events import CloseFarEnd, InputReceived, SessionEnded
-from connector.emulator.kinds import (
-    Port,
+from connector.emulator.agent.agent import Agent
+from connector.emulator.agent.events import (
+    CloseFarEnd,
+    InputReceived,
+    SessionEnded,
 )
+from connector.emulator.agent.kinds import Port
 
 from .agents import (
     PLAIN,

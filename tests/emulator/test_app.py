@@ -15,8 +15,12 @@ import pytest
 
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import PayloadType
+from connector.emulator.agent.behaviour import (
+    CLEAN,
+    REAL,
+    AgentBehaviour,
+)
 from connector.emulator.app import Access, Emulator, EmulatorThread
-from connector.emulator.behaviour import CLEAN, REAL, AgentBehaviour
 
 from .client import Client
 

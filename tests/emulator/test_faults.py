@@ -21,7 +21,8 @@ from connector.datachannel.messages import (
     MalformedMessage,
     PayloadType,
 )
-from connector.emulator.faults import (
+from connector.emulator.faults.interference import Interference, Log
+from connector.emulator.faults.plans import (
     AgentCut,
     At,
     Close,
@@ -38,9 +39,13 @@ from connector.emulator.faults import (
     random_cuts,
     slow_acknowledges,
 )
-from connector.emulator.gateway import Rejoin
-from connector.emulator.interference import Interference, Log
-from connector.emulator.wire import Direction, Frame, Passage, Wire
+from connector.emulator.gateway.gateway import Rejoin
+from connector.emulator.gateway.wire import (
+    Direction,
+    Frame,
+    Passage,
+    Wire,
+)
 
 from .client import dial
 from .stages import FAST, Stage, assert_closed, eventually

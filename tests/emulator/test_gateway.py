@@ -20,13 +20,13 @@ from connector.datachannel.messages import (
     START_PUBLICATION,
     PayloadType,
 )
-from connector.emulator.behaviour import CLEAN, REAL
-from connector.emulator.gateway import GatewayBehaviour, Rejoin
-from connector.emulator.kinds import WORKER_DIED
-from connector.emulator.port import tcp_target
-from connector.emulator.relay import RelayBehaviour
-from connector.emulator.resources import Status
-from connector.emulator.wire import Direction, Frame
+from connector.emulator.agent.behaviour import CLEAN, REAL
+from connector.emulator.agent.kinds import WORKER_DIED
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.gateway.gateway import GatewayBehaviour, Rejoin
+from connector.emulator.gateway.relay import RelayBehaviour
+from connector.emulator.gateway.wire import Direction, Frame
+from connector.emulator.machine.port import tcp_target
 
 from .client import Client, dial, opening
 from .stages import FAST, Stage, assert_closed, eventually
@@ -176,7 +176,7 @@ async def test_a_refused_port_is_a_dead_worker(stage: Stage) -> None:
 async def test_a_client_that_does_not_close_its_link_is_closed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connector.emulator.relay.LINGER", 0.01)
+    monkeypatch.setattr("connector.emulator.gateway.relay.LINGER", 0.01)
     client, _, writer = await stage.connect()
     writer.close()
     while client.closed is None:

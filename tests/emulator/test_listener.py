@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.rest import RestServer
 from connector.emulator.certificates import Certificates
-from connector.emulator.gateway import Gateway
-from connector.emulator.listener import Listener
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.port import tcp_target
-from connector.emulator.rest import RestServer
+from connector.emulator.gateway.gateway import Gateway
+from connector.emulator.gateway.listener import Listener
+from connector.emulator.machine.port import tcp_target
 
 Stop = Callable[[], Awaitable[None]]
 

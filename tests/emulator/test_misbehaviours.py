@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from connector.emulator import errors
+from connector.emulator.api import errors
 
 from .calls import call, code_of, refused, status_of
 from .conftest import MakeClient

@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.codecatalyst.resources import (
+    DevEnvironment,
+    Project,
+    Session,
+    Space,
+    Status,
+)
+from connector.emulator.api.errors import ResourceNotFoundException
 from connector.emulator.certificates import make_certificates
-from connector.emulator.errors import ResourceNotFoundException
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.resources import DevEnvironment, Project, Session, Space, Status
 
 from .world import FakeClock
 

@@ -9,14 +9,14 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from connector.emulator import oidcerrors
-from connector.emulator.grants import Client
-from connector.emulator.oidcoperations import (
+from connector.emulator.api.codecatalyst.operations import Operation
+from connector.emulator.api.sso import errors as oidcerrors
+from connector.emulator.api.sso.grants import Client
+from connector.emulator.api.sso.operations import (
     CREATE_TOKEN,
     REGISTER_CLIENT,
     START_DEVICE_AUTHORIZATION,
 )
-from connector.emulator.operations import Operation
 
 from .calls import call, refused
 from .contract import check_input

@@ -10,9 +10,9 @@ import ssl
 import pytest
 from aiohttp import web
 
+from connector.emulator.api.errors import InternalFailure
+from connector.emulator.api.rest import Proceed, RestServer
 from connector.emulator.certificates import Certificates
-from connector.emulator.errors import InternalFailure
-from connector.emulator.rest import Proceed, RestServer
 
 from .world import World
 

@@ -9,13 +9,22 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.codecatalyst.operations import Operation
+from connector.emulator.api.codecatalyst.resources import (
+    Project,
+    Session,
+    Space,
+    Status,
+)
+from connector.emulator.api.codecatalyst.service import data_channel_url
+from connector.emulator.api.rest import RestServer
+from connector.emulator.api.ssm import (
+    RESUME_SESSION,
+    TERMINATE_SESSION,
+    SessionManagerService,
+)
 from connector.emulator.certificates import Certificates
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.operations import Operation
-from connector.emulator.resources import Project, Session, Space, Status
-from connector.emulator.rest import RestServer
-from connector.emulator.resume import RESUME_SESSION, TERMINATE_SESSION, SessionManagerService
-from connector.emulator.service import data_channel_url
 
 from .calls import call, code_of, refused, status_of
 from .conftest import check_raw_answer

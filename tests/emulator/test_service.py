@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from connector.emulator import operations
-from connector.emulator.operations import Operation
-from connector.emulator.resources import ExecuteCommand, Project, Session, Space, Status
+from connector.emulator.api.codecatalyst import operations
+from connector.emulator.api.codecatalyst.operations import Operation
+from connector.emulator.api.codecatalyst.resources import (
+    ExecuteCommand,
+    Project,
+    Session,
+    Space,
+    Status,
+)
 
 from .calls import call, code_of, refused, status_of
 from .conftest import MakeClient

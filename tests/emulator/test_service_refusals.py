@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.emulator.rest import BODY_MAX
+from connector.emulator.api.rest import BODY_MAX
 
 from .world import World
 

@@ -14,16 +14,23 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from connector.emulator.bearer import BearerTokens
+from connector.emulator.api.codecatalyst.bearer import BearerTokens
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.codecatalyst.resources import (
+    DevEnvironment,
+    Project,
+    Repository,
+    Space,
+    Status,
+    User,
+)
+from connector.emulator.api.codecatalyst.service import CodeCatalystService, data_channel_url
+from connector.emulator.api.rest import RestServer
+from connector.emulator.api.sso.oidc import OidcService
+from connector.emulator.api.sso.portal import portal_endpoints
+from connector.emulator.api.sso.signin import SignIn
 from connector.emulator.certificates import Certificates
-from connector.emulator.misbehaviours import Misbehaviours
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.oidc import OidcService
-from connector.emulator.portal import portal_endpoints
-from connector.emulator.resources import DevEnvironment, Project, Repository, Space, Status, User
-from connector.emulator.rest import RestServer
-from connector.emulator.service import CodeCatalystService, data_channel_url
-from connector.emulator.signin import SignIn
+from connector.emulator.faults.misbehaviours import Misbehaviours
 
 TOKEN = "token-of-alice"
 PASSWORD = "password of all"

@@ -7,10 +7,10 @@ import random
 import socket
 from dataclasses import replace
 
-from connector.emulator.behaviour import AgentBehaviour
-from connector.emulator.faults import Fault, FaultPlan
-from connector.emulator.gateway import Rejoin
-from connector.emulator.wire import Direction
+from connector.emulator.agent.behaviour import AgentBehaviour
+from connector.emulator.faults.plans import Fault, FaultPlan
+from connector.emulator.gateway.gateway import Rejoin
+from connector.emulator.gateway.wire import Direction
 
 from .cloud import Cloud
 from .matrix import FAST

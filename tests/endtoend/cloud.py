@@ -16,15 +16,10 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from connector.emulator.bearer import BearerTokens
-from connector.emulator.behaviour import REAL, AgentBehaviour
-from connector.emulator.certificates import make_certificates
-from connector.emulator.gateway import Gateway, GatewayBehaviour
-from connector.emulator.misbehaviours import Misbehaviours
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.port import Target, tcp_target
-from connector.emulator.relay import RelayBehaviour
-from connector.emulator.resources import (
+from connector.emulator.agent.behaviour import REAL, AgentBehaviour
+from connector.emulator.api.codecatalyst.bearer import BearerTokens
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.codecatalyst.resources import (
     DevEnvironment,
     ExecuteCommand,
     Project,
@@ -32,11 +27,16 @@ from connector.emulator.resources import (
     Space,
     Status,
 )
-from connector.emulator.rest import Proceed, RestServer
-from connector.emulator.resume import SessionManagerService
-from connector.emulator.service import CodeCatalystService, data_channel_url
-from connector.emulator.sessionprocess import process_opener
-from connector.emulator.wire import Direction, Frame
+from connector.emulator.api.codecatalyst.service import CodeCatalystService, data_channel_url
+from connector.emulator.api.rest import Proceed, RestServer
+from connector.emulator.api.ssm import SessionManagerService
+from connector.emulator.certificates import make_certificates
+from connector.emulator.faults.misbehaviours import Misbehaviours
+from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
+from connector.emulator.gateway.relay import RelayBehaviour
+from connector.emulator.gateway.wire import Direction, Frame
+from connector.emulator.machine.port import Target, tcp_target
+from connector.emulator.machine.sessionprocess import process_opener
 
 from .waiting import PATIENCE, eventually
 

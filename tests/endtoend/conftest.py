@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from connector.emulator.hostkeys import make_host_key
-from connector.emulator.resources import Status
-from connector.emulator.sshserver import SshServer
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.machine.hostkeys import make_host_key
+from connector.emulator.machine.sshserver import SshServer
 
 from .breaking import judge
 from .cloud import Cloud

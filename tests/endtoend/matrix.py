@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from connector.emulator.behaviour import REAL, AgentBehaviour
-from connector.emulator.faults import (
+from connector.emulator.agent.behaviour import REAL, AgentBehaviour
+from connector.emulator.faults.plans import (
     At,
     Cut,
     FaultPlan,
@@ -26,7 +26,7 @@ from connector.emulator.faults import (
     random_cuts,
     slow_acknowledges,
 )
-from connector.emulator.wire import Direction
+from connector.emulator.gateway.wire import Direction
 
 from .cloud import Cloud
 from .commands import Ssh

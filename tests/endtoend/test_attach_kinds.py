@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.behaviour import REAL, ExecuteAs
+from connector.emulator.agent.behaviour import REAL, ExecuteAs
 
 from .cloud import Cloud
 from .commands import CONNECTOR, END, Commands

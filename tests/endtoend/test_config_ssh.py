@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.errors import InternalFailure
-from connector.emulator.resources import Status
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.errors import InternalFailure
 
 from .cloud import START, Cloud
 from .commands import CONNECTOR, Answer, Ssh

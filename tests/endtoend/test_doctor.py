@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli import doctor as command
-from connector.emulator.resources import Session, Status
+from connector.emulator.api.codecatalyst.resources import Session, Status
 
 from .cloud import START, Cloud, host_of
 from .commands import CONNECTOR, Commands, Process

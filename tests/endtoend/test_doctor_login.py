@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from connector.emulator.resources import Status
-from connector.emulator.rest import Proceed
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.rest import Proceed
 
 from .cloud import STOP, Cloud
 from .commands import Commands

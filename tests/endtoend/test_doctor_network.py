@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from connector.emulator.api.rest import Proceed
 from connector.emulator.certificates import make_certificates
-from connector.emulator.rest import Proceed
 from tests.aws.peers import ConnectProxy
 
 from ..hostile.gateway import HostileGateway

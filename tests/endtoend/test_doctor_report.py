@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.errors import AccessDeniedException, InternalFailure
-from connector.emulator.resources import Status
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.errors import AccessDeniedException, InternalFailure
 
 from .cloud import START, Cloud
 from .commands import Commands

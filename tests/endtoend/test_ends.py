@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from connector.emulator.behaviour import REAL
+from connector.emulator.agent.behaviour import REAL
 
 from .causes import CAUSES
 from .cloud import START, Cloud

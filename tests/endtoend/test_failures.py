@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from connector.emulator.behaviour import REAL
-from connector.emulator.errors import (
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.api.codecatalyst.resources import Session, Status
+from connector.emulator.api.errors import (
     AccessDeniedException,
     ApiError,
     ServiceQuotaExceededException,
     ThrottlingException,
 )
-from connector.emulator.resources import Session, Status
 
 from .cloud import START, Cloud
 from .commands import CONNECTOR, Commands, Process, Ssh

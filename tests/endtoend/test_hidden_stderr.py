@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.errors import AccessDeniedException
-from connector.emulator.resources import Status
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.errors import AccessDeniedException
 
 from .cloud import START, Cloud
 from .commands import CONNECTOR, END, Commands, Process, Ssh

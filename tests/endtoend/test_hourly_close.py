@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connector.emulator.behaviour import REAL
-from connector.emulator.gateway import Rejoin
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.gateway.gateway import Rejoin
 from connector.errors import LinkLost
 from connector.sessions import SessionAccess
 

@@ -64,10 +64,10 @@ HEAVY = {
     *("tomllib", "urllib.request", "xml", "zipfile"),
     *("aiohttp", "argcomplete", "boto3", "botocore", "paramiko", "tomli", "urllib3"),
     *("_uuid", "pathlib", "platform", "queue", "textwrap", "traceback"),
-    *("difflib", "rich", "connector.aws.listing"),
-    *("connector.aws.renewal", "connector.emulator"),
+    *("difflib", "rich", "connector.targets.codecatalyst.listing"),
+    *("connector.aws.sso.renewal", "connector.emulator"),
     "connector.settings.file",
-    "connector.aws.sweeping",
+    "connector.targets.sweeping",
 }
 
 

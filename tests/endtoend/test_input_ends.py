@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from connector.emulator.behaviour import REAL
+from connector.emulator.agent.behaviour import REAL
 
 from .cloud import START, Cloud
 from .commands import END, Commands

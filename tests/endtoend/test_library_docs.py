@@ -15,10 +15,10 @@ import pytest
 
 import connector
 from connector import errors
+from connector.emulator.agent.behaviour import CLEAN
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.codecatalyst.resources import DevEnvironment, Status
 from connector.emulator.app import Access, Emulator, EmulatorThread
-from connector.emulator.behaviour import CLEAN
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.resources import DevEnvironment, Status
 
 from .commands import Process
 from .waiting import PATIENCE
@@ -138,7 +138,7 @@ def test_the_paramiko_example_says_what_fails(world: World) -> None:
 
 
 def another_key() -> str:
-    from connector.emulator.hostkeys import make_host_key
+    from connector.emulator.machine.hostkeys import make_host_key
 
     key = make_host_key()
     return f"{key.get_name()} {key.get_base64()}"

@@ -17,10 +17,15 @@ import pytest
 
 import connector
 from connector.datachannel.channel import DataChannel
-from connector.emulator.faults import At, Cut, FaultPlan, How
-from connector.emulator.gateway import Rejoin
-from connector.emulator.resources import Status
-from connector.emulator.wire import Direction
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.faults.plans import (
+    At,
+    Cut,
+    FaultPlan,
+    How,
+)
+from connector.emulator.gateway.gateway import Rejoin
+from connector.emulator.gateway.wire import Direction
 from connector.transport import ending
 
 from .cloud import STOP, Cloud

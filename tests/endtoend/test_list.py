@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.errors import (
+from connector.emulator.api.codecatalyst.resources import (
+    DevEnvironment,
+    Repository,
+    Settings,
+    Status,
+)
+from connector.emulator.api.errors import (
     AccessDeniedException,
     InternalFailure,
     UnauthorizedException,
 )
-from connector.emulator.resources import DevEnvironment, Repository, Settings, Status
 
 from .cloud import Cloud
 from .commands import CONNECTOR, Commands

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.errors import AccessDeniedException, InternalFailure
-from connector.emulator.resources import DevEnvironment, Status
+from connector.emulator.api.codecatalyst.resources import DevEnvironment, Status
+from connector.emulator.api.errors import AccessDeniedException, InternalFailure
 
 from .causes import CAUSES
 from .cloud import START, Cloud

@@ -35,7 +35,7 @@ from connector.datachannel.payloads import (
     handshake_response,
     open_data_channel,
 )
-from connector.emulator.behaviour import REAL
+from connector.emulator.agent.behaviour import REAL
 from connector.sessions import SessionAccess
 
 from .cloud import Cloud

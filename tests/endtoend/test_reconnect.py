@@ -7,8 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.emulator.behaviour import CLEAN
-from connector.emulator.faults import At, Cut, How, Restart, random_cuts
+from connector.emulator.agent.behaviour import CLEAN
+from connector.emulator.faults.plans import (
+    At,
+    Cut,
+    How,
+    Restart,
+    random_cuts,
+)
 
 from .breaking import DATA, DIGEST, SIZE, TO_AGENT, TO_CLIENT, give, trouble
 from .cloud import Cloud

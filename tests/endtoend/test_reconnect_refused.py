@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from connector.emulator.faults import At, Cut, How, Restart
-from connector.emulator.gateway import Rejoin
+from connector.emulator.faults.plans import (
+    At,
+    Cut,
+    How,
+    Restart,
+)
+from connector.emulator.gateway.gateway import Rejoin
 from connector.errors import LinkLost
 from connector.transport import connection
 

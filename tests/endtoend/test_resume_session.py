@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from connector.emulator.faults import At, Cut, How, random_cuts
-from connector.emulator.gateway import Rejoin
-from connector.emulator.resume import SsmError
+from connector.emulator.api.ssm import SsmError
+from connector.emulator.faults.plans import (
+    At,
+    Cut,
+    How,
+    random_cuts,
+)
+from connector.emulator.gateway.gateway import Rejoin
 from connector.errors import SessionEnded
 
 from .breaking import DATA, DIGEST, SIZE, TO_AGENT, trouble

@@ -16,7 +16,7 @@ import pytest
 
 import connector
 from connector.cli import attach
-from connector.cli.progress import Patience, WaitDisplay
+from connector.cli.output.progress import Patience, WaitDisplay
 
 from .cloud import Cloud
 from .commands import Commands

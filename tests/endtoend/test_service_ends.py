@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from connector.emulator.behaviour import REAL
-from connector.emulator.resources import Status
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.api.codecatalyst.resources import Status
 
 from .cloud import Cloud
 from .commands import END, Commands, Process, Ssh

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from connector.emulator.behaviour import REAL
-from connector.emulator.faults import How
-from connector.emulator.gateway import Rejoin
-from connector.emulator.resources import Status
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.faults.plans import How
+from connector.emulator.gateway.gateway import Rejoin
 
 from .cloud import START, Cloud
 from .commands import CONNECTOR, END, Commands, Process

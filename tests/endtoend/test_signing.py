@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.behaviour import REAL
-from connector.emulator.faults import At, Cut, FaultPlan, How
-from connector.emulator.wire import Direction
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.faults.plans import (
+    At,
+    Cut,
+    FaultPlan,
+    How,
+)
+from connector.emulator.gateway.wire import Direction
 
 from .cloud import Cloud
 from .commands import CONNECTOR, Commands, Process

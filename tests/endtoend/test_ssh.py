@@ -9,8 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from connector.emulator.faults import AgentCut, At, FaultPlan
-from connector.emulator.wire import Direction
+from connector.emulator.faults.plans import (
+    AgentCut,
+    At,
+    FaultPlan,
+)
+from connector.emulator.gateway.wire import Direction
 
 from .cloud import Cloud
 from .commands import Answer, Ssh

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from connector.emulator.errors import ConflictException
-from connector.emulator.resources import Status
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.errors import ConflictException
 
 from .cloud import Cloud
 from .commands import CONNECTOR, Commands

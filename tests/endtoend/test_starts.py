@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from connector.emulator.errors import ApiError, ServiceQuotaExceededException
-from connector.emulator.resources import Status
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.errors import ApiError, ServiceQuotaExceededException
 
 from .causes import CAUSES
 from .cloud import START, Cloud

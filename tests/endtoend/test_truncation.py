@@ -12,9 +12,17 @@ from pathlib import Path
 import pytest
 
 import connector
-from connector.emulator.behaviour import REAL, ExecuteAs
-from connector.emulator.faults import At, Close, FaultPlan, FrameFault, Kind, Restart, Scope
-from connector.emulator.wire import Direction
+from connector.emulator.agent.behaviour import REAL, ExecuteAs
+from connector.emulator.faults.plans import (
+    At,
+    Close,
+    FaultPlan,
+    FrameFault,
+    Kind,
+    Restart,
+    Scope,
+)
+from connector.emulator.gateway.wire import Direction
 from connector.errors import LinkLost
 
 from .cloud import Cloud

@@ -10,7 +10,7 @@ import pytest
 
 from connector.cli.itself import as_proxy_command
 from connector.ssh.client import command_line, configuration, host_word
-from connector.ssh.hosts import DevEnvironment
+from connector.targets.codecatalyst.hosts import DevEnvironment
 
 SSH = shutil.which("ssh")
 HERE = DevEnvironment("MySpace", "My.Project", "01234567-89ab-cdef-0123-456789abcdef")

@@ -11,7 +11,7 @@ import pytest
 from connector.ssh import config
 from connector.ssh.command import proxy_command
 from connector.ssh.include import PATTERNS, KnownHost, render
-from connector.ssh.names import SUFFIX
+from connector.targets.codecatalyst.names import SUFFIX
 
 from ..endtoend.commands import EXAMPLE
 from .setups import BY_AWS, COMMAND, ID, WEB, host_patterns

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator import sessionprocess
 from connector.emulator.certificates import Certificates
+from connector.emulator.machine import sessionprocess
 
 from .stage import Stage, open_stage
 

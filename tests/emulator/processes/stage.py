@@ -12,14 +12,22 @@ from pathlib import Path
 
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import PayloadType
-from connector.emulator.behaviour import CLEAN, AgentBehaviour, ExecuteAs
+from connector.emulator.agent.behaviour import (
+    CLEAN,
+    AgentBehaviour,
+    ExecuteAs,
+)
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel
+from connector.emulator.api.codecatalyst.resources import (
+    DevEnvironment,
+    ExecuteCommand,
+    Session,
+)
+from connector.emulator.api.codecatalyst.service import data_channel_url
 from connector.emulator.certificates import Certificates
-from connector.emulator.gateway import Gateway, GatewayBehaviour
-from connector.emulator.model import CodeCatalystModel
-from connector.emulator.port import tcp_target
-from connector.emulator.resources import DevEnvironment, ExecuteCommand, Session
-from connector.emulator.service import data_channel_url
-from connector.emulator.sessionprocess import process_opener
+from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
+from connector.emulator.machine.port import tcp_target
+from connector.emulator.machine.sessionprocess import process_opener
 
 from ..client import Client
 from ..stages import eventually, running_environment

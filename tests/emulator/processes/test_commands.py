@@ -9,11 +9,11 @@ import sys
 import pytest
 
 from connector.datachannel.messages import PayloadType
-from connector.emulator import kinds
-from connector.emulator.behaviour import CLEAN, ExecuteAs
-from connector.emulator.gateway import Gateway
-from connector.emulator.kinds import ERROR_TITLE
-from connector.emulator.port import tcp_target
+from connector.emulator.agent import kinds
+from connector.emulator.agent.behaviour import CLEAN, ExecuteAs
+from connector.emulator.agent.kinds import ERROR_TITLE
+from connector.emulator.gateway.gateway import Gateway
+from connector.emulator.machine.port import tcp_target
 
 from ..stages import eventually
 from .stage import JOINED, SEPARATE, Stage, payloads, read_until, reason

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from connector.emulator import processes
-from connector.emulator.behaviour import CLEAN, ExecuteAs
+from connector.emulator.agent.behaviour import CLEAN, ExecuteAs
+from connector.emulator.machine import processes
 
 from ..stages import eventually
 from .stage import INTERACTIVE, SEPARATE, Stage, gone, read_pid, read_until, reason

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from connector.emulator.behaviour import CLEAN, ExecuteAs
+from connector.emulator.agent.behaviour import CLEAN, ExecuteAs
 
 from .stage import INTERACTIVE, SEPARATE, Stage, read_until
 

@@ -11,7 +11,7 @@ import pytest
 
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import PayloadType
-from connector.emulator.behaviour import REAL
+from connector.emulator.agent.behaviour import REAL
 
 from ..client import Client
 from .stage import Stage, gone, is_running, read_pid, read_until, reason

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.sshserver import SshServer
+from connector.emulator.machine.sshserver import SshServer
 
 HOST = "embedded"
 

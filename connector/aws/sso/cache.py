@@ -1,0 +1,191 @@
+"""The file in which AWS CLI and SDKs keep the token of an SSO session, read and rewritten.
+
+Format and place are those of botocore's ``SSOTokenProvider``, so that a login is shared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ...fast.records import NamedTuple
+from ...files import (
+    FileProblem,
+    read_own_text,
+    write_private,
+)
+
+REFRESH_WINDOW = 15 * 60  # seconds before its end; botocore's SSOTokenProvider has the same
+
+#: Year, month, day; hour, minute, second; sign, hours and minutes of the zone. Decimals of a
+#: second are left out: a token ends a moment early.
+_TIME = (
+    r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?)?"
+    r" *(?:[Zz]|UTC|GMT|([+-])([0-9]{2}):?([0-9]{2})?)?"
+)
+
+
+class Unusable(Exception):
+    """Why there is no token, or no new one, as one line without secrets."""
+
+
+class CachedToken(NamedTuple):
+    """The members of a cache file; ``expires_at`` in seconds since the epoch."""
+
+    access_token: str
+    expires_at: float
+    document: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"CachedToken(expires_at={self.expires_at})"
+
+    def refresh_request(self, now: float) -> dict[str, str]:
+        """The members of CreateToken that get a new token for this one.
+
+        :raises Unusable: when the login did not leave what that takes, or it ran out.
+        """
+        names = ("clientId", "clientSecret", "refreshToken", "registrationExpiresAt")
+        values: dict[str, Any] = {name: self.document.get(name) for name in names}
+        missing = [name for name, value in values.items() if not (isinstance(value, str) and value)]
+        if missing:
+            raise Unusable(f"the login left no {missing[0]} to refresh it with")
+        if parse_time(values.pop("registrationExpiresAt")) <= now:
+            raise Unusable("the client registration of the login has expired too")
+        return {"grantType": "refresh_token", **values}
+
+
+class SsoCache:
+    """The cache file of one SSO session."""
+
+    def __init__(self, session_name: str) -> None:
+        directory = cache_directory()
+        key = hashlib.sha1(session_name.encode(), usedforsecurity=False).hexdigest()
+        self.path = os.path.join(directory, f"{key}.json")
+        self.lock_path = os.path.join(directory, f"{key}.lock")
+
+    def read(self) -> CachedToken:
+        """What the file holds, expired or not.
+
+        :raises Unusable: when there is no file, or it does not hold a token.
+        """
+        try:
+            document = json.loads(read_own_text(self.path))
+        except FileNotFoundError:
+            raise Unusable("there is no SSO login") from None
+        except FileProblem as problem:
+            raise Unusable(f"the SSO token file {self.path} {problem}") from None
+        except (ValueError, RecursionError):
+            raise Unusable(f"the SSO token file {self.path} does not hold JSON") from None
+        if not isinstance(document, dict):
+            raise Unusable(f"the SSO token file {self.path} does not hold a JSON object")
+        for name in ("accessToken", "expiresAt"):
+            if not isinstance(document.get(name), str) or not document[name]:
+                raise Unusable(f"the SSO token file {self.path} lacks a text member {name}")
+        try:
+            check_token(document["accessToken"])
+            expires_at = parse_time(document["expiresAt"])
+        except Unusable as problem:
+            raise Unusable(f"the SSO token file {self.path} is damaged: {problem}") from None
+        return CachedToken(document["accessToken"], expires_at, document)
+
+    def write(self, token: CachedToken) -> None:
+        """Replace the file as a whole.
+
+        :raises OSError: when it cannot be written.
+        """
+        write_private(self.path, json.dumps(token.document))
+
+
+def cache_directory() -> str:
+    """Where AWS CLI and SDKs keep what belongs to SSO; no variable moves it."""
+    return os.path.join(os.path.expanduser("~"), ".aws", "sso", "cache")
+
+
+def token_of_answer(
+    answer: Mapping[str, Any], document: Mapping[str, Any], now: float
+) -> CachedToken:
+    """Return the token of CreateToken's answer; :meth:`SsoCache.write` saves it.
+
+    :param answer: as :mod:`.answers` has read it.
+    :param document: the members of the cache file so far. Whatever the answer leaves out
+        stays, the refresh token included: by RFC 6749 section 6 it is still good when no
+        new one comes.
+    :param now: seconds since the epoch.
+    :raises Unusable: when the answer does not hold a token.
+    """
+    if "accessToken" not in answer or "expiresIn" not in answer:
+        raise Unusable("the SSO service answered without a token")
+    token = answer["accessToken"]
+    check_token(token)
+    expires_at = now + answer["expiresIn"]
+    document = {
+        **with_refresh_token(answer, document),
+        "accessToken": token,
+        "expiresAt": format_time(expires_at),
+    }
+    return CachedToken(token, expires_at, document)
+
+
+def with_refresh_token(answer: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of the cache file with the refresh token of CreateToken's answer."""
+    new = answer.get("refreshToken")
+    return {**document, "refreshToken": new} if new else dict(document)
+
+
+def check_token(token: str) -> None:
+    """Refuse what cannot stand in an ``Authorization`` header.
+
+    RFC 6750 section 2.1 has fewer characters still; this keeps out those that break HTTP.
+
+    :raises Unusable: when it is empty, or holds blanks, control or non-ASCII characters.
+    """
+    if not token:
+        raise Unusable("the token is empty")
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise Unusable("the token holds blanks, line ends or characters that no token has")
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds since the epoch of a time in any form that AWS's tools write and read.
+
+    ISO 8601 with ``Z``, ``UTC``, an offset or no zone, which is UTC too; with any number of
+    decimals, and without separators. Also the form of HTTP's dates, which botocore takes.
+
+    :raises Unusable: when it is none of these.
+    """
+    import re
+    from datetime import datetime, timedelta, timezone  # a token that is given has no time
+
+    # Python 3.10's fromisoformat knows neither Z nor decimals other than three or six.
+    match = re.fullmatch(_TIME, text.strip())
+    try:
+        if match is None:
+            from email.utils import parsedate_to_datetime
+
+            time = parsedate_to_datetime(text)
+            return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+        year, month, day, hour, minute, second, sign, hours, minutes = match.groups(default="0")
+        time = datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour),
+            int(minute),
+            int(second),
+            tzinfo=timezone.utc,
+        )
+        ahead = timedelta(hours=int(hours), minutes=int(minutes)).total_seconds()
+        return time.timestamp() + (ahead if sign == "-" else -ahead)
+    except (ValueError, TypeError, LookupError, OverflowError):
+        raise Unusable(f"{ascii(text)[:60]} is not a time") from None
+
+
+def format_time(epoch: float) -> str:
+    """The form that botocore and the AWS CLI write and read."""
+    from datetime import datetime, timezone
+
+    return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,215 @@
+"""The address on this machine to which a browser brings the outcome of a login."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import logging
+import socket
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from ...errors import ConnectFailed, CredentialsError
+from ...files import reason
+
+logger = logging.getLogger(__name__)
+
+CALLBACK_TIMEOUT = 600.0  # seconds; the AWS CLI waits as long
+_PATH = "/oauth/callback"
+_REQUEST_TIMEOUT = 10.0  # seconds that a browser may take for one request
+_MOST_CONNECTIONS = 32  # at once; a browser opens a few, and a hostile page may open many
+_MOST_PARAMETERS = 20  # of a query; the service sends four
+_LOOK_INTERVAL = 0.2  # seconds between two looks at what the handlers found
+_QUOTE_MAX = 200  # characters of the service's own words
+
+_PAGE = """\
+<!doctype html>
+<meta charset="utf-8">
+<title>devenv-connector</title>
+<h1>{title}</h1>
+<p>{text}</p>
+"""
+
+
+class Callback:
+    """Listens on 127.0.0.1, on a port that was free, from its making on: ``with``.
+
+    :param state: what the browser has to bring back, with a code and with an error, so that no
+        other page can end the login.
+    :raises ConnectFailed: when no port can be had.
+    """
+
+    def __init__(self, state: str) -> None:
+        try:
+            self._server = _Server(state)
+        except OSError as error:
+            raise ConnectFailed(
+                f"127.0.0.1 cannot be listened on ({reason(error)})",
+                "Log in with --device-code, which needs no port of this machine",
+            ) from None
+
+    def __enter__(self) -> Callback:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """The redirect URI."""
+        return f"http://{self._server.authority}{_PATH}"
+
+    def wait(
+        self, timeout: float = CALLBACK_TIMEOUT, clock: Callable[[], float] = time.monotonic
+    ) -> str:
+        """The authorization code.
+
+        :param timeout: seconds.
+        :raises CredentialsError: when the service sent an error instead, or nobody came.
+        """
+        deadline = clock() + timeout
+        while self._server.outcome is None:
+            left = deadline - clock()
+            if left <= 0:
+                raise CredentialsError(
+                    "The browser did not come back in time",
+                    "Log in again; where no browser can reach this machine, with --device-code",
+                )
+            self._server.timeout = min(left, _LOOK_INTERVAL)
+            self._server.handle_request()
+            self._server.service_actions()
+        if isinstance(self._server.outcome, CredentialsError):
+            raise self._server.outcome
+        return self._server.outcome
+
+
+class _Server(ThreadingTCPServer):
+    """One thread a connection: browsers open some that they say nothing on.
+
+    Neither many connections nor slow ones keep the browser out. Beyond ``_MOST_CONNECTIONS`` a
+    new one ends the oldest, and each ends after ``_REQUEST_TIMEOUT``, however slowly it goes on.
+    """
+
+    daemon_threads = True
+    request_queue_size = 2 * _MOST_CONNECTIONS
+
+    def __init__(self, state: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.state = state
+        self.outcome: str | CredentialsError | None = None
+        self._open: dict[socket.socket, float] = {}  # when each was accepted, oldest first
+
+    @property
+    def authority(self) -> str:
+        """The host and port of the redirect URI, which a browser sends as its Host header."""
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In the thread that waits: hand the connection to a thread of its own."""
+        oldest = next(iter(list(self._open)), None)
+        if oldest is not None and len(self._open) >= _MOST_CONNECTIONS:
+            self._drop(oldest)
+        self._open[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Drop the connections that have had their time."""
+        for connection, accepted in list(self._open.items()):
+            if time.monotonic() - accepted > _REQUEST_TIMEOUT:
+                self._drop(connection)
+
+    def shutdown_request(self, request: Any) -> None:
+        """In the connection's thread, at its end."""
+        self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def _drop(self, connection: socket.socket) -> None:
+        """Have the thread of a connection read its end; it closes the connection itself."""
+        self._open.pop(connection, None)
+        with contextlib.suppress(OSError):  # it has just ended by itself
+            connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Not on stderr, and without the request, which has the code in it."""
+        logger.debug("A browser's connection broke", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = _REQUEST_TIMEOUT
+
+    def do_GET(self) -> None:
+        if self.headers.get_all("Host") != [self.server.authority]:
+            # A name that leads here belongs to a page that wants to speak as this address.
+            self._answer(421, "Nothing here", "This address goes by no other name.")
+            return
+        try:
+            parts = urlsplit(self.path)
+            fields = parse_qs(parts.query, max_num_fields=_MOST_PARAMETERS)
+        except ValueError:
+            self._answer(400, "This is no answer", "It cannot be understood.")
+            return
+        if parts.path != _PATH:
+            self._answer(404, "Nothing here", "This address is for the end of a login only.")
+            return
+        query = {name: values[0] for name, values in fields.items() if len(values) == 1}
+        error = query.get("error")
+        # Any page can send a browser here. Only the service knows the state, also of an error.
+        if not hmac.compare_digest(query.get("state", "").encode(), self.server.state.encode()):
+            self._answer(
+                400,
+                "This is another login",
+                "Its state is not the one that was sent. The terminal goes on waiting; "
+                "Ctrl-C ends the login there.",
+            )
+        elif error:
+            words = " ".join(f"{error}: {query.get('error_description', '')}".split())
+            self._end(
+                CredentialsError(
+                    f"The login was refused ({words.rstrip(': .')[:_QUOTE_MAX]})",
+                    "Log in again, and allow the access that the page asks for",
+                ),
+                "Not logged in",
+                "You may close this page; the terminal says why.",
+            )
+        elif query.get("code"):
+            self._end(
+                query["code"],
+                "Almost done",
+                "You may close this page and return to the terminal.",
+            )
+        else:
+            self._answer(400, "This is no answer", "There is no code in it.")
+
+    def _end(self, outcome: str | CredentialsError, title: str, text: str) -> None:
+        try:
+            self._answer(200, title, text)
+        finally:  # after the page, which the end of the process might cut off
+            self.server.outcome = self.server.outcome or outcome  # the first one is the user's
+
+    def _answer(self, status: int, title: str, text: str) -> None:
+        body = _PAGE.format(title=title, text=text).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", "default-src 'none'")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def version_string(self) -> str:
+        return "devenv-connector"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a request's line has the code in it."""

@@ -1,0 +1,56 @@
+"""A bar for the time that a Dev Environment takes to start, on a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from ...sessions import Waiting
+from ..boundary import printable
+
+
+class StartBar:
+    """A ``Display`` on stderr; nothing of it is left when it ends: ``with``.
+
+    :param title: what starts.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[time]}", markup=False),
+            console=Console(stderr=True, markup=False, emoji=False, highlight=False),
+            transient=True,
+        )
+        self._title = printable(title)
+        self._task = self._progress.add_task("", total=None, time="")
+
+    def show(self, waiting: Waiting | None) -> None:
+        """Show it; ``None``: the waiting is over."""
+        if waiting is None:
+            self._progress.stop()
+            return
+        usual = waiting.usual
+        self._progress.update(
+            self._task,
+            description=f"{self._title} is {printable(waiting.status)}",
+            total=usual,
+            completed=0 if usual is None else min(waiting.elapsed, usual),
+            time=f"{waiting.elapsed:.0f} s" + (f" of about {usual:.0f}" if usual else ""),
+        )
+        self._progress.start()
+
+    def __enter__(self) -> StartBar:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()

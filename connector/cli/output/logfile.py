@@ -1,0 +1,101 @@
+"""The log file of ``--log-file``: private, never waited for, given up at the first failure.
+
+``logging``'s own handlers print a traceback to stderr when a write fails. That write blocks
+where the parent of the process does not read stderr, and the tunnel would stand still.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Callable
+
+from ...errors import ConfigError
+from ...files import reason
+
+_HINT = "Check --log-file, CONNECTOR_LOG_FILE and LOG_FILE_LOCATION"
+
+
+class LogFile(logging.Handler):
+    """Appends records to a file.
+
+    The first write that fails ends the log; later records are dropped.
+
+    :param name: the path, as the user gave it.
+    :param on_failed: is called once, with the reason of the failure. It must not block.
+    :param printable: replaces the characters of a line that a terminal would obey.
+    :raises ConfigError: when the file cannot be opened.
+    """
+
+    def __init__(
+        self, name: str, on_failed: Callable[[str], None], printable: Callable[[str], str]
+    ) -> None:
+        super().__init__()
+        self.setFormatter(_LineFormatter(printable))
+        self._on_failed = on_failed
+        self._fd: int | None = _open(name)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record. Neither raises nor blocks, whatever the file is."""
+        if self._fd is None:
+            return
+        try:
+            line = self.format(record)
+        except Exception as error:  # noqa: BLE001 - a caller of a logger expects none
+            line = f"a record of {record.name} cannot be shown ({type(error).__name__})"
+        rest = memoryview(f"{line}\n".encode("utf-8", "replace"))
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as error:
+            self.close()
+            self._on_failed(reason(error))
+
+    def close(self) -> None:
+        """Close the file. Later records are dropped."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+        super().close()
+
+
+class _LineFormatter(logging.Formatter):
+    """Formats a record so that text of the service cannot look like another record.
+
+    The message stays on one line. The lines of a traceback follow, each indented.
+    """
+
+    def __init__(self, printable: Callable[[str], str]) -> None:
+        super().__init__("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
+        self._printable = printable
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return self._printable(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n    ".join(map(self._printable, super().format(record).splitlines()))
+
+
+def _open(name: str) -> int:
+    """Return a descriptor of the log file, which says who connects to what and when.
+
+    The file becomes readable for its owner alone, whatever it was before. A pipe is refused:
+    the stream would wait for its reader.
+    """
+    # Without O_NONBLOCK, opening a pipe would wait for a reader, and a terminal that the user
+    # has stopped would block a write.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
+    try:
+        fd = os.open(name, flags, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"the log file {name} cannot be opened: {error.strerror}", _HINT
+        ) from None
+    status = os.fstat(fd)
+    if stat.S_ISFIFO(status.st_mode):
+        os.close(fd)
+        raise ConfigError(f"the log file {name} is a pipe", _HINT)
+    if os.name == "posix" and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+        os.fchmod(fd, 0o600)
+    return fd

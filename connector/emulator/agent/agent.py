@@ -1,0 +1,410 @@
+"""The far end of a data channel: the SSM agent's side of a session, sans-I/O.
+
+Written from what the published agent does, not from our own client, so that the two can
+disagree. There are no sockets, clock or tasks here: frames and times come in as arguments,
+frames and events go out. After any call the driver sends :meth:`Agent.frames_to_send`,
+acts on the events in order, and re-arms its timer by :meth:`Agent.get_timer`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from ...datachannel import payloads
+from ...datachannel.messages import (
+    ACKNOWLEDGE,
+    CHANNEL_CLOSED,
+    FLAGS_ACKNOWLEDGE,
+    HEADER,
+    INPUT_STREAM_DATA,
+    PAUSE_PUBLICATION,
+    START_PUBLICATION,
+    PayloadType,
+    pack,
+)
+from . import handshakes
+from .behaviour import AgentBehaviour
+from .events import CloseFarEnd, Event, InputReceived, OpenFarEnd, SessionEnded
+from .kinds import Failure, Kind, Message, Port, Refused, closing_flag
+from .outbox import Outbox
+from .text import TextStream
+
+AGENT_SESSION_STATE = "agent_session_state"
+
+_INPUT_ON_WIRE = INPUT_STREAM_DATA.encode().ljust(32)
+_ACKNOWLEDGE_ON_WIRE = ACKNOWLEDGE.encode().ljust(32)
+
+#: Sequence number, message id, payload type, payload.
+_Input = tuple[int, bytes, int, bytes]
+
+
+class State(Enum):
+    HANDSHAKE = auto()
+    COMPLETING = auto()  # HandshakeComplete is sent; input is still thrown away
+    OPENING = auto()
+    OPEN = auto()
+    FAILED = auto()  # nothing to open; pauses before it says so
+    DRAINING = auto()  # waits for its output to be acknowledged
+    CLOSING = auto()
+    ENDED = auto()
+
+
+class Agent:
+    """One session of the agent.
+
+    :param kind: what the session is for.
+    :param now: the current time in seconds, on the clock of every later ``now``.
+    :param epoch: that clock's zero, in seconds since 1970; messages carry their date.
+    :param rng: ids and chance, so that a seed repeats a run.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        kind: Kind,
+        behaviour: AgentBehaviour,
+        *,
+        now: float = 0.0,
+        epoch: float = 1.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.state = State.HANDSHAKE
+        self.paused = False
+        self._session_id = session_id
+        self._kind = kind
+        self._behaviour = behaviour
+        self._rng = rng or random.Random()
+        self._epoch = epoch
+        self._outbox = Outbox(behaviour, self._rng, now, epoch)
+        self._ready: list[bytes] = []
+        self._events: list[Event] = []
+        self._input: list[bytes] = []  # on their way into one InputReceived
+        self._expected_seq = 0
+        self._held: dict[int, tuple[int, bytes]] = {}
+        self._deaf = False
+        self._loses_acknowledge = False
+        self._failure: Failure | None = None
+        self._closing_output = ""
+        #: From when on a far end that is open gives output; ``None`` for at once.
+        self._reads_from: float | None = None
+        self._texts: defaultdict[int, TextStream] = defaultdict(TextStream)
+        self._started_at = now
+        #: When the present state is over; ``None`` when something else ends it.
+        self._deadline: float | None = None
+        self._send_session_state("Connected", now)
+        if handshakes.is_needed(self._kind, behaviour):
+            self._deadline = now + behaviour.handshake_timeout
+            request = handshakes.request(self._kind, behaviour, self._rng)
+            self._ready.append(self._outbox.message(PayloadType.HANDSHAKE_REQUEST, request, now))
+        else:
+            self._open(now)
+
+    # What the driver does
+
+    def receive_frames(self, frames: Iterable[bytes], now: float) -> list[Event]:
+        """Take the binary frames of one read, in order.
+
+        Nothing in a frame raises: what the real agent ignores is ignored.
+        """
+        if self.state is State.COMPLETING and self._deadline is not None and now >= self._deadline:
+            # A timer that is late must not make the gap longer than it is.
+            self._open(now)
+        for frame in frames:
+            if self._deaf or self.state in (State.CLOSING, State.ENDED) or len(frame) < HEADER.size:
+                continue
+            header_length, wire_type, _, created, number, _, message_id, _, kind, _ = (
+                HEADER.unpack_from(frame)
+            )
+            if header_length + 4 > len(frame):
+                self._deaf = True  # the real one's listener dies of it, and nobody notices
+            elif created and header_length:
+                message = (number, message_id, kind, frame[header_length + 4 :])
+                if wire_type == _INPUT_ON_WIRE:
+                    self._receive_input(message, now)
+                elif wire_type == _ACKNOWLEDGE_ON_WIRE:
+                    self._receive_acknowledge(message[3], now)
+                else:
+                    self._receive_other(wire_type, message, now)
+        self._check_drained(now)
+        return self._take_events()
+
+    def frames_to_send(self, now: float) -> list[bytes]:
+        """What goes out now, in order; each frame is given out once."""
+        frames, self._ready = self._ready, []
+        if not self.paused and self.state is not State.ENDED:
+            frames += self._outbox.messages(now)
+            self._check_drained(now)
+        return frames
+
+    def get_timer(self) -> float | None:
+        """When :meth:`handle_timer` has to be called; ``None`` for not at all."""
+        timers = [time for time in (self._deadline, self._reads_from) if time is not None]
+        if not self.paused and self.state is not State.ENDED:
+            output_timer = self._outbox.get_timer()
+            if output_timer is not None:
+                timers.append(output_timer)
+        return min(timers, default=None)
+
+    def handle_timer(self, now: float) -> list[Event]:
+        """Do what is due; harmless when nothing is."""
+        if not self.paused and self.state is not State.ENDED:
+            self._ready += self._outbox.overdue(now)
+        if self._reads_from is not None and now >= self._reads_from:
+            self._reads_from = None
+        if self._deadline is not None and now >= self._deadline:
+            self._deadline = None
+            if self.state is State.HANDSHAKE:
+                self._close(handshakes.HANDSHAKE_ERROR + handshakes.HANDSHAKE_TIMED_OUT, now)
+            elif self.state is State.COMPLETING:
+                self._open(now)
+            elif self.state is State.OPENING:
+                self._events.append(OpenFarEnd())
+            elif self.state is State.FAILED:
+                self._fail(now)
+            elif self.state is State.DRAINING:
+                self._close(self._closing_output, now, in_vain=True)
+            else:
+                self._end()
+        return self._take_events()
+
+    def opened(self, now: float) -> None:
+        """What :class:`OpenFarEnd` asked for is there."""
+        if self.state is State.OPENING:
+            self.state = State.OPEN
+            if self._kind.reads_late and self._behaviour.first_output_delay:
+                self._reads_from = now + self._behaviour.first_output_delay
+
+    def refused(self, reason: str, now: float) -> None:
+        """It is not, for this reason; the real worker of a port dies of it."""
+        if self.state is State.OPENING:
+            self.state = State.FAILED
+            self._failure = self._kind.failure(reason, self._behaviour)
+            self._send_last(self._failure.first)
+            self._deadline = now + self._failure.delay
+
+    def closed(self, now: float, exit_status: int | None = None) -> None:
+        """The far end gave its last byte, or broke.
+
+        :param exit_status: of a process; -1 of one that a signal has ended.
+        """
+        if self.state is State.OPEN:
+            message = self._kind.last_message(exit_status)
+            self._send_last((message,) if message else ())
+            self.state = State.DRAINING
+            self._check_drained(now)
+
+    def send_output(self, data: bytes | memoryview, payload_type: int = PayloadType.OUTPUT) -> None:
+        """Bytes from the far end; keep to :attr:`output_capacity`."""
+        if self._behaviour.takes_output_for_text and not isinstance(self._kind, Port):
+            data = self._texts[payload_type].passed(bytes(data))
+        self._outbox.append(data, payload_type)
+
+    @property
+    def output_capacity(self) -> int:
+        """How many bytes to read from the far end: 0 while the client is away."""
+        if self.paused or self.state is not State.OPEN or self._reads_from is not None:
+            return 0
+        return self._outbox.capacity
+
+    def lose_next_acknowledge(self) -> None:
+        """The agent's link breaks after the next input is delivered, before its acknowledge.
+
+        The input is not counted then, and so a repeat of it is delivered again.
+        """
+        self._loses_acknowledge = True
+
+    # What comes from the client
+
+    def _receive_input(self, message: _Input, now: float) -> None:
+        number, message_id, kind, payload = message
+        if self.paused:
+            self._resume(now)
+        if number == self._expected_seq:
+            if kind == PayloadType.HANDSHAKE_RESPONSE and self.state is State.HANDSHAKE:
+                self._receive_response(message, now)
+            elif self._accept(kind, payload):
+                if self._loses_acknowledge and self.state is State.OPEN:
+                    self._loses_acknowledge = False
+                    return
+                self._expected_seq += 1
+                self._acknowledge(number, message_id, now)
+            else:
+                return  # without an acknowledge: the client is to send it again
+            self._accept_held()
+        elif number > self._expected_seq:
+            if len(self._held) < self._behaviour.reorder_capacity:
+                self._held[number] = (kind, payload)
+                self._acknowledge(number, message_id, now)
+        else:
+            self._acknowledge(number, message_id, now)  # the client missed the first one
+
+    def _accept_held(self) -> None:
+        while self._held and (held := self._held.get(self._expected_seq)) is not None:
+            if not self._accept(*held):
+                return
+            del self._held[self._expected_seq]
+            self._expected_seq += 1
+
+    def _accept(self, kind: int, payload: bytes) -> bool:
+        """Act on the next input; ``False`` when it is not to be acknowledged now."""
+        if self.state is State.OPEN:
+            if kind == PayloadType.OUTPUT and self._kind.forwards_output:
+                self._input.append(payload)
+                return True
+            try:
+                event = self._kind.take(kind, payload)
+            except Refused:
+                return False
+            if event is None and self._behaviour.always_obeys_flags:
+                event = closing_flag(kind, payload)
+            if isinstance(event, CloseFarEnd):
+                self._close_far_end()
+                self.state = State.DRAINING
+                return self._behaviour.acknowledge_terminate
+            if event is not None:
+                self._flush_input()
+                self._events.append(event)
+            return True
+        if self.state in (State.HANDSHAKE, State.COMPLETING):
+            # Before the end of the handshake everything is taken, and thrown away.
+            return self._behaviour.drops_early_input
+        return self._kind.ignores(kind, ended=self.state is not State.OPENING)
+
+    def _receive_response(self, message: _Input, now: float) -> None:
+        number, message_id, _, payload = message
+        self._expected_seq += 1
+        failure = handshakes.failed_action(payload)
+        if failure:
+            self._acknowledge(number, message_id, now)
+            self._close(handshakes.HANDSHAKE_ERROR + failure, now)
+            return
+        customer_message = self._behaviour.customer_message + self._kind.customer_message(
+            handshakes.client_version(payload)
+        )
+        complete = self._outbox.message(
+            PayloadType.HANDSHAKE_COMPLETE,
+            payloads.handshake_complete(customer_message, round((now - self._started_at) * 1e9)),
+            now,
+        )
+        if self._behaviour.complete_before_acknowledge:
+            self._ready.append(complete)
+            self._acknowledge(number, message_id, now)
+        else:
+            self._acknowledge(number, message_id, now)
+            self._ready.append(complete)
+        self.state = State.COMPLETING
+        self._deadline = now + self._behaviour.complete_gap
+        if not self._behaviour.complete_gap:
+            self._open(now)
+
+    def _receive_acknowledge(self, payload: bytes, now: float) -> None:
+        if self.paused:
+            self._resume(now)
+        try:
+            number = payloads.acknowledged_sequence_number(payload)
+        except payloads.MalformedPayload:
+            return
+        self._outbox.acknowledged(number, now)
+
+    def _receive_other(self, wire_type: bytes, message: _Input, now: float) -> None:
+        message_type = wire_type.strip(b"\0 ").decode(errors="replace")
+        if message_type == INPUT_STREAM_DATA:  # padded with something else than spaces
+            self._receive_input(message, now)
+        elif message_type == ACKNOWLEDGE:
+            self._receive_acknowledge(message[3], now)
+        elif message_type == PAUSE_PUBLICATION:
+            self.paused = True
+        elif message_type == START_PUBLICATION:
+            self._resume(now)
+        elif message_type == CHANNEL_CLOSED:
+            self._close_far_end()
+            self._end()
+
+    # States
+
+    def _resume(self, now: float) -> None:
+        self.paused = False
+        if self._behaviour.resend_all_on_start:
+            self._ready += self._outbox.resend_all(now)
+
+    def _open(self, now: float) -> None:
+        self.state = State.OPENING
+        self._deadline = now + self._rng.uniform(*self._behaviour.dial_delay)
+
+    def _close_far_end(self) -> None:
+        self._flush_input()
+        self._outbox.discard()  # the real one has not even read it
+        self._events.append(CloseFarEnd())
+
+    def _check_drained(self, now: float) -> None:
+        if self.state is not State.DRAINING:
+            return
+        if not self._outbox.unsent and not self._outbox.unacked:
+            self._close(self._closing_output, now)
+        elif self._deadline is None and (self.paused or not self._outbox.unsent):
+            self._deadline = now + self._behaviour.drain_timeout
+
+    def _fail(self, now: float) -> None:
+        assert self._failure is not None
+        self._closing_output = self._failure.output
+        if self._failure.last:
+            self._send_last(self._failure.last)
+            self.state = State.DRAINING
+            self._check_drained(now)
+        else:
+            self._end()
+
+    def _close(self, output: str, now: float, in_vain: bool = False) -> None:
+        """The agent leaves; the service is about to say so.
+
+        :param in_vain: the client did not acknowledge all. A shell's agent waits twice then.
+        """
+        self.state = State.CLOSING
+        self._closing_output = output
+        self._deadline = now + self._behaviour.close_delay
+        if not isinstance(self._kind, Port):
+            self._send_session_state("Terminating", now)
+            if in_vain:
+                self._deadline += self._behaviour.drain_timeout
+
+    def _end(self) -> None:
+        self.state = State.ENDED
+        self._deadline = None
+        self._events.append(SessionEnded(self._closing_output))
+
+    # What goes out
+
+    def _send_last(self, messages: Iterable[Message]) -> None:
+        for payload_type, payload in messages:
+            self._outbox.append(payload, payload_type)
+
+    def _send_session_state(self, session_state: str, now: float) -> None:
+        document = {
+            "SchemaVersion": 1,
+            "SessionState": session_state,
+            "SessionId": self._session_id,
+        }
+        self._send(AGENT_SESSION_STATE, json.dumps(document, separators=(",", ":")).encode(), now)
+
+    def _acknowledge(self, number: int, message_id: bytes, now: float) -> None:
+        self._send(ACKNOWLEDGE, payloads.acknowledge(INPUT_STREAM_DATA, message_id, number), now)
+
+    def _send(self, message_type: str, body: bytes, now: float) -> None:
+        created = int((self._epoch + now) * 1000)
+        self._ready.append(
+            pack(message_type, 0, FLAGS_ACKNOWLEDGE, self._rng.randbytes(16), 0, body, created)
+        )
+
+    def _flush_input(self) -> None:
+        if self._input:
+            self._events.append(InputReceived(b"".join(self._input)))
+            self._input.clear()
+
+    def _take_events(self) -> list[Event]:
+        self._flush_input()
+        events, self._events = self._events, []
+        return events

@@ -1,0 +1,74 @@
+"""The agent's side of a handshake: what it asks of the client, and how it judges the answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+
+from ...datachannel import payloads
+from .behaviour import AgentBehaviour
+from .kinds import ERROR_TITLE, Kind, Port
+
+AGENT_VERSION = "3.3.0.0"
+KMS_ENCRYPTION = "KMSEncryption"
+
+HANDSHAKE_ERROR = f"{ERROR_TITLE}Encountered error while initiating handshake. "
+HANDSHAKE_TIMED_OUT = (
+    "Handshake timed out. Please ensure that you have the latest version of the "
+    "session manager plugin."
+)
+#: What the agent says when KMS does not open the client's key for it. There is no KMS here.
+NO_DATA_KEY = "Fetching data key failed: the emulator has no KMS"
+
+_CHALLENGE_SIZE = 16  # bytes; recorded
+
+
+def is_needed(kind: Kind, behaviour: AgentBehaviour) -> bool:
+    """Whether the session starts with a handshake."""
+    encrypts = behaviour.kms_key_id is not None and not isinstance(kind, Port)
+    return kind.shakes_hands or encrypts or behaviour.always_shakes_hands
+
+
+def request(kind: Kind, behaviour: AgentBehaviour, rng: random.Random) -> bytes:
+    """The payload of HandshakeRequest.
+
+    :param rng: makes the challenge of a session that is to be encrypted.
+    """
+    actions = [
+        payloads.ClientAction(
+            "SessionType", {"SessionType": kind.session_type, "Properties": kind.properties}
+        ),
+        *behaviour.extra_actions,
+    ]
+    if behaviour.kms_key_id is not None and not isinstance(kind, Port):
+        challenge = base64.b64encode(rng.randbytes(_CHALLENGE_SIZE)).decode()
+        parameters = {"KMSKeyId": behaviour.kms_key_id, "Challenge": challenge}
+        actions.append(payloads.ClientAction(KMS_ENCRYPTION, parameters))
+    return payloads.handshake_request(payloads.HandshakeRequest(AGENT_VERSION, tuple(actions)))
+
+
+def failed_action(response: bytes) -> str:
+    """The agent's words for the action that fails the handshake; empty for none.
+
+    A client that says it has set up encryption fails as well, by :data:`NO_DATA_KEY`.
+    """
+    try:
+        actions = payloads.parse_handshake_response(response)
+    except payloads.MalformedPayload as error:
+        return str(error)
+    for action in actions:
+        if action.status is not payloads.ActionStatus.SUCCESS:
+            return (
+                f"{action.action_type} failed on client with status {int(action.status)} "
+                f"error: {action.error}"
+            )
+        if action.action_type == KMS_ENCRYPTION:
+            return NO_DATA_KEY
+    return ""
+
+
+def client_version(response: bytes) -> str:
+    """What a handshake response, found good, says of the client's version; may be empty."""
+    version = json.loads(response).get("ClientVersion")
+    return version if isinstance(version, str) else ""

@@ -1,0 +1,304 @@
+"""CodeCatalyst's operations on Dev Environments, done on the model."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from ..errors import (
+    AccessDeniedException,
+    ResourceNotFoundException,
+    ValidationException,
+)
+from ..listing import matches, page
+from ..rest import Endpoint
+from . import operations
+from .bearer import BearerTokens
+from .model import CodeCatalystModel
+from .resources import DevEnvironment, ExecuteCommand, Ide, Project, Session, Space
+
+Members = Mapping[str, Any]
+Answer = dict[str, Any]
+Item = TypeVar("Item")
+
+SPACES_PER_PAGE = 20  # a choice: ListSpaces pages, but lets nobody say how
+
+
+#: The first bytes of every cell number: in base64 they are ``++/+``, so that each stream URL has
+#: what its signature must encode.
+_CELL_PREFIX = b"\xfb\xef\xfe\x01"
+
+
+def data_channel_url(base: str, session: Session) -> str:
+    """Return the URL of a session's data channel, shaped like Session Manager's.
+
+    Its ``cell-number`` stands there as the real one does: standard base64, not escaped.
+
+    :param base: the gateway, ``wss://host:port``.
+    """
+    path = f"{base}/v1/data-channel/{quote(session.id, safe='')}"
+    return f"{path}?role=publish_subscribe&cell-number={cell_number(session)}"
+
+
+def cell_number(session: Session) -> str:
+    """Return the cell number of a session's present access, in base64.
+
+    4 and 32 bytes that mean nothing here, then the second of its issue, 8 bytes big-endian.
+    """
+    issued = int(session.access_time)
+    which = hashlib.sha256(f"{session.id} {session.access_time}".encode()).digest()
+    return base64.b64encode(_CELL_PREFIX + which + issued.to_bytes(8, "big")).decode()
+
+
+class CodeCatalystService:
+    """The API, as endpoints for a ``RestServer``.
+
+    :param tokens: who may call.
+    :param stream_url: makes the ``streamUrl`` that a new session is answered with.
+    """
+
+    def __init__(
+        self,
+        model: CodeCatalystModel,
+        tokens: BearerTokens,
+        stream_url: Callable[[Session], str],
+    ) -> None:
+        self._model = model
+        self._tokens = tokens
+        self._stream_url = stream_url
+
+    def endpoints(self) -> list[Endpoint]:
+        """All operations."""
+        handlers = (
+            (operations.START_SESSION, self._start_session),
+            (operations.STOP_SESSION, self._stop_session),
+            (operations.LIST_SESSIONS, self._list_sessions),
+            (operations.GET_ENVIRONMENT, self._get_environment),
+            (operations.START_ENVIRONMENT, self._start_environment),
+            (operations.STOP_ENVIRONMENT, self._stop_environment),
+            (operations.LIST_ENVIRONMENTS, self._list_environments),
+            (operations.LIST_ENVIRONMENTS_OF_PROJECT, self._list_environments),
+            (operations.LIST_SPACES, self._list_spaces),
+            (operations.LIST_PROJECTS, self._list_projects),
+            (operations.VERIFY_SESSION, self._verify_session),
+            (operations.GET_USER_DETAILS, self._get_user_details),
+        )
+        return [
+            Endpoint(operation, self._tokens.authenticate, handler, ValidationException)
+            for operation, handler in handlers
+        ]
+
+    # Sessions
+
+    def _start_session(self, caller: str, members: Members) -> Answer:
+        environment = self._environment(caller, members)
+        configuration = members["sessionConfiguration"]
+        command = configuration.get("executeCommandSessionConfiguration")
+        session = self._model.start_session(
+            environment,
+            configuration["sessionType"],
+            command and ExecuteCommand(command["command"], tuple(command.get("arguments") or ())),
+        )
+        access = {"streamUrl": self._stream_url(session), "tokenValue": session.token_value}
+        return {**_name(environment), "sessionId": session.id, "accessDetails": access}
+
+    def _stop_session(self, caller: str, members: Members) -> Answer:
+        environment = self._environment(caller, members)
+        session = self._model.session(environment, members["sessionId"])
+        self._model.end_session(session, "StopDevEnvironmentSession was called")
+        return {**_name(environment), "sessionId": session.id}
+
+    def _list_sessions(self, caller: str, members: Members) -> Answer:
+        environment = self._environment(caller, {**members, "id": members["devEnvironmentId"]})
+        return _listing(
+            members,
+            self._model.sessions(environment),
+            lambda session: (_timestamp(session.started_time), session.id),
+            f"sessions of {environment.id}",
+            200,
+            _session_summary,
+        )
+
+    # Dev Environments
+
+    def _get_environment(self, caller: str, members: Members) -> Answer:
+        return _environment_summary(self._environment(caller, members))
+
+    def _start_environment(self, caller: str, members: Members) -> Answer:
+        environment = self._environment(caller, members)
+        settings: dict[str, Any] = {}
+        if members.get("ides"):
+            settings["ides"] = tuple(
+                Ide(ide.get("name"), ide.get("runtime")) for ide in members["ides"]
+            )
+        if "instanceType" in members:
+            settings["instance_type"] = members["instanceType"]
+        if "inactivityTimeoutMinutes" in members:
+            settings["inactivity_timeout_minutes"] = members["inactivityTimeoutMinutes"]
+        self._model.start_environment(environment, **settings)
+        return {**_name(environment), "status": environment.status.value}
+
+    def _stop_environment(self, caller: str, members: Members) -> Answer:
+        environment = self._environment(caller, members)
+        self._model.stop_environment(environment)
+        return {**_name(environment), "status": environment.status.value}
+
+    def _list_environments(self, caller: str, members: Members) -> Answer:
+        space, project = members["spaceName"], members.get("projectName")
+        found = [
+            environment
+            for environment in self._model.environments(space, project)
+            if matches(_environment_attributes(environment), members.get("filters"))
+        ]
+        return _listing(
+            members,
+            found,
+            lambda environment: (environment.project_name, environment.id),
+            f"environments of {space} {project or ''}",
+            50,
+            _environment_summary,
+        )
+
+    def _environment(self, caller: str, members: Members) -> DevEnvironment:
+        environment = self._model.environment(
+            members["spaceName"], members["projectName"], members["id"]
+        )
+        if environment.creator_id != caller:
+            raise AccessDeniedException("Only its creator has access to a Dev Environment")
+        return environment
+
+    # Spaces, projects and users
+
+    def _list_spaces(self, caller: str, members: Members) -> Answer:
+        spaces = self._model.spaces()
+        return _listing(
+            members, spaces, lambda space: (space.name,), "spaces", SPACES_PER_PAGE, _space_summary
+        )
+
+    def _list_projects(self, caller: str, members: Members) -> Answer:
+        space = members["spaceName"]
+        found = []
+        for project in self._model.projects(space):
+            has_access = str(caller not in project.outsiders).lower()
+            attributes = {"name": project.name, "hasAccessTo": has_access}
+            if matches(attributes, members.get("filters")):
+                found.append(project)
+        return _listing(
+            members,
+            found,
+            lambda project: (project.name,),
+            f"projects of {space}",
+            100,
+            _project_summary,
+        )
+
+    def _verify_session(self, caller: str, members: Members) -> Answer:
+        return {"identity": caller}
+
+    def _get_user_details(self, caller: str, members: Members) -> Answer:
+        if not members:
+            raise ValidationException("Either id or userName has to be given")
+        for user in self._model.users():
+            if members.get("id", user.id) == user.id and (
+                members.get("userName", user.user_name) == user.user_name
+            ):
+                return {
+                    "userId": user.id,
+                    "userName": user.user_name,
+                    "displayName": user.display_name,
+                    "primaryEmail": {"email": user.email, "verified": True},
+                    "version": "1",
+                }
+        raise ResourceNotFoundException("User not found")
+
+
+def _listing(
+    members: Members,
+    items: Iterable[Item],
+    key: Callable[[Item], tuple[str, ...]],
+    scope: str,
+    page_size: int,
+    summary: Callable[[Item], Answer],
+) -> Answer:
+    size = members.get("maxResults") or page_size
+    found, next_token = page(items, key, scope, size, members.get("nextToken"))
+    return {"items": [_present(summary(item)) for item in found], "nextToken": next_token}
+
+
+def _present(members: Answer) -> Answer:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _name(environment: DevEnvironment) -> Answer:
+    return {
+        "spaceName": environment.space_name,
+        "projectName": environment.project_name,
+        "id": environment.id,
+    }
+
+
+def _environment_attributes(environment: DevEnvironment) -> dict[str, str]:
+    # A choice: the model leaves the keys of this operation's filters open.
+    return {
+        "alias": environment.alias or "",
+        "status": environment.status.value,
+        "creatorId": environment.creator_id,
+    }
+
+
+def _environment_summary(environment: DevEnvironment) -> Answer:
+    settings = environment.settings
+    return {
+        **_name(environment),
+        "lastUpdatedTime": _timestamp(environment.last_updated_time),
+        "creatorId": environment.creator_id,
+        "status": environment.status.value,
+        "statusReason": environment.status_reason,
+        "repositories": [
+            _present({"repositoryName": repository.name, "branchName": repository.branch})
+            for repository in environment.repositories
+        ],
+        "alias": environment.alias,
+        "ides": [_present({"name": ide.name, "runtime": ide.runtime}) for ide in settings.ides],
+        "instanceType": settings.instance_type,
+        "inactivityTimeoutMinutes": settings.inactivity_timeout_minutes,
+        "persistentStorage": {"sizeInGiB": environment.storage_gib},
+        "vpcConnectionName": environment.vpc_connection_name,
+    }
+
+
+def _session_summary(session: Session) -> Answer:
+    environment = session.environment
+    return {
+        "spaceName": environment.space_name,
+        "projectName": environment.project_name,
+        "devEnvironmentId": environment.id,
+        "startedTime": _timestamp(session.started_time),
+        "id": session.id,
+    }
+
+
+def _space_summary(space: Space) -> Answer:
+    return {
+        "name": space.name,
+        "regionName": space.region_name,
+        "displayName": space.display_name,
+        "description": space.description,
+    }
+
+
+def _project_summary(project: Project) -> Answer:
+    return {
+        "name": project.name,
+        "displayName": project.display_name,
+        "description": project.description,
+    }
+
+
+def _timestamp(seconds: float) -> str:
+    time = datetime.fromtimestamp(seconds, timezone.utc)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,262 @@
+"""REST over HTTPS in AWS's manner: routes, bodies, errors, and a log of the requests.
+
+It knows no operation: services bring theirs as :class:`Endpoint`, several to one port.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ssl
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from aiohttp import web
+
+from ..gateway.listener import HOST, Listener
+from .codecatalyst.operations import Operation
+from .errors import ApiError, UnknownOperationException
+from .shapes import InvalidInput
+
+BODY_MAX = 1 << 20  # bytes; a choice, as AWS documents no limit of this API
+LOG_MAX = 10_000  # requests remembered
+STOP_TIMEOUT = 0.5  # seconds that requests under way get when the server stops
+SECRET_HEADERS = frozenset(
+    {"authorization", "cookie", "x-amz-security-token", "x-amz-sso_bearer_token"}
+)
+
+Answer = Mapping[str, Any]
+Proceed = Callable[[], Awaitable[web.Response]]
+Intercept = Callable[[str, web.Request, Proceed], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One operation and who does it.
+
+    :param authenticate: from the ``Authorization`` header to the caller's id; may raise ApiError.
+    :param handle: from the caller's id and the checked members to the answer's members;
+        may raise ApiError.
+    :param invalid: makes the error of a request that breaks the operation's input shape.
+    """
+
+    operation: Operation
+    authenticate: Callable[[str | None], str]
+    handle: Callable[[str, Mapping[str, Any]], Answer]
+    invalid: Callable[[str], ApiError]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page for a browser, beside the operations."""
+
+    method: str
+    path: str
+    handle: Callable[[web.Request], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """One answered request. Values of headers that carry secrets are hashed."""
+
+    method: str
+    path: str
+    operation: str
+    status: int
+    headers: Mapping[str, str]
+
+
+class RestServer:
+    """The HTTPS server, to be used with ``async with`` or ``start`` and ``stop``.
+
+    :param intercept: is asked to answer every request of an operation: by awaiting
+        ``proceed()``, which gives the ordinary answer, by another response, or by raising
+        an ApiError. Not calling ``proceed`` means that nothing happens to the model. May be
+        set at any time.
+    """
+
+    def __init__(
+        self,
+        endpoints: Iterable[Endpoint],
+        ssl_context: ssl.SSLContext,
+        port: int = 0,
+        pages: Iterable[Page] = (),
+    ) -> None:
+        self.intercept: Intercept | None = None
+        self.requests: deque[RequestRecord] = deque(maxlen=LOG_MAX)
+        self._endpoints = tuple(endpoints)
+        self._pages = tuple(pages)
+        self._ssl_context = ssl_context
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
+
+    @property
+    def url(self) -> str:
+        """``https://127.0.0.1:port``, once started: botocore's ``endpoint_url``."""
+        return f"https://{HOST}:{self._port}"
+
+    def requests_for(self, operation: str) -> list[RequestRecord]:
+        """The requests of one operation so far, in the order of their answers."""
+        return [record for record in self.requests if record.operation == operation]
+
+    def make_app(self) -> web.Application:
+        """The aiohttp application with all routes."""
+        app = web.Application(client_max_size=BODY_MAX)
+        routes: dict[tuple[str, str], list[Endpoint]] = {}
+        for endpoint in self._endpoints:
+            operation = endpoint.operation
+            routes.setdefault((operation.method, operation.path), []).append(endpoint)
+        for (method, path), endpoints in routes.items():
+            app.router.add_route(method, path, self._handler(endpoints))
+        for page in self._pages:
+            app.router.add_route(page.method, page.path, page.handle)
+        app.router.add_route("*", "/{rest:.*}", self._unknown_operation)
+        return app
+
+    async def start(self) -> None:
+        """Listen; port 0 becomes a free one.
+
+        :raises OSError: when the port cannot be had.
+        """
+        runner = web.AppRunner(self.make_app(), access_log=None, shutdown_timeout=STOP_TIMEOUT)
+        await runner.setup()
+        self._runner = runner
+        try:
+            self._listener = Listener(self._port)
+        except OSError:
+            await self.stop()
+            raise
+        self._port = self._listener.port
+        await web.SockSite(runner, self._listener, ssl_context=self._ssl_context).start()
+
+    async def stop(self) -> None:
+        """Close the port and all connections; harmless when not started."""
+        if self._runner is None:
+            return
+        runner, self._runner = self._runner, None
+        if self._listener is not None:
+            await self._listener.accept_no_more()
+        connections = runner.server.connections if runner.server is not None else []
+        transports = [connection.transport for connection in connections]
+        await runner.cleanup()
+        # TLS closes only when the peer agrees; the loop may be gone before it does.
+        for transport in transports:
+            if transport is not None:
+                transport.abort()
+        if self._listener is not None:
+            await self._listener.hang_up()
+            self._listener = None
+
+    async def __aenter__(self) -> RestServer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    def _handler(
+        self, endpoints: list[Endpoint]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            target = request.headers.get("X-Amz-Target", "")
+            for endpoint in endpoints:
+                if endpoint.operation.target in ("", target):
+                    return await self._answer(endpoint, request)
+            return await self._unknown_operation(request)
+
+        return handle
+
+    async def _answer(self, endpoint: Endpoint, request: web.Request) -> web.Response:
+        async def proceed() -> web.Response:
+            try:
+                return _response(200, await _answer(endpoint, request))
+            except ApiError as error:
+                return _error_response(error)
+
+        operation = endpoint.operation.name
+        try:
+            if self.intercept is None:
+                response = await proceed()
+            else:
+                response = await self.intercept(operation, request, proceed)
+        except ApiError as error:
+            response = _error_response(error)
+        return self._recorded(request, operation, response)
+
+    async def _unknown_operation(self, request: web.Request) -> web.Response:
+        error = UnknownOperationException("No operation has this method and path")
+        return self._recorded(request, "", _error_response(error))
+
+    def _recorded(
+        self, request: web.Request, operation: str, response: web.Response
+    ) -> web.Response:
+        headers = {name: _loggable(name, value) for name, value in request.headers.items()}
+        self.requests.append(
+            RequestRecord(request.method, request.path, operation, response.status, headers)
+        )
+        return response
+
+
+async def _answer(endpoint: Endpoint, request: web.Request) -> Answer:
+    caller = endpoint.authenticate(request.headers.get("Authorization"))
+    operation = endpoint.operation
+    try:
+        members = await _read_body(request) if request.method in ("PUT", "POST") else {}
+        query = {name: request.query[name] for name in operation.query if name in request.query}
+        headers = {
+            name: request.headers[header]
+            for name, header in operation.headers.items()
+            if header in request.headers
+        }
+        members = {**members, **query, **headers, **request.match_info}
+        operation.input.check(members)
+    except InvalidInput as error:
+        raise endpoint.invalid(str(error)) from None
+    return endpoint.handle(caller, members)
+
+
+async def _read_body(request: web.Request) -> dict[str, Any]:
+    try:
+        content = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise InvalidInput(f"The body is larger than {BODY_MAX} bytes") from None
+    except web.RequestPayloadError:
+        raise InvalidInput("The body is not encoded as its headers say") from None
+    try:
+        document = json.loads(content) if content else {}
+    except (ValueError, RecursionError):
+        raise InvalidInput("The body is not JSON") from None
+    if not isinstance(document, dict):
+        raise InvalidInput("The body is not a JSON object")
+    # null is how JSON says that an optional member is missing
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _response(status: int, members: Answer) -> web.Response:
+    return web.json_response(
+        {name: value for name, value in members.items() if value is not None},
+        status=status,
+        headers={"x-amzn-RequestId": str(uuid.uuid4())},
+    )
+
+
+def _error_response(error: ApiError) -> web.Response:
+    response = _response(error.status, error.body())
+    response.headers["x-amzn-errortype"] = error.code
+    return response
+
+
+def _loggable(name: str, value: str) -> str:
+    if name.lower() not in SECRET_HEADERS:
+        return value
+    return f"sha256:{hashlib.sha256(value.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"

@@ -1,0 +1,106 @@
+"""What a user has let a client do, until the client takes a token for it.
+
+The two ways to ask are those of RFC 6749 with RFC 7636 (a code by way of the browser) and of
+RFC 8628 (a code that is typed in on another device). How long each is good, and the interval
+between polls, are what AWS's API reference has in its examples.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import (
+    AccessDeniedException,
+    AuthorizationPendingException,
+    ExpiredTokenException,
+    InvalidGrantException,
+    SlowDownException,
+)
+
+CODE_SECONDS = 600.0
+DEVICE_SECONDS = 600.0
+DEVICE_INTERVAL = 1.0  # seconds between polls, at first
+_SLOW_DOWN = 5.0  # seconds more for whoever polls faster: RFC 8628, section 3.5
+
+
+@dataclass(frozen=True)
+class Client:
+    """A registered client; ``expires_at`` in seconds since the epoch."""
+
+    id: str
+    secret: str = field(repr=False)
+    expires_at: float
+    name: str = ""
+    redirect_uris: tuple[str, ...] = ()
+    grant_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RefreshGrant:
+    """A refresh token's meaning."""
+
+    client_id: str
+    user_id: str
+    expires_at: float
+
+
+@dataclass(frozen=True)
+class CodeGrant:
+    """An authorization code's meaning; ``challenge`` is that of PKCE, by S256."""
+
+    client_id: str
+    user_id: str
+    redirect_uri: str
+    challenge: str
+    expires_at: float
+
+    def check(self, client: Client, members: Mapping[str, Any], now: float) -> None:
+        """:raises OidcError: when a client has no right to a token for this code."""
+        proof = hashlib.sha256(str(members.get("codeVerifier", "")).encode()).digest()
+        challenge = base64.urlsafe_b64encode(proof).decode().rstrip("=")
+        if (
+            self.client_id != client.id
+            or self.redirect_uri != members.get("redirectUri")
+            or not hmac.compare_digest(challenge, self.challenge)
+        ):
+            raise InvalidGrantException("Invalid authorization code provided")
+        if now >= self.expires_at:
+            raise ExpiredTokenException("The authorization code has expired")
+
+
+@dataclass
+class DeviceGrant:
+    """A device code's meaning. ``user_id`` is ``None`` until the user has let it in."""
+
+    client: Client
+    user_code: str
+    expires_at: float
+    user_id: str | None = None
+    denied: bool = False
+    interval: float = DEVICE_INTERVAL
+    last_poll: float | None = None
+
+    def poll(self, client: Client, now: float) -> str:
+        """The id of the user who let the client in.
+
+        :raises OidcError: when nobody did (yet).
+        """
+        if self.client.id != client.id:
+            raise InvalidGrantException("Invalid device code provided")
+        if now >= self.expires_at:
+            raise ExpiredTokenException("The device code has expired")
+        last, self.last_poll = self.last_poll, now
+        # A clock that is not monotonic measures: a tenth is forgiven.
+        if last is not None and now - last < 0.9 * self.interval:
+            self.interval += _SLOW_DOWN
+            raise SlowDownException("The client polls too often")
+        if self.denied:
+            raise AccessDeniedException("The user denied the request")
+        if self.user_id is None:
+            raise AuthorizationPendingException("The user has not decided yet")
+        return self.user_id

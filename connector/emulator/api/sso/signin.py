@@ -1,0 +1,153 @@
+"""The pages of the emulated SSO, on which a user lets a client in, or does not.
+
+``/authorize`` is where a login by way of the browser begins (RFC 6749, section 4.1.1, with
+PKCE); AWS's takes ``scopes`` where the RFC has ``scope``. ``/device`` is where the code of a
+login on another device is entered (RFC 8628, section 3.3).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from ..codecatalyst.resources import User
+from ..rest import Page
+from .grants import Client
+from .oidc import OidcService
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # SHA-256 in base64url, without padding
+
+_HTML = """\
+<!doctype html>
+<meta charset="utf-8">
+<title>{title}</title>
+<h1>{title}</h1>
+{body}
+"""
+
+_FORM = """\
+<p>{question}</p>
+<form method="post">
+<p>{extra}</p>
+<p><label>User <select name="user">{users}</select></label></p>
+<p><label>Password <input name="password" type="password" autofocus></label></p>
+<p><button id="allow" name="decision" value="allow">Allow</button>
+<button id="deny" name="decision" value="deny">Deny</button></p>
+</form>
+"""
+
+
+class SignIn:
+    """The pages, for a ``RestServer``.
+
+    :param users: those who can sign in.
+    :param password: everybody's. Without one, whoever reaches the port would get in.
+    """
+
+    def __init__(
+        self, oidc: OidcService, users: Callable[[], Iterable[User]], password: str
+    ) -> None:
+        self._oidc = oidc
+        self._users = users
+        self._password = password
+
+    def pages(self) -> list[Page]:
+        return [
+            Page("GET", "/authorize", self._show_authorize),
+            Page("POST", "/authorize", self._decide_authorize),
+            Page("GET", "/device", self._show_device),
+            Page("POST", "/device", self._decide_device),
+        ]
+
+    async def _show_authorize(self, request: web.Request) -> web.Response:
+        client = self._asking_client(request.query)
+        return self._form(f"Let {client.name} use CodeCatalyst as you?")
+
+    async def _decide_authorize(self, request: web.Request) -> web.Response:
+        client = self._asking_client(request.query)
+        user_id = self._decision(await request.post())
+        redirect_uri = request.query["redirect_uri"]
+        if user_id is None:
+            answer = {"error": "access_denied", "error_description": "The user said no"}
+        else:
+            challenge = request.query["code_challenge"]
+            answer = {"code": self._oidc.issue_code(client, user_id, redirect_uri, challenge)}
+        answer["state"] = request.query.get("state", "")
+        # Not to be followed by a POST: 303.
+        return web.Response(status=303, headers={"Location": f"{redirect_uri}?{urlencode(answer)}"})
+
+    async def _show_device(self, request: web.Request) -> web.Response:
+        code = escape(request.query.get("user_code", ""))
+        return self._form(
+            "Let the device that shows this code use CodeCatalyst as you?",
+            f'<label>Code <input name="user_code" value="{code}"></label>',
+        )
+
+    async def _decide_device(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        user_id = self._decision(form)
+        grant = self._oidc.device_grant(str(form.get("user_code", "")))
+        if grant is None:
+            raise _bad_request("There is no such code, or it has expired.")
+        grant.user_id, grant.denied = user_id, user_id is None
+        return _page("Denied" if grant.denied else "Allowed", "<p>You may close this page.</p>")
+
+    def _asking_client(self, query: Mapping[str, str]) -> Client:
+        """:raises HTTPBadRequest: when nobody can be sent back with an answer."""
+        client = self._oidc.client_of_redirect(
+            query.get("client_id", ""), query.get("redirect_uri", "")
+        )
+        if client is None:
+            raise _bad_request("The client is not known, or may not be sent there.")
+        good = (
+            query.get("response_type") == "code"
+            and query.get("code_challenge_method") == "S256"
+            and _CHALLENGE.fullmatch(query.get("code_challenge", ""))
+            and query.get("scopes")
+        )
+        if not good:
+            raise _bad_request("The request is not one for a code with PKCE.")
+        return client
+
+    def _decision(self, form: Mapping[str, object]) -> str | None:
+        """The id of the user who allows it, ``None`` for a no.
+
+        :raises HTTPForbidden: when nobody has signed in.
+        """
+        if form.get("decision") != "allow":
+            return None
+        given = str(form.get("password", ""))
+        known = form.get("user") in {user.id for user in self._users()}
+        if not known or not hmac.compare_digest(given.encode(), self._password.encode()):
+            raise web.HTTPForbidden(
+                text=_text("Not signed in", "<p>The password is wrong.</p>"),
+                content_type="text/html",
+            )
+        return str(form["user"])
+
+    def _form(self, question: str, extra: str = "") -> web.Response:
+        users = "".join(
+            f'<option value="{escape(user.id)}">{escape(user.user_name)}</option>'
+            for user in self._users()
+        )
+        body = _FORM.format(question=escape(question), extra=extra, users=users)
+        return _page("Emulated sign-in", body)
+
+
+def _text(title: str, body: str) -> str:
+    return _HTML.format(title=title, body=body)
+
+
+def _page(title: str, body: str) -> web.Response:
+    return web.Response(text=_text(title, body), content_type="text/html")
+
+
+def _bad_request(why: str) -> web.HTTPBadRequest:
+    return web.HTTPBadRequest(
+        text=_text("This cannot be done", f"<p>{why}</p>"), content_type="text/html"
+    )

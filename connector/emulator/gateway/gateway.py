@@ -1,0 +1,397 @@
+"""AWS's message gateway: WebSockets of clients on one side, agents on the other.
+
+The agents run in this process. What AWS's own gateway says and when is known from its
+clients only; where it is a choice of ours, the text says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import random
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from http import HTTPStatus
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from ..agent.behaviour import REAL, AgentBehaviour
+from ..agent.farend import Opener, Owner
+from ..agent.kinds import (
+    Kind,
+    Port,
+    Shell,
+    execution,
+)
+from ..agent.worker import Worker
+from ..api.codecatalyst.model import CodeCatalystModel
+from ..api.codecatalyst.resources import Session
+from ..api.codecatalyst.service import cell_number
+from ..api.sigv4 import is_signed
+from ..faults.interference import (
+    LOG_MAX,
+    Interference,
+    Log,
+)
+from ..faults.plans import (
+    NO_FAULTS,
+    FaultPlan,
+    How,
+    Incident,
+    Restart,
+)
+from ..machine.port import Target, port_opener
+from .link import WRITE_HIGH_WATER, Link
+from .listener import HOST, Listener
+from .relay import Relay, RelayBehaviour
+from .wire import Frame, Tap
+
+PATH = "/v1/data-channel/"
+ROLE = "publish_subscribe"
+
+#: Bytes of a frame. The real agent takes payloads of 4 MiB; AWS's own limit is unknown.
+MAX_FRAME = 4 * 1024 * 1024 + 64 * 1024
+
+#: How a link with a refused token is closed: "policy violation" of RFC 6455. A choice.
+REFUSED = 1008
+
+#: Seconds that a closing handshake may take.
+CLOSE_TIMEOUT = 1.0
+
+# At DEBUG, websockets would log frames, and the first of every link holds a token.
+_websockets_logger = logging.getLogger(f"{__name__}.websockets")
+_websockets_logger.setLevel(logging.INFO)
+_logger = logging.getLogger(__name__)
+
+
+class Rejoin(Enum):
+    """What opens a session's data channel once more."""
+
+    SAME_TOKEN = "the token that opened it before, too"
+    #: The old one closes the link at once, as any bad token does.
+    FRESH_TOKEN = "a token of ssm:ResumeSession that opened none yet"
+    #: Another one is answered with 403.
+    FRESH_URL = "the URL of the last ssm:ResumeSession, whose cell-number is younger"
+    FORBIDDEN = "nothing: the upgrade is answered with 403"
+
+
+@dataclass(frozen=True)
+class GatewayBehaviour:
+    """Of the gateway and the sessions that pass it. All times are in seconds."""
+
+    #: For the frame that opens the data channel, from the end of the upgrade on.
+    open_timeout: float = 10.0
+    #: What a client meets that comes back. AWS's habit is unknown.
+    rejoin: Rejoin = Rejoin.SAME_TOKEN
+    #: The gateway closes each link after this time with code 1000, "Bye"; the live one does
+    #: after an hour. ``None``: never.
+    link_lifetime: float | None = None
+    #: Secret keys by access key id. If set, an upgrade whose URL is not presigned has to be
+    #: signed with one of them, or is answered with 403.
+    signing_keys: Mapping[str, str] | None = None
+    #: What goes wrong in every session, each with chances of its own; or the plan of the
+    #: session that is the n-th of all, counted from 0.
+    faults: FaultPlan | Callable[[int], FaultPlan] = NO_FAULTS
+    relay: RelayBehaviour = field(default_factory=RelayBehaviour)
+    agent: AgentBehaviour = REAL
+
+
+class Gateway:
+    """The WebSocket server, to be used with ``start`` and ``stop``.
+
+    :param model: knows the sessions and their tokens, and is told of their ends.
+    :param target: what the port of every session of type ``SSH`` is.
+    :param port_number: the number that the agents announce.
+    :param open_process: opens what sessions of type ``SSM`` run, by its kind.
+    :param seed: makes the agents' chances repeat themselves.
+
+    :ivar behaviour: may be replaced at any time; holds for sessions opened afterwards.
+    :ivar tap: sees all frames of sessions opened afterwards.
+    :ivar fault_log: what the plans have done so far.
+    """
+
+    def __init__(
+        self,
+        model: CodeCatalystModel,
+        target: Target,
+        ssl_context: ssl.SSLContext,
+        *,
+        port_number: int = 22,
+        open_process: Callable[[Kind], Opener] | None = None,
+        behaviour: GatewayBehaviour | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.behaviour = behaviour or GatewayBehaviour()
+        self.tap: Tap | None = None
+        self._model = model
+        self._open_port = port_opener(target)
+        self._open_process = open_process or _no_process
+        self._ssl_context = ssl_context
+        self._port_number = port_number
+        self._rng = random.Random(seed)
+        self._port = 0  # any, until it has one
+        self._server: Server | None = None
+        self._listener: Listener | None = None
+        self._relays: dict[str, Relay] = {}
+        self._closing: dict[asyncio.Task[None], Relay] = {}
+        self._numbers = itertools.count()
+        self._restarting: asyncio.Task[None] | None = None
+        self._relistening: asyncio.Task[Server] | None = None
+        self.fault_log: Log = deque(maxlen=LOG_MAX)
+        self._refusals: deque[tuple[int, Mapping[str, str]]] = deque()
+        model.on_session_ended(self._session_ended)
+
+    @property
+    def url(self) -> str:
+        """``wss://127.0.0.1:port``, once started."""
+        return f"wss://{HOST}:{self._port}"
+
+    @property
+    def listening(self) -> bool:
+        """Whether it can be dialled; not so while it restarts."""
+        return self._server is not None and self._server.is_serving()
+
+    async def start(self) -> None:
+        """Listen on a free port."""
+        self._server = await self._listen()
+
+    async def _listen(self) -> Server:
+        self._listener = Listener(self._port)
+        self._port = self._listener.port
+        return await serve(
+            self._serve_link,
+            sock=self._listener,
+            ssl=self._ssl_context,
+            create_connection=Link,
+            process_request=self._check_request,
+            compression=None,
+            max_size=MAX_FRAME,
+            max_queue=None,
+            write_limit=WRITE_HIGH_WATER,
+            ping_interval=None,
+            close_timeout=CLOSE_TIMEOUT,
+            logger=_websockets_logger,
+        )
+
+    def restart(self, seconds: float) -> bool:
+        """Cut all links, and listen no more for ``seconds``; ``False`` while that is done."""
+        if self._server is None or self._restarting is not None:
+            return False
+        self._restarting = asyncio.get_running_loop().create_task(self._restart(seconds))
+        return True
+
+    async def _restart(self, seconds: float) -> None:
+        assert self._server is not None
+        assert self._listener is not None
+        await self._listener.accept_no_more()
+        self._server.close(close_connections=False)
+        for relay in self._relays.values():
+            relay.cut(How.RESET)
+        await self._hang_up()
+        await asyncio.sleep(seconds)
+        # Not to be cancelled half-way: nobody would have the server then.
+        self._relistening = asyncio.get_running_loop().create_task(self._listen())
+        self._server = await asyncio.shield(self._relistening)
+        self._relistening = self._restarting = None
+
+    async def stop(self) -> None:
+        """End all sessions and leave nothing behind; harmless when not started."""
+        if self._restarting is not None:
+            self._restarting.cancel()
+            await asyncio.wait([self._restarting])
+            self._restarting = None
+        if self._relistening is not None:
+            self._server = await self._relistening
+            self._relistening = None
+        for relay in [*self._relays.values(), *self._closing.values()]:
+            relay.abort()
+        while self._closing:
+            await asyncio.wait(self._closing)
+        if self._listener is not None:
+            await self._listener.accept_no_more()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        if self._listener is not None:
+            await self._listener.hang_up()
+            self._listener = None
+
+    def relay(self, session_id: str) -> Relay:
+        """The living session of this id, which a client has opened.
+
+        :raises KeyError: when there is none.
+        """
+        return self._relays[session_id]
+
+    def refuse_upgrades(
+        self, status: int, headers: Mapping[str, str] | None = None, times: int = 1
+    ) -> None:
+        """Answer the next upgrades with an HTTP status, and with headers (``Location``)."""
+        self._refusals.extend([(status, headers or {})] * times)
+
+    # A link
+
+    def _check_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        if self._refusals:
+            status, headers = self._refusals.popleft()
+            response = connection.respond(HTTPStatus(status), "")
+            response.headers.update(headers)
+            return response
+        url = urlsplit(request.path)
+        if not url.path.startswith(PATH):
+            return connection.respond(HTTPStatus.NOT_FOUND, "")
+        session_id = unquote(url.path[len(PATH) :])
+        again = session_id in self._relays
+        query = parse_qs(url.query)
+        keys = self.behaviour.signing_keys
+        if (
+            query.get("role") != [ROLE]
+            or (again and not self._may_rejoin(session_id, url.query))
+            or (
+                keys is not None
+                and "X-Amz-Signature" not in query
+                and not is_signed("GET", request.path, request.headers, "ssmmessages", keys)
+            )
+        ):
+            return connection.respond(HTTPStatus.FORBIDDEN, "")
+        return None
+
+    async def _serve_link(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, Link)
+        assert connection.request is not None
+        link = connection
+        session_id = unquote(urlsplit(connection.request.path).path[len(PATH) :])
+        try:
+            first = await asyncio.wait_for(link.first, self.behaviour.open_timeout)
+        except asyncio.TimeoutError:
+            await link.close(REFUSED)
+            return
+        relay = self._open(link, session_id, first)
+        if relay is None:
+            _logger.info("refused a token for session %s", session_id)
+            link.set_reading(True)
+            await link.close(REFUSED)
+            return
+        try:
+            await asyncio.wait_for(link.wait_closed(), self.behaviour.link_lifetime)
+        except asyncio.TimeoutError:
+            link.set_reading(True)
+            await link.close(1000, "Bye")
+        relay.detach(link)
+
+    def _may_rejoin(self, session_id: str, query: str) -> bool:
+        """Whether the upgrade to a data channel that was open before is accepted."""
+        rejoin = self.behaviour.rejoin
+        session = self._model.find_session(session_id)
+        if rejoin is Rejoin.FRESH_URL and session is not None:
+            return f"cell-number={cell_number(session)}" in query
+        return rejoin is not Rejoin.FORBIDDEN
+
+    def _open(self, link: Link, session_id: str, first: Frame) -> Relay | None:
+        """Give the link to its session's relay; ``None`` when the token is not good."""
+        token_value = _token_value(first)
+        session = self._model.session_for_token(session_id, token_value)
+        if session is None:
+            return None
+        relay = self._relays.get(session_id)
+        if relay is None:
+            relay = self._relays[session_id] = self._make_relay(session)
+            relay.start(link)
+        elif self.behaviour.rejoin is Rejoin.FRESH_TOKEN and relay.token_value == token_value:
+            return None
+        else:
+            relay.attach(link)
+        relay.token_value = token_value
+        return relay
+
+    # Sessions
+
+    def _make_relay(self, session: Session) -> Relay:
+        behaviour = self.behaviour
+
+        def make_worker(
+            send: Callable[[list[bytes]], None],
+            pause_input: Callable[[bool], None],
+            ended: Callable[[str], None],
+        ) -> Worker:
+            kind, open_far_end = self._purpose(session, behaviour.agent)
+            return Worker(
+                session.id,
+                kind,
+                open_far_end,
+                behaviour=behaviour.agent,
+                rng=random.Random(self._rng.getrandbits(64)),
+                send=send,
+                on_input_paused=pause_input,
+                on_ended=ended,
+            )
+
+        def ended(output: str) -> None:
+            task = asyncio.get_running_loop().create_task(relay.closed())
+            self._closing[task] = relay
+            task.add_done_callback(self._closing.pop)
+            del self._relays[session.id]
+            self._model.end_session(session, output or "The agent ended the session")
+
+        def interfere(act: Callable[[Incident], bool]) -> Interference | None:
+            number, faults = next(self._numbers), behaviour.faults
+            plan = faults if isinstance(faults, FaultPlan) else faults(number)
+            if not plan.faults:
+                return None
+
+            def do(incident: Incident) -> bool:
+                if isinstance(incident, Restart):
+                    return self.restart(incident.seconds)
+                return act(incident)
+
+            return Interference(plan, session.id, number, do, self.fault_log)
+
+        environment = session.environment
+        relay = Relay(
+            session.id, environment.id, behaviour.relay, make_worker, self.tap, ended, interfere
+        )
+        return relay
+
+    def _purpose(self, session: Session, behaviour: AgentBehaviour) -> tuple[Kind, Opener]:
+        kind: Kind
+        if session.session_type != "SSM":
+            return Port(self._port_number), self._open_port
+        if session.execute_command is None:
+            kind = Shell()
+        else:
+            command = session.execute_command
+            kind = execution(command.command, command.arguments, behaviour.execute_as)
+        return kind, self._open_process(kind)
+
+    def _session_ended(self, session: Session) -> None:
+        relay = self._relays.get(session.id)
+        if relay is not None:
+            relay.end(session.end_reason or "")
+
+
+def _no_process(kind: Kind) -> Opener:
+    async def refuse(owner: Owner) -> None:
+        raise OSError("processes are not supported here")
+
+    return refuse
+
+
+def _token_value(first: Frame) -> str:
+    """The token of an OpenDataChannelInput; empty, which opens nothing, in anything else."""
+    try:
+        document = json.loads(first) if isinstance(first, str) else None
+    except (ValueError, RecursionError):
+        return ""
+    value = document.get("TokenValue") if isinstance(document, dict) else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,224 @@
+"""Friendly names of Dev Environments: ``<alias>.<project>.<space>.codecatalyst``, and shorter.
+
+Names of spaces and projects, and aliases, may themselves hold dots and capitals, and people
+type any case. So a name is never taken apart: it is looked for among all names that the Dev
+Environments there are have. These are ``alias``, ``alias.project``, ``alias.project.space``
+and the id, each with and without ``.codecatalyst``. In this order:
+
+1. the id of one: it is unique, whatever aliases look like;
+2. what is spelled just so;
+3. what differs in case only;
+4. what begins with it, for the first eight or more characters of an id.
+
+The first of these that there is any of decides; if it is more than one, the name is ambiguous.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar
+
+from ...errors import (
+    ConfigError,
+    DevEnvironmentNotFound,
+    quoted,
+)
+from .hosts import aws_name, is_aws_name
+
+#: What makes a name one for ssh: a ``Host`` pattern that catches these and nothing else.
+SUFFIX = ".codecatalyst"
+
+#: Characters of an id that are enough to name it.
+SHORTEST_ID = 8
+
+_MOST_SHOWN = 10  # candidates in an error
+_LONGEST = 300  # characters of what was mistyped that are compared: alias, project and space
+
+# What ssh, a shell and a Host pattern all take for a plain word. The service's own pattern of
+# aliases allows no more, but its answers are not promised to keep it.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PART_OF_ID = re.compile(rf"[0-9a-f-]{{{SHORTEST_ID},36}}")
+
+
+class Named(Protocol):
+    """A Dev Environment; ``alias`` is empty when it has none."""
+
+    @property
+    def space(self) -> str: ...
+    @property
+    def project(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def alias(self) -> str: ...
+
+
+Env = TypeVar("Env", bound=Named)
+
+
+def is_plain(name: str) -> bool:
+    """Whether it can be a host name of ssh as it is, and is not taken for one of AWS's own."""
+    return _PLAIN.fullmatch(name) is not None and not is_aws_name(name)
+
+
+def bare(name: str) -> str:
+    """The name without ``.codecatalyst``, in whatever case."""
+    return name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
+
+
+class Names(Generic[Env]):
+    """The names of all Dev Environments that there are."""
+
+    def __init__(self, environments: Iterable[Env]) -> None:
+        self.environments: Sequence[Env] = tuple(environments)
+
+    @cached_property
+    def _spelled(self) -> dict[str, list[int]]:
+        """Name -> the numbers of the environments that have it."""
+        found: dict[str, list[int]] = {}
+        for number, each in enumerate(self.environments):
+            names = (*_aliases(each), each.id)
+            for spelling in {*names, *(name + SUFFIX for name in names)}:
+                found.setdefault(spelling, []).append(number)
+        return found
+
+    @cached_property
+    def _folded(self) -> dict[str, list[int]]:
+        """The same in lower case."""
+        found: dict[str, set[int]] = {}
+        for name, numbers in self._spelled.items():
+            found.setdefault(name.lower(), set()).update(numbers)
+        return {name: sorted(numbers) for name, numbers in found.items()}
+
+    @cached_property
+    def _ids(self) -> list[tuple[str, int]]:
+        """The ids in lower case and in order, each with its number."""
+        return sorted((each.id.lower(), number) for number, each in enumerate(self.environments))
+
+    def find(self, name: str, space: str | None = None, project: str | None = None) -> list[Env]:
+        """What a name can mean: none, one, or more if it is ambiguous.
+
+        :param space: only look in this one, as ``project`` in projects of this name.
+        """
+        exact = self._spelled.get(name, ())
+        by_id = [number for number in exact if self.environments[number].id in (name, bare(name))]
+        within = self._within(space, project)
+        for numbers in (by_id, exact, self._folded.get(name.lower(), ())):
+            if found := [number for number in numbers if number in within]:
+                return [self.environments[number] for number in found]
+        start = bare(name).lower()
+        if not _PART_OF_ID.fullmatch(start):
+            return []
+        found = sorted(number for number in self._with_id(start) if number in within)
+        return [self.environments[number] for number in found]
+
+    def within(self, space: str | None, project: str | None) -> list[Env]:
+        """Those in a space and in projects of a name, in any case if there is none just so."""
+        return [self.environments[number] for number in self._within(space, project)]
+
+    def one(self, name: str, space: str | None = None, project: str | None = None) -> Env:
+        """The one that a name means.
+
+        :raises DevEnvironmentNotFound: when there is none; names those that are alike.
+        :raises ConfigError: when there are several; gives a name that works for each.
+        """
+        found = self.find(name, space, project)
+        if not found:
+            raise self._unknown(name, space, project)
+        if len(found) > 1:
+            raise self._ambiguous(name, found)
+        return found[0]
+
+    def of(self, environment: Env) -> str:
+        """The shortest name for ssh that means this one, however its case is changed.
+
+        ``alias.codecatalyst`` if possible, else with the project, else with the space too;
+        without alias, eight characters of the id, or more if need be. Where aliases differ
+        in case only, case counts. Depends on nothing but the environments that there are.
+        """
+        aliases = [f"{alias}{SUFFIX}" for alias in _aliases(environment) if is_plain(alias)]
+        for name in aliases:
+            if len(self._folded.get(name.lower(), ())) == 1:
+                return name
+        ids = [environment.id[:end] for end in range(SHORTEST_ID, len(environment.id) + 1)]
+        aliases = [name for name in aliases if len(self._spelled[name]) == 1]
+        for name in (*aliases, *(f"{start}{SUFFIX}" for start in ids if is_plain(start))):
+            if self.find(name) == [environment]:
+                return name
+        return aws_name(environment.space, environment.project, environment.id)
+
+    def _with_id(self, start: str) -> Iterator[int]:
+        """The numbers of those whose id begins so."""
+        for place in range(bisect_left(self._ids, (start,)), len(self._ids)):
+            id, number = self._ids[place]
+            if not id.startswith(start):
+                return
+            yield number
+
+    def _within(self, space: str | None, project: str | None) -> Collection[int]:
+        numbers: Collection[int] = range(len(self.environments))
+        for wanted, name_of in ((space, _space_of), (project, _project_of)):
+            if wanted is not None:
+                names = {number: name_of(self.environments[number]) for number in numbers}
+                exact = [number for number, name in names.items() if name == wanted]
+                lower = wanted.lower()
+                numbers = dict.fromkeys(exact or (n for n in names if names[n].lower() == lower))
+        return numbers
+
+    def _unknown(self, name: str, space: str | None, project: str | None) -> DevEnvironmentNotFound:
+        where = "".join(
+            f" in the {what} {quoted(value)}"
+            for what, value in (("project", project), ("space", space))
+            if value is not None
+        )
+        near = self._near(name, self._within(space, project))
+        hint = f"Did you mean {_alternatives(near)}? " if near else ""
+        return DevEnvironmentNotFound(
+            f"There is no Dev Environment {quoted(name)}{where}",
+            f"{hint}See `connector list`",
+        )
+
+    def _near(self, name: str, within: Collection[int]) -> list[str]:
+        """Names that are alike, the best first."""
+        from difflib import get_close_matches  # which only those need who have mistyped
+
+        meant: dict[str, int] = {}
+        for number in within:
+            for alias in _aliases(self.environments[number]):
+                meant.setdefault(alias.lower(), number)
+        close = get_close_matches(bare(name).lower()[:_LONGEST], meant, n=3, cutoff=0.6)
+        return list(dict.fromkeys(self.of(self.environments[meant[each]]) for each in close))
+
+    def _ambiguous(self, name: str, found: list[Env]) -> ConfigError:
+        names = sorted(self.of(each) for each in found)
+        shown = _alternatives(names[:_MOST_SHOWN])
+        more = f", or one of {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+        return ConfigError(
+            f"{len(names)} Dev Environments can be meant by {quoted(name)}",
+            f"Give {shown}{more}",
+        )
+
+
+def _space_of(environment: Named) -> str:
+    return environment.space
+
+
+def _project_of(environment: Named) -> str:
+    return environment.project
+
+
+def _aliases(environment: Named) -> list[str]:
+    """Names of one that has an alias, the shortest first."""
+    alias = environment.alias
+    if not alias:
+        return []
+    in_project = f"{alias}.{environment.project}"
+    return [alias, in_project, f"{in_project}.{environment.space}"]
+
+
+def _alternatives(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

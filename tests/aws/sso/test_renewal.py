@@ -1,0 +1,269 @@
+"""Renewal of the token: when, once, and what happens when it fails."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from connector.emulator.api.rest import Proceed
+from connector.emulator.api.sso.errors import InternalServerException, InvalidGrantException
+from connector.errors import CredentialsError
+from connector.locks import file_lock
+
+from ..cloud import Cloud, write_cache
+from ..helpers import always
+from .logins import NOW, at, load, refused, tokens
+
+
+def test_a_token_that_expires_soon_is_renewed(cloud: Cloud, cache_file: Path) -> None:
+    old = cloud.login(expiresAt=at(14 * 60))
+    write_cache(cache_file, old)
+    token = load(ca_file=cloud.ca_file)
+    assert token.value != "cached-token"
+    assert token.expires_at == NOW + 3600
+    assert cloud.tokens.authenticate(f"Bearer {token.value}")
+    new = json.loads(cache_file.read_text())
+    assert new["accessToken"] == token.value
+    assert new["expiresAt"] == at(3600)
+    assert new["refreshToken"] != old["refreshToken"]
+    changed = {name for name in old if old[name] != new[name]}
+    assert changed == {"accessToken", "expiresAt", "refreshToken"}
+    assert new.keys() == old.keys()
+    if os.name == "posix":
+        assert cache_file.stat().st_mode & 0o777 == 0o600
+    # And so it is not renewed again.
+    assert load(ca_file=cloud.ca_file).value == token.value
+    assert cloud.operations() == ["CreateToken"]
+    assert sorted(os.listdir(cache_file.parent)) == sorted(
+        [cache_file.name, cache_file.with_suffix(".lock").name]
+    )
+
+
+def test_a_token_that_is_good_for_long_is_left_alone(cloud: Cloud, cache_file: Path) -> None:
+    write_cache(cache_file, cloud.login(expiresAt=at(15 * 60)))
+    assert load(ca_file=cloud.ca_file).value == "cached-token"
+    assert cloud.operations() == []
+
+
+def test_an_expired_token_is_renewed(cloud: Cloud, cache_file: Path) -> None:
+    write_cache(cache_file, cloud.login())
+    assert cloud.tokens.authenticate(f"Bearer {load(ca_file=cloud.ca_file).value}")
+
+
+def test_the_refresh_token_stays_when_no_new_one_comes(cloud: Cloud, cache_file: Path) -> None:
+    old = cloud.login()
+    write_cache(cache_file, old)
+
+    async def keep(operation: str, request: web.Request, proceed: Proceed) -> web.Response:
+        return web.json_response({"accessToken": "new-token", "expiresIn": 60})
+
+    cloud.intercept(keep)
+    assert load(ca_file=cloud.ca_file).value == "new-token"
+    assert json.loads(cache_file.read_text())["refreshToken"] == old["refreshToken"]
+
+
+Answer = Callable[[], web.Response]
+
+
+def _refuse() -> web.Response:
+    raise InvalidGrantException("Invalid refresh token provided: refresh-secret")
+
+
+def _fail() -> web.Response:
+    raise InternalServerException("failed")
+
+
+REFUSALS: list[tuple[Answer, str]] = [
+    (_refuse, "the SSO service refuses (400 InvalidGrantException)"),
+    (_fail, "the SSO service refuses (500 InternalServerException)"),
+    (lambda: web.json_response({}), "without a token"),
+    (lambda: web.json_response({"accessToken": "secret", "expiresIn": "x"}), "without a token"),
+    (lambda: web.json_response({"accessToken": "a secret", "expiresIn": 60}), "blanks"),
+    (lambda: web.json_response([]), "cannot be understood"),
+    (lambda: web.Response(text="<html>"), "without a token"),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), REFUSALS)
+def test_a_failed_renewal(
+    answer: Answer, said: str, cloud: Cloud, cache_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "connector")
+
+    async def intercept(operation: str, request: web.Request, proceed: Proceed) -> web.Response:
+        return answer()
+
+    cloud.intercept(intercept)
+    good = cloud.login(expiresAt=at(1))
+    write_cache(cache_file, good)
+    assert load(ca_file=cloud.ca_file).value == "cached-token"  # for it is good for a second
+    assert said in caplog.text
+    assert "secret" not in caplog.text
+    assert json.loads(cache_file.read_text()) == good
+
+    write_cache(cache_file, {**good, "expiresAt": at(-1)})
+    with pytest.raises(CredentialsError) as caught:
+        load(ca_file=cloud.ca_file)
+    message = str(caught.value)
+    assert "expired" in message
+    assert said in message
+    assert "connector login" in message
+    assert "secret" not in message
+    assert cloud.operations() == ["CreateToken", "CreateToken"]  # one try each
+
+
+def test_a_registration_that_has_expired(cloud: Cloud, cache_file: Path) -> None:
+    write_cache(cache_file, cloud.login(registrationExpiresAt=at(-1)))
+    assert "registration of the login has expired" in refused()
+    assert cloud.operations() == []
+
+
+@pytest.mark.parametrize("name", ["clientId", "clientSecret", "refreshToken"])
+@pytest.mark.parametrize("value", [None, 5, ""])
+def test_a_login_that_cannot_be_renewed(
+    name: str, value: Any, cloud: Cloud, cache_file: Path
+) -> None:
+    write_cache(cache_file, cloud.login(**{name: value}))
+    assert f"the login left no {name}" in refused()
+    write_cache(cache_file, cloud.login(**{name: value}, expiresAt=at(60)))
+    assert load().value == "cached-token"
+    assert cloud.operations() == []
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://localhost:1", "https://nowhere.invalid", "http://localhost:1", "nonsense"]
+)
+def test_a_service_out_of_reach(
+    endpoint: str, cloud: Cloud, cache_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", endpoint)
+    write_cache(cache_file, cloud.login(expiresAt=at(60)))
+    assert load().value == "cached-token"
+    write_cache(cache_file, cloud.login())
+    assert "cannot be renewed" in refused()
+
+
+def test_an_unknown_ca(cloud: Cloud, cache_file: Path) -> None:
+    write_cache(cache_file, cloud.login())
+    assert "unknown CA" in refused()
+
+
+def test_without_time_it_is_not_tried(cloud: Cloud, cache_file: Path) -> None:
+    write_cache(cache_file, cloud.login(expiresAt=at(60)))
+    assert tokens(ca_file=cloud.ca_file).load(timeout=1).value == "cached-token"
+    assert cloud.operations() == []
+
+
+def test_the_lock_of_another_process_is_not_waited_for_long(cloud: Cloud, cache_file: Path) -> None:
+    write_cache(cache_file, cloud.login(expiresAt=at(60)))
+    with file_lock(cache_file.with_suffix(".lock"), timeout=0):
+        assert tokens(ca_file=cloud.ca_file).load(timeout=2.1).value == "cached-token"
+        write_cache(cache_file, cloud.login())
+        with pytest.raises(CredentialsError, match="another process holds it"):
+            tokens(ca_file=cloud.ca_file).load(timeout=2.1)
+    assert cloud.operations() == []
+
+
+def test_a_lock_that_cannot_be_made(cloud: Cloud, cache_file: Path) -> None:
+    cache_file.with_suffix(".lock").mkdir()
+    write_cache(cache_file, cloud.login(expiresAt=at(60)))
+    assert load(ca_file=cloud.ca_file).value == "cached-token"
+    write_cache(cache_file, cloud.login())
+    assert "cannot be locked" in refused()
+
+
+def test_a_renewed_token_that_cannot_be_saved_is_used(
+    cloud: Cloud, cache_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_cache(cache_file, cloud.login())
+
+    async def spoil(operation: str, request: web.Request, proceed: Proceed) -> web.Response:
+        response = await proceed()
+        cache_file.unlink()
+        cache_file.mkdir()  # a rename cannot replace it
+        return response
+
+    cloud.intercept(spoil)
+    assert cloud.tokens.authenticate(f"Bearer {load(ca_file=cloud.ca_file).value}")
+    assert "cannot be saved" in caplog.text
+    assert not list(cache_file.parent.glob("*.tmp"))
+
+
+PROCESS = """\
+import os, sys, time
+from connector.aws.clients import ClientFactory
+from connector.aws.settings import load_profile
+from connector.aws.sso.tokens import BearerTokens
+from connector.transport.dialler import DialSettings, Trust
+profile = load_profile("codecatalyst", os.environ)
+connect = DialSettings(Trust(os.environ["AWS_CA_BUNDLE"])).connect
+tokens = BearerTokens(profile, os.environ, ClientFactory(profile.name, connect))
+print("ready", flush=True)
+sys.stdin.readline()
+print(tokens.load(timeout=60).value)
+"""
+
+
+def test_many_processes_renew_once(
+    cloud: Cloud, cache_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(cloud.ca_file))
+    write_cache(cache_file, cloud.login())
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", PROCESS],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(5)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    while any(process.poll() is None for process in processes):
+        json.loads(cache_file.read_text())  # whole at every moment
+        time.sleep(0.001)
+    values = {process.communicate()[0] for process in processes}
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    assert cloud.operations() == ["CreateToken"]
+    assert values == {json.loads(cache_file.read_text())["accessToken"] + "\n"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"accessToken": 5}, {"accessToken": "a b"}, {"expiresIn": True}, {"expiresIn": "x"}]
+)
+def test_new_refresh_token_is_saved_though_the_rest_is_wrong(
+    cloud: Cloud, cache_file: Path, wrong: dict[str, object]
+) -> None:
+    """The service has used up the old one."""
+    answer = {"accessToken": "new", "expiresIn": 3600, "refreshToken": "new-refresh-token"}
+    always(cloud, "CreateToken", lambda: web.json_response({**answer, **wrong}))
+    write_cache(cache_file, cloud.login(expiresAt=at(60)))
+    assert load(ca_file=cloud.ca_file).value == "cached-token"
+    document = json.loads(cache_file.read_text())
+    assert (document["accessToken"], document["refreshToken"]) == (
+        "cached-token",
+        "new-refresh-token",
+    )
+
+
+def test_lifetime_beyond_any_date_is_cut(cloud: Cloud, cache_file: Path) -> None:
+    answer = {"accessToken": "new", "expiresIn": 10**30, "refreshToken": "new-refresh-token"}
+    always(cloud, "CreateToken", lambda: web.json_response(answer))
+    write_cache(cache_file, cloud.login())
+    assert load(ca_file=cloud.ca_file).value == "new"

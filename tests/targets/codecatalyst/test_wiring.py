@@ -1,0 +1,129 @@
+"""Which profile, endpoint and names the command line and the library use."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from connector.aws.light import LightApi
+from connector.errors import CredentialsError
+from connector.targets.codecatalyst.finding import Finder
+from connector.targets.codecatalyst.listing import EnvironmentSummary, Listing
+from connector.targets.codecatalyst.service import open_service
+from connector.targets.codecatalyst.wiring import (
+    Place,
+    open_finder,
+    open_source,
+)
+
+SESSION = "[sso-session {0}]\nsso_region = us-east-1\nsso_start_url = https://x.test/start\n"
+LOGIN = "[profile codecatalyst]\nsso_session = codecatalyst\n" + SESSION.format("codecatalyst")
+DEFAULT = "[default]\nsso_session = mine\n" + SESSION.format("mine")
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"AWS_CONFIG_FILE": str(tmp_path / "config"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "expected"),
+    [
+        (LOGIN, None, "codecatalyst"),
+        ("[default]\nregion = eu-west-1\n" + LOGIN, None, "codecatalyst"),
+        (DEFAULT + LOGIN, None, None),
+        (DEFAULT, None, None),
+        (LOGIN + "[profile other]\nregion = x\n", "other", "other"),
+    ],
+)
+def test_the_profile_of_the_login_stands_in_for_one_without(
+    tmp_path: Path, environ: dict[str, str], config: str, name: str | None, expected: str | None
+) -> None:
+    (tmp_path / "config").write_text(config)
+    service = open_service(name, None, environ)
+    assert service.profile == expected
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a named pipe")
+def test_the_configuration_is_read_once(environ: dict[str, str]) -> None:
+    path = Path(environ["AWS_CONFIG_FILE"])
+    os.mkfifo(path)  # it gives what it has to its first reader only
+    writing = threading.Thread(target=path.write_text, args=(LOGIN,), daemon=True)
+    writing.start()
+    assert open_service(None, None, environ).profile == "codecatalyst"
+    writing.join()
+
+
+def test_a_token_that_is_given_needs_no_profile(tmp_path: Path, environ: dict[str, str]) -> None:
+    (tmp_path / "config").write_text(LOGIN)
+    environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token"
+    service = open_service(None, None, environ)
+    assert service.profile is None
+    assert service.tokens.load().value == "a-token"
+
+
+def test_api_and_stream_share_the_ca_certificates_that_are_loaded_once(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    place = Place("codecatalyst-dev-env=MySpace=MyProject=01234567-89ab-cdef-0123-456789abcdef")
+    finder = open_finder(place)
+    _, settings = open_source(finder, start=True, wait=1.0, ping_interval=20.0, payload_size=1024)
+    assert settings.trust.context is finder.service.settings.trust.context
+
+
+def test_without_any_login_it_says_how_to_log_in(environ: dict[str, str]) -> None:
+    with pytest.raises(CredentialsError, match=r"Run `connector login`$"):
+        open_service(None, None, environ).tokens.load()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ((None, None), ("codecatalyst", None), True),
+        ((None, None), ("default", None), False),
+        ((None, None), (None, "https://other.test"), False),
+    ],
+)
+def test_names_are_those_of_one_login_at_one_endpoint(
+    tmp_path: Path,
+    environ: dict[str, str],
+    one: tuple[str | None, str | None],
+    other: tuple[str | None, str | None],
+    same: bool,
+) -> None:
+    (tmp_path / "config").write_text(LOGIN)
+    open_service(*one, environ).names.note([])
+    assert (open_service(*other, environ).names.recall() is not None) is same
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_what_an_alias_holds_besides_words_is_in_no_message(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], remembered: bool
+) -> None:
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    id = "01234567-89ab-cdef-0123-456789abcdef"
+    listing = Listing(
+        [EnvironmentSummary("S-1", "P-1", id, "caf\u00e9\n\x1b[2J. x", "STOPPED")], []
+    )
+    monkeypatch.setattr(Finder, "_list", lambda _: listing)
+    finder = open_finder(Place(id))
+    if remembered:
+        finder.service.names.note(listing.environments)
+    assert str(finder.find().target) == f"Dev Environment caf\u00e9 [2J. x ({id}) of S-1/P-1"
+
+
+def test_what_only_botocore_can_judge_is_left_to_it(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    (tmp_path / "config").write_text(LOGIN + "[profile fips]\nuse_fips_endpoint = true\n")
+    assert isinstance(open_service(None, None, environ).api, LightApi)
+    fips = open_service("fips", None, environ)
+    assert not isinstance(fips.api, LightApi)
+    fips.names.note([])
+    assert open_service(None, None, environ).names.recall() is None

@@ -1,0 +1,5 @@
+"""The homes, clouds and logins of the tests of ``connector.aws``."""
+
+from ..aws.conftest import both_ways, certificates, clock, cloud, home, loop, sessions
+
+__all__ = ["both_ways", "certificates", "clock", "cloud", "home", "loop", "sessions"]
