@@ -63,7 +63,7 @@ class AccessDenied(ConnectorError):
     exit_code = 77  # EX_NOPERM
 
 
-class DevEnvironmentNotFound(ConnectorError):
+class TargetNotFound(ConnectorError):
     """The service knows no such Dev Environment (ResourceNotFoundException, 404)."""
 
     exit_code = 68  # EX_NOHOST
@@ -75,7 +75,7 @@ class SessionNotFound(ConnectorError):
     exit_code = 68  # EX_NOHOST
 
 
-class DevEnvironmentNotReady(ConnectorError):
+class TargetNotReady(ConnectorError):
     """The Dev Environment is not running, or busy with a change (ConflictException, 409)."""
 
     exit_code = 75  # EX_TEMPFAIL

@@ -59,7 +59,7 @@ def open_environment(options: argparse.Namespace) -> Environment:
     ``finding.LOOK_UP_TIMEOUT`` seconds.
 
     :raises ConfigError: when one of them is not usable, or the name is ambiguous.
-    :raises DevEnvironmentNotFound: when there is none of this name.
+    :raises TargetNotFound: when there is none of this name.
     :raises ConnectorError: when it cannot be looked up.
     """
     return open_finder(options).find()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
-from ..errors import ConnectorError, DevEnvironmentNotReady, ServiceError
+from ..errors import ConnectorError, ServiceError, TargetNotReady
 from ..sessions import SessionAccess, SessionSource, StartProgress, Waiting
 from ..transport.loop import Loop
 from ..transport.probe import Probe
@@ -24,9 +24,7 @@ class _Impatient:
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
         state = public.known(waiting.status, public.STATES)
-        raise DevEnvironmentNotReady(
-            words("it is {state}", state=state), words("Try again in a minute")
-        )
+        raise TargetNotReady(words("it is {state}", state=state), words("Try again in a minute"))
 
     def go_on(self) -> None:
         """Nothing was waited for."""

@@ -245,7 +245,7 @@ def test_a_name_that_is_none(cloud: Cloud) -> None:
 
 def test_an_environment_that_is_not_there(cloud: Cloud) -> None:
     other = cloud.host[:-12] + "0" * 12
-    with pytest.raises(connector.DevEnvironmentNotFound):
+    with pytest.raises(connector.TargetNotFound):
         connector.open_socket(other)
 
 
@@ -338,9 +338,9 @@ def test_a_friendly_name_is_looked_up(cloud: Cloud) -> None:
     for name in ("my-env", "My-Env.web.site-1.ExampleCorp.codecatalyst"):
         with connector.open_socket(name) as stream:
             assert receive_exactly(stream, len(GREETING)) == GREETING
-    with pytest.raises(connector.DevEnvironmentNotFound, match="another"):
+    with pytest.raises(connector.TargetNotFound, match="another"):
         connector.open_socket("another")
-    with pytest.raises(connector.DevEnvironmentNotFound):
+    with pytest.raises(connector.TargetNotFound):
         connector.open_socket("my-env", space="Other.Space")
 
 
@@ -363,14 +363,14 @@ def test_a_stopped_environment_is_started_and_shown(cloud: Cloud) -> None:
 
 def test_it_is_left_alone_where_that_is_asked_for(cloud: Cloud) -> None:
     cloud.set_status(Status.STOPPED)
-    with pytest.raises(connector.DevEnvironmentNotReady):
+    with pytest.raises(connector.TargetNotReady):
         connector.open_socket(cloud.host, start=False)
     assert cloud.count("StartDevEnvironment") == 0
 
 
 def test_it_is_waited_for_no_longer_than_asked(cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
-    with pytest.raises(connector.DevEnvironmentNotReady, match="after 1 s"):
+    with pytest.raises(connector.TargetNotReady, match="after 1 s"):
         connector.open_socket(cloud.host, wait=1)
 
 

@@ -358,7 +358,7 @@ def test_one_that_was_dropped_ends_its_session(cloud: Cloud) -> None:
 def test_errors_of_the_start_are_raised_by_connect(cloud: Cloud) -> None:
     async def main() -> None:
         other = cloud.host[:-12] + "0" * 12
-        with pytest.raises(connector.DevEnvironmentNotFound):
+        with pytest.raises(connector.TargetNotFound):
             await connector.connect(other)
         with pytest.raises(connector.ConfigError):
             async with connector.connect("codecatalyst-dev-env="):

@@ -11,7 +11,7 @@ from ...errors import (
     AccessDenied,
     ConfigError,
     ConnectorError,
-    DevEnvironmentNotFound,
+    TargetNotFound,
 )
 from ...sessions import (
     SessionAccess,
@@ -66,7 +66,7 @@ class Finder:
     def find(self) -> Environment:
         """It, be it by a look-up.
 
-        :raises DevEnvironmentNotFound: when there is none of this name.
+        :raises TargetNotFound: when there is none of this name.
         :raises ConfigError: when there are several.
         :raises ConnectorError: when it cannot be looked up.
         """
@@ -113,14 +113,14 @@ class Finder:
                 raise problem.error
         try:
             found = names.one(wanted.name, *where)
-        except DevEnvironmentNotFound as error:
+        except TargetNotFound as error:
             closed = ", ".join(
                 _place(each) for each in listing.problems if isinstance(each.error, AccessDenied)
             )
             if not closed:
                 raise
             hint = f"{error.hint}. You have no access to {closed}"
-            raise DevEnvironmentNotFound(error.message, hint) from None
+            raise TargetNotFound(error.message, hint) from None
         return self._target(DevEnvironment(found.space, found.project, found.id), found.alias)
 
     def _list(self) -> Listing:

@@ -21,9 +21,9 @@ from ...errors import (
     ConnectFailed,
     ConnectorError,
     CredentialsError,
-    DevEnvironmentNotFound,
     RequestRefused,
     ServiceError,
+    TargetNotFound,
 )
 from ..parallel import for_all
 from .environment import GOING
@@ -86,7 +86,7 @@ class Problem:
     @property
     def is_refusal(self) -> bool:
         """Whether there is nothing in it that the user could use anyway."""
-        return isinstance(self.error, (AccessDenied, DevEnvironmentNotFound))
+        return isinstance(self.error, (AccessDenied, TargetNotFound))
 
     def may_hide(self, space: str | None, project: str | None) -> bool:
         """Whether it could hold what is looked for in this space, and in projects of this name."""
@@ -255,7 +255,7 @@ def _explained(refused: Refused, space: str, project: str, token: BearerToken) -
     if status == 403:
         return AccessDenied(f"You have no access to {where}{said}")
     if refused.code == "ResourceNotFoundException":
-        return DevEnvironmentNotFound(f"CodeCatalyst does not know {where}{said}")
+        return TargetNotFound(f"CodeCatalyst does not know {where}{said}")
     if status == 400:
         return RequestRefused(f"CodeCatalyst refuses to list {where}{said}")
     return ServiceError(f"CodeCatalyst cannot list {where} ({refused}){said}")

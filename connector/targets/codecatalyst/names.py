@@ -23,7 +23,7 @@ from typing import Generic, Protocol, TypeVar
 
 from ...errors import (
     ConfigError,
-    DevEnvironmentNotFound,
+    TargetNotFound,
     quoted,
 )
 from .hosts import aws_name, is_aws_name
@@ -122,7 +122,7 @@ class Names(Generic[Env]):
     def one(self, name: str, space: str | None = None, project: str | None = None) -> Env:
         """The one that a name means.
 
-        :raises DevEnvironmentNotFound: when there is none; names those that are alike.
+        :raises TargetNotFound: when there is none; names those that are alike.
         :raises ConfigError: when there are several; gives a name that works for each.
         """
         found = self.find(name, space, project)
@@ -168,7 +168,7 @@ class Names(Generic[Env]):
                 numbers = dict.fromkeys(exact or (n for n in names if names[n].lower() == lower))
         return numbers
 
-    def _unknown(self, name: str, space: str | None, project: str | None) -> DevEnvironmentNotFound:
+    def _unknown(self, name: str, space: str | None, project: str | None) -> TargetNotFound:
         where = "".join(
             f" in the {what} {quoted(value)}"
             for what, value in (("project", project), ("space", space))
@@ -176,7 +176,7 @@ class Names(Generic[Env]):
         )
         near = self._near(name, self._within(space, project))
         hint = f"Did you mean {_alternatives(near)}? " if near else ""
-        return DevEnvironmentNotFound(
+        return TargetNotFound(
             f"There is no Dev Environment {quoted(name)}{where}",
             f"{hint}See `connector list`",
         )

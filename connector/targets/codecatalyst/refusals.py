@@ -12,12 +12,12 @@ from ...errors import (
     AccessDenied,
     ConnectorError,
     CredentialsError,
-    DevEnvironmentNotFound,
-    DevEnvironmentNotReady,
     QuotaExceeded,
     RequestRefused,
     ServiceError,
     ServiceThrottled,
+    TargetNotFound,
+    TargetNotReady,
 )
 from ...fast.records import NamedTuple
 
@@ -94,11 +94,9 @@ def explain(refused: Refused, target: Target, token: BearerToken) -> ConnectorEr
             f"Only its creator has. If that is you: {token.remedy}",
         )
     if refused.code == "ResourceNotFoundException":
-        return DevEnvironmentNotFound(
-            f"CodeCatalyst knows no {target}{said}", _not_found_hint(target)
-        )
+        return TargetNotFound(f"CodeCatalyst knows no {target}{said}", _not_found_hint(target))
     if status == 409:
-        return DevEnvironmentNotReady(
+        return TargetNotReady(
             f"{target} is busy with another change{said}", "Try again in a minute"
         )
     return explain_any(refused, token)
@@ -123,9 +121,7 @@ def not_accepted(refused: Refused, token: BearerToken) -> CredentialsError:
     return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)
 
 
-def not_running(
-    target: Target, status: str, reason: str, token: BearerToken
-) -> DevEnvironmentNotReady:
+def not_running(target: Target, status: str, reason: str, token: BearerToken) -> TargetNotReady:
     """The error for a Dev Environment that does not run, and will not by waiting."""
     status = quote(status, token.value)
     why = f": {quote(reason, token.value)}" if reason else ""
@@ -134,7 +130,7 @@ def not_running(
         hint = f"Start it with `{target.start_command}`"
     elif status in ("DELETING", "DELETED"):
         hint = "It cannot be used any more"
-    return DevEnvironmentNotReady(f"{target} is {status}{why}", hint)
+    return TargetNotReady(f"{target} is {status}{why}", hint)
 
 
 def said_by(refused: Refused, token: BearerToken) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ...aws.calls import CallFailed, Refused
 from ...aws.sso.tokens import BearerToken
-from ...errors import ConnectorError, DevEnvironmentNotReady
+from ...errors import ConnectorError, TargetNotReady
 from ...sessions import StartProgress, Waiting
 from .environment import Environment, State
 from .refusals import not_running, status_of
@@ -89,7 +89,7 @@ class Startup:
         if in_vain or state.status not in hopes:
             raise not_running(self._environment.target, state.status, state.reason, self._token)
         if self._clock() - self._began >= self._settings.timeout:
-            raise DevEnvironmentNotReady(
+            raise TargetNotReady(
                 f"{self._environment.target} is still {state.status} "
                 f"after {self._settings.timeout:.0f} s",
                 "Wait longer with --wait, or look at it in the CodeCatalyst console",

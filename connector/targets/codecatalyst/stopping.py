@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from ...aws.calls import CallFailed, Refused
-from ...errors import DevEnvironmentNotReady
+from ...errors import TargetNotReady
 from ...sessions import Waiting
 from .environment import Environment, State
 from .startup import POLL_INTERVAL, SILENCE_TIMEOUT, may_pass
@@ -31,14 +31,14 @@ def until_stopped(
     :param state: the one that it is in now.
     :param wait: shows what is waited for, and pauses for some seconds.
     :param clock: seconds of a monotonic clock.
-    :raises DevEnvironmentNotReady: when it runs again, or has not stopped in time.
+    :raises TargetNotReady: when it runs again, or has not stopped in time.
     :raises ConnectorError: when the service cannot be asked.
     """
     began = answered_at = clock()
     while state.status == "STOPPING":
         elapsed = clock() - began
         if elapsed >= STOP_TIMEOUT:
-            raise DevEnvironmentNotReady(
+            raise TargetNotReady(
                 f"{environment.target} is still STOPPING after {STOP_TIMEOUT:.0f} s",
                 "Look at it in the CodeCatalyst console",
             )
@@ -53,7 +53,7 @@ def until_stopped(
         else:
             answered_at = clock()
     if state.status in ("RUNNING", "STARTING", "PENDING"):
-        raise DevEnvironmentNotReady(
+        raise TargetNotReady(
             f"{environment.target} is {state.status}: it was started again while it stopped",
             "Find out who uses it, and stop it again",
         )

@@ -16,7 +16,7 @@ from connector.aws.sdk import SdkApi
 from connector.aws.settings import load_profile
 from connector.aws.sso.tokens import BearerTokens
 from connector.emulator.api.codecatalyst.resources import Status
-from connector.errors import DevEnvironmentNotFound
+from connector.errors import TargetNotFound
 from connector.targets.codecatalyst.environment import Environment, State
 from connector.targets.codecatalyst.refusals import Target
 from connector.targets.codecatalyst.sessionlist import sessions_of
@@ -164,8 +164,8 @@ def test_one_that_has_answered_is_not_looked_for(cloud: Cloud, both_ways: None) 
 
 def test_what_the_search_says_is_what_is_said(cloud: Cloud, both_ways: None) -> None:
     def find_again() -> Target:
-        raise DevEnvironmentNotFound("it has gone")
+        raise TargetNotFound("it has gone")
 
     environment = open_environment(cloud, GONE, find_again)
-    with pytest.raises(DevEnvironmentNotFound, match="It has gone"):
+    with pytest.raises(TargetNotFound, match="It has gone"):
         environment.look(environment.tokens.load(), 10)

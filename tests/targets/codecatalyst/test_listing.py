@@ -38,10 +38,10 @@ from connector.errors import (
     ConnectFailed,
     ConnectorError,
     CredentialsError,
-    DevEnvironmentNotFound,
     RequestRefused,
     ServiceError,
     ServiceThrottled,
+    TargetNotFound,
 )
 from connector.targets.codecatalyst.listing import (
     EnvironmentSummary,
@@ -196,7 +196,7 @@ def test_what_is_closed_does_not_hide_the_rest(
         (InternalFailure("Broken"), ServiceError, False),
         (ThrottlingException("Slow"), ServiceThrottled, False),
         (ValidationException("Odd"), RequestRefused, False),
-        (ResourceNotFoundException("Gone"), DevEnvironmentNotFound, True),
+        (ResourceNotFoundException("Gone"), TargetNotFound, True),
     ],
 )
 def test_a_project_that_fails_does_not_hide_the_rest(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.errors import ConfigError, DevEnvironmentNotFound
+from connector.errors import ConfigError, TargetNotFound
 from connector.targets.codecatalyst.names import (
     SUFFIX,
     Names,
@@ -93,7 +93,7 @@ def test_space_and_project_say_where_to_look(
 )
 def test_what_nothing_is_called_is_not_found(name: str) -> None:
     assert ALL.find(name) == []
-    with pytest.raises(DevEnvironmentNotFound, match="There is no Dev Environment"):
+    with pytest.raises(TargetNotFound, match="There is no Dev Environment"):
         ALL.one(name)
 
 
@@ -118,19 +118,19 @@ def test_many_candidates_are_not_all_shown() -> None:
 
 
 def test_an_unknown_name_comes_with_those_that_are_alike() -> None:
-    with pytest.raises(DevEnvironmentNotFound) as caught:
+    with pytest.raises(TargetNotFound) as caught:
         ALL.one("wen.front")
     assert str(caught.value) == (
         "There is no Dev Environment 'wen.front'. "
         "Did you mean Web.Front.codecatalyst? See `connector list`"
     )
-    with pytest.raises(DevEnvironmentNotFound) as caught:
+    with pytest.raises(TargetNotFound) as caught:
         ALL.one("nothing-like-it")
     assert "Did you mean" not in str(caught.value)
 
 
 def test_where_it_was_looked_for_is_said() -> None:
-    with pytest.raises(DevEnvironmentNotFound) as caught:
+    with pytest.raises(TargetNotFound) as caught:
         ALL.one("api", "Other.Space", "Shop")
     assert "'api' in the project 'Shop' in the space 'Other.Space'" in str(caught.value)
 
@@ -224,7 +224,7 @@ def test_many_are_quick() -> None:
     )
     before = time.process_time()
     assert len({many.of(each) for each in many.environments}) == 2000
-    with pytest.raises(DevEnvironmentNotFound):
+    with pytest.raises(TargetNotFound):
         many.one("x" * 1_000_000)
     assert time.process_time() - before < 5
 
@@ -296,7 +296,7 @@ def test_a_name_is_found_refused_or_unknown(
             assert names.of(each) in str(caught.value)
             assert names.one(names.of(each)) == each
     elif not matches:
-        with pytest.raises(DevEnvironmentNotFound) as error:
+        with pytest.raises(TargetNotFound) as error:
             names.one(name, space, project)
         assert str(error.value).isprintable()
 

@@ -26,12 +26,12 @@ from connector.errors import (
     ConnectFailed,
     ConnectorError,
     CredentialsError,
-    DevEnvironmentNotFound,
-    DevEnvironmentNotReady,
     QuotaExceeded,
     RequestRefused,
     ServiceError,
     ServiceThrottled,
+    TargetNotFound,
+    TargetNotReady,
 )
 from connector.sessions import SessionAccess, SessionSource
 from connector.targets.codecatalyst.source import CodeCatalystSessions
@@ -98,7 +98,7 @@ def test_a_session_without_id_cannot_be_stopped(
     [
         (ServiceQuotaExceededException("Compute limit."), QuotaExceeded, ": Compute limit. Look"),
         (AccessDeniedException("No."), AccessDenied, "Only its creator has"),
-        (ResourceNotFoundException("None."), DevEnvironmentNotFound, "knows no Dev Environment"),
+        (ResourceNotFoundException("None."), TargetNotFound, "knows no Dev Environment"),
         (ApiError("Token expired", status=401), CredentialsError, "does not accept the token"),
         (ApiError("x", "ExpiredTokenException", 400), CredentialsError, "Renew or unset"),
         (UnknownOperationException("What?"), ServiceError, "(404 UnknownOperationException)"),
@@ -126,7 +126,7 @@ def test_a_refusal_that_lasts(
     ("error", "expected", "question"),
     [
         (ThrottlingException("Rate exceeded"), ServiceThrottled, []),
-        (ConflictException("Being updated"), DevEnvironmentNotReady, [GET]),
+        (ConflictException("Being updated"), TargetNotReady, [GET]),
         (ApiError("Oops", "InternalServerException", 500), ServiceError, []),
         (ApiError("", "", 503), ServiceError, []),
     ],
@@ -180,7 +180,7 @@ def test_an_environment_that_does_not_run(
     cloud.environment.status = status
     cloud.environment.status_reason = "Compute\nlimit exceeded"
     refused = refusal(sessions)
-    assert type(refused) is DevEnvironmentNotReady
+    assert type(refused) is TargetNotReady
     assert f"is {status.value}: Compute limit exceeded" in str(refused)
     assert said in str(refused)
     assert cloud.operations() == [START, GET]
@@ -221,10 +221,10 @@ def test_the_services_words_are_made_fit_to_print(
 
 
 def test_a_name_in_lower_case_gets_the_hint_at_ssh(cloud: Cloud, clock: Clock) -> None:
-    with pytest.raises(DevEnvironmentNotFound) as caught:
+    with pytest.raises(TargetNotFound) as caught:
         make_sessions(cloud, clock, space="MySpac").start(UNWATCHED)
     assert "%n" not in str(caught.value)
-    with pytest.raises(DevEnvironmentNotFound, match="only %n keeps them"):
+    with pytest.raises(TargetNotFound, match="only %n keeps them"):
         make_sessions(cloud, clock, space="myspace", project="my.project").start(UNWATCHED)
 
 

@@ -22,12 +22,12 @@ from connector.emulator.api.rest import Proceed
 from connector.errors import (
     AccessDenied,
     ConnectorError,
-    DevEnvironmentNotReady,
     QuotaExceeded,
     RequestRefused,
     ServiceError,
     ServiceThrottled,
     StartAbandoned,
+    TargetNotReady,
 )
 from connector.sessions import Waiting
 from connector.targets.codecatalyst import source as codecatalyst
@@ -158,7 +158,7 @@ def test_it_is_not_waited_for(
 ) -> None:
     begin_in(cloud, status)
     error = failure(cloud, watcher, settings)
-    assert type(error) is DevEnvironmentNotReady
+    assert type(error) is TargetNotReady
     assert f"is {status.value}: Words of the service" in str(error)
     assert hint in str(error)
     assert cloud.operations() == [START, GET]
@@ -184,7 +184,7 @@ def test_the_wait_is_bounded(cloud: Cloud, watcher: Watcher) -> None:
     begin_in(cloud, Status.STOPPED)
     cloud.environment.start_seconds = 10_000
     error = failure(cloud, watcher)
-    assert type(error) is DevEnvironmentNotReady
+    assert type(error) is TargetNotReady
     assert "is still STARTING after 60 s" in str(error)
     assert "--wait" in str(error)
     assert 60 <= watcher.clock.time < 62
