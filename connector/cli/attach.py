@@ -54,12 +54,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_stream_options(parser)
 
-    def run(options: argparse.Namespace) -> int:
-        # ssh ends its ProxyCommand by SIGHUP, which is no failure.
-        signals = SIGNALS if os.isatty(0) else STREAM_SIGNALS
-        return run_stream(options, _prepare, Attachment, signals)
 
-    parser.set_defaults(run=run)
+def run(options: argparse.Namespace) -> int:
+    # ssh ends its ProxyCommand by SIGHUP, which is no failure.
+    signals = SIGNALS if os.isatty(0) else STREAM_SIGNALS
+    return run_stream(options, _prepare, Attachment, signals)
 
 
 def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import argparse
+    from typing import Protocol
+
+    class Command(Protocol):
+        """What the module of a command offers."""
+
+        def configure(self, parser: argparse.ArgumentParser) -> None:
+            """Add the description and the options of the command to its parser."""
+
+        def run(self, options: argparse.Namespace) -> int:
+            """Run the command, and return its exit code.
+
+            :param options: the settled options; ``report_line`` tells the user what went wrong.
+            :raises ConnectorError: main prints it and exits with its exit code.
+            """
+
 
 #: Command -> its one line in the overview. The module of a command is imported only when
 #: it is the one that runs.
@@ -44,8 +59,13 @@ _MODULES = {"exec": "execute"}
 RUNNERS = {"exec"}
 
 
-def configure_command(name: str, parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of a command, or of an alias of one."""
+def load_command(name: str) -> Command:
+    """Return the module of a command or of an alias."""
     command = ALIASES.get(name, name)
     module = _MODULES.get(command, command.replace("-", ""))
-    import_module(f".{module}", __package__).configure(parser)
+    return cast("Command", import_module(f".{module}", __package__))
+
+
+def configure_command(name: str, parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command or of an alias to a parser."""
+    load_command(name).configure(parser)

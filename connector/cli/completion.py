@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
-from .boundary import guarded, tell
+from .output.lines import tell
 
 DESCRIPTION = """\
 Print a script for a shell: it completes commands, options, profiles, files, and the names of
@@ -51,10 +51,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     parser.add_argument("shell", choices=SHELLS, help="whose script to print")
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     from argcomplete.shell_integration import shellcode
 
     # No file names where there is nothing better: they are never a Dev Environment's.

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .boundary import guarded, tell, tell_json
+from .output.lines import tell, tell_json
 from .settings import add_setting, warn_of_missing_profile
 
 if TYPE_CHECKING:
@@ -58,10 +58,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--json", action="store_true", help="print JSON")
     for name in SETTINGS:
         add_setting(show, name)
-    show.set_defaults(run=lambda options: guarded(lambda: _show(options)))
 
 
-def _show(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     warn_of_missing_profile(options.profile)
     rows = list(_rows(options))
     path = options.settings_file

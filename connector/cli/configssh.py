@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectorError
 from ..settings.table import SETTINGS
-from .boundary import add_logging_options, guarded, say, set_up_logging, tell
 from .environment import CALL_TIMEOUT
+from .output.lines import say, tell
+from .settings import add_logging_options
 
 if TYPE_CHECKING:
     from ..ssh.include import KnownHost
@@ -73,14 +74,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_logging_options(parser)
     # ssh has to wait as long as the ProxyCommand does; no option: the one there would count.
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)), wait=SETTINGS["wait"])
+    parser.set_defaults(wait=SETTINGS["wait"])
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     from ..ssh.include import WAIT_MARGIN
     from ..ssh.places import find_places
 
-    set_up_logging(options)
     _end_what_runs_with_us()
     places = find_places(options.ssh_config)
     if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ConfigError
-from .boundary import add_logging_options, guarded, set_up_logging
 from .emulator import (
     check_installed,
     end_like_interrupt,
     proxy_command,
     write_ssh_config,
 )
+from .settings import add_logging_options
 
 if TYPE_CHECKING:
     import paramiko
@@ -64,12 +64,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--shell", action="store_true", help="leave me in an interactive login instead"
     )
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     check_installed()
-    set_up_logging(options)
     for name in ("SIGTERM", "SIGHUP"):  # leave no key and no process behind
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), end_like_interrupt)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
 from . import proxy
-from .boundary import INTERRUPTED, add_logging_options, guarded, set_up_logging
+from .boundary import INTERRUPTED
 from .environment import (
     LEFT_OUT,
     NAMES,
@@ -20,7 +20,7 @@ from .environment import (
     open_environment,
 )
 from .output.doctorview import exit_code, open_view
-from .settings import settle
+from .settings import add_logging_options, settle
 
 if TYPE_CHECKING:
     from ..doctor.case import Case
@@ -80,13 +80,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "placeholders stand for names, paths, addresses and what programs say",
     )
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     from ..doctor.plan import Plan
 
-    set_up_logging(options)
     _end_by_exceptions()
     case = make_case(options, os.environ)
     plan = Plan(case)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from .boundary import add_logging_options, guarded, set_up_logging
 from .itself import own_command
+from .settings import add_logging_options
 
 if TYPE_CHECKING:
     from ..emulator.api.codecatalyst.resources import Status
@@ -91,7 +91,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "%(default)s",
     )
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
 def check_installed(embedded_server: bool = True) -> None:
@@ -148,9 +147,8 @@ def as_document(access: Access) -> dict[str, object]:
     }
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     check_installed(embedded_server=options.target is None)
-    set_up_logging(options)
     with tempfile.TemporaryDirectory(prefix="connector-emulator-") as directory:
         asyncio.run(_serve(options, Path(directory)))
     return 0

@@ -14,9 +14,9 @@ from ..transport.keyboard import Keyboard
 from ..transport.loop import Loop
 from ..transport.stdio import bytes_waiting
 from ..transport.wrapped import WrappedOutput, new_token, wrap
-from .boundary import say
 from .environment import LEFT_OUT, NAMES
 from .interactive import ESCAPES, SIGNALS, Interaction
+from .output.lines import say
 from .proxy import add_session_options, prepare
 from .streaming import run_stream
 
@@ -62,26 +62,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_session_options(parser)
     parser.usage = "%(prog)s [options] [ENV] -- COMMAND [ARGUMENT ...]"
 
-    def run(options: argparse.Namespace) -> int:
-        if not options.words:
-            parser.error("the command to run is missing: put it after a --")
-        # Asked now: the stream takes descriptors 0 and 1 away.
-        on_terminal = os.isatty(0) and os.isatty(1)
-        token = new_token()
 
-        def prepare_command(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
-            from ..targets.codecatalyst.commands import command_session
+def run(options: argparse.Namespace) -> int:
+    # Asked now: the stream takes descriptors 0 and 1 away.
+    on_terminal = os.isatty(0) and os.isatty(1)
+    token = new_token()
 
-            command_session(options.words)  # the words of the user are what a message counts
-            words = wrap(options.words, token, on_terminal=on_terminal)
-            return prepare(options, command_session(words))
+    def prepare_command(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+        from ..targets.codecatalyst.commands import command_session
 
-        def sit_at(loop: Loop, stdin: int, stdout: int) -> _Execution:
-            return _Execution(loop, stdin, stdout, token, on_terminal)
+        command_session(options.words)  # the words of the user are what a message counts
+        words = wrap(options.words, token, on_terminal=on_terminal)
+        return prepare(options, command_session(words))
 
-        return run_stream(options, prepare_command, sit_at, SIGNALS)
+    def sit_at(loop: Loop, stdin: int, stdout: int) -> _Execution:
+        return _Execution(loop, stdin, stdout, token, on_terminal)
 
-    parser.set_defaults(run=run)
+    return run_stream(options, prepare_command, sit_at, SIGNALS)
 
 
 class _Execution(Interaction):

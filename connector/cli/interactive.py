@@ -20,7 +20,7 @@ from ..transport.keyboard import Keyboard
 from ..transport.loop import Alarm, Loop
 from ..transport.terminal import Terminal, open_terminal, window_size
 from ..transport.tunnel import Onlooker, Tunnel
-from .boundary import say
+from .output.lines import say
 
 if TYPE_CHECKING:
     from ..transport.roles import Input

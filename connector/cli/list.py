@@ -6,8 +6,9 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from .boundary import add_logging_options, guarded, printable, say, set_up_logging, tell, tell_json
 from .environment import CALL_TIMEOUT, add_place_options, add_service_options
+from .output.lines import printable, say, tell, tell_json
+from .settings import add_logging_options
 
 if TYPE_CHECKING:
     from ..targets.codecatalyst.listing import EnvironmentSummary
@@ -45,15 +46,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_place_options(parser)
     add_service_options(parser)
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     from ..targets.codecatalyst.listing import list_environments
     from ..targets.codecatalyst.names import Names
     from ..targets.codecatalyst.service import open_service
 
-    set_up_logging(options)
     space = options.space or os.environ.get("SPACE_NAME") or None
     project = options.project or os.environ.get("PROJECT_NAME") or None
     service = open_service(options.profile, options.endpoint_url, os.environ)

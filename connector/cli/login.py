@@ -7,7 +7,8 @@ import os
 import threading
 from datetime import datetime, timezone
 
-from .boundary import add_logging_options, guarded, say, set_up_logging, tell
+from .output.lines import say, tell
+from .settings import add_logging_options
 
 DESCRIPTION = """\
 Log in to AWS Builder ID, or with --start-url to IAM Identity Center. The browser opens, and
@@ -46,7 +47,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-browser", action="store_true", help="print the address without opening it"
     )
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
 def add_profile_option(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def shown_time(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     from ..aws.clients import ClientFactory
     from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
     from ..aws.sso.awsconfig import SCOPE, add_missing
@@ -68,7 +68,6 @@ def _run(options: argparse.Namespace) -> int:
     from ..aws.sso.tokens import TOKEN_VARIABLES
     from ..transport.dialler import DialSettings, Trust
 
-    set_up_logging(options)
     environ = os.environ
     name = load_profile(options.profile, environ, LOGIN_PROFILE).name or LOGIN_PROFILE
     added = add_missing(name, options.start_url, options.sso_region, environ)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from .boundary import add_logging_options, guarded, set_up_logging, tell
 from .login import add_profile_option
+from .output.lines import tell
+from .settings import add_logging_options
 
 DESCRIPTION = """\
 Remove the token of the profile's SSO session from this machine, for the AWS CLI and the SDKs
@@ -26,17 +27,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_profile_option(parser)
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     from ..aws.clients import ClientFactory
     from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
     from ..aws.sso.login import log_out
     from ..aws.sso.session import sso_session
     from ..transport.dialler import DialSettings, Trust
 
-    set_up_logging(options)
     profile = load_profile(options.profile, os.environ, LOGIN_PROFILE)
     session = sso_session(profile)
     trust = Trust(ca_bundle(os.environ, profile))

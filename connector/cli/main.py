@@ -1,4 +1,4 @@
-"""The command line: which command, and what becomes of its errors."""
+"""The command line: run one command, and turn what it raises into words and an exit code."""
 
 from __future__ import annotations
 
@@ -10,50 +10,54 @@ from typing import TYPE_CHECKING, cast
 
 from ..fast.quick import QuickParser
 from ..files import settle_home
-from .boundary import guarded, say, say_to_user
-from .commands import ALIASES, COMMANDS, configure_command
+from .boundary import guarded
+from .commands import ALIASES, COMMANDS, configure_command, load_command
+from .output.lines import say, say_to_user
+from .output.logs import set_up_logging
 from .settings import settle
 
 if TYPE_CHECKING:
     import argparse
 
-#: Commands of which every ``ssh`` calls one.
-_QUICK = {"proxy"}
+#: Commands that ssh calls. Their start is latency-critical, and ssh may discard their stderr.
+_CALLED_BY_SSH = {"proxy"}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command that ``argv`` names; returns the exit code."""
+    """Run the command that the arguments name, and return its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    report = say_to_user if words and words[0] in _CALLED_BY_SSH else say
+    return guarded(lambda: _run(words, report), report)
+
+
+def _run(words: list[str], report: Callable[[str], None]) -> int:
     settle_home(os.environ)
-    # A shell asks what could come next.
-    if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
+    if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:  # a shell completes a line
         from .completion import complete
 
         complete()
-    words = sys.argv[1:] if argv is None else argv
-    options = _understand(words)
-    return guarded(lambda: _run(options), say_to_user if words[0] in _QUICK else say)
+    name, options = _parse(words)
+    options.report_line = report
+    settle(options)
+    if hasattr(options, "verbose"):
+        set_up_logging(options)
+    return load_command(name).run(options)
 
 
-def _understand(words: list[str]) -> argparse.Namespace:
-    """What the words of the command line say; or it exits, with usage or help."""
+def _parse(words: list[str]) -> tuple[str, argparse.Namespace]:
+    """Return the name of the command and its options, or exit with help or a usage error."""
     while words[:1] == ["help"]:  # "help start" is "start --help"
         words = [*words[1:], "--help"]
-    named = words[0] if words else ""
-    if named in _QUICK:
+    name = words[0] if words else ""
+    if name in _CALLED_BY_SSH:
         quick = QuickParser()
-        configure_command(named, cast("argparse.ArgumentParser", quick))
-        understood = quick.parse(words[1:])
-        if understood is not None:
-            return cast("argparse.Namespace", understood)
+        configure_command(name, cast("argparse.ArgumentParser", quick))
+        options = quick.parse(words[1:])
+        if options is not None:
+            return name, cast("argparse.Namespace", options)
     from .parsers import explain, parse
 
-    gc.enable()  # who calls any of these has the time
-    if named not in COMMANDS and named not in ALIASES:
+    gc.enable()  # these commands are not latency-critical
+    if name not in COMMANDS and name not in ALIASES:
         explain(words)
-    return parse(named, words[1:])
-
-
-def _run(options: argparse.Namespace) -> int:
-    settle(options)
-    run: Callable[[argparse.Namespace], int] = options.run
-    return run(options)
+    return name, parse(name, words[1:])

@@ -7,8 +7,8 @@ import sys
 from typing import NoReturn
 
 from . import overview
-from .boundary import guarded, tell
 from .commands import COMMANDS, RUNNERS, configure_command
+from .output.lines import tell
 
 
 def parse(named: str, words: list[str]) -> argparse.Namespace:
@@ -25,6 +25,8 @@ def parse(named: str, words: list[str]) -> argparse.Namespace:
     if others:
         word = others[0]
         parser.error(f"unexpected {word!r}: the command to run follows a --")
+    if not command:
+        parser.error("the command to run is missing: put it after a --")
     options.words = command
     return options
 
@@ -73,7 +75,7 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.exit(guarded(_tell_version))
+        parser.exit(_tell_version())
 
 
 def _tell_version() -> int:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from ..sessions import SessionSource
 from ..targets.codecatalyst.wiring import open_source
 from ..transport.dialler import DialSettings
-from .boundary import say_to_user
 from .environment import (
     LEFT_OUT,
     NAMES,
@@ -48,7 +47,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_session_options(parser)
-    parser.set_defaults(run=lambda options: run_stream(options, prepare, report=say_to_user))
+
+
+def run(options: argparse.Namespace) -> int:
+    return run_stream(options, prepare)
 
 
 def add_session_options(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import SessionNotFound
 from ..targets.codecatalyst.sessionlist import sessions_of
-from .boundary import add_logging_options, guarded, say, set_up_logging, tell, tell_json
 from .environment import CALL_TIMEOUT, NAMES, add_environment_options, open_environment
+from .output.lines import say, tell, tell_json
+from .settings import add_logging_options
 
 if TYPE_CHECKING:
     from ..aws.sso.tokens import BearerToken
@@ -28,17 +29,19 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = f"List or stop the sessions of a Dev Environment.\n\n{NAMES}"
     parser.epilog = EPILOG
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="list the sessions that live")
     _add_options(listing)
     listing.add_argument("--json", action="store_true", help="as JSON: id and startedTime")
-    listing.set_defaults(run=lambda options: guarded(lambda: _list(options)))
     stopping = actions.add_parser("stop", help="stop a session, or all")
     _add_options(stopping)
     which = stopping.add_mutually_exclusive_group(required=True)
     which.add_argument("session_id", nargs="?", metavar="SESSION_ID", help="the session to stop")
     which.add_argument("--all", action="store_true", help="stop all sessions")
-    stopping.set_defaults(run=lambda options: guarded(lambda: _stop(options)))
+
+
+def run(options: argparse.Namespace) -> int:
+    return _list(options) if options.action == "list" else _stop(options)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +95,6 @@ def _stop_one(environment: Environment, token: BearerToken, session_id: str, nam
 
 
 def _open(options: argparse.Namespace) -> tuple[Environment, BearerToken]:
-    set_up_logging(options)
     environment = open_environment(options)
     token = environment.tokens.load(CALL_TIMEOUT)
     with environment.explained(token):

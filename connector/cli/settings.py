@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..settings.lookup import Found, Lookup
 from ..settings.table import FLAG, SETTINGS, BadValue, Setting, Value
+from .output.lines import say
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +38,17 @@ def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
         default=setting,
         help=f"do not {setting.help}",
     )
+
+
+def add_logging_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="say what happens on stderr; -vv says more",
+    )
+    add_setting(parser, "log-file")
 
 
 def settle(options: argparse.Namespace) -> None:
@@ -70,7 +82,6 @@ def warn_of_missing_profile(name: str | None) -> None:
     """
     from ..errors import ConfigError
     from ..targets.codecatalyst.service import active_profile
-    from .boundary import say
 
     try:
         profile = active_profile(name, os.environ)

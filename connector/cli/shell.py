@@ -36,7 +36,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_session_options(parser)
-    parser.set_defaults(run=lambda options: run_stream(options, _prepare, _sit_at, SIGNALS))
+
+
+def run(options: argparse.Namespace) -> int:
+    return run_stream(options, _prepare, _sit_at, SIGNALS)
 
 
 def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..targets.codecatalyst.wiring import durations_of
-from .boundary import add_logging_options, guarded, set_up_logging
 from .environment import (
     CALL_TIMEOUT,
     NAMES,
@@ -22,7 +21,7 @@ from .environment import (
     open_environment,
 )
 from .output.progress import patience
-from .settings import add_setting
+from .settings import add_logging_options, add_setting
 
 if TYPE_CHECKING:
     from ..targets.codecatalyst.environment import Environment
@@ -54,6 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs=argparse.PARSER,  # one, and all that follows it as it is: REMAINDER loses a "--"
+        action=_Words,
         metavar="ENV",
         help="a name of the Dev Environment; what follows goes to ssh",
     )
@@ -62,25 +62,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_setting(parser, "start")
     add_setting(parser, "wait")
     add_logging_options(parser)
+    parser.set_defaults(id=None)
 
-    def run(options: argparse.Namespace) -> int:
-        # ssh would say so as well, but only once a Dev Environment has been started for it.
-        for word in takewhile(
-            lambda word: word.startswith("-") and word != "--", options.words[1:]
-        ):
+
+class _Words(argparse.Action):
+    """Store the target and the arguments of ssh, and refuse an option that ssh does not have.
+
+    ssh would refuse it too, but only after a target has been started for it.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        options: argparse.Namespace,
+        words: object,
+        option: str | None = None,
+    ) -> None:
+        assert isinstance(words, list)
+        for word in takewhile(lambda word: word.startswith("-") and word != "--", words[1:]):
             if word.startswith("--"):
                 parser.error(f"{word!r} is no option of ssh: those of connector stand before ENV")
-        return guarded(lambda: _run(options))
-
-    parser.set_defaults(run=run, id=None)
+        options.words = words
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     from ..ssh.client import command_line, host_word
     from ..ssh.places import find_ssh
     from ..targets.codecatalyst.hosts import DevEnvironment
 
-    set_up_logging(options)
     if options.words[0] == "--" and len(options.words) > 1:  # argparse leaves it
         del options.words[0]
     options.host, *arguments = options.words

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from ..targets.codecatalyst.wiring import durations_of
-from .boundary import add_logging_options, guarded, set_up_logging, tell
 from .environment import (
     CALL_TIMEOUT,
     LEFT_OUT,
@@ -15,8 +14,9 @@ from .environment import (
     named,
     open_environment,
 )
+from .output.lines import tell
 from .output.progress import patience
-from .settings import add_setting
+from .settings import add_logging_options, add_setting
 
 EPILOG = """\
 examples:
@@ -33,14 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_environment_options(parser)
     add_setting(parser, "wait")
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     from ..targets.codecatalyst.starts import StartSettings
     from ..targets.codecatalyst.startup import Startup
 
-    set_up_logging(options)
     environment = open_environment(options)
     settings = StartSettings(timeout=options.wait)
     token = environment.tokens.load(CALL_TIMEOUT)

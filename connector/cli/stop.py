@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from .boundary import INTERRUPTED, add_logging_options, guarded, set_up_logging, tell
+from .boundary import INTERRUPTED
 from .environment import (
     CALL_TIMEOUT,
     LEFT_OUT,
@@ -16,6 +16,8 @@ from .environment import (
     named,
     open_environment,
 )
+from .output.lines import tell
+from .settings import add_logging_options
 
 if TYPE_CHECKING:
     from ..aws.sso.tokens import BearerToken
@@ -51,11 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--wait", action="store_true", help="wait until it has stopped, for 10 minutes at most"
     )
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
-def _run(options: argparse.Namespace) -> int:
-    set_up_logging(options)
+def run(options: argparse.Namespace) -> int:
     environment = open_environment(options)
     token = environment.tokens.load(CALL_TIMEOUT)
     name = named(options, environment)

@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ..fast.lean import import_lightly
@@ -19,13 +20,7 @@ from ..transport.stdio import (
     open_shared_output,
     take_standard_streams,
 )
-from .boundary import (
-    add_logging_options,
-    guarded,
-    say,
-    set_up_logging,
-)
-from .settings import add_setting
+from .settings import add_logging_options, add_setting
 
 if TYPE_CHECKING:
     import argparse
@@ -56,7 +51,6 @@ def run_stream(
     prepare: Prepare,
     seat: Seat | None = None,
     signals: Mapping[str, int] = STREAM_SIGNALS,
-    report: Callable[[str], None] = say,
 ) -> int:
     """Carry stdin and stdout to the session of the source that ``prepare`` makes.
 
@@ -64,9 +58,8 @@ def run_stream(
 
     :param seat: for a session that a user may sit at.
     :param signals: name -> exit code, of those that end it.
-    :param report: says why it ends.
     """
-
+    report: Callable[[str], None] = options.report_line
     display: WaitDisplay | None = None
 
     def show_wait(waiting: Waiting | None) -> None:
@@ -78,58 +71,47 @@ def run_stream(
             display = WaitDisplay(hint, report=report)
         display.show(waiting)
 
-    def tell_cut_off(exit_code: int) -> None:
+    def end(exit_code: int) -> None:
         if display is not None and seat is None and exit_code == STREAM_SIGNALS["SIGHUP"]:
             from .environment import start_command
 
             display.cut_off(start_command(options))
+        tunnel.end(exit_code)
 
-    def body() -> int:
-        stream_in, stream_out = take_standard_streams()
-        set_up_logging(options)
-        source, settings = prepare(options)
-        loop = Loop()
+    stream_in, stream_out = take_standard_streams()
+    source, settings = prepare(options)
+    with closing(Loop()) as loop:
+        user = seat(loop, stream_in, stream_out) if seat else None
+        stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
+        session = Session(loop, source)
+        handled = _end_on_signals(loop, end, signals)
         try:
-            user = seat(loop, stream_in, stream_out) if seat else None
-            stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
-            session = Session(loop, source)
+            import_lightly("uuid", "websockets.version")
+            session.begin()
+            from ..transport.tunnel import Tunnel  # takes no longer than the service
 
-            def end(exit_code: int) -> None:
-                tell_cut_off(exit_code)
-                tunnel.end(exit_code)
-
-            handled = _end_on_signals(loop, end, signals)
-            try:
-                import_lightly("uuid", "websockets.version")
-                session.begin()
-                from ..transport.tunnel import Tunnel  # takes no longer than the service
-
-                loop.call_at(loop.time() + _START_TIME, _collect_garbage)
-                tunnel = Tunnel(
-                    loop,
-                    session,
-                    user.keyboard(stdin) if user else stdin,
-                    stdout,
-                    settings,
-                    report,
-                    show_wait,
-                    lambda: open_shared_output(loop, 2),
-                    user,
-                )
-                if user:
-                    user.sit_down(tunnel)
-                return tunnel.run()
-            finally:
-                if user:
-                    user.get_up()
-                signal.set_wakeup_fd(-1)
-                # All is done: what comes now must not replace the exit code.
-                for number in handled:
-                    signal.signal(number, signal.SIG_IGN)
+            loop.call_at(loop.time() + _START_TIME, _collect_garbage)
+            tunnel = Tunnel(
+                loop,
+                session,
+                user.keyboard(stdin) if user else stdin,
+                stdout,
+                settings,
+                report,
+                show_wait,
+                lambda: open_shared_output(loop, 2),
+                user,
+            )
+            if user:
+                user.sit_down(tunnel)
+            return tunnel.run()
         finally:
-            loop.close()
-
-    return guarded(body, report)
+            if user:
+                user.get_up()
+            signal.set_wakeup_fd(-1)
+            # All is done: what comes now must not replace the exit code.
+            for number in handled:
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _collect_garbage() -> None:

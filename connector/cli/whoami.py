@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from .boundary import add_logging_options, guarded, set_up_logging, tell, tell_json
 from .login import shown_time
-from .settings import add_setting, warn_of_missing_profile
+from .output.lines import tell, tell_json
+from .settings import add_logging_options, add_setting, warn_of_missing_profile
 
 DESCRIPTION = """\
 Ask CodeCatalyst whom the bearer token speaks for. It is found, and renewed, as `connector
@@ -29,15 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_setting(parser, "profile")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_logging_options(parser)
-    parser.set_defaults(run=lambda options: guarded(lambda: _run(options)))
 
 
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     from ..aws.sso.cache import format_time
     from ..targets.codecatalyst.identity import identify
     from ..targets.codecatalyst.service import open_service
 
-    set_up_logging(options)
     service = open_service(options.profile, None, os.environ)
     token = service.tokens.load()
     warn_of_missing_profile(options.profile)

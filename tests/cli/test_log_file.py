@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.cli.boundary import say, set_up_logging
+from connector.cli.output.lines import say
+from connector.cli.output.logs import set_up_logging
 from connector.errors import ConfigError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no modes")

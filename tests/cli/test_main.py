@@ -17,6 +17,7 @@ from connector.cli import boundary
 from connector.cli.commands import COMMANDS
 from connector.cli.interactive import SIGNALS
 from connector.cli.main import main
+from connector.cli.output.lines import say
 from connector.errors import ConnectorError
 
 from .running import run
@@ -79,7 +80,7 @@ def test_a_bug_is_said_to_be_one_without_a_traceback(
     def body() -> int:
         raise ZeroDivisionError("with a secret in it")
 
-    assert boundary.guarded(body) == 70
+    assert boundary.guarded(body, say) == 70
     said = capfd.readouterr().err
     assert said.startswith("connector: Internal error (ZeroDivisionError)")
     assert said.count("\n") == 1
@@ -87,7 +88,7 @@ def test_a_bug_is_said_to_be_one_without_a_traceback(
 
 
 def test_what_the_service_says_cannot_move_the_cursor(capfd: pytest.CaptureFixture[str]) -> None:
-    boundary.say("one\x1b[2Jtwo\rthree\x00\u202e")
+    say("one\x1b[2Jtwo\rthree\x00\u202e")
 
     assert capfd.readouterr().err == "connector: one [2Jtwo three  \n"
 
@@ -95,7 +96,9 @@ def test_what_the_service_says_cannot_move_the_cursor(capfd: pytest.CaptureFixtu
 def test_a_stderr_that_nobody_reads_blocks_nobody() -> None:
     """Some IDEs never read what their ProxyCommand says."""
     reader, writer = os.pipe()
-    script = "from connector.cli.boundary import say\nfor number in range(2000): say('x' * 100)\n"
+    script = (
+        "from connector.cli.output.lines import say\nfor number in range(2000): say('x' * 100)\n"
+    )
     done = subprocess.run([sys.executable, "-c", script], stderr=writer, timeout=20, check=False)
 
     assert done.returncode == 0
@@ -120,6 +123,20 @@ def test_a_log_file_that_cannot_be_opened_is_said_so(tmp_path: Path) -> None:
     assert "cannot be opened" in done.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell of POSIX")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_log_file_never_takes_the_place_of_a_closed_stream(closed: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    command = f'exec {sys.executable} -m connector attach --log-file "$0" {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, str(log)], stdin=subprocess.DEVNULL, check=False
+    )
+
+    assert done.returncode == 78
+    said = "There is no session" if closed == "2>&-" else "Stdin or stdout is closed"
+    assert f" connector.said: {said}" in log.read_text()
+
+
 def test_the_frames_of_websockets_are_never_logged() -> None:
     """They hold the token."""
     import connector.transport.websocket  # noqa: F401
@@ -142,7 +159,7 @@ def test_exhausted_resource_is_named_and_is_no_internal_error(
     def body() -> int:
         raise ImportError("what was being done") from error
 
-    assert boundary.guarded(body) == 71
+    assert boundary.guarded(body, say) == 71
     said = capfd.readouterr().err
     assert words in said
     assert said.count("\n") == 1

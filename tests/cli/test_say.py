@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-SAY = "from connector.cli.boundary import say; say('one', 'two\\n\\x1b[31m')"
+SAY = "from connector.cli.output.lines import say; say('one', 'two\\n\\x1b[31m')"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_lines_begin_at_the_left(raw: bool, expected: bytes) -> None:
 
 SAY_TO_NOBODY = """
 import os, sys
-from connector.cli.boundary import say, say_in_place
+from connector.cli.output.lines import say, say_in_place
 assert os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT) == 2
 say("one")
 say_in_place("two")
@@ -52,7 +52,7 @@ def test_nothing_is_written_to_what_has_the_number_of_a_closed_stderr(tmp_path: 
 
 SAY_AT_ONCE = """
 import os, threading
-from connector.cli.boundary import say
+from connector.cli.output.lines import say
 os.set_blocking(2, False)
 try:
     while True:

@@ -19,8 +19,8 @@ from connector.cli.settings import settle
         (["e", "-L", "80:h:80", "--", "ls"], ["e", "-L", "80:h:80", "--", "ls"], None, 0),
         (["e", "ls", "--", "-l"], ["e", "ls", "--", "-l"], None, 0),
         (
-            ["--space", "S", "-v", "e", "-v", "--space", "T"],
-            ["e", "-v", "--space", "T"],
+            ["--space", "S", "-v", "e", "-v", "ls", "--space", "T"],
+            ["e", "-v", "ls", "--space", "T"],
             "S",
             1,
         ),
@@ -44,3 +44,11 @@ def test_a_name_there_has_to_be(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser.parse_args(["--space", "S"])
     assert "ENV" in capsys.readouterr().err
+
+
+def test_option_that_ssh_does_not_have_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    ssh.configure(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["e", "-v", "--space", "S"])
+    assert "'--space' is no option of ssh" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from ...sessions import Waiting
-from ..boundary import printable
+from .lines import printable
 
 
 class StartBar:

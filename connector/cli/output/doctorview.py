@@ -10,12 +10,7 @@ from ...doctor.findings import (
     Leg,
     Status,
 )
-from ..boundary import (
-    printable,
-    say_in_place,
-    tell,
-    tell_json,
-)
+from .lines import printable, say_in_place, tell, tell_json
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from ...errors import ConfigError
 from ...files import reason
+from .lines import printable
 
 _HINT = "Check --log-file, CONNECTOR_LOG_FILE and LOG_FILE_LOCATION"
 
@@ -24,15 +25,12 @@ class LogFile(logging.Handler):
 
     :param name: the path, as the user gave it.
     :param on_failed: is called once, with the reason of the failure. It must not block.
-    :param printable: replaces the characters of a line that a terminal would obey.
     :raises ConfigError: when the file cannot be opened.
     """
 
-    def __init__(
-        self, name: str, on_failed: Callable[[str], None], printable: Callable[[str], str]
-    ) -> None:
+    def __init__(self, name: str, on_failed: Callable[[str], None]) -> None:
         super().__init__()
-        self.setFormatter(_LineFormatter(printable))
+        self.setFormatter(_LineFormatter())
         self._on_failed = on_failed
         self._fd: int | None = _open(name)
 
@@ -66,15 +64,14 @@ class _LineFormatter(logging.Formatter):
     The message stays on one line. The lines of a traceback follow, each indented.
     """
 
-    def __init__(self, printable: Callable[[str], str]) -> None:
+    def __init__(self) -> None:
         super().__init__("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
-        self._printable = printable
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return self._printable(super().formatMessage(record))
+        return printable(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        return "\n    ".join(map(self._printable, super().format(record).splitlines()))
+        return "\n    ".join(map(printable, super().format(record).splitlines()))
 
 
 def _open(name: str) -> int:
@@ -92,10 +89,25 @@ def _open(name: str) -> int:
         raise ConfigError(
             f"the log file {name} cannot be opened: {error.strerror}", _HINT
         ) from None
+    fd = _above_standard_streams(fd)
     status = os.fstat(fd)
     if stat.S_ISFIFO(status.st_mode):
         os.close(fd)
         raise ConfigError(f"the log file {name} is a pipe", _HINT)
     if os.name == "posix" and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
         os.fchmod(fd, 0o600)
+    return fd
+
+
+def _above_standard_streams(fd: int) -> int:
+    """Return a descriptor of the same file that is none of a closed stdin, stdout or stderr.
+
+    Otherwise a command would read its input from the log, or write its output into it.
+    """
+    taken = []
+    while fd <= 2:
+        taken.append(fd)
+        fd = os.dup(fd)
+    for number in taken:
+        os.close(number)
     return fd

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from ...sessions import Waiting
-from ..boundary import say, say_in_place
+from .lines import say, say_in_place
 
 #: Windows' ssh ends its ProxyCommand without a signal, so there the words have to come before.
 SSH_HINT = (

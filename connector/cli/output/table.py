@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..boundary import printable
+from .lines import printable
 
 if TYPE_CHECKING:
     from ...targets.codecatalyst.listing import EnvironmentSummary

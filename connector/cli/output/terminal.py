@@ -9,9 +9,33 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 
-from ..boundary import is_null, is_raw
+
+def is_null(file: int | str) -> bool:
+    """Return whether a descriptor, or what a path leads to, is the null device."""
+    try:
+        status, null = os.stat(file), os.stat(os.devnull)
+    except OSError:
+        return False
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == null.st_rdev
+
+
+def is_raw(descriptor: int) -> bool:
+    """Return whether it is a terminal on which a newline does not lead to the start of a line.
+
+    ssh or we have made it so.
+    """
+    if sys.platform == "win32" or not os.isatty(descriptor):
+        return False
+    import termios
+
+    try:
+        output_flags = termios.tcgetattr(descriptor)[1]
+    except termios.error:
+        return False
+    return not output_flags & termios.OPOST
 
 
 def write_past_ssh(data: bytes) -> None:

@@ -1,0 +1,52 @@
+"""Log records as lines on stderr and in the log file."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from .lines import SAID, say, write_lines
+
+if TYPE_CHECKING:
+    import argparse
+
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+def set_up_logging(options: argparse.Namespace) -> None:
+    """Send log records to stderr and to the log file, as far as they are asked for.
+
+    :raises ConfigError: when the log file cannot be opened.
+    """
+    root = logging.getLogger("connector")
+    root.propagate = False
+    root.setLevel(logging.DEBUG if options.log_file else _LEVELS[min(options.verbose, 2)])
+    stderr = _StderrHandler(_LEVELS[min(options.verbose, 2)])
+    root.addHandler(stderr)
+    # For warnings of libraries. Python's own last resort writes to stderr and may block there.
+    logging.lastResort = stderr
+    if options.log_file:
+        from .logfile import LogFile
+
+        name = options.log_file
+
+        def give_up(reason: str) -> None:
+            say(f"The log file {name} cannot be written ({reason}): the log ends there")
+
+        root.addHandler(LogFile(name, give_up))
+
+
+class _StderrHandler(logging.Handler):
+    """Prints records on stderr, as :func:`say` does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name == SAID.name:
+            return  # it stands there already
+        try:
+            lines = [record.getMessage()]  # on one line, whatever text of the service it holds
+            if record.exc_info:
+                lines += logging.Formatter().formatException(record.exc_info).splitlines()
+        except Exception as error:  # noqa: BLE001 - a caller of a logger expects none
+            lines = [f"a record of {record.name} cannot be shown ({type(error).__name__})"]
+        for line in lines:
+            write_lines(line)
