@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..sessions import SessionAccess, SessionSource, StartProgress
-from ..transport.dialler import DialSettings, Trust
+from ..transport.address import StreamSettings
+from ..transport.dial import Trust
 from ..transport.loop import Loop
 from .interactive import ESCAPES, PORT, SIGNALS, Interaction
 from .streaming import STREAM_SIGNALS, add_stream_options, run_stream
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     return run_stream(options, _prepare, Attachment, signals)
 
 
-def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
     from ..aws.settings import ca_bundle, load_profile
 
     # Out of the environment at once: what we import or start need not see it.
@@ -82,7 +83,7 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
         from ..aws.signing import UpgradeSigner
 
         access = access._replace(signer=UpgradeSigner(options.profile))
-    return GivenSession(access), DialSettings(
+    return GivenSession(access), StreamSettings(
         Trust(ca_bundle(os.environ, profile)),
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
+from ..transport.address import StreamSettings
 from ..transport.commandinput import CommandInput
-from ..transport.dialler import DialSettings
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Loop
 from ..transport.stdio import bytes_waiting
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     on_terminal = os.isatty(0) and os.isatty(1)
     token = new_token()
 
-    def prepare_command(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+    def prepare_command(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
         from ..targets.codecatalyst.commands import command_session
 
         command_session(options.words)  # the words of the user are what a message counts

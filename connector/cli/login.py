@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     from ..aws.sso.login import log_in
     from ..aws.sso.session import sso_session
     from ..aws.sso.tokens import TOKEN_VARIABLES
-    from ..transport.dialler import DialSettings, Trust
+    from ..transport.dial import Trust
 
     environ = os.environ
     name = load_profile(options.profile, environ, LOGIN_PROFILE).name or LOGIN_PROFILE
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         tell(f"Added to {profile.config_file}:", "", *_indented(added), "")
     session = sso_session(profile)
     trust = Trust(ca_bundle(environ, profile))
-    clients = ClientFactory(profile.name, DialSettings(trust).connect)
+    clients = ClientFactory(profile.name, trust.connect)
     if SCOPE not in session.scopes:
         say(
             f"[sso-session {session.name}] does not ask for the scope {SCOPE}: "

@@ -34,12 +34,12 @@ def run(options: argparse.Namespace) -> int:
     from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
     from ..aws.sso.login import log_out
     from ..aws.sso.session import sso_session
-    from ..transport.dialler import DialSettings, Trust
+    from ..transport.dial import Trust
 
     profile = load_profile(options.profile, os.environ, LOGIN_PROFILE)
     session = sso_session(profile)
     trust = Trust(ca_bundle(os.environ, profile))
-    clients = ClientFactory(profile.name, DialSettings(trust).connect)
+    clients = ClientFactory(profile.name, trust.connect)
     done = "Logged out of" if log_out(session, clients) else "There was no login of"
     tell(f"{done} the sso-session {session.name} on this machine.")
     return 0

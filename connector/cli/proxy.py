@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..sessions import SessionSource
 from ..targets.codecatalyst.wiring import open_source
-from ..transport.dialler import DialSettings
+from ..transport.address import StreamSettings
 from .environment import (
     LEFT_OUT,
     NAMES,
@@ -64,7 +64,7 @@ def add_session_options(parser: argparse.ArgumentParser) -> None:
 
 def prepare(
     options: argparse.Namespace, configuration: Mapping[str, Any] | None = None
-) -> tuple[SessionSource, DialSettings]:
+) -> tuple[SessionSource, StreamSettings]:
     """The source of sessions that options and variables name, and the way to the stream.
 
     :param configuration: the ``sessionConfiguration`` of another session than one for SSH.

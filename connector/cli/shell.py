@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..sessions import SessionSource
-from ..transport.dialler import DialSettings
+from ..transport.address import StreamSettings
 from ..transport.loop import Loop
 from .environment import LEFT_OUT, NAMES
 from .interactive import ESCAPES, SIGNALS, Interaction
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     return run_stream(options, _prepare, _sit_at, SIGNALS)
 
 
-def _prepare(options: argparse.Namespace) -> tuple[SessionSource, DialSettings]:
+def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
     from ..targets.codecatalyst.commands import shell_session
 
     return prepare(options, shell_session())

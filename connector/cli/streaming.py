@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..fast.lean import import_lightly
 from ..sessions import SessionSource, Waiting
-from ..transport.dialler import DialSettings
+from ..transport.address import StreamSettings
 from ..transport.loop import Loop
 from ..transport.session import Session
 from ..transport.stdio import (
@@ -34,7 +34,7 @@ _START_TIME = 1.0
 #: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
 STREAM_SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
 
-Prepare = Callable[["argparse.Namespace"], tuple[SessionSource, DialSettings]]
+Prepare = Callable[["argparse.Namespace"], tuple[SessionSource, StreamSettings]]
 
 #: Puts a user at the two descriptors of the stream.
 Seat = Callable[[Loop, int, int], "Interaction"]

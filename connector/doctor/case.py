@@ -14,7 +14,7 @@ from ..sessions import SessionSource
 from ..targets.codecatalyst.environment import Environment
 from ..targets.codecatalyst.starts import StartSettings
 from ..targets.codecatalyst.wiring import gateway_memory_of, source_of
-from ..transport.dialler import DialSettings
+from ..transport.address import StreamSettings
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Case:
     ssh_settings: Mapping[str, str]  # of ssh -G for that
     profile: Profile
     ca_bundle: str | None  # path of the CA certificates; the system's
-    settings: DialSettings
+    settings: StreamSettings
     api: Api
     api_url: str  # empty where botocore decides
     token: BearerToken
@@ -69,7 +69,7 @@ class Case:
 
     def clients(self) -> ClientFactory:
         """Of botocore, with the profile and the network of this case."""
-        return ClientFactory(self.profile.known_name, self.settings.connect)
+        return ClientFactory(self.profile.known_name, self.settings.trust.connect)
 
     def open(self) -> Environment:
         """The Dev Environment that is named.

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..aws.settings import ca_bundle, endpoint_is_overridden, named_ca_bundle
 from ..errors import ConnectorError, ProxyFailed, TLSFailed
-from ..transport.dial import Candidate, Route, proxy_for, proxy_variable
-from ..transport.dialler import DialSettings, Trust
+from ..transport.address import StreamSettings
+from ..transport.dial import Candidate, Route, Trust, proxy_for, proxy_variable
 from . import public
 from .case import Case
 from .certificates import is_amazons, issuer_of, peek
@@ -32,7 +32,7 @@ _CA_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 def certificates(case: Case) -> Result:
     """The CA certificates that API and gateway are checked against."""
     bundle = case.ca_bundle = ca_bundle(case.environ, case.profile)
-    case.settings = DialSettings(
+    case.settings = StreamSettings(
         Trust(bundle),
         endpoint_is_overridden(case.options.endpoint_url, case.environ, case.profile),
     )

@@ -39,7 +39,7 @@ def endpoint(case: Case) -> Result:
         case.api = SdkApi(case.clients(), given)
         text = words("As botocore decides: there are settings that it alone can judge")
         return Result(text, facts={"url": None, "overridden": True})
-    case.api = LightApi(url, case.settings.connect)
+    case.api = LightApi(url, case.settings.trust.connect)
     overridden = endpoint_is_overridden(options.endpoint_url, environ, profile)
     shown = public.known(url, public.API_URLS)
     whose = words(", an endpoint of your own") if overridden else words("")
@@ -59,7 +59,7 @@ def clock(case: Case) -> Result:
     path = urlsplit(case.api_url).path.rstrip("/")
     request = f"GET {path}/session HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     try:
-        with case.settings.connect(host, port, _CONNECT_TIMEOUT) as sock:
+        with case.settings.trust.connect(host, port, _CONNECT_TIMEOUT) as sock:
             asked = time.time()
             answer = exchange(sock, request.encode("ascii"), CALL_TIMEOUT)
             ours = (asked + time.time()) / 2

@@ -157,7 +157,7 @@ class Visit:
     def close(self) -> None:
         """Leave no session behind, whatever was under way; takes twice END_TIMEOUT at most."""
         if self._loop and self._probe:
-            self._loop.call_soon(self._probe.end, 0)
+            self._loop.call_soon(self._probe.end)
         self._idle.wait(END_TIMEOUT)
         session = self._session
         if session and session.access:

@@ -12,7 +12,7 @@ from ..targets.codecatalyst.wiring import (
     open_finder,
     open_source,
 )
-from ..transport.dialler import DialSettings
+from ..transport.address import StreamSettings
 
 #: Seconds that a Dev Environment gets until it runs.
 WAIT = 600.0
@@ -36,7 +36,7 @@ class Options:
         _check("ping_interval", self.ping_interval, *_SECONDS)
         _check("payload_size", self.payload_size, 1, MAX_PAYLOAD_SIZE)
 
-    def prepare(self) -> tuple[SessionSource, DialSettings]:
+    def prepare(self) -> tuple[SessionSource, StreamSettings]:
         """The source of sessions and the way to the stream. Reads files.
 
         :raises ConfigError: when a name or a setting is not usable.

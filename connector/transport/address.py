@@ -1,12 +1,15 @@
-"""Where a stream may go."""
+"""A stream's settings, and the addresses that it may lead to."""
 
 from __future__ import annotations
 
 import ipaddress
 from urllib.parse import urlsplit
 
+from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ServiceError
 from ..fast.records import NamedTuple
+from .dial import Trust
+from .liveness import PING_INTERVAL
 
 # The message gateways of SSM: service.region.domain, standard and FIPS, China, dualstack; and
 # those of VPC endpoints, with the endpoint in front. Regular expressions of them take longer
@@ -34,6 +37,35 @@ class StreamAddress(NamedTuple):
 
     def __repr__(self) -> str:
         return f"StreamAddress({self.host}:{self.port})"
+
+
+class StreamSettings(NamedTuple):
+    """The settings of one stream. They are data: :class:`~.dialler.Dialler` does the dialling.
+
+    :param trust: the CA certificates of API and stream.
+    :param endpoint_overridden: whether the user named an API endpoint.
+    :param ping_interval: seconds between two pings.
+    :param payload_size: bytes of input in a message, see ``DataChannel``.
+    :param likely_gateway: ``host:port`` that the stream will probably lead to. The dialler
+        connects to it before the session is started. Empty: none is known.
+    :param url_given: whether the user gave the stream URL itself.
+    """
+
+    trust: Trust
+    endpoint_overridden: bool = False
+    ping_interval: float = PING_INTERVAL
+    payload_size: int = DEFAULT_PAYLOAD_SIZE
+    likely_gateway: str = ""
+    url_given: bool = False
+
+    def check(self, stream_url: str) -> StreamAddress:
+        """Return the address of a stream URL.
+
+        :raises ServiceError: when the URL must not be dialled; see :func:`check_stream_url`.
+        """
+        return check_stream_url(
+            stream_url, endpoint_overridden=self.endpoint_overridden, url_given=self.url_given
+        )
 
 
 def check_stream_url(

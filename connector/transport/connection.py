@@ -25,8 +25,8 @@ from ..errors import (
     ServiceThrottled,
     UpgradeRejected,
 )
-from .address import StreamAddress
-from .dialler import DIAL_TIMEOUT, Dialler, DialSettings
+from .address import StreamAddress, StreamSettings
+from .dialler import DIAL_TIMEOUT, Dialler
 from .loop import Alarm, Loop
 from .opening import gateway_silent
 from .session import Session
@@ -70,7 +70,7 @@ class Connection:
         self,
         loop: Loop,
         session: Session,
-        settings: DialSettings,
+        settings: StreamSettings,
         owner: ConnectionOwner,
         rand: Callable[[], float] = random.random,
     ) -> None:
@@ -204,6 +204,7 @@ class Connection:
     ) -> None:
         from .websocket import Link
 
+        self._owner.connection_dialled()
         interval = self._settings.ping_interval
         self._link = Link(self._loop, sock, address, self, interval, headers)
         self._alarm.set(self._loop.time() + UPGRADE_TIMEOUT, self._upgrade_timed_out)

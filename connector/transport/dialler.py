@@ -8,12 +8,9 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectFailed, ServiceError
-from ..fast.records import NamedTuple
-from .address import StreamAddress, check_stream_url
-from .dial import dial, tls_context
-from .liveness import PING_INTERVAL
+from .address import StreamAddress, StreamSettings
+from .dial import dial
 from .loop import Loop
 
 #: Seconds to connect to the gateway: DNS, TCP, proxy and TLS.
@@ -23,62 +20,6 @@ logger = logging.getLogger(__name__)
 
 OnSocket = Callable[[socket.socket], None]
 OnError = Callable[[BaseException], None]
-
-
-class Trust:
-    """The CA certificates that API and stream are checked against.
-
-    :param ca_bundle: path of their file; ``None``: the system's.
-    """
-
-    def __init__(self, ca_bundle: str | None = None) -> None:
-        self._ca_bundle = ca_bundle
-        self._loading = threading.Lock()
-        self._context: ssl.SSLContext | None = None
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        """The one TLS context of both: to load the certificates takes 25 ms.
-
-        :raises ConfigError: when the bundle cannot be read.
-        """
-        with self._loading:  # both are dialled at once
-            if self._context is None:
-                self._context = tls_context(self._ca_bundle)
-            return self._context
-
-
-class DialSettings(NamedTuple):
-    """How hosts are reached, and what the stream is made of.
-
-    :param endpoint_overridden: the user named an API of their own, see ``address``.
-    :param url_given: the user gave the stream URL itself, see ``address``.
-    :param ping_interval: seconds between the signs of life that we ask for.
-    :param payload_size: bytes of a message of input, see ``DataChannel``.
-    :param likely_gateway: ``host:port`` that the stream will probably lead to; is connected
-        to before that is known. Empty: none.
-    :param connected: is called, in the thread that dials, when there is a TLS connection.
-    """
-
-    trust: Trust
-    endpoint_overridden: bool = False
-    ping_interval: float = PING_INTERVAL
-    payload_size: int = DEFAULT_PAYLOAD_SIZE
-    likely_gateway: str = ""
-    connected: Callable[[], None] = lambda: None
-    url_given: bool = False
-
-    def check(self, stream_url: str) -> StreamAddress:
-        """:raises ServiceError: when the URL must not be dialled."""
-        return check_stream_url(
-            stream_url, endpoint_overridden=self.endpoint_overridden, url_given=self.url_given
-        )
-
-    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
-        """A TLS connection to any host; blocks. See :func:`dial`."""
-        sock = dial(host, port, self.trust.context, timeout)
-        self.connected()
-        return sock
 
 
 class _Attempt:
@@ -128,7 +69,7 @@ class Dialler:
     :ivar ahead: whether the last socket was connected before anybody knew what for.
     """
 
-    def __init__(self, loop: Loop, settings: DialSettings) -> None:
+    def __init__(self, loop: Loop, settings: StreamSettings) -> None:
         self.ahead = False
         self._loop = loop
         self._settings = settings
@@ -215,7 +156,7 @@ class Dialler:
 
     def _connect(self, address: StreamAddress, timeout: float) -> socket.socket:
         if address.secure:
-            return self._settings.connect(address.host, address.port, timeout)
+            return self._settings.trust.connect(address.host, address.port, timeout)
         return dial(address.host, address.port, None, timeout)
 
 

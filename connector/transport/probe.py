@@ -1,4 +1,4 @@
-"""Probe: a tunnel that carries nothing, and tells how far it came and how long that took."""
+"""Probe: a tunnel that carries no input, and measures how far a session comes."""
 
 from __future__ import annotations
 
@@ -6,90 +6,107 @@ from collections.abc import Callable
 
 from ..errors import ConnectFailed, ConnectorError, RemoteProtocolError
 from ..sessions import SessionSource
-from .dialler import DialSettings
+from .address import StreamSettings
 from .loop import Alarm, Loop
 from .pumps import OnBroken
 from .session import Session
 from .tunnel import Onlooker, Tunnel
 
-#: Seconds that the SSH server may take to greet once the session is open.
+#: Seconds that the SSH server may take for its greeting once the session is open.
 GREETING_TIMEOUT = 6.0
 
-#: Bytes that may come before the greeting, of which OpenSSH takes far more.
+#: Bytes that may come before the greeting. OpenSSH accepts far more.
 MAX_PREFACE = 64 * 1024
 
 
-class Probe(Tunnel, Onlooker):
-    """A tunnel that ends by itself when the SSH server greets, or does not.
+class Probe(Onlooker):
+    """A probe of one session, which ends when the SSH server has sent its greeting, or has not.
 
-    :ivar steps: those that were reached, and the seconds that each one took: ``dial``,
-        ``upgrade``, ``handshake``, ``greeting``.
-    :ivar greeting: the server's first line, such as ``SSH-2.0-OpenSSH_9.2``; empty: none came.
-    :ivar silence: why none came, where nothing else ended it.
+    :ivar steps: the steps that the session reached, and the seconds that each one took:
+        ``dial``, ``upgrade``, ``handshake``, ``greeting``.
+    :ivar greeting: the server's first line, such as ``SSH-2.0-OpenSSH_9.2``; empty if none came.
+    :ivar silence: the reason why no greeting came, if nothing else ended the session.
     """
 
-    def __init__(self, loop: Loop, source: SessionSource, settings: DialSettings) -> None:
+    def __init__(self, loop: Loop, source: SessionSource, settings: StreamSettings) -> None:
         self.steps: dict[str, float] = {}
         self.greeting = ""
         self.silence: ConnectorError | None = None
-        self._probe_loop = loop
+        self._loop = loop
         self._reached_at = loop.time()
         self._preface = b""
         self._greeting_alarm = Alarm(loop)
-        watched = settings._replace(connected=lambda: self._reached("dial"))
-        super().__init__(
+        self._tunnel = Tunnel(
             loop,
             Session(loop, source),
-            _Silence(loop),
-            _Ear(self._hear),
-            watched,
-            _ignore,
-            _ignore,
+            _NoInput(loop),
+            _Listener(self._receive),
+            settings,
+            lambda line: None,
+            lambda waiting: None,
             onlooker=self,
         )
 
-    def connection_made(self, token: str) -> None:
-        self._reached("upgrade")
-        super().connection_made(token)
+    def run(self) -> None:
+        """Open the session, wait for the greeting, and end the session."""
+        self._tunnel.run()
+
+    def end(self) -> None:
+        """End the session now, greeting or not. Call it in the loop."""
+        self._tunnel.end(0)
+
+    @property
+    def error(self) -> ConnectorError | None:
+        """The error that ended the session; ``None`` if nothing went wrong."""
+        return self._tunnel.error
+
+    # What the tunnel calls (Onlooker).
+
+    def link_dialled(self) -> None:
+        self._reach("dial")
+
+    def link_made(self) -> None:
+        self._reach("upgrade")
 
     def session_opened(self, session_type: str | None) -> None:
-        self._reached("handshake")
-        limit = self._probe_loop.time() + GREETING_TIMEOUT
-        self._greeting_alarm.set(limit, self._not_greeted)
+        self._reach("handshake")
+        self._greeting_alarm.set(self._loop.time() + GREETING_TIMEOUT, self._give_up)
 
-    def _reached(self, step: str) -> None:
+    # Inside.
+
+    def _reach(self, step: str) -> None:
         if step not in self.steps:
-            now = self._probe_loop.time()
+            now = self._loop.time()
             self.steps[step], self._reached_at = now - self._reached_at, now
 
-    def _hear(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         if self.greeting:
             return
         self._preface += data
         *lines, _ = self._preface.split(b"\n")
         found = next((line for line in lines if line.startswith(b"SSH-")), b"")
         if found:
-            self._reached("greeting")
+            self._reach("greeting")
             self.greeting = found[:255].decode("ascii", "replace").strip()
             self._greeting_alarm.cancel()
-            self._probe_loop.call_soon(self.end, 0)
+            self._loop.call_soon(self.end)
         elif len(self._preface) > MAX_PREFACE:
-            self._not_greeted()
+            self._give_up()
 
-    def _not_greeted(self) -> None:
+    def _give_up(self) -> None:
         self._greeting_alarm.cancel()
         if self._preface:
-            self.silence = RemoteProtocolError("what answers at the SSH port is no SSH server")
+            self.silence = RemoteProtocolError("the server at the SSH port is not an SSH server")
         else:
             self.silence = ConnectFailed(
-                "the SSH server of the Dev Environment does not greet",
-                "It may be starting or overloaded: try again, or restart the environment",
+                "the SSH server of the target sends no greeting",
+                "It may be starting or overloaded: try again, or restart the target",
             )
-        self.end(self.silence.exit_code)
+        self.end()
 
 
-class _Silence:
-    """An ``Input`` that says nothing."""
+class _NoInput:
+    """An ``Input`` that has no bytes and never ends by itself."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -98,31 +115,27 @@ class _Silence:
         self._on_end = on_end
 
     def set_wanted(self, wanted: int) -> None:
-        """There is nothing to give."""
+        """Do nothing: there are no bytes to read."""
 
     def take_rest(self) -> None:
         self._loop.call_soon(self._on_end)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: no descriptor is open."""
 
 
-class _Ear:
-    """An ``Output`` that hands over what comes, in memory."""
+class _Listener:
+    """An ``Output`` that calls a function with what it is given."""
 
-    def __init__(self, hear: Callable[[bytes], None]) -> None:
+    def __init__(self, receive: Callable[[bytes], None]) -> None:
         self.pending_bytes = 0
-        self._hear = hear
+        self._receive = receive
 
     def start(self, on_progress: Callable[[], None], on_broken: OnBroken) -> None:
-        """It never breaks."""
+        """Do nothing: this output has no delay and does not break."""
 
     def write(self, data: bytes) -> None:
-        self._hear(data)
+        self._receive(data)
 
     def close(self) -> None:
-        """There is nothing to close."""
-
-
-def _ignore(*_: object) -> None:
-    """What a tunnel would show a user."""
+        """Do nothing: no descriptor is open."""

@@ -42,7 +42,10 @@ class Output(Protocol):
 
 
 class ConnectionOwner(Protocol):
-    """Who is told what becomes of a connection."""
+    """The tunnel as its connection sees it: what a connection calls."""
+
+    def connection_dialled(self) -> None:
+        """The gateway is reached, by TCP and TLS. The upgrade to a WebSocket follows."""
 
     def connection_made(self, token: str) -> None:
         """A link is up: open the data channel on it with this token."""

@@ -1,15 +1,6 @@
 """Tunnel: the whole life of one session, from the API call to the last byte.
 
-stdin -> :class:`DataChannel` -> :class:`Connection`, and back. The tunnel owns the order of
-things: what is started when, what ends it, and that every end is the same orderly one.
-
-    STARTING --access--> DIALLING --upgraded--> RUNNING --cause--> DRAINING
-        \\___________________\\____________________\\_______________/
-                          cause                    |
-                                                CLOSING --stopped--> DONE
-
-A *cause* is whatever ends a session: stdin and silence, a signal, a reader that went
-away, the service, a fault. The first one decides the exit code and the words.
+stdin -> :class:`DataChannel` -> :class:`Connection`, and back.
 """
 
 from __future__ import annotations
@@ -33,8 +24,8 @@ from ..datachannel.events import (
 from ..datachannel.handshake import COMMAND_SESSION_TYPES, PORT_SESSION
 from ..errors import ConnectorError, LinkLost, SessionEnded
 from ..sessions import SessionAccess, Waiting
+from .address import StreamSettings
 from .connection import Connection
-from .dialler import DialSettings
 from .ending import DRAIN_TIMEOUT, Ending, Phase
 from .loop import Alarm, Loop
 from .opening import (
@@ -84,11 +75,14 @@ class Onlooker:
     def session_opened(self, session_type: str | None) -> None:
         """As :class:`~..datachannel.events.SessionOpened`; output follows."""
 
-    def link_lost(self) -> None:
-        """The link is gone; another one is being made."""
+    def link_dialled(self) -> None:
+        """The gateway is reached, by TCP and TLS. The upgrade to a WebSocket follows."""
 
     def link_made(self) -> None:
-        """There is another one."""
+        """A link is up: the first one, or another one after :meth:`link_lost`."""
+
+    def link_lost(self) -> None:
+        """The link is lost. The connection makes another one."""
 
 
 class Tunnel:
@@ -107,7 +101,7 @@ class Tunnel:
         session: Session,
         stdin: Input,
         stdout: Output,
-        settings: DialSettings,
+        settings: StreamSettings,
         notify: Callable[[str], None],
         show_wait: Callable[[Waiting | None], None],
         open_errors: Callable[[], Output] | None = None,
@@ -241,13 +235,17 @@ class Tunnel:
 
     # What the connection tells (ConnectionOwner).
 
+    def connection_dialled(self) -> None:
+        if self._onlooker:
+            self._onlooker.link_dialled()
+
     def connection_made(self, token: str) -> None:
+        if self._onlooker:
+            self._onlooker.link_made()
         if self._ending.phase == Phase.DIALLING:
             self._ending.phase = Phase.RUNNING
             limit = min(self._open_deadline, self._loop.time() + AGENT_TIMEOUT)
             self._ending.alarm.set(limit, self._open_timed_out)
-        elif self._onlooker:
-            self._onlooker.link_made()
         self._connection.send_text(self._channel.connection_made(token, self._loop.time()))
         self._pump()
 

@@ -28,7 +28,7 @@ from connector.targets.codecatalyst.refusals import Target
 from connector.targets.codecatalyst.source import SSH_SESSION, CodeCatalystSessions
 from connector.targets.codecatalyst.starts import Durations, StartSettings
 from connector.targets.memory import Memory, cache_file
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 
 from .cloud import TOKEN, Cloud
 
@@ -111,11 +111,11 @@ def make_sessions(
 ) -> CodeCatalystSessions:
     profile = load_profile(None, os.environ)
     ca_bundle = str(ca_file or cloud.ca_file)
-    clients = ClientFactory(profile.name, DialSettings(Trust(ca_bundle)).connect)
+    clients = ClientFactory(profile.name, Trust(ca_bundle).connect)
     url = endpoint_url or cloud.url
     api: Api = SdkApi(clients, url)
     if cloud.way == "light":
-        api = LightApi(url, DialSettings(Trust(ca_bundle)).connect)
+        api = LightApi(url, Trust(ca_bundle).connect)
     target = Target(space, project, cloud.environment.id, profile.name)
     return CodeCatalystSessions(
         Environment(target, BearerTokens(profile, environ, clients), api),

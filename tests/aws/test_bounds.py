@@ -17,7 +17,7 @@ from connector.aws.sdk import SdkApi
 from connector.aws.sso.oidc import Oidc
 from connector.aws.sso.tokens import BearerTokens
 from connector.errors import ConnectFailed, ServiceError
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 
 from .cloud import Cloud, write_cache
 from .peers import TlsPeer
@@ -55,7 +55,7 @@ def peer(tmp_path: Path) -> Iterator[Flood]:
 
 @pytest.fixture(params=["light", "botocore"])
 def api(request: pytest.FixtureRequest, peer: Flood) -> Api:
-    connect = DialSettings(Trust(str(peer.ca_file))).connect
+    connect = Trust(str(peer.ca_file)).connect
     url = f"https://localhost:{peer.port}"
     if request.param == "light":
         return LightApi(url, connect)
@@ -122,7 +122,7 @@ def test_login_names_the_host_that_does_not_answer(
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", f"https://localhost:{peer.port}")
     monkeypatch.setattr("connector.aws.sso.oidc._READ_TIMEOUT", 0.4)
     peer.first, peer.piece, peer.pause = HEAD + b"\r\n", b" ", 0.02
-    clients = ClientFactory(None, DialSettings(Trust(str(peer.ca_file))).connect)
+    clients = ClientFactory(None, Trust(str(peer.ca_file)).connect)
     with Oidc(clients, "us-east-1") as oidc, pytest.raises(CallFailed) as caught:
         oidc.call("register_client", clientName="x", clientType="public")
     assert "The host localhost does not answer in time" in str(caught.value)

@@ -21,7 +21,7 @@ from connector.aws.clients import ClientFactory
 from connector.aws.light import LightApi
 from connector.aws.sdk import SdkApi
 from connector.targets.codecatalyst.commands import command_session, shell_session
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 
 from .peers import TlsPeer
 
@@ -128,8 +128,8 @@ def _asked(directory: Path, prefix: str, ask: Callable[[Api], object]) -> Iterat
         url = f"https://localhost:{peer.port}{prefix}"
         ca_bundle = str(peer.ca_file)
         ask(PlainBotocore(url, ca_bundle))
-        ask(SdkApi(ClientFactory(None, DialSettings(Trust(ca_bundle)).connect), url))
-        ask(LightApi(url, DialSettings(Trust(ca_bundle)).connect))
+        ask(SdkApi(ClientFactory(None, Trust(ca_bundle).connect), url))
+        ask(LightApi(url, Trust(ca_bundle).connect))
     return map(_read, peer.requests)
 
 
@@ -195,12 +195,12 @@ def test_a_question_for_the_user_is_botocores(
 @pytest.mark.parametrize("suffix", ["", ":443"])
 def test_the_host_of_the_usual_port_is_named_without_it(tmp_path: Path, suffix: str) -> None:
     with Recorder(tmp_path, "localhost") as peer:
-        context = DialSettings(Trust(str(peer.ca_file)))
+        trust = Trust(str(peer.ca_file))
         dialled = []
 
         def connect(host: str, port: int, timeout: float) -> socket.socket:
             dialled.append((host, port))
-            return context.connect("localhost", peer.port, timeout)
+            return trust.connect("localhost", peer.port, timeout)
 
         api = LightApi(f"https://api.example{suffix}", connect)
         api.call("get_dev_environment", "t", connect_timeout=5, read_timeout=5, id="x")

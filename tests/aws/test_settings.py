@@ -25,14 +25,15 @@ from connector.cli.settings import settle
 from connector.errors import ConfigError
 from connector.sessions import SessionSource
 from connector.targets.codecatalyst.hosts import DevEnvironment
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.address import StreamSettings
+from connector.transport.dial import Trust
 
 from .cloud import TOKEN, Cloud
 from .helpers import START, UNWATCHED, Clock, make_sessions, refusal
 from .peers import listening
 
 
-def prepared(cloud: Cloud, *options: str) -> tuple[SessionSource, DialSettings]:
+def prepared(cloud: Cloud, *options: str) -> tuple[SessionSource, StreamSettings]:
     """What the command ``proxy`` makes of its surroundings."""
     parser = argparse.ArgumentParser()
     proxy.configure(parser)
@@ -46,7 +47,7 @@ def endpoints(option: str | None = None) -> tuple[str | None, str]:
     """Which the light client takes, if any, and which botocore takes."""
     profile = load_profile(None, os.environ)
     endpoint_url = api_endpoint(option, os.environ)
-    client = ClientFactory(profile.name, DialSettings(Trust()).connect).create(
+    client = ClientFactory(profile.name, Trust().connect).create(
         "codecatalyst",
         region="us-west-2",
         token=TOKEN,
@@ -146,7 +147,7 @@ def test_an_endpoint_that_no_token_may_go_to(
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     with pytest.raises(ConfigError, match="https://"):
         light_endpoint(None, os.environ, load_profile(None, os.environ))
-    clients = ClientFactory(None, DialSettings(Trust()).connect)
+    clients = ClientFactory(None, Trust().connect)
     with pytest.raises(ConfigError):
         clients.create(
             "codecatalyst", region="us-west-2", token=TOKEN, connect_timeout=1, read_timeout=1

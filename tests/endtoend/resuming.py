@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 
 from connector.errors import ServiceThrottled, SessionEnded
 from connector.sessions import SessionAccess, SessionSource, StartProgress
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.address import StreamSettings
+from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
@@ -80,7 +81,7 @@ class TunnelThread:
     def __init__(self, source: SessionSource, ca_file: Path, ping_interval: float = 20.0) -> None:
         self.notices: list[str] = []
         self._source = source
-        self._settings = DialSettings(Trust(str(ca_file)), ping_interval=ping_interval)
+        self._settings = StreamSettings(Trust(str(ca_file)), ping_interval=ping_interval)
         self._exit_code: Future[int] = Future()
         self._stdin, feed = os.pipe()
         result, self._stdout = os.pipe()

@@ -18,7 +18,8 @@ from types import TracebackType
 from connector.datachannel.messages import PayloadType
 from connector.errors import ConnectorError
 from connector.sessions import SessionAccess, StartProgress, Waiting
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.address import StreamSettings
+from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
@@ -136,7 +137,7 @@ class Subject:
             Session(self.loop, self.source),
             open_input(self.loop, stdin),
             open_output(self.loop, stdout),
-            DialSettings(Trust(), url_given=True),
+            StreamSettings(Trust(), url_given=True),
             self._notices.append,
             lambda waiting: None,
             onlooker=onlooker,

@@ -281,7 +281,7 @@ def test_server_that_is_no_ssh_server(patient: Patient, cloud: Cloud) -> None:
         diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["greeting"])
-    assert "no SSH server" in diagnosis.text("greeting")
+    assert "not an SSH server" in diagnosis.text("greeting")
     assert stopped_once(cloud, 1)
 
 
@@ -321,7 +321,7 @@ def test_a_server_that_never_greets(silent: Silent, the_cloud: Cloud) -> None:
     diagnosis = read(silent.process.reader.rest(), exit_code)
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["greeting"])
-    assert "does not greet" in diagnosis.text("greeting")
+    assert "sends no greeting" in diagnosis.text("greeting")
     assert the_cloud.stops(silent.session) == 1
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from connector.cli.attach import GivenSession
 from connector.sessions import SessionAccess
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.address import StreamSettings
+from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
@@ -29,7 +30,7 @@ def carry(access: SessionAccess, ca_file: Path, data: bytes) -> bytes:
             Session(loop, GivenSession(access)),
             open_input(loop, stdin),
             open_output(loop, stdout),
-            DialSettings(Trust(str(ca_file))),
+            StreamSettings(Trust(str(ca_file))),
             lambda line: None,
             lambda waiting: None,
         )

@@ -12,8 +12,9 @@ import pytest
 from connector.errors import ConnectorError, CredentialsError, LinkLost, ServiceError
 from connector.sessions import SessionAccess, StartProgress
 from connector.transport import connection
+from connector.transport.address import StreamSettings
 from connector.transport.connection import Connection
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 
@@ -38,8 +39,11 @@ class Owner:
     def connection_writable(self) -> None:
         """Nothing is written."""
 
+    def connection_dialled(self) -> None:
+        """Do nothing."""
+
     def connection_lost(self) -> None:
-        """It never was up."""
+        """Do nothing: no link of these tests is up."""
 
     def connection_failed(self, error: BaseException) -> None:
         self.failures.append(error)
@@ -83,7 +87,7 @@ class Scene:
         session.access = SessionAccess(self.url, "token", "s-1", signer=self.sign)
         self.session = session
         self.connection = Connection(
-            loop, session, DialSettings(Trust(), url_given=True), self.owner, lambda: 0.0
+            loop, session, StreamSettings(Trust(), url_given=True), self.owner, lambda: 0.0
         )
 
     def sign(self, url: str) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ from connector.errors import (
     ProxyUnreachable,
     TLSFailed,
 )
-from connector.transport.dial import dial, proxy_for, tls_context
+from connector.transport.dial import Trust, dial, proxy_for
 from tests.aws.peers import ConnectProxy, TlsPeer, listening
 
 GATEWAY = ("gateway.example", 443)
@@ -43,7 +43,7 @@ def refusal(kind: type[ConnectorError], *words: str) -> Iterator[None]:
 
 def test_a_trusted_gateway_is_reached_and_not_waited_for(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost") as peer:
-        sock = dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5)
+        sock = dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5)
 
         with contextlib.closing(sock):
             assert isinstance(sock, ssl.SSLSocket)
@@ -53,27 +53,27 @@ def test_a_trusted_gateway_is_reached_and_not_waited_for(tmp_path: Path) -> None
 
 def test_an_unknown_authority_says_which_variable_to_set(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost") as peer, refusal(TLSFailed, "AWS_CA_BUNDLE"):
-        dial("localhost", peer.port, tls_context(None), 5)
+        dial("localhost", peer.port, Trust().context, 5)
 
 
 def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "elsewhere.example") as peer, refusal(TLSFailed, "for another name"):
-        dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5)
+        dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5)
 
 
 def test_an_expired_certificate_is_refused_as_that(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost", expired=True) as peer, refusal(TLSFailed, "expired"):
-        dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5)
+        dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5)
 
 
 def test_what_does_not_speak_tls_fails_as_tls() -> None:
     with listening(answer=b"220 mail.example ESMTP\r\n") as (_, port), refusal(TLSFailed):
-        dial("localhost", port, tls_context(None), 5)
+        dial("localhost", port, Trust().context, 5)
 
 
 def test_who_says_nothing_in_the_tls_handshake_is_not_waited_for() -> None:
     with listening(backlog=5) as (_, port), refusal(ConnectFailed, "does not finish"):
-        dial("localhost", port, tls_context(None), 0.2)
+        dial("localhost", port, Trust().context, 0.2)
 
 
 def test_a_closed_port_is_said_to_be_refused() -> None:
@@ -97,7 +97,7 @@ def test_a_bundle_that_cannot_be_used_is_a_setting_to_mend(tmp_path: Path) -> No
     (tmp_path / "empty.pem").write_text("")
     for path, words in (("missing.pem", "No such file"), ("empty.pem", "holds no certificate")):
         with refusal(ConfigError, words):
-            tls_context(str(tmp_path / path))
+            _ = Trust(str(tmp_path / path)).context
 
 
 @pytest.mark.parametrize("login", [None, "mary:p@ss/word"])
@@ -108,7 +108,7 @@ def test_a_proxy_is_asked_for_the_gateway_and_passes_tls_on(
         user = "mary:p%40ss%2Fword@" if login else ""
         monkeypatch.setenv("HTTPS_PROXY", f"http://{user}127.0.0.1:{proxy.port}")
 
-        dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5).close()
+        dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5).close()
 
         assert proxy.targets == [f"localhost:{peer.port}"]
 
@@ -118,7 +118,7 @@ def test_no_proxy_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("no_proxy", "example.com,localhost")
 
-        dial("localhost", peer.port, tls_context(str(peer.ca_file)), 5).close()
+        dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5).close()
 
         assert proxy.targets == []
 
@@ -139,7 +139,7 @@ def test_a_proxy_that_refuses_is_named_as_the_cause(
     with make() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         with refusal(ProxyFailed, *words):
-            dial(*GATEWAY, tls_context(None), 5)
+            dial(*GATEWAY, Trust().context, 5)
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-nonsense\r\n\r\n", b"\0" * 70_000])
@@ -149,7 +149,7 @@ def test_a_proxy_that_is_none_is_named_as_the_cause(
     with listening(answer=answer) as (_, port):
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:hidden-password@127.0.0.1:{port}")
         with pytest.raises(ProxyFailed) as caught:
-            dial(*GATEWAY, tls_context(None), 5)
+            dial(*GATEWAY, Trust().context, 5)
     assert "hidden-password" not in str(caught.value)
 
 
@@ -157,7 +157,7 @@ def test_a_proxy_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyP
     with listening(backlog=5) as (_, port):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         with refusal(ProxyFailed, "does not answer"):
-            dial(*GATEWAY, tls_context(None), 0.2)
+            dial(*GATEWAY, Trust().context, 0.2)
 
 
 def test_a_proxy_that_is_down_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def test_a_proxy_that_is_down_is_named_as_the_cause(monkeypatch: pytest.MonkeyPa
         port = server.getsockname()[1]
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     with refusal(ProxyUnreachable, "The proxy", "HTTPS_PROXY"):
-        dial(*GATEWAY, tls_context(None), 5)
+        dial(*GATEWAY, Trust().context, 5)
 
 
 @pytest.mark.parametrize("url", ["socks5://localhost:1080", "https://localhost", "http://[::1"])

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.transport.address import StreamAddress
-from connector.transport.dialler import Dialler, DialSettings, Trust
+from connector.transport.address import StreamAddress, StreamSettings
+from connector.transport.dial import Trust
+from connector.transport.dialler import Dialler
 from connector.transport.loop import Loop
 from tests.aws.peers import TlsPeer, listening
 
@@ -55,7 +56,7 @@ class Dialling:
         self.loop.run(lambda: any(told) or self.loop.time() >= deadline)
 
     def dial(self, port: int) -> None:
-        address = DialSettings(Trust()).check(f"wss://localhost:{port}/path?query")
+        address = StreamSettings(Trust()).check(f"wss://localhost:{port}/path?query")
         self.dialler.dial(address, PATIENCE, self.sockets.append, self.errors.append)
         self.turn()
         for sock in self.sockets:
@@ -71,7 +72,7 @@ class Dialling:
 
 
 def dialling(loop: Loop, likely: str, ca_file: Path | None = None) -> Dialling:
-    settings = DialSettings(Trust(str(ca_file) if ca_file else None), likely_gateway=likely)
+    settings = StreamSettings(Trust(str(ca_file) if ca_file else None), likely_gateway=likely)
     dialler = Dialler(loop, settings)
     dialler.dial_ahead()
     return Dialling(loop, dialler)
@@ -174,7 +175,7 @@ def test_a_guess_that_hangs_takes_no_more_than_the_time_of_one_dial(
     monkeypatch.setattr(Dialler, "_begin", counting)
     with listening(backlog=5) as (_, port):
         dial = dialling(loop, f"localhost:{port}")
-        address = DialSettings(Trust()).check(f"wss://localhost:{port}/path?query")
+        address = StreamSettings(Trust()).check(f"wss://localhost:{port}/path?query")
         dial.dialler.dial(address, 0.2, lambda _: None, dial.errors.append)
         dial.turn()
     assert len(begun) == len(dial.errors) == 1

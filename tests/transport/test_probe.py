@@ -7,7 +7,8 @@ import pytest
 from connector.emulator.certificates import Certificates, make_certificates
 from connector.errors import ConnectFailed, RemoteProtocolError
 from connector.transport import probe as probe_module
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.address import StreamSettings
+from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.probe import Probe
 
@@ -35,7 +36,7 @@ def probe(certificates: Certificates, *frames: bytes) -> tuple[Probe, Source]:
         source.stop_answers.set()
         loop = Loop()
         try:
-            probe = Probe(loop, source, DialSettings(Trust(str(certificates.ca_file))))
+            probe = Probe(loop, source, StreamSettings(Trust(str(certificates.ca_file))))
             probe.run()
         finally:
             loop.close()

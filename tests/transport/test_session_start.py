@@ -12,8 +12,9 @@ import pytest
 from connector.errors import ConnectFailed, ConnectorError, QuotaExceeded, StartAbandoned
 from connector.sessions import SessionAccess, StartProgress, Waiting
 from connector.transport import tunnel as tunnel_module
+from connector.transport.address import StreamSettings
 from connector.transport.connection import Connection
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
@@ -54,7 +55,7 @@ def live(start: Start, shown: list[Waiting | None] | None = None) -> ConnectorEr
         Session(loop, Source(start)),
         open_input(loop, stdin),
         open_output(loop, stdout),
-        DialSettings(Trust()),
+        StreamSettings(Trust()),
         lambda line: None,
         ([] if shown is None else shown).append,
     )
@@ -239,7 +240,7 @@ def test_a_crash_before_the_first_turn_leaves_neither_session_nor_descriptors(
         session,
         open_input(loop, stdin),
         open_output(loop, stdout),
-        DialSettings(Trust()),
+        StreamSettings(Trust()),
         lambda line: None,
         lambda waiting: None,
     )

@@ -6,7 +6,8 @@ import os
 
 from connector.cli.attach import GivenSession
 from connector.sessions import SessionAccess
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.address import StreamSettings
+from connector.transport.dial import Trust
 from connector.transport.ending import Phase
 from connector.transport.loop import Loop
 from connector.transport.session import Session
@@ -25,7 +26,7 @@ def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
         Session(loop, GivenSession(SessionAccess("wss://localhost/", "token"))),
         source,
         sink,
-        DialSettings(Trust()),
+        StreamSettings(Trust()),
         lambda line: None,
         lambda waiting: None,
     )

@@ -17,7 +17,8 @@ from ...aws.settings import (
 )
 from ...aws.sso.tokens import TOKEN_VARIABLES, BearerTokens
 from ...fast.records import NamedTuple
-from ...transport.dialler import DialSettings, Trust
+from ...transport.address import StreamSettings
+from ...transport.dial import Trust
 from ..memory import Memory, cache_file
 from .namecache import NameCache
 
@@ -35,7 +36,7 @@ class Service(NamedTuple):
 
     api: Api
     tokens: BearerTokens
-    settings: DialSettings
+    settings: StreamSettings
     profile: str | None
     names: NameCache
     endpoint: str
@@ -52,14 +53,14 @@ def open_service(
     profile = active_profile(profile_name, environ)
     url = api_endpoint(endpoint_url, environ)
     bundle = ca_bundle(environ, profile)
-    settings = DialSettings(Trust(bundle), endpoint_is_overridden(endpoint_url, environ, profile))
-    clients = ClientFactory(profile.known_name, settings.connect)
+    settings = StreamSettings(Trust(bundle), endpoint_is_overridden(endpoint_url, environ, profile))
+    clients = ClientFactory(profile.known_name, settings.trust.connect)
     light_url = light_endpoint(url, environ, profile)
     api: Api
     if light_url:
         from ...aws.light import LightApi
 
-        api = LightApi(light_url, settings.connect)
+        api = LightApi(light_url, settings.trust.connect)
     else:
         from ...aws.sdk import SdkApi
 

@@ -14,7 +14,7 @@ from ...fast.records import NamedTuple
 
 if TYPE_CHECKING:
     from ...sessions import SessionSource
-    from ...transport.dialler import DialSettings
+    from ...transport.address import StreamSettings
     from ..gateways import GatewayMemory
     from ..memory import Memory
     from .environment import Environment
@@ -82,14 +82,14 @@ def open_source(
     ping_interval: float,
     payload_size: int,
     configuration: Mapping[str, Any] | None = None,
-) -> tuple[SessionSource, DialSettings]:
+) -> tuple[SessionSource, StreamSettings]:
     """The source of sessions, and the way to their streams.
 
     :param start: whether an environment that is stopped is started; ``wait``: seconds until
         it has to run.
     :param configuration: the ``sessionConfiguration`` of another session than one for SSH.
 
-    The others: see :class:`DialSettings`.
+    The others: see :class:`StreamSettings`.
     """
     from .finding import LateSource
     from .starts import StartSettings

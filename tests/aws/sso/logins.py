@@ -12,7 +12,7 @@ from connector.aws.clients import ClientFactory
 from connector.aws.settings import load_profile
 from connector.aws.sso.tokens import BearerToken, BearerTokens
 from connector.errors import ConfigError, ConnectorError, CredentialsError
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 PROFILE = "codecatalyst"
@@ -24,9 +24,7 @@ def at(seconds: float) -> str:
 
 def tokens(profile: str | None = PROFILE, ca_file: Path | None = None) -> BearerTokens:
     loaded = load_profile(profile, os.environ)
-    clients = ClientFactory(
-        loaded.name, DialSettings(Trust(str(ca_file) if ca_file else None)).connect
-    )
+    clients = ClientFactory(loaded.name, Trust(str(ca_file) if ca_file else None).connect)
     return BearerTokens(loaded, os.environ, clients, now=lambda: NOW)
 
 

@@ -41,7 +41,7 @@ from connector.emulator.api.sso.errors import (
     SlowDownException,
 )
 from connector.errors import ConfigError, CredentialsError, ServiceError
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 
 from ...browser import Browser
 from ...logins import logging_in
@@ -88,7 +88,7 @@ class Person:
 
 
 def clients(cloud: Cloud) -> ClientFactory:
-    return ClientFactory(None, DialSettings(Trust(str(cloud.ca_file))).connect)
+    return ClientFactory(None, Trust(str(cloud.ca_file)).connect)
 
 
 def login(cloud: Cloud, person: Person, *, device_code: bool = False) -> CachedToken:
@@ -168,7 +168,7 @@ def test_the_address_is_what_the_aws_cli_opens(cloud: Cloud, home: Path) -> None
 
 
 def test_without_an_override_it_is_awss_own() -> None:
-    with Oidc(ClientFactory(None, DialSettings(Trust()).connect), "eu-west-1") as oidc:
+    with Oidc(ClientFactory(None, Trust().connect), "eu-west-1") as oidc:
         assert oidc.authorize_url == "https://oidc.eu-west-1.amazonaws.com/authorize"
 
 

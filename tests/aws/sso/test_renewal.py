@@ -204,9 +204,9 @@ import os, sys, time
 from connector.aws.clients import ClientFactory
 from connector.aws.settings import load_profile
 from connector.aws.sso.tokens import BearerTokens
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 profile = load_profile("codecatalyst", os.environ)
-connect = DialSettings(Trust(os.environ["AWS_CA_BUNDLE"])).connect
+connect = Trust(os.environ["AWS_CA_BUNDLE"]).connect
 tokens = BearerTokens(profile, os.environ, ClientFactory(profile.name, connect))
 print("ready", flush=True)
 sys.stdin.readline()

@@ -20,7 +20,7 @@ from connector.errors import TargetNotFound
 from connector.targets.codecatalyst.environment import Environment, State
 from connector.targets.codecatalyst.refusals import Target
 from connector.targets.codecatalyst.sessionlist import sessions_of
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 
 from ...aws.cloud import Cloud
 from ...aws.helpers import (
@@ -44,10 +44,10 @@ def open_environment(
     cloud: Cloud, id: str, find_again: Callable[[], Target] | None = None
 ) -> Environment:
     ca_bundle = str(cloud.ca_file)
-    clients = ClientFactory(None, DialSettings(Trust(ca_bundle)).connect)
+    clients = ClientFactory(None, Trust(ca_bundle).connect)
     api: Api = SdkApi(clients, cloud.url)
     if cloud.way == "light":
-        api = LightApi(cloud.url, DialSettings(Trust(ca_bundle)).connect)
+        api = LightApi(cloud.url, Trust(ca_bundle).connect)
     tokens = BearerTokens(load_profile(None, os.environ), ENVIRON, clients)
     return Environment(Target("MySpace", "My.Project", id, None), tokens, api, find_again)
 

@@ -50,7 +50,7 @@ from connector.targets.codecatalyst.listing import (
     Repository,
 )
 from connector.targets.codecatalyst.listing import list_environments as list_all
-from connector.transport.dialler import DialSettings, Trust
+from connector.transport.dial import Trust
 
 from ...aws.cloud import TOKEN, Cloud
 from ...aws.helpers import (
@@ -66,13 +66,13 @@ SPACES, PROJECTS, LIST = "ListSpaces", "ListProjects", "ListDevEnvironments"
 def api(cloud: Cloud, request: pytest.FixtureRequest) -> Api:
     ca_bundle = str(cloud.ca_file)
     if "both_ways" in request.fixturenames and cloud.way == "botocore":
-        return SdkApi(ClientFactory(None, DialSettings(Trust(ca_bundle)).connect), cloud.url)
-    return LightApi(cloud.url, DialSettings(Trust(ca_bundle)).connect)
+        return SdkApi(ClientFactory(None, Trust(ca_bundle).connect), cloud.url)
+    return LightApi(cloud.url, Trust(ca_bundle).connect)
 
 
 @pytest.fixture
 def token(cloud: Cloud) -> BearerToken:
-    clients = ClientFactory(None, DialSettings(Trust(str(cloud.ca_file))).connect)
+    clients = ClientFactory(None, Trust(str(cloud.ca_file)).connect)
     return BearerTokens(load_profile(None, os.environ), ENVIRON, clients).load()
 
 
