@@ -17,9 +17,9 @@ ROOT = Path(__file__).parent.parent
 
 def pages(root: Path = ROOT) -> dict[Path, str]:
     """Every page that is made, with the text that it should have."""
-    readme = (root / "README.md").read_text(encoding="utf-8")
+    exit_codes = (root / "docs" / "exit-codes.md").read_text(encoding="utf-8")
     return {
-        root / "docs" / "errors.md": errors.render(errors.load(), harvest(), readme),
+        root / "docs" / "errors.md": errors.render(errors.load(), harvest(), exit_codes),
         root / "docs" / "reference.md": reference.render(),
     }
 

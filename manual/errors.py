@@ -118,23 +118,21 @@ def exit_codes() -> dict[str, int]:
     return codes
 
 
-def readme_codes(readme: str) -> dict[str, str]:
-    """The README's table of exit codes: the code as it stands there -> when."""
-    _, _, rest = readme.partition("\n## Exit codes\n")
-    section = rest.partition("\n## ")[0]
-    cells = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+def codes_of(page: str) -> dict[str, str]:
+    """Return the table of docs/exit-codes.md: the code as it stands there -> when."""
+    cells = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("|")]
     return {code.strip(): when.strip() for code, when in cells[2:]}
 
 
-def render(sections: list[Section], harvest: Harvest, readme: str) -> str:
+def render(sections: list[Section], harvest: Harvest, exit_code_page: str) -> str:
     """The whole page.
 
-    :param readme: the text of README.md, whose table of exit codes is shown here too.
+    :param exit_code_page: the text of docs/exit-codes.md, whose table is shown here too.
     :raises ValueError: when a row is of a kind that there is not.
     """
     codes = exit_codes()
     parts = [HEAD, "## Exit codes\n", "| code | when |\n|---|---|"]
-    parts += [f"| {code} | {when} |" for code, when in readme_codes(readme).items()]
+    parts += [f"| {code} | {when} |" for code, when in codes_of(exit_code_page).items()]
     parts += ["", "## Sections\n"]
     parts += [f"- [{section.title}](#{_anchor(section.title)})" for section in sections]
     for section in sections:

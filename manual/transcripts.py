@@ -35,6 +35,9 @@ COMMANDS = (
     ("connector doctor demo", b""),
 )
 
+#: Where this very connector is installed.
+PROGRAMS = Path(sys.executable).parent
+
 #: The end of what a command prints when it asks.
 QUESTION = b"[y/N] "
 
@@ -57,13 +60,7 @@ def main() -> int:
         if account is None:
             print("nss_wrapper is not installed: apt-get install libnss-wrapper", file=sys.stderr)
             return 1
-        programs = Path(sys.executable).parent
-        environ = {
-            **account,
-            "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "TERM": "xterm",
-            "SHELL": "/bin/sh",
-        }
+        environ = terminal_environ(account)
         site = home / "site"
         site.mkdir()
         (site / "index.html").write_text("<title>Site</title>\n")
@@ -72,8 +69,17 @@ def main() -> int:
             for command, answer in COMMANDS:
                 script = f". {directory}/exports; {command}"
                 text = run(["/bin/sh", "-c", script], home, environ, answer)
-                show(command, text, {str(home): "/home/ada", str(programs): "/home/ada/.local/bin"})
+                show(command, text, {str(home): "/home/ada", str(PROGRAMS): "/home/ada/.local/bin"})
     return 0
+
+
+def terminal_environ(account: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a terminal whose PATH has this very connector.
+
+    :param account: what :func:`~.account.account_environ` returns.
+    """
+    path = f"{PROGRAMS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**account, "PATH": path, "TERM": "xterm", "SHELL": "/bin/sh"}
 
 
 class Emulator:

@@ -14,11 +14,11 @@ from manual.__main__ import ROOT
 from manual.errors import (
     Row,
     Section,
+    codes_of,
     exit_codes,
     left_over,
     load,
     missing,
-    readme_codes,
     render,
 )
 from manual.harvest import ERROR, LINE, PARTS, USAGE, Harvest, Message, harvest
@@ -93,10 +93,10 @@ def test_kinds_are_classes_of_errors_or_the_few_others(code: Harvest) -> None:
     assert {message.kind for message in code.messages} <= known - {ERROR}
 
 
-def test_the_readme_lists_every_exit_code_of_an_error_and_no_other() -> None:
+def test_exit_code_page_lists_every_exit_code_of_an_error_and_no_other() -> None:
     shown = {
         int(code)
-        for cell in readme_codes((ROOT / "README.md").read_text(encoding="utf-8"))
+        for cell in codes_of((ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8"))
         for code in cell.split(",")
     }
     no_error = {0, 1, 2, 129, 130, 131, 143}
