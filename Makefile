@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READERS := tests/ssh/readers
 
-.PHONY: demo test lint types format docs transcripts bench fuzz soak clean
+.PHONY: demo test lint types format docs transcripts pictures bench fuzz soak dist clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/connector demo
@@ -18,6 +18,7 @@ test: $(VENV)/.installed $(READERS)/.installed
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 types: $(VENV)/.installed
 	$(BIN)/mypy
@@ -30,13 +31,18 @@ format: $(VENV)/.installed
 docs: $(VENV)/.installed
 	@$(BIN)/python -m manual
 
-# What the README shows of a terminal, made anew by the real programs.
+# What docs/examples.md shows of a terminal, printed again by the real programs.
 transcripts: $(VENV)/.installed
 	@$(BIN)/python -m manual.transcripts
 
-# Some four minutes; the README shows what the file has.
+# The README's picture of a terminal, drawn from a real run.
+pictures: $(VENV)/.installed
+	$(BIN)/python -m manual.picture
+
+# Some four minutes; then the chart of the README and the tables of figures.
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks --json benchmarks/results.json
+	$(BIN)/python -m benchmarks.chart
 
 # Coverage-guided, 60 s for each target or SECONDS; atheris knows CPython 3.11 to 3.13.
 SECONDS ?= 60
@@ -47,6 +53,15 @@ fuzz: $(VENV)/.installed
 # Half an hour and more; its table is kept in docs.
 soak: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.soak --output docs/soak-$$(date +%F).md
+
+# The sdist, and the wheel with its SBOM, in dist/: see docs/releasing.md.
+dist: $(VENV)/.installed
+	rm -rf dist build
+	$(PYTHON) -m venv build/runtime
+	build/runtime/bin/python -m pip install --quiet .
+	$(BIN)/python -m pip install --quiet --group dist
+	$(BIN)/cyclonedx-py environment --output-file build/devenv-connector.cdx.json build/runtime
+	$(BIN)/python -m build --sdist --wheel
 
 # pip from 25.1 on knows dependency groups; a system's may be older.
 $(VENV)/.installed: pyproject.toml
