@@ -10,7 +10,7 @@ LONGEST = 30
 
 _CODE = re.compile(r"`[^`]*`")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_END = re.compile(r"(?<=[.!?:;])[\"')*_]*\s+(?=[A-Z`\"'(*_\[])")
+_END = re.compile(r"(?<=[.!?:])[\"')*_]*\s+")
 
 
 def paragraphs(page: str) -> Iterator[tuple[int, str]]:
@@ -22,7 +22,7 @@ def paragraphs(page: str) -> Iterator[tuple[int, str]]:
     fenced = False
     for number, line in enumerate([*page.split("\n"), ""], 1):
         fenced ^= line.startswith("```")
-        item = re.match(r"\s*([-*]|\d+\.) ", line)
+        item = re.match(r" {0,3}([-*]|\d+\.) ", line)
         code = line.startswith("    ") and not lines and not item
         if fenced or code or not line.strip() or line[0] in "#|<" or item:
             if lines:

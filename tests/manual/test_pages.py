@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import chart
 from manual.__main__ import ROOT, pages
+from manual.sentences import too_long
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +22,33 @@ def test_a_page_is_current(made: dict[Path, str], name: str) -> None:
     assert path.read_text(encoding="utf-8") == made[path], (
         f"docs/{name} is not what the program makes of it: run `make docs`"
     )
+
+
+def test_figures_are_those_of_the_last_benchmark() -> None:
+    for path, text in chart.pages().items():
+        assert path.read_text(encoding="utf-8") == text, (
+            f"{path.relative_to(ROOT)} is stale: run `python -m benchmarks.chart`"
+        )
+
+
+WRITTEN = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *(
+        path
+        for path in sorted((ROOT / "docs").glob("*.md"))
+        if not path.name.startswith(("soak-", "errors", "reference"))  # tables, made pages
+    ),
+]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_page_has_no_long_sentence(page: Path) -> None:
+    assert too_long(page.read_text(encoding="utf-8")) == []
+
+
+def test_sentences_are_found_in_paragraphs_and_items() -> None:
+    words = " ".join(["word"] * 31)
+    page = f"# {words}\n\nShort. See [a](b).\n\n- {words}\n\n    {words}\n\n| {words} |\n"
+    assert [(line, count) for line, count, _ in too_long(page)] == [(5, 31)]
