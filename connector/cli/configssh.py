@@ -18,7 +18,7 @@ from .output.lines import say, tell
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
-    from ..ssh.include import KnownHost
+    from ..ssh.include import NamedHost
     from ..ssh.places import Places
     from ..ssh.plan import Plan
     from ..targets.codecatalyst.listing import EnvironmentSummary
@@ -80,14 +80,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from ..ssh.include import WAIT_MARGIN
     from ..ssh.places import find_places
+    from ..targets.codecatalyst.ssh import SSH
 
     _end_what_runs_with_us()
-    places = find_places(options.ssh_config)
+    places = find_places(SSH, options.ssh_config)
     if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):
         say(f"ssh reads {places.config}, whatever HOME says")
     plan_again, outcome = _removal(places) if options.remove else _setup(options, places)
     plan = plan_again()
-    changes = [change for change in plan.changes if change.is_one]
+    changes = [change for change in plan.changes if change.differs]
     tell(*(line for change in changes for line in change.diff()))
     for note in plan.notes:
         say(note)
@@ -117,13 +118,13 @@ def _end_what_runs_with_us() -> None:
 
 
 def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
-    from ..ssh.include import KNOWN_HOSTS
     from ..ssh.plan import plan_removal
+    from ..targets.codecatalyst.ssh import SSH
 
     outcome = f"There is nothing of the connector in {places.config}."
-    if os.path.exists(places.setting(KNOWN_HOSTS)):
-        outcome += f" Host keys of Dev Environments stay in {KNOWN_HOSTS}."
-    return lambda: plan_removal(places), outcome
+    if os.path.exists(places.setting(SSH.known_hosts)):
+        outcome += f" Host keys of Dev Environments stay in {SSH.known_hosts}."
+    return lambda: plan_removal(SSH, places), outcome
 
 
 def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Plan], str]:
@@ -132,6 +133,7 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
     from ..ssh.command import is_temporary, proxy_command
     from ..ssh.places import find_ssh
     from ..ssh.plan import plan_setup
+    from ..targets.codecatalyst.ssh import SSH
     from .itself import isolated_commands
     from .processes import first_that_runs, run_program
 
@@ -149,20 +151,24 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
     ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
     example = hosts[0].name if hosts else "codecatalyst-dev-env=<space>=<project>=<id>"
     client = None if options.unchecked else SshClient(program, run_program)
-    return lambda: plan_setup(places, line, hosts, client, options.wait), f"Try: {ssh} {example}"
+
+    def plan() -> Plan:
+        return plan_setup(SSH, places, line, hosts, client, options.wait)
+
+    return plan, f"Try: {ssh} {example}"
 
 
-def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
+def _known_hosts(profile: str | None) -> Sequence[NamedHost] | None:
     """The Dev Environments that can be listed, by the name that is shortest for ssh.
 
     ``None`` when not all can be: then it is not known either whether a name is the only one
     of its kind.
     """
-    from ..ssh.include import KnownHost
     from ..targets.codecatalyst.hosts import DevEnvironment
     from ..targets.codecatalyst.listing import list_environments
     from ..targets.codecatalyst.names import Names
     from ..targets.codecatalyst.service import open_service
+    from ..targets.codecatalyst.ssh import named_host
 
     try:
         service = open_service(profile, None, os.environ)
@@ -181,8 +187,7 @@ def _known_hosts(profile: str | None) -> Sequence[KnownHost] | None:
     service.names.note(listing.environments)
     names = Names(each for each in listing.environments if not each.is_going)
     return [
-        KnownHost(names.of(each), each.id, each.alias, each.project, each.space)
-        for each in sorted(names.environments, key=_best_first)
+        named_host(names.of(each), each) for each in sorted(names.environments, key=_best_first)
     ]
 
 
@@ -195,8 +200,9 @@ def _profile(named: str | None, places: Places) -> str | None:
     """The profile that ssh is to use; ``None``: what its environment says."""
     from ..ssh.command import profile_of
     from ..ssh.plan import current_proxy_command
+    from ..targets.codecatalyst.ssh import SSH
 
-    named = named or profile_of(current_proxy_command(places))
+    named = named or profile_of(current_proxy_command(SSH, places))
     return named or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or None
 
 

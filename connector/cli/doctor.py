@@ -99,9 +99,10 @@ def run(options: argparse.Namespace) -> int:
 def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     """The case of a user who gave these options."""
     from ..doctor.case import Case, Commands
+    from ..targets.codecatalyst.ssh import SSH
 
     commands = Commands(open_environment, _read_proxy_options)
-    return Case(options, options.ssh_config, environ, commands)
+    return Case(options, options.ssh_config, environ, commands, SSH)
 
 
 def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:

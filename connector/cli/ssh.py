@@ -86,9 +86,10 @@ class _Words(argparse.Action):
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..ssh.client import command_line, host_word
+    from ..ssh.client import command_line
     from ..ssh.places import find_ssh
-    from ..targets.codecatalyst.hosts import DevEnvironment
+    from ..targets.codecatalyst.hosts import DevEnvironment, host_key_alias
+    from ..targets.codecatalyst.ssh import SSH
 
     if options.words[0] == "--" and len(options.words) > 1:  # argparse leaves it
         del options.words[0]
@@ -98,8 +99,9 @@ def run(options: argparse.Namespace) -> int:
     _start(environment, options)
     target = environment.target
     named = DevEnvironment(target.space, target.project, target.id)
-    host = host_word(options.host, named)
-    words = command_line(named, host, _proxy_command(options, target), _config_file(), arguments)
+    host = SSH.host_word(options.host) or named.host_name
+    alias = host_key_alias(target.id)
+    words = command_line(host, alias, _proxy_command(options, target), _config_file(), arguments)
     return _become([ssh, *words])
 
 
@@ -152,13 +154,14 @@ def _config_file() -> str:
     from ..files import FileProblem, make_directory_of, read_text, reason, write_private
     from ..ssh.client import configuration
     from ..ssh.places import user_config
+    from ..targets.codecatalyst.ssh import SSH
     from ..targets.memory import cache_file
 
     path = cache_file(os.environ, "ssh_config")
     system = "/etc/ssh/ssh_config"
     if sys.platform == "win32":
         system = os.path.join(os.environ.get("PROGRAMDATA", r"C:\ProgramData"), "ssh/ssh_config")
-    text = configuration(user_config(), system)
+    text = configuration(SSH, user_config(), system)
     with suppress(FileNotFoundError, FileProblem):
         if read_text(path) == text:
             return path

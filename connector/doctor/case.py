@@ -11,6 +11,7 @@ from ..aws.clients import ClientFactory
 from ..aws.settings import Profile
 from ..aws.sso.tokens import BearerToken
 from ..sessions import SessionSource
+from ..ssh.facts import SshFacts
 from ..targets.codecatalyst.environment import Environment
 from ..targets.codecatalyst.starts import StartSettings
 from ..targets.codecatalyst.wiring import gateway_memory_of, source_of
@@ -53,7 +54,9 @@ class Case:
         ssh_config_file: str,
         environ: Mapping[str, str],
         commands: Commands,
+        facts: SshFacts,
     ) -> None:
+        self.facts = facts
         self.ssh_config_file = ssh_config_file
         self.environ = environ
         self.commands = commands

@@ -13,7 +13,6 @@ from collections.abc import Collection
 from .words import Harmless
 
 #: Names of AWS's guide and of OpenSSH's and AWS's defaults, by what they name.
-USERS = ("mde-user",)
 PROFILES = ("default", "codecatalyst")
 SSO_SESSIONS = ("codecatalyst",)
 START_URLS = ("https://view.awsapps.com/start",)

@@ -13,12 +13,6 @@ from importlib.metadata import version
 from itertools import takewhile
 
 from ..errors import ConfigError
-from ..ssh.include import USER
-from ..targets.codecatalyst.names import (
-    SUFFIX,
-    bare,
-    is_plain,
-)
 from . import public
 from .case import Case
 from .findings import Facts, Result, Status
@@ -61,7 +55,7 @@ def ssh_config(case: Case) -> Result:
     case.ssh_host, case.ssh_settings = host, settings
     command = settings.get("proxycommand", "none")
     facts: Facts = {
-        "user": shown_user(settings),
+        "user": shown_user(case.facts, settings),
         "connectTimeout": _number(settings.get("connecttimeout", "none")),
         "controlPersist": _number(settings.get("controlpersist", "no")),
         "pythonVariables": [],
@@ -97,7 +91,7 @@ def ssh_config(case: Case) -> Result:
     arguments = command_line[len(launcher) + 1 :]
     proxy = _proxy_options(case, arguments, host, settings.get("user", ""))
     _check_name(arguments, proxy, host, remarks)
-    check_settings(settings, starts=proxy.start, wait=proxy.wait, remarks=remarks)
+    check_settings(case.facts, settings, starts=proxy.start, wait=proxy.wait, remarks=remarks)
     if variables:
         remarks.add(
             words(
@@ -110,7 +104,9 @@ def ssh_config(case: Case) -> Result:
     if remarks:
         return Result(remarks.text, Status.WARN, remarks.hint, facts)
     text = words(
-        "ssh {host} leads to this connector, as user {user}", host=host, user=Harmless(USER)
+        "ssh {host} leads to this connector, as user {user}",
+        host=host,
+        user=Harmless(case.facts.user),
     )
     return Result(text, facts=facts)
 
@@ -124,8 +120,8 @@ def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
     """The name that ssh is called with for ENV, which may leave its suffix out; its settings."""
     host = case.options.host
     settings = settings_of(case, host)
-    whole = f"{bare(host)}{SUFFIX}"
-    if settings.get("proxycommand", "none") == "none" and is_plain(whole):
+    whole = case.facts.host_word(host)
+    if settings.get("proxycommand", "none") == "none" and whole and whole != host:
         of_whole = settings_of(case, whole)
         if of_whole.get("proxycommand", "none") != "none":
             return whole, of_whole

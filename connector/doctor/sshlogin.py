@@ -26,7 +26,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import AccessDenied, ConfigError, ConnectFailed
-from ..ssh.include import USER
 from . import public
 from .case import Case
 from .findings import Facts, Result, Status
@@ -210,13 +209,16 @@ class Login:
             "Load your key by `ssh-add`; `ssh -v {host}` shows which ones are tried",
             host=self._case.ssh_host,
         )
-        if settings.get("user") != USER:
-            hint = words("Log in as {user}, as `connector config-ssh` has it", user=Harmless(USER))
+        if settings.get("user") != self._case.facts.user:
+            hint = words(
+                "Log in as {user}, as `connector config-ssh` has it",
+                user=Harmless(self._case.facts.user),
+            )
         shown = [public.known(method, public.METHODS) for method in methods.split(",")]
         raise AccessDenied(
             words(
                 "the SSH server does not let {user} in (it takes {methods})",
-                user=shown_user(settings),
+                user=shown_user(self._case.facts, settings),
                 methods=joined(", ", [words("{method}", method=method) for method in shown]),
             ),
             hint,

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Mapping
 
 from ..errors import ConfigError
-from ..ssh.include import USER, WAIT_MARGIN
+from ..ssh.facts import SshFacts
+from ..ssh.include import WAIT_MARGIN
 from . import public
 from .case import Case
 from .sshclient import run
@@ -92,7 +93,7 @@ def settings_of(case: Case, host: str) -> dict[str, str]:
 
 
 def check_settings(
-    settings: Mapping[str, str], *, starts: bool, wait: float, remarks: Remarks
+    facts: SshFacts, settings: Mapping[str, str], *, starts: bool, wait: float, remarks: Remarks
 ) -> None:
     """Remark on settings that break ssh or hide what is wrong.
 
@@ -101,12 +102,12 @@ def check_settings(
     """
     _check_control_path(settings)
     user = settings.get("user", "")
-    if user != USER:
+    if user != facts.user:
         remarks.add(
             words(
                 "the user is {user}, where a Dev Environment knows {known}",
                 user=user,
-                known=Harmless(USER),
+                known=Harmless(facts.user),
             )
         )
     limit = settings.get("connecttimeout", "none")
@@ -208,6 +209,6 @@ def _check_control_path(settings: Mapping[str, str]) -> None:
         )
 
 
-def shown_user(settings: Mapping[str, str]) -> str:
+def shown_user(facts: SshFacts, settings: Mapping[str, str]) -> str:
     """The user that ssh logs in as."""
-    return public.known(settings.get("user", ""), public.USERS)
+    return public.known(settings.get("user", ""), (facts.user,))

@@ -1,1 +1,1 @@
-"""What talks to OpenSSH."""
+"""OpenSSH's configuration: how the connector reads it, checks it and adds its targets to it."""

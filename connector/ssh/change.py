@@ -1,4 +1,4 @@
-"""Files of the SSH configuration before and after a change: read, compared, replaced."""
+"""Changes to files of the SSH configuration: reading, comparing and replacing them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from ..files import FileProblem, read_bytes, reason, replace_file
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one file; ``None`` stands for no file."""
+    """The content of one file before and after a change; ``None`` stands for no file."""
 
     path: Path
     before: bytes | None
     after: bytes | None
 
     @property
-    def is_one(self) -> bool:
+    def differs(self) -> bool:
+        """Whether the change makes a difference."""
         return self.before != self.after
 
     def diff(self) -> Iterator[str]:
-        """The lines of a unified diff, without newlines."""
+        """Yield the lines of a unified diff, without newlines."""
         yield from difflib.unified_diff(
             _shown_lines(self.before),
             _shown_lines(self.after),
@@ -36,20 +37,21 @@ class Change:
         )
 
     def make(self) -> None:
-        """Replace the file as a whole, or delete it. A symbolic link stays one.
+        """Replace or delete the file in one step. A symbolic link stays a symbolic link.
 
-        :raises ConfigError: when it is not what it was before, or cannot be written; it is
-            then as it was.
+        :raises ConfigError: when the file changed since it was read, or cannot be written. In
+            both cases its content stays as it is.
         """
         if read_config(self.path) != self.before:
             raise ConfigError(
-                f"{self.path} has been changed meanwhile, and is left as it is", "Run it again"
+                f"{self.path} was changed by another program, and is left as it is",
+                "Run the command again",
             )
         try:
             if self.after is None:
                 self.path.unlink()
                 return
-            # As ssh wants it: Include refuses what others than the owner may write to.
+            # ssh refuses an included file that other users may write to.
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             target = Path(os.path.realpath(self.path))
             replace_file(target, self.after, target.stat() if self.before is not None else None)
@@ -60,9 +62,9 @@ class Change:
 
 
 def read_config(path: Path) -> bytes | None:
-    """What ssh reads there; ``None`` when there is nothing.
+    """Return the content of a configuration file, or ``None`` when there is no file.
 
-    :raises ConfigError: when it is not a text file that can be read and replaced.
+    :raises ConfigError: when it is not a text file, or cannot be read or replaced.
     """
     try:
         mode = path.stat().st_mode
@@ -72,8 +74,8 @@ def read_config(path: Path) -> bytes | None:
     except FileNotFoundError:
         if path.is_symlink():
             raise ConfigError(
-                f"{path} is a symbolic link to {os.readlink(path)}, which is not there",
-                "Remove the link, or bring back what it points to",
+                f"{path} is a symbolic link to {os.readlink(path)}, which does not exist",
+                "Remove the link, or restore the file that it points to",
             ) from None
         return None
     except (OSError, FileProblem) as problem:
@@ -83,8 +85,8 @@ def read_config(path: Path) -> bytes | None:
         raise ConfigError(f"{path} {text}, and is left as it is") from None
     if b"\0" in content:
         raise ConfigError(
-            f"{path} holds NUL bytes, and is left as it is",
-            "ssh does not read UTF-16: save it as UTF-8 without a byte order mark",
+            f"{path} contains NUL bytes, and is left as it is",
+            "Save it as UTF-8 without a byte order mark: ssh cannot read UTF-16",
         )
     return content
 

@@ -1,11 +1,11 @@
-"""What OpenSSH itself makes of a configuration: ``ssh -G``, which reads it and connects to nobody.
+"""Asking OpenSSH what a configuration means: ``ssh -G`` prints settings and does not connect.
 
-Also a file that we could read ourselves is read by ssh in the end: with Include, Match and
-defaults of its version. So a change is judged by what ssh answers before and after it.
+The connector can parse the user's file, but only ssh knows its own defaults and how its version
+treats Include and Match. So ssh judges a change: its answers before and after are compared.
 
-Each answer runs the commands of ``Match exec`` in the configuration, and they may be slow, or do
-something: mint a certificate, ask for a password. So ssh is asked as seldom as possible, about one
-host after the other, and never about a host that the change cannot affect.
+Every question runs the commands of ``Match exec`` in the configuration. They may be slow or have
+effects, such as creating a certificate or asking for a password. So the connector asks as few
+questions as possible, one after another, and only about hosts that the change can affect.
 """
 
 from __future__ import annotations
@@ -18,28 +18,32 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..fast.records import NamedTuple
 
-#: Seconds for one answer. ``Match exec`` may run anything.
+#: Seconds for one answer. A ``Match exec`` can run anything.
 _ANSWER_TIMEOUT = 10.0
 
-#: Seconds for all hosts that are compared.
+#: Seconds for the comparison of all hosts.
 COMPARE_TIME = 10.0
 
-#: In place of a configuration that is not there.
+#: Stands for a configuration file that does not exist.
 NO_FILE = Path("none")
 
-#: A host that no configuration names: what holds for all.
-ANY_HOST = "host.of.nobody.invalid"
+#: A host that no configuration names. Its settings are those that apply to every host.
+ANY_HOST = "any-other-host.invalid"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """:ivar settings: of ``ssh -G``, one in a line; empty where ssh refused."""
+    """What ssh said about one host.
+
+    :ivar settings: the lines of ``ssh -G``; empty if ssh reported an error.
+    :ivar complaint: the first line of ssh's stderr.
+    """
 
     settings: tuple[str, ...]
     complaint: str
 
     def value(self, keyword: str) -> str | None:
-        """Of the first setting of this name, in lower case."""
+        """Return the value of the first setting with this keyword, given in lower case."""
         for setting in self.settings:
             name, _, value = setting.partition(" ")
             if name == keyword:
@@ -49,10 +53,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Difference:
-    """Hosts whose settings are not what they were.
+    """The hosts whose settings a change would affect.
 
-    :ivar hosts: those.
-    :ivar compared: how many there was time for; they are the first ones.
+    :ivar hosts: their names.
+    :ivar compared: how many of the given hosts were compared before time ran out.
     """
 
     hosts: tuple[str, ...]
@@ -61,33 +65,37 @@ class Difference:
 
 @dataclass(frozen=True)
 class Checked:
-    """:ivar missed: why our hosts would not be reached; empty when they would.
-    :ivar answers: host name to what ssh said of it, as far as it was asked.
+    """The result of a check whether the connector's hosts work.
+
+    :ivar problem: why they would not; empty if they would.
+    :ivar answers: the answers of ssh so far, by host name.
     """
 
-    missed: str
+    problem: str
     answers: Mapping[str, Answer]
 
 
-#: How to go on without an answer of ssh.
-_UNCHECKED = "or give --unchecked, which does not ask ssh"
+#: Ends the hints of errors that a user can only get around by skipping the check.
+_UNCHECKED = "or use --unchecked, which skips the check by ssh"
 
 
 class Ran(NamedTuple):
-    """What a program that has ended leaves."""
+    """The exit status and output of a program that has ended."""
 
     status: int
     stdout: bytes
     stderr: bytes
 
 
-#: Runs a program for so many seconds at most; raises TimeoutError, or OSError.
+#: Runs a program for at most so many seconds; raises TimeoutError or OSError.
 Run = Callable[[Sequence[str], float], Ran]
 
 
 class SshClient:
-    """:param program: the path of ssh.
-    :param run: runs it, which nothing in this package does.
+    """Asks one OpenSSH client about configurations.
+
+    :param program: the path of ssh.
+    :param run: runs a program. This package starts none itself.
     """
 
     def __init__(self, program: str, run: Run) -> None:
@@ -102,16 +110,16 @@ class SshClient:
         *,
         canonicalize: bool = False,
     ) -> Answer:
-        """What ssh would do to reach a host.
+        """Return the settings that ssh would use for a host.
 
-        :param config: read in place of the user's and the system's; ``None``: just these.
+        :param config: the file to read instead of the user's and the system's; ``None``: those.
         :param timeout: seconds.
-        :param canonicalize: whether ssh heeds CanonicalizeHostname: it may look names up in DNS
-            then, refuse those that it does not find, and read the configuration twice.
-        :raises TimeoutError: when it has not answered by then.
-        :raises ConfigError: when it cannot be run.
+        :param canonicalize: whether CanonicalizeHostname has an effect. With it, ssh may search
+            DNS for the name, reject a name that is not found, and read the configuration twice.
+        :raises TimeoutError: when ssh does not answer in time.
+        :raises ConfigError: when ssh cannot be run.
         """
-        # -T: it complains of a missing terminal otherwise.
+        # Without -T, ssh may complain that there is no terminal.
         file = [] if config is None else ["-F", str(config)]
         as_named = [] if canonicalize else ["-o", "CanonicalizeHostname=no"]
         command = [self._program, "-G", "-T", *file, *as_named, "--", host]
@@ -129,46 +137,46 @@ class SshClient:
     def require_readable(self, config: Path | None, name: Path) -> Answer:
         """Return the answer for ANY_HOST.
 
-        :param name: what to call it.
-        :raises ConfigError: when ssh makes nothing of it as it is.
+        :param name: the path for messages.
+        :raises ConfigError: when ssh cannot read the configuration as it is now.
         """
         try:
             answer = self.ask(config, ANY_HOST)
         except TimeoutError:
             raise ConfigError(
-                f"OpenSSH needs more than {_ANSWER_TIMEOUT:.0f} s for {name}, "
+                f"OpenSSH takes more than {_ANSWER_TIMEOUT:.0f} s to read {name}, "
                 "and it is left as it is",
                 f"Look for a Match exec in it that hangs; {_UNCHECKED}",
             ) from None
         if not answer.settings:
             why = answer.complaint.removeprefix(str(config)).lstrip(": ")
             raise ConfigError(
-                f"OpenSSH itself does not read {name} ({why}), and it is left as it is",
+                f"OpenSSH cannot read {name} ({why}), and it is left as it is",
                 "Fix that first",
             )
         return answer
 
     def check(self, config: Path, wanted: Mapping[str, Mapping[str, str]]) -> Checked:
-        """Ask whether our hosts are reached with a configuration; stop at the first that is not.
+        """Check that ssh uses the wanted settings, up to the first host where it does not.
 
-        :param wanted: host name to settings, their keywords in lower case.
+        :param wanted: the settings of each host, by keywords in lower case.
         """
 
         answers: dict[str, Answer] = {}
 
-        def missed(host: str) -> str:
+        def problem_of(host: str) -> str:
             try:
                 answers[host] = answer = self.ask(config, host, canonicalize=True)
             except TimeoutError:
                 return f"ssh does not answer for {host} within {_ANSWER_TIMEOUT:.0f} s"
             if not answer.settings:
-                return f"ssh refuses {host} ({answer.complaint})"
+                return f"ssh rejects {host} ({answer.complaint})"
             for keyword, value in wanted[host].items():
                 if answer.value(keyword) != value:
-                    return f"ssh takes another {keyword} for {host}: {answer.value(keyword)}"
+                    return f"ssh would use another {keyword} for {host}: {answer.value(keyword)}"
             return ""
 
-        return Checked(next(filter(None, map(missed, wanted)), ""), answers)
+        return Checked(next(filter(None, map(problem_of, wanted)), ""), answers)
 
     def compare(
         self,
@@ -178,9 +186,9 @@ class SshClient:
         known: Mapping[str, Answer] | None = None,
         seconds: float = COMPARE_TIME,
     ) -> Difference:
-        """Which hosts get other settings, as far as there is time to ask.
+        """Compare the settings of hosts in two configurations, until time runs out.
 
-        :param known: what ssh has already said of hosts with ``before``.
+        :param known: the answers for ``before`` that are already known, by host name.
         """
         deadline = time.monotonic() + seconds
         changed: list[str] = []
@@ -189,7 +197,8 @@ class SshClient:
             try:
                 old = (known or {}).get(host) or self._ask_until(before, host, deadline)
                 new = self._ask_until(after, host, deadline)
-                # What changes by itself, as with a Match exec, says nothing.
+                # A Match exec can give another answer each time. Only answers that are the same
+                # twice prove a difference.
                 if old.settings != new.settings and (
                     new.settings == self._ask_until(after, host, deadline).settings
                     and old.settings == self._ask_until(before, host, deadline).settings

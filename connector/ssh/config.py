@@ -1,9 +1,8 @@
-"""A user's ssh_config as text: our Include line put in or taken out, all else as it was.
+"""A user's ssh_config as text: adding and removing Include lines without changing anything else.
 
-Bytes, not characters: OpenSSH knows no encoding, and neither newlines, nor a byte order mark,
-nor a comment in Latin-1 are ours to change. How a line is read is ssh_config(5), and for what
-that leaves open OpenSSH's readconf.c: keywords in any case, an optional ``=``, arguments in
-quotes, a comment after them.
+The text is bytes, not characters. OpenSSH knows no encoding, so newlines, a byte order mark and
+comments in Latin-1 stay as they are. Lines are parsed by ssh_config(5) and, where it is silent, by
+OpenSSH's readconf.c: keywords in any case, an optional ``=``, quoted arguments, trailing comments.
 """
 
 from __future__ import annotations
@@ -13,26 +12,26 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 _BOM = b"\xef\xbb\xbf"
-# A keyword ends at a blank, or at one "=" with or without blanks, or has a part in quotes
+# A keyword ends at a blank, or at one "=" with or without blanks, or has a quoted part
 # (strdelim of OpenSSH's misc.c).
 _KEYWORD = re.compile(
     rb"""([A-Za-z0-9]*)"([A-Za-z0-9]*)"[ \t\r]*
         |([A-Za-z0-9]+)(?:=[ \t\r]*|[ \t\r]+(?:=[ \t\r]*)?|$)""",
     re.VERBOSE,
 )
-# A word in quotes, or with parts in quotes, or without.
+# A word that is quoted, has quoted parts, or has no quotes.
 _WORD = re.compile(rb"""[ \t]*((?:"[^"]*"|'[^']*'|\\["' \\]|[^ \t"'])+)""")
 _QUOTED = re.compile(rb"""\\(["' \\])|["']""")
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line that sets something.
+    """A line with a keyword.
 
     :ivar number: counted from 1.
     :ivar keyword: in lower case.
-    :ivar words: its arguments without their quotes; ``str`` by surrogateescape.
-    :ivar block: whether a Host or Match line stands above it.
+    :ivar words: the arguments without quotes, decoded with surrogateescape.
+    :ivar block: whether a Host or Match line stands above the line.
     """
 
     number: int
@@ -42,9 +41,10 @@ class Line:
 
 
 def parse(text: bytes, keywords: Container[str] = ()) -> Iterator[Line]:
-    """All lines but blank ones and comments.
+    """Yield all lines except blank lines and comments.
 
-    :param keywords: in lower case; lines of others are left out, which saves time. Empty: none is.
+    :param keywords: in lower case. Lines with other keywords are left out, which saves time. Empty:
+        all lines are yielded.
     """
     block = False
     for number, raw in enumerate(_split(text)[1], 1):
@@ -60,23 +60,23 @@ def parse(text: bytes, keywords: Container[str] = ()) -> Iterator[Line]:
 
 
 def is_literal(pattern: str) -> bool:
-    """Whether a word of a Host line names one host, which ssh can be asked about."""
+    """Return whether a word of a Host line names one host that ssh can be asked about."""
     return bool(pattern) and not pattern.startswith(("!", "-")) and not set(pattern) & set("*?")
 
 
 def includes(text: bytes, is_ours: Callable[[str], bool]) -> list[Line]:
-    """The Include lines that name our file, alone or among others.
+    """Return the Include lines that name the connector's file, alone or among other files.
 
-    :param is_ours: whether an argument of Include names our file.
+    :param is_ours: whether an argument of Include names the connector's file.
     """
     return [line for line in parse(text, ("include",)) if any(is_ours(word) for word in line.words)]
 
 
 def add(text: bytes, include: str) -> bytes:
-    """The text with an Include line above everything else.
+    """Return the text with an Include line above everything else.
 
-    Above everything, and not only above the first Host: for each setting ssh takes the first
-    value it finds, and a line in no block holds for every host.
+    The line stands at the very top, not just above the first Host line. For each setting ssh uses
+    the first value that it finds, and a line outside all blocks applies to every host.
 
     :param include: the line, without its newline.
     """
@@ -86,7 +86,7 @@ def add(text: bytes, include: str) -> bytes:
 
 
 def without(text: bytes, lines: list[Line]) -> bytes:
-    """The text without these lines of it."""
+    """Return the text without the given lines."""
     mark, raw_lines = _split(text)
     gone = {line.number for line in lines}
     kept = (raw for number, raw in enumerate(raw_lines, 1) if number not in gone)
@@ -94,9 +94,9 @@ def without(text: bytes, lines: list[Line]) -> bytes:
 
 
 def redirected(text: bytes, is_ours: Callable[[str], bool], word: str) -> bytes:
-    """The text with another file in our file's place, for a look before ours is there.
+    """Return the text with another file in place of the connector's, for a check before a change.
 
-    :param word: the other file, as a word of an Include line.
+    :param word: the other file as a word of an Include line.
     """
     mark, lines = _split(text)
     for line in includes(text, is_ours):
@@ -107,9 +107,9 @@ def redirected(text: bytes, is_ours: Callable[[str], bool], word: str) -> bytes:
 
 
 def _split(text: bytes) -> tuple[bytes, list[bytes]]:
-    """The byte order mark, if there is one, and the lines with their newlines.
+    """Return the byte order mark, if there is one, and the lines with their newlines.
 
-    ``\\n`` alone ends a line, as for OpenSSH.
+    Only ``\\n`` ends a line, as for OpenSSH.
     """
     mark = _BOM if text.startswith(_BOM) else b""
     *ended, last = text[len(mark) :].split(b"\n")

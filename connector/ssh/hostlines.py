@@ -1,4 +1,4 @@
-"""The Host lines of a user's configuration, also of the files that it includes."""
+"""The Host lines of a user's configuration and of the files that it includes."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from ..files import FileProblem, read_bytes
 from . import config
 from .places import Places
 
-#: Includes in includes, as for OpenSSH (READCONF_MAX_DEPTH of readconf.c).
+#: How deeply included files may include others, as for OpenSSH (READCONF_MAX_DEPTH, readconf.c).
 _MAX_DEPTH = 16
 
-#: Files that are read at most, the user's own not counted; 14 that include the next one twice
-#: each are 14 here, and 16,384 for ssh.
+#: The most files that are read beside the user's own. ssh reads a file once for each Include that
+#: names it: 14 files that each include the next one twice are 14 reads here, and 16,384 for ssh.
 MOST_FILES = 1000
 
-#: Bytes of them that are read at most.
+#: The most bytes of included files that are read.
 MOST_BYTES = 16 << 20
 
 
 class HostLines:
-    """What stands in Host lines, each word once.
+    """The words of all Host lines, each word once.
 
-    Each file is read once, however often it is included, the ones that are nearest first.
+    Each file is read once, however often it is included. Files with the smallest depth come first.
 
-    :ivar patterns: in the order in which they were found.
-    :ivar unread: whether there are more files, or larger ones, than are read.
+    :ivar patterns: the words, in the order in which they were found.
+    :ivar unread: whether some included files were not read because of a limit.
     """
 
     def __init__(self, text: bytes, places: Places) -> None:
@@ -43,7 +43,7 @@ class HostLines:
         self.patterns = tuple(self._found)
 
     def literal_in(self, patterns: Iterable[str]) -> list[str]:
-        """Return the words that name one host each, and match one of the patterns of ours."""
+        """Return the words that name exactly one host and match one of the patterns."""
         return [
             word
             for word in self.patterns
@@ -51,7 +51,7 @@ class HostLines:
         ]
 
     def _read(self, text: bytes) -> list[Path]:
-        """Note what the Host lines of a text have; return the files that it includes anew."""
+        """Note the words of the text's Host lines; return the files that it includes first."""
         included = []
         for line in config.parse(text, ("host", "include")):
             if line.keyword == "host":
@@ -74,6 +74,6 @@ class HostLines:
         try:
             content = read_bytes(path)
         except (OSError, FileProblem):
-            return None  # ssh judges whether that is bad
+            return None  # ssh itself reports a file that it cannot read
         self._bytes_left -= len(content)
         return content

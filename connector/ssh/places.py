@@ -1,10 +1,10 @@
-"""Where ssh is, the configuration that it reads, and where our own file goes.
+"""Where ssh is, which configuration it reads, and where the connector's own file goes.
 
-OpenSSH has two homes. The configuration that it reads, and ``~`` in UserKnownHostsFile and
-IdentityFile, are in the home that the user database names: that is ``ssh_home`` here. ``~`` and
-a relative path in an Include line are in HOME, for glob(3) expands them (readconf.c; GLOB_TILDE of
-glibc, and of OpenSSH's own glob). We go by ssh's home; where HOME is another one, what we write is
-named by its whole path, which means the same to ssh and to every other program.
+OpenSSH uses two home directories. It takes its configuration from the home in the user database,
+and so does ``~`` in UserKnownHostsFile and IdentityFile; that home is ``ssh_home`` here. In an
+Include line, glob(3) expands ``~`` and relative paths, and uses HOME (readconf.c; GLOB_TILDE of
+glibc and of OpenSSH's own glob). The connector uses ssh's home. If HOME differs, the connector
+writes whole paths, which mean the same to ssh and to every other program.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from .command import quoted_path
+from .facts import SshFacts
 
 
 @dataclass(frozen=True)
 class Places:
-    """:ivar config: the user's file. :ivar ours: our own, beside it.
-    :ivar is_default: whether ``config`` is what ssh reads by itself.
+    """The two files that the connector changes for one kind of target.
+
+    :ivar config: the user's file.
+    :ivar ours: the connector's file beside it, which it includes.
+    :ivar is_default: whether ssh reads ``config`` without being told.
     """
 
     config: Path
@@ -34,13 +38,13 @@ class Places:
 
     @property
     def include(self) -> str:
-        """The line that includes our file, which all programs find in it.
+        """The line that includes the connector's file for all programs.
 
-        In ``~/.ssh`` it is named by its name alone, for it is there that ssh and all others
-        look for it: that holds for a home directory that moves, and for backslashes. Where HOME
-        is not ssh's home, ssh looks in HOME, and the line has the whole path.
+        In ``~/.ssh`` the line has the file's name only, because ssh and all other programs search
+        there. So it survives a move of the home directory, and needs no backslashes. If HOME is
+        not ssh's home, ssh would search in HOME, and the line has the whole path.
 
-        :raises ConfigError: when the path cannot stand in an Include line.
+        :raises ConfigError: when the path cannot be used in an Include line.
         """
         ours = self.ours
         if ours.parent == self._home / ".ssh" == self._glob_home / ".ssh":
@@ -48,25 +52,25 @@ class Places:
         return f"Include {quoted_path(ours)}"
 
     def is_ours(self, word: str) -> bool:
-        """Whether an argument of Include names our file, from ssh's home or from HOME."""
+        """Return whether a word of Include names our file, seen from ssh's home or from HOME."""
         ours = os.path.normcase(self.ours)
         paths = (self.named(word), self.setting(word))
         return any(os.path.normcase(path) == ours for path in paths)
 
     def finds_ours(self, word: str) -> bool:
-        """Whether ssh, called from here, finds our file by an argument of Include."""
+        """Return whether ssh finds our file by a word of Include, with the HOME of this process."""
         return os.path.normcase(self.named(word)) == os.path.normcase(self.ours)
 
     def included(self, word: str) -> list[Path]:
-        """The files that an argument of Include names, which may be a pattern."""
+        """Return the files that a word of Include names; the word may be a pattern."""
         return [Path(name) for name in sorted(glob.glob(self.named(word)))]
 
     def named(self, word: str) -> str:
-        """The file that an argument of Include names: relative ones are in ``~/.ssh`` of HOME."""
+        """Return the path that a word of Include names; a relative one is in HOME's ``.ssh``."""
         return _in(self._glob_home, word)
 
     def setting(self, word: str) -> str:
-        """The file that any other setting names, such as UserKnownHostsFile."""
+        """Return the path that a word of another setting names, such as UserKnownHostsFile."""
         return _in(self._home, word)
 
 
@@ -77,10 +81,10 @@ def _in(home: Path, word: str) -> str:
 
 
 def find_ssh(path: str | None = None) -> str:
-    """OpenSSH's client.
+    """Return the path of OpenSSH's client.
 
-    :param path: the PATH to look in; ``None``: that of this process.
-    :raises ConfigError: when it is not there.
+    :param path: the PATH to search; ``None``: the PATH of this process.
+    :raises ConfigError: when there is no ssh.
     """
     program = shutil.which("ssh", path=path)
     if program is None:
@@ -89,22 +93,22 @@ def find_ssh(path: str | None = None) -> str:
 
 
 def ssh_home() -> Path:
-    """What ``~`` is for ssh: not HOME, but what the system knows of its user."""
+    """Return the home directory that ssh uses: the one in the user database, not HOME."""
     if sys.platform == "win32":
         return Path(os.path.expanduser("~"))
     import pwd
 
     try:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:  # an id without a name, as in some containers: ssh would not run at all
+    except KeyError:  # some containers run as an id without a name, where ssh itself does not run
         return Path(os.path.expanduser("~"))
 
 
 def user_config(home: Path | None = None) -> str:
-    """The user's configuration, as a word of an Include line.
+    """Return the path of the user's configuration as a word of an Include line.
 
-    :param home: what ``~`` is for ssh.
-    :raises ConfigError: when HOME is another one, and the path cannot stand in an Include line.
+    :param home: ssh's home; ``None``: that of the user database.
+    :raises ConfigError: when HOME differs and the path cannot be used in an Include line.
     """
     home = ssh_home() if home is None else home
     if home == _glob_home(home):
@@ -112,10 +116,11 @@ def user_config(home: Path | None = None) -> str:
     return quoted_path(home / ".ssh" / "config")
 
 
-def find_places(config: str | None, home: Path | None = None) -> Places:
-    """:param config: the option ``--ssh-config``; ``None``: the file that ssh reads.
-    :param home: what ``~`` is for ssh, and in an Include line; ``None``: what the user database
-        says, and HOME.
+def find_places(facts: SshFacts, config: str | None, home: Path | None = None) -> Places:
+    """Return the files to change for a kind of target.
+
+    :param config: the option ``--ssh-config``; ``None``: the file that ssh reads by default.
+    :param home: both ssh's home and HOME; ``None``: that of the user database, and HOME.
     """
     glob_home = home
     if home is None:
@@ -123,10 +128,10 @@ def find_places(config: str | None, home: Path | None = None) -> Places:
         glob_home = _glob_home(home)
     default = home / ".ssh" / "config"
     path = Path(os.path.abspath(os.path.expanduser(config))) if config is not None else default
-    ours = path.parent / f"codecatalyst_{path.name}"
+    ours = path.parent / f"{facts.file_prefix}{path.name}"
     return Places(path, ours, path == default, home, glob_home or home)
 
 
 def _glob_home(home: Path) -> Path:
-    """What ``~`` is in an Include line: HOME, unless it is empty."""
+    """Return what ``~`` means in an Include line: HOME, unless it is empty."""
     return Path(os.environ.get("HOME") or home) if sys.platform != "win32" else home

@@ -1,6 +1,6 @@
-"""What is to change so that ssh knows Dev Environments, or knows them no more.
+"""Planning the changes that make ssh know a kind of target, or forget it again.
 
-Nothing is written here but copies, for ssh to judge before the user's own file is touched.
+Planning writes temporary copies only. ssh judges them before the user's own file is changed.
 """
 
 from __future__ import annotations
@@ -14,38 +14,34 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..files import reason
-from ..targets.codecatalyst.hosts import host_key_alias, is_aws_name
-from ..targets.codecatalyst.names import SUFFIX
 from . import config
 from .change import Change, read_config
 from .check import ANY_HOST, NO_FILE, Answer, SshClient
 from .command import for_name, quoted_path
+from .facts import SshFacts
 from .hostlines import MOST_BYTES, MOST_FILES, HostLines
 from .include import (
-    PATTERNS,
-    USER,
-    KnownHost,
+    NamedHost,
     is_written_by_us,
-    made_its_config,
     proxy_command_of,
+    records_created_config,
     render,
 )
 from .places import Places
 
-#: Literal hosts of ours that ssh is asked about; they are all made alike.
+#: How many named hosts ssh is asked about. One is enough, as all sections are alike.
 _ASKED = 1
 
-#: Host lines of others for our hosts that are named to the user.
+#: The most Host lines of the user for our hosts that notes mention.
 _MOST_NOTES = 10
-
-_NO_ID = "00000000-0000-0000-0000-000000000000"
-_EXAMPLES = ("a.b.codecatalyst", f"codecatalyst-dev-env=Aa=b.c={_NO_ID}", f"aws-devenv-{_NO_ID}")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """:ivar changes: in the order in which they are safe to make, of which each may be the last.
-    :ivar notes: what the user should know of them.
+    """Changes that belong together.
+
+    :ivar changes: in a safe order: ssh still works if the process is killed after any of them.
+    :ivar notes: what the user should know about them.
     """
 
     changes: tuple[Change, ...]
@@ -53,21 +49,21 @@ class Plan:
 
     @property
     def is_current(self) -> bool:
-        """Whether the files are as they were when the plan was made.
+        """Whether no file has changed since the plan was made.
 
-        :raises ConfigError: when one cannot be read any more.
+        :raises ConfigError: when a file cannot be read any more.
         """
         return all(read_config(change.path) == change.before for change in self.changes)
 
     def make(self) -> None:
-        """Make all the changes, or when one cannot be made, none.
+        """Make all changes. If one fails, undo the others.
 
-        :raises ConfigError: when one cannot be made.
+        :raises ConfigError: when a change cannot be made.
         """
         made: list[Change] = []
         try:
             for change in self.changes:
-                if change.is_one:
+                if change.differs:
                     change.make()
                     made.append(change)
         except ConfigError:
@@ -77,177 +73,175 @@ class Plan:
 
 
 def plan_setup(
+    facts: SshFacts,
     places: Places,
     proxy_command: str,
-    hosts: Sequence[KnownHost] | None,
+    hosts: Sequence[NamedHost] | None,
     ssh: SshClient | None,
     wait: float,
 ) -> Plan:
-    """Our file written, and included by the user's.
+    """Plan to write our file and to include it from the user's.
 
-    The hosts that can change are the ones that a pattern of ours matches: all lines of our file
-    stand in Host sections, and a section ends with the file that it is in (readconf.c). So ssh is
-    asked about our hosts, about literal hosts of the user's that look like ours, and about one
-    that no file names, which shows that this ssh reads Include and Host so.
+    Only hosts that match one of our patterns can be affected: all lines of our file stand in Host
+    sections, and a section ends with its file (readconf.c). So ssh is asked about hosts of ours,
+    about hosts in the user's Host lines that match our patterns by accident, and about one
+    host that no file names. The last one proves that this version of ssh follows these rules.
 
-    :param hosts: the Dev Environments; ``None`` when they are not known: none goes away.
-    :param ssh: judges the change; ``None``: nothing does.
-    :param wait: see :func:`render`.
-    :raises ConfigError: when a file cannot be changed, or ssh says that it would not help,
-        or would do harm, or does not answer.
+    :param hosts: the targets with a name; ``None`` if they are unknown: the sections stay.
+    :param ssh: judges the change; ``None``: it is not checked.
+    :param wait: the seconds in which a target has to start, see :func:`render`.
+    :raises ConfigError: when a file cannot be changed; or when ssh shows that the change would have
+        no effect or would affect other hosts, or does not answer.
     """
-    before, previous = _read(places)
-    rendered = render(proxy_command, hosts, previous, made_config=before is None, wait=wait)
+    before, previous = _read(facts, places)
+    rendered = render(
+        facts, proxy_command, hosts, previous, created_config=before is None, wait=wait
+    )
     if ssh is None:
-        *_, text = _candidates(before or b"", places)  # at the top, where nothing comes first
+        # Unchecked, only the last candidate is certain to work: our line at the top.
+        *_, text = _candidates(before or b"", places)
         changes = (Change(places.ours, previous, rendered), Change(places.config, before, text))
-        return Plan(changes, tuple(_notes(HostLines(text, places), {})))
+        return Plan(changes, tuple(_notes(facts, HostLines(text, places), {})))
     original = NO_FILE if before is None else Path(os.path.realpath(places.config))
-    stranger = ssh.require_readable(original, places.config)
+    other = ssh.require_readable(original, places.config)
     if places.is_default and before is not None:
-        ssh.require_readable(None, places.config)  # it also looks who else may write to it
-    wanted = _wanted(proxy_command, hosts or ())
+        # Without -F, ssh also checks that no other user may write to the file.
+        ssh.require_readable(None, places.config)
+    wanted = _wanted(facts, proxy_command, hosts or ())
     theirs = HostLines(before or b"", places)
-    like_ours = (host for host in theirs.literal_in(PATTERNS) if not _is_ours(host))
+    like_ours = (host for host in theirs.literal_in(facts.patterns) if not facts.is_name(host))
     asked = [ANY_HOST, *like_ours]
     with _candidate_files(rendered) as (candidate, ours):
         for text in _candidates(before or b"", places):
             candidate.write_bytes(config.redirected(text, places.is_ours, quoted_path(ours)))
             checked = ssh.check(candidate, wanted)
-            if not checked.missed:
+            if not checked.problem:
                 break
         else:
             raise ConfigError(
-                f"{places.config} is left as it is: with the Include line, {checked.missed}"
+                f"{places.config} is left as it is: with the Include line, {checked.problem}"
             )
         changes = (Change(places.ours, previous, rendered), Change(places.config, before, text))
-        notes = [*_notes(theirs, checked.answers)]
-        if not any(change.is_one for change in changes):
+        notes = [*_notes(facts, theirs, checked.answers)]
+        if not any(change.differs for change in changes):
             return Plan(changes, tuple(notes))
-        difference = ssh.compare(original, candidate, asked, {ANY_HOST: stranger})
+        difference = ssh.compare(original, candidate, asked, {ANY_HOST: other})
     for host in difference.hosts:
         raise ConfigError(
-            f"{places.config} is left as it is: with the Include line, ssh would do something "
-            f"else for {host}"
+            f"{places.config} is left as it is: the Include line would change the settings "
+            f"of {host}"
         )
     if not difference.compared:
         raise ConfigError(
-            f"{places.config} is left as it is: ssh is too slow to say what changes for other "
+            f"{places.config} is left as it is: ssh takes too long to show the effect on other "
             "hosts",
-            "Look for a Match exec that takes long, or give --unchecked, which does not ask ssh",
+            "Look for a slow Match exec, or use --unchecked, which skips the check by ssh",
         )
     if difference.compared < len(asked):
         notes.append(
-            f"ssh was asked about {difference.compared - 1} of {len(asked) - 1} hosts only, "
-            "for the sake of time"
+            f"Checked only {difference.compared - 1} of {len(asked) - 1} other hosts: ssh is slow"
         )
     return Plan(changes, tuple(notes))
 
 
-def _wanted(proxy_command: str, hosts: Sequence[KnownHost]) -> dict[str, dict[str, str]]:
-    """What ssh has to answer: host name to its settings, for some names of each kind."""
-    every = {"user": USER, "proxyusefdpass": "no", "canonicalizehostname": "false"}
-    wanted = {name: {**every, "proxycommand": proxy_command} for name in _EXAMPLES}
-    for host in [host for host in hosts if not is_aws_name(host.name)][:_ASKED]:
+def _wanted(
+    facts: SshFacts, proxy_command: str, hosts: Sequence[NamedHost]
+) -> dict[str, dict[str, str]]:
+    """Return the settings that ssh has to show, by host name: for an example of each form."""
+    every = {"user": facts.user, "proxyusefdpass": "no", "canonicalizehostname": "false"}
+    wanted = {name: {**every, "proxycommand": proxy_command} for name in facts.examples}
+    for host in [host for host in hosts if not facts.is_service_name(host.name)][:_ASKED]:
         wanted[host.name] = {
             **every,
             "proxycommand": for_name(proxy_command, host.name),
-            "hostkeyalias": host_key_alias(host.id),
+            "hostkeyalias": host.host_key_alias,
         }
     return wanted
 
 
-def _is_ours(host: str) -> bool:
-    """Whether it is a name of a Dev Environment, which is to change."""
-    return host.endswith(SUFFIX) or is_aws_name(host)
-
-
 @contextmanager
 def _candidate_files(ours: bytes) -> Iterator[tuple[Path, Path]]:
-    """Where a candidate for the user's file can be written, and our file, which is there.
+    """Provide a path for a copy of the user's file, and a copy of ours with the given content.
 
-    :raises ConfigError: when nothing can be written where temporary files go.
+    :raises ConfigError: when no temporary file can be written.
     """
     try:
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "ours")
             path.write_bytes(ours)
-            path.chmod(0o600)  # as ssh wants what is included
+            path.chmod(0o600)  # ssh refuses an included file that others may write to
             yield Path(directory, "config"), path
     except OSError as error:
-        raise ConfigError(f"Nothing temporary can be written ({reason(error)})") from None
+        raise ConfigError(f"No temporary file can be written ({reason(error)})") from None
 
 
-def plan_removal(places: Places) -> Plan:
-    """No trace of us: the user's file as it was, and ours gone.
+def plan_removal(facts: SshFacts, places: Places) -> Plan:
+    """Plan to remove our line from the user's file, and to delete our file.
 
     :raises ConfigError: when a file cannot be changed.
     """
-    before, previous = _read(places)
+    before, previous = _read(facts, places)
     after = before
     if before is not None:
         lines = config.includes(before, places.is_ours)
         for line in lines:
             if len(line.words) > 1:
                 raise ConfigError(
-                    f"Line {line.number} of {places.config} includes {places.ours} and others",
-                    f"Take {places.ours.name} out of it by hand, and run it again",
+                    f"Line {line.number} of {places.config} includes {places.ours} and other files",
+                    f"Remove {places.ours.name} from that line, and run the command again",
                 )
         after = config.without(before, lines)
-        if not after and made_its_config(previous) and not places.config.is_symlink():
+        if not after and records_created_config(previous) and not places.config.is_symlink():
             after = None
     return Plan((Change(places.config, before, after), Change(places.ours, previous, None)))
 
 
-def current_proxy_command(places: Places) -> str:
-    """The ProxyCommand that our file has now; empty when there is none."""
-    return proxy_command_of(_read(places)[1])
+def current_proxy_command(facts: SshFacts, places: Places) -> str:
+    """Return the ProxyCommand in our file as it is now; empty if there is none."""
+    return proxy_command_of(_read(facts, places)[1])
 
 
-def _read(places: Places) -> tuple[bytes | None, bytes | None]:
-    """The user's file, and ours."""
+def _read(facts: SshFacts, places: Places) -> tuple[bytes | None, bytes | None]:
+    """Return the content of the user's file and of ours."""
     before, previous = read_config(places.config), read_config(places.ours)
-    if previous is not None and not is_written_by_us(previous):
+    if previous is not None and not is_written_by_us(facts, previous):
         raise ConfigError(
-            f"{places.ours} is not of the connector, and is left as it is",
-            "Give it another name: this is where the connector's own settings go",
+            f"{places.ours} was not written by the connector, and is left as it is",
+            "Rename it: the connector needs this name for its own file",
         )
     return before, previous
 
 
 def _candidates(text: bytes, places: Places) -> Iterator[bytes]:
-    """What the user's file could become, the best first; ssh judges."""
+    """Yield what the user's file could become, the smallest change first. ssh decides."""
     lines = config.includes(text, places.is_ours)
     if len(lines) == 1 and not lines[0].block and any(map(places.finds_ours, lines[0].words)):
-        yield text  # the user may have moved it, or written it in another way
+        yield text  # the user may have moved our line, or written it in another form
     alone = [line for line in lines if len(line.words) == 1]
     yield config.add(config.without(text, alone), places.include)
 
 
-def _notes(theirs: HostLines, answers: Mapping[str, Answer]) -> Iterator[str]:
-    marks = tuple(pattern.strip("*") for pattern in PATTERNS)
+def _notes(facts: SshFacts, theirs: HostLines, answers: Mapping[str, Answer]) -> Iterator[str]:
+    marks = tuple(pattern.strip("*") for pattern in facts.patterns)
     ours = [each for each in theirs.patterns if any(mark in each for mark in marks)]
     for pattern in ours[:_MOST_NOTES]:
-        yield (
-            f"Host {pattern} stays as it is; what the connector sets comes first, and for "
-            "each setting ssh takes the first"
-        )
+        yield f"Host {pattern} stays as it is, but the connector's settings come first and win"
     if len(ours) > _MOST_NOTES:
         yield f"{len(ours) - _MOST_NOTES} more Host lines for the same names stay as they are"
     if theirs.unread:
         yield (
             f"The configuration includes more than {MOST_FILES} files or "
-            f"{MOST_BYTES // (1 << 20)} MiB: Host lines in the others were not looked at"
+            f"{MOST_BYTES // (1 << 20)} MiB: Host lines in the other files were not checked"
         )
     if any(map(_shares, answers.values())):
         yield (
-            "ControlPersist holds for Dev Environments: ssh hides what the connector says, and "
-            "only the reason of a failure comes to the terminal. `ssh -v` shows all"
+            f"ControlPersist applies to {facts.nouns}: ssh then hides the connector's messages, "
+            "except the reason of a failure. `ssh -v` shows them all"
         )
 
 
 def _shares(answer: Answer) -> bool:
-    """Whether ssh keeps a connection in the background for a host."""
+    """Return whether ssh keeps a shared connection to a host open in the background."""
     return answer.value("controlpersist") not in (None, "no") and (
         answer.value("controlpath") not in (None, "none")
     )

@@ -1,4 +1,4 @@
-"""An empty directory like ``~/.ssh``."""
+"""A fixture: an empty directory in the role of ``~/.ssh``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A directory like ``~/.ssh`` that is set up for the connector, with OpenSSH as the judge."""
+"""A directory in the role of ``~/.ssh`` that config-ssh changes and OpenSSH judges."""
 
 from __future__ import annotations
 
@@ -11,43 +11,46 @@ from connector.cli.processes import run_program
 from connector.ssh.check import Answer, SshClient
 from connector.ssh.command import for_name, proxy_command
 from connector.ssh.config import parse
-from connector.ssh.include import KnownHost
+from connector.ssh.include import NamedHost
 from connector.ssh.places import find_places
 from connector.ssh.plan import Plan, plan_removal, plan_setup
+from connector.targets.codecatalyst.ssh import SSH
 
 ID = "01234567-89ab-cdef-0123-456789abcdef"
 COMMAND = proxy_command(["/opt/the connector/connector"], "codecatalyst")
-WEB = KnownHost("web.codecatalyst", ID, "web", "My.Project", "Space")
+ABOUT = "web, of the project My.Project in the space Space"
+WEB = NamedHost("web.codecatalyst", f"codecatalyst-{ID}", ABOUT)
+OTHER = NamedHost("Db.My.Project.codecatalyst", f"codecatalyst-{ID.replace('0', 'f')}", "Db")
 BY_AWS = f"codecatalyst-dev-env=Space=My.Project={ID}"
 
 
 def host_patterns(text: bytes) -> Iterator[str]:
-    """All that stands in Host lines."""
+    """Yield the words of all Host lines."""
     for line in parse(text, ("host",)):
         yield from line.words
 
 
 class Setup:
-    """:ivar config: the user's file; nothing is there yet."""
+    """The user's file, which does not exist yet, and the connector's file beside it."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.config = directory / "config"
         self.ours = directory / "codecatalyst_config"
-        self.places = find_places(str(self.config))
+        self.places = find_places(SSH, str(self.config))
         self.include = f"Include {self.ours}".encode()
         self.client = SshClient(shutil.which("ssh") or "ssh", run_program)
 
-    def plan(self, hosts: Sequence[KnownHost] | None = (WEB,), command: str = COMMAND) -> Plan:
-        return plan_setup(self.places, command, hosts, self.client, wait=600.0)
+    def plan(self, hosts: Sequence[NamedHost] | None = (WEB,), command: str = COMMAND) -> Plan:
+        return plan_setup(SSH, self.places, command, hosts, self.client, wait=600.0)
 
-    def set_up(self, hosts: Sequence[KnownHost] | None = (WEB,)) -> Plan:
+    def set_up(self, hosts: Sequence[NamedHost] | None = (WEB,)) -> Plan:
         plan = self.plan(hosts)
         plan.make()
         return plan
 
     def remove(self) -> Plan:
-        plan = plan_removal(self.places)
+        plan = plan_removal(SSH, self.places)
         plan.make()
         return plan
 
@@ -55,7 +58,7 @@ class Setup:
         return self.client.ask(self.config, host, canonicalize=True)
 
     def assert_works(self) -> None:
-        """That ssh reaches Dev Environments by us."""
+        """Check that ssh uses the connector for names of each form."""
         for host in (WEB.name, "x.y.codecatalyst", BY_AWS, f"aws-devenv-{ID}"):
             answer = self.ask(host)
             expected = for_name(COMMAND, host) if host == WEB.name else COMMAND
@@ -67,7 +70,7 @@ class Setup:
         assert self.ask(WEB.name).value("hostkeyalias") == f"codecatalyst-{ID}"
 
     def files(self) -> dict[str, tuple[int, int, int, bytes]]:
-        """Name -> mode, owner, time of change in ns, content or target, of all there is."""
+        """Return mode, owner, change time (ns) and content or link target of each file, by name."""
         found = {}
         for path in sorted(self.directory.rglob("*")):
             status = path.lstat()

@@ -1,4 +1,4 @@
-"""What ssh is asked before a change: each answer runs the user's ``Match exec`` commands."""
+"""What ssh is asked before a change. Each answer runs the user's ``Match exec`` commands."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from connector.ssh import hostlines
 from connector.ssh.check import ANY_HOST, Ran, SshClient
 from connector.ssh.hostlines import HostLines
 from connector.ssh.plan import Plan, plan_setup
+from connector.targets.codecatalyst.ssh import SSH
 
 from ..endtoend.sshd import program
 from ..endtoend.waiting import PATIENCE, alive, eventually
 from .setups import COMMAND, WEB, Setup
 
-#: A client of a company that makes a certificate for each connection.
+#: A client that creates a certificate for each connection, as companies use it.
 MINT = """\
 {hosts}
 Match host *.example.com exec "{mint} %h"
@@ -32,7 +33,7 @@ Match host *.example.com exec "{mint} %h"
 
 
 class Counting:
-    """Runs programs, and keeps their last words: the hosts that ssh is asked about."""
+    """Runs programs and keeps the last argument of each: the host that ssh is asked about."""
 
     def __init__(self) -> None:
         self.hosts: list[str] = []
@@ -51,7 +52,7 @@ def counting(setup: Setup) -> Counting:
 
 @pytest.fixture
 def mint(setup: Setup) -> Path:
-    """A command that notes that it was run."""
+    """A command that records its runs."""
     path = setup.directory.parent / "mint"
     path.write_text(f'#!/bin/sh\necho "$1" >> {path}.log\n')
     path.chmod(0o700)
@@ -94,14 +95,14 @@ def test_ssh_is_asked_about_few_hosts_of_many(setup: Setup, counting: Counting, 
     plan = setup.set_up()
 
     assert len(counting.hosts) == 6
-    assert len(plan.notes) <= 11  # and a word for all the others
+    assert len(plan.notes) <= 11  # ten hosts, and one line for all others
     setup.assert_works()
 
 
 def test_host_that_looks_like_ours_is_compared(setup: Setup, counting: Counting) -> None:
-    """It is no name of a Dev Environment: what holds for it may not change."""
+    """It is not a name of a Dev Environment, so its settings must not change."""
     setup.config.write_text("Host aws-devenv-mine web.example.com codecatalyst-dev-envoy *.b\n")
-    with pytest.raises(ConfigError, match="something else for codecatalyst-dev-envoy"):
+    with pytest.raises(ConfigError, match="settings of codecatalyst-dev-envoy"):
         setup.set_up()
 
     assert counting.hosts.count("codecatalyst-dev-envoy") == 4  # each answer is confirmed
@@ -109,7 +110,7 @@ def test_host_that_looks_like_ours_is_compared(setup: Setup, counting: Counting)
 
 
 class Slow(Counting):
-    """An ssh that does not answer in time for some host, once the Include line is there."""
+    """An ssh that does not answer in time for one host once the Include line is there."""
 
     def __init__(self, config: Path, host: str) -> None:
         super().__init__()
@@ -127,7 +128,7 @@ def test_change_that_cannot_be_compared_is_refused(setup: Setup) -> None:
     before = setup.files()
     setup.client = SshClient(program("ssh"), Slow(setup.config, ANY_HOST))
 
-    with pytest.raises(ConfigError, match=r"too slow to say .* --unchecked"):
+    with pytest.raises(ConfigError, match=r"too long to show .* --unchecked"):
         setup.set_up()
     assert setup.files() == before
 
@@ -136,18 +137,16 @@ def test_hosts_that_are_not_compared_are_counted(setup: Setup) -> None:
     setup.config.write_text("Host codecatalyst-dev-envoy a\n")
     setup.client = SshClient(program("ssh"), Slow(setup.config, "codecatalyst-dev-envoy"))
 
-    assert setup.set_up().notes[-1] == (
-        "ssh was asked about 0 of 1 hosts only, for the sake of time"
-    )
+    assert setup.set_up().notes[-1] == ("Checked only 0 of 1 other hosts: ssh is slow")
 
 
 def unchecked(setup: Setup) -> Plan:
-    plan = plan_setup(setup.places, COMMAND, [WEB], None, wait=600.0)
+    plan = plan_setup(SSH, setup.places, COMMAND, [WEB], None, wait=600.0)
     plan.make()
     return plan
 
 
-def test_unchecked_change_asks_nothing_and_works(setup: Setup, mint: Path) -> None:
+def test_unchecked_change_works_without_ssh(setup: Setup, mint: Path) -> None:
     text = f'Match exec "{mint} %h"\n  User x\n'.encode()
     setup.config.write_bytes(text)
     unchecked(setup)
@@ -155,7 +154,7 @@ def test_unchecked_change_asks_nothing_and_works(setup: Setup, mint: Path) -> No
     assert setup.config.read_bytes() == setup.include + b"\n" + text
     setup.assert_works()
 
-    assert not any(change.is_one for change in unchecked(setup).changes)
+    assert not any(change.differs for change in unchecked(setup).changes)
     setup.config.write_bytes(text + setup.include + b"\n")  # where it would not work
     unchecked(setup)
     setup.assert_works()
@@ -164,10 +163,10 @@ def test_unchecked_change_asks_nothing_and_works(setup: Setup, mint: Path) -> No
 # Files that include each other
 
 
-def test_file_that_is_included_often_is_read_once(
+def test_file_that_is_included_many_times_is_read_once(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of these includes the next one twice: 16,384 files for ssh."""
+    """Each file includes the next one twice, so ssh reads 16,384 files."""
     read = []
 
     def reading(path: Path) -> bytes:
@@ -189,8 +188,8 @@ def test_file_that_is_included_often_is_read_once(
     assert lines(setup).patterns == (*(f"aws-devenv-{n}" for n in range(14)), "last")
 
 
-def test_file_is_found_at_its_least_depth(setup: Setup) -> None:
-    """It is included at the depth that ssh refuses to go beyond, and again by the user's file."""
+def test_file_is_found_at_its_smallest_depth(setup: Setup) -> None:
+    """It is included at the deepest level that ssh accepts, and by the user's file."""
     directory = setup.directory.parent / "included"
     directory.mkdir()
     for number in range(17):
@@ -200,7 +199,7 @@ def test_file_is_found_at_its_least_depth(setup: Setup) -> None:
     assert "h16" in lines(setup).patterns
 
 
-def test_files_that_include_themselves_end(setup: Setup) -> None:
+def test_files_that_include_each_other_are_read_once(setup: Setup) -> None:
     other = setup.directory.parent / "other"
     other.write_text(f"Include {other} {setup.config}\nHost b\n")
     setup.config.write_text(f"Include {setup.config} {other}\nHost a\n")
@@ -209,7 +208,7 @@ def test_files_that_include_themselves_end(setup: Setup) -> None:
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_FILES", 5), ("MOST_BYTES", 20)])
-def test_files_beyond_a_limit_are_not_read_and_that_is_said(
+def test_note_says_that_files_beyond_a_limit_are_not_read(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
     directory = setup.directory.parent / "included"
@@ -217,13 +216,13 @@ def test_files_beyond_a_limit_are_not_read_and_that_is_said(
     for number in range(9):
         (directory / f"{number}").write_text("Host a\n")
     setup.config.write_text(f"Include {directory}/*\n")
-    assert not any("were not looked at" in note for note in setup.plan().notes)
+    assert not any("were not checked" in note for note in setup.plan().notes)
 
     monkeypatch.setattr(hostlines, limit, value)
-    assert any("were not looked at" in note for note in setup.plan().notes)
+    assert any("were not checked" in note for note in setup.plan().notes)
 
 
-# Connections that are shared
+# Shared connections
 
 
 @pytest.mark.parametrize(
@@ -237,12 +236,12 @@ def test_files_beyond_a_limit_are_not_read_and_that_is_said(
         ("", False),
     ],
 )
-def test_control_persist_for_our_hosts_is_pointed_out(setup: Setup, text: str, said: bool) -> None:
+def test_note_warns_of_control_persist_for_our_hosts(setup: Setup, text: str, said: bool) -> None:
     setup.config.write_text(text)
 
-    for _ in range(2):  # also when nothing is to change
+    for _ in range(2):  # the second run has nothing to change
         notes = setup.set_up().notes
-        assert any(note.startswith("ControlPersist holds") for note in notes) is said
+        assert any(note.startswith("ControlPersist applies") for note in notes) is said
 
 
 # Commands that hang
@@ -250,14 +249,14 @@ def test_control_persist_for_our_hosts_is_pointed_out(setup: Setup, text: str, s
 
 @pytest.fixture
 def hanging(setup: Setup) -> Path:
-    """Where a command of the user's, which does not end, leaves its process id."""
+    """Return the file in which a hanging command of the user writes its process id."""
     written = setup.directory.parent / "pid"
     script = f"echo $$ > {written}.new; mv {written}.new {written}; sleep 600; true"
     setup.config.write_text(f'Match exec "{script}"\n  User x\n')
     return written
 
 
-def test_program_that_is_given_up_leaves_nothing_running(setup: Setup, hanging: Path) -> None:
+def test_program_that_times_out_leaves_nothing_running(setup: Setup, hanging: Path) -> None:
     command = [program("ssh"), "-G", "-F", str(setup.config), "a"]
     for timeout in (1.0, 5.0, PATIENCE):
         with pytest.raises(TimeoutError):
@@ -292,12 +291,12 @@ def test_interrupted_config_ssh_leaves_nothing_behind(
 
 
 def test_program_has_no_terminal_to_ask_on() -> None:
-    """It would wait for an answer to a question that nothing shows."""
+    """With a terminal, it could wait for an answer to a question that nobody sees."""
     ran = run_program(["/bin/sh", "-c", "(: </dev/tty) || echo none"], PATIENCE)
     assert ran.stdout == b"none\n"
 
 
-def test_output_that_a_daemon_holds_is_not_waited_for() -> None:
+def test_timeout_does_not_wait_for_output_that_a_daemon_holds() -> None:
     with tempfile.TemporaryDirectory() as directory:
         pid = Path(directory, "pid")
         script = f"echo $$ > {pid}; exec sleep 600"

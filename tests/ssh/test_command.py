@@ -1,4 +1,4 @@
-"""The ProxyCommand, by all who read it: sh, OpenSSH, Windows, and splitters that know no shell."""
+"""The ProxyCommand as all its readers split it: sh, OpenSSH, Windows, programs without a shell."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HOST = "codecatalyst-dev-env=Space=My.Project=01234567-89ab-cdef-0123-456789abcd
 
 
 def splitter(line: str, host: str) -> list[str]:
-    """As an IDE without OpenSSH does it: blanks, double quotes, backslashes, one ``%n`` a word."""
+    """Split like an IDE without OpenSSH: blanks, double quotes, backslashes, one ``%n`` a word."""
     words, word, quoted, escaped, begun = list[str](), "", False, False, False
     for char in line:
         if escaped:
@@ -61,7 +61,7 @@ def splitter(line: str, host: str) -> list[str]:
 
 
 def windows(line: str, host: str) -> list[str]:
-    """As a C program on Windows does it: backslashes count only in front of a double quote."""
+    """Split like a C program on Windows: a backslash only counts before a double quote."""
     words, word, quoted = list[str](), "", False
     for piece in re.findall(r'\\*"|\\+|[ ]+|[^\\" ]+', line.replace("%n", host)):
         if piece.endswith('"'):
@@ -79,7 +79,7 @@ def windows(line: str, host: str) -> list[str]:
 
 
 def shell(line: str, host: str) -> list[str]:
-    """As OpenSSH does it: ``exec``, in the user's shell."""
+    """Split like OpenSSH: ``exec`` in the user's shell."""
     show = shlex.join([sys.executable, "-c", "import sys; print('\\0'.join(sys.argv[1:]), end='')"])
     text = line.replace("%n", host)
     done = subprocess.run(
@@ -104,7 +104,7 @@ def test_every_reader_finds_the_same_words(read: object, directory: str) -> None
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES)
-def test_ssh_itself_starts_it(tmp_path: Path, directory: str) -> None:
+def test_ssh_starts_the_command_with_its_exact_words(tmp_path: Path, directory: str) -> None:
     place = tmp_path / directory
     place.mkdir()
     script, seen, config = place / "connector", tmp_path / "seen", tmp_path / "config"
@@ -120,14 +120,16 @@ def test_ssh_itself_starts_it(tmp_path: Path, directory: str) -> None:
         check=False,
     )
 
-    assert done.returncode == 255  # the script speaks no SSH
+    assert done.returncode == 255  # the script is not an SSH server
     assert seen.read_text().splitlines() == [str(script), "proxy", "--profile", "my profile", HOST]
 
 
 @pytest.mark.parametrize("char", [*'"$`\\%!', "\n", "\r", "\t", "\0", "\x7f", "\udce9"])
 @pytest.mark.skipif("os.name == 'nt'")
-def test_what_cannot_be_carried_is_refused(char: str) -> None:
-    with pytest.raises(ConfigError, match="cannot stand in an ssh_config") as caught:
+def test_word_that_readers_interpret_differently_is_refused(char: str) -> None:
+    with pytest.raises(
+        ConfigError, match="which readers of ssh_config interpret differently"
+    ) as caught:
         proxy_command([f"/opt/a{char}b/connector"], None)
     assert str(caught.value).isprintable()
     with pytest.raises(ConfigError):
@@ -136,26 +138,26 @@ def test_what_cannot_be_carried_is_refused(char: str) -> None:
         quoted_path(Path(f"/a{char}b"))
 
 
-def test_a_profile_that_looks_like_an_option_is_refused() -> None:
-    with pytest.raises(ConfigError, match="taken for an option"):
+def test_profile_that_looks_like_an_option_is_refused() -> None:
+    with pytest.raises(ConfigError, match="read as an option"):
         proxy_command(["/opt/connector"], "-x")
 
 
 @pytest.mark.parametrize("char", "*?[],")
-def test_a_path_that_is_a_pattern_cannot_be_included(char: str) -> None:
-    with pytest.raises(ConfigError, match="cannot stand in an Include line"):
+def test_path_that_is_a_pattern_is_refused(char: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be used in an Include line"):
         quoted_path(Path(f"/home/a{char}b/config"))
 
 
 @pytest.mark.parametrize(
     "line", ["", "connector proxy %n", "/x --profile a b", "/x %n --profile a"]
 )
-def test_no_profile_is_found_in_a_line_that_is_not_ours(line: str) -> None:
+def test_foreign_proxy_command_has_no_profile(line: str) -> None:
     assert profile_of(line) is None
 
 
 @pytest.mark.parametrize("content", [None, "#!/nowhere/python\n", "#!/bin/sh\nexit 3\n"])
-def test_a_connector_that_does_not_run_is_refused(tmp_path: Path, content: str | None) -> None:
+def test_connector_that_does_not_run_is_refused(tmp_path: Path, content: str | None) -> None:
     script = tmp_path / "connector"
     if content is not None:
         script.write_text(content)
@@ -166,7 +168,7 @@ def test_a_connector_that_does_not_run_is_refused(tmp_path: Path, content: str |
 
 
 @pytest.mark.parametrize(
-    ("path", "passing"),
+    ("path", "temporary"),
     [
         ("/home/me/.local/bin/connector", False),
         ("/home/me/src/tmp/.venv/bin/connector", False),
@@ -175,11 +177,11 @@ def test_a_connector_that_does_not_run_is_refused(tmp_path: Path, content: str |
         ("/home/me/.cache/pipx/1234/bin/connector", True),
     ],
 )
-def test_what_is_thrown_away_is_known(path: str, passing: bool) -> None:
-    assert is_temporary(path) is passing
+def test_directories_of_uvx_and_pipx_run_are_temporary(path: str, temporary: bool) -> None:
+    assert is_temporary(path) is temporary
 
 
-def test_what_is_in_the_temporary_directory_is_temporary(
+def test_program_in_the_temporary_directory_is_temporary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path)

@@ -1,4 +1,4 @@
-"""A user's ssh_config as text: what is found in it, and that nothing else is changed."""
+"""A user's ssh_config as text: parsing its lines, and changing nothing but Include lines."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def taken_out(text: bytes) -> bytes:
 
 
 @given(TEXTS)
-def test_what_was_added_can_be_taken_out_to_the_byte(text: bytes) -> None:
-    text = taken_out(text)  # a user's own line of ours is no user's any more
+def test_removing_an_added_line_restores_every_byte(text: bytes) -> None:
+    text = taken_out(text)  # a removal also takes out a line that the user wrote
     added = add(text, INCLUDE)
 
     assert taken_out(added) == text
@@ -49,13 +49,13 @@ def test_what_was_added_can_be_taken_out_to_the_byte(text: bytes) -> None:
 
 
 @given(TEXTS)
-def test_nothing_is_taken_out_where_nothing_is_ours(text: bytes) -> None:
+def test_text_without_our_line_is_not_changed(text: bytes) -> None:
     assert without(text, includes(text, lambda word: False)) == text
     assert redirected(text, lambda word: False, "x") == text
 
 
 @given(TEXTS)
-def test_our_line_stands_above_all_others(text: bytes) -> None:
+def test_added_line_comes_first(text: bytes) -> None:
     first, *_ = parse(add(text, INCLUDE))
 
     assert first == Line(1, "include", (OURS,), block=False)
@@ -72,7 +72,7 @@ def test_our_line_stands_above_all_others(text: bytes) -> None:
         (b"\xef\xbb\xbfHost a", b"\xef\xbb\xbfInclude codecatalyst_config\nHost a"),
     ],
 )
-def test_newlines_and_marks_are_those_of_the_file(old: bytes, new: bytes) -> None:
+def test_added_line_has_the_newline_of_the_file(old: bytes, new: bytes) -> None:
     assert add(old, INCLUDE) == new
 
 
@@ -95,24 +95,24 @@ def test_newlines_and_marks_are_those_of_the_file(old: bytes, new: bytes) -> Non
         (b"Match", "match", ()),
     ],
 )
-def test_a_line_is_read_as_ssh_reads_it(raw: bytes, keyword: str, words: tuple[str, ...]) -> None:
+def test_line_is_parsed_as_by_ssh(raw: bytes, keyword: str, words: tuple[str, ...]) -> None:
     assert list(parse(raw)) == [Line(1, keyword, words, block=False)]
 
 
 @pytest.mark.parametrize(
     "raw", [b"", b"\n\r\n", b"# Host a", b"  # Host a\n", b"Host-a b", b'Host"a', b"\xff"]
 )
-def test_what_sets_nothing_is_no_line(raw: bytes) -> None:
+def test_line_without_a_keyword_is_left_out(raw: bytes) -> None:
     assert list(parse(raw)) == []
 
 
-def test_a_line_below_a_host_is_in_its_block() -> None:
+def test_line_below_a_host_line_is_in_a_block() -> None:
     text = b"User x\nHost a\nInclude codecatalyst_config\nMatch all\nInclude codecatalyst_config\n"
 
     assert [(line.number, line.block) for line in includes(text, is_ours)] == [(3, True), (5, True)]
 
 
-def test_only_words_without_patterns_name_a_host() -> None:
+def test_only_words_without_wildcards_are_literal() -> None:
     text = b'Host a *.b !c "d e"\nMatch host f\nHost a ? g\n'
     found = [word for line in parse(text, ("host",)) for word in line.words]
 
@@ -121,7 +121,7 @@ def test_only_words_without_patterns_name_a_host() -> None:
     assert not is_literal("-oProxyCommand=x")
 
 
-def test_another_file_in_the_place_of_ours_is_all_that_differs() -> None:
+def test_redirection_changes_only_our_file() -> None:
     text = b"# a\r\nInclude  first codecatalyst_config  'la st'\r\nInclude codecatalyst_config"
 
     assert redirected(text, is_ours, '"/a b"') == (
@@ -129,7 +129,7 @@ def test_another_file_in_the_place_of_ours_is_all_that_differs() -> None:
     )
 
 
-def test_a_line_without_end_is_read_in_no_time() -> None:
+def test_parsing_a_long_line_takes_linear_time() -> None:
     for piece in (b" ", b'"', b"\\", b"a ", b"'x' ", b"=", b"\r"):
         text = b"Host " + piece * (300_000 // len(piece)) + b"\nInclude codecatalyst_config"
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Configurations that are left as they are, and what of those that are changed is kept."""
+"""Configurations that must not be changed, and properties of files that a change must keep."""
 
 from __future__ import annotations
 
@@ -31,26 +31,24 @@ def assert_left_alone(setup: Setup, reason: str) -> None:
     [
         (
             b"Hots a\n",
-            r"OpenSSH itself does not read .*config \(.*Bad configuration option: hots\)",
+            r"OpenSSH cannot read .*config \(.*Bad configuration option: hots\)",
         ),
-        (b'Host "a\n', "OpenSSH itself does not read"),
-        (b"Match nonsense\n", "OpenSSH itself does not read"),
-        (b"Include\n", "OpenSSH itself does not read"),
-        (b"\xef\xbb\xbfHost a\n", "OpenSSH itself does not read"),
-        (b"\x89PNG\r\n\x1a\n", "OpenSSH itself does not read"),
-        ("Host a\n".encode("utf-16"), "holds NUL bytes"),
-        (b"Host a\n\0", "holds NUL bytes"),
+        (b'Host "a\n', "OpenSSH cannot read"),
+        (b"Match nonsense\n", "OpenSSH cannot read"),
+        (b"Include\n", "OpenSSH cannot read"),
+        (b"\xef\xbb\xbfHost a\n", "OpenSSH cannot read"),
+        (b"\x89PNG\r\n\x1a\n", "OpenSSH cannot read"),
+        ("Host a\n".encode("utf-16"), "contains NUL bytes"),
+        (b"Host a\n\0", "contains NUL bytes"),
         (b"#" * MAX_BYTES + b"\n", "is larger than 8 MiB"),
     ],
 )
-def test_a_file_that_ssh_or_we_do_not_read_is_left_alone(
-    setup: Setup, text: bytes, reason: str
-) -> None:
+def test_unreadable_file_is_left_alone(setup: Setup, text: bytes, reason: str) -> None:
     setup.config.write_bytes(text)
     assert_left_alone(setup, reason)
 
 
-def test_what_is_no_file_is_left_alone(setup: Setup) -> None:
+def test_irregular_file_is_left_alone(setup: Setup) -> None:
     setup.config.mkdir()
     assert_left_alone(setup, "is not a regular file")
     setup.config.rmdir()
@@ -61,7 +59,7 @@ def test_what_is_no_file_is_left_alone(setup: Setup) -> None:
     assert_left_alone(setup, "is not a regular file")
 
 
-def test_a_directory_that_is_none_is_left_alone(setup: Setup) -> None:
+def test_file_in_place_of_the_directory_is_left_alone(setup: Setup) -> None:
     setup.directory.rmdir()
     setup.directory.write_text("a file")
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -69,26 +67,24 @@ def test_a_directory_that_is_none_is_left_alone(setup: Setup) -> None:
     assert setup.directory.read_text() == "a file"
 
 
-def test_links_to_nowhere_are_left_alone(setup: Setup) -> None:
+def test_broken_links_are_left_alone(setup: Setup) -> None:
     setup.config.symlink_to("nowhere")
-    assert_left_alone(setup, "is a symbolic link to nowhere, which is not there")
+    assert_left_alone(setup, "is a symbolic link to nowhere, which does not exist")
     setup.config.unlink()
     setup.config.symlink_to("config")
     assert_left_alone(setup, "cannot be read")
 
 
-def test_a_file_of_our_name_that_is_not_ours_is_left_alone(setup: Setup) -> None:
+def test_foreign_file_with_our_name_is_left_alone(setup: Setup) -> None:
     setup.ours.write_text("Host mine\n")
-    assert_left_alone(setup, "is not of the connector")
-    with pytest.raises(ConfigError, match="is not of the connector"):
+    assert_left_alone(setup, "was not written by the connector")
+    with pytest.raises(ConfigError, match="was not written by the connector"):
         setup.remove()
     assert setup.ours.read_text() == "Host mine\n"
 
 
-def test_a_file_that_others_may_write_to_is_left_alone_if_ssh_refuses_it(
-    setup: Setup, tmp_path: Path
-) -> None:
-    """ssh looks at that only where it is not told which file to read."""
+def test_file_with_permissions_that_ssh_rejects_is_left_alone(setup: Setup, tmp_path: Path) -> None:
+    """ssh checks permissions only of its default file, not of the file of -F."""
     refusing = tmp_path / "ssh"
     refusing.write_text(
         f'#!/bin/sh\ncase $3 in -F) exec {program("ssh")} "$@";; esac\n'
@@ -105,8 +101,8 @@ def test_a_file_that_others_may_write_to_is_left_alone_if_ssh_refuses_it(
     assert_left_alone(setup, r"\(Bad owner or permissions on /home/me/.ssh/config\)")
 
 
-def test_no_host_of_the_users_is_changed_by_accident(setup: Setup) -> None:
-    """What no included file of ours does: here another one does it in our name."""
+def test_change_that_affects_another_host_is_refused(setup: Setup) -> None:
+    """Our file never does that, so the test adds a line to the candidate."""
     setup.config.write_bytes(b"Host a\n  User x\n")
     ask = setup.client.ask
 
@@ -117,10 +113,10 @@ def test_no_host_of_the_users_is_changed_by_accident(setup: Setup) -> None:
             return ask(config, host, timeout, **more)
 
     setup.client = Changing(program("ssh"), run_program)
-    assert_left_alone(setup, f"ssh would do something else for {ANY_HOST}$")
+    assert_left_alone(setup, f"would change the settings of {ANY_HOST}$")
 
 
-def test_a_host_that_changes_by_itself_hinders_nothing(setup: Setup) -> None:
+def test_host_with_changing_settings_does_not_prevent_a_setup(setup: Setup) -> None:
     counter = setup.directory.parent / "counter"
     script = f"echo >> {counter}.%h; test $(( $(wc -l < {counter}.%h) %% 2 )) = 0"
     setup.config.write_text(f'Match exec "{script}"\n  User x\nHost a\n  Port 9\n')
@@ -130,7 +126,7 @@ def test_a_host_that_changes_by_itself_hinders_nothing(setup: Setup) -> None:
     setup.assert_works()
 
 
-def test_hosts_that_take_long_are_not_all_asked_for(setup: Setup) -> None:
+def test_comparison_stops_when_time_runs_out(setup: Setup) -> None:
     hosts = [f"h{number}" for number in range(40)]
     setup.config.write_text(f"Host {' '.join(hosts)}\n")
     difference = setup.client.compare(setup.config, setup.config, hosts, seconds=0.0)
@@ -142,7 +138,7 @@ def test_hosts_that_take_long_are_not_all_asked_for(setup: Setup) -> None:
 # Links, modes, owners
 
 
-def test_a_symbolic_link_stays_one_and_its_target_is_changed(setup: Setup) -> None:
+def test_symbolic_link_stays_and_its_target_changes(setup: Setup) -> None:
     real = setup.directory.parent / "dotfiles"
     real.mkdir()
     (real / "ssh config").write_bytes(b"Host a\r\n")
@@ -159,7 +155,7 @@ def test_a_symbolic_link_stays_one_and_its_target_is_changed(setup: Setup) -> No
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o600, 0o640, 0o644])
-def test_the_mode_is_kept(setup: Setup, mode: int) -> None:
+def test_mode_is_kept(setup: Setup, mode: int) -> None:
     setup.config.write_bytes(b"Host a\n")
     setup.config.chmod(mode)
     setup.set_up()
@@ -168,8 +164,8 @@ def test_the_mode_is_kept(setup: Setup, mode: int) -> None:
     assert setup.config.stat().st_mode & 0o777 == mode
 
 
-def test_the_owner_is_kept(setup: Setup) -> None:
-    """Only root can give a file to another; its owner to a group that they are in."""
+def test_owner_is_kept(setup: Setup) -> None:
+    """Root can change the owner of a file. Other users can change its group to one of theirs."""
     me, mine = os.geteuid(), os.getegid()
     owner = (65534, 65534) if me == 0 else (me, next(iter({*os.getgroups()} - {mine}), mine))
     setup.config.write_bytes(b"Host a\n")
@@ -180,24 +176,24 @@ def test_the_owner_is_kept(setup: Setup) -> None:
     assert (status.st_uid, status.st_gid) == owner
 
 
-# Changes while we look
+# Files that change in between
 
 
-def test_a_file_that_is_changed_after_it_was_read_is_left_alone(setup: Setup) -> None:
+def test_file_that_changed_after_it_was_read_is_left_alone(setup: Setup) -> None:
     setup.config.write_bytes(b"Host a\n")
     plan = setup.plan()
     setup.config.write_bytes(b"Host b\n")
 
-    with pytest.raises(ConfigError, match="has been changed meanwhile"):
+    with pytest.raises(ConfigError, match="was changed by another program"):
         plan.make()
     assert {name: entry[3] for name, entry in setup.files().items()} == {"config": b"Host b\n"}
 
 
-def test_a_file_that_appears_after_it_was_not_there_is_left_alone(setup: Setup) -> None:
+def test_file_that_appeared_in_between_is_left_alone(setup: Setup) -> None:
     plan = setup.plan()
     setup.ours.write_bytes(b"Host b\n")
 
-    with pytest.raises(ConfigError, match="has been changed meanwhile"):
+    with pytest.raises(ConfigError, match="was changed by another program"):
         plan.make()
     assert {name: entry[3] for name, entry in setup.files().items()} == {
         "codecatalyst_config": b"Host b\n"

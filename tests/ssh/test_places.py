@@ -1,4 +1,4 @@
-"""Where the configuration is for ssh, and how our file is named in it."""
+"""Which configuration ssh reads, and how its Include line names the connector's file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import connector.ssh.places
 from connector.errors import ConfigError
 from connector.ssh.places import find_places, ssh_home, user_config
+from connector.targets.codecatalyst.ssh import SSH
 
 from ..endtoend.sshd import program
 from .setups import Setup
@@ -18,8 +19,8 @@ from .setups import Setup
 HOME = Path("/home/me")
 
 
-def test_in_the_directory_of_ssh_our_file_is_named_by_its_name_alone() -> None:
-    places = find_places(None, HOME)
+def test_include_in_the_directory_of_ssh_has_the_name_only() -> None:
+    places = find_places(SSH, None, HOME)
 
     assert (places.config, places.ours) == (
         Path("/home/me/.ssh/config"),
@@ -30,7 +31,7 @@ def test_in_the_directory_of_ssh_our_file_is_named_by_its_name_alone() -> None:
 
 
 def told(config: Path, home: Path | str, keyword: str) -> str:
-    """What ``ssh -G`` says of a setting, called with another HOME than the account's."""
+    """Return a setting as ``ssh -G`` prints it, called with another HOME."""
     done = subprocess.run(
         [program("ssh"), "-G", "-F", str(config), "host"],
         env={"HOME": str(home), "PATH": os.environ["PATH"]},
@@ -42,8 +43,8 @@ def told(config: Path, home: Path | str, keyword: str) -> str:
     return pairs[keyword]
 
 
-def test_openssh_finds_included_files_in_home_and_all_others_in_its_own(tmp_path: Path) -> None:
-    """The two homes that places.py knows."""
+def test_openssh_expands_include_by_home_and_other_settings_by_the_account(tmp_path: Path) -> None:
+    """The two home directories that places.py describes."""
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/marked").write_text("User marked\n")
     config = tmp_path / "config"
@@ -54,7 +55,7 @@ def test_openssh_finds_included_files_in_home_and_all_others_in_its_own(tmp_path
         assert told(config, "", "user") != "marked"
 
 
-def test_with_another_home_the_line_and_what_connector_ssh_reads_are_whole_paths(
+def test_include_has_a_whole_path_if_home_differs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account, other = tmp_path / "account", tmp_path / "other"
@@ -67,13 +68,13 @@ def test_with_another_home_the_line_and_what_connector_ssh_reads_are_whole_paths
 
     for home in (other, account):
         monkeypatch.setenv("HOME", str(home))
-        for line in (find_places(None).include, f"Include {user_config()}"):
+        for line in (find_places(SSH, None).include, f"Include {user_config()}"):
             config.write_text(f"{line}\n")
             assert told(config, home, "user") == "account"
             assert (str(account) in line) is (home is other)
 
 
-def test_a_relative_line_that_ssh_does_not_find_is_ours_and_replaced(
+def test_relative_include_that_ssh_does_not_find_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account, other = tmp_path / "account", tmp_path / "other"
@@ -84,12 +85,12 @@ def test_a_relative_line_that_ssh_does_not_find_is_ours_and_replaced(
     setup.config.write_text("Include codecatalyst_config\nHost a\n")
 
     monkeypatch.setenv("HOME", str(account))
-    setup.places = find_places(str(setup.config))
+    setup.places = find_places(SSH, str(setup.config))
     setup.set_up()
     assert setup.config.read_text() == "Include codecatalyst_config\nHost a\n"
 
     monkeypatch.setenv("HOME", str(other))
-    setup.places = find_places(str(setup.config))
+    setup.places = find_places(SSH, str(setup.config))
     setup.set_up()
     assert setup.config.read_text() == f"Include {setup.ours}\nHost a\n"
     setup.assert_works()
@@ -100,13 +101,13 @@ def test_a_relative_line_that_ssh_does_not_find_is_ours_and_replaced(
 
 
 @pytest.mark.skipif("os.name == 'nt'")
-def test_the_home_of_ssh_is_not_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssh_home_ignores_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     import pwd
 
     monkeypatch.setenv("HOME", "/elsewhere")
 
     assert ssh_home() == Path(pwd.getpwuid(os.getuid()).pw_dir)
-    assert find_places(None).config == ssh_home() / ".ssh/config"
+    assert find_places(SSH, None).config == ssh_home() / ".ssh/config"
 
 
 @pytest.mark.parametrize(
@@ -119,29 +120,29 @@ def test_the_home_of_ssh_is_not_that_of_the_environment(monkeypatch: pytest.Monk
         ("/x/../y/./config", "/y/codecatalyst_config", "/y/codecatalyst_config"),
     ],
 )
-def test_elsewhere_it_is_named_by_its_whole_path(config: str, ours: str, include: str) -> None:
-    places = find_places(config, HOME)
+def test_include_elsewhere_has_a_whole_path(config: str, ours: str, include: str) -> None:
+    places = find_places(SSH, config, HOME)
 
     assert places.ours == Path(ours)
     assert not places.is_default
     assert places.include == f"Include {include}"
 
 
-def test_a_path_that_no_include_can_name_is_refused() -> None:
-    with pytest.raises(ConfigError, match="cannot stand in"):
-        _ = find_places("/x/[1]/config", HOME).include
+def test_path_that_no_include_can_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="cannot be used in"):
+        _ = find_places(SSH, "/x/[1]/config", HOME).include
 
 
-def test_a_path_is_of_the_directory_where_it_is_typed(
+def test_relative_path_starts_in_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/you")
 
-    assert find_places("my/config", HOME).config == tmp_path / "my/config"
-    assert find_places("~/config", HOME).config == Path("/home/you/config")
-    assert find_places("", HOME).config == tmp_path  # a directory, which is refused
-    assert find_places("/", HOME).config == Path("/")
+    assert find_places(SSH, "my/config", HOME).config == tmp_path / "my/config"
+    assert find_places(SSH, "~/config", HOME).config == Path("/home/you/config")
+    assert find_places(SSH, "", HOME).config == tmp_path  # a directory, which is refused
+    assert find_places(SSH, "/", HOME).config == Path("/")
 
 
 @pytest.mark.parametrize(
@@ -160,15 +161,15 @@ def test_a_path_is_of_the_directory_where_it_is_typed(
         ("", False),
     ],
 )
-def test_a_word_names_our_file_however_it_is_written(word: str, ours: bool) -> None:
-    assert find_places(None, HOME).is_ours(word) is ours
+def test_our_file_is_recognised_in_every_form(word: str, ours: bool) -> None:
+    assert find_places(SSH, None, HOME).is_ours(word) is ours
 
 
-def test_patterns_include_what_is_there(tmp_path: Path) -> None:
+def test_include_pattern_matches_existing_files(tmp_path: Path) -> None:
     (tmp_path / ".ssh/config.d").mkdir(parents=True)
     for name in ("b.conf", "a.conf", "c"):
         (tmp_path / ".ssh/config.d" / name).touch()
-    places = find_places(None, tmp_path)
+    places = find_places(SSH, None, tmp_path)
 
     found = [places.included(word) for word in ("config.d/*.conf", "~/.ssh/config.d/c", "none")]
     directory = tmp_path / ".ssh/config.d"

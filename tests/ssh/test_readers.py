@@ -1,4 +1,4 @@
-"""What we write means the same to every program that reads ssh_config."""
+"""The written file means the same to every program that reads ssh_config."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import pytest
 
 from connector.ssh import config
 from connector.ssh.command import proxy_command
-from connector.ssh.include import PATTERNS, KnownHost, render
-from connector.targets.codecatalyst.names import SUFFIX
+from connector.ssh.include import NamedHost, render
+from connector.targets.codecatalyst.ssh import SSH
 
 from ..endtoend.commands import EXAMPLE
-from .setups import BY_AWS, COMMAND, ID, WEB, host_patterns
+from .setups import BY_AWS, COMMAND, ID, OTHER, WEB, host_patterns
 from .thirdparty import ALL, connect_libssh
 
-OTHER = KnownHost("Db.My.Project.codecatalyst", ID.replace("0", "f"), "Db", "My.Project", "S")
 WORDS = shlex.split(COMMAND)[:-1]
 
-#: Names that the patterns catch, and that no section names.
+#: Names that the patterns match, and that have no section.
 UNNAMED = ["x.y.codecatalyst", BY_AWS, f"aws-devenv-{ID}"]
 
 NOT_OURS = [
@@ -29,10 +28,10 @@ NOT_OURS = [
     *("aws-devenv", "an-aws-devenv-1", "web.codecatalyst.com", "webcodecatalyst", "codecatalyst.x"),
 ]
 
-#: What a reader refuses as a host, whatever the configuration says.
+#: Host names that a reader rejects with any configuration.
 NO_HOSTS = {"libssh": {BY_AWS, *(name for name in NOT_OURS if "=" in name)}}
 
-#: Readers that hand ``%n`` on as it stands, or refuse it when they connect.
+#: Readers that leave ``%n`` in place, or reject it when they connect.
 WITHOUT_N = {"paramiko", "libssh"}
 
 
@@ -44,12 +43,12 @@ def reader(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def generated(tmp_path: Path) -> Path:
     path = tmp_path / "config"
-    path.write_bytes(render(COMMAND, [WEB, OTHER], None, made_config=False, wait=600))
+    path.write_bytes(render(SSH, COMMAND, [WEB, OTHER], None, created_config=False, wait=600))
     return path
 
 
 def filled_in(text: str) -> str:
-    """The example, and its section for one Dev Environment as a user would write it."""
+    """Return the example with the section for one Dev Environment filled in."""
     text = re.sub(r"<dev-environment-id>", ID, text)
     text = text.replace("<space>", "Space").replace("<project>", "My.Project")
     head, mark, section = text.partition("#Host my-env")
@@ -57,18 +56,18 @@ def filled_in(text: str) -> str:
 
 
 @pytest.mark.parametrize("host", [WEB, OTHER], ids=lambda host: host.name)
-def test_a_listed_name_has_a_literal_command_for_every_reader(
-    generated: Path, reader: str, host: KnownHost
+def test_every_reader_finds_a_literal_command_for_a_listed_name(
+    generated: Path, reader: str, host: NamedHost
 ) -> None:
     meaning = ALL[reader](generated, host.name)
 
     assert meaning.user == "mde-user"
     assert meaning.command == [*WORDS, host.name]
-    assert meaning.alias == (None if reader == "libssh" else f"codecatalyst-{host.id}")
+    assert meaning.alias == (None if reader == "libssh" else host.host_key_alias)
 
 
 @pytest.mark.parametrize("host", UNNAMED)
-def test_every_other_name_of_ours_is_caught_by_a_pattern(
+def test_every_reader_matches_other_names_by_the_patterns(
     generated: Path, reader: str, host: str
 ) -> None:
     if host in NO_HOSTS.get(reader, ()):
@@ -84,7 +83,7 @@ def test_every_other_name_of_ours_is_caught_by_a_pattern(
 
 @pytest.mark.parametrize("host", NOT_OURS)
 @pytest.mark.parametrize("example", [False, True])
-def test_no_reader_finds_anything_of_ours_for_another_host(
+def test_no_reader_applies_our_settings_to_another_host(
     generated: Path, reader: str, host: str, example: bool
 ) -> None:
     if host in NO_HOSTS.get(reader, ()):
@@ -96,7 +95,7 @@ def test_no_reader_finds_anything_of_ours_for_another_host(
 
 
 @pytest.mark.parametrize("host", UNNAMED)
-def test_the_example_means_the_same_to_every_reader(reader: str, host: str) -> None:
+def test_example_means_the_same_to_every_reader(reader: str, host: str) -> None:
     if host in NO_HOSTS.get(reader, ()):
         return
     meaning = ALL[reader](EXAMPLE, host)
@@ -105,9 +104,7 @@ def test_the_example_means_the_same_to_every_reader(reader: str, host: str) -> N
     assert meaning.command == ["connector", "proxy", "%n" if reader in WITHOUT_N else host]
 
 
-def test_the_examples_own_section_means_the_same_to_every_reader(
-    tmp_path: Path, reader: str
-) -> None:
+def test_section_of_the_example_means_the_same_to_every_reader(tmp_path: Path, reader: str) -> None:
     path = tmp_path / "config"
     path.write_text(filled_in(EXAMPLE.read_text()))
     meaning = ALL[reader](path, "my-env")
@@ -119,42 +116,44 @@ def test_the_examples_own_section_means_the_same_to_every_reader(
 
 
 @pytest.mark.parametrize("profile", [None, "two words", "p"])
-def test_blanks_in_the_command_are_kept_by_every_reader(
+def test_every_reader_keeps_blanks_in_the_command(
     tmp_path: Path, reader: str, profile: str | None
 ) -> None:
     path = tmp_path / "config"
     line = proxy_command(["/opt/a b/connector"], profile)
-    path.write_bytes(render(line, [WEB], None, made_config=False, wait=600))
+    path.write_bytes(render(SSH, line, [WEB], None, created_config=False, wait=600))
 
     words = ["--profile", profile] if profile else []
     assert ALL[reader](path, WEB.name).command == ["/opt/a b/connector", "proxy", *words, WEB.name]
 
 
-def test_no_host_line_has_a_character_that_readers_take_for_syntax(generated: Path) -> None:
+def test_host_lines_have_no_character_that_is_syntax_for_a_reader(generated: Path) -> None:
     in_example = list(host_patterns(filled_in(EXAMPLE.read_text()).encode()))
     words = [*host_patterns(generated.read_bytes()), *in_example]
 
-    assert {*PATTERNS, WEB.name, "my-env"} < set(words)
+    assert {*SSH.patterns, WEB.name, "my-env"} < set(words)
     assert not [word for word in words if re.search(r"[^A-Za-z0-9._*-]", word)]
 
 
-def test_a_name_in_awss_own_form_gets_no_section(tmp_path: Path) -> None:
-    """Its ``=`` would end the word; the pattern catches it."""
-    text = render(COMMAND, [WEB._replace(name=BY_AWS), OTHER], None, made_config=False, wait=600)
+def test_service_name_gets_no_section(tmp_path: Path) -> None:
+    """Its ``=`` would end the word. The pattern matches it."""
+    text = render(
+        SSH, COMMAND, [WEB._replace(name=BY_AWS), OTHER], None, created_config=False, wait=600
+    )
 
     assert b"Host codecatalyst-dev-env=" not in text
     assert OTHER.name.encode() in text
 
 
-def test_a_listed_names_section_sets_all_that_the_patterns_set(generated: Path) -> None:
-    """A reader may take the section of a name alone."""
+def test_section_of_a_name_sets_all_that_the_patterns_set(generated: Path) -> None:
+    """Some readers apply only the section of a name."""
     sections: dict[str, dict[str, tuple[str, ...]]] = {}
     for line in config.parse(generated.read_bytes()):
         if line.keyword == "host":
             settings = sections.setdefault(line.words[0], {})
         else:
             settings[line.keyword] = line.words
-    of_name, of_patterns = sections[WEB.name], sections[f"*{SUFFIX}"]
+    of_name, of_patterns = sections[WEB.name], sections["*.codecatalyst"]
 
     assert of_name.pop("hostkeyalias") == (f"codecatalyst-{ID}",)
     assert of_name.pop("proxycommand") == (*WORDS, WEB.name)
@@ -162,16 +161,16 @@ def test_a_listed_names_section_sets_all_that_the_patterns_set(generated: Path) 
     assert of_name == of_patterns
 
 
-def test_libssh_runs_the_command_of_a_listed_name_and_refuses_the_patterns(tmp_path: Path) -> None:
+def test_libssh_runs_the_command_of_a_listed_name_and_rejects_the_patterns(tmp_path: Path) -> None:
     said = tmp_path / "said"
     script = tmp_path / "a connector"
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{said}.new"; mv "{said}.new" "{said}"\n')
     script.chmod(0o755)
     path = tmp_path / "config"
     line = proxy_command([str(script)], "codecatalyst")
-    path.write_bytes(render(line, [WEB], None, made_config=False, wait=600))
+    path.write_bytes(render(SSH, line, [WEB], None, created_config=False, wait=600))
 
     assert "apply options" in connect_libssh(path, "x.codecatalyst")
     assert not said.exists()
-    assert connect_libssh(path, WEB.name)  # the script is no server
+    assert connect_libssh(path, WEB.name)  # the script is not a server
     assert said.read_text().split() == ["proxy", "--profile", "codecatalyst", WEB.name]

@@ -1,4 +1,4 @@
-"""Our reading of ssh_config against OpenSSH's own, for lines and files that nobody thought of."""
+"""The connector's parser of ssh_config against OpenSSH's, with generated lines and files."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Setup:
 
 @settings(max_examples=100, deadline=None)
 @given(HOST_LINES)
-def test_a_host_line_names_what_it_names_for_ssh(setup: Setup, line: str) -> None:
-    """Quotes, comments and backslashes as the OpenSSH has them that is installed."""
+def test_host_line_names_the_same_hosts_as_for_ssh(setup: Setup, line: str) -> None:
+    """The installed OpenSSH decides about quotes, comments and backslashes."""
     setup.config.write_text(f"{line}\n  User marker\n", newline="")
     answer = setup.ask("a")
     assume(answer.settings)
     first, *others = parse(setup.config.read_bytes())
-    # A line that ssh overlooks is none for us: then the second sets it for all hosts.
+    # Both must skip the same lines. If the first one is skipped, User applies to all hosts.
     expected = not others or (first.keyword == "host" and "a" in first.words)
 
     assert (answer.value("user") == "marker") is expected
@@ -85,7 +85,7 @@ FILES = st.lists(
 
 @settings(max_examples=25, deadline=None)
 @given(FILES)
-def test_any_file_is_set_up_and_cleared_again(text: str) -> None:
+def test_setup_and_removal_restore_any_file(text: str) -> None:
     program("ssh")
     with tempfile.TemporaryDirectory() as directory:
         setup = Setup(Path(directory))
@@ -110,6 +110,6 @@ def test_any_file_is_set_up_and_cleared_again(text: str) -> None:
         assert not setup.ours.exists()
 
 
-def test_no_file_is_what_ssh_does_by_itself(setup: Setup) -> None:
+def test_no_file_means_the_defaults_of_ssh(setup: Setup) -> None:
     setup.config.write_bytes(b"")
     assert setup.client.ask(NO_FILE, "a").settings == setup.ask("a").settings != ()

@@ -1,4 +1,4 @@
-"""Configurations of all kinds set up and cleared again: ``ssh -G`` says what they mean."""
+"""Setting up and removing the connector in many configurations, with ``ssh -G`` as the judge."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from connector.errors import ConfigError
 from connector.ssh import client, config
 from connector.ssh.change import Change
 from connector.ssh.check import ANY_HOST
-from connector.ssh.include import MOST_NAMES, KnownHost
+from connector.ssh.include import MOST_NAMES, NamedHost, render
 from connector.ssh.plan import current_proxy_command
+from connector.targets.codecatalyst.ssh import SSH
 
 from ..endtoend.commands import EXAMPLE
-from .setups import BY_AWS, COMMAND, ID, WEB, Setup, host_patterns
+from .setups import BY_AWS, COMMAND, ID, OTHER, WEB, Setup, host_patterns
 
 CONSOLE = b"""\
 Host codecatalyst-dev-env*
@@ -79,7 +80,7 @@ CONFIGS = {
 
 @pytest.fixture(params=CONFIGS)
 def before(request: pytest.FixtureRequest, setup: Setup) -> bytes:
-    """One of the configurations, written."""
+    """Write one of the configurations and return it."""
     included = setup.directory.parent / "config.d"
     included.mkdir()
     (included / "one.conf").write_text("Host one\n  User first\nHost *\n  Port 1\n")
@@ -98,9 +99,7 @@ def hosts_of(text: bytes) -> list[str]:
     return list(dict.fromkeys(theirs))
 
 
-def test_a_setup_works_changes_no_other_host_and_leaves_no_trace(
-    setup: Setup, before: bytes
-) -> None:
+def test_setup_works_and_its_removal_restores_every_file(setup: Setup, before: bytes) -> None:
     said = {host: setup.ask(host).settings for host in hosts_of(before)}
     assert any(said.values())
     untouched = setup.files()
@@ -119,7 +118,7 @@ def test_a_setup_works_changes_no_other_host_and_leaves_no_trace(
 
     once = setup.files()
     again = setup.set_up()
-    assert not any(change.is_one for change in again.changes)
+    assert not any(change.differs for change in again.changes)
     assert setup.files() == once
 
     setup.remove()
@@ -130,19 +129,19 @@ def test_a_setup_works_changes_no_other_host_and_leaves_no_trace(
     assert left["config"][:2] == untouched["config"][:2]
 
 
-def test_a_configuration_that_was_not_there_is_removed_again(setup: Setup) -> None:
+def test_removal_deletes_a_configuration_that_setup_created(setup: Setup) -> None:
     setup.directory.rmdir()
     setup.set_up()
 
     setup.assert_works()
     assert setup.directory.stat().st_mode & 0o777 == 0o700
     assert setup.config.read_bytes() == setup.include + b"\n"
-    setup.set_up([])  # which does not forget whose file it is
+    setup.set_up([])  # which still records that setup created the file
     setup.remove()
     assert setup.files() == {}
 
 
-def test_what_its_owner_has_put_in_meanwhile_is_kept(setup: Setup) -> None:
+def test_removal_keeps_what_the_user_added_to_a_created_file(setup: Setup) -> None:
     setup.set_up()
     setup.config.write_bytes(setup.config.read_bytes() + b"Host a\n")
     setup.remove()
@@ -150,7 +149,7 @@ def test_what_its_owner_has_put_in_meanwhile_is_kept(setup: Setup) -> None:
     assert {name: entry[3] for name, entry in setup.files().items()} == {"config": b"Host a\n"}
 
 
-def test_an_empty_file_of_the_users_stays_an_empty_file(setup: Setup) -> None:
+def test_removal_keeps_an_empty_file_of_the_user(setup: Setup) -> None:
     setup.config.touch()
     setup.set_up()
     setup.remove()
@@ -158,10 +157,10 @@ def test_an_empty_file_of_the_users_stays_an_empty_file(setup: Setup) -> None:
     assert setup.config.read_bytes() == b""
 
 
-def test_thousands_of_hosts_are_read_again(setup: Setup) -> None:
+def test_thousands_of_hosts_are_written_and_read_again(setup: Setup) -> None:
     project, space = "p" * 63, "s" * 63
     hosts = [
-        KnownHost(f"{n:08}.{project}.codecatalyst", ID, f"{n:08}", project, space)
+        NamedHost(f"{n:08}.{project}.codecatalyst", f"codecatalyst-{ID}", f"{project}{space}")
         for n in range(MOST_NAMES - 1)
     ]
     setup.set_up(hosts)
@@ -175,18 +174,18 @@ def test_thousands_of_hosts_are_read_again(setup: Setup) -> None:
     assert setup.files() == {}
 
 
-def test_to_remove_what_is_not_there_changes_nothing(setup: Setup) -> None:
-    assert not any(change.is_one for change in setup.remove().changes)
+def test_removal_without_a_setup_changes_nothing(setup: Setup) -> None:
+    assert not any(change.differs for change in setup.remove().changes)
     setup.config.write_bytes(b"Host a\n")
     before = setup.files()
     setup.remove()
     assert setup.files() == before
 
 
-# Our line, as others have written or moved it
+# Our line in other places and forms
 
 
-def test_a_line_that_works_where_its_owner_has_moved_it_stays_there(setup: Setup) -> None:
+def test_moved_line_that_works_stays_where_it_is(setup: Setup) -> None:
     text = b"# mine\nServerAliveInterval 9\n" + setup.include + b"\nHost a\n  User x\n"
     setup.config.write_bytes(text)
     setup.set_up()
@@ -196,7 +195,7 @@ def test_a_line_that_works_where_its_owner_has_moved_it_stays_there(setup: Setup
 
 
 @pytest.mark.parametrize("above", [b"Host a\n  User x\n", b"Match all\n", b"User x\n"])
-def test_a_line_that_does_not_work_where_it_is_goes_to_the_top(setup: Setup, above: bytes) -> None:
+def test_moved_line_that_does_not_work_goes_to_the_top(setup: Setup, above: bytes) -> None:
     setup.config.write_bytes(above + setup.include + b"\n  Port 9\n")
     setup.set_up()
 
@@ -204,7 +203,7 @@ def test_a_line_that_does_not_work_where_it_is_goes_to_the_top(setup: Setup, abo
     setup.assert_works()
 
 
-def test_of_two_lines_one_is_left_and_of_none_it_is_taken_out(setup: Setup) -> None:
+def test_duplicate_line_is_removed(setup: Setup) -> None:
     rest = b"Host a\n  User x\n"
     setup.config.write_bytes(setup.include + b"\n" + rest + setup.include)
     setup.set_up()
@@ -215,7 +214,7 @@ def test_of_two_lines_one_is_left_and_of_none_it_is_taken_out(setup: Setup) -> N
     assert setup.config.read_bytes() == rest
 
 
-def test_a_line_of_ours_in_other_words_is_ours(setup: Setup) -> None:
+def test_line_in_another_form_is_recognised(setup: Setup) -> None:
     text = f"include = '{setup.directory}/../dot ssh/codecatalyst_config' # mine\n".encode()
     setup.config.write_bytes(text)
     setup.set_up()
@@ -226,13 +225,13 @@ def test_a_line_of_ours_in_other_words_is_ours(setup: Setup) -> None:
     assert setup.config.read_bytes() == b""
 
 
-def test_a_line_that_includes_others_too_is_left_for_its_owner(setup: Setup) -> None:
+def test_line_that_includes_other_files_too_is_not_removed(setup: Setup) -> None:
     text = b"Include /nowhere " + setup.include.removeprefix(b"Include ") + b"\n"
     setup.config.write_bytes(text)
     setup.set_up()
     assert setup.config.read_bytes() == text
 
-    with pytest.raises(ConfigError, match=r"Line 1 of .*config includes .* and others"):
+    with pytest.raises(ConfigError, match=r"Line 1 of .*config includes .* and other files"):
         setup.remove()
     assert setup.ours.exists()
 
@@ -240,13 +239,13 @@ def test_a_line_that_includes_others_too_is_left_for_its_owner(setup: Setup) -> 
 # The list of hosts
 
 
-def test_hosts_stay_when_nobody_can_be_asked_and_go_when_they_are_gone(setup: Setup) -> None:
-    other = KnownHost("Db.My.Project.codecatalyst", ID.replace("0", "f"), "Db", "My.Project", "S")
+def test_unknown_hosts_stay_and_deleted_hosts_go(setup: Setup) -> None:
+    other = OTHER
     setup.set_up([WEB, other])
     full = setup.ours.read_text()
     assert full.index("\nHost Db.My") < full.index("\nHost web.")
-    assert not any(change.is_one for change in setup.plan(None).changes)
-    assert setup.ask(other.name).value("hostkeyalias") == f"codecatalyst-{other.id}"
+    assert not any(change.differs for change in setup.plan(None).changes)
+    assert setup.ask(other.name).value("hostkeyalias") == other.host_key_alias
 
     moved = setup.plan(None, COMMAND.replace("/opt/", "/usr/"))
     moved.make()
@@ -259,30 +258,30 @@ def test_hosts_stay_when_nobody_can_be_asked_and_go_when_they_are_gone(setup: Se
     assert setup.ours.read_text() == full[:start] + full[end:]
 
 
-def test_a_host_is_found_as_it_is_typed(setup: Setup) -> None:
-    """ssh compares with the name before it writes it in lower case."""
-    host = KnownHost("Web.My.codecatalyst", ID, "Web", "My", "Space")
+def test_section_applies_to_the_name_as_typed(setup: Setup) -> None:
+    """ssh compares Host lines with the name before it converts it to lower case."""
+    host = WEB._replace(name="Web.My.codecatalyst")
     setup.set_up([host])
 
     assert setup.ask(host.name).value("hostkeyalias") == f"codecatalyst-{ID}"
     assert setup.ask(host.name.lower()).value("proxycommand") == COMMAND
 
 
-def test_what_the_service_says_cannot_leave_its_comment(setup: Setup) -> None:
+def test_text_of_the_service_cannot_leave_its_comment(setup: Setup) -> None:
     bad = "x\nHost *\n  ProxyCommand evil\r\u2028\x1b[2J"
-    setup.set_up([KnownHost("web.codecatalyst", ID, bad, bad, bad)])
+    setup.set_up([WEB._replace(about=bad)])
 
     setup.assert_works()
     assert setup.ask("a").value("proxycommand") is None
-    for host in (WEB._replace(name="web *"), WEB._replace(id=f"{ID}\n  ProxyCommand evil")):
+    for host in (WEB._replace(name="web *"), WEB._replace(host_key_alias="a\n  ProxyCommand evil")):
         with pytest.raises(ValueError, match="cannot be written"):
             setup.set_up([host])
 
 
-def test_what_is_set_is_what_the_example_and_connector_ssh_set(setup: Setup) -> None:
+def test_config_ssh_connector_ssh_and_the_example_set_the_same(setup: Setup) -> None:
     setup.set_up()
     other = setup.directory / "other"
-    other.write_text(client.configuration("/nowhere", "/nowhere"))
+    other.write_text(client.configuration(SSH, "/nowhere", "/nowhere"))
     keywords = ["user", "connecttimeout", "serveraliveinterval", "serveralivecountmax"]
     keywords += ["stricthostkeychecking", "userknownhostsfile", "proxyusefdpass"]
 
@@ -294,7 +293,7 @@ def test_what_is_set_is_what_the_example_and_connector_ssh_set(setup: Setup) -> 
     assert None not in ours
 
 
-def test_a_diff_shows_what_changes() -> None:
+def test_diff_shows_what_changes() -> None:
     change = Change(Path("/x/config"), b"Host caf\xe9\r\n", b"Include y\r\nHost caf\xe9\r\n")
 
     assert list(change.diff()) == [
@@ -308,7 +307,7 @@ def test_a_diff_shows_what_changes() -> None:
     assert next(Change(Path("/x"), None, b"a").diff()) == "--- /dev/null"
 
 
-# Names that ssh looks up in DNS
+# Names that ssh searches in DNS
 
 CANONICALIZE = b"""\
 Host *.corp.example
@@ -328,7 +327,7 @@ Match all
 
 @pytest.mark.parametrize("fallback", [b"yes", b"no"])
 def test_our_names_are_not_canonicalized(setup: Setup, fallback: bytes) -> None:
-    """DNS does not know them; and what a second reading adds is for hosts that it knows."""
+    """DNS does not know them, and ssh must not read its configuration twice for them."""
     setup.config.write_bytes(CANONICALIZE + b"    CanonicalizeFallbackLocal " + fallback + b"\n")
     host = setup.ask(WEB.name)
     assert (host.value("forwardagent"), bool(host.settings)) == (
@@ -344,8 +343,8 @@ def test_our_names_are_not_canonicalized(setup: Setup, fallback: bytes) -> None:
     assert b"Include" not in setup.config.read_bytes()
 
 
-def test_a_line_below_canonicalize_hostname_goes_to_the_top(setup: Setup) -> None:
-    """Where it is, the value above it would hold for our names."""
+def test_line_below_canonicalize_hostname_goes_to_the_top(setup: Setup) -> None:
+    """Below it, the user's value would apply to our names."""
     rest = b"CanonicalizeHostname always\n"
     setup.config.write_bytes(rest + setup.include + b"\n")
     setup.set_up()
@@ -354,17 +353,17 @@ def test_a_line_below_canonicalize_hostname_goes_to_the_top(setup: Setup) -> Non
     setup.assert_works()
 
 
-def test_a_host_like_awss_names_that_would_be_captured_is_refused(setup: Setup) -> None:
+def test_setup_that_captures_a_host_of_the_user_is_refused(setup: Setup) -> None:
     text = b"Host codecatalyst-dev-envoy\n  User x\n"
     setup.config.write_bytes(text)
 
-    with pytest.raises(ConfigError, match="something else for codecatalyst-dev-envoy"):
+    with pytest.raises(ConfigError, match="settings of codecatalyst-dev-envoy"):
         setup.set_up()
     assert setup.config.read_bytes() == text
 
 
-def test_a_file_of_an_earlier_version_gets_literal_commands(setup: Setup) -> None:
-    """Also when the service cannot be asked, and with the profile that it names."""
+def test_file_of_an_earlier_version_gets_literal_commands(setup: Setup) -> None:
+    """Its hosts and its profile are kept when the service cannot be asked."""
     old = (
         "# Amazon CodeCatalyst Dev Environments: written by `connector config-ssh`.\n#\n"
         f"Host *.codecatalyst codecatalyst-dev-env=* aws-devenv-*\n    User mde-user\n"
@@ -374,19 +373,65 @@ def test_a_file_of_an_earlier_version_gets_literal_commands(setup: Setup) -> Non
         f"    HostKeyAlias codecatalyst-{ID}\n"
     )
     setup.ours.write_text(old)
-    assert current_proxy_command(setup.places) == COMMAND
+    assert current_proxy_command(SSH, setup.places) == COMMAND
     setup.set_up(None)
 
     setup.assert_works()
     assert "dev-env=" not in setup.ours.read_text()
-    assert current_proxy_command(setup.places) == COMMAND
+    assert current_proxy_command(SSH, setup.places) == COMMAND
     once = setup.ours.read_bytes()
     setup.set_up([WEB])
     assert setup.ours.read_bytes() == once
 
 
-def test_of_too_many_names_the_best_are_listed(setup: Setup) -> None:
-    hosts = [KnownHost(f"h{n}.codecatalyst", ID, "h", "P", "S") for n in range(MOST_NAMES + 9)]
+def test_removal_recognises_a_configuration_that_an_earlier_version_created(setup: Setup) -> None:
+    setup.set_up()
+    lines = setup.ours.read_text().splitlines()
+    (number,) = (n for n, line in enumerate(lines) if "also created the file" in line)
+    lines[number] = "# The file that includes this one was not there, and was made with it."
+    setup.ours.write_text("\n".join(lines))
+    setup.set_up([])  # keeps the record
+    setup.remove()
+
+    assert setup.files() == {}
+
+
+#: What version 0.1 wrote, without comments.
+SETTINGS = f"""\
+Host web.codecatalyst
+    HostKeyAlias codecatalyst-{ID}
+    User mde-user
+    ProxyCommand {COMMAND.removesuffix("%n")}web.codecatalyst
+    ProxyUseFdpass no
+    CanonicalizeHostname no
+    ConnectTimeout 660
+    ServerAliveInterval 15
+    ServerAliveCountMax 3
+    StrictHostKeyChecking accept-new
+    UserKnownHostsFile ~/.ssh/known_hosts_codecatalyst
+Host *.codecatalyst codecatalyst-dev-env* aws-devenv-*
+    User mde-user
+    ProxyCommand {COMMAND}
+    ProxyUseFdpass no
+    CanonicalizeHostname no
+    ConnectTimeout 660
+    ServerAliveInterval 15
+    ServerAliveCountMax 3
+    StrictHostKeyChecking accept-new
+    UserKnownHostsFile ~/.ssh/known_hosts_codecatalyst
+"""
+
+
+def test_settings_in_the_file_are_those_of_earlier_versions() -> None:
+    text = render(SSH, COMMAND, [WEB], None, created_config=False, wait=600.0).decode()
+    lines = [line for line in text.splitlines() if line.strip() and "#" not in line[:5]]
+
+    assert lines == SETTINGS.splitlines()
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_first_names_of_too_many_are_listed(setup: Setup) -> None:
+    hosts = [WEB._replace(name=f"h{n}.codecatalyst") for n in range(MOST_NAMES + 9)]
     setup.set_up(hosts)
 
     assert setup.ours.read_text().count("\nHost ") == MOST_NAMES + 1

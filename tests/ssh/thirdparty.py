@@ -1,4 +1,4 @@
-"""Programs and libraries that read ssh_config, each asked what it makes of one host."""
+"""Programs and libraries that read ssh_config, each with a function that asks it about one host."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ READERS = Path(__file__).with_name("readers")
 
 
 class Meaning(NamedTuple):
-    """:ivar command: the words of the ProxyCommand as it would be run; ``None``: there is none.
-    :ivar alias: HostKeyAlias, ``None`` also where a reader has no such thing.
+    """The settings that a reader finds for a host.
+
+    :ivar command: the words of the ProxyCommand as it would be run; ``None``: there is none.
+    :ivar alias: HostKeyAlias; ``None`` also if the reader does not know this setting.
     """
 
     user: str | None
@@ -76,7 +78,7 @@ def _npm(major: int) -> Read:
         command = found.get("ProxyCommand")
         if isinstance(command, str):
             command = shlex.split(command)
-        # As Open Remote-SSH does, and VS Code's ssh.
+        # Open Remote-SSH and VS Code's ssh do the same.
         words = [word.replace("%n", host) for word in command] if command else None
         return Meaning(found.get("User"), words, found.get("HostKeyAlias"))
 
@@ -84,7 +86,7 @@ def _npm(major: int) -> Read:
 
 
 def libssh(config: Path, host: str) -> Meaning:
-    """By the C library that ssh-python brings, whose own options_get has no answer."""
+    """Ask the C library inside ssh-python, whose own options_get returns nothing."""
     module = pytest.importorskip("ssh.session", reason="ssh-python is not installed")
     (path,) = Path(module.__file__).parent.parent.glob("ssh_python.libs/libssh-*")
     library = ctypes.CDLL(str(path))
@@ -106,12 +108,12 @@ def libssh(config: Path, host: str) -> Meaning:
         library.ssh_free(session)
 
 
-#: Of ``enum ssh_options_e`` in libssh.h.
+#: Values of ``enum ssh_options_e`` in libssh.h.
 _LIBSSH_HOST, _LIBSSH_USER, _LIBSSH_PROXYCOMMAND = 0, 4, 19
 
 
 def connect_libssh(config: Path, host: str) -> str:
-    """Have libssh run the ProxyCommand; return why it does not connect."""
+    """Let libssh run the ProxyCommand; return the reason why it does not connect."""
     session_module = pytest.importorskip("ssh.session", reason="ssh-python is not installed")
     from ssh.exceptions import SSHError
     from ssh.options import HOST

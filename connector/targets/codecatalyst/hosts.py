@@ -23,6 +23,9 @@ from ...fast.records import NamedTuple
 _AWS_PREFIX = "codecatalyst-dev-env="
 _TOOLKIT_PREFIX = "aws-devenv-"
 
+#: The beginnings of the names that AWS gives a Dev Environment for ssh.
+SERVICE_PREFIXES = (_AWS_PREFIX, _TOOLKIT_PREFIX)
+
 # The patterns of the API's NameString and Uuid (its model, 2022-09-28), ASCII only as there.
 # Looked at by hand: regular expressions take longer to compile than all else here.
 _NAME_LENGTHS = range(3, 64)
@@ -74,7 +77,7 @@ def host_key_alias(id: str) -> str:
 
 def is_aws_name(host: str) -> bool:
     """Whether it is spelled as AWS names a Dev Environment for ssh."""
-    return host.startswith((_AWS_PREFIX, _TOOLKIT_PREFIX))
+    return host.startswith(SERVICE_PREFIXES)
 
 
 #: Space and project, each ``None`` where any will do.

@@ -1,0 +1,67 @@
+"""What the SSH configuration has to know about one kind of target.
+
+Everything in this package takes these facts as an argument. Each kind of target has an included
+file of its own, so several kinds can be configured side by side.
+"""
+
+from __future__ import annotations
+
+from ..fast.records import NamedTuple
+
+
+class SshFacts(NamedTuple):
+    """The facts of one kind of target.
+
+    ``title``: what the kind is called in the first line of the included file. The connector
+        recognises its file by that line, so the title must never change.
+    ``nouns``: what several targets are called in comments and notes.
+    ``patterns``: the words of the kind's ``Host`` line. Together they match every host name of the
+        kind. They must not contain "=": asyncssh, libssh and the npm package ssh-config end a
+        word there, and a ``*`` after it would then match every host.
+    ``examples``: one host name for each pattern; ssh is asked about them before a change.
+    ``suffix``: the ending of a target's name as a host name, with its dot.
+    ``service_prefixes``: the beginnings of the host names that the service itself defines. These
+        names never get the suffix.
+    ``user``: the user that every target expects.
+    ``known_hosts``: the file for the targets' host keys, apart from the keys of servers.
+    ``file_prefix``: the beginning of the included file's name.
+    """
+
+    title: str
+    nouns: str
+    patterns: tuple[str, ...]
+    examples: tuple[str, ...]
+    suffix: str
+    service_prefixes: tuple[str, ...]
+    user: str
+    known_hosts: str
+    file_prefix: str
+
+    def is_service_name(self, host: str) -> bool:
+        """Return whether the service defines the form of this host name."""
+        return host.startswith(self.service_prefixes)
+
+    def is_name(self, host: str) -> bool:
+        """Return whether the connector resolves this host name to a target of this kind."""
+        return host.endswith(self.suffix) or self.is_service_name(host)
+
+    def host_word(self, name: str) -> str | None:
+        """Return the host name of ssh for a target's name, adding the suffix if it is missing.
+
+        :returns: ``None`` if the result would mean something else to ssh, a shell or a pattern.
+        """
+        if self.is_service_name(name):
+            return name
+        bare = name[: -len(self.suffix)] if name.lower().endswith(self.suffix) else name
+        word = f"{bare}{self.suffix}"
+        return word if is_plain(word) else None
+
+
+def is_plain(word: str) -> bool:
+    """Return whether ssh, a shell and a ``Host`` line all read the word as it stands."""
+    # Without a regular expression: some callers are short of time.
+    letters = word.translate(_WITHOUT_PUNCTUATION)
+    return word[:1].isalnum() and letters.isalnum() and word.isascii()
+
+
+_WITHOUT_PUNCTUATION = str.maketrans("", "", "._-")
