@@ -56,7 +56,9 @@ def works_isolated(environ: Mapping[str, str]) -> bool:
     So it is when this process, which is not isolated, finds its modules in the same places.
     """
     script = _script()
-    main_file = getattr(sys.modules["__main__"], "__file__", None) or ""
+    import __main__
+
+    main_file = getattr(__main__, "__file__", None) or ""
     return (
         not any(environ.get(name) for name in _OF_MODULES)
         and site.USER_SITE not in sys.path

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from ..fast import collector
 from ..fast.quick import QuickParser
 from ..files import settle_home
 from .boundary import guarded
@@ -57,7 +57,7 @@ def _parse(words: list[str]) -> tuple[str, argparse.Namespace]:
             return name, cast("argparse.Namespace", options)
     from .parsers import explain, parse
 
-    gc.enable()  # these commands are not latency-critical
+    collector.resume()  # these commands are not latency-critical
     if name not in COMMANDS and name not in ALIASES:
         explain(words)
     return name, parse(name, words[1:])

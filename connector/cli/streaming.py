@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from ..fast import collector
 from ..fast.lean import import_lightly
 from ..sessions import SessionSource, Waiting
 from ..transport.address import StreamSettings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .interactive import Interaction
     from .output.progress import WaitDisplay
 
-#: Seconds in which much is imported, and nothing found that would be worth a collector's time.
+#: Seconds after which the start is over and the garbage collector resumes.
 _START_TIME = 1.0
 
 #: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
@@ -90,7 +90,7 @@ def run_stream(
             session.begin()
             from ..transport.tunnel import Tunnel  # takes no longer than the service
 
-            loop.call_at(loop.time() + _START_TIME, _collect_garbage)
+            loop.call_at(loop.time() + _START_TIME, collector.resume)
             tunnel = Tunnel(
                 loop,
                 session,
@@ -112,12 +112,6 @@ def run_stream(
             # All is done: what comes now must not replace the exit code.
             for number in handled:
                 signal.signal(number, signal.SIG_IGN)
-
-
-def _collect_garbage() -> None:
-    """What is there now stays: to look through it again and again would find nothing."""
-    gc.freeze()
-    gc.enable()
 
 
 def _end_on_signals(

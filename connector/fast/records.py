@@ -1,8 +1,10 @@
-"""``NamedTuple``, made in a tenth of the time that typing's takes to make a class.
+"""A ``NamedTuple`` whose classes are made in a tenth of the time that typing's need.
 
-``typing.NamedTuple`` compiles a constructor for every class, and its annotations: 0.12 ms. Of
-some thirty classes that one connection imports, that is 4 ms before the first byte. An Enum
-takes as long, so that what has to be told apart there are constants of a class: numbers, words.
+``typing.NamedTuple`` compiles a constructor and the annotations of every class, which takes
+0.12 ms, and one connection imports some thirty such classes. An Enum takes as long to make, so
+modules that a connection imports use constants of a class instead.
+
+Saves 5 ms of CPU time a connection: ``python -m benchmarks.tricks records``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Maker(type):
-    """Makes the annotated names of a class the fields of its tuples."""
+    """A metaclass that makes the annotated names of a class the fields of its tuples."""
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **more: Any
@@ -32,7 +34,7 @@ class _Maker(type):
 
 
 class _Record(tuple[Any, ...], metaclass=_Maker):
-    """A tuple with names, as ``typing.NamedTuple`` describes it. Nobody derives from one."""
+    """A tuple whose items have names, as in ``typing.NamedTuple``. Subclasses are final."""
 
     _fields: tuple[str, ...]
     _field_defaults: dict[str, Any]
@@ -45,13 +47,16 @@ class _Record(tuple[Any, ...], metaclass=_Maker):
     @classmethod
     def _complete(cls, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         given = dict(zip(cls._fields, values, strict=False))
-        all_of_them = {**cls._field_defaults, **given, **named}
-        if len(values) > len(cls._fields) or named.keys() & given.keys():
-            raise TypeError(f"{cls.__name__} is given too much")
-        if all_of_them.keys() != set(cls._fields):
-            wrong = sorted(all_of_them.keys() ^ set(cls._fields))
-            raise TypeError(f"{cls.__name__} lacks or does not know {', '.join(wrong)}")
-        return tuple(map(all_of_them.__getitem__, cls._fields))
+        fields = {**cls._field_defaults, **given, **named}
+        if len(values) > len(cls._fields):
+            most = len(cls._fields)
+            raise TypeError(f"{cls.__name__} takes at most {most} arguments ({len(values)} given)")
+        if twice := named.keys() & given.keys():
+            raise TypeError(f"{cls.__name__} got several values for {', '.join(sorted(twice))}")
+        if fields.keys() != set(cls._fields):
+            wrong = sorted(fields.keys() ^ set(cls._fields))
+            raise TypeError(f"{cls.__name__} has missing or unknown fields: {', '.join(wrong)}")
+        return tuple(map(fields.__getitem__, cls._fields))
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return tuple(self)

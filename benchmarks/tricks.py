@@ -1,0 +1,91 @@
+"""``python -m benchmarks.tricks [TRICK ...]``: what each trick of connector/fast saves.
+
+Each run is a whole ``connector proxy`` from its start to the server's greeting, with one trick
+switched off or with all on. The two take turns, so both meet the same machine. Noise can only
+add to a run's time, so each figure is the difference between the lower quartiles of both kinds
+of run. CPU time is the steadier figure on a machine that has other work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .client import Client
+from .report import machine
+from .stand import FarEnd, stand
+
+_LIGHTLY = "import connector.fast.lean as lean; whole = lean.import_lightly; lean.import_lightly = "
+
+#: Trick -> the statements that switch it off, which run before the connector is imported.
+TRICKS = {
+    "collector": "from connector.fast import collector; collector.pause = lambda: None",
+    "quick": "from connector.fast.quick import QuickParser; QuickParser.parse = lambda *_: None",
+    "records": "import typing, connector.fast.records as records; "
+    "records.NamedTuple = typing.NamedTuple",
+    **{
+        f"lean: {name}": f"{_LIGHTLY} lambda *names: whole(*set(names) - {{{name!r}}})"
+        for name in ("dataclasses", "logging", "uuid", "websockets.version")
+    },
+    "lean": f"{_LIGHTLY} lambda *names: None",
+}
+
+#: What both runs of a pair import first, so that only the trick is different.
+_FIRST = "import typing, connector.fast.collector, connector.fast.quick, connector.fast.lean"
+
+#: The least that a trick has to save, in ms of CPU time.
+WORTHWHILE = 1.5
+
+
+class Run(NamedTuple):
+    """Milliseconds until the greeting."""
+
+    wall: float
+    cpu: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tricks", description=__doc__)
+    parser.add_argument("tricks", nargs="*", metavar="TRICK", help=f"{', '.join(TRICKS)} (all)")
+    parser.add_argument("--pairs", type=int, default=40, help="pairs of runs of each trick (40)")
+    options = parser.parse_args()
+    if unknown := set(options.tricks) - set(TRICKS):
+        parser.error(f"no such trick: {', '.join(sorted(unknown))}")
+
+    print(f"{machine()}; lower quartiles of {options.pairs} pairs of runs\n")
+    print("| trick | CPU ms saved | ms saved until the greeting | worthwhile |")
+    print("|---|---|---|---|")
+    with stand(1) as all_on, all_on.far_end() as far:
+        for name in options.tricks or TRICKS:
+            pairs = [(_run(far, TRICKS[name]), _run(far, "")) for _ in range(options.pairs)]
+            cpu = _saved([(without.cpu, with_it.cpu) for without, with_it in pairs])
+            wall = _saved([(without.wall, with_it.wall) for without, with_it in pairs])
+            worthwhile = "yes" if cpu >= WORTHWHILE else "**no**"
+            print(f"| {name} | {cpu:.1f} | {wall:.1f} | {worthwhile} |", flush=True)
+
+
+def _saved(pairs: Sequence[tuple[float, float]]) -> float:
+    """Return what the trick saves, from a figure of each run without it and with it."""
+    without, with_it = zip(*pairs, strict=True)
+    return _lower_quartile(without) - _lower_quartile(with_it)
+
+
+def _lower_quartile(figures: Sequence[float]) -> float:
+    return float(statistics.quantiles(figures, n=4)[0])
+
+
+def _run(far: FarEnd, switch_off: str) -> Run:
+    program = (
+        f"{_FIRST}\n{switch_off}\nfrom connector.__main__ import main\nraise SystemExit(main())"
+    )
+    client = Client([sys.executable, "-c", program, "proxy", far.access["host"]], far.environ)
+    run = Run(1000 * client.greeted_after, 1000 * client.cpu())
+    client.end()
+    return run
+
+
+if __name__ == "__main__":
+    main()
