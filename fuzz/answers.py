@@ -12,25 +12,26 @@ from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
 
-from connector.aws.answers import OPERATIONS, read
-from connector.aws.calls import CallFailed, Refused
-from connector.aws.light import LightApi
+from connector.aws.answers import check
+from connector.aws.api import CallFailed, Refused
+from connector.aws.profile import SsoSession
 from connector.aws.sso.cache import (
     Unusable,
     token_of_answer,
     with_refresh_token,
 )
-from connector.aws.sso.devicecode import token_by_device_code
-from connector.aws.sso.oidc import Oidc
-from connector.aws.sso.registration import (
+from connector.aws.sso.login import token_by_device_code
+from connector.aws.sso.oidc import (
+    ANSWERS,
+    Oidc,
     Registration,
     register,
     registration_file,
 )
-from connector.aws.sso.session import SsoSession
 from connector.aws.sso.tokens import BearerToken, BearerTokens
 from connector.errors import ConnectorError
 from connector.sessions import StartProgress, Waiting
+from connector.targets.codecatalyst.api import OPERATIONS, TOKEN_VARIABLES, light_api
 from connector.targets.codecatalyst.environment import Environment
 from connector.targets.codecatalyst.identity import identify
 from connector.targets.codecatalyst.listing import list_environments
@@ -66,6 +67,10 @@ _VALUES = (
     *("[" * 300 + "]" * 300, "[" * 100000, '{"a":' * 2000 + "1" + "}" * 2000),
     "[" * 60000 + "]" * 60000,
 )
+
+
+#: The shape of every operation's answer.
+_SHAPES = {**ANSWERS, **{name: row.answer for name, row in OPERATIONS.items()}}
 
 
 class _Wire:
@@ -111,7 +116,7 @@ class _Service:
             answer = json.loads(_document(self._choices))
         except (ValueError, RecursionError):
             raise CallFailed(ConnectorError("no JSON")) from None
-        return read(operation, answer, "host")
+        return check(answer, _SHAPES[operation], "host")
 
 
 class _Watcher:
@@ -196,10 +201,10 @@ def answers(data: bytes) -> None:
 
 def _environment(service: _Service) -> Environment:
     tokens = BearerTokens(
-        cast(Any, None), {"AWS_BEARER_TOKEN_CODECATALYST": "token"}, cast(Any, None)
+        cast(Any, None), {TOKEN_VARIABLES.token: "token"}, cast(Any, None), TOKEN_VARIABLES
     )
     target = Target("space", "project", "id", None)
-    return Environment(target, tokens, LightApi("https://api.example", service.connect))
+    return Environment(target, tokens, light_api("https://api.example", service.connect))
 
 
 def _start(service: _Service) -> None:
@@ -240,7 +245,7 @@ def _sessions(service: _Service) -> None:
 
 
 def _identify(service: _Service) -> None:
-    identity = identify(LightApi("https://api.example", service.connect), _TOKEN)
+    identity = identify(light_api("https://api.example", service.connect), _TOKEN)
     "".join((identity.id, identity.user_name, identity.display_name, identity.email)).encode()
 
 
@@ -252,7 +257,7 @@ def _list(service: _Service) -> None:
         new = b"HTTP/1.1 %s X\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
         return cast(socket.socket, _Wire(new))
 
-    listing = list_environments(LightApi("https://api.example", connect), _TOKEN, 30)
+    listing = list_environments(light_api("https://api.example", connect), _TOKEN, 30)
     for each in listing.environments:
         json.dumps([each.id, each.alias, each.updated, each.inactivity_timeout]).encode()
 
@@ -300,7 +305,7 @@ def _token(answer: dict[str, Any]) -> None:
 
 
 def _any_operation(service: _Service) -> None:
-    for operation in OPERATIONS:
+    for operation in _SHAPES:
         with suppress(CallFailed):
             json.dumps(service.call(operation), default=str).encode()
 

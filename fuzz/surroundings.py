@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connector.aws.endpoint import endpoint_is_overridden
 from connector.aws.http import MAX_BODY, BadAnswer, read_answer
-from connector.aws.settings import ca_bundle, endpoint_is_overridden, load_profile
+from connector.aws.profile import load_profile
 from connector.aws.sso.cache import SsoCache, Unusable
+from connector.aws.trust import ca_bundle
 from connector.errors import ConfigError, ProxyFailed, ServiceError
 from connector.sessions import SessionAccess
+from connector.targets.codecatalyst.api import ENDPOINT
 from connector.targets.codecatalyst.hosts import Sought, resolve
 from connector.targets.gateways import GatewayMemory
 from connector.targets.memory import Memory
@@ -54,7 +57,7 @@ def aws_config(data: bytes) -> None:
     try:
         profile = load_profile(None, environ)
         shown = profile.login_command
-        endpoint_is_overridden(None, environ, profile)
+        endpoint_is_overridden(ENDPOINT, None, environ, profile)
         ca_bundle(environ, profile)
     except ConfigError as error:
         _check_line(error)

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from connector import files
-from connector.aws.settings import ca_bundle, load_profile
+from connector.aws.profile import load_profile
+from connector.aws.trust import ca_bundle
 from connector.errors import ConfigError
 from connector.files import (
     MAX_BYTES,

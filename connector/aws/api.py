@@ -1,16 +1,37 @@
-"""The CodeCatalyst API as :mod:`.environments` and :mod:`.listing` call it.
+"""One call of an AWS API: what a client takes, what it returns, and how it fails.
 
-There are two ways to do so. :mod:`.light` needs no botocore and so starts a quarter of a second
-earlier. It knows the common cases; :mod:`.sdk` knows all.
+Two clients implement :class:`Api`. :mod:`.light` needs no botocore, so it starts a quarter of a
+second earlier, and covers the common settings. :mod:`.sdk` calls through botocore and covers all.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..fast.records import NamedTuple
+
+if TYPE_CHECKING:
+    from ..errors import ConnectorError
+    from .answers import Shape
+
+
+class Operation(NamedTuple):
+    """One operation of a JSON-REST API.
+
+    :param path: below the endpoint; ``{name}`` stands for a member of the input.
+    :param answer: the members of the answer that we read.
+    :param has_body: whether the input has members besides those in the path. botocore then
+        sends an object even if it is empty.
+    """
+
+    method: str
+    path: str
+    answer: Shape
+    has_body: bool = False
 
 
 class Api(Protocol):
-    """One try of one operation."""
+    """A client that makes each call once."""
 
     def call(
         self,
@@ -21,16 +42,60 @@ class Api(Protocol):
         read_timeout: float,
         **members: Any,
     ) -> dict[str, Any]:
-        """Do an operation.
+        """Call an operation and return the checked members of its answer.
 
-        :param operation: its name as botocore's client has it: ``get_dev_environment``.
+        :param operation: the name of the botocore client's method, such as ``list_spaces``.
         :param token: the bearer token.
-        :param connect_timeout: seconds until the request can be sent; ``read_timeout`` those
-            for the answer, as far as the implementation can promise it.
-        :param members: of the operation's input.
-        :returns: the members of its output. None is checked.
+        :param connect_timeout: seconds until TLS is established.
+        :param read_timeout: seconds for the request and the whole answer.
+        :param members: the members of the operation's input.
         :raises Refused: when the service answered with an error.
-        :raises CallFailed: when it did not answer, or not with what can be understood.
+        :raises CallFailed: when there was no answer, or a malformed one.
         :raises ConfigError: when a setting is not usable.
         """
         ...
+
+
+#: The status that an error code stands for. Not every service sends it: SSO-OIDC, for one,
+#: answers 400 to most errors.
+_STATUS_OF_CODE = {
+    "ValidationException": 400,
+    "UnauthorizedException": 401,
+    "ExpiredToken": 401,
+    "ExpiredTokenException": 401,
+    "ServiceQuotaExceededException": 402,
+    "AccessDeniedException": 403,
+    "ResourceNotFoundException": 404,
+    "ConflictException": 409,
+    "ThrottlingException": 429,
+}
+
+
+class Refused(Exception):
+    """The service answered with an error.
+
+    The text of the exception is the status on the wire and the code; both are safe to print.
+
+    :ivar status: the HTTP status that the code stands for; for other codes, that on the wire.
+    :ivar message: the service's own words. Neither cut nor stripped of control characters.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        code = "".join(character for character in code if character.isalnum())[:80]
+        super().__init__(f"{status} {code}".rstrip())
+        self.status = _STATUS_OF_CODE.get(code, status)
+        self.code = code
+        self.message = message
+
+
+class CallFailed(Exception):
+    """There was no answer, or a malformed one.
+
+    :ivar error: the error to show to the user.
+    :ivar transient: whether the request was certainly not sent and another try may succeed.
+    """
+
+    def __init__(self, error: ConnectorError, *, transient: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.transient = transient

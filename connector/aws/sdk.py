@@ -1,25 +1,150 @@
-"""botocore's way to call the CodeCatalyst API: it respects every setting that botocore knows."""
+"""A client for any AWS API through botocore, which knows every setting.
+
+botocore makes the requests and parses the answers. The connector carries both (:mod:`.light`),
+because botocore has no deadline for a whole call, no limit of bytes, and other rules for proxies
+than the stream has. Importing botocore takes a quarter of a second, so the first client does it.
+"""
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from .calls import call
-from .clients import ClientFactory
+from ..errors import ConfigError, ServiceError
+from .api import CallFailed, Operation, Refused
+from .endpoint import check_endpoint
 
-# The global endpoint serves all; a region is only needed so that the user's cannot matter.
-_REGION = "us-west-2"
+if TYPE_CHECKING:
+    import botocore.session
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+    from botocore.config import Config
+    from botocore.tokens import FrozenAuthToken
+
+    from .answers import Shape
+    from .light import Connect
+
+# No call here needs AWS keys. Without any, botocore would look for them in all places: the
+# profile's credential_process, and for up to two seconds EC2's metadata address.
+_NO_KEY = "unused"
+
+#: botocore's parsers raise these when a member has another type than the model says: a list
+#: instead of an object, a time out of range, deeply nested JSON.
+_UNREADABLE = (
+    *(AttributeError, TypeError, ValueError, LookupError),
+    *(ArithmeticError, RecursionError, OSError),
+)
+
+
+class ClientFactory:
+    """Creates botocore clients that share one botocore session and the files that it has read.
+
+    :param profile: the name of the AWS profile; None for botocore's default.
+    :param connect: opens the connections, with the user's CA certificates and proxy.
+    """
+
+    def __init__(self, profile: str | None, connect: Connect) -> None:
+        self.profile = profile
+        self._connect = connect
+        self._session: botocore.session.Session | None = None
+        self._creating = threading.Lock()  # botocore sessions are not thread-safe
+
+    def create(
+        self,
+        service: str,
+        answers: Mapping[str, Shape],
+        *,
+        region: str,
+        connect_timeout: float,
+        read_timeout: float,
+        token: str | None = None,
+        endpoint_url: str | None = None,
+    ) -> Any:
+        """Return a client that makes each call once. The caller closes it.
+
+        :param answers: the shape of each operation's answer, by botocore's method names.
+        :param connect_timeout: seconds until TLS is established.
+        :param read_timeout: seconds for the request and the whole answer.
+        :param token: the bearer token; None for calls without a signature.
+        :param endpoint_url: None for botocore's own choice.
+        :raises ConfigError: when profile, configuration file or endpoint are not usable.
+        """
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 1},
+            signature_version=UNSIGNED if token is None else None,
+        )
+        with self._creating:
+            client = self._create(service, region, token, endpoint_url, config)
+        try:
+            check_endpoint(client.meta.endpoint_url)
+        except ConfigError:
+            client.close()
+            raise
+        # botocore takes what a handler of this event returns as the answer.
+        carrier = _Carrier(self._connect, answers, connect_timeout, read_timeout)
+        client.meta.events.register("before-send", carrier.send)
+        return client
+
+    def _create(
+        self, service: str, region: str, token: str | None, endpoint_url: str | None, config: Config
+    ) -> Any:
+        import botocore.session
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            if self._session is None:
+                # No variables: the profile was chosen by us, and is known to exist.
+                self._session = botocore.session.Session(
+                    session_vars={"profile": (None, None, None, None)}, profile=self.profile
+                )
+                # The mode "auto" of a user's configuration would ask EC2's metadata address.
+                self._session.set_config_variable("defaults_mode", "legacy")
+            self._session.register_component("token_provider", _FixedToken(token))
+            return self._session.create_client(
+                service,
+                region_name=region,
+                endpoint_url=endpoint_url,
+                # With None, botocore would look for a CA bundle by its own rules.
+                verify=True,
+                config=config,
+                aws_access_key_id=_NO_KEY,
+                aws_secret_access_key=_NO_KEY,
+            )
+        except (BotoCoreError, ValueError) as error:  # ValueError: a malformed endpoint
+            raise ConfigError(
+                f"The AWS configuration is not usable: {error}",
+                "Check ~/.aws/config and the variables that begin with AWS_",
+            ) from None
 
 
 class SdkApi:
-    """Calls by a client each: an ``Api``.
+    """An ``Api`` that creates a botocore client for each call.
 
-    :param endpoint_url: ``None`` for botocore's own resolution (see ``settings.api_endpoint``).
+    :param service: botocore's name of the service.
+    :param operations: the service's operations, by the names of botocore's methods.
+    :param region: the region to sign and to look up the endpoint for.
+    :param endpoint_url: None for botocore's own choice (see ``endpoint.given_endpoint``).
     """
 
-    def __init__(self, clients: ClientFactory, endpoint_url: str | None) -> None:
+    def __init__(
+        self,
+        clients: ClientFactory,
+        service: str,
+        operations: Mapping[str, Operation],
+        *,
+        region: str,
+        endpoint_url: str | None,
+    ) -> None:
         self._clients = clients
+        self._service = service
+        self._answers = {name: operation.answer for name, operation in operations.items()}
+        self._region = region
         self._endpoint_url = endpoint_url
 
     def call(
@@ -32,8 +157,9 @@ class SdkApi:
         **members: Any,
     ) -> dict[str, Any]:
         client = self._clients.create(
-            "codecatalyst",
-            region=_REGION,
+            self._service,
+            self._answers,
+            region=self._region,
             token=token,
             endpoint_url=self._endpoint_url,
             connect_timeout=connect_timeout,
@@ -41,3 +167,109 @@ class SdkApi:
         )
         with closing(client):
             return call(client, operation, **members)
+
+
+def call(client: Any, operation: str, **members: Any) -> dict[str, Any]:
+    """Call an operation of a botocore client.
+
+    botocore's many exceptions become two, and neither refers to botocore.
+
+    :param operation: the name of the client's method.
+    :raises Refused: when the service answered with an error.
+    :raises CallFailed: when there was no answer, or a malformed one.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    host = urlsplit(client.meta.endpoint_url).hostname or ""
+    try:
+        answer: dict[str, Any] = getattr(client, operation)(**members)
+    except ClientError as error:
+        details = error.response.get("Error", {})
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raise Refused(
+            status, str(details.get("Code", "")), str(details.get("Message", ""))
+        ) from None
+    except BotoCoreError as error:
+        raise CallFailed(ConfigError(f"The call to {host} cannot be made: {error}")) from error
+    except (ResponseParserError, *_UNREADABLE) as error:
+        raise CallFailed(ServiceError(f"The answer of {host} cannot be understood")) from error
+    return answer
+
+
+class _Carrier:
+    """Sends the requests of one client instead of botocore."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        answers: Mapping[str, Shape],
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
+        self._connect = connect
+        self._answers = answers
+        self._timeouts = connect_timeout, read_timeout
+
+    def send(self, request: AWSPreparedRequest, event_name: str, **kwargs: object) -> AWSResponse:
+        """Return the answer with only those members that the operation's shape accepts.
+
+        botocore's parser rejects a whole answer for one member of the wrong type. That would
+        lose a new refresh token, for example.
+
+        :param event_name: ends with the name of the operation.
+        :raises CallFailed: botocore passes it on.
+        """
+        from botocore import xform_name
+        from botocore.awsrequest import AWSResponse
+        from botocore.compat import HTTPHeaders
+
+        from .answers import check
+        from .light import parse, send
+
+        parts = urlsplit(request.url)
+        address = (parts.hostname or "", parts.port or 443)
+        answer = send(self._connect, address, _bytes_of(request), *self._timeouts)
+        body = answer.body
+        if answer.status < 300:
+            host, operation = address[0], xform_name(event_name.rsplit(".", 1)[-1])
+            body = json.dumps(check(parse(answer, host), self._answers[operation], host)).encode()
+        headers = HTTPHeaders.from_dict(answer.headers)
+        return AWSResponse(request.url, answer.status, headers, _Body(body))
+
+
+class _Body:
+    """A body with the method that botocore's ``AWSResponse`` reads it by."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._content
+
+
+def _bytes_of(request: AWSPreparedRequest) -> bytes:
+    parts = urlsplit(request.url)
+    body = request.body or b""
+    content = body.encode() if isinstance(body, str) else body
+    assert isinstance(content, (bytes, bytearray)), "no operation of ours sends a file"
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    host = parts.netloc.rpartition("@")[2].removesuffix(":443")
+    headers = {"Host": host, "Accept-Encoding": "identity", "Connection": "close"}
+    for name, value in request.headers.items():
+        headers[name] = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    lines = [f"{request.method} {target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + content
+
+
+class _FixedToken:
+    """A token provider for botocore with one token or none."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def load_token(self, **kwargs: object) -> FrozenAuthToken | None:
+        from botocore.tokens import FrozenAuthToken
+
+        return None if self._token is None else FrozenAuthToken(self._token)

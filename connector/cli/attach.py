@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
-    from ..aws.settings import ca_bundle, load_profile
+    from ..aws.profile import load_profile
+    from ..aws.trust import ca_bundle
 
     # Out of the environment at once: what we import or start need not see it.
     given = os.environ.pop(VARIABLE, None)

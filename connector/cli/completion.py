@@ -132,7 +132,7 @@ def _complete_project(**_: object) -> Iterable[str]:
 
 
 def _complete_profile(**_: object) -> Iterable[str]:
-    from ..aws.settings import load_profile
+    from ..aws.profile import load_profile
 
     return load_profile(None, os.environ).profiles
 

@@ -60,17 +60,17 @@ def shown_time(epoch: float) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..aws.clients import ClientFactory
-    from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
-    from ..aws.sso.awsconfig import SCOPE, add_missing
+    from ..aws.profile import load_profile, sso_session
+    from ..aws.sdk import ClientFactory
+    from ..aws.sso.awsconfig import add_missing
     from ..aws.sso.login import log_in
-    from ..aws.sso.session import sso_session
-    from ..aws.sso.tokens import TOKEN_VARIABLES
+    from ..aws.trust import ca_bundle
+    from ..targets.codecatalyst.api import LOGIN_PROFILE, SCOPE, TOKEN_VARIABLES
     from ..transport.dial import Trust
 
     environ = os.environ
     name = load_profile(options.profile, environ, LOGIN_PROFILE).name or LOGIN_PROFILE
-    added = add_missing(name, options.start_url, options.sso_region, environ)
+    added = add_missing(name, options.start_url, options.sso_region, SCOPE, environ)
     profile = load_profile(name, environ)
     if added:
         tell(f"Added to {profile.config_file}:", "", *_indented(added), "")

@@ -30,10 +30,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..aws.clients import ClientFactory
-    from ..aws.settings import LOGIN_PROFILE, ca_bundle, load_profile
+    from ..aws.profile import load_profile, sso_session
+    from ..aws.sdk import ClientFactory
     from ..aws.sso.login import log_out
-    from ..aws.sso.session import sso_session
+    from ..aws.trust import ca_bundle
+    from ..targets.codecatalyst.api import LOGIN_PROFILE
     from ..transport.dial import Trust
 
     profile = load_profile(options.profile, os.environ, LOGIN_PROFILE)

@@ -79,7 +79,7 @@ def _stop(options: argparse.Namespace) -> int:
 
 
 def _stop_one(environment: Environment, token: BearerToken, session_id: str, name: str) -> None:
-    from ..aws.calls import Refused
+    from ..aws.api import Refused
 
     with environment.explained(token):
         try:

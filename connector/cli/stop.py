@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _stop(environment: Environment, token: BearerToken) -> State:
-    from ..aws.calls import Refused
+    from ..aws.api import Refused
 
     try:
         return environment.stop(token, CALL_TIMEOUT)

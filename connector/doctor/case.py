@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..aws.api import Api
-from ..aws.clients import ClientFactory
-from ..aws.settings import Profile
+from ..aws.profile import Profile
+from ..aws.sdk import ClientFactory
 from ..aws.sso.tokens import BearerToken
 from ..sessions import SessionSource
 from ..ssh.facts import SshFacts

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import time
 
+from ..aws.profile import sso_session
 from ..aws.sso.cache import (
     SsoCache,
     Unusable,
     format_time,
 )
-from ..aws.sso.session import sso_session
-from ..aws.sso.tokens import TOKEN_VARIABLES, BearerTokens
+from ..aws.sso.tokens import BearerTokens
 from ..errors import ConnectorError
+from ..targets.codecatalyst.api import TOKEN_VARIABLES
 from ..targets.codecatalyst.service import active_profile
 from . import public
 from .case import Case
@@ -70,7 +71,9 @@ def login_profile(case: Case) -> Result:
 
 def token(case: Case) -> Result:
     """The token as the proxy gets it: one that is about to expire is renewed."""
-    token = case.token = BearerTokens(case.profile, case.environ, case.clients()).load()
+    token = case.token = BearerTokens(
+        case.profile, case.environ, case.clients(), TOKEN_VARIABLES
+    ).load()
     renewable = _renewable(case) if token.expires_at is not None else None
     origin = public.known(token.origin, TOKEN_VARIABLES)
     facts: Facts = {

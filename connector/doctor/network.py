@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from socket import socket
 from typing import Any
 
-from ..aws.settings import ca_bundle, endpoint_is_overridden, named_ca_bundle
+from ..aws.endpoint import endpoint_is_overridden
+from ..aws.trust import ca_bundle, named_ca_bundle
 from ..errors import ConnectorError, ProxyFailed, TLSFailed
+from ..targets.codecatalyst.api import ENDPOINT
 from ..transport.address import StreamSettings
 from ..transport.dial import Candidate, Route, Trust, proxy_for, proxy_variable
 from . import public
@@ -34,7 +36,7 @@ def certificates(case: Case) -> Result:
     bundle = case.ca_bundle = ca_bundle(case.environ, case.profile)
     case.settings = StreamSettings(
         Trust(bundle),
-        endpoint_is_overridden(case.options.endpoint_url, case.environ, case.profile),
+        endpoint_is_overridden(ENDPOINT, case.options.endpoint_url, case.environ, case.profile),
     )
     context = case.settings.trust.context
     named = named_ca_bundle(case.environ, case.profile)

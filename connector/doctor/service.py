@@ -6,11 +6,10 @@ import time
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from ..aws.endpoint import endpoint_is_overridden, given_endpoint, light_endpoint
 from ..aws.http import BadAnswer, exchange
-from ..aws.light import LightApi
-from ..aws.sdk import SdkApi
-from ..aws.settings import api_endpoint, endpoint_is_overridden, light_endpoint
 from ..errors import ConnectFailed, ServiceError
+from ..targets.codecatalyst.api import ENDPOINT, light_api, sdk_api
 from ..targets.codecatalyst.identity import identify
 from ..targets.codecatalyst.refusals import not_running, quote
 from . import public
@@ -33,14 +32,14 @@ _ON_THE_WAY = ("STOPPED", "STOPPING", "STARTING", "PENDING")
 def endpoint(case: Case) -> Result:
     """Where the API is, and the client that ``connector proxy`` has for it."""
     options, environ, profile = case.options, case.environ, case.profile
-    given = api_endpoint(options.endpoint_url, environ)
-    url = case.api_url = light_endpoint(given, environ, profile) or ""
+    given = given_endpoint(ENDPOINT, options.endpoint_url, environ)
+    url = case.api_url = light_endpoint(ENDPOINT, given, environ, profile) or ""
     if not url:
-        case.api = SdkApi(case.clients(), given)
+        case.api = sdk_api(case.clients(), given)
         text = words("As botocore decides: there are settings that it alone can judge")
         return Result(text, facts={"url": None, "overridden": True})
-    case.api = LightApi(url, case.settings.trust.connect)
-    overridden = endpoint_is_overridden(options.endpoint_url, environ, profile)
+    case.api = light_api(url, case.settings.trust.connect)
+    overridden = endpoint_is_overridden(ENDPOINT, options.endpoint_url, environ, profile)
     shown = public.known(url, public.API_URLS)
     whose = words(", an endpoint of your own") if overridden else words("")
     text = words("{url}{whose}", url=shown, whose=whose)

@@ -12,10 +12,8 @@ import pytest
 from aiohttp import web
 
 from connector.aws.api import Api
-from connector.aws.clients import ClientFactory
-from connector.aws.light import LightApi
-from connector.aws.sdk import SdkApi
-from connector.aws.settings import load_profile
+from connector.aws.profile import load_profile
+from connector.aws.sdk import ClientFactory
 from connector.aws.sso.tokens import BearerTokens
 from connector.emulator.api.errors import ApiError
 from connector.emulator.api.rest import Proceed
@@ -23,6 +21,7 @@ from connector.errors import (
     ConnectorError,
 )
 from connector.sessions import Waiting
+from connector.targets.codecatalyst.api import TOKEN_VARIABLES, light_api, sdk_api
 from connector.targets.codecatalyst.environment import Environment
 from connector.targets.codecatalyst.refusals import Target
 from connector.targets.codecatalyst.source import SSH_SESSION, CodeCatalystSessions
@@ -113,12 +112,16 @@ def make_sessions(
     ca_bundle = str(ca_file or cloud.ca_file)
     clients = ClientFactory(profile.name, Trust(ca_bundle).connect)
     url = endpoint_url or cloud.url
-    api: Api = SdkApi(clients, url)
+    api: Api = sdk_api(clients, url)
     if cloud.way == "light":
-        api = LightApi(url, Trust(ca_bundle).connect)
+        api = light_api(url, Trust(ca_bundle).connect)
     target = Target(space, project, cloud.environment.id, profile.name)
     return CodeCatalystSessions(
-        Environment(target, BearerTokens(profile, environ, clients), api),
+        Environment(
+            target,
+            BearerTokens(profile, environ, clients, TOKEN_VARIABLES),
+            api,
+        ),
         start,
         Durations(Memory(cache_file(os.environ, "starts.json"), "a")),
         configuration=configuration,

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws.api import Api
-from connector.aws.calls import CallFailed
-from connector.aws.clients import ClientFactory
-from connector.aws.light import LightApi
-from connector.aws.sdk import SdkApi
+from connector.aws.api import Api, CallFailed
+from connector.aws.sdk import ClientFactory
 from connector.aws.sso.oidc import Oidc
 from connector.aws.sso.tokens import BearerTokens
 from connector.errors import ConnectFailed, ServiceError
+from connector.targets.codecatalyst.api import light_api, sdk_api
 from connector.transport.dial import Trust
 
 from .cloud import Cloud, write_cache
@@ -58,8 +56,8 @@ def api(request: pytest.FixtureRequest, peer: Flood) -> Api:
     connect = Trust(str(peer.ca_file)).connect
     url = f"https://localhost:{peer.port}"
     if request.param == "light":
-        return LightApi(url, connect)
-    return SdkApi(ClientFactory(None, connect), url)
+        return light_api(url, connect)
+    return sdk_api(ClientFactory(None, connect), url)
 
 
 def failure(api: Api, read_timeout: float) -> CallFailed:

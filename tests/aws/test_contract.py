@@ -17,9 +17,8 @@ import botocore.session
 import pytest
 
 from connector.aws.api import Api
-from connector.aws.clients import ClientFactory
-from connector.aws.light import LightApi
-from connector.aws.sdk import SdkApi
+from connector.aws.sdk import ClientFactory
+from connector.targets.codecatalyst.api import light_api, sdk_api
 from connector.targets.codecatalyst.commands import command_session, shell_session
 from connector.transport.dial import Trust
 
@@ -128,8 +127,8 @@ def _asked(directory: Path, prefix: str, ask: Callable[[Api], object]) -> Iterat
         url = f"https://localhost:{peer.port}{prefix}"
         ca_bundle = str(peer.ca_file)
         ask(PlainBotocore(url, ca_bundle))
-        ask(SdkApi(ClientFactory(None, Trust(ca_bundle).connect), url))
-        ask(LightApi(url, Trust(ca_bundle).connect))
+        ask(sdk_api(ClientFactory(None, Trust(ca_bundle).connect), url))
+        ask(light_api(url, Trust(ca_bundle).connect))
     return map(_read, peer.requests)
 
 
@@ -202,7 +201,7 @@ def test_the_host_of_the_usual_port_is_named_without_it(tmp_path: Path, suffix: 
             dialled.append((host, port))
             return trust.connect("localhost", peer.port, timeout)
 
-        api = LightApi(f"https://api.example{suffix}", connect)
+        api = light_api(f"https://api.example{suffix}", connect)
         api.call("get_dev_environment", "t", connect_timeout=5, read_timeout=5, id="x")
     assert dialled == [("api.example", 443)]
     assert _read(peer.requests[0]).headers["host"] == "api.example"

@@ -12,18 +12,15 @@ import botocore.configloader
 import botocore.exceptions
 import pytest
 
-from connector.aws.clients import ClientFactory
-from connector.aws.settings import (
-    api_endpoint,
-    ca_bundle,
-    endpoint_is_overridden,
-    light_endpoint,
-    load_profile,
-)
+from connector.aws.endpoint import endpoint_is_overridden, given_endpoint, light_endpoint
+from connector.aws.profile import load_profile
+from connector.aws.sdk import ClientFactory
+from connector.aws.trust import ca_bundle
 from connector.cli import proxy
 from connector.cli.settings import settle
 from connector.errors import ConfigError
 from connector.sessions import SessionSource
+from connector.targets.codecatalyst.api import ENDPOINT
 from connector.targets.codecatalyst.hosts import DevEnvironment
 from connector.transport.address import StreamSettings
 from connector.transport.dial import Trust
@@ -46,9 +43,10 @@ def prepared(cloud: Cloud, *options: str) -> tuple[SessionSource, StreamSettings
 def endpoints(option: str | None = None) -> tuple[str | None, str]:
     """Which the light client takes, if any, and which botocore takes."""
     profile = load_profile(None, os.environ)
-    endpoint_url = api_endpoint(option, os.environ)
+    endpoint_url = given_endpoint(ENDPOINT, option, os.environ)
     client = ClientFactory(profile.name, Trust().connect).create(
         "codecatalyst",
+        {},
         region="us-west-2",
         token=TOKEN,
         connect_timeout=1,
@@ -56,7 +54,7 @@ def endpoints(option: str | None = None) -> tuple[str | None, str]:
         endpoint_url=endpoint_url,
     )
     client.close()
-    return light_endpoint(endpoint_url, os.environ, profile), client.meta.endpoint_url
+    return light_endpoint(ENDPOINT, endpoint_url, os.environ, profile), client.meta.endpoint_url
 
 
 def test_the_places_of_the_endpoint(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +111,7 @@ def test_what_botocore_alone_can_judge_is_left_to_it(
 )
 def test_a_url_that_clients_may_write_in_two_ways_is_left_to_botocore(url: str) -> None:
     profile = load_profile(None, {"AWS_CONFIG_FILE": os.devnull})
-    assert light_endpoint(url, {}, profile) is None
+    assert light_endpoint(ENDPOINT, url, {}, profile) is None
 
 
 @pytest.mark.parametrize("way", ["light", "botocore"])
@@ -141,16 +139,16 @@ def test_an_endpoint_that_no_token_may_go_to(
     url: str, cloud: Cloud, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ConfigError, match="https://"):
-        api_endpoint(url, {})
+        given_endpoint(ENDPOINT, url, {})
     with pytest.raises(ConfigError, match="https://"):
-        api_endpoint(None, {"CODECATALYST_ENDPOINT": url})
+        given_endpoint(ENDPOINT, None, {"CODECATALYST_ENDPOINT": url})
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     with pytest.raises(ConfigError, match="https://"):
-        light_endpoint(None, os.environ, load_profile(None, os.environ))
+        light_endpoint(ENDPOINT, None, os.environ, load_profile(None, os.environ))
     clients = ClientFactory(None, Trust().connect)
     with pytest.raises(ConfigError):
         clients.create(
-            "codecatalyst", region="us-west-2", token=TOKEN, connect_timeout=1, read_timeout=1
+            "codecatalyst", {}, region="us-west-2", token=TOKEN, connect_timeout=1, read_timeout=1
         )
 
 
@@ -241,10 +239,10 @@ def test_a_token_that_is_given_needs_no_profile(
 def test_an_ignored_endpoint_is_not_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://example.com")
     profile = load_profile(None, os.environ)
-    assert endpoint_is_overridden(None, os.environ, profile)
+    assert endpoint_is_overridden(ENDPOINT, None, os.environ, profile)
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
-    assert not endpoint_is_overridden(None, os.environ, profile)
-    assert endpoint_is_overridden("https://example.com", os.environ, profile)
+    assert not endpoint_is_overridden(ENDPOINT, None, os.environ, profile)
+    assert endpoint_is_overridden(ENDPOINT, "https://example.com", os.environ, profile)
 
 
 @pytest.mark.parametrize(
@@ -309,6 +307,6 @@ def test_an_endpoint_among_the_keys_is_left_to_botocore(
     path.parent.mkdir(exist_ok=True)
     path.write_text("[default]\nendpoint_url = https://private.example:8443\n")
     environ = {} if named else {"AWS_SHARED_CREDENTIALS_FILE": str(path)}
-    assert light_endpoint(None, environ, load_profile(None, environ)) is None
+    assert light_endpoint(ENDPOINT, None, environ, load_profile(None, environ)) is None
     path.write_text("[default]\naws_access_key_id = AKIDX\n")
-    assert light_endpoint(None, environ, load_profile(None, environ)) is not None
+    assert light_endpoint(ENDPOINT, None, environ, load_profile(None, environ)) is not None

@@ -20,18 +20,12 @@ from ...files import (
     replace_file,
 )
 from ...locks import file_lock
-from ..settings import (
-    Profile,
-    load_profile,
-    parse_config,
-)
-from .session import SsoSession
+from ..profile import Profile, SsoSession, load_profile, parse_config
 
 _LOCK_TIMEOUT = 5.0  # seconds; it is held for as long as a small file takes to be written
 
 BUILDER_ID_URL = "https://view.awsapps.com/start"  # of all AWS Builder IDs; so is the region
 BUILDER_ID_REGION = "us-east-1"
-SCOPE = "codecatalyst:read_write"
 
 _START_URL = re.compile(r"https://[\x21-\x7e]+")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
@@ -40,7 +34,11 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
 
 
 def add_missing(
-    name: str, start_url: str | None, region: str | None, environ: Mapping[str, str]
+    name: str,
+    start_url: str | None,
+    region: str | None,
+    scope: str,
+    environ: Mapping[str, str],
 ) -> str:
     """Append a profile and its SSO session, as far as the file does not have them.
 
@@ -51,7 +49,7 @@ def add_missing(
     :raises ConfigError: when the file cannot be extended without harm, or says something
         else about the profile already.
     """
-    session = _wanted(name, start_url, region)
+    session = _wanted(name, start_url, region, scope)
     profile = load_profile(name, environ)
     path = os.path.realpath(profile.config_file)  # a symlink stays one
     if not _missing(profile, session, start_url is not None):
@@ -74,7 +72,7 @@ def add_missing(
         raise ConfigError(f"{shown} cannot be written ({reason(error)})", by_hand) from None
 
 
-def _wanted(name: str, start_url: str | None, region: str | None) -> SsoSession:
+def _wanted(name: str, start_url: str | None, region: str | None, scope: str) -> SsoSession:
     if (start_url is None) != (region is None):
         raise ConfigError(
             "--start-url and --sso-region go together",
@@ -89,7 +87,7 @@ def _wanted(name: str, start_url: str | None, region: str | None) -> SsoSession:
         raise ConfigError(
             f"{ascii(region)[:40]} is not the name of a region", "One is called eu-west-1"
         )
-    return SsoSession(name, start_url or BUILDER_ID_URL, region or BUILDER_ID_REGION, (SCOPE,))
+    return SsoSession(name, start_url or BUILDER_ID_URL, region or BUILDER_ID_REGION, (scope,))
 
 
 def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:

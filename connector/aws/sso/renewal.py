@@ -1,22 +1,17 @@
-"""A new token for one that expires soon, got once however many processes want it."""
+"""Renew a token that expires soon: once, however many processes need it."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from typing import Any
 
 from ...errors import ConfigError
 from ...files import reason
 from ...locks import file_lock
-from ..calls import (
-    CallFailed,
-    Refused,
-    call,
-)
-from ..clients import ClientFactory
+from ..api import CallFailed, Refused
+from ..sdk import ClientFactory
 from .cache import (
     REFRESH_WINDOW,
     CachedToken,
@@ -25,12 +20,14 @@ from .cache import (
     token_of_answer,
     with_refresh_token,
 )
+from .oidc import call_once
 
 logger = logging.getLogger(__name__)
 
-_CONNECT_TIMEOUT = 3.0  # seconds each: it is one request of two kilobytes
+_CONNECT_TIMEOUT = 3.0  # seconds; the request has two kilobytes
 _READ_TIMEOUT = 5.0
-_SHORTEST_REQUEST = 2.0  # seconds; a new refresh token that comes too late is lost for good
+#: Seconds that the request gets at least: if its answer is missed, so is the new refresh token.
+_SHORTEST_REQUEST = 2.0
 
 
 def renew(
@@ -40,21 +37,20 @@ def renew(
     now: Callable[[], float],
     timeout: float,
 ) -> CachedToken:
-    """The token that this process, or another one meanwhile, has renewed and saved.
+    """Return a renewed token, from the service or from another process that renewed it first.
 
-    Refresh tokens are used up by their use: only the holder of the lock may spend one, and
-    only one that it has read since it got the lock.
+    A refresh token can be used once. So only the holder of the lock uses one, and only one
+    that it has read while it held the lock.
 
-    :param region: of the SSO session.
-    :param now: seconds since the epoch.
-    :param timeout: seconds, for the lock and the request together; with less than two
-        it is not tried.
-    :raises Unusable: when there is none to be had now.
+    :param region: the region of the SSO session.
+    :param now: return the seconds since the epoch.
+    :param timeout: seconds for lock and request together; below two, nothing is tried.
+    :raises Unusable: when the token cannot be renewed now.
     """
     deadline = time.monotonic() + timeout
     if timeout < _SHORTEST_REQUEST:
         raise Unusable("there is no time for it now")
-    cache.read().refresh_request(now())  # nothing to wait for where nothing can be renewed
+    cache.read().refresh_request(now())  # do not wait for the lock if it cannot be renewed
     try:
         with file_lock(cache.lock_path, timeout - _SHORTEST_REQUEST):
             token = cache.read()
@@ -63,7 +59,8 @@ def renew(
             request = token.refresh_request(now())
             left = max(deadline - time.monotonic(), _SHORTEST_REQUEST)
             answer = _create_token(clients, region, request, left)
-            # First of all: the service has used up the old one, whatever else it answered.
+            # The old refresh token is used up, so a new one is kept even if the answer has
+            # no usable access token.
             kept = token._replace(document=with_refresh_token(answer, token.document))
             try:
                 token = token_of_answer(answer, token.document, now())
@@ -81,26 +78,25 @@ def _create_token(
 ) -> dict[str, Any]:
     connect_timeout = min(_CONNECT_TIMEOUT, 0.4 * timeout)
     try:
-        client = clients.create(
+        return call_once(
+            clients,
             "sso-oidc",
-            region=region,
+            region,
+            "create_token",
+            request,
             connect_timeout=connect_timeout,
             read_timeout=min(_READ_TIMEOUT, timeout - connect_timeout),
         )
-        with closing(client):
-            return call(client, "create_token", **request)
     except Refused as refused:
-        # Its code, not its message: that might quote the request.
+        # The code, not the message: that might quote the request.
         raise Unusable(f"the SSO service refuses ({refused})") from refused
-    except CallFailed as failure:
+    except (CallFailed, ConfigError) as failure:
         raise Unusable(str(failure)) from failure
-    except ConfigError as error:
-        raise Unusable(str(error)) from error
 
 
 def _save(cache: SsoCache, token: CachedToken) -> None:
     try:
         cache.write(token)
     except OSError as error:
-        # It is good for this session all the same. The next one has to log in.
+        # The token is valid for this connection. The next one needs a new login.
         logger.warning("The renewed SSO token cannot be saved (%s)", reason(error))

@@ -1,8 +1,7 @@
-"""The bearer token of a call to CodeCatalyst: found, and renewed before it expires.
+"""Find the bearer token of a call, and renew it before it expires.
 
-In this order: the variable AWS_BEARER_TOKEN_CODECATALYST (as botocore has it), the file
-that BEARER_TOKEN_LOCATION names (as the AWS Toolkit for VS Code has it), the SSO session
-of the profile, in the cache of the AWS CLI.
+A token comes from the first of these places that has one: a variable with the token, a variable
+with the path of a token file, the SSO session of the profile in the AWS CLI's cache.
 """
 
 from __future__ import annotations
@@ -15,31 +14,33 @@ from collections.abc import Callable, Mapping
 from ...errors import CredentialsError
 from ...fast.records import NamedTuple
 from ...files import FileProblem, read_text
-from ..clients import ClientFactory
-from ..settings import Profile
-from .cache import (
-    REFRESH_WINDOW,
-    SsoCache,
-    Unusable,
-    check_token,
-)
-from .session import sso_session
+from ..profile import Profile, sso_session
+from ..sdk import ClientFactory
+from .cache import REFRESH_WINDOW, SsoCache, Unusable, check_token
 
-#: Variables that give a token, or the file of one; either goes before any login.
-TOKEN_VARIABLES = ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
-
-#: Seconds that renewing a token gets from who has the time: what its own limits come to.
+#: Seconds that renewing a token may take where time is not short.
 RENEWAL_TIMEOUT = 8.0
 
 logger = logging.getLogger(__name__)
 
 
-class BearerToken(NamedTuple):
-    """A token fit for an ``Authorization`` header.
+class TokenVariables(NamedTuple):
+    """The environment variables of a service that give a token.
 
-    ``expires_at``: seconds since the epoch, ``None`` when its origin does not say.
-    ``remedy``: what the user can do when the service refuses it. ``origin``: where it was
-    found.
+    :param token: the variable with the token itself.
+    :param file: the variable with the path of a file that holds the token.
+    """
+
+    token: str
+    file: str
+
+
+class BearerToken(NamedTuple):
+    """A token that can stand in an ``Authorization`` header.
+
+    :param expires_at: seconds since the epoch; None if unknown.
+    :param remedy: what the user can do when the service refuses the token.
+    :param origin: where the token was found, for messages.
     """
 
     value: str
@@ -52,12 +53,13 @@ class BearerToken(NamedTuple):
 
 
 class BearerTokens:
-    """Finds the token anew at each call, since other processes renew it too.
+    """Finds the token anew at each call, because other processes renew it too.
 
-    :param environ: for the two variables above. botocore, which renews the token, reads
-        its own settings, such as AWS_ENDPOINT_URL_SSO_OIDC, from ``os.environ``.
-    :param clients: makes the client that renews the token.
-    :param now: seconds since the epoch.
+    :param environ: read for ``variables`` only. botocore, which renews the token, reads its
+        settings, such as AWS_ENDPOINT_URL_SSO_OIDC, from ``os.environ``.
+    :param clients: creates the client that renews the token.
+    :param variables: the service's variables that give a token.
+    :param now: return the seconds since the epoch.
     """
 
     def __init__(
@@ -65,37 +67,38 @@ class BearerTokens:
         profile: Profile,
         environ: Mapping[str, str],
         clients: ClientFactory,
+        variables: TokenVariables,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._profile = profile
         self._environ = environ
         self._clients = clients
+        self._variables = variables
         self._now = now
 
     def load(self, timeout: float = RENEWAL_TIMEOUT) -> BearerToken:
-        """A token that has not expired.
+        """Return a token that has not expired.
 
-        :param timeout: seconds that renewing it, or waiting for another process that
-            does, may take. Without need for that, nothing is waited for.
-        :raises CredentialsError: when there is none; says how to log in.
+        :param timeout: seconds for renewing it, or for waiting while another process does.
+        :raises CredentialsError: when there is no token; the hint says how to log in.
         :raises ConfigError: when the profile that was asked for cannot have one.
         """
-        variable = "AWS_BEARER_TOKEN_CODECATALYST"
+        variable = self._variables.token
         if value := self._environ.get(variable):
             return _given(value, variable, f"Renew or unset {variable}")
-        variable = "BEARER_TOKEN_LOCATION"
+        variable = self._variables.file
         if location := self._environ.get(variable):
             return _given_by_file(location, variable)
         return self._from_session(timeout)
 
     @property
     def origin(self) -> str:
-        """What tells one login from another; without a secret, so that it can be kept."""
-        if value := self._environ.get("AWS_BEARER_TOKEN_CODECATALYST"):
-            # A token has far too much randomness to be found again from its digest.
+        """A text that differs between logins and holds no secret. Caches use it as a key."""
+        if value := self._environ.get(self._variables.token):
+            # A digest is no secret: tokens are too random to be guessed from it.
             return f"token {hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:16]}"
-        if location := self._environ.get("BEARER_TOKEN_LOCATION"):
+        if location := self._environ.get(self._variables.file):
             return f"file {location}"
         settings = self._profile.values or {}
         session = settings.get("sso_session")
@@ -133,7 +136,7 @@ def _given_by_file(location: str, variable: str) -> BearerToken:
         raise CredentialsError(f"{shown} does not exist", remedy) from None
     except FileProblem as problem:
         raise CredentialsError(f"{shown} {problem}", remedy) from None
-    # Editors and echo end a file with a newline.
+    # Editors and `echo` end a file with a newline.
     return _given(text.strip(), f"the file {location} of {variable}", remedy)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ...aws.calls import CallFailed, Refused
+from ...aws.api import CallFailed, Refused
 from ...aws.sso.tokens import BearerToken, BearerTokens
 from ...errors import ConnectorError
 from ...fast.records import NamedTuple

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...aws.api import Api
-from ...aws.calls import CallFailed, Refused
+from ...aws.api import Api, CallFailed, Refused
 from ...aws.sso.tokens import BearerToken
 from ...errors import ConnectorError
 from .refusals import explain_any, not_accepted, status_of

@@ -12,8 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ...aws.api import Api
-from ...aws.calls import CallFailed, Refused
+from ...aws.api import Api, CallFailed, Refused
 from ...aws.sso.tokens import BearerToken
 from ...errors import (
     NETWORK_HINT,

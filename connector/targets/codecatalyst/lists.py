@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...aws.calls import CallFailed
+from ...aws.api import CallFailed
 from ...errors import ServiceError
 
 _MOST_PAGES = 100  # of a list; a service that gives more turns in a circle

@@ -6,7 +6,7 @@ six errors. An expired token's 401 is not modelled.
 
 from __future__ import annotations
 
-from ...aws.calls import Refused
+from ...aws.api import Refused
 from ...aws.sso.tokens import BearerToken
 from ...errors import (
     AccessDenied,

@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ...aws.clients import ClientFactory
-from ...aws.settings import (
-    LOGIN_PROFILE,
-    Profile,
-    api_endpoint,
-    ca_bundle,
-    endpoint_is_overridden,
-    light_endpoint,
-    load_profile,
-)
-from ...aws.sso.tokens import TOKEN_VARIABLES, BearerTokens
+from ...aws.endpoint import endpoint_is_overridden, given_endpoint, light_endpoint
+from ...aws.profile import Profile, load_profile
+from ...aws.sdk import ClientFactory
+from ...aws.sso.tokens import BearerTokens
+from ...aws.trust import ca_bundle
 from ...fast.records import NamedTuple
 from ...transport.address import StreamSettings
 from ...transport.dial import Trust
 from ..memory import Memory, cache_file
+from .api import ENDPOINT, LOGIN_PROFILE, TOKEN_VARIABLES, light_api, sdk_api
 from .namecache import NameCache
 
 if TYPE_CHECKING:
@@ -51,21 +46,15 @@ def open_service(
     :raises ConfigError: when one of them is not usable.
     """
     profile = active_profile(profile_name, environ)
-    url = api_endpoint(endpoint_url, environ)
+    url = given_endpoint(ENDPOINT, endpoint_url, environ)
     bundle = ca_bundle(environ, profile)
-    settings = StreamSettings(Trust(bundle), endpoint_is_overridden(endpoint_url, environ, profile))
+    overridden = endpoint_is_overridden(ENDPOINT, endpoint_url, environ, profile)
+    settings = StreamSettings(Trust(bundle), overridden)
     clients = ClientFactory(profile.known_name, settings.trust.connect)
-    light_url = light_endpoint(url, environ, profile)
-    api: Api
-    if light_url:
-        from ...aws.light import LightApi
-
-        api = LightApi(light_url, settings.trust.connect)
-    else:
-        from ...aws.sdk import SdkApi
-
-        api = SdkApi(clients, url)
-    tokens = BearerTokens(profile, environ, clients)
+    light_url = light_endpoint(ENDPOINT, url, environ, profile)
+    connect = settings.trust.connect
+    api: Api = light_api(light_url, connect) if light_url else sdk_api(clients, url)
+    tokens = BearerTokens(profile, environ, clients, TOKEN_VARIABLES)
     # Where botocore alone knows the endpoint, it is one of the profile's.
     endpoint = light_url or url or f"that of the profile {profile.name}"
     names = NameCache(Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"))

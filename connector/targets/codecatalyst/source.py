@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...aws.calls import CallFailed, Refused
+from ...aws.api import CallFailed, Refused
 from ...aws.sso.tokens import BearerToken
 from ...sessions import SessionAccess, StartProgress
 from .environment import Environment, State

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from ...aws.calls import CallFailed, Refused
+from ...aws.api import CallFailed, Refused
 from ...aws.sso.tokens import BearerToken
 from ...errors import ConnectorError, TargetNotReady
 from ...sessions import StartProgress, Waiting

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from ...aws.calls import CallFailed, Refused
+from ...aws.api import CallFailed, Refused
 from ...errors import TargetNotReady
 from ...sessions import Waiting
 from .environment import Environment, State

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws.clients import ClientFactory
-from connector.aws.settings import load_profile
+from connector.aws.profile import load_profile
+from connector.aws.sdk import ClientFactory
 from connector.aws.sso.tokens import BearerToken, BearerTokens
 from connector.errors import ConfigError, ConnectorError, CredentialsError
+from connector.targets.codecatalyst.api import TOKEN_VARIABLES
 from connector.transport.dial import Trust
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
@@ -25,7 +26,13 @@ def at(seconds: float) -> str:
 def tokens(profile: str | None = PROFILE, ca_file: Path | None = None) -> BearerTokens:
     loaded = load_profile(profile, os.environ)
     clients = ClientFactory(loaded.name, Trust(str(ca_file) if ca_file else None).connect)
-    return BearerTokens(loaded, os.environ, clients, now=lambda: NOW)
+    return BearerTokens(
+        loaded,
+        os.environ,
+        clients,
+        TOKEN_VARIABLES,
+        now=lambda: NOW,
+    )
 
 
 def load(profile: str | None = PROFILE, ca_file: Path | None = None) -> BearerToken:

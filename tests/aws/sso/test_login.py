@@ -20,14 +20,11 @@ from aiohttp import web
 from botocore.tokens import SSOTokenProvider
 from botocore.utils import JSONFileCache
 
-from connector.aws.clients import ClientFactory
-from connector.aws.settings import load_profile
+from connector.aws.profile import SsoSession, load_profile, sso_session
+from connector.aws.sdk import ClientFactory
 from connector.aws.sso.cache import CachedToken
-from connector.aws.sso.devicecode import token_by_device_code
-from connector.aws.sso.login import log_in, log_out
-from connector.aws.sso.oidc import Oidc
-from connector.aws.sso.registration import register, registration_file
-from connector.aws.sso.session import SsoSession, sso_session
+from connector.aws.sso.login import log_in, log_out, token_by_device_code
+from connector.aws.sso.oidc import Oidc, register, registration_file
 from connector.aws.sso.tokens import BearerTokens
 from connector.emulator.api.errors import (
     ApiError,
@@ -41,6 +38,7 @@ from connector.emulator.api.sso.errors import (
     SlowDownException,
 )
 from connector.errors import ConfigError, CredentialsError, ServiceError
+from connector.targets.codecatalyst.api import TOKEN_VARIABLES
 from connector.transport.dial import Trust
 
 from ...browser import Browser
@@ -121,7 +119,7 @@ def test_a_login_is_ours_and_botocores(
         assert cache_file.stat().st_mode & 0o777 == 0o600
     # We find it ...
     profile = load_profile("codecatalyst", os.environ)
-    ours = BearerTokens(profile, {}, clients(cloud)).load()
+    ours = BearerTokens(profile, {}, clients(cloud), TOKEN_VARIABLES).load()
     assert ours.value == token.access_token
     # ... and botocore does, which also renews it, and we find what it wrote.
     cache_file.write_text(json.dumps({**document, "expiresAt": "2020-01-01T00:00:00Z"}))
@@ -132,13 +130,13 @@ def test_a_login_is_ours_and_botocores(
     renewed = provider.load_token().get_frozen_token().token
     assert cloud.tokens.authenticate(f"Bearer {renewed}")
     assert renewed != token.access_token
-    assert BearerTokens(profile, {}, clients(cloud)).load().value == renewed
+    assert BearerTokens(profile, {}, clients(cloud), TOKEN_VARIABLES).load().value == renewed
     assert log_out(SESSION, clients(cloud))
     assert not log_out(SESSION, clients(cloud))
     with pytest.raises(UnauthorizedException):
         cloud.tokens.authenticate(f"Bearer {renewed}")
     with pytest.raises(CredentialsError, match="no SSO login"):
-        BearerTokens(profile, {}, clients(cloud)).load()
+        BearerTokens(profile, {}, clients(cloud), TOKEN_VARIABLES).load()
 
 
 def _dumps(document: object) -> str:
@@ -270,7 +268,7 @@ def test_a_wrong_password_does_not_let_in(cloud: Cloud, home: Path) -> None:
 def test_a_browser_that_does_not_come_back(
     cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from connector.aws.sso.authcode import token_by_authorization_code
+    from connector.aws.sso.login import token_by_authorization_code
 
     with Oidc(clients(cloud), "us-east-1") as oidc:
         registration = register(oidc, SESSION, by_code=True)

@@ -201,13 +201,14 @@ def test_a_renewed_token_that_cannot_be_saved_is_used(
 
 PROCESS = """\
 import os, sys, time
-from connector.aws.clients import ClientFactory
-from connector.aws.settings import load_profile
+from connector.aws.sdk import ClientFactory
+from connector.aws.profile import load_profile
 from connector.aws.sso.tokens import BearerTokens
+from connector.targets.codecatalyst.api import TOKEN_VARIABLES
 from connector.transport.dial import Trust
 profile = load_profile("codecatalyst", os.environ)
 connect = Trust(os.environ["AWS_CA_BUNDLE"]).connect
-tokens = BearerTokens(profile, os.environ, ClientFactory(profile.name, connect))
+tokens = BearerTokens(profile, os.environ, ClientFactory(profile.name, connect), TOKEN_VARIABLES)
 print("ready", flush=True)
 sys.stdin.readline()
 print(tokens.load(timeout=60).value)

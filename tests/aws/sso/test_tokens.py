@@ -257,11 +257,12 @@ def test_a_token_in_the_cache_needs_no_botocore(cache_file: Path) -> None:
     write_cache(cache_file, {"accessToken": "x", "expiresAt": "2099-01-01T00:00:00Z"})
     code = """\
 import os, socket, sys
-from connector.aws.clients import ClientFactory
-from connector.aws.settings import load_profile
-from connector.aws.sso.tokens import BearerTokens
+from connector.aws.sdk import ClientFactory
+from connector.aws.profile import load_profile
+from connector.aws.sso.tokens import BearerTokens, TokenVariables
 profile = load_profile("codecatalyst", os.environ)
-BearerTokens(profile, os.environ, ClientFactory(profile.name, socket.create_connection)).load(8)
+clients = ClientFactory(profile.name, socket.create_connection)
+BearerTokens(profile, os.environ, clients, TokenVariables("A", "B")).load(8)
 slow = {"botocore", "boto3", "urllib3", "asyncio", "ssl", "http"} & set(sys.modules)
 sys.exit(f"imported: {slow}" if slow else 0)
 """

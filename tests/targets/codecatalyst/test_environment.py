@@ -8,15 +8,13 @@ from collections.abc import Callable
 import pytest
 from aiohttp import web
 
-from connector.aws.api import Api
-from connector.aws.calls import CallFailed, Refused
-from connector.aws.clients import ClientFactory
-from connector.aws.light import LightApi
-from connector.aws.sdk import SdkApi
-from connector.aws.settings import load_profile
+from connector.aws.api import Api, CallFailed, Refused
+from connector.aws.profile import load_profile
+from connector.aws.sdk import ClientFactory
 from connector.aws.sso.tokens import BearerTokens
 from connector.emulator.api.codecatalyst.resources import Status
 from connector.errors import TargetNotFound
+from connector.targets.codecatalyst.api import TOKEN_VARIABLES, light_api, sdk_api
 from connector.targets.codecatalyst.environment import Environment, State
 from connector.targets.codecatalyst.refusals import Target
 from connector.targets.codecatalyst.sessionlist import sessions_of
@@ -45,10 +43,15 @@ def open_environment(
 ) -> Environment:
     ca_bundle = str(cloud.ca_file)
     clients = ClientFactory(None, Trust(ca_bundle).connect)
-    api: Api = SdkApi(clients, cloud.url)
+    api: Api = sdk_api(clients, cloud.url)
     if cloud.way == "light":
-        api = LightApi(cloud.url, Trust(ca_bundle).connect)
-    tokens = BearerTokens(load_profile(None, os.environ), ENVIRON, clients)
+        api = light_api(cloud.url, Trust(ca_bundle).connect)
+    tokens = BearerTokens(
+        load_profile(None, os.environ),
+        ENVIRON,
+        clients,
+        TOKEN_VARIABLES,
+    )
     return Environment(Target("MySpace", "My.Project", id, None), tokens, api, find_again)
 
 

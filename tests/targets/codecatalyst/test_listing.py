@@ -10,10 +10,8 @@ import pytest
 from aiohttp import web
 
 from connector.aws.api import Api
-from connector.aws.clients import ClientFactory
-from connector.aws.light import LightApi
-from connector.aws.sdk import SdkApi
-from connector.aws.settings import load_profile
+from connector.aws.profile import load_profile
+from connector.aws.sdk import ClientFactory
 from connector.aws.sso.tokens import BearerToken, BearerTokens
 from connector.emulator.api.codecatalyst import resources
 from connector.emulator.api.codecatalyst.resources import (
@@ -43,6 +41,7 @@ from connector.errors import (
     ServiceThrottled,
     TargetNotFound,
 )
+from connector.targets.codecatalyst.api import TOKEN_VARIABLES, light_api, sdk_api
 from connector.targets.codecatalyst.listing import (
     EnvironmentSummary,
     Listing,
@@ -66,14 +65,19 @@ SPACES, PROJECTS, LIST = "ListSpaces", "ListProjects", "ListDevEnvironments"
 def api(cloud: Cloud, request: pytest.FixtureRequest) -> Api:
     ca_bundle = str(cloud.ca_file)
     if "both_ways" in request.fixturenames and cloud.way == "botocore":
-        return SdkApi(ClientFactory(None, Trust(ca_bundle).connect), cloud.url)
-    return LightApi(cloud.url, Trust(ca_bundle).connect)
+        return sdk_api(ClientFactory(None, Trust(ca_bundle).connect), cloud.url)
+    return light_api(cloud.url, Trust(ca_bundle).connect)
 
 
 @pytest.fixture
 def token(cloud: Cloud) -> BearerToken:
     clients = ClientFactory(None, Trust(str(cloud.ca_file)).connect)
-    return BearerTokens(load_profile(None, os.environ), ENVIRON, clients).load()
+    return BearerTokens(
+        load_profile(None, os.environ),
+        ENVIRON,
+        clients,
+        TOKEN_VARIABLES,
+    ).load()
 
 
 def add(cloud: Cloud, space: str, project: str, **details: object) -> resources.DevEnvironment:

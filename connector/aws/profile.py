@@ -1,0 +1,224 @@
+"""The AWS configuration file: its profiles, and the SSO session of a profile.
+
+The file is read by botocore's rules (``botocore.configloader``) but without botocore, whose
+import takes longer than all of this. A connection with a valid token needs nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, CredentialsError, quoted
+from ..fast.records import NamedTuple
+from ..files import BYTE_ORDER_MARK, AnyPath, FileProblem, read_bytes
+
+if TYPE_CHECKING:
+    import configparser
+
+
+class Profile(NamedTuple):
+    """A profile of the AWS configuration file.
+
+    :param name: the name that was asked for; None if nothing named one and ``default`` applies.
+    :param profiles: all profiles of the file, by name.
+    :param sso_sessions: all SSO sessions of the file, by name.
+    """
+
+    name: str | None
+    profiles: Mapping[str, Mapping[str, str]]
+    sso_sessions: Mapping[str, Mapping[str, str]]
+    config_file: str
+
+    @property
+    def shown_name(self) -> str:
+        """The name for messages."""
+        return self.name or "default"
+
+    @property
+    def values(self) -> Mapping[str, str] | None:
+        """The settings of the profile; None if the file has no such profile."""
+        return self.profiles.get(self.shown_name)
+
+    @property
+    def known_name(self) -> str | None:
+        """The name if the file has the profile, else None. botocore refuses unknown names."""
+        return None if self.values is None else self.name
+
+    @property
+    def login_command(self) -> str:
+        """The command that gets a new token for this profile."""
+        import shlex
+
+        name = self.name
+        if name is None and self.values is not None:
+            name = "default"  # `connector login` uses it only if it is named
+        words = ("connector", "login")
+        return shlex.join(words if name is None else (*words, "--profile", name))
+
+
+class SsoSession(NamedTuple):
+    """An ``[sso-session]`` of the configuration file. ``scopes`` may be empty."""
+
+    name: str
+    start_url: str
+    region: str
+    scopes: tuple[str, ...]
+
+
+def load_profile(
+    name: str | None, environ: Mapping[str, str], otherwise: str | None = None
+) -> Profile:
+    """Read the profile that applies.
+
+    :param name: the value of ``--profile``; else AWS_PROFILE and AWS_DEFAULT_PROFILE count.
+    :param otherwise: the name to use if none of them is set; None: ``default``.
+    :param environ: AWS_CONFIG_FILE names the file; the default is ``~/.aws/config``.
+    :raises ConfigError: when the file exists but cannot be read or parsed.
+    """
+    name = name or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or otherwise
+    config_file = _config_file(environ)
+    profiles, sso_sessions = _read_profiles(config_file)
+    return Profile(name, profiles, sso_sessions, config_file)
+
+
+def sso_session(profile: Profile) -> SsoSession:
+    """Return the SSO session that a profile names.
+
+    :raises CredentialsError: when there is no profile, or it names no session.
+    :raises ConfigError: when the named profile does not exist, or its session is incomplete.
+    """
+    shown = f"The profile {profile.shown_name} of {profile.config_file}"
+    writes = f"Run `{profile.login_command}`, which writes it"
+    another = "or name another profile by --profile"
+    if profile.values is None:
+        if profile.name is not None:
+            raise ConfigError(f"{shown} does not exist", f"{writes}, {another}")
+        raise CredentialsError(
+            f"There is no bearer token, and no default profile in "
+            f"{profile.config_file} to take one from",
+            f"Run `{profile.login_command}`",
+        )
+    name = profile.values.get("sso_session")
+    if not name:
+        why = "has no sso_session"
+        if "sso_start_url" in profile.values:  # the form before 2022, which has no tokens
+            why = "has sso_start_url of its own, where it should have sso_session"
+        raise CredentialsError(
+            f"{shown} {why}: it gives no bearer token",
+            f"Run `connector login --profile NAME` with a new name, {another}",
+        )
+    section = profile.sso_sessions.get(name)
+    if section is None:
+        raise ConfigError(f"{shown} names [sso-session {name}], which does not exist", writes)
+    for setting in ("sso_region", "sso_start_url"):
+        if not section.get(setting):
+            raise ConfigError(
+                f"[sso-session {name}] of {profile.config_file} lacks {setting}",
+                f"Add it. Run `connector login --profile NAME` with a new name, {another}",
+            )
+    scopes = section.get("sso_registration_scopes", "").split(",")  # as the AWS CLI splits them
+    return SsoSession(
+        name,
+        section["sso_start_url"],
+        section["sso_region"],
+        tuple(filter(None, (scope.strip() for scope in scopes))),
+    )
+
+
+def parse_config(content: bytes, path: AnyPath) -> dict[str, dict[str, str]]:
+    """Return the sections of a configuration file by their headers.
+
+    Files that botocore and the AWS CLI cannot read are refused here too. Otherwise a login
+    could be written into a file that no AWS tool reads afterwards.
+
+    :param path: the file's path, for the error.
+    :raises ConfigError: when the content cannot be parsed.
+    """
+    import configparser  # only where there is a file
+    import io
+
+    shown = f"The AWS configuration file {path}"
+    if content.startswith(BYTE_ORDER_MARK):
+        raise ConfigError(
+            f"{shown} begins with a byte-order mark, which AWS's tools cannot read",
+            "Save it as UTF-8 without BOM",
+        )
+    try:
+        # Universal newlines: the file may have been written on any system.
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
+    except UnicodeDecodeError:
+        raise ConfigError(f"{shown} is not UTF-8 text") from None
+    parser = configparser.RawConfigParser()  # strict: duplicate sections are errors
+    try:
+        parser.read_string(text, source=str(path))
+    except configparser.Error as error:
+        raise ConfigError(f"{shown} cannot be parsed: {_complaint(error)}") from None
+    sections = {header: dict(parser.items(header)) for header in parser.sections()}
+    for header, values in sections.items():
+        for name, value in values.items():
+            if value.startswith("\n") and not _is_nested(value):
+                raise ConfigError(
+                    f"{shown} cannot be parsed: the indented lines under {quoted(name)} of "
+                    f"[{quoted(header)[1:-1]}] are not all settings"
+                )
+    return sections
+
+
+def _config_file(environ: Mapping[str, str]) -> str:
+    name = environ.get("AWS_CONFIG_FILE") or os.path.join("~", ".aws/config")
+    return os.path.expanduser(os.path.expandvars(name))
+
+
+def _read_profiles(path: AnyPath) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """Return the profiles and the SSO sessions of a file, each by name."""
+    profiles: dict[str, dict[str, str]] = {}
+    sso_sessions: dict[str, dict[str, str]] = {}
+    for header, values in _read_sections(path).items():
+        kind, label = _split_header(header)
+        if header == "default" or kind == "profile":
+            profiles[label] = values
+        elif kind == "sso-session":
+            sso_sessions[label] = values
+    return profiles, sso_sessions
+
+
+def _read_sections(path: AnyPath) -> dict[str, dict[str, str]]:
+    try:
+        return parse_config(read_bytes(path), path)
+    except FileNotFoundError:
+        return {}
+    except FileProblem as problem:
+        raise ConfigError(f"The AWS configuration file {path} {problem}") from None
+
+
+def _is_nested(value: str) -> bool:
+    """Return whether botocore can read the indented lines below a setting without a value."""
+    return all("=" in line for line in value.splitlines() if line.strip())
+
+
+def _complaint(error: configparser.Error) -> str:
+    """Return the number of the wrong line. Its text is not quoted: it may hold a secret."""
+    import configparser
+
+    found = getattr(error, "errors", None) or [(getattr(error, "lineno", 0), "")]
+    line = found[0][0]
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"the section of line {line} is there twice"
+    if isinstance(error, configparser.DuplicateOptionError):
+        return f"the setting of line {line} is there twice in its section"
+    return f"line {line} is neither a section nor a setting"
+
+
+def _split_header(header: str) -> tuple[str, str]:
+    """Split ``profile "my name"`` into kind and label. A single word is its own label."""
+    import shlex
+
+    try:
+        words = shlex.split(header)
+    except ValueError:  # an unclosed quote
+        return "", ""
+    if len(words) == 2:
+        return words[0], words[1]
+    return "", header

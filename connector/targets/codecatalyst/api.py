@@ -1,0 +1,113 @@
+"""CodeCatalyst's API: its operations (model 2022-09-28), and its names in AWS's settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...aws.answers import Object, filled, list_of, number, text
+from ...aws.api import Operation
+from ...aws.endpoint import EndpointNames
+from ...aws.sso.tokens import TokenVariables
+
+if TYPE_CHECKING:
+    from ...aws.light import Connect, LightApi
+    from ...aws.sdk import ClientFactory, SdkApi
+
+#: The default is that of botocore's endpoint-rule-set-1.json, in every region.
+#: AWS's toolkits set CODECATALYST_ENDPOINT.
+ENDPOINT = EndpointNames(
+    default="https://codecatalyst.global.api.aws",
+    variable="AWS_ENDPOINT_URL_CODECATALYST",
+    tool_variable="CODECATALYST_ENDPOINT",
+)
+
+#: The first is botocore's; the AWS Toolkit for VS Code sets the second.
+TOKEN_VARIABLES = TokenVariables("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
+
+#: The profile of ``login`` and ``logout`` when no option or variable names one. AWS's guide
+#: has the same.
+LOGIN_PROFILE = "codecatalyst"
+
+#: The scope that a token needs for this API.
+SCOPE = "codecatalyst:read_write"
+
+# The endpoint is global. A fixed region keeps the user's from having an effect.
+_REGION = "us-west-2"
+
+_PATH = "/v1/spaces/{spaceName}/projects/{projectName}/devEnvironments/{id}"
+_SESSIONS_PATH = _PATH.replace("{id}", "{devEnvironmentId}") + "/sessions"
+
+_NAMED = Object({"name": text})
+_STATE = Object({"status": filled}, hints={"statusReason": text, "alias": text})
+_ENVIRONMENT = Object(
+    {"id": filled, "status": filled},
+    hints={
+        **dict.fromkeys(
+            ("spaceName", "projectName", "alias", "statusReason", "instanceType", "creatorId"),
+            text,
+        ),
+        "inactivityTimeoutMinutes": number(0, 1e6),
+        "lastUpdatedTime": text,
+        "repositories": list_of(Object(hints={"repositoryName": text, "branchName": text})),
+    },
+)
+_USER = Object(
+    hints={
+        "userName": text,
+        "displayName": text,
+        "primaryEmail": Object(hints={"email": text}),
+    }
+)
+_ACCESS = Object(
+    {"accessDetails": Object({"streamUrl": filled, "tokenValue": filled})},
+    # A session with an unreadable id could never be stopped.
+    sound={"sessionId": text},
+)
+_SESSION = Object({"id": text}, hints={"startedTime": text})
+
+
+def _page_of(item: Object) -> Object:
+    """Return the shape of a page. :mod:`.lists` reports a page without ``items``."""
+    return Object(hints={"items": list_of(item), "nextToken": text})
+
+
+#: The operations that we call, by the names of botocore's methods.
+OPERATIONS = {
+    "verify_session": Operation("GET", "/session", Object({"identity": filled})),
+    "get_user_details": Operation("GET", "/userDetails?id={id}", _USER),
+    "get_dev_environment": Operation("GET", _PATH, _STATE),
+    "start_dev_environment": Operation("PUT", f"{_PATH}/start", Object(), has_body=True),
+    "stop_dev_environment": Operation("PUT", f"{_PATH}/stop", _STATE),
+    "start_dev_environment_session": Operation("PUT", f"{_PATH}/session", _ACCESS, has_body=True),
+    "stop_dev_environment_session": Operation("DELETE", f"{_PATH}/session/{{sessionId}}", Object()),
+    "list_dev_environment_sessions": Operation(
+        "POST", _SESSIONS_PATH, _page_of(_SESSION), has_body=True
+    ),
+    "list_spaces": Operation("POST", "/v1/spaces", _page_of(_NAMED), has_body=True),
+    "list_projects": Operation(
+        "POST", "/v1/spaces/{spaceName}/projects", _page_of(_NAMED), has_body=True
+    ),
+    "list_dev_environments": Operation(
+        "POST", "/v1/spaces/{spaceName}/devEnvironments", _page_of(_ENVIRONMENT), has_body=True
+    ),
+}
+
+
+def light_api(endpoint_url: str, connect: Connect) -> LightApi:
+    """Return the client without botocore.
+
+    :param endpoint_url: a result of ``aws.endpoint.light_endpoint``.
+    """
+    from ...aws.light import LightApi
+
+    return LightApi(OPERATIONS, endpoint_url, connect)
+
+
+def sdk_api(clients: ClientFactory, endpoint_url: str | None) -> SdkApi:
+    """Return the client through botocore.
+
+    :param endpoint_url: a result of ``aws.endpoint.given_endpoint``.
+    """
+    from ...aws.sdk import SdkApi
+
+    return SdkApi(clients, "codecatalyst", OPERATIONS, region=_REGION, endpoint_url=endpoint_url)
