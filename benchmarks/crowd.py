@@ -11,13 +11,13 @@ from pathlib import Path
 
 from connector.emulator.agent.behaviour import REAL
 from connector.emulator.faults.plans import (
+    Direction,
+    Effect,
     FaultPlan,
     FrameFault,
-    Kind,
     Scope,
     random_cuts,
 )
-from connector.emulator.gateway.wire import Direction
 from tests.endtoend.commands import Commands, Process
 from tests.endtoend.targets import GREETING, TcpService, greeting_echo
 from tests.endtoend.waiting import alive
@@ -69,7 +69,7 @@ def crowd(soak: Soak) -> None:
 
 def _trouble(rng: random.Random) -> FaultPlan:
     plan = random_cuts(rng, rng.randrange(1, 8), 2 * CROWD_BYTES)
-    kinds = rng.sample([Kind.DROP, Kind.DUPLICATE, Kind.REORDER, Kind.DELAY], 2)
+    kinds = rng.sample([Effect.DROP, Effect.DUPLICATE, Effect.REORDER, Effect.DELAY], 2)
     faults = tuple(
         FrameFault(kind, direction, 0.01, scope=Scope.ALL)
         for kind in kinds

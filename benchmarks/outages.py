@@ -9,9 +9,8 @@ from dataclasses import replace
 from functools import partial
 
 from connector.emulator.agent.behaviour import REAL
-from connector.emulator.faults.plans import FaultPlan, random_cuts
+from connector.emulator.faults.plans import Direction, FaultPlan, random_cuts
 from connector.emulator.gateway.gateway import Rejoin
-from connector.emulator.gateway.wire import Direction
 from tests.endtoend.commands import Ssh
 from tests.endtoend.matrix import DIRECTIONS, transfer
 from tests.endtoend.resuming import ResumingSource, TunnelThread, make_ssm_client

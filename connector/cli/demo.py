@@ -29,7 +29,7 @@ from .settings import add_logging_options
 if TYPE_CHECKING:
     import paramiko
 
-    from ..emulator.app import Access
+    from ..emulator.world import Access
 
 DESCRIPTION = """\
 Start a Dev Environment on this machine and reach it as a user would: real ssh and scp with

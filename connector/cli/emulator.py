@@ -20,8 +20,7 @@ from .itself import own_command
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
-    from ..emulator.api.codecatalyst.resources import Status
-    from ..emulator.app import Access
+    from ..emulator.world import Access, PlannedTarget
 
 DESCRIPTION = """\
 Run Dev Environments on this machine, with CodeCatalyst's API, the message gateway, the
@@ -135,15 +134,13 @@ def as_document(access: Access) -> dict[str, object]:
     """What ``--json`` writes."""
     return {
         "host": access.host,
-        "space": access.space,
-        "project": access.project,
-        "id": access.dev_environment_id,
+        **access.names.members,
         "endpointUrl": access.endpoint_url,
         "gatewayUrl": access.gateway_url,
         "caFile": str(access.ca_file),
         "bearerToken": access.bearer_token,
         "password": access.password,
-        "environment": access.environment,
+        "environment": dict(access.environment),
     }
 
 
@@ -160,19 +157,20 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
         REAL,
         ExecuteAs,
     )
-    from ..emulator.app import DEMO, Emulator, PlannedEnvironment
+    from ..emulator.app import Emulator
+    from ..emulator.world import DEMO
 
     stop = asyncio.Event()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
             asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop.set)
     agent = replace(CLEAN if options.unpaced else REAL, execute_as=ExecuteAs(options.execute_as))
-    planned = [PlannedEnvironment(*each) for each in options.environments or []]
-    for project in {each.project for each in planned}:
-        aliases = [each.alias.lower() for each in planned if each.project == project]
+    planned: list[PlannedTarget] = options.environments or []
+    for project in {each.group for each in planned}:
+        aliases = [each.alias.lower() for each in planned if each.group == project]
         if len(set(aliases)) < len(aliases):
             raise ConfigError(f"the project {project} would have two Dev Environments of one alias")
-    emulator = Emulator(directory, port=options.target, agent=agent, environments=planned or DEMO)
+    emulator = Emulator(directory, port=options.target, agent=agent, targets=planned or DEMO)
     async with emulator as access:
         config = write_ssh_config(directory)
         home = directory / "home"
@@ -238,12 +236,11 @@ def _port(text: str) -> int:
     return port
 
 
-def _environment(text: str) -> tuple[str, str, Status, float]:
-    """Return alias, project, status and start seconds of ``[PROJECT/]ALIAS[:STATE[:SECONDS]]``."""
-    from ..emulator.api.codecatalyst.resources import Status
-    from ..emulator.app import PROJECT
+def _environment(text: str) -> PlannedTarget:
+    """Return the target that ``[PROJECT/]ALIAS[:STATE[:SECONDS]]`` describes."""
+    from ..emulator.world import DEFAULT_GROUP, PlannedTarget
 
-    states = {"running": Status.RUNNING, "stopped": Status.STOPPED}
+    states = {"running": True, "stopped": False}
     place, *rest = text.split(":")
     project, slash, alias = place.rpartition("/")
     state, seconds = [*rest, "", ""][:2] if rest else ("running", "")
@@ -253,7 +250,9 @@ def _environment(text: str) -> tuple[str, str, Status, float]:
         raise argparse.ArgumentTypeError(f"{state!r} is neither running nor stopped")
     if seconds and not (seconds.isascii() and seconds.isdigit() and int(seconds) <= 3600):
         raise argparse.ArgumentTypeError(f"{seconds!r} is no number of seconds from 0 to 3600")
-    return alias, project or PROJECT, states[state.lower()], float(seconds or 0)
+    return PlannedTarget(
+        alias, project or DEFAULT_GROUP, states[state.lower()], float(seconds or 0)
+    )
 
 
 def _is_name(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The emulator as a whole: API, gateway, agents, shells and SSH server on one event loop."""
+"""The emulator as a whole: APIs, gateway, agents and machines on one event loop."""
 
 from __future__ import annotations
 
@@ -8,108 +8,49 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from .agent.behaviour import REAL, AgentBehaviour
 from .agent.farend import Opener
-from .agent.kinds import Kind
-from .api.codecatalyst.bearer import BearerTokens
-from .api.codecatalyst.model import CodeCatalystModel
-from .api.codecatalyst.resources import (
-    DevEnvironment,
-    Project,
-    Repository,
-    Space,
-    Status,
-    User,
-)
-from .api.codecatalyst.service import CodeCatalystService, data_channel_url
+from .agent.plugins import Plugin
+from .api import default_world
+from .api.bearer import BearerTokens
 from .api.rest import RestServer
 from .api.ssm import SessionManagerService
 from .api.sso.oidc import OidcService
 from .api.sso.portal import portal_endpoints
 from .api.sso.signin import SignIn
 from .certificates import make_certificates
+from .faults.misbehaviours import Misbehaviours
+from .faults.plans import NO_FAULTS, FaultPlan
 from .gateway.gateway import Gateway, GatewayBehaviour
 from .gateway.relay import RelayBehaviour
-from .machine.hostkeys import make_host_key
-from .machine.port import Target, tcp_target
+from .machine.port import Dialer, tcp_dialer
+from .machine.signals import default_signals_for_children
+from .sessions import Sessions, data_channel_url
+from .world import DEMO, Access, PlannedTarget, World
 
-#: Names with all that real ones may have: capitals, a dot, a dash.
-SPACE, PROJECT = "ExampleCorp", "web.site-1"
-
-
-@dataclass(frozen=True)
-class PlannedEnvironment:
-    """A Dev Environment that an emulator starts with.
-
-    ``start_seconds`` is how long a start takes; stopping takes as long, 2 s at most.
-    """
-
-    alias: str
-    project: str = PROJECT
-    status: Status = Status.RUNNING
-    start_seconds: float = 0.0
-
-
-#: What an emulator has where nothing else is asked for.
-DEMO = (PlannedEnvironment("demo"),)
-
-
-@dataclass(frozen=True)
-class Access:
-    """All that is needed to reach an emulated Dev Environment. It holds a bearer token.
-
-    ``password`` is that of the pages of a login. ``access_key_id`` is whose requests
-    ssm:ResumeSession takes; their secret key is anything.
-    """
-
-    space: str
-    project: str
-    dev_environment_id: str
-    endpoint_url: str
-    gateway_url: str
-    ca_file: Path
-    bearer_token: str
-    access_key_id: str
-    password: str
-    alias: str
-
-    @property
-    def name(self) -> str:
-        """The name that ``connector list`` shows."""
-        return f"{self.alias}.codecatalyst"
-
-    @property
-    def host(self) -> str:
-        """The name that ssh knows it by."""
-        return f"codecatalyst-dev-env={self.space}={self.project}={self.dev_environment_id}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables that lead the connector, and any AWS SDK, here."""
-        return {
-            "AWS_BEARER_TOKEN_CODECATALYST": self.bearer_token,
-            "AWS_CA_BUNDLE": str(self.ca_file),
-            "AWS_ENDPOINT_URL_CODECATALYST": self.endpoint_url,
-            "AWS_ENDPOINT_URL_SSO": self.endpoint_url,
-            "AWS_ENDPOINT_URL_SSO_OIDC": self.endpoint_url,
-        }
+Result = TypeVar("Result")
 
 
 class Emulator:
-    """One space with its projects and Dev Environments: ``async with``.
+    """One service with its targets, to be used with ``async with``.
 
-    The access that it gives names the first Dev Environment.
+    Entering it returns the :class:`Access` to the first target.
 
-    :param directory: for the certificates; its owner alone should get in.
-    :param port: a TCP service on this machine that stands for the environment's SSH
-        server; ``None``: an embedded one.
+    :param directory: for certificates; only its owner should be able to read it.
+    :param port: a TCP port of this machine that stands for the targets' SSH server;
+        ``None`` for the embedded server.
     :param agent: how the SSM agents behave.
-    :param relay: how far away they are.
-    :param environments: at least one.
+    :param relay: how the service treats a session.
+    :param faults: what goes wrong in every session.
+    :param targets: at least one.
+
+    :ivar world: the service's state.
+    :ivar misbehaviours: makes the API refuse or delay requests.
+    :ivar gateway: ``None`` until the emulator has started.
     """
 
     def __init__(
@@ -119,13 +60,18 @@ class Emulator:
         port: int | None = None,
         agent: AgentBehaviour = REAL,
         relay: RelayBehaviour | None = None,
-        environments: Sequence[PlannedEnvironment] = DEMO,
+        faults: FaultPlan = NO_FAULTS,
+        targets: Sequence[PlannedTarget] = DEMO,
     ) -> None:
-        self.model = CodeCatalystModel()
+        self.sessions = Sessions()
+        self.world: World = default_world(self.sessions, targets)
+        self.misbehaviours = Misbehaviours()
+        self.gateway: Gateway | None = None
         self._directory = directory
         self._port = port
-        self._environments = environments
-        self._behaviour = GatewayBehaviour(agent=agent, relay=relay or RelayBehaviour())
+        self._behaviour = GatewayBehaviour(
+            agent=agent, relay=relay or RelayBehaviour(), faults=faults
+        )
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Access:
@@ -140,25 +86,13 @@ class Emulator:
 
     async def _start(self) -> Access:
         certificates = make_certificates(self._directory)
-        model = self.model
-        owner = model.add_user("mde-user")
-        model.add_space(Space(SPACE))
-        first, *_ = [self._add(owner, planned) for planned in self._environments]
-        tokens = BearerTokens(model.now)
+        self._stack.enter_context(default_signals_for_children())
+        tokens = BearerTokens(self.sessions.now)
         token = secrets.token_urlsafe(48)
-        tokens.accept(token, owner.id)
-
-        if self._port is None:
-            from .machine.sshserver import SshServer  # POSIX only
-
-            server = SshServer(make_host_key())
-            self._stack.push_async_callback(asyncio.to_thread, server.close)
-            target: Target = server.connect
-        else:
-            target = tcp_target(self._port)
-        gateway = Gateway(
-            model,
-            target,
+        tokens.accept(token, self.world.user_id)
+        self.gateway = gateway = Gateway(
+            self.sessions,
+            self._dialer(),
             certificates.server_context,
             port_number=self._port or 22,
             open_process=_process_opener(),
@@ -166,51 +100,52 @@ class Emulator:
         )
         await gateway.start()
         self._stack.push_async_callback(gateway.stop)
-        service = CodeCatalystService(model, tokens, partial(data_channel_url, gateway.url))
-        oidc = OidcService(tokens, model.now, model.random_bytes)
+        stream_url = partial(data_channel_url, gateway.url)
+        oidc = OidcService(tokens, self.sessions.now, self.sessions.random_bytes)
         password = secrets.token_urlsafe(9)
         access_key_id = f"AKIA{secrets.token_hex(8).upper()}"
-        ssm = SessionManagerService(model, partial(data_channel_url, gateway.url), access_key_id)
-        api = RestServer(
+        ssm = SessionManagerService(self.sessions, stream_url, access_key_id)
+        server = RestServer(
             [
-                *service.endpoints(),
+                *self.world.endpoints(tokens, stream_url),
                 *oidc.endpoints(),
                 *portal_endpoints(tokens),
                 *ssm.endpoints(),
             ],
             certificates.server_context,
-            pages=SignIn(oidc, model.users, password).pages(),
+            pages=SignIn(oidc, self.world.users, password).pages(),
         )
-        await self._stack.enter_async_context(api)
-        oidc.url = api.url
+        server.intercept = self.misbehaviours
+        await self._stack.enter_async_context(server)
+        oidc.url = server.url
+        environment = {
+            **self.world.variables(server.url, token),
+            "AWS_CA_BUNDLE": str(certificates.ca_file),
+            "AWS_ENDPOINT_URL_SSO": server.url,
+            "AWS_ENDPOINT_URL_SSO_OIDC": server.url,
+        }
         return Access(
-            SPACE,
-            first.project_name,
-            first.id,
-            api.url,
+            self.world.targets[0],
+            dict(sorted(environment.items())),
+            server.url,
             gateway.url,
             certificates.ca_file,
             token,
             access_key_id,
             password,
-            self._environments[0].alias,
         )
 
-    def _add(self, owner: User, planned: PlannedEnvironment) -> DevEnvironment:
-        projects = {project.name: project for project in self.model.projects(SPACE)}
-        project = projects.get(planned.project)
-        return self.model.add_environment(
-            project or self.model.add_project(Project(SPACE, planned.project)),
-            owner,
-            planned.status,
-            alias=planned.alias,
-            repositories=(Repository("web.site", "main"),) if planned.alias == "demo" else (),
-            start_seconds=planned.start_seconds,
-            stop_seconds=min(planned.start_seconds, 2.0),
-        )
+    def _dialer(self) -> Dialer:
+        if self._port is not None:
+            return tcp_dialer(self._port)
+        from .machine.sshserver import SshServer, make_host_key  # POSIX only
+
+        server = SshServer(make_host_key())
+        self._stack.push_async_callback(asyncio.to_thread, server.close)
+        return server.connect
 
 
-def _process_opener() -> Callable[[Kind], Opener] | None:
+def _process_opener() -> Callable[[Plugin], Opener] | None:
     if sys.platform == "win32":
         return None
     from .machine.sessionprocess import process_opener  # POSIX only
@@ -219,27 +154,38 @@ def _process_opener() -> Callable[[Kind], Opener] | None:
 
 
 class EmulatorThread:
-    """An :class:`Emulator` for programs that do something else themselves: ``with``."""
+    """An :class:`Emulator` on a thread of its own, for callers that block: ``with``."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._signals = default_signals_for_children()
 
     def __enter__(self) -> Access:
         self._thread.start()
+        self._signals.__enter__()
         try:
             starting = self._emulator.__aenter__()
             return asyncio.run_coroutine_threadsafe(starting, self._loop).result()
         except BaseException:
-            self._end_loop()
+            self._end()
             raise
 
     def __exit__(self, *details: object) -> None:
         asyncio.run_coroutine_threadsafe(self._emulator.__aexit__(), self._loop).result()
-        self._end_loop()
+        self._end()
 
-    def _end_loop(self) -> None:
+    def call(self, work: Callable[[], Result]) -> Result:
+        """Return the result of ``work``, which runs on the emulator's event loop."""
+
+        async def do() -> Result:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(do(), self._loop).result()
+
+    def _end(self) -> None:
+        self._signals.__exit__(None, None, None)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from connector.emulator.api.codecatalyst.bearer import BearerTokens
+from connector.emulator.api.bearer import BearerTokens
 from connector.emulator.api.codecatalyst.model import CodeCatalystModel
 from connector.emulator.api.codecatalyst.resources import DevEnvironment
 from connector.emulator.api.rest import Intercept, RestServer

@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.api.codecatalyst.bearer import BearerTokens
+from connector.emulator.api.bearer import BearerTokens
 from connector.emulator.api.codecatalyst.model import CodeCatalystModel
 from connector.emulator.api.codecatalyst.resources import (
     Project,
     Space,
     Status,
 )
-from connector.emulator.api.codecatalyst.service import CodeCatalystService, data_channel_url
+from connector.emulator.api.codecatalyst.service import CodeCatalystService
 from connector.emulator.api.rest import RestServer
 from connector.emulator.api.sso.oidc import OidcService
 from connector.emulator.api.sso.portal import portal_endpoints
 from connector.emulator.api.sso.signin import SignIn
 from connector.emulator.certificates import Certificates, make_certificates
+from connector.emulator.sessions import Sessions, data_channel_url
 from connector.targets.codecatalyst.source import CodeCatalystSessions
 
 from .cloud import CACHE_NAME, CONFIG, PASSWORD, TOKEN, Cloud, Loop
@@ -65,14 +66,14 @@ def cache_file(home: Path) -> Path:
 def cloud(
     loop: Loop, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Cloud]:
-    model = CodeCatalystModel()
+    model = CodeCatalystModel(Sessions())
     mary = model.add_user("mary")
     model.add_space(Space("MySpace"))
     project = model.add_project(Project("MySpace", "My.Project"))
     environment = model.add_environment(project, mary, Status.RUNNING)
     tokens = BearerTokens(model.now)
     tokens.accept(TOKEN, mary.id)
-    oidc = OidcService(tokens, model.now, model.random_bytes)
+    oidc = OidcService(tokens, model.now, model.sessions.random_bytes)
     service = CodeCatalystService(
         model, tokens, lambda session: data_channel_url("wss://localhost:1", session)
     )

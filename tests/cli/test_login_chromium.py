@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from connector.emulator.app import Access, Emulator, EmulatorThread
+from connector.emulator.app import Emulator, EmulatorThread
+from connector.emulator.world import Access
 
 from ..logins import logged_out, logging_in
 

@@ -17,14 +17,14 @@ from connector.datachannel.messages import (
     START_PUBLICATION,
 )
 from connector.datachannel.messages import HEADER as HEADER_STRUCT
-from connector.emulator.agent import events as agent_events
+from connector.emulator.agent import farend as agent_events
 from connector.emulator.agent.agent import Agent
 from connector.emulator.agent.behaviour import (
     CLEAN,
     REAL,
     AgentBehaviour,
 )
-from connector.emulator.agent.kinds import Port, Shell
+from connector.emulator.agent.plugins import Port, Shell
 
 from .helpers import make_channel, service
 
@@ -44,14 +44,14 @@ BEHAVIOURS: dict[str, AgentBehaviour] = {
         late_record_delay=0.05,
         complete_gap=0.1,
         dial_delay=(0.05, 0.9),
-        complete_before_acknowledge=True,
+        complete_before_ack=True,
     ),
     # It is one by its kind. A flag does not end the real one's shells, the service does; and
     # they are for text, while a transfer here is random bytes.
-    "shell": replace(_PATIENT, always_obeys_flags=True, takes_output_for_text=False),
+    "shell": replace(_PATIENT, always_obeys_flags=True, treats_output_as_text=False),
     # The same without a word at its start: the client has to ask whether it is there.
     "silent": replace(
-        _PATIENT, always_obeys_flags=True, takes_output_for_text=False, first_output_delay=0.5
+        _PATIENT, always_obeys_flags=True, treats_output_as_text=False, first_output_delay=0.5
     ),
     "forgetful": replace(_PATIENT, reorder_capacity=3, message_size=200),
 }

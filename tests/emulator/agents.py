@@ -17,8 +17,8 @@ from connector.datachannel.messages import (
 from connector.datachannel.payloads import acknowledge, acknowledged_sequence_number
 from connector.emulator.agent.agent import Agent
 from connector.emulator.agent.behaviour import REAL, AgentBehaviour
-from connector.emulator.agent.events import Event, OpenFarEnd
-from connector.emulator.agent.kinds import Kind, Port
+from connector.emulator.agent.farend import Event, OpenFarEnd
+from connector.emulator.agent.plugins import Plugin, Port
 
 RECORDED: dict[str, str] = json.loads(
     (Path(__file__).parent / "data" / "agent_frames.json").read_text()
@@ -59,7 +59,7 @@ class RecordedIds(random.Random):
         return self.ids.pop(0) if self.ids else bytes(n)
 
 
-def recorded_agent(*names: str, session_id: str, kind: Kind | None = None) -> Agent:
+def recorded_agent(*names: str, session_id: str, kind: Plugin | None = None) -> Agent:
     """An agent with the ids and the clock of recorded frames."""
     created = AgentMessage.decode(recorded(names[0])).created_date
     return Agent(
@@ -108,7 +108,7 @@ def output_sent(agent: Agent, now: float = 0.0) -> list[tuple[int, bytes]]:
 
 
 def connected(
-    behaviour: AgentBehaviour = PLAIN, now: float = 0.0, seed: int = 1, kind: Kind | None = None
+    behaviour: AgentBehaviour = PLAIN, now: float = 0.0, seed: int = 1, kind: Plugin | None = None
 ) -> Agent:
     """An agent whose far end is open and whose handshake is acknowledged."""
     kind = kind or Port()

@@ -15,14 +15,13 @@ from connector.emulator.api.codecatalyst.model import CodeCatalystModel
 from connector.emulator.api.codecatalyst.resources import (
     DevEnvironment,
     Project,
-    Session,
     Space,
     Status,
 )
-from connector.emulator.api.codecatalyst.service import data_channel_url
 from connector.emulator.certificates import Certificates
 from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
-from connector.emulator.machine.port import tcp_target
+from connector.emulator.machine.port import tcp_dialer
+from connector.emulator.sessions import Session, Sessions, data_channel_url
 
 from .client import Client
 
@@ -51,6 +50,7 @@ class Stage:
     """A gateway in front of a :class:`Port`, and a session to open."""
 
     model: CodeCatalystModel
+    environment: DevEnvironment
     gateway: Gateway
     port: Port
     session: Session
@@ -98,7 +98,7 @@ async def open_port() -> AsyncIterator[Port]:
 
 def running_environment() -> tuple[CodeCatalystModel, DevEnvironment]:
     """All there is: one RUNNING Dev Environment."""
-    model = CodeCatalystModel()
+    model = CodeCatalystModel(Sessions())
     model.add_space(Space("MySpace"))
     project = model.add_project(Project("MySpace", "My.Project"))
     return model, model.add_environment(project, model.add_user("alice"), Status.RUNNING)
@@ -109,14 +109,16 @@ async def open_stage(certificates: Certificates) -> AsyncIterator[Stage]:
     model, environment = running_environment()
     async with open_port() as port:
         gateway = Gateway(
-            model,
-            tcp_target(port.number, "127.0.0.1"),
+            model.sessions,
+            tcp_dialer(port.number, "127.0.0.1"),
             certificates.server_context,
             behaviour=FAST,
             seed=1,
         )
         await gateway.start()
-        stage = Stage(model, gateway, port, model.start_session(environment, "SSH"), certificates)
+        stage = Stage(
+            model, environment, gateway, port, model.start_session(environment), certificates
+        )
         try:
             yield stage
         finally:

@@ -20,13 +20,13 @@ from connector.datachannel.payloads import (
     ClientAction,
 )
 from connector.emulator.agent.agent import Agent
-from connector.emulator.agent.events import (
+from connector.emulator.agent.farend import (
     InputReceived,
     OpenFarEnd,
     SessionEnded,
 )
 from connector.emulator.agent.handshakes import HANDSHAKE_ERROR, HANDSHAKE_TIMED_OUT
-from connector.emulator.agent.kinds import (
+from connector.emulator.agent.plugins import (
     PORT_REFUSED,
     WORKER_DIED,
     NonInteractiveCommand,
@@ -150,9 +150,7 @@ def test_a_response_that_is_no_json_ends_the_session() -> None:
 
 @pytest.mark.parametrize("complete_first", [False, True])
 def test_the_acknowledge_and_handshake_complete_come_in_either_order(complete_first: bool) -> None:
-    behaviour = replace(
-        PLAIN, complete_before_acknowledge=complete_first, customer_message="mind the gap"
-    )
+    behaviour = replace(PLAIN, complete_before_ack=complete_first, customer_message="mind the gap")
     agent = Agent("s", Port(), behaviour)
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.25)
@@ -263,7 +261,7 @@ def test_input_out_of_order_is_delivered_in_order_and_duplicates_are_acknowledge
 
 def test_input_whose_acknowledge_is_lost_with_the_agents_link_is_delivered_twice() -> None:
     agent = connected()
-    agent.lose_next_acknowledge()
+    agent.lose_next_ack()
     assert agent.receive_frames([stream(1, b"twice"), stream(2, b"next")], 0.0) == [
         InputReceived(b"twice")
     ]

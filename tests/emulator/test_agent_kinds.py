@@ -20,7 +20,7 @@ from connector.datachannel.messages import (
 from connector.datachannel.payloads import flag
 from connector.emulator.agent.agent import AGENT_SESSION_STATE, Agent
 from connector.emulator.agent.behaviour import REAL, ExecuteAs
-from connector.emulator.agent.events import (
+from connector.emulator.agent.farend import (
     CloseFarEnd,
     InputReceived,
     OpenFarEnd,
@@ -29,15 +29,15 @@ from connector.emulator.agent.events import (
     Signalled,
 )
 from connector.emulator.agent.handshakes import HANDSHAKE_ERROR, NO_DATA_KEY
-from connector.emulator.agent.kinds import (
+from connector.emulator.agent.plugins import (
     ERROR_TITLE,
     UPDATE_PLUGIN,
     InteractiveCommand,
-    Kind,
     NonInteractiveCommand,
+    Plugin,
     Port,
     Shell,
-    execution,
+    command_plugin,
 )
 
 from ..datachannel.helpers import load
@@ -109,7 +109,7 @@ def test_a_recorded_session_goes_as_it_went(name: str) -> None:
     following = next((row for row in rows[response_at + 1 :] if row[0] == "agent"), None)
     behaviour = replace(
         PLAIN,
-        complete_before_acknowledge=following is not None and following[2] != ACKNOWLEDGE,
+        complete_before_ack=following is not None and following[2] != ACKNOWLEDGE,
         first_output_delay=1.0,
     )
     agent = Agent(f"{name}.rec.s1", kind, behaviour, rng=random.Random(1))
@@ -167,7 +167,7 @@ def test_encryption_is_asked_for_as_recorded() -> None:
     [(Port(), True), (Shell(), False), (LINE, False), (JOINED, True), (SEPARATE, True)],
     ids=["port", "shell", "line", "joined", "separate"],
 )
-def test_the_kind_decides_on_a_handshake(kind: Kind, shakes_hands: bool) -> None:
+def test_the_kind_decides_on_a_handshake(kind: Plugin, shakes_hands: bool) -> None:
     def first_payload_types(**changes: object) -> list[int]:
         agent = Agent("s", kind, replace(PLAIN, **changes))  # type: ignore[arg-type]
         return [AgentMessage.decode(f).payload_type for f in agent.frames_to_send(0.0)[1:]]
@@ -179,7 +179,7 @@ def test_the_kind_decides_on_a_handshake(kind: Kind, shakes_hands: bool) -> None
 
 
 @KINDS
-def test_a_client_that_refuses_to_encrypt_ends_the_session(kind: Kind) -> None:
+def test_a_client_that_refuses_to_encrypt_ends_the_session(kind: Plugin) -> None:
     agent = Agent("s", kind, replace(PLAIN, kms_key_id="k"))
     output_sent(agent)
     response = (
@@ -229,7 +229,7 @@ def test_an_old_client_of_separate_streams_is_told_to_update(version: str, messa
 
 
 @ON_TERMINAL
-def test_a_terminal_gets_keys_and_sizes_in_their_order(kind: Kind) -> None:
+def test_a_terminal_gets_keys_and_sizes_in_their_order(kind: Plugin) -> None:
     agent = connected(kind=kind)
     frames = [
         stream(0, b"a"),
@@ -267,7 +267,7 @@ def test_a_terminal_that_is_not_there_yet_has_input_come_again() -> None:
 
 @pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=["joined", "separate"])
 def test_a_command_without_terminal_gets_control_keys_as_signals_and_no_other_input(
-    kind: Kind,
+    kind: Plugin,
 ) -> None:
     agent = connected(kind=kind)
     frames = [
@@ -281,7 +281,7 @@ def test_a_command_without_terminal_gets_control_keys_as_signals_and_no_other_in
 
 
 @KINDS
-def test_the_flag_by_which_a_client_ends_a_port_session_means_nothing(kind: Kind) -> None:
+def test_the_flag_by_which_a_client_ends_a_port_session_means_nothing(kind: Plugin) -> None:
     agent = connected(kind=kind)
     first = int(kind.shakes_hands)
     frame = stream(first, flag(Flag.TERMINATE_SESSION), PayloadType.FLAG)
@@ -290,7 +290,7 @@ def test_the_flag_by_which_a_client_ends_a_port_session_means_nothing(kind: Kind
 
 
 @KINDS
-def test_a_flag_may_be_obeyed_by_all(kind: Kind) -> None:
+def test_a_flag_may_be_obeyed_by_all(kind: Plugin) -> None:
     agent = connected(replace(PLAIN, always_obeys_flags=True), kind=kind)
     frame = stream(int(kind.shakes_hands), flag(Flag.TERMINATE_SESSION), PayloadType.FLAG)
     assert agent.receive_frames([frame], 1.0) == [CloseFarEnd()]
@@ -298,7 +298,7 @@ def test_a_flag_may_be_obeyed_by_all(kind: Kind) -> None:
 
 
 @KINDS
-def test_the_service_ends_a_session(kind: Kind) -> None:
+def test_the_service_ends_a_session(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.send_output(b"unread")
     assert agent.receive_frames([control(CHANNEL_CLOSED)], 1.0) == [CloseFarEnd(), SessionEnded("")]
@@ -308,7 +308,7 @@ def test_the_service_ends_a_session(kind: Kind) -> None:
 
 
 @ON_TERMINAL
-def test_a_terminal_is_read_a_second_after_its_start_though_input_is_taken(kind: Kind) -> None:
+def test_a_terminal_is_read_a_second_after_its_start_though_input_is_taken(kind: Plugin) -> None:
     agent = connected(replace(PLAIN, first_output_delay=REAL.first_output_delay), 5.0, kind=kind)
     assert agent.output_capacity == 0
     assert agent.receive_frames([stream(0, b"x")], 5.5) == [InputReceived(b"x")]
@@ -338,7 +338,7 @@ def test_separate_streams_keep_their_order_and_the_exit_code_is_last() -> None:
 
 
 @KINDS
-def test_only_separate_streams_tell_the_exit_status(kind: Kind) -> None:
+def test_only_separate_streams_tell_the_exit_status(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.closed(1.0, 7)
     told = [payload for message_type, _, payload in sent(agent, 1.0) if b"EXIT" in payload]
@@ -356,7 +356,7 @@ def test_output_keeps_to_the_pace_whatever_its_type() -> None:
 
 
 @KINDS
-def test_nothing_is_read_for_a_client_that_is_away(kind: Kind) -> None:
+def test_nothing_is_read_for_a_client_that_is_away(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.receive_frames([control(PAUSE_PUBLICATION)], 1.0)
     assert agent.output_capacity == 0
@@ -365,7 +365,7 @@ def test_nothing_is_read_for_a_client_that_is_away(kind: Kind) -> None:
 
 
 @KINDS
-def test_the_end_of_what_is_no_text_is_lost(kind: Kind) -> None:
+def test_the_end_of_what_is_no_text_is_lost(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.send_output(b"1\xff2345\xff")
     agent.closed(1.0)
@@ -373,8 +373,8 @@ def test_the_end_of_what_is_no_text_is_lost(kind: Kind) -> None:
 
 
 @KINDS
-def test_output_may_pass_as_it_is(kind: Kind) -> None:
-    agent = connected(replace(PLAIN, takes_output_for_text=False), kind=kind)
+def test_output_may_pass_as_it_is(kind: Plugin) -> None:
+    agent = connected(replace(PLAIN, treats_output_as_text=False), kind=kind)
     agent.send_output(b"12345\xff")
     assert [payload for _, payload in output_sent(agent)] == [b"12345\xff"]
 
@@ -383,7 +383,7 @@ def test_output_may_pass_as_it_is(kind: Kind) -> None:
 
 
 @KINDS
-def test_a_shell_that_is_not_acknowledged_to_its_end_waits_twice(kind: Kind) -> None:
+def test_a_shell_that_is_not_acknowledged_to_its_end_waits_twice(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.send_output(b"bye")
     agent.closed(1.0, 0)
@@ -432,9 +432,11 @@ def test_a_command_that_does_not_start_is_told_as_the_real_one_tells_it() -> Non
 
 def test_commands_of_the_api_become_lines_or_programs() -> None:
     command, arguments = "sh", ("-c", "test -d 'a b' && echo true")
-    assert execution(command, arguments, ExecuteAs.INTERACTIVE) == InteractiveCommand(
+    assert command_plugin((command, *arguments), ExecuteAs.INTERACTIVE) == InteractiveCommand(
         """sh -c 'test -d '"'"'a b'"'"' && echo true'"""
     )
     program = (command, *arguments)
-    assert execution(command, arguments, ExecuteAs.JOINED) == NonInteractiveCommand(program)
-    assert execution(command, arguments, ExecuteAs.SEPARATE) == NonInteractiveCommand(program, True)
+    assert command_plugin((command, *arguments), ExecuteAs.JOINED) == NonInteractiveCommand(program)
+    assert command_plugin((command, *arguments), ExecuteAs.SEPARATE) == NonInteractiveCommand(
+        program, True
+    )

@@ -17,12 +17,12 @@ from connector.datachannel.payloads import (
     flag,
 )
 from connector.emulator.agent.agent import Agent
-from connector.emulator.agent.events import (
+from connector.emulator.agent.farend import (
     CloseFarEnd,
     InputReceived,
     SessionEnded,
 )
-from connector.emulator.agent.kinds import Port
+from connector.emulator.agent.plugins import Port
 
 from .agents import (
     PLAIN,
@@ -224,7 +224,7 @@ def test_a_client_that_is_away_does_not_keep_the_session_for_ever() -> None:
 @pytest.mark.parametrize("value", [Flag.TERMINATE_SESSION, Flag.DISCONNECT_TO_PORT])
 @pytest.mark.parametrize("acknowledged", [False, True])
 def test_a_flag_ends_the_session_after_the_input_before_it(value: int, acknowledged: bool) -> None:
-    agent = connected(replace(PLAIN, acknowledge_terminate=acknowledged))
+    agent = connected(replace(PLAIN, acks_terminate=acknowledged))
     agent.send_output(b"unread")
     frames = [stream(1, b"last"), stream(2, flag(value), PayloadType.FLAG)]
     assert agent.receive_frames(frames, 1.0) == [InputReceived(b"last"), CloseFarEnd()]

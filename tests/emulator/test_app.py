@@ -9,6 +9,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,28 +21,29 @@ from connector.emulator.agent.behaviour import (
     REAL,
     AgentBehaviour,
 )
-from connector.emulator.app import Access, Emulator, EmulatorThread
+from connector.emulator.app import Emulator, EmulatorThread
+from connector.emulator.world import Access
 
 from .client import Client
 
 
 def call(access: Access, method: str, path: str = "", body: object = None) -> dict[str, str]:
     """An operation on the Dev Environment."""
-    names = access.environment
+    names, environment = access.names.members, access.environment
     url = (
-        f"{names['AWS_ENDPOINT_URL_CODECATALYST']}/v1/spaces/{access.space}"
-        f"/projects/{access.project}/devEnvironments/{access.dev_environment_id}{path}"
+        f"{environment['AWS_ENDPOINT_URL_CODECATALYST']}/v1/spaces/{names['space']}"
+        f"/projects/{names['project']}/devEnvironments/{names['id']}{path}"
     )
     request = urllib.request.Request(
         url,
         None if body is None else json.dumps(body).encode(),
         {
-            "Authorization": f"Bearer {names['AWS_BEARER_TOKEN_CODECATALYST']}",
+            "Authorization": f"Bearer {environment['AWS_BEARER_TOKEN_CODECATALYST']}",
             "Content-Type": "application/json",
         },
         method=method,
     )
-    context = ssl.create_default_context(cafile=names["AWS_CA_BUNDLE"])
+    context = ssl.create_default_context(cafile=environment["AWS_CA_BUNDLE"])
     handlers = [urllib.request.HTTPSHandler(context=context), urllib.request.ProxyHandler({})]
     with urllib.request.build_opener(*handlers).open(request, timeout=10) as answer:
         document: dict[str, str] = json.loads(answer.read())
@@ -75,15 +77,16 @@ def test_the_environment_runs_and_has_names_like_real_ones(tmp_path: Path) -> No
     with EmulatorThread(Emulator(tmp_path)) as access:
         assert call(access, "GET")["status"] == "RUNNING"
         assert access.host == (
-            f"codecatalyst-dev-env=ExampleCorp=web.site-1={access.dev_environment_id}"
+            f"codecatalyst-dev-env=ExampleCorp=web.site-1={access.names.members['id']}"
         )
         assert access.gateway_url.startswith("wss://127.0.0.1:")
         assert access.bearer_token not in access.host
 
 
-def test_nobody_comes_in_without_the_token(tmp_path: Path) -> None:
+def test_api_refuses_an_unknown_token(tmp_path: Path) -> None:
     with EmulatorThread(Emulator(tmp_path)) as access:
-        stranger = Access(**{**vars(access), "bearer_token": "guessed"})
+        guess = {**access.environment, "AWS_BEARER_TOKEN_CODECATALYST": "guessed"}
+        stranger = replace(access, environment=guess)
         with pytest.raises(urllib.error.HTTPError) as refused:
             call(stranger, "GET")
         refused.value.close()

@@ -21,31 +21,27 @@ from connector.datachannel.messages import (
     MalformedMessage,
     PayloadType,
 )
-from connector.emulator.faults.interference import Interference, Log
+from connector.emulator.faults.interference import Frame, Interference, Log, Passage
 from connector.emulator.faults.plans import (
     AgentCut,
     At,
     Close,
     Cut,
+    Direction,
+    Effect,
     Fault,
     FaultPlan,
     FrameFault,
     How,
-    Kind,
     Pause,
     Restart,
     Scope,
-    no_acknowledges,
+    no_acks,
     random_cuts,
-    slow_acknowledges,
+    slow_acks,
 )
 from connector.emulator.gateway.gateway import Rejoin
-from connector.emulator.gateway.wire import (
-    Direction,
-    Frame,
-    Passage,
-    Wire,
-)
+from connector.emulator.gateway.wire import Wire
 
 from .client import dial
 from .stages import FAST, Stage, assert_closed, eventually
@@ -90,7 +86,7 @@ def frames_of(passages: list[Passage]) -> list[Frame]:
 
 
 async def test_listed_frames_are_dropped_and_no_others() -> None:
-    bench = Bench(FrameFault(Kind.DROP, TO_CLIENT, numbers=frozenset({1, 3})))
+    bench = Bench(FrameFault(Effect.DROP, TO_CLIENT, numbers=frozenset({1, 3})))
     sent = messages(5)
     assert frames_of(bench.disturb(sent)) == [sent[0], sent[2], sent[4]]
     assert [done.what for done in bench.log] == [
@@ -100,7 +96,7 @@ async def test_listed_frames_are_dropped_and_no_others() -> None:
 
 
 async def test_a_fault_is_for_one_direction_and_one_scope() -> None:
-    bench = Bench(FrameFault(Kind.DROP, TO_CLIENT, odds=1.0))
+    bench = Bench(FrameFault(Effect.DROP, TO_CLIENT, odds=1.0))
     acknowledges = messages(3, ACKNOWLEDGE)
     assert frames_of(bench.disturb(acknowledges)) == acknowledges
     inputs = messages(3, INPUT_STREAM_DATA)
@@ -111,13 +107,13 @@ async def test_a_fault_is_for_one_direction_and_one_scope() -> None:
 
 
 async def test_a_duplicate_comes_twice_in_a_row() -> None:
-    bench = Bench(FrameFault(Kind.DUPLICATE, TO_CLIENT, numbers=frozenset({0})))
+    bench = Bench(FrameFault(Effect.DUPLICATE, TO_CLIENT, numbers=frozenset({0})))
     first, second = messages(2)
     assert frames_of(bench.disturb([first, second])) == [first, first, second]
 
 
 async def test_a_corrupted_message_differs_by_one_bit_and_fails_its_digest() -> None:
-    bench = Bench(FrameFault(Kind.CORRUPT, TO_CLIENT, odds=1.0))
+    bench = Bench(FrameFault(Effect.CORRUPT, TO_CLIENT, odds=1.0))
     for sent, (_, got) in zip(messages(20), bench.disturb(messages(20)), strict=True):
         assert isinstance(sent, bytes)
         assert isinstance(got, bytes)
@@ -128,12 +124,12 @@ async def test_a_corrupted_message_differs_by_one_bit_and_fails_its_digest() -> 
 
 
 async def test_an_overtaken_message_comes_late_alone() -> None:
-    bench = Bench(FrameFault(Kind.REORDER, TO_CLIENT, numbers=frozenset({0}), seconds=0.5))
+    bench = Bench(FrameFault(Effect.REORDER, TO_CLIENT, numbers=frozenset({0}), seconds=0.5))
     assert [late for late, _ in bench.disturb(messages(3))] == [0.5, 0.0, 0.0]
 
 
 async def test_a_delayed_message_holds_up_what_follows() -> None:
-    bench = Bench(FrameFault(Kind.DELAY, TO_CLIENT, numbers=frozenset({1}), seconds=0.5))
+    bench = Bench(FrameFault(Effect.DELAY, TO_CLIENT, numbers=frozenset({1}), seconds=0.5))
     lates = [late for late, _ in bench.disturb(messages(3))]
     assert lates[0] == 0.0
     assert lates[1:] == pytest.approx([0.5, 0.5], abs=0.1)
@@ -141,16 +137,16 @@ async def test_a_delayed_message_holds_up_what_follows() -> None:
 
 async def test_acknowledges_can_be_slow_or_missing() -> None:
     both = [*messages(1), *messages(1, ACKNOWLEDGE)]
-    slow = Bench(slow_acknowledges(TO_CLIENT, 0.3))
+    slow = Bench(slow_acks(TO_CLIENT, 0.3))
     assert [late for late, _ in slow.disturb(both)] == [0.0, 0.3]
-    missing = Bench(no_acknowledges(TO_CLIENT, (0.0, 60.0)))
+    missing = Bench(no_acks(TO_CLIENT, (0.0, 60.0)))
     assert frames_of(missing.disturb(both)) == both[:1]
-    later = Bench(no_acknowledges(TO_CLIENT, (60.0, 61.0)))
+    later = Bench(no_acks(TO_CLIENT, (60.0, 61.0)))
     assert frames_of(later.disturb(both)) == both
 
 
 async def test_a_seed_repeats_itself_and_sessions_differ() -> None:
-    fault = FrameFault(Kind.DROP, TO_CLIENT, odds=0.5)
+    fault = FrameFault(Effect.DROP, TO_CLIENT, odds=0.5)
     runs = [
         frames_of(Bench(fault, seed=seed, number=number).disturb(messages(200)))
         for seed, number in ((1, 0), (1, 0), (1, 1), (2, 0))
@@ -161,7 +157,7 @@ async def test_a_seed_repeats_itself_and_sessions_differ() -> None:
 
 
 async def test_plans_add_up() -> None:
-    drop = FaultPlan((FrameFault(Kind.DROP, TO_CLIENT),), seed=5)
+    drop = FaultPlan((FrameFault(Effect.DROP, TO_CLIENT),), seed=5)
     cut = FaultPlan((Cut(How.FIN, At(seconds=1.0)),), seed=6)
     assert (drop | cut) == FaultPlan((*drop.faults, *cut.faults), seed=5)
 
@@ -262,8 +258,8 @@ async def test_the_agent_mends_what_is_dropped(stage: Stage) -> None:
     # Two of its handshake, five with data; and the acknowledge of the last but one.
     trouble(
         stage,
-        FrameFault(Kind.DROP, TO_CLIENT, numbers=frozenset({6})),
-        FrameFault(Kind.DROP, TO_AGENT, numbers=frozenset({5}), scope=Scope.ACKNOWLEDGES),
+        FrameFault(Effect.DROP, TO_CLIENT, numbers=frozenset({6})),
+        FrameFault(Effect.DROP, TO_AGENT, numbers=frozenset({5}), scope=Scope.ACKS),
     )
     client, _, writer = await stage.connect()
     writer.write(b"x" * 5000)
@@ -348,7 +344,7 @@ async def test_a_fresh_token_may_be_wanted(stage: Stage) -> None:
     await client.shake_hands()
     await client.close()
     await assert_closed(await stage.open())
-    stage.model.renew_token(stage.session)
+    stage.model.sessions.renew_token(stage.session)
     again = await stage.open()
     await eventually(lambda: stage.gateway.relay(stage.session.id).link is not None)
     assert again.connection is not None
@@ -380,7 +376,7 @@ async def test_a_session_is_closed_with_messages_missing(stage: Stage) -> None:
     lost = frozenset(range(3, 10_000))
     trouble(
         stage,
-        FrameFault(Kind.DROP, TO_CLIENT, numbers=lost),
+        FrameFault(Effect.DROP, TO_CLIENT, numbers=lost),
         Close(At(bytes=8000, direction=TO_CLIENT), "Maintenance"),
     )
     client, _, writer = await stage.connect()

@@ -21,12 +21,13 @@ from connector.datachannel.messages import (
     PayloadType,
 )
 from connector.emulator.agent.behaviour import CLEAN, REAL
-from connector.emulator.agent.kinds import WORKER_DIED
+from connector.emulator.agent.plugins import WORKER_DIED
 from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.faults.interference import Frame
+from connector.emulator.faults.plans import Direction
 from connector.emulator.gateway.gateway import GatewayBehaviour, Rejoin
 from connector.emulator.gateway.relay import RelayBehaviour
-from connector.emulator.gateway.wire import Direction, Frame
-from connector.emulator.machine.port import tcp_target
+from connector.emulator.machine.port import tcp_dialer
 
 from .client import Client, dial, opening
 from .stages import FAST, Stage, assert_closed, eventually
@@ -55,12 +56,12 @@ async def test_a_bad_first_frame_closes_the_link_without_an_answer(
 
 
 async def test_a_token_of_another_session_opens_nothing(stage: Stage) -> None:
-    other = stage.model.start_session(stage.session.environment, "SSH")
+    other = stage.model.start_session(stage.environment)
     await assert_closed(await stage.open(token=other.token_value))
 
 
 async def test_a_token_of_an_ended_session_opens_nothing(stage: Stage) -> None:
-    stage.model.end_session(stage.session, "done")
+    stage.model.sessions.end(stage.session, "done")
     await assert_closed(await stage.open())
 
 
@@ -136,7 +137,7 @@ async def test_bytes_go_both_ways_and_the_port_ends_the_session(
     }
     assert document["SessionId"] == stage.session.id
     assert document["Output"] == ""
-    assert stage.model.sessions(stage.session.environment) == []
+    assert stage.model.sessions.living(stage.environment.id) == []
 
 
 async def test_the_agent_tells_that_it_is_connected_first(stage: Stage) -> None:
@@ -158,7 +159,7 @@ async def test_the_terminate_flag_ends_the_session_and_closes_the_port(stage: St
 
 async def test_a_session_that_is_stopped_is_closed_with_its_reason(stage: Stage) -> None:
     client, reader, _ = await stage.connect()
-    stage.model.set_status(stage.session.environment, Status.STOPPING)
+    stage.model.set_status(stage.environment, Status.STOPPING)
     closed = await client.wait_closed()
     assert json.loads(closed.payload)["Output"] == "The Dev Environment is STOPPING"
     assert await reader.read() == b""
@@ -405,4 +406,4 @@ async def test_a_port_without_a_listener_is_an_os_error() -> None:
     with socket.socket() as unbound:
         unbound.bind(("127.0.0.1", 0))
         with pytest.raises(OSError, match="failed"):
-            await tcp_target(unbound.getsockname()[1], "127.0.0.1")()
+            await tcp_dialer(unbound.getsockname()[1], "127.0.0.1")()

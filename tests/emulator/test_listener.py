@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from connector.emulator.api.codecatalyst.model import CodeCatalystModel
 from connector.emulator.api.rest import RestServer
 from connector.emulator.certificates import Certificates
 from connector.emulator.gateway.gateway import Gateway
-from connector.emulator.gateway.listener import Listener
-from connector.emulator.machine.port import tcp_target
+from connector.emulator.listener import Listener
+from connector.emulator.machine.port import tcp_dialer
+from connector.emulator.sessions import Sessions
 
 Stop = Callable[[], Awaitable[None]]
 
@@ -27,7 +27,7 @@ async def _rest(context: ssl.SSLContext) -> tuple[int, Stop]:
 
 
 async def _gateway(context: ssl.SSLContext) -> tuple[int, Stop]:
-    gateway = Gateway(CodeCatalystModel(), tcp_target(1), context)
+    gateway = Gateway(Sessions(), tcp_dialer(1), context)
     await gateway.start()
     return int(gateway.url.rpartition(":")[2]), gateway.stop
 

@@ -56,7 +56,7 @@ async def test_orders_are_counted_for_each_operation(world: World, client: Any) 
     for _ in range(2):
         error = await refused(client.start_dev_environment_session, **members)
         assert code_of(error) == "ThrottlingException"
-    assert world.model.sessions(world.environment) == []
+    assert world.model.sessions.living(world.environment.id) == []
     await call(client.start_dev_environment_session, **members)
     starts = world.server.requests_for("StartDevEnvironmentSession")
     assert [record.status for record in starts] == [429, 429, 200]

@@ -12,12 +12,12 @@ from connector.emulator.api.codecatalyst.model import CodeCatalystModel
 from connector.emulator.api.codecatalyst.resources import (
     DevEnvironment,
     Project,
-    Session,
     Space,
     Status,
 )
 from connector.emulator.api.errors import ResourceNotFoundException
 from connector.emulator.certificates import make_certificates
+from connector.emulator.sessions import Session, Sessions
 
 from .world import FakeClock
 
@@ -32,9 +32,9 @@ def make_environment(
 
 def test_ids_come_from_the_random_source_alone() -> None:
     def made() -> tuple[str, str, str]:
-        model = CodeCatalystModel(FakeClock(), lambda count: bytes(range(count)))
+        model = CodeCatalystModel(Sessions(FakeClock(), lambda count: bytes(range(count))))
         environment = make_environment(model)
-        session = model.start_session(environment, "SSH")
+        session = model.start_session(environment)
         return environment.id, session.id, session.token_value
 
     assert made() == made()
@@ -42,63 +42,63 @@ def test_ids_come_from_the_random_source_alone() -> None:
 
 
 def test_session_ids_look_like_the_services() -> None:
-    model = CodeCatalystModel()
-    session = model.start_session(make_environment(model, "Ann Example " * 10), "SSH")
+    model = CodeCatalystModel(Sessions())
+    session = model.start_session(make_environment(model, "Ann Example " * 10))
     assert re.fullmatch(r"[a-zA-Z0-9_.-]+-[0-9a-f]{17}", session.id)
     assert len(session.id) == 96
 
 
 def test_a_session_hides_its_token() -> None:
-    model = CodeCatalystModel()
-    session = model.start_session(make_environment(model), "SSH")
+    model = CodeCatalystModel(Sessions())
+    session = model.start_session(make_environment(model))
     assert session.token_value not in repr(session)
 
 
 def test_a_token_opens_its_own_living_session_only() -> None:
-    model = CodeCatalystModel()
+    model = CodeCatalystModel(Sessions())
     environment = make_environment(model)
-    first, second = (model.start_session(environment, "SSH") for _ in range(2))
-    assert model.session_for_token(first.id, first.token_value) is first
-    assert model.session_for_token(first.id, second.token_value) is None
-    assert model.session_for_token(first.id, "\u00e9") is None
-    assert model.session_for_token("unknown", first.token_value) is None
-    model.end_session(first, "test")
-    assert model.session_for_token(first.id, first.token_value) is None
+    first, second = (model.start_session(environment) for _ in range(2))
+    assert model.sessions.authenticate(first.id, first.token_value) is first
+    assert model.sessions.authenticate(first.id, second.token_value) is None
+    assert model.sessions.authenticate(first.id, "\u00e9") is None
+    assert model.sessions.authenticate("unknown", first.token_value) is None
+    model.sessions.end(first, "test")
+    assert model.sessions.authenticate(first.id, first.token_value) is None
 
 
 def test_every_way_out_of_running_ends_the_sessions() -> None:
     for status in set(Status) - {Status.RUNNING}:
-        model = CodeCatalystModel()
+        model = CodeCatalystModel(Sessions())
         environment = make_environment(model)
-        session = model.start_session(environment, "SSH")
+        session = model.start_session(environment)
         ended: list[Session] = []
-        model.on_session_ended(ended.append)
+        model.sessions.on_end(ended.append)
         model.set_status(environment, status)
         assert ended == [session]
         assert session.end_reason == f"The Dev Environment is {status.value}"
 
 
 def test_the_first_reason_of_an_end_stays() -> None:
-    model = CodeCatalystModel()
-    session = model.start_session(make_environment(model), "SSH")
-    model.end_session(session, "first")
-    model.end_session(session, "second")
+    model = CodeCatalystModel(Sessions())
+    session = model.start_session(make_environment(model))
+    model.sessions.end(session, "first")
+    model.sessions.end(session, "second")
     assert session.end_reason == "first"
 
 
 def test_sessions_need_no_look_at_the_environment_first() -> None:
     clock = FakeClock()
-    model = CodeCatalystModel(clock)
+    model = CodeCatalystModel(Sessions(clock))
     environment = make_environment(model, start_seconds=5.0)
     model.stop_environment(environment)
     model.start_environment(environment)  # stopping took no time
     clock.advance(5)
-    assert model.start_session(environment, "SSH").environment is environment
+    assert model.start_session(environment).machine_id == environment.id
 
 
 def test_a_forced_state_lasts() -> None:
     clock = FakeClock()
-    model = CodeCatalystModel(clock)
+    model = CodeCatalystModel(Sessions(clock))
     environment = make_environment(model)
     model.set_status(environment, Status.STARTING, "a reason")
     clock.advance(1e6)
@@ -107,10 +107,10 @@ def test_a_forced_state_lasts() -> None:
 
 
 def test_one_that_is_deleted_is_gone_with_its_sessions() -> None:
-    model = CodeCatalystModel()
+    model = CodeCatalystModel(Sessions())
     environment, other = make_environment(model), make_environment(model)
     model.set_status(environment, Status.RUNNING)
-    session = model.start_session(environment, "SSH")
+    session = model.start_session(environment)
     model.delete_environment(environment)
     assert session.end_reason == "The Dev Environment is DELETED"
     assert model.environments("space") == [other]

@@ -9,10 +9,10 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from connector.emulator.api.codecatalyst.operations import Operation
-from connector.emulator.api.sso import errors as oidcerrors
+from connector.emulator.api.rest import Operation
+from connector.emulator.api.sso import oidcerrors
 from connector.emulator.api.sso.grants import Client
-from connector.emulator.api.sso.operations import (
+from connector.emulator.api.sso.oidc import (
     CREATE_TOKEN,
     REGISTER_CLIENT,
     START_DEVICE_AUTHORIZATION,

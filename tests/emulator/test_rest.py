@@ -65,4 +65,4 @@ async def test_an_intercept_may_lose_the_reply_of_what_was_done(world: World) ->
     body = {"sessionConfiguration": {"sessionType": "SSH"}}
     answer = await world.request("PUT", world.path + "/session", body)
     assert (answer.status, answer.error) == (500, "InternalFailure")
-    assert len(world.model.sessions(world.environment)) == 1
+    assert len(world.model.sessions.living(world.environment.id)) == 1

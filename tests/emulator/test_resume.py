@@ -10,21 +10,19 @@ import pytest
 from botocore.config import Config
 
 from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.operations import Operation
 from connector.emulator.api.codecatalyst.resources import (
     Project,
-    Session,
     Space,
     Status,
 )
-from connector.emulator.api.codecatalyst.service import data_channel_url
-from connector.emulator.api.rest import RestServer
+from connector.emulator.api.rest import Operation, RestServer
 from connector.emulator.api.ssm import (
     RESUME_SESSION,
     TERMINATE_SESSION,
     SessionManagerService,
 )
 from connector.emulator.certificates import Certificates
+from connector.emulator.sessions import Session, Sessions, data_channel_url
 
 from .calls import call, code_of, refused, status_of
 from .conftest import check_raw_answer
@@ -58,7 +56,7 @@ class Ssm:
 
 @pytest.fixture
 def model() -> CodeCatalystModel:
-    return CodeCatalystModel()
+    return CodeCatalystModel(Sessions())
 
 
 @pytest.fixture
@@ -66,14 +64,14 @@ def session(model: CodeCatalystModel) -> Session:
     model.add_space(Space("MySpace"))
     project = model.add_project(Project("MySpace", "My.Project"))
     environment = model.add_environment(project, model.add_user("alice"), Status.RUNNING)
-    return model.start_session(environment, "SSH")
+    return model.start_session(environment)
 
 
 @pytest.fixture
 async def ssm(
     boto: Any, model: CodeCatalystModel, certificates: Certificates
 ) -> AsyncIterator[Ssm]:
-    service = SessionManagerService(model, partial(data_channel_url, GATEWAY), KEY)
+    service = SessionManagerService(model.sessions, partial(data_channel_url, GATEWAY), KEY)
     async with RestServer(service.endpoints(), certificates.server_context) as server:
         yield Ssm(boto, server, str(certificates.ca_file))
 
@@ -97,14 +95,14 @@ async def test_resuming_gives_a_fresh_token_and_ends_the_old_one(
     assert answer["SessionId"] == session.id
     assert answer["StreamUrl"] == data_channel_url(GATEWAY, session)
     assert answer["TokenValue"] not in ("", old)
-    assert model.session_for_token(session.id, old) is None
-    assert model.session_for_token(session.id, answer["TokenValue"]) is session
+    assert model.sessions.authenticate(session.id, old) is None
+    assert model.sessions.authenticate(session.id, answer["TokenValue"]) is session
 
 
 async def test_a_session_that_ended_has_an_empty_token(
     ssm: Ssm, model: CodeCatalystModel, session: Session
 ) -> None:
-    model.end_session(session, "timed out")
+    model.sessions.end(session, "timed out")
     answer = await call(ssm.client().resume_session, SessionId=session.id)
     assert answer["TokenValue"] == ""
 

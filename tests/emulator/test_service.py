@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from connector.emulator.api.codecatalyst import operations
-from connector.emulator.api.codecatalyst.operations import Operation
 from connector.emulator.api.codecatalyst.resources import (
-    ExecuteCommand,
     Project,
-    Session,
     Space,
     Status,
 )
+from connector.emulator.api.rest import Operation
+from connector.emulator.sessions import Form, Session
 
 from .calls import call, code_of, refused, status_of
 from .conftest import MakeClient
@@ -57,11 +56,11 @@ async def test_start_session_gives_access(world: World, client: Any) -> None:
     assert set("+/=") <= set(cell)
     assert int.from_bytes(base64.b64decode(cell, validate=True)[36:], "big") == int(world.clock())
     assert len(access["tokenValue"]) >= 100
-    session = world.model.session_for_token(session_id, access["tokenValue"])
+    session = world.model.sessions.authenticate(session_id, access["tokenValue"])
     assert session is not None
-    assert session.environment is world.environment
-    assert session.session_type == "SSH"
-    assert world.model.session_for_token(session_id, "another") is None
+    assert session.machine_id == world.environment.id
+    assert session.form is Form.SSH
+    assert world.model.sessions.authenticate(session_id, "another") is None
 
 
 async def test_every_start_makes_another_session(world: World, client: Any) -> None:
@@ -86,7 +85,7 @@ async def test_start_session_with_a_command(world: World, client: Any) -> None:
         },
     )
     session = world.model.session(world.environment, answer["sessionId"])
-    assert session.execute_command == ExecuteCommand("/bin/sh", ("-c", "true"))
+    assert session.command == ("/bin/sh", "-c", "true")
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.RUNNING])
@@ -104,20 +103,20 @@ async def test_start_session_needs_a_running_environment(
 
 async def test_stop_session_tells_the_listeners_once(world: World, client: Any) -> None:
     ended: list[Session] = []
-    world.model.on_session_ended(ended.append)
-    session = world.model.start_session(world.environment, "SSH")
+    world.model.sessions.on_end(ended.append)
+    session = world.model.start_session(world.environment)
     for _ in range(2):  # the operation is idempotent
         answer = await call(client.stop_dev_environment_session, **world.ids, sessionId=session.id)
         assert answer["sessionId"] == session.id
     assert ended == [session]
-    assert world.model.session_for_token(session.id, session.token_value) is None
+    assert world.model.sessions.authenticate(session.id, session.token_value) is None
 
 
 async def test_stop_session_knows_only_sessions_of_its_environment(
     world: World, client: Any
 ) -> None:
     other = world.model.add_environment(world.project, world.user, Status.RUNNING)
-    session = world.model.start_session(other, "SSH")
+    session = world.model.start_session(other)
     error = await refused(client.stop_dev_environment_session, **world.ids, sessionId=session.id)
     assert code_of(error) == "ResourceNotFoundException"
     assert session.end_reason is None
@@ -127,8 +126,8 @@ async def test_list_sessions_has_the_living_ones_in_pages(world: World, client: 
     sessions = []
     for _ in range(5):
         world.clock.advance(1.5)
-        sessions.append(world.model.start_session(world.environment, "SSH"))
-    world.model.end_session(sessions.pop(1), "test")
+        sessions.append(world.model.start_session(world.environment))
+    world.model.sessions.end(sessions.pop(1), "test")
     ids = {**world.ids, "devEnvironmentId": world.ids["id"]}
     del ids["id"]
     paginator = client.get_paginator("list_dev_environment_sessions")
@@ -190,8 +189,8 @@ async def test_start_may_fail(world: World, client: Any) -> None:
 
 async def test_stop_takes_its_time_and_ends_the_sessions_at_once(world: World, client: Any) -> None:
     ended: list[Session] = []
-    world.model.on_session_ended(ended.append)
-    session = world.model.start_session(world.environment, "SSH")
+    world.model.sessions.on_end(ended.append)
+    session = world.model.start_session(world.environment)
     answer = await call(client.stop_dev_environment, **world.ids)
     assert answer["status"] == "STOPPING"
     assert ended == [session]
@@ -201,7 +200,7 @@ async def test_stop_takes_its_time_and_ends_the_sessions_at_once(world: World, c
 
 
 async def test_start_of_a_running_one_changes_nothing(world: World, client: Any) -> None:
-    session = world.model.start_session(world.environment, "SSH")
+    session = world.model.start_session(world.environment)
     answer = await call(
         client.start_dev_environment, **world.ids, instanceType="dev.standard1.large"
     )
@@ -332,7 +331,7 @@ async def test_what_is_not_there(world: World, client: Any, change: dict[str, st
 
 
 async def test_an_environment_is_its_creators(world: World, make_client: MakeClient) -> None:
-    session = world.model.start_session(world.environment, "SSH")
+    session = world.model.start_session(world.environment)
     client = make_client(token=OTHER_TOKEN)
     for method, members in (
         (client.get_dev_environment, {}),

@@ -57,7 +57,7 @@ async def test_bodies_of_start_session(world: World, body: Any, member: str) -> 
     answer = await world.request("PUT", world.path + "/session", body)
     assert (answer.status, answer.error) == (400, "ValidationException")
     assert member in answer.members["message"]
-    assert world.model.sessions(world.environment) == []
+    assert world.model.sessions.living(world.environment.id) == []
 
 
 async def test_a_body_that_is_not_encoded_as_it_says(world: World) -> None:

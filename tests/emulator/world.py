@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from connector.emulator.api.codecatalyst.bearer import BearerTokens
+from connector.emulator.api.bearer import BearerTokens
 from connector.emulator.api.codecatalyst.model import CodeCatalystModel
 from connector.emulator.api.codecatalyst.resources import (
     DevEnvironment,
@@ -24,13 +24,14 @@ from connector.emulator.api.codecatalyst.resources import (
     Status,
     User,
 )
-from connector.emulator.api.codecatalyst.service import CodeCatalystService, data_channel_url
+from connector.emulator.api.codecatalyst.service import CodeCatalystService
 from connector.emulator.api.rest import RestServer
 from connector.emulator.api.sso.oidc import OidcService
 from connector.emulator.api.sso.portal import portal_endpoints
 from connector.emulator.api.sso.signin import SignIn
 from connector.emulator.certificates import Certificates
 from connector.emulator.faults.misbehaviours import Misbehaviours
+from connector.emulator.sessions import Sessions, data_channel_url
 
 TOKEN = "token-of-alice"
 PASSWORD = "password of all"
@@ -127,7 +128,7 @@ class World:
 async def open_world(certificates: Certificates) -> AsyncIterator[World]:
     """Start the emulated API with its state and its clock."""
     clock = FakeClock()
-    model = CodeCatalystModel(clock)
+    model = CodeCatalystModel(Sessions(clock))
     tokens = BearerTokens(clock)
     user, other_user = model.add_user("alice"), model.add_user("bob")
     tokens.accept(TOKEN, user.id)
@@ -143,7 +144,7 @@ async def open_world(certificates: Certificates) -> AsyncIterator[World]:
         start_seconds=60.0,
         stop_seconds=10.0,
     )
-    oidc = OidcService(tokens, clock, model.random_bytes)
+    oidc = OidcService(tokens, clock, model.sessions.random_bytes)
     service = CodeCatalystService(model, tokens, partial(data_channel_url, GATEWAY))
     endpoints = [*service.endpoints(), *oidc.endpoints(), *portal_endpoints(tokens)]
     pages = SignIn(oidc, model.users, PASSWORD).pages()

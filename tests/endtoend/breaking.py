@@ -8,9 +8,8 @@ import socket
 from dataclasses import replace
 
 from connector.emulator.agent.behaviour import AgentBehaviour
-from connector.emulator.faults.plans import Fault, FaultPlan
+from connector.emulator.faults.plans import Direction, Fault, FaultPlan
 from connector.emulator.gateway.gateway import Rejoin
-from connector.emulator.gateway.wire import Direction
 
 from .cloud import Cloud
 from .matrix import FAST

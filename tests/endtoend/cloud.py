@@ -17,26 +17,26 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from connector.emulator.agent.behaviour import REAL, AgentBehaviour
-from connector.emulator.api.codecatalyst.bearer import BearerTokens
+from connector.emulator.api.bearer import BearerTokens
 from connector.emulator.api.codecatalyst.model import CodeCatalystModel
 from connector.emulator.api.codecatalyst.resources import (
     DevEnvironment,
-    ExecuteCommand,
     Project,
-    Session,
     Space,
     Status,
 )
-from connector.emulator.api.codecatalyst.service import CodeCatalystService, data_channel_url
+from connector.emulator.api.codecatalyst.service import CodeCatalystService
 from connector.emulator.api.rest import Proceed, RestServer
 from connector.emulator.api.ssm import SessionManagerService
 from connector.emulator.certificates import make_certificates
+from connector.emulator.faults.interference import Frame
 from connector.emulator.faults.misbehaviours import Misbehaviours
+from connector.emulator.faults.plans import Direction
 from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
 from connector.emulator.gateway.relay import RelayBehaviour
-from connector.emulator.gateway.wire import Direction, Frame
-from connector.emulator.machine.port import Target, tcp_target
+from connector.emulator.machine.port import Dialer, tcp_dialer
 from connector.emulator.machine.sessionprocess import process_opener
+from connector.emulator.sessions import Form, Session, Sessions, data_channel_url
 
 from .waiting import PATIENCE, eventually
 
@@ -64,7 +64,7 @@ class Cloud:
         self.stream_base: str | None = None
         self.after_start: Callable[[Session], None] | None = None
         self.sessions: list[Session] = []
-        self._model = CodeCatalystModel()
+        self._model = CodeCatalystModel(Sessions())
         self._creator = creator = self._model.add_user("mary")
         self._added: list[DevEnvironment] = []
         self._model.add_space(Space("ExampleCorp"))
@@ -77,7 +77,7 @@ class Cloud:
         home = directory / "home"
         home.mkdir()
         self.gateway = Gateway(
-            self._model,
+            self._model.sessions,
             self._connect,
             certificates.server_context,
             open_process=partial(process_opener, home=home),
@@ -85,7 +85,7 @@ class Cloud:
         )
         self.gateway.tap = self._see
         service = CodeCatalystService(self._model, self.tokens, self._stream_url)
-        ssm = SessionManagerService(self._model, self._url_of, ACCESS_KEY_ID)
+        ssm = SessionManagerService(self._model.sessions, self._url_of, ACCESS_KEY_ID)
         endpoints = [*service.endpoints(), *ssm.endpoints()]
         self.server = RestServer(endpoints, certificates.server_context)
         self.server.intercept = self._intercept
@@ -141,7 +141,7 @@ class Cloud:
     @port.setter
     def port(self, port: int) -> None:
         self._port = port
-        self.target: Target = tcp_target(port, "127.0.0.1")
+        self.target: Dialer = tcp_dialer(port, "127.0.0.1")
 
     # Names and secrets
 
@@ -218,11 +218,10 @@ class Cloud:
 
         It leads to the SSH port if neither a command nor a shell is asked for.
         """
-        execute = ExecuteCommand(command[0], command[1:]) if command else None
-        session_type = "SSM" if shell or command else "SSH"
+        form = Form.COMMAND if command else Form.SHELL if shell else Form.SSH
 
         def start() -> dict[str, str]:
-            session = self._model.start_session(self.environment, session_type, execute)
+            session = self._model.start_session(self.environment, form, command)
             return {
                 "streamUrl": self._stream_url(session),
                 "tokenValue": session.token_value,
@@ -231,9 +230,18 @@ class Cloud:
 
         return self.call(start)
 
+    def environment_of(self, session: Session) -> DevEnvironment:
+        """Return the Dev Environment that a session leads to."""
+        return next(
+            environment
+            for space in self._model.spaces()
+            for environment in self._model.environments(space.name)
+            if environment.id == session.machine_id
+        )
+
     def end_session(self, session: Session) -> None:
         """As StopDevEnvironmentSession does; on the emulator's own thread."""
-        self._model.end_session(session, "Stopped by an administrator")
+        self._model.sessions.end(session, "Stopped by an administrator")
 
     def stop_session(self, session: Session) -> None:
         """As somebody else does who calls StopDevEnvironmentSession."""

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from connector.emulator.api.codecatalyst.resources import Status
-from connector.emulator.machine.hostkeys import make_host_key
-from connector.emulator.machine.sshserver import SshServer
+from connector.emulator.machine.sshserver import SshServer, make_host_key
 
 from .breaking import judge
 from .cloud import Cloud

@@ -15,18 +15,18 @@ from connector.emulator.agent.behaviour import REAL, AgentBehaviour
 from connector.emulator.faults.plans import (
     At,
     Cut,
+    Direction,
+    Effect,
     FaultPlan,
     FrameFault,
     How,
-    Kind,
     Pause,
     Restart,
     Scope,
-    no_acknowledges,
+    no_acks,
     random_cuts,
-    slow_acknowledges,
+    slow_acks,
 )
-from connector.emulator.gateway.wire import Direction
 
 from .cloud import Cloud
 from .commands import Ssh
@@ -42,7 +42,7 @@ FAST = replace(REAL, message_interval=0.0002)
 MakePlan = Callable[[random.Random, int], FaultPlan]
 
 
-def _frames(kind: Kind, odds: float, *directions: Direction, seconds: float = 0.05) -> MakePlan:
+def _frames(kind: Effect, odds: float, *directions: Direction, seconds: float = 0.05) -> MakePlan:
     faults = tuple(
         FrameFault(kind, direction, odds, scope=Scope.ALL, seconds=seconds)
         for direction in directions or Direction
@@ -60,24 +60,24 @@ def _at_once(rng: random.Random, size: int) -> At:
 
 def _storm(rng: random.Random, size: int) -> FaultPlan:
     plan = random_cuts(rng, 3, LOGIN + size)
-    for kind in (Kind.DROP, Kind.DUPLICATE, Kind.REORDER):
+    for kind in (Effect.DROP, Effect.DUPLICATE, Effect.REORDER):
         plan |= _frames(kind, 0.005)(rng, size)
-    return plan | _frames(Kind.CORRUPT, 0.005, Direction.TO_CLIENT)(rng, size)
+    return plan | _frames(Effect.CORRUPT, 0.005, Direction.TO_CLIENT)(rng, size)
 
 
 #: Name -> a plan for a transfer of so many bytes.
 FAULTS: dict[str, MakePlan] = {
     "none": lambda rng, size: FaultPlan(),
-    "1 % dropped": _frames(Kind.DROP, 0.01),
-    "2 % duplicated": _frames(Kind.DUPLICATE, 0.02),
-    "2 % overtaken": _frames(Kind.REORDER, 0.02),
-    "1 % delayed": _frames(Kind.DELAY, 0.01, seconds=0.02),
-    "1 % corrupted": _frames(Kind.CORRUPT, 0.01, Direction.TO_CLIENT),
+    "1 % dropped": _frames(Effect.DROP, 0.01),
+    "2 % duplicated": _frames(Effect.DUPLICATE, 0.02),
+    "2 % overtaken": _frames(Effect.REORDER, 0.02),
+    "1 % delayed": _frames(Effect.DELAY, 0.01, seconds=0.02),
+    "1 % corrupted": _frames(Effect.CORRUPT, 0.01, Direction.TO_CLIENT),
     "slow acknowledges": lambda rng, size: FaultPlan(
-        tuple(slow_acknowledges(direction, 0.3) for direction in Direction)
+        tuple(slow_acks(direction, 0.3) for direction in Direction)
     ),
     "no acknowledges for 1 s": lambda rng, size: FaultPlan(
-        tuple(no_acknowledges(direction, (0.3, 1.3)) for direction in Direction)
+        tuple(no_acks(direction, (0.3, 1.3)) for direction in Direction)
     ),
     "paused for 0.5 s": lambda rng, size: FaultPlan((Pause(_at_once(rng, size), 0.5),)),
     "3 resets": _cuts(How.RESET),

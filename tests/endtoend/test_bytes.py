@@ -13,7 +13,7 @@ import pytest
 
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import INPUT_STREAM_DATA, PayloadType
-from connector.emulator.gateway.wire import Direction
+from connector.emulator.faults.plans import Direction
 
 from .cloud import Cloud
 from .commands import Commands, Process, Ssh

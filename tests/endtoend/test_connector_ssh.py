@@ -70,7 +70,7 @@ def test_any_name_will_do(
     aws = f"codecatalyst-dev-env=Other.Space=web.site-1={environment.id}"
     answer = call(commands, name.format(id=environment.id[:8], aws=aws), *options, "echo hello")
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"hello\n", b"")
-    assert cloud.session().environment is environment
+    assert cloud.environment_of(cloud.session()) is environment
     assert known_hosts.read_text().startswith(f"codecatalyst-{environment.id} ")
 
 

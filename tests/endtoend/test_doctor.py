@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from connector.cli import doctor as command
-from connector.emulator.api.codecatalyst.resources import Session, Status
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.sessions import Session
 
 from .cloud import START, Cloud, host_of
 from .commands import CONNECTOR, Commands, Process

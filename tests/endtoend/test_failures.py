@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import pytest
 
 from connector.emulator.agent.behaviour import REAL
-from connector.emulator.api.codecatalyst.resources import Session, Status
+from connector.emulator.api.codecatalyst.resources import Status
 from connector.emulator.api.errors import (
     AccessDeniedException,
     ApiError,
     ServiceQuotaExceededException,
     ThrottlingException,
 )
+from connector.emulator.sessions import Session
 
 from .cloud import START, Cloud
 from .commands import CONNECTOR, Commands, Process, Ssh

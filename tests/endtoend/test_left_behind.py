@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.api.codecatalyst.resources import Session
 from connector.emulator.api.errors import AccessDeniedException
+from connector.emulator.sessions import Session
 
 from .cloud import STOP, Cloud
 from .commands import CONNECTOR, END, Commands, Process, Ssh

@@ -17,8 +17,10 @@ import connector
 from connector import errors
 from connector.emulator.agent.behaviour import CLEAN
 from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.resources import DevEnvironment, Status
-from connector.emulator.app import Access, Emulator, EmulatorThread
+from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.world import CodeCatalystWorld
+from connector.emulator.app import Emulator, EmulatorThread
+from connector.emulator.world import Access
 
 from .commands import Process
 from .waiting import PATIENCE
@@ -35,9 +37,8 @@ class World:
 
     def __init__(self, model: CodeCatalystModel, access: Access, home: Path) -> None:
         self._model = model
-        self.environment: DevEnvironment = model.environment(
-            access.space, access.project, access.dev_environment_id
-        )
+        names = access.names.members
+        self.environment = model.environment(names["space"], names["project"], names["id"])
         self.environment.alias = "my-env"
         self.home = home
         self.environ: Mapping[str, str] = {
@@ -72,7 +73,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     certificates.mkdir(mode=0o700)
     emulator = Emulator(certificates, agent=CLEAN)
     with EmulatorThread(emulator) as access:
-        yield World(emulator.model, access, home)
+        assert isinstance(emulator.world, CodeCatalystWorld)
+        yield World(emulator.world.model, access, home)
 
 
 def test_there_are_as_many_programs_as_blocks() -> None:
@@ -138,7 +140,7 @@ def test_the_paramiko_example_says_what_fails(world: World) -> None:
 
 
 def another_key() -> str:
-    from connector.emulator.machine.hostkeys import make_host_key
+    from connector.emulator.machine.sshserver import make_host_key
 
     key = make_host_key()
     return f"{key.get_name()} {key.get_base64()}"

@@ -21,11 +21,11 @@ from connector.emulator.api.codecatalyst.resources import Status
 from connector.emulator.faults.plans import (
     At,
     Cut,
+    Direction,
     FaultPlan,
     How,
 )
 from connector.emulator.gateway.gateway import Rejoin
-from connector.emulator.gateway.wire import Direction
 from connector.transport import ending
 
 from .cloud import STOP, Cloud

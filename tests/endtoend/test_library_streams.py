@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 import connector
-from connector.emulator.api.codecatalyst.resources import Session
+from connector.emulator.sessions import Session
 
 from .cloud import START, STOP, Cloud
 from .commands import AT_ONCE

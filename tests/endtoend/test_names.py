@@ -50,7 +50,7 @@ def reach(commands: Commands, cloud: Cloud, *words: str) -> DevEnvironment:
         process.hang_up()
         assert (process.wait(), process.stderr()) == (0, "")
     cloud.wait_all_ended()
-    return cloud.sessions[-1].environment
+    return cloud.environment_of(cloud.sessions[-1])
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_an_alias_that_was_given_to_another_is_followed(
     before, now = renamed
     assert reach(commands, cloud, "api") is now
     in_vain = cloud.sessions[1]
-    assert (in_vain.environment, cloud.stops(in_vain)) == (before, 1)
+    assert (in_vain.machine_id, cloud.stops(in_vain)) == (before.id, 1)
     assert cloud.count(SPACES) == 2
     assert reach(commands, cloud, "api") is now
     assert len(cloud.sessions) == 4
@@ -294,7 +294,7 @@ def test_ssh_goes_by_a_friendly_name(
     for name in ("Web.Front.codecatalyst", "web.front.codecatalyst"):
         answer = ssh.commands.run(program("ssh"), "-F", str(ssh.config), name, "echo hello")
         assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
-        assert cloud.sessions[-1].environment is named["front"]
+        assert cloud.environment_of(cloud.sessions[-1]) is named["front"]
     assert cloud.count(SPACES) == 1
 
 

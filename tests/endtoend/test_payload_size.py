@@ -12,7 +12,7 @@ from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import ACKNOWLEDGE, INPUT_STREAM_DATA, PayloadType
 from connector.datachannel.payloads import acknowledged_sequence_number
 from connector.emulator.agent.behaviour import REAL
-from connector.emulator.gateway.wire import Direction
+from connector.emulator.faults.plans import Direction
 from connector.errors import LinkLost
 
 from .cloud import Cloud

@@ -14,10 +14,10 @@ from connector.emulator.agent.behaviour import REAL
 from connector.emulator.faults.plans import (
     At,
     Cut,
+    Direction,
     FaultPlan,
     How,
 )
-from connector.emulator.gateway.wire import Direction
 
 from .cloud import Cloud
 from .commands import CONNECTOR, Commands, Process

@@ -12,9 +12,9 @@ import pytest
 from connector.emulator.faults.plans import (
     AgentCut,
     At,
+    Direction,
     FaultPlan,
 )
-from connector.emulator.gateway.wire import Direction
 
 from .cloud import Cloud
 from .commands import Answer, Ssh

@@ -16,13 +16,13 @@ from connector.emulator.agent.behaviour import REAL, ExecuteAs
 from connector.emulator.faults.plans import (
     At,
     Close,
+    Direction,
+    Effect,
     FaultPlan,
     FrameFault,
-    Kind,
     Restart,
     Scope,
 )
-from connector.emulator.gateway.wire import Direction
 from connector.errors import LinkLost
 
 from .cloud import Cloud
@@ -42,7 +42,7 @@ GAP = 20
 LOST = 12
 WHOLE = (LOST - 2) * REAL.message_size
 
-NO_ACKNOWLEDGES = FrameFault(Kind.DROP, TO_CLIENT, odds=1.0, scope=Scope.ACKNOWLEDGES)
+NO_ACKNOWLEDGES = FrameFault(Effect.DROP, TO_CLIENT, odds=1.0, scope=Scope.ACKS)
 
 #: The beginning of the line on stderr, where output is missing.
 MISSING = "connector: The session ended before all of its output had arrived"
@@ -52,7 +52,7 @@ def close_with_a_gap(cloud: Cloud, *, after: int, lost: int, output: str = "") -
     """Lose messages to the client, from number ``lost`` on, and close after so many bytes."""
     plan = FaultPlan(
         (
-            FrameFault(Kind.DROP, TO_CLIENT, numbers=frozenset(range(lost, lost + GAP))),
+            FrameFault(Effect.DROP, TO_CLIENT, numbers=frozenset(range(lost, lost + GAP))),
             Close(At(bytes=after, direction=TO_CLIENT), output),
         )
     )

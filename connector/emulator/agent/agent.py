@@ -28,9 +28,9 @@ from ...datachannel.messages import (
 )
 from . import handshakes
 from .behaviour import AgentBehaviour
-from .events import CloseFarEnd, Event, InputReceived, OpenFarEnd, SessionEnded
-from .kinds import Failure, Kind, Message, Port, Refused, closing_flag
+from .farend import CloseFarEnd, Event, InputReceived, OpenFarEnd, SessionEnded
 from .outbox import Outbox
+from .plugins import Failure, Message, Plugin, Port, Refused, closing_flag
 from .text import TextStream
 
 AGENT_SESSION_STATE = "agent_session_state"
@@ -42,7 +42,7 @@ _ACKNOWLEDGE_ON_WIRE = ACKNOWLEDGE.encode().ljust(32)
 _Input = tuple[int, bytes, int, bytes]
 
 
-class State(Enum):
+class Phase(Enum):
     HANDSHAKE = auto()
     COMPLETING = auto()  # HandshakeComplete is sent; input is still thrown away
     OPENING = auto()
@@ -65,14 +65,14 @@ class Agent:
     def __init__(
         self,
         session_id: str,
-        kind: Kind,
+        kind: Plugin,
         behaviour: AgentBehaviour,
         *,
         now: float = 0.0,
         epoch: float = 1.0,
         rng: random.Random | None = None,
     ) -> None:
-        self.state = State.HANDSHAKE
+        self.phase = Phase.HANDSHAKE
         self.paused = False
         self._session_id = session_id
         self._kind = kind
@@ -110,11 +110,11 @@ class Agent:
 
         Nothing in a frame raises: what the real agent ignores is ignored.
         """
-        if self.state is State.COMPLETING and self._deadline is not None and now >= self._deadline:
+        if self.phase is Phase.COMPLETING and self._deadline is not None and now >= self._deadline:
             # A timer that is late must not make the gap longer than it is.
             self._open(now)
         for frame in frames:
-            if self._deaf or self.state in (State.CLOSING, State.ENDED) or len(frame) < HEADER.size:
+            if self._deaf or self.phase in (Phase.CLOSING, Phase.ENDED) or len(frame) < HEADER.size:
                 continue
             header_length, wire_type, _, created, number, _, message_id, _, kind, _ = (
                 HEADER.unpack_from(frame)
@@ -135,7 +135,7 @@ class Agent:
     def frames_to_send(self, now: float) -> list[bytes]:
         """What goes out now, in order; each frame is given out once."""
         frames, self._ready = self._ready, []
-        if not self.paused and self.state is not State.ENDED:
+        if not self.paused and self.phase is not Phase.ENDED:
             frames += self._outbox.messages(now)
             self._check_drained(now)
         return frames
@@ -143,7 +143,7 @@ class Agent:
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` has to be called; ``None`` for not at all."""
         timers = [time for time in (self._deadline, self._reads_from) if time is not None]
-        if not self.paused and self.state is not State.ENDED:
+        if not self.paused and self.phase is not Phase.ENDED:
             output_timer = self._outbox.get_timer()
             if output_timer is not None:
                 timers.append(output_timer)
@@ -151,21 +151,21 @@ class Agent:
 
     def handle_timer(self, now: float) -> list[Event]:
         """Do what is due; harmless when nothing is."""
-        if not self.paused and self.state is not State.ENDED:
+        if not self.paused and self.phase is not Phase.ENDED:
             self._ready += self._outbox.overdue(now)
         if self._reads_from is not None and now >= self._reads_from:
             self._reads_from = None
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
-            if self.state is State.HANDSHAKE:
+            if self.phase is Phase.HANDSHAKE:
                 self._close(handshakes.HANDSHAKE_ERROR + handshakes.HANDSHAKE_TIMED_OUT, now)
-            elif self.state is State.COMPLETING:
+            elif self.phase is Phase.COMPLETING:
                 self._open(now)
-            elif self.state is State.OPENING:
+            elif self.phase is Phase.OPENING:
                 self._events.append(OpenFarEnd())
-            elif self.state is State.FAILED:
+            elif self.phase is Phase.FAILED:
                 self._fail(now)
-            elif self.state is State.DRAINING:
+            elif self.phase is Phase.DRAINING:
                 self._close(self._closing_output, now, in_vain=True)
             else:
                 self._end()
@@ -173,15 +173,15 @@ class Agent:
 
     def opened(self, now: float) -> None:
         """What :class:`OpenFarEnd` asked for is there."""
-        if self.state is State.OPENING:
-            self.state = State.OPEN
+        if self.phase is Phase.OPENING:
+            self.phase = Phase.OPEN
             if self._kind.reads_late and self._behaviour.first_output_delay:
                 self._reads_from = now + self._behaviour.first_output_delay
 
     def refused(self, reason: str, now: float) -> None:
         """It is not, for this reason; the real worker of a port dies of it."""
-        if self.state is State.OPENING:
-            self.state = State.FAILED
+        if self.phase is Phase.OPENING:
+            self.phase = Phase.FAILED
             self._failure = self._kind.failure(reason, self._behaviour)
             self._send_last(self._failure.first)
             self._deadline = now + self._failure.delay
@@ -191,26 +191,26 @@ class Agent:
 
         :param exit_status: of a process; -1 of one that a signal has ended.
         """
-        if self.state is State.OPEN:
+        if self.phase is Phase.OPEN:
             message = self._kind.last_message(exit_status)
             self._send_last((message,) if message else ())
-            self.state = State.DRAINING
+            self.phase = Phase.DRAINING
             self._check_drained(now)
 
     def send_output(self, data: bytes | memoryview, payload_type: int = PayloadType.OUTPUT) -> None:
         """Bytes from the far end; keep to :attr:`output_capacity`."""
-        if self._behaviour.takes_output_for_text and not isinstance(self._kind, Port):
+        if self._behaviour.treats_output_as_text and not isinstance(self._kind, Port):
             data = self._texts[payload_type].passed(bytes(data))
         self._outbox.append(data, payload_type)
 
     @property
     def output_capacity(self) -> int:
         """How many bytes to read from the far end: 0 while the client is away."""
-        if self.paused or self.state is not State.OPEN or self._reads_from is not None:
+        if self.paused or self.phase is not Phase.OPEN or self._reads_from is not None:
             return 0
         return self._outbox.capacity
 
-    def lose_next_acknowledge(self) -> None:
+    def lose_next_ack(self) -> None:
         """The agent's link breaks after the next input is delivered, before its acknowledge.
 
         The input is not counted then, and so a repeat of it is delivered again.
@@ -224,10 +224,10 @@ class Agent:
         if self.paused:
             self._resume(now)
         if number == self._expected_seq:
-            if kind == PayloadType.HANDSHAKE_RESPONSE and self.state is State.HANDSHAKE:
+            if kind == PayloadType.HANDSHAKE_RESPONSE and self.phase is Phase.HANDSHAKE:
                 self._receive_response(message, now)
             elif self._accept(kind, payload):
-                if self._loses_acknowledge and self.state is State.OPEN:
+                if self._loses_acknowledge and self.phase is Phase.OPEN:
                     self._loses_acknowledge = False
                     return
                 self._expected_seq += 1
@@ -251,7 +251,7 @@ class Agent:
 
     def _accept(self, kind: int, payload: bytes) -> bool:
         """Act on the next input; ``False`` when it is not to be acknowledged now."""
-        if self.state is State.OPEN:
+        if self.phase is Phase.OPEN:
             if kind == PayloadType.OUTPUT and self._kind.forwards_output:
                 self._input.append(payload)
                 return True
@@ -263,16 +263,16 @@ class Agent:
                 event = closing_flag(kind, payload)
             if isinstance(event, CloseFarEnd):
                 self._close_far_end()
-                self.state = State.DRAINING
-                return self._behaviour.acknowledge_terminate
+                self.phase = Phase.DRAINING
+                return self._behaviour.acks_terminate
             if event is not None:
                 self._flush_input()
                 self._events.append(event)
             return True
-        if self.state in (State.HANDSHAKE, State.COMPLETING):
+        if self.phase in (Phase.HANDSHAKE, Phase.COMPLETING):
             # Before the end of the handshake everything is taken, and thrown away.
             return self._behaviour.drops_early_input
-        return self._kind.ignores(kind, ended=self.state is not State.OPENING)
+        return self._kind.ignores(kind, ended=self.phase is not Phase.OPENING)
 
     def _receive_response(self, message: _Input, now: float) -> None:
         number, message_id, _, payload = message
@@ -290,13 +290,13 @@ class Agent:
             payloads.handshake_complete(customer_message, round((now - self._started_at) * 1e9)),
             now,
         )
-        if self._behaviour.complete_before_acknowledge:
+        if self._behaviour.complete_before_ack:
             self._ready.append(complete)
             self._acknowledge(number, message_id, now)
         else:
             self._acknowledge(number, message_id, now)
             self._ready.append(complete)
-        self.state = State.COMPLETING
+        self.phase = Phase.COMPLETING
         self._deadline = now + self._behaviour.complete_gap
         if not self._behaviour.complete_gap:
             self._open(now)
@@ -332,7 +332,7 @@ class Agent:
             self._ready += self._outbox.resend_all(now)
 
     def _open(self, now: float) -> None:
-        self.state = State.OPENING
+        self.phase = Phase.OPENING
         self._deadline = now + self._rng.uniform(*self._behaviour.dial_delay)
 
     def _close_far_end(self) -> None:
@@ -341,7 +341,7 @@ class Agent:
         self._events.append(CloseFarEnd())
 
     def _check_drained(self, now: float) -> None:
-        if self.state is not State.DRAINING:
+        if self.phase is not Phase.DRAINING:
             return
         if not self._outbox.unsent and not self._outbox.unacked:
             self._close(self._closing_output, now)
@@ -353,7 +353,7 @@ class Agent:
         self._closing_output = self._failure.output
         if self._failure.last:
             self._send_last(self._failure.last)
-            self.state = State.DRAINING
+            self.phase = Phase.DRAINING
             self._check_drained(now)
         else:
             self._end()
@@ -363,7 +363,7 @@ class Agent:
 
         :param in_vain: the client did not acknowledge all. A shell's agent waits twice then.
         """
-        self.state = State.CLOSING
+        self.phase = Phase.CLOSING
         self._closing_output = output
         self._deadline = now + self._behaviour.close_delay
         if not isinstance(self._kind, Port):
@@ -372,7 +372,7 @@ class Agent:
                 self._deadline += self._behaviour.drain_timeout
 
     def _end(self) -> None:
-        self.state = State.ENDED
+        self.phase = Phase.ENDED
         self._deadline = None
         self._events.append(SessionEnded(self._closing_output))
 

@@ -51,7 +51,7 @@ class AgentBehaviour:
     handshake_timeout: float = 15.0
     #: HandshakeComplete goes out before the acknowledge of the response, not after it.
     #: Which is first is a coin toss with the real one.
-    complete_before_acknowledge: bool = False
+    complete_before_ack: bool = False
     #: Input that arrives before the end of the handshake, or in ``complete_gap`` after it, is
     #: acknowledged and thrown away. Otherwise it is not acknowledged, and comes again.
     drops_early_input: bool = True
@@ -68,7 +68,7 @@ class AgentBehaviour:
     first_output_delay: float = 1.0
     #: Output of shells and commands is taken for UTF-8, which is not good for other bytes: see
     #: :class:`~connector.emulator.agent.text.TextStream`.
-    takes_output_for_text: bool = True
+    treats_output_as_text: bool = True
     #: The flag TerminateSession ends sessions of all types. The real one acknowledges it and
     #: does nothing, but in those of type ``Port``.
     always_obeys_flags: bool = False
@@ -87,7 +87,7 @@ class AgentBehaviour:
     reorder_capacity: int = 100_000
 
     #: The real one mostly ends before it acknowledges the flag that ended it.
-    acknowledge_terminate: bool = False
+    acks_terminate: bool = False
     #: How long an ending session waits for its output to be acknowledged.
     drain_timeout: float = 2.0
     #: From there to the service's channel_closed.
@@ -106,8 +106,8 @@ CLEAN = AgentBehaviour(
     complete_gap=0.0,
     dial_delay=(0.0, 0.0),
     first_output_delay=0.0,
-    takes_output_for_text=False,
+    treats_output_as_text=False,
     late_record_probability=0.0,
-    acknowledge_terminate=True,
+    acks_terminate=True,
     close_delay=0.0,
 )

@@ -1,12 +1,59 @@
-"""What a session leads to, as its worker and its far end see each other."""
+"""What a session leads to: its *far end*, a TCP connection or a process.
+
+The agent asks its driver for the events below. The driver, a worker, and the far end know each
+other by the two protocols.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from .events import Input
+
+@dataclass(frozen=True)
+class OpenFarEnd:
+    """Connect to the port or start the process, then say ``opened`` or ``refused``."""
+
+
+@dataclass(frozen=True)
+class InputReceived:
+    """Bytes for the far end."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Resized:
+    """The client's terminal has this size now; for a far end with a terminal."""
+
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Signalled:
+    """Send the process this signal; for a far end without a terminal."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class CloseFarEnd:
+    """Write what came before this, then close the connection, or hang up on the process."""
+
+
+@dataclass(frozen=True)
+class SessionEnded:
+    """The agent is done; the service tells the client so, with this reason for a person."""
+
+    output: str
+
+
+#: What a far end is given while it is open.
+Input = InputReceived | Resized | Signalled
+Event = OpenFarEnd | Input | CloseFarEnd | SessionEnded
 
 
 class FarEnd(Protocol):

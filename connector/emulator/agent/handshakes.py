@@ -8,7 +8,7 @@ import random
 
 from ...datachannel import payloads
 from .behaviour import AgentBehaviour
-from .kinds import ERROR_TITLE, Kind, Port
+from .plugins import ERROR_TITLE, Plugin, Port
 
 AGENT_VERSION = "3.3.0.0"
 KMS_ENCRYPTION = "KMSEncryption"
@@ -24,13 +24,13 @@ NO_DATA_KEY = "Fetching data key failed: the emulator has no KMS"
 _CHALLENGE_SIZE = 16  # bytes; recorded
 
 
-def is_needed(kind: Kind, behaviour: AgentBehaviour) -> bool:
+def is_needed(kind: Plugin, behaviour: AgentBehaviour) -> bool:
     """Whether the session starts with a handshake."""
     encrypts = behaviour.kms_key_id is not None and not isinstance(kind, Port)
     return kind.shakes_hands or encrypts or behaviour.always_shakes_hands
 
 
-def request(kind: Kind, behaviour: AgentBehaviour, rng: random.Random) -> bytes:
+def request(kind: Plugin, behaviour: AgentBehaviour, rng: random.Random) -> bytes:
     """The payload of HandshakeRequest.
 
     :param rng: makes the challenge of a session that is to be encrypted.

@@ -9,9 +9,8 @@ from collections.abc import Callable
 
 from .agent import Agent
 from .behaviour import AgentBehaviour
-from .events import CloseFarEnd, Event, OpenFarEnd, SessionEnded
-from .farend import FarEnd, Opener
-from .kinds import Kind
+from .farend import CloseFarEnd, Event, FarEnd, Opener, OpenFarEnd, SessionEnded
+from .plugins import Plugin
 
 
 class Worker:
@@ -27,7 +26,7 @@ class Worker:
     def __init__(
         self,
         session_id: str,
-        kind: Kind,
+        kind: Plugin,
         open_far_end: Opener,
         *,
         behaviour: AgentBehaviour,
@@ -58,9 +57,9 @@ class Worker:
         if not self._closed:
             self._handle(self._agent.receive_frames(frames, self._loop.time()))
 
-    def lose_next_acknowledge(self) -> None:
-        """See :meth:`Agent.lose_next_acknowledge`."""
-        self._agent.lose_next_acknowledge()
+    def lose_next_ack(self) -> None:
+        """See :meth:`Agent.lose_next_ack`."""
+        self._agent.lose_next_ack()
 
     def pause_output(self, paused: bool) -> None:
         """Whether the link is full: the far end is not read while it is."""

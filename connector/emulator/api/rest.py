@@ -11,16 +11,15 @@ import ssl
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 from aiohttp import web
 
-from ..gateway.listener import HOST, Listener
-from .codecatalyst.operations import Operation
+from ..listener import HOST, Listener
 from .errors import ApiError, UnknownOperationException
-from .shapes import InvalidInput
+from .shapes import InvalidInput, Structure
 
 BODY_MAX = 1 << 20  # bytes; a choice, as AWS documents no limit of this API
 LOG_MAX = 10_000  # requests remembered
@@ -35,13 +34,35 @@ Intercept = Callable[[str, web.Request, Proceed], Awaitable[web.Response]]
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """One operation and who does it.
+class Operation:
+    """One operation of an API. It answers success with status 200.
 
-    :param authenticate: from the ``Authorization`` header to the caller's id; may raise ApiError.
-    :param handle: from the caller's id and the checked members to the answer's members;
-        may raise ApiError.
-    :param invalid: makes the error of a request that breaks the operation's input shape.
+    :ivar input: all members: those that ``path`` names in braces, those of ``query`` and
+        ``headers``, and the rest, which the JSON body has.
+    :ivar query: the members in the query string.
+    :ivar target: the value of the header X-Amz-Target, for operations that share a method and
+        a path.
+    :ivar headers: the members in headers, with the name of each header.
+    """
+
+    name: str
+    method: str
+    path: str
+    input: Structure
+    query: tuple[str, ...] = ()
+    target: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One operation and the functions that carry it out.
+
+    :ivar authenticate: returns the caller's id for an ``Authorization`` header; may raise
+        ApiError.
+    :ivar handle: returns the answer's members for the caller's id and the checked members; may
+        raise ApiError.
+    :ivar invalid: returns the error for a request that breaks the operation's input shape.
     """
 
     operation: Operation

@@ -1,8 +1,8 @@
-"""The two operations of AWS Systems Manager that a client of a session needs: a new token
-for a session whose link was lost, and the session's end.
+"""AWS Systems Manager's two operations for the client of a session: resume and terminate.
 
-AWS JSON 1.1: one path for all, the operation in a header. Source of names and shapes:
-botocore's model ``ssm/2014-11-06``. Signatures are not checked, only whose key they name.
+The protocol is AWS JSON 1.1: one path for all operations, the operation's name in a header.
+Source of names and shapes: botocore's model ``ssm/2014-11-06``. Only the access key id of a
+request is checked, not its signature.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .codecatalyst.model import CodeCatalystModel
-from .codecatalyst.operations import Operation
-from .codecatalyst.resources import Session
+from ..sessions import Session, Sessions
 from .errors import ApiError
-from .rest import Endpoint
+from .rest import Endpoint, Operation
 from .shapes import Structure, Text
 
 _SESSION_ID = Structure({"SessionId": Text(1, 96)}, ("SessionId",))
@@ -29,17 +27,17 @@ TERMINATE_SESSION = Operation(
 
 
 class SsmError(ApiError):
-    """An error as AWS JSON has it: its name is in the body."""
+    """An error of AWS JSON, whose name is in the body."""
 
     status = 400
 
     def body(self) -> dict[str, str]:
-        """The members of the JSON answer."""
+        """Return the members of the JSON answer."""
         return {"__type": self.code, "message": self.message}
 
 
 class DoesNotExistException(SsmError):
-    """There never was such a session."""
+    """No session ever had this id."""
 
 
 class ValidationException(SsmError):
@@ -47,25 +45,25 @@ class ValidationException(SsmError):
 
 
 class UnrecognizedClientException(SsmError):
-    """The request is not signed, or not with a known key."""
+    """The request has no signature, or the signature of an unknown key."""
 
 
 class SessionManagerService:
     """The operations, as endpoints for a ``RestServer``.
 
-    :param stream_url: makes the ``StreamUrl`` that a resumed session is answered with.
-    :param access_key_id: whose requests are done; the caller of all of them.
+    :param stream_url: returns the ``StreamUrl`` of a resumed session.
+    :param access_key_id: the only key whose requests are accepted.
     """
 
     def __init__(
-        self, model: CodeCatalystModel, stream_url: Callable[[Session], str], access_key_id: str
+        self, sessions: Sessions, stream_url: Callable[[Session], str], access_key_id: str
     ) -> None:
-        self._model = model
+        self._sessions = sessions
         self._stream_url = stream_url
         self._access_key_id = access_key_id
 
     def endpoints(self) -> list[Endpoint]:
-        """All operations."""
+        """Return all operations."""
         return [
             Endpoint(RESUME_SESSION, self._authenticate, self._resume, ValidationException),
             Endpoint(TERMINATE_SESSION, self._authenticate, self._terminate, ValidationException),
@@ -82,9 +80,9 @@ class SessionManagerService:
     def _resume(self, caller: str, members: Mapping[str, Any]) -> Mapping[str, Any]:
         session = self._session(members)
         if session.end_reason is not None:
-            # How the published client is told that a session has timed out.
+            # The published client reads an empty answer as a session that has timed out.
             return {"SessionId": session.id, "TokenValue": "", "StreamUrl": ""}
-        self._model.renew_token(session)
+        self._sessions.renew_token(session)
         return {
             "SessionId": session.id,
             "TokenValue": session.token_value,
@@ -93,11 +91,11 @@ class SessionManagerService:
 
     def _terminate(self, caller: str, members: Mapping[str, Any]) -> Mapping[str, Any]:
         session = self._session(members)
-        self._model.end_session(session, "TerminateSession was called")
+        self._sessions.end(session, "TerminateSession was called")
         return {"SessionId": session.id}
 
     def _session(self, members: Mapping[str, Any]) -> Session:
-        session = self._model.find_session(members["SessionId"])
+        session = self._sessions.find(members["SessionId"])
         if session is None:
             raise DoesNotExistException("The requested session does not exist")
         return session

@@ -14,18 +14,14 @@ from ...datachannel.messages import (
     INPUT_STREAM_DATA,
     OUTPUT_STREAM_DATA,
 )
-from ..gateway.wire import (
-    Direction,
-    Frame,
-    Passage,
-)
 from .plans import (
     HARMLESS_TO_LINKS,
     Cut,
+    Direction,
+    Effect,
     FaultPlan,
     FrameFault,
     Incident,
-    Kind,
     Scope,
 )
 
@@ -33,6 +29,12 @@ _TYPE = slice(4, 36)  # of a message; see HEADER
 _DIGEST = 80
 _STREAM = {name.encode().ljust(32) for name in (INPUT_STREAM_DATA, OUTPUT_STREAM_DATA)}
 _ACKNOWLEDGE = ACKNOWLEDGE.encode().ljust(32)
+
+#: Bytes travel in a binary frame, text in a text frame.
+Frame = bytes | str
+
+#: A frame, and how many seconds later than usual it arrives.
+Passage = tuple[float, Frame]
 
 #: So many faults of all sessions are remembered.
 LOG_MAX = 100_000
@@ -135,13 +137,13 @@ class Interference:
             if not dice.hit(frame, now - self._opened_at):
                 continue
             self._note(f"{direction.value}: {fault.kind.value} {_name(frame)}")
-            if fault.kind is Kind.DROP:
+            if fault.kind is Effect.DROP:
                 return []
-            if fault.kind is Kind.DUPLICATE:
+            if fault.kind is Effect.DUPLICATE:
                 copies += 1
-            elif fault.kind is Kind.CORRUPT:
+            elif fault.kind is Effect.CORRUPT:
                 frame = dice.corrupt(frame)
-            elif fault.kind is Kind.REORDER:
+            elif fault.kind is Effect.REORDER:
                 late += fault.seconds
             else:
                 self._not_before[direction] = max(self._not_before[direction], now + fault.seconds)
@@ -203,7 +205,7 @@ def _in_scope(frame: bytes, scope: Scope) -> bool:
     message_type = frame[_TYPE]
     if message_type == _ACKNOWLEDGE:
         return scope is not Scope.STREAM
-    return message_type in _STREAM and scope is not Scope.ACKNOWLEDGES
+    return message_type in _STREAM and scope is not Scope.ACKS
 
 
 def _name(frame: Frame) -> str:

@@ -13,10 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..gateway.wire import Direction
+
+class Direction(Enum):
+    TO_AGENT = "to agent"
+    TO_CLIENT = "to client"
 
 
-class Kind(Enum):
+class Effect(Enum):
     """What happens to a frame."""
 
     DROP = "dropped"
@@ -34,8 +37,8 @@ class Scope(Enum):
     """Which frames; what the gateway says of its own accord is never touched."""
 
     STREAM = "stream messages"
-    ACKNOWLEDGES = "acknowledges"
-    ALL = "stream messages and acknowledges"
+    ACKS = "acks"
+    ALL = "stream messages and acks"
 
 
 class How(Enum):
@@ -58,7 +61,7 @@ class FrameFault:
     :param span: from when until when.
     """
 
-    kind: Kind
+    kind: Effect
     direction: Direction
     odds: float = 0.0
     numbers: frozenset[int] = frozenset()
@@ -165,14 +168,14 @@ class FaultPlan:
 NO_FAULTS = FaultPlan()
 
 
-def slow_acknowledges(direction: Direction, seconds: float) -> FrameFault:
+def slow_acks(direction: Direction, seconds: float) -> FrameFault:
     """All acknowledges come late, and hold up nothing else."""
-    return FrameFault(Kind.REORDER, direction, odds=1.0, scope=Scope.ACKNOWLEDGES, seconds=seconds)
+    return FrameFault(Effect.REORDER, direction, odds=1.0, scope=Scope.ACKS, seconds=seconds)
 
 
-def no_acknowledges(direction: Direction, span: tuple[float, float]) -> FrameFault:
+def no_acks(direction: Direction, span: tuple[float, float]) -> FrameFault:
     """No acknowledge arrives from one time to another."""
-    return FrameFault(Kind.DROP, direction, odds=1.0, scope=Scope.ACKNOWLEDGES, span=span)
+    return FrameFault(Effect.DROP, direction, odds=1.0, scope=Scope.ACKS, span=span)
 
 
 def random_cuts(

@@ -24,22 +24,15 @@ from websockets.http11 import Request, Response
 
 from ..agent.behaviour import REAL, AgentBehaviour
 from ..agent.farend import Opener, Owner
-from ..agent.kinds import (
-    Kind,
+from ..agent.plugins import (
+    Plugin,
     Port,
     Shell,
-    execution,
+    command_plugin,
 )
 from ..agent.worker import Worker
-from ..api.codecatalyst.model import CodeCatalystModel
-from ..api.codecatalyst.resources import Session
-from ..api.codecatalyst.service import cell_number
 from ..api.sigv4 import is_signed
-from ..faults.interference import (
-    LOG_MAX,
-    Interference,
-    Log,
-)
+from ..faults.interference import LOG_MAX, Frame, Interference, Log
 from ..faults.plans import (
     NO_FAULTS,
     FaultPlan,
@@ -47,14 +40,19 @@ from ..faults.plans import (
     Incident,
     Restart,
 )
-from ..machine.port import Target, port_opener
+from ..listener import HOST, Listener
+from ..machine.port import Dialer, port_opener
+from ..sessions import (
+    DATA_CHANNEL_PATH,
+    DATA_CHANNEL_ROLE,
+    Form,
+    Session,
+    Sessions,
+    cell_number,
+)
 from .link import WRITE_HIGH_WATER, Link
-from .listener import HOST, Listener
 from .relay import Relay, RelayBehaviour
-from .wire import Frame, Tap
-
-PATH = "/v1/data-channel/"
-ROLE = "publish_subscribe"
+from .wire import Tap
 
 #: Bytes of a frame. The real agent takes payloads of 4 MiB; AWS's own limit is unknown.
 MAX_FRAME = 4 * 1024 * 1024 + 64 * 1024
@@ -119,19 +117,19 @@ class Gateway:
 
     def __init__(
         self,
-        model: CodeCatalystModel,
-        target: Target,
+        sessions: Sessions,
+        dialer: Dialer,
         ssl_context: ssl.SSLContext,
         *,
         port_number: int = 22,
-        open_process: Callable[[Kind], Opener] | None = None,
+        open_process: Callable[[Plugin], Opener] | None = None,
         behaviour: GatewayBehaviour | None = None,
         seed: int | None = None,
     ) -> None:
         self.behaviour = behaviour or GatewayBehaviour()
         self.tap: Tap | None = None
-        self._model = model
-        self._open_port = port_opener(target)
+        self._sessions = sessions
+        self._open_port = port_opener(dialer)
         self._open_process = open_process or _no_process
         self._ssl_context = ssl_context
         self._port_number = port_number
@@ -146,7 +144,7 @@ class Gateway:
         self._relistening: asyncio.Task[Server] | None = None
         self.fault_log: Log = deque(maxlen=LOG_MAX)
         self._refusals: deque[tuple[int, Mapping[str, str]]] = deque()
-        model.on_session_ended(self._session_ended)
+        sessions.on_end(self._session_ended)
 
     @property
     def url(self) -> str:
@@ -249,14 +247,14 @@ class Gateway:
             response.headers.update(headers)
             return response
         url = urlsplit(request.path)
-        if not url.path.startswith(PATH):
+        if not url.path.startswith(DATA_CHANNEL_PATH):
             return connection.respond(HTTPStatus.NOT_FOUND, "")
-        session_id = unquote(url.path[len(PATH) :])
+        session_id = unquote(url.path[len(DATA_CHANNEL_PATH) :])
         again = session_id in self._relays
         query = parse_qs(url.query)
         keys = self.behaviour.signing_keys
         if (
-            query.get("role") != [ROLE]
+            query.get("role") != [DATA_CHANNEL_ROLE]
             or (again and not self._may_rejoin(session_id, url.query))
             or (
                 keys is not None
@@ -271,7 +269,7 @@ class Gateway:
         assert isinstance(connection, Link)
         assert connection.request is not None
         link = connection
-        session_id = unquote(urlsplit(connection.request.path).path[len(PATH) :])
+        session_id = unquote(urlsplit(connection.request.path).path[len(DATA_CHANNEL_PATH) :])
         try:
             first = await asyncio.wait_for(link.first, self.behaviour.open_timeout)
         except asyncio.TimeoutError:
@@ -293,7 +291,7 @@ class Gateway:
     def _may_rejoin(self, session_id: str, query: str) -> bool:
         """Whether the upgrade to a data channel that was open before is accepted."""
         rejoin = self.behaviour.rejoin
-        session = self._model.find_session(session_id)
+        session = self._sessions.find(session_id)
         if rejoin is Rejoin.FRESH_URL and session is not None:
             return f"cell-number={cell_number(session)}" in query
         return rejoin is not Rejoin.FORBIDDEN
@@ -301,7 +299,7 @@ class Gateway:
     def _open(self, link: Link, session_id: str, first: Frame) -> Relay | None:
         """Give the link to its session's relay; ``None`` when the token is not good."""
         token_value = _token_value(first)
-        session = self._model.session_for_token(session_id, token_value)
+        session = self._sessions.authenticate(session_id, token_value)
         if session is None:
             return None
         relay = self._relays.get(session_id)
@@ -325,10 +323,10 @@ class Gateway:
             pause_input: Callable[[bool], None],
             ended: Callable[[str], None],
         ) -> Worker:
-            kind, open_far_end = self._purpose(session, behaviour.agent)
+            plugin, open_far_end = self._plugin(session, behaviour.agent)
             return Worker(
                 session.id,
-                kind,
+                plugin,
                 open_far_end,
                 behaviour=behaviour.agent,
                 rng=random.Random(self._rng.getrandbits(64)),
@@ -342,7 +340,7 @@ class Gateway:
             self._closing[task] = relay
             task.add_done_callback(self._closing.pop)
             del self._relays[session.id]
-            self._model.end_session(session, output or "The agent ended the session")
+            self._sessions.end(session, output or "The agent ended the session")
 
         def interfere(act: Callable[[Incident], bool]) -> Interference | None:
             number, faults = next(self._numbers), behaviour.faults
@@ -357,22 +355,17 @@ class Gateway:
 
             return Interference(plan, session.id, number, do, self.fault_log)
 
-        environment = session.environment
         relay = Relay(
-            session.id, environment.id, behaviour.relay, make_worker, self.tap, ended, interfere
+            session.id, session.machine_id, behaviour.relay, make_worker, self.tap, ended, interfere
         )
         return relay
 
-    def _purpose(self, session: Session, behaviour: AgentBehaviour) -> tuple[Kind, Opener]:
-        kind: Kind
-        if session.session_type != "SSM":
+    def _plugin(self, session: Session, behaviour: AgentBehaviour) -> tuple[Plugin, Opener]:
+        if session.form is Form.SSH:
             return Port(self._port_number), self._open_port
-        if session.execute_command is None:
-            kind = Shell()
-        else:
-            command = session.execute_command
-            kind = execution(command.command, command.arguments, behaviour.execute_as)
-        return kind, self._open_process(kind)
+        shell = session.form is Form.SHELL
+        plugin = Shell() if shell else command_plugin(session.command, behaviour.execute_as)
+        return plugin, self._open_process(plugin)
 
     def _session_ended(self, session: Session) -> None:
         relay = self._relays.get(session.id)
@@ -380,7 +373,7 @@ class Gateway:
             relay.end(session.end_reason or "")
 
 
-def _no_process(kind: Kind) -> Opener:
+def _no_process(plugin: Plugin) -> Opener:
     async def refuse(owner: Owner) -> None:
         raise OSError("processes are not supported here")
 

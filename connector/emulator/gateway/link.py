@@ -13,7 +13,7 @@ from websockets.frames import DATA_OPCODES, Opcode
 from websockets.frames import Frame as WebSocketFrame
 from websockets.protocol import Event, State
 
-from .wire import Frame
+from ..faults.interference import Frame
 
 FIN_BIT = 0x80  # RFC 6455, section 5.2
 _LENGTH_16 = struct.Struct("!BBH")

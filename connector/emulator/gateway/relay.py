@@ -19,17 +19,10 @@ from ...datachannel.messages import (
     START_PUBLICATION,
 )
 from ..agent.worker import Worker
-from ..faults.interference import Interference
-from ..faults.plans import (
-    AgentCut,
-    Close,
-    Cut,
-    How,
-    Incident,
-    Pause,
-)
+from ..faults.interference import Frame, Interference, Passage
+from ..faults.plans import AgentCut, Close, Cut, Direction, How, Incident, Pause
 from .link import Link
-from .wire import Direction, Frame, Passage, Tap, Wire
+from .wire import Tap, Wire
 
 #: Seconds that a client gets to close its link after channel_closed, as it should.
 LINGER = 2.0
@@ -218,7 +211,7 @@ class Relay:
             )
             return True
         if isinstance(incident, AgentCut):
-            self._worker.lose_next_acknowledge()
+            self._worker.lose_next_ack()
             return True
         if isinstance(incident, Close):
             self.end(incident.output)

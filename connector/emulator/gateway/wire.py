@@ -6,22 +6,12 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
-from enum import Enum
 
-#: Bytes travel in a binary frame, text in a text frame.
-Frame = bytes | str
-
-
-class Direction(Enum):
-    TO_AGENT = "to agent"
-    TO_CLIENT = "to client"
-
+from ..faults.interference import Frame, Passage
+from ..faults.plans import Direction
 
 #: Sees every frame that a wire is given: session id, direction, frame.
 Tap = Callable[[str, Direction, Frame], None]
-
-#: A frame, and how many seconds later than usual it arrives.
-Passage = tuple[float, Frame]
 
 
 class Wire:

@@ -7,20 +7,19 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from ...datachannel.messages import PayloadType
-from ..agent.events import Input, InputReceived
-from ..agent.farend import Opener, Owner
+from ..agent.farend import Input, InputReceived, Opener, Owner
 
-#: Connects to what a session's port stands for. The socket is a connected, non-blocking
-#: stream; ``OSError`` means that the port refuses.
-Target = Callable[[], Awaitable[socket.socket]]
+#: Returns a connected, non-blocking stream socket to the machine's port. Raises ``OSError`` if the
+#: port refuses.
+Dialer = Callable[[], Awaitable[socket.socket]]
 
 #: Read at least so much, should a read already be under way when reading is stopped.
 _SMALLEST_READ = 1024
 _LARGEST_READ = 256 * 1024
 
 
-def tcp_target(port: int, host: str = "localhost") -> Target:
-    """A TCP service, as the real agent dials it; all addresses of ``host`` are tried."""
+def tcp_dialer(port: int, host: str = "localhost") -> Dialer:
+    """Return a dialer of a TCP port. Like the real agent it tries all addresses of ``host``."""
 
     async def connect() -> socket.socket:
         loop = asyncio.get_running_loop()
@@ -44,11 +43,11 @@ def tcp_target(port: int, host: str = "localhost") -> Target:
     return connect
 
 
-def port_opener(target: Target) -> Opener:
-    """Opens connections to this target."""
+def port_opener(dialer: Dialer) -> Opener:
+    """Return an opener of far ends that are connections of this dialer."""
 
     async def open_port(owner: Owner) -> None:
-        connection = await target()
+        connection = await dialer()
         try:
             loop = asyncio.get_running_loop()
             await loop.create_connection(lambda: _Port(owner), sock=connection)

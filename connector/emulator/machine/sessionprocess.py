@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import cast
 
 from ...datachannel.messages import PayloadType
-from ..agent.events import (
+from ..agent.farend import (
     Input,
     InputReceived,
+    Opener,
+    Owner,
     Resized,
 )
-from ..agent.farend import Opener, Owner
-from ..agent.kinds import (
+from ..agent.plugins import (
     InteractiveCommand,
-    Kind,
     NonInteractiveCommand,
+    Plugin,
     Shell,
 )
 from .processes import CHUNK, HANG_UP_TIMEOUT, Account, on_terminal, read_output, signal_groups
@@ -57,7 +58,7 @@ class _Source:
     ended: bool = False
 
 
-def process_opener(kind: Kind, home: Path) -> Opener:
+def process_opener(kind: Plugin, home: Path) -> Opener:
     """Opens what sessions of a kind are for, as the user that this process runs as.
 
     :param home: where it starts, and its ``HOME``.

@@ -9,6 +9,7 @@ wants it.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import socket
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko.common import (
     AUTH_SUCCESSFUL,
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
@@ -45,6 +48,13 @@ _logger = logging.getLogger(__name__)
 # A client that goes away is no error of ours, but one to paramiko.
 _paramiko_logger = logging.getLogger(f"{__name__}.paramiko")
 _paramiko_logger.setLevel(logging.CRITICAL)
+
+
+def make_host_key() -> paramiko.PKey:
+    """Return a new ed25519 key. paramiko reads such keys but cannot make them."""
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    return paramiko.Ed25519Key(file_obj=io.StringIO(text))
 
 
 class SshServer:

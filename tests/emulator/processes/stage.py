@@ -20,14 +20,12 @@ from connector.emulator.agent.behaviour import (
 from connector.emulator.api.codecatalyst.model import CodeCatalystModel
 from connector.emulator.api.codecatalyst.resources import (
     DevEnvironment,
-    ExecuteCommand,
-    Session,
 )
-from connector.emulator.api.codecatalyst.service import data_channel_url
 from connector.emulator.certificates import Certificates
 from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
-from connector.emulator.machine.port import tcp_target
+from connector.emulator.machine.port import tcp_dialer
 from connector.emulator.machine.sessionprocess import process_opener
+from connector.emulator.sessions import Form, Session, data_channel_url
 
 from ..client import Client
 from ..stages import eventually, running_environment
@@ -53,13 +51,13 @@ class Stage:
 
     async def shell(self) -> Client:
         """A client of a shell that has shown its prompt."""
-        client = await self._open(None)
+        client = await self._open(Form.SHELL)
         await client.receive_until(PayloadType.OUTPUT)
         return client
 
     async def execute(self, *command: str) -> Client:
         """A client of a command, after the handshake that it may need."""
-        client = await self._open(ExecuteCommand(command[0], command[1:]))
+        client = await self._open(Form.COMMAND, command)
         if self.gateway.behaviour.agent.execute_as is not INTERACTIVE:
             await client.shake_hands()
         return client
@@ -67,8 +65,8 @@ class Stage:
     async def python(self, script: str) -> Client:
         return await self.execute(sys.executable, "-uc", script)
 
-    async def _open(self, command: ExecuteCommand | None) -> Client:
-        self.sessions.append(self.model.start_session(self.environment, "SSM", command))
+    async def _open(self, form: Form, command: tuple[str, ...] = ()) -> Client:
+        self.sessions.append(self.model.start_session(self.environment, form, command))
         self.clients.append(Client())
         return await self.reopen(self.clients[-1])
 
@@ -80,15 +78,15 @@ class Stage:
 
     def end(self) -> None:
         """As StopDevEnvironmentSession does, for the newest session."""
-        self.model.end_session(self.sessions[-1], "stopped")
+        self.model.sessions.end(self.sessions[-1], "stopped")
 
 
 @asynccontextmanager
 async def open_stage(certificates: Certificates, home: Path) -> AsyncIterator[Stage]:
     model, environment = running_environment()
     gateway = Gateway(
-        model,
-        tcp_target(1, "127.0.0.1"),
+        model.sessions,
+        tcp_dialer(1, "127.0.0.1"),
         certificates.server_context,
         open_process=partial(process_opener, home=home),
         seed=1,

@@ -9,11 +9,11 @@ import sys
 import pytest
 
 from connector.datachannel.messages import PayloadType
-from connector.emulator.agent import kinds
+from connector.emulator.agent import plugins
 from connector.emulator.agent.behaviour import CLEAN, ExecuteAs
-from connector.emulator.agent.kinds import ERROR_TITLE
+from connector.emulator.agent.plugins import ERROR_TITLE
 from connector.emulator.gateway.gateway import Gateway
-from connector.emulator.machine.port import tcp_target
+from connector.emulator.machine.port import tcp_dialer
 
 from ..stages import eventually
 from .stage import JOINED, SEPARATE, Stage, payloads, read_until, reason
@@ -104,7 +104,7 @@ async def test_a_control_key_is_a_signal_to_a_command_without_terminal(
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent does not pause before it says that a command did not start."""
-    monkeypatch.setattr(kinds, "NOT_STARTED_DELAY", 0.0)
+    monkeypatch.setattr(plugins, "NOT_STARTED_DELAY", 0.0)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -131,7 +131,7 @@ async def test_a_program_that_is_not_there_is_told_in_the_real_agents_words(
 
 @pytest.mark.usefixtures("at_once")
 async def test_a_gateway_without_processes_says_so(stage: Stage) -> None:
-    without = Gateway(stage.model, tcp_target(1), stage.certificates.server_context)
+    without = Gateway(stage.model.sessions, tcp_dialer(1), stage.certificates.server_context)
     stage.gateway._open_process = without._open_process
     stage.behave(CLEAN, execute_as=SEPARATE)
     client = await stage.execute("true")

@@ -27,7 +27,7 @@ async def test_a_shell_runs_what_is_typed_and_its_end_ends_the_session(stage: St
     assert await reason(client) == ""
     assert b"bye\r\n" in client.output
     assert not is_running(pid)
-    assert stage.model.sessions(stage.environment) == []
+    assert stage.model.sessions.living(stage.environment.id) == []
 
 
 async def test_a_shell_is_one_of_a_login_at_home_with_a_terminal_of_the_clients_size(

@@ -10,8 +10,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from connector.emulator.machine.hostkeys import make_host_key
-from connector.emulator.machine.sshserver import SshServer
+from connector.emulator.machine.sshserver import SshServer, make_host_key
 
 from .clients import HOST, Dispenser, OpenSsh
 

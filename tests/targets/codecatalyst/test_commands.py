@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 
 from connector.emulator.api.codecatalyst import operations
-from connector.emulator.api.codecatalyst.resources import ExecuteCommand
+from connector.emulator.sessions import Form
 from connector.errors import ConfigError
 from connector.targets.codecatalyst.commands import (
     LONGEST,
@@ -79,7 +79,7 @@ def test_a_session_is_started_for_what_it_is_for(
 ) -> None:
     sessions = make_sessions(cloud, clock, configuration=configuration)
     sessions.start(UNWATCHED)
-    (session,) = cloud.model.sessions(cloud.environment)
-    assert session.session_type == "SSM"
-    command = configuration.get("executeCommandSessionConfiguration")
-    assert session.execute_command == (command and ExecuteCommand("uname", ("-s",)))
+    (session,) = cloud.model.sessions.living(cloud.environment.id)
+    command = "executeCommandSessionConfiguration" in configuration
+    assert session.form is (Form.COMMAND if command else Form.SHELL)
+    assert session.command == (("uname", "-s") if command else ())

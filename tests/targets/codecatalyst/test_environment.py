@@ -56,7 +56,7 @@ def open_environment(
 
 
 def test_a_list_is_read_to_its_end(cloud: Cloud, environment: Environment) -> None:
-    started = [cloud.model.start_session(cloud.environment, "SSH") for _ in range(201)]
+    started = [cloud.model.start_session(cloud.environment) for _ in range(201)]
     found = sessions_of(environment, environment.tokens.load(), 10)
     assert {session.id for session in found} == {session.id for session in started}
     assert all(session.started.endswith("Z") for session in found)

@@ -21,6 +21,7 @@ from connector.emulator.api.errors import (
     ValidationException,
 )
 from connector.emulator.api.rest import Proceed
+from connector.emulator.sessions import Form
 from connector.errors import (
     AccessDenied,
     ConnectFailed,
@@ -62,14 +63,14 @@ def test_a_session_is_started_and_stopped(
     caplog.set_level(logging.DEBUG, "connector")
     source: SessionSource = sessions
     access = source.start(UNWATCHED)
-    (session,) = cloud.model.sessions(cloud.environment)
+    (session,) = cloud.model.sessions.living(cloud.environment.id)
     assert access.session_id == session.id
     assert access.token_value == session.token_value
     assert access.stream_url.startswith("wss://localhost:1/v1/data-channel/")
-    assert session.session_type == "SSH"
+    assert session.form is Form.SSH
     assert source.resume(access) is None
     source.stop(access, 5)
-    assert cloud.model.sessions(cloud.environment) == []
+    assert cloud.model.sessions.living(cloud.environment.id) == []
     assert cloud.operations() == [START, STOP]
     assert TOKEN not in caplog.text
     assert access.token_value not in caplog.text
@@ -159,7 +160,7 @@ def test_it_may_pass(cloud: Cloud, clock: Clock, sessions: CodeCatalystSessions)
     cloud.intercept(intercept)
     assert sessions.start(UNWATCHED).session_id
     assert len(clock.pauses) == 3
-    assert len(cloud.model.sessions(cloud.environment)) == 1
+    assert len(cloud.model.sessions.living(cloud.environment.id)) == 1
 
 
 # What is behind a ValidationException

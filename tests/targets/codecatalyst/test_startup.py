@@ -67,14 +67,14 @@ def watcher(clock: Clock) -> Watcher:
 def connect(cloud: Cloud, watcher: Watcher, settings: StartSettings = STARTS) -> None:
     sessions = make_sessions(cloud, watcher.clock, start=settings)
     assert sessions.start(watcher).session_id
-    assert len(cloud.model.sessions(cloud.environment)) == 1
+    assert len(cloud.model.sessions.living(cloud.environment.id)) == 1
     assert watcher.went_on == 1
 
 
 def failure(cloud: Cloud, watcher: Watcher, settings: StartSettings = STARTS) -> ConnectorError:
     with pytest.raises(ConnectorError) as caught:
         make_sessions(cloud, watcher.clock, start=settings).start(watcher)
-    assert cloud.model.sessions(cloud.environment) == []
+    assert cloud.model.sessions.living(cloud.environment.id) == []
     assert watcher.went_on == 0
     return caught.value
 

@@ -1,13 +1,13 @@
-"""The operations of CodeCatalyst that the emulator knows: methods, paths, input shapes.
+"""The operations of CodeCatalyst that the emulator serves: methods, paths, input shapes.
 
-Source: botocore's model ``codecatalyst/2022-09-28``; a test compares the two member by member.
+Source: botocore's model ``codecatalyst/2022-09-28``. A test compares every member.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from ..rest import Operation
 from ..shapes import (
     ListOf,
     Shape,
@@ -15,27 +15,6 @@ from ..shapes import (
     Text,
     Whole,
 )
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One operation of a REST API.
-
-    ``input`` holds all members: those that ``path`` names in braces, those of the query
-    string (``query``) and of ``headers``, and in the JSON body the rest. All succeed with
-    status 200.
-    """
-
-    name: str
-    method: str
-    path: str
-    input: Structure
-    query: tuple[str, ...] = ()
-    #: What the header X-Amz-Target says, for operations that share a method and a path.
-    target: str = ""
-    #: Member -> the header that carries it.
-    headers: Mapping[str, str] = field(default_factory=dict)
-
 
 NAME = Text(3, 63, r"[a-zA-Z0-9]+(?:[-_\.][a-zA-Z0-9]+)*")
 UUID = Text(pattern=r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
@@ -142,8 +121,8 @@ LIST_ENVIRONMENTS = Operation(
         tuple(_SPACE),
     ),
 )
-#: ListDevEnvironments as botocore had it until it could list a whole space: 1.29.50 of January
-#: 2023, which AWS CLI 2.9 has, asks like this.
+#: ListDevEnvironments in botocore 1.29.50 (January 2023), which AWS CLI 2.9 contains: it lists one
+#: project. Later versions list a whole space.
 LIST_ENVIRONMENTS_OF_PROJECT = Operation(
     "ListDevEnvironments",
     "POST",

@@ -1,6 +1,6 @@
-"""What CodeCatalyst holds: users, spaces, projects, Dev Environments and their sessions.
+"""What CodeCatalyst holds: users, spaces, projects and Dev Environments.
 
-Times are seconds since the epoch. The rules by which these change are in ``model``.
+Times are seconds since the epoch. ``model.py`` has the rules by which these change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Status(str, Enum):
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who has bearer tokens and creates Dev Environments."""
+    """A user, with bearer tokens and Dev Environments."""
 
     id: str
     user_name: str
@@ -34,7 +34,7 @@ class User:
 
 @dataclass(frozen=True)
 class Space:
-    """Holds projects. Names are 3 to 63 characters; case counts."""
+    """A space, which holds projects. Names have 3 to 63 characters and are case-sensitive."""
 
     name: str
     region_name: str = "us-west-2"
@@ -44,7 +44,10 @@ class Space:
 
 @dataclass(frozen=True)
 class Project:
-    """Holds Dev Environments. ``outsiders`` are ids of users who have no access to it."""
+    """A project, which holds Dev Environments.
+
+    :ivar outsiders: ids of users without access to it.
+    """
 
     space_name: str
     name: str
@@ -63,7 +66,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Ide:
-    """The IDE that a Dev Environment is made ready for; ``runtime`` is an image."""
+    """The IDE that a Dev Environment is prepared for; ``runtime`` is an image."""
 
     name: str | None = None
     runtime: str | None = None
@@ -71,7 +74,7 @@ class Ide:
 
 @dataclass
 class Settings:
-    """What StartDevEnvironment may change."""
+    """The settings that StartDevEnvironment may change."""
 
     ides: tuple[Ide, ...] = (Ide("VSCode"),)
     instance_type: str = "dev.standard1.small"
@@ -80,10 +83,12 @@ class Settings:
 
 @dataclass(eq=False)
 class DevEnvironment:
-    """A Dev Environment; only ``CodeCatalystModel`` changes ``status`` and the times.
+    """A Dev Environment. Only ``CodeCatalystModel`` changes ``status`` and the times.
 
-    ``start_seconds`` and ``stop_seconds`` are how long it is STARTING and STOPPING.
-    With ``start_failure``, a reason, a start ends in FAILED instead of RUNNING.
+    :ivar start_seconds: how long it is STARTING.
+    :ivar stop_seconds: how long it is STOPPING.
+    :ivar start_failure: a reason, with which a start ends in FAILED instead of RUNNING.
+    :ivar change_ends: when STARTING or STOPPING ends.
     """
 
     space_name: str
@@ -101,26 +106,4 @@ class DevEnvironment:
     start_seconds: float = 0.0
     stop_seconds: float = 0.0
     start_failure: str | None = None
-    change_ends: float | None = None  # when STARTING or STOPPING is over
-
-
-@dataclass(frozen=True)
-class ExecuteCommand:
-    """The command that a session of type SSM runs instead of a shell."""
-
-    command: str
-    arguments: tuple[str, ...] = ()
-
-
-@dataclass(eq=False)
-class Session:
-    """A session; ``end_reason`` is ``None`` as long as it lives."""
-
-    id: str
-    token_value: str = field(repr=False)
-    started_time: float
-    environment: DevEnvironment
-    session_type: str
-    execute_command: ExecuteCommand | None = None
-    end_reason: str | None = None
-    access_time: float = 0.0  # when its present token was issued, in seconds since the epoch
+    change_ends: float | None = None

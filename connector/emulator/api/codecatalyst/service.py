@@ -1,64 +1,36 @@
-"""CodeCatalyst's operations on Dev Environments, done on the model."""
+"""CodeCatalyst's operations, carried out on the model."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeVar
-from urllib.parse import quote
 
+from ...sessions import Form, Session
+from ..bearer import BearerTokens
 from ..errors import (
     AccessDeniedException,
     ResourceNotFoundException,
     ValidationException,
 )
-from ..listing import matches, page
 from ..rest import Endpoint
 from . import operations
-from .bearer import BearerTokens
 from .model import CodeCatalystModel
-from .resources import DevEnvironment, ExecuteCommand, Ide, Project, Session, Space
+from .paging import matches, page
+from .resources import DevEnvironment, Ide, Project, Space
 
 Members = Mapping[str, Any]
 Answer = dict[str, Any]
 Item = TypeVar("Item")
 
-SPACES_PER_PAGE = 20  # a choice: ListSpaces pages, but lets nobody say how
-
-
-#: The first bytes of every cell number: in base64 they are ``++/+``, so that each stream URL has
-#: what its signature must encode.
-_CELL_PREFIX = b"\xfb\xef\xfe\x01"
-
-
-def data_channel_url(base: str, session: Session) -> str:
-    """Return the URL of a session's data channel, shaped like Session Manager's.
-
-    Its ``cell-number`` stands there as the real one does: standard base64, not escaped.
-
-    :param base: the gateway, ``wss://host:port``.
-    """
-    path = f"{base}/v1/data-channel/{quote(session.id, safe='')}"
-    return f"{path}?role=publish_subscribe&cell-number={cell_number(session)}"
-
-
-def cell_number(session: Session) -> str:
-    """Return the cell number of a session's present access, in base64.
-
-    4 and 32 bytes that mean nothing here, then the second of its issue, 8 bytes big-endian.
-    """
-    issued = int(session.access_time)
-    which = hashlib.sha256(f"{session.id} {session.access_time}".encode()).digest()
-    return base64.b64encode(_CELL_PREFIX + which + issued.to_bytes(8, "big")).decode()
+SPACES_PER_PAGE = 20  # a choice: ListSpaces pages without a size in the request
 
 
 class CodeCatalystService:
     """The API, as endpoints for a ``RestServer``.
 
-    :param tokens: who may call.
-    :param stream_url: makes the ``streamUrl`` that a new session is answered with.
+    :param tokens: the tokens that the API accepts.
+    :param stream_url: returns a new session's ``streamUrl``.
     """
 
     def __init__(
@@ -72,7 +44,7 @@ class CodeCatalystService:
         self._stream_url = stream_url
 
     def endpoints(self) -> list[Endpoint]:
-        """All operations."""
+        """Return all operations."""
         handlers = (
             (operations.START_SESSION, self._start_session),
             (operations.STOP_SESSION, self._stop_session),
@@ -98,29 +70,32 @@ class CodeCatalystService:
         environment = self._environment(caller, members)
         configuration = members["sessionConfiguration"]
         command = configuration.get("executeCommandSessionConfiguration")
-        session = self._model.start_session(
-            environment,
-            configuration["sessionType"],
-            command and ExecuteCommand(command["command"], tuple(command.get("arguments") or ())),
-        )
+        # The API ignores the command of a session of type SSH. A choice.
+        if configuration["sessionType"] == "SSH":
+            session = self._model.start_session(environment)
+        elif command is None:
+            session = self._model.start_session(environment, Form.SHELL)
+        else:
+            words = (command["command"], *(command.get("arguments") or ()))
+            session = self._model.start_session(environment, Form.COMMAND, words)
         access = {"streamUrl": self._stream_url(session), "tokenValue": session.token_value}
         return {**_name(environment), "sessionId": session.id, "accessDetails": access}
 
     def _stop_session(self, caller: str, members: Members) -> Answer:
         environment = self._environment(caller, members)
         session = self._model.session(environment, members["sessionId"])
-        self._model.end_session(session, "StopDevEnvironmentSession was called")
+        self._model.sessions.end(session, "StopDevEnvironmentSession was called")
         return {**_name(environment), "sessionId": session.id}
 
     def _list_sessions(self, caller: str, members: Members) -> Answer:
         environment = self._environment(caller, {**members, "id": members["devEnvironmentId"]})
         return _listing(
             members,
-            self._model.sessions(environment),
+            self._model.sessions.living(environment.id),
             lambda session: (_timestamp(session.started_time), session.id),
             f"sessions of {environment.id}",
             200,
-            _session_summary,
+            lambda session: _session_summary(environment, session),
         )
 
     # Dev Environments
@@ -271,8 +246,7 @@ def _environment_summary(environment: DevEnvironment) -> Answer:
     }
 
 
-def _session_summary(session: Session) -> Answer:
-    environment = session.environment
+def _session_summary(environment: DevEnvironment, session: Session) -> Answer:
     return {
         "spaceName": environment.space_name,
         "projectName": environment.project_name,

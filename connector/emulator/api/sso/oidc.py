@@ -1,7 +1,7 @@
-"""SSO-OIDC as far as the emulator needs it: clients, logins by two ways, renewed tokens.
+"""SSO-OIDC: registration of clients, two kinds of login, renewal of tokens.
 
-Source of members, errors and statuses: botocore's model ``sso-oidc/2019-06-10``. The pages on
-which the user decides are in :mod:`.signin`.
+Source of paths, members, errors and statuses: botocore's model ``sso-oidc/2019-06-10``. A test
+compares every member. ``signin.py`` has the pages on which the user decides.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..codecatalyst.bearer import BearerTokens
-from ..rest import Endpoint
-from .errors import (
+from ..bearer import BearerTokens
+from ..rest import Endpoint, Operation
+from ..shapes import ListOf, Structure, Text
+from .grants import CODE_SECONDS, DEVICE_SECONDS, Client, CodeGrant, DeviceGrant, RefreshGrant
+from .oidcerrors import (
     ExpiredTokenException,
     InvalidClientException,
     InvalidClientMetadataException,
@@ -24,11 +26,51 @@ from .errors import (
     UnauthorizedClientException,
     UnsupportedGrantTypeException,
 )
-from .grants import CODE_SECONDS, DEVICE_SECONDS, Client, CodeGrant, DeviceGrant, RefreshGrant
-from .operations import (
-    CREATE_TOKEN,
-    REGISTER_CLIENT,
-    START_DEVICE_AUTHORIZATION,
+
+REGISTER_CLIENT = Operation(
+    "RegisterClient",
+    "POST",
+    "/client/register",
+    Structure(
+        {
+            "clientName": Text(),
+            "clientType": Text(),
+            "scopes": ListOf(Text()),
+            "redirectUris": ListOf(Text()),
+            "grantTypes": ListOf(Text()),
+            "issuerUrl": Text(),
+            "entitledApplicationArn": Text(),
+        },
+        ("clientName", "clientType"),
+    ),
+)
+START_DEVICE_AUTHORIZATION = Operation(
+    "StartDeviceAuthorization",
+    "POST",
+    "/device_authorization",
+    Structure(
+        {"clientId": Text(), "clientSecret": Text(), "startUrl": Text()},
+        ("clientId", "clientSecret", "startUrl"),
+    ),
+)
+CREATE_TOKEN = Operation(
+    "CreateToken",
+    "POST",
+    "/token",
+    Structure(
+        {
+            "clientId": Text(),
+            "clientSecret": Text(),
+            "grantType": Text(),
+            "deviceCode": Text(),
+            "code": Text(),
+            "refreshToken": Text(),
+            "scope": ListOf(Text()),
+            "redirectUri": Text(),
+            "codeVerifier": Text(),
+        },
+        ("clientId", "clientSecret", "grantType"),
+    ),
 )
 
 ACCESS_TOKEN_SECONDS = 3600.0  # of an AWS Builder ID
@@ -36,20 +78,20 @@ REFRESH_TOKEN_SECONDS = 90 * 86400.0  # of an AWS Builder ID
 CLIENT_SECONDS = 90 * 86400.0  # what RegisterClient gives
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-#: What a client may do that was registered without a list: all but the way by a redirect.
+#: The grants of a client that registers without a list: all that need no redirect.
 _DEFAULT_GRANT_TYPES = (DEVICE_CODE, "refresh_token")
-# No vowels, so no words; nothing that looks like something else.
+# Without vowels, so that no code is a word; without letters that look like others.
 _USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 
 
 class OidcService:
     """The token service, as endpoints for a ``RestServer``.
 
-    ``url``, that of the pages, is set once the server listens.
-
-    :param tokens: takes the access tokens that are issued here.
+    :param tokens: gets the access tokens that are issued here.
     :param now: the clock, in seconds since the epoch.
-    :param random_bytes: makes ids, secrets and tokens; gives that many bytes.
+    :param random_bytes: the source of ids, secrets and tokens: returns as many bytes as it is
+        asked for.
+    :ivar url: the address of the pages; empty until the server listens.
     """
 
     def __init__(
@@ -66,7 +108,7 @@ class OidcService:
         self._refreshes: dict[str, RefreshGrant] = {}
         self._codes: dict[str, CodeGrant] = {}
         self._devices: dict[str, DeviceGrant] = {}  # by device code
-        # By grantType: from the client and the members to the id of the user who is let in.
+        # By grantType: returns the id of the user for a client and the members of its request.
         self._grants: dict[str, Callable[[Client, Mapping[str, Any]], str]] = {
             "refresh_token": self._redeem_refresh_token,
             "authorization_code": self._redeem_code,
@@ -74,14 +116,14 @@ class OidcService:
         }
 
     def endpoints(self) -> list[Endpoint]:
-        """All operations; nobody has to be logged in to call them."""
+        """Return all operations. None of them needs a login."""
         handlers = (
             (REGISTER_CLIENT, self._register_client),
             (START_DEVICE_AUTHORIZATION, self._start_device_authorization),
             (CREATE_TOKEN, self._create_token),
         )
         return [
-            Endpoint(operation, _anybody, handler, InvalidRequestException)
+            Endpoint(operation, _no_caller, handler, InvalidRequestException)
             for operation, handler in handlers
         ]
 
@@ -92,7 +134,7 @@ class OidcService:
         redirect_uris: tuple[str, ...] = (),
         grant_types: tuple[str, ...] = _DEFAULT_GRANT_TYPES,
     ) -> Client:
-        """A new client whose registration lasts that many seconds."""
+        """Register a client for this many seconds."""
         client = Client(
             self._random_text(16),
             self._random_text(96),
@@ -231,7 +273,7 @@ class OidcService:
         return base64.urlsafe_b64encode(self._random_bytes(count)).decode()
 
 
-def _anybody(authorization: str | None) -> str:
+def _no_caller(authorization: str | None) -> str:
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The access portal of SSO as far as the emulator needs it: Logout, which ends a token.
+"""The one operation of SSO's access portal that the emulator serves: Logout, which ends a token.
 
 Source: botocore's model ``sso/2019-06-10``.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..codecatalyst.bearer import BearerTokens
-from ..codecatalyst.operations import Operation
+from ..bearer import BearerTokens
 from ..errors import ApiError
-from ..rest import Endpoint
+from ..rest import Endpoint, Operation
 from ..shapes import Structure, Text
 
 TOKEN_HEADER = "x-amz-sso_bearer_token"
@@ -32,7 +31,10 @@ class InvalidRequestException(ApiError):
 
 
 def portal_endpoints(tokens: BearerTokens) -> list[Endpoint]:
-    """The operations, for a ``RestServer``; an unknown token is an UnauthorizedException."""
+    """Return the operations. An unknown token is an UnauthorizedException.
+
+    :param tokens: loses the token that is logged out.
+    """
 
     def log_out(caller: str, members: Mapping[str, Any]) -> Mapping[str, Any]:
         token = members["accessToken"]

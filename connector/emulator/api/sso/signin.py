@@ -11,11 +11,11 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
+from typing import Protocol
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from ..codecatalyst.resources import User
 from ..rest import Page
 from .grants import Client
 from .oidc import OidcService
@@ -42,6 +42,16 @@ _FORM = """\
 """
 
 
+class SignInUser(Protocol):
+    """A user who can sign in."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def user_name(self) -> str: ...
+
+
 class SignIn:
     """The pages, for a ``RestServer``.
 
@@ -50,7 +60,7 @@ class SignIn:
     """
 
     def __init__(
-        self, oidc: OidcService, users: Callable[[], Iterable[User]], password: str
+        self, oidc: OidcService, users: Callable[[], Iterable[SignInUser]], password: str
     ) -> None:
         self._oidc = oidc
         self._users = users
@@ -66,7 +76,7 @@ class SignIn:
 
     async def _show_authorize(self, request: web.Request) -> web.Response:
         client = self._asking_client(request.query)
-        return self._form(f"Let {client.name} use CodeCatalyst as you?")
+        return self._form(f"Let {client.name} act as you?")
 
     async def _decide_authorize(self, request: web.Request) -> web.Response:
         client = self._asking_client(request.query)
@@ -84,7 +94,7 @@ class SignIn:
     async def _show_device(self, request: web.Request) -> web.Response:
         code = escape(request.query.get("user_code", ""))
         return self._form(
-            "Let the device that shows this code use CodeCatalyst as you?",
+            "Let the device that shows this code act as you?",
             f'<label>Code <input name="user_code" value="{code}"></label>',
         )
 

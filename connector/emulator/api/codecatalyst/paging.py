@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from .errors import ValidationException
+from ..errors import ValidationException
 
 Item = TypeVar("Item")
 

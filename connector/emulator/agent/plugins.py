@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from ...datachannel.messages import Flag, PayloadType
 from .behaviour import AgentBehaviour, ExecuteAs
-from .events import CloseFarEnd, Resized, Signalled
+from .farend import CloseFarEnd, Resized, Signalled
 
 #: In front of the reason of a plugin that failed, in what channel_closed says.
 ERROR_TITLE = "\n----------ERROR-------\n"
@@ -75,7 +75,7 @@ class Failure:
     last: tuple[Message, ...] = ()
 
 
-class Kind(ABC):
+class Plugin(ABC):
     """One session's plugin. The agent's four are below."""
 
     session_type: ClassVar[str]
@@ -122,7 +122,7 @@ class Kind(ABC):
 
 
 @dataclass(frozen=True)
-class Port(Kind):
+class Port(Plugin):
     """A TCP port of the machine.
 
     :ivar number: is announced to the client.
@@ -143,7 +143,7 @@ class Port(Kind):
         return Failure(WORKER_DEATH_DELAY, WORKER_DIED if dies else PORT_REFUSED)
 
 
-class OnTerminal(Kind):
+class OnTerminal(Plugin):
     """What runs on a pseudo-terminal: ``Standard_Stream`` and ``InteractiveCommands``.
 
     The exit status is told nobody. Flags mean nothing to the real one: only the service
@@ -182,7 +182,7 @@ class InteractiveCommand(OnTerminal):
 
 
 @dataclass(frozen=True)
-class NonInteractiveCommand(Kind):
+class NonInteractiveCommand(Plugin):
     """``NonInteractiveCommands``: a program without a terminal and without input.
 
     :ivar arguments: the program first.
@@ -227,15 +227,15 @@ class NonInteractiveCommand(Kind):
         return ""
 
 
-def execution(command: str, arguments: tuple[str, ...], execute_as: ExecuteAs) -> Kind:
-    """The session of a command of CodeCatalyst's API.
+def command_plugin(words: tuple[str, ...], execute_as: ExecuteAs) -> Plugin:
+    """Return the plugin for a command that a service's API was asked to run.
 
-    The agent knows one line only. That it is made of command and arguments so that the
-    program gets exactly these is a choice; how CodeCatalyst does it is not known.
+    InteractiveCommands knows a single line. Quoting the words so that the program gets exactly
+    these is a choice: how AWS's services make the line is not known.
     """
     if execute_as is ExecuteAs.INTERACTIVE:
-        return InteractiveCommand(shlex.join((command, *arguments)))
-    return NonInteractiveCommand((command, *arguments), execute_as is ExecuteAs.SEPARATE)
+        return InteractiveCommand(shlex.join(words))
+    return NonInteractiveCommand(words, execute_as is ExecuteAs.SEPARATE)
 
 
 def closing_flag(payload_type: int, payload: bytes) -> CloseFarEnd | None:

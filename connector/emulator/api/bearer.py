@@ -1,14 +1,14 @@
-"""The bearer tokens that the API takes, and whom each speaks for."""
+"""The bearer tokens that APIs accept, and the user of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import UnauthorizedException
+from .errors import UnauthorizedException
 
 
 class BearerTokens:
-    """Tokens may be added, expire, and be revoked while the service runs.
+    """Tokens with their users and expiry times. They may be added and revoked at any time.
 
     :param now: the clock, in seconds since the epoch.
     """
@@ -18,20 +18,20 @@ class BearerTokens:
         self._tokens: dict[str, tuple[str, float | None]] = {}
 
     def accept(self, token: str, user_id: str, expires_at: float | None = None) -> None:
-        """Take ``token`` as ``user_id``'s, until ``expires_at`` (seconds since the epoch)."""
+        """Accept ``token`` for ``user_id`` until ``expires_at`` (seconds since the epoch)."""
         self._tokens[token] = (user_id, expires_at)
 
     def revoke(self, token: str) -> None:
-        """Take ``token`` no more.
+        """Reject ``token`` from now on.
 
-        :raises KeyError: when it was never taken.
+        :raises KeyError: if it was never accepted.
         """
         del self._tokens[token]
 
     def authenticate(self, authorization: str | None) -> str:
-        """The id of the user whom an ``Authorization`` header speaks for.
+        """Return the id of the user of an ``Authorization`` header's token.
 
-        :raises UnauthorizedException: when it holds no bearer token that is taken now.
+        :raises UnauthorizedException: if the header has no bearer token that is valid now.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer":
