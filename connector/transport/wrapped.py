@@ -50,7 +50,8 @@ LONGEST_BLOCK = 4096
 #: ``exec`` in a subshell runs programs only, never what the shell has built in. ``dd`` reads
 #: what is there and does not wait for more. A block of stderr is one write of less than
 #: 1,024 bytes, the buffer of a shell that writes to a terminal. What reads the input is not
-#: waited for: it ends with the terminal.
+#: waited for: it ends with the terminal. It closes descriptors by ``exec``, since a shell keeps
+#: copies of what a redirection of a function closes, and ``e`` waits for the last copy of 3.
 _FRAMED = """\
 t=$1;shift;exec 4>&1 7<&0 2>/dev/null
 m=;f=R;for x in base64 dd tr;do command -v $x >&2||m="$m $x";done
@@ -61,7 +62,7 @@ e(){ while l=$(dd bs=510 count=1|base64|tr -d '\\n');[ "$l" ];do printf '{%s}' "
 i(){ while IFS= read -r l&&[ "$l" != . ];do printf %s "$l"|base64 -d||break;done;}
 printf '<%s:%s>' $t "$f$m"
 if [ $f = R ];then (exec "$@" </dev/null 2>&1 4>&- 7<&-);s=$?
-else s=$({ { { case $f in Bi)i <&7 3>&- 4>&- 5>&- &;;esac;}|\
+else s=$({ { { case $f in Bi)(exec <&7 3>&- 4>&- 5>&-;i)&;;esac;}|\
 { (exec "$@" 2>&3 3>&- 4>&- 5>&- 7<&-);echo $? >&5;}|o >&4 3>&- 5>&-;} 3>&1|e >&4 5>&-;} 5>&1)
 fi
 s=${s:-255};printf '<%s:%s>' $t $s;exit $s"""

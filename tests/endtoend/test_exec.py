@@ -206,6 +206,13 @@ def test_input_that_the_command_does_not_read_does_not_keep_it(execute: Exec) ->
     assert given(answer) == (5, b"", b"")
 
 
+def test_command_exits_while_stdin_stays_open(execute: Exec) -> None:
+    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    process = execute.commands.start(*execute.words("sh", "-c", "echo done; exit 5"))
+    assert process.wait() == 5
+    assert process.reader.rest() == b"done\n"
+
+
 def test_a_reader_of_one_line_ends_it(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
     process = execute.commands.start(*execute.words("yes"))
