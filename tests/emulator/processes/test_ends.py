@@ -15,19 +15,24 @@ from connector.emulator.machine import processes
 from ..stages import eventually
 from .stage import INTERACTIVE, SEPARATE, Stage, gone, read_pid, read_until, reason
 
+#: A program that notes the hang-up. It waits by ``sigwait``: a signal that comes just before
+#: ``pause`` only leaves a note for Python, which is not read until ``pause`` is over.
+WAITING = (
+    "import os, signal\n"
+    "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})\n"
+    "print('job pid', os.getpid(), end='.', flush=True)\n"
+    "open('ready', 'w').close()\n"
+    "signal.sigwait({signal.SIGHUP})\n"
+    "open('hup', 'w').close()\n"
+)
+
 
 async def test_the_service_hangs_up_on_a_shell_and_its_job_in_front(stage: Stage) -> None:
     client = await stage.shell()
     await client.send(b"echo pid $$.\n")
     await read_until(client, b"\n")
     shell = await read_pid(client)
-    script = (
-        "import os, signal, sys\n"
-        "signal.signal(signal.SIGHUP, lambda *_: (open('hup', 'w').close(), sys.exit()))\n"
-        "print('job pid', os.getpid(), end='.', flush=True)\n"
-        "while True: signal.pause()\n"
-    )
-    (stage.home / "job.py").write_text(script)
+    (stage.home / "job.py").write_text(WAITING)
     await client.send(shlex.join([sys.executable, "job.py"]).encode() + b"\n")
     await read_until(client, b"job pid ")
     job = int((await read_until(client, b".")).rstrip(b"."))
@@ -41,12 +46,7 @@ async def test_the_service_hangs_up_on_a_shell_and_its_job_in_front(stage: Stage
 @pytest.mark.parametrize("execute_as", ExecuteAs)
 async def test_the_service_hangs_up_on_a_command(stage: Stage, execute_as: ExecuteAs) -> None:
     stage.behave(CLEAN, execute_as=execute_as)
-    client = await stage.python(
-        "import signal, sys\n"
-        "signal.signal(signal.SIGHUP, lambda *_: (open('hup', 'w').close(), sys.exit()))\n"
-        "open('ready', 'w').close()\n"
-        "while True: signal.pause()\n"
-    )
+    client = await stage.python(WAITING)
     await eventually((stage.home / "ready").exists)
     stage.end()
     assert await reason(client) == "stopped"
