@@ -105,12 +105,23 @@ class Ending:
         """Bytes of output that wait for their readers."""
         return sum(output.pending_bytes for output in self._outputs)
 
+    @property
+    def _may_deliver(self) -> bool:
+        """Whether the far end may still take input."""
+        reachable = self._channel.state == State.OPEN and self._connection.up
+        return reachable and not self.exited and self.error is None
+
     def progressed(self) -> None:
         self._progress_at = self._loop.time()
 
     def command_exited(self, status: int) -> None:
-        """The command has told its exit status, which nothing replaces any more."""
+        """The command has told its exit status, which nothing replaces any more.
+
+        Input that no process can read any more is neither read nor delivered.
+        """
+        logger.info("the command has exited with status %d", status)
         self.exited = True
+        self.stdin_open = False
         self.exit_code = status & 0xFF
         self.progressed()
 
@@ -123,7 +134,7 @@ class Ending:
             self.progressed()
         if self._channel.state != State.OPEN or not self._connection.up:
             return
-        in_flight = self._channel.in_flight_bytes
+        in_flight = 0 if self.exited else self._channel.in_flight_bytes
         if in_flight != self._in_flight_seen:
             self._in_flight_seen = in_flight
             self.progressed()
@@ -164,7 +175,7 @@ class Ending:
                 self.finish()
             return
         self.phase = Phase.DRAINING
-        if self._channel.state == State.OPEN and self._connection.up and not error:
+        if self._may_deliver:
             self.hurry()
             if self.stdin_open:
                 self._stdin.take_rest()
@@ -197,7 +208,7 @@ class Ending:
             return
         if self._loop.time() < self._lingers_until:
             self.alarm.set(self._lingers_until, self.drain)
-        elif self._channel.state != State.OPEN or not self._connection.up or self.error:
+        elif not self._may_deliver:
             self._drained()
         elif self._channel.paused and self._channel.delivered:
             self._drained()  # the far end is away: there is nobody to be told

@@ -283,6 +283,7 @@ class Tunnel:
             elif isinstance(event, ErrorOutput):
                 self._write_error(event.data)
             elif isinstance(event, CommandExited):
+                self._unsent = b""
                 self._ending.command_exited(event.status)
             elif isinstance(event, ChannelClosed):
                 self._channel_closed(event)
@@ -428,9 +429,7 @@ class Tunnel:
         self._arm_channel_alarm()
         if self._ending.phase == Phase.DRAINING:
             self._ending.drain()
-        elif self._ending.phase == Phase.RUNNING and (
-            self._ending.exited or not self._ending.stdin_open
-        ):
+        elif self._ending.phase == Phase.RUNNING and not self._ending.stdin_open:
             self._ending.watch_the_rest()
 
     def _arm_channel_alarm(self) -> None:

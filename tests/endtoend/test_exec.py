@@ -8,6 +8,7 @@ import random
 import select
 import shutil
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,20 @@ from .terminals import Terminal
 from .waiting import eventually
 
 INTERACTIVE, JOINED, SEPARATE = ExecuteAs.INTERACTIVE, ExecuteAs.JOINED, ExecuteAs.SEPARATE
+
+#: A connector that takes ten minutes for a step of the end that is waited for.
+PATIENT = """\
+import sys
+from connector.transport import ending
+ending.DRAIN_TIMEOUT = ending.END_TIMEOUT = 600.0
+from connector.__main__ import main
+sys.exit(main())
+"""
+
+#: An agent whose service says nothing of the end of the session.
+NEVER_CLOSING = replace(
+    REAL, execute_as=ExecuteAs.INTERACTIVE, message_interval=0.0, close_delay=600.0
+)
 
 #: All bytes, and what the agent's UTF-8 is bad for.
 BINARY = random.Random(5).randbytes(2_000_000) + bytes(range(256)) + b"\xef\xbf\xbd\xef\xbf"
@@ -211,6 +226,31 @@ def test_command_exits_while_stdin_stays_open(execute: Exec) -> None:
     process = execute.commands.start(*execute.words("sh", "-c", "echo done; exit 5"))
     assert process.wait() == 5
     assert process.reader.rest() == b"done\n"
+
+
+def test_exited_command_does_not_wait_for_its_unread_input(execute: Exec) -> None:
+    execute.cloud.behave(NEVER_CLOSING)
+    words = [sys.executable, "-c", PATIENT, *execute.words("sh", "-c", "exit 5")[len(CONNECTOR) :]]
+    script = 'yes | head -c 20000000 | "$@"'
+    process = execute.commands.start("/bin/sh", "-c", script, "sh", *words)
+    assert process.wait() == 5
+    assert process.stderr() == ""
+
+
+def test_stdin_is_not_read_after_the_command_has_exited(execute: Exec) -> None:
+    execute.cloud.behave(NEVER_CLOSING)
+    reading, writing = os.pipe()
+    try:
+        words = execute.words("sh", "-c", "read -r line; exit 5")
+        process = execute.commands.start(*words, stdin=reading)
+        os.write(writing, b"line\n")
+        execute.commands.wait_for_log("the command has exited with status 5")
+        os.write(writing, b"next line\n")
+        assert process.wait() == 5
+        assert os.read(reading, 100) == b"next line\n"
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def test_a_reader_of_one_line_ends_it(execute: Exec) -> None:
