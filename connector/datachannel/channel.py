@@ -400,10 +400,8 @@ class DataChannel:
     def _receive_service_message(
         self, message_type: str, payload: bytes, output: list[bytes], events: list[Event]
     ) -> None:
-        if message_type == messages.PAUSE_PUBLICATION:
-            self.paused = True
-        elif message_type == messages.START_PUBLICATION:
-            self.paused = False
+        if message_type in (messages.PAUSE_PUBLICATION, messages.START_PUBLICATION):
+            self.paused = message_type == messages.PAUSE_PUBLICATION
         elif message_type == messages.CHANNEL_CLOSED:
             self._flush(output, events)
             self.state = State.CLOSED
@@ -414,6 +412,10 @@ class DataChannel:
             events.append(ChannelClosed(reason, self._receiver.missing))
         else:
             self._stats.ignored += 1
+            silent = message_type == messages.AGENT_SESSION_STATE and not self.handshake_begun
+            if silent and self.state == State.OPENING and payloads.ends_command(payload):
+                self.state = State.OPEN  # a command has run, and printed nothing
+                events.append(SessionOpened(None, ""))
 
     def _input_released(self, now: float) -> bool:
         """Whether the agent is known, or has had the time, to take input."""

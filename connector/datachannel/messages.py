@@ -20,6 +20,7 @@ INPUT_STREAM_DATA = "input_stream_data"  # client -> agent
 OUTPUT_STREAM_DATA = "output_stream_data"  # agent -> client
 ACKNOWLEDGE = "acknowledge"  # both ways
 CHANNEL_CLOSED = "channel_closed"  # service -> either end
+AGENT_SESSION_STATE = "agent_session_state"  # agent -> service
 PAUSE_PUBLICATION = "pause_publication"
 START_PUBLICATION = "start_publication"
 

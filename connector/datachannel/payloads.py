@@ -210,6 +210,17 @@ def channel_closed_output(payload: bytes) -> str:
         return ""  # that the channel is closed is all that counts
 
 
+def ends_command(payload: bytes) -> bool:
+    """Whether an ``agent_session_state`` says that the agent is about to leave the session.
+
+    The published agent sends that when what it has run on a terminal or on pipes has ended.
+    """
+    try:
+        return _text(_load(payload, "agent_session_state"), "SessionState") == "Terminating"
+    except MalformedPayload:
+        return False
+
+
 def window_size(columns: int, rows: int) -> bytes:
     """The size of the client's terminal, in characters."""
     return _dump({"cols": columns, "rows": rows}).encode()

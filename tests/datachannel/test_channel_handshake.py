@@ -7,8 +7,14 @@ import json
 import pytest
 
 from connector.datachannel.channel import SILENT_START_GRACE, State
-from connector.datachannel.events import ChannelFailed, DataReceived, Event, SessionOpened
-from connector.datachannel.messages import PayloadType
+from connector.datachannel.events import (
+    ChannelClosed,
+    ChannelFailed,
+    DataReceived,
+    Event,
+    SessionOpened,
+)
+from connector.datachannel.messages import AGENT_SESSION_STATE, CHANNEL_CLOSED, PayloadType
 from connector.errors import ConnectorError, RemoteProtocolError, SessionEncrypted
 
 from .helpers import (
@@ -21,6 +27,7 @@ from .helpers import (
     handshake_request,
     inputs,
     output,
+    service,
     session_type_action,
     shaken,
     stream,
@@ -221,6 +228,31 @@ def test_a_session_without_handshake_opens_with_its_first_output() -> None:
     sent = dialogue.sent()
     assert acknowledged(sent) == [0]
     assert inputs(sent) == [(0, PayloadType.OUTPUT, b"ls\n")]
+
+
+TERMINATING = service(AGENT_SESSION_STATE, b'{"SessionState":"Terminating"}')
+
+
+def test_session_without_handshake_opens_when_its_agent_leaves_in_silence() -> None:
+    dialogue = linked()
+    assert dialogue.receive(TERMINATING, service(CHANNEL_CLOSED)) == [
+        SessionOpened(None, ""),
+        ChannelClosed(""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b'{"SessionState":"Connected"}', b'{"SessionState":["Terminating"]}', b"[]", b"{}", b"\xff"],
+)
+def test_other_state_of_the_agent_opens_no_session(payload: bytes) -> None:
+    assert linked().receive(service(AGENT_SESSION_STATE, payload)) == []
+
+
+def test_agent_that_leaves_within_a_handshake_opens_no_session() -> None:
+    dialogue = linked()
+    assert dialogue.receive(handshake_request()) == []
+    assert dialogue.receive(TERMINATING) == []
 
 
 def test_a_handshake_that_asks_for_nothing_opens_a_session_without_type() -> None:

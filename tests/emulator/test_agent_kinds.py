@@ -11,6 +11,7 @@ import pytest
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
+    AGENT_SESSION_STATE,
     CHANNEL_CLOSED,
     OUTPUT_STREAM_DATA,
     PAUSE_PUBLICATION,
@@ -18,7 +19,7 @@ from connector.datachannel.messages import (
     PayloadType,
 )
 from connector.datachannel.payloads import flag
-from connector.emulator.agent.agent import AGENT_SESSION_STATE, Agent
+from connector.emulator.agent.agent import Agent
 from connector.emulator.agent.behaviour import REAL, ExecuteAs
 from connector.emulator.agent.farend import (
     CloseFarEnd,

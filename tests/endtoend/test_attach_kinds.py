@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.emulator.agent.behaviour import REAL, ExecuteAs
+from connector.emulator.faults.plans import At, Close, FaultPlan
 
 from .cloud import Cloud
 from .commands import CONNECTOR, END, Commands
@@ -71,10 +72,30 @@ def test_command_that_says_nothing_yet_opens_the_session(attach: Attach, tmp_pat
     assert process.stderr() == ""
 
 
-@pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", ExecuteAs, ids=lambda kind: kind.name)
 def test_command_that_never_says_anything_is_a_good_one(attach: Attach, kind: ExecuteAs) -> None:
     answer = attach.commands.run(*attach.words("true", kind=kind))
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
+
+
+def test_port_that_never_says_anything_is_an_error(attach: Attach) -> None:
+    with TcpService(lambda connection: None) as service:
+        attach.cloud.port = service.port
+        answer = attach.commands.run(*attach.words())
+    assert (answer.returncode, answer.stdout) == (69, b"")
+    assert b"The service closed the session before a byte came" in answer.stderr
+
+
+def test_session_that_the_service_closes_before_the_agent_speaks_is_an_error(
+    attach: Attach,
+) -> None:
+    words = attach.words("sleep", "600")
+    close = Close(At(seconds=0.5), "")
+    gateway = attach.cloud.gateway
+    gateway.behaviour = replace(gateway.behaviour, faults=FaultPlan((close,)))
+    answer = attach.commands.run(*words)
+    assert (answer.returncode, answer.stdout) == (69, b"")
+    assert b"The service closed the session before a byte came" in answer.stderr
 
 
 def test_command_reads_stdin_to_its_end(attach: Attach) -> None:

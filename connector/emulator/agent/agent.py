@@ -17,6 +17,7 @@ from enum import Enum, auto
 from ...datachannel import payloads
 from ...datachannel.messages import (
     ACKNOWLEDGE,
+    AGENT_SESSION_STATE,
     CHANNEL_CLOSED,
     FLAGS_ACKNOWLEDGE,
     HEADER,
@@ -32,8 +33,6 @@ from .farend import CloseFarEnd, Event, InputReceived, OpenFarEnd, SessionEnded
 from .outbox import Outbox
 from .plugins import Failure, Message, Plugin, Port, Refused, closing_flag
 from .text import TextStream
-
-AGENT_SESSION_STATE = "agent_session_state"
 
 _INPUT_ON_WIRE = INPUT_STREAM_DATA.encode().ljust(32)
 _ACKNOWLEDGE_ON_WIRE = ACKNOWLEDGE.encode().ljust(32)
