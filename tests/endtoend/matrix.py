@@ -146,13 +146,9 @@ def transfer(
         failure = f"{len(arrived)} of {size} bytes arrived, or other ones"
     ssh.commands.wait_connectors_gone()
     log = log_of(ssh)
-    return Outcome(
-        seconds,
-        log.count(": dialling ") - 1,
-        _counted(log, "resent"),
-        _counted(log, "duplicates"),
-        failure,
-    )
+    # A connector that failed may have ended before it counted anything.
+    resent, duplicates = (0 if failure else counted(log, x) for x in ("resent", "duplicates"))
+    return Outcome(seconds, log.count(": dialling ") - 1, resent, duplicates, failure)
 
 
 def log_of(ssh: Ssh) -> str:
@@ -175,5 +171,11 @@ def _command(ssh: Ssh, name: str, direction: str, here: Path, there: Path) -> li
     return [program("rsync"), "--whole-file", "-e", shlex.join(ssh.command("ssh")), *paths]
 
 
-def _counted(log: str, what: str) -> int:
-    return sum(int(count) for count in re.findall(rf"\b{what}=(\d+)", log))
+def counted(log: str, what: str) -> int:
+    """Return what the connectors of a log have counted of this, in the lines of their ends.
+
+    :raises AssertionError: when none has said it.
+    """
+    counts = re.findall(rf"\b{what} ([\d,]+)", log)
+    assert counts, f"the log has no count of {what}"
+    return sum(int(count.replace(",", "")) for count in counts)

@@ -6,9 +6,11 @@ import random
 
 import pytest
 
+from connector.datachannel.events import Statistics
+
 from .cloud import Cloud
 from .commands import Ssh
-from .matrix import DIRECTIONS, FAULTS, PROGRAMS, SILENCE, MakePlan, transfer
+from .matrix import DIRECTIONS, FAULTS, PROGRAMS, SILENCE, MakePlan, counted, transfer
 
 SIZE = 100_000
 
@@ -32,3 +34,15 @@ def test_what_is_carried_is_whole(
     plan = make_plan(random.Random(f"{name} {direction}"), SIZE)
     outcome = transfer(ssh, cloud, plan, name, direction, SIZE)
     assert outcome.whole, "\n".join([outcome.failure, *map(str, cloud.gateway.fault_log)])
+
+
+def test_counts_of_the_log_are_added_up() -> None:
+    stats = Statistics()
+    stats.resent, stats.duplicates = 1_234, 5
+    log = f"INFO connector.transport.ending: {stats}\n" * 2
+    assert (counted(log, "resent"), counted(log, "duplicates")) == (2_468, 10)
+
+
+def test_log_without_a_count_is_an_error() -> None:
+    with pytest.raises(AssertionError, match="no count of resent"):
+        counted("duplicates 5", "resent")
