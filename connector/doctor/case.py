@@ -61,6 +61,7 @@ class Case:
         self.environ = environ
         self.commands = commands
         self.ssh_starts = False  # the ProxyCommand says that it starts a Dev Environment
+        self.ssh_command = ""  # the ProxyCommand that starts none; empty: the user's own
         self.source: SessionSource | None = None
         self.likely_gateway = ""  # of the last session, as host:port
         self.options = options

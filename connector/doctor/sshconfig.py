@@ -42,6 +42,9 @@ _PYTHON_VARIABLES = (
 #: An option of Python that has it ignore them.
 _ISOLATED = re.compile(r"-[A-Za-z]*[IE][A-Za-z]*")
 
+#: The variable that says whether a Dev Environment is started.
+_START_VARIABLE = "CONNECTOR_START"
+
 #: ssh puts this in front of a ProxyCommand. Only zsh takes it twice.
 _EXEC = "exec"
 
@@ -72,6 +75,8 @@ def ssh_config(case: Case) -> Result:
     launcher = _launcher(command_line)
     program = command_line[0]
     _check_shell(case.environ)
+    case.ssh_command = _without_start(command) if launcher else ""
+    case.ssh_starts = not case.ssh_command and _START_VARIABLE in command
     if not launcher and _WRAPPED.search(command):
         text = words(
             "The ProxyCommand runs the connector by way of {program}, which hides the rest",
@@ -136,6 +141,17 @@ def _words(command: str) -> list[str]:
     if not [word for word in found if word != _EXEC]:
         raise ConfigError(words("the ProxyCommand of ssh's configuration is no command line"), CURE)
     return [word.strip('"') for word in found] if os.name == "nt" else found
+
+
+def _without_start(command: str) -> str:
+    """Return the ProxyCommand with an option that wins over each variable which it sets.
+
+    It is empty where the command is quoted in a way that leaves no place for the option.
+    """
+    changed = re.sub(r"(?<=\s)proxy(?=\s)", "proxy --no-start", command, count=1)
+    wanted = _words(command)
+    wanted.insert(wanted.index("proxy") + 1, "--no-start")
+    return changed if _words(changed) == wanted else ""
 
 
 def _launcher(words: Sequence[str]) -> list[str]:
@@ -259,7 +275,7 @@ def _check_name(
 
 def _adopt(case: Case, proxy: argparse.Namespace) -> None:
     """Go on with what ssh would use, as far as the user has not said otherwise."""
-    case.ssh_starts = proxy.start and "start" not in proxy.found
+    case.ssh_starts = case.ssh_starts or (proxy.start and "start" not in proxy.found)
     options = argparse.Namespace(**vars(case.options))
     options.host = proxy.host
     for name in _NAMING:

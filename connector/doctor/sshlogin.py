@@ -79,7 +79,10 @@ class Login:
         """:raises ConnectorError: when ssh does not run the command."""
         case = self._case
         if case.ssh_starts:
-            text = words("Not tried: the ProxyCommand has --start, and would start it if it stops")
+            text = words(
+                "Not tried: the ProxyCommand has --start or sets CONNECTOR_START, and would start "
+                "it if it stops"
+            )
             return Result(text, Status.WARN)
         with tempfile.TemporaryDirectory(prefix="connector-") as directory:
             keys, socket = Path(directory, "known_hosts"), self._socket()
@@ -117,6 +120,8 @@ class Login:
         settings = self._case.ssh_settings
         options = list(_OPTIONS)
         files = (str(keys), *listed_paths(settings.get("userknownhostsfile", "none")))
+        if self._case.ssh_command:
+            options.append(f"ProxyCommand={self._case.ssh_command}")
         options.append("UserKnownHostsFile=" + " ".join(f'"{file}"' for file in files))
         if socket:
             options.append(f'ControlPath="{socket.replace("%", "%%")}"')

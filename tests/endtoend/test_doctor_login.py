@@ -237,18 +237,32 @@ def test_reason_of_the_connector_is_told(patient: Patient) -> None:
     assert "There is no bearer token" in diagnosis.text("ssh-login")
 
 
-def test_proxy_command_that_insists_on_a_start_is_not_run(patient: Patient, cloud: Cloud) -> None:
-    patient.write_config("ProxyCommand connector proxy --start %n")
+@pytest.mark.parametrize(
+    ("command", "warned"),
+    [
+        ("connector proxy --start %n", ["ssh-login"]),
+        (
+            "sh -c 'CONNECTOR_START=yes exec connector proxy \"$0\"' %n",
+            ["ssh-config", "ssh-login"],
+        ),
+    ],
+)
+def test_proxy_command_that_insists_on_a_start_is_not_run(
+    patient: Patient, cloud: Cloud, command: str, warned: list[str]
+) -> None:
+    patient.write_config(f"ProxyCommand {command}")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-login"])
+    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, warned)
     assert "--start" in diagnosis.text("ssh-login")
     assert stopped_once(cloud, 1)
 
 
+@pytest.mark.parametrize("launcher", ["connector", "env CONNECTOR_START=yes connector"])
 def test_environment_that_stops_meanwhile_is_not_started(
-    patient: Patient, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    patient: Patient, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, launcher: str
 ) -> None:
+    patient.write_config(f"ProxyCommand {launcher} proxy %n")
     usual = cloud.server.intercept
     assert usual is not None
 
