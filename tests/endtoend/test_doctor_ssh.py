@@ -53,7 +53,11 @@ def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str
         (["ProxyCommand sh -c 'connector proxy $0' %n"], "by way of sh"),
         (["ControlPath ~/%C", "ControlPersist 10m"], "ControlPersist hides"),
         (
-            ["CanonicalizeHostname always", "CanonicalDomains corp.invalid"],
+            [
+                "CanonicalizeHostname always",
+                "CanonicalDomains corp.invalid",
+                "CanonicalizeFallbackLocal yes",
+            ],
             "CanonicalizeHostname has ssh look for the name in DNS",
         ),
         (
@@ -68,6 +72,19 @@ def test_section_that_could_be_better(patient: Patient, lines: list[str], words:
 
     assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-config"])
     assert words in diagnosis.text("ssh-config")
+
+
+def test_name_that_ssh_looks_for_in_dns_in_vain(patient: Patient) -> None:
+    patient.write_config(
+        "CanonicalizeHostname always",
+        "CanonicalDomains corp.invalid",
+        "CanonicalizeFallbackLocal no",
+        "ProxyCommand connector proxy %n",
+    )
+    diagnosis = patient.examine()
+
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    assert "in DNS, in vain" in diagnosis.text("ssh-config")
 
 
 @pytest.mark.parametrize("name", ["{}", "{}.codecatalyst", "{}.web.site-1.examplecorp", "{id:.8}"])
