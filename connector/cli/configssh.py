@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..errors import ConfigError, ConnectorError
 from ..settings.table import SETTINGS
 from .environment import CALL_TIMEOUT
 from .output.lines import say, tell
+from .question import agreed, can_ask
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
@@ -209,16 +209,14 @@ def _profile(named: str | None, places: Places) -> str | None:
 def _agreed() -> bool:
     """Ask whether to go on.
 
-    :raises ConfigError: when there is nobody to ask.
+    :raises ConfigError: when there is no terminal to ask on.
     """
-    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+    if not can_ask():
         raise ConfigError(
             "Nothing was written: there is no terminal to ask on",
             "Give --yes to have that written",
         )
-    sys.stdout.write("\nWrite that? [y/N] ")
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return agreed("\nWrite that?")
 
 
 def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from .boundary import INTERRUPTED
@@ -17,6 +16,7 @@ from .environment import (
     open_environment,
 )
 from .output.lines import tell
+from .question import agreed, can_ask
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     token = environment.tokens.load(CALL_TIMEOUT)
     name = named(options, environment)
     with environment.explained(token):
-        if options.yes or not _is_terminal():
+        if options.yes or not can_ask():
             environment.confirm(token, CALL_TIMEOUT)
         elif not _agreed(environment, token, name):
             tell("Nothing was stopped.")
@@ -93,10 +93,6 @@ def _wait(environment: Environment, state: State, name: str) -> State:
         return until_stopped(environment, state, progress.wait)
 
 
-def _is_terminal() -> bool:
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
-
-
 def _agreed(environment: Environment, token: BearerToken, name: str) -> bool:
     """Say which sessions end with the Dev Environment, and ask; True if there are none."""
     from ..targets.codecatalyst.sessionlist import sessions_of
@@ -111,6 +107,4 @@ def _agreed(environment: Environment, token: BearerToken, name: str) -> bool:
     tell(*(f"  {session.id}  since {session.started}" for session in sessions[:_MOST_LISTED]))
     if len(sessions) > _MOST_LISTED:
         tell(f"  and {len(sessions) - _MOST_LISTED} more")
-    sys.stdout.write("Stop it? [y/N] ")
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return agreed("Stop it?")
