@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import signal
 import subprocess
@@ -94,8 +95,25 @@ class Program:
             return not ended
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, 0)
-            return True
+            return not _is_dead(self._popen.pid)
         return False
+
+
+def _is_dead(group: int) -> bool:
+    """Return whether all processes of a group have ended, and only wait to be reaped.
+
+    ssh leaves its ProxyCommand to the first process of the system, and that of a container may
+    take seconds to reap it. Only Linux says so.
+    """
+    found = False
+    for path in glob.iglob("/proc/[0-9]*/stat"):
+        with suppress(OSError), open(path, "rb") as file:
+            state, _, its_group = file.read().rpartition(b")")[2].split()[:3]
+            if int(its_group) == group:
+                found = True
+                if state != b"Z":
+                    return False
+    return found
 
 
 class _Kept(threading.Thread):
