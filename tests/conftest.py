@@ -1,4 +1,8 @@
-"""What holds for all tests: a clean environment, and a home of their own."""
+"""What holds for all tests: a clean environment, a home of their own, Hypothesis' profiles.
+
+``HYPOTHESIS_PROFILE=soak`` searches for half an hour, with another seed each time; by default
+a run of Hypothesis is short and repeatable.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ import os
 import shutil
 import signal
 import tempfile
+
+from hypothesis import HealthCheck, settings
 
 #: Variables that a test process keeps. Everything else is the user's and may change what the
 #: connector does: credentials, proxies, settings, locale, Python's own switches.
@@ -41,6 +47,28 @@ def _default_signals() -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
 
+
+# A busy machine is slow: that is no fault of a test.
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+settings.register_profile(
+    "short",
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=_SLOW,
+)
+settings.register_profile(
+    "soak",
+    max_examples=3400,  # 10,200 sessions of the simulation
+    stateful_step_count=80,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=_SLOW,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 _clean_environment()
 _default_signals()
