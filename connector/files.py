@@ -1,6 +1,7 @@
-"""Small files that other programs write too: bounded reads, whole writes.
+"""Small files that other programs write too: bounded reads, atomic writes.
 
-Paths are plain here and wherever one connection looks: pathlib takes a millisecond to import.
+Paths are strings here and in every module that a connection uses: importing pathlib takes a
+millisecond.
 """
 
 from __future__ import annotations
@@ -14,29 +15,29 @@ import stat
 import time
 from collections.abc import MutableMapping
 
-#: What names a file.
+#: The path of a file.
 AnyPath = str | os.PathLike[str]
 
-#: Far above any configuration or token file: the largest are those of ours that name thousands
-#: of Dev Environments, some 250 bytes each.
+#: The largest file that is read. Our largest are caches with thousands of targets, some 250
+#: bytes each.
 MAX_BYTES = 8 << 20
 
-#: What some editors put in front of UTF-8.
+#: Some editors write this before UTF-8 text.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-#: Seconds that a pipe, of the shell's ``<(...)`` for one, may take to give all it has.
+#: Seconds to read a whole pipe, such as the shell's ``<(...)``.
 PIPE_TIMEOUT = 3.0
 
-#: Seconds after which a temporary file of ours belongs to a writer that was killed: a write
-#: takes milliseconds, and a second or two where the disk is slow.
+#: Seconds after which a temporary file of ours is an orphan of a killed writer. A write takes
+#: milliseconds, or two seconds on a slow disk.
 LEFTOVER_AGE = 60.0
 
 
 def settle_home(environ: MutableMapping[str, str]) -> None:
-    """Have HOME name a directory by its whole path, for this process and those that it starts.
+    """Set HOME to the account's home directory unless it is an absolute path.
 
-    An empty or relative HOME, or none at all, would lead to files in ``/`` or in the current
-    directory. The account's own home stands in for it, and ``/`` for an account without one.
+    Without this, files would go to ``/`` or to the current directory. Child processes see the
+    new value. An account without a home gets ``/``.
     """
     if os.name != "posix" or os.path.isabs(environ.get("HOME", "")):
         return
@@ -49,14 +50,14 @@ def settle_home(environ: MutableMapping[str, str]) -> None:
 
 
 class FileProblem(Exception):
-    """Why a file is of no use, as the end of a sentence that began with its name."""
+    """A file cannot be used. The text ends a sentence that begins with the file's name."""
 
 
 def read_own_text(path: AnyPath) -> str:
-    """Return the whole text of a file that only programs write, which is no pipe or device.
+    """Return the text of a file that only programs write. Pipes and devices are refused.
 
-    :raises FileNotFoundError: when there is none.
-    :raises FileProblem: see :func:`read_text`; also when it is no regular file.
+    :raises FileNotFoundError: when there is no such file.
+    :raises FileProblem: see :func:`read_text`; also when it is not a regular file.
     """
     try:
         mode = os.stat(path).st_mode
@@ -70,22 +71,22 @@ def read_own_text(path: AnyPath) -> str:
 
 
 def read_text(path: AnyPath) -> str:
-    """The whole text of a file of at most :data:`MAX_BYTES`, encoded in UTF-8.
+    """Return the text of a UTF-8 file of at most :data:`MAX_BYTES`.
 
-    :raises FileNotFoundError: when there is none.
-    :raises FileProblem: when it cannot be read, is too large, or is no text.
+    :raises FileNotFoundError: when there is no such file.
+    :raises FileProblem: when it cannot be read, is too large, or is not UTF-8.
     """
     try:
-        # Windows' editors put a mark in front. Its codec would be one more import.
+        # Editors on Windows write a byte-order mark. The codec for it would be another import.
         return read_bytes(path).removeprefix(BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError:
         raise FileProblem("is not UTF-8 text") from None
 
 
 def read_bytes(path: AnyPath) -> bytes:
-    """All of a file of at most :data:`MAX_BYTES`.
+    """Return the content of a file of at most :data:`MAX_BYTES`.
 
-    :raises FileNotFoundError: when there is none.
+    :raises FileNotFoundError: when there is no such file.
     :raises FileProblem: when it cannot be read or is too large.
     """
     try:
@@ -104,10 +105,9 @@ def read_bytes(path: AnyPath) -> bytes:
 
 
 def _read(path: AnyPath) -> bytes:
-    """At most one byte more than is allowed.
+    """Read up to one byte more than :data:`MAX_BYTES`.
 
-    Nothing is waited for without end: opening a pipe that nobody writes to would, and
-    reading it too.
+    A pipe without a writer would block in ``open`` and in ``read``, so both have a deadline.
     """
     deadline = time.monotonic() + PIPE_TIMEOUT
     flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -125,7 +125,7 @@ def _read(path: AnyPath) -> bytes:
 
 
 def _wait_readable(descriptor: int, deadline: float) -> None:
-    """:raises TimeoutError: when the deadline is over before anything can be read."""
+    """:raises TimeoutError: when the deadline passes before there are bytes to read."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
@@ -133,19 +133,19 @@ def _wait_readable(descriptor: int, deadline: float) -> None:
 
 
 def write_private(path: AnyPath, text: str) -> None:
-    """Replace a file as a whole by one with mode 0600; see :func:`replace_file`."""
+    """Replace a file atomically, with mode 0600; see :func:`replace_file`."""
     replace_file(path, text.encode())
 
 
 def replace_file(path: AnyPath, content: bytes, like: os.stat_result | None = None) -> None:
-    """Replace a file as a whole, so that no reader ever sees half of it.
+    """Replace a file atomically: no reader sees half of it.
 
-    :param like: whose mode and owner it gets; without, it is the caller's with mode 0600.
-    Temporary files that killed writers of the same file have left beside it are removed.
+    Temporary files that killed writers of the same file left beside it are removed.
 
-    :raises OSError: when it cannot be written; the old file is then still there.
+    :param like: the status of a file whose mode and owner to copy; None: mode 0600, ours.
+    :raises OSError: when it cannot be written. The old file is then unchanged.
     """
-    # In place of tempfile, whose import takes as long as reading a token does.
+    # Importing tempfile takes as long as reading a token.
     temporary = f"{os.fspath(path)}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -154,11 +154,11 @@ def replace_file(path: AnyPath, content: bytes, like: os.stat_result | None = No
             file.flush()
             os.fsync(file.fileno())
         if like is not None:
-            if hasattr(os, "chown"):  # Windows has none; elsewhere root may write for another
+            if hasattr(os, "chown"):  # not on Windows; root may write for another user
                 os.chown(temporary, like.st_uid, like.st_gid)
             os.chmod(temporary, stat.S_IMODE(like.st_mode))
         os.replace(temporary, path)
-    except BaseException:  # Ctrl-C, too, leaves nothing behind
+    except BaseException:  # also after Ctrl-C
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
@@ -166,20 +166,20 @@ def replace_file(path: AnyPath, content: bytes, like: os.stat_result | None = No
 
 
 def _remove_leftovers(path: str) -> None:
-    """Remove the temporary files of a file whose writers were killed."""
+    """Remove the temporary files that killed writers of a file left behind."""
     directory, name = os.path.split(path)
     oldest = time.time() - LEFTOVER_AGE
     with contextlib.suppress(OSError), os.scandir(directory or ".") as entries:
         for entry in entries:
             if not _is_temporary(entry.name, name):
                 continue
-            with contextlib.suppress(OSError):  # another writer has removed it
+            with contextlib.suppress(OSError):  # another writer was faster
                 if entry.stat(follow_symlinks=False).st_mtime < oldest:
                     os.unlink(entry.path)
 
 
 def _is_temporary(candidate: str, name: str) -> bool:
-    """Whether a name is one that :func:`replace_file` makes for a file."""
+    """Return whether a name is one of :func:`replace_file`'s temporary files for a file."""
     if not candidate.startswith(f"{name}."):
         return False
     pid, _, rest = candidate[len(name) + 1 :].partition(".")
@@ -188,11 +188,11 @@ def _is_temporary(candidate: str, name: str) -> bool:
 
 
 def make_directory_of(path: AnyPath) -> None:
-    """Make the directory of a file and its parents, those that are missing, with mode 0700.
+    """Create the missing directories above a file with mode 0700.
 
-    ``os.makedirs`` leaves the mode of the parents to the umask.
+    ``os.makedirs`` would apply the mode to the last one only.
 
-    :raises OSError: when one cannot be made.
+    :raises OSError: when one cannot be created.
     """
     missing = []
     directory = os.path.dirname(os.path.abspath(path))
@@ -200,12 +200,12 @@ def make_directory_of(path: AnyPath) -> None:
         missing.append(directory)
         directory = os.path.dirname(directory)
     for name in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # another process was quicker, or it is a file
+        with contextlib.suppress(FileExistsError):  # another process was faster, or it is a file
             os.mkdir(name, 0o700)
 
 
 def check_writable(path: AnyPath) -> None:
-    """Try whether a file can be replaced, and leave it as it is.
+    """Check that a file can be replaced, without changing it.
 
     :raises OSError: when it cannot.
     """
@@ -217,5 +217,5 @@ def check_writable(path: AnyPath) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What the operating system says of an error, without the path, which may be long."""
+    """Return the operating system's words for an error, without the path."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

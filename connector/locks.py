@@ -1,4 +1,4 @@
-"""A lock between processes, for as long as one of them rewrites a shared file."""
+"""A lock between processes that rewrite the same file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _POLL_INTERVAL = 0.05  # seconds; neither system call can wait for a bounded tim
 
 @contextmanager
 def file_lock(path: AnyPath, timeout: float) -> Iterator[None]:
-    """Hold the lock on ``path``. The system lets go of it when the process dies.
+    """Hold the lock on ``path``. The system releases it when the process dies.
 
-    The file is made when missing and stays, empty: to remove it would let two processes
-    lock two files of one name. Where the file system has no locks, nothing is held.
+    The empty lock file is never removed: otherwise two processes could lock two files of the
+    same name. On a file system without locks, nothing is held.
 
-    :param timeout: seconds to wait for another process to let go.
-    :raises TimeoutError: when it did not.
-    :raises OSError: when the file cannot be made or locked.
+    :param timeout: seconds to wait for another process to release the lock.
+    :raises TimeoutError: when another process still holds it.
+    :raises OSError: when the file cannot be created or locked.
     """
     deadline = time.monotonic() + timeout
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -41,7 +41,7 @@ def file_lock(path: AnyPath, timeout: float) -> Iterator[None]:
             time.sleep(_POLL_INTERVAL)
         yield
     finally:
-        os.close(descriptor)  # closing unlocks
+        os.close(descriptor)  # this releases the lock
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -53,7 +53,7 @@ def _try_lock(descriptor: int) -> bool:
     except (BlockingIOError, PermissionError):  # PermissionError: EACCES, Windows's answer
         return False
     except OSError as error:
-        # Some network file systems know no locks. The file is still replaced as a whole.
+        # Some network file systems have no locks. The file is still replaced atomically.
         if error.errno not in _NO_LOCKS:
             raise
     return True

@@ -1,1 +1,1 @@
-"""What talks to AWS."""
+"""What every AWS API shares: configuration, credentials, endpoints, signing and clients."""

@@ -1,7 +1,7 @@
 """One HTTP/1.1 exchange over a connected socket: as much of RFC 9112 as a JSON API needs.
 
-The standard library's client costs more than the call: its import takes as long as the
-handshake, and it knows no deadline for a whole answer.
+The standard library's client takes as long to import as TLS takes to connect, and has no
+deadline for a whole answer.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 from ..fast.records import NamedTuple
 
-#: Bytes of the status line and all headers, and of the body: far above what an API sends.
+#: Limits in bytes, far above what an API sends: status line and headers, and body.
 MAX_HEAD = 64 << 10
 MAX_BODY = 1 << 20
 
-# What every answer has is understood without regular expressions: to compile them takes longer.
+# No regular expressions for what every answer has: compiling them takes longer than parsing.
 _VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
 _NAME = frozenset(
     b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -26,11 +26,11 @@ _CHUNK = rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?"
 
 
 class BadAnswer(Exception):
-    """What came is no answer in HTTP, or too large; the text is the end of a sentence."""
+    """The peer sent no HTTP, or too much. The text ends a sentence about the answer."""
 
 
 class Answer(NamedTuple):
-    """A whole answer; the names of its headers are in lower case."""
+    """A complete answer. Header names are in lower case."""
 
     status: int
     reason: str
@@ -42,9 +42,9 @@ def exchange(sock: socket.socket, request: bytes, timeout: float) -> Answer:
     """Send a request and read the answer to it.
 
     :param timeout: seconds for both together.
-    :raises TimeoutError: when there is no whole answer in time.
-    :raises OSError: when the connection broke.
-    :raises BadAnswer: when what came is no answer.
+    :raises TimeoutError: when the answer is not complete in time.
+    :raises OSError: when the connection breaks.
+    :raises BadAnswer: when the answer breaks HTTP or a limit above.
     """
     deadline = time.monotonic() + timeout
 
@@ -64,11 +64,11 @@ def exchange(sock: socket.socket, request: bytes, timeout: float) -> Answer:
 
 
 def read_answer(receive: Callable[[], bytes]) -> Answer:
-    """Read a final answer; interim ones (1xx) are skipped.
+    """Read the final answer and skip interim ones (1xx).
 
-    :param receive: the next bytes; none at the end of the connection.
-    :raises ConnectionError: when the answer ends too early.
-    :raises BadAnswer: when it breaks HTTP, or a limit above.
+    :param receive: return the next bytes; none when the connection has ended.
+    :raises ConnectionError: when the connection ends within the answer.
+    :raises BadAnswer: when the answer breaks HTTP or a limit above.
     """
     reader = _Reader(receive)
     status = 100
@@ -81,7 +81,7 @@ def read_answer(receive: Callable[[], bytes]) -> Answer:
 
 
 class _Reader:
-    """Lines and blocks of what comes in pieces."""
+    """Cuts received bytes into lines and blocks."""
 
     def __init__(self, receive: Callable[[], bytes]) -> None:
         self._receive = receive
@@ -102,7 +102,7 @@ class _Reader:
         return self._take(size)
 
     def rest(self) -> bytes:
-        """All until the connection ends."""
+        """Return everything up to the end of the connection."""
         while len(self._buffer) <= MAX_BODY:
             piece = self._receive()
             if not piece:
@@ -144,7 +144,7 @@ def _headers(reader: _Reader) -> dict[str, str]:
 
 
 def _body(reader: _Reader, status: int, headers: dict[str, str]) -> bytes:
-    """RFC 9112 section 6.3, for anything but HEAD and CONNECT."""
+    """Read a body by RFC 9112 section 6.3, for any method but HEAD and CONNECT."""
     if status in (204, 304):
         return b""
     coding = headers.get("transfer-encoding")
@@ -170,7 +170,7 @@ def _chunks(reader: _Reader) -> bytes:
             raise BadAnswer("has a malformed chunk")
         size = int(match[1], 16)
         if size == 0:
-            _headers(reader)  # the trailer
+            _headers(reader)  # the trailer section
             return bytes(body)
         if len(body) + size > MAX_BODY:
             raise _too_large()

@@ -1,7 +1,7 @@
-"""The upgrade to a stream, signed with AWS credentials.
+"""Sign the WebSocket upgrade of a stream with AWS credentials.
 
-Since 1.2.764.0 the published client signs it (SigV4, service ``ssmmessages``, an empty
-body), unless the service that vended the URL has presigned it.
+The published client does so since 1.2.764.0 (SigV4, service ``ssmmessages``, empty body), unless
+the stream URL is presigned.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 _SERVICE = "ssmmessages"
 
-#: The region of a session stands in its gateway's name.
+#: The gateway's name contains the region.
 _REGION = re.compile(r"(?:^|\.)ssmmessages(?:-fips)?\.([a-z0-9-]+)\.")
 
 
 def canonical_query(query: str) -> str:
-    """Return the query as SigV4 signs it: form-decoded, sorted and percent-encoded again.
+    """Return a query as SigV4 signs it: form-decoded, sorted and percent-encoded again.
 
-    The gateway reads ``+`` as a blank, and the ``/`` and ``=`` of a value as ``%2F`` and
-    ``%3D``, as the published client does. Escapes that are no UTF-8 keep their bytes.
+    As in the published client, the gateway reads ``+`` as a blank, and the ``/`` and ``=`` of
+    a value as ``%2F`` and ``%3D``. Escapes that are not UTF-8 keep their bytes.
 
-    :param query: raw, without the ``?``.
+    :param query: the raw query without the ``?``.
     """
     pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
     encoded = sorted((_encode(name), _encode(value)) for name, value in pairs)
@@ -40,12 +40,12 @@ def _encode(text: str) -> str:
 
 
 class UpgradeSigner:
-    """Signs with the credentials of an AWS profile. Calls block; botocore is imported then.
+    """Signs upgrades with the credentials of an AWS profile. Not thread-safe.
 
-    Its credentials are kept, so that a link can be made anew while the network that gave
-    them is still coming back. Not for two threads at once.
+    A call blocks and imports botocore. Credentials are kept, so that a link can reconnect
+    before their source can be reached again.
 
-    :param profile: its name in the AWS configuration.
+    :param profile: the name of the profile.
     """
 
     def __init__(self, profile: str) -> None:
@@ -53,11 +53,11 @@ class UpgradeSigner:
         self._session: botocore.session.Session | None = None
 
     def __call__(self, url: str) -> Mapping[str, str]:
-        """The headers to add to the upgrade; they are good for some minutes.
+        """Return the headers to add to the upgrade, which are valid for some minutes.
 
-        :param url: of the stream, checked. Nothing is added to a presigned one.
-        :raises ConfigError: there is no such profile, or no region to be known.
-        :raises CredentialsError: the profile has no credentials, or they cannot be had now.
+        :param url: the checked stream URL. A presigned one needs no headers.
+        :raises ConfigError: when the profile does not exist, or the region is unknown.
+        :raises CredentialsError: when the profile has no credentials, or getting them fails.
         """
         parts = urlsplit(url)
         names = parse_qsl(parts.query, keep_blank_values=True)
@@ -72,7 +72,7 @@ class UpgradeSigner:
         try:
             if self._session is None:
                 self._session = botocore.session.Session(profile=self._profile)
-            # The session keeps what it has found, and renews what expires.
+            # The session caches credentials and renews expired ones.
             credentials = self._session.get_credentials()
             frozen = credentials and credentials.get_frozen_credentials()
             region = found[1] if found else self._session.get_config_variable("region")
@@ -93,8 +93,9 @@ class UpgradeSigner:
             raise ConfigError(
                 f"The profile {self._profile} names no region to sign for", "Add `region` to it"
             )
-        # botocore writes the Host as WebSockets have it: in lower case, no default port.
-        # It signs the text of the query, so it gets the canonical one; the dialled URL stays.
+        # botocore writes Host as WebSocket clients do: in lower case, without a default port.
+        # It signs the query as given, so it gets the canonical one. The dialled URL is not
+        # changed.
         scheme = "https" if parts.scheme == "wss" else "http"
         signed = parts._replace(scheme=scheme, query=canonical_query(parts.query))
         request = AWSRequest("GET", signed.geturl())

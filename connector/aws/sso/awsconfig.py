@@ -1,7 +1,7 @@
-"""The lines of a login in the AWS configuration file: found, or added at its end.
+"""Add the profile and the SSO session of a login to the AWS configuration file.
 
-The file is the user's, and is shared with the AWS CLI and every SDK. Nothing in it is ever
-changed: what is missing is appended, and the old bytes stay in front as they are.
+The file belongs to the user, and the AWS CLI and every SDK read it. So nothing in it is changed:
+missing sections are appended after the old bytes.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from ...files import (
 from ...locks import file_lock
 from ..profile import Profile, SsoSession, load_profile, parse_config
 
-_LOCK_TIMEOUT = 5.0  # seconds; it is held for as long as a small file takes to be written
+_LOCK_TIMEOUT = 5.0  # seconds; the lock is held while a small file is written
 
-BUILDER_ID_URL = "https://view.awsapps.com/start"  # of all AWS Builder IDs; so is the region
+#: Start URL and region of every AWS Builder ID.
+BUILDER_ID_URL = "https://view.awsapps.com/start"
 BUILDER_ID_REGION = "us-east-1"
 
 _START_URL = re.compile(r"https://[\x21-\x7e]+")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
-# What needs no quotes in a section's header, whoever reads it.
+#: A name that needs no quotes in a section's header, for any parser.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
 
 
@@ -40,18 +41,19 @@ def add_missing(
     scope: str,
     environ: Mapping[str, str],
 ) -> str:
-    """Append a profile and its SSO session, as far as the file does not have them.
+    """Append a profile and its SSO session if the file lacks them.
 
-    :param name: of the profile.
-    :param start_url: of an Identity Center, with its ``region``; ``None``: AWS Builder ID, or
-        whatever the profile's session says already.
-    :returns: the lines that were added, with ``\\n``; empty when nothing was missing.
-    :raises ConfigError: when the file cannot be extended without harm, or says something
-        else about the profile already.
+    :param name: the name of the profile.
+    :param start_url: the start URL of an Identity Center in ``region``. If both are None, the
+        session in the file applies, or AWS Builder ID for a new one.
+    :param scope: the scope that a new session asks for.
+    :returns: the added lines, which end in ``\\n``; empty if nothing was missing.
+    :raises ConfigError: when the file cannot be extended safely, or the profile in it
+        contradicts the arguments.
     """
     session = _wanted(name, start_url, region, scope)
     profile = load_profile(name, environ)
-    path = os.path.realpath(profile.config_file)  # a symlink stays one
+    path = os.path.realpath(profile.config_file)  # keep a symlink
     if not _missing(profile, session, start_url is not None):
         return ""
     shown = f"The AWS configuration file {path}"
@@ -61,7 +63,7 @@ def add_missing(
     try:
         make_directory_of(path)
         with file_lock(f"{path}.lock", _LOCK_TIMEOUT):
-            # Read again: another process may have added them while we waited.
+            # Another process may have added them while we waited for the lock.
             lines = _missing(load_profile(name, environ), session, start_url is not None)
             if lines:
                 _append(path, lines)
@@ -91,9 +93,9 @@ def _wanted(name: str, start_url: str | None, region: str | None, scope: str) ->
 
 
 def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
-    """The lines that the file lacks.
+    """Return the lines that the file lacks.
 
-    :param by_user: whether the user said which session it is to be.
+    :param by_user: whether the user gave the start URL of the session.
     """
     assert profile.name is not None
     values = profile.values
@@ -132,11 +134,11 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
 
 
 def _comparable(start_url: str) -> str:
-    """Return a start URL as all its spellings have it: the console shows it with ``/#`` too."""
+    """Return a canonical form of a start URL, which the console also shows with ``/#``."""
     try:
         parts = urlsplit(start_url)
         host, port = parts.hostname or "", parts.port
-    except ValueError:  # no URL: only itself is the same
+    except ValueError:  # not a URL, so only equal to itself
         return start_url
     fragment = parts.fragment.strip("/")
     usual = port in (None, 443)

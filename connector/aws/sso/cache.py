@@ -1,6 +1,6 @@
-"""The file in which AWS CLI and SDKs keep the token of an SSO session, read and rewritten.
+"""The token file of an SSO session, which the AWS CLI and the SDKs share.
 
-Format and place are those of botocore's ``SSOTokenProvider``, so that a login is shared.
+Format and path are those of botocore's ``SSOTokenProvider``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from ...files import (
     write_private,
 )
 
-REFRESH_WINDOW = 15 * 60  # seconds before its end; botocore's SSOTokenProvider has the same
+#: Seconds before its end in which a token is renewed. botocore's SSOTokenProvider has the same.
+REFRESH_WINDOW = 15 * 60
 
 #: Year, month, day; hour, minute, second; sign, hours and minutes of the zone. Decimals of a
-#: second are left out: a token ends a moment early.
+#: second are dropped, so a token ends a moment early.
 _TIME = (
     r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})"
     r"(?:[Tt ]([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?)?"
@@ -30,11 +31,11 @@ _TIME = (
 
 
 class Unusable(Exception):
-    """Why there is no token, or no new one, as one line without secrets."""
+    """There is no token, or no new one. The text says why on one line, without secrets."""
 
 
 class CachedToken(NamedTuple):
-    """The members of a cache file; ``expires_at`` in seconds since the epoch."""
+    """The content of a token file. ``expires_at`` is in seconds since the epoch."""
 
     access_token: str
     expires_at: float
@@ -44,9 +45,9 @@ class CachedToken(NamedTuple):
         return f"CachedToken(expires_at={self.expires_at})"
 
     def refresh_request(self, now: float) -> dict[str, str]:
-        """The members of CreateToken that get a new token for this one.
+        """Return the members of the CreateToken call that renews this token.
 
-        :raises Unusable: when the login did not leave what that takes, or it ran out.
+        :raises Unusable: when the file lacks one of them, or the registration has expired.
         """
         names = ("clientId", "clientSecret", "refreshToken", "registrationExpiresAt")
         values: dict[str, Any] = {name: self.document.get(name) for name in names}
@@ -59,7 +60,7 @@ class CachedToken(NamedTuple):
 
 
 class SsoCache:
-    """The cache file of one SSO session."""
+    """The token file of one SSO session."""
 
     def __init__(self, session_name: str) -> None:
         directory = cache_directory()
@@ -68,9 +69,9 @@ class SsoCache:
         self.lock_path = os.path.join(directory, f"{key}.lock")
 
     def read(self) -> CachedToken:
-        """What the file holds, expired or not.
+        """Return the token in the file, expired or not.
 
-        :raises Unusable: when there is no file, or it does not hold a token.
+        :raises Unusable: when there is no file, or it holds no token.
         """
         try:
             document = json.loads(read_own_text(self.path))
@@ -93,7 +94,7 @@ class SsoCache:
         return CachedToken(document["accessToken"], expires_at, document)
 
     def write(self, token: CachedToken) -> None:
-        """Replace the file as a whole.
+        """Replace the file atomically.
 
         :raises OSError: when it cannot be written.
         """
@@ -101,21 +102,21 @@ class SsoCache:
 
 
 def cache_directory() -> str:
-    """Where AWS CLI and SDKs keep what belongs to SSO; no variable moves it."""
+    """Return the directory that the AWS CLI and the SDKs use for SSO. No variable changes it."""
     return os.path.join(os.path.expanduser("~"), ".aws", "sso", "cache")
 
 
 def token_of_answer(
     answer: Mapping[str, Any], document: Mapping[str, Any], now: float
 ) -> CachedToken:
-    """Return the token of CreateToken's answer; :meth:`SsoCache.write` saves it.
+    """Return the token in an answer of CreateToken, without saving it.
 
-    :param answer: as :mod:`.answers` has read it.
-    :param document: the members of the cache file so far. Whatever the answer leaves out
-        stays, the refresh token included: by RFC 6749 section 6 it is still good when no
-        new one comes.
+    :param answer: the checked answer.
+    :param document: the members of the token file so far. Those that the answer does not
+        replace stay. By RFC 6749 section 6 the old refresh token stays valid if the answer
+        has no new one.
     :param now: seconds since the epoch.
-    :raises Unusable: when the answer does not hold a token.
+    :raises Unusable: when the answer holds no token.
     """
     if "accessToken" not in answer or "expiresIn" not in answer:
         raise Unusable("the SSO service answered without a token")
@@ -131,15 +132,15 @@ def token_of_answer(
 
 
 def with_refresh_token(answer: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of the cache file with the refresh token of CreateToken's answer."""
+    """Return the members of the token file with the refresh token of CreateToken's answer."""
     new = answer.get("refreshToken")
     return {**document, "refreshToken": new} if new else dict(document)
 
 
 def check_token(token: str) -> None:
-    """Refuse what cannot stand in an ``Authorization`` header.
+    """Refuse a token that would break an ``Authorization`` header.
 
-    RFC 6750 section 2.1 has fewer characters still; this keeps out those that break HTTP.
+    RFC 6750 section 2.1 allows fewer characters still.
 
     :raises Unusable: when it is empty, or holds blanks, control or non-ASCII characters.
     """
@@ -150,17 +151,17 @@ def check_token(token: str) -> None:
 
 
 def parse_time(text: str) -> float:
-    """Return the seconds since the epoch of a time in any form that AWS's tools write and read.
+    """Parse a time in any form that AWS's tools write; return seconds since the epoch.
 
-    ISO 8601 with ``Z``, ``UTC``, an offset or no zone, which is UTC too; with any number of
-    decimals, and without separators. Also the form of HTTP's dates, which botocore takes.
+    These are ISO 8601 and HTTP dates, which botocore reads too. ISO 8601 may have any number
+    of decimals, lack separators, and end in ``Z``, ``UTC``, an offset or nothing (UTC).
 
-    :raises Unusable: when it is none of these.
+    :raises Unusable: when the text has none of these forms.
     """
     import re
-    from datetime import datetime, timedelta, timezone  # a token that is given has no time
+    from datetime import datetime, timedelta, timezone  # not needed for a token from a variable
 
-    # Python 3.10's fromisoformat knows neither Z nor decimals other than three or six.
+    # Python 3.10's fromisoformat reads neither Z nor other decimals than three or six.
     match = re.fullmatch(_TIME, text.strip())
     try:
         if match is None:
@@ -185,7 +186,7 @@ def parse_time(text: str) -> float:
 
 
 def format_time(epoch: float) -> str:
-    """The form that botocore and the AWS CLI write and read."""
+    """Return a time as botocore and the AWS CLI write it."""
     from datetime import datetime, timezone
 
     return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

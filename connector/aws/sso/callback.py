@@ -1,4 +1,4 @@
-"""The address on this machine to which a browser brings the outcome of a login."""
+"""The HTTP server on this machine that receives the result of a login from a browser."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 
 CALLBACK_TIMEOUT = 600.0  # seconds; the AWS CLI waits as long
 _PATH = "/oauth/callback"
-_REQUEST_TIMEOUT = 10.0  # seconds that a browser may take for one request
-_MOST_CONNECTIONS = 32  # at once; a browser opens a few, and a hostile page may open many
+_REQUEST_TIMEOUT = 10.0  # seconds for one request
+_MOST_CONNECTIONS = 32  # at once; a browser opens a few, a hostile page may open many
 _MOST_PARAMETERS = 20  # of a query; the service sends four
-_LOOK_INTERVAL = 0.2  # seconds between two looks at what the handlers found
-_QUOTE_MAX = 200  # characters of the service's own words
+_LOOK_INTERVAL = 0.2  # seconds between two checks for a result
+_QUOTE_MAX = 200  # characters of the service's message
 
 _PAGE = """\
 <!doctype html>
@@ -37,11 +37,11 @@ _PAGE = """\
 
 
 class Callback:
-    """Listens on 127.0.0.1, on a port that was free, from its making on: ``with``.
+    """A server on a free port of 127.0.0.1. It listens from its creation until ``with`` ends.
 
-    :param state: what the browser has to bring back, with a code and with an error, so that no
-        other page can end the login.
-    :raises ConnectFailed: when no port can be had.
+    :param state: the ``state`` parameter of the login. The browser must send it with a code
+        and with an error, so that no other page can end the login.
+    :raises ConnectFailed: when no port can be opened.
     """
 
     def __init__(self, state: str) -> None:
@@ -66,16 +66,16 @@ class Callback:
 
     @property
     def url(self) -> str:
-        """The redirect URI."""
+        """The redirect URI of the login."""
         return f"http://{self._server.authority}{_PATH}"
 
     def wait(
         self, timeout: float = CALLBACK_TIMEOUT, clock: Callable[[], float] = time.monotonic
     ) -> str:
-        """The authorization code.
+        """Wait for the authorization code and return it.
 
         :param timeout: seconds.
-        :raises CredentialsError: when the service sent an error instead, or nobody came.
+        :raises CredentialsError: when the browser brings an error, or does not come in time.
         """
         deadline = clock() + timeout
         while self._server.outcome is None:
@@ -94,10 +94,11 @@ class Callback:
 
 
 class _Server(ThreadingTCPServer):
-    """One thread a connection: browsers open some that they say nothing on.
+    """A server with a thread for each connection, because browsers open idle ones.
 
-    Neither many connections nor slow ones keep the browser out. Beyond ``_MOST_CONNECTIONS`` a
-    new one ends the oldest, and each ends after ``_REQUEST_TIMEOUT``, however slowly it goes on.
+    Neither many connections nor slow ones can lock the browser out. Beyond
+    ``_MOST_CONNECTIONS``, a new connection closes the oldest. Each connection is closed after
+    ``_REQUEST_TIMEOUT`` seconds, even if bytes still arrive.
     """
 
     daemon_threads = True
@@ -107,7 +108,7 @@ class _Server(ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.state = state
         self.outcome: str | CredentialsError | None = None
-        self._open: dict[socket.socket, float] = {}  # when each was accepted, oldest first
+        self._open: dict[socket.socket, float] = {}  # time of accept, oldest first
 
     @property
     def authority(self) -> str:
@@ -115,7 +116,7 @@ class _Server(ThreadingTCPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In the thread that waits: hand the connection to a thread of its own."""
+        """Hand a connection to a new thread. Called in the waiting thread."""
         oldest = next(iter(list(self._open)), None)
         if oldest is not None and len(self._open) >= _MOST_CONNECTIONS:
             self._drop(oldest)
@@ -123,24 +124,24 @@ class _Server(ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def service_actions(self) -> None:
-        """Drop the connections that have had their time."""
+        """Drop the connections whose time is over."""
         for connection, accepted in list(self._open.items()):
             if time.monotonic() - accepted > _REQUEST_TIMEOUT:
                 self._drop(connection)
 
     def shutdown_request(self, request: Any) -> None:
-        """In the connection's thread, at its end."""
+        """Forget a connection that ends. Called in the connection's thread."""
         self._open.pop(request, None)
         super().shutdown_request(request)
 
     def _drop(self, connection: socket.socket) -> None:
-        """Have the thread of a connection read its end; it closes the connection itself."""
+        """End a connection. Its thread then reads EOF and closes the socket."""
         self._open.pop(connection, None)
-        with contextlib.suppress(OSError):  # it has just ended by itself
+        with contextlib.suppress(OSError):  # the peer was faster
             connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Not on stderr, and without the request, which has the code in it."""
+        """Log an error without the request, which contains the code."""
         logger.debug("A browser's connection broke", exc_info=True)
 
 
@@ -150,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.headers.get_all("Host") != [self.server.authority]:
-            # A name that leads here belongs to a page that wants to speak as this address.
+            # Another name for 127.0.0.1 is an attack by DNS rebinding.
             self._answer(421, "Nothing here", "This address goes by no other name.")
             return
         try:
@@ -164,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         query = {name: values[0] for name, values in fields.items() if len(values) == 1}
         error = query.get("error")
-        # Any page can send a browser here. Only the service knows the state, also of an error.
+        # Any page can send a browser here. Only the service knows the state.
         if not hmac.compare_digest(query.get("state", "").encode(), self.server.state.encode()):
             self._answer(
                 400,
@@ -194,8 +195,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _end(self, outcome: str | CredentialsError, title: str, text: str) -> None:
         try:
             self._answer(200, title, text)
-        finally:  # after the page, which the end of the process might cut off
-            self.server.outcome = self.server.outcome or outcome  # the first one is the user's
+        finally:  # after the page: the process may end as soon as there is an outcome
+            self.server.outcome = self.server.outcome or outcome  # the first one counts
 
     def _answer(self, status: int, title: str, text: str) -> None:
         body = _PAGE.format(title=title, text=text).encode()
@@ -212,4 +213,4 @@ class _Handler(BaseHTTPRequestHandler):
         return "devenv-connector"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: a request's line has the code in it."""
+        """Log nothing: a request line contains the code."""
