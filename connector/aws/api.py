@@ -95,6 +95,8 @@ class CallFailed(Exception):
     :ivar transient: whether the request was certainly not sent and another try may succeed.
     """
 
+    status = 0  # no answer, so no HTTP status
+
     def __init__(self, error: ConnectorError, *, transient: bool = False) -> None:
         super().__init__(str(error))
         self.error = error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...aws.api import Api, CallFailed, Refused
+from ...aws.retry import Retry
 from ...aws.sso.tokens import BearerToken
 from ...errors import (
     NETWORK_HINT,
@@ -32,7 +33,6 @@ from .refusals import explain_any, said_by, status_of
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 4.0, 8.0  # seconds for one try, where there is time for that
 _TRIES = 3
 _SHORTEST_TRY = 0.1  # seconds
-_PAUSE = 0.4  # seconds before the second try; twice that before the third
 
 # Both lists name only what the caller can get into.
 _MINE = [{"key": "hasAccessTo", "values": ["true"]}]
@@ -205,8 +205,8 @@ class _Lister:
 
     def _ask(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
         """One page; a list can be asked for again without harm."""
-        pause = _PAUSE
-        for tries in range(1, _TRIES + 1):
+        retry = Retry(operation, self._deadline, tries=_TRIES)
+        while True:
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
@@ -221,19 +221,8 @@ class _Lister:
             except (Refused, CallFailed) as failure:
                 if self._deadline - time.monotonic() < _SHORTEST_TRY:
                     raise TimeoutError from failure  # it is our time that was too short for it
-                if tries == _TRIES or not _may_pass(failure):
+                if not retry.pause(failure):
                     raise
-                logger.info("%s: %s; trying again in %.1f s", operation, failure, pause)
-            time.sleep(min(pause, max(0.0, self._deadline - time.monotonic())))
-            pause *= 2
-        raise AssertionError("the last try returns or raises")
-
-
-def _may_pass(failure: Refused | CallFailed) -> bool:
-    if isinstance(failure, CallFailed):
-        return failure.transient
-    status = status_of(failure)
-    return status == 429 or status >= 500
 
 
 def _problem(error: ConnectorError, space: str, project: str = "") -> Problem:

@@ -21,17 +21,6 @@ from ...errors import (
 )
 from ...fast.records import NamedTuple
 
-_STATUS_OF_CODE = {
-    "ValidationException": 400,
-    "UnauthorizedException": 401,
-    "ExpiredToken": 401,
-    "ExpiredTokenException": 401,
-    "ServiceQuotaExceededException": 402,
-    "AccessDeniedException": 403,
-    "ResourceNotFoundException": 404,
-    "ConflictException": 409,
-    "ThrottlingException": 429,
-}
 _QUOTE_MAX = 300  # characters of the service's own words
 
 
@@ -73,8 +62,8 @@ class Target(NamedTuple):
 
 
 def status_of(refused: Refused) -> int:
-    """The HTTP status that belongs to the error; its code counts more than that on the wire."""
-    return _STATUS_OF_CODE.get(refused.code, refused.status)
+    """Return the HTTP status that belongs to the error."""
+    return refused.status
 
 
 def explain(refused: Refused, target: Target, token: BearerToken) -> ConnectorError:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...aws.api import CallFailed, Refused
+from ...aws.retry import Retry, may_pass
 from ...aws.sso.tokens import BearerToken
 from ...sessions import SessionAccess, StartProgress
 from .environment import Environment, State
@@ -24,9 +25,6 @@ SSH_SESSION = {"sessionType": "SSH"}
 # tries together get 8: what is left is for the interpreter, the WebSocket and the agent.
 START_TIMEOUT = 8.0
 _STATUS_TIMEOUT = 2.0  # for the question why a start was refused
-_SHORTEST_TRY = 1.0  # seconds; with less left, another try is not worth a session
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0  # seconds between tries
-_CONNECT_TRIES = 3  # a network that just comes back gets these; one that is off needs no more
 
 
 class CodeCatalystSessions:
@@ -119,8 +117,9 @@ class CodeCatalystSessions:
             not yet for the other.
         :raises ConnectorError: what was refused or failed, and what to do about it.
         """
-        longest_pause = _FIRST_PAUSE
-        unconnected = 0
+        retry = Retry(
+            "Starting a session", deadline, clock=self._clock, sleep=self._sleep, rand=self._rand
+        )
         asked = False
         while True:
             place = self._environment.target.place
@@ -140,15 +139,9 @@ class CodeCatalystSessions:
                         return state
                     if self._environment.target.place != place:
                         continue  # the refusal was not of the one that is meant
-                pause = longest_pause * (1 + self._rand()) / 2
-                late = self._clock() + pause + _SHORTEST_TRY > deadline
-                unconnected += isinstance(failure, CallFailed)
-                lasting = unconnected == _CONNECT_TRIES or not _may_try_again(failure, just_started)
-                if late or lasting:
+                too_early = just_started and failure.status == 400
+                if not retry.pause(failure, passes=too_early or may_pass(failure)):
                     raise self._environment.error_of(failure, token) from failure
-                logger.info("Starting a session: %s; trying again in %.2f s", failure, pause)
-            self._sleep(pause)
-            longest_pause = min(2 * longest_pause, _LONGEST_PAUSE)
 
     def _state(self, token: BearerToken) -> State | None:
         """What GetDevEnvironment answers; ``None`` when it does not."""
@@ -157,13 +150,6 @@ class CodeCatalystSessions:
         except (Refused, CallFailed) as failure:
             logger.info("The state of the Dev Environment is not known: %s", failure)
             return None
-
-
-def _may_try_again(failure: Refused | CallFailed, just_started: bool) -> bool:
-    if isinstance(failure, CallFailed):
-        return failure.transient
-    status = status_of(failure)
-    return status in (409, 429) or status >= 500 or (status == 400 and just_started)
 
 
 def _access(answer: dict[str, Any]) -> SessionAccess:

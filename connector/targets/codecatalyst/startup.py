@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 
 from ...aws.api import CallFailed, Refused
+from ...aws.retry import may_pass
 from ...aws.sso.tokens import BearerToken
 from ...errors import ConnectorError, TargetNotReady
 from ...sessions import StartProgress, Waiting
 from .environment import Environment, State
-from .refusals import not_running, status_of
+from .refusals import not_running
 from .starts import Durations, StartSettings
 
 POLL_INTERVAL = 1.0  # seconds; the toolkit's
@@ -107,10 +108,10 @@ class Startup:
             self._environment.start(self._token, _CALL_TIMEOUT)
         except (Refused, CallFailed) as failure:
             logger.info("the start is refused: %s", failure)
-            if _status(failure) == 409:  # an update is under way: somebody else's start, perhaps
+            if failure.status == 409:  # an update is under way: somebody else's start, perhaps
                 return
             self._refusal = self._environment.error_of(failure, self._token)
-            if not may_pass(failure) and _status(failure) != 400:
+            if not may_pass(failure, idempotent=True) and failure.status != 400:
                 raise self._refusal from failure
         else:
             logger.info("the start is accepted")
@@ -124,7 +125,8 @@ class Startup:
         try:
             state = self._environment.look(self._token, _CALL_TIMEOUT)
         except (Refused, CallFailed) as failure:
-            if not may_pass(failure) or self._clock() - self._answered_at >= SILENCE_TIMEOUT:
+            passes = may_pass(failure, idempotent=True)
+            if not passes or self._clock() - self._answered_at >= SILENCE_TIMEOUT:
                 raise self._environment.error_of(failure, self._token) from failure
             logger.info("the state is not known: %s", failure)
             return before
@@ -134,14 +136,3 @@ class Startup:
     def _wait(self, state: State, seconds: float) -> None:
         elapsed = self._clock() - self._began
         self._progress.wait(Waiting(state.status, elapsed, self._usual), seconds)
-
-
-def _status(failure: Refused | CallFailed) -> int:
-    """Of the service's answer; 0 where there was none."""
-    return status_of(failure) if isinstance(failure, Refused) else 0
-
-
-def may_pass(failure: Refused | CallFailed) -> bool:
-    """Also a lost answer: to look or to start once more does no harm."""
-    status = _status(failure)
-    return status in (0, 409, 429) or status >= 500

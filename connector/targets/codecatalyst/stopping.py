@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 
 from ...aws.api import CallFailed, Refused
+from ...aws.retry import may_pass
 from ...errors import TargetNotReady
 from ...sessions import Waiting
 from .environment import Environment, State
-from .startup import POLL_INTERVAL, SILENCE_TIMEOUT, may_pass
+from .startup import POLL_INTERVAL, SILENCE_TIMEOUT
 
 #: Seconds that it may take until it has stopped.
 STOP_TIMEOUT = 600.0
@@ -47,7 +48,8 @@ def until_stopped(
         try:
             state = environment.look(token, _CALL_TIMEOUT)
         except (Refused, CallFailed) as failure:
-            if not may_pass(failure) or clock() - answered_at >= SILENCE_TIMEOUT:
+            passes = may_pass(failure, idempotent=True)
+            if not passes or clock() - answered_at >= SILENCE_TIMEOUT:
                 raise environment.error_of(failure, token) from failure
             logger.info("the state is not known: %s", failure)
         else:
