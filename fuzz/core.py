@@ -6,11 +6,12 @@ from hashlib import sha256
 
 from connector.datachannel import messages, payloads
 from connector.datachannel.agentmessage import AgentMessage
-from connector.datachannel.channel import DataChannel, State
+from connector.datachannel.channel import DataChannel
 from connector.datachannel.events import ChannelClosed, DataReceived, Event
 from connector.datachannel.limits import MAX_PAYLOAD_SIZE
 from connector.datachannel.messages import MalformedMessage, PayloadType
 from connector.datachannel.payloads import MalformedPayload
+from connector.datachannel.phases import State
 from connector.datachannel.streams import MAX_SEQUENCE_JUMP
 
 from .choices import Choices

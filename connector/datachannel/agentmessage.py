@@ -1,4 +1,7 @@
-"""A message with all its fields, for those who have the time: the core packs and unpacks."""
+"""A message as an object with all its fields, for code that is not latency-critical.
+
+The channel itself uses :func:`~.messages.pack` and :func:`~.messages.unpack`.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from .messages import HEADER, SCHEMA_VERSION, pack, unpack
 
 @dataclass(slots=True)
 class AgentMessage:
-    """One message, every field in its own type.
+    """One message.
 
-    ``created_date`` is in milliseconds since the epoch; ``message_id`` is the id as it
-    travels, see :func:`wire_id_to_text`.
+    ``created_date`` is in milliseconds since the epoch. ``message_id`` is in the byte order of
+    the wire, see :func:`~.messages.wire_id_to_text`.
     """
 
     message_type: str
@@ -25,7 +28,7 @@ class AgentMessage:
     schema_version: int = SCHEMA_VERSION
 
     def encode(self) -> bytes:
-        """The frame of this message."""
+        """Return the frame of this message."""
         return pack(
             self.message_type,
             self.sequence_number,
@@ -41,7 +44,7 @@ class AgentMessage:
     def decode(cls, frame: bytes) -> AgentMessage:
         """Read a frame.
 
-        :raises MalformedMessage: when it breaks a rule of :func:`unpack`.
+        :raises MalformedMessage: if the frame breaks a rule of :func:`~.messages.unpack`.
         """
         message_type, sequence_number, flags, message_id, payload_type, payload = unpack(frame)
         _, _, schema_version, created_date, *_ = HEADER.unpack_from(frame)

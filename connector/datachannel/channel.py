@@ -1,10 +1,13 @@
-"""The one state machine of the SSM data channel's client side, sans-I/O.
+"""The client's end of one SSM data channel, sans-I/O.
 
-The shell around it owns the socket, the clock and the standard streams. It calls a
-method and then always does the same: sends :meth:`DataChannel.messages_to_send` in one
-write, re-arms :meth:`DataChannel.get_timer`, and opens or shuts stdin by
-:attr:`DataChannel.send_capacity`. Of the whole this holds: what comes out is what went
-in, whatever the links do, or there is an error; never a hole, a duplicate or a stray byte.
+The caller owns the socket, the clock and the standard streams. After every call of a method it
+does the same three things: it sends :meth:`DataChannel.messages_to_send` in one write, re-arms a
+timer for :meth:`DataChannel.get_timer`, and reads stdin up to :attr:`DataChannel.send_capacity`.
+
+The channel guarantees that the bytes that come out are the bytes that went in, whatever the links
+do, or that there is an error. There is never a hole, a duplicate or a stray byte.
+
+What a channel may do, and when, is in the tables of :mod:`.phases`; read that module first.
 """
 
 from __future__ import annotations
@@ -13,8 +16,8 @@ import os
 import uuid
 from collections.abc import Callable
 
-from ..errors import ConnectorError, LocalProtocolError, PortConnectFailed, RemoteProtocolError
-from . import messages, payloads
+from ..errors import ConnectorError, LocalProtocolError, PortConnectFailed
+from . import messages, payloads, phases
 from .events import (
     ChannelClosed,
     ChannelFailed,
@@ -22,59 +25,42 @@ from .events import (
     DataReceived,
     ErrorOutput,
     Event,
-    SessionOpened,
     Statistics,
 )
-from .handshake import answer_handshake
+from .handshake import CLIENT_VERSION
 from .limits import DEFAULT_PAYLOAD_SIZE
 from .messages import Flag, MalformedMessage, PayloadType
 from .payloads import MalformedPayload
+from .phases import Input, Link
+from .phases import State as State  # what DataChannel.state is one of
+from .progress import FIRST_OUTPUT_GRACE, Progress
 from .streams import StreamReceiver, StreamSender
 from .window import Window
 
-#: Four parts, and new enough for what the agent derives from it: multiplexing from
-#: 1.1.70, separate standard error above 1.2.295, no 30 s limit of source builds.
-CLIENT_VERSION = "1.2.764.0"
-
-#: Bytes of messages sent and not acknowledged before stdin waits. 1 MiB is some 930
+#: Bytes of messages in flight at which the channel accepts no more input. 1 MiB is some 930
 #: full messages, a hundredth of what the agent's reorder buffer holds.
 DEFAULT_MAX_IN_FLIGHT = 1024 * 1024
 
-#: Seconds after HandshakeComplete in which input waits for the first output. The agent
-#: acknowledges and drops input that comes a fraction of a millisecond too early, and
-#: takes 2-80 ms to connect to the port; its first output is the sure sign of both.
-FIRST_OUTPUT_GRACE = 0.25
-
-#: The same where nothing came but an acknowledge: of the size of the window, which broke the
-#: silence (a handshake would have begun, and would have been repeated by then), or of the
-#: response to a handshake that asks for nothing.
-SILENT_START_GRACE = 0.5
-
-#: Malformed messages without a good one between them before the channel gives up. A
-#: single one is dropped unacknowledged and comes again.
+#: Consecutive malformed messages at which the channel fails. One malformed message is dropped
+#: without an ack, so the agent retransmits it.
 MAX_MALFORMED_RUN = 100
-
-
-class State:
-    """How far a channel is."""
-
-    OPENING = "opening"  # no stream bytes yet: handshake, or not even a link
-    OPEN = "open"
-    CLOSED = "closed"  # the service closed it, or it failed
 
 
 class DataChannel:
     """The client's end of one session's data channel, over any number of links.
 
-    :param client_id: a UUID text, the same for every link of this channel.
-    :param epoch_offset: what to add to ``now`` to get seconds since the epoch.
-    :param new_ids: random bytes for message ids.
-    :param max_in_flight: bytes accepted and not acknowledged, at most; the headers of
-        the last accepted bytes come on top.
-    :param payload_size: stream bytes in a message, at most. Beyond DEFAULT_PAYLOAD_SIZE it
-        is tried first, with a message that may get lost, and not used when that is refused.
+    :param client_id: the text of a UUID, the same for all links of this channel.
+    :param epoch_offset: seconds to add to ``now`` to get seconds since the epoch.
+    :param new_ids: returns so many random bytes, for message ids.
+    :param max_in_flight: the greatest number of bytes that are accepted and not acked; the
+        headers of the last accepted bytes come on top.
+    :param payload_size: the greatest number of stream bytes in a message. A size beyond
+        DEFAULT_PAYLOAD_SIZE is probed first, and used only if the agent acks the probe.
 
     Every ``now`` is in seconds, from one clock that never goes back.
+
+    :ivar linked: whether there is a link.
+    :ivar paused: whether there is a link, and the agent is away from its end.
     """
 
     def __init__(
@@ -87,134 +73,129 @@ class DataChannel:
         payload_size: int = DEFAULT_PAYLOAD_SIZE,
         first_output_grace: float = FIRST_OUTPUT_GRACE,
     ) -> None:
-        self.state = State.OPENING
-        self.linked = False
-        self.paused = False
         self._client_id = client_id
         self._epoch_offset = epoch_offset
         self._new_ids = new_ids
-        self._first_output_grace = first_output_grace
-        self._sender = StreamSender(new_ids, max_in_flight, min(payload_size, DEFAULT_PAYLOAD_SIZE))
-        # A size that is yet to be tried.
-        self._untried_size = payload_size if payload_size > DEFAULT_PAYLOAD_SIZE else 0
+        self._sender = StreamSender(new_ids, max_in_flight, payload_size)
         self._receiver = StreamReceiver(new_ids)
+        self._window = Window()
+        self._progress = Progress(self._sender, self._window, first_output_grace)
         self._stats = Statistics()
         self._malformed_run = 0
-        self._eof = False
-        self._in_haste = False
-        self._terminating = False
-        self.handshake_begun = False
-        self._handshake_ended = False
-        # The response to a handshake that asks for nothing. Only its acknowledge may follow.
-        self._idle_response: int | None = None
-        self._session_type: str | None = None
-        self._window = Window()
-        self._output_seen = False
-        # While this is set, input is held for the first output.
-        self._grace_deadline: float | None = None
+        self._input = Input.ACCEPTED
+        self._link = Link.DOWN
+        self.linked = False
+        self.paused = False
 
-    # What the shell asks.
+    # What the caller asks.
+
+    @property
+    def phase(self) -> str:
+        """The session's phase, one of :class:`~.phases.Session`."""
+        return self._progress.phase
+
+    @property
+    def state(self) -> str:
+        """The session's phase in brief, one of :class:`~.phases.State`."""
+        return self._progress.state
 
     @property
     def send_capacity(self) -> int:
-        """Stream bytes that :meth:`send_data` would accept now."""
-        if self._eof or self.state == State.CLOSED:
+        """The number of stream bytes that :meth:`send_data` would accept now."""
+        if self._input != Input.ACCEPTED or self.state == State.CLOSED:
             return 0
         return self._sender.capacity
 
     @property
     def in_flight_bytes(self) -> int:
-        """Bytes of messages sent and not acknowledged, headers included."""
+        """The bytes of messages sent and not acked, headers included."""
         return self._sender.recovery.in_flight_bytes
 
     @property
     def delivered(self) -> bool:
-        """Whether all input that was accepted is acknowledged."""
+        """Whether the agent has acked all input that was accepted."""
         return self._sender.delivered
 
     @property
     def unacknowledged_bytes(self) -> int:
-        """Stream bytes that were accepted and that the agent has not acknowledged."""
+        """The stream bytes that were accepted and that the agent has not acked."""
         return self._sender.unacknowledged_bytes
 
     @property
     def output_missing(self) -> bool:
-        """Whether the agent has sent a message that was not delivered: there is a gap."""
+        """Whether there is a gap: the agent has sent a message that was not delivered."""
         return self._receiver.missing
+
+    @property
+    def handshake_begun(self) -> bool:
+        """Whether the agent has begun a handshake and not completed it."""
+        return self.phase in phases.HANDSHAKES
 
     @property
     def terminating(self) -> bool:
         """Whether the TerminateSession flag was sent."""
-        return self._terminating
+        return self._input == Input.TERMINATED
 
     @property
     def stats(self) -> Statistics:
+        """The counts of this channel so far."""
         self._stats.bytes_sent = self._sender.bytes_taken
-        self._stats.resent = self._sender.recovery.resent
+        self._stats.retransmitted = self._sender.recovery.retransmitted
         self._stats.duplicates = self._receiver.duplicates
         return self._stats
 
     # Links.
 
     def connection_made(self, token: str, now: float) -> str:
-        """A link is up: the text frame to send on it before anything else.
+        """Start a link; return the text frame that must be its first.
 
-        What was sent on an earlier link and not acknowledged is sent again after it.
+        All messages that are in flight are then due again, in order.
 
-        :raises LocalProtocolError: when there is a link already.
+        :raises LocalProtocolError: if there is a link already.
         """
-        if self.linked:
-            raise LocalProtocolError("a second link was made while the first is up")
-        self.linked = True
-        self.paused = False
-        self._sender.recovery.requeue()
-        if self.state == State.OPENING and not self.handshake_begun:
-            self._window.link_made(now)
+        self._change_link(phases.Event.CONNECTED)
+        self._sender.recovery.retransmit_all()
+        self._progress.link_made(now)
         request_id = str(uuid.UUID(bytes=self._new_ids(16), version=4))
         return payloads.open_data_channel(token, self._client_id, request_id, CLIENT_VERSION)
 
     def connection_lost(self, now: float) -> None:
-        """The link is gone. Nothing is forgotten: all goes on with the next one."""
-        self.linked = False
-        self._receiver.forget_acknowledges()
+        """End a link. The channel keeps everything for the next one."""
+        self._change_link(phases.Event.LOST)
+        self._receiver.drop_acks()
         self._sender.give_up_probe(self._created(now))
 
     # Input, from stdin.
 
     def send_data(self, data: bytes) -> int:
-        """Accept stream bytes; returns how many of them, at most :attr:`send_capacity`.
+        """Accept stream bytes; return how many, at most :attr:`send_capacity`.
 
         :raises LocalProtocolError: after :meth:`send_eof`.
         """
-        if self._eof:
+        if self._input != Input.ACCEPTED:
             raise LocalProtocolError("stream bytes after the end of the stream")
         return self._sender.queue_data(data) if self.state != State.CLOSED else 0
 
     def resize(self, columns: int, rows: int) -> None:
-        """The terminal at this end has this size, in characters.
+        """Set the size of this end's terminal, in characters.
 
-        It is sent when the far end takes input, ahead of that; of sizes that come faster than
-        that, the last. Where one is set before the first link, a session may also begin in
-        silence: see :mod:`.window`.
+        The channel sends the newest size as soon as the agent takes input, ahead of that input. If
+        a size is set before the first link, it may also open a session that begins in silence.
         """
         self._window.resize(columns, rows)
 
     def send_eof(self) -> None:
-        """No more input, and no more output wanted than comes meanwhile.
-
-        Once all input is acknowledged, the far end is told to end the session.
-        """
-        self._eof = True
+        """End the input: once all of it is acked, tell the agent to end the session."""
+        self._change_input(phases.Event.INPUT_ENDED)
 
     def terminate(self) -> None:
-        """Like :meth:`send_eof`, but whether all is acknowledged or not."""
-        self._eof = True
-        self._in_haste = True
+        """End the input as :meth:`send_eof` does, without waiting for acks."""
+        self._change_input(phases.Event.TERMINATION_ASKED)
 
     # What arrives, from the link.
 
     def receive_messages(self, frames: list[bytes], now: float) -> list[Event]:
-        """Take in the binary frames of one socket read. Faults of the far end are events."""
+        """Take in the binary frames of one socket read. Faults of the agent become events."""
         events: list[Event] = []
         output: list[bytes] = []
         for frame in frames:
@@ -233,14 +214,14 @@ class DataChannel:
                     self._fail(error, output, events)
             except ConnectorError as error:
                 self._fail(error, output, events)
-        self._receiver.bound_acknowledges()
+        self._receiver.bound_acks()
         self._stats.messages_received += len(frames)
         self._flush(output, events)
         self._sender.recovery.detect_losses(now)
         return events
 
     def receive_text(self, text: str) -> list[Event]:
-        """Take in a text frame: the live gateway may name a service message in it."""
+        """Take in a text frame. The live gateway may name a service message in one."""
         events: list[Event] = []
         if self.state != State.CLOSED:
             self._receive_service_message(text.strip(), b"{}", [], events)
@@ -249,95 +230,116 @@ class DataChannel:
     # What leaves, to the link.
 
     def messages_to_send(self, now: float) -> list[bytes]:
-        """All frames that are due: acknowledges, then resends, then what is new.
+        """Return all frames that are due: acks, then retransmissions, then new messages.
 
-        Every stream message among them is on record as unacknowledged.
+        Each stream message among them counts as in flight from now on.
         """
         if not self.linked:
             return []
         created = self._created(now)
-        frames = self._receiver.acknowledges(created)
+        frames = self._receiver.acks(created)
         if not self.paused:
-            released = self._input_released(now)
-            # The flag is input like any other: too early, it is acknowledged and dropped. So is
-            # a probe, which therefore waits for a sign that the agent takes input.
-            agent_listens = self._output_seen or self._sender.data_taken
-            if released and self._untried_size and agent_listens and not self._eof:
-                self._sender.probe(self._untried_size)
-                self._untried_size = 0
-            if released and self._window.due is not None:
-                self._window.send(self._sender)
-            elif self.state == State.OPENING:
-                self._window.ask(self._sender, now)
-            if released and self._eof:
-                self._terminate_when_delivered()
+            leaving = self._sender.has_data or self._input != Input.ACCEPTED
+            self._progress.check_deadline(now, input_leaves=leaving)
+            released = self._progress.released
+            if released:
+                self._queue_released()
             frames += self._sender.frames(created, now, release_data=released)
         self._stats.messages_sent += len(frames)
         return frames
 
+    def _queue_released(self) -> None:
+        """Queue what may leave now, in order: a probe, the size, the TerminateSession flag.
+
+        The agent treats them as it treats input: it acks and drops what arrives too early.
+        """
+        # A probe may break the link, so it also waits for a proof that the agent takes input.
+        if self._input == Input.ACCEPTED and (self._progress.proven or self._sender.data_taken):
+            self._sender.probe()
+        if self._window.due is not None:
+            self._window.send(self._sender)
+        if self._may_terminate:
+            self._change_input(phases.Event.FLAG_QUEUED)
+            self._sender.queue_control(PayloadType.FLAG, payloads.flag(Flag.TERMINATE_SESSION))
+
     # Time.
 
     def get_timer(self) -> float | None:
-        """When :meth:`handle_timer` wants to be called, in the caller's clock; or ``None``."""
+        """Return when :meth:`handle_timer` must be called, on the caller's clock, or ``None``."""
         if not self.linked or self.paused or self.state == State.CLOSED:
             return None
-        resend = self._sender.recovery.get_timer()
-        if self.state == State.OPENING:
-            other = self._window.get_timer()
-        else:
-            held = self._sender.has_data or self._window.due is not None
-            held = held or (self._eof and self._may_terminate)
-            other = self._grace_deadline if held else None
-        if resend is None or other is None:
-            return resend if other is None else other
-        return min(resend, other)
+        retransmit = self._sender.recovery.get_timer()
+        deadline = self._progress.get_timer(input_waits=self._input_waits)
+        if retransmit is None or deadline is None:
+            return retransmit if deadline is None else deadline
+        return min(retransmit, deadline)
 
     def handle_timer(self, now: float) -> None:
-        """Make due what time has made due; :meth:`messages_to_send` then has it."""
+        """Queue every retransmission whose timer has expired, for :meth:`messages_to_send`."""
         self._sender.recovery.handle_timer(now)
 
-    # Inside.
+    @property
+    def _input_waits(self) -> bool:
+        """Whether something waits for the input to be released."""
+        return self._sender.has_data or self._window.due is not None or self._may_terminate
 
     def _created(self, now: float) -> int:
-        """The CreatedDate of what is made now: milliseconds since the epoch."""
+        """Return the CreatedDate of a message made now, in milliseconds since the epoch."""
         return int((now + self._epoch_offset) * 1000)
+
+    # Transitions.
+
+    def _change_link(self, event: str) -> None:
+        self._link = phases.after(phases.LINK, self._link, event)
+        self.linked = self._link != Link.DOWN
+        self.paused = self._link == Link.PAUSED
+
+    def _change_input(self, event: str) -> None:
+        self._input = phases.after(phases.INPUT, self._input, event)
+
+    @property
+    def _may_terminate(self) -> bool:
+        """Whether the flag is due: the input has ended, and as much of it is acked as must be."""
+        return self._input == Input.HURRIED or (
+            self._input == Input.DRAINING and self._sender.delivered
+        )
+
+    def _fail(self, error: ConnectorError, output: list[bytes], events: list[Event]) -> None:
+        self._flush(output, events)
+        self._progress.advance(phases.Event.FAILURE)
+        events.append(ChannelFailed(error))
+
+    # Messages, one by one.
 
     def _receive(self, frame: bytes, output: list[bytes], events: list[Event], now: float) -> None:
         message_type, seq, _, message_id, payload_type, payload = messages.unpack(frame)
         if message_type == messages.OUTPUT_STREAM_DATA:
-            self.paused = False
+            if self.paused:
+                self._change_link(phases.Event.RESUME)
             for due_type, due in self._receiver.accept(message_id, seq, payload_type, payload):
                 if due_type == PayloadType.OUTPUT:
-                    if not self._output_seen:
-                        self._receive_first_output(events)
+                    if not self._progress.proven:
+                        opened = self._progress.first_output()
+                        if opened:
+                            events.append(opened)
                     output.append(due)
                 else:
                     self._flush(output, events)
                     self._receive_control(due_type, due, events, now)
         elif message_type == messages.ACKNOWLEDGE:
-            self.paused = False
-            self._receive_acknowledge(payload, events, now)
+            if self.paused:
+                self._change_link(phases.Event.RESUME)
+            self._receive_ack(payload, events, now)
         else:
             self._receive_service_message(message_type, payload, output, events)
-
-    def _receive_first_output(self, events: list[Event]) -> None:
-        self._output_seen = True
-        self._grace_deadline = None
-        self._sender.recovery.calm_down()
-        self._window.silence_over()
-        if self.state == State.OPENING:
-            # A shell session without encryption starts like this, unannounced. After a handshake
-            # its end comes first; an agent that sends output without one does not send it.
-            self.state = State.OPEN
-            events.append(SessionOpened(self._session_type, ""))
 
     def _receive_control(
         self, payload_type: int, payload: bytes, events: list[Event], now: float
     ) -> None:
         if payload_type == PayloadType.HANDSHAKE_REQUEST:
-            self._receive_handshake_request(payload)
+            self._progress.handshake_request(payload)
         elif payload_type == PayloadType.HANDSHAKE_COMPLETE:
-            self._receive_handshake_complete(payload, events, now)
+            events.append(self._progress.handshake_complete(payload, now))
         elif payload_type in (PayloadType.STDERR, PayloadType.ERROR):
             events.append(ErrorOutput(payload))
         elif payload_type == PayloadType.EXIT_CODE:
@@ -347,99 +349,44 @@ class DataChannel:
             and payloads.parse_flag(payload) == Flag.CONNECT_TO_PORT_ERROR
         ):
             raise PortConnectFailed(
-                "the Dev Environment could not connect to its SSH port",
+                "the target could not connect to its SSH port",
                 "Its SSH server may still be starting: try again in a moment",
             )
         else:
             self._stats.ignored += 1
 
-    def _receive_handshake_request(self, payload: bytes) -> None:
-        if self.handshake_begun or (self.state == State.OPEN and not self._silent_start):
-            raise RemoteProtocolError("the agent asked for a second handshake")
-        self.handshake_begun = True
-        self.state = State.OPENING
-        self._grace_deadline = None
-        self._window.handshake_begun()
-        request = payloads.parse_handshake_request(payload)
-        answer = answer_handshake(request, CLIENT_VERSION)
-        self._session_type = answer.session_type
-        number = self._sender.queue_control(PayloadType.HANDSHAKE_RESPONSE, answer.response)
-        self._idle_response = None if request.actions else number
-        if answer.error:
-            raise answer.error
-
-    def _receive_handshake_complete(self, payload: bytes, events: list[Event], now: float) -> None:
-        if not self.handshake_begun or self._handshake_ended:
-            raise RemoteProtocolError("the agent ended a handshake that it had not begun")
-        self._handshake_ended = True
-        complete = payloads.parse_handshake_complete(payload)
-        self.state = State.OPEN
-        self._window.session_known(self._session_type)
-        if not self._output_seen:
-            self._grace_deadline = now + self._first_output_grace
-        events.append(SessionOpened(self._session_type, complete.customer_message))
-
-    @property
-    def _silent_start(self) -> bool:
-        """Whether it is open by the mere lack of a handshake, and no input has left yet."""
-        return not self._output_seen and self._grace_deadline is not None
-
-    def _receive_acknowledge(self, payload: bytes, events: list[Event], now: float) -> None:
+    def _receive_ack(self, payload: bytes, events: list[Event], now: float) -> None:
         try:
             seq = payloads.acknowledged_sequence_number(payload)
         except MalformedPayload as error:
-            # What it was meant for is sent again and acknowledged again.
+            # The message that it acks is retransmitted, and acked again.
             raise MalformedMessage(error.message) from None
         self._sender.acknowledge(seq, now)
-        is_first_word = self._window.is_answer(seq) or seq == self._idle_response
-        if self.state == State.OPENING and is_first_word:
-            self.state = State.OPEN
-            self._grace_deadline = now + SILENT_START_GRACE
-            events.append(SessionOpened(None, ""))
+        opened = self._progress.acked(seq, now)
+        if opened:
+            events.append(opened)
 
     def _receive_service_message(
         self, message_type: str, payload: bytes, output: list[bytes], events: list[Event]
     ) -> None:
-        if message_type in (messages.PAUSE_PUBLICATION, messages.START_PUBLICATION):
-            self.paused = message_type == messages.PAUSE_PUBLICATION
+        if message_type == messages.PAUSE_PUBLICATION:
+            self._change_link(phases.Event.PAUSE)
+        elif message_type == messages.START_PUBLICATION:
+            self._change_link(phases.Event.RESUME)
         elif message_type == messages.CHANNEL_CLOSED:
             self._flush(output, events)
-            self.state = State.CLOSED
-            # A gap stays one, so there is nothing to wait for. The agent retransmits for 2 s
-            # before it leaves, the service sends channel_closed when it has left, and on one
-            # WebSocket nothing overtakes: what is not here by now was lost.
+            self._progress.advance(phases.Event.CHANNEL_CLOSED)
+            # A gap stays a gap, so the channel does not wait. The agent retransmits for 2 s
+            # before it leaves, the service sends channel_closed after that, and messages do not
+            # overtake each other on one WebSocket: what is missing now was lost.
             reason = payloads.channel_closed_output(payload)
             events.append(ChannelClosed(reason, self._receiver.missing))
         else:
             self._stats.ignored += 1
-            silent = message_type == messages.AGENT_SESSION_STATE and not self.handshake_begun
-            if silent and self.state == State.OPENING and payloads.ends_command(payload):
-                self.state = State.OPEN  # a command has run, and printed nothing
-                events.append(SessionOpened(None, ""))
-
-    def _input_released(self, now: float) -> bool:
-        """Whether the agent is known, or has had the time, to take input."""
-        if self._grace_deadline is not None and self._grace_deadline <= now:
-            self._grace_deadline = None
-            if self._sender.has_data or self._eof:
-                # No sign that it listens: what it refuses comes back soon, not by a timeout.
-                self._sender.recovery.hurry(self._sender.next_seq)
-        return self.state == State.OPEN and self._grace_deadline is None
-
-    @property
-    def _may_terminate(self) -> bool:
-        """After the end of input: whether all that was to be acknowledged is."""
-        return not self._terminating and (self._in_haste or self._sender.delivered)
-
-    def _terminate_when_delivered(self) -> None:
-        if self._may_terminate:
-            self._terminating = True
-            self._sender.queue_control(PayloadType.FLAG, payloads.flag(Flag.TERMINATE_SESSION))
-
-    def _fail(self, error: ConnectorError, output: list[bytes], events: list[Event]) -> None:
-        self._flush(output, events)
-        self.state = State.CLOSED
-        events.append(ChannelFailed(error))
+            if message_type == messages.AGENT_SESSION_STATE and payloads.ends_command(payload):
+                opened = self._progress.agent_leaves()
+                if opened:
+                    events.append(opened)
 
     def _flush(self, output: list[bytes], events: list[Event]) -> None:
         """Turn the bytes gathered so far into one event."""

@@ -1,4 +1,4 @@
-"""What a :class:`~connector.datachannel.channel.DataChannel` has to tell its shell."""
+"""The events that a :class:`~connector.datachannel.channel.DataChannel` returns to its caller."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from ..fast.records import NamedTuple
 
 
 class SessionOpened(NamedTuple):
-    """Stream bytes may flow.
+    """The session is open.
 
-    :param session_type: what the handshake announced; ``None`` when there was none. Should
-        there be one after all, or an end of it, when the far end had been silent for long,
-        this comes again.
-    :param customer_message: a word of the account's owner for a person; may be empty.
+    A session that opened by an ack, after a long silence, may yet have a handshake. Its
+    HandshakeComplete gives this event a second time.
+
+    :param session_type: the type that the handshake announced; ``None`` without a handshake.
+    :param customer_message: a text of the account's owner for the user; may be empty.
     """
 
     session_type: str | None
@@ -40,9 +41,9 @@ class CommandExited(NamedTuple):
 class ChannelClosed(NamedTuple):
     """The service closed the channel.
 
-    :param output: the service's reason for a person; may be empty.
-    :param output_missing: whether a message of the agent is missing. The bytes that were
-        delivered are good; the messages behind the missing one are dropped.
+    :param output: the service's reason, a text for the user; may be empty.
+    :param output_missing: whether a message of the agent is missing. The delivered bytes are
+        good; the messages after the missing one are dropped.
     """
 
     output: str
@@ -50,7 +51,7 @@ class ChannelClosed(NamedTuple):
 
 
 class ChannelFailed(NamedTuple):
-    """The channel cannot go on. What was delivered before is good."""
+    """The channel failed. The bytes that it delivered before are good."""
 
     error: ConnectorError
 
@@ -59,14 +60,14 @@ Event = SessionOpened | DataReceived | ErrorOutput | CommandExited | ChannelClos
 
 
 class Statistics:
-    """Counts since the channel was made. Bytes are stream bytes."""
+    """Counts since the channel was made. Bytes are stream bytes; headers do not count."""
 
     def __init__(self) -> None:
         self.bytes_sent = 0
         self.bytes_received = 0
         self.messages_sent = 0
         self.messages_received = 0
-        self.resent = 0
+        self.retransmitted = 0
         self.duplicates = 0
         self.malformed = 0
         self.ignored = 0

@@ -1,8 +1,8 @@
-"""The binary frames of the SSM data channel, each an AgentMessage: packed and unpacked.
+"""Pack and unpack the binary frames of the SSM data channel. A frame is one AgentMessage.
 
-A frame is one message: a header of 120 bytes, big-endian, and the payload. The layout
-is that of the published agent and plugin; ``HeaderLength`` (116) is the offset of the
-payload length, so the payload starts four bytes after it.
+A frame has a header of 120 bytes, big-endian, and a payload. The layout is that of the published
+agent and plugin. ``HeaderLength`` (116) is the offset of the payload length, so the payload
+starts four bytes after that offset.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ START_PUBLICATION = "start_publication"
 #: Types whose headers the published plugin does not validate.
 _UNCHECKED_TYPES = frozenset({PAUSE_PUBLICATION, START_PUBLICATION})
 
-#: Writers pad with spaces, so the raw 32 bytes of a known type are one look-up away.
+#: Senders pad with spaces, so one look-up finds a known type by its raw 32 bytes.
 _TYPES_BY_WIRE = {
     name.encode().ljust(32): name
     for name in (
@@ -43,11 +43,11 @@ _WIRE_BY_TYPE = {name: wire for wire, name in _TYPES_BY_WIRE.items()}
 
 FLAG_SYN = 1  # the agent sets it on its sequence number 0
 FLAG_FIN = 2
-FLAGS_ACKNOWLEDGE = FLAG_SYN | FLAG_FIN  # what both published ends put on acknowledges
+FLAGS_ACKNOWLEDGE = FLAG_SYN | FLAG_FIN  # what both published ends set on acks
 
 
 class PayloadType:
-    """What the payload of a stream message is: the number on the wire."""
+    """The type of a stream message's payload, as its number on the wire."""
 
     OUTPUT = 1
     ERROR = 2
@@ -85,10 +85,10 @@ def pack(
     created_date: int,
     schema_version: int = SCHEMA_VERSION,
 ) -> bytes:
-    """Build a frame. The digest and the lengths are computed here.
+    """Return a frame; compute its digest and its lengths.
 
-    :param message_id: 16 bytes as they travel: the halves of a UUID swapped.
-    :param created_date: milliseconds since the epoch; 0 is refused by the far end.
+    :param message_id: 16 bytes in the order of the wire: the halves of a UUID, swapped.
+    :param created_date: milliseconds since the epoch. The peer refuses 0.
     """
     wire_type = _WIRE_BY_TYPE.get(message_type) or message_type.encode().ljust(32)
     return (
@@ -112,10 +112,10 @@ def unpack(frame: bytes) -> tuple[str, int, int, bytes, int, bytes]:
     """Read and verify a frame.
 
     :returns: message type, sequence number, flags, message id, payload type, payload.
-    :raises MalformedMessage: when the frame is shorter than its header, the header
-        length is 0 or points past the frame, the type is empty or no UTF-8, the creation
-        date is 0, the payload length is not what is there, or the digest of a payload is
-        wrong. ``start_publication`` and ``pause_publication`` need only a whole header.
+    :raises MalformedMessage: if the frame is shorter than its header, the header length is 0 or
+        points past the frame, the type is empty or not UTF-8, the creation date is 0, the payload
+        has another length than announced, or its digest is wrong. ``start_publication`` and
+        ``pause_publication`` need only a complete header.
     """
     try:
         (
@@ -157,10 +157,10 @@ def unpack(frame: bytes) -> tuple[str, int, int, bytes, int, bytes]:
 
 
 def damaged_output_number(frame: bytes) -> int | None:
-    """The sequence number that a malformed frame claims, if it claims to be output.
+    """Return the sequence number of a malformed frame that claims to be output, else ``None``.
 
-    The digest covers the payload alone, so the number is what the agent wrote unless the
-    header itself is damaged.
+    The digest covers the payload only. So the number is what the agent wrote, unless the header
+    itself is damaged.
     """
     if len(frame) < HEADER.size:
         return None
@@ -170,7 +170,7 @@ def damaged_output_number(frame: bytes) -> int | None:
 
 
 def wire_id_to_text(message_id: bytes) -> str:
-    """The UUID text of an id as it travels: its halves are swapped on the wire."""
+    """Return the UUID text of a message id. The wire has the two halves of a UUID swapped."""
     digits = message_id.hex()
     return f"{digits[16:24]}-{digits[24:28]}-{digits[28:32]}-{digits[:4]}-{digits[4:16]}"
 
@@ -183,7 +183,7 @@ def _read_type(wire_type: bytes) -> str:
 
 
 def _payload_after(frame: bytes, header_length: int) -> tuple[int, bytes]:
-    """The payload length and payload behind a header of another length than ours."""
+    """Return payload length and payload after a header of another length than ours."""
     if header_length < HEADER_LENGTH or header_length + 4 > len(frame):
         raise MalformedMessage(
             f"a message of {len(frame)} bytes announces a header of {header_length}"

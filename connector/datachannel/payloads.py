@@ -1,7 +1,7 @@
-"""The payloads that are not stream bytes: JSON documents and the flag.
+"""Build and parse the payloads that are not stream bytes: JSON documents and the flag.
 
-Builders return what goes on the wire; parsers raise :class:`MalformedPayload` and
-never anything else, whatever they are given.
+Builders return the bytes for the wire. Parsers raise :class:`MalformedPayload` and no other
+error, whatever the payload.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .messages import wire_id_to_text
 
 MESSAGE_SCHEMA_VERSION = "1.0"
 
-#: No control document of either published end comes near this; stream bytes are not
-#: parsed. It bounds what a hostile document can cost.
+#: The largest document that is parsed, in bytes; it bounds the cost of a hostile one. The
+#: documents of the published ends are much smaller.
 MAX_DOCUMENT = 256 * 1024
 
-_EXIT_CODE = rb"\s*EXIT_CODE:\s*(-?[0-9]{1,10})\s*"  # compiled where one comes
+_EXIT_CODE = rb"\s*EXIT_CODE:\s*(-?[0-9]{1,10})\s*"  # compiled at first use
 _UINT32 = struct.Struct("!I")
-# An acknowledge of input as the published agent writes it, around the id and the number.
+# An ack of input as the published agent writes it, around the id and the number.
 _BEFORE_ID = b'{"AcknowledgedMessageType":"input_stream_data","AcknowledgedMessageId":"'
 _AFTER_ID = b'","AcknowledgedMessageSequenceNumber":'
 _AFTER_NUMBER = b',"IsSequentialMessage":true}'
@@ -31,11 +31,11 @@ _ID_END = len(_BEFORE_ID) + 36
 
 
 class MalformedPayload(RemoteProtocolError):
-    """A payload that is not what its type says."""
+    """A payload that does not have the form of its type."""
 
 
 class ActionStatus:
-    """How a client answers an action that a handshake asks for."""
+    """The client's answer to an action of a handshake."""
 
     SUCCESS = 1
     FAILED = 2
@@ -46,13 +46,15 @@ _STATUSES = (ActionStatus.SUCCESS, ActionStatus.FAILED, ActionStatus.UNSUPPORTED
 
 
 class ClientAction(NamedTuple):
-    """One thing that the agent asks of the client: ``SessionType``, ``KMSEncryption``, …"""
+    """One action that the agent asks of the client: ``SessionType``, ``KMSEncryption``, …"""
 
     action_type: str
     parameters: dict[str, Any]
 
 
 class HandshakeRequest(NamedTuple):
+    """The agent's first message in a session with a handshake."""
+
     agent_version: str
     actions: tuple[ClientAction, ...]
 
@@ -67,7 +69,7 @@ class ProcessedAction(NamedTuple):
 
 
 class HandshakeComplete(NamedTuple):
-    """``customer_message`` is for a person and may be empty."""
+    """The end of a handshake. ``customer_message`` is a text for the user; may be empty."""
 
     customer_message: str
 
@@ -75,7 +77,7 @@ class HandshakeComplete(NamedTuple):
 def open_data_channel(
     token_value: str, client_id: str, request_id: str, client_version: str
 ) -> str:
-    """The text frame that opens a data channel; the first frame on every link."""
+    """Return the text frame that opens a data channel, the first frame on every link."""
     return _dump(
         {
             "MessageSchemaVersion": MESSAGE_SCHEMA_VERSION,
@@ -88,11 +90,11 @@ def open_data_channel(
 
 
 def acknowledge(message_type: str, message_id: bytes, sequence_number: int) -> bytes:
-    """The payload that acknowledges one stream message.
+    """Return the payload of the ack of one stream message.
 
-    Written out rather than dumped: it is built for every message that arrives.
+    The channel builds one for every message that arrives, so this does not use :mod:`json`.
 
-    :param message_id: the id as it travels.
+    :param message_id: the id in the byte order of the wire.
     """
     return (
         f'{{"AcknowledgedMessageType":"{message_type}",'
@@ -103,11 +105,11 @@ def acknowledge(message_type: str, message_id: bytes, sequence_number: int) -> b
 
 
 def acknowledged_sequence_number(payload: bytes) -> int:
-    """The sequence number that an acknowledge is about.
+    """Return the sequence number that an ack names.
 
-    :raises MalformedPayload: when there is none, or it is negative.
+    :raises MalformedPayload: if there is none, or it is negative.
     """
-    # One comes for every message that was sent, and JSON costs ten times as much.
+    # An ack arrives for every message that was sent, and JSON costs ten times as much.
     if (
         payload.startswith(_BEFORE_ID)
         and payload.startswith(_AFTER_ID, _ID_END)
@@ -116,9 +118,9 @@ def acknowledged_sequence_number(payload: bytes) -> int:
         digits = payload[_ID_END + len(_AFTER_ID) : -len(_AFTER_NUMBER)]
         if digits.isdigit() and len(digits) < 20:
             return int(digits)
-    number = _load(payload, "an acknowledge").get("AcknowledgedMessageSequenceNumber")
+    number = _load(payload, "an ack").get("AcknowledgedMessageSequenceNumber")
     if type(number) is not int or number < 0:
-        raise MalformedPayload("an acknowledge names no sequence number")
+        raise MalformedPayload("an ack names no sequence number")
     return number
 
 
@@ -126,7 +128,7 @@ def parse_handshake_request(payload: bytes) -> HandshakeRequest:
     document = _load(payload, "a handshake request")
     actions = document.get("RequestedClientActions") or []
     if not isinstance(actions, list):
-        raise MalformedPayload("a handshake request holds no list of actions")
+        raise MalformedPayload("a handshake request has no list of actions")
     parsed = []
     for action in actions:
         if not isinstance(action, dict) or not isinstance(action.get("ActionType"), str):
@@ -151,7 +153,7 @@ def handshake_request(request: HandshakeRequest) -> bytes:
 
 
 def handshake_response(client_version: str, actions: list[ProcessedAction]) -> bytes:
-    """The client's answer: each action with its status, the errors listed again at the end."""
+    """Return the client's answer: each action with its status, and all errors again at the end."""
     return _dump(
         {
             "ClientVersion": client_version,
@@ -173,11 +175,11 @@ def parse_handshake_response(payload: bytes) -> list[ProcessedAction]:
     document = _load(payload, "a handshake response")
     actions = document.get("ProcessedClientActions") or []
     if not isinstance(actions, list):
-        raise MalformedPayload("a handshake response holds no list of actions")
+        raise MalformedPayload("a handshake response has no list of actions")
     parsed = []
     for action in actions:
         if not isinstance(action, dict):
-            raise MalformedPayload("an action of a handshake response is no object")
+            raise MalformedPayload("an action of a handshake response is not an object")
         status = action.get("ActionStatus")
         if type(status) is not int or status not in _STATUSES:
             raise MalformedPayload("an action of a handshake response has no status")
@@ -199,21 +201,21 @@ def handshake_complete(customer_message: str, nanoseconds: int) -> bytes:
 
 
 def parse_handshake_complete(payload: bytes) -> HandshakeComplete:
-    return HandshakeComplete(_text(_load(payload, "a handshake's end"), "CustomerMessage"))
+    return HandshakeComplete(_text(_load(payload, "the end of a handshake"), "CustomerMessage"))
 
 
 def channel_closed_output(payload: bytes) -> str:
-    """The service's reason for a person; empty when it gives none that can be read."""
+    """Return the service's reason for the user; empty if there is none, or it is malformed."""
     try:
         return _text(_load(payload, "channel_closed"), "Output")
     except MalformedPayload:
-        return ""  # that the channel is closed is all that counts
+        return ""  # the channel is closed in any case
 
 
 def ends_command(payload: bytes) -> bool:
-    """Whether an ``agent_session_state`` says that the agent is about to leave the session.
+    """Return whether an ``agent_session_state`` says that the agent is about to leave.
 
-    The published agent sends that when what it has run on a terminal or on pipes has ended.
+    The published agent sends it when a command on a terminal or on pipes has ended.
     """
     try:
         return _text(_load(payload, "agent_session_state"), "SessionState") == "Terminating"
@@ -222,7 +224,7 @@ def ends_command(payload: bytes) -> bool:
 
 
 def window_size(columns: int, rows: int) -> bytes:
-    """The size of the client's terminal, in characters."""
+    """Return the payload that tells the size of the client's terminal, in characters."""
     return _dump({"cols": columns, "rows": rows}).encode()
 
 
@@ -237,10 +239,10 @@ def parse_flag(payload: bytes) -> int:
 
 
 def parse_exit_code(payload: bytes) -> int:
-    """The status in ``EXIT_CODE: <n>``, as the agent writes it."""
+    """Return the status in ``EXIT_CODE: <n>``, as the agent writes it."""
     match = re.fullmatch(_EXIT_CODE, payload)
     if not match:
-        raise MalformedPayload("an exit code that is none")
+        raise MalformedPayload("an exit code is not a number")
     return int(match[1])
 
 
@@ -262,6 +264,9 @@ def _load(payload: bytes, what: str) -> dict[str, Any]:
 
 
 def _text(document: dict[str, Any], key: str) -> str:
-    """A text member; empty when it is missing, null or of another type: none decides anything."""
+    """Return a text member; empty if it is missing, null or of another type.
+
+    No decision depends on these texts.
+    """
     value = document.get(key)
     return value if isinstance(value, str) else ""

@@ -1,8 +1,8 @@
-"""The two directions of a channel's stream: numbering, acknowledging, ordering.
+"""The two directions of a channel's stream: they number, ack and order its messages.
 
-Each direction counts its stream messages from 0, all payload types in one count, and
-every message is acknowledged by itself. Neither class knows the handshake, the state of
-the channel or what a payload means.
+Each direction counts its stream messages from 0, all payload types in one count. Each message is
+acked individually. Neither class knows the handshake, the phase of the session or the meaning of
+a payload.
 """
 
 from __future__ import annotations
@@ -12,25 +12,30 @@ from collections.abc import Callable, Iterator
 
 from ..errors import RemoteProtocolError
 from . import messages, payloads
+from .limits import DEFAULT_PAYLOAD_SIZE
 from .messages import PayloadType
 from .recovery import Recovery, ReorderBuffer
 
-#: A sequence number further ahead than this is no reordering: the agent itself keeps
-#: 100,000 messages at most.
+#: The furthest that a sequence number may be ahead. The agent itself keeps at most 100,000
+#: messages, so a number further ahead is not due to reordering.
 MAX_SEQUENCE_JUMP = 1_000_000
 
-#: Acknowledges that wait to be sent at most. Far more than one socket read asks for, and
-#: reached only when the far end sends and does not read.
-MAX_ACKNOWLEDGES = 10_000
+#: The greatest number of acks that wait to be sent. One socket read brings far fewer messages;
+#: only an agent that sends and does not read reaches the limit.
+MAX_ACKS = 10_000
 
-#: Times that a probe is sent before it counts as refused.
+#: Transmissions of a probe after which it counts as refused.
 PROBE_TRIES = 3
 
 Payload = tuple[int, bytes]  # payload type, payload
 
 
 class StreamSender:
-    """Input on its way to the agent: waiting, sent, and sent but not acknowledged."""
+    """Input on its way to the agent: what waits to be sent, and what is in flight.
+
+    :param payload_size: the greatest number of stream bytes in a message. A size beyond
+        DEFAULT_PAYLOAD_SIZE is used only after :meth:`probe` and its ack.
+    """
 
     def __init__(
         self, new_ids: Callable[[int], bytes], max_in_flight: int, payload_size: int
@@ -40,17 +45,19 @@ class StreamSender:
         self.bytes_taken = 0
         self._new_ids = new_ids
         self._max_in_flight = max_in_flight
-        self._payload_size = payload_size
-        self._probe: tuple[int, int] | None = None  # its sequence number, the size it tries
+        self._payload_size = min(payload_size, DEFAULT_PAYLOAD_SIZE)
+        # A size that is yet to be probed.
+        self._unprobed_size = payload_size if payload_size > DEFAULT_PAYLOAD_SIZE else 0
+        self._probe: tuple[int, int] | None = None  # its sequence number, and its size
         self._control: list[Payload] = []
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
         self._first_data: int | None = None  # the number of the first message with stream bytes
-        self.data_taken = False  # whether the agent has acknowledged that message
+        self.data_taken = False  # whether the agent has acked that message
 
     @property
     def capacity(self) -> int:
-        """Stream bytes that :meth:`queue_data` would accept now."""
+        """The number of stream bytes that :meth:`queue_data` would accept now."""
         waiting = self.recovery.in_flight_bytes + self._pending_bytes
         return max(0, self._max_in_flight - waiting)
 
@@ -61,14 +68,14 @@ class StreamSender:
 
     @property
     def delivered(self) -> bool:
-        """Whether everything that was queued is acknowledged."""
+        """Whether everything that was queued is acked."""
         return not (self._pending or self._control or self.recovery)
 
     @property
     def unacknowledged_bytes(self) -> int:
-        """Stream bytes that were accepted and not acknowledged; control payloads do not count.
+        """The stream bytes that were accepted and not acked; control payloads do not count.
 
-        It reads every frame in flight: ask for it once, at the end.
+        This reads every frame in flight. Ask for it once, at the end.
         """
         unacknowledged = self._pending_bytes
         for frame in self.recovery.frames():
@@ -78,7 +85,7 @@ class StreamSender:
         return unacknowledged
 
     def queue_data(self, data: bytes) -> int:
-        """Accept stream bytes; returns how many, at most :attr:`capacity`."""
+        """Accept stream bytes; return how many, at most :attr:`capacity`."""
         accepted = min(len(data), self.capacity)
         if accepted:
             self._pending.append(data if accepted == len(data) else data[:accepted])
@@ -86,17 +93,18 @@ class StreamSender:
         return accepted
 
     def queue_control(self, payload_type: int, payload: bytes) -> int:
-        """Queue a payload that goes ahead of waiting data and waits for nothing.
+        """Queue a payload that leaves ahead of waiting data, even while data is held.
 
-        :returns: the sequence number that it will have.
+        :returns: the sequence number that its message will have.
         """
         self._control.append((payload_type, payload))
         return self.next_seq + len(self._control) - 1
 
     def acknowledge(self, sequence_number: int, now: float) -> None:
-        """Note that a message has arrived.
+        """Note that the agent has acked a message.
 
-        :raises RemoteProtocolError: when no such message was ever sent."""
+        :raises RemoteProtocolError: if no message of that number was sent.
+        """
         if sequence_number >= self.next_seq:
             raise RemoteProtocolError(
                 f"the agent acknowledged message {sequence_number}, never sent"
@@ -108,17 +116,19 @@ class StreamSender:
             self._payload_size = self._probe[1]
             self._probe = None
 
-    def probe(self, size: int) -> None:
-        """Try whether a payload of ``size`` bytes gets through; if so, data uses that size.
+    def probe(self) -> None:
+        """Queue a probe if the payload size asks for one: a message of that size.
 
-        None of them is a byte of the stream: if the message is refused, it is sent empty
-        under the same number, and whether the first one did arrive makes no difference.
-        The agent acknowledges payloads of a type it has no use for, and drops them.
+        Once the agent acks it, data uses that size. The probe carries no stream byte, but a
+        payload of a type that the agent acks and drops. If the probe is refused, an empty message
+        takes its number; whether the probe itself arrived makes no difference then.
         """
-        self._probe = (self.queue_control(PayloadType.PARAMETER, bytes(size)), size)
+        size, self._unprobed_size = self._unprobed_size, 0
+        if size:
+            self._probe = (self.queue_control(PayloadType.PARAMETER, bytes(size)), size)
 
     def give_up_probe(self, created: int) -> None:
-        """The probe may be what broke the link: let its number have an empty message.
+        """Replace a probe in flight by an empty message: the probe may have broken the link.
 
         :param created: milliseconds since the epoch.
         """
@@ -137,13 +147,14 @@ class StreamSender:
         self.recovery.replace(number, frame)
 
     def frames(self, created: int, now: float, *, release_data: bool) -> list[bytes]:
-        """What is due: resends, control payloads, and if it is released, data.
+        """Return the frames that are due: retransmissions, control payloads, released data.
 
         :param created: milliseconds since the epoch.
+        :param release_data: whether data may leave.
         """
         if self._probe and self.recovery.times_sent(self._probe[0]) >= PROBE_TRIES:
             self.give_up_probe(created)
-        frames = self.recovery.take_resends(now)
+        frames = self.recovery.take_retransmits(now)
         new, self._control = self._control, []
         if release_data and self._pending:
             if self._first_data is None:
@@ -179,26 +190,30 @@ class StreamSender:
 
 
 class StreamReceiver:
-    """Output on its way from the agent: in order, each message once, all acknowledged."""
+    """Output on its way from the agent: in order, each message once, each message acked.
+
+    :ivar expected_seq: the number of the next message in order.
+    :ivar duplicates: how many messages arrived again.
+    """
 
     def __init__(self, new_ids: Callable[[int], bytes]) -> None:
         self.expected_seq = 0
         self.duplicates = 0
-        self._highest_seen = -1  # of the messages that came ahead, or damaged
+        self._highest_seen = -1  # of the messages that arrived ahead of their turn, or damaged
         self._new_ids = new_ids
         self._ahead: ReorderBuffer[Payload] = ReorderBuffer()
-        self._acknowledges: list[tuple[bytes, int]] = []
+        self._acks: list[tuple[bytes, int]] = []
 
     def accept(
         self, message_id: bytes, sequence_number: int, payload_type: int, payload: bytes
     ) -> Iterator[Payload]:
-        """Take in one message; hand out the payloads whose turn it now is.
+        """Take in one message; yield the payloads whose turn it is.
 
-        :raises RemoteProtocolError: when the number is negative or absurdly far ahead.
+        :raises RemoteProtocolError: if the number is negative, or too far ahead.
         """
         ahead = sequence_number - self.expected_seq
         if ahead == 0:
-            self._acknowledges.append((message_id, sequence_number))
+            self._acks.append((message_id, sequence_number))
             self.expected_seq += 1
             yield payload_type, payload
             for held in self._ahead.take_run(self.expected_seq):
@@ -210,43 +225,44 @@ class StreamReceiver:
                 f"the agent sent message {sequence_number} where {self.expected_seq} is due"
             )
         if ahead < 0:
-            # Its acknowledge was lost, or came too fast for the sender: say it again,
-            # or the far end repeats this one for ever and nothing else.
+            # The first ack was lost, or arrived before the sender had recorded the message.
+            # Without another ack the agent retransmits this message for ever, and no other.
             self.duplicates += 1
         else:
             self._highest_seen = max(self._highest_seen, sequence_number)
             if not self._ahead.hold(sequence_number, len(payload), (payload_type, payload)):
                 return
-        self._acknowledges.append((message_id, sequence_number))
+        self._acks.append((message_id, sequence_number))
 
     def note_damaged(self, sequence_number: int) -> None:
-        """A message that cannot be read claims this number: the agent has sent one."""
+        """Note the number of a malformed message: the agent has sent a message of that number."""
         if 0 <= sequence_number - self.expected_seq <= MAX_SEQUENCE_JUMP:
             self._highest_seen = max(self._highest_seen, sequence_number)
 
     @property
     def missing(self) -> bool:
-        """Whether the agent has sent a message that was not delivered: lost, or damaged, or
-        behind a lost one, or refused because the reorder buffer was full.
+        """Whether the agent has sent a message that was not delivered.
+
+        It is lost, damaged, behind a lost one, or did not fit in the reorder buffer.
         """
         return self._highest_seen >= self.expected_seq
 
-    def bound_acknowledges(self) -> None:
-        """After a batch: drop what goes beyond the bound; it is asked for again."""
-        del self._acknowledges[MAX_ACKNOWLEDGES:]
+    def bound_acks(self) -> None:
+        """Drop the acks beyond MAX_ACKS, after a batch; the agent sends those messages again."""
+        del self._acks[MAX_ACKS:]
 
-    def forget_acknowledges(self) -> None:
-        """The link they were for is gone; what they answer will come again."""
-        self._acknowledges.clear()
+    def drop_acks(self) -> None:
+        """Drop the acks for a lost link; the agent sends those messages again on the next."""
+        self._acks.clear()
 
-    def acknowledges(self, created: int) -> list[bytes]:
-        """The acknowledges that are due, as frames.
+    def acks(self, created: int) -> list[bytes]:
+        """Return the acks that are due, as frames.
 
         :param created: milliseconds since the epoch.
         """
-        if not self._acknowledges:
+        if not self._acks:
             return []
-        due, self._acknowledges = self._acknowledges, []
+        due, self._acks = self._acks, []
         ids = self._new_ids(16 * len(due))
         return [
             messages.pack(

@@ -1,7 +1,7 @@
-"""The size of the terminal at this end, on its way to the far one.
+"""The size of this end's terminal, on its way to the agent.
 
-It is also how a session is found to have begun in which the far end says nothing: an agent
-without a handshake sends what its command prints, and a command may print nothing for long.
+The size has a second use. An agent without a handshake sends only what its command prints, and a
+command may print nothing for long; the size is then sent into the silence, for its ack.
 """
 
 from __future__ import annotations
@@ -11,70 +11,38 @@ from .handshake import PORT_SESSION
 from .messages import PayloadType
 from .streams import StreamSender
 
-#: Seconds of a new link's silence after which the size is sent unasked. Where there is no
-#: handshake, the published agent sends its first output after one second, not before. It
-#: does not acknowledge what comes before its command takes input; and an agent that yet has
-#: to begin a handshake does, but has begun it by then.
-SILENCE = 2.0
-
 
 class Window:
-    """The newest size counts; one that the far end has is not sent again."""
+    """The newest size of the terminal. A size that the agent has is not sent again.
+
+    :ivar due: the payload that is to be sent, or ``None``.
+    """
 
     def __init__(self) -> None:
-        self.due: bytes | None = None  # the payload to be sent
+        self.due: bytes | None = None
         self._sent: bytes | None = None
-        self._asked: int | None = None  # the number of the message that broke the silence
-        self._ask_at: float | None = None
         self._has_reader = True
 
     def resize(self, columns: int, rows: int) -> None:
+        """Set the size, in characters."""
         if not self._has_reader:
             return
         payload = payloads.window_size(columns, rows)
         self.due = None if payload == self._sent else payload
 
     def send(self, sender: StreamSender) -> int:
-        """Queue what is due; returns its sequence number."""
+        """Queue the size that is due; return the number of its message."""
         if self.due is None:
-            raise RuntimeError("no size is to be sent")
+            raise RuntimeError("no size is due")
         self._sent, self.due = self.due, None
         return sender.queue_control(PayloadType.SIZE, self._sent)
 
-    # To break the silence at the start.
-
-    def link_made(self, now: float) -> None:
-        """The far end is silent from now on, as far as is known."""
-        if self.due is not None:
-            self._ask_at = now + SILENCE
-
-    def get_timer(self) -> float | None:
-        """When :meth:`ask` has something to do."""
-        return self._ask_at
-
-    def ask(self, sender: StreamSender, now: float) -> None:
-        """Send the size, if there was silence for long enough."""
-        if self._ask_at is not None and self._ask_at <= now and self.due is not None:
-            self._ask_at = None
-            self._asked = self.send(sender)
-
-    def silence_over(self) -> None:
-        """The far end has spoken."""
-        self._ask_at = None
-
-    def handshake_begun(self) -> None:
-        """What came before it is dropped by the far end, acknowledged or not."""
-        self._ask_at = None
-        if self._asked is not None:
-            self._asked = None
-            self.due, self._sent = self.due or self._sent, None
+    def send_again(self) -> None:
+        """Make the size due again: the agent drops what it gets before its handshake."""
+        self.due, self._sent = self.due or self._sent, None
 
     def session_known(self, session_type: str | None) -> None:
-        """Send no size from here on if the session leads to a port."""
+        """Send no size from now on if the session leads to a port."""
         if session_type == PORT_SESSION:
             self._has_reader = False
             self.due = None
-
-    def is_answer(self, sequence_number: int) -> bool:
-        """Whether this acknowledge is the far end's first word."""
-        return sequence_number == self._asked

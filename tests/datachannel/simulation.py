@@ -8,7 +8,6 @@ import itertools
 import random
 from dataclasses import dataclass, replace
 
-from connector.datachannel.channel import State
 from connector.datachannel.events import ChannelClosed, DataReceived, Event, SessionOpened
 from connector.datachannel.messages import (
     CHANNEL_CLOSED,
@@ -17,6 +16,7 @@ from connector.datachannel.messages import (
     START_PUBLICATION,
 )
 from connector.datachannel.messages import HEADER as HEADER_STRUCT
+from connector.datachannel.phases import State
 from connector.emulator.agent import farend as agent_events
 from connector.emulator.agent.agent import Agent
 from connector.emulator.agent.behaviour import (

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from connector.datachannel.channel import SILENT_START_GRACE, State
 from connector.datachannel.events import (
     ChannelClosed,
     ChannelFailed,
@@ -15,6 +14,8 @@ from connector.datachannel.events import (
     SessionOpened,
 )
 from connector.datachannel.messages import AGENT_SESSION_STATE, CHANNEL_CLOSED, PayloadType
+from connector.datachannel.phases import State
+from connector.datachannel.progress import SILENT_START_GRACE
 from connector.errors import ConnectorError, RemoteProtocolError, SessionEncrypted
 
 from .helpers import (

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from connector.datachannel.channel import State
 from connector.datachannel.events import ChannelClosed, ChannelFailed, DataReceived, SessionOpened
 from connector.datachannel.messages import PAUSE_PUBLICATION, START_PUBLICATION, PayloadType
 from connector.datachannel.payloads import flag
+from connector.datachannel.phases import State
 from connector.errors import LocalProtocolError
 
 from .helpers import (
@@ -53,7 +53,7 @@ def test_a_new_link_resends_what_is_unacknowledged_in_order_and_nothing_else() -
     assert frames[:3] == [first[0], first[2], first[4]]
     assert [number for number, _, _ in inputs(dialogue.sent())] == []
     assert len(frames) == 4
-    assert dialogue.channel.stats.resent == 3
+    assert dialogue.channel.stats.retransmitted == 3
     assert dialogue.channel.stats.bytes_sent == 6
 
 

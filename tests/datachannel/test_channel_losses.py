@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from connector.datachannel.channel import State
 from connector.datachannel.events import ChannelClosed, CommandExited, DataReceived
 from connector.datachannel.messages import PayloadType
+from connector.datachannel.phases import State
 from connector.datachannel.recovery import ReorderBuffer
 
 from .helpers import Dialogue, ack, flowing, output, received, service, shaken, stream

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.datachannel.agentmessage import AgentMessage
-from connector.datachannel.channel import MAX_MALFORMED_RUN, State
+from connector.datachannel.channel import MAX_MALFORMED_RUN
 from connector.datachannel.events import (
     ChannelFailed,
     CommandExited,
@@ -14,6 +14,7 @@ from connector.datachannel.events import (
 )
 from connector.datachannel.messages import ACKNOWLEDGE, MalformedMessage, PayloadType
 from connector.datachannel.payloads import flag
+from connector.datachannel.phases import State
 from connector.errors import PortConnectFailed, RemoteProtocolError
 
 from .helpers import (
@@ -47,7 +48,7 @@ def test_copies_are_acknowledged_again_and_not_delivered_again() -> None:
     ]
     assert acknowledged(dialogue.sent()) == [3, 3, 2]
     assert dialogue.channel.stats.duplicates == 2
-    assert "resent 0, duplicates 2, malformed 0" in str(dialogue.channel.stats)
+    assert "retransmitted 0, duplicates 2, malformed 0" in str(dialogue.channel.stats)
 
 
 def test_output_out_of_order_is_acknowledged_at_once_and_delivered_in_order() -> None:
@@ -234,7 +235,7 @@ def test_acknowledges_then_resends_then_new_data() -> None:
         "input_stream_data",
     ]
     assert [payload for _, _, payload in inputs(sent)] == [b"old", b"new"]
-    assert dialogue.channel.stats.resent == 1
+    assert dialogue.channel.stats.retransmitted == 1
 
 
 def test_a_gap_that_three_later_acknowledges_show_is_filled_at_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from connector.datachannel.messages import PAUSE_PUBLICATION, START_PUBLICATION, PayloadType
 from connector.datachannel.recovery import Recovery
-from connector.datachannel.streams import MAX_ACKNOWLEDGES
+from connector.datachannel.streams import MAX_ACKS
 
 from .helpers import (
     Dialogue,
@@ -82,7 +82,7 @@ def test_the_end_of_the_grace_is_waited_for_only_by_what_it_holds() -> None:
     dialogue.receive(ack(0))
     assert dialogue.expire() == pytest.approx(0.1)
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.FLAG]
-    assert dialogue.channel.get_timer() == pytest.approx(0.1 + Recovery.HASTE_INTERVAL)
+    assert dialogue.channel.get_timer() == pytest.approx(0.1 + Recovery.EARLY_INTERVAL)
 
 
 @pytest.mark.parametrize("end", ["pause", "lost", "failed", "closed"])
@@ -130,10 +130,10 @@ def speaking_first(data: bytes) -> Dialogue:
 
 def test_input_that_may_have_come_too_early_is_repeated_soon_and_briefly() -> None:
     dialogue = speaking_first(b"HELLO")
-    for _ in range(Recovery.HASTE_TRIES):
+    for _ in range(Recovery.EARLY_TRIES):
         before = dialogue.now
         dialogue.expire()
-        assert dialogue.now - before == pytest.approx(Recovery.HASTE_INTERVAL)
+        assert dialogue.now - before == pytest.approx(Recovery.EARLY_INTERVAL)
         assert dialogue.sent_data() == b"HELLO"
     before = dialogue.now
     dialogue.expire()
@@ -242,9 +242,9 @@ def test_a_text_frame_may_have_white_space_around_its_name() -> None:
 
 def test_acknowledges_that_nobody_reads_are_bounded_and_asked_for_again() -> None:
     dialogue = flowing()
-    messages = [output(number, b"x") for number in range(3, MAX_ACKNOWLEDGES + 103)]
+    messages = [output(number, b"x") for number in range(3, MAX_ACKS + 103)]
     assert received(dialogue.receive(*messages)) == b"x" * len(messages)
     assert received(dialogue.receive(*messages)) == b""
-    assert acknowledged(dialogue.sent()) == list(range(3, MAX_ACKNOWLEDGES + 3))
+    assert acknowledged(dialogue.sent()) == list(range(3, MAX_ACKS + 3))
     dialogue.receive(*messages[-100:])
-    assert acknowledged(dialogue.sent())[-1] == MAX_ACKNOWLEDGES + 102
+    assert acknowledged(dialogue.sent())[-1] == MAX_ACKS + 102

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from connector.datachannel.agentmessage import AgentMessage
-from connector.datachannel.channel import FIRST_OUTPUT_GRACE
 from connector.datachannel.events import (
     ChannelClosed,
     CommandExited,
@@ -21,6 +20,7 @@ from connector.datachannel.events import (
     SessionOpened,
 )
 from connector.datachannel.messages import ACKNOWLEDGE, PayloadType
+from connector.datachannel.progress import FIRST_OUTPUT_GRACE
 
 from .helpers import Dialogue, inputs, load, received
 

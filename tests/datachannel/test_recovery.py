@@ -22,7 +22,7 @@ def recorded(*numbers: int, now: float = 0.0) -> Recovery:
 
 
 def resends(recovery: Recovery, now: float) -> list[int]:
-    return [int(frame) for frame in recovery.take_resends(now)]
+    return [int(frame) for frame in recovery.take_retransmits(now)]
 
 
 # The estimator. protocol.md's formula by hand, with the deviation taken before SRTT moves:
@@ -121,7 +121,7 @@ def test_no_timer_without_anything_unacknowledged() -> None:
     assert recovery.get_timer() is None
     recovery.handle_timer(1.0)
     recovery.detect_losses(1.0)
-    recovery.requeue()
+    recovery.retransmit_all()
     assert resends(recovery, 1.0) == []
 
 
@@ -151,7 +151,7 @@ def test_the_timer_resends_the_oldest_only_and_backs_off() -> None:
         assert resends(recovery, timer) == [0]
         times.append(timer)
     assert times == pytest.approx([0.2, 0.6, 1.4, 2.4, 3.4])
-    assert recovery.resent == 5
+    assert recovery.retransmitted == 5
 
 
 def test_what_is_resent_counts_once_in_flight() -> None:
@@ -164,7 +164,7 @@ def test_what_is_resent_counts_once_in_flight() -> None:
 
 def test_what_is_acknowledged_is_not_resent_though_it_was_due() -> None:
     recovery = recorded(0, 1)
-    recovery.requeue()
+    recovery.retransmit_all()
     recovery.acknowledge(0, 0.1)
     assert resends(recovery, 0.1) == [1]
 
@@ -176,7 +176,7 @@ def test_a_new_link_gets_all_again_in_order() -> None:
     recovery = recorded(0, 1, 2, 3, 10, 9)
     recovery.acknowledge(2, 0.05)
     recovery.handle_timer(0.3)
-    recovery.requeue()
+    recovery.retransmit_all()
     assert resends(recovery, 0.3) == [0, 1, 3, 9, 10]
     assert resends(recovery, 0.3) == []
     assert len(recovery) == 5
@@ -184,7 +184,7 @@ def test_a_new_link_gets_all_again_in_order() -> None:
 
 def test_a_new_link_starts_the_timer_anew() -> None:
     recovery = recorded(0)
-    recovery.requeue()
+    recovery.retransmit_all()
     resends(recovery, 5.0)
     assert recovery.get_timer() == pytest.approx(5.2)
 
@@ -192,7 +192,7 @@ def test_a_new_link_starts_the_timer_anew() -> None:
 def test_a_new_link_is_no_sign_of_loss_on_it() -> None:
     recovery = recorded(0, 1, 2, 3, 4)
     recovery.acknowledge(4, 0.1)
-    recovery.requeue()
+    recovery.retransmit_all()
     resends(recovery, 0.15)
     recovery.detect_losses(0.15)
     assert resends(recovery, 0.15) == []
@@ -254,7 +254,7 @@ def test_a_lost_copy_is_resent_when_three_sent_after_it_have_arrived() -> None:
 
 def test_the_acknowledge_of_a_copy_does_not_show_what_was_lost() -> None:
     recovery = recorded(0, 1, 2, 3, 4)
-    recovery.requeue()
+    recovery.retransmit_all()
     resends(recovery, 0.1)  # transmissions 6 to 10
     recovery.acknowledge(4, 0.11)  # it may be the first copy that arrived
     recovery.detect_losses(0.11)

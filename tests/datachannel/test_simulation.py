@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from connector.datachannel.channel import State
 from connector.datachannel.events import ChannelClosed, SessionOpened
 from connector.datachannel.messages import PAUSE_PUBLICATION, START_PUBLICATION
+from connector.datachannel.phases import State
+from connector.datachannel.progress import SILENCE
 from connector.datachannel.recovery import RoundTripEstimator
-from connector.datachannel.window import SILENCE
 
 from .footprint import footprint
 from .simulation import BEHAVIOURS, HEADER, MAX_IN_FLIGHT, PAYLOAD_SIZE, Faults, World
@@ -237,7 +237,7 @@ def test_without_faults_a_session_settles_without_a_resend_of_ours(behaviour: st
     world.give_up(10_000)
     world.heal()
     if behaviour != "vicious":
-        assert world.channel.stats.resent == 0
+        assert world.channel.stats.retransmitted == 0
 
 
 @pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
@@ -256,7 +256,7 @@ def test_a_transfer_both_ways_over_a_bad_way_arrives_whole(behaviour: str, seed:
         world.link_client()
     world.heal()
     assert len(world.up_delivered) == 40_000
-    assert world.channel.stats.resent > 0
+    assert world.channel.stats.retransmitted > 0
     assert world.channel.stats.duplicates > 0
     assert world.channel.stats.malformed > 0
 

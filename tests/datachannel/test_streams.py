@@ -30,7 +30,7 @@ class Receiver:
                 self.out.append(due)
 
     def acknowledged(self) -> list[int]:
-        return acknowledged([AgentMessage.decode(f) for f in self.stream.acknowledges(1)])
+        return acknowledged([AgentMessage.decode(f) for f in self.stream.acks(1)])
 
     def delivered(self) -> list[int]:
         return [int(data) for data in self.out]
@@ -97,7 +97,7 @@ def test_the_farthest_number_moves_with_the_expected_one() -> None:
 def test_acknowledges_name_the_message_that_came() -> None:
     stream = StreamReceiver(counting_ids())
     list(stream.accept(bytes(range(16)), 0, PayloadType.OUTPUT, b""))
-    (frame,) = stream.acknowledges(77)
+    (frame,) = stream.acks(77)
     message = AgentMessage.decode(frame)
     assert message.payload == (
         b'{"AcknowledgedMessageType":"output_stream_data",'
@@ -110,14 +110,14 @@ def test_acknowledges_name_the_message_that_came() -> None:
 def test_acknowledges_have_ids_of_their_own() -> None:
     receiver = Receiver()
     receiver.take(0, 1, 2)
-    ids = {AgentMessage.decode(frame).message_id for frame in receiver.stream.acknowledges(1)}
+    ids = {AgentMessage.decode(frame).message_id for frame in receiver.stream.acks(1)}
     assert len(ids) == 3
 
 
 def test_acknowledges_of_a_lost_link_are_forgotten() -> None:
     receiver = Receiver()
     receiver.take(0, 1)
-    receiver.stream.forget_acknowledges()
+    receiver.stream.drop_acks()
     assert receiver.acknowledged() == []
     receiver.take(1)
     assert receiver.acknowledged() == [1]
@@ -215,7 +215,7 @@ def test_resends_go_before_what_is_new() -> None:
     sender = make_sender()
     sender.queue_data(b"old")
     sent(sender)
-    sender.recovery.requeue()
+    sender.recovery.retransmit_all()
     sender.queue_control(PayloadType.FLAG, b"f")
     sender.queue_data(b"new")
     assert [number for number, _, _ in sent(sender)] == [0, 1, 2]
@@ -225,7 +225,7 @@ def test_a_resent_message_is_the_same_frame() -> None:
     sender = make_sender()
     sender.queue_data(b"data")
     first = sender.frames(1, 0.0, release_data=True)
-    sender.recovery.requeue()
+    sender.recovery.retransmit_all()
     assert sender.frames(2, 9.0, release_data=True) == first
 
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from connector.datachannel.channel import FIRST_OUTPUT_GRACE, SILENT_START_GRACE, State
 from connector.datachannel.events import ChannelClosed, ChannelFailed, DataReceived, SessionOpened
 from connector.datachannel.messages import PayloadType
-from connector.datachannel.window import SILENCE
+from connector.datachannel.phases import State
+from connector.datachannel.progress import FIRST_OUTPUT_GRACE, SILENCE, SILENT_START_GRACE
 
 from .helpers import (
     Dialogue,
@@ -203,7 +203,7 @@ def test_a_session_that_is_to_be_encrypted_is_refused_as_recorded() -> None:
     (failed,) = dialogue.receive(request)
     assert isinstance(failed, ChannelFailed)
     assert failed.error.exit_code == 76
-    assert "is to be encrypted with a KMS key" in str(failed.error)
+    assert "must be encrypted with a KMS key" in str(failed.error)
     assert "Use ssh" in str(failed.error)
     ((_, _, response),) = dialogue.sent_inputs()
     actions = json.loads(response)["ProcessedClientActions"]

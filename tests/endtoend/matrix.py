@@ -147,7 +147,9 @@ def transfer(
     ssh.commands.wait_connectors_gone()
     log = log_of(ssh)
     # A connector that failed may have ended before it counted anything.
-    resent, duplicates = (0 if failure else counted(log, x) for x in ("resent", "duplicates"))
+    resent, duplicates = (
+        0 if failure else counted(log, x) for x in ("retransmitted", "duplicates")
+    )
     return Outcome(seconds, log.count(": dialling ") - 1, resent, duplicates, failure)
 
 

@@ -423,7 +423,7 @@ def test_a_stopped_dev_environment_is_not_started_if_it_may_not(execute: Exec) -
 def test_a_session_that_is_to_be_encrypted_is_refused(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
     process = execute.commands.start(*execute.words("true"))
-    check(process, 76, "is to be encrypted with a KMS key", "Use ssh")
+    check(process, 76, "must be encrypted with a KMS key", "Use ssh")
 
 
 @pytest.mark.parametrize("words", [[], ["--"]])

@@ -38,11 +38,11 @@ def test_what_is_carried_is_whole(
 
 def test_counts_of_the_log_are_added_up() -> None:
     stats = Statistics()
-    stats.resent, stats.duplicates = 1_234, 5
+    stats.retransmitted, stats.duplicates = 1_234, 5
     log = f"INFO connector.transport.ending: {stats}\n" * 2
-    assert (counted(log, "resent"), counted(log, "duplicates")) == (2_468, 10)
+    assert (counted(log, "retransmitted"), counted(log, "duplicates")) == (2_468, 10)
 
 
 def test_log_without_a_count_is_an_error() -> None:
-    with pytest.raises(AssertionError, match="no count of resent"):
-        counted("duplicates 5", "resent")
+    with pytest.raises(AssertionError, match="no count of retransmitted"):
+        counted("duplicates 5", "retransmitted")

@@ -246,7 +246,7 @@ def test_an_outage_is_told_and_its_end_too(seat: Seat, cloud: Cloud) -> None:
 def test_a_session_that_is_to_be_encrypted_is_refused(seat: Seat, cloud: Cloud) -> None:
     cloud.behave(replace(REAL, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
     process = seat.start()
-    seat.left(process, 76, "is to be encrypted with a KMS key")
+    seat.left(process, 76, "must be encrypted with a KMS key")
 
 
 def test_a_stopped_dev_environment_is_started(seat: Seat, cloud: Cloud) -> None:

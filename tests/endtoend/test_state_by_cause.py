@@ -89,7 +89,7 @@ NO_REST = "the far end is not heard any more"
 CLEAN, TERM, INT, BUG = Ends(0), Ends(143), Ends(130), Ends(70, "a bug")
 ENOUGH = Ends(69, "The service closed the session: Enough")
 MALFORMED = Ends(76, "The gateway broke the WebSocket protocol")
-KMS = Ends(76, "is to be encrypted with a KMS key")
+KMS = Ends(76, "must be encrypted with a KMS key")
 
 #: State -> its cells, in the order of CAUSES.
 TABLE: dict[str, tuple[Ends | str, ...]] = {

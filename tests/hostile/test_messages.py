@@ -123,7 +123,7 @@ FATAL = {
         "session type",
     ),
     "unknown action": (request(ClientAction("\x1b[31m" * 1000, {})), 76, "action"),
-    "encryption": (kms(), 76, "is to be encrypted with a KMS key"),
+    "encryption": (kms(), 76, "must be encrypted with a KMS key"),
     "malformed flag": (stream(0, PayloadType.FLAG, b"\3"), 76, "flag of 1 bytes"),
     "port refused": (stream(0, PayloadType.FLAG, b"\0\0\0\3"), 69, "could not connect to its SSH"),
     "malformed exit code": (stream(0, PayloadType.EXIT_CODE, b"soon"), 76, "exit code"),
