@@ -26,10 +26,10 @@ MAY_IMPORT = {
     "datachannel": {"errors"},
     "transport": {"errors", "sessions", "datachannel"},
     "aws": {"errors", "sessions", "files", "locks"},
-    "targets": {"errors", "sessions", "files", "locks", "transport", "aws", "ssh"},
+    "targets": {"errors", "sessions", "files", "locks", "transport", "aws", "ssh", "doctor"},
     "ssh": {"errors", "files"},
     "settings": {"errors", "files", "datachannel.limits", "transport.liveness"},
-    "doctor": {"errors", "sessions", "transport", "aws", "ssh", "targets"},
+    "doctor": {"errors", "sessions", "transport", "aws", "ssh"},
     "emulator": {"errors", *(f"datachannel.{name}" for name in WIRE)},
     "cli": {
         *("errors", "sessions", "files", "locks", "fast"),

@@ -17,7 +17,6 @@ from .environment import (
     NAMES,
     add_environment_options,
     add_host,
-    open_environment,
 )
 from .output.doctorview import exit_code, open_view
 from .settings import add_logging_options, settle
@@ -99,10 +98,11 @@ def run(options: argparse.Namespace) -> int:
 def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     """The case of a user who gave these options."""
     from ..doctor.case import Case, Commands
+    from ..targets.codecatalyst.doctor import CodeCatalystLegs
     from ..targets.codecatalyst.ssh import SSH
 
-    commands = Commands(open_environment, _read_proxy_options)
-    return Case(options, options.ssh_config, environ, commands, SSH)
+    commands = Commands(_names_target, _read_proxy_options, _completed)
+    return Case(options, options.ssh_config, environ, commands, SSH, CodeCatalystLegs)
 
 
 def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
@@ -139,6 +139,19 @@ def _read_proxy_options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     settle(options)
     return options
+
+
+def _completed(options: argparse.Namespace, proxy: argparse.Namespace) -> argparse.Namespace:
+    """Return the user's options; those of a ProxyCommand take the place of missing ones."""
+    completed = argparse.Namespace(**vars(options))
+    completed.host = proxy.host
+    for name in ("space", "project", "id", "profile", "endpoint_url"):
+        setattr(completed, name, getattr(options, name) or getattr(proxy, name))
+    return completed
+
+
+def _names_target(options: argparse.Namespace, environ: Mapping[str, str]) -> bool:
+    return bool(options.host or options.id or environ.get("DEVENV_ID"))
 
 
 def _end_by_exceptions() -> None:

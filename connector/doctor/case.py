@@ -1,52 +1,88 @@
-"""The case that is examined: what the user gave, and what the legs find out for each other."""
+"""The case that the doctor examines: what the user gave, and what the legs find out."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from ..aws.api import Api
-from ..aws.profile import Profile
-from ..aws.sdk import ClientFactory
-from ..aws.sso.tokens import BearerToken
 from ..sessions import SessionSource
 from ..ssh.facts import SshFacts
-from ..targets.codecatalyst.environment import Environment
-from ..targets.codecatalyst.starts import StartSettings
-from ..targets.codecatalyst.wiring import gateway_memory_of, source_of
 from ..transport.address import StreamSettings
+from .findings import Leg
+from .network import Ways
+
+
+class Found(NamedTuple):
+    """A target that was found. Its state is not known yet.
+
+    :ivar source: starts its sessions, but never the target itself.
+    :ivar likely_gateway: ``host:port`` of its last session; empty if there is none.
+    """
+
+    source: SessionSource
+    likely_gateway: str
+
+
+class KindLegs(Protocol):
+    """The legs of one kind of target, for one case. Credentials stay inside them."""
+
+    @property
+    def states(self) -> Collection[str]:
+        """The states of the service's targets. A report may show them."""
+        ...
+
+    def service(self) -> list[Leg]:
+        """Return the legs of the login and the API. One of them sets ``case.settings``."""
+        ...
+
+    def target(self) -> Leg:
+        """Return the leg that checks the target's state. It calls :meth:`Case.find`."""
+        ...
+
+    def find(self) -> Found:
+        """Find the target, by a look-up if necessary.
+
+        :raises ConnectorError: when it cannot be found.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class Commands:
-    """What other commands of the connector do, so that it is done in the same way here.
+    """Functions of other commands, so that the doctor treats options in the same way.
 
-    :param open_environment: the Dev Environment that options name.
-    :param read_proxy_options: what ``connector proxy`` makes of its arguments.
+    :ivar names_target: return whether options or environment variables name a target.
+    :ivar read_proxy_options: parse the arguments of ``connector proxy``; raises ConfigError.
+    :ivar completed: return the user's options, completed by those of a ProxyCommand.
     """
 
-    open_environment: Callable[[argparse.Namespace], Environment]
+    names_target: Callable[[argparse.Namespace, Mapping[str, str]], bool]
     read_proxy_options: Callable[[Sequence[str]], argparse.Namespace]
+    completed: Callable[[argparse.Namespace, argparse.Namespace], argparse.Namespace]
 
 
 class Case:
-    """What is declared without a value is set by the leg that finds it out.
+    """What the legs share. An attribute without a value is set by the leg that finds it out.
 
-    :ivar options: those that name a Dev Environment, as ``connector proxy`` has them. Where
-        ssh's configuration leads to the connector, its options fill what the user left out.
-    :ivar ssh_config_file: ssh's ``-F``; empty: the one that ssh takes by itself.
+    :ivar options: the options that name a target, as for ``connector proxy``. If ssh's
+        configuration leads to the connector, its options complete the user's.
+    :ivar ssh_config_file: the file of ssh's ``-F``; empty: ssh's default.
+    :ivar ssh_facts: what ssh has to know about this kind of target.
+    :ivar ssh: the path of ssh.
+    :ivar ssh_host: the host name for ssh under which its configuration leads to the connector.
+    :ivar ssh_settings: the settings that ``ssh -G`` prints for this host name.
+    :ivar ssh_starts: whether the ProxyCommand starts a stopped target, whatever the doctor does.
+    :ivar ssh_command: the ProxyCommand with an option that prevents a start; empty: there is none,
+        and ssh uses the ProxyCommand of its configuration.
+    :ivar settings: how API and gateway are reached.
     """
 
-    ssh: str  # its path
-    ssh_host: str  # what ssh is called with, where its configuration leads to the connector
-    ssh_settings: Mapping[str, str]  # of ssh -G for that
-    profile: Profile
-    ca_bundle: str | None  # path of the CA certificates; the system's
+    ssh: str
+    ssh_host: str
+    ssh_settings: Mapping[str, str]
     settings: StreamSettings
-    api: Api
-    api_url: str  # empty where botocore decides
-    token: BearerToken
 
     def __init__(
         self,
@@ -54,33 +90,28 @@ class Case:
         ssh_config_file: str,
         environ: Mapping[str, str],
         commands: Commands,
-        facts: SshFacts,
+        ssh_facts: SshFacts,
+        legs_of_kind: Callable[[Case], KindLegs],
     ) -> None:
-        self.facts = facts
+        self.options = options
         self.ssh_config_file = ssh_config_file
         self.environ = environ
         self.commands = commands
-        self.ssh_starts = False  # the ProxyCommand says that it starts a Dev Environment
-        self.ssh_command = ""  # the ProxyCommand that starts none; empty: the user's own
+        self.ssh_facts = ssh_facts
+        self.ssh_starts = False
+        self.ssh_command = ""
         self.source: SessionSource | None = None
-        self.likely_gateway = ""  # of the last session, as host:port
-        self.options = options
+        self.likely_gateway = ""
+        self.ways = Ways(self)
+        self.kind = legs_of_kind(self)
 
     @property
-    def has_environment(self) -> bool:
-        options = self.options
-        return bool(options.host or options.id or self.environ.get("DEVENV_ID"))
+    def has_target(self) -> bool:
+        return self.commands.names_target(self.options, self.environ)
 
-    def clients(self) -> ClientFactory:
-        """Of botocore, with the profile and the network of this case."""
-        return ClientFactory(self.profile.known_name, self.settings.trust.connect)
+    def find(self) -> None:
+        """Find the target, and set ``source`` and ``likely_gateway``.
 
-    def open(self) -> Environment:
-        """The Dev Environment that is named.
-
-        :raises ConnectorError: when they are not usable.
+        :raises ConnectorError: when it cannot be found.
         """
-        environment = self.commands.open_environment(self.options)
-        self.source = source_of(environment, StartSettings(allowed=False))
-        self.likely_gateway = gateway_memory_of(environment).recall()
-        return environment
+        self.source, self.likely_gateway = self.kind.find()

@@ -1,6 +1,6 @@
-"""What a leg of the way is, what was found of it, and the examination of one after another.
+"""Legs, their results, and the examination that runs one leg after another.
 
-Nothing here prints: whoever asks for an examination shows its findings.
+This module prints nothing. The caller of :func:`examine` shows the findings.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from typing import Any
 from ..errors import ConnectFailed, ConnectorError, InternalError
 from .words import Harmless, Words, words
 
-#: Seconds that all legs together may take; the end of a session may come on top of that.
+#: Seconds for all legs together. Ending the session may take longer.
 TOTAL_TIMEOUT = 32.0
 
 _PACKAGE = Path(__file__).parents[1]
 
 logger = logging.getLogger(__name__)
 
-#: Details for programs; the names of the members are documented by ``connector doctor --help``.
+#: Details for programs. docs/doctor.md documents the names of the members.
 Facts = dict[str, Any]
 
 
 class Status(str, Enum):
+    """The outcome of a leg."""
+
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
@@ -39,14 +41,15 @@ class Status(str, Enum):
 
 @dataclass
 class Result:
-    """What was found of a leg.
+    """The result of a leg.
 
-    A report shows the values of text, hint, blocks and facts only where they are numbers or
-    :class:`~.words.Harmless`, and other strings that are no :class:`~.words.Words` not at all.
+    Texts are :class:`~.words.Words`. A report shows their values, and those of the facts, only if
+    they are numbers or :class:`~.words.Harmless`. It replaces a plain string as a whole.
 
-    :param text: for a person, without a final full stop; ``hint`` says what to do.
-    :param blocks: why the legs that need this one cannot be looked at; empty: they can.
-    :param exit_code: of a failure.
+    :param text: the result for a person, without a final full stop.
+    :param hint: what the user can do.
+    :param blocks: why the legs that need this one are skipped; empty: they are not.
+    :param exit_code: the exit code, for a failure.
     """
 
     text: str
@@ -58,6 +61,7 @@ class Result:
 
     @classmethod
     def failed(cls, error: ConnectorError, facts: Facts | None = None) -> Result:
+        """Return the result for an error."""
         return cls(
             _text_of(error),
             Status.FAIL,
@@ -68,7 +72,7 @@ class Result:
 
 
 def _text_of(error: ConnectorError) -> Words:
-    """The message. A report says what kind of error it is, and where our source raises it."""
+    """Return the message. A report shows the kind of error and the place in our source instead."""
     message = error.message
     if isinstance(message, Words):
         return message.capitalised
@@ -91,10 +95,13 @@ def _text_of(error: ConnectorError) -> Words:
 
 @dataclass(frozen=True)
 class Leg:
-    """:param name: for programs; it never changes. ``title`` is for people.
-    :param run: looks at it; what it raises of ``ConnectorError`` is a failure.
-    :param needs: the names of the legs without which there is nothing to look at.
-    :param timeout: seconds after which it counts as failed.
+    """One step of an examination.
+
+    :param name: the name for programs, which never changes.
+    :param title: the name for people.
+    :param run: checks the step. A ``ConnectorError`` that it raises is a failure.
+    :param needs: the names of the legs that this leg depends on.
+    :param timeout: seconds after which the leg has failed.
     """
 
     name: str
@@ -106,7 +113,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class Finding:
-    """:param seconds: that it took to look."""
+    """The result of a leg, and the seconds that it took."""
 
     leg: Leg
     result: Result
@@ -116,11 +123,11 @@ class Finding:
 def examine(
     legs: Sequence[Leg], begun: Callable[[Leg], None], timeout: float = TOTAL_TIMEOUT
 ) -> Iterator[Finding]:
-    """Look at one leg after the other.
+    """Run the legs one after another, and yield a finding for each.
 
-    :param begun: is told which one is looked at now.
-    :param timeout: seconds for all of them. A leg that is left over is a warning: what was
-        not looked at is not well.
+    :param begun: called with each leg that is about to run.
+    :param timeout: seconds for all legs. A leg that remains after that is a warning, because its
+        step was not checked.
     """
     deadline = time.monotonic() + timeout
     blocked: dict[str, str] = {}
@@ -130,11 +137,11 @@ def examine(
         if reason:
             result = Result(reason, Status.SKIP, blocks=reason)
         elif began >= deadline:
-            late = words("Not tried: {timeout:.0f} s are over", timeout=timeout)
+            late = words("Not tried: the time of {timeout:.0f} s is over", timeout=timeout)
             result = Result(late, Status.WARN, blocks=late)
         else:
             begun(leg)
-            result = _look(leg, min(leg.timeout, deadline - began))
+            result = _run(leg, min(leg.timeout, deadline - began))
             if result.status is Status.FAIL and not result.blocks:
                 result.blocks = words("{leg}: failed, see above", leg=Harmless(leg.title))
         if result.blocks:
@@ -142,8 +149,8 @@ def examine(
         yield Finding(leg, result, time.monotonic() - began)
 
 
-def _look(leg: Leg, timeout: float) -> Result:
-    """In a thread: a resolver, for one, knows no deadline and is left behind."""
+def _run(leg: Leg, timeout: float) -> Result:
+    """Run a leg in a thread, which is left behind on a timeout: a resolver has no deadline."""
     done = threading.Event()
     results: list[Result] = []
 
@@ -151,7 +158,7 @@ def _look(leg: Leg, timeout: float) -> Result:
         try:
             results.append(leg.run())
         except ConnectorError as error:
-            logger.debug("why", exc_info=True)
+            logger.debug("a leg failed", exc_info=True)
             results.append(Result.failed(error))
         except Exception as error:
             logger.debug("a bug", exc_info=True)

@@ -1,7 +1,8 @@
-"""Values from elsewhere that a report may show: those that are the same for very many users.
+"""Values from outside that a report may show, because they are the same for very many users.
 
-Each function compares a whole value with what is known. A value that differs from that by one
-character stays an ordinary string, and a report shows a placeholder for it.
+Each function compares a whole value with known values. A value that differs by one character stays
+an ordinary string, and a report shows a placeholder for it. A kind of target has further lists for
+the values of its service.
 """
 
 from __future__ import annotations
@@ -12,22 +13,15 @@ from collections.abc import Collection
 
 from .words import Harmless
 
-#: Names of AWS's guide and of OpenSSH's and AWS's defaults, by what they name.
-PROFILES = ("default", "codecatalyst")
-SSO_SESSIONS = ("codecatalyst",)
-START_URLS = ("https://view.awsapps.com/start",)
-API_URLS = ("https://codecatalyst.global.api.aws",)
+#: Usual paths and names.
 SSH_PATHS = ("/usr/bin/ssh", "/usr/local/bin/ssh", "/opt/homebrew/bin/ssh")
 SHELLS = ("/bin/sh", "/bin/bash", "/bin/zsh", "/bin/false", "/usr/sbin/nologin", "/sbin/nologin")
 METHODS = ("publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic")
 MACHINES = ("x86_64", "aarch64", "arm64", "AMD64", "ARM64")
 
-#: States of a Dev Environment (botocore's service-2.json of codecatalyst, DevEnvironmentStatus).
-STATES = ("PENDING", "RUNNING", "STARTING", "STOPPING", "STOPPED", "FAILED", "DELETING", "DELETED")
-
-#: Hosts that are the same for everybody; those of VPC endpoints have an id in front.
+#: Hosts that are the same for all users. The names of VPC endpoints begin with an id instead.
 _HOST = (
-    r"localhost|codecatalyst(-fips)?\.global\.api\.aws"
+    r"localhost|[a-z]+(-fips)?\.global\.api\.aws"
     r"|ssmmessages(-fips)?\.REGION\.(amazonaws\.com(\.cn)?|api\.aws)"
 )
 _REGION = (
@@ -58,7 +52,7 @@ def known(value: str, names: Collection[str]) -> str:
 
 
 def host(name: str) -> str:
-    """Return a host name or address: harmless if it is AWS's or this machine's own."""
+    """Return a host name or address, marked as harmless if it is AWS's or this machine's own."""
     try:
         return Harmless(name) if ipaddress.ip_address(name).is_loopback else name
     except ValueError:
@@ -66,46 +60,47 @@ def host(name: str) -> str:
 
 
 def region(name: str) -> str:
+    """Return the name of an AWS region, marked as harmless if it has the usual form."""
     return _matching(_REGION, name)
 
 
 def version(text: str) -> str:
-    """Return the version of a package, unless it has a label of its builder's."""
+    """Return a package's version, marked as harmless if it has no label of a private build."""
     return _matching(_VERSION, text)
 
 
 def tls_library(text: str) -> str:
-    """Return what OpenSSL says of itself."""
+    """Return OpenSSL's version text, marked as harmless if it has the usual form."""
     return _matching(_TLS_LIBRARY, text)
 
 
 def ssh_version(text: str) -> str:
-    """Return what ``ssh -V`` says."""
+    """Return the output of ``ssh -V``, marked as harmless if it has the usual form."""
     return _matching(rf"{_OPENSSH}(, {_TLS_LIBRARY})?", text)
 
 
 def greeting(text: str) -> str:
-    """Return the first line of an SSH server."""
+    """Return an SSH server's greeting, marked as harmless if it is a common server's."""
     return _matching(_GREETING, text)
 
 
 def issuer(text: str) -> str:
-    """Return the issuer of a certificate: harmless if it is Amazon's."""
+    """Return the issuer of a certificate, marked as harmless if it is Amazon."""
     return _matching(_ISSUER, text)
 
 
 def date(text: str) -> str:
-    """Return a date as ``ssl.SSLSocket.getpeercert`` has it."""
+    """Return a date of ``ssl.SSLSocket.getpeercert``, marked as harmless."""
     return _matching(_DATE, text)
 
 
 def distribution(name: str) -> str:
-    """Return the name of an operating system."""
+    """Return the name of an operating system, marked as harmless if it is a common one."""
     return _matching(_DISTRIBUTION, name)
 
 
 def kernel(release: str) -> str:
-    """Return the release of a kernel, unless it was built for somebody."""
+    """Return a kernel's release, marked as harmless if it has no label of a private build."""
     return _matching(_KERNEL, release)
 
 

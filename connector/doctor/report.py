@@ -1,8 +1,8 @@
-"""A report: what was found, for the eyes of others.
+"""A report: findings without private values, which users can show to others.
 
-It is made of the words of this source, of numbers, and of values that are known to be harmless.
-For every other value stands a placeholder such as ``<host-1>``, whose name is that of the field.
-The same value has the same placeholder wherever it stands in one report.
+A report consists of words from this source, numbers, and values that are known to be harmless. A
+placeholder such as ``<host-1>`` replaces every other value; its name is the name of the field. In
+one report, equal values have equal placeholders.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .words import Harmless, Words
 
 
 class Report:
-    """Knows the placeholders that were given so far."""
+    """One report, with the placeholders that it has used so far."""
 
     def __init__(self) -> None:
         self._placeholders: dict[str, str] = {}
         self._counts: dict[str, int] = {}
 
     def finding(self, finding: Finding) -> Finding:
-        """Return a finding that holds nothing private."""
+        """Return the finding without private values."""
         result = finding.result
         return replace(
             finding,
@@ -35,9 +35,9 @@ class Report:
         )
 
     def value(self, name: str, value: Any) -> Any:
-        """Return a value of any type that JSON knows.
+        """Return a value of a JSON document without private parts.
 
-        :param name: of the value, in our source; so are the names of members in a document.
+        :param name: the value's name in this source. It names the placeholder.
         """
         if value is None or isinstance(value, (bool, int, float)):
             return value

@@ -1,8 +1,9 @@
-"""A session of the examination's own, as far as the SSH server's greeting, and its end."""
+"""A session of the examination's own: its start, the SSH server's greeting, and its end."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from contextlib import suppress
 
 from ..errors import ConnectorError, ServiceError, TargetNotReady
@@ -12,41 +13,49 @@ from ..transport.probe import Probe
 from . import public
 from .case import Case
 from .findings import Result, Status
-from .network import Way
 from .words import Harmless, joined, words
 
-#: Seconds that the end of a session may take.
+#: Seconds for stopping the session.
 END_TIMEOUT = 3.5
 
 
-class _Impatient:
-    """A ``StartProgress`` for a Dev Environment that ran a moment ago."""
+class _NoPatience:
+    """A ``StartProgress`` for a target that was running a moment ago: it does not wait.
+
+    :param states: the states that a report may show.
+    """
+
+    def __init__(self, states: Collection[str]) -> None:
+        self._states = states
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
-        state = public.known(waiting.status, public.STATES)
+        state = public.known(waiting.status, self._states)
         raise TargetNotReady(words("it is {state}", state=state), words("Try again in a minute"))
 
     def go_on(self) -> None:
-        """Nothing was waited for."""
+        """Do nothing: there was no wait."""
 
     def may_leave(self, harmless: bool) -> None:
-        """Whoever leaves waits for the start all the same."""
+        """Do nothing: :meth:`Visit.close` always waits until the start is over."""
 
 
 class _OneSession:
-    """A ``SessionSource`` whose session is started before a tunnel asks for it."""
+    """A ``SessionSource`` with one session, which starts before the tunnel asks for it."""
 
-    def __init__(self, source: SessionSource) -> None:
+    def __init__(self, source: SessionSource, states: Collection[str]) -> None:
         self.access: SessionAccess | None = None
         self.stopped = False
-        self.problem: ConnectorError | None = None  # of stopping it
+        self.problem: ConnectorError | None = None  # the reason why it could not be stopped
         self._source = source
+        self._states = states
         self._stopping = threading.Lock()
 
     def begin(self) -> None:
-        self.access = self._source.start(_Impatient())
+        """Start the session."""
+        self.access = self._source.start(_NoPatience(self._states))
 
     def start(self, progress: StartProgress) -> SessionAccess:
+        """Return access to the session that :meth:`begin` has started."""
         if self.access is None:
             raise RuntimeError("the session was not begun")
         return self.access
@@ -66,24 +75,26 @@ class _OneSession:
             self.stopped = True
 
     def tidy(self) -> None:
-        """Do nothing: an examination changes nothing."""
+        """Do nothing: an examination does not clean up after other processes."""
 
 
 class Visit:
-    """The one session. Each method but :meth:`close` is a leg."""
+    """The session of one examination. Each method except :meth:`close` is a leg."""
 
     def __init__(self, case: Case) -> None:
         self._case = case
         self._session: _OneSession | None = None
-        self._idle = threading.Event()  # no start and no tunnel is under way
+        self._idle = threading.Event()  # no start and no tunnel is in progress
         self._idle.set()
         self._loop: Loop | None = None
         self._probe: Probe | None = None
 
     def start(self) -> Result:
-        if self._case.source is None:
+        """Start the session."""
+        case = self._case
+        if case.source is None:
             raise RuntimeError("there is no source of sessions")
-        self._session = _OneSession(self._case.source)
+        self._session = _OneSession(case.source, case.kind.states)
         self._idle.clear()
         try:
             self._session.begin()
@@ -91,28 +102,30 @@ class Visit:
             self._idle.set()
         return Result(words("A session was started"))
 
-    def gateway(self) -> tuple[Way | None, Result]:
-        """The way to the gateway of the session, or to that of the last one."""
+    def gateway(self) -> Result:
+        """Find out which gateway this session uses, or which one the last session used."""
         case, access = self._case, self._session.access if self._session else None
-        if case.source is None:  # the API was not reached, which need not be the gateway's fault
+        if case.source is None:
+            # An earlier leg failed, perhaps because the API cannot be reached. The gateway is
+            # another host, and a target whose name is known has a last gateway.
             with suppress(ConnectorError):
-                case.open()
+                case.find()
         if access:
             whose, url = words("the session's"), access.stream_url
         elif case.likely_gateway:
             whose, url = words("the last session's"), f"wss://{case.likely_gateway}/"
         else:
-            reason = words("it is not known until a session is started")
-            return None, Result(reason, Status.SKIP, blocks=words("the gateway is not known"))
+            reason = words("Unknown until a session is started")
+            return Result(reason, Status.SKIP, blocks=words("the gateway is not known"))
         address = case.settings.check(url)
         host = public.host(address.host)
         facts = {"host": host, "port": address.port, "ofThisSession": bool(access)}
-        way = Way(case, address.host, address.port, secure=address.secure)
+        case.ways.add("gateway", address.host, address.port, secure=address.secure)
         text = words("{host}:{port}, {whose}", host=host, port=address.port, whose=whose)
-        return way, Result(text, facts=facts)
+        return Result(text, facts=facts)
 
     def greeting(self) -> Result:
-        """Everything that ssh waits for: dial, upgrade, handshake, greeting."""
+        """Do everything that ssh waits for: dial, upgrade, handshake and greeting."""
         if self._session is None:
             raise RuntimeError("there is no session")
         loop = self._loop = Loop()
@@ -128,7 +141,7 @@ class Visit:
             "steps": {name: round(seconds, 3) for name, seconds in probe.steps.items()},
         }
         if not probe.greeting:
-            early = ServiceError(words("the session ended before the SSH server had greeted"))
+            early = ServiceError(words("the session ended before the SSH server sent its greeting"))
             return Result.failed(probe.error or probe.silence or early, facts)
         steps = joined(
             ", ",
@@ -141,6 +154,7 @@ class Visit:
         return Result(text, facts=facts)
 
     def stop(self) -> Result:
+        """Stop the session."""
         session = self._session
         if session is None or session.access is None:
             raise RuntimeError("there is no session to stop")
@@ -150,12 +164,12 @@ class Visit:
         if session.stopped:
             return Result(words("The session was stopped"), facts=facts)
         why = session.problem.message if session.problem else words("no reason given")
-        hint = words("It ends by itself; `connector sessions list` shows it until then")
+        hint = words("It will end by itself; until then `connector sessions list` shows it")
         text = words("The session could not be stopped: {reason}", reason=why)
         return Result(text, Status.WARN, hint, facts)
 
     def close(self) -> None:
-        """Leave no session behind, whatever was under way; takes twice END_TIMEOUT at most."""
+        """Stop the session if it still runs. This takes at most twice END_TIMEOUT."""
         if self._loop and self._probe:
             self._loop.call_soon(self._probe.end)
         self._idle.wait(END_TIMEOUT)

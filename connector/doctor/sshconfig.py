@@ -16,16 +16,13 @@ from ..errors import ConfigError
 from . import public
 from .case import Case
 from .findings import Facts, Result, Status
+from .installed import PROGRAM_TIMEOUT, run
 from .programs import run as run_bounded
-from .sshclient import PROGRAM_TIMEOUT, run
 from .sshsettings import CURE, Remarks, check_settings, settings_of, shown_user
 from .words import Harmless, Words, joined, words
 
 #: The connector in a shell's command line, or behind another program.
 _WRAPPED = re.compile(r"\bconnector(\.exe)?\b.*\bproxy\b")
-
-#: Options of ``connector proxy`` that say which Dev Environment, and by which login.
-_NAMING = ("space", "project", "id", "profile", "endpoint_url")
 
 #: Variables that give Python other modules, another library or another end
 #: (https://docs.python.org/3/using/cmdline.html#environment-variables).
@@ -58,7 +55,7 @@ def ssh_config(case: Case) -> Result:
     case.ssh_host, case.ssh_settings = host, settings
     command = settings.get("proxycommand", "none")
     facts: Facts = {
-        "user": shown_user(case.facts, settings),
+        "user": shown_user(case.ssh_facts, settings),
         "connectTimeout": _number(settings.get("connecttimeout", "none")),
         "controlPersist": _number(settings.get("controlpersist", "no")),
         "pythonVariables": [],
@@ -96,7 +93,7 @@ def ssh_config(case: Case) -> Result:
     arguments = command_line[len(launcher) + 1 :]
     proxy = _proxy_options(case, arguments, host, settings.get("user", ""))
     _check_name(arguments, proxy, host, remarks)
-    check_settings(case.facts, settings, starts=proxy.start, wait=proxy.wait, remarks=remarks)
+    check_settings(case.ssh_facts, settings, starts=proxy.start, wait=proxy.wait, remarks=remarks)
     if variables:
         remarks.add(
             words(
@@ -111,7 +108,7 @@ def ssh_config(case: Case) -> Result:
     text = words(
         "ssh {host} leads to this connector, as user {user}",
         host=host,
-        user=Harmless(case.facts.user),
+        user=Harmless(case.ssh_facts.user),
     )
     return Result(text, facts=facts)
 
@@ -125,7 +122,7 @@ def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
     """The name that ssh is called with for ENV, which may leave its suffix out; its settings."""
     host = case.options.host
     settings = settings_of(case, host)
-    whole = case.facts.host_word(host)
+    whole = case.ssh_facts.host_word(host)
     if settings.get("proxycommand", "none") == "none" and whole and whole != host:
         of_whole = settings_of(case, whole)
         if of_whole.get("proxycommand", "none") != "none":
@@ -276,8 +273,4 @@ def _check_name(
 def _adopt(case: Case, proxy: argparse.Namespace) -> None:
     """Go on with what ssh would use, as far as the user has not said otherwise."""
     case.ssh_starts = case.ssh_starts or (proxy.start and "start" not in proxy.found)
-    options = argparse.Namespace(**vars(case.options))
-    options.host = proxy.host
-    for name in _NAMING:
-        setattr(options, name, getattr(options, name) or getattr(proxy, name))
-    case.options = options
+    case.options = case.commands.completed(case.options, proxy)

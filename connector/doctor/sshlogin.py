@@ -214,16 +214,16 @@ class Login:
             "Load your key by `ssh-add`; `ssh -v {host}` shows which ones are tried",
             host=self._case.ssh_host,
         )
-        if settings.get("user") != self._case.facts.user:
+        if settings.get("user") != self._case.ssh_facts.user:
             hint = words(
                 "Log in as {user}, as `connector config-ssh` has it",
-                user=Harmless(self._case.facts.user),
+                user=Harmless(self._case.ssh_facts.user),
             )
         shown = [public.known(method, public.METHODS) for method in methods.split(",")]
         raise AccessDenied(
             words(
                 "the SSH server does not let {user} in (it takes {methods})",
-                user=shown_user(self._case.facts, settings),
+                user=shown_user(self._case.ssh_facts, settings),
                 methods=joined(", ", [words("{method}", method=method) for method in shown]),
             ),
             hint,

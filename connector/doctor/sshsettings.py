@@ -11,7 +11,7 @@ from ..ssh.facts import SshFacts
 from ..ssh.include import WAIT_MARGIN
 from . import public
 from .case import Case
-from .sshclient import run
+from .installed import run
 from .words import Harmless, Words, joined, words
 
 CURE = words("Run `connector config-ssh`")

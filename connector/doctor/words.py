@@ -1,8 +1,8 @@
-"""Texts whose words and values stay apart, so that a report can show the words alone.
+"""Texts that keep their words and their values apart, so that a report can show the words alone.
 
-The words are written in this source, and are the same for every user. The values come from the
-user's files and variables, from ssh, from the service and the network: any of them may be private.
-Both are joined for the user's own eyes. A text without this form counts as one value.
+The words come from this source and are the same for every user. The values come from the user's
+files and variables, from ssh, the service and the network, and any of them may be private. The user
+sees both together. A plain string counts as one private value.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 
 
 class Harmless(str):
-    """A value that a report may show: see :mod:`.public` for those that come from elsewhere."""
+    """A value that a report may show. :mod:`.public` marks values from outside as harmless."""
 
     __slots__ = ()
 
 
 class Words(str):
-    """A text with its values in place; :meth:`without_values` is the text of a report.
+    """A text with its values in place. :meth:`without_values` returns the text for a report.
 
-    :param template: as for ``str.format``, with named fields only.
+    :param template: a template of ``str.format`` with named fields only.
     :param values: numbers, strings and other texts, by the names of the fields.
-    :param shown: what the user reads; by default the template with its values.
+    :param shown: the text for the user; by default the template with its values.
     """
 
     _template: str
@@ -37,7 +37,7 @@ class Words(str):
     def without_values(self, placeholder: Callable[[str, str], str]) -> str:
         """Return the text with placeholders for values, except harmless ones and numbers.
 
-        :param placeholder: of a value, from the name of its field and the value itself.
+        :param placeholder: returns the placeholder for a field's name and value.
         """
         pieces = []
         for literal, field, spec, _ in Formatter().parse(self._template):
@@ -55,7 +55,7 @@ class Words(str):
 
     @property
     def capitalised(self) -> Words:
-        """The text with a capital, if it begins with a word and not with a value."""
+        """The text with a capital first letter, unless it begins with a value."""
         if self._template.startswith("{"):
             field = self._template[1:].partition("}")[0]
             first = self._values.get(field)
@@ -68,14 +68,14 @@ class Words(str):
 def words(template: str, /, **values: Any) -> Words:
     """Return a text.
 
-    :param template: words of this source and ``{fields}``. It has to be a literal: a test of this
-        package looks at every call.
-    :param values: of the fields.
+    :param template: words and ``{fields}``. It must be a literal in the source; a test checks
+        every call.
+    :param values: the values of the fields.
     """
     return Words(template, values)
 
 
 def joined(separator: str, texts: Iterable[Words]) -> Words:
-    """Return texts as one, with a separator between them, which has no braces."""
+    """Return one text with a separator between the given ones. The separator has no braces."""
     values = {f"part{number}": text for number, text in enumerate(texts)}
     return Words(separator.join(f"{{{name}}}" for name in values), values)

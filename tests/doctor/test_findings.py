@@ -1,4 +1,4 @@
-"""One leg after the other: what is skipped, what is given up, what is blamed."""
+"""Running one leg after another: skipped legs, failures and time-outs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def run(*legs: Leg, timeout: float = 20.0) -> dict[str, Finding]:
 
 @pytest.fixture
 def stuck() -> Iterator[threading.Event]:
-    """A leg that waits for this is stuck until the test is over."""
+    """An event that is set when the test is over."""
     event = threading.Event()
     yield event
     event.set()
 
 
-def test_each_leg_that_is_looked_at_is_told_before() -> None:
+def test_begun_is_called_before_each_leg_that_runs() -> None:
     seen: list[str] = []
 
     def look() -> Result:
@@ -47,7 +47,7 @@ def test_each_leg_that_is_looked_at_is_told_before() -> None:
     assert seen == ["begin a", "found a", "found b", "begin c", "look", "found c"]
 
 
-def test_an_error_is_a_failure_with_its_exit_code_and_hint() -> None:
+def test_error_is_a_failure_with_its_exit_code_and_hint() -> None:
     result = run(Leg("token", "token", ill))["token"].result
 
     assert (result.status, result.text, result.hint) == (
@@ -58,7 +58,7 @@ def test_an_error_is_a_failure_with_its_exit_code_and_hint() -> None:
     assert result.exit_code == 77
 
 
-def test_what_needs_a_broken_leg_is_skipped_and_the_rest_goes_on() -> None:
+def test_legs_that_need_a_failed_leg_are_skipped() -> None:
     found = run(
         Leg("token", "the token", ill),
         Leg("identity", "identity", well, ("token",)),
@@ -72,7 +72,7 @@ def test_what_needs_a_broken_leg_is_skipped_and_the_rest_goes_on() -> None:
     assert found["network"].result.status is Status.OK
 
 
-def test_a_warning_may_block_too() -> None:
+def test_warning_can_block_other_legs() -> None:
     def stopped() -> Result:
         return Result("it is STOPPED", Status.WARN, blocks="run it")
 
@@ -84,7 +84,7 @@ def test_a_warning_may_block_too() -> None:
     )
 
 
-def test_a_leg_that_skips_itself_blocks_nothing() -> None:
+def test_leg_that_skips_itself_blocks_no_other() -> None:
     found = run(
         Leg("dns", "DNS", lambda: Result("not needed", Status.SKIP)),
         Leg("tls", "TLS", well, ("dns",)),
@@ -93,7 +93,7 @@ def test_a_leg_that_skips_itself_blocks_nothing() -> None:
     assert found["tls"].result.status is Status.OK
 
 
-def test_a_bug_is_told_apart_and_does_not_end_the_examination() -> None:
+def test_bug_is_an_internal_error_and_the_examination_continues() -> None:
     def bug() -> Result:
         raise ZeroDivisionError("a secret")
 
@@ -105,7 +105,7 @@ def test_a_bug_is_told_apart_and_does_not_end_the_examination() -> None:
     assert found["b"].result.status is Status.OK
 
 
-def test_a_leg_that_is_stuck_is_given_up(stuck: threading.Event) -> None:
+def test_leg_that_hangs_times_out(stuck: threading.Event) -> None:
     def wait() -> Result:
         stuck.wait()
         return well()
@@ -117,7 +117,7 @@ def test_a_leg_that_is_stuck_is_given_up(stuck: threading.Event) -> None:
     assert found["b"].result.status is Status.OK
 
 
-def test_all_together_have_a_limit(stuck: threading.Event) -> None:
+def test_all_legs_share_a_time_limit(stuck: threading.Event) -> None:
     def wait() -> Result:
         stuck.wait()
         return well()
@@ -127,4 +127,4 @@ def test_all_together_have_a_limit(stuck: threading.Event) -> None:
     assert found["a"].result.status is Status.FAIL
     assert found["a"].seconds < 10
     late = found["b"].result
-    assert (late.status, late.text) == (Status.WARN, "Not tried: 0 s are over")
+    assert (late.status, late.text) == (Status.WARN, "Not tried: the time of 0 s is over")

@@ -1,4 +1,4 @@
-"""What a report shows of findings."""
+"""What a report shows of findings, and which values it hides."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_same_value_has_the_same_placeholder() -> None:
     assert shown == ["from <host-1> to <other-1>", "<host-2> and <host-1>"]
 
 
-def test_text_and_hint_that_are_no_words_are_values() -> None:
+def test_plain_strings_are_hidden() -> None:
     shown = Report().finding(found(Result("secret", hint="Run `secret`"))).result
 
     assert (shown.text, shown.hint) == ("<text-1>", "<hint-1>")
 
 
-def test_facts_keep_their_members_numbers_and_harmless_values() -> None:
+def test_facts_keep_names_numbers_and_harmless_values() -> None:
     facts = {
         "port": 22,
         "ok": True,
@@ -56,7 +56,7 @@ def test_facts_keep_their_members_numbers_and_harmless_values() -> None:
     }
 
 
-def test_error_of_another_part_is_shown_by_its_kind_and_place() -> None:
+def test_error_without_words_is_shown_by_its_kind_and_place() -> None:
     def fail() -> Result:
         raise ServiceError("it said arn:aws:secret")
 
@@ -74,6 +74,8 @@ def test_error_of_another_part_is_shown_by_its_kind_and_place() -> None:
         (public.host, "::1", True),
         (public.host, "localhost", True),
         (public.host, "codecatalyst.global.api.aws", True),
+        (public.host, "codecatalyst-fips.global.api.aws", True),
+        (public.host, "acme.codecatalyst.global.api.aws", False),
         (public.host, "ssmmessages.us-west-2.amazonaws.com", True),
         (public.host, "ssmmessages.acme-west-2.amazonaws.com", False),
         (public.host, "10.20.30.40", False),
@@ -103,6 +105,6 @@ def test_error_of_another_part_is_shown_by_its_kind_and_place() -> None:
         (public.tls_library, "OpenSSL 3.0.19 acme", False),
     ],
 )
-def test_values_that_are_the_same_for_many(known: type[str], value: str, harmless: bool) -> None:
+def test_common_values_are_harmless(known: type[str], value: str, harmless: bool) -> None:
     assert known(value) == value
     assert isinstance(known(value), Harmless) is harmless

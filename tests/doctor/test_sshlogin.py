@@ -1,4 +1,4 @@
-"""How ssh is called, and how it is ended; by a program in its place."""
+"""How the doctor calls ssh and ends it, with another program in the place of ssh."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from connector.doctor.sshlogin import Login, listed_paths
 from connector.errors import ConnectFailed
 
 from ..endtoend.waiting import alive, eventually
-from .test_sshclient import NOTHING
+from .test_installed import NOTHING
 
 
 def case(directory: Path, script: str, **settings: str) -> Case:
@@ -34,7 +34,7 @@ def wait_until_gone(pid_file: Path) -> None:
     eventually(lambda: not alive(pid), f"the end of {pid_file.name}")
 
 
-def test_call_is_the_users_but_asks_and_changes_nothing(tmp_path: Path) -> None:
+def test_call_asks_and_changes_nothing(tmp_path: Path) -> None:
     script = 'printf "%s\\n" "$@" >words; echo $CONNECTOR_START $SSH_ASKPASS_REQUIRE >variables'
     settings = {"controlmaster": "ask", "controlpath": "/run/me/a%b-master-of-me"}
     settings["userknownhostsfile"] = "~/.ssh/known_hosts_codecatalyst /etc/more"
@@ -52,7 +52,7 @@ def test_call_is_the_users_but_asks_and_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "variables").read_text().split() == ["no", "never"]
 
 
-def test_ssh_that_hangs_is_ended_with_what_it_started(
+def test_ssh_that_hangs_is_ended_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sshlogin, "RUN_TIMEOUT", 1.0)
@@ -65,7 +65,7 @@ def test_ssh_that_hangs_is_ended_with_what_it_started(
         wait_until_gone(tmp_path / name)
 
 
-def test_what_ssh_leaves_in_the_background_is_ended(tmp_path: Path) -> None:
+def test_background_process_of_ssh_is_ended(tmp_path: Path) -> None:
     Login(case(tmp_path, "sleep 300 & echo $! >child")).run()
 
     wait_until_gone(tmp_path / "child")
@@ -88,11 +88,11 @@ def test_close_ends_ssh_from_another_thread(tmp_path: Path) -> None:
     thread.join(20)
 
     assert failures
-    with pytest.raises(RuntimeError, match="is over"):  # nothing begins any more
+    with pytest.raises(RuntimeError, match="is over"):  # no leg starts ssh after that
         login.run()
 
 
-def test_output_without_end_is_bounded(tmp_path: Path) -> None:
+def test_endless_output_is_truncated(tmp_path: Path) -> None:
     with pytest.raises(ConnectFailed) as caught:
         Login(case(tmp_path, "head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 255")).run()
 
@@ -114,7 +114,7 @@ def test_paths_with_blanks_are_told_apart(printed: str, paths: list[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("launcher", "isolated"),
+    ("launcher", "ignored"),
     [
         ("/venv/bin/python -I -m connector", True),
         ("python3.12 -E -P /usr/bin/connector", True),
@@ -123,6 +123,6 @@ def test_paths_with_blanks_are_told_apart(printed: str, paths: list[str]) -> Non
         ("sudo -E /venv/bin/connector", False),
     ],
 )
-def test_only_options_of_python_isolate_it(launcher: str, isolated: bool) -> None:
+def test_only_options_of_python_ignore_its_variables(launcher: str, ignored: bool) -> None:
     found = list(_python_variables(launcher.split(), {"PYTHONPATH": "/tmp"}))
-    assert found == ([] if isolated else ["PYTHONPATH"])
+    assert found == ([] if ignored else ["PYTHONPATH"])

@@ -25,7 +25,7 @@ def test_unknown_ca_of_the_api(patient: Patient, tmp_path: Path) -> None:
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["api-tls"])
     assert "is signed by an unknown CA" in diagnosis.text("api-tls")
-    assert "what we see is signed by trustme" in diagnosis.text("api-tls")
+    assert "the certificate is signed by trustme" in diagnosis.text("api-tls")
     assert "not by Amazon" in diagnosis.text("api-tls")
     assert "AWS_CA_BUNDLE" in diagnosis.text("api-tls")
     assert diagnosis.status("token") == "ok"
@@ -38,7 +38,7 @@ def test_unknown_ca_of_the_gateway_alone(patient: Patient, cloud: Cloud, tmp_pat
         diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["gateway-tls"])
-    assert "what we see is signed by trustme" in diagnosis.text("gateway-tls")
+    assert "the certificate is signed by trustme" in diagnosis.text("gateway-tls")
     assert (diagnosis.status("greeting"), diagnosis.status("session-end")) == ("skip", "ok")
     assert stopped_once(cloud, 1)
 
@@ -97,7 +97,7 @@ def test_proxy_that_no_proxy_leaves_out(patient: Patient) -> None:
     diagnosis = patient.examine()
 
     assert diagnosis.exit_code == 0
-    assert "NO_PROXY excepts it from HTTPS_PROXY" in diagnosis.text("api-proxy")
+    assert "NO_PROXY excludes it from HTTPS_PROXY" in diagnosis.text("api-proxy")
 
 
 def test_proxy_that_refuses(patient: Patient) -> None:
@@ -139,7 +139,7 @@ def test_variable_that_is_not_looked_at(patient: Patient) -> None:
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.status("api-proxy")) == (0, "warn")
-    assert "ALL_PROXY is not looked at" in diagnosis.text("api-proxy")
+    assert "the connector ignores ALL_PROXY" in diagnosis.text("api-proxy")
 
 
 @pytest.mark.parametrize(("hours", "word"), [(1, "60 min behind"), (-1, "60 min ahead")])

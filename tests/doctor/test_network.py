@@ -1,4 +1,4 @@
-"""Who signed what is refused."""
+"""The issuer of a certificate that is not trusted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.doctor.certificates import is_amazons, issuer_of, peek
+from connector.doctor.network import is_amazons, issuer_of, peek
 from connector.transport.dial import Route
 from tests.aws.peers import TlsPeer, listening
 
@@ -18,16 +18,16 @@ def look(route: Route) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("expired", [False, True])
-def test_the_issuer_of_what_nobody_trusts(tmp_path: Path, expired: bool) -> None:
+def test_peek_returns_an_untrusted_certificate(tmp_path: Path, expired: bool) -> None:
     with TlsPeer(tmp_path, "localhost", expired=expired) as peer:
         certificate = look(Route("localhost", peer.port, None))
 
         assert certificate is not None
         assert issuer_of(certificate).startswith("trustme v")
-        assert peer.requests in ([], [b""], [b"", b""])  # nothing was sent to it
+        assert peer.requests in ([], [b""], [b"", b""])  # the connections carried no bytes
 
 
-def test_what_speaks_no_tls_has_none() -> None:
+def test_peek_at_a_server_without_tls_returns_none() -> None:
     with listening(answer=b"220 mail ready\r\n") as (_, port):
         assert look(Route("127.0.0.1", port, None)) is None
 
@@ -43,6 +43,6 @@ def test_what_speaks_no_tls_has_none() -> None:
         ((), "an issuer without a name"),
     ],
 )
-def test_what_an_issuer_is_called(issuer: tuple[object, ...], shown: str) -> None:
+def test_issuer_is_shown_by_organisation_and_name(issuer: tuple[object, ...], shown: str) -> None:
     assert issuer_of({"issuer": issuer}) == shown
     assert is_amazons(shown) is shown.startswith("Amazon")

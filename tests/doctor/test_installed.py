@@ -1,4 +1,4 @@
-"""Which ssh there is, and what it is too old for."""
+"""Which ssh is installed, and which features it is too old for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from connector.cli.doctor import make_case
 from connector.doctor.case import Case
 from connector.doctor.findings import Status
-from connector.doctor.sshclient import ssh_client
+from connector.doctor.installed import ssh_client
 from connector.errors import ConfigError
 
 NOTHING = argparse.Namespace(
@@ -23,7 +23,7 @@ def case(directory: Path) -> Case:
 
 
 def install(directory: Path, version: str, *, patched: bool = True) -> Path:
-    """A program ssh that says it is this."""
+    """Write a program ``ssh`` that prints this version."""
     program = directory / "ssh"
     refusal = "case $* in *'$('*) exit 255;; esac" if patched else ""
     program.write_text(f"#!/bin/sh\n{refusal}\necho '{version}' >&2\n")
@@ -41,7 +41,7 @@ def install(directory: Path, version: str, *, patched: bool = True) -> Path:
         ("OpenSSH_6.6.1p1 Ubuntu", ["accept-new", "Include"]),
     ],
 )
-def test_what_it_is_too_old_for(tmp_path: Path, version: str, missing: list[str]) -> None:
+def test_old_openssh_lacks_features(tmp_path: Path, version: str, missing: list[str]) -> None:
     program = install(tmp_path, version)
     result = ssh_client(case(tmp_path))
 
@@ -50,7 +50,7 @@ def test_what_it_is_too_old_for(tmp_path: Path, version: str, missing: list[str]
     assert result.facts == {"path": str(program), "version": version}
 
 
-def test_one_that_hands_any_host_name_to_a_shell(tmp_path: Path) -> None:
+def test_openssh_that_passes_shell_syntax_is_a_warning(tmp_path: Path) -> None:
     install(tmp_path, "OpenSSH_9.2p1", patched=False)
     result = ssh_client(case(tmp_path))
 
@@ -58,7 +58,7 @@ def test_one_that_hands_any_host_name_to_a_shell(tmp_path: Path) -> None:
     assert "CVE-2023-51385" in result.text
 
 
-def test_another_implementation(tmp_path: Path) -> None:
+def test_another_ssh_is_a_warning(tmp_path: Path) -> None:
     install(tmp_path, "Dropbear v2024.86")
     result = ssh_client(case(tmp_path))
 
@@ -66,6 +66,6 @@ def test_another_implementation(tmp_path: Path) -> None:
     assert "is not OpenSSH (Dropbear v2024.86)" in result.text
 
 
-def test_none(tmp_path: Path) -> None:
+def test_missing_ssh_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no ssh on the PATH"):
         ssh_client(case(tmp_path))
