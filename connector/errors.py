@@ -207,6 +207,16 @@ class InternalError(ConnectorError):
 
     exit_code = 70  # EX_SOFTWARE
 
+    @classmethod
+    def of(cls, error: BaseException, hint: str | None = None) -> InternalError:
+        """Return the error that reports an unexpected exception.
+
+        It names the exception's type only: the text may hold a secret.
+        """
+        internal = cls(f"internal error ({type(error).__name__}): a bug in the connector", hint)
+        internal.__cause__ = error
+        return internal
+
 
 class LocalProtocolError(InternalError):
     """Our own code misused the data channel."""

@@ -6,10 +6,9 @@ import errno
 import logging
 from collections.abc import Callable
 
-from ..errors import ConnectorError, ResourcesExhausted
+from ..errors import ConnectorError, InternalError, ResourcesExhausted
 from .output.lines import say_in_place
 
-INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits(3)
 INTERRUPTED = 130
 
 logger = logging.getLogger(__name__)
@@ -35,11 +34,9 @@ def guarded(body: Callable[[], int], report: Callable[[str], None]) -> int:
             report(str(lacking))
             return lacking.exit_code
         logger.debug("a bug", exc_info=True)
-        report(
-            f"Internal error ({type(error).__name__}): a bug of the connector. "
-            "Run it again with --log-file PATH and report what that holds"
-        )
-        return INTERNAL_ERROR
+        internal = InternalError.of(error, "Run it again with --log-file PATH and report the log")
+        report(str(internal))
+        return internal.exit_code
     finally:
         say_in_place("")
 

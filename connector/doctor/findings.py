@@ -162,11 +162,9 @@ def _run(leg: Leg, timeout: float) -> Result:
             results.append(Result.failed(error))
         except Exception as error:
             logger.debug("a bug", exc_info=True)
-            text = words(
-                "Internal error ({kind}): a bug of the connector",
-                kind=Harmless(type(error).__name__),
-            )
-            results.append(Result(text, Status.FAIL, exit_code=InternalError.exit_code))
+            internal = InternalError.of(error)
+            text = words("{error}", error=Harmless(internal))
+            results.append(Result(text, Status.FAIL, exit_code=internal.exit_code))
         finally:
             done.set()
 

@@ -102,9 +102,7 @@ class Carrier(threading.Thread):
         except BaseException as error:  # handed on, whatever it is
             logger.debug("a bug", exc_info=True)
             if self._wanted:  # otherwise the end went wrong, which nobody waits for
-                kind = type(error).__name__
-                self.error = InternalError(f"internal error ({kind}): a bug of the connector")
-                self.error.__cause__ = error
+                self.error = InternalError.of(error)
         finally:
             self._let_go()
 
