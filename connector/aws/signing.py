@@ -6,8 +6,7 @@ the stream URL is presigned.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     import botocore.session
 
 _SERVICE = "ssmmessages"
-
-#: The gateway's name contains the region.
-_REGION = re.compile(r"(?:^|\.)ssmmessages(?:-fips)?\.([a-z0-9-]+)\.")
 
 
 def canonical_query(query: str) -> str:
@@ -46,10 +42,13 @@ class UpgradeSigner:
     before their source can be reached again.
 
     :param profile: the name of the profile.
+    :param region_of: return the region in the name of a gateway, or None. The profile's
+        region then applies.
     """
 
-    def __init__(self, profile: str) -> None:
+    def __init__(self, profile: str, region_of: Callable[[str], str | None]) -> None:
         self._profile = profile
+        self._region_of = region_of
         self._session: botocore.session.Session | None = None
 
     def __call__(self, url: str) -> Mapping[str, str]:
@@ -68,14 +67,14 @@ class UpgradeSigner:
         from botocore.awsrequest import AWSRequest
         from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
-        found = _REGION.search(parts.hostname or "")
+        region = self._region_of(parts.hostname or "")
         try:
             if self._session is None:
                 self._session = botocore.session.Session(profile=self._profile)
             # The session caches credentials and renews expired ones.
             credentials = self._session.get_credentials()
             frozen = credentials and credentials.get_frozen_credentials()
-            region = found[1] if found else self._session.get_config_variable("region")
+            region = region or self._session.get_config_variable("region")
         except ProfileNotFound:
             raise ConfigError(
                 f"There is no AWS profile {self._profile}", "Check --profile and ~/.aws/config"

@@ -82,8 +82,9 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings
     profile = load_profile(options.profile, os.environ)
     if options.profile:
         from ..aws.signing import UpgradeSigner
+        from ..transport.address import gateway_region
 
-        access = access._replace(signer=UpgradeSigner(options.profile))
+        access = access._replace(signer=UpgradeSigner(options.profile, gateway_region))
     return GivenSession(access), StreamSettings(
         Trust(ca_bundle(os.environ, profile)),
         ping_interval=options.ping_interval,

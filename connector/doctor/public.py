@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Collection
 
+from ..transport.address import gateway_region
 from .words import Harmless
 
 #: Usual paths and names.
@@ -19,11 +20,8 @@ SHELLS = ("/bin/sh", "/bin/bash", "/bin/zsh", "/bin/false", "/usr/sbin/nologin",
 METHODS = ("publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic")
 MACHINES = ("x86_64", "aarch64", "arm64", "AMD64", "ARM64")
 
-#: Hosts that are the same for all users. The names of VPC endpoints begin with an id instead.
-_HOST = (
-    r"localhost|[a-z]+(-fips)?\.global\.api\.aws"
-    r"|ssmmessages(-fips)?\.REGION\.(amazonaws\.com(\.cn)?|api\.aws)"
-)
+#: Hosts that are the same for all users, besides gateways.
+_HOST = r"localhost|[a-z]+(-fips)?\.global\.api\.aws"
 _REGION = (
     r"(us|us-gov|eu|ap|ca|sa|me|af|il|mx|cn)"
     r"-(north|south|east|west|central|northeast|northwest|southeast|southwest)-\d"
@@ -56,7 +54,12 @@ def host(name: str) -> str:
     try:
         return Harmless(name) if ipaddress.ip_address(name).is_loopback else name
     except ValueError:
-        return _matching(_HOST.replace("REGION", _REGION), name)
+        pass
+    # The name of a VPC endpoint has an id in front, which is the user's own.
+    of_gateway = "" if name.startswith("vpce-") else gateway_region(name)
+    if of_gateway and isinstance(region(of_gateway), Harmless):
+        return Harmless(name)
+    return _matching(_HOST, name)
 
 
 def region(name: str) -> str:

@@ -11,9 +11,9 @@ from ..fast.records import NamedTuple
 from .dial import Trust
 from .liveness import PING_INTERVAL
 
-# The message gateways of SSM: service.region.domain, standard and FIPS, China, dualstack; and
-# those of VPC endpoints, with the endpoint in front. Regular expressions of them take longer
-# to compile than the rest of this file.
+# The names of SSM's message gateways: service.region.domain, standard and FIPS, China and
+# dualstack; those of VPC endpoints have the endpoint in front. No regular expressions: compiling
+# them takes longer than the rest of this file.
 _SERVICES = ("ssmmessages", "ssmmessages-fips")
 _DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "api.amazonwebservices.com.cn")
 _VPC_DOMAINS = ("vpce.amazonaws.com", "vpce.amazonaws.com.cn")
@@ -92,7 +92,7 @@ def check_stream_url(
     plain = parts.scheme == "ws" and loopback and (endpoint_overridden or url_given)
     if not (secure or plain):
         raise ServiceError(f"the session has a stream URL to {host} that is not wss")
-    if not (loopback or endpoint_overridden or _is_gateway(host)):
+    if not (loopback or endpoint_overridden or gateway_region(host)):
         raise ServiceError(
             f"the session has a stream URL to {host}, which is no gateway of AWS",
         )
@@ -104,17 +104,21 @@ def _is_plain(url: str) -> bool:
     return url.isascii() and url.isprintable() and " " not in url
 
 
-def _is_gateway(host: str) -> bool:
+def gateway_region(host: str) -> str | None:
+    """Return the region in the name of a gateway of SSM; None for any other host."""
     endpoint, _, rest = host.partition(".")
     if not endpoint.startswith("vpce-"):
-        return _is_service(host, _DOMAINS)
-    return len(endpoint) > len("vpce-") and _is_label(endpoint) and _is_service(rest, _VPC_DOMAINS)
+        return _region(host, _DOMAINS)
+    if endpoint == "vpce-" or not _is_label(endpoint):
+        return None
+    return _region(rest, _VPC_DOMAINS)
 
 
-def _is_service(host: str, domains: tuple[str, ...]) -> bool:
+def _region(host: str, domains: tuple[str, ...]) -> str | None:
     service, _, rest = host.partition(".")
     region, _, domain = rest.partition(".")
-    return service in _SERVICES and _is_label(region) and domain in domains
+    found = service in _SERVICES and _is_label(region) and domain in domains
+    return region if found else None
 
 
 def _is_label(text: str) -> bool:

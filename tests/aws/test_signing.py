@@ -9,6 +9,7 @@ import pytest
 from connector.aws.signing import UpgradeSigner, canonical_query
 from connector.emulator.api.sigv4 import is_signed
 from connector.errors import ConfigError, CredentialsError
+from connector.transport.address import gateway_region
 
 from .peers import listening
 
@@ -38,37 +39,37 @@ def profiles(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_region_is_that_of_the_gateway(host: str, region: str) -> None:
-    signed = UpgradeSigner("regional")(f"wss://{host}{PATH}")
+    signed = UpgradeSigner("regional", gateway_region)(f"wss://{host}{PATH}")
     assert f"/{region}/ssmmessages/aws4_request" in signed["Authorization"]
     assert "hidden" not in str(signed)
     assert "Host" not in signed
 
 
 def test_another_host_takes_the_profiles_region() -> None:
-    signed = UpgradeSigner("regional")(f"wss://localhost:8443{PATH}")
+    signed = UpgradeSigner("regional", gateway_region)(f"wss://localhost:8443{PATH}")
     assert "/eu-west-1/ssmmessages/" in signed["Authorization"]
     with pytest.raises(ConfigError, match="names no region"):
-        UpgradeSigner("plain")(f"wss://localhost:8443{PATH}")
+        UpgradeSigner("plain", gateway_region)(f"wss://localhost:8443{PATH}")
 
 
 def test_temporary_credentials_send_their_token() -> None:
     url = f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
-    assert UpgradeSigner("session")(url)["X-Amz-Security-Token"] == "a-token"
+    assert UpgradeSigner("session", gateway_region)(url)["X-Amz-Security-Token"] == "a-token"
 
 
 @pytest.mark.parametrize("name", ["X-Amz-Signature", "x-amz-algorithm"])
 def test_a_presigned_url_is_not_signed_again(name: str) -> None:
-    assert UpgradeSigner("nosuch")(f"wss://localhost{PATH}&{name}=abc") == {}
+    assert UpgradeSigner("nosuch", gateway_region)(f"wss://localhost{PATH}&{name}=abc") == {}
 
 
 def test_credentials_that_cannot_be_had_say_how_to_try() -> None:
     with pytest.raises(CredentialsError, match="aws sts get-caller-identity --profile broken"):
-        UpgradeSigner("broken")(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
+        UpgradeSigner("broken", gateway_region)(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
 
 
 def test_the_host_is_signed_as_a_websocket_sends_it() -> None:
     """In lower case and without a default port; its signature says so."""
-    signer = UpgradeSigner("regional")
+    signer = UpgradeSigner("regional", gateway_region)
     plain = signer(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
     spelled = signer(f"wss://SSMMESSAGES.us-west-2.amazonaws.com:443{PATH}")
     while spelled["X-Amz-Date"] != plain["X-Amz-Date"]:
@@ -79,7 +80,7 @@ def test_the_host_is_signed_as_a_websocket_sends_it() -> None:
 
 def test_credentials_are_kept_for_the_next_dial(home: Path) -> None:
     url = f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
-    signer = UpgradeSigner("regional")
+    signer = UpgradeSigner("regional", gateway_region)
     signer(url)
     (home / ".aws/config").unlink()
     assert "Credential=AKIDX/" in signer(url)["Authorization"]
@@ -101,7 +102,9 @@ def test_a_role_that_may_not_be_assumed_says_so(
     with listening(answer=answer) as (_, port):
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
         with pytest.raises(CredentialsError, match=r"cannot be had \(AccessDenied\)") as caught:
-            UpgradeSigner("role")(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
+            UpgradeSigner("role", gateway_region)(
+                f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
+            )
     assert "hidden" not in str(caught.value)
 
 
@@ -134,7 +137,7 @@ def test_signature_of_a_real_stream_url_is_accepted() -> None:
     """The emulator's own check, which shares no code with botocore, takes it."""
     target = f"{PATH}&cell-number=AB+cd/E==&b=2&a=%2B&a=&empty"
     host = "ssmmessages.us-west-2.amazonaws.com"
-    signed = dict(UpgradeSigner("regional")(f"wss://{host}{target}"))
+    signed = dict(UpgradeSigner("regional", gateway_region)(f"wss://{host}{target}"))
     lower = {name.lower(): value for name, value in signed.items()}
     headers = {**signed, **lower, "host": host}
     assert is_signed("GET", target, headers, "ssmmessages", {"AKIDX": "hidden"})
