@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "cli": {
         *("errors", "sessions", "files", "locks", "fast"),
         *("transport", "aws", "ssh", "settings", "targets", "doctor", "emulator"),
+        *("datachannel.dialogue", "datachannel.trace"),  # to read a recorded dialogue
     },
     "library": {"errors", "sessions", "datachannel.limits", "transport", "targets"},
     "__main__": {"cli", "fast"},

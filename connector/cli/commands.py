@@ -38,6 +38,7 @@ COMMANDS = {
     "login": "get a token: AWS Builder ID or IAM Identity Center, by way of a browser",
     "logout": "end the token, here and at the service",
     "doctor": "look at each leg of the way to a Dev Environment by itself",
+    "trace": "read the messages of a recorded session, with gaps and retransmissions",
     "whoami": "whose the token is, and when it expires",
     "config-ssh": "have ssh, scp, rsync and VS Code reach Dev Environments by name",
     "emulator": "a Dev Environment on this machine",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 GROUPS = {
     "first steps": ("login", "list", "config-ssh", "ssh"),
     "every day": ("start", "stop", "shell", "exec", "sessions"),
-    "when something is wrong": ("doctor", "whoami", "logout"),
+    "when something is wrong": ("doctor", "whoami", "logout", "trace"),
     "to suit yourself": ("config", "completion"),
     "without an AWS account": ("demo", "emulator"),
     "what other programs call": ("proxy", "attach"),

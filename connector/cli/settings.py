@@ -46,7 +46,7 @@ def add_logging_options(parser: argparse.ArgumentParser) -> None:
         "--verbose",
         action="count",
         default=0,
-        help="say what happens on stderr; -vv says more",
+        help="log to stderr; -vv logs more, -vvv every message of the data channel",
     )
     add_setting(parser, "log-file")
 

@@ -57,7 +57,11 @@ _TRANSIENT = (ConnectFailed, LinkLost, ServiceError, ServiceThrottled)
 
 _SMALLER = "Leave --payload-size and CONNECTOR_PAYLOAD_SIZE out"
 
+#: The level below DEBUG at which the dialogue is logged: a line for each frame.
+DIALOGUE = 5
+
 logger = logging.getLogger(__name__)
+dialogue_logger = logging.getLogger("connector.dialogue")
 
 
 class Connection:
@@ -91,6 +95,8 @@ class Connection:
         self._cause: BaseException | None = None  # of the present outage
         self._outage_began = 0.0
         self._delay = FIRST_DELAY
+        # Looked up once, since every frame would ask.
+        self._logs_dialogue = dialogue_logger.isEnabledFor(DIALOGUE)
 
     @property
     def up(self) -> bool:
@@ -116,10 +122,14 @@ class Connection:
 
     def send_text(self, text: str) -> None:
         if self._link:
+            if self._logs_dialogue:
+                self._log_text(">", text)
             self._link.send_text(text)
 
     def send_messages(self, messages: list[bytes]) -> None:
         if self._link:
+            if self._logs_dialogue:
+                self._log_messages(">", messages)
             self._link.send_messages(messages)
 
     def set_reading(self, reading: bool) -> None:
@@ -237,10 +247,14 @@ class Connection:
 
     def link_messages(self, messages: list[bytes]) -> None:
         self._accept()
+        if self._logs_dialogue:
+            self._log_messages("<", messages)
         self._owner.connection_messages(messages)
 
     def link_text(self, text: str) -> None:
         self._accept()
+        if self._logs_dialogue:
+            self._log_text("<", text)
         self._owner.connection_text(text)
 
     def link_writable(self) -> None:
@@ -298,6 +312,19 @@ class Connection:
         self._accepted = self._accepted_once = True
         self._cause = None
         self._delay = FIRST_DELAY
+
+    # The dialogue.
+
+    def _log_messages(self, direction: str, messages: list[bytes]) -> None:
+        from ..datachannel.dialogue import describe
+
+        for message in messages:
+            dialogue_logger.log(DIALOGUE, "%s", describe(direction, message))
+
+    def _log_text(self, direction: str, text: str) -> None:
+        from ..datachannel.dialogue import describe_text
+
+        dialogue_logger.log(DIALOGUE, "%s", describe_text(direction, text))
 
     # Making a new link.
 

@@ -1,4 +1,4 @@
-"""Frames of the agent's side, and a dialogue with a channel on a clock that the test holds."""
+"""Frames of the agent, and a dialogue with a channel on a clock of the test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from connector.datachannel.agentmessage import AgentMessage
-from connector.datachannel.channel import DataChannel
 from connector.datachannel.events import DataReceived, Event
 from connector.datachannel.messages import (
     ACKNOWLEDGE,
@@ -19,18 +18,20 @@ from connector.datachannel.messages import (
 )
 from connector.datachannel.payloads import acknowledge, acknowledged_sequence_number
 
+from .recording import RecordedChannel
+
 DATA = Path(__file__).parent / "data"
 CLIENT_ID = "11111111-2222-4333-8444-555555555555"
 EPOCH = 1_700_000_000.0
 
 
 def load(name: str) -> Any:
-    """Recorded data of the published ends."""
+    """Load recorded data of the published client and agent."""
     return json.loads((DATA / f"{name}.json").read_text())
 
 
 def counting_ids() -> Callable[[int], bytes]:
-    """Ids that differ from each other and are the same in every run."""
+    """Return a source of message ids that differ, and are the same in every run."""
     counter = itertools.count(1)
 
     def new_ids(size: int) -> bytes:
@@ -39,20 +40,20 @@ def counting_ids() -> Callable[[int], bytes]:
     return new_ids
 
 
-def make_channel(**options: Any) -> DataChannel:
+def make_channel(**options: Any) -> RecordedChannel:
     arguments: dict[str, Any] = {
         "client_id": CLIENT_ID,
         "epoch_offset": EPOCH,
         "new_ids": counting_ids(),
     }
-    return DataChannel(**(arguments | options))
+    return RecordedChannel(**(arguments | options))
 
 
-# What the agent and the service send.
+# Frames of the agent and of the service.
 
 
 def stream(number: int, payload_type: int, payload: bytes) -> bytes:
-    """A stream message of the agent; its id tells its number."""
+    """Return a stream message of the agent. Its id contains its number."""
     return AgentMessage(
         OUTPUT_STREAM_DATA,
         payload,
@@ -98,11 +99,11 @@ def handshake_complete(number: int = 1, message: str = "") -> bytes:
     return stream(number, PayloadType.HANDSHAKE_COMPLETE, json.dumps(document).encode())
 
 
-# What the client sends.
+# Messages of the client.
 
 
 def acknowledged(messages: Sequence[AgentMessage]) -> list[int]:
-    """The numbers that these acknowledge."""
+    """Return the numbers that the acks among these messages name."""
     return [
         acknowledged_sequence_number(message.payload)
         for message in messages
@@ -111,7 +112,7 @@ def acknowledged(messages: Sequence[AgentMessage]) -> list[int]:
 
 
 def inputs(messages: Sequence[AgentMessage]) -> list[tuple[int, int, bytes]]:
-    """Number, payload type and payload of the stream messages among these."""
+    """Return number, payload type and payload of the stream messages among these."""
     return [
         (message.sequence_number, message.payload_type, message.payload)
         for message in messages
@@ -120,12 +121,12 @@ def inputs(messages: Sequence[AgentMessage]) -> list[tuple[int, int, bytes]]:
 
 
 def received(events: Sequence[Event]) -> bytes:
-    """The stream bytes of these events."""
+    """Return the stream bytes of these events."""
     return b"".join(event.data for event in events if isinstance(event, DataReceived))
 
 
 class Dialogue:
-    """A channel, its clock, and what it says."""
+    """A channel and its clock; decodes what the channel sends."""
 
     def __init__(self, **options: Any) -> None:
         self.now = 0.0
@@ -144,7 +145,7 @@ class Dialogue:
         return self.channel.send_data(data)
 
     def sent(self) -> list[AgentMessage]:
-        """What leaves now."""
+        """Return the messages that leave now."""
         return [AgentMessage.decode(frame) for frame in self.channel.messages_to_send(self.now)]
 
     def sent_inputs(self) -> list[tuple[int, int, bytes]]:
@@ -156,7 +157,7 @@ class Dialogue:
         )
 
     def expire(self) -> float:
-        """Let time pass until the timer; returns when that was."""
+        """Let the timer of the channel expire; return its time."""
         timer = self.channel.get_timer()
         assert timer is not None
         self.now = max(self.now, timer)
@@ -165,7 +166,7 @@ class Dialogue:
 
 
 def shaken(session_type: str = "Port", **options: Any) -> Dialogue:
-    """A dialogue after the handshake, before the first output: our response is message 0."""
+    """Return a dialogue after the handshake, before the first output. Our response is message 0."""
     dialogue = Dialogue(**options)
     dialogue.link()
     dialogue.receive(handshake_request(session_type_action(session_type)))
@@ -176,7 +177,10 @@ def shaken(session_type: str = "Port", **options: Any) -> Dialogue:
 
 
 def flowing(**options: Any) -> Dialogue:
-    """A dialogue after the first output: ours is 1, the agent's 3, nothing is unacknowledged."""
+    """Return a dialogue after the first output, with nothing in flight.
+
+    Our next message is number 1, the agent's next is 3.
+    """
     dialogue = shaken(**options)
     dialogue.receive(output(2, b"banner"))
     dialogue.sent()

@@ -63,17 +63,18 @@ def test_a_secret_that_a_test_prints_fails_that_test(cloud: Cloud, tmp_path: Pat
 def test_no_command_line_holds_a_secret(commands: Commands, cloud: Cloud, command: str) -> None:
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
-        process = commands.proxy("-vv") if command == "proxy" else commands.attach("-vv")
+        process = commands.proxy("-vvv") if command == "proxy" else commands.attach("-vvv")
         process.reader.until(GREETING)
         if Path("/proc/self/cmdline").exists():
             lines = command_lines(process.pid)
             assert f" {command} " in lines
-            assert " -vv" in lines
+            assert " -vvv" in lines
             assert not any(secret in lines for secret in cloud.secrets())
         process.end_input()
         process.stop_reading()
         assert process.wait() == 0
     assert "session open" in process.stderr()
+    assert "> open_data_channel" in process.stderr()
 
 
 def test_the_carrier_of_tokens_starts_no_process() -> None:

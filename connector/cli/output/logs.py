@@ -20,8 +20,9 @@ def set_up_logging(options: argparse.Namespace) -> None:
     """
     root = logging.getLogger("connector")
     root.propagate = False
-    root.setLevel(logging.DEBUG if options.log_file else _LEVELS[min(options.verbose, 2)])
-    stderr = _StderrHandler(_LEVELS[min(options.verbose, 2)])
+    level = _level(options.verbose)
+    root.setLevel(min(level, logging.DEBUG) if options.log_file else level)
+    stderr = _StderrHandler(level)
     root.addHandler(stderr)
     # For warnings of libraries. Python's own last resort writes to stderr and may block there.
     logging.lastResort = stderr
@@ -34,6 +35,16 @@ def set_up_logging(options: argparse.Namespace) -> None:
             say(f"The log file {name} cannot be written ({reason}): the log ends there")
 
         root.addHandler(LogFile(name, give_up))
+
+
+def _level(verbose: int) -> int:
+    """Return the level of so many ``-v``."""
+    if verbose < len(_LEVELS):
+        return _LEVELS[verbose]
+    from ...transport.connection import DIALOGUE
+
+    logging.addLevelName(DIALOGUE, "DIALOGUE")
+    return DIALOGUE
 
 
 class _StderrHandler(logging.Handler):
