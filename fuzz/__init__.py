@@ -1,1 +1,1 @@
-"""Whatever reads what others wrote, given anything: see ``make fuzz``."""
+"""Fuzz targets for all code that parses data from outside: see ``make fuzz``."""

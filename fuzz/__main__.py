@@ -1,7 +1,7 @@
-"""``python -m fuzz [--seconds N] [TARGET ...]``: coverage-guided, each target in a process.
+"""``python -m fuzz [--seconds N] [TARGET ...]``: fuzz each target in its own process.
 
-What was learnt is kept in build/fuzz, and a find is written there as crash-*, to be given
-to its target again by ``python -m fuzz TARGET --replay FILE``.
+The fuzzer is guided by coverage, and keeps its corpus in build/fuzz. It writes an input that fails
+there as crash-*; ``python -m fuzz TARGET --replay FILE`` runs the target with that input.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ CORPORA = Path("build/fuzz")
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="by default all")
-    parser.add_argument("--seconds", type=int, default=60, help="for each target")
-    parser.add_argument("--replay", metavar="FILE", help="run one target once, with this input")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="default: all")
+    parser.add_argument(
+        "--seconds", type=int, default=60, help="time for each target (default: 60)"
+    )
+    parser.add_argument("--replay", metavar="FILE", help="run one target once with this input")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
@@ -33,12 +35,12 @@ def main() -> int:
         TARGETS[options.targets[0]](Path(options.replay).read_bytes())
         return 0
     failed = [name for name in options.targets or TARGETS if not _run(name, options.seconds)]
-    print("finds:", ", ".join(failed) or "none")
+    print("failed:", ", ".join(failed) or "none")
     return 1 if failed else 0
 
 
 def _run(name: str, seconds: int) -> bool:
-    """Fuzz one target in a process of its own: libFuzzer ends the one that it is in."""
+    """Fuzz one target in its own process, which libFuzzer ends."""
     print(f"== {name}, {seconds} s", flush=True)
     command = [sys.executable, "-m", "fuzz", "--inside", "--seconds", str(seconds), name]
     return subprocess.run(command, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Answers of CodeCatalyst and SSO-OIDC, wrong by type and by range."""
+"""Responses of CodeCatalyst and SSO-OIDC with values of wrong types and ranges."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _DIRECTORY = Path(tempfile.mkdtemp(prefix="fuzz-answers-"))
 _TOKEN = BearerToken("token", None, "log in")
 _NOW = 1_800_000_000.0
 
-#: Every name that any operation has a member of, and the wrong ones that may take its place.
+#: The member names of all operations; any of them may appear in any response.
 _NAMES = (
     *("accessDetails", "streamUrl", "tokenValue", "sessionId", "status", "statusReason", "alias"),
     *("items", "nextToken", "name", "id", "identity", "userName", "displayName", "primaryEmail"),
@@ -58,7 +58,7 @@ _NAMES = (
     *("accessToken", "refreshToken", "message", "Message", "code", "__type", "error"),
 )
 
-#: Values as they stand in JSON; Python reads some that are none.
+#: Values in JSON. Some are not valid JSON, but Python parses them.
 _VALUES = (
     *("null", "true", "false", "0", "-1", "5", "1.5", "-0.0", "1e9", "1e308", "1e400", "-1e400"),
     *("NaN", "Infinity", "-Infinity", "9" * 40, "9" * 5000, "253402300800", "[]", "{}", '""'),
@@ -74,7 +74,7 @@ _SHAPES = {**ANSWERS, **{name: row.answer for name, row in OPERATIONS.items()}}
 
 
 class _Wire:
-    """A connection whose peer has answered already."""
+    """A connection whose peer has sent its whole response already."""
 
     def __init__(self, answer: bytes) -> None:
         self._left = answer
@@ -97,7 +97,7 @@ class _Wire:
 
 
 class _Service:
-    """CodeCatalyst's API and SSO-OIDC's, both with answers of the fuzzer's."""
+    """The APIs of CodeCatalyst and SSO-OIDC, with responses from the fuzzer."""
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
@@ -106,7 +106,7 @@ class _Service:
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         self._calls += 1
         status = self._choices.of((200, 200, 200, 200, 400, 401, 403, 404, 409, 429, 500))
-        # A start that never runs, and a list of lists, would be asked for without end.
+        # Bound the calls: a start that never runs and an endless list would be polled for ever.
         body = _document(self._choices) if self._calls < 8 else b"{}"
         head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n"
         return cast(socket.socket, _Wire(head.encode() + body))
@@ -143,7 +143,7 @@ def _value(choices: Choices, depth: int = 0) -> str:
 
 
 def _object(choices: Choices, depth: int = 0) -> str:
-    members = [  # a name may be there twice
+    members = [  # a name may appear twice
         f"{json.dumps(choices.of(_NAMES))}:{_value(choices, depth)}"
         for _ in range(choices.number() % 12)
     ]
@@ -172,7 +172,7 @@ _GOOD: dict[str, Any] = {
 
 
 def _document(choices: Choices) -> bytes:
-    """Bytes as they come, an object of any members, or a good answer with some spoilt."""
+    """Return raw bytes, an object of any members, or a valid response with wrong members."""
     kind = choices.number() % 8
     if kind == 0:
         return choices.piece()
@@ -188,7 +188,7 @@ def _document(choices: Choices) -> bytes:
 
 
 def answers(data: bytes) -> None:
-    """Any answer is used, or is an error of one line."""
+    """Any response is used, or causes an error of one line."""
     choices = Choices(data)
     use = choices.of(_USES)
     try:
@@ -253,7 +253,9 @@ def _list(service: _Service) -> None:
     def connect(host: str, port: int, timeout: float) -> socket.socket:
         wire = service.connect(host, port, timeout)
         head, _, body = wire.recv(1 << 24).partition(b"\r\n\r\n")
-        status = b"200" if b" 200 " in head else b"404"  # others are tried again, after a pause
+        status = (
+            b"200" if b" 200 " in head else b"404"
+        )  # the client retries other statuses after a pause
         new = b"HTTP/1.1 %s X\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
         return cast(socket.socket, _Wire(new))
 
@@ -315,5 +317,5 @@ _USES: tuple[Callable[[_Service], None], ...] = (
     *(_register, _device_code, _create_token, _any_operation),
 )
 
-#: One for each use, with good answers.
+#: One seed for each use, with valid responses.
 SEEDS = [bytes([number, 0, 3, 0] * 8) for number in range(len(_USES))]

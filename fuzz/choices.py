@@ -1,4 +1,4 @@
-"""Decisions taken from a fuzzer's bytes, so that small changes of them change little."""
+"""Take decisions from a fuzzer's bytes, so that a small change of the bytes changes little."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Choices:
-    """Hands bytes out; once there are no more, they are all zero."""
+    """Takes values from bytes; after the last byte, numbers are zero and pieces are empty."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -19,17 +19,17 @@ class Choices:
         return self._at < len(self._data)
 
     def number(self, size: int = 1, *, signed: bool = False) -> int:
-        """An integer of so many bytes."""
+        """Return an integer of ``size`` bytes."""
         return int.from_bytes(self.take(size).ljust(size, b"\0"), "big", signed=signed)
 
     def take(self, size: int) -> bytes:
-        """So many bytes, or what is left."""
+        """Return ``size`` bytes, or as many as are left."""
         piece = self._data[self._at : self._at + size]
         self._at += size
         return piece
 
     def piece(self) -> bytes:
-        """Bytes of a length that the data themselves tell."""
+        """Return bytes, with a length that the next two bytes give."""
         return self.take(self.number(2) % 2000)
 
     def rest(self) -> bytes:

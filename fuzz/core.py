@@ -29,7 +29,7 @@ _TYPES = (
 
 
 def codec(data: bytes) -> None:
-    """A frame is refused, or what is read from it is what its digest vouches for."""
+    """A frame is refused, or its payload matches its digest."""
     try:
         message_type, *_, payload = messages.unpack(data)
     except MalformedMessage as error:
@@ -54,7 +54,7 @@ _PARSERS = (
 
 
 def documents(data: bytes) -> None:
-    """A payload is read or refused."""
+    """A payload is parsed or refused."""
     choices = Choices(data)
     parser, payload = choices.of(_PARSERS), choices.rest()
     try:
@@ -65,16 +65,16 @@ def documents(data: bytes) -> None:
 
 
 def channel(data: bytes) -> None:
-    """A far end that says anything: nothing but events, nothing delivered unverified."""
+    """Whatever an agent sends, the channel raises nothing and delivers only verified bytes."""
     choices = Choices(data)
-    end = _FarEnd()
+    end = _Agent()
     while choices and end.channel.state != State.CLOSED:
         choices.of(_MOVES)(end, choices)
         end.check()
 
 
-class _FarEnd:
-    """Talks to a channel, and knows what of it the channel may deliver."""
+class _Agent:
+    """Sends messages to a channel, and knows which bytes the channel may deliver."""
 
     def __init__(self) -> None:
         self.now = 1.0
@@ -91,7 +91,7 @@ class _FarEnd:
         self._delivered = b""
 
     def say(self, seq: int, payload_type: int, payload: bytes) -> None:
-        """One stream message; of several with one number the first counts."""
+        """Send one stream message. Of several with one number, the first counts."""
         if 0 <= seq < MAX_SEQUENCE_JUMP:
             self._spoken.setdefault(seq, (payload_type, payload))
         self.give(AgentMessage(messages.OUTPUT_STREAM_DATA, payload, payload_type, seq).encode())
@@ -104,14 +104,14 @@ class _FarEnd:
             if isinstance(event, DataReceived):
                 self._delivered += event.data
             elif isinstance(event, ChannelClosed) and not event.output_missing:
-                # Nothing was said behind a gap.
+                # There is no gap in what was sent.
                 assert len(self._spoken) == max(self._spoken, default=-1) + 1
 
     def check(self) -> None:
         channel = self.channel
         for frame in channel.messages_to_send(self.now):
             assert messages.unpack(frame)[0] in (messages.INPUT_STREAM_DATA, messages.ACKNOWLEDGE)
-        # The window, a header to each of its pieces, and the answers to one handshake.
+        # The accepted input, a header for each piece, and the responses to handshakes.
         assert 0 <= channel.in_flight_bytes < MAX_IN_FLIGHT * 121 + 300_000
         timer = channel.get_timer()
         assert timer is None or timer > self.now - 1e9
@@ -124,58 +124,58 @@ class _FarEnd:
         assert channel.stats.bytes_received == len(self._delivered)
 
 
-def _next(end: _FarEnd, choices: Choices) -> None:
+def _next(end: _Agent, choices: Choices) -> None:
     payload_type, end.seq = choices.number() % 14, end.seq + 1
     end.say(end.seq - 1, payload_type, choices.piece())
 
 
-def _output(end: _FarEnd, choices: Choices) -> None:
+def _output(end: _Agent, choices: Choices) -> None:
     end.seq += 1
     end.say(end.seq - 1, PayloadType.OUTPUT, choices.piece())
 
 
-def _elsewhere(end: _FarEnd, choices: Choices) -> None:
+def _elsewhere(end: _Agent, choices: Choices) -> None:
     end.say(end.seq + choices.number(signed=True), PayloadType.OUTPUT, choices.piece())
 
 
-def _anywhere(end: _FarEnd, choices: Choices) -> None:
+def _anywhere(end: _Agent, choices: Choices) -> None:
     end.say(choices.number(8, signed=True), choices.number(4), choices.piece())
 
 
-def _raw(end: _FarEnd, choices: Choices) -> None:
+def _raw(end: _Agent, choices: Choices) -> None:
     frame = choices.piece()
     try:
         known = messages.unpack(frame)[0] == messages.OUTPUT_STREAM_DATA
     except MalformedMessage:
         known = False
-    if not known:  # what it delivers is for the other moves
+    if not known:  # the other moves send output
         end.give(frame)
 
 
-def _damaged(end: _FarEnd, choices: Choices) -> None:
+def _damaged(end: _Agent, choices: Choices) -> None:
     frame = bytearray(AgentMessage(messages.OUTPUT_STREAM_DATA, b"damaged", 1, end.seq).encode())
     place = choices.number() % len(frame)
-    if 80 <= place < 112 or place >= 116:  # the digest and what it is about
+    if 80 <= place < 112 or place >= 116:  # the digest, and the bytes that it covers
         frame[place] ^= 1 + choices.number() % 255
         end.give(bytes(frame))
 
 
-def _acknowledge(end: _FarEnd, choices: Choices) -> None:
+def _acknowledge(end: _Agent, choices: Choices) -> None:
     payload = payloads.acknowledge(messages.INPUT_STREAM_DATA, bytes(16), choices.number())
     end.give(AgentMessage(messages.ACKNOWLEDGE, payload).encode())
 
 
-def _service(end: _FarEnd, choices: Choices) -> None:
+def _service(end: _Agent, choices: Choices) -> None:
     message_type = choices.of(_TYPES[1:])
     end.give(AgentMessage(message_type, choices.piece()).encode())
 
 
-def _text(end: _FarEnd, choices: Choices) -> None:
+def _text(end: _Agent, choices: Choices) -> None:
     text = choices.of((*_TYPES, choices.piece().decode("utf-8", "replace")))
     end.take(end.channel.receive_text(text))
 
 
-def _handshake(end: _FarEnd, choices: Choices) -> None:
+def _handshake(end: _Agent, choices: Choices) -> None:
     session_type = choices.of(("Port", "Standard_Stream", "Unknown"))
     action = payloads.ClientAction("SessionType", {"SessionType": session_type})
     request = payloads.HandshakeRequest("3.3", (action,))
@@ -183,30 +183,30 @@ def _handshake(end: _FarEnd, choices: Choices) -> None:
     end.say(end.seq - 1, PayloadType.HANDSHAKE_REQUEST, payloads.handshake_request(request))
 
 
-def _complete(end: _FarEnd, choices: Choices) -> None:
+def _complete(end: _Agent, choices: Choices) -> None:
     end.seq += 1
     message = choices.of(("", "Welcome"))
     end.say(end.seq - 1, PayloadType.HANDSHAKE_COMPLETE, payloads.handshake_complete(message, 1))
 
 
-def _write(end: _FarEnd, choices: Choices) -> None:
+def _write(end: _Agent, choices: Choices) -> None:
     if capacity := end.channel.send_capacity:
         assert end.channel.send_data(bytes(choices.number(2))) <= capacity
 
 
-def _end(end: _FarEnd, choices: Choices) -> None:
+def _end(end: _Agent, choices: Choices) -> None:
     choices.of((end.channel.send_eof, end.channel.terminate))()
 
 
-def _wait(end: _FarEnd, choices: Choices) -> None:
+def _wait(end: _Agent, choices: Choices) -> None:
     end.now += choices.number() / 16
     timer = end.channel.get_timer()
     if timer is not None and timer <= end.now:
         end.channel.handle_timer(end.now)
-        assert end.channel.messages_to_send(end.now), "the timer was for nothing"
+        assert end.channel.messages_to_send(end.now), "the timer made nothing due"
 
 
-def _relink(end: _FarEnd, choices: Choices) -> None:
+def _relink(end: _Agent, choices: Choices) -> None:
     if end.channel.linked:
         end.channel.connection_lost(end.now)
     else:

@@ -1,4 +1,4 @@
-"""Targets in what users, files, variables and the service's API say."""
+"""Targets in the parsers of names, files, variables and responses of the API."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from connector.transport.dial import proxy_for
 
 from .choices import Choices
 
-# One file, written anew by each run of a target.
+# One file, which each run of a target overwrites.
 _DIRECTORY = tempfile.TemporaryDirectory(prefix="fuzz-")
 _FILE = Path(_DIRECTORY.name, "file")
 
 
 def host_name(data: bytes) -> None:
-    """A name is refused in one line, or says the same when it is written again."""
+    """A name is refused in one line, or resolves to the same target when written again."""
     words = [word or None for word in _text(data).split("\n", 3)]
     host, space, project, identity = words + [None] * (4 - len(words))
     environ = {"SPACE_NAME": "ExampleCorp", "PROJECT_NAME": "web.site-1"}
@@ -42,7 +42,7 @@ def host_name(data: bytes) -> None:
     except ConfigError as error:
         _check_line(error)
         return
-    if isinstance(found, Sought):  # anything may be looked up
+    if isinstance(found, Sought):  # any name may be looked up
         assert found.name
         return
     assert resolve(found.host_name, environ={}) == found
@@ -51,7 +51,7 @@ def host_name(data: bytes) -> None:
 
 
 def aws_config(data: bytes) -> None:
-    """Any file is a configuration or an error."""
+    """Any file is a valid configuration or an error."""
     _FILE.write_bytes(data)
     environ = {"AWS_CONFIG_FILE": str(_FILE), "AWS_PROFILE": "dev"}
     try:
@@ -66,7 +66,7 @@ def aws_config(data: bytes) -> None:
 
 
 def token_cache(data: bytes) -> None:
-    """Any file is a token that fits in a header, or of no use."""
+    """Any file is a token that fits in a header, or is refused."""
     _FILE.write_bytes(data)
     cache = SsoCache("session")
     cache.path = str(_FILE)
@@ -86,7 +86,7 @@ def token_cache(data: bytes) -> None:
 
 
 def session_description(data: bytes) -> None:
-    """A session's JSON is understood or refused, and never quoted."""
+    """A session's JSON is parsed or refused, and no message quotes it."""
     try:
         access = SessionAccess.from_json(data, "the file")
     except ConfigError as error:
@@ -99,7 +99,7 @@ def session_description(data: bytes) -> None:
 
 
 def stream_url(data: bytes) -> None:
-    """A URL is refused, or its request line is one line and its host is where we dial."""
+    """A URL is refused, or its request line is one line and its host is the one we dial."""
     choices = Choices(data)
     overridden, text = bool(choices.number() % 2), _text(choices.rest())
     try:
@@ -114,7 +114,7 @@ def stream_url(data: bytes) -> None:
     assert " " not in address.resource
     assert address.secure or (overridden and _is_this_machine(address.host))
     assert 0 < address.port < 65536
-    # websockets reads the URL too, for the Host header: it must read the same.
+    # websockets parses the URL too, for the Host header. Its result must be the same.
     from websockets.uri import parse_uri
 
     read = parse_uri(address.url.split("?", 1)[0])
@@ -124,8 +124,8 @@ def stream_url(data: bytes) -> None:
 
 
 def proxy_setting(data: bytes) -> None:
-    """A proxy setting is understood or refused; a login in it fits in a header."""
-    # As os.environ gives what is no UTF-8.
+    """A proxy setting is parsed or refused; a login in it fits in a header."""
+    # os.environ decodes bytes that are not UTF-8 like this.
     url = data.replace(b"\0", b"").decode("utf-8", "surrogateescape")
     with _variable("HTTPS_PROXY", url):
         try:
@@ -138,7 +138,7 @@ def proxy_setting(data: bytes) -> None:
 
 
 def http_answer(data: bytes) -> None:
-    """The API's answer in any pieces is understood within bounds, or is none."""
+    """A response of the API in any pieces is parsed within bounds, or refused."""
     choices = Choices(data)
 
     def receive() -> bytes:
@@ -155,7 +155,7 @@ def http_answer(data: bytes) -> None:
 
 
 def known_gateways(data: bytes) -> None:
-    """Any file is a memory of gateways, if only an empty one."""
+    """Any file is a memory of gateways, which may be empty."""
     _FILE.write_bytes(data)
     assert isinstance(GatewayMemory(Memory(_FILE, "a")).recall(), str)
 
@@ -182,8 +182,8 @@ def _text(data: bytes) -> str:
 
 
 def _check_line(error: Exception) -> None:
-    """What the user reads is one line of bounded length."""
+    """Check that a message is one line of bounded length."""
     line = str(error)
     assert line
     assert "\n" not in line
-    assert len(line) < 6000  # a path that the user wrote may be in it
+    assert len(line) < 6000  # it may contain a path of the user

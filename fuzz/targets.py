@@ -1,4 +1,4 @@
-"""All targets by name, and what each should start from."""
+"""All targets by name, and the seeds of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import answers, core, surroundings
 
 Target = Callable[[bytes], None]
 
-#: A target takes any bytes; an exception is a find.
+#: A target takes any bytes. An exception is a bug.
 TARGETS: dict[str, Target] = {
     "codec": core.codec,
     "documents": core.documents,
@@ -51,11 +51,11 @@ SEEDS: dict[str, list[bytes]] = {
         b"\5EXIT_CODE: -1",
     ],
     "channel": [
-        # A handshake, its end, output, an acknowledge, input.
+        # A handshake, HandshakeComplete, output, an ack, input.
         bytes([9, 0, 10, 0, 1, 0, 3, 97, 98, 99, 6, 0, 11, 1, 0, 13, 4]),
-        # Shell output at once, a gap, its filling, the end.
+        # Output without a handshake, a gap, the missing message, the end.
         bytes([1, 0, 1, 97, 2, 1, 0, 1, 98, 1, 0, 1, 99, 12, 0, 13, 255]),
-        # A pause by text, a loss of the link, a new one.
+        # A pause by a text frame, a lost link, a new link.
         bytes([9, 0, 10, 0, 8, 3, 0, 0, 14, 14, 8, 4, 0, 0, 13, 16]),
     ],
     "host-name": [
@@ -89,7 +89,7 @@ SEEDS: dict[str, list[bytes]] = {
         b"\1wss://gateway.example.com?X-Amz-Signature=a%2Fb",
     ],
     "proxy-setting": [b"http://user:pass%20word@proxy.example.com:3128", b"proxy:80"],
-    # The first byte of a piece tells its length.
+    # The first byte of a piece is its length.
     "http-answer": [
         b"\xffHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
         b"\x20HTTP/1.1 100 Continue\r\n\r\nHTTP/1\xff.1 403 No\r\nTransfer-Encoding: chunked\r\n"

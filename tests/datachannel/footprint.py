@@ -1,4 +1,4 @@
-"""What an object holds on to, in bytes, so that no buffer escapes a test by its name."""
+"""Measure the memory of an object, so that a test finds a buffer under any name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LEAVES = (bytes, str, int, float, bool, type(None), Enum)
 
 
 def footprint(root: object) -> int:
-    """The sizes of all that is reached from ``root`` by attributes and containers."""
+    """Return the bytes of all objects that ``root`` reaches by attributes and containers."""
     seen: set[int] = set()
     waiting = [root]
     total = 0

@@ -1,4 +1,4 @@
-"""Our channel and the emulated agent over a faulty link, on a simulated clock."""
+"""Simulate our channel and the emulated agent over a faulty link, on a simulated clock."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ MAX_IN_FLIGHT = 8 * 1024
 PAYLOAD_SIZE = 500
 HEADER = 120
 
-_PATIENT = replace(REAL, handshake_timeout=1e9)  # a cut may last longer than 15 s
+_PATIENT = replace(REAL, handshake_timeout=1e9)  # a link may be down for longer than 15 s
 BEHAVIOURS: dict[str, AgentBehaviour] = {
     "real": _PATIENT,
     "clean": replace(CLEAN, handshake_timeout=1e9),
-    # Every vice at its worst: half of the output forgets a fast acknowledge, the gap is
-    # wide, and the port is still being dialled when the client stops waiting.
+    # Every fault of the published agent at its worst. It loses fast acks of half of its output,
+    # takes no input for long after HandshakeComplete, and dials the port for longer than the
+    # client holds its input.
     "vicious": replace(
         _PATIENT,
         late_record_probability=0.5,
@@ -46,10 +47,10 @@ BEHAVIOURS: dict[str, AgentBehaviour] = {
         dial_delay=(0.05, 0.9),
         complete_before_ack=True,
     ),
-    # It is one by its kind. A flag does not end the real one's shells, the service does; and
-    # they are for text, while a transfer here is random bytes.
+    # World makes a shell of this one. It differs from the published agent: the terminate flag
+    # ends it, where the service would, and it takes random bytes for input.
     "shell": replace(_PATIENT, always_obeys_flags=True, treats_output_as_text=False),
-    # The same without a word at its start: the client has to ask whether it is there.
+    # The same without output at the start, so the client sends its size into the silence.
     "silent": replace(
         _PATIENT, always_obeys_flags=True, treats_output_as_text=False, first_output_delay=0.5
     ),
@@ -59,21 +60,21 @@ BEHAVIOURS: dict[str, AgentBehaviour] = {
 
 @dataclass(frozen=True)
 class Faults:
-    """What a wire does to a frame. Probabilities, and seconds."""
+    """The faults of a wire: probabilities, and seconds."""
 
     drop: float = 0.0
     duplicate: float = 0.0
     damage: float = 0.0
     delay: float = 0.0
-    jitter: float = 0.0  # more than nothing reorders
-    largest: int = 1 << 20  # bytes of a frame; a larger one is lost without a word
+    jitter: float = 0.0  # reorders frames
+    largest: int = 1 << 20  # bytes of a frame; a larger one is lost
 
 
 NO_FAULTS = Faults()
 
 
 class Wire:
-    """One direction of the way between client and agent."""
+    """One direction between client and agent."""
 
     def __init__(self, rng: random.Random, faults: Faults) -> None:
         self.faults = faults
@@ -91,7 +92,7 @@ class Wire:
                 continue
             if rng.random() < faults.damage:
                 self.lost += 1
-                frame = frame[:80] + bytes([frame[80] ^ 1]) + frame[81:]  # of its digest
+                frame = frame[:80] + bytes([frame[80] ^ 1]) + frame[81:]  # in its digest
             for _ in range(2 if rng.random() < faults.duplicate else 1):
                 arrival = now + faults.delay + faults.jitter * rng.random()
                 heapq.heappush(self._under_way, (arrival, next(self._count), frame))
@@ -111,7 +112,7 @@ class Wire:
 
 
 class World:
-    """Both ends, what each was given, and what each gave out."""
+    """Both ends, the bytes given to each, and the bytes that each delivered."""
 
     def __init__(
         self,
@@ -130,25 +131,27 @@ class World:
         self.to_agent, self.to_client = Wire(rng, to_agent), Wire(rng, to_client)
         self.agent_linked = True
         self.input_ended = False
-        self.ended = False  # the session, at the service
+        self.ended = False  # whether the service has ended the session
         self.events: list[Event] = []
-        self.arrived: dict[int, bool] = {}  # output at the client: number -> whether intact once
+        self.arrived: dict[
+            int, bool
+        ] = {}  # output at the client: number -> whether it was intact once
         self.up_given = bytearray()  # by ssh
-        self.up_accepted = 0  # of these, by the channel
+        self.up_accepted = 0  # how many of these the channel has accepted
         self.up_delivered = bytearray()  # by the agent, to sshd
         self.down_given = bytearray()
         self.down_accepted = 0
         self.down_delivered = bytearray()
         self._behaviour = behaviour
-        self._pieces = 2  # of output; the handshake
+        self._pieces = 2  # messages of the agent; the handshake has two
         self._data = random.Random(seed + 1)
         if self.silent:
             self.channel.resize(80, 24)
         elif shell:
-            self.give_down(2)  # the prompt, without which no one speaks
+            self.give_down(2)  # the prompt, which opens the session
         self.link_client()
 
-    # What happens to the ends.
+    # Events at the ends.
 
     def give_up(self, size: int) -> None:
         if self.input_ended:
@@ -157,7 +160,7 @@ class World:
         self.pump()
 
     def end_up(self) -> None:
-        """ssh says that nothing more comes; what the channel has not taken is its loss."""
+        """End the input. The bytes that the channel has not accepted do not count."""
         self.input_ended = True
         self.channel.send_eof()
         del self.up_given[self.up_accepted :]
@@ -208,7 +211,7 @@ class World:
         self.pump()
 
     def close(self) -> None:
-        """The service closes the session, whatever is under way."""
+        """Close the session by the service, whatever is in flight."""
         self.link_client()
         if not self.ended:
             self.ended = True
@@ -217,7 +220,7 @@ class World:
     # Time.
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, doing what is due when it is due."""
+        """Let time pass, with each timer at its time."""
         end = self.now + seconds
         self.pump()
         for _ in range(100_000):
@@ -231,7 +234,7 @@ class World:
         raise AssertionError("time stands still")
 
     def heal(self) -> float:
-        """End all faults and let time pass until all is delivered; returns how long it took."""
+        """End all faults and let time pass until all is delivered; return how long it took."""
         self.to_agent.faults = self.to_client.faults = NO_FAULTS
         self.link_client()
         self.link_agent()
@@ -242,14 +245,14 @@ class World:
         while not self.settled:
             assert self.now < limit, "not delivered in time"
             timer = self._next_timer()
-            assert timer is not None, "nothing is due, and not all is delivered"
+            assert timer is not None, "no timer is set, and data is not delivered"
             self.advance(max(0.0, timer - self.now))
         return self.now - started
 
     @property
     def settled(self) -> bool:
         if self.input_ended:
-            # Whatever was taken has arrived; what sshd still had to say may not have.
+            # All accepted input has arrived. The last output may be lost.
             return self.channel.state == State.CLOSED and self.up_delivered == self.up_given
         return (
             self.channel.state == State.OPEN
@@ -261,17 +264,18 @@ class World:
 
     @property
     def _repeats(self) -> float:
-        """How many messages must come again; the published agent repeats one at a time, in
-        at most 1.1 s: those that were lost, and those whose acknowledge it forgot.
+        """How many messages must be sent again: the lost ones, and those whose acks got lost.
+
+        The published agent retransmits one message at a time, in at most 1.1 s.
         """
         messages = self._pieces + len(self.down_given) // self._behaviour.message_size
         forgotten = min(1.0, 10 * self._behaviour.late_record_probability) * messages
         return self.to_agent.lost + self.to_client.lost + forgotten
 
-    # Inside.
+    # Internals.
 
     def pump(self) -> None:
-        """Carry on until nothing more happens at this instant."""
+        """Exchange messages until nothing more happens at this instant."""
         for _ in range(10_000):
             self._feed()
             up = self.channel.messages_to_send(self.now)
@@ -293,7 +297,7 @@ class World:
                 self._take_events(self.channel.receive_messages(to_client, self.now))
             elif not (up or down or to_agent):
                 return
-        raise AssertionError("the ends talk for ever")
+        raise AssertionError("the ends never stop talking")
 
     def _note_arrived(self, frames: list[bytes]) -> None:
         for frame in frames:
@@ -323,7 +327,7 @@ class World:
 
     def _send_due(self) -> None:
         frames = self.channel.messages_to_send(self.now)
-        assert frames, "the timer of the channel was for nothing"
+        assert frames, "the timer of the channel made nothing due"
         if self.agent_linked:
             self.to_agent.put(frames, self.now)
         else:

@@ -1,4 +1,4 @@
-"""The opening of a session, as dialogues."""
+"""How a session opens: the handshake, and sessions without one."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def linked() -> Dialogue:
 
 
 def failure(events: list[Event], kind: type[ConnectorError] = RemoteProtocolError) -> str:
-    """The message of the one failure that these events end with."""
+    """Return the message of the one failure, the last of these events."""
     assert [event for event in events if isinstance(event, ChannelFailed)] == events[-1:]
     assert isinstance(events[-1], ChannelFailed)
     assert isinstance(events[-1].error, kind)
     return str(events[-1].error)
 
 
-def test_a_link_starts_with_the_open_frame() -> None:
+def test_link_starts_with_the_open_frame() -> None:
     dialogue = Dialogue()
     assert dialogue.sent() == []
     document = json.loads(dialogue.link('se"cret'))
@@ -73,7 +73,7 @@ def test_a_link_starts_with_the_open_frame() -> None:
 @pytest.mark.parametrize(
     "session_type", ["Port", "Standard_Stream", "InteractiveCommands", "NonInteractiveCommands"]
 )
-def test_a_request_is_acknowledged_and_answered(session_type: str) -> None:
+def test_handshake_request_is_acked_and_answered(session_type: str) -> None:
     dialogue = linked()
     assert dialogue.receive(handshake_request(session_type_action(session_type))) == []
     sent = dialogue.sent()
@@ -93,7 +93,7 @@ def test_a_request_is_acknowledged_and_answered(session_type: str) -> None:
 
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("acknowledge_first", [True, False])
-def test_the_acknowledge_and_the_end_of_the_handshake_come_in_either_order(
+def test_ack_and_handshake_complete_come_in_either_order(
     acknowledge_first: bool, together: bool
 ) -> None:
     dialogue = linked()
@@ -112,7 +112,7 @@ def test_the_acknowledge_and_the_end_of_the_handshake_come_in_either_order(
     assert dialogue.channel.delivered
 
 
-def test_output_in_the_burst_of_the_handshakes_end_comes_after_the_opening() -> None:
+def test_output_in_one_burst_with_handshake_complete_follows_session_opened() -> None:
     dialogue = linked()
     dialogue.receive(handshake_request())
     dialogue.sent()
@@ -121,7 +121,7 @@ def test_output_in_the_burst_of_the_handshakes_end_comes_after_the_opening() -> 
     assert acknowledged(dialogue.sent()) == [1, 2, 3]
 
 
-def test_output_that_overtakes_the_handshakes_end_waits_for_it() -> None:
+def test_output_that_overtakes_handshake_complete_waits_for_it() -> None:
     dialogue = linked()
     dialogue.receive(handshake_request())
     dialogue.send(b"input")
@@ -135,7 +135,7 @@ def test_output_that_overtakes_the_handshakes_end_waits_for_it() -> None:
     assert dialogue.sent_data() == b"input"
 
 
-def test_a_whole_handshake_in_reverse_order_opens_the_session() -> None:
+def test_handshake_in_reverse_order_opens_the_session() -> None:
     dialogue = linked()
     assert dialogue.receive(handshake_complete(), handshake_request()) == [
         SessionOpened("Port", "")
@@ -143,7 +143,7 @@ def test_a_whole_handshake_in_reverse_order_opens_the_session() -> None:
     assert acknowledged(dialogue.sent()) == [1, 0]
 
 
-def test_no_input_leaves_before_the_handshakes_end() -> None:
+def test_input_does_not_leave_before_handshake_complete() -> None:
     dialogue = Dialogue()
     assert dialogue.send(b"early") == 5
     dialogue.link()
@@ -165,18 +165,18 @@ def test_input_waits_for_the_first_output() -> None:
     assert dialogue.sent_inputs() == [(1, PayloadType.OUTPUT, b"SSH-2.0-client\r\n")]
 
 
-def test_no_output_but_the_first_releases_the_input() -> None:
+def test_only_the_first_output_releases_input() -> None:
     dialogue = shaken()
     dialogue.send(b"input")
     dialogue.receive(output(3, b"second"), stream(4, PayloadType.STDERR, b"error"))
     assert dialogue.sent_inputs() == []
-    dialogue.receive(handshake_complete())  # a copy
+    dialogue.receive(handshake_complete())  # a duplicate
     assert dialogue.sent_inputs() == []
     dialogue.receive(output(2, b"first"))
     assert dialogue.sent_data() == b"input"
 
 
-def test_input_goes_after_the_grace_where_no_output_comes() -> None:
+def test_input_leaves_after_the_grace_without_output() -> None:
     dialogue = shaken()
     dialogue.send(b"GET / ")
     dialogue.send(b"HTTP/1.0\r\n")
@@ -186,20 +186,20 @@ def test_input_goes_after_the_grace_where_no_output_comes() -> None:
     assert dialogue.sent_data() == b"at once"
 
 
-def test_input_that_comes_after_the_grace_does_not_wait() -> None:
+def test_input_given_after_the_grace_leaves_at_once() -> None:
     dialogue = shaken()
     dialogue.now = 0.25
     dialogue.send(b"late")
     assert dialogue.sent_data() == b"late"
 
 
-def test_input_that_comes_after_the_first_output_does_not_wait() -> None:
+def test_input_given_after_the_first_output_leaves_at_once() -> None:
     dialogue = flowing()
     dialogue.send(b"soon")
     assert dialogue.sent_data() == b"soon"
 
 
-def test_the_grace_counts_from_the_handshakes_end() -> None:
+def test_grace_counts_from_handshake_complete() -> None:
     dialogue = linked()
     dialogue.now = 5.0
     dialogue.receive(handshake_request())
@@ -215,13 +215,13 @@ def test_without_input_the_grace_needs_no_timer() -> None:
     assert shaken().channel.get_timer() is None
 
 
-def test_the_grace_may_be_chosen() -> None:
+def test_grace_is_an_option() -> None:
     dialogue = shaken(first_output_grace=0.0)
     dialogue.send(b"at once")
     assert dialogue.sent_data() == b"at once"
 
 
-def test_a_session_without_handshake_opens_with_its_first_output() -> None:
+def test_session_without_handshake_opens_with_its_first_output() -> None:
     dialogue = linked()
     dialogue.send(b"ls\n")
     assert dialogue.sent() == []
@@ -256,7 +256,7 @@ def test_agent_that_leaves_within_a_handshake_opens_no_session() -> None:
     assert dialogue.receive(TERMINATING) == []
 
 
-def test_a_handshake_that_asks_for_nothing_opens_a_session_without_type() -> None:
+def test_idle_handshake_opens_a_session_without_type() -> None:
     dialogue = linked()
     dialogue.receive(stream(0, PayloadType.HANDSHAKE_REQUEST, b'{"AgentVersion":"3"}'))
     ((_, _, payload),) = dialogue.sent_inputs()
@@ -275,15 +275,15 @@ def asked_for_nothing() -> Dialogue:
     return dialogue
 
 
-def test_acknowledge_is_enough_after_a_handshake_that_asks_for_nothing() -> None:
+def test_ack_of_the_response_completes_an_idle_handshake() -> None:
     dialogue = asked_for_nothing()
     assert dialogue.receive(ack(0)) == [SessionOpened(None, "")]
-    assert dialogue.sent_inputs() == []  # the end of the handshake may yet come
+    assert dialogue.sent_inputs() == []  # HandshakeComplete may still come
     assert dialogue.expire() == pytest.approx(SILENT_START_GRACE)
     assert dialogue.sent_data() == b"input"
 
 
-def test_end_of_a_handshake_that_asks_for_nothing_may_follow_its_acknowledge() -> None:
+def test_handshake_complete_may_follow_the_ack_of_an_idle_response() -> None:
     dialogue = asked_for_nothing()
     dialogue.receive(ack(0))
     assert dialogue.receive(handshake_complete(message="hello")) == [SessionOpened(None, "hello")]
@@ -291,7 +291,7 @@ def test_end_of_a_handshake_that_asks_for_nothing_may_follow_its_acknowledge() -
     assert dialogue.sent_data() == b"input"
 
 
-def test_acknowledge_alone_does_not_open_a_session_whose_handshake_asks_for_something() -> None:
+def test_ack_of_the_response_does_not_complete_a_handshake_with_actions() -> None:
     dialogue = linked()
     dialogue.receive(handshake_request())
     dialogue.sent()
@@ -301,7 +301,7 @@ def test_acknowledge_alone_does_not_open_a_session_whose_handshake_asks_for_some
 
 
 @pytest.mark.parametrize("frame", [NOTHING_ASKED, handshake_request()], ids=["nothing", "type"])
-def test_output_opens_a_session_whose_handshake_has_no_end(frame: bytes) -> None:
+def test_output_opens_a_session_without_handshake_complete(frame: bytes) -> None:
     dialogue = linked()
     dialogue.receive(frame)
     dialogue.sent()
@@ -312,12 +312,12 @@ def test_output_opens_a_session_whose_handshake_has_no_end(frame: bytes) -> None
     assert dialogue.sent_data() == b"input"
 
 
-def test_second_end_of_a_handshake_is_a_fault() -> None:
+def test_second_handshake_complete_fails_the_channel() -> None:
     dialogue = shaken()
     assert failure(dialogue.receive(handshake_complete(2)))
 
 
-# What cannot be is answered, and reported.
+# Handshakes that fail.
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_second_end_of_a_handshake_is_a_fault() -> None:
         ([UNKNOWN_ACTION, session_type_action("Telepathy"), KMS], [3, 2, 3], "Dance"),
     ],
 )
-def test_what_this_client_cannot_do_is_answered_and_reported(
+def test_unsupported_action_is_answered_and_reported(
     actions: list[dict[str, object]], statuses: list[int], word: str
 ) -> None:
     dialogue = linked()
@@ -355,7 +355,7 @@ def test_what_this_client_cannot_do_is_answered_and_reported(
 
 
 @pytest.mark.parametrize("kind", [None, "", "SomethingElse"])
-def test_a_port_session_of_another_kind_than_multiplexed_is_a_stream(kind: str | None) -> None:
+def test_port_session_of_any_type_but_multiplexed_is_a_stream(kind: str | None) -> None:
     dialogue = linked()
     properties = {"portNumber": "22", "type": kind}
     assert dialogue.receive(handshake_request(session_type_action("Port", properties))) == []
@@ -368,36 +368,36 @@ def test_a_port_session_of_another_kind_than_multiplexed_is_a_stream(kind: str |
         stream(1, PayloadType.HANDSHAKE_REQUEST, b"garbage"),
     ],
 )
-def test_a_second_handshake_request_is_a_fault(frame: bytes) -> None:
+def test_second_handshake_request_fails_the_channel(frame: bytes) -> None:
     dialogue = linked()
     dialogue.receive(handshake_request())
     assert failure(dialogue.receive(frame))
 
 
 @pytest.mark.parametrize("frame", [handshake_request(number=3), handshake_complete(3)])
-def test_a_handshake_in_an_open_session_is_a_fault(frame: bytes) -> None:
+def test_handshake_in_an_open_session_fails_the_channel(frame: bytes) -> None:
     dialogue = flowing()
     assert failure(dialogue.receive(frame))
 
 
-def test_a_handshake_in_a_session_that_began_without_is_a_fault() -> None:
+def test_handshake_after_output_fails_the_channel() -> None:
     dialogue = linked()
     dialogue.receive(output(0, b"# "))
     assert failure(dialogue.receive(handshake_request(number=1)))
 
 
-def test_the_end_of_a_handshake_that_never_began_is_a_fault() -> None:
+def test_handshake_complete_without_a_request_fails_the_channel() -> None:
     assert failure(linked().receive(handshake_complete(0)))
 
 
 @pytest.mark.parametrize(
     "payload", [b"", b"garbage", b"[]", b'{"RequestedClientActions":7}', b"[" * 100_000]
 )
-def test_a_request_that_cannot_be_read_is_a_fault(payload: bytes) -> None:
+def test_malformed_handshake_request_fails_the_channel(payload: bytes) -> None:
     assert failure(linked().receive(stream(0, PayloadType.HANDSHAKE_REQUEST, payload)))
 
 
-def test_a_copy_of_the_request_is_acknowledged_again_and_not_answered_again() -> None:
+def test_duplicate_handshake_request_is_acked_again_and_not_answered_again() -> None:
     dialogue = linked()
     dialogue.receive(handshake_request())
     dialogue.sent()

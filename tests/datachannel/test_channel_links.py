@@ -1,4 +1,4 @@
-"""A channel over several links, and its end; as dialogues."""
+"""A channel over several links, and its end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def close_by(dialogue: Dialogue, kind: str, payload: bytes = b"{}") -> list[obje
 # Links.
 
 
-def test_a_new_link_resends_what_is_unacknowledged_in_order_and_nothing_else() -> None:
+def test_new_link_retransmits_the_messages_in_flight_in_order() -> None:
     dialogue = flowing(payload_size=1)
     dialogue.send(b"abcde")
     first = dialogue.channel.messages_to_send(dialogue.now)
@@ -57,7 +57,7 @@ def test_a_new_link_resends_what_is_unacknowledged_in_order_and_nothing_else() -
     assert dialogue.channel.stats.bytes_sent == 6
 
 
-def test_a_new_link_has_the_same_client_a_new_request_and_the_new_token() -> None:
+def test_new_link_opens_with_the_same_client_id_a_new_request_id_and_the_new_token() -> None:
     dialogue = Dialogue()
     first = json.loads(dialogue.link("one"))
     dialogue.lose()
@@ -67,7 +67,7 @@ def test_a_new_link_has_the_same_client_a_new_request_and_the_new_token() -> Non
     assert (first["TokenValue"], second["TokenValue"]) == ("one", "two")
 
 
-def test_numbers_go_on_over_links_in_both_directions() -> None:
+def test_sequence_numbers_continue_on_the_next_link() -> None:
     dialogue = flowing()
     dialogue.send(b"a")
     dialogue.sent()
@@ -81,7 +81,7 @@ def test_numbers_go_on_over_links_in_both_directions() -> None:
     assert inputs(sent) == [(2, PayloadType.OUTPUT, b"b")]
 
 
-def test_a_session_opens_once_though_its_handshake_is_cut() -> None:
+def test_session_opens_once_if_its_link_is_lost_in_the_handshake() -> None:
     dialogue = Dialogue()
     dialogue.link()
     dialogue.receive(handshake_request())
@@ -94,7 +94,7 @@ def test_a_session_opens_once_though_its_handshake_is_cut() -> None:
     assert dialogue.receive(ack(0), handshake_complete()) == [SessionOpened("Port", "")]
 
 
-def test_acknowledges_for_a_lost_link_are_not_sent_on_the_next() -> None:
+def test_acks_for_a_lost_link_are_not_sent_on_the_next() -> None:
     dialogue = flowing()
     dialogue.receive(output(3, b"x"))
     dialogue.lose()
@@ -102,7 +102,7 @@ def test_acknowledges_for_a_lost_link_are_not_sent_on_the_next() -> None:
     assert dialogue.sent() == []
 
 
-def test_a_pause_ends_with_its_link() -> None:
+def test_pause_ends_with_its_link() -> None:
     dialogue = flowing()
     dialogue.receive(service(PAUSE_PUBLICATION))
     dialogue.send(b"x")
@@ -111,7 +111,7 @@ def test_a_pause_ends_with_its_link() -> None:
     assert dialogue.sent_data() == b"x"
 
 
-def test_a_pause_right_after_a_new_link_holds_the_resends() -> None:
+def test_pause_right_after_a_new_link_holds_retransmissions() -> None:
     dialogue = flowing()
     dialogue.send(b"x")
     dialogue.sent()
@@ -142,13 +142,13 @@ def test_start_publication_without_a_pause_changes_nothing(kind: str) -> None:
     opened = dialogue.receive(ack(0), handshake_complete())
     assert opened == [SessionOpened("Port", "")]
     assert start() == []
-    assert dialogue.sent_inputs() == []  # the agent has not said yet that it takes input
+    assert dialogue.sent_inputs() == []  # no output has proved that the agent takes input
     assert dialogue.receive(output(2, b"banner")) == [DataReceived(b"banner")]
     assert start() == []
     assert dialogue.sent_data() == b"early"
 
 
-def test_what_is_held_out_of_order_outlives_its_link() -> None:
+def test_reorder_buffer_outlives_the_link() -> None:
     dialogue = flowing()
     dialogue.receive(output(4, b"b"))
     dialogue.sent()
@@ -157,7 +157,7 @@ def test_what_is_held_out_of_order_outlives_its_link() -> None:
     assert dialogue.receive(output(3, b"a")) == [DataReceived(b"ab")]
 
 
-def test_input_is_still_held_for_the_first_output_on_a_new_link() -> None:
+def test_input_waits_for_the_first_output_on_the_next_link_too() -> None:
     dialogue = shaken()
     dialogue.send(b"x")
     dialogue.lose()
@@ -168,7 +168,7 @@ def test_input_is_still_held_for_the_first_output_on_a_new_link() -> None:
     assert dialogue.sent_data() == b"x"
 
 
-def test_input_is_taken_while_there_is_no_link() -> None:
+def test_input_is_accepted_without_a_link() -> None:
     dialogue = flowing(max_in_flight=10)
     dialogue.lose()
     assert dialogue.send(b"x" * 20) == 10
@@ -177,17 +177,17 @@ def test_input_is_taken_while_there_is_no_link() -> None:
     assert dialogue.sent_data() == b"x" * 10
 
 
-def test_a_second_link_at_a_time_is_our_own_fault() -> None:
+def test_second_link_at_a_time_is_a_local_error() -> None:
     dialogue = flowing()
     with pytest.raises(LocalProtocolError):
         dialogue.link()
 
 
-# The service closes.
+# The service closes the channel.
 
 
 @pytest.mark.parametrize("kind", ["text", "binary"])
-def test_the_service_closes_the_channel(kind: str) -> None:
+def test_channel_closed_ends_the_session(kind: str) -> None:
     dialogue = flowing()
     assert close_by(dialogue, kind) == [ChannelClosed("")]
     assert dialogue.channel.state == State.CLOSED
@@ -206,34 +206,34 @@ def test_the_service_closes_the_channel(kind: str) -> None:
         (b'{"Output":[1]}', ""),
     ],
 )
-def test_the_reason_of_the_end_is_told_if_it_can_be_read(payload: bytes, reason: str) -> None:
+def test_reason_of_the_service_is_reported_if_it_is_readable(payload: bytes, reason: str) -> None:
     assert close_by(flowing(), "binary", payload) == [ChannelClosed(reason)]
 
 
 @pytest.mark.parametrize("kind", ["text", "binary"])
-def test_the_service_may_close_before_the_handshake(kind: str) -> None:
+def test_channel_closed_may_come_before_the_handshake(kind: str) -> None:
     dialogue = Dialogue()
     dialogue.link()
     assert close_by(dialogue, kind) == [ChannelClosed("")]
 
 
-def test_output_before_the_end_comes_before_it_and_is_acknowledged() -> None:
+def test_output_before_channel_closed_is_delivered_and_acked() -> None:
     dialogue = flowing()
     events = dialogue.receive(output(3, b"last"), service("channel_closed"), output(4, b"late"))
     assert events == [DataReceived(b"last"), ChannelClosed("")]
     assert acknowledged(dialogue.sent()) == [3]
 
 
-def test_a_failed_channel_does_not_close_too() -> None:
+def test_failed_channel_does_not_report_channel_closed() -> None:
     dialogue = flowing()
     events = dialogue.receive(output(-1, b""), service("channel_closed"))
     assert [type(event) for event in events] == [ChannelFailed]
 
 
-# We close.
+# The client ends the session.
 
 
-def test_the_end_of_input_ends_the_session_once_all_is_acknowledged() -> None:
+def test_eof_terminates_the_session_once_all_input_is_acked() -> None:
     dialogue = flowing(payload_size=1)
     dialogue.send(b"ab")
     dialogue.channel.send_eof()
@@ -248,13 +248,13 @@ def test_the_end_of_input_ends_the_session_once_all_is_acknowledged() -> None:
     assert dialogue.sent() == []
 
 
-def test_the_end_of_input_with_nothing_under_way_ends_the_session_at_once() -> None:
+def test_eof_terminates_the_session_at_once_if_nothing_is_in_flight() -> None:
     dialogue = flowing()
     dialogue.channel.send_eof()
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
 
 
-def test_the_end_of_input_waits_for_held_input() -> None:
+def test_eof_waits_for_held_input() -> None:
     dialogue = shaken()
     dialogue.send(b"x")
     dialogue.channel.send_eof()
@@ -265,7 +265,7 @@ def test_the_end_of_input_waits_for_held_input() -> None:
     assert dialogue.sent_inputs() == [(2, *TERMINATE)]
 
 
-def test_the_flag_is_sent_once_and_resent_until_it_is_acknowledged() -> None:
+def test_terminate_flag_is_sent_once_and_retransmitted_until_its_ack() -> None:
     dialogue = flowing()
     dialogue.channel.send_eof()
     dialogue.sent()
@@ -277,7 +277,7 @@ def test_the_flag_is_sent_once_and_resent_until_it_is_acknowledged() -> None:
     assert dialogue.channel.get_timer() is None
 
 
-def test_output_is_delivered_and_acknowledged_after_the_end_of_input() -> None:
+def test_output_is_delivered_and_acked_after_eof() -> None:
     dialogue = flowing()
     dialogue.channel.send_eof()
     dialogue.sent()
@@ -285,7 +285,7 @@ def test_output_is_delivered_and_acknowledged_after_the_end_of_input() -> None:
     assert acknowledged(dialogue.sent()) == [3]
 
 
-def test_input_after_its_end_is_our_own_fault() -> None:
+def test_input_after_eof_is_a_local_error() -> None:
     dialogue = flowing()
     dialogue.channel.send_eof()
     assert dialogue.channel.send_capacity == 0
@@ -293,7 +293,7 @@ def test_input_after_its_end_is_our_own_fault() -> None:
         dialogue.send(b"x")
 
 
-def test_the_end_of_input_outlives_a_lost_link() -> None:
+def test_eof_outlives_a_lost_link() -> None:
     dialogue = flowing()
     dialogue.send(b"x")
     dialogue.sent()
@@ -306,7 +306,7 @@ def test_the_end_of_input_outlives_a_lost_link() -> None:
     assert dialogue.sent_inputs() == [(2, *TERMINATE)]
 
 
-def test_a_pause_holds_the_flag() -> None:
+def test_pause_holds_the_terminate_flag() -> None:
     dialogue = flowing()
     dialogue.channel.send_eof()
     dialogue.receive(service(PAUSE_PUBLICATION))
@@ -315,7 +315,7 @@ def test_a_pause_holds_the_flag() -> None:
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
 
 
-def test_terminate_waits_for_no_acknowledge_and_goes_ahead_of_waiting_input() -> None:
+def test_terminate_waits_for_no_ack_and_overtakes_waiting_input() -> None:
     dialogue = flowing()
     dialogue.send(b"under way")
     dialogue.sent()
@@ -326,14 +326,14 @@ def test_terminate_waits_for_no_acknowledge_and_goes_ahead_of_waiting_input() ->
     assert dialogue.channel.send_capacity == 0
 
 
-def test_terminate_twice_is_once() -> None:
+def test_second_terminate_sends_no_second_flag() -> None:
     dialogue = flowing()
     dialogue.channel.terminate()
     dialogue.channel.terminate()
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
 
 
-def test_terminate_during_the_handshake_waits_for_its_end() -> None:
+def test_terminate_waits_for_handshake_complete() -> None:
     dialogue = Dialogue()
     dialogue.link()
     dialogue.channel.terminate()
@@ -352,7 +352,7 @@ def test_terminate_of_a_closed_channel_sends_nothing() -> None:
     assert dialogue.sent() == []
 
 
-def test_a_command_that_ended_may_be_terminated() -> None:
+def test_terminate_after_the_exit_code_sends_the_flag() -> None:
     dialogue = flowing()
     dialogue.receive(stream(3, PayloadType.EXIT_CODE, b"EXIT_CODE: 0"))
     dialogue.channel.terminate()
@@ -360,8 +360,8 @@ def test_a_command_that_ended_may_be_terminated() -> None:
 
 
 @pytest.mark.parametrize("way", ["send_eof", "terminate"])
-def test_the_flag_is_held_for_the_first_output_like_all_input(way: str) -> None:
-    """Right behind HandshakeComplete the agent would acknowledge it and throw it away."""
+def test_terminate_flag_waits_for_the_first_output_as_input_does(way: str) -> None:
+    """Right after HandshakeComplete the agent may ack the flag and drop it."""
     dialogue = Dialogue()
     dialogue.link()
     getattr(dialogue.channel, way)()
@@ -376,7 +376,7 @@ def test_the_flag_is_held_for_the_first_output_like_all_input(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["send_eof", "terminate"])
-def test_where_no_output_comes_the_flag_leaves_after_the_grace(way: str) -> None:
+def test_terminate_flag_leaves_after_the_grace_without_output(way: str) -> None:
     dialogue = Dialogue()
     dialogue.link()
     dialogue.receive(handshake_request())

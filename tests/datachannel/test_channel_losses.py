@@ -1,4 +1,4 @@
-"""What a channel knows to be lost when the service closes it; as dialogues."""
+"""The losses that a channel reports when the service closes it."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ def damaged(frame: bytes) -> bytes:
     return frame[:-1] + bytes([frame[-1] ^ 1])
 
 
-#: What has arrived after message 2 -> the bytes that are good, and whether output is missing.
+#: Name of a case -> frames after message 2, the delivered bytes, and whether output is missing.
 ARRIVALS: dict[str, tuple[list[bytes], bytes, bool]] = {
     "nothing": ([], b"", False),
     "the next": ([output(3, b"a")], b"a", False),
-    "all, in another order": ([output(4, b"b"), output(3, b"a")], b"ab", False),
-    "a copy": ([output(2, b"banner")], b"", False),
+    "all, out of order": ([output(4, b"b"), output(3, b"a")], b"ab", False),
+    "a duplicate": ([output(2, b"banner")], b"", False),
     "one behind a gap": ([output(4, b"b")], b"", True),
     "one, and one behind a gap": ([output(3, b"a"), output(5, b"c")], b"a", True),
     "an exit status behind a gap": ([stream(4, PayloadType.EXIT_CODE, b"EXIT_CODE: 5")], b"", True),
     "a damaged one": ([damaged(output(3, b"a"))], b"", True),
-    "a damaged copy": ([damaged(output(2, b"banner"))], b"", False),
-    "a damaged one, and a good repeat": (
+    "a damaged duplicate": ([damaged(output(2, b"banner"))], b"", False),
+    "a damaged one, and its retransmission": (
         [damaged(output(3, b"a")), output(3, b"a")],
         b"a",
         False,
     ),
     "a damaged header": ([output(3, b"a")[:60]], b"", False),
     "a damaged number": ([damaged(output(2**40, b"a"))], b"", False),
-    "a damaged acknowledge": ([damaged(ack(0))], b"", False),
+    "a damaged ack": ([damaged(ack(0))], b"", False),
 }
 
 
 @pytest.mark.parametrize("case", ARRIVALS)
 @pytest.mark.parametrize("text", [False, True], ids=["message", "text"])
-def test_close_tells_whether_output_is_missing(case: str, text: bool) -> None:
+def test_channel_closed_reports_missing_output(case: str, text: bool) -> None:
     frames, good, missing = ARRIVALS[case]
     dialogue = flowing()
     events = dialogue.receive(*frames)
@@ -53,7 +53,7 @@ def test_close_tells_whether_output_is_missing(case: str, text: bool) -> None:
     assert not any(isinstance(event, CommandExited) for event in events)
 
 
-def test_close_tells_what_the_full_reorder_buffer_has_refused(
+def test_channel_closed_reports_output_refused_by_a_full_reorder_buffer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ReorderBuffer, "MAX_MESSAGES", 1)
@@ -63,7 +63,7 @@ def test_close_tells_what_the_full_reorder_buffer_has_refused(
     assert dialogue.receive(CLOSED) == [ChannelClosed("", output_missing=True)]
 
 
-def test_nothing_fills_a_gap_after_the_close() -> None:
+def test_output_after_channel_closed_does_not_fill_a_gap() -> None:
     dialogue = flowing()
     dialogue.receive(output(4, b"b"))
     dialogue.receive(CLOSED)
@@ -79,37 +79,37 @@ def test_gap_outlives_its_link() -> None:
     assert dialogue.receive(CLOSED) == [ChannelClosed("", output_missing=True)]
 
 
-def unacknowledged(dialogue: Dialogue) -> int:
+def unacked(dialogue: Dialogue) -> int:
     return dialogue.channel.unacknowledged_bytes
 
 
-def test_unacknowledged_bytes_are_those_of_the_stream_alone() -> None:
+def test_unacked_bytes_count_stream_bytes_only() -> None:
     dialogue = shaken("InteractiveCommands", payload_size=4096)
     assert dialogue.send(b"x" * 1500) == 1500
-    assert unacknowledged(dialogue) == 1500  # held for the first output
+    assert unacked(dialogue) == 1500  # held for the first output
     dialogue.channel.resize(80, 24)
     dialogue.receive(output(2, b"banner"))
     kinds = [kind for _, kind, _ in dialogue.sent_inputs()]
     assert sorted(kinds) == [1, 1, PayloadType.SIZE, PayloadType.PARAMETER]
-    assert unacknowledged(dialogue) == 1500
+    assert unacked(dialogue) == 1500
     dialogue.receive(ack(3))
-    assert unacknowledged(dialogue) == 1500 - 1024
+    assert unacked(dialogue) == 1500 - 1024
     dialogue.receive(ack(4))
-    assert unacknowledged(dialogue) == 0
+    assert unacked(dialogue) == 0
     assert not dialogue.channel.delivered  # the size and the probe
 
 
-def test_unacknowledged_bytes_stay_after_the_close() -> None:
+def test_unacked_bytes_stay_after_channel_closed() -> None:
     dialogue = flowing()
     dialogue.send(b"x" * 100)
     dialogue.sent()
     dialogue.receive(CLOSED, ack(1))
-    assert unacknowledged(dialogue) == 100
+    assert unacked(dialogue) == 100
 
 
-def test_flag_that_ends_the_session_is_no_lost_input() -> None:
+def test_terminate_flag_does_not_count_as_unacked_input() -> None:
     dialogue = flowing()
     dialogue.channel.terminate()
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.FLAG]
     dialogue.receive(CLOSED)
-    assert unacknowledged(dialogue) == 0
+    assert unacked(dialogue) == 0

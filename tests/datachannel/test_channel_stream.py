@@ -1,4 +1,4 @@
-"""An open channel: order, acknowledges, back pressure, pauses, faults; as dialogues."""
+"""An open channel: order, acks, back pressure and faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .helpers import (
 # Output.
 
 
-def test_a_burst_is_one_event_and_acknowledged_message_by_message() -> None:
+def test_burst_is_one_event_and_each_message_is_acked() -> None:
     dialogue = flowing()
     assert dialogue.receive(*(output(3 + i, b"%d" % i) for i in range(10))) == [
         DataReceived(b"0123456789")
@@ -41,7 +41,7 @@ def test_a_burst_is_one_event_and_acknowledged_message_by_message() -> None:
     assert acknowledged(dialogue.sent()) == list(range(3, 13))
 
 
-def test_copies_are_acknowledged_again_and_not_delivered_again() -> None:
+def test_duplicate_is_acked_again_and_not_delivered_again() -> None:
     dialogue = flowing()
     assert dialogue.receive(output(3, b"a"), output(3, b"a"), output(2, b"banner")) == [
         DataReceived(b"a")
@@ -51,7 +51,7 @@ def test_copies_are_acknowledged_again_and_not_delivered_again() -> None:
     assert "retransmitted 0, duplicates 2, malformed 0" in str(dialogue.channel.stats)
 
 
-def test_output_out_of_order_is_acknowledged_at_once_and_delivered_in_order() -> None:
+def test_output_out_of_order_is_acked_at_once_and_delivered_in_order() -> None:
     dialogue = flowing()
     assert dialogue.receive(output(5, b"c"), output(4, b"b")) == []
     assert acknowledged(dialogue.sent()) == [5, 4]
@@ -91,7 +91,7 @@ def test_error_output_and_exit_code_keep_their_place_among_output() -> None:
         stream(3, 2**32 - 1, b"x"),
     ],
 )
-def test_a_payload_of_no_use_to_a_client_is_acknowledged_and_takes_its_number(
+def test_payload_of_unknown_type_is_acked_and_ignored(
     frame: bytes,
 ) -> None:
     dialogue = flowing()
@@ -100,13 +100,13 @@ def test_a_payload_of_no_use_to_a_client_is_acknowledged_and_takes_its_number(
     assert dialogue.channel.stats.ignored == 1
 
 
-def test_empty_output_takes_its_number_and_delivers_nothing() -> None:
+def test_empty_output_is_acked_and_delivers_nothing() -> None:
     dialogue = flowing()
     assert received(dialogue.receive(output(3, b""), output(4, b"x"))) == b"x"
     assert acknowledged(dialogue.sent()) == [3, 4]
 
 
-def test_a_port_that_cannot_be_reached_is_reported_after_what_came_before() -> None:
+def test_refused_port_is_reported_after_the_output_before_it() -> None:
     dialogue = flowing()
     events = dialogue.receive(
         output(3, b"last"), stream(4, PayloadType.FLAG, flag(3)), output(5, b"never")
@@ -129,7 +129,7 @@ def test_a_port_that_cannot_be_reached_is_reported_after_what_came_before() -> N
         ack(2**62),
     ],
 )
-def test_nonsense_that_is_well_formed_fails_the_channel_after_what_came_before(
+def test_protocol_violation_fails_the_channel_after_the_output_before_it(
     frame: bytes,
 ) -> None:
     dialogue = flowing()
@@ -155,7 +155,7 @@ def test_nonsense_that_is_well_formed_fails_the_channel_after_what_came_before(
         AgentMessage(ACKNOWLEDGE, b"{}", flags=3).encode(),
     ],
 )
-def test_a_malformed_frame_is_dropped_and_a_good_copy_is_taken(frame: bytes) -> None:
+def test_malformed_frame_is_dropped_and_its_retransmission_delivered(frame: bytes) -> None:
     dialogue = flowing()
     assert dialogue.receive(frame) == []
     assert dialogue.sent() == []
@@ -163,7 +163,7 @@ def test_a_malformed_frame_is_dropped_and_a_good_copy_is_taken(frame: bytes) -> 
     assert received(dialogue.receive(output(3, b"data"))) == b"data"
 
 
-def test_a_hundred_malformed_frames_in_a_row_fail_the_channel() -> None:
+def test_hundred_malformed_frames_in_a_row_fail_the_channel() -> None:
     assert MAX_MALFORMED_RUN == 100
     dialogue = flowing()
     assert dialogue.receive(*([b"garbage"] * 60)) == []
@@ -174,7 +174,7 @@ def test_a_hundred_malformed_frames_in_a_row_fail_the_channel() -> None:
     assert dialogue.channel.state == State.CLOSED
 
 
-def test_a_good_frame_ends_a_run_of_malformed_ones() -> None:
+def test_good_frame_ends_a_run_of_malformed_ones() -> None:
     dialogue = flowing()
     dialogue.receive(*([b"garbage"] * 99))
     dialogue.receive(output(3, b"good"))
@@ -184,7 +184,7 @@ def test_a_good_frame_ends_a_run_of_malformed_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["agent_session_state", "input_stream_data", "whatever"])
-def test_messages_that_are_not_for_clients_are_ignored(name: str) -> None:
+def test_message_of_unknown_type_is_ignored(name: str) -> None:
     dialogue = flowing()
     assert dialogue.receive(service(name, b"\xff")) == []
     assert dialogue.sent() == []
@@ -192,10 +192,10 @@ def test_messages_that_are_not_for_clients_are_ignored(name: str) -> None:
     assert dialogue.channel.stats.ignored == 2
 
 
-# Input, and its way back.
+# Input, and its acks.
 
 
-def test_input_is_cut_and_numbered_and_dated() -> None:
+def test_input_is_split_numbered_and_dated() -> None:
     dialogue = flowing()
     dialogue.now = 12.5
     dialogue.send(b"x" * 2500)
@@ -210,7 +210,7 @@ def test_input_is_cut_and_numbered_and_dated() -> None:
     assert "bytes sent 2,500, " in str(dialogue.channel.stats)
 
 
-def test_an_acknowledge_may_come_before_the_write_has_returned() -> None:
+def test_ack_may_arrive_before_the_write_returns() -> None:
     dialogue = flowing()
     dialogue.send(b"x")
     frames = dialogue.channel.messages_to_send(dialogue.now)
@@ -221,7 +221,7 @@ def test_an_acknowledge_may_come_before_the_write_has_returned() -> None:
     assert dialogue.channel.get_timer() is None
 
 
-def test_acknowledges_then_resends_then_new_data() -> None:
+def test_acks_leave_before_retransmissions_and_those_before_new_data() -> None:
     dialogue = flowing()
     dialogue.send(b"old")
     dialogue.sent()
@@ -238,7 +238,7 @@ def test_acknowledges_then_resends_then_new_data() -> None:
     assert dialogue.channel.stats.retransmitted == 1
 
 
-def test_a_gap_that_three_later_acknowledges_show_is_filled_at_once() -> None:
+def test_three_later_acks_trigger_a_retransmission_at_once() -> None:
     dialogue = flowing(payload_size=1)
     dialogue.send(b"abcd")
     dialogue.sent()
@@ -248,7 +248,7 @@ def test_a_gap_that_three_later_acknowledges_show_is_filled_at_once() -> None:
     assert dialogue.sent_inputs() == [(1, PayloadType.OUTPUT, b"a")]
 
 
-def test_capacity_bounds_what_is_accepted_and_comes_back_with_acknowledges() -> None:
+def test_capacity_bounds_accepted_input_and_grows_with_acks() -> None:
     dialogue = flowing(max_in_flight=3000)
     assert dialogue.channel.send_capacity == 3000
     assert dialogue.send(b"x" * 5000) == 3000
@@ -262,7 +262,7 @@ def test_capacity_bounds_what_is_accepted_and_comes_back_with_acknowledges() -> 
     assert dialogue.channel.send_capacity == 3000
 
 
-def test_held_input_is_bounded_too() -> None:
+def test_held_input_counts_against_the_capacity() -> None:
     dialogue = shaken(max_in_flight=100)
     assert dialogue.send(b"x" * 150) == 100
     assert dialogue.channel.send_capacity == 0
@@ -270,7 +270,7 @@ def test_held_input_is_bounded_too() -> None:
     assert dialogue.sent_data() == b"x" * 100
 
 
-def test_a_channel_that_failed_takes_no_input() -> None:
+def test_failed_channel_accepts_no_input() -> None:
     dialogue = flowing()
     dialogue.receive(output(-1, b""))
     assert dialogue.channel.send_capacity == 0

@@ -1,4 +1,4 @@
-"""What a channel waits for: timers and pauses; as dialogues."""
+"""The timers and the pauses of a channel."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def pause_by(dialogue: Dialogue, kind: str, name: str) -> None:
 # The timer.
 
 
-def test_the_timer_is_set_exactly_while_something_is_unacknowledged() -> None:
+def test_timer_is_set_while_messages_are_in_flight() -> None:
     dialogue = flowing()
     assert dialogue.channel.get_timer() is None
     dialogue.now = 3.0
@@ -48,7 +48,7 @@ def test_the_timer_is_set_exactly_while_something_is_unacknowledged() -> None:
     assert dialogue.channel.get_timer() is None
 
 
-def test_the_response_of_the_handshake_is_resent_by_the_timer() -> None:
+def test_timer_retransmits_the_handshake_response() -> None:
     dialogue = Dialogue()
     dialogue.link()
     assert dialogue.channel.get_timer() is None
@@ -58,27 +58,27 @@ def test_the_response_of_the_handshake_is_resent_by_the_timer() -> None:
     assert dialogue.sent_inputs() == first
 
 
-def test_the_timer_is_the_earlier_of_resend_and_grace() -> None:
+def test_timer_is_the_earlier_of_retransmission_and_grace() -> None:
     dialogue = Dialogue()
     dialogue.link()
     dialogue.receive(handshake_request())
     dialogue.sent()
     dialogue.receive(handshake_complete())
     dialogue.send(b"x")
-    assert dialogue.channel.get_timer() == pytest.approx(0.2)  # the response, unacknowledged
+    assert dialogue.channel.get_timer() == pytest.approx(0.2)  # the response is in flight
     dialogue.receive(ack(0))
     assert dialogue.channel.get_timer() == pytest.approx(0.25)
 
 
-def test_the_end_of_the_grace_is_waited_for_only_by_what_it_holds() -> None:
-    """The flag waits for the acknowledge of the handshake's response too."""
+def test_grace_sets_a_timer_only_while_it_holds_something() -> None:
+    """The terminate flag also waits for the ack of the handshake response."""
     dialogue = Dialogue(first_output_grace=0.1)
     dialogue.link()
     dialogue.receive(handshake_request())
     dialogue.sent()
     dialogue.receive(handshake_complete())
     dialogue.channel.send_eof()
-    assert dialogue.channel.get_timer() == pytest.approx(0.2)  # the resend
+    assert dialogue.channel.get_timer() == pytest.approx(0.2)  # the retransmission
     dialogue.receive(ack(0))
     assert dialogue.expire() == pytest.approx(0.1)
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.FLAG]
@@ -86,7 +86,7 @@ def test_the_end_of_the_grace_is_waited_for_only_by_what_it_holds() -> None:
 
 
 @pytest.mark.parametrize("end", ["pause", "lost", "failed", "closed"])
-def test_no_timer_while_nothing_could_be_sent(end: str) -> None:
+def test_timer_is_unset_while_nothing_can_be_sent(end: str) -> None:
     dialogue = flowing()
     dialogue.send(b"x")
     dialogue.sent()
@@ -102,7 +102,7 @@ def test_no_timer_while_nothing_could_be_sent(end: str) -> None:
     assert dialogue.channel.get_timer() is None
 
 
-def test_after_the_timer_the_next_is_later() -> None:
+def test_timer_backs_off() -> None:
     dialogue = flowing()
     dialogue.send(b"x")
     dialogue.sent()
@@ -116,11 +116,11 @@ def test_after_the_timer_the_next_is_later() -> None:
     assert steps[0] > 0.2
 
 
-# Haste, where no first output showed that the agent listens.
+# Early retransmits, while no output has proved that the agent takes input.
 
 
 def speaking_first(data: bytes) -> Dialogue:
-    """After the grace, with ``data`` just sent."""
+    """Return a dialogue after the grace, with ``data`` just sent."""
     dialogue = shaken()
     dialogue.send(data)
     dialogue.expire()
@@ -128,7 +128,7 @@ def speaking_first(data: bytes) -> Dialogue:
     return dialogue
 
 
-def test_input_that_may_have_come_too_early_is_repeated_soon_and_briefly() -> None:
+def test_input_sent_after_the_grace_is_retransmitted_early() -> None:
     dialogue = speaking_first(b"HELLO")
     for _ in range(Recovery.EARLY_TRIES):
         before = dialogue.now
@@ -140,7 +140,7 @@ def test_input_that_may_have_come_too_early_is_repeated_soon_and_briefly() -> No
     assert dialogue.now - before > 0.1
 
 
-def test_an_acknowledge_of_the_first_input_ends_the_haste() -> None:
+def test_ack_of_the_first_input_stops_early_retransmits() -> None:
     dialogue = speaking_first(b"HELLO")
     dialogue.expire()
     dialogue.sent()
@@ -152,7 +152,7 @@ def test_an_acknowledge_of_the_first_input_ends_the_haste() -> None:
     assert timer - dialogue.now >= 0.1
 
 
-def test_after_the_first_output_there_is_no_haste() -> None:
+def test_input_after_the_first_output_is_not_retransmitted_early() -> None:
     dialogue = shaken()
     dialogue.send(b"HELLO")
     dialogue.receive(output(2, b"banner"))
@@ -162,7 +162,7 @@ def test_after_the_first_output_there_is_no_haste() -> None:
     assert timer - dialogue.now >= 0.1
 
 
-def test_a_grace_that_ended_without_input_leaves_no_haste_behind() -> None:
+def test_grace_that_expires_without_input_starts_no_early_retransmits() -> None:
     dialogue = shaken()
     dialogue.now = 10.0
     dialogue.sent()
@@ -173,11 +173,13 @@ def test_a_grace_that_ended_without_input_leaves_no_haste_behind() -> None:
     assert timer - dialogue.now >= 0.1
 
 
-def test_the_first_output_is_the_sign_for_the_last_hasty_repeat() -> None:
+def test_first_output_triggers_the_last_early_retransmit() -> None:
     dialogue = speaking_first(b"HELLO")
     dialogue.now += 0.005
     dialogue.receive(output(2, b"welcome"))
-    assert dialogue.sent_data() == b"HELLO"  # it listens now, and may not have before
+    assert (
+        dialogue.sent_data() == b"HELLO"
+    )  # the agent takes input now, and may have refused it before
     timer = dialogue.channel.get_timer()
     assert timer is not None
     assert timer - dialogue.now >= 0.1
@@ -187,7 +189,7 @@ def test_the_first_output_is_the_sign_for_the_last_hasty_repeat() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "binary"])
-def test_a_pause_holds_data_and_not_acknowledges(kind: str) -> None:
+def test_pause_holds_data_and_not_acks(kind: str) -> None:
     dialogue = flowing()
     dialogue.send(b"sent")
     dialogue.sent()
@@ -205,7 +207,7 @@ def test_a_pause_holds_data_and_not_acknowledges(kind: str) -> None:
 
 
 @pytest.mark.parametrize("frame", [output(3, b"x"), output(2, b"banner"), ack(0)])
-def test_data_or_an_acknowledge_lifts_a_pause(frame: bytes) -> None:
+def test_output_or_ack_ends_a_pause(frame: bytes) -> None:
     dialogue = flowing()
     pause_by(dialogue, "binary", PAUSE_PUBLICATION)
     dialogue.send(b"kept")
@@ -215,7 +217,7 @@ def test_data_or_an_acknowledge_lifts_a_pause(frame: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["agent_session_state", "whatever"])
-def test_nothing_else_lifts_a_pause(name: str) -> None:
+def test_other_messages_do_not_end_a_pause(name: str) -> None:
     dialogue = flowing()
     pause_by(dialogue, "binary", PAUSE_PUBLICATION)
     dialogue.receive(service(name), b"garbage")
@@ -223,24 +225,24 @@ def test_nothing_else_lifts_a_pause(name: str) -> None:
     assert dialogue.channel.paused
 
 
-def test_what_was_unacknowledged_before_a_pause_is_resent_after_it() -> None:
+def test_message_in_flight_before_a_pause_is_retransmitted_after_it() -> None:
     dialogue = flowing()
     dialogue.send(b"lost")
     dialogue.sent()
     pause_by(dialogue, "text", PAUSE_PUBLICATION)
     dialogue.now = 60.0
     pause_by(dialogue, "text", START_PUBLICATION)
-    assert dialogue.expire() < 1.0  # long due
+    assert dialogue.expire() < 1.0  # overdue
     assert dialogue.sent_data() == b"lost"
 
 
-def test_a_text_frame_may_have_white_space_around_its_name() -> None:
+def test_white_space_in_a_text_frame_is_ignored() -> None:
     dialogue = flowing()
     dialogue.channel.receive_text(" pause_publication\r\n")
     assert dialogue.channel.paused
 
 
-def test_acknowledges_that_nobody_reads_are_bounded_and_asked_for_again() -> None:
+def test_waiting_acks_are_bounded_and_dropped_acks_are_made_again() -> None:
     dialogue = flowing()
     messages = [output(number, b"x") for number in range(3, MAX_ACKS + 103)]
     assert received(dialogue.receive(*messages)) == b"x" * len(messages)

@@ -1,4 +1,4 @@
-"""What holds of the codec whatever it is given."""
+"""Properties of the codec that hold for any input."""
 
 from __future__ import annotations
 
@@ -92,20 +92,20 @@ documents = st.recursive(
 
 @MANY
 @given(messages)
-def test_what_was_encoded_is_decoded(message: AgentMessage) -> None:
+def test_decode_reverses_encode(message: AgentMessage) -> None:
     assert AgentMessage.decode(message.encode()) == message
 
 
 @MANY
 @given(st.binary(max_size=400))
-def test_arbitrary_bytes_are_read_or_malformed(frame: bytes) -> None:
+def test_arbitrary_bytes_decode_or_are_malformed(frame: bytes) -> None:
     with suppress(MalformedMessage):
         unpack(frame)
 
 
 @MANY
 @given(messages, st.integers(0, 119), st.binary(min_size=1, max_size=8), st.booleans())
-def test_a_damaged_frame_is_read_or_malformed(
+def test_damaged_frame_decodes_or_is_malformed(
     message: AgentMessage, offset: int, damage: bytes, longer: bool
 ) -> None:
     frame = message.encode()
@@ -114,7 +114,7 @@ def test_a_damaged_frame_is_read_or_malformed(
         fields = unpack(frame)
     except MalformedMessage:
         return
-    # Accepted: then its payload is what the frame itself vouches for.
+    # If the frame is accepted, the payload matches its digest.
     header = HEADER.unpack_from(frame)
     if fields[0] not in ("start_publication", "pause_publication") and fields[5]:
         assert sha256(fields[5]).digest() == header[7]
@@ -123,7 +123,7 @@ def test_a_damaged_frame_is_read_or_malformed(
 
 @MANY
 @given(st.binary(max_size=64), st.integers(0, 200))
-def test_a_header_of_any_length_leads_to_its_payload(payload: bytes, extra: int) -> None:
+def test_payload_follows_a_header_of_any_length(payload: bytes, extra: int) -> None:
     fields = HEADER.pack(
         116 + extra,
         OUTPUT_STREAM_DATA.encode().ljust(32),
@@ -141,14 +141,12 @@ def test_a_header_of_any_length_leads_to_its_payload(payload: bytes, extra: int)
 
 
 @given(st.uuids())
-def test_the_text_of_an_id_is_that_of_its_uuid(identity: uuid.UUID) -> None:
+def test_text_of_a_message_id_is_its_uuid(identity: uuid.UUID) -> None:
     assert wire_id_to_text(identity.bytes[8:] + identity.bytes[:8]) == str(identity)
 
 
 @given(st.uuids(), st.integers(0, 2**63 - 1))
-def test_the_acknowledge_is_the_compact_json_of_its_fields(
-    identity: uuid.UUID, number: int
-) -> None:
+def test_ack_payload_is_compact_json(identity: uuid.UUID, number: int) -> None:
     document = {
         "AcknowledgedMessageType": OUTPUT_STREAM_DATA,
         "AcknowledgedMessageId": str(identity),
@@ -163,7 +161,7 @@ def test_the_acknowledge_is_the_compact_json_of_its_fields(
 @pytest.mark.parametrize("parse", PARSERS)
 @MANY
 @given(payload=st.binary(max_size=200))
-def test_arbitrary_bytes_are_a_payload_or_malformed(
+def test_arbitrary_bytes_parse_or_are_malformed(
     parse: Callable[[bytes], object], payload: bytes
 ) -> None:
     with suppress(MalformedPayload):
@@ -173,7 +171,7 @@ def test_arbitrary_bytes_are_a_payload_or_malformed(
 @pytest.mark.parametrize("parse", PARSERS)
 @MANY
 @given(document=documents)
-def test_arbitrary_json_is_a_payload_or_malformed(
+def test_arbitrary_json_parses_or_is_malformed(
     parse: Callable[[bytes], object], document: Any
 ) -> None:
     with suppress(MalformedPayload):
@@ -196,7 +194,7 @@ def test_arbitrary_json_is_a_payload_or_malformed(
         max_size=3,
     ),
 )
-def test_actions_of_any_shape_are_read_or_malformed(key: str, actions: list[Any]) -> None:
+def test_actions_of_any_shape_parse_or_are_malformed(key: str, actions: list[Any]) -> None:
     payload = json.dumps({key: actions}).encode()
     for parse in (parse_handshake_request, parse_handshake_response):
         with suppress(MalformedPayload):
@@ -205,12 +203,12 @@ def test_actions_of_any_shape_are_read_or_malformed(key: str, actions: list[Any]
 
 @MANY
 @given(st.binary(max_size=100) | documents.map(lambda value: json.dumps(value).encode()))
-def test_the_reason_of_a_closed_channel_is_always_text(payload: bytes) -> None:
+def test_reason_of_channel_closed_is_always_text(payload: bytes) -> None:
     assert isinstance(channel_closed_output(payload), str)
 
 
 def number_by_json_alone(payload: bytes) -> int | None:
-    """The number as a plain reader of JSON finds it."""
+    """Return the number as a plain JSON parser finds it."""
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):
@@ -226,7 +224,7 @@ def compare_with_json(payload: bytes) -> None:
     except MalformedPayload:
         assert expected is None
     else:
-        assert expected in (None, number)  # the fast way may also read what is no JSON
+        assert expected in (None, number)  # the fast parser may also accept text that is not JSON
 
 
 @MANY
@@ -236,7 +234,7 @@ def compare_with_json(payload: bytes) -> None:
     st.sampled_from([(",", ":"), (", ", ": "), (" , ", " : ")]),
     st.integers(0, 3),
 )
-def test_the_fast_way_to_a_number_agrees_with_json(
+def test_fast_ack_parser_agrees_with_json(
     others: dict[str, Any], number: Any, separators: tuple[str, str], place: int
 ) -> None:
     items = list(others.items())

@@ -1,7 +1,7 @@
-"""What a message costs the channel, against the least that any client does for its bytes.
+"""The CPU time of a message in the channel, compared with the least that any client needs.
 
-A ratio of CPU times in one run, with a bound that only a change of kind can break, such as
-work that grows with what is in flight. ``benchmarks`` has the figures.
+The test compares a ratio of CPU times in one run. Only a change in complexity breaks its bound,
+such as work that grows with the messages in flight. ``benchmarks`` has the figures.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ PAYLOAD = bytes(1024)
 BATCH = 64  # messages of one socket read
 ACKNOWLEDGE_SIZE = 160
 
-#: CPU of the channel over CPU of the least, at most. Seen: 2.
+#: The greatest ratio of the channel's CPU time to the least. The usual ratio is 2.
 BOUND = 8
 
-#: The next numbers of a channel that flows.
+#: The next sequence numbers after the first output.
 FIRST_INPUT, FIRST_OUTPUT = 1, 3
 
 
 class Stopwatch:
-    """CPU seconds of the blocks that it is ``with``."""
+    """Counts the CPU seconds of its ``with`` blocks."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -43,7 +43,7 @@ class Stopwatch:
 
 
 def least() -> float:
-    """CPU seconds to read or write as many messages, and one that acknowledges each."""
+    """Return the CPU seconds to unpack and pack as many messages and acks."""
     frame = output(0, PAYLOAD)
     small = PAYLOAD[:ACKNOWLEDGE_SIZE]
     stopwatch = Stopwatch()
@@ -60,12 +60,12 @@ def upload(channel: DataChannel, stopwatch: Stopwatch) -> None:
     data = PAYLOAD * BATCH
     answers = [ack(number) for number in range(FIRST_INPUT, FIRST_INPUT + MESSAGES)]
     for start in range(0, MESSAGES, BATCH):
-        acknowledges = answers[start : start + BATCH]
+        acks = answers[start : start + BATCH]
         with stopwatch:
-            channel.send_data(data[: len(acknowledges) * len(PAYLOAD)])
+            channel.send_data(data[: len(acks) * len(PAYLOAD)])
             frames = channel.messages_to_send(start / MESSAGES)
-            channel.receive_messages(acknowledges, start / MESSAGES)
-        assert len(frames) == len(acknowledges)
+            channel.receive_messages(acks, start / MESSAGES)
+        assert len(frames) == len(acks)
     assert channel.delivered
 
 
@@ -81,11 +81,11 @@ def download(channel: DataChannel, stopwatch: Stopwatch) -> None:
 
 
 @pytest.mark.parametrize("move", [upload, download])
-def test_a_message_costs_a_few_times_the_least(
+def test_cost_of_a_message_is_bounded(
     move: Callable[[DataChannel, Stopwatch], None],
 ) -> None:
     stopwatch = Stopwatch()
     before = least()
     move(flowing().channel, stopwatch)
-    calibration = max(before, least())  # the machine may have changed its pace meanwhile
+    calibration = max(before, least())  # the machine's speed may have changed
     assert stopwatch.seconds < BOUND * calibration

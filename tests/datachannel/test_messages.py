@@ -1,4 +1,4 @@
-"""The codec of frames: what is accepted, what is refused, and by which rule."""
+"""The codec of frames: which frames it accepts, and which rule refuses the others."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def with_type(wire_type: bytes, frame: bytes = GOOD) -> bytes:
 
 
 def with_longer_header(extra: int, payload: bytes, announced: int | None = None) -> bytes:
-    """A frame whose header has ``extra`` bytes more before the payload length."""
+    """Return a frame whose header has ``extra`` more bytes before the payload length."""
     length = len(payload) if announced is None else announced
     fields = patched(80, sha256(payload).digest(), patched(0, struct.pack("!I", 116 + extra)))
     return fields[:116] + b"\xa5" * extra + struct.pack("!I", length) + payload
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=str)
-def test_what_was_encoded_is_decoded(message: AgentMessage) -> None:
+def test_decode_reverses_encode(message: AgentMessage) -> None:
     assert AgentMessage.decode(message.encode()) == message
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=str)
-def test_a_frame_cut_short_anywhere_is_malformed(message: AgentMessage) -> None:
+def test_truncated_frame_is_malformed(message: AgentMessage) -> None:
     frame = message.encode()
     for length in range(len(frame)):
         with pytest.raises(MalformedMessage):
@@ -72,7 +72,7 @@ def test_a_frame_cut_short_anywhere_is_malformed(message: AgentMessage) -> None:
 
 
 @pytest.mark.parametrize("name", EXEMPT)
-def test_start_and_pause_cut_short_of_their_header_are_malformed(name: str) -> None:
+def test_start_and_pause_with_a_truncated_header_are_malformed(name: str) -> None:
     frame = AgentMessage(name, b"{}").encode()
     for length in range(120):
         with pytest.raises(MalformedMessage):
@@ -81,18 +81,18 @@ def test_start_and_pause_cut_short_of_their_header_are_malformed(name: str) -> N
         assert unpack(frame[:length])[0] == name
 
 
-def test_malformed_is_a_fault_of_the_far_end() -> None:
+def test_malformed_message_is_a_remote_protocol_error() -> None:
     with pytest.raises(RemoteProtocolError):
         unpack(b"")
 
 
 @pytest.mark.parametrize("length", [0, 1, 115, 117, 120, 124, 0x7FFFFFFF, 0xFFFFFFFC, 0xFFFFFFFF])
-def test_a_header_length_that_does_not_fit_the_frame_is_malformed(length: int) -> None:
+def test_header_length_beyond_the_frame_is_malformed(length: int) -> None:
     with pytest.raises(MalformedMessage):
         unpack(patched(0, struct.pack("!I", length)))
 
 
-def test_a_header_shorter_than_its_fields_is_malformed_though_all_else_fits() -> None:
+def test_header_length_below_the_fields_is_malformed() -> None:
     payload = b"seems so"
     frame = patched(0, struct.pack("!I", 112), patched(80, sha256(payload).digest()))
     frame = frame[:112] + struct.pack("!I", len(payload)) + payload
@@ -102,24 +102,24 @@ def test_a_header_shorter_than_its_fields_is_malformed_though_all_else_fits() ->
 
 @pytest.mark.parametrize("payload", [b"", b"more"])
 @pytest.mark.parametrize("extra", [1, 4, 16, 1000])
-def test_a_longer_header_is_skipped_and_its_payload_read(extra: int, payload: bytes) -> None:
+def test_payload_follows_a_longer_header(extra: int, payload: bytes) -> None:
     fields = unpack(with_longer_header(extra, payload))
     assert fields == (OUTPUT_STREAM_DATA, 5, 0, bytes(16), PayloadType.OUTPUT, payload)
     assert AgentMessage.decode(with_longer_header(extra, payload)).payload == payload
 
 
 @pytest.mark.parametrize("announced", [0, 3, 5, 2**32 - 1])
-def test_a_longer_header_does_not_hide_a_wrong_payload_length(announced: int) -> None:
+def test_longer_header_does_not_hide_a_wrong_payload_length(announced: int) -> None:
     with pytest.raises(MalformedMessage):
         unpack(with_longer_header(4, b"more", announced))
 
 
-def test_a_longer_header_does_not_hide_a_wrong_digest() -> None:
+def test_longer_header_does_not_hide_a_wrong_digest() -> None:
     with pytest.raises(MalformedMessage, match="digest"):
         unpack(with_longer_header(4, b"more")[:-1] + b"E")
 
 
-def test_a_longer_header_must_be_whole() -> None:
+def test_truncated_longer_header_is_malformed() -> None:
     frame = with_longer_header(16, b"")
     assert len(frame) == 136
     for length in range(120, 136):
@@ -127,13 +127,13 @@ def test_a_longer_header_must_be_whole() -> None:
             unpack(frame[:length])
 
 
-def test_a_message_without_a_creation_date_is_malformed() -> None:
+def test_message_without_a_creation_date_is_malformed() -> None:
     with pytest.raises(MalformedMessage, match="creation date"):
         unpack(patched(40, bytes(8)))
 
 
 @pytest.mark.parametrize("wire_type", [bytes(32), b" " * 32, b"\0 " * 16])
-def test_a_message_without_a_type_is_malformed(wire_type: bytes) -> None:
+def test_message_without_a_type_is_malformed(wire_type: bytes) -> None:
     with pytest.raises(MalformedMessage, match="no type"):
         unpack(with_type(wire_type))
 
@@ -149,41 +149,41 @@ def test_a_message_without_a_type_is_malformed(wire_type: bytes) -> None:
         (OUTPUT_STREAM_DATA.encode() + b"\0").ljust(32),
     ],
 )
-def test_a_type_is_known_by_any_padding(wire_type: bytes) -> None:
+def test_type_is_known_with_any_padding(wire_type: bytes) -> None:
     assert unpack(with_type(wire_type))[0] == OUTPUT_STREAM_DATA
 
 
 @pytest.mark.parametrize("name", ["agent_session_state", "output_stream_datum", "é", "x" * 32])
-def test_an_unknown_type_is_given_by_its_name(name: str) -> None:
+def test_unknown_type_is_returned_as_text(name: str) -> None:
     assert unpack(with_type(name.encode().ljust(32)))[0] == name
 
 
 @pytest.mark.parametrize(
     "wire_type", [b"\xff" * 32, b"output_stream_data\xc3".ljust(32), b"\xed\xa0\x80".ljust(32)]
 )
-def test_a_type_that_is_no_text_is_malformed(wire_type: bytes) -> None:
+def test_type_that_is_not_utf8_is_malformed(wire_type: bytes) -> None:
     with pytest.raises(MalformedMessage, match="text"):
         unpack(with_type(wire_type))
 
 
 @pytest.mark.parametrize("offset", [*range(80, 112), *range(120, 127)])
-def test_a_bit_flipped_in_digest_or_payload_is_malformed(offset: int) -> None:
+def test_bit_flipped_in_digest_or_payload_is_malformed(offset: int) -> None:
     with pytest.raises(MalformedMessage, match="digest"):
         unpack(patched(offset, bytes([GOOD[offset] ^ 1])))
 
 
 @pytest.mark.parametrize("announced", [0, 6, 8, 2**31, 2**32 - 1])
-def test_a_payload_of_another_length_than_announced_is_malformed(announced: int) -> None:
+def test_payload_length_that_differs_from_the_payload_is_malformed(announced: int) -> None:
     with pytest.raises(MalformedMessage, match="announces"):
         unpack(patched(116, struct.pack("!I", announced)))
 
 
-def test_bytes_behind_the_payload_are_malformed() -> None:
+def test_bytes_after_the_payload_are_malformed() -> None:
     with pytest.raises(MalformedMessage, match="announces"):
         unpack(GOOD + b"\0")
 
 
-def test_an_empty_payload_needs_no_digest() -> None:
+def test_empty_payload_needs_no_digest() -> None:
     frame = AgentMessage(OUTPUT_STREAM_DATA, b"", PayloadType.OUTPUT, 5).encode()
     assert unpack(patched(80, b"\xff" * 32, frame))[5] == b""
 
@@ -199,7 +199,7 @@ def test_an_empty_payload_needs_no_digest() -> None:
         (116, b"\xff" * 4),  # payload length
     ],
 )
-def test_start_and_pause_need_only_a_whole_header(name: str, offset: int, value: bytes) -> None:
+def test_start_and_pause_need_only_a_complete_header(name: str, offset: int, value: bytes) -> None:
     frame = patched(offset, value, AgentMessage(name, b"{}").encode())
     assert unpack(frame)[0] == name
     padded = with_type(name.encode().ljust(32, b"\0"), frame)
@@ -216,7 +216,7 @@ def test_start_and_pause_need_only_a_whole_header(name: str, offset: int, value:
         ("payload_type", 112, 4),
     ],
 )
-def test_a_number_is_big_endian_at_its_offset(field: str, offset: int, size: int) -> None:
+def test_number_is_big_endian_at_its_offset(field: str, offset: int, size: int) -> None:
     value = int.from_bytes(bytes(range(1, size + 1)), "big")
     message = AgentMessage(OUTPUT_STREAM_DATA)
     setattr(message, field, value)
@@ -225,7 +225,7 @@ def test_a_number_is_big_endian_at_its_offset(field: str, offset: int, size: int
     assert getattr(AgentMessage.decode(frame), field) == value
 
 
-def test_the_fixed_fields_are_at_their_offsets() -> None:
+def test_fixed_fields_are_at_their_offsets() -> None:
     frame = AgentMessage(ACKNOWLEDGE, b"12345", message_id=bytes(range(16))).encode()
     assert frame[:4] == b"\x00\x00\x00\x74"
     assert frame[4:36] == b"acknowledge                     "
@@ -244,6 +244,6 @@ def test_the_fixed_fields_are_at_their_offsets() -> None:
         "ffffffff-ffff-ffff-ffff-ffffffffffff",
     ],
 )
-def test_an_id_travels_with_its_halves_swapped(text: str) -> None:
+def test_message_id_has_its_halves_swapped_on_the_wire(text: str) -> None:
     identity = uuid.UUID(text)
     assert wire_id_to_text(identity.bytes[8:16] + identity.bytes[0:8]) == str(identity)

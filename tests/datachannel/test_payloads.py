@@ -1,4 +1,4 @@
-"""The payloads that are documents: what is written, read, and refused."""
+"""Payloads that are documents: how they are built, parsed and refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PARSERS: list[Callable[[bytes], object]] = [
 ]
 
 
-def test_the_opening_frame_is_the_published_document() -> None:
+def test_opening_frame_is_the_published_document() -> None:
     assert json.loads(open_data_channel('tok"en', "client", "request", "1.2.764.0")) == {
         "MessageSchemaVersion": "1.0",
         "RequestId": "request",
@@ -66,7 +66,7 @@ def test_the_opening_frame_is_the_published_document() -> None:
         (f'{{"x":"\\"{KEY}\\":5,","{KEY}":6}}', 6),
     ],
 )
-def test_the_acknowledged_number_is_found_in_any_spelling(text: str, number: int) -> None:
+def test_acked_number_is_found_in_any_json_form(text: str, number: int) -> None:
     assert acknowledged_sequence_number(text.encode()) == number
 
 
@@ -96,18 +96,18 @@ def test_the_acknowledged_number_is_found_in_any_spelling(text: str, number: int
         f'"{KEY}":',
     ],
 )
-def test_an_acknowledge_without_a_whole_number_is_refused(text: str) -> None:
+def test_ack_without_an_integer_is_refused(text: str) -> None:
     with pytest.raises(MalformedPayload):
         acknowledged_sequence_number(text.encode())
 
 
 @pytest.mark.parametrize("digits", [20, 100, 4000, 5000, 200_000])
-def test_a_huge_number_is_read_or_refused(digits: int) -> None:
+def test_huge_acked_number_is_parsed_or_refused(digits: int) -> None:
     document = f'{{"{KEY}":{"9" * digits},"x":1}}'.encode()
     try:
         assert acknowledged_sequence_number(document) == int("9" * digits)
     except MalformedPayload:
-        assert digits > 4300  # what Python itself converts at most
+        assert digits > 4300  # the most that Python converts
 
 
 @pytest.mark.parametrize("parse", PARSERS)
@@ -128,12 +128,12 @@ def test_a_huge_number_is_read_or_refused(digits: int) -> None:
     ],
     ids=range(11),
 )
-def test_what_is_no_document_is_refused(parse: Callable[[bytes], object], document: bytes) -> None:
+def test_malformed_document_is_refused(parse: Callable[[bytes], object], document: bytes) -> None:
     with pytest.raises(MalformedPayload):
         parse(document)
 
 
-def test_the_largest_document_that_is_read() -> None:
+def test_largest_document_is_parsed() -> None:
     frame = b'{"CustomerMessage":""'
     document = frame + b" " * (MAX_DOCUMENT - len(frame) - 1) + b"}"
     assert parse_handshake_complete(document).customer_message == ""
@@ -141,7 +141,7 @@ def test_the_largest_document_that_is_read() -> None:
         parse_handshake_complete(document + b" ")
 
 
-def test_a_handshake_request_is_read_as_written() -> None:
+def test_handshake_request_is_parsed_as_built() -> None:
     request = HandshakeRequest(
         "3.3.0.0",
         (
@@ -155,12 +155,12 @@ def test_a_handshake_request_is_read_as_written() -> None:
 @pytest.mark.parametrize(
     "actions", [{}, {"RequestedClientActions": None}, {"RequestedClientActions": []}]
 )
-def test_a_handshake_request_may_ask_for_nothing(actions: dict[str, Any]) -> None:
+def test_handshake_request_may_have_no_actions(actions: dict[str, Any]) -> None:
     assert parse_handshake_request(json.dumps(actions).encode()) == HandshakeRequest("", ())
 
 
 @pytest.mark.parametrize("parameters", [None, [], "x", 1])
-def test_parameters_of_another_shape_are_none(parameters: object) -> None:
+def test_malformed_parameters_are_ignored(parameters: object) -> None:
     document = {"RequestedClientActions": [{"ActionType": "x", "ActionParameters": parameters}]}
     request = parse_handshake_request(json.dumps(document).encode())
     assert request.actions == (ClientAction("x", {}),)
@@ -170,12 +170,12 @@ def test_parameters_of_another_shape_are_none(parameters: object) -> None:
     "actions",
     [{"a": 1}, "x", 1, True, [None], [[]], [{}], [{"ActionType": None}], [{"ActionType": 1}]],
 )
-def test_actions_of_another_shape_are_refused(actions: object) -> None:
+def test_malformed_actions_are_refused(actions: object) -> None:
     with pytest.raises(MalformedPayload):
         parse_handshake_request(json.dumps({"RequestedClientActions": actions}).encode())
 
 
-def test_a_handshake_response_is_the_published_document() -> None:
+def test_handshake_response_is_the_published_document() -> None:
     done = ProcessedAction("SessionType", ActionStatus.SUCCESS)
     assert handshake_response("1.2.764.0", [done]) == (
         b'{"ClientVersion":"1.2.764.0","ProcessedClientActions":[{"ActionType":"SessionType",'
@@ -183,7 +183,7 @@ def test_a_handshake_response_is_the_published_document() -> None:
     )
 
 
-def test_a_handshake_response_lists_its_errors_again() -> None:
+def test_handshake_response_lists_its_errors_again() -> None:
     processed = [
         ProcessedAction("SessionType", ActionStatus.FAILED, "no"),
         ProcessedAction("Other", ActionStatus.UNSUPPORTED, "never", {"a": 1}),
@@ -197,26 +197,26 @@ def test_a_handshake_response_lists_its_errors_again() -> None:
 
 
 @pytest.mark.parametrize("status", [0, 4, -1, None, "1", 1.5, 1.0, True, 2**70, [], {}])
-def test_a_response_without_a_known_status_is_refused(status: object) -> None:
+def test_response_without_a_known_status_is_refused(status: object) -> None:
     document = {"ProcessedClientActions": [{"ActionType": "x", "ActionStatus": status}]}
     with pytest.raises(MalformedPayload):
         parse_handshake_response(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("actions", [{"a": 1}, "x", 1, [None], [[]], [{}]])
-def test_processed_actions_of_another_shape_are_refused(actions: object) -> None:
+def test_malformed_processed_actions_are_refused(actions: object) -> None:
     with pytest.raises(MalformedPayload):
         parse_handshake_response(json.dumps({"ProcessedClientActions": actions}).encode())
 
 
-def test_the_end_of_a_handshake_is_read_as_written() -> None:
+def test_handshake_complete_is_parsed_as_built() -> None:
     written = handshake_complete("Grüße\n", 12)
     assert parse_handshake_complete(written).customer_message == "Grüße\n"
     assert json.loads(written)["HandshakeTimeToComplete"] == 12
 
 
 @pytest.mark.parametrize("message", [None, 1, [], {}, True])
-def test_a_customer_message_of_another_shape_is_empty(message: object) -> None:
+def test_malformed_customer_message_is_empty(message: object) -> None:
     document = json.dumps({"CustomerMessage": message}).encode()
     assert parse_handshake_complete(document).customer_message == ""
 
@@ -236,20 +236,18 @@ def test_a_customer_message_of_another_shape_is_empty(message: object) -> None:
     ],
     ids=range(9),
 )
-def test_the_reason_of_a_closed_channel_is_its_output_if_it_can_be_read(
-    payload: bytes, reason: str
-) -> None:
+def test_reason_of_channel_closed_is_its_output_if_readable(payload: bytes, reason: str) -> None:
     assert channel_closed_output(payload) == reason
 
 
 @pytest.mark.parametrize("value", [0, 1, 2, 3, 2**32 - 1])
-def test_a_flag_is_four_bytes_big_endian(value: int) -> None:
+def test_flag_is_four_bytes_big_endian(value: int) -> None:
     assert flag(value) == value.to_bytes(4, "big")
     assert parse_flag(flag(value)) == value
 
 
 @pytest.mark.parametrize("payload", [b"", b"\0", b"\0\0\3", b"\0\0\0\0\3"])
-def test_a_flag_of_another_length_is_refused(payload: bytes) -> None:
+def test_flag_of_another_length_is_refused(payload: bytes) -> None:
     with pytest.raises(MalformedPayload):
         parse_flag(payload)
 
@@ -263,7 +261,7 @@ def test_a_flag_of_another_length_is_refused(payload: bytes) -> None:
         (b" EXIT_CODE: 3 ", 3),
     ],
 )
-def test_an_exit_code_is_its_number(payload: bytes, status: int) -> None:
+def test_exit_code_is_parsed(payload: bytes, status: int) -> None:
     assert parse_exit_code(payload) == status
 
 
@@ -281,6 +279,6 @@ def test_an_exit_code_is_its_number(payload: bytes, status: int) -> None:
         b"exit_code: 3",
     ],
 )
-def test_an_exit_code_that_is_none_is_refused(payload: bytes) -> None:
+def test_malformed_exit_code_is_refused(payload: bytes) -> None:
     with pytest.raises(MalformedPayload):
         parse_exit_code(payload)

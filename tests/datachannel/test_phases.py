@@ -47,7 +47,7 @@ def events_of(table: Table) -> set[str]:
 
 
 def reachable(table: Table) -> set[str]:
-    """The phases that some events lead to, from the first one on."""
+    """Return the phases that events lead to, starting from the first phase."""
     found: set[str] = set()
     waiting = [next(iter(table))]
     while waiting:
@@ -186,7 +186,7 @@ def test_channel_follows_the_table(phase: str, event: str) -> None:
     talk = talk_in(phase)
     events = talk.provoke(event)
     transitions = SESSION[phase]
-    if event in (Event.SIZE_SENT, Event.HOLD_EXPIRED):  # the same, as far as a clock can tell
+    if event in (Event.SIZE_SENT, Event.HOLD_EXPIRED):  # a deadline expires in either case
         event = Event.SIZE_SENT if phase == Session.SILENT else Event.HOLD_EXPIRED
     if event in transitions:
         assert talk.phase == transitions[event]

@@ -1,4 +1,4 @@
-"""The codec against every kind of frame that the published ends were recorded sending."""
+"""The codec with recorded frames of every kind that the published client and agent send."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def wire_id(text: str) -> bytes:
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=name)
-def test_decode_gives_exactly_the_recorded_fields(frame: dict[str, Any]) -> None:
+def test_decode_returns_the_recorded_fields(frame: dict[str, Any]) -> None:
     payload = bytes.fromhex(frame["payload"])
     if frame["message_type"] == PAUSE_PUBLICATION:
-        payload = b""  # nothing but the header of these two types is read
+        payload = b""  # only the header of these two types is read
     assert AgentMessage.decode(bytes.fromhex(frame["hex"])) == AgentMessage(
         message_type=frame["message_type"],
         payload=payload,
@@ -72,7 +72,7 @@ def test_decode_gives_exactly_the_recorded_fields(frame: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=name)
-def test_encode_gives_exactly_the_recorded_bytes(frame: dict[str, Any]) -> None:
+def test_encode_returns_the_recorded_bytes(frame: dict[str, Any]) -> None:
     message = AgentMessage(
         message_type=frame["message_type"],
         payload=bytes.fromhex(frame["payload"]),
@@ -86,7 +86,7 @@ def test_encode_gives_exactly_the_recorded_bytes(frame: dict[str, Any]) -> None:
     assert message.encode().hex() == frame["hex"]
 
 
-def test_the_record_holds_every_kind_of_frame_that_sessions_consist_of() -> None:
+def test_recordings_contain_every_kind_of_frame() -> None:
     kinds = {(frame["message_type"], frame["payload_type"]) for frame in FRAMES}
     assert kinds == {
         ("agent_session_state", 0),
@@ -99,7 +99,7 @@ def test_the_record_holds_every_kind_of_frame_that_sessions_consist_of() -> None
 
 
 @pytest.mark.parametrize("recorded", payloads_of(ACKNOWLEDGE))
-def test_an_acknowledge_is_written_and_read_as_the_published_ends_do(recorded: bytes) -> None:
+def test_ack_is_built_and_parsed_as_recorded(recorded: bytes) -> None:
     document = json.loads(recorded)
     number = document["AcknowledgedMessageSequenceNumber"]
     message_id = wire_id(document["AcknowledgedMessageId"])
@@ -112,11 +112,11 @@ def test_an_acknowledge_is_written_and_read_as_the_published_ends_do(recorded: b
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=name)
-def test_the_text_of_a_recorded_id_is_that_of_its_uuid(frame: dict[str, Any]) -> None:
+def test_text_of_a_recorded_message_id_is_its_uuid(frame: dict[str, Any]) -> None:
     assert wire_id_to_text(bytes.fromhex(frame["hex"])[64:80]) == frame["message_id"]
 
 
-def test_recorded_handshake_requests_are_understood() -> None:
+def test_recorded_handshake_requests_are_parsed() -> None:
     requests = [parse_handshake_request(p) for p in payloads_of("output_stream_data", 5)]
     assert {request.agent_version for request in requests} == {"3.3.0.0"}
     assert [
@@ -133,7 +133,7 @@ def test_recorded_handshake_requests_are_understood() -> None:
     assert requests[-1].actions[0].parameters["Properties"] == {"portNumber": "2222", "type": ""}
 
 
-def test_recorded_handshake_responses_are_understood() -> None:
+def test_recorded_handshake_responses_are_parsed() -> None:
     responses = [parse_handshake_response(p) for p in payloads_of(INPUT_STREAM_DATA, 6)]
     assert [[action.action_type for action in actions] for actions in responses] == [
         ["SessionType", "KMSEncryption"],
@@ -142,7 +142,7 @@ def test_recorded_handshake_responses_are_understood() -> None:
     assert {action.status for actions in responses for action in actions} == {ActionStatus.SUCCESS}
 
 
-def test_recorded_ends_of_handshakes_are_understood() -> None:
+def test_recorded_handshake_completes_are_parsed() -> None:
     documents = payloads_of("output_stream_data", 7)
     assert {parse_handshake_complete(p) for p in documents} == {
         HandshakeComplete(""),
@@ -154,11 +154,11 @@ def test_recorded_ends_of_handshakes_are_understood() -> None:
     }
 
 
-def test_the_recorded_exit_code_is_understood() -> None:
+def test_recorded_exit_code_is_parsed() -> None:
     assert [parse_exit_code(p) for p in payloads_of("output_stream_data", 12)] == [3]
 
 
-def test_recorded_ends_of_channels_give_no_reason() -> None:
+def test_recorded_channel_closed_has_no_reason() -> None:
     assert {channel_closed_output(p) for p in payloads_of("channel_closed")} == {""}
 
 
@@ -166,7 +166,7 @@ def numbers(kinds: type) -> dict[int, str]:
     return {number: name for name, number in vars(kinds).items() if name.isupper()}
 
 
-def test_names_have_the_numbers_of_the_protocol() -> None:
+def test_constants_have_the_numbers_of_the_protocol() -> None:
     assert sorted(numbers(PayloadType).items()) == [
         *enumerate(
             (

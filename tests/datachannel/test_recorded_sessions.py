@@ -1,7 +1,7 @@
-"""The published agent's side of recorded sessions, replayed into our channel.
+"""Replay the published agent's side of recorded sessions into our channel.
 
-The client's side is given what the recorded client sent, when it sent it; the channel may
-hold it longer, for its first bytes wait for the agent's first output.
+The channel gets the input of the recorded client at the recorded times. It may hold that input for
+longer, since input waits for the agent's first output.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HEADER = 120
 
 @dataclass
 class Recording:
-    """What a session consisted of, by the recorder's own account of it."""
+    """The messages of one recorded session."""
 
     rows: list[tuple[str, int, str, int, bytes]]
     from_client: dict[int, tuple[int, bytes]] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Recording:
             p for _, (kind, p) in sorted(self.from_agent.items()) if kind == payload_type
         )
 
-    def acknowledged_by_client(self) -> list[bytes]:
+    def client_acks(self) -> list[bytes]:
         return [
             f[HEADER:]
             for side, _, kind, _, f in self.rows
@@ -84,7 +84,7 @@ def replay(recording: Recording) -> Replay:
                 if payload_type == PayloadType.SIZE:
                     size = json.loads(frame[HEADER:])
                     dialogue.channel.resize(size["cols"], size["rows"])
-                    # The recorded client did not wait with it for output.
+                    # The recorded client did not hold its size for the first output.
                     dialogue.now += FIRST_OUTPUT_GRACE
                 else:
                     assert dialogue.send(frame[HEADER:]) == len(frame) - HEADER
@@ -96,26 +96,26 @@ def replay(recording: Recording) -> Replay:
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-def test_a_recorded_session_comes_out_byte_for_byte(name: str) -> None:
+def test_recorded_session_is_delivered_byte_for_byte(name: str) -> None:
     recording = Recording.load(name)
     result = replay(recording)
     assert received(result.events) == recording.output(PayloadType.OUTPUT) != b""
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-def test_a_recorded_session_is_acknowledged_as_the_recorded_client_did(name: str) -> None:
+def test_recorded_session_is_acked_as_by_the_recorded_client(name: str) -> None:
     recording = Recording.load(name)
-    acknowledges = [m for m in replay(recording).sent if m.message_type == ACKNOWLEDGE]
-    numbers = [json.loads(m.payload)["AcknowledgedMessageSequenceNumber"] for m in acknowledges]
+    acks = [m for m in replay(recording).sent if m.message_type == ACKNOWLEDGE]
+    numbers = [json.loads(m.payload)["AcknowledgedMessageSequenceNumber"] for m in acks]
     assert numbers == list(recording.from_agent)
-    # Where the recorded client went away first, its last acknowledges are missing.
-    recorded = recording.acknowledged_by_client()
-    assert [m.payload for m in acknowledges][: len(recorded)] == recorded
-    assert {(m.sequence_number, m.flags, m.payload_type) for m in acknowledges} == {(0, 3, 0)}
+    # The last acks are missing if the recorded client left before the agent.
+    recorded = recording.client_acks()
+    assert [m.payload for m in acks][: len(recorded)] == recorded
+    assert {(m.sequence_number, m.flags, m.payload_type) for m in acks} == {(0, 3, 0)}
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-def test_a_recorded_session_is_sent_as_the_recorded_client_did(name: str) -> None:
+def test_input_of_a_recorded_session_is_sent_as_recorded(name: str) -> None:
     recording = Recording.load(name)
     sent = {number: (kind, payload) for number, kind, payload in inputs(replay(recording).sent)}
     if SESSIONS[name]:
@@ -127,7 +127,7 @@ def test_a_recorded_session_is_sent_as_the_recorded_client_did(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-def test_a_recorded_session_opens_once_and_ends_as_recorded(name: str) -> None:
+def test_recorded_session_opens_once_and_ends_as_recorded(name: str) -> None:
     events = replay(Recording.load(name)).events
     opened = [event for event in events if isinstance(event, SessionOpened)]
     assert [event.session_type for event in opened] == [SESSIONS[name]]
@@ -136,7 +136,7 @@ def test_a_recorded_session_opens_once_and_ends_as_recorded(name: str) -> None:
     assert events.count(ChannelClosed("")) == 1
 
 
-def test_a_recorded_command_has_its_error_output_and_exit_status() -> None:
+def test_recorded_command_reports_error_output_and_exit_status() -> None:
     recording = Recording.load("nicsep")
     events = replay(recording).events
     assert [e for e in events if isinstance(e, ErrorOutput)] == [ErrorOutput(b"ERR:err\n")]
@@ -147,7 +147,7 @@ def test_a_recorded_command_has_its_error_output_and_exit_status() -> None:
 
 
 @pytest.mark.parametrize("name", ["ssh-true", "ssh-cmd-d10"])
-def test_nothing_but_the_response_leaves_before_the_first_recorded_output(name: str) -> None:
+def test_only_the_response_leaves_before_the_first_recorded_output(name: str) -> None:
     recording = Recording.load(name)
     first = next(i for i, row in enumerate(recording.rows) if row[2:4] == ("output_stream_data", 1))
     recording.rows = recording.rows[:first]

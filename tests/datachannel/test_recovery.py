@@ -1,4 +1,4 @@
-"""When a message is sent again, by literal times and numbers."""
+"""When a message is retransmitted, with literal times and numbers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def resends(recovery: Recovery, now: float) -> list[int]:
     return [int(frame) for frame in recovery.take_retransmits(now)]
 
 
-# The estimator. protocol.md's formula by hand, with the deviation taken before SRTT moves:
+# The estimator. The formulas of docs/protocol.md, with the deviation from the old SRTT:
 # RTTVAR += (|sample - SRTT| - RTTVAR) / 4, SRTT += (sample - SRTT) / 8,
 # RTO = SRTT + max(10 ms, 4 * RTTVAR), at most 1 s.
 
 
-def test_the_estimate_starts_as_the_published_ends_do() -> None:
+def test_estimate_starts_with_the_published_constants() -> None:
     estimator = RoundTripEstimator()
     assert (estimator.srtt, estimator.rttvar, estimator.rto) == (0.1, 0.0, 0.2)
 
@@ -48,7 +48,7 @@ def test_the_estimate_starts_as_the_published_ends_do() -> None:
         ([0.0], 0.0875, 0.025, 0.1875),
     ],
 )
-def test_samples_move_the_estimate_by_the_published_gains(
+def test_samples_change_the_estimate_by_the_published_gains(
     samples: list[float], srtt: float, rttvar: float, rto: float
 ) -> None:
     estimator = after(*samples)
@@ -57,11 +57,11 @@ def test_samples_move_the_estimate_by_the_published_gains(
     assert estimator.rto == pytest.approx(rto)
 
 
-def test_a_steady_round_trip_leaves_ten_milliseconds_of_slack() -> None:
+def test_constant_round_trip_leaves_ten_milliseconds_of_slack() -> None:
     assert after(*[0.05] * 200).rto == pytest.approx(0.06)
 
 
-def test_each_back_off_doubles_the_wait_up_to_a_second() -> None:
+def test_back_off_doubles_the_timeout_up_to_a_second() -> None:
     estimator = RoundTripEstimator()
     waits = []
     for _ in range(5):
@@ -70,7 +70,7 @@ def test_each_back_off_doubles_the_wait_up_to_a_second() -> None:
     assert waits == [0.2, 0.4, 0.8, 1.0, 1.0]
 
 
-def test_a_sample_ends_the_back_off() -> None:
+def test_sample_ends_the_back_off() -> None:
     estimator = after(0.1)
     for _ in range(5):
         estimator.back_off()
@@ -78,10 +78,10 @@ def test_a_sample_ends_the_back_off() -> None:
     assert estimator.rto == pytest.approx(0.11)
 
 
-# What is held.
+# Messages in flight.
 
 
-def test_what_is_recorded_is_held_until_it_is_acknowledged() -> None:
+def test_message_is_held_until_its_ack() -> None:
     recovery = Recovery()
     recovery.record(0, b"12345", 0.0)
     recovery.record(1, b"123", 0.0)
@@ -93,7 +93,7 @@ def test_what_is_recorded_is_held_until_it_is_acknowledged() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 7, -1])
-def test_an_acknowledge_of_what_is_not_held_changes_nothing(number: int) -> None:
+def test_ack_of_a_message_not_in_flight_changes_nothing(number: int) -> None:
     recovery = recorded(0, 1, 2)
     recovery.acknowledge(0, 0.05)
     rto = recovery.round_trip.rto
@@ -103,7 +103,7 @@ def test_an_acknowledge_of_what_is_not_held_changes_nothing(number: int) -> None
     assert recovery.get_timer() == pytest.approx(0.0 + rto)
 
 
-def test_only_a_message_that_was_sent_once_is_a_sample() -> None:
+def test_retransmitted_message_is_no_sample() -> None:
     recovery = recorded(0, 1)
     recovery.handle_timer(0.2)
     assert resends(recovery, 0.2) == [0]
@@ -116,7 +116,7 @@ def test_only_a_message_that_was_sent_once_is_a_sample() -> None:
 # The timer.
 
 
-def test_no_timer_without_anything_unacknowledged() -> None:
+def test_timer_is_unset_if_nothing_is_in_flight() -> None:
     recovery = Recovery()
     assert recovery.get_timer() is None
     recovery.handle_timer(1.0)
@@ -125,7 +125,7 @@ def test_no_timer_without_anything_unacknowledged() -> None:
     assert resends(recovery, 1.0) == []
 
 
-def test_the_timer_is_that_of_the_oldest_message() -> None:
+def test_timer_belongs_to_the_oldest_message() -> None:
     recovery = recorded(0, now=1.0)
     recovery.record(1, b"1", 1.15)
     assert recovery.get_timer() == pytest.approx(1.2)
@@ -134,14 +134,14 @@ def test_the_timer_is_that_of_the_oldest_message() -> None:
     assert recovery.get_timer() == pytest.approx(1.15 + 0.1675)
 
 
-def test_the_timer_resends_nothing_before_its_time() -> None:
+def test_timer_retransmits_nothing_early() -> None:
     recovery = recorded(0)
     recovery.handle_timer(0.199)
     assert resends(recovery, 0.199) == []
     assert recovery.round_trip.rto == 0.2
 
 
-def test_the_timer_resends_the_oldest_only_and_backs_off() -> None:
+def test_timer_retransmits_only_the_oldest_and_backs_off() -> None:
     recovery = recorded(0, 1, 2)
     times = []
     for _ in range(5):
@@ -154,7 +154,7 @@ def test_the_timer_resends_the_oldest_only_and_backs_off() -> None:
     assert recovery.retransmitted == 5
 
 
-def test_what_is_resent_counts_once_in_flight() -> None:
+def test_retransmitted_message_counts_once_in_flight() -> None:
     recovery = recorded(0)
     recovery.handle_timer(0.2)
     resends(recovery, 0.2)
@@ -162,7 +162,7 @@ def test_what_is_resent_counts_once_in_flight() -> None:
     assert resends(recovery, 0.3) == []
 
 
-def test_what_is_acknowledged_is_not_resent_though_it_was_due() -> None:
+def test_ack_cancels_a_due_retransmission() -> None:
     recovery = recorded(0, 1)
     recovery.retransmit_all()
     recovery.acknowledge(0, 0.1)
@@ -172,7 +172,7 @@ def test_what_is_acknowledged_is_not_resent_though_it_was_due() -> None:
 # A new link.
 
 
-def test_a_new_link_gets_all_again_in_order() -> None:
+def test_new_link_retransmits_all_in_order() -> None:
     recovery = recorded(0, 1, 2, 3, 10, 9)
     recovery.acknowledge(2, 0.05)
     recovery.handle_timer(0.3)
@@ -182,14 +182,14 @@ def test_a_new_link_gets_all_again_in_order() -> None:
     assert len(recovery) == 5
 
 
-def test_a_new_link_starts_the_timer_anew() -> None:
+def test_new_link_restarts_the_timer() -> None:
     recovery = recorded(0)
     recovery.retransmit_all()
     resends(recovery, 5.0)
     assert recovery.get_timer() == pytest.approx(5.2)
 
 
-def test_a_new_link_is_no_sign_of_loss_on_it() -> None:
+def test_new_link_does_not_count_as_loss() -> None:
     recovery = recorded(0, 1, 2, 3, 4)
     recovery.acknowledge(4, 0.1)
     recovery.retransmit_all()
@@ -198,11 +198,11 @@ def test_a_new_link_is_no_sign_of_loss_on_it() -> None:
     assert resends(recovery, 0.15) == []
 
 
-# Losses that later acknowledges show.
+# Losses that later acks show.
 
 
 @pytest.mark.parametrize(
-    ("acknowledged", "lost"),
+    ("acked", "lost"),
     [
         ([1], []),
         ([1, 2], []),
@@ -216,17 +216,17 @@ def test_a_new_link_is_no_sign_of_loss_on_it() -> None:
         ([0, 1, 2, 3, 4, 5, 6], []),
     ],
 )
-def test_a_message_is_lost_when_one_sent_three_after_it_has_arrived(
-    acknowledged: list[int], lost: list[int]
+def test_message_is_lost_if_one_sent_three_later_is_acked(
+    acked: list[int], lost: list[int]
 ) -> None:
     recovery = recorded(0, 1, 2, 3, 4, 5, 6)
-    for number in acknowledged:
+    for number in acked:
         recovery.acknowledge(number, 0.01)
     recovery.detect_losses(0.01)
     assert resends(recovery, 0.01) == lost
 
 
-def test_a_lost_message_is_resent_once_for_the_same_signs() -> None:
+def test_lost_message_is_retransmitted_once_per_loss() -> None:
     recovery = recorded(0, 1, 2, 3)
     recovery.acknowledge(3, 0.01)
     recovery.detect_losses(0.01)
@@ -236,7 +236,7 @@ def test_a_lost_message_is_resent_once_for_the_same_signs() -> None:
     assert resends(recovery, 0.02) == []
 
 
-def test_a_lost_copy_is_resent_when_three_sent_after_it_have_arrived() -> None:
+def test_lost_copy_is_retransmitted_if_one_sent_three_later_is_acked() -> None:
     recovery = recorded(0, 1, 2, 3)
     for number in (1, 2, 3):
         recovery.acknowledge(number, 0.01)
@@ -252,19 +252,19 @@ def test_a_lost_copy_is_resent_when_three_sent_after_it_have_arrived() -> None:
     assert resends(recovery, 0.03) == [0]
 
 
-def test_the_acknowledge_of_a_copy_does_not_show_what_was_lost() -> None:
+def test_ack_of_a_copy_does_not_show_loss() -> None:
     recovery = recorded(0, 1, 2, 3, 4)
     recovery.retransmit_all()
     resends(recovery, 0.1)  # transmissions 6 to 10
-    recovery.acknowledge(4, 0.11)  # it may be the first copy that arrived
+    recovery.acknowledge(4, 0.11)  # the ack may belong to the first transmission
     recovery.detect_losses(0.11)
     assert resends(recovery, 0.11) == []
 
 
-# The credit of an acknowledged copy.
+# The credit of an acked copy.
 
 
-def test_each_acknowledged_copy_lets_two_more_overdue_ones_go() -> None:
+def test_ack_of_a_copy_releases_two_overdue_messages() -> None:
     recovery = recorded(*range(10))
     recovery.handle_timer(0.2)
     assert resends(recovery, 0.2) == [0]
@@ -281,17 +281,17 @@ def test_each_acknowledged_copy_lets_two_more_overdue_ones_go() -> None:
     assert resends(recovery, 0.55) == [7, 8, 9]
 
 
-def test_credit_is_not_spent_on_what_is_not_overdue() -> None:
+def test_credit_is_not_spent_on_messages_within_their_timeout() -> None:
     recovery = recorded(0)
     recovery.handle_timer(0.2)
-    resends(recovery, 0.2)  # from here the wait is 0.4
+    resends(recovery, 0.2)  # the timeout is 0.4 s from here on
     recovery.record(1, b"1", 0.3)
     recovery.acknowledge(0, 0.69)
     recovery.detect_losses(0.69)
     assert resends(recovery, 0.69) == []
 
 
-def test_credit_that_is_not_spent_at_once_is_gone() -> None:
+def test_unspent_credit_expires() -> None:
     recovery = recorded(0, 1)
     recovery.handle_timer(0.2)
     resends(recovery, 0.2)
@@ -302,12 +302,12 @@ def test_credit_that_is_not_spent_at_once_is_gone() -> None:
     assert resends(recovery, 0.9) == []
 
 
-def test_credit_ends_with_what_it_was_for() -> None:
+def test_credit_expires_if_nothing_is_in_flight() -> None:
     recovery = recorded(0)
     recovery.handle_timer(0.2)
     resends(recovery, 0.2)
     recovery.acknowledge(0, 0.3)
-    recovery.detect_losses(0.3)  # nothing is left
+    recovery.detect_losses(0.3)  # nothing is in flight
     recovery.record(1, b"1", 0.3)
     recovery.detect_losses(5.0)
     assert resends(recovery, 5.0) == []

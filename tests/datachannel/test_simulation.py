@@ -1,4 +1,4 @@
-"""Whatever the links do: what comes out is what went in, and in the end all of it."""
+"""Whatever the links do, the bytes that come out are those that went in, and none is lost."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from connector.datachannel.recovery import RoundTripEstimator
 from .footprint import footprint
 from .simulation import BEHAVIOURS, HEADER, MAX_IN_FLIGHT, PAYLOAD_SIZE, Faults, World
 
-#: Beyond the usual one, so that it is tried first.
+#: A payload size beyond the default, which the channel probes.
 LARGE = 2000
 
-#: The window, the headers of the bytes last accepted, and three control messages.
+#: The greatest in_flight_bytes: the bound, the headers of the bytes last accepted, and three
+#: control messages.
 MOST_IN_FLIGHT = MAX_IN_FLIGHT + HEADER * (MAX_IN_FLIGHT // PAYLOAD_SIZE + 3) + 600 + LARGE
 
-#: Bytes of the handshake's messages, at most.
+#: The greatest size of the handshake's messages, in bytes.
 CONTROL = 1000
 
-#: Of the whole channel, in bytes: the window and its objects, without what came ahead.
+#: The greatest memory of the channel in bytes, without its reorder buffer.
 MOST_MEMORY = 150_000
 
 probabilities = st.sampled_from([0.0, 0.05, 0.3, 0.7])
-# A run of a hundred damaged frames is given up, and should be: these make none that long.
+# The channel fails after a hundred damaged frames in a row; these rates make no such run.
 damages = st.sampled_from([0.0, 0.05, 0.3])
 faults = st.builds(
     Faults,
@@ -49,7 +50,7 @@ publications = st.sampled_from([PAUSE_PUBLICATION, START_PUBLICATION])
 
 
 class Link(RuleBasedStateMachine):
-    """One session over a link with every fault there is."""
+    """One session over a link with every fault."""
 
     world: World
 
@@ -85,35 +86,35 @@ class Link(RuleBasedStateMachine):
         self.world.advance(seconds)
 
     @rule(faults=faults)
-    def the_way_to_the_agent_changes(self, faults: Faults) -> None:
+    def wire_to_the_agent_changes(self, faults: Faults) -> None:
         self.world.to_agent.faults = faults
 
     @rule(faults=faults_with_damage)
-    def the_way_to_the_client_changes(self, faults: Faults) -> None:
+    def wire_to_the_client_changes(self, faults: Faults) -> None:
         self.world.to_client.faults = faults
 
     @rule()
-    def the_client_is_cut_off(self) -> None:
+    def link_of_the_client_is_lost(self) -> None:
         self.world.cut_client()
 
     @rule()
-    def the_client_is_back(self) -> None:
+    def client_links_again(self) -> None:
         self.world.link_client()
 
     @rule()
-    def the_agent_is_cut_off(self) -> None:
+    def link_of_the_agent_is_lost(self) -> None:
         self.world.cut_agent()
 
     @rule()
-    def the_agent_is_back(self) -> None:
+    def agent_links_again(self) -> None:
         self.world.link_agent()
 
     @rule(message_type=publications, text=st.booleans())
-    def the_client_is_told(self, message_type: str, text: bool) -> None:
+    def service_tells_the_client(self, message_type: str, text: bool) -> None:
         self.world.tell_client(message_type, text=text)
 
     @rule(message_type=publications)
-    def the_agent_is_told(self, message_type: str) -> None:
+    def service_tells_the_agent(self, message_type: str) -> None:
         self.world.tell_agent(message_type)
 
     @rule()
@@ -121,11 +122,11 @@ class Link(RuleBasedStateMachine):
         self.world.end_up()
 
     @rule()
-    def all_heals(self) -> None:
+    def faults_end(self) -> None:
         self.world.heal()
 
     @invariant()
-    def what_came_out_is_a_beginning_of_what_went_in(self) -> None:
+    def delivered_bytes_are_a_prefix_of_given_bytes(self) -> None:
         if not hasattr(self, "world"):
             return
         world = self.world
@@ -133,7 +134,7 @@ class Link(RuleBasedStateMachine):
         assert world.down_given.startswith(world.down_delivered)
 
     @invariant()
-    def what_is_under_way_is_bounded_and_the_session_lives_to_its_end(self) -> None:
+    def bytes_in_flight_are_bounded_and_the_session_stays_open(self) -> None:
         if not hasattr(self, "world"):
             return
         world = self.world
@@ -143,7 +144,7 @@ class Link(RuleBasedStateMachine):
         assert len(world.events) <= (2 if world.ended else 1)
 
     @invariant()
-    def the_timer_is_set_exactly_while_something_will_be_due(self) -> None:
+    def timer_is_set_while_something_will_be_due(self) -> None:
         if not hasattr(self, "world"):
             return
         world, channel = self.world, self.world.channel
@@ -202,7 +203,7 @@ TestLink.settings = settings(max_examples=3 * settings().max_examples)
         max_size=6,
     ),
 )
-def test_close_at_any_moment_vouches_for_exactly_what_arrived(
+def test_channel_closed_at_any_moment_reports_missing_output_exactly(
     behaviour: str,
     seed: int,
     to_agent: Faults,
@@ -230,7 +231,7 @@ def test_close_at_any_moment_vouches_for_exactly_what_arrived(
 
 
 @pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
-def test_without_faults_a_session_settles_without_a_resend_of_ours(behaviour: str) -> None:
+def test_session_without_faults_needs_no_retransmission(behaviour: str) -> None:
     world = World(BEHAVIOURS[behaviour], seed=1)
     world.give_down(10_000)
     world.advance(1.0)
@@ -242,7 +243,7 @@ def test_without_faults_a_session_settles_without_a_resend_of_ours(behaviour: st
 
 @pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
 @pytest.mark.parametrize("seed", range(3))
-def test_a_transfer_both_ways_over_a_bad_way_arrives_whole(behaviour: str, seed: int) -> None:
+def test_transfer_both_ways_over_a_bad_link_is_complete(behaviour: str, seed: int) -> None:
     world = World(BEHAVIOURS[behaviour], seed)
     bad = Faults(drop=0.2, duplicate=0.1, delay=0.02, jitter=0.03)
     world.to_agent.faults = bad
@@ -262,7 +263,7 @@ def test_a_transfer_both_ways_over_a_bad_way_arrives_whole(behaviour: str, seed:
 
 
 @pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
-def test_a_way_that_swallows_large_messages_loses_nothing(behaviour: str) -> None:
+def test_link_that_drops_large_messages_loses_nothing(behaviour: str) -> None:
     swallowing = Faults(largest=HEADER + 1024)
     world = World(BEHAVIOURS[behaviour], seed=1, to_agent=swallowing, payload_size=LARGE)
     world.give_down(100)
@@ -272,11 +273,11 @@ def test_a_way_that_swallows_large_messages_loses_nothing(behaviour: str) -> Non
     assert world.channel.delivered
 
 
-def test_a_client_that_speaks_first_loses_nothing_to_a_port_that_is_still_dialled() -> None:
+def test_client_that_speaks_first_loses_nothing_while_the_port_is_dialled() -> None:
     world = World(BEHAVIOURS["vicious"], seed=3)
     world.give_up(3000)
     world.advance(0.26)
-    assert world.channel.in_flight_bytes > 0  # the grace is over
+    assert world.channel.in_flight_bytes > 0  # the grace has expired
     world.heal()
     assert world.up_delivered == world.up_given
 
@@ -284,9 +285,7 @@ def test_a_client_that_speaks_first_loses_nothing_to_a_port_that_is_still_dialle
 @pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
 @pytest.mark.parametrize("moment", [0.0, 0.0005, 0.002, 0.05, 1.2])
 @pytest.mark.parametrize("way", ["send_eof", "terminate"])
-def test_a_session_that_is_ended_at_any_moment_ends(
-    behaviour: str, moment: float, way: str
-) -> None:
+def test_session_can_be_ended_at_any_moment(behaviour: str, moment: float, way: str) -> None:
     world = World(BEHAVIOURS[behaviour], seed=1)
     world.advance(moment)
     getattr(world.channel, way)()

@@ -1,4 +1,4 @@
-"""Numbering, acknowledging and ordering of each direction."""
+"""Each direction of a stream: numbers, acks and order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADER = 120
 
 
 class Receiver:
-    """A receiver, and what came out of it."""
+    """A receiver, and the payloads that it delivered."""
 
     def __init__(self) -> None:
         self.stream = StreamReceiver(counting_ids())
@@ -29,7 +29,7 @@ class Receiver:
                 assert kind == PayloadType.OUTPUT
                 self.out.append(due)
 
-    def acknowledged(self) -> list[int]:
+    def acked(self) -> list[int]:
         return acknowledged([AgentMessage.decode(f) for f in self.stream.acks(1)])
 
     def delivered(self) -> list[int]:
@@ -51,7 +51,7 @@ def sent(
 
 
 @pytest.mark.parametrize(
-    ("arriving", "delivered", "acknowledged"),
+    ("arriving", "delivered", "acked"),
     [
         ([0, 1, 2], [0, 1, 2], [0, 1, 2]),
         ([1, 0], [0, 1], [1, 0]),
@@ -65,36 +65,38 @@ def sent(
         ([MAX_SEQUENCE_JUMP, 0], [0], [MAX_SEQUENCE_JUMP, 0]),
     ],
 )
-def test_messages_come_out_in_order_each_once_and_all_are_acknowledged(
-    arriving: list[int], delivered: list[int], acknowledged: list[int]
+def test_messages_are_delivered_in_order_once_and_all_are_acked(
+    arriving: list[int], delivered: list[int], acked: list[int]
 ) -> None:
     receiver = Receiver()
     receiver.take(*arriving)
     assert receiver.delivered() == delivered
-    assert receiver.acknowledged() == acknowledged
-    assert receiver.acknowledged() == []
+    assert receiver.acked() == acked
+    assert receiver.acked() == []
     duplicates = len(arriving) - len(set(arriving))
-    held_twice = 1 if arriving == [2, 2, 0, 1] else 0  # a copy of what is held is no surprise
+    held_twice = (
+        1 if arriving == [2, 2, 0, 1] else 0
+    )  # a duplicate of a held message does not count
     assert receiver.stream.duplicates == duplicates - held_twice
 
 
 @pytest.mark.parametrize("number", [-1, -(2**63), MAX_SEQUENCE_JUMP + 1, 2**63 - 1])
-def test_an_absurd_number_is_a_fault_and_is_not_acknowledged(number: int) -> None:
+def test_absurd_sequence_number_is_refused_and_not_acked(number: int) -> None:
     receiver = Receiver()
     with pytest.raises(RemoteProtocolError):
         receiver.take(number)
-    assert receiver.acknowledged() == []
+    assert receiver.acked() == []
     assert receiver.delivered() == []
 
 
-def test_the_farthest_number_moves_with_the_expected_one() -> None:
+def test_greatest_number_moves_with_the_expected_number() -> None:
     receiver = Receiver()
     receiver.take(0)
     receiver.take(MAX_SEQUENCE_JUMP + 1)
-    assert receiver.acknowledged() == [0, MAX_SEQUENCE_JUMP + 1]
+    assert receiver.acked() == [0, MAX_SEQUENCE_JUMP + 1]
 
 
-def test_acknowledges_name_the_message_that_came() -> None:
+def test_ack_names_the_message() -> None:
     stream = StreamReceiver(counting_ids())
     list(stream.accept(bytes(range(16)), 0, PayloadType.OUTPUT, b""))
     (frame,) = stream.acks(77)
@@ -107,49 +109,49 @@ def test_acknowledges_name_the_message_that_came() -> None:
     assert (message.message_type, message.flags, message.created_date) == ("acknowledge", 3, 77)
 
 
-def test_acknowledges_have_ids_of_their_own() -> None:
+def test_acks_have_their_own_ids() -> None:
     receiver = Receiver()
     receiver.take(0, 1, 2)
     ids = {AgentMessage.decode(frame).message_id for frame in receiver.stream.acks(1)}
     assert len(ids) == 3
 
 
-def test_acknowledges_of_a_lost_link_are_forgotten() -> None:
+def test_acks_of_a_lost_link_are_dropped() -> None:
     receiver = Receiver()
     receiver.take(0, 1)
     receiver.stream.drop_acks()
-    assert receiver.acknowledged() == []
+    assert receiver.acked() == []
     receiver.take(1)
-    assert receiver.acknowledged() == [1]
+    assert receiver.acked() == [1]
 
 
 # Out of order, within bounds.
 
 
-def test_a_full_reorder_buffer_does_not_acknowledge_and_still_takes_the_next(
+def test_full_reorder_buffer_does_not_ack_and_takes_the_expected_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ReorderBuffer, "MAX_MESSAGES", 2)
     receiver = Receiver()
     receiver.take(2, 3, 4)
-    assert receiver.acknowledged() == [2, 3]
+    assert receiver.acked() == [2, 3]
     receiver.take(0)
-    assert receiver.acknowledged() == [0]
+    assert receiver.acked() == [0]
     receiver.take(1)
     assert receiver.delivered() == [0, 1, 2, 3]
     receiver.take(4)
     assert receiver.delivered() == [0, 1, 2, 3, 4]
 
 
-def test_the_reorder_buffer_is_bounded_in_messages() -> None:
+def test_reorder_buffer_is_bounded_in_messages() -> None:
     buffer = ReorderBuffer[int]()
     assert all(buffer.hold(number, 0, number) for number in range(1, 10_001))
     assert not buffer.hold(10_001, 0, 0)
-    assert buffer.hold(5, 0, 0)  # it is there
+    assert buffer.hold(5, 0, 0)  # number 5 is held already
     assert len(buffer) == 10_000
 
 
-def test_the_reorder_buffer_is_bounded_in_bytes() -> None:
+def test_reorder_buffer_is_bounded_in_bytes() -> None:
     buffer = ReorderBuffer[str]()
     assert buffer.hold(1, 16 * 1024 * 1024 - 1, "a")
     assert not buffer.hold(2, 2, "b")
@@ -159,7 +161,7 @@ def test_the_reorder_buffer_is_bounded_in_bytes() -> None:
     assert (buffer.held_bytes, len(buffer)) == (0, 0)
 
 
-def test_a_copy_of_what_is_held_takes_no_room() -> None:
+def test_duplicate_of_a_held_message_takes_no_room() -> None:
     buffer = ReorderBuffer[str]()
     assert buffer.hold(1, 5, "first")
     assert buffer.hold(1, 5, "second")
@@ -167,7 +169,7 @@ def test_a_copy_of_what_is_held_takes_no_room() -> None:
     assert list(buffer.take_run(1)) == ["first"]
 
 
-def test_a_run_ends_at_the_first_gap() -> None:
+def test_run_ends_at_the_first_gap() -> None:
     buffer = ReorderBuffer[int]()
     for number in (3, 4, 6):
         buffer.hold(number, 1, number)
@@ -179,7 +181,7 @@ def test_a_run_ends_at_the_first_gap() -> None:
 # Sending.
 
 
-def test_all_payloads_share_one_count_and_control_goes_first() -> None:
+def test_payloads_share_one_count_and_control_leaves_first() -> None:
     sender = make_sender()
     sender.queue_data(b"a" * 25)
     sender.queue_control(PayloadType.FLAG, b"f")
@@ -201,7 +203,7 @@ def test_waiting_data_is_sent_in_full_messages() -> None:
     assert [payload for _, _, payload in sent(sender)] == [b"1234567890", b"abc"]
 
 
-def test_data_that_is_not_released_waits_and_control_does_not() -> None:
+def test_held_data_waits_and_control_does_not() -> None:
     sender = make_sender()
     sender.queue_data(b"data")
     sender.queue_control(PayloadType.FLAG, b"f")
@@ -211,7 +213,7 @@ def test_data_that_is_not_released_waits_and_control_does_not() -> None:
     assert not sender.has_data
 
 
-def test_resends_go_before_what_is_new() -> None:
+def test_retransmissions_leave_before_new_messages() -> None:
     sender = make_sender()
     sender.queue_data(b"old")
     sent(sender)
@@ -221,7 +223,7 @@ def test_resends_go_before_what_is_new() -> None:
     assert [number for number, _, _ in sent(sender)] == [0, 1, 2]
 
 
-def test_a_resent_message_is_the_same_frame() -> None:
+def test_retransmission_is_the_same_frame() -> None:
     sender = make_sender()
     sender.queue_data(b"data")
     first = sender.frames(1, 0.0, release_data=True)
@@ -229,7 +231,7 @@ def test_a_resent_message_is_the_same_frame() -> None:
     assert sender.frames(2, 9.0, release_data=True) == first
 
 
-def test_input_frames_are_the_published_clients() -> None:
+def test_input_frames_match_the_published_client() -> None:
     sender = make_sender()
     sender.queue_data(b"data")
     (frame,) = sender.frames(1234, 0.0, release_data=True)
@@ -238,14 +240,14 @@ def test_input_frames_are_the_published_clients() -> None:
     )
 
 
-def test_messages_have_ids_of_their_own() -> None:
+def test_messages_have_their_own_ids() -> None:
     sender = make_sender()
     sender.queue_data(bytes(50))
     frames = sender.frames(1, 0.0, release_data=True)
     assert len({AgentMessage.decode(frame).message_id for frame in frames}) == 5
 
 
-def test_a_frame_is_unacknowledged_before_it_is_handed_out() -> None:
+def test_frame_is_in_flight_before_it_is_returned() -> None:
     sender = make_sender()
     sender.queue_data(b"data")
     frames = sender.frames(1, 0.0, release_data=True)
@@ -256,7 +258,7 @@ def test_a_frame_is_unacknowledged_before_it_is_handed_out() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 10**18])
-def test_an_acknowledge_of_what_was_never_sent_is_a_fault(number: int) -> None:
+def test_ack_of_an_unsent_message_is_refused(number: int) -> None:
     sender = make_sender()
     sender.queue_data(b"data")
     sent(sender)
@@ -265,7 +267,7 @@ def test_an_acknowledge_of_what_was_never_sent_is_a_fault(number: int) -> None:
     assert not sender.delivered
 
 
-def test_a_second_acknowledge_is_harmless() -> None:
+def test_second_ack_changes_nothing() -> None:
     sender = make_sender()
     sender.queue_data(b"data")
     sent(sender)
@@ -275,7 +277,7 @@ def test_a_second_acknowledge_is_harmless() -> None:
     assert sender.recovery.in_flight_bytes == 0
 
 
-def test_delivered_means_queued_sent_and_acknowledged() -> None:
+def test_delivered_means_that_all_queued_messages_are_acked() -> None:
     sender = make_sender()
     assert sender.delivered
     sender.queue_control(PayloadType.FLAG, b"f")
@@ -288,7 +290,7 @@ def test_delivered_means_queued_sent_and_acknowledged() -> None:
     assert not sender.delivered
 
 
-def test_capacity_counts_what_waits_and_what_is_under_way() -> None:
+def test_capacity_counts_waiting_data_and_messages_in_flight() -> None:
     sender = make_sender(max_in_flight=1000, payload_size=100)
     assert sender.capacity == 1000
     assert sender.queue_data(bytes(300)) == 300
@@ -297,7 +299,7 @@ def test_capacity_counts_what_waits_and_what_is_under_way() -> None:
     assert sender.capacity == 0
     assert sender.queue_data(b"x") == 0
     assert len(sent(sender)) == 10
-    # The headers of what was accepted come on top.
+    # The headers of the accepted bytes come on top.
     assert sender.recovery.in_flight_bytes == 1000 + 10 * HEADER
     assert sender.capacity == 0
     for number in range(9):
@@ -305,7 +307,7 @@ def test_capacity_counts_what_waits_and_what_is_under_way() -> None:
     assert sender.capacity == 1000 - 220
 
 
-def test_small_messages_fill_the_window_by_their_headers() -> None:
+def test_headers_of_small_messages_count_against_the_capacity() -> None:
     sender = make_sender(max_in_flight=1000)
     accepted = 0
     while sender.queue_data(b"x"):

@@ -1,4 +1,4 @@
-"""The size of the window, and the sessions that begin without a word."""
+"""The size of the terminal, and sessions that begin in silence."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sized() -> Dialogue:
 
 
 def asked() -> Dialogue:
-    """After the silence: the size is message 0."""
+    """Return a dialogue after the silence, with the size sent as message 0."""
     dialogue = sized()
     assert dialogue.sent() == []
     assert dialogue.expire() == SILENCE
@@ -47,7 +47,7 @@ def asked() -> Dialogue:
 # Sizes
 
 
-def test_the_size_follows_the_first_output_ahead_of_input() -> None:
+def test_size_follows_the_first_output_ahead_of_input() -> None:
     dialogue = sized()
     dialogue.send(b"ls\n")
     assert dialogue.sent_inputs() == []
@@ -56,7 +56,7 @@ def test_the_size_follows_the_first_output_ahead_of_input() -> None:
 
 
 def test_after_a_handshake_the_size_waits_as_input_does() -> None:
-    """The published client does not wait: the agent may acknowledge and drop what it sends."""
+    """The published client does not hold its size, and the agent may ack and drop it."""
     dialogue = sized()
     dialogue.receive(handshake_request(COMMANDS))
     dialogue.sent()
@@ -66,7 +66,7 @@ def test_after_a_handshake_the_size_waits_as_input_does() -> None:
     assert dialogue.sent_inputs() == [(1, SIZE, WIDE)]
 
 
-def test_of_sizes_that_come_fast_the_last_is_sent() -> None:
+def test_only_the_newest_size_is_sent() -> None:
     dialogue = sized()
     dialogue.receive(output(0, b"$ "))
     dialogue.sent()
@@ -77,7 +77,7 @@ def test_of_sizes_that_come_fast_the_last_is_sent() -> None:
     assert dialogue.sent_inputs() == []
 
 
-def test_a_size_that_the_far_end_has_is_not_sent_again() -> None:
+def test_size_that_the_agent_has_is_not_sent_again() -> None:
     dialogue = sized()
     dialogue.receive(output(0, b"$ "))
     dialogue.sent()
@@ -86,7 +86,7 @@ def test_a_size_that_the_far_end_has_is_not_sent_again() -> None:
     assert dialogue.sent_inputs() == []
 
 
-def test_a_size_is_kept_while_the_far_end_is_away() -> None:
+def test_size_is_kept_during_a_pause() -> None:
     dialogue = sized()
     dialogue.receive(output(0, b"$ "))
     dialogue.sent()
@@ -97,7 +97,7 @@ def test_a_size_is_kept_while_the_far_end_is_away() -> None:
     assert dialogue.sent_inputs() == [(1, SIZE, SMALL)]
 
 
-def test_a_size_that_was_lost_with_its_link_is_sent_on_the_next() -> None:
+def test_size_lost_with_its_link_is_retransmitted_on_the_next() -> None:
     dialogue = sized()
     dialogue.receive(output(0, b"$ "))
     assert dialogue.sent_inputs() == [(0, SIZE, WIDE)]
@@ -109,13 +109,13 @@ def test_a_size_that_was_lost_with_its_link_is_sent_on_the_next() -> None:
 # Silence
 
 
-def test_a_far_end_that_says_nothing_is_asked_by_the_size() -> None:
+def test_ack_of_the_size_opens_a_silent_session() -> None:
     dialogue = asked()
     assert dialogue.receive(ack(0)) == [SessionOpened(None, "")]
     assert dialogue.channel.state == State.OPEN
 
 
-def test_input_waits_for_a_while_after_the_answer_to_the_silence() -> None:
+def test_input_waits_after_the_ack_of_the_size() -> None:
     dialogue = asked()
     dialogue.send(b"input")
     dialogue.receive(ack(0))
@@ -125,7 +125,7 @@ def test_input_waits_for_a_while_after_the_answer_to_the_silence() -> None:
     assert dialogue.sent_inputs() == [(1, OUTPUT, b"input")]
 
 
-def test_output_after_the_answer_releases_input_at_once() -> None:
+def test_output_after_the_ack_of_the_size_releases_input() -> None:
     dialogue = asked()
     dialogue.send(b"input")
     dialogue.receive(ack(0))
@@ -133,7 +133,7 @@ def test_output_after_the_answer_releases_input_at_once() -> None:
     assert dialogue.sent_data() == b"input"
 
 
-def test_an_agent_that_takes_no_input_yet_is_asked_again() -> None:
+def test_size_is_retransmitted_until_the_agent_acks_it() -> None:
     dialogue = asked()
     dialogue.expire()
     assert dialogue.sent_inputs() == [(0, SIZE, WIDE)]
@@ -142,8 +142,8 @@ def test_an_agent_that_takes_no_input_yet_is_asked_again() -> None:
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_a_handshake_after_the_silence_is_done_and_the_size_sent_again(answered: bool) -> None:
-    """The agent acknowledges what comes before its handshake's end, and drops it."""
+def test_handshake_after_the_silence_is_answered_and_the_size_sent_again(answered: bool) -> None:
+    """The agent acks input before its HandshakeComplete, and drops it."""
     dialogue = asked()
     dialogue.send(b"input")
     if answered:
@@ -158,7 +158,7 @@ def test_a_handshake_after_the_silence_is_done_and_the_size_sent_again(answered:
     assert dialogue.sent_inputs() == [(2, SIZE, WIDE), (3, OUTPUT, b"input")]
 
 
-def test_a_handshake_after_input_was_sent_is_refused() -> None:
+def test_handshake_after_input_was_sent_fails_the_channel() -> None:
     dialogue = asked()
     dialogue.send(b"input")
     dialogue.receive(ack(0))
@@ -169,7 +169,7 @@ def test_a_handshake_after_input_was_sent_is_refused() -> None:
     assert "second handshake" in str(failed.error)
 
 
-def test_a_link_that_is_lost_in_the_silence_begins_it_anew() -> None:
+def test_silence_starts_again_with_a_new_link() -> None:
     dialogue = sized()
     dialogue.now = 1.5
     dialogue.lose()
@@ -179,21 +179,21 @@ def test_a_link_that_is_lost_in_the_silence_begins_it_anew() -> None:
     assert dialogue.sent_inputs() == [(0, SIZE, WIDE)]
 
 
-def test_without_a_size_nobody_is_asked() -> None:
-    """A Port session always has a handshake; before it, what is sent is lost."""
+def test_silence_without_a_size_sends_nothing() -> None:
+    """A Port session always has a handshake, and drops input before it."""
     dialogue = Dialogue()
     dialogue.link()
     dialogue.send(b"SSH-2.0-client\r\n")
     assert dialogue.channel.get_timer() is None
 
 
-def test_a_session_that_ends_in_silence() -> None:
+def test_silent_session_can_be_closed() -> None:
     dialogue = asked()
     assert dialogue.receive(service("channel_closed", b"{}")) == [ChannelClosed("")]
     assert dialogue.channel.get_timer() is None
 
 
-def test_a_session_that_is_to_be_encrypted_is_refused_as_recorded() -> None:
+def test_recorded_request_for_encryption_is_refused() -> None:
     kms: dict[str, object] = {
         "ActionType": "KMSEncryption",
         "ActionParameters": {"KMSKeyId": "arn:lab:key", "Challenge": "FHxnblv+AHpTedAEZzf/jQ=="},

@@ -1,1 +1,1 @@
-"""A service that means harm, against the real client over a real TLS WebSocket."""
+"""A hostile service against the real client, over a real TLS WebSocket."""

@@ -1,4 +1,4 @@
-"""Certificates for all, and what a client makes of a gateway."""
+"""Fixtures: certificates, and clients that run against a hostile gateway."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from connector.emulator.certificates import Certificates, make_certificates
 from .gateway import HostileGateway, Play
 from .slow import SLOW
 
-#: Seconds within which a client has made up its mind, unless it had to wait for somebody.
+#: Seconds within which a client ends, unless a test makes it wait for a timeout.
 PROMPT = 5.0
 
-#: KiB: what the client takes at rest is about 30,000.
+#: The greatest memory of a client in KiB. An idle client takes about 30,000.
 MEMORY = 64 * 1024
 
 _MEASURED = Path(__file__).with_name("measured.py")
@@ -28,17 +28,17 @@ _MEASURED = Path(__file__).with_name("measured.py")
 
 @dataclass
 class Verdict:
-    """How a client ended."""
+    """The end of a client."""
 
     exit_code: int
     stdout: bytes
     stderr: str
-    connections: int  # that it made
+    connections: int  # that the client made
     peak_kib: int
 
 
 class Client:
-    """``connector attach`` at a gateway, with its stdin open as ssh has it."""
+    """``connector attach`` with a gateway, with an open stdin as under ssh."""
 
     def __init__(self, gateway: HostileGateway, ca_file: Path, directory: Path) -> None:
         self.gateway = gateway
@@ -58,9 +58,12 @@ class Client:
         )
 
     def verdict(self, timeout: float = PROMPT) -> Verdict:
-        """:raises subprocess.TimeoutExpired: when it goes on for longer than that."""
+        """Wait for the end of the client.
+
+        :raises subprocess.TimeoutExpired: if the client runs for longer.
+        """
         assert self._popen.stdout is not None
-        stdin, self._popen.stdin = self._popen.stdin, None  # communicate would close it
+        stdin, self._popen.stdin = self._popen.stdin, None  # communicate() would close it
         assert stdin is not None
         with stdin:
             stdout, stderr = self._popen.communicate(timeout=timeout)
@@ -74,7 +77,7 @@ class Client:
 
     def close(self) -> None:
         assert self._popen.stdout is not None
-        if not self._popen.stdout.closed:  # nobody asked for its verdict
+        if not self._popen.stdout.closed:  # the test did not wait for the client
             self._popen.kill()
             self._popen.communicate()
 
@@ -89,7 +92,7 @@ Attach = Callable[[Play], Client]
 
 @contextmanager
 def attaching(certificates: Certificates, directory: Path) -> Iterator[Attach]:
-    """Gives what starts a client at a gateway that plays this to it."""
+    """Yield a function that starts a client, with a gateway that plays a given part."""
     with ExitStack() as stack:
 
         def start(play: Play) -> Client:
@@ -111,6 +114,6 @@ def attach(certificates: Certificates, tmp_path: Path) -> Iterator[Attach]:
 def slow_clients(
     certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Client]]:
-    """Clients that have to lose patience do so while the other tests run."""
+    """Start the clients that run into timeouts. They wait while the other tests run."""
     with attaching(certificates, tmp_path_factory.mktemp("slow")) as start:
         yield {name: start(play) for name, play in SLOW.items()}

@@ -1,4 +1,4 @@
-"""A gateway that says what a test has it say, byte by byte, behind real TLS."""
+"""A gateway that sends the bytes of a test, behind real TLS."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ RSV1 = 0x40
 
 
 def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, bits: int = 0) -> bytes:
-    """A WebSocket frame, as a server sends it: not masked."""
+    """Return a WebSocket frame as a server sends it, not masked."""
     return head(opcode, len(payload), fin=fin, bits=bits) + payload
 
 
 def head(opcode: int, length: int, *, fin: bool = True, bits: int = 0) -> bytes:
-    """The beginning of a frame that announces so many bytes."""
+    """Return the header of a frame that announces ``length`` bytes."""
     first = (0x80 if fin else 0) | bits | opcode
     if length < 126:
         return struct.pack("!BB", first, length)
@@ -51,7 +51,7 @@ def head(opcode: int, length: int, *, fin: bool = True, bits: int = 0) -> bytes:
 
 
 def stream(number: int, payload_type: int, payload: bytes) -> bytes:
-    """A frame with one stream message."""
+    """Return a frame with one stream message."""
     message = AgentMessage(OUTPUT_STREAM_DATA, payload, payload_type, number)
     return frame(BINARY, message.encode())
 
@@ -61,34 +61,34 @@ def output(number: int, data: bytes) -> bytes:
 
 
 def request(*actions: ClientAction) -> bytes:
-    """A frame with the handshake's beginning."""
+    """Return a frame with a HandshakeRequest."""
     default = ClientAction("SessionType", {"SessionType": "Port", "Properties": None})
     document = handshake_request(HandshakeRequest("3.3", actions or (default,)))
     return stream(0, PayloadType.HANDSHAKE_REQUEST, document)
 
 
 def complete(customer_message: str = "") -> bytes:
-    """A frame with the handshake's end."""
+    """Return a frame with a HandshakeComplete."""
     return stream(1, PayloadType.HANDSHAKE_COMPLETE, handshake_complete(customer_message, 1))
 
 
 def acknowledged(number: int) -> bytes:
-    """A frame that acknowledges a message of the client."""
+    """Return a frame with the ack of a message of the client."""
     payload = acknowledge(INPUT_STREAM_DATA, bytes(16), number)
     return frame(BINARY, AgentMessage(ACKNOWLEDGE, payload).encode())
 
 
 def handshake() -> bytes:
-    """The frames after which output is number 2."""
+    """Return the frames of a handshake, after which the next message is number 2."""
     return request() + complete()
 
 
 class Conversation:
-    """One client, connected."""
+    """A connected client."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self.upgrade = b""  # the client's request
+        self.upgrade = b""  # the client's upgrade request
 
     def read_upgrade(self) -> None:
         while b"\r\n\r\n" not in self.upgrade:
@@ -98,7 +98,7 @@ class Conversation:
             self.upgrade += data
 
     def accept(self, *headers: str, key: str | None = None) -> None:
-        """Answer the upgrade as it should be, or with another key and more headers."""
+        """Accept the upgrade, with extra headers or another key if given."""
         self.read_upgrade()
         if key is None:
             line = next(
@@ -121,17 +121,17 @@ class Conversation:
         self._sock.sendall(b"".join(data))
 
     def read_some(self) -> None:
-        """Wait for the client to speak. Its first words show that it takes the upgrade."""
+        """Wait for bytes of the client. The first ones prove that it accepts the upgrade."""
         if not self._sock.recv(65536):
             raise ConnectionError("the client left")
 
     def send_for_ever(self, pieces: Iterator[bytes]) -> None:
-        """Until the client has had enough, which ends it by an OSError."""
+        """Send all pieces, until the client closes the connection and OSError ends the loop."""
         for piece in pieces:
             self._sock.sendall(piece)
 
     def wait_until_left(self) -> None:
-        """Read on until the client closes the connection."""
+        """Read until the client closes the connection."""
         while self._sock.recv(65536):
             pass
 
@@ -140,9 +140,9 @@ Play = Callable[[Conversation], None]
 
 
 class HostileGateway(TcpService):
-    """Plays its part to each client, then waits for it to leave.
+    """Plays a part to each client, then waits for the client to leave.
 
-    :param context: of TLS; ``None``: without, which clients do on loopback.
+    :param context: for TLS; with ``None`` the gateway uses none, as clients allow on loopback.
     """
 
     def __init__(self, context: ssl.SSLContext | None, play: Play) -> None:
@@ -152,7 +152,7 @@ class HostileGateway(TcpService):
         super().__init__(self._converse)
 
     def access(self) -> str:
-        """What ``connector attach`` takes for a session here."""
+        """Return the description of a session of this gateway, for ``connector attach``."""
         return json.dumps(
             {
                 "streamUrl": f"wss://127.0.0.1:{self.port}/v1/data-channel/s-1?role=publish",

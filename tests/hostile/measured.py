@@ -1,8 +1,8 @@
-"""Runs the connector as its users do, and leaves the memory that it took at its peak.
+"""Run the connector as a user does, and write its peak memory to a file.
 
     python measured.py FILE attach --session-file …
 
-Inside the process, since a parent is told the child's peak as a copy of itself too.
+The process measures itself. Its parent would also count the copy of itself before exec.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from connector.__main__ import main
 
 
 def peak_kib() -> int:
-    """0 where the system does not tell."""
+    """Return the peak memory in KiB; 0 if the system does not report it."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)

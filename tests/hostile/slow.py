@@ -1,4 +1,4 @@
-"""Gateways that never come to the point."""
+"""Gateways that keep talking and make no progress."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from connector.datachannel.messages import PAUSE_PUBLICATION
 
 from .gateway import BINARY, CONTINUATION, PING, TEXT, Conversation, Play, frame, request
 
-#: Seconds between two words: they add up to no load, whatever the machine.
+#: Seconds between two sends, so that they cause no load on any machine.
 PAUSE = 0.02
 
 
 def repeating(words: bytes, first: bytes = b"", pause: float = PAUSE) -> Play:
-    """After the upgrade says this for ever."""
+    """Return a part that sends ``words`` for ever after the upgrade."""
 
     def play(client: Conversation) -> None:
         client.accept()
@@ -32,7 +32,7 @@ def silent_before_the_upgrade(client: Conversation) -> None:
 
 
 def dripping(answer: bytes) -> Play:
-    """Answers the upgrade a byte at a time, and has much to say."""
+    """Return a part that answers the upgrade one byte at a time."""
 
     def play(client: Conversation) -> None:
         client.read_upgrade()
@@ -63,7 +63,7 @@ SLOW: dict[str, Play] = {
 
 HANDSHAKE = "The Dev Environment's agent does not complete the handshake"
 
-#: Words of the error, where it is not the agent that does not answer.
+#: Case -> words of the error, for the cases that do not end with AGENT.
 WORDS = {
     "handshake asked for again and again": HANDSHAKE,
     "handshake without an end": HANDSHAKE,

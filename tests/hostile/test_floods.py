@@ -1,4 +1,4 @@
-"""More of everything than anybody needs, in the middle of a session: memory stays bounded."""
+"""Floods in the middle of a session: memory stays bounded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .gateway import (
 MIB = 1 << 20
 CLOSED = frame(BINARY, AgentMessage(CHANNEL_CLOSED, b"{}").encode())
 
-#: What -> one of it, and how many MiB of it come.
+#: Name of a flood -> one frame of it, and the MiB of the flood.
 FLOODS = {
     "text": (frame(TEXT, b"hello " * 600), 60),
     "unknown messages": (frame(BINARY, AgentMessage("whatever", b"x" * 900).encode()), 50),
@@ -34,12 +34,12 @@ FLOODS = {
     "unknown payloads": (stream(2, 4, b""), 15),
     "more than the reorder buffer holds": (output(20_000, b"x"), 15),
     "ones that wait for their turn": (output(999_999, bytes(1000)), 50),
-    # Their number is what costs, not their size.
+    # Here the number of frames costs, not their size.
     "empty texts": (frame(TEXT), 1),
     "small fragments of a text": (frame(TEXT, b"x", fin=False) + frame(CONTINUATION, b"x"), 1),
 }
 
-#: Those that leave a gap behind.
+#: The floods that leave a gap.
 AHEAD = ("more than the reorder buffer holds", "ones that wait for their turn")
 
 
@@ -50,7 +50,7 @@ def flood(client: Conversation, one: bytes, mebibytes: int) -> None:
 
 
 @pytest.mark.parametrize("case", FLOODS)
-def test_flood_that_nobody_reads_the_answers_to(attach: Attach, case: str) -> None:
+def test_flood_without_reading_the_answers_takes_bounded_memory(attach: Attach, case: str) -> None:
     def play(client: Conversation) -> None:
         client.accept()
         client.read_some()
@@ -68,7 +68,7 @@ def test_flood_that_nobody_reads_the_answers_to(attach: Attach, case: str) -> No
     assert verdict.peak_kib < MEMORY
 
 
-def test_small_fragments_are_put_together_in_bounded_memory(attach: Attach) -> None:
+def test_small_fragments_are_joined_in_bounded_memory(attach: Attach) -> None:
     whole = AgentMessage("output_stream_data", bytes(MIB), 1, 2).encode()
     pieces = [frame(CONTINUATION, whole[at : at + 7], fin=False) for at in range(0, len(whole), 7)]
     nothing = frame(CONTINUATION, fin=False) * 300_000
@@ -85,8 +85,8 @@ def test_small_fragments_are_put_together_in_bounded_memory(attach: Attach) -> N
     assert verdict.peak_kib < MEMORY
 
 
-def test_pings_whose_answers_nobody_reads_end_the_link(attach: Attach) -> None:
-    """Each asks for an answer; a far end that only asks is no far end, and is not tried again."""
+def test_unread_pongs_end_the_link(attach: Attach) -> None:
+    """The client gives up a gateway that sends pings and reads no pongs, and does not reconnect."""
 
     def play(client: Conversation) -> None:
         client.accept()

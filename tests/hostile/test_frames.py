@@ -1,4 +1,4 @@
-"""WebSocket frames that are against the rules, and some that only look so."""
+"""WebSocket frames that break the protocol, and unusual ones that do not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .gateway import (
 MIB = 1 << 20
 GOOD_END = frame(BINARY, AgentMessage(CHANNEL_CLOSED, b"{}").encode())
 
-#: What breaks the protocol -> its bytes, and words of the error.
+#: Name of a violation -> its bytes, and words of the error.
 BROKEN = {
     "64 MiB": (head(BINARY, 64 * MIB) + bytes(MIB), "a frame of more than 4198400 bytes"),
     "exabytes": (head(BINARY, 2**63 - 1), "a frame of more than"),
@@ -40,7 +40,7 @@ BROKEN = {
     "masked": (b"\x82\x81\0\0\0\0x", "broke the WebSocket protocol"),
     "fragmented ping": (frame(PING, b"x", fin=False), "broke the WebSocket protocol"),
     "long ping": (frame(PING, bytes(126)), "broke the WebSocket protocol"),
-    "continuation of nothing": (frame(CONTINUATION, b"x"), "broke the WebSocket protocol"),
+    "continuation without a start": (frame(CONTINUATION, b"x"), "broke the WebSocket protocol"),
     "message within a message": (
         frame(BINARY, b"x", fin=False) + frame(BINARY, b"x"),
         "broke the WebSocket protocol",
@@ -50,7 +50,7 @@ BROKEN = {
         "a frame of more than",
     ),
     "close without a code": (frame(CLOSE, b"x"), "broke the WebSocket protocol"),
-    "close with a code that is none": (frame(CLOSE, b"\0\1bye"), "broke the WebSocket protocol"),
+    "close with an invalid code": (frame(CLOSE, b"\0\1bye"), "broke the WebSocket protocol"),
 }
 
 
@@ -58,12 +58,12 @@ BROKEN = {
     ("case", "good"),
     [
         *((case, handshake() + output(2, b"good")) for case in BROKEN),
-        # In one read with the answer to the upgrade.
+        # In one read with the response to the upgrade.
         *((case, b"") for case in ("64 MiB", "compressed", "close without a code")),
     ],
     ids=[*BROKEN, "64 MiB at once", "compressed at once", "close at once"],
 )
-def test_broken_frames_end_it_with_what_was_good_before(
+def test_broken_frame_ends_the_session_after_the_output_before_it(
     attach: Attach, case: str, good: bytes
 ) -> None:
     data, words = BROKEN[case]
@@ -82,7 +82,7 @@ def test_broken_frames_end_it_with_what_was_good_before(
     assert verdict.peak_kib < MEMORY
 
 
-def test_a_close_that_carries_a_book_is_told_in_one_short_line(attach: Attach) -> None:
+def test_long_close_reason_is_one_short_line(attach: Attach) -> None:
     reason = ("\x1b[31mno\r\n" * 20).encode()[:123]
 
     def play(client: Conversation) -> None:
@@ -95,8 +95,8 @@ def test_a_close_that_carries_a_book_is_told_in_one_short_line(attach: Attach) -
     assert line.isprintable()
 
 
-def test_fragments_are_put_together_and_pings_between_them_answered(attach: Attach) -> None:
-    """Legal, though no gateway was seen to do it."""
+def test_fragments_are_joined_and_pings_between_them_answered(attach: Attach) -> None:
+    """The protocol allows this, although no known gateway does it."""
     payload = bytes(range(256)) * 40
     whole = AgentMessage("output_stream_data", payload, 1, 2).encode()
     pieces = [whole[at : at + 97] for at in range(0, len(whole), 97)]
@@ -114,7 +114,7 @@ def test_fragments_are_put_together_and_pings_between_them_answered(attach: Atta
     assert verdict.stdout == payload
 
 
-def test_text_that_is_no_text_is_ignored(attach: Attach) -> None:
+def test_text_frame_that_is_not_utf8_is_ignored(attach: Attach) -> None:
     def play(client: Conversation) -> None:
         client.accept()
         client.send(frame(TEXT, b"\xff\xfe"), handshake(), output(2, b"good"), GOOD_END)
@@ -123,7 +123,7 @@ def test_text_that_is_no_text_is_ignored(attach: Attach) -> None:
     assert (verdict.exit_code, verdict.stdout, verdict.stderr) == (0, b"good", "")
 
 
-def test_garbage_instead_of_frames(attach: Attach) -> None:
+def test_garbage_instead_of_frames_ends_the_session(attach: Attach) -> None:
     def play(client: Conversation) -> None:
         client.accept()
         client.send_for_ever(repeat(b"HTTP/1.1 200 OK\r\n\r\n" * 500))
@@ -133,7 +133,7 @@ def test_garbage_instead_of_frames(attach: Attach) -> None:
     assert "broke the WebSocket protocol" in verdict.stderr
 
 
-def test_a_gateway_that_leaves_in_the_middle_of_a_frame(attach: Attach) -> None:
+def test_gateway_that_leaves_within_a_frame_ends_the_session(attach: Attach) -> None:
     def play(client: Conversation) -> None:
         client.accept()
         client.read_some()

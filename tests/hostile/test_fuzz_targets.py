@@ -1,4 +1,4 @@
-"""The targets of ``make fuzz`` for a moment, the same in every run, and without atheris."""
+"""Run the targets of ``make fuzz`` briefly, with the same inputs each time, without atheris."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EDITS = st.tuples(st.integers(0, 400), st.integers(0, 20), st.binary(max_size=1
 
 
 def edited(seed: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
-    """At each place so many bytes are replaced by others."""
+    """Replace bytes of ``seed``: at each place, so many bytes by new ones."""
     for place, length, new in edits:
         seed = seed[:place] + new + seed[place + length :]
     return seed
@@ -24,7 +24,7 @@ def inputs(name: str) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nothing_is_found(name: str) -> None:
+def test_fuzz_target_holds_for_random_inputs(name: str) -> None:
     @settings(
         max_examples=200,
         deadline=2000,
@@ -40,6 +40,6 @@ def test_nothing_is_found(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SEEDS)
-def test_what_a_target_starts_from_is_of_use(name: str) -> None:
+def test_seeds_of_a_target_reach_its_code(name: str) -> None:
     for seed in SEEDS[name]:
         TARGETS[name](seed)

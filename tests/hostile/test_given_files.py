@@ -1,4 +1,4 @@
-"""Files that users name and that are none: one line in a moment, never a hang."""
+"""Files that a user names and that are unusable: one line at once, never a hang."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 PROXY = ("proxy", "codecatalyst-dev-env=ExampleCorp=web=01234567-89ab-cdef-0123-456789abcdef")
 ATTACH = ("attach", "--session-file")
 
-#: What a file is for -> the command, the variable that names it (none: the last word), and
-#: the exit code when it is of no use.
+#: Use of a file -> the command, the variable that names the file (if none, the last argument
+#: does), and the exit code if the file is unusable.
 USES: dict[str, tuple[tuple[str, ...], str, int]] = {
     "session": (ATTACH, "", 78),
     "configuration": (PROXY, "AWS_CONFIG_FILE", 78),
@@ -24,7 +24,7 @@ USES: dict[str, tuple[tuple[str, ...], str, int]] = {
 }
 KINDS = ("pipe", "directory", "endless", "garbage")
 
-#: An endless device is as good a log as any, and garbage is there to be appended to.
+#: An endless device can be a log, and a log is appended to garbage.
 CELLS = [
     (use, kind)
     for use in USES
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no such fi
 def processes(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[tuple[str, str], subprocess.Popen[bytes]]]:
-    """All at once, since each may wait for a while."""
+    """Start all commands at once, since each may wait for a while."""
     directory = tmp_path_factory.mktemp("given")
     started = {}
     for number, (use, kind) in enumerate(CELLS):
@@ -67,7 +67,7 @@ def processes(
 
 
 @pytest.mark.parametrize(("use", "kind"), CELLS)
-def test_it_is_refused_in_one_line(
+def test_hostile_file_is_refused_in_one_line(
     processes: dict[tuple[str, str], subprocess.Popen[bytes]], use: str, kind: str
 ) -> None:
     process = processes[use, kind]

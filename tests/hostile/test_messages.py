@@ -1,4 +1,4 @@
-"""Messages that are malformed, absurd or out of turn, in frames that are good."""
+"""Messages that are malformed, absurd or out of turn, in valid WebSocket frames."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VALID = frame(BINARY, AgentMessage(START_PUBLICATION).encode())
 
 
 def patched(at: int, new: bytes) -> bytes:
-    """A message that is good but for these bytes, in its frame."""
+    """Return a frame with a message that is valid except for these bytes."""
     return frame(BINARY, WHOLE[:at] + new + WHOLE[at + len(new) :])
 
 
@@ -52,7 +52,7 @@ def talk(attach: Attach, *frames: bytes) -> Verdict:
     return attach(play).verdict()
 
 
-#: Malformed messages, none of which is delivered, or kills the session by itself.
+#: Malformed messages. The client drops each of them, and the session goes on.
 MALFORMED = {
     "truncated": [frame(BINARY, WHOLE[:length]) for length in range(len(WHOLE))],
     "header beyond the frame": [
@@ -69,14 +69,16 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-def test_malformed_message_is_dropped_and_its_repeat_delivered(attach: Attach, case: str) -> None:
+def test_malformed_message_is_dropped_and_its_retransmission_delivered(
+    attach: Attach, case: str
+) -> None:
     bad = b"".join(VALID + one for one in MALFORMED[case])
     verdict = talk(attach, handshake(), bad, output(2, b"good"), closed())
     assert (verdict.exit_code, verdict.stdout, verdict.stderr) == (0, b"good", "")
 
 
 @pytest.mark.parametrize("case", ["truncated", "wrong digest", "absurd length"])
-def test_a_hundred_malformed_messages_in_a_row_end_it(attach: Attach, case: str) -> None:
+def test_hundred_malformed_messages_in_a_row_end_the_session(attach: Attach, case: str) -> None:
     bad = MALFORMED[case]
     verdict = talk(attach, handshake(), output(2, b"good"), *(bad * (100 // len(bad) + 1)))
     assert (verdict.exit_code, verdict.stdout) == (76, b"good")
@@ -94,19 +96,19 @@ def kms() -> bytes:
     return request(ClientAction("KMSEncryption", {"KMSKeyId": "key"}))
 
 
-#: What ends the session at once -> the frames, the exit code, and words of the error.
+#: Name of a violation -> its frames, the exit code, and words of the error.
 FATAL = {
     "negative number": (output(-1, b"x"), 76, "sent message -1 where 0 is due"),
     "least number": (output(-(2**63), b"x"), 76, "is due"),
     "jump": (output(2_000_000, b"x"), 76, "sent message 2000000 where 0 is due"),
     "greatest number": (output(2**63 - 1, b"x"), 76, "is due"),
-    "acknowledge of the unsent": (acknowledged(7), 76, "acknowledged message 7, never sent"),
+    "ack of an unsent message": (acknowledged(7), 76, "acknowledged message 7, never sent"),
     "second handshake": (
         request() + stream(1, PayloadType.HANDSHAKE_REQUEST, b"{}"),
         76,
         "second handshake",
     ),
-    "end without a beginning": (
+    "handshake complete without a request": (
         stream(0, PayloadType.HANDSHAKE_COMPLETE, b"{}"),
         76,
         "handshake that it had not begun",
@@ -135,7 +137,7 @@ FATAL = {
 
 
 @pytest.mark.parametrize("case", FATAL)
-def test_what_breaks_the_protocol_ends_it_with_one_line(attach: Attach, case: str) -> None:
+def test_protocol_violation_ends_the_session_with_one_line(attach: Attach, case: str) -> None:
     frames, exit_code, words = FATAL[case]
     verdict = talk(attach, frames)
     assert verdict.exit_code == exit_code, verdict
@@ -158,7 +160,7 @@ def test_customer_message_cannot_command_the_terminal(attach: Attach) -> None:
     assert "Wel" in line
 
 
-def test_customer_message_that_is_a_book_is_one_line(attach: Attach) -> None:
+def test_long_customer_message_is_one_line(attach: Attach) -> None:
     verdict = talk(attach, request(), complete("book " * 50_000), output(2, b"good"), closed())
     assert (verdict.exit_code, verdict.stdout) == (0, b"good")
     assert len(verdict.stderr.splitlines()) == 1
@@ -166,26 +168,26 @@ def test_customer_message_that_is_a_book_is_one_line(attach: Attach) -> None:
     assert verdict.stderr.endswith("\n")
 
 
-def test_handshake_that_asks_for_nothing_and_has_no_end_is_an_answer(attach: Attach) -> None:
+def test_idle_handshake_without_complete_opens_the_session(attach: Attach) -> None:
     nothing = stream(0, PayloadType.HANDSHAKE_REQUEST, b'{"RequestedClientActions":[]}')
 
     def play(client: Conversation) -> None:
         client.accept()
         client.read_some()
         client.send(nothing)
-        client.read_some()  # the response
+        client.read_some()  # the HandshakeResponse
         client.send(acknowledged(0), output(1, b"good"), closed())
 
     verdict = attach(play).verdict()
     assert (verdict.exit_code, verdict.stdout, verdict.stderr) == (0, b"good", "")
 
 
-def test_what_is_far_ahead_is_kept_within_bounds(attach: Attach) -> None:
-    """100 MiB ahead of a message that never comes: the tenth part of it is too much."""
+def test_messages_far_ahead_are_kept_within_bounds(attach: Attach) -> None:
+    """100 MiB arrive ahead of a message that never comes; the client keeps 16 MiB."""
     ahead = [output(number, bytes(4 * MIB)) for number in range(3, 28)]
     verdict = talk(attach, handshake(), *ahead, output(2, b"good"), closed())
     kept = verdict.stdout.removeprefix(b"good")
-    assert verdict.exit_code == 74  # what was too much is missing
+    assert verdict.exit_code == 74  # the rest is missing
     assert "before all of its output had arrived" in verdict.stderr
     assert len(kept) == 16 * MIB
     assert verdict.peak_kib < MEMORY + 5 * 4 * 1024

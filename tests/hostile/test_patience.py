@@ -1,6 +1,6 @@
-"""Whoever never comes to the point is left, in time and with the reason.
+"""The client leaves a gateway that makes no progress, in time and with the reason.
 
-The clients were started before the other tests here, which run meanwhile.
+The clients start before the other tests of this room, and wait while those run.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import pytest
 from .conftest import MEMORY, Client
 from .slow import AGENT, SLOW, WORDS
 
-#: Seconds: all of OPEN_TIMEOUT, the end, and the start of many at once.
+#: Seconds for OPEN_TIMEOUT, the end, and the start of many clients at once.
 LONGEST = 25.0
 
 
 @pytest.mark.parametrize("case", SLOW)
-def test_patience_has_an_end(slow_clients: dict[str, Client], case: str) -> None:
+def test_gateway_that_makes_no_progress_times_out(
+    slow_clients: dict[str, Client], case: str
+) -> None:
     verdict = slow_clients[case].verdict(LONGEST)
     assert verdict.exit_code == 69, verdict
     (line,) = verdict.stderr.splitlines()

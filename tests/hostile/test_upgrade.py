@@ -1,4 +1,4 @@
-"""Answers to the upgrade that are none."""
+"""Responses to the upgrade that are malformed or refuse it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .gateway import Conversation
 OK = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 NO_GATEWAY = "127.0.0.1 does not answer as a message gateway"
 
-#: What it is -> the answer, and words of the error.
+#: Name of a case -> the response, and words of the error.
 ANSWERS = {
     "garbage": (b"\x00\xff" * 2000 + b"\r\n\r\n", NO_GATEWAY),
     "another protocol": (b"SSH-2.0-OpenSSH_9.9\r\n", NO_GATEWAY),
     "HTTP/1.0": (b"HTTP/1.0 101 Switching Protocols\r\n\r\n", NO_GATEWAY),
-    "a status that is none": (b"HTTP/1.1 9999 What\r\n\r\n", NO_GATEWAY),
+    "an invalid status": (b"HTTP/1.1 9999 What\r\n\r\n", NO_GATEWAY),
     "a header without a colon": (OK.encode() + b"nonsense\r\n\r\n", NO_GATEWAY),
     "folded headers": (OK.encode() + b" Sec-WebSocket-Accept: x\r\n\r\n", NO_GATEWAY),
     "no key": (f"{OK}\r\n".encode(), NO_GATEWAY),
@@ -40,7 +40,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_answer_that_is_none_is_refused_in_one_line(attach: Attach, case: str) -> None:
+def test_malformed_upgrade_response_is_refused_in_one_line(attach: Attach, case: str) -> None:
     answer, words = ANSWERS[case]
 
     def play(client: Conversation) -> None:
@@ -67,7 +67,7 @@ def test_answer_that_is_none_is_refused_in_one_line(attach: Attach, case: str) -
     ],
     ids=["compression", "subprotocol", "another key", "two keys"],
 )
-def test_upgrade_to_what_was_not_asked_for_is_refused(
+def test_upgrade_with_unrequested_features_is_refused(
     attach: Attach, header: str, key: str | None
 ) -> None:
     verdict = attach(lambda client: client.accept(header, key=key)).verdict()
@@ -77,7 +77,7 @@ def test_upgrade_to_what_was_not_asked_for_is_refused(
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirects_are_not_followed(attach: Attach, status: int) -> None:
-    """Nor is the token sent anywhere: it follows an upgrade that was accepted."""
+    """The client does not send the token either; it does so only after an accepted upgrade."""
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         elsewhere.setblocking(False)
         location = f"wss://127.0.0.1:{elsewhere.getsockname()[1]}/"
