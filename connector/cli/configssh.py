@@ -129,13 +129,14 @@ def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
 
 def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Plan], str]:
     """What plans it, and what can be done after it."""
+    from ..programs import run_program
     from ..ssh.check import SshClient
     from ..ssh.command import is_temporary, proxy_command
     from ..ssh.places import find_ssh
     from ..ssh.plan import plan_setup
     from ..targets.codecatalyst.ssh import SSH
     from .itself import isolated_commands
-    from .processes import first_that_runs, run_program
+    from .processes import first_that_runs
 
     program = find_ssh()
     command = first_that_runs(isolated_commands())

@@ -1,63 +1,16 @@
-"""Programs that a command runs to their end."""
+"""Start the connector as ssh will, to see whether it runs."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..ssh.check import Ran
+from ..programs import run_program
 
 #: Seconds for the connector to say its version, on a machine that is busy.
 _START_TIMEOUT = 30.0
-
-
-def run_program(command: Sequence[str], timeout: float, directory: str | None = None) -> Ran:
-    """Run a program without input and terminal, from a directory or where we are.
-
-    A program that is given up is ended with all that it has started, unless that has left its
-    session. On Windows, where there are no sessions, only the program itself is ended.
-
-    :param timeout: seconds.
-    :raises TimeoutError: when it has not ended by then; it is ended.
-    :raises OSError: when it cannot be started.
-    """
-    process = subprocess.Popen(
-        command,
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        stdout, stderr = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise TimeoutError from None
-    finally:
-        _end(process)
-    return Ran(process.returncode, stdout, stderr)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program that still runs, and what it has started."""
-    if process.returncode is None:
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    if sys.platform != "win32":  # where threads still read them
-        for stream in (process.stdout, process.stderr):  # what has left the session may hold them
-            if stream is not None:
-                stream.close()
 
 
 def first_that_runs(commands: Iterable[Sequence[str]]) -> list[str]:
@@ -91,10 +44,11 @@ def require_runs(command: Sequence[str]) -> None:
 def _start(command: Sequence[str]) -> tuple[str, str]:
     """Return why the command does not run, empty when it does, and the version that it says."""
     try:
-        ran = run_program([*command, "--version"], _START_TIMEOUT, Path(command[0]).anchor or None)
+        directory = Path(command[0]).anchor or None
+        ran = run_program([*command, "--version"], _START_TIMEOUT, directory=directory)
     except TimeoutError:
         return f"no answer in {_START_TIMEOUT:.0f} s", ""
     except OSError as error:
         return error.strerror or type(error).__name__, ""
     why = f"exit status {ran.status}" if ran.status else ""
-    return why, ran.stdout.decode("utf-8", "replace")
+    return why, ran.stdout_text

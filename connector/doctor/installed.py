@@ -10,18 +10,23 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 
 from ..errors import ConfigError, ConnectFailed
+from ..programs import Ran, run_program
 from ..ssh.places import find_ssh
 from . import public
 from .case import Case
 from .findings import Result, Status
-from .programs import Ran
-from .programs import run as run_bounded
 from .words import Harmless, Words, joined, words
 
 _PACKAGES = ("boto3", "botocore", "websockets", "rich")
 
 #: Seconds for a program that uses this machine only.
 PROGRAM_TIMEOUT = 4.0
+
+#: Bytes to keep of each output of a program.
+MAX_OUTPUT = 64 * 1024
+
+#: Seconds to wait for the output of a program that has ended.
+DRAIN_TIMEOUT = 0.5
 
 #: Features that the connector needs, with the OpenSSH version that introduced each (by OpenSSH's
 #: release notes). The newest comes first.
@@ -83,7 +88,7 @@ def ssh_client(case: Case) -> Result:
     """
     case.ssh = find_ssh(case.environ.get("PATH"))
     path = public.known(case.ssh, public.SSH_PATHS)
-    said = run([case.ssh, "-V"]).stderr.strip()  # ssh prints its version on stderr
+    said = run([case.ssh, "-V"]).stderr_text.strip()  # ssh prints its version on stderr
     first = (said.splitlines() or [""])[0]
     shown = public.ssh_version(first)
     facts = {"path": path, "version": shown}
@@ -131,12 +136,8 @@ def run(command: Sequence[str], hint: str | None = None) -> Ran:
     """
     program = public.known(command[0], public.SSH_PATHS)
     try:
-        ran = run_bounded(command, PROGRAM_TIMEOUT)
-    except OSError as error:
-        raise ConfigError(
-            words("{program} cannot be run ({reason})", program=program, reason=error.strerror)
-        ) from None
-    if ran.status is None:
+        return run_program(command, PROGRAM_TIMEOUT, limit=MAX_OUTPUT, drain=DRAIN_TIMEOUT)
+    except TimeoutError:
         raise ConnectFailed(
             words(
                 "{program} does not end within {number:.0f} s",
@@ -144,5 +145,8 @@ def run(command: Sequence[str], hint: str | None = None) -> Ran:
                 number=PROGRAM_TIMEOUT,
             ),
             hint,
-        )
-    return ran
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            words("{program} cannot be run ({reason})", program=program, reason=error.strerror)
+        ) from None

@@ -13,11 +13,11 @@ from importlib.metadata import version
 from itertools import takewhile
 
 from ..errors import ConfigError
+from ..programs import run_program
 from . import public
 from .case import Case
 from .findings import Facts, Result, Status
-from .installed import PROGRAM_TIMEOUT, run
-from .programs import run as run_bounded
+from .installed import DRAIN_TIMEOUT, MAX_OUTPUT, PROGRAM_TIMEOUT, run
 from .sshsettings import CURE, Remarks, check_settings, settings_of, shown_user
 from .words import Harmless, Words, joined, words
 
@@ -170,9 +170,10 @@ def _check_shell(environ: Mapping[str, str]) -> None:
     # ssh looks for it in no PATH.
     path = shell if os.path.dirname(shell) else os.path.join(os.curdir, shell)
     try:
-        ran = run_bounded([path, "-c", f"exit {_SHELL_STATUS}"], PROGRAM_TIMEOUT)
+        command = [path, "-c", f"exit {_SHELL_STATUS}"]
+        ran = run_program(command, PROGRAM_TIMEOUT, limit=MAX_OUTPUT, drain=DRAIN_TIMEOUT)
         well = ran.status == _SHELL_STATUS
-    except OSError:
+    except OSError:  # a TimeoutError too
         well = False
     if not well:
         raise ConfigError(
@@ -216,7 +217,7 @@ def _check_launcher(launcher: list[str], variables: Sequence[str], remarks: Rema
             ),
             CURE,
         )
-    said = run([program, *launcher[1:], "--version"], CURE).stdout.split()
+    said = run([program, *launcher[1:], "--version"], CURE).stdout_text.split()
     if said[:1] != ["connector"] or len(said) != 2:
         cure = CURE
         if variables:

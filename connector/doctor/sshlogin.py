@@ -26,10 +26,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import AccessDenied, ConfigError, ConnectFailed
+from ..programs import Program, Ran
 from . import public
 from .case import Case
 from .findings import Facts, Result, Status
-from .programs import Program, Ran
+from .installed import DRAIN_TIMEOUT, MAX_OUTPUT
 from .sshsettings import control_path, file_options, has_master, shown_user
 from .words import Harmless, joined, words
 
@@ -88,6 +89,11 @@ class Login:
             keys, socket = Path(directory, "known_hosts"), self._socket()
             try:
                 ran = self._call(list(self._options(keys, socket)))
+            except TimeoutError:
+                raise ConnectFailed(
+                    words("OpenSSH does not end within {number:.0f} s", number=RUN_TIMEOUT),
+                    self._by_hand(),
+                ) from None
             finally:
                 _remove_socket(socket)
             new_key = keys.exists()
@@ -109,10 +115,15 @@ class Login:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the examination is over")
-            program = Program([*command, "--", case.ssh_host, "true"], environ, END_TIMEOUT)
+            program = Program(
+                [*command, "--", case.ssh_host, "true"],
+                environ=environ,
+                grace=END_TIMEOUT,
+                limit=MAX_OUTPUT,
+            )
             self._program = program
         try:
-            return program.wait(RUN_TIMEOUT)
+            return program.wait(RUN_TIMEOUT, DRAIN_TIMEOUT)
         finally:
             program.end()  # ssh may have put a part of itself into the background
 
@@ -148,12 +159,7 @@ class Login:
 
     def _failed(self, ran: Ran) -> Result:
         """:raises ConnectorError: unless a person would only be asked."""
-        said, host = ran.stderr, self._case.ssh_host
-        by_hand = words("Run `ssh -v {host} true` to see more", host=host)
-        if ran.status is None:
-            raise ConnectFailed(
-                words("OpenSSH does not end within {number:.0f} s", number=RUN_TIMEOUT), by_hand
-            )
+        said, host = ran.stderr_text, self._case.ssh_host
         if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said:
             raise AccessDenied(
                 words("the host key of the Dev Environment has changed"),
@@ -190,7 +196,10 @@ class Login:
                 ),
                 words("Look at the login shell there and its start-up files"),
             )
-        raise ConnectFailed(words("OpenSSH fails: {reason}", reason=_reason(said)), by_hand)
+        raise ConnectFailed(words("OpenSSH fails: {reason}", reason=_reason(said)), self._by_hand())
+
+    def _by_hand(self) -> str:
+        return words("Run `ssh -v {host} true` to see more", host=self._case.ssh_host)
 
     def _unknown_key(self) -> Result:
         """:raises ConfigError: when ssh would not ask, but refuse."""

@@ -83,12 +83,12 @@ def settings_of(case: Case, host: str) -> dict[str, str]:
                 words("CanonicalizeHostname has ssh look for {host} in DNS, in vain", host=host),
                 _AS_NAMED,
             )
-        said = (ran.stderr.strip().splitlines() or [""])[0][:200] or words("no reason given")
+        said = (ran.stderr_text.strip().splitlines() or [""])[0][:200] or words("no reason given")
         raise ConfigError(
             words("the configuration of ssh is not usable: {reason}", reason=said),
             words("Fix that line"),
         )
-    pairs = (line.partition(" ") for line in ran.stdout.splitlines())
+    pairs = (line.partition(" ") for line in ran.stdout_text.splitlines())
     return {name.lower(): value for name, _, value in pairs}
 
 

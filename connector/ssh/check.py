@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..fast.records import NamedTuple
+from ..programs import Ran
 
 #: Seconds for one answer. A ``Match exec`` can run anything.
 _ANSWER_TIMEOUT = 10.0
@@ -79,14 +79,6 @@ class Checked:
 _UNCHECKED = "or use --unchecked, which skips the check by ssh"
 
 
-class Ran(NamedTuple):
-    """The exit status and output of a program that has ended."""
-
-    status: int
-    stdout: bytes
-    stderr: bytes
-
-
 #: Runs a program for at most so many seconds; raises TimeoutError or OSError.
 Run = Callable[[Sequence[str], float], Ran]
 
@@ -129,7 +121,7 @@ class SshClient:
             raise
         except OSError as error:
             raise ConfigError(f"{self._program} cannot be run ({error.strerror})") from None
-        complaint = ran.stderr.decode("utf-8", "replace").strip().partition("\n")[0].strip()
+        complaint = ran.stderr_text.strip().partition("\n")[0].strip()
         if ran.status:
             return Answer((), complaint or f"exit status {ran.status}")
         return Answer(tuple(ran.stdout.decode("utf-8", "surrogateescape").splitlines()), complaint)

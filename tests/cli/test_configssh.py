@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli.main import main
-from connector.cli.processes import run_program
+from connector.programs import run_program
 from connector.ssh import places
 from connector.ssh.check import SshClient
 

@@ -11,7 +11,6 @@ import pytest
 from connector.cli.doctor import make_case
 from connector.doctor import sshlogin
 from connector.doctor.case import Case
-from connector.doctor.programs import MAX_OUTPUT, run
 from connector.doctor.sshconfig import _python_variables
 from connector.doctor.sshlogin import Login, listed_paths
 from connector.errors import ConnectFailed
@@ -97,7 +96,6 @@ def test_endless_output_is_truncated(tmp_path: Path) -> None:
         Login(case(tmp_path, "head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 255")).run()
 
     assert len(caught.value.message) < 400
-    assert len(run(["/bin/sh", "-c", "head -c 3000000 /dev/zero"], 20).stdout) == MAX_OUTPUT
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from connector.cli.processes import run_program
+from connector.programs import run_program
 from connector.ssh.check import Answer, SshClient
 from connector.ssh.command import for_name, proxy_command
 from connector.ssh.config import parse

@@ -6,16 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from connector.cli.processes import run_program
 from connector.errors import ConfigError
+from connector.programs import Ran, run_program
 from connector.ssh import hostlines
-from connector.ssh.check import ANY_HOST, Ran, SshClient
+from connector.ssh.check import ANY_HOST, SshClient
 from connector.ssh.hostlines import HostLines
 from connector.ssh.plan import Plan, plan_setup
 from connector.targets.codecatalyst.ssh import SSH
@@ -288,21 +287,3 @@ def test_interrupted_config_ssh_leaves_nothing_behind(
     eventually(lambda: not alive(int(hanging.read_text())), "the end of the command")
     assert setup.files() == before
     assert list((tmp_path / "tmp").iterdir()) == []
-
-
-def test_program_has_no_terminal_to_ask_on() -> None:
-    """With a terminal, it could wait for an answer to a question that nobody sees."""
-    ran = run_program(["/bin/sh", "-c", "(: </dev/tty) || echo none"], PATIENCE)
-    assert ran.stdout == b"none\n"
-
-
-def test_timeout_does_not_wait_for_output_that_a_daemon_holds() -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        pid = Path(directory, "pid")
-        script = f"echo $$ > {pid}; exec sleep 600"
-        command = [program("setsid"), "-f", "/bin/sh", "-c", script]
-        with pytest.raises(TimeoutError):
-            run_program(command, 1.0)
-        eventually(pid.exists, "the daemon")
-        eventually(lambda: pid.read_text().strip(), "its id")
-        os.kill(int(pid.read_text()), signal.SIGKILL)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.cli.processes import run_program
 from connector.errors import ConfigError
 from connector.files import MAX_BYTES
+from connector.programs import run_program
 from connector.ssh.check import ANY_HOST
 
 from ..endtoend.sshd import program

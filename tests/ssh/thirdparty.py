@@ -15,7 +15,7 @@ import asyncssh
 import paramiko
 import pytest
 
-from connector.cli.processes import run_program
+from connector.programs import run_program
 from connector.ssh.check import SshClient
 
 from ..endtoend.sshd import program
