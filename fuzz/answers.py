@@ -31,15 +31,14 @@ from connector.aws.sso.oidc import (
 from connector.aws.sso.tokens import BearerToken, BearerTokens
 from connector.errors import ConnectorError
 from connector.sessions import StartProgress, Waiting
+from connector.targets.codecatalyst.account import identify
 from connector.targets.codecatalyst.api import OPERATIONS, TOKEN_VARIABLES, light_api
-from connector.targets.codecatalyst.environment import Environment
-from connector.targets.codecatalyst.identity import identify
-from connector.targets.codecatalyst.listing import list_environments
-from connector.targets.codecatalyst.refusals import Target
-from connector.targets.codecatalyst.sessionlist import sessions_of
-from connector.targets.codecatalyst.source import CodeCatalystSessions
-from connector.targets.codecatalyst.starts import Durations, StartSettings
+from connector.targets.codecatalyst.calls import Calls
+from connector.targets.codecatalyst.hosts import EnvironmentName
+from connector.targets.codecatalyst.listing import list_environments, sessions_of
+from connector.targets.codecatalyst.sessions import CodeCatalystSessions
 from connector.targets.memory import Memory
+from connector.targets.model import StartSettings
 
 from .choices import Choices
 
@@ -199,12 +198,12 @@ def answers(data: bytes) -> None:
         assert "\n" not in str(error)
 
 
-def _environment(service: _Service) -> Environment:
+def _calls(service: _Service) -> Calls:
     tokens = BearerTokens(
         cast(Any, None), {TOKEN_VARIABLES.token: "token"}, cast(Any, None), TOKEN_VARIABLES
     )
-    target = Target("space", "project", "id", None)
-    return Environment(target, tokens, light_api("https://api.example", service.connect))
+    name = EnvironmentName("space", "project", "id")
+    return Calls(name, tokens, light_api("https://api.example", service.connect))
 
 
 def _start(service: _Service) -> None:
@@ -217,10 +216,10 @@ def _start(service: _Service) -> None:
         clock[0] += 0.5
         return clock[0]
 
-    durations = Durations(Memory(_DIRECTORY / "starts.json", "a"))
+    starts = Memory(_DIRECTORY / "starts.json", "a")
     settings = StartSettings(allowed=True, timeout=30)
     source = CodeCatalystSessions(
-        _environment(service), settings, durations, clock=tick, sleep=sleep, rand=lambda: 1.0
+        _calls(service), settings, starts, clock=tick, sleep=sleep, rand=lambda: 1.0
     )
     progress: StartProgress = _Watcher()
     access = source.start(progress)
@@ -230,17 +229,17 @@ def _start(service: _Service) -> None:
 
 
 def _look(service: _Service) -> None:
-    state = _environment(service).look(_TOKEN, 5)
+    state = _calls(service).look(_TOKEN, 5)
     assert state.status
     state.reason.encode()
 
 
 def _stop(service: _Service) -> None:
-    _environment(service).stop(_TOKEN, 5)
+    _calls(service).stop(_TOKEN, 5)
 
 
 def _sessions(service: _Service) -> None:
-    for session in sessions_of(_environment(service), _TOKEN, 5):
+    for session in sessions_of(_calls(service), _TOKEN, 5):
         f"{session.id}{session.started}".encode()
 
 
@@ -261,7 +260,7 @@ def _list(service: _Service) -> None:
 
     listing = list_environments(light_api("https://api.example", connect), _TOKEN, 30)
     for each in listing.environments:
-        json.dumps([each.id, each.alias, each.updated, each.inactivity_timeout]).encode()
+        json.dumps([*each.name, each.updated, each.inactivity_timeout]).encode()
 
 
 _SESSION = SsoSession("fuzz", "https://x", "us-east-1", ("a",))

@@ -17,9 +17,9 @@ from connector.aws.trust import ca_bundle
 from connector.errors import ConfigError, ProxyFailed, ServiceError
 from connector.sessions import SessionAccess
 from connector.targets.codecatalyst.api import ENDPOINT
-from connector.targets.codecatalyst.hosts import Sought, resolve
-from connector.targets.gateways import GatewayMemory
+from connector.targets.codecatalyst.hosts import Search, resolve
 from connector.targets.memory import Memory
+from connector.targets.source import GatewayMemory
 from connector.transport.address import check_stream_url
 from connector.transport.dial import proxy_for
 
@@ -42,7 +42,7 @@ def host_name(data: bytes) -> None:
     except ConfigError as error:
         _check_line(error)
         return
-    if isinstance(found, Sought):  # any name may be looked up
+    if isinstance(found, Search):  # any name may be looked up
         assert found.name
         return
     assert resolve(found.host_name, environ={}) == found

@@ -30,7 +30,10 @@ MAY_IMPORT = {
     "targets": {"errors", "sessions", "files", "locks", "transport", "aws", "ssh", "doctor"},
     "ssh": {"errors", "files", "programs"},
     "settings": {"errors", "files", "datachannel.limits", "transport.liveness"},
-    "doctor": {"errors", "sessions", "programs", "transport", "aws", "ssh"},
+    "doctor": {
+        *("errors", "sessions", "programs", "transport", "aws", "ssh"),
+        *("targets.model", "targets.registry"),
+    },
     "emulator": {"errors", *(f"datachannel.{name}" for name in WIRE)},
     "cli": {
         *("errors", "sessions", "files", "locks", "programs", "fast"),

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NoReturn
 
+from ..targets.registry import KINDS
 from .output.lines import tell
+
+if TYPE_CHECKING:
+    from ..targets.model import Remembered
 
 DESCRIPTION = """\
 Print a script for a shell: it completes commands, options, profiles, files, and the names of
@@ -114,21 +118,17 @@ def _add_completers(parser: argparse.ArgumentParser) -> None:
 
 
 def _complete_name(**_: object) -> Mapping[str, str]:
-    from .remembered import names
-
-    return names(os.environ)
+    return {name: at for found in _remembered() for name, at in found.names.items()}
 
 
-def _complete_space(**_: object) -> Iterable[str]:
-    from .remembered import places
+def _complete_value(action: argparse.Action, **_: object) -> Iterable[str]:
+    """Complete an option that belongs to a kind of target."""
+    name = action.dest.replace("_", "-")
+    return {value for found in _remembered() for value in found.values.get(name, ())}
 
-    return {space for space, _ in places(os.environ)}
 
-
-def _complete_project(**_: object) -> Iterable[str]:
-    from .remembered import places
-
-    return {project for _, project in places(os.environ)}
+def _remembered() -> Iterator[Remembered]:
+    return (row.load().remembered(os.environ) for row in KINDS)
 
 
 def _complete_profile(**_: object) -> Iterable[str]:
@@ -137,4 +137,7 @@ def _complete_profile(**_: object) -> Iterable[str]:
     return load_profile(None, os.environ).profiles
 
 
-_BY_DEST = {"space": _complete_space, "project": _complete_project, "profile": _complete_profile}
+_BY_DEST = {
+    "profile": _complete_profile,
+    **{option.name: _complete_value for row in KINDS for option in row.options},
+}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectorError
 from ..settings.table import SETTINGS
-from .environment import CALL_TIMEOUT
+from ..targets.model import GONE, RUNNING, Query
+from ..targets.registry import rows_of
 from .output.lines import say, tell
 from .question import agreed, can_ask
 from .settings import add_logging_options
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..ssh.include import NamedHost
     from ..ssh.places import Places
     from ..ssh.plan import Plan
-    from ..targets.codecatalyst.listing import EnvironmentSummary
+    from ..targets.model import Row
 
 DESCRIPTION = """\
 Have ssh, scp, rsync, git and VS Code reach Dev Environments by name: write a file of our own
@@ -160,41 +161,36 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
 
 
 def _known_hosts(profile: str | None) -> Sequence[NamedHost] | None:
-    """The Dev Environments that can be listed, by the name that is shortest for ssh.
+    """Return the targets that can be listed, those first that make good examples.
 
-    ``None`` when not all can be: then it is not known either whether a name is the only one
-    of its kind.
+    None when not all can be listed: then a name may not be unique.
     """
-    from ..targets.codecatalyst.hosts import DevEnvironment
-    from ..targets.codecatalyst.listing import list_environments
-    from ..targets.codecatalyst.names import Names
-    from ..targets.codecatalyst.service import open_service
-    from ..targets.codecatalyst.ssh import named_host
+    from ..ssh.include import NamedHost
 
+    query = Query(profile=profile)
     try:
-        service = open_service(profile, None, os.environ)
-        token = service.tokens.load(CALL_TIMEOUT)
-        listing = list_environments(service.api, token, _LIST_TIMEOUT)
-        if not listing.is_whole:
-            raise next(each.error for each in listing.problems if not each.is_refusal)
-        for each in listing.environments:
-            DevEnvironment(each.space, each.project, each.id)  # what is said is not yet checked
+        rows: list[Row] = []
+        for row in rows_of(query):
+            listing = row.load().list_targets(query, os.environ, _LIST_TIMEOUT)
+            if not listing.is_whole:
+                raise next(each.error for each in listing.problems if not each.is_refusal)
+            if listing.malformed:
+                raise listing.malformed
+            rows += [each for each in listing.rows if each.state.phase != GONE]
     except ConnectorError as error:
         say(
             "No Dev Environment is added to the list that IDEs offer; ssh reaches all by name. "
             f"{str(error).rstrip('.')}; then run this again"
         )
         return None
-    service.names.note(listing.environments)
-    names = Names(each for each in listing.environments if not each.is_going)
     return [
-        named_host(names.of(each), each) for each in sorted(names.environments, key=_best_first)
+        NamedHost(row.name, row.host_key_alias, row.about) for row in sorted(rows, key=_best_first)
     ]
 
 
-def _best_first(each: EnvironmentSummary) -> tuple[bool, bool, str, str]:
-    """What makes one a good example comes first: it runs, and has a name."""
-    return each.status != "RUNNING", not each.alias, each.alias, each.id
+def _best_first(row: Row) -> tuple[bool, bool, str, str]:
+    """Sort those first that make a good example: one that runs, and has an alias."""
+    return row.state.phase != RUNNING, not row.alias, row.alias, row.host_key_alias
 
 
 def _profile(named: str | None, places: Places) -> str | None:

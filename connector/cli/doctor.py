@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
+from ..targets.registry import KINDS, kind_of
 from . import proxy
 from .boundary import INTERRUPTED
 from .environment import (
@@ -17,6 +18,7 @@ from .environment import (
     NAMES,
     add_environment_options,
     add_host,
+    query_of,
 )
 from .output.doctorview import exit_code, open_view
 from .settings import add_logging_options, settle
@@ -98,11 +100,10 @@ def run(options: argparse.Namespace) -> int:
 def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     """The case of a user who gave these options."""
     from ..doctor.case import Case, Commands
-    from ..targets.codecatalyst.doctor import CodeCatalystLegs
-    from ..targets.codecatalyst.ssh import SSH
 
-    commands = Commands(_names_target, _read_proxy_options, _completed)
-    return Case(options, options.ssh_config, environ, commands, SSH, CodeCatalystLegs)
+    kind = kind_of(query_of(options))
+    commands = Commands(query_of, _read_proxy_options, _completed)
+    return Case(options, options.ssh_config, environ, commands, kind.ssh, kind.legs)
 
 
 def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
@@ -145,13 +146,10 @@ def _completed(options: argparse.Namespace, proxy: argparse.Namespace) -> argpar
     """Return the user's options; those of a ProxyCommand take the place of missing ones."""
     completed = argparse.Namespace(**vars(options))
     completed.host = proxy.host
-    for name in ("space", "project", "id", "profile", "endpoint_url"):
+    own = (option.name for row in KINDS for option in row.options)
+    for name in (*own, "profile", "endpoint_url"):
         setattr(completed, name, getattr(options, name) or getattr(proxy, name))
     return completed
-
-
-def _names_target(options: argparse.Namespace, environ: Mapping[str, str]) -> bool:
-    return bool(options.host or options.id or environ.get("DEVENV_ID"))
 
 
 def _end_by_exceptions() -> None:

@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
+from ..targets.model import COMMAND, SessionRequest
+from ..targets.registry import kind_of
 from ..transport.address import StreamSettings
 from ..transport.commandinput import CommandInput
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Loop
 from ..transport.stdio import bytes_waiting
 from ..transport.wrapped import WrappedOutput, new_token, wrap
-from .environment import LEFT_OUT, NAMES
+from .environment import LEFT_OUT, NAMES, query_of
 from .interactive import ESCAPES, SIGNALS, Interaction
 from .output.lines import say
 from .proxy import add_session_options, prepare
@@ -69,11 +71,10 @@ def run(options: argparse.Namespace) -> int:
     token = new_token()
 
     def prepare_command(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
-        from ..targets.codecatalyst.commands import command_session
-
-        command_session(options.words)  # the words of the user are what a message counts
+        # Messages about the command count the user's words, not those of the wrapper.
+        kind_of(query_of(options)).check(SessionRequest(COMMAND, tuple(options.words)))
         words = wrap(options.words, token, on_terminal=on_terminal)
-        return prepare(options, command_session(words))
+        return prepare(options, SessionRequest(COMMAND, tuple(words)))
 
     def sit_at(loop: Loop, stdin: int, stdout: int) -> _Execution:
         return _Execution(loop, stdin, stdout, token, on_terminal)

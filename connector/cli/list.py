@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .environment import CALL_TIMEOUT, add_place_options, add_service_options
+from ..targets.registry import KINDS, rows_of
+from .environment import add_place_options, add_service_options, query_of
 from .output.lines import printable, say, tell, tell_json
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
-    from ..targets.codecatalyst.listing import EnvironmentSummary
+    from ..targets.model import Row, Words
 
 #: Seconds for everything; a person waits, and can press Ctrl-C.
 LIST_TIMEOUT = 30.0
@@ -21,22 +22,15 @@ List your Dev Environments of all spaces and projects, with the shortest name of
 ssh (once it is configured) and every command here take.
 """
 
-EPILOG = """\
-On a terminal it is a table, with as many columns as there is room for. Otherwise a line
-for each, without a heading, of these fields with a tab between them, "-" for what there
-is none of:
-  ssh name, state, alias, space, project, repositories (name:branch, by commas),
-  instance type, inactivity timeout in minutes (0: never), id
-
---json prints an array of objects: sshName, alias (or null), space, project, id, state,
-stateReason, instanceType, inactivityTimeoutMinutes, repositories (each with name and
-branch), creatorId, lastUpdatedTime. Members may be added, and none will go.
-
+EPILOG = (
+    "\n".join(row.list_help for row in KINDS)
+    + """
 examples:
   connector list
   connector list --project web | awk '$2 == "RUNNING" {print $1}'
   connector list --json | jq -r '.[] | select(.state == "STOPPED").sshName'
 """
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,77 +43,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..targets.codecatalyst.listing import list_environments
-    from ..targets.codecatalyst.names import Names
-    from ..targets.codecatalyst.service import open_service
-
-    space = options.space or os.environ.get("SPACE_NAME") or None
-    project = options.project or os.environ.get("PROJECT_NAME") or None
-    service = open_service(options.profile, options.endpoint_url, os.environ)
-    token = service.tokens.load(CALL_TIMEOUT)
-    # All, whatever is to be shown: a name has to be the only one of its kind among all.
-    listing = list_environments(service.api, token, LIST_TIMEOUT)
-    if listing.is_whole:
-        service.names.note(listing.environments)
-    names = Names(listing.environments)
-    names_of_usable = Names(each for each in listing.environments if not each.is_going)
-    shown = sorted(names.within(space, project), key=_order)
-    rows = [((names if each.is_going else names_of_usable).of(each), each) for each in shown]
+    query = query_of(options)
+    kinds = rows_of(query)
+    listings = [
+        kind.load().list_targets(kind.narrowed(query, os.environ), os.environ, LIST_TIMEOUT)
+        for kind in kinds
+    ]
+    rows = [row for listing in listings for row in listing.rows]
     if options.json:
-        tell_json([_document(*row) for row in rows])
+        tell_json([row.document for row in rows])
     elif rows and os.isatty(1):
         from .output.table import print_table
 
-        print_table(rows)
+        for listing in listings:
+            print_table(listing)
     else:
-        tell(*("\t".join(_fields(*row)) for row in rows))
+        tell(*("\t".join(_fields(row)) for row in rows))
     exit_code = 0
-    for problem in listing.problems:
-        if problem.may_hide(space, project):
-            say(str(problem.error))
-            exit_code = exit_code or (0 if problem.is_refusal else problem.error.exit_code)
+    for problem in (problem for listing in listings for problem in listing.problems):
+        say(str(problem.error))
+        exit_code = exit_code or (0 if problem.is_refusal else problem.error.exit_code)
     if not rows and not exit_code:
-        say(_nothing(bool(listing.environments)))
+        for kind, listing in zip(kinds, listings, strict=True):
+            _say_nothing(kind.words, elsewhere=listing.elsewhere)
     return exit_code
 
 
-def _order(each: EnvironmentSummary) -> tuple[str, ...]:
-    texts = (each.space, each.project, each.alias)
-    return (*(text.lower() for text in texts), *texts, each.id)
-
-
-def _nothing(elsewhere: bool) -> str:
+def _say_nothing(words: Words, *, elsewhere: bool) -> None:
     if elsewhere:
-        return "There is no Dev Environment there, but elsewhere: see `connector list`"
-    return "You have no Dev Environment. Create one in the CodeCatalyst console"
+        say(f"No {words.noun} is there. Others are elsewhere: run `connector list`")
+    else:
+        say(f"You have no {words.noun}. Create one in {words.console}")
 
 
-def _fields(name: str, each: EnvironmentSummary) -> list[str]:
-    timeout = "" if each.inactivity_timeout is None else str(each.inactivity_timeout)
-    repositories = ",".join(
-        f"{repository.name}:{repository.branch}" if repository.branch else repository.name
-        for repository in each.repositories
-    )
-    fields = [name, each.status, each.alias, each.space, each.project, repositories]
-    fields += [each.instance_type, timeout, each.id]
+def _fields(row: Row) -> list[str]:
+    fields = [row.name, row.state.status, *row.fields]
     return [printable(field).replace("\t", " ") or "-" for field in fields]
-
-
-def _document(name: str, each: EnvironmentSummary) -> dict[str, Any]:
-    return {
-        "sshName": name,
-        "alias": each.alias or None,
-        "space": each.space,
-        "project": each.project,
-        "id": each.id,
-        "state": each.status,
-        "stateReason": each.reason or None,
-        "instanceType": each.instance_type or None,
-        "inactivityTimeoutMinutes": each.inactivity_timeout,
-        "repositories": [
-            {"name": repository.name, "branch": repository.branch or None}
-            for repository in each.repositories
-        ],
-        "creatorId": each.creator or None,
-        "lastUpdatedTime": each.updated or None,
-    }

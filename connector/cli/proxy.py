@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
-from ..targets.codecatalyst.wiring import open_source
+from ..targets.model import SSH_SESSION, SessionRequest, StartSettings
+from ..targets.source import open_source
 from ..transport.address import StreamSettings
 from .environment import (
     LEFT_OUT,
@@ -63,18 +63,17 @@ def add_session_options(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(
-    options: argparse.Namespace, configuration: Mapping[str, Any] | None = None
+    options: argparse.Namespace, request: SessionRequest = SSH_SESSION
 ) -> tuple[SessionSource, StreamSettings]:
-    """The source of sessions that options and variables name, and the way to the stream.
+    """Return the source of sessions that options and variables name, and the way to the stream.
 
-    :param configuration: the ``sessionConfiguration`` of another session than one for SSH.
+    :param request: what the session is for.
     :raises ConfigError: when one of them is not usable.
     """
     return open_source(
         open_finder(options),
-        start=options.start,
-        wait=options.wait,
+        request,
+        StartSettings(options.start, options.wait),
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
-        configuration=configuration,
     )

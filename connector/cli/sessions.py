@@ -8,14 +8,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import SessionNotFound
-from ..targets.codecatalyst.sessionlist import sessions_of
-from .environment import CALL_TIMEOUT, NAMES, add_environment_options, open_environment
+from .environment import NAMES, add_environment_options, open_environment
 from .output.lines import say, tell, tell_json
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
-    from ..aws.sso.tokens import BearerToken
-    from ..targets.codecatalyst.environment import Environment
+    from ..targets.kind import Target
 
 
 EPILOG = """\
@@ -51,9 +49,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    environment, token = _open(options)
-    with environment.explained(token):
-        sessions = sessions_of(environment, token, CALL_TIMEOUT)
+    target = _open(options)
+    sessions = target.sessions()
     if options.json:
         found = [{"id": session.id, "startedTime": session.started} for session in sessions]
         tell_json(found)
@@ -61,42 +58,27 @@ def _list(options: argparse.Namespace) -> int:
     for session in sessions:
         tell(f"{session.id}  {session.started}")
     if not sessions and os.isatty(2):
-        say(f"{environment.target} has no session")
+        say(f"{target} has no session")
     return 0
 
 
 def _stop(options: argparse.Namespace) -> int:
-    environment, token = _open(options)
+    target = _open(options)
     if not options.all:
-        _stop_one(environment, token, options.session_id, options.host)
+        _stop_one(target, options.session_id)
         return 0
-    with environment.explained(token):
-        sessions = sessions_of(environment, token, CALL_TIMEOUT)
-    for session in sessions:
+    for session in target.sessions():
         with suppress(SessionNotFound):  # it has ended meanwhile
-            _stop_one(environment, token, session.id, options.host)
+            _stop_one(target, session.id)
     return 0
 
 
-def _stop_one(environment: Environment, token: BearerToken, session_id: str, name: str) -> None:
-    from ..aws.api import Refused
-
-    with environment.explained(token):
-        try:
-            environment.stop_session(token, CALL_TIMEOUT, session_id)
-        except Refused as refused:
-            if refused.code != "ResourceNotFoundException":
-                raise
-            raise SessionNotFound(
-                f"{environment.target} has no session {session_id}",
-                f"List them with `connector sessions list {name}`",
-            ) from None
+def _stop_one(target: Target, session_id: str) -> None:
+    target.stop_session(session_id)
     tell(f"stopped {session_id}")
 
 
-def _open(options: argparse.Namespace) -> tuple[Environment, BearerToken]:
-    environment = open_environment(options)
-    token = environment.tokens.load(CALL_TIMEOUT)
-    with environment.explained(token):
-        environment.confirm(token, CALL_TIMEOUT)
-    return environment, token
+def _open(options: argparse.Namespace) -> Target:
+    target = open_environment(options)
+    target.confirm()
+    return target

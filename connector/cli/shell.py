@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..sessions import SessionSource
+from ..targets.model import SHELL, SessionRequest
 from ..transport.address import StreamSettings
 from ..transport.loop import Loop
 from .environment import LEFT_OUT, NAMES
@@ -43,9 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
-    from ..targets.codecatalyst.commands import shell_session
-
-    return prepare(options, shell_session())
+    return prepare(options, SessionRequest(SHELL))
 
 
 def _sit_at(loop: Loop, stdin: int, stdout: int) -> Interaction:

@@ -12,20 +12,21 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..targets.codecatalyst.wiring import durations_of
+from ..targets.model import StartSettings
+from ..targets.registry import kind_of
 from .environment import (
-    CALL_TIMEOUT,
     NAMES,
     add_place_options,
     add_service_options,
     open_environment,
+    query_of,
 )
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
 
 if TYPE_CHECKING:
-    from ..targets.codecatalyst.environment import Environment
-    from ..targets.codecatalyst.refusals import Target
+    from ..ssh.facts import SshFacts
+    from ..targets.kind import Target
 
 DESCRIPTION = f"""\
 Start a Dev Environment if need be, wait until it runs, and call ssh. No ssh_config is needed,
@@ -88,41 +89,23 @@ class _Words(argparse.Action):
 def run(options: argparse.Namespace) -> int:
     from ..ssh.client import command_line
     from ..ssh.places import find_ssh
-    from ..targets.codecatalyst.hosts import DevEnvironment, host_key_alias
-    from ..targets.codecatalyst.ssh import SSH
 
     if options.words[0] == "--" and len(options.words) > 1:  # argparse leaves it
         del options.words[0]
     options.host, *arguments = options.words
     ssh = find_ssh()  # before anything is started for it
-    environment = open_environment(options)
-    _start(environment, options)
-    target = environment.target
-    named = DevEnvironment(target.space, target.project, target.id)
-    host = SSH.host_word(options.host) or named.host_name
-    alias = host_key_alias(target.id)
-    words = command_line(host, alias, _proxy_command(options, target), _config_file(), arguments)
+    target = open_environment(options)
+    with patience(options.host) as progress:
+        target.run_until_running(progress, StartSettings(options.start, options.wait))
+    facts = kind_of(query_of(options)).ssh
+    host = facts.host_word(options.host) or target.host_name
+    proxy, alias = _proxy_command(options, target), target.host_key_alias
+    words = command_line(host, alias, proxy, _config_file(facts), arguments)
     return _become([ssh, *words])
 
 
-def _start(environment: Environment, options: argparse.Namespace) -> None:
-    """Return when it runs."""
-    from ..targets.codecatalyst.starts import StartSettings
-    from ..targets.codecatalyst.startup import Startup
-
-    token = environment.tokens.load(CALL_TIMEOUT)
-    with environment.explained(token):
-        state = environment.look(token, CALL_TIMEOUT)
-    if state.status == "RUNNING":
-        return
-    settings = StartSettings(allowed=options.start, timeout=options.wait)
-    with patience(options.host) as progress:
-        startup = Startup(environment, progress, settings, durations_of(environment))
-        startup.until_running(state, token)
-
-
 def _proxy_command(options: argparse.Namespace, target: Target) -> str:
-    """The connector for just this Dev Environment: no name has to be looked up again."""
+    """Return the connector's command for this very target, which needs no look-up."""
     from .itself import as_proxy_command, isolated_commands, works_isolated
 
     commands = isolated_commands()
@@ -132,8 +115,7 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> str:
         from .processes import first_that_runs
 
         command = first_that_runs(commands)
-    words = [*command, "proxy", "--space", target.space, "--project", target.project]
-    words += ["--id", target.id]
+    words = [*command, "proxy", *target.words]
     for option, value in (
         ("--profile", options.profile),
         ("--endpoint-url", options.endpoint_url),
@@ -146,7 +128,7 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> str:
     return as_proxy_command(words + ["-v"] * options.verbose)
 
 
-def _config_file() -> str:
+def _config_file(facts: SshFacts) -> str:
     """The path of ssh's configuration, which is written where it is not as it should be.
 
     :raises ConfigError: when it cannot be written.
@@ -154,14 +136,13 @@ def _config_file() -> str:
     from ..files import FileProblem, make_directory_of, read_text, reason, write_private
     from ..ssh.client import configuration
     from ..ssh.places import user_config
-    from ..targets.codecatalyst.ssh import SSH
     from ..targets.memory import cache_file
 
     path = cache_file(os.environ, "ssh_config")
     system = "/etc/ssh/ssh_config"
     if sys.platform == "win32":
         system = os.path.join(os.environ.get("PROGRAMDATA", r"C:\ProgramData"), "ssh/ssh_config")
-    text = configuration(SSH, user_config(), system)
+    text = configuration(facts, user_config(), system)
     with suppress(FileNotFoundError, FileProblem):
         if read_text(path) == text:
             return path

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ..targets.codecatalyst.wiring import durations_of
+from ..targets.model import StartSettings
 from .environment import (
-    CALL_TIMEOUT,
     LEFT_OUT,
     NAMES,
     add_environment_options,
@@ -36,16 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..targets.codecatalyst.starts import StartSettings
-    from ..targets.codecatalyst.startup import Startup
-
-    environment = open_environment(options)
-    settings = StartSettings(timeout=options.wait)
-    token = environment.tokens.load(CALL_TIMEOUT)
-    with environment.explained(token):
-        state = environment.look(token, CALL_TIMEOUT)
-    with patience(named(options, environment)) as progress:
-        startup = Startup(environment, progress, settings, durations_of(environment))
-        startup.until_running(state, token)
-    tell(f"{environment.target} is RUNNING")
+    target = open_environment(options)
+    with patience(named(options, target)) as progress:
+        target.run_until_running(progress, StartSettings(timeout=options.wait))
+    tell(f"{target} is RUNNING")
     return 0

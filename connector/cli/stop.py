@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ..targets.model import RUNNING
 from .boundary import INTERRUPTED
 from .environment import (
-    CALL_TIMEOUT,
     LEFT_OUT,
     NAMES,
     add_environment_options,
@@ -20,8 +20,7 @@ from .question import agreed, can_ask
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
-    from ..aws.sso.tokens import BearerToken
-    from ..targets.codecatalyst.environment import Environment, State
+    from ..targets.kind import Target
 
 DESCRIPTION = f"""\
 Stop a Dev Environment, and with it all its sessions. On a terminal the sessions are listed
@@ -56,50 +55,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    environment = open_environment(options)
-    token = environment.tokens.load(CALL_TIMEOUT)
-    name = named(options, environment)
-    with environment.explained(token):
-        if options.yes or not can_ask():
-            environment.confirm(token, CALL_TIMEOUT)
-        elif not _agreed(environment, token, name):
-            tell("Nothing was stopped.")
-            return INTERRUPTED
-        state = _stop(environment, token)
+    target = open_environment(options)
+    name = named(options, target)
+    if options.yes or not can_ask():
+        target.confirm()
+    elif not _agreed(target, name):
+        tell("Nothing was stopped.")
+        return INTERRUPTED
+    state = target.stop()
     if options.wait:
-        state = _wait(environment, state, name)
-    tell(f"{environment.target} is {state.status}")
+        from .output.progress import patience
+
+        with patience(name, starts=False) as progress:
+            state = target.until_stopped(state, progress.wait)
+    tell(f"{target} is {state.status}")
     return 0
 
 
-def _stop(environment: Environment, token: BearerToken) -> State:
-    from ..aws.api import Refused
-
-    try:
-        return environment.stop(token, CALL_TIMEOUT)
-    except Refused:
-        # Whoever is about to stop refuses to be stopped.
-        state = environment.look(token, CALL_TIMEOUT)
-        if state.status not in ("STOPPING", "STOPPED"):
-            raise
-        return state
-
-
-def _wait(environment: Environment, state: State, name: str) -> State:
-    from ..targets.codecatalyst.stopping import until_stopped
-    from .output.progress import patience
-
-    with patience(name, starts=False) as progress:
-        return until_stopped(environment, state, progress.wait)
-
-
-def _agreed(environment: Environment, token: BearerToken, name: str) -> bool:
-    """Say which sessions end with the Dev Environment, and ask; True if there are none."""
-    from ..targets.codecatalyst.sessionlist import sessions_of
-
-    if environment.look(token, CALL_TIMEOUT).status != "RUNNING":
+def _agreed(target: Target, name: str) -> bool:
+    """Say which sessions end with the target, and ask; return True if there are none."""
+    if target.state().phase != RUNNING:
         return True
-    sessions = sessions_of(environment, token, CALL_TIMEOUT)
+    sessions = target.sessions()
     if not sessions:
         return True
     one = len(sessions) == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
+from ..targets.registry import kind_of
+from .environment import query_of
 from .login import shown_time
 from .output.lines import tell, tell_json
 from .settings import add_logging_options, add_setting, warn_of_missing_profile
@@ -32,35 +34,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..aws.sso.cache import format_time
-    from ..targets.codecatalyst.identity import identify
-    from ..targets.codecatalyst.service import open_service
+    query = query_of(options)
 
-    service = open_service(options.profile, None, os.environ)
-    token = service.tokens.load()
-    warn_of_missing_profile(options.profile)
-    user = identify(service.api, token)
-    # Only a token of the profile's login says when it ends.
-    profile = None if token.expires_at is None else service.profile or "default"
-    document = {
-        "userId": user.id,
-        "userName": user.user_name,
-        "displayName": user.display_name,
-        "email": user.email,
-        "profile": profile,
-        "tokenExpiresAt": None if token.expires_at is None else format_time(token.expires_at),
-    }
+    def warn() -> None:
+        warn_of_missing_profile(options.profile)
+
+    account = kind_of(query).identify(query, os.environ, warn)
     if options.json:
-        tell_json(document)
+        tell_json(account.document)
         return 0
-    origin = f"the profile {profile}" if profile else "a variable or a file"
-    until = "it does not say" if token.expires_at is None else shown_time(token.expires_at)
-    known_as = "" if user.display_name == user.user_name else f" ({user.display_name})"
-    tell(
-        f"user     {user.user_name}{known_as}",
-        f"email    {user.email}",
-        f"id       {user.id}",
-        f"token    of {origin}",
-        f"expires  {until}",
-    )
+    origin = f"the profile {account.profile}" if account.profile else "a variable or a file"
+    expires = "it does not say" if account.expires_at is None else shown_time(account.expires_at)
+    lines = (*account.lines, ("token", f"of {origin}"), ("expires", expires))
+    tell(*(f"{title:9}{text}" for title, text in lines))
     return 0

@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 
 from ..sessions import SessionSource
 from ..ssh.facts import SshFacts
+from ..targets.model import Query
+from ..targets.registry import names_target
 from ..transport.address import StreamSettings
 from .findings import Leg
 from .network import Ways
@@ -53,12 +55,12 @@ class KindLegs(Protocol):
 class Commands:
     """Functions of other commands, so that the doctor treats options in the same way.
 
-    :ivar names_target: return whether options or environment variables name a target.
+    :ivar query_of: return what options ask for.
     :ivar read_proxy_options: parse the arguments of ``connector proxy``; raises ConfigError.
     :ivar completed: return the user's options, completed by those of a ProxyCommand.
     """
 
-    names_target: Callable[[argparse.Namespace, Mapping[str, str]], bool]
+    query_of: Callable[[argparse.Namespace], Query]
     read_proxy_options: Callable[[Sequence[str]], argparse.Namespace]
     completed: Callable[[argparse.Namespace, argparse.Namespace], argparse.Namespace]
 
@@ -107,7 +109,12 @@ class Case:
 
     @property
     def has_target(self) -> bool:
-        return self.commands.names_target(self.options, self.environ)
+        return names_target(self.query, self.environ)
+
+    @property
+    def query(self) -> Query:
+        """What the options ask for, as far as they are known by now."""
+        return self.commands.query_of(self.options)
 
     def find(self) -> None:
         """Find the target, and set ``source`` and ``likely_gateway``.

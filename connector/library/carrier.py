@@ -41,7 +41,7 @@ class Carrier(threading.Thread):
     """
 
     def __init__(self, options: Options, tell: Callable[[Waiting | None], None]) -> None:
-        super().__init__(name=f"connector {options.place.host}", daemon=False)
+        super().__init__(name=f"connector {options.query.name}", daemon=False)
         self.error: ConnectorError | None = None
         self.ended: Future[None] = Future()
         self.ended.set_running_or_notify_cancel()  # from here on nobody can cancel it

@@ -1,20 +1,19 @@
-"""What a program may choose, checked as the command line checks its options."""
+"""The options of the library, checked as the command line checks its own."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from ..datachannel.limits import MAX_PAYLOAD_SIZE
 from ..errors import ConfigError
 from ..sessions import SessionSource
-from ..targets.codecatalyst.wiring import (
-    Place,
-    open_finder,
-    open_source,
-)
+from ..targets.model import SSH_SESSION, Query, StartSettings
+from ..targets.registry import kind_of
+from ..targets.source import open_source
 from ..transport.address import StreamSettings
 
-#: Seconds that a Dev Environment gets until it runs.
+#: Seconds until a target has to run.
 WAIT = 600.0
 
 _SECONDS = (1, 3600)
@@ -22,9 +21,9 @@ _SECONDS = (1, 3600)
 
 @dataclass(frozen=True)
 class Options:
-    """Which Dev Environment, and how it is reached; see :func:`connector.open_socket`."""
+    """Which target, and how it is reached; see :func:`connector.open_socket`."""
 
-    place: Place
+    query: Query
     start: bool
     wait: float
     ping_interval: float
@@ -37,17 +36,30 @@ class Options:
         _check("payload_size", self.payload_size, 1, MAX_PAYLOAD_SIZE)
 
     def prepare(self) -> tuple[SessionSource, StreamSettings]:
-        """The source of sessions and the way to the stream. Reads files.
+        """Return the source of sessions and the way to the stream. Reads files.
 
         :raises ConfigError: when a name or a setting is not usable.
         """
         return open_source(
-            open_finder(self.place),
-            start=self.start,
-            wait=self.wait,
+            kind_of(self.query).open_finder(self.query, os.environ),
+            SSH_SESSION,
+            StartSettings(self.start, self.wait),
             ping_interval=self.ping_interval,
             payload_size=self.payload_size,
         )
+
+
+def query_of(
+    name: str,
+    space: str | None,
+    project: str | None,
+    profile: str | None,
+    endpoint_url: str | None,
+) -> Query:
+    """Return the query of a program that gave these arguments."""
+    given = (("space", space), ("project", project))
+    options = tuple((option, value) for option, value in given if value is not None)
+    return Query(name, options, profile, endpoint_url)
 
 
 def _check(name: str, value: float, least: int, most: int) -> None:

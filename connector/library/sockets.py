@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, NoReturn
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectorError
 from ..sessions import Waiting
-from ..targets.codecatalyst.wiring import Place
 from ..transport.liveness import PING_INTERVAL
 from .carrier import Carrier
-from .options import WAIT, Options
+from .options import WAIT, Options, query_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -51,9 +50,9 @@ def open_socket(
         Dev Environment does not run yet. What it raises ends the start and is raised.
     :raises ConnectorError: with the reason when there is no stream; its subclasses say which.
     """
-    place = Place(name, space=space, project=project, profile=profile, endpoint_url=endpoint_url)
+    query = query_of(name, space, project, profile, endpoint_url)
     news: SimpleQueue[Waiting | None] = SimpleQueue()
-    carrier = Carrier(Options(place, start, wait, ping_interval, payload_size), news.put)
+    carrier = Carrier(Options(query, start, wait, ping_interval, payload_size), news.put)
     stream = TunnelSocket(carrier)
     try:
         carrier.begin()

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectorError, SessionEnded
 from ..sessions import Waiting
-from ..targets.codecatalyst.wiring import Place
 from ..transport.liveness import PING_INTERVAL
 from .carrier import Carrier
-from .options import WAIT, Options
+from .options import WAIT, Options, query_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -47,8 +46,8 @@ def connect(
 
     :raises ConfigError: at once, when a number is out of its range.
     """
-    place = Place(name, space=space, project=project, profile=profile, endpoint_url=endpoint_url)
-    return Connecting(Options(place, start, wait, ping_interval, payload_size), on_waiting)
+    query = query_of(name, space, project, profile, endpoint_url)
+    return Connecting(Options(query, start, wait, ping_interval, payload_size), on_waiting)
 
 
 class Connecting:

@@ -1,17 +1,16 @@
-"""The sessions that connectors of this user have open, for the next one to stop what is left.
+"""The sessions that this user's connectors have open, so that later ones can stop orphans.
 
-A connector that SIGKILL ends cannot stop its session. The service keeps it, and a Dev
-Environment with a session does not time out. So each session has a file for as long as it
-lives, and the file is locked by the process that carries the session. The system drops the
-lock when the process dies, for whatever reason: :mod:`.sweeping` stops the sessions of files
-that are not locked. A process id says less: a reboot, a container or another host gives it to
-another process.
+A connector that is killed by SIGKILL cannot stop its session. The service keeps the session, and
+a target with a session does not time out. So each session has a file for as long as it lives,
+locked by the process that carries it. The system drops the lock when that process dies:
+:mod:`.sweeping` stops the sessions of files that are not locked. A process id would prove less,
+since a reboot, a container or another host gives it to another process.
 
-A lock may not reach other hosts that share a home, so a file also names the boot of the host
-it was written on, and only connectors on that one look at its lock.
+A lock may not reach other hosts that share a home directory. So a file also names the boot of
+its host, and only connectors of the same boot look at its lock.
 
-The ledger holds no secret, and costs a session that works some 0.1 ms. Where it cannot be
-written the session goes on without an entry.
+The ledger holds no secret and costs a working session 0.1 ms. If it cannot be written, the
+session goes on without an entry.
 """
 
 from __future__ import annotations
@@ -25,8 +24,6 @@ import threading
 from collections.abc import Callable
 
 from ..files import make_directory_of, reason
-from ..sessions import SessionAccess, SessionSource, StartProgress
-from .codecatalyst.environment import Environment
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"  # proc(5): another one after each boot
 
@@ -48,12 +45,12 @@ class Ledger:
         self.directory = directory
         self.endpoint = endpoint
 
-    def enter(self, place: str, session_id: str) -> Entry | None:
+    def enter(self, key: str, session_id: str) -> Entry | None:
         """Make the entry of a session, or return None where the file system does not allow it.
 
-        :param place: of the Dev Environment, as ``Target.place`` has it.
+        :param key: of the target.
         """
-        content = json.dumps([this_boot(), self.endpoint, place, session_id]).encode()
+        content = json.dumps([this_boot(), self.endpoint, key, session_id]).encode()
         name = f"{os.getpid()}.{os.urandom(8).hex()}"
         path = os.path.join(self.directory, name)
         held.add(name)
@@ -88,16 +85,16 @@ class Entry:
         held.discard(self._name)
 
 
-class _Entering:
+class Entering:
     """Makes an entry in a thread: a lock may block where the server of a home is away."""
 
-    def __init__(self, ledger: Ledger, place: str, session_id: str) -> None:
+    def __init__(self, ledger: Ledger, key: str, session_id: str) -> None:
         self._lock = threading.Lock()
         self._entry: Entry | None = None
         self._leave: Callable[[Entry], None] | None = None
 
         def enter() -> None:
-            entry = ledger.enter(place, session_id)
+            entry = ledger.enter(key, session_id)
             with self._lock:
                 if self._leave is None:
                     self._entry = entry
@@ -112,50 +109,6 @@ class _Entering:
             self._leave = how
             if self._entry:
                 how(self._entry)
-
-
-class LedgerSource:
-    """A session source that enters its sessions in a ledger."""
-
-    def __init__(self, source: SessionSource, environment: Environment, ledger: Ledger) -> None:
-        self._source = source
-        self._environment = environment
-        self._ledger = ledger
-        self._entries: dict[str, _Entering] = {}
-        self._ended = False
-
-    def start(self, progress: StartProgress) -> SessionAccess:
-        access = self._source.start(progress)
-        if access.session_id:
-            place, session_id = self._environment.target.place, access.session_id
-            self._entries[session_id] = _Entering(self._ledger, place, session_id)
-        return access
-
-    def resume(self, access: SessionAccess) -> SessionAccess | None:
-        return self._source.resume(access)
-
-    def stop(self, access: SessionAccess, timeout: float) -> None:
-        self._ended = True
-        entry = self._entries.pop(access.session_id, None)
-        try:
-            self._source.stop(access, timeout)
-        except BaseException:
-            if entry:
-                entry.leave(Entry.release)
-            raise
-        if entry:
-            entry.leave(Entry.remove)
-
-    def tidy(self) -> None:
-        """Stop the sessions of this Dev Environment that killed connectors have left behind."""
-        from .sweeping import sweep  # most connections have ended by then
-
-        place = self._environment.target.place
-
-        def stop(session_id: str, timeout: float) -> None:
-            self._source.stop(SessionAccess("", "", session_id), timeout)
-
-        sweep(self._ledger, place, stop, lambda: self._ended)
 
 
 def this_boot() -> str:

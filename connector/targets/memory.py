@@ -1,6 +1,6 @@
-"""What is worth remembering of a Dev Environment from one run to the next.
+"""Files that remember something of each target from one run to the next.
 
-It only ever saves time: a file that is missing, damaged or not writable costs no more.
+They save time and nothing else: a file that is missing, damaged or not writable is no error.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Mapping
 
 from ..files import AnyPath, FileProblem, make_directory_of, read_own_text, reason, write_private
 
-#: Dev Environments that are remembered; the oldest go first.
+#: Targets that are remembered. The oldest ones go first.
 MOST = 100
 
 logger = logging.getLogger(__name__)
 
 
 class Memory:
-    """The entry of one Dev Environment in a JSON file for all of them.
+    """The entry of one target in a JSON file for all targets.
 
-    :param key: its name in the file.
+    :param key: the entry's name in the file.
     """
 
     def __init__(self, path: AnyPath, key: str) -> None:
@@ -30,11 +30,11 @@ class Memory:
         self._key = key
 
     def recall(self) -> object:
-        """Any JSON, or ``None``. Anybody may have written it: whoever uses it checks it."""
+        """Return any JSON, or None. Other programs may have written it: the caller checks it."""
         return _read(self._path).get(self._key)
 
     def note(self, value: object) -> None:
-        """Remember it; what is known already is not written again."""
+        """Remember a value. A value that is known already is not written again."""
         known = _read(self._path)
         if known.pop(self._key, None) == value:
             return
@@ -48,7 +48,7 @@ class Memory:
 
 
 def keys_of(path: AnyPath) -> list[str]:
-    """The keys of all entries of a file, the oldest first."""
+    """Return the keys of all entries of a file, the oldest first."""
     return list(_read(path))
 
 
@@ -61,7 +61,7 @@ def _read(path: AnyPath) -> dict[str, object]:
 
 
 def cache_file(environ: Mapping[str, str], name: str) -> str:
-    """A file in the platform's place for what may be deleted at any time."""
+    """Return the path of a file in the platform's directory for caches."""
     if sys.platform == "win32":
         base = environ.get("LOCALAPPDATA") or os.path.expanduser("~/AppData/Local")
     elif sys.platform == "darwin":

@@ -1,4 +1,4 @@
-"""The same work for many things at once, within a time."""
+"""The same work for many items in parallel, with a deadline."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Calls under way at once: enough that a few dozen projects take a second or two, and far
-#: from what a service would call a flood.
+#: Calls in parallel. A few dozen projects take a second or two, and no service calls it a flood.
 MOST_THREADS = 8
 
 
 def for_all(work: Callable[[Item], Result], items: Sequence[Item], deadline: float) -> list[Result]:
-    """Do the work for each item in threads; the results in the order of the items.
+    """Do the work for each item in threads; return the results in the order of the items.
 
-    The threads are daemons, which nobody waits for: a resolver knows no deadline, and an
-    executor of the standard library would wait for it when the process exits.
+    The threads are daemons. An executor of the standard library would wait for its threads when
+    the process exits, and a name resolver knows no deadline.
 
     :param deadline: on the clock of ``time.monotonic``.
-    :raises TimeoutError: when it is over before all is done.
-    :raises Exception: the first that a piece of work raised; the rest is not begun.
+    :raises TimeoutError: when the deadline has passed before all work is done.
+    :raises Exception: the first that the work raises; then no further item is begun.
     """
     todo: queue.SimpleQueue[tuple[int, Item]] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, Result | None, Exception | None]] = queue.SimpleQueue()
@@ -40,7 +39,7 @@ def for_all(work: Callable[[Item], Result], items: Sequence[Item], deadline: flo
                 return
             try:
                 done.put((number, work(item), None))
-            except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+            except Exception as error:  # noqa: BLE001 - raised in the calling thread
                 given_up.set()
                 done.put((number, None, error))
 

@@ -1,7 +1,7 @@
-"""Stops the sessions that killed connectors have left behind, from the entries of the ledger.
+"""Stops the sessions of killed connectors, which their entries in the ledger show.
 
-See :mod:`.ledger`. Runs in a thread beside a stream that flows, and is abandoned when the
-stream ends. Two sweeps at once share the work: each holds the lock of the entry that it stops.
+See :mod:`.ledger`. A sweep runs in a thread beside an open stream, and is abandoned when the
+stream ends. Two sweeps in parallel share the work: each locks the entry that it stops.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ..fast.records import NamedTuple
 from ..files import reason
 from .ledger import Ledger, held, lock, remove, this_boot
 
-#: Seconds after which an entry is of no use: a session ends by itself by then. The longest
-#: maximum session duration of Session Manager's preferences is 1,440 minutes.
+#: Seconds after which a session has ended by itself. The longest maximum session duration of
+#: Session Manager's preferences is 1,440 minutes.
 MAX_AGE = 24 * 3600.0
 
-#: Seconds that a file without an entry in it may be in the making.
+#: Seconds that a connector may take to write its entry into the file.
 _MAKING = 60.0
 
 #: Of one sweep: entries that are looked at, sessions that are stopped, and seconds.
@@ -38,34 +38,34 @@ logger = logging.getLogger(__name__)
 
 
 class _Left(NamedTuple):
-    """What an entry says of its session."""
+    """The content of an entry."""
 
     boot: str
     endpoint: str
-    place: str
+    key: str
     session_id: str
 
 
 def sweep(
     ledger: Ledger,
-    place: str,
+    key: str,
     stop: Callable[[str, float], None],
     over: Callable[[], bool],
     now: Callable[[], float] = time.time,
 ) -> None:
-    """Stop the sessions of one Dev Environment whose processes are dead.
+    """Stop the sessions of one target whose processes are dead.
 
-    An entry goes when its session is stopped, or is older than ``MAX_AGE`` seconds. One that
-    cannot be stopped stays for a later sweep.
+    An entry is removed when its session is stopped, or when it is older than ``MAX_AGE``
+    seconds. The entry of a session that cannot be stopped stays for a later sweep.
 
-    :param place: of the Dev Environment, as ``Target.place`` has it.
-    :param stop: stops the session of an id within some seconds, one that is gone already too;
-        raises a ConnectorError when it cannot.
-    :param over: whether the caller's own stream has ended, so that nothing more is begun.
+    :param key: of the target.
+    :param stop: stops the session of an id within some seconds; does nothing for a session that
+        has ended; raises a ConnectorError when it fails.
+    :param over: returns whether the caller's stream has ended, so that the sweep has to end.
     :param now: seconds since the epoch.
     """
     deadline = time.monotonic() + SWEEP_TIMEOUT
-    wanted = (this_boot(), ledger.endpoint, place)
+    wanted = (this_boot(), ledger.endpoint, key)
     stopped = 0
     for name, path in _entries(ledger.directory):
         if over() or stopped == MOST_STOPPED or time.monotonic() > deadline:

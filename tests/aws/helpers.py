@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -22,11 +21,11 @@ from connector.errors import (
 )
 from connector.sessions import Waiting
 from connector.targets.codecatalyst.api import TOKEN_VARIABLES, light_api, sdk_api
-from connector.targets.codecatalyst.environment import Environment
-from connector.targets.codecatalyst.refusals import Target
-from connector.targets.codecatalyst.source import SSH_SESSION, CodeCatalystSessions
-from connector.targets.codecatalyst.starts import Durations, StartSettings
+from connector.targets.codecatalyst.calls import Calls
+from connector.targets.codecatalyst.hosts import EnvironmentName
+from connector.targets.codecatalyst.sessions import CodeCatalystSessions
 from connector.targets.memory import Memory, cache_file
+from connector.targets.model import SSH_SESSION, SessionRequest, StartSettings
 from connector.transport.dial import Trust
 
 from .cloud import TOKEN, Cloud
@@ -106,7 +105,7 @@ def make_sessions(
     start_timeout: float = 10,
     environ: Mapping[str, str] = ENVIRON,
     start: StartSettings = NO_START,
-    configuration: Mapping[str, Any] = SSH_SESSION,
+    request: SessionRequest = SSH_SESSION,
 ) -> CodeCatalystSessions:
     profile = load_profile(None, os.environ)
     ca_bundle = str(ca_file or cloud.ca_file)
@@ -115,16 +114,12 @@ def make_sessions(
     api: Api = sdk_api(clients, url)
     if cloud.way == "light":
         api = light_api(url, Trust(ca_bundle).connect)
-    target = Target(space, project, cloud.environment.id, profile.name)
+    name = EnvironmentName(space, project, cloud.environment.id, profile=profile.name)
     return CodeCatalystSessions(
-        Environment(
-            target,
-            BearerTokens(profile, environ, clients, TOKEN_VARIABLES),
-            api,
-        ),
+        Calls(name, BearerTokens(profile, environ, clients, TOKEN_VARIABLES), api),
         start,
-        Durations(Memory(cache_file(os.environ, "starts.json"), "a")),
-        configuration=configuration,
+        Memory(cache_file(os.environ, "starts.json"), "a"),
+        request,
         start_timeout=start_timeout,
         clock=clock,
         sleep=clock.sleep,

@@ -19,7 +19,8 @@ import pytest
 from connector.aws.api import Api
 from connector.aws.sdk import ClientFactory
 from connector.targets.codecatalyst.api import light_api, sdk_api
-from connector.targets.codecatalyst.commands import command_session, shell_session
+from connector.targets.codecatalyst.requests import configuration_of
+from connector.targets.model import COMMAND, SHELL, SessionRequest
 from connector.transport.dial import Trust
 
 from .peers import TlsPeer
@@ -137,10 +138,17 @@ def _asked(directory: Path, prefix: str, ask: Callable[[Api], object]) -> Iterat
     ("operation", "members"),
     [
         ("start_dev_environment_session", {"sessionConfiguration": {"sessionType": "SSH"}}),
-        ("start_dev_environment_session", {"sessionConfiguration": shell_session()}),
         (
             "start_dev_environment_session",
-            {"sessionConfiguration": command_session(["sh", "-c", 'echo "\u00e9\u20ac" & ls'])},
+            {"sessionConfiguration": configuration_of(SessionRequest(SHELL))},
+        ),
+        (
+            "start_dev_environment_session",
+            {
+                "sessionConfiguration": configuration_of(
+                    SessionRequest(COMMAND, ("sh", "-c", 'echo "\u00e9\u20ac" & ls'))
+                )
+            },
         ),
         ("stop_dev_environment_session", {"sessionId": "codecatalyst-0a1b2c3d"}),
         ("stop_dev_environment_session", {"sessionId": "a/b c?d#e%41+&=\u00e9\u20ac~_.-*'()"}),

@@ -21,7 +21,7 @@ from connector.cli.settings import settle
 from connector.errors import ConfigError
 from connector.sessions import SessionSource
 from connector.targets.codecatalyst.api import ENDPOINT
-from connector.targets.codecatalyst.hosts import DevEnvironment
+from connector.targets.codecatalyst.hosts import EnvironmentName
 from connector.transport.address import StreamSettings
 from connector.transport.dial import Trust
 
@@ -34,7 +34,7 @@ def prepared(cloud: Cloud, *options: str) -> tuple[SessionSource, StreamSettings
     """What the command ``proxy`` makes of its surroundings."""
     parser = argparse.ArgumentParser()
     proxy.configure(parser)
-    host = DevEnvironment("MySpace", "My.Project", cloud.environment.id).host_name
+    host = EnvironmentName("MySpace", "My.Project", cloud.environment.id).host_name
     given = parser.parse_args([host, *options])
     settle(given)
     return proxy.prepare(given)

@@ -181,7 +181,7 @@ def test_one_that_has_nothing_is_told_what_to_do(commands: Commands, cloud: Clou
     code, out, err = run(commands, "list", "--space", "Nowhere")
     assert (code, out) == (0, [])
     assert err == [
-        "connector: There is no Dev Environment there, but elsewhere: see `connector list`"
+        "connector: No Dev Environment is there. Others are elsewhere: run `connector list`"
     ]
     assert run(commands, "list", "--space", "Nowhere", "--json")[1] == ["[]"]
 

@@ -10,16 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from connector.errors import ConnectFailed
 from connector.sessions import SessionAccess, StartProgress
 from connector.targets import ledger as module
-from connector.targets.codecatalyst.environment import Environment
-from connector.targets.codecatalyst.refusals import Target
-from connector.targets.ledger import Ledger, LedgerSource
+from connector.targets.ledger import Ledger
+from connector.targets.source import LedgerSource
 from connector.targets.sweeping import (
     MAX_AGE,
     MOST_STOPPED,
@@ -30,16 +28,14 @@ from ..aws.helpers import UNWATCHED
 from ..endtoend.waiting import eventually
 
 ENDPOINT = "https://api.example"
-PLACE = "MySpace/My.Project/1"
+KEY = "MySpace/My.Project/1"
 
 #: Enters sessions, and lives until it is killed.
 HOLDER = """
 import sys
-from connector.targets.codecatalyst.environment import Environment
-from connector.targets.ledger import Ledger, LedgerSource
-from connector.targets.codecatalyst.refusals import Target
-directory, endpoint, place, *sessions = sys.argv[1:]
-entries = [Ledger(directory, endpoint).enter(place, session) for session in sessions]
+from connector.targets.ledger import Ledger
+directory, endpoint, key, *sessions = sys.argv[1:]
+entries = [Ledger(directory, endpoint).enter(key, session) for session in sessions]
 print(all(entries), flush=True)
 sys.stdin.read()
 """
@@ -49,9 +45,9 @@ class Holder:
     """A process that has sessions open."""
 
     def __init__(
-        self, directory: Path, *sessions: str, place: str = PLACE, endpoint: str = ENDPOINT
+        self, directory: Path, *sessions: str, key: str = KEY, endpoint: str = ENDPOINT
     ) -> None:
-        words = [sys.executable, "-c", HOLDER, str(directory), endpoint, place, *sessions]
+        words = [sys.executable, "-c", HOLDER, str(directory), endpoint, key, *sessions]
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"True\n"
@@ -61,9 +57,9 @@ class Holder:
         self._process.communicate()
 
 
-def leave(directory: Path, *sessions: str, place: str = PLACE, endpoint: str = ENDPOINT) -> None:
+def leave(directory: Path, *sessions: str, key: str = KEY, endpoint: str = ENDPOINT) -> None:
     """Leave entries of a process that was killed."""
-    Holder(directory, *sessions, place=place, endpoint=endpoint).kill()
+    Holder(directory, *sessions, key=key, endpoint=endpoint).kill()
 
 
 def swept(
@@ -77,7 +73,7 @@ def swept(
         if stop:
             stop(session_id, timeout)
 
-    sweep(Ledger(str(directory), ENDPOINT), PLACE, note, lambda: False, lambda: time.time() + age)
+    sweep(Ledger(str(directory), ENDPOINT), KEY, note, lambda: False, lambda: time.time() + age)
     return sorted(asked)
 
 
@@ -112,7 +108,7 @@ def test_session_of_a_live_process_is_left_alone(ledger: Path) -> None:
 
 
 def test_session_of_the_sweeping_process_keeps_its_lock(ledger: Path) -> None:
-    entry = Ledger(str(ledger), ENDPOINT).enter(PLACE, "mine")
+    entry = Ledger(str(ledger), ENDPOINT).enter(KEY, "mine")
     assert entry is not None
     assert swept(ledger) == []
     other = "from tests.targets.test_ledger import *; print(swept(Path(sys.argv[1])))"
@@ -134,7 +130,7 @@ def test_session_that_cannot_be_stopped_stays_for_the_next_sweep(ledger: Path) -
     assert swept(ledger) == ["s-1", "s-2"]
 
 
-@pytest.mark.parametrize("other", [{"place": "MySpace/My.Project/2"}, {"endpoint": "https://b"}])
+@pytest.mark.parametrize("other", [{"key": "MySpace/My.Project/2"}, {"endpoint": "https://b"}])
 def test_session_of_another_environment_or_endpoint_is_left_alone(
     ledger: Path, other: dict[str, str]
 ) -> None:
@@ -192,7 +188,7 @@ def test_nothing_is_begun_once_the_stream_has_ended(ledger: Path) -> None:
     def stop(session_id: str, timeout: float) -> None:
         raise AssertionError("it is over")
 
-    sweep(Ledger(str(ledger), ENDPOINT), PLACE, stop, lambda: True)
+    sweep(Ledger(str(ledger), ENDPOINT), KEY, stop, lambda: True)
     assert entries(ledger) == 1
 
 
@@ -213,14 +209,14 @@ def test_entry_is_private_and_holds_no_secret(tmp_path: Path) -> None:
     directory = tmp_path / "new" / "sessions"
     mask = os.umask(0)
     try:
-        entry = Ledger(str(directory), ENDPOINT).enter(PLACE, "s-1")
+        entry = Ledger(str(directory), ENDPOINT).enter(KEY, "s-1")
     finally:
         os.umask(mask)
     assert entry is not None
     (path,) = directory.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     assert directory.stat().st_mode & 0o777 == 0o700
-    assert json.loads(path.read_bytes())[1:] == [ENDPOINT, PLACE, "s-1"]
+    assert json.loads(path.read_bytes())[1:] == [ENDPOINT, KEY, "s-1"]
     entry.remove()
 
 
@@ -237,7 +233,7 @@ def test_session_goes_on_without_an_entry(
             raise OSError(37, "No locks available")
 
         monkeypatch.setattr(os, "lockf", refuse)
-    assert Ledger(str(directory), ENDPOINT).enter(PLACE, "s-1") is None
+    assert Ledger(str(directory), ENDPOINT).enter(KEY, "s-1") is None
     assert not module.held
     if directory.is_dir():
         assert entries(directory) == 0
@@ -274,11 +270,7 @@ class Starter:
 
 @pytest.fixture
 def source(ledger: Path, starter: Starter) -> LedgerSource:
-    tokens: Any = None
-    environment = Environment(
-        Target("MySpace", "My.Project", "1", None), tokens, tokens, endpoint=ENDPOINT
-    )
-    return LedgerSource(starter, environment, Ledger(str(ledger), ENDPOINT))
+    return LedgerSource(starter, lambda: KEY, Ledger(str(ledger), ENDPOINT))
 
 
 @pytest.fixture
@@ -330,7 +322,7 @@ def test_source_sweeps_the_sessions_of_its_own_environment(
     ledger: Path, source: LedgerSource, starter: Starter
 ) -> None:
     leave(ledger, "left")
-    leave(ledger, "other", place="MySpace/My.Project/2")
+    leave(ledger, "other", key="MySpace/My.Project/2")
     access = source.start(UNWATCHED)
     eventually(lambda: entries(ledger) == 3, "the entry")
     source.tidy()

@@ -21,12 +21,13 @@ from ...doctor.words import Harmless, Words, words
 from ...errors import ConnectorError
 from ...transport.address import StreamSettings
 from ...transport.dial import Trust
+from ..model import RUNNING, SSH_SESSION, STARTING, STOPPED, STOPPING, StartSettings
+from ..source import gateway_memory_of, source_of
+from .account import identify
 from .api import ENDPOINT, TOKEN_VARIABLES, light_api, sdk_api
-from .identity import identify
+from .kind import KIND
 from .refusals import not_running, quote
 from .service import active_profile
-from .starts import StartSettings
-from .wiring import Place, gateway_memory_of, open_finder, source_of
 
 if TYPE_CHECKING:
     from ...aws.api import Api
@@ -41,8 +42,8 @@ _API_URLS = ("https://codecatalyst.global.api.aws",)
 #: The states of a Dev Environment (DevEnvironmentStatus in botocore's model of the service).
 _STATES = ("PENDING", "RUNNING", "STARTING", "STOPPING", "STOPPED", "FAILED", "DELETING", "DELETED")
 
-#: The states from which a Dev Environment starts, by itself or when ssh starts it.
-_STARTABLE = ("STOPPED", "STOPPING", "STARTING", "PENDING")
+#: The phases from which a Dev Environment starts, by itself or when ssh starts it.
+_STARTABLE = (STOPPED, STOPPING, STARTING)
 
 #: Seconds: a token that is valid for a shorter time is worth a warning.
 _SOON = 15 * 60
@@ -208,33 +209,24 @@ class CodeCatalystLegs:
     # The environment.
 
     def find(self) -> Found:
-        options = self._case.options
-        place = Place(
-            options.host,
-            space=options.space,
-            project=options.project,
-            id=options.id,
-            profile=options.profile,
-            endpoint_url=options.endpoint_url,
-        )
-        self._found = open_finder(place).find()
-        source = source_of(self._found, StartSettings(allowed=False))
+        self._found = KIND.open_finder(self._case.query, self._case.environ).find()
+        source = source_of(self._found, SSH_SESSION, StartSettings(allowed=False))
         return Found(source, gateway_memory_of(self._found).recall())
 
     def _environment(self) -> Result:
         """Ask for the state of the Dev Environment, without starting it."""
         self._case.find()
-        environment, token = self._found, self._token
-        with environment.explained(token):
-            state = environment.look(token, CALL_TIMEOUT)
-        target = environment.target
+        calls, token = self._found.calls, self._token
+        with calls.explained(token):
+            state = calls.look(token, CALL_TIMEOUT)
+        target = calls.name
         status = public.known(quote(state.status, token.value), _STATES)
         facts = {"status": status, "statusReason": quote(state.reason, token.value)}
-        if status == "RUNNING":
+        if state.phase == RUNNING:
             return Result(words("{environment} is RUNNING", environment=str(target)), facts=facts)
         result = Result.failed(not_running(target, state.status, state.reason, token), facts)
         result.blocks = words("it is {state}", state=status)
-        if status in _STARTABLE:
+        if state.phase in _STARTABLE:
             result.status, result.exit_code = Status.WARN, 0
             reason = facts["statusReason"]
             result.text = words(
@@ -244,8 +236,8 @@ class CodeCatalystLegs:
                 why=words(": {reason}", reason=reason) if reason else words(""),
             )
             result.hint = words("Try again when it runs")
-            if status == "STOPPED":
-                run = words("run `{command}`", command=target.start_command)
+            if state.phase == STOPPED:
+                run = words("run `{command}`", command=target.command("start"))
                 result.blocks = words("it is STOPPED: {run}", run=run)
                 result.hint = words("ssh starts it, which takes minutes; or {run}", run=run)
         return result

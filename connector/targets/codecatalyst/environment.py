@@ -1,178 +1,130 @@
-"""One Dev Environment, as the API shows and changes it."""
+"""A Dev Environment as a target: the contract of :class:`connector.targets.kind.Target`."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-from ...aws.api import CallFailed, Refused
-from ...aws.sso.tokens import BearerToken, BearerTokens
-from ...errors import ConnectorError
-from ...fast.records import NamedTuple
-from .refusals import Target, explain, one_line, status_of
+from ...aws.api import Refused
+from ...errors import SessionNotFound
+from ..memory import Memory
+from ..model import STOPPED, STOPPING, SessionInfo, SessionRequest, StartSettings, State
+from .calls import Calls
+from .sessions import CodeCatalystSessions
 
 if TYPE_CHECKING:
-    from ...aws.api import Api
+    from ...aws.sso.tokens import BearerToken
+    from ...sessions import SessionSource, StartProgress, Waiting
 
-_CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for that
-_READ_TIMEOUT = 8.0
-_DOUBT_TIMEOUT = 4.0
+Result = TypeVar("Result")
 
-_GET = "get_dev_environment"
-
-#: States of one that nobody can reach any more, and whose alias may be another's already.
-GOING = ("DELETING", "DELETED")
-
-logger = logging.getLogger(__name__)
-
-
-class State(NamedTuple):
-    """``status`` as the API's model has it (RUNNING, ...), and the service's words for it."""
-
-    status: str
-    reason: str = ""
+#: Seconds that a call for a user at a prompt may take.
+CALL_TIMEOUT = 10.0
 
 
 class Environment:
-    """Calls about one Dev Environment, each a single try in a given time.
+    """One Dev Environment.
 
-    Each raises ``Refused`` or ``CallFailed``, which :meth:`explained` makes the user's.
-
-    :param find_again: of one that a name meant the last time, and may not mean by now: looks up
-        which one it is. That is done once, when the service does not know the one remembered,
-        says that it is somebody else's, that it has another alias than ``target`` says, or is on
-        its way out; what that raises, a call raises.
-    :param endpoint: of the API, or what else tells it from others.
+    :ivar calls: the calls of the API about it.
+    :param service: see :class:`connector.targets.kind.Target`.
+    :param starts: a file that remembers how long starts take.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        tokens: BearerTokens,
-        api: Api,
-        find_again: Callable[[], Target] | None = None,
-        endpoint: str = "",
-    ) -> None:
-        self.endpoint = endpoint
-        self.target = target
-        self.tokens = tokens
-        self._api = api
-        self._find_again = find_again
+    def __init__(self, calls: Calls, service: str, starts: str) -> None:
+        self.service = service
+        self.calls = calls
+        self._starts = starts
 
-    def call(
-        self,
-        token: BearerToken,
-        timeout: float,
-        operation: str,
-        id_name: str = "id",
-        **members: Any,
-    ) -> dict[str, Any]:
-        """One try, in ``timeout`` seconds as far as the API's client can promise it.
+    def __str__(self) -> str:
+        return str(self.calls.name)
 
-        :param id_name: what this operation calls the id of a Dev Environment.
-        """
-        try:
-            answer = self._call(token, timeout, operation, id_name, members)
-        except Refused as refused:
-            if status_of(refused) not in (403, 404) or not self._has_moved():
-                raise
-            answer = self._call(token, timeout, operation, id_name, members)
-        if operation == _GET and not self._is_meant(answer) and self._has_moved():
-            answer = self._call(token, timeout, operation, id_name, members)
-        self._find_again = None
-        return answer
+    @property
+    def key(self) -> str:
+        return self.calls.name.key
 
-    def _is_meant(self, answer: dict[str, Any]) -> bool:
-        """Whether it is still as it was remembered, by an answer of GetDevEnvironment."""
-        as_it_was = one_line(answer.get("alias", "")) == self.target.alias
-        return self._find_again is None or (as_it_was and answer.get("status") not in GOING)
+    @property
+    def name(self) -> str:
+        return self.calls.name.alias or self.calls.name.id
 
-    def _has_moved(self) -> bool:
-        """Whether it turns out to be another one than was remembered."""
-        find_again, self._find_again = self._find_again, None
-        if find_again is None:
-            return False
-        before, self.target = self.target, find_again()
-        return self.target.place != before.place
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.calls.name.exact_words
 
-    def _call(
-        self,
-        token: BearerToken,
-        timeout: float,
-        operation: str,
-        id_name: str,
-        members: dict[str, Any],
-    ) -> dict[str, Any]:
-        connect_timeout = min(_CONNECT_TIMEOUT, max(0.4 * timeout, 0.1))
-        return self._api.call(
-            operation,
-            token.value,
-            connect_timeout=connect_timeout,
-            read_timeout=min(_READ_TIMEOUT, max(timeout - connect_timeout, 0.1)),
-            spaceName=self.target.space,
-            projectName=self.target.project,
-            **{id_name: self.target.id},
-            **members,
-        )
+    @property
+    def host_name(self) -> str:
+        return self.calls.name.host_name
 
-    def look(self, token: BearerToken, timeout: float) -> State:
-        """The state it is in."""
-        return _state(self.call(token, timeout, _GET))
+    @property
+    def host_key_alias(self) -> str:
+        return self.calls.name.host_key_alias
 
-    def confirm(self, token: BearerToken, timeout: float) -> None:
-        """Look up which one it is, if it was remembered and is not that any more."""
-        if self._find_again is not None:
-            self.look(token, timeout)
+    @property
+    def start_command(self) -> str:
+        return self.calls.name.command("start")
+
+    def state(self) -> State:
+        return self._ask(lambda token: self.calls.look(token, CALL_TIMEOUT))
+
+    def confirm(self) -> None:
+        if self.calls.is_remembered:
+            self.state()
+
+    def run_until_running(self, progress: StartProgress, settings: StartSettings) -> None:
+        from .startup import Startup
+
+        token = self.calls.tokens.load(CALL_TIMEOUT)
+        with self.calls.explained(token):
+            state = self.calls.look(token, CALL_TIMEOUT)
+        Startup(self.calls, progress, settings, self._memory()).until_running(state, token)
+
+    def stop(self) -> State:
+        def stop(token: BearerToken) -> State:
+            try:
+                return self.calls.stop(token, CALL_TIMEOUT)
+            except Refused:
+                # The service refuses to stop an environment that is stopping.
+                state = self.calls.look(token, CALL_TIMEOUT)
+                if state.phase not in (STOPPING, STOPPED):
+                    raise
+                return state
+
+        return self._ask(stop)
+
+    def until_stopped(self, state: State, wait: Callable[[Waiting, float], None]) -> State:
+        from .startup import until_stopped
+
+        return until_stopped(self.calls, state, wait)
+
+    def sessions(self) -> list[SessionInfo]:
+        from .listing import sessions_of
+
+        return self._ask(lambda token: sessions_of(self.calls, token, CALL_TIMEOUT))
+
+    def stop_session(self, session_id: str) -> None:
+        def stop(token: BearerToken) -> None:
+            try:
+                self.calls.stop_session(token, CALL_TIMEOUT, session_id)
+            except Refused as refused:
+                if refused.code != "ResourceNotFoundException":
+                    raise
+                raise SessionNotFound(
+                    f"{self} has no session {session_id}",
+                    f"List them with `{self.calls.name.command('sessions', 'list')}`",
+                ) from None
+
+        self._ask(stop)
+
+    def source(self, request: SessionRequest, settings: StartSettings) -> SessionSource:
+        return CodeCatalystSessions(self.calls, settings, self._memory(), request)
 
     def doubter(self) -> Callable[[], bool] | None:
-        """What asks whether one that was remembered has another name by now, and changes nothing.
+        return self.calls.doubter()
 
-        Also in another thread, while something is done with it; ``None`` when it was not
-        remembered. What cannot be asked is not doubted: whatever is done with it says why.
-        """
-        if self._find_again is None:
-            return None
-        twin = Environment(self.target, self.tokens, self._api, self._find_again)
+    def _ask(self, work: Callable[[BearerToken], Result]) -> Result:
+        """Return what calls with a fresh token lead to, and raise errors for users alone."""
+        token = self.calls.tokens.load(CALL_TIMEOUT)
+        with self.calls.explained(token):
+            return work(token)
 
-        def doubt() -> bool:
-            try:
-                token = twin.tokens.load(_DOUBT_TIMEOUT)
-                answer = twin._call(token, _DOUBT_TIMEOUT, _GET, "id", {})
-            except (Refused, CallFailed, ConnectorError) as failure:
-                logger.info("whether it has the same name is not known: %s", failure)
-                return False
-            return not twin._is_meant(answer)
-
-        return doubt
-
-    def start(self, token: BearerToken, timeout: float) -> None:
-        """Have it started. One that runs is left as it is: the operation is idempotent."""
-        self.call(token, timeout, "start_dev_environment")
-
-    def stop(self, token: BearerToken, timeout: float) -> State:
-        """Have it stopped; the state that this led to."""
-        return _state(self.call(token, timeout, "stop_dev_environment"))
-
-    def stop_session(self, token: BearerToken, timeout: float, session_id: str) -> None:
-        """End one session."""
-        self.call(token, timeout, "stop_dev_environment_session", sessionId=session_id)
-
-    def error_of(self, failure: Refused | CallFailed, token: BearerToken) -> ConnectorError:
-        """A failed call in words for the user."""
-        if isinstance(failure, CallFailed):
-            return failure.error
-        return explain(failure, self.target, token)
-
-    @contextmanager
-    def explained(self, token: BearerToken) -> Iterator[None]:
-        """What calls raise within becomes a ``ConnectorError``."""
-        try:
-            yield
-        except (Refused, CallFailed) as failure:
-            raise self.error_of(failure, token) from failure
-
-
-def _state(answer: dict[str, Any]) -> State:
-    return State(answer["status"], answer.get("statusReason", ""))
+    def _memory(self) -> Memory:
+        return Memory(self._starts, self.key)

@@ -1,16 +1,16 @@
-"""From the host name that ssh was given to a Dev Environment, and back.
+"""Names of Dev Environments, from the host name that ssh was given and back to it.
 
 ``ssh`` hands its host name to the ProxyCommand. Two forms name a Dev Environment:
 
 - ``codecatalyst-dev-env=<space>=<project>=<dev-environment-id>``: AWS's own (CodeCatalyst
-  User Guide, "Connecting to a Dev Environment using SSH"). It says everything.
-- ``aws-devenv-<dev-environment-id>``: the AWS Toolkit's for VS Code. Space and project come
-  from options, or from the variables SPACE_NAME and PROJECT_NAME that the toolkit sets, or
-  from a look-up.
+  User Guide, "Connecting to a Dev Environment using SSH"). It needs no look-up.
+- ``aws-devenv-<dev-environment-id>``: the form of the AWS Toolkit for VS Code. Space and project
+  come from options, from the variables SPACE_NAME and PROJECT_NAME of the toolkit, or from a
+  look-up.
 
-Any other name has to be looked up (:mod:`.names`), unless options name the environment, who
-then say nothing about what ssh calls it. ssh's ``%h`` is the host name in lower case, and
-names of spaces and projects have capitals: a ProxyCommand should pass ``%n``, as typed.
+Any other name is looked up (:mod:`.names`), unless options name the environment. ssh's ``%h`` is
+the host name in lower case, and names of spaces and projects have capitals, so a ProxyCommand
+should pass ``%n``, the name as typed.
 """
 
 from __future__ import annotations
@@ -26,57 +26,87 @@ _TOOLKIT_PREFIX = "aws-devenv-"
 #: The beginnings of the names that AWS gives a Dev Environment for ssh.
 SERVICE_PREFIXES = (_AWS_PREFIX, _TOOLKIT_PREFIX)
 
-# The patterns of the API's NameString and Uuid (its model, 2022-09-28), ASCII only as there.
-# Looked at by hand: regular expressions take longer to compile than all else here.
+# The patterns of NameString and Uuid in the API's model (2022-09-28), ASCII only as there. They
+# are checked by hand: to compile regular expressions takes longer than the rest of this module.
 _NAME_LENGTHS = range(3, 64)
 _SEPARATORS = str.maketrans("_.", "--")
 _UUID_LENGTHS = [8, 4, 4, 4, 12]
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 
 
-class DevEnvironment:
-    """One Dev Environment, by names that are known to be well formed.
+class EnvironmentName(NamedTuple):
+    """The names of one Dev Environment, and the words by which the user named it.
 
-    :raises ConfigError: when a part cannot be one that the service gave.
+    :param alias: what its owner calls it, on one line; empty where it has none, or where the
+        alias is not known. Messages use it.
+    :param profile: the AWS profile of the calls about it.
+    :param words: the arguments of the query; empty where variables named it.
     """
 
-    __slots__ = ("id", "project", "space")
+    space: str
+    project: str
+    id: str
+    alias: str = ""
+    profile: str | None = None
+    words: tuple[str, ...] = ()
 
-    def __init__(self, space: str, project: str, id: str) -> None:
-        self.space, self.project, self.id = space, project, id
-        for what, value in (("space", space), ("project", project)):
+    def __str__(self) -> str:
+        name = f"{self.alias} ({self.id})" if self.alias else self.id
+        return f"Dev Environment {name} of {self.space}/{self.project}"
+
+    @property
+    def key(self) -> str:
+        """Which environment it is, whatever it is called."""
+        return f"{self.space}/{self.project}/{self.id}"
+
+    @property
+    def host_name(self) -> str:
+        """The host name in AWS's own form; :func:`resolve` reads it back."""
+        return f"{_AWS_PREFIX}{self.space}={self.project}={self.id}"
+
+    @property
+    def host_key_alias(self) -> str:
+        """The name for its host key, which does not change with the alias."""
+        return host_key_alias(self.id)
+
+    @property
+    def exact_words(self) -> tuple[str, ...]:
+        """The arguments by which every command finds it without a look-up."""
+        return ("--space", self.space, "--project", self.project, "--id", self.id)
+
+    def command(self, *words: str) -> str:
+        """Return a command of the connector about this environment, in the user's own words."""
+        import shlex
+
+        named = self.words
+        if not named:
+            profile = () if self.profile is None else ("--profile", self.profile)
+            named = (*self.exact_words, *profile)
+        return shlex.join(["connector", *words, *named])
+
+    def check(self) -> EnvironmentName:
+        """Return it if all parts are well formed.
+
+        :raises ConfigError: when the service cannot have given one of the names.
+        """
+        for what, value in (("space", self.space), ("project", self.project)):
             if not _is_name(value):
                 raise ConfigError(
                     f"{quoted(value)} is not the name of a {what}",
                     "Such a name has 3 to 63 characters: letters and digits, "
                     "with single '-', '_' or '.' between them",
                 )
-        _check_id(id)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DevEnvironment) and self.host_name == other.host_name
-
-    def __repr__(self) -> str:
-        return f"DevEnvironment({self.space!r}, {self.project!r}, {self.id!r})"
-
-    @property
-    def host_name(self) -> str:
-        """The host name in AWS's own form; :func:`resolve` reads it back."""
-        return aws_name(self.space, self.project, self.id)
-
-
-def aws_name(space: str, project: str, id: str) -> str:
-    """The host name in AWS's own form, of names that may not be well formed."""
-    return f"{_AWS_PREFIX}{space}={project}={id}"
+        _check_id(self.id)
+        return self
 
 
 def host_key_alias(id: str) -> str:
-    """The name that a Dev Environment's host key is kept under, whatever it is called."""
+    """Return the name for the host key of the environment of an id."""
     return f"codecatalyst-{id}"
 
 
 def is_aws_name(host: str) -> bool:
-    """Whether it is spelled as AWS names a Dev Environment for ssh."""
+    """Return whether a host name is spelled as AWS names a Dev Environment for ssh."""
     return host.startswith(SERVICE_PREFIXES)
 
 
@@ -84,8 +114,8 @@ def is_aws_name(host: str) -> bool:
 Where = tuple["str | None", "str | None"]
 
 
-class Sought(NamedTuple):
-    """A Dev Environment that has to be looked up; the first place that has any counts."""
+class Search(NamedTuple):
+    """A name to look up. The first of the places that has an environment of this name counts."""
 
     name: str
     places: tuple[Where, ...]
@@ -98,15 +128,15 @@ def resolve(
     project: str | None = None,
     dev_environment_id: str | None = None,
     environ: Mapping[str, str],
-) -> DevEnvironment | Sought:
-    """The Dev Environment that a host name and options name together, or name in part.
+) -> EnvironmentName | Search:
+    """Return the Dev Environment that a host name and options name, or what to look up.
 
     :param host: the ProxyCommand's argument; ``None`` or empty when there is none.
-    :param space: the option ``--space``, as are ``project`` and ``dev_environment_id``
-        theirs. An option may repeat what the host name says, not contradict it.
-    :param environ: SPACE_NAME and PROJECT_NAME fill what host name and options leave out, and
-        say where a name is looked for first: ssh may be called for another one by whoever has
-        them set. DEVENV_ID counts only when there is no host name. They override nothing.
+    :param space: the option ``--space``; ``project`` and ``dev_environment_id`` likewise. An
+        option may repeat a part of the host name, but not contradict it.
+    :param environ: its variables override nothing. SPACE_NAME and PROJECT_NAME fill what host
+        name and options leave out, and say where to look for a name first: ssh may be called for
+        an environment elsewhere. DEVENV_ID counts only without a host name.
     :raises ConfigError: when a part is missing, malformed or contradictory.
     """
     host = host or ""
@@ -115,7 +145,7 @@ def resolve(
     project = _agreed("--project", project, named_project)
     dev_environment_id = _agreed("--id", dev_environment_id, named_id)
     said = (space, project)
-    # Only what nobody said is filled: an empty part of a host name stays wrong.
+    # Variables fill missing parts alone: an empty part of a host name stays wrong.
     if space is None:
         space = environ.get("SPACE_NAME") or None
     if project is None:
@@ -131,7 +161,7 @@ def resolve(
                 "Run `connector config-ssh`, and use a name that it lists",
             )
         if host and not is_aws_name(host):
-            return Sought(host, _places((space, project), said))
+            return Search(host, _places((space, project), said))
         complaint = (
             f"The host name {quoted(host)} names no" if host else "Neither name nor options name a"
         )
@@ -139,9 +169,9 @@ def resolve(
             f"{complaint} Dev Environment", "See `connector list` for those there are"
         )
     if space is not None and project is not None:
-        return DevEnvironment(space, project, dev_environment_id)
+        return EnvironmentName(space, project, dev_environment_id).check()
     _check_id(dev_environment_id)
-    return Sought(dev_environment_id, _places((space, project), said))
+    return Search(dev_environment_id, _places((space, project), said))
 
 
 def _places(usual: Where, said: Where) -> tuple[Where, ...]:
@@ -167,7 +197,7 @@ def _check_id(text: str) -> None:
 
 
 def _parts(host: str) -> tuple[str | None, str | None, str | None]:
-    """Space, project and id as far as the host name says them."""
+    """Return space, project and id, each None where the host name leaves it out."""
     if host.startswith(_AWS_PREFIX):
         parts = host[len(_AWS_PREFIX) :].split("=")
         if len(parts) != 3:
@@ -182,7 +212,7 @@ def _parts(host: str) -> tuple[str | None, str | None, str | None]:
 
 
 def _agreed(option: str, given: str | None, named: str | None) -> str | None:
-    """What option and host name agree on; ``None`` when neither says anything."""
+    """Return what option and host name agree on, or None when both leave it out."""
     if given is None or named is None or given == named:
         return named if given is None else given
     hint = None

@@ -1,14 +1,15 @@
-"""All Dev Environments of a user, over spaces and projects.
+"""The lists of the API: all Dev Environments of a user, and the sessions of one.
 
-By spaces, their projects and what is in each, as the AWS Toolkit for VS Code does it. The
-API could list a whole space at once, but whether it then leaves out what other people have
-made, and lets everybody ask, is not documented.
+Environments are listed by spaces, their projects, and what is in each, as the AWS Toolkit for VS
+Code does it. The API can list a whole space at once. Its documentation does not say whether it
+then leaves out the environments of others, and whether every user may ask.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,16 +26,19 @@ from ...errors import (
     ServiceError,
     TargetNotFound,
 )
+from ..model import GONE, SessionInfo, State
 from ..parallel import for_all
-from .environment import GOING
-from .lists import iso_time, items_of
-from .refusals import explain_any, said_by, status_of
+from .calls import Calls, state_of
+from .hosts import EnvironmentName
+from .refusals import explain_any, said_by
 
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 4.0, 8.0  # seconds for one try, where there is time for that
 _TRIES = 3
 _SHORTEST_TRY = 0.1  # seconds
 
-# Both lists name only what the caller can get into.
+_MOST_PAGES = 100  # of a list
+
+# Spaces and projects that the caller has access to.
 _MINE = [{"key": "hasAccessTo", "values": ["true"]}]
 
 logger = logging.getLogger(__name__)
@@ -42,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Repository:
-    """One that a Dev Environment has cloned; ``branch`` may be empty."""
+    """A repository that a Dev Environment has cloned; ``branch`` may be empty."""
 
     name: str
     branch: str
@@ -50,18 +54,14 @@ class Repository:
 
 @dataclass(frozen=True)
 class EnvironmentSummary:
-    """A Dev Environment as the service lists it; what it does not tell is empty.
+    """A Dev Environment as the service lists it; members that are not told are empty.
 
-    ``inactivity_timeout``: minutes, 0 for never; ``None`` when it is not told.
-    ``updated``: in ISO 8601. Texts are the service's own, not yet fit to be printed.
+    :param inactivity_timeout: minutes, 0 for never; ``None`` when it is not told.
+    :param updated: in ISO 8601. Texts are the service's own, not yet fit to be printed.
     """
 
-    space: str
-    project: str
-    id: str
-    alias: str
-    status: str
-    reason: str = ""
+    name: EnvironmentName
+    state: State
     instance_type: str = ""
     inactivity_timeout: int | None = None
     repositories: tuple[Repository, ...] = ()
@@ -70,8 +70,8 @@ class EnvironmentSummary:
 
     @property
     def is_going(self) -> bool:
-        """Whether nobody can reach it any more, and its alias may be another's already."""
-        return self.status in GOING
+        """Whether it cannot be reached any more, and its alias may be another's already."""
+        return self.state.phase == GONE
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class Problem:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether there is nothing in it that the user could use anyway."""
+        """Whether it holds nothing that the user could use."""
         return isinstance(self.error, (AccessDenied, TargetNotFound))
 
     def may_hide(self, space: str | None, project: str | None) -> bool:
-        """Whether it could hold what is looked for in this space, and in projects of this name."""
+        """Return whether it could hold an environment of this space and a project of this name."""
         pairs = ((self.space, space), (self.project, project))
         return all(
             not here or wanted is None or here.lower() == wanted.lower() for here, wanted in pairs
@@ -97,19 +97,28 @@ class Problem:
 
 @dataclass(frozen=True)
 class Listing:
-    """What was found, in no order, and what could not be looked at."""
+    """The environments that were found, in no order, and what could not be listed."""
 
     environments: list[EnvironmentSummary]
     problems: list[Problem]
 
     @property
     def is_whole(self) -> bool:
-        """Whether it holds all that the user can use, as what is remembered has to."""
+        """Whether it holds all that the user can use. Only then may it be remembered."""
         return all(problem.is_refusal for problem in self.problems)
+
+    @property
+    def names(self) -> list[EnvironmentName]:
+        return [each.name for each in self.environments]
+
+    @property
+    def usable(self) -> list[EnvironmentName]:
+        """The names of those that are not going."""
+        return [each.name for each in self.environments if not each.is_going]
 
 
 def list_environments(api: Api, token: BearerToken, timeout: float) -> Listing:
-    """All Dev Environments of all spaces and projects that the caller has access to.
+    """List the Dev Environments of all spaces and projects that the caller has access to.
 
     A space or project that cannot be listed does not hide the others.
 
@@ -126,8 +135,24 @@ def list_environments(api: Api, token: BearerToken, timeout: float) -> Listing:
         ) from None
 
 
+def sessions_of(calls: Calls, token: BearerToken, timeout: float) -> list[SessionInfo]:
+    """List the live sessions of an environment; ``timeout`` is in seconds for each page."""
+
+    def ask(more: dict[str, str]) -> dict[str, Any]:
+        return calls.call(
+            token,
+            timeout,
+            "list_dev_environment_sessions",
+            id_name="devEnvironmentId",
+            **more,
+        )
+
+    items = _items_of(ask, "sessions")
+    return [SessionInfo(item["id"], _iso_time(item.get("startedTime"))) for item in items]
+
+
 class _Lister:
-    """Raises TimeoutError when the time is over, and ConnectorError when all is in vain."""
+    """Raises TimeoutError when the time is over, and ConnectorError when nothing can be listed."""
 
     def __init__(self, api: Api, token: BearerToken, deadline: float) -> None:
         self._api = api
@@ -151,7 +176,7 @@ class _Lister:
         return for_all(work, [None], self._deadline)[0]
 
     def _projects(self, spaces: list[str]) -> tuple[list[tuple[str, str]], list[Problem]]:
-        """Those of all these spaces, each with its space."""
+        """Return the projects of these spaces, each with its space."""
 
         def work(space: str) -> list[str] | Problem:
             try:
@@ -186,9 +211,9 @@ class _Lister:
     def _items(
         self, operation: str, what: str, space: str = "", project: str = "", **members: Any
     ) -> list[Any]:
-        """All items of a list.
+        """Return all items of a list.
 
-        :raises ConnectorError: with the reason, in which space and project are named.
+        :raises ConnectorError: with the reason, which names space and project.
         """
         if space:
             members["spaceName"] = space
@@ -197,14 +222,14 @@ class _Lister:
             return self._ask(operation, {**members, **more})
 
         try:
-            return list(items_of(ask, what))
+            return list(_items_of(ask, what))
         except Refused as refused:
             raise _explained(refused, space, project, self._token) from refused
         except CallFailed as failure:
             raise failure.error from failure
 
     def _ask(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
-        """One page; a list can be asked for again without harm."""
+        """Return one page. Listing is idempotent, so that failures may be tried again."""
         retry = Retry(operation, self._deadline, tries=_TRIES)
         while True:
             left = self._deadline - time.monotonic()
@@ -220,13 +245,47 @@ class _Lister:
                 )
             except (Refused, CallFailed) as failure:
                 if self._deadline - time.monotonic() < _SHORTEST_TRY:
-                    raise TimeoutError from failure  # it is our time that was too short for it
+                    raise TimeoutError from failure  # our own deadline cut the call short
                 if not retry.pause(failure):
                     raise
 
 
+def _items_of(ask: Callable[[dict[str, str]], dict[str, Any]], what: str) -> Iterator[Any]:
+    """Yield the items of all pages.
+
+    :param ask: returns a page; its argument are the members that name the page, none for the
+        first.
+    :param what: is listed, in the plural, for the errors.
+    :raises CallFailed: when the answer is no list, or the pages do not end.
+    """
+    more: dict[str, str] = {}
+    seen: set[str] = set()
+    for _ in range(_MOST_PAGES):
+        answer = ask(more)
+        if "items" not in answer:
+            raise CallFailed(ServiceError(f"CodeCatalyst answered without a list of {what}"))
+        yield from answer["items"]
+        next_token = answer.get("nextToken", "")
+        if not next_token:
+            return
+        if next_token in seen:
+            break
+        seen.add(next_token)
+        more = {"nextToken": next_token}
+    raise CallFailed(ServiceError(f"CodeCatalyst's list of {what} does not end"))
+
+
+def _iso_time(value: object) -> str:
+    """Return a time in ISO 8601. botocore parses times, the light client does not."""
+    from datetime import datetime
+
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value if isinstance(value, str) else ""
+
+
 def _problem(error: ConnectorError, space: str, project: str = "") -> Problem:
-    """:raises CredentialsError: which no other space will make better."""
+    """:raises CredentialsError: since other spaces refuse the same token."""
     if isinstance(error, CredentialsError):
         raise error
     return Problem(space, project, error)
@@ -237,7 +296,7 @@ def _explained(refused: Refused, space: str, project: str, token: BearerToken) -
     where = f"the space {space}" if space else "any space"
     if project:
         where = f"the project {space}/{project}"
-    status = status_of(refused)
+    status = refused.status
     if status in (401, 429):
         return explain_any(refused, token)
     if status == 403:
@@ -252,12 +311,13 @@ def _explained(refused: Refused, space: str, project: str, token: BearerToken) -
 def _summary(item: dict[str, Any], space: str, project: str) -> EnvironmentSummary:
     timeout = item.get("inactivityTimeoutMinutes")
     return EnvironmentSummary(
-        space=item.get("spaceName") or space,
-        project=item.get("projectName") or project,
-        id=item["id"],
-        alias=item.get("alias", ""),
-        status=item["status"],
-        reason=item.get("statusReason", ""),
+        EnvironmentName(
+            item.get("spaceName") or space,
+            item.get("projectName") or project,
+            item["id"],
+            item.get("alias", ""),
+        ),
+        state_of(item["status"], item.get("statusReason", "")),
         instance_type=item.get("instanceType", ""),
         inactivity_timeout=None if timeout is None else int(timeout),
         repositories=tuple(
@@ -265,5 +325,5 @@ def _summary(item: dict[str, Any], space: str, project: str) -> EnvironmentSumma
             for each in item.get("repositories", ())
         ),
         creator=item.get("creatorId", ""),
-        updated=iso_time(item.get("lastUpdatedTime")),
+        updated=_iso_time(item.get("lastUpdatedTime")),
     )

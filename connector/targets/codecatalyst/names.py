@@ -1,16 +1,16 @@
 """Friendly names of Dev Environments: ``<alias>.<project>.<space>.codecatalyst``, and shorter.
 
-Names of spaces and projects, and aliases, may themselves hold dots and capitals, and people
-type any case. So a name is never taken apart: it is looked for among all names that the Dev
-Environments there are have. These are ``alias``, ``alias.project``, ``alias.project.space``
-and the id, each with and without ``.codecatalyst``. In this order:
+Names of spaces and projects and aliases may hold dots and capitals, and people type any case. So
+a name is never taken apart. It is compared with all names of the existing Dev Environments, which
+are ``alias``, ``alias.project``, ``alias.project.space`` and the id, each with and without
+``.codecatalyst``. The first of these rules that matches any environment decides:
 
-1. the id of one: it is unique, whatever aliases look like;
-2. what is spelled just so;
-3. what differs in case only;
-4. what begins with it, for the first eight or more characters of an id.
+1. the name is an id: an id is unique, whatever aliases look like;
+2. the name is spelled the same;
+3. the name differs in case only;
+4. the name is the first eight or more characters of an id.
 
-The first of these that there is any of decides; if it is more than one, the name is ambiguous.
+If the rule matches several environments, the name is ambiguous.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar
 
 from ...errors import (
     ConfigError,
     TargetNotFound,
     quoted,
 )
-from .hosts import aws_name, is_aws_name
+from .hosts import EnvironmentName, is_aws_name
 
 #: What makes a name one for ssh: a ``Host`` pattern that catches these and nothing else.
 SUFFIX = ".codecatalyst"
@@ -43,37 +42,21 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PART_OF_ID = re.compile(rf"[0-9a-f-]{{{SHORTEST_ID},36}}")
 
 
-class Named(Protocol):
-    """A Dev Environment; ``alias`` is empty when it has none."""
-
-    @property
-    def space(self) -> str: ...
-    @property
-    def project(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def alias(self) -> str: ...
-
-
-Env = TypeVar("Env", bound=Named)
-
-
 def is_plain(name: str) -> bool:
-    """Whether it can be a host name of ssh as it is, and is not taken for one of AWS's own."""
+    """Return whether a name can be a host name of ssh, and does not look like one of AWS's."""
     return _PLAIN.fullmatch(name) is not None and not is_aws_name(name)
 
 
 def bare(name: str) -> str:
-    """The name without ``.codecatalyst``, in whatever case."""
+    """Return the name without ``.codecatalyst``, in any case."""
     return name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
 
 
-class Names(Generic[Env]):
-    """The names of all Dev Environments that there are."""
+class Names:
+    """The names of all Dev Environments that exist."""
 
-    def __init__(self, environments: Iterable[Env]) -> None:
-        self.environments: Sequence[Env] = tuple(environments)
+    def __init__(self, environments: Iterable[EnvironmentName]) -> None:
+        self.environments: Sequence[EnvironmentName] = tuple(environments)
 
     @cached_property
     def _spelled(self) -> dict[str, list[int]]:
@@ -87,7 +70,7 @@ class Names(Generic[Env]):
 
     @cached_property
     def _folded(self) -> dict[str, list[int]]:
-        """The same in lower case."""
+        """Name in lower case -> the numbers of the environments that have it."""
         found: dict[str, set[int]] = {}
         for name, numbers in self._spelled.items():
             found.setdefault(name.lower(), set()).update(numbers)
@@ -95,13 +78,15 @@ class Names(Generic[Env]):
 
     @cached_property
     def _ids(self) -> list[tuple[str, int]]:
-        """The ids in lower case and in order, each with its number."""
+        """The ids in lower case, sorted, each with the number of its environment."""
         return sorted((each.id.lower(), number) for number, each in enumerate(self.environments))
 
-    def find(self, name: str, space: str | None = None, project: str | None = None) -> list[Env]:
-        """What a name can mean: none, one, or more if it is ambiguous.
+    def find(
+        self, name: str, space: str | None = None, project: str | None = None
+    ) -> list[EnvironmentName]:
+        """Return the environments that a name can mean.
 
-        :param space: only look in this one, as ``project`` in projects of this name.
+        :param space: look in this space only, and in projects of the name ``project``.
         """
         exact = self._spelled.get(name, ())
         by_id = [number for number in exact if self.environments[number].id in (name, bare(name))]
@@ -115,14 +100,19 @@ class Names(Generic[Env]):
         found = sorted(number for number in self._with_id(start) if number in within)
         return [self.environments[number] for number in found]
 
-    def within(self, space: str | None, project: str | None) -> list[Env]:
-        """Those in a space and in projects of a name, in any case if there is none just so."""
+    def within(self, space: str | None, project: str | None) -> list[EnvironmentName]:
+        """Return the environments in a space and in projects of a name.
+
+        Case is ignored where no name is spelled the same.
+        """
         return [self.environments[number] for number in self._within(space, project)]
 
-    def one(self, name: str, space: str | None = None, project: str | None = None) -> Env:
-        """The one that a name means.
+    def one(
+        self, name: str, space: str | None = None, project: str | None = None
+    ) -> EnvironmentName:
+        """Return the environment that a name means.
 
-        :raises TargetNotFound: when there is none; names those that are alike.
+        :raises TargetNotFound: when there is none; suggests similar names.
         :raises ConfigError: when there are several; gives a name that works for each.
         """
         found = self.find(name, space, project)
@@ -132,12 +122,12 @@ class Names(Generic[Env]):
             raise self._ambiguous(name, found)
         return found[0]
 
-    def of(self, environment: Env) -> str:
-        """The shortest name for ssh that means this one, however its case is changed.
+    def of(self, environment: EnvironmentName) -> str:
+        """Return the shortest name for ssh that means this environment, in any case.
 
-        ``alias.codecatalyst`` if possible, else with the project, else with the space too;
-        without alias, eight characters of the id, or more if need be. Where aliases differ
-        in case only, case counts. Depends on nothing but the environments that there are.
+        That is ``alias.codecatalyst`` if possible, else with the project, else with the space
+        too. Without an alias it is eight characters of the id, or more if need be. Where aliases
+        differ in case only, case counts.
         """
         aliases = [f"{alias}{SUFFIX}" for alias in _aliases(environment) if is_plain(alias)]
         for name in aliases:
@@ -148,10 +138,10 @@ class Names(Generic[Env]):
         for name in (*aliases, *(f"{start}{SUFFIX}" for start in ids if is_plain(start))):
             if self.find(name) == [environment]:
                 return name
-        return aws_name(environment.space, environment.project, environment.id)
+        return environment.host_name
 
     def _with_id(self, start: str) -> Iterator[int]:
-        """The numbers of those whose id begins so."""
+        """Yield the numbers of the environments whose id begins so."""
         for place in range(bisect_left(self._ids, (start,)), len(self._ids)):
             id, number = self._ids[place]
             if not id.startswith(start):
@@ -182,8 +172,8 @@ class Names(Generic[Env]):
         )
 
     def _near(self, name: str, within: Collection[int]) -> list[str]:
-        """Names that are alike, the best first."""
-        from difflib import get_close_matches  # which only those need who have mistyped
+        """Return similar names, the best first."""
+        from difflib import get_close_matches  # for mistyped names alone
 
         meant: dict[str, int] = {}
         for number in within:
@@ -192,7 +182,7 @@ class Names(Generic[Env]):
         close = get_close_matches(bare(name).lower()[:_LONGEST], meant, n=3, cutoff=0.6)
         return list(dict.fromkeys(self.of(self.environments[meant[each]]) for each in close))
 
-    def _ambiguous(self, name: str, found: list[Env]) -> ConfigError:
+    def _ambiguous(self, name: str, found: list[EnvironmentName]) -> ConfigError:
         names = sorted(self.of(each) for each in found)
         shown = _alternatives(names[:_MOST_SHOWN])
         more = f", or one of {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
@@ -202,16 +192,16 @@ class Names(Generic[Env]):
         )
 
 
-def _space_of(environment: Named) -> str:
+def _space_of(environment: EnvironmentName) -> str:
     return environment.space
 
 
-def _project_of(environment: Named) -> str:
+def _project_of(environment: EnvironmentName) -> str:
     return environment.project
 
 
-def _aliases(environment: Named) -> list[str]:
-    """Names of one that has an alias, the shortest first."""
+def _aliases(environment: EnvironmentName) -> list[str]:
+    """Return the names that contain the alias, the shortest first."""
     alias = environment.alias
     if not alias:
         return []

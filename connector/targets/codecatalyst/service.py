@@ -1,4 +1,4 @@
-"""The way to the service: its API, the login, and what was remembered of both."""
+"""CodeCatalyst as one login at one endpoint sees it: API, login, settings and caches."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 class Service(NamedTuple):
     """CodeCatalyst, as one login at one endpoint sees it.
 
-    ``profile``: the AWS profile that applies, if it is there. ``settings``: how hosts are
-    reached. ``names``: the Dev Environments that were listed last. ``endpoint``: the API's URL,
-    or what else tells it from others.
+    :param settings: how hosts are reached.
+    :param profile: the AWS profile that applies, if it exists.
+    :param names: the names of the last listing.
+    :param endpoint: the API's URL, or other text that tells the API from others.
+    :param starts: the file that remembers how long starts take.
     """
 
     api: Api
@@ -35,12 +37,13 @@ class Service(NamedTuple):
     profile: str | None
     names: NameCache
     endpoint: str
+    starts: str
 
 
 def open_service(
     profile_name: str | None, endpoint_url: str | None, environ: Mapping[str, str]
 ) -> Service:
-    """The service that options and variables name. Nothing is asked yet.
+    """Return the service that options and variables name. No call is made yet.
 
     :param profile_name: the option ``--profile``, as ``endpoint_url`` is ``--endpoint-url``.
     :raises ConfigError: when one of them is not usable.
@@ -55,22 +58,23 @@ def open_service(
     connect = settings.trust.connect
     api: Api = light_api(light_url, connect) if light_url else sdk_api(clients, url)
     tokens = BearerTokens(profile, environ, clients, TOKEN_VARIABLES)
-    # Where botocore alone knows the endpoint, it is one of the profile's.
+    # An endpoint that botocore alone can resolve is told apart by the profile.
     endpoint = light_url or url or f"that of the profile {profile.name}"
     names = NameCache(Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"))
-    return Service(api, tokens, settings, profile.known_name, names, endpoint)
+    starts = cache_file(environ, "starts.json")
+    return Service(api, tokens, settings, profile.known_name, names, endpoint, starts)
 
 
 def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
-    """The profile that is named; where nobody names one, what has a login.
+    """Return the profile of this name or of the variables, else one that has a login.
 
-    That of ``connector login`` stands in for a default profile that has none, so that all
-    commands work right after it.
+    The profile that ``connector login`` writes stands in for a default profile without a login,
+    so that every command works right after it.
     """
     profile = load_profile(name, environ)
     if profile.name is not None or any(map(environ.get, TOKEN_VARIABLES)):
         return profile
     if (profile.values or {}).get("sso_session"):
         return profile
-    of_login = profile._replace(name=LOGIN_PROFILE)  # of the file as it was read
+    of_login = profile._replace(name=LOGIN_PROFILE)  # the file is not read again
     return profile if of_login.values is None else of_login

@@ -1,8 +1,8 @@
-"""A Dev Environment that does not run is started, and waited for.
+"""Waiting for a Dev Environment: until it runs, starting it if need be, or until it has stopped.
 
-The states and what may be refused while they change: the service's model (2022-09-28) and
-the AWS Toolkit for VS Code, which has learnt that a start can be refused while another
-update is under way, and that one may be STOPPED again after it was accepted.
+The states, and what the service refuses while they change, are those of its model (2022-09-28)
+and of the AWS Toolkit for VS Code: a start can be refused while another update is under way, and
+the environment may be STOPPED again after its start was accepted.
 """
 
 from __future__ import annotations
@@ -16,83 +16,89 @@ from ...aws.retry import may_pass
 from ...aws.sso.tokens import BearerToken
 from ...errors import ConnectorError, TargetNotReady
 from ...sessions import StartProgress, Waiting
-from .environment import Environment, State
+from ..memory import Memory
+from ..model import RUNNING, STARTING, STOPPED, STOPPING, StartSettings, State
+from .calls import Calls
 from .refusals import not_running
-from .starts import Durations, StartSettings
 
 POLL_INTERVAL = 1.0  # seconds; the toolkit's
-START_INTERVAL = 5.0  # seconds until one that is still STOPPED is started again
+START_INTERVAL = 5.0  # seconds until an environment that is still STOPPED is started again
 MOST_STARTS = 3
 SILENCE_TIMEOUT = 30.0  # seconds without a good answer that a start under way survives
 
+#: Seconds that it may take until an environment has stopped.
+STOP_TIMEOUT = 600.0
+
 # Seconds for each question, and for the token before it.
 _TOKEN_TIMEOUT, _CALL_TIMEOUT = 4.0, 6.0
+
+_MOST_DURATIONS = 5
 
 logger = logging.getLogger(__name__)
 
 
 class Startup:
-    """One wait for a Dev Environment, its starts and its time counted over all calls.
+    """One wait for a Dev Environment. Starts and time are counted over all calls.
 
-    :param clock: seconds of a monotonic clock; the pauses are ``progress``'s.
+    :param starts: remembers how long starts of this environment take.
+    :param clock: seconds of a monotonic clock; ``progress`` makes the pauses.
     """
 
     def __init__(
         self,
-        environment: Environment,
+        calls: Calls,
         progress: StartProgress,
         settings: StartSettings,
-        durations: Durations,
+        starts: Memory,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._environment = environment
+        self._calls = calls
         self._progress = progress
         self._settings = settings
-        self._durations = durations
+        self._durations = Durations(starts)
         self._clock = clock
         self._began = self._answered_at = clock()
-        self._usual = durations.usual()
+        self._usual = self._durations.usual()
         self._starts = 0
         self._asked_at = 0.0  # of the last start
         self._accepted_at: float | None = None  # of the first start that was ours
         self._refusal: ConnectorError | None = None  # of the last start
 
     def until_running(self, state: State, token: BearerToken) -> None:
-        """Return when it runs.
+        """Return when the environment runs.
 
-        :param state: the one it is in; ``token`` the one that this was asked with.
-        :raises ConnectorError: when it cannot run, or does not in time.
-        :raises StartAbandoned: when nobody waits for it any more.
+        :param state: the state now, as an answer to ``token``.
+        :raises ConnectorError: when the environment cannot run, or does not in time.
+        :raises StartAbandoned: when the caller has left.
         """
         self._token = token
         self._answered_at = self._clock()
-        while state.status != "RUNNING":
+        while state.phase != RUNNING:
             self._check_hope(state)
-            if state.status == "STOPPED" and self._may_start():
-                self._wait(state, 0.0)  # nothing is started for somebody who has left
+            if state.phase == STOPPED and self._may_start():
+                self._wait(state, 0.0)  # do not start it for a caller that has left
                 self._start()
             self._wait(state, POLL_INTERVAL)
             state = self._look(state)
-        logger.info("it runs after %.1f s", self._clock() - self._began)
+        logger.info("the environment runs after %.1f s", self._clock() - self._began)
         if self._accepted_at is not None:
             self._durations.note(self._clock() - self._accepted_at)
             self._accepted_at = None
         self._progress.go_on()
 
     def _check_hope(self, state: State) -> None:
-        """:raises ConnectorError: when waiting is of no use, or has been long enough."""
-        hopes: tuple[str, ...] = ("PENDING", "STARTING")
+        """:raises ConnectorError: when waiting cannot help, or the time is over."""
+        hopes: tuple[str, ...] = (STARTING,)
         if self._settings.allowed:
-            hopes += ("STOPPED", "STOPPING")
-        in_vain = state.status == "STOPPED" and self._starts >= MOST_STARTS and self._start_is_old()
+            hopes += (STOPPED, STOPPING)
+        in_vain = state.phase == STOPPED and self._starts >= MOST_STARTS and self._start_is_old()
         if in_vain and self._refusal:
             raise self._refusal
-        if in_vain or state.status not in hopes:
-            raise not_running(self._environment.target, state.status, state.reason, self._token)
+        if in_vain or state.phase not in hopes:
+            raise not_running(self._calls.name, state.status, state.reason, self._token)
         if self._clock() - self._began >= self._settings.timeout:
             raise TargetNotReady(
-                f"{self._environment.target} is still {state.status} "
-                f"after {self._settings.timeout:.0f} s",
+                f"{self._calls.name} is still {state.status} after {self._settings.timeout:.0f} s",
                 "Wait longer with --wait, or look at it in the CodeCatalyst console",
             )
 
@@ -103,14 +109,14 @@ class Startup:
         return self._starts < MOST_STARTS and self._start_is_old()
 
     def _start(self) -> None:
-        self._token = self._environment.tokens.load(_TOKEN_TIMEOUT)
+        self._token = self._calls.tokens.load(_TOKEN_TIMEOUT)
         try:
-            self._environment.start(self._token, _CALL_TIMEOUT)
+            self._calls.start(self._token, _CALL_TIMEOUT)
         except (Refused, CallFailed) as failure:
             logger.info("the start is refused: %s", failure)
-            if failure.status == 409:  # an update is under way: somebody else's start, perhaps
+            if failure.status == 409:  # an update is under way, such as the start of another client
                 return
-            self._refusal = self._environment.error_of(failure, self._token)
+            self._refusal = self._calls.error_of(failure, self._token)
             if not may_pass(failure, idempotent=True) and failure.status != 400:
                 raise self._refusal from failure
         else:
@@ -121,13 +127,13 @@ class Startup:
         self._asked_at = self._clock()
 
     def _look(self, before: State) -> State:
-        self._token = self._environment.tokens.load(_TOKEN_TIMEOUT)
+        self._token = self._calls.tokens.load(_TOKEN_TIMEOUT)
         try:
-            state = self._environment.look(self._token, _CALL_TIMEOUT)
+            state = self._calls.look(self._token, _CALL_TIMEOUT)
         except (Refused, CallFailed) as failure:
             passes = may_pass(failure, idempotent=True)
             if not passes or self._clock() - self._answered_at >= SILENCE_TIMEOUT:
-                raise self._environment.error_of(failure, self._token) from failure
+                raise self._calls.error_of(failure, self._token) from failure
             logger.info("the state is not known: %s", failure)
             return before
         self._answered_at = self._clock()
@@ -136,3 +142,65 @@ class Startup:
     def _wait(self, state: State, seconds: float) -> None:
         elapsed = self._clock() - self._began
         self._progress.wait(Waiting(state.status, elapsed, self._usual), seconds)
+
+
+def until_stopped(
+    calls: Calls,
+    state: State,
+    wait: Callable[[Waiting, float], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> State:
+    """Return the state of a Dev Environment once it is no longer STOPPING.
+
+    :param state: the state now.
+    :param wait: shows what is waited for, and pauses for some seconds.
+    :param clock: seconds of a monotonic clock.
+    :raises TargetNotReady: when the environment runs again, or has not stopped in time.
+    :raises ConnectorError: when the service cannot be asked.
+    """
+    began = answered_at = clock()
+    while state.phase == STOPPING:
+        elapsed = clock() - began
+        if elapsed >= STOP_TIMEOUT:
+            raise TargetNotReady(
+                f"{calls.name} is still STOPPING after {STOP_TIMEOUT:.0f} s",
+                "Look at it in the CodeCatalyst console",
+            )
+        wait(Waiting(state.status, elapsed, None), POLL_INTERVAL)
+        token = calls.tokens.load(_CALL_TIMEOUT)
+        try:
+            state = calls.look(token, _CALL_TIMEOUT)
+        except (Refused, CallFailed) as failure:
+            passes = may_pass(failure, idempotent=True)
+            if not passes or clock() - answered_at >= SILENCE_TIMEOUT:
+                raise calls.error_of(failure, token) from failure
+            logger.info("the state is not known: %s", failure)
+        else:
+            answered_at = clock()
+    if state.phase in (RUNNING, STARTING):
+        raise TargetNotReady(
+            f"{calls.name} is {state.status}: it was started again while it stopped",
+            "Find out who uses it, and stop it again",
+        )
+    return state
+
+
+class Durations:
+    """The seconds that the last starts of a Dev Environment took."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def usual(self) -> float | None:
+        """Return the median, or None when no start is known."""
+        known = self._known()
+        return sorted(known)[len(known) // 2] if known else None
+
+    def note(self, seconds: float) -> None:
+        """Remember the duration of one more start."""
+        self._memory.note([*self._known(), round(seconds, 1)][-_MOST_DURATIONS:])
+
+    def _known(self) -> list[float]:
+        known = self._memory.recall()
+        values = known if isinstance(known, list) else []
+        return [value for value in values if isinstance(value, (int, float)) and 0 < value < 1e5]

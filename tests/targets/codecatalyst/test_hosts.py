@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from connector.errors import ConfigError
 from connector.targets.codecatalyst.hosts import (
-    DevEnvironment,
-    Sought,
+    EnvironmentName,
+    Search,
     resolve,
 )
 
@@ -20,7 +20,7 @@ OTHER_ID = "fedcba98-7654-3210-fedc-ba9876543210"
 ANYWHERE = ((None, None),)
 THERE = ("ToolkitSpace", "ToolkitProject")
 TOOLKIT = {"SPACE_NAME": "ToolkitSpace", "PROJECT_NAME": "ToolkitProject", "DEVENV_ID": OTHER_ID}
-HERE = DevEnvironment("MySpace", "My.Project", ID)
+HERE = EnvironmentName("MySpace", "My.Project", ID)
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ HERE = DevEnvironment("MySpace", "My.Project", ID)
         (f"codecatalyst-dev-env=MySpace=My.Project={ID}", {"space": "MySpace"}, {}, HERE),
         (f"aws-devenv-{ID}", {"space": "MySpace", "project": "My.Project"}, {}, HERE),
         (f"aws-devenv-{ID}", {"space": "MySpace", "project": "My.Project"}, TOOLKIT, HERE),
-        (f"aws-devenv-{ID}", {}, TOOLKIT, DevEnvironment("ToolkitSpace", "ToolkitProject", ID)),
+        (f"aws-devenv-{ID}", {}, TOOLKIT, EnvironmentName("ToolkitSpace", "ToolkitProject", ID)),
         (
             f"aws-devenv-{ID}",
             {"project": "My.Project", "dev_environment_id": ID},
             TOOLKIT,
-            DevEnvironment("ToolkitSpace", "My.Project", ID),
+            EnvironmentName("ToolkitSpace", "My.Project", ID),
         ),
         (
             None,
@@ -44,8 +44,8 @@ HERE = DevEnvironment("MySpace", "My.Project", ID)
             TOOLKIT,
             HERE,
         ),
-        (None, {}, TOOLKIT, DevEnvironment("ToolkitSpace", "ToolkitProject", OTHER_ID)),
-        ("", {}, TOOLKIT, DevEnvironment("ToolkitSpace", "ToolkitProject", OTHER_ID)),
+        (None, {}, TOOLKIT, EnvironmentName("ToolkitSpace", "ToolkitProject", OTHER_ID)),
+        ("", {}, TOOLKIT, EnvironmentName("ToolkitSpace", "ToolkitProject", OTHER_ID)),
         # Where options say all, what ssh calls it says nothing.
         (
             "my-env",
@@ -57,12 +57,12 @@ HERE = DevEnvironment("MySpace", "My.Project", ID)
             f"codecatalyst-dev-env=abc={'a' * 63}={ID.upper()}",
             {},
             {},
-            DevEnvironment("abc", "a" * 63, ID.upper()),
+            EnvironmentName("abc", "a" * 63, ID.upper()),
         ),
     ],
 )
 def test_a_dev_environment_is_named(
-    host: str | None, options: dict[str, str], environ: dict[str, str], expected: DevEnvironment
+    host: str | None, options: dict[str, str], environ: dict[str, str], expected: EnvironmentName
 ) -> None:
     assert resolve(host, **options, environ=environ) == expected
 
@@ -70,30 +70,30 @@ def test_a_dev_environment_is_named(
 @pytest.mark.parametrize(
     ("host", "options", "environ", "expected"),
     [
-        ("my-env", {}, {}, Sought("my-env", ANYWHERE)),
+        ("my-env", {}, {}, Search("my-env", ANYWHERE)),
         # DEVENV_ID does not speak for a name; the others say where to look first.
-        ("my-env", {}, TOOLKIT, Sought("my-env", (THERE, *ANYWHERE))),
-        ("my-env", {"space": "MySpace"}, {}, Sought("my-env", (("MySpace", None),))),
+        ("my-env", {}, TOOLKIT, Search("my-env", (THERE, *ANYWHERE))),
+        ("my-env", {"space": "MySpace"}, {}, Search("my-env", (("MySpace", None),))),
         (
             "my-env",
             {"space": "MySpace"},
             TOOLKIT,
-            Sought("my-env", (("MySpace", "ToolkitProject"), ("MySpace", None))),
+            Search("my-env", (("MySpace", "ToolkitProject"), ("MySpace", None))),
         ),
-        (f"aws-devenv-{ID}", {}, {}, Sought(ID, ANYWHERE)),
+        (f"aws-devenv-{ID}", {}, {}, Search(ID, ANYWHERE)),
         (
             f"aws-devenv-{ID}",
             {},
             {"SPACE_NAME": "", "PROJECT_NAME": "abc"},
-            Sought(ID, ((None, "abc"), *ANYWHERE)),
+            Search(ID, ((None, "abc"), *ANYWHERE)),
         ),
-        (None, {"dev_environment_id": ID}, {}, Sought(ID, ANYWHERE)),
-        ("my-env", {"dev_environment_id": ID}, {}, Sought(ID, ANYWHERE)),
-        ("-x\x1b", {}, {}, Sought("-x\x1b", ANYWHERE)),
+        (None, {"dev_environment_id": ID}, {}, Search(ID, ANYWHERE)),
+        ("my-env", {"dev_environment_id": ID}, {}, Search(ID, ANYWHERE)),
+        ("-x\x1b", {}, {}, Search("-x\x1b", ANYWHERE)),
     ],
 )
 def test_what_says_too_little_is_to_be_looked_up(
-    host: str | None, options: dict[str, str], environ: dict[str, str], expected: Sought
+    host: str | None, options: dict[str, str], environ: dict[str, str], expected: Search
 ) -> None:
     assert resolve(host, **options, environ=environ) == expected
 
@@ -151,7 +151,7 @@ def test_what_is_missing_or_contradictory_is_refused(
 def test_names_that_the_service_cannot_have_given_are_refused(name: str) -> None:
     for space, project, what in ((name, "fine", "space"), ("fine", name, "project")):
         with pytest.raises(ConfigError) as caught:
-            DevEnvironment(space, project, ID)
+            EnvironmentName(space, project, ID).check()
         message = str(caught.value)
         assert f"is not the name of a {what}" in message
         assert message.isascii()
@@ -171,7 +171,7 @@ def test_names_that_the_service_cannot_have_given_are_refused(name: str) -> None
 )
 def test_ids_that_are_no_uuids_are_refused(wrong: str) -> None:
     with pytest.raises(ConfigError, match="is not the id"):
-        DevEnvironment("MySpace", "MyProject", wrong)
+        EnvironmentName("MySpace", "MyProject", wrong).check()
 
 
 def test_a_long_hostile_name_is_refused_at_once() -> None:
@@ -190,7 +190,7 @@ def test_a_long_hostile_name_is_refused_at_once() -> None:
     st.uuids(),
 )
 def test_a_host_name_reads_back(space: str, project: str, uuid: object) -> None:
-    environment = DevEnvironment(space, project, str(uuid))
+    environment = EnvironmentName(space, project, str(uuid))
     assert resolve(environment.host_name, environ=TOOLKIT) == environment
 
 
@@ -222,9 +222,9 @@ def test_nothing_else_than_a_refusal_happens(
         )
     except ConfigError as error:
         refusal = str(error)
-    if isinstance(found, DevEnvironment):
+    if isinstance(found, EnvironmentName):
         assert resolve(found.host_name, environ={}) == found
-    elif isinstance(found, Sought):
+    elif isinstance(found, Search):
         assert found.name
     else:
         assert refusal is not None

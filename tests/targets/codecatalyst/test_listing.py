@@ -42,6 +42,8 @@ from connector.errors import (
     TargetNotFound,
 )
 from connector.targets.codecatalyst.api import TOKEN_VARIABLES, light_api, sdk_api
+from connector.targets.codecatalyst.calls import state_of
+from connector.targets.codecatalyst.hosts import EnvironmentName
 from connector.targets.codecatalyst.listing import (
     EnvironmentSummary,
     Listing,
@@ -89,7 +91,7 @@ def add(cloud: Cloud, space: str, project: str, **details: object) -> resources.
 
 
 def ids(listing: Listing) -> set[str]:
-    return {each.id for each in listing.environments}
+    return {name.id for name in listing.names}
 
 
 def test_all_there_is_is_told(cloud: Cloud, both_ways: None, api: Api, token: BearerToken) -> None:
@@ -107,23 +109,19 @@ def test_all_there_is_is_told(cloud: Cloud, both_ways: None, api: Api, token: Be
     listing = list_all(api, token, 20)
     assert listing.problems == []
     assert listing.is_whole
-    found = {each.id: each for each in listing.environments}
+    found = {each.name.id: each for each in listing.environments}
     assert found.keys() == {cloud.environment.id, full.id}
     assert found[full.id] == EnvironmentSummary(
-        space="Other.Space",
-        project="web.site-1",
-        id=full.id,
-        alias="My.Env",
-        status="FAILED",
-        reason="No image",
+        EnvironmentName("Other.Space", "web.site-1", full.id, "My.Env"),
+        state_of("FAILED", "No image"),
         instance_type="dev.standard1.large",
         inactivity_timeout=0,
         repositories=(Repository("code", "main"), Repository("docs", "")),
         creator=full.creator_id,
         updated="2027-01-15T08:00:00.500Z",
     )
-    assert found[cloud.environment.id].alias == ""
-    assert found[cloud.environment.id].project == "My.Project"
+    assert found[cloud.environment.id].name.alias == ""
+    assert found[cloud.environment.id].name.project == "My.Project"
 
 
 def test_every_list_is_read_to_its_end(

@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from connector.targets.codecatalyst.listing import EnvironmentSummary
-from connector.targets.codecatalyst.namecache import (
-    MAX_AGE,
-    KnownName,
-    NameCache,
-)
+from connector.targets.codecatalyst.hosts import EnvironmentName
+from connector.targets.codecatalyst.namecache import MAX_AGE, NameCache
 from connector.targets.memory import Memory
 
-ONE = EnvironmentSummary("Space", "Project", "id-1", "Al.ias", "RUNNING")
-TWO = EnvironmentSummary("Space", "Project", "id-2", "", "STOPPED", reason="Idle")
+ONE = EnvironmentName("Space", "Project", "id-1", "Al.ias")
+TWO = EnvironmentName("Space", "Project", "id-2")
 
 
 class Now:
@@ -45,10 +41,7 @@ def cache(path: Path, now: Now) -> NameCache:
 def test_names_are_remembered(cache: NameCache, path: Path) -> None:
     assert cache.recall() is None
     cache.note([TWO, ONE])
-    assert cache.recall() == [
-        KnownName("Space", "Project", "id-1", "Al.ias"),
-        KnownName("Space", "Project", "id-2", ""),
-    ]
+    assert cache.recall() == [ONE, TWO]
     assert path.stat().st_mode & 0o777 == 0o600
     cache.note([])
     assert cache.recall() == []
@@ -61,10 +54,7 @@ def test_what_was_just_noted_is_known_at_once(cache: NameCache, now: Now) -> Non
 
 
 def test_thousands_are_remembered(cache: NameCache) -> None:
-    many = [
-        EnvironmentSummary("s" * 63, "p" * 63, f"{n:036}", f"{n:063}", "RUNNING")
-        for n in range(5000)
-    ]
+    many = [EnvironmentName("s" * 63, "p" * 63, f"{n:036}", f"{n:063}") for n in range(5000)]
     cache.note(many)
     assert len(cache.recall() or ()) == 5000
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import ConfigError, TargetNotFound
+from connector.targets.codecatalyst.hosts import EnvironmentName as Env
 from connector.targets.codecatalyst.names import (
     SUFFIX,
     Names,
     bare,
     is_plain,
 )
-
-
-class Env(NamedTuple):
-    space: str
-    project: str
-    id: str
-    alias: str
 
 
 def uuid(start: str, end: str = "0") -> str:

@@ -30,10 +30,10 @@ from connector.errors import (
     TargetNotReady,
 )
 from connector.sessions import Waiting
-from connector.targets.codecatalyst import source as codecatalyst
-from connector.targets.codecatalyst.starts import Durations, StartSettings
-from connector.targets.codecatalyst.startup import SILENCE_TIMEOUT
+from connector.targets.codecatalyst import sessions
+from connector.targets.codecatalyst.startup import SILENCE_TIMEOUT, Durations
 from connector.targets.memory import Memory, cache_file
+from connector.targets.model import StartSettings
 
 from ...aws.cloud import Cloud
 from ...aws.helpers import (
@@ -65,8 +65,8 @@ def watcher(clock: Clock) -> Watcher:
 
 
 def connect(cloud: Cloud, watcher: Watcher, settings: StartSettings = STARTS) -> None:
-    sessions = make_sessions(cloud, watcher.clock, start=settings)
-    assert sessions.start(watcher).session_id
+    source = make_sessions(cloud, watcher.clock, start=settings)
+    assert source.start(watcher).session_id
     assert len(cloud.model.sessions.living(cloud.environment.id)) == 1
     assert watcher.went_on == 1
 
@@ -82,7 +82,7 @@ def failure(cloud: Cloud, watcher: Watcher, settings: StartSettings = STARTS) ->
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the question why a start was refused the time that a busy machine needs."""
-    monkeypatch.setattr(codecatalyst, "_STATUS_TIMEOUT", 20.0)
+    monkeypatch.setattr(sessions, "_STATUS_TIMEOUT", 20.0)
 
 
 def begin_in(cloud: Cloud, status: Status, ends: float | None = None) -> None:
@@ -325,8 +325,8 @@ def test_the_token_is_taken_anew(cloud: Cloud, watcher: Watcher) -> None:
             environ["AWS_BEARER_TOKEN_CODECATALYST"] = "second"
 
     watcher.happens = renew
-    sessions = make_sessions(cloud, watcher.clock, start=STARTS, environ=environ)
-    assert sessions.start(watcher).session_id
+    source = make_sessions(cloud, watcher.clock, start=STARTS, environ=environ)
+    assert source.start(watcher).session_id
 
 
 def test_nothing_is_started_for_somebody_who_has_left(cloud: Cloud, watcher: Watcher) -> None:

@@ -1,4 +1,4 @@
-"""What is asked of the service for a shell and for a command."""
+"""The API's ``sessionConfiguration`` of a shell and of a command."""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ import pytest
 from connector.emulator.api.codecatalyst import operations
 from connector.emulator.sessions import Form
 from connector.errors import ConfigError
-from connector.targets.codecatalyst.commands import (
-    LONGEST,
-    SHORTEST,
-    command_session,
-    shell_session,
-)
+from connector.targets.codecatalyst.requests import LONGEST, SHORTEST, configuration_of
+from connector.targets.model import COMMAND, SHELL, SSH, SessionRequest
 
 from ...aws.cloud import Cloud
 from ...aws.helpers import (
@@ -25,7 +21,16 @@ from ...aws.helpers import (
 )
 
 
-def test_the_limits_are_those_of_the_services_model() -> None:
+def command(*words: str) -> dict[str, Any]:
+    return configuration_of(SessionRequest(COMMAND, words))
+
+
+def test_ssh_and_shell_are_session_types() -> None:
+    assert configuration_of(SessionRequest(SSH)) == {"sessionType": "SSH"}
+    assert configuration_of(SessionRequest(SHELL)) == {"sessionType": "SSM"}
+
+
+def test_limits_are_those_of_the_services_model() -> None:
     model = botocore.session.get_session().get_service_model("codecatalyst")
     shape: Any = model.operation_model("StartDevEnvironmentSession").input_shape
     execution = shape.members["sessionConfiguration"].members["executeCommandSessionConfiguration"]
@@ -36,20 +41,20 @@ def test_the_limits_are_those_of_the_services_model() -> None:
     assert not arguments.metadata  # how many
 
 
-def test_a_command_and_its_arguments_are_given_apart() -> None:
-    assert command_session(["uname"]) == {
+def test_command_and_arguments_are_separate_members() -> None:
+    assert command("uname") == {
         "sessionType": "SSM",
         "executeCommandSessionConfiguration": {"command": "uname"},
     }
-    assert command_session(["sh", "-c", "a b"]) == {
+    assert command("sh", "-c", "a b") == {
         "sessionType": "SSM",
         "executeCommandSessionConfiguration": {"command": "sh", "arguments": ["-c", "a b"]},
     }
 
 
-def test_what_is_as_long_as_may_be_is_taken() -> None:
+def test_words_of_the_greatest_length_are_accepted() -> None:
     words = ["\u20ac" * LONGEST, "x" * LONGEST, "x"]
-    configuration = command_session(words)
+    configuration = command(*words)
     operations.SESSION_CONFIGURATION.check(configuration, "sessionConfiguration")
 
 
@@ -63,23 +68,22 @@ def test_what_is_as_long_as_may_be_is_taken() -> None:
         (["sh", "\udcff"], "Argument 1 of the command is not UTF-8"),
     ],
 )
-def test_what_the_service_does_not_take_is_refused_before_it_is_asked(
-    words: list[str], said: str
-) -> None:
+def test_words_outside_the_limits_are_refused_without_a_call(words: list[str], said: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        command_session(words)
+        command(*words)
     assert said in str(refused.value)
     assert "connector shell" in str(refused.value)
 
 
 @pytest.mark.usefixtures("both_ways")
-@pytest.mark.parametrize("configuration", [shell_session(), command_session(["uname", "-s"])])
-def test_a_session_is_started_for_what_it_is_for(
-    cloud: Cloud, clock: Clock, configuration: dict[str, Any]
+@pytest.mark.parametrize(
+    "request_", [SessionRequest(SHELL), SessionRequest(COMMAND, ("uname", "-s"))]
+)
+def test_session_is_started_with_its_configuration(
+    cloud: Cloud, clock: Clock, request_: SessionRequest
 ) -> None:
-    sessions = make_sessions(cloud, clock, configuration=configuration)
+    sessions = make_sessions(cloud, clock, request=request_)
     sessions.start(UNWATCHED)
     (session,) = cloud.model.sessions.living(cloud.environment.id)
-    command = "executeCommandSessionConfiguration" in configuration
-    assert session.form is (Form.COMMAND if command else Form.SHELL)
-    assert session.command == (("uname", "-s") if command else ())
+    assert session.form is (Form.COMMAND if request_.words else Form.SHELL)
+    assert session.command == request_.words

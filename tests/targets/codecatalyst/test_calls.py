@@ -15,9 +15,9 @@ from connector.aws.sso.tokens import BearerTokens
 from connector.emulator.api.codecatalyst.resources import Status
 from connector.errors import TargetNotFound
 from connector.targets.codecatalyst.api import TOKEN_VARIABLES, light_api, sdk_api
-from connector.targets.codecatalyst.environment import Environment, State
-from connector.targets.codecatalyst.refusals import Target
-from connector.targets.codecatalyst.sessionlist import sessions_of
+from connector.targets.codecatalyst.calls import Calls, state_of
+from connector.targets.codecatalyst.hosts import EnvironmentName
+from connector.targets.codecatalyst.listing import sessions_of
 from connector.transport.dial import Trust
 
 from ...aws.cloud import Cloud
@@ -34,83 +34,78 @@ GONE = "01234567-89ab-cdef-0123-456789abcdef"
 
 
 @pytest.fixture
-def environment(cloud: Cloud, both_ways: None) -> Environment:
-    return open_environment(cloud, cloud.environment.id)
+def calls(cloud: Cloud, both_ways: None) -> Calls:
+    return open_calls(cloud, cloud.environment.id)
 
 
-def open_environment(
-    cloud: Cloud, id: str, find_again: Callable[[], Target] | None = None
-) -> Environment:
+def open_calls(
+    cloud: Cloud, id: str, find_again: Callable[[], EnvironmentName] | None = None
+) -> Calls:
     ca_bundle = str(cloud.ca_file)
     clients = ClientFactory(None, Trust(ca_bundle).connect)
     api: Api = sdk_api(clients, cloud.url)
     if cloud.way == "light":
         api = light_api(cloud.url, Trust(ca_bundle).connect)
-    tokens = BearerTokens(
-        load_profile(None, os.environ),
-        ENVIRON,
-        clients,
-        TOKEN_VARIABLES,
-    )
-    return Environment(Target("MySpace", "My.Project", id, None), tokens, api, find_again)
+    tokens = BearerTokens(load_profile(None, os.environ), ENVIRON, clients, TOKEN_VARIABLES)
+    return Calls(EnvironmentName("MySpace", "My.Project", id), tokens, api, find_again)
 
 
-def test_a_list_is_read_to_its_end(cloud: Cloud, environment: Environment) -> None:
+def test_a_list_is_read_to_its_end(cloud: Cloud, calls: Calls) -> None:
     started = [cloud.model.start_session(cloud.environment) for _ in range(201)]
-    found = sessions_of(environment, environment.tokens.load(), 10)
+    found = sessions_of(calls, calls.tokens.load(), 10)
     assert {session.id for session in found} == {session.id for session in started}
     assert all(session.started.endswith("Z") for session in found)
     assert cloud.operations() == [LIST, LIST]
 
 
-def test_a_list_without_end_is_given_up(cloud: Cloud, environment: Environment) -> None:
+def test_a_list_without_end_is_given_up(cloud: Cloud, calls: Calls) -> None:
     always(cloud, LIST, lambda: web.json_response({"items": [], "nextToken": "again"}))
     with pytest.raises(CallFailed, match="does not end"):
-        sessions_of(environment, environment.tokens.load(), 10)
+        sessions_of(calls, calls.tokens.load(), 10)
 
 
 @pytest.mark.parametrize("answer", [{}, {"items": 5}, {"items": [5]}, {"items": [{"id": 5}]}])
-def test_a_list_that_is_none(cloud: Cloud, environment: Environment, answer: object) -> None:
+def test_a_list_that_is_none(cloud: Cloud, calls: Calls, answer: object) -> None:
     always(cloud, LIST, lambda: web.json_response(answer))
     with pytest.raises(CallFailed):
-        sessions_of(environment, environment.tokens.load(), 10)
+        sessions_of(calls, calls.tokens.load(), 10)
 
 
 @pytest.mark.parametrize("answer", [{}, {"status": ""}, {"status": 5}])
-def test_a_state_that_is_none(cloud: Cloud, environment: Environment, answer: object) -> None:
+def test_a_state_that_is_none(cloud: Cloud, calls: Calls, answer: object) -> None:
     always(cloud, GET, lambda: web.json_response(answer))
     with pytest.raises(CallFailed, match="lacks a usable status"):
-        environment.look(environment.tokens.load(), 10)
+        calls.look(calls.tokens.load(), 10)
 
 
-def test_it_is_stopped_and_started(cloud: Cloud, environment: Environment) -> None:
-    token = environment.tokens.load()
+def test_it_is_stopped_and_started(cloud: Cloud, calls: Calls) -> None:
+    token = calls.tokens.load()
     cloud.environment.stop_seconds = cloud.environment.start_seconds = 600
-    assert environment.stop(token, 10) == State("STOPPING")
+    assert calls.stop(token, 10) == state_of("STOPPING")
     cloud.model.set_status(cloud.environment, Status.STOPPED, "Idle")
-    assert environment.look(token, 10) == State("STOPPED", "Idle")
-    environment.start(token, 10)
-    assert environment.look(token, 10) == State("STARTING")
+    assert calls.look(token, 10) == state_of("STOPPED", "Idle")
+    calls.start(token, 10)
+    assert calls.look(token, 10) == state_of("STARTING")
 
 
 # One that is remembered, and not where it was
 
 
 def test_one_that_was_known_wrongly_is_found_again(cloud: Cloud, both_ways: None) -> None:
-    here = Target("MySpace", "My.Project", cloud.environment.id, None)
-    environment = open_environment(cloud, GONE, lambda: here)
-    token = environment.tokens.load()
-    assert environment.look(token, 10) == State("RUNNING")
-    assert environment.target == here
+    here = EnvironmentName("MySpace", "My.Project", cloud.environment.id)
+    calls = open_calls(cloud, GONE, lambda: here)
+    token = calls.tokens.load()
+    assert calls.look(token, 10) == state_of("RUNNING")
+    assert calls.name == here
     assert cloud.operations() == [GET, GET]
 
 
 def test_a_refusal_makes_it_look_again_too(cloud: Cloud, both_ways: None) -> None:
     bob = cloud.model.add_user("bob")
     his = cloud.model.add_environment(cloud.model.project("MySpace", "My.Project"), bob)
-    here = Target("MySpace", "My.Project", cloud.environment.id, None)
-    environment = open_environment(cloud, his.id, lambda: here)
-    assert environment.look(environment.tokens.load(), 10) == State("RUNNING")
+    here = EnvironmentName("MySpace", "My.Project", cloud.environment.id)
+    calls = open_calls(cloud, his.id, lambda: here)
+    assert calls.look(calls.tokens.load(), 10) == state_of("RUNNING")
 
 
 def test_one_that_is_found_in_the_same_place_is_not_asked_again(
@@ -118,57 +113,57 @@ def test_one_that_is_found_in_the_same_place_is_not_asked_again(
 ) -> None:
     found = []
 
-    def find_again() -> Target:
-        found.append(Target("MySpace", "My.Project", GONE, None))
+    def find_again() -> EnvironmentName:
+        found.append(EnvironmentName("MySpace", "My.Project", GONE))
         return found[-1]
 
-    environment = open_environment(cloud, GONE, find_again)
-    token = environment.tokens.load()
+    calls = open_calls(cloud, GONE, find_again)
+    token = calls.tokens.load()
     for _ in range(2):
         with pytest.raises(Refused, match="ResourceNotFound"):
-            environment.look(token, 10)
+            calls.look(token, 10)
     assert cloud.operations() == [GET, GET]
     assert len(found) == 1
 
 
 def test_one_that_has_only_got_a_name_is_not_asked_again(cloud: Cloud, both_ways: None) -> None:
     cloud.environment.alias = "new"
-    renamed = Target("MySpace", "My.Project", cloud.environment.id, None, "new")
-    environment = open_environment(cloud, cloud.environment.id, lambda: renamed)
+    renamed = EnvironmentName("MySpace", "My.Project", cloud.environment.id, "new")
+    calls = open_calls(cloud, cloud.environment.id, lambda: renamed)
 
-    assert environment.look(environment.tokens.load(), 10) == State("RUNNING")
-    assert environment.target == renamed
+    assert calls.look(calls.tokens.load(), 10) == state_of("RUNNING")
+    assert calls.name == renamed
     assert cloud.operations() == [GET]
 
 
 def test_a_name_that_is_not_shown_as_it_is_is_known_all_the_same(
     cloud: Cloud, both_ways: None
 ) -> None:
-    def find_again() -> Target:
+    def find_again() -> EnvironmentName:
         raise AssertionError("it is known")
 
     cloud.environment.alias = "a\tb\x1b[2J"
-    environment = open_environment(cloud, cloud.environment.id, find_again)
-    environment.target = environment.target._replace(alias="a b [2J")
+    calls = open_calls(cloud, cloud.environment.id, find_again)
+    calls.name = calls.name._replace(alias="a b [2J")
 
-    assert environment.look(environment.tokens.load(), 10) == State("RUNNING")
+    assert calls.look(calls.tokens.load(), 10) == state_of("RUNNING")
 
 
 def test_one_that_has_answered_is_not_looked_for(cloud: Cloud, both_ways: None) -> None:
-    def find_again() -> Target:
+    def find_again() -> EnvironmentName:
         raise AssertionError("it is known")
 
-    environment = open_environment(cloud, cloud.environment.id, find_again)
-    token = environment.tokens.load()
-    environment.look(token, 10)
+    calls = open_calls(cloud, cloud.environment.id, find_again)
+    token = calls.tokens.load()
+    calls.look(token, 10)
     with pytest.raises(Refused):
-        environment.stop_session(token, 10, "none-such")
+        calls.stop_session(token, 10, "none-such")
 
 
 def test_what_the_search_says_is_what_is_said(cloud: Cloud, both_ways: None) -> None:
-    def find_again() -> Target:
+    def find_again() -> EnvironmentName:
         raise TargetNotFound("it has gone")
 
-    environment = open_environment(cloud, GONE, find_again)
+    calls = open_calls(cloud, GONE, find_again)
     with pytest.raises(TargetNotFound, match="It has gone"):
-        environment.look(environment.tokens.load(), 10)
+        calls.look(calls.tokens.load(), 10)

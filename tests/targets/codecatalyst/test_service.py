@@ -5,23 +5,29 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from connector.aws.light import LightApi
 from connector.errors import CredentialsError
-from connector.targets.codecatalyst.finding import Finder
+from connector.targets.codecatalyst.calls import state_of
+from connector.targets.codecatalyst.finder import Finder
+from connector.targets.codecatalyst.hosts import EnvironmentName
 from connector.targets.codecatalyst.listing import EnvironmentSummary, Listing
 from connector.targets.codecatalyst.service import open_service
-from connector.targets.codecatalyst.wiring import (
-    Place,
-    open_finder,
-    open_source,
-)
+from connector.targets.model import SSH_SESSION, Query, StartSettings
+from connector.targets.registry import kind_of
+from connector.targets.source import open_source
 
 SESSION = "[sso-session {0}]\nsso_region = us-east-1\nsso_start_url = https://x.test/start\n"
 LOGIN = "[profile codecatalyst]\nsso_session = codecatalyst\n" + SESSION.format("codecatalyst")
 DEFAULT = "[default]\nsso_session = mine\n" + SESSION.format("mine")
+
+
+def find(name: str) -> Finder:
+    query = Query(name)
+    return cast("Finder", kind_of(query).open_finder(query, os.environ))
 
 
 @pytest.fixture
@@ -70,9 +76,9 @@ def test_api_and_stream_share_the_ca_certificates_that_are_loaded_once(
 ) -> None:
     for variable, value in environ.items():
         monkeypatch.setenv(variable, value)
-    place = Place("codecatalyst-dev-env=MySpace=MyProject=01234567-89ab-cdef-0123-456789abcdef")
-    finder = open_finder(place)
-    _, settings = open_source(finder, start=True, wait=1.0, ping_interval=20.0, payload_size=1024)
+    finder = find("codecatalyst-dev-env=MySpace=MyProject=01234567-89ab-cdef-0123-456789abcdef")
+    start = StartSettings(timeout=1.0)
+    _, settings = open_source(finder, SSH_SESSION, start, ping_interval=20.0, payload_size=1024)
     assert settings.trust.context is finder.service.settings.trust.context
 
 
@@ -109,13 +115,18 @@ def test_what_an_alias_holds_besides_words_is_in_no_message(
         monkeypatch.setenv(variable, value)
     id = "01234567-89ab-cdef-0123-456789abcdef"
     listing = Listing(
-        [EnvironmentSummary("S-1", "P-1", id, "caf\u00e9\n\x1b[2J. x", "STOPPED")], []
+        [
+            EnvironmentSummary(
+                EnvironmentName("S-1", "P-1", id, "caf\u00e9\n\x1b[2J. x"), state_of("STOPPED")
+            )
+        ],
+        [],
     )
     monkeypatch.setattr(Finder, "_list", lambda _: listing)
-    finder = open_finder(Place(id))
+    finder = find(id)
     if remembered:
-        finder.service.names.note(listing.environments)
-    assert str(finder.find().target) == f"Dev Environment caf\u00e9 [2J. x ({id}) of S-1/P-1"
+        finder.service.names.note(listing.names)
+    assert str(finder.find()) == f"Dev Environment caf\u00e9 [2J. x ({id}) of S-1/P-1"
 
 
 def test_what_only_botocore_can_judge_is_left_to_it(

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from connector.sessions import SessionAccess, StartProgress
-from connector.targets.gateways import GatewayMemory, RememberingSource
 from connector.targets.memory import (
     MOST,
     Memory,
     cache_file,
 )
+from connector.targets.source import GatewayMemory, RememberingSource
 
 from ..aws.helpers import UNWATCHED
 

@@ -1,0 +1,183 @@
+"""Calls of the API about one Dev Environment, each a single try."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ...aws.api import CallFailed, Refused
+from ...aws.sso.tokens import BearerToken, BearerTokens
+from ...errors import ConnectorError
+from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
+from .hosts import EnvironmentName
+from .refusals import explain, one_line
+
+if TYPE_CHECKING:
+    from ...aws.api import Api
+
+_CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for that
+_READ_TIMEOUT = 8.0
+_DOUBT_TIMEOUT = 4.0
+
+_GET = "get_dev_environment"
+
+#: States of the service's model (2022-09-28).
+_PHASES = {
+    "PENDING": STARTING,
+    "STARTING": STARTING,
+    "RUNNING": RUNNING,
+    "STOPPING": STOPPING,
+    "STOPPED": STOPPED,
+    "FAILED": FAILED,
+    "DELETING": GONE,
+    "DELETED": GONE,
+}
+
+logger = logging.getLogger(__name__)
+
+
+def state_of(status: str, reason: str = "") -> State:
+    """Return the state that the service calls so."""
+    return State(status, reason, _PHASES.get(status, FAILED))
+
+
+class Calls:
+    """Calls about one Dev Environment, each a single try in a given time.
+
+    Each raises ``Refused`` or ``CallFailed``; :meth:`explained` turns both into errors for users.
+
+    :param find_again: looks the environment up, for one that is known from memory alone. It is
+        called once at most: when the service does not know the remembered environment, denies
+        access to it, calls it by another alias, or is deleting it. Its errors pass through.
+    """
+
+    def __init__(
+        self,
+        name: EnvironmentName,
+        tokens: BearerTokens,
+        api: Api,
+        find_again: Callable[[], EnvironmentName] | None = None,
+    ) -> None:
+        self.name = name
+        self.tokens = tokens
+        self._api = api
+        self._find_again = find_again
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether no answer has shown yet that the name still means this environment."""
+        return self._find_again is not None
+
+    def call(
+        self,
+        token: BearerToken,
+        timeout: float,
+        operation: str,
+        id_name: str = "id",
+        **members: Any,
+    ) -> dict[str, Any]:
+        """Call an operation once, within ``timeout`` seconds as far as the API's client allows.
+
+        :param id_name: what this operation calls the id of a Dev Environment.
+        """
+        try:
+            answer = self._call(token, timeout, operation, id_name, members)
+        except Refused as refused:
+            if refused.status not in (403, 404) or not self._has_moved():
+                raise
+            answer = self._call(token, timeout, operation, id_name, members)
+        if operation == _GET and not self._is_meant(answer) and self._has_moved():
+            answer = self._call(token, timeout, operation, id_name, members)
+        self._find_again = None
+        return answer
+
+    def look(self, token: BearerToken, timeout: float) -> State:
+        """Return the state."""
+        return _state(self.call(token, timeout, _GET))
+
+    def start(self, token: BearerToken, timeout: float) -> None:
+        """Start the environment. The operation is idempotent."""
+        self.call(token, timeout, "start_dev_environment")
+
+    def stop(self, token: BearerToken, timeout: float) -> State:
+        """Stop the environment and return the state that this led to."""
+        return _state(self.call(token, timeout, "stop_dev_environment"))
+
+    def stop_session(self, token: BearerToken, timeout: float, session_id: str) -> None:
+        """End one session."""
+        self.call(token, timeout, "stop_dev_environment_session", sessionId=session_id)
+
+    def doubter(self) -> Callable[[], bool] | None:
+        """Return a check whether a remembered name means another environment by now.
+
+        The check changes nothing and may run in another thread. It returns False where the
+        service cannot be asked, since the calls about the environment then report why.
+        """
+        if self._find_again is None:
+            return None
+        twin = Calls(self.name, self.tokens, self._api, self._find_again)
+
+        def doubt() -> bool:
+            try:
+                token = twin.tokens.load(_DOUBT_TIMEOUT)
+                answer = twin._call(token, _DOUBT_TIMEOUT, _GET, "id", {})
+            except (Refused, CallFailed, ConnectorError) as failure:
+                logger.info("the remembered name cannot be checked: %s", failure)
+                return False
+            return not twin._is_meant(answer)
+
+        return doubt
+
+    def error_of(self, failure: Refused | CallFailed, token: BearerToken) -> ConnectorError:
+        """Return the error for users that a failed call leads to."""
+        if isinstance(failure, CallFailed):
+            return failure.error
+        return explain(failure, self.name, token)
+
+    @contextmanager
+    def explained(self, token: BearerToken) -> Iterator[None]:
+        """Turn the errors of calls in this context into a ``ConnectorError``."""
+        try:
+            yield
+        except (Refused, CallFailed) as failure:
+            raise self.error_of(failure, token) from failure
+
+    def _call(
+        self,
+        token: BearerToken,
+        timeout: float,
+        operation: str,
+        id_name: str,
+        members: dict[str, Any],
+    ) -> dict[str, Any]:
+        connect_timeout = min(_CONNECT_TIMEOUT, max(0.4 * timeout, 0.1))
+        return self._api.call(
+            operation,
+            token.value,
+            connect_timeout=connect_timeout,
+            read_timeout=min(_READ_TIMEOUT, max(timeout - connect_timeout, 0.1)),
+            spaceName=self.name.space,
+            projectName=self.name.project,
+            **{id_name: self.name.id},
+            **members,
+        )
+
+    def _is_meant(self, answer: dict[str, Any]) -> bool:
+        """Return whether an answer of GetDevEnvironment fits what was remembered."""
+        same_alias = one_line(answer.get("alias", "")) == self.name.alias
+        going = state_of(answer.get("status", "")).phase == GONE
+        return self._find_again is None or (same_alias and not going)
+
+    def _has_moved(self) -> bool:
+        """Look the environment up again; return whether it is another one than was remembered."""
+        find_again, self._find_again = self._find_again, None
+        if find_again is None:
+            return False
+        before, self.name = self.name, find_again()
+        return self.name.key != before.key
+
+
+def _state(answer: dict[str, Any]) -> State:
+    return state_of(answer["status"], answer.get("statusReason", ""))

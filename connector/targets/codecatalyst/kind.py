@@ -1,0 +1,80 @@
+"""CodeCatalyst's Dev Environments as a kind of target: the door of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ..model import Account, Listing, Query, Remembered, SessionRequest
+
+if TYPE_CHECKING:
+    from ...doctor.case import Case, KindLegs
+    from ...ssh.facts import SshFacts
+    from .finder import Finder
+
+#: Seconds to renew the login for a user at a prompt.
+_TOKEN_TIMEOUT = 10.0
+
+
+class CodeCatalyst:
+    """The kind of :class:`connector.targets.kind.Kind`. Each method imports what it needs."""
+
+    @property
+    def ssh(self) -> SshFacts:
+        from .ssh import SSH
+
+        return SSH
+
+    def legs(self, case: Case) -> KindLegs:
+        from .doctor import CodeCatalystLegs
+
+        return CodeCatalystLegs(case)
+
+    def open_finder(self, query: Query, environ: Mapping[str, str]) -> Finder:
+        from .finder import Finder
+        from .hosts import resolve
+        from .service import open_service
+
+        wanted = resolve(
+            query.name,
+            space=query.option("space"),
+            project=query.option("project"),
+            dev_environment_id=query.option("id"),
+            environ=environ,
+        )
+        service = open_service(query.profile, query.endpoint_url, environ)
+        return Finder(service, wanted, query.words)
+
+    def check(self, request: SessionRequest) -> None:
+        from .requests import configuration_of
+
+        configuration_of(request)
+
+    def list_targets(self, query: Query, environ: Mapping[str, str], timeout: float) -> Listing:
+        from .listing import list_environments
+        from .rows import rows_of
+        from .service import open_service
+
+        service = open_service(query.profile, query.endpoint_url, environ)
+        token = service.tokens.load(_TOKEN_TIMEOUT)
+        listing = list_environments(service.api, token, timeout)
+        if listing.is_whole:
+            service.names.note(listing.usable)
+        return rows_of(listing, query.option("space"), query.option("project"))
+
+    def remembered(self, environ: Mapping[str, str]) -> Remembered:
+        from .remembered import remembered
+
+        return remembered(environ)
+
+    def identify(
+        self, query: Query, environ: Mapping[str, str], before_call: Callable[[], None]
+    ) -> Account:
+        from .account import account_of
+        from .service import open_service
+
+        service = open_service(query.profile, query.endpoint_url, environ)
+        return account_of(service, before_call)
+
+
+KIND = CodeCatalyst()

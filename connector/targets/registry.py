@@ -1,0 +1,148 @@
+"""All kinds of targets: what tells them apart, as plain data.
+
+A name or an option leads to a kind, and only the module of that kind is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from ..errors import ConfigError, quoted
+from ..fast.records import NamedTuple
+from .model import Query, Words
+
+if TYPE_CHECKING:
+    from .kind import Kind
+
+
+class KindOption(NamedTuple):
+    """An option that belongs to a kind of target, and a setting of the user's file.
+
+    :param type: of its values: ``text`` or ``uuid``.
+    :param variables: of the environment. The kind reads them itself.
+    :param names_target: whether the option names a target without any other name.
+    """
+
+    name: str
+    type: str
+    help: str
+    variables: tuple[str, ...]
+    names_target: bool = False
+
+
+class KindRow(NamedTuple):
+    """One kind.
+
+    :param module: has the kind as ``KIND``.
+    :param prefixes: of host names that are this kind's alone; ``suffixes`` likewise, in any case.
+    :param endpoint_variables: variables that name another API than the service's own.
+    :param name_help: which names there are, for help texts; ``list_help`` what `connector list`
+        prints of each target.
+    """
+
+    name: str
+    module: str
+    words: Words
+    prefixes: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    options: tuple[KindOption, ...]
+    endpoint_variables: tuple[str, ...]
+    name_help: str
+    list_help: str
+
+    def recognises(self, name: str) -> bool:
+        """Return whether a host name is this kind's by its spelling."""
+        return name.startswith(self.prefixes) or name.lower().endswith(self.suffixes)
+
+    def narrowed(self, query: Query, environ: Mapping[str, str]) -> Query:
+        """Return the query with the places that variables name, where no option does."""
+        found = tuple(
+            (option.name, value)
+            for option in self.options
+            for value in [next(filter(None, map(environ.get, option.variables)), None)]
+            if value and not option.names_target and not query.option(option.name)
+        )
+        return query._replace(options=(*query.options, *found))
+
+    def load(self) -> Kind:
+        """Import the kind."""
+        return cast("Kind", import_module(self.module).KIND)
+
+
+_CODECATALYST = KindRow(
+    name="codecatalyst",
+    module="connector.targets.codecatalyst.kind",
+    words=Words("Dev Environment", "Dev Environments", "CodeCatalyst", "the CodeCatalyst console"),
+    prefixes=("codecatalyst-dev-env=", "aws-devenv-"),
+    suffixes=(".codecatalyst",),
+    options=(
+        KindOption("space", "text", "the space's name", ("SPACE_NAME",)),
+        KindOption("project", "text", "the project's name", ("PROJECT_NAME",)),
+        KindOption("id", "uuid", "the Dev Environment's id", ("DEVENV_ID",), names_target=True),
+    ),
+    endpoint_variables=("AWS_ENDPOINT_URL_CODECATALYST", "CODECATALYST_ENDPOINT"),
+    name_help="""\
+ENV is a name of a Dev Environment, as `connector list` shows it:
+  <alias>.<project>.<space>.codecatalyst    in any case, without .codecatalyst
+                   if you like, and without space and project where that is enough
+  <id>             or its first eight or more characters
+  codecatalyst-dev-env=<space>=<project>=<id> or aws-devenv-<id>    AWS's own names
+--space and --project say where to look.
+""",
+    list_help="""\
+On a terminal it is a table, with as many columns as there is room for. Otherwise a line
+for each, without a heading, of these fields with a tab between them, "-" for what there
+is none of:
+  ssh name, state, alias, space, project, repositories (name:branch, by commas),
+  instance type, inactivity timeout in minutes (0: never), id
+
+--json prints an array of objects: sshName, alias (or null), space, project, id, state,
+stateReason, instanceType, inactivityTimeoutMinutes, repositories (each with name and
+branch), creatorId, lastUpdatedTime. Members may be added, and none will go.
+""",
+)
+
+#: The first kind has the names that no spelling and no option gives to another kind.
+KINDS = [_CODECATALYST]
+
+
+def row_of(query: Query) -> KindRow:
+    """Return the row of the kind that a query is about.
+
+    :raises ConfigError: when an option belongs to another kind than the name.
+    """
+    row = next((row for row in KINDS if query.name and row.recognises(query.name)), None)
+    if row is None:
+        return next(_with_options(query), KINDS[0])
+    own = [option.name for option in row.options]
+    for option, _ in query.options:
+        if option not in own:
+            raise ConfigError(f"--{option} does not go with the name {quoted(query.name)}")
+    return row
+
+
+def kind_of(query: Query) -> Kind:
+    """Import the kind that a query is about; raises what :func:`row_of` raises."""
+    return row_of(query).load()
+
+
+def rows_of(query: Query) -> list[KindRow]:
+    """Return the rows of all kinds that a query without a name can be about."""
+    return list(_with_options(query))
+
+
+def names_target(query: Query, environ: Mapping[str, str]) -> bool:
+    """Return whether a query names a target, by itself or by variables."""
+    naming = [option for row in KINDS for option in row.options if option.names_target]
+    return bool(query.name) or any(
+        query.option(option.name) or any(map(environ.get, option.variables)) for option in naming
+    )
+
+
+def _with_options(query: Query) -> Iterator[KindRow]:
+    for row in KINDS:
+        own = [option.name for option in row.options]
+        if all(name in own for name, _ in query.options):
+            yield row
