@@ -216,7 +216,7 @@ def _settings() -> Iterator[str]:
     for setting in SETTINGS.values():
         default = setting.default
         shown = "" if default is None else "true" if default is True else f"{default:g}"
-        value = setting.kind.wanted + (", of seconds" if setting.kind is SECONDS else "")
+        value = setting.type.wanted + (", of seconds" if setting.type is SECONDS else "")
         yield f"| `{setting.name}` | {value} | {shown} | {', '.join(setting.variables)} |"
 
 

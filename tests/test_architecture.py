@@ -29,7 +29,10 @@ MAY_IMPORT = {
     "aws": {"errors", "sessions", "files", "locks"},
     "targets": {"errors", "sessions", "files", "locks", "transport", "aws", "ssh", "doctor"},
     "ssh": {"errors", "files", "programs"},
-    "settings": {"errors", "files", "datachannel.limits", "transport.liveness"},
+    "settings": {
+        *("errors", "files", "datachannel.limits", "transport.liveness"),
+        "targets.registry",
+    },
     "doctor": {
         *("errors", "sessions", "programs", "transport", "aws", "ssh"),
         *("targets.model", "targets.registry"),

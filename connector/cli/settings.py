@@ -21,11 +21,11 @@ def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
     """
     setting = SETTINGS[name]
     option = f"--{name}"
-    if setting.kind is not FLAG:
+    if setting.type is not FLAG:
         parser.add_argument(
             option,
-            metavar=setting.kind.metavar,
-            type=_type(setting.kind.parse),
+            metavar=setting.type.metavar,
+            type=_type(setting.type.parse),
             default=setting,
             help=setting.explained,
         )

@@ -1,1 +1,1 @@
-"""What a user may settle once for all: by variables, or in a file."""
+"""The settings that a user gives by variables or in a file."""

@@ -1,4 +1,4 @@
-"""The user's file of settings, in TOML: where it is, what it says, and what is wrong with it."""
+"""The user's file of settings, in TOML: its values, and where each of them stands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECRET = re.compile("token|secret|password|passwd|credential|access.?key", re.I
 
 _AT = re.compile(r"(.*?)\s*\(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
-#: What a value of another type is called.
+#: The words for a value of each type.
 _WORDS = {
     bool: "true or false",
     int: "a number",
@@ -27,9 +27,9 @@ _WORDS = {
 
 
 class SettingsFile:
-    """The settings of a file, all of them known to be usable.
+    """The settings of a file. All of them are checked when the file is read.
 
-    :raises ConfigError: when it is there, and cannot be read or does not hold settings.
+    :raises ConfigError: when the file cannot be read, or a line of it is no setting.
     """
 
     def __init__(self, path: AnyPath) -> None:
@@ -38,20 +38,20 @@ class SettingsFile:
         self._values = {name: self._value(name, raw) for name, raw in self._document().items()}
 
     def get(self, setting: Setting) -> Value | None:
-        """``None`` when it is not there."""
+        """Return the value of a setting, or None when the file has none."""
         return self._values.get(setting.name)
 
     def line(self, key: str) -> int | None:
-        """The line, from 1, that a key stands in; ``None`` when it is spelled in an odd way."""
+        """Return the line, from 1, in which a key stands, or None when its spelling hides it."""
         key_of_line = re.compile(rf"[ \t\[]*([\"']?){re.escape(key)}\1[ \t]*[=.\]]")
         lines = self._text.split("\n")
         found = [number for number, line in enumerate(lines, 1) if key_of_line.match(line)]
-        if len(found) > 1:  # all but one are lines of a string
+        if len(found) > 1:  # the others are lines of a string
             found = [number for number in found if _is_toml("\n".join(lines[: number - 1]))]
         return found[0] if found else None
 
     def place(self, key: str) -> str:
-        """Where a key stands, in words."""
+        """Return file and line of a key, for messages."""
         line = self.line(key)
         return f"{self.path}, line {line}" if line else str(self.path)
 
@@ -74,34 +74,34 @@ class SettingsFile:
         setting = SETTINGS.get(key)
         if setting is None:
             raise _unknown(self._where(key), key, raw)
-        kind = setting.kind
-        if type(raw) not in kind.types:  # not isinstance: a bool is an int
+        wanted = setting.type
+        if type(raw) not in wanted.types:  # not isinstance: a bool is an int
             is_a = _WORDS.get(type(raw), "a date or a time")
-            raise ConfigError(f"{self._where(key)}: {key} has to be {kind.wanted}, not {is_a}")
+            raise ConfigError(f"{self._where(key)}: {key} has to be {wanted.wanted}, not {is_a}")
         if isinstance(raw, str):
             if not raw or not raw.isprintable():
                 raise ConfigError(
                     f"{self._where(key)}: {key} has to be text of one line, not {quoted(raw)}"
                 )
-            if kind is PATH:
+            if wanted is PATH:
                 raw = os.path.expanduser(raw)
-                if not os.path.isabs(raw):  # ssh runs us wherever its user is
+                if not os.path.isabs(raw):  # ssh runs the connector in any directory
                     raise ConfigError(
                         f"{self._where(key)}: {key} has to be an absolute path, or begin with ~"
                     )
         try:
-            return kind.parse(_as_text(raw))
+            return wanted.parse(_as_text(raw))
         except BadValue as error:
             raise ConfigError(f"{self._where(key)}: {key}: {error}") from None
 
     def _where(self, key: str) -> str:
-        """How an error about a key begins; only for one is the key looked for."""
+        """Return how an error about a key begins."""
         return f"the settings file {self.place(key)}"
 
 
 def _read(path: AnyPath) -> str:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # to read a pipe would mean to wait
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would block
             raise FileProblem("is a directory" if os.path.isdir(path) else "is no regular file")
         return read_text(path)
     except FileProblem as problem:
@@ -135,12 +135,11 @@ def _as_text(raw: object) -> str:
 
 
 def _unknown(where: str, key: str, raw: object) -> ConfigError:
-    """Why a key is none; its value is not quoted, for it may be a secret."""
+    """Return why a key is no setting. The value may be a secret and is not quoted."""
     if _SECRET.search(key):
         return ConfigError(
             f"{where}: {quoted(key)} is refused, since this file is not for secrets",
-            "A token comes from `connector login`, AWS_BEARER_TOKEN_CODECATALYST, "
-            "or the file that BEARER_TOKEN_LOCATION names",
+            "A token comes from `connector login`, or from a variable of the service",
         )
     if isinstance(raw, dict):
         return ConfigError(

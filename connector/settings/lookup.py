@@ -1,4 +1,4 @@
-"""Where the value of a setting comes from: a variable, the user's file, or nowhere."""
+"""The look-up of a setting in variables and in the user's file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 
 class Found(NamedTuple):
-    """A value, and where it was found.
-
-    :param variable: of the environment; ``file``: the user's. None of them: it is the default.
-    """
+    """A value, and the variable or the file that has it. Neither of them: it is the default."""
 
     value: Value | None
     variable: str | None = None
@@ -27,10 +24,11 @@ class Found(NamedTuple):
 
 
 class Lookup:
-    """The user's variables and file; ``path`` is where it is looked for.
+    """The user's variables and file.
 
+    :ivar path: of the file, which may not exist.
     :param environ: also says where the file is.
-    :raises ConfigError: when the file is there and is not usable.
+    :raises ConfigError: when the file exists and is not usable.
     """
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
@@ -39,7 +37,10 @@ class Lookup:
         self._file = _open(self.path)
 
     def find(self, setting: Setting) -> Found:
-        """:raises ConfigError: when a variable of ours is not usable."""
+        """Return the value of a setting.
+
+        :raises ConfigError: when a variable of the connector is not usable.
+        """
         for name in setting.variables:
             if text := self._environ.get(name):
                 return Found(_parsed(setting, name, text), variable=name)
@@ -48,9 +49,9 @@ class Lookup:
         return Found(setting.default)
 
     def stand_in(self) -> None:
-        """Set the variables of others to what the file says, where they are not set.
+        """Put the file's values into the variables of others, where these are not set.
 
-        They are read in many places, by botocore for one, and stay the only ones to be read.
+        Several libraries read these variables, such as botocore, and know nothing of the file.
         """
         if self._file is None:
             return
@@ -62,7 +63,7 @@ class Lookup:
 
 
 def settings_path(environ: Mapping[str, str]) -> str:
-    """The file in the platform's place for what a user has settled."""
+    """Return the path of the file in the platform's directory for settings."""
     if sys.platform == "win32":
         base = environ.get("APPDATA") or os.path.expanduser("~/AppData/Roaming")
     elif sys.platform == "darwin":
@@ -76,7 +77,7 @@ def _open(path: str) -> SettingsFile | None:
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return None  # which is what most users pay for: one call of the system
+        return None  # the usual case, for one system call
     except OSError as error:
         raise ConfigError(f"the settings file {path} cannot be read ({error.strerror})") from None
     from .file import SettingsFile
@@ -88,6 +89,6 @@ def _parsed(setting: Setting, name: str, text: str) -> Value:
     if setting.theirs:
         return text
     try:
-        return setting.kind.parse(text)
+        return setting.type.parse(text)
     except BadValue as error:
         raise ConfigError(f"{name}: {error}") from None

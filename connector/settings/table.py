@@ -1,4 +1,4 @@
-"""All settings, in one table: options, the file's keys and ``config show`` come from it."""
+"""The table of all settings. Options, the keys of the file and ``config show`` come from it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Callable
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
 from ..errors import quoted
 from ..fast.records import NamedTuple
+from ..targets.registry import KINDS
 from ..transport.liveness import PING_INTERVAL
 
 Value = str | float | int | bool
 
 
 class BadValue(ValueError):
-    """Why a text is no value of a setting; it is quoted."""
+    """A text is no value of a setting. The message quotes the text and says why."""
 
 
-class Kind(NamedTuple):
-    """What the values of a setting may be.
+class Type(NamedTuple):
+    """The values that a setting can have.
 
-    :param parse: from the text of an option or a variable; raises :class:`BadValue`.
-    :param types: what TOML has for it.
-    :param wanted: those types in words, after "has to be".
+    :param parse: converts the text of an option or a variable; raises :class:`BadValue`.
+    :param types: the types that TOML has for such a value.
+    :param wanted: names those types, after "has to be".
     """
 
     parse: Callable[[str], Value]
@@ -31,18 +32,18 @@ class Kind(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """One setting. As the default of an option it says: not given, look elsewhere.
+    """One setting. As the default of an option it means that the option was not given.
 
     :param name: its key in the file, and its option without the dashes.
-    :param help: what it is, in a few words.
-    :param variables: of the environment, the first that is set counts.
+    :param help: describes it in a few words.
+    :param variables: of the environment; the first one that is set counts.
     :param default: ``None``: there is none.
-    :param theirs: the variables are AWS's or the IDE toolkit's, and who uses them reads them
-        himself. What the file says stands in for the first of them.
+    :param theirs: the variables belong to AWS or to a kind of target, whose own code reads them.
+        A value of the file is put into the first of them.
     """
 
     name: str
-    kind: Kind
+    type: Type
     help: str
     variables: tuple[str, ...]
     default: Value | None = None
@@ -56,7 +57,7 @@ class Setting(NamedTuple):
     @property
     def explained(self) -> str:
         """The help, with the default and the variables."""
-        if self.kind is FLAG:
+        if self.type is FLAG:
             known = "the default; " if self.default else ""
         else:
             known = "" if self.default is None else f"{self.default:g}; "
@@ -91,18 +92,23 @@ def _flag(text: str) -> bool:
     return known[text.lower()]
 
 
-TEXT = Kind(_text, (str,), "a string")
+TEXT = Type(_text, (str,), "a string")
 UUID = TEXT._replace(metavar="UUID")
 URL = TEXT._replace(metavar="URL")
 PATH = TEXT._replace(metavar="PATH")
-SECONDS = Kind(_seconds, (int, float), "a number", "SECONDS")
-BYTES = Kind(_payload_size, (int,), "a whole number", "BYTES")
-FLAG = Kind(_flag, (bool,), "true or false")
+SECONDS = Type(_seconds, (int, float), "a number", "SECONDS")
+BYTES = Type(_payload_size, (int,), "a whole number", "BYTES")
+FLAG = Type(_flag, (bool,), "true or false")
+
+#: What a registry row calls the type of an option.
+_TYPES = {"text": TEXT, "uuid": UUID}
 
 _TABLE = (
-    Setting("space", TEXT, "the space's name", ("SPACE_NAME",), theirs=True),
-    Setting("project", TEXT, "the project's name", ("PROJECT_NAME",), theirs=True),
-    Setting("id", UUID, "the Dev Environment's id", ("DEVENV_ID",), theirs=True),
+    *(
+        Setting(option.name, _TYPES[option.type], option.help, option.variables, theirs=True)
+        for kind in KINDS
+        for option in kind.options
+    ),
     Setting(
         "profile",
         TEXT,
@@ -113,44 +119,43 @@ _TABLE = (
     Setting(
         "endpoint-url",
         URL,
-        "another CodeCatalyst API",
-        ("AWS_ENDPOINT_URL_CODECATALYST", "CODECATALYST_ENDPOINT", "AWS_ENDPOINT_URL"),
+        "the URL of another API than the service's own",
+        (*(name for kind in KINDS for name in kind.endpoint_variables), "AWS_ENDPOINT_URL"),
         theirs=True,
     ),
     Setting(
         "start",
         FLAG,
-        "start a Dev Environment that is stopped",
+        "start a target that is stopped",
         ("CONNECTOR_START",),
         True,
     ),
     Setting(
         "wait",
         SECONDS,
-        "how long to wait until the Dev Environment runs",
+        "how long to wait until the target runs",
         ("CONNECTOR_WAIT",),
         600.0,
     ),
     Setting(
         "ping-interval",
         SECONDS,
-        "how often to ask the gateway for a sign of life; it is given up after 2.25 times that "
-        "of silence",
+        "how often to ping the gateway; after 2.25 times that without an answer, reconnect",
         ("CONNECTOR_PING_INTERVAL",),
         PING_INTERVAL,
     ),
     Setting(
         "payload-size",
         BYTES,
-        "the largest messages to send. Larger ones than the published clients', which is the "
-        "default, make uploads faster where the gateway takes them, which is tried first",
+        "the largest messages to send; the default is that of the published clients. Larger "
+        "messages upload faster, and are used where the gateway accepts them",
         ("CONNECTOR_PAYLOAD_SIZE",),
         DEFAULT_PAYLOAD_SIZE,
     ),
     Setting(
         "log-file",
         PATH,
-        "append all that happens to this file",
+        "append the log to this file",
         ("CONNECTOR_LOG_FILE", "LOG_FILE_LOCATION"),
     ),
 )

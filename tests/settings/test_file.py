@@ -237,7 +237,7 @@ def test_a_variable_that_is_wrong_is_named(tmp_path: Path, variable: str, text: 
     ("text", "value"), [("1", True), ("TRUE", True), ("yes", True), ("0", False), ("No", False)]
 )
 def test_a_flag_has_the_usual_words(text: str, value: bool) -> None:
-    assert SETTINGS["start"].kind.parse(text) is value
+    assert SETTINGS["start"].type.parse(text) is value
 
 
 @posix_place
