@@ -128,7 +128,7 @@ class _ProxyParser(argparse.ArgumentParser):
         from ..doctor.words import words
 
         raise ConfigError(
-            words("the ProxyCommand of ssh's configuration is wrong: {message}", message=message),
+            words("the ProxyCommand in ssh's configuration is wrong: {message}", message=message),
             words("Run `connector config-ssh`"),
         )
 

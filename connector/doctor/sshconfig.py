@@ -1,4 +1,4 @@
-"""What ssh's configuration makes of the host name: does it lead here, and well?"""
+"""The leg that checks whether ssh's configuration leads a host name to this connector."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .installed import DRAIN_TIMEOUT, MAX_OUTPUT, PROGRAM_TIMEOUT, run
 from .sshsettings import CURE, Remarks, check_settings, settings_of, shown_user
 from .words import Harmless, Words, joined, words
 
-#: The connector in a shell's command line, or behind another program.
+#: The connector within the command line of a shell or of another program.
 _WRAPPED = re.compile(r"\bconnector(\.exe)?\b.*\bproxy\b")
 
-#: Variables that give Python other modules, another library or another end
-#: (https://docs.python.org/3/using/cmdline.html#environment-variables).
+#: Variables that make Python load other modules, use another library or behave differently at its
+#: end (https://docs.python.org/3/using/cmdline.html#environment-variables).
 _PYTHON_VARIABLES = (
     "PYTHONPATH",
     "PYTHONHOME",
@@ -36,21 +36,24 @@ _PYTHON_VARIABLES = (
     "PYTHONINSPECT",
 )
 
-#: An option of Python that has it ignore them.
+#: An option with which Python ignores these variables.
 _ISOLATED = re.compile(r"-[A-Za-z]*[IE][A-Za-z]*")
 
-#: The variable that says whether a Dev Environment is started.
+#: The environment variable for the option ``--start`` of the connector.
 _START_VARIABLE = "CONNECTOR_START"
 
-#: ssh puts this in front of a ProxyCommand. Only zsh takes it twice.
+#: ssh puts this word in front of a ProxyCommand. Among the usual shells, only zsh accepts it twice.
 _EXEC = "exec"
 
-#: That a shell runs and ends: the exit status that it is to end with.
+#: The exit status that a working shell returns in the check of the shell.
 _SHELL_STATUS = 7
 
 
 def ssh_config(case: Case) -> Result:
-    """:raises ConfigError: when ssh does not come to the connector."""
+    """Follow the host name through ssh's configuration to the connector.
+
+    :raises ConfigError: when ssh does not get to the connector.
+    """
     host, settings = _host_of_ssh(case)
     case.ssh_host, case.ssh_settings = host, settings
     command = settings.get("proxycommand", "none")
@@ -63,11 +66,11 @@ def ssh_config(case: Case) -> Result:
     if command == "none":
         raise ConfigError(
             words("there is no ProxyCommand for {host} in ssh's configuration", host=host),
-            words("{cure}; or call `connector ssh`, which needs none", cure=CURE),
+            words("{cure}; or use `connector ssh`, which needs none", cure=CURE),
         )
     command_line, remarks = _words(command), Remarks()
     if command_line[0] == _EXEC:
-        remarks.add(words("the ProxyCommand begins with exec, which ssh puts there itself"))
+        remarks.add(words("the ProxyCommand begins with exec, which ssh adds itself"))
         del command_line[0]
     launcher = _launcher(command_line)
     program = command_line[0]
@@ -76,17 +79,17 @@ def ssh_config(case: Case) -> Result:
     case.ssh_starts = not case.ssh_command and _START_VARIABLE in command
     if not launcher and _WRAPPED.search(command):
         text = words(
-            "The ProxyCommand runs the connector by way of {program}, which hides the rest",
+            "The ProxyCommand runs the connector through {program}: its options were not checked",
             program=program,
         )
         return Result(text, Status.WARN, CURE, facts)
     if not launcher:
         raise ConfigError(
             words(
-                "the ProxyCommand of ssh's configuration runs {program}, and not the connector",
+                "the ProxyCommand in ssh's configuration runs {program} instead of the connector",
                 program=program,
             ),
-            words("{cure}, and remove the section that names the other one", cure=CURE),
+            words("{cure}, and remove the section with that ProxyCommand", cure=CURE),
         )
     variables = facts["pythonVariables"] = list(_python_variables(launcher, case.environ))
     facts["connector"] = _check_launcher(launcher, variables, remarks)
@@ -97,12 +100,14 @@ def ssh_config(case: Case) -> Result:
     if variables:
         remarks.add(
             words(
-                "{variables} can break the ProxyCommand, which heeds what is meant for Python",
+                "{variables} can break the ProxyCommand, because its Python uses them",
                 variables=_listed(variables),
             ),
-            words("{cure}, which writes a command that does not", cure=CURE),
+            words("{cure}: the ProxyCommand that it writes ignores them", cure=CURE),
         )
-    _adopt(case, proxy)
+    # From here on, the doctor uses what ssh would use, as far as the user gave nothing else.
+    case.ssh_starts = case.ssh_starts or (proxy.start and "start" not in proxy.found)
+    case.options = case.commands.completed(case.options, proxy)
     if remarks:
         return Result(remarks.text, Status.WARN, remarks.hint, facts)
     text = words(
@@ -114,12 +119,12 @@ def ssh_config(case: Case) -> Result:
 
 
 def _number(value: str) -> str:
-    """A time, or the absence of one."""
+    """Return a number of seconds or a word for none, marked as harmless."""
     return Harmless(value) if value.isdigit() else public.known(value, ("none", "no", "yes"))
 
 
 def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
-    """The name that ssh is called with for ENV, which may leave its suffix out; its settings."""
+    """Return the host name that leads to a ProxyCommand, with or without suffix; its settings."""
     host = case.options.host
     settings = settings_of(case, host)
     whole = case.ssh_facts.host_word(host)
@@ -131,19 +136,25 @@ def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
 
 
 def _words(command: str) -> list[str]:
+    """Split a ProxyCommand into its words.
+
+    :raises ConfigError: when a shell could not split it.
+    """
     try:
         found = shlex.split(command, posix=os.name != "nt")
     except ValueError:
         found = []
     if not [word for word in found if word != _EXEC]:
-        raise ConfigError(words("the ProxyCommand of ssh's configuration is no command line"), CURE)
+        raise ConfigError(
+            words("the ProxyCommand in ssh's configuration is not a command line"), CURE
+        )
     return [word.strip('"') for word in found] if os.name == "nt" else found
 
 
 def _without_start(command: str) -> str:
-    """Return the ProxyCommand with an option that wins over each variable which it sets.
+    """Return the ProxyCommand with ``--no-start``, which beats every variable that it sets.
 
-    It is empty where the command is quoted in a way that leaves no place for the option.
+    :returns: an empty string if the quotes of the command leave no place for the option.
     """
     changed = re.sub(r"(?<=\s)proxy(?=\s)", "proxy --no-start", command, count=1)
     wanted = _words(command)
@@ -152,7 +163,7 @@ def _without_start(command: str) -> str:
 
 
 def _launcher(words: Sequence[str]) -> list[str]:
-    """The words that start the connector, before its command ``proxy``; none: others do."""
+    """Return the words before ``proxy`` if they start the connector; otherwise none."""
     launcher = list(words[: words.index("proxy")]) if "proxy" in words else []
     program = os.path.basename(launcher[-1]).lower() if launcher else ""
     module = launcher[-2:] == ["-m", "connector"]
@@ -160,34 +171,34 @@ def _launcher(words: Sequence[str]) -> list[str]:
 
 
 def _check_shell(environ: Mapping[str, str]) -> None:
-    """Check that the shell by which ssh starts a ProxyCommand runs commands.
+    """Check that the shell with which ssh starts a ProxyCommand runs commands.
 
     :raises ConfigError: when it does not.
     """
     shell = environ.get("SHELL")
-    if sys.platform == "win32" or not shell:  # ssh takes /bin/sh then
+    if sys.platform == "win32" or not shell:  # without the variable, ssh uses /bin/sh
         return
-    # ssh looks for it in no PATH.
+    # ssh does not search the PATH for it.
     path = shell if os.path.dirname(shell) else os.path.join(os.curdir, shell)
     try:
         command = [path, "-c", f"exit {_SHELL_STATUS}"]
         ran = run_program(command, PROGRAM_TIMEOUT, limit=MAX_OUTPUT, drain=DRAIN_TIMEOUT)
-        well = ran.status == _SHELL_STATUS
-    except OSError:  # a TimeoutError too
-        well = False
-    if not well:
+        works = ran.status == _SHELL_STATUS
+    except OSError:  # which includes TimeoutError
+        works = False
+    if not works:
         raise ConfigError(
             words(
-                "OpenSSH starts the ProxyCommand with the shell that SHELL names, {shell}, which "
-                "runs no commands",
+                "OpenSSH starts the ProxyCommand with {shell}, because SHELL names it, but it runs "
+                "no commands",
                 shell=public.known(shell, public.SHELLS),
             ),
-            words("Set SHELL to a shell, as by `export SHELL=/bin/sh`"),
+            words("Set SHELL to a shell: `export SHELL=/bin/sh`"),
         )
 
 
 def _python_variables(launcher: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
-    """Variables that are set and that the connector of the ProxyCommand heeds."""
+    """Yield the variables for Python that are set and that the ProxyCommand's Python uses."""
     isolated = False
     if os.path.basename(launcher[0]).startswith("python"):
         options = takewhile(lambda word: word.startswith("-"), launcher[1:])
@@ -201,17 +212,17 @@ def _listed(names: Sequence[str]) -> Words:
 
 
 def _check_launcher(launcher: list[str], variables: Sequence[str], remarks: Remarks) -> str:
-    """Its version; to ask for that shows that it runs.
+    """Run the connector of the ProxyCommand, and return its version.
 
-    :param variables: of Python, that it heeds.
-    :raises ConfigError: when it does not.
+    :param variables: the variables for Python that it uses.
+    :raises ConfigError: when it does not run.
     """
-    program = os.path.expanduser(launcher[0])  # ssh leaves that to a shell
+    program = os.path.expanduser(launcher[0])  # the shell of the ProxyCommand does that
     if shutil.which(program) is None:
         where = words("") if os.path.dirname(program) else words(" on the PATH")
         raise ConfigError(
             words(
-                "the ProxyCommand runs {program}, which is no executable{where}",
+                "the ProxyCommand runs {program}, which is not an executable file{where}",
                 program=launcher[0],
                 where=where,
             ),
@@ -221,9 +232,11 @@ def _check_launcher(launcher: list[str], variables: Sequence[str], remarks: Rema
     if said[:1] != ["connector"] or len(said) != 2:
         cure = CURE
         if variables:
-            cure = words("{cure}; {variables} may be why", cure=CURE, variables=_listed(variables))
+            cure = words(
+                "{cure}; the cause may be {variables}", cure=CURE, variables=_listed(variables)
+            )
         raise ConfigError(
-            words("the ProxyCommand runs {program}, which is no connector", program=launcher[0]),
+            words("the ProxyCommand runs {program}, which is not a connector", program=launcher[0]),
             cure,
         )
     found = public.version(said[1])
@@ -241,7 +254,10 @@ def _check_launcher(launcher: list[str], variables: Sequence[str], remarks: Rema
 def _proxy_options(
     case: Case, arguments: Sequence[str], host: str, user: str
 ) -> argparse.Namespace:
-    """What ``connector proxy`` will make of its arguments."""
+    """Return the options that ``connector proxy`` gets when ssh has replaced its tokens.
+
+    :raises ConfigError: when ``connector proxy`` does not accept them.
+    """
     values = {"n": host, "h": host.lower(), "r": user, "p": "22", "%": "%"}
     expanded = []
     for argument in arguments:
@@ -254,24 +270,19 @@ def _proxy_options(
 def _check_name(
     arguments: Sequence[str], proxy: argparse.Namespace, host: str, remarks: Remarks
 ) -> None:
-    """:raises ConfigError: when the name is lost on the way."""
+    """Check that the ProxyCommand passes the host name as the user typed it.
+
+    :raises ConfigError: when the connector does not get a name that it can resolve.
+    """
     if any("%h" in argument for argument in arguments):
-        if "=" in host and host != host.lower():  # a friendly name means the same in any case
+        if "=" in host and host != host.lower():  # other names mean the same in any case
             raise ConfigError(
                 words(
-                    "the ProxyCommand passes %h, which ssh writes in lower case: the name has "
+                    "the ProxyCommand passes %h, which ssh converts to lower case: the name has "
                     "capitals"
                 ),
-                words("Write %n there. {cure}, which does", cure=CURE),
+                words("Use %n instead. {cure}, which does", cure=CURE),
             )
-        remarks.add(
-            words("the ProxyCommand passes %h, which loses the capitals of a name: write %n")
-        )
+        remarks.add(words("the ProxyCommand passes %h, which loses the capitals of a name: use %n"))
     if not proxy.host and not proxy.id:
         raise ConfigError(words("the ProxyCommand passes no host name: %n is missing"), CURE)
-
-
-def _adopt(case: Case, proxy: argparse.Namespace) -> None:
-    """Go on with what ssh would use, as far as the user has not said otherwise."""
-    case.ssh_starts = case.ssh_starts or (proxy.start and "start" not in proxy.found)
-    case.options = case.commands.completed(case.options, proxy)

@@ -1,16 +1,16 @@
-"""ssh itself, called as the user calls it, for a command that does nothing.
+"""The leg that runs ssh itself, as the user calls it, with the command ``true``.
 
-All else that is examined are parts of the way. This is the way: the user's configuration, the
-shell, the ProxyCommand, host key and login. It differs from a call of the user's only where an
-examination must not change anything or wait for a person:
+The other legs check parts of the connection. This leg uses all of them at once: the user's
+configuration, the shell, the ProxyCommand, the host key and the login. It differs from a call of
+the user only so that an examination changes nothing and waits for no person:
 
-- It asks for nothing (BatchMode), and has no terminal.
-- It does not start a Dev Environment, and is ended after RUN_TIMEOUT with all that it has started.
-- No shared connection answers in place of a new one, which would hide what is wrong with new ones,
-  and none is left behind. The socket of a shared connection is made where the user's would be,
-  under another name of the same length, since its place may be what is wrong.
-- A new host key is kept in a temporary file, which ssh reads before the user's own.
-- No agent and no display are forwarded, no key is given to an agent, no local command is run.
+- ssh asks no questions (BatchMode) and has no terminal.
+- The ProxyCommand starts no target. After RUN_TIMEOUT, ssh is ended with everything it started.
+- ssh uses no shared connection, because an old connection would hide the problems of a new one, and
+  leaves none behind. It still creates a socket next to the user's, under another name of the same
+  length, because the place of the socket can be the problem.
+- A new host key goes into a temporary file, which ssh reads before the user's files.
+- ssh forwards no agent and no display, adds no key to an agent, and runs no local command.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from .installed import DRAIN_TIMEOUT, MAX_OUTPUT
 from .sshsettings import control_path, file_options, has_master, shown_user
 from .words import Harmless, joined, words
 
-#: Seconds for ssh, and for what it has started to end: a connector stops its session.
+#: Seconds for ssh, and for the end of everything that it started: a connector stops its session.
 RUN_TIMEOUT = 12.0
 END_TIMEOUT = 4.0
 
-#: Characters of a socket's name that make it one of ours.
+#: The smallest number of characters that make the socket's name unique.
 _NAME_LENGTH = 12
 
 _OPTIONS = (
@@ -54,9 +54,9 @@ _DENIED = re.compile(r"Permission denied \(([^)]*)\)")
 
 
 def listed_paths(printed: str) -> list[str]:
-    """Return the paths of a setting as ``ssh -G`` prints it: one after another, without quotes.
+    """Return the paths in a setting that ``ssh -G`` prints with blanks between them, unquoted.
 
-    A word that begins no absolute path belongs to the path before it, which has a blank.
+    A word that does not begin an absolute path continues the path before it, which has a blank.
     """
     paths: list[str] = []
     for word in printed.split(" ") if printed != "none" else ():
@@ -68,7 +68,7 @@ def listed_paths(printed: str) -> list[str]:
 
 
 class Login:
-    """:meth:`run` is a leg; :meth:`close` ends what it has left, from another thread."""
+    """One call of ssh. :meth:`run` is a leg; another thread calls :meth:`close`."""
 
     def __init__(self, case: Case) -> None:
         self._case = case
@@ -77,12 +77,15 @@ class Login:
         self._lock = threading.Lock()
 
     def run(self) -> Result:
-        """:raises ConnectorError: when ssh does not run the command."""
+        """Run ``true`` on the target.
+
+        :raises ConnectorError: when ssh does not run the command.
+        """
         case = self._case
         if case.ssh_starts:
             text = words(
                 "Not tried: the ProxyCommand has --start or sets CONNECTOR_START, and would start "
-                "it if it stops"
+                "the target if it stops now"
             )
             return Result(text, Status.WARN)
         with tempfile.TemporaryDirectory(prefix="connector-") as directory:
@@ -102,6 +105,7 @@ class Login:
         return self._failed(ran)
 
     def close(self) -> None:
+        """End ssh and everything that it started."""
         with self._lock:
             self._closed = True
         if self._program:
@@ -110,7 +114,7 @@ class Login:
     def _call(self, options: list[str]) -> Ran:
         case = self._case
         command = [case.ssh, *file_options(case), "-T", "-a", "-x", *options]
-        # The Dev Environment ran a moment ago; should it stop now, it is left so.
+        # The target was running a moment ago. If it stops now, it has to stay stopped.
         environ = {**case.environ, "CONNECTOR_START": "no", "SSH_ASKPASS_REQUIRE": "never"}
         with self._lock:
             if self._closed:
@@ -125,7 +129,7 @@ class Login:
         try:
             return program.wait(RUN_TIMEOUT, DRAIN_TIMEOUT)
         finally:
-            program.end()  # ssh may have put a part of itself into the background
+            program.end()  # a part of ssh may still run in the background
 
     def _options(self, keys: Path, socket: str) -> Iterator[str]:
         settings = self._case.ssh_settings
@@ -141,7 +145,7 @@ class Login:
             yield from ("-o", option)
 
     def _socket(self) -> str:
-        """A path beside the user's ControlPath, as long as that; empty where there is none."""
+        """Return a path beside the user's ControlPath, of the same length; empty without one."""
         path = control_path(self._case.ssh_settings)
         if not path:
             return ""
@@ -154,18 +158,21 @@ class Login:
         host = self._case.ssh_host
         if not new_key:
             return Result(words("`ssh {host} true` runs", host=host), facts=facts)
-        text = words("`ssh {host} true` runs; its host key is new, and was not kept", host=host)
+        text = words("`ssh {host} true` runs; the host key is new and was not saved", host=host)
         return Result(text, facts=facts)
 
     def _failed(self, ran: Ran) -> Result:
-        """:raises ConnectorError: unless a person would only be asked."""
+        """Return a warning if ssh would ask the user about the host key.
+
+        :raises ConnectorError: for every other reason why ssh failed.
+        """
         said, host = ran.stderr_text, self._case.ssh_host
         if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said:
             raise AccessDenied(
-                words("the host key of the Dev Environment has changed"),
+                words("the host key of {host} has changed", host=host),
                 words(
-                    "If it was rebuilt, remove the old key as `ssh {host}` says; if not, do not "
-                    "log in",
+                    "If the target was rebuilt, remove the old key as `ssh {host}` says; if not, "
+                    "do not log in",
                     host=host,
                 ),
             )
@@ -175,13 +182,13 @@ class Login:
             self._denied(denied[1])
         if "Cannot execute command-line and remote command" in said:
             raise ConfigError(
-                words("RemoteCommand of ssh's configuration leaves no room for another command"),
+                words("RemoteCommand in ssh's configuration allows no other command"),
                 words("Set RemoteCommand to none for these hosts"),
             )
         if re.search(r"^unix_listener: |^ControlPath too long", said, re.MULTILINE):
             raise ConfigError(
-                words("OpenSSH cannot make the socket of ControlPath"),
-                words("Look at its directory and length; `ControlPath ~/.ssh/%C` is short"),
+                words("OpenSSH cannot create the socket of ControlPath"),
+                words("Check its directory and length; `ControlPath ~/.ssh/%C` is short"),
             )
         if "Could not request local forwarding" in said:
             raise ConfigError(
@@ -191,47 +198,52 @@ class Login:
         if 0 < ran.status < 255:
             raise ConfigError(
                 words(
-                    "the SSH server lets you in, but `true` ends there with exit status {number}",
+                    "the login works, but the command `true` ends with exit status {number}",
                     number=ran.status,
                 ),
-                words("Look at the login shell there and its start-up files"),
+                words("Check the target's login shell and its start-up files"),
             )
         raise ConnectFailed(words("OpenSSH fails: {reason}", reason=_reason(said)), self._by_hand())
 
     def _by_hand(self) -> str:
-        return words("Run `ssh -v {host} true` to see more", host=self._case.ssh_host)
+        return words("Run `ssh -v {host} true` to see details", host=self._case.ssh_host)
 
     def _unknown_key(self) -> Result:
-        """:raises ConfigError: when ssh would not ask, but refuse."""
+        """Return a warning about an unknown host key.
+
+        :raises ConfigError: when ssh rejects the key without asking.
+        """
         host = self._case.ssh_host
         if self._case.ssh_settings.get("stricthostkeychecking") in ("yes", "true"):
             raise ConfigError(
                 words(
-                    "OpenSSH does not know the host key, and StrictHostKeyChecking refuses new ones"
+                    "OpenSSH does not know the host key, and StrictHostKeyChecking rejects new keys"
                 ),
                 words("Add the key to known_hosts, or set StrictHostKeyChecking to accept-new"),
             )
-        text = words("OpenSSH does not know the host key yet, and asks whether it is right")
+        text = words("OpenSSH does not know the host key yet, and will ask you to accept it")
         hint = words(
-            "Run `ssh {host}` and answer; `connector config-ssh` has new ones accepted", host=host
+            "Run `ssh {host}` and answer; or run `connector config-ssh`, which accepts new keys",
+            host=host,
         )
         return Result(text, Status.WARN, hint, {"status": 255, "newHostKey": True})
 
     def _denied(self, methods: str) -> None:
+        """:raises AccessDenied: always, for a login that the SSH server rejected."""
         settings = self._case.ssh_settings
         hint = words(
-            "Load your key by `ssh-add`; `ssh -v {host}` shows which ones are tried",
+            "Load your key with `ssh-add`; `ssh -v {host}` shows which keys ssh tries",
             host=self._case.ssh_host,
         )
         if settings.get("user") != self._case.ssh_facts.user:
             hint = words(
-                "Log in as {user}, as `connector config-ssh` has it",
+                "Log in as {user}, as `connector config-ssh` sets it",
                 user=Harmless(self._case.ssh_facts.user),
             )
         shown = [public.known(method, public.METHODS) for method in methods.split(",")]
         raise AccessDenied(
             words(
-                "the SSH server does not let {user} in (it takes {methods})",
+                "the SSH server rejects the login of {user} (it accepts {methods})",
                 user=shown_user(self._case.ssh_facts, settings),
                 methods=joined(", ", [words("{method}", method=method) for method in shown]),
             ),
@@ -240,14 +252,14 @@ class Login:
 
 
 def _reason(said: str) -> str:
-    """The connector's line where it says why, else ssh's first."""
+    """Return the connector's last line of stderr; if it has none, ssh's first line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     ours = [line.removeprefix("connector: ") for line in lines if line.startswith("connector: ")]
-    return next(iter([*ours[-1:], *lines]), words("it does not say why"))[:300]
+    return next(iter([*ours[-1:], *lines]), words("no reason given"))[:300]
 
 
 def _remove_socket(path: str) -> None:
     if path:
         for leftover in (path, *glob.glob(f"{glob.escape(path)}.*")):
-            with suppress(OSError):  # gone with ssh, as a rule
+            with suppress(OSError):  # ssh usually removes it
                 os.unlink(leftover)

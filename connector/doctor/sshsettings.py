@@ -1,4 +1,4 @@
-"""What ``ssh -G`` says of a host, and which of its settings do harm."""
+"""The settings that ``ssh -G`` prints for a host, and which of them cause problems."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from .words import Harmless, Words, joined, words
 
 CURE = words("Run `connector config-ssh`")
 
-_AS_NAMED = words(
-    "Set CanonicalizeHostname to no for these hosts, as `connector config-ssh` writes it"
-)
+_AS_NAMED = words("Set CanonicalizeHostname to no for these hosts, as `connector config-ssh` does")
 
-#: Bytes of ``sun_path`` with its final zero: Linux's unix(7), and that of the BSDs and macOS.
+#: The size of ``sun_path`` with its final zero: on Linux (unix(7)), and on the BSDs and macOS.
 _SOCKET_PATH = 108 if sys.platform == "linux" else 104
 
-#: Bytes that ssh adds to a ControlPath while it makes the socket: a dot and 16 characters
+#: Bytes that ssh adds to a ControlPath while it creates the socket: a dot and 16 characters
 #: (muxserver_listen of OpenSSH's mux.c).
 _SOCKET_SUFFIX = 17
 
@@ -31,7 +29,7 @@ _FORWARDS = ("localforward", "remoteforward", "dynamicforward")
 
 
 class Remarks:
-    """What is not as it should be, and what to do about each."""
+    """The problems of a configuration, each with a hint."""
 
     def __init__(self) -> None:
         self._problems: list[Words] = []
@@ -47,46 +45,51 @@ class Remarks:
 
     @property
     def text(self) -> Words:
+        """All problems as one text."""
         return joined("; ", self._problems).capitalised
 
     @property
     def hint(self) -> Words:
+        """All hints as one text, each of them once."""
         return joined(". ", self._hints)
 
 
 def file_options(case: Case) -> list[str]:
-    """The options of ssh for the configuration that the user named.
+    """Return the options of ssh for the configuration file that the user named.
 
-    :raises ConfigError: when it is not there.
+    :raises ConfigError: when the file does not exist.
     """
     name = case.ssh_config_file
-    if name and name.lower() != "none" and not os.path.exists(name):  # for ssh, "none" is no file
+    # For ssh, "none" means no file.
+    if name and name.lower() != "none" and not os.path.exists(name):
         raise ConfigError(
             words("the file that -F names does not exist"),
-            words("Name one that ssh is to read"),
+            words("Name an ssh configuration file"),
         )
     return ["-F", name] if name else []
 
 
 def settings_of(case: Case, host: str) -> dict[str, str]:
-    """All that ``ssh -G`` says of a host, by the names of the settings in lower case.
+    """Return the settings that ``ssh -G`` prints for a host, by keywords in lower case.
 
-    :raises ConfigError: when ssh does not read its configuration, or refuses the host.
+    :raises ConfigError: when ssh cannot read its configuration, or rejects the host.
     """
     command = [case.ssh, *file_options(case), "-G", "-T"]
-    hint = words("A `Match exec` there may be waiting for something")
+    hint = words("A `Match exec` in ssh's configuration may be hanging")
     ran = run([*command, "--", host], hint)
     if ran.status:
-        # Names of Dev Environments are not in DNS, where this setting has ssh look for them.
+        # Names of targets are not in DNS. With CanonicalizeHostname, ssh rejects them for that.
         if run([*command, "-o", "CanonicalizeHostname=no", "--", host], hint).status == 0:
             raise ConfigError(
-                words("CanonicalizeHostname has ssh look for {host} in DNS, in vain", host=host),
+                words(
+                    "CanonicalizeHostname makes ssh search DNS for {host}, which is not there",
+                    host=host,
+                ),
                 _AS_NAMED,
             )
         said = (ran.stderr_text.strip().splitlines() or [""])[0][:200] or words("no reason given")
         raise ConfigError(
-            words("the configuration of ssh is not usable: {reason}", reason=said),
-            words("Fix that line"),
+            words("ssh rejects its configuration: {reason}", reason=said), words("Fix that line")
         )
     pairs = (line.partition(" ") for line in ran.stdout_text.splitlines())
     return {name.lower(): value for name, _, value in pairs}
@@ -95,17 +98,17 @@ def settings_of(case: Case, host: str) -> dict[str, str]:
 def check_settings(
     facts: SshFacts, settings: Mapping[str, str], *, starts: bool, wait: float, remarks: Remarks
 ) -> None:
-    """Remark on settings that break ssh or hide what is wrong.
+    """Remark on settings that break ssh or hide messages.
 
-    :param starts: whether the ProxyCommand starts a Dev Environment, for at most ``wait`` seconds.
-    :raises ConfigError: when ssh cannot connect with them at all.
+    :param starts: whether the ProxyCommand starts a stopped target, within ``wait`` seconds.
+    :raises ConfigError: when ssh cannot connect at all with these settings.
     """
     _check_control_path(settings)
     user = settings.get("user", "")
     if user != facts.user:
         remarks.add(
             words(
-                "the user is {user}, where a Dev Environment knows {known}",
+                "the user is {user}, but the target expects {known}",
                 user=user,
                 known=Harmless(facts.user),
             )
@@ -115,7 +118,7 @@ def check_settings(
     if starts and limit.isdigit() and int(limit) < wanted:
         remarks.add(
             words(
-                "ConnectTimeout {limit} ends ssh before a stopped environment has started",
+                "ConnectTimeout {limit} ends ssh before a stopped target has started",
                 limit=int(limit),
             ),
             words(
@@ -125,15 +128,15 @@ def check_settings(
     if settings.get("proxyusefdpass", "no") == "yes":
         remarks.add(
             words(
-                "ProxyUseFdpass has ssh wait for a connection that the ProxyCommand makes and "
-                "leaves"
+                "ProxyUseFdpass makes ssh expect a socket from the ProxyCommand, and the connector "
+                "has none to pass"
             ),
             words("Set ProxyUseFdpass to no for these hosts"),
         )
     if settings.get("canonicalizehostname", "no") not in ("no", "false"):
         remarks.add(
             words(
-                "CanonicalizeHostname has ssh look for the name in DNS, and take over settings of "
+                "CanonicalizeHostname makes ssh search DNS for the name, and apply the settings of "
                 "other hosts"
             ),
             _AS_NAMED,
@@ -141,38 +144,36 @@ def check_settings(
     _check_session(settings, remarks)
     if _persists(settings):
         remarks.add(
-            words("ControlPersist hides what the connector says"),
-            words("Run ssh with -v to see it"),
+            words("ControlPersist hides the connector's messages"),
+            words("Run ssh with -v to see them"),
         )
 
 
 def _check_session(settings: Mapping[str, str], remarks: Remarks) -> None:
     if settings.get("remotecommand", "none") != "none":
         remarks.add(
-            words(
-                "RemoteCommand holds for it, so that `ssh HOST COMMAND`, scp, git and VS Code fail"
-            ),
+            words("RemoteCommand is set, which breaks `ssh HOST COMMAND`, scp, git and VS Code"),
             words("Set RemoteCommand to none for these hosts"),
         )
     if settings.get("sessiontype", "default") != "default":
         remarks.add(
-            words("SessionType has ssh run no commands"),
+            words("SessionType is set, so that ssh runs no commands"),
             words("Set SessionType to default for these hosts"),
         )
     if settings.get("exitonforwardfailure", "no") == "yes" and any(map(settings.get, _FORWARDS)):
         remarks.add(
-            words("ExitOnForwardFailure ends a second ssh, since the first one has the port"),
+            words("ExitOnForwardFailure ends a second ssh, because the first one uses the port"),
             words("Set ExitOnForwardFailure to no, or ClearAllForwardings to yes, for these hosts"),
         )
 
 
 def has_master(settings: Mapping[str, str]) -> bool:
-    """Return whether ssh makes a connection that others may share."""
+    """Return whether ssh makes a connection that other calls may share."""
     return settings.get("controlmaster", "no") not in ("no", "false")
 
 
 def control_path(settings: Mapping[str, str]) -> str:
-    """The socket of a shared connection, as ssh has expanded it; empty: none."""
+    """Return the path of the socket of a shared connection; empty if there is none."""
     path = settings.get("controlpath", "none")
     return "" if path.lower() == "none" else path
 
@@ -185,7 +186,10 @@ def _persists(settings: Mapping[str, str]) -> bool:
 
 
 def _check_control_path(settings: Mapping[str, str]) -> None:
-    """:raises ConfigError: when no socket can be there, so that ssh ends before it connects."""
+    """Check that ssh can create the socket of a shared connection; otherwise it ends at once.
+
+    :raises ConfigError: when it cannot.
+    """
     path, master = control_path(settings), has_master(settings)
     if not path:
         return
@@ -193,22 +197,22 @@ def _check_control_path(settings: Mapping[str, str]) -> None:
     if length >= _SOCKET_PATH:
         raise ConfigError(
             words(
-                "the ControlPath of ssh's configuration is {number} bytes too long for a socket",
+                "the ControlPath in ssh's configuration is {number} bytes too long for a socket",
                 number=length - _SOCKET_PATH + 1,
             ),
-            words("Write `ControlPath ~/.ssh/%C`, which has the same length for every host"),
+            words("Use `ControlPath ~/.ssh/%C`, which has the same length for every host"),
         )
     directory = os.path.dirname(path)
     if master and not os.path.isdir(directory):
         raise ConfigError(
             words(
-                "the ControlPath of ssh's configuration is in {directory}, which does not exist",
+                "the ControlPath in ssh's configuration is in {directory}, which does not exist",
                 directory=directory,
             ),
-            words("Create that directory, for yourself alone: `mkdir -m 700`"),
+            words("Create that directory with `mkdir -m 700`"),
         )
 
 
 def shown_user(facts: SshFacts, settings: Mapping[str, str]) -> str:
-    """The user that ssh logs in as."""
+    """Return the user of the login, marked as harmless if the target expects this user."""
     return public.known(settings.get("user", ""), (facts.user,))

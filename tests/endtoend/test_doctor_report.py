@@ -99,7 +99,7 @@ def test_report_of_what_is_well_stays_readable(planted: Planted) -> None:
 
     assert "AWS_CA_BUNDLE" in text
     assert "PYTHONPATH can break the ProxyCommand" in text
-    assert "user is <user-1>, where a Dev Environment knows mde-user" in text
+    assert "user is <user-1>, but the target expects mde-user" in text
     assert "<environment-1> is RUNNING" in text
     assert "Connected to localhost:" in text
     assert "`ssh <host-1> true` runs" in text
@@ -255,7 +255,7 @@ def test_report_of_a_failure_holds_no_value(
 
 def test_report_holds_no_words_of_the_ssh_server(planted: Planted, the_sshd: Sshd) -> None:
     planted.cloud.port = the_sshd.port  # which denies the login
-    assert "does not let <user-1> in (it takes publickey)" in planted.report()
+    assert "rejects the login of <user-1> (it accepts publickey)" in planted.report()
 
     def greet(connection: object) -> None:
         connection.sendall(b"SSH-2.0-zq-server zq-comment\r\n")  # type: ignore[attr-defined]

@@ -25,16 +25,16 @@ def test_no_section_for_the_host(patient: Patient) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("ProxyCommand /no/such/connector proxy %n", "is no executable"),
-        ("ProxyCommand no-such-connector/connector proxy %n", "is no executable"),
-        ("ProxyCommand cat %n", "runs cat, and not the connector"),
-        ("ProxyCommand exec nc proxy 22", "runs nc, and not the connector"),
-        ("ProxyCommand exec", "is no command line"),
+        ("ProxyCommand /no/such/connector proxy %n", "is not an executable file"),
+        ("ProxyCommand no-such-connector/connector proxy %n", "is not an executable file"),
+        ("ProxyCommand cat %n", "runs cat instead of the connector"),
+        ("ProxyCommand exec nc proxy 22", "runs nc instead of the connector"),
+        ("ProxyCommand exec", "is not a command line"),
         ("ProxyCommand connector proxy %h", "the name has capitals"),
         ("ProxyCommand connector proxy", "%n is missing"),
         ("ProxyCommand connector proxy --no-such-option %n", "is wrong: unrecognized"),
         ("ProxyCommand connector proxy '%n", "invalid quotes"),
-        ("NoSuchSetting yes", "is not usable"),
+        ("NoSuchSetting yes", "Ssh rejects its configuration"),
     ],
 )
 def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str) -> None:
@@ -50,7 +50,10 @@ def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str
     [
         (["User root"], "user is root"),
         (["ConnectTimeout 15"], "ConnectTimeout 15 ends ssh before"),
-        (["ProxyCommand sh -c 'connector proxy $0' %n"], "by way of sh"),
+        (
+            ["ProxyCommand sh -c 'connector proxy $0' %n"],
+            "through sh: its options were not checked",
+        ),
         (["ControlPath ~/%C", "ControlPersist 10m"], "ControlPersist hides"),
         (
             [
@@ -58,7 +61,7 @@ def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str
                 "CanonicalDomains corp.invalid",
                 "CanonicalizeFallbackLocal yes",
             ],
-            "CanonicalizeHostname has ssh look for the name in DNS",
+            "CanonicalizeHostname makes ssh search DNS for the name",
         ),
         (
             ["ExitOnForwardFailure yes", f"LocalForward 127.0.0.1:{free_port()} 127.0.0.1:80"],
@@ -84,7 +87,7 @@ def test_name_that_ssh_looks_for_in_dns_in_vain(patient: Patient) -> None:
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
-    assert "in DNS, in vain" in diagnosis.text("ssh-config")
+    assert "which is not there" in diagnosis.text("ssh-config")
 
 
 @pytest.mark.parametrize("name", ["{}", "{}.codecatalyst", "{}.web.site-1.examplecorp", "{id:.8}"])
@@ -138,7 +141,7 @@ def test_another_connector(patient: Patient, tmp_path: Path) -> None:
     assert (diagnosis.exit_code, diagnosis.status("ssh-config")) == (0, "warn")
     assert "another connector: version 0.0.1" in diagnosis.text("ssh-config")
     other.write_text("#!/bin/sh\necho something else\n")
-    assert "which is no connector" in patient.examine().text("ssh-config")
+    assert "which is not a connector" in patient.examine().text("ssh-config")
 
 
 def test_a_name_of_ones_own_is_what_its_proxy_command_says(patient: Patient, cloud: Cloud) -> None:
