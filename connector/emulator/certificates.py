@@ -1,4 +1,4 @@
-"""A throw-away CA and a server certificate, since bearer authentication demands TLS."""
+"""A temporary CA and a server certificate, because bearer authentication needs TLS."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ HOST_NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Certificates:
-    """What a server needs to speak TLS, and its clients to believe it.
+    """The TLS settings of the servers and of their clients.
 
-    ``ca_file`` (PEM) is what clients trust: botocore's ``verify=`` or ``AWS_CA_BUNDLE``.
-    ``server_context`` may serve any number of listeners.
+    :ivar ca_file: the CA that clients trust (PEM): botocore's ``verify=`` or ``AWS_CA_BUNDLE``.
+    :ivar server_context: for any number of listeners.
     """
 
     ca_file: Path
@@ -27,11 +27,11 @@ class Certificates:
 def make_certificates(directory: Path) -> Certificates:
     """Make a CA and a server certificate for :data:`HOST_NAMES`; write ca.pem and server.pem.
 
-    server.pem holds a private key and is readable by its owner only. The CA's own key
-    is never written: nobody can make more certificates that ``ca_file``'s readers trust.
+    server.pem holds a private key, and only its owner can read it. The CA's own key is never
+    written, so no other certificates of this CA can exist.
 
-    :param directory: is made when missing; files of an earlier call are replaced.
-    :raises OSError: when the directory cannot be written.
+    :param directory: created if missing; files of an earlier call are replaced.
+    :raises OSError: if the directory cannot be written.
     """
     authority = trustme.CA()
     server = authority.issue_cert(*HOST_NAMES)
@@ -47,7 +47,7 @@ def make_certificates(directory: Path) -> Certificates:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    # A new file, so that the mode holds from its first byte on.
+    # The file must be new, so that its mode applies from the first byte.
     path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)

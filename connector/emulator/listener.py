@@ -1,4 +1,4 @@
-"""A listening socket that can hang up on everybody it has let in."""
+"""A listening socket that can close every connection that it has accepted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import weakref
 from typing import Any
 
-#: Nobody else's machine gets in.
+#: Loopback only: no other machine can connect.
 HOST = "127.0.0.1"
 
 #: Seconds that closing sockets may take on a busy machine.
@@ -16,19 +16,19 @@ HANG_UP_TIMEOUT = 2.0
 
 
 class Listener(socket.socket):
-    """Listens on loopback, and knows whom it has accepted.
+    """A socket that listens on loopback and remembers its connections.
 
-    A server counts a connection only when its TLS handshake is done, and asyncio loses
-    one that it has accepted in the very turn in which its server is closed. Both would
-    outlive the event loop as leaks. So a server stops in this order: :meth:`accept_no_more`,
-    whatever closes the server, :meth:`hang_up`.
+    A server knows a connection only after its TLS handshake, and asyncio loses a connection
+    that it accepts in the same turn in which its server is closed. Both would outlive the event
+    loop. So a server stops in three steps: :meth:`accept_no_more`, its own close,
+    :meth:`hang_up`.
 
-    :param port: 0 for a free one.
-    :raises OSError: when the port cannot be had.
+    :param port: 0 for a free port.
+    :raises OSError: if the port cannot be opened.
     """
 
     def __init__(self, port: int) -> None:
-        # Named, so that asyncio knows that what it accepts is TCP, and sets TCP_NODELAY.
+        # With the protocol given, asyncio recognises TCP and sets TCP_NODELAY.
         super().__init__(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._accepting = True
@@ -46,24 +46,24 @@ class Listener(socket.socket):
 
     def accept(self) -> tuple[socket.socket, Any]:
         if not self._accepting:
-            raise BlockingIOError  # as if nobody were there
+            raise BlockingIOError  # as if no client were waiting
         connection, address = super().accept()
         self._accepted.add(connection)
         return connection, address
 
     async def accept_no_more(self) -> None:
-        """Leave who comes now to the backlog, and let the server take in who was accepted."""
+        """Leave new connections in the backlog, and let the server see the accepted ones."""
         self._accepting = False
         await asyncio.sleep(0)
 
     async def hang_up(self) -> None:
-        """Shut down what is still open, and let the event loop close it.
+        """Shut down all connections that are still open, and let the event loop close them.
 
-        To be called when the server has stopped: what it knows of, it has closed.
+        Call it after the server has stopped and has closed the connections that it knows.
         """
-        await asyncio.sleep(0)  # what was aborted closes now, with a reset where that was asked
+        await asyncio.sleep(0)  # aborted transports close now, some with a reset
         for connection in self._open():
-            with contextlib.suppress(OSError):  # the peer was faster
+            with contextlib.suppress(OSError):  # the peer has closed it first
                 connection.shutdown(socket.SHUT_RDWR)
         deadline = asyncio.get_running_loop().time() + HANG_UP_TIMEOUT
         while self._open() and asyncio.get_running_loop().time() < deadline:

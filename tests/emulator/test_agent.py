@@ -51,7 +51,7 @@ from .agents import (
 # Against the recordings
 
 
-def test_a_port_session_starts_as_recorded() -> None:
+def test_port_session_starts_as_recorded() -> None:
     agent = recorded_agent(
         "port_connected_state",
         "port_handshake_request",
@@ -66,7 +66,7 @@ def test_a_port_session_starts_as_recorded() -> None:
     )
 
 
-def test_the_handshake_ends_as_recorded() -> None:
+def test_handshake_ends_as_recorded() -> None:
     agent = recorded_agent(
         "port_handshake_complete",
         "port_handshake_complete",
@@ -86,13 +86,13 @@ def test_the_handshake_ends_as_recorded() -> None:
     assert acknowledged == undated(recorded("port_handshake_response_acknowledge"))
 
 
-def test_a_command_session_announces_its_type_as_recorded() -> None:
+def test_command_session_announces_its_type_as_recorded() -> None:
     name = "commands_handshake_request"
     agent = recorded_agent(name, name, session_id="s", kind=NonInteractiveCommand(("true",)))
     assert agent.frames_to_send(0.0)[1] == recorded(name)
 
 
-def test_a_shell_without_handshake_starts_with_output_as_recorded() -> None:
+def test_shell_without_handshake_starts_as_recorded() -> None:
     name = "shell_first_output"
     agent = recorded_agent(name, name, session_id="s", kind=Shell())
     agent.frames_to_send(0.0)
@@ -103,7 +103,7 @@ def test_a_shell_without_handshake_starts_with_output_as_recorded() -> None:
     assert agent.frames_to_send(0.0) == [recorded(name)]
 
 
-def test_a_shell_says_that_it_terminates_as_recorded() -> None:
+def test_shell_terminates_as_recorded() -> None:
     agent = connected(kind=Shell())
     agent._session_id = "shell.rec.s1"
     agent.closed(0.0)
@@ -122,7 +122,7 @@ def test_handshake_timeout_ends_the_session_with_the_real_text() -> None:
     assert agent.get_timer() is None
 
 
-def test_a_failed_action_ends_the_session_with_the_real_text() -> None:
+def test_failed_action_ends_the_session_with_the_real_text() -> None:
     behaviour = replace(PLAIN, extra_actions=(ClientAction("KMSEncryption", {"KMSKeyId": "k"}),))
     agent = Agent("s", Port(), behaviour)
     (request,) = (payload for number, payload in output_sent(agent))
@@ -140,7 +140,7 @@ def test_a_failed_action_ends_the_session_with_the_real_text() -> None:
     assert run_timers(agent, 9.0) == [(1.004, SessionEnded(HANDSHAKE_ERROR + text))]
 
 
-def test_a_response_that_is_no_json_ends_the_session() -> None:
+def test_response_without_json_ends_the_session() -> None:
     agent = Agent("s", Port(), PLAIN)
     agent.receive_frames([stream(0, b"{", PayloadType.HANDSHAKE_RESPONSE)], 1.0)
     ((_, event),) = run_timers(agent, 2.0)
@@ -149,7 +149,7 @@ def test_a_response_that_is_no_json_ends_the_session() -> None:
 
 
 @pytest.mark.parametrize("complete_first", [False, True])
-def test_the_acknowledge_and_handshake_complete_come_in_either_order(complete_first: bool) -> None:
+def test_handshake_complete_comes_before_or_after_the_ack(complete_first: bool) -> None:
     behaviour = replace(PLAIN, complete_before_ack=complete_first, customer_message="mind the gap")
     agent = Agent("s", Port(), behaviour)
     agent.frames_to_send(0.0)
@@ -165,7 +165,7 @@ def test_the_acknowledge_and_handshake_complete_come_in_either_order(complete_fi
     }
 
 
-def test_input_before_the_response_is_acknowledged_and_thrown_away() -> None:
+def test_input_before_the_response_is_acked_and_dropped() -> None:
     agent = Agent("s", Port(), PLAIN)
     agent.frames_to_send(0.0)
     assert agent.receive_frames([stream(0, b"lost")], 0.0) == []
@@ -176,7 +176,7 @@ def test_input_before_the_response_is_acknowledged_and_thrown_away() -> None:
     assert agent.receive_frames([stream(2, b"kept")], 0.0) == [InputReceived(b"kept")]
 
 
-def test_input_in_the_gap_after_handshake_complete_is_acknowledged_and_thrown_away() -> None:
+def test_input_in_the_gap_after_handshake_complete_is_acked_and_dropped() -> None:
     agent = Agent("s", Port(), replace(PLAIN, complete_gap=0.0005))
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 1.0)
@@ -189,7 +189,7 @@ def test_input_in_the_gap_after_handshake_complete_is_acknowledged_and_thrown_aw
     assert agent.receive_frames([stream(2, b"rest")], 1.01) == [InputReceived(b"rest")]
 
 
-def test_the_gap_is_over_in_time_though_its_timer_is_late() -> None:
+def test_late_timer_does_not_lengthen_the_gap() -> None:
     agent = Agent("s", Port(), replace(PLAIN, complete_gap=0.005))
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 1.0)
@@ -199,7 +199,7 @@ def test_the_gap_is_over_in_time_though_its_timer_is_late() -> None:
 
 
 @pytest.mark.parametrize("answered", [False, True])
-def test_early_input_may_be_left_to_come_again(answered: bool) -> None:
+def test_early_input_can_stay_without_an_ack(answered: bool) -> None:
     agent = Agent("s", Port(), replace(PLAIN, complete_gap=0.5, drops_early_input=False))
     agent.frames_to_send(0.0)
     if answered:
@@ -209,7 +209,7 @@ def test_early_input_may_be_left_to_come_again(answered: bool) -> None:
     assert acks_sent(agent, 0.1) == []
 
 
-def test_while_dialling_the_expected_input_is_refused_and_later_input_held() -> None:
+def test_expected_input_gets_no_ack_while_dialling_and_later_input_is_held() -> None:
     agent = Agent("s", Port(), replace(PLAIN, dial_delay=(0.005, 0.005)))
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.0)
@@ -223,7 +223,7 @@ def test_while_dialling_the_expected_input_is_refused_and_later_input_held() -> 
     assert acks_sent(agent, 0.3) == [1]
 
 
-def test_a_refused_port_kills_the_worker() -> None:
+def test_refused_port_kills_the_worker() -> None:
     agent = Agent("s", Port(), PLAIN)
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.0)
@@ -232,7 +232,7 @@ def test_a_refused_port_kills_the_worker() -> None:
     assert run_timers(agent, 9.0) == [(0.503, SessionEnded(WORKER_DIED))]
 
 
-def test_a_refused_port_may_be_told_as_what_it_is() -> None:
+def test_refused_port_can_be_reported() -> None:
     agent = Agent("s", Port(), replace(PLAIN, dies_of_refused_port=False))
     agent.frames_to_send(0.0)
     agent.receive_frames([stream(0, RESPONSE, PayloadType.HANDSHAKE_RESPONSE)], 0.0)
@@ -244,14 +244,14 @@ def test_a_refused_port_may_be_told_as_what_it_is() -> None:
 # Input
 
 
-def test_input_of_one_batch_is_one_event_and_every_message_is_acknowledged() -> None:
+def test_batch_of_input_is_one_event_and_every_message_is_acked() -> None:
     agent = connected()
     events = agent.receive_frames([stream(1, b"a"), stream(2, b"b"), stream(3, b"")], 0.0)
     assert events == [InputReceived(b"ab")]
     assert acks_sent(agent) == [1, 2, 3]
 
 
-def test_input_out_of_order_is_delivered_in_order_and_duplicates_are_acknowledged_again() -> None:
+def test_input_is_reordered_and_duplicates_are_acked_again() -> None:
     agent = connected()
     order = [3, 2, 2, 1, 1, 5, 4]
     events = agent.receive_frames([stream(number, b"%d" % number) for number in order], 0.0)
@@ -259,7 +259,7 @@ def test_input_out_of_order_is_delivered_in_order_and_duplicates_are_acknowledge
     assert acks_sent(agent) == order
 
 
-def test_input_whose_acknowledge_is_lost_with_the_agents_link_is_delivered_twice() -> None:
+def test_input_is_delivered_twice_if_the_agents_link_breaks_before_the_ack() -> None:
     agent = connected()
     agent.lose_next_ack()
     assert agent.receive_frames([stream(1, b"twice"), stream(2, b"next")], 0.0) == [
@@ -271,20 +271,20 @@ def test_input_whose_acknowledge_is_lost_with_the_agents_link_is_delivered_twice
     assert agent.receive_frames([stream(1, b"twice")], 0.0) == []
 
 
-def test_a_full_reorder_buffer_does_not_acknowledge() -> None:
+def test_full_reorder_buffer_sends_no_ack() -> None:
     agent = connected(replace(PLAIN, reorder_capacity=2))
     agent.receive_frames([stream(number, b"%d" % number) for number in (2, 3, 4)], 0.0)
     assert acks_sent(agent) == [2, 3]
     assert agent.receive_frames([stream(1, b"1")], 0.0) == [InputReceived(b"123")]
 
 
-def test_large_input_comes_through_whole() -> None:
+def test_large_input_arrives_whole() -> None:
     agent = connected()
     data = random.Random(5).randbytes(4 * 1024 * 1024)
     assert agent.receive_frames([stream(1, data)], 0.0) == [InputReceived(data)]
 
 
-def test_neither_digest_nor_length_nor_padding_of_input_matters() -> None:
+def test_digest_length_and_padding_of_input_are_ignored() -> None:
     agent = connected()
     fields = list(HEADER.unpack_from(stream(1, b"abc")))
     fields[1] = INPUT_STREAM_DATA.encode().ljust(32, b"\0")
@@ -292,7 +292,7 @@ def test_neither_digest_nor_length_nor_padding_of_input_matters() -> None:
     assert agent.receive_frames([HEADER.pack(*fields) + b"abc"], 0.0) == [InputReceived(b"abc")]
 
 
-def test_other_payload_types_are_acknowledged_and_not_forwarded() -> None:
+def test_other_payload_types_are_acked_and_dropped() -> None:
     agent = connected()
     size = stream(1, b'{"cols":80,"rows":24}', PayloadType.SIZE)
     events = agent.receive_frames([size, stream(2, b"x")], 0.0)
@@ -313,12 +313,12 @@ def test_other_payload_types_are_acknowledged_and_not_forwarded() -> None:
     ],
     ids=["empty", "short", "no date", "no header", "bad ack", "unknown type", "no ascii"],
 )
-def test_what_the_real_one_ignores_is_ignored(frame: bytes) -> None:
+def test_malformed_frames_are_ignored(frame: bytes) -> None:
     agent = connected()
     assert agent.receive_frames([frame, stream(1, b"on")], 0.0) == [InputReceived(b"on")]
 
 
-def test_a_header_that_points_past_the_frame_makes_it_deaf() -> None:
+def test_header_length_beyond_the_frame_stops_the_agents_listener() -> None:
     agent = connected()
     assert agent.receive_frames([b"\x7f\xff\xff\xff" + stream(1, b"x")[4:]], 0.0) == []
     assert agent.receive_frames([stream(1, b"x")], 0.0) == []

@@ -103,7 +103,7 @@ class Sent:
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_a_recorded_session_goes_as_it_went(name: str) -> None:
+def test_recorded_session_is_repeated_exactly(name: str) -> None:
     kind, exit_status = RECORDED[name]
     rows = [(*row[:4], bytes.fromhex(row[4])) for row in load(name)]
     response_at = next((i for i, row in enumerate(rows) if row[3] == 6), len(rows))
@@ -145,7 +145,7 @@ def test_a_recorded_session_goes_as_it_went(name: str) -> None:
     assert [event for _, event in ended] == [SessionEnded("")]
 
 
-def test_encryption_is_asked_for_as_recorded() -> None:
+def test_encryption_is_requested_as_recorded() -> None:
     request = recorded("kms_handshake_request")
     agent = Agent("kms.rec.s1", Shell(), replace(PLAIN, kms_key_id="arn:lab:key"))
     (ours,) = (m for m in map(Sent.of, agent.frames_to_send(0.0)) if m.payload_type == 5)
@@ -168,7 +168,7 @@ def test_encryption_is_asked_for_as_recorded() -> None:
     [(Port(), True), (Shell(), False), (LINE, False), (JOINED, True), (SEPARATE, True)],
     ids=["port", "shell", "line", "joined", "separate"],
 )
-def test_the_kind_decides_on_a_handshake(kind: Plugin, shakes_hands: bool) -> None:
+def test_plugin_decides_on_the_handshake(kind: Plugin, shakes_hands: bool) -> None:
     def first_payload_types(**changes: object) -> list[int]:
         agent = Agent("s", kind, replace(PLAIN, **changes))  # type: ignore[arg-type]
         return [AgentMessage.decode(f).payload_type for f in agent.frames_to_send(0.0)[1:]]
@@ -180,7 +180,7 @@ def test_the_kind_decides_on_a_handshake(kind: Plugin, shakes_hands: bool) -> No
 
 
 @KINDS
-def test_a_client_that_refuses_to_encrypt_ends_the_session(kind: Plugin) -> None:
+def test_refused_encryption_ends_the_session(kind: Plugin) -> None:
     agent = Agent("s", kind, replace(PLAIN, kms_key_id="k"))
     output_sent(agent)
     response = (
@@ -193,14 +193,14 @@ def test_a_client_that_refuses_to_encrypt_ends_the_session(kind: Plugin) -> None
     assert [event for _, event in run_timers(agent, 9.0)] == [SessionEnded(HANDSHAKE_ERROR + text)]
 
 
-def test_a_client_that_would_encrypt_learns_that_there_is_no_kms() -> None:
+def test_accepted_encryption_fails_without_kms() -> None:
     agent = Agent("s", Shell(), replace(PLAIN, kms_key_id="arn:lab:key"))
     output_sent(agent)
     agent.receive_frames([ack(0), recorded("kms_handshake_response")], 1.0)
     assert run_timers(agent, 9.0) == [(1.004, SessionEnded(HANDSHAKE_ERROR + NO_DATA_KEY))]
 
 
-def test_a_port_session_is_never_encrypted() -> None:
+def test_port_session_is_never_encrypted() -> None:
     agent = Agent("s", Port(), replace(PLAIN, kms_key_id="k"))
     (request,) = (payload for _, payload in output_sent(agent))
     assert len(json.loads(request)["RequestedClientActions"]) == 1
@@ -216,7 +216,7 @@ def test_a_port_session_is_never_encrypted() -> None:
         ("1.2.764.0", ""),
     ],
 )
-def test_an_old_client_of_separate_streams_is_told_to_update(version: str, message: str) -> None:
+def test_old_client_of_separate_streams_is_asked_to_update(version: str, message: str) -> None:
     for kind, expected in ((SEPARATE, message), (JOINED, "")):
         agent = Agent("s", kind, PLAIN)
         output_sent(agent)
@@ -230,7 +230,7 @@ def test_an_old_client_of_separate_streams_is_told_to_update(version: str, messa
 
 
 @ON_TERMINAL
-def test_a_terminal_gets_keys_and_sizes_in_their_order(kind: Plugin) -> None:
+def test_terminal_gets_keys_and_sizes_in_order(kind: Plugin) -> None:
     agent = connected(kind=kind)
     frames = [
         stream(0, b"a"),
@@ -249,13 +249,13 @@ def test_a_terminal_gets_keys_and_sizes_in_their_order(kind: Plugin) -> None:
 @pytest.mark.parametrize(
     "size", [b"{", b"[]", b'{"cols":-1,"rows":2}', b'{"cols":"8","rows":2}', b'{"cols":true}']
 )
-def test_a_size_that_is_none_is_not_acknowledged(size: bytes) -> None:
+def test_malformed_size_gets_no_ack(size: bytes) -> None:
     agent = connected(kind=Shell())
     assert agent.receive_frames([stream(0, size, PayloadType.SIZE)], 0.0) == []
     assert acks_sent(agent) == []
 
 
-def test_a_terminal_that_is_not_there_yet_has_input_come_again() -> None:
+def test_input_before_the_terminal_gets_no_ack() -> None:
     agent = Agent("s", Shell(), replace(PLAIN, dial_delay=(0.01, 0.01)))
     agent.frames_to_send(0.0)
     size = stream(0, b'{"cols":3,"rows":2}', PayloadType.SIZE)
@@ -267,7 +267,7 @@ def test_a_terminal_that_is_not_there_yet_has_input_come_again() -> None:
 
 
 @pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=["joined", "separate"])
-def test_a_command_without_terminal_gets_control_keys_as_signals_and_no_other_input(
+def test_command_without_terminal_gets_control_keys_as_signals_only(
     kind: Plugin,
 ) -> None:
     agent = connected(kind=kind)
@@ -282,7 +282,7 @@ def test_a_command_without_terminal_gets_control_keys_as_signals_and_no_other_in
 
 
 @KINDS
-def test_the_flag_by_which_a_client_ends_a_port_session_means_nothing(kind: Plugin) -> None:
+def test_terminate_flag_is_ignored_without_a_port(kind: Plugin) -> None:
     agent = connected(kind=kind)
     first = int(kind.shakes_hands)
     frame = stream(first, flag(Flag.TERMINATE_SESSION), PayloadType.FLAG)
@@ -291,7 +291,7 @@ def test_the_flag_by_which_a_client_ends_a_port_session_means_nothing(kind: Plug
 
 
 @KINDS
-def test_a_flag_may_be_obeyed_by_all(kind: Plugin) -> None:
+def test_terminate_flag_can_end_every_session(kind: Plugin) -> None:
     agent = connected(replace(PLAIN, always_obeys_flags=True), kind=kind)
     frame = stream(int(kind.shakes_hands), flag(Flag.TERMINATE_SESSION), PayloadType.FLAG)
     assert agent.receive_frames([frame], 1.0) == [CloseFarEnd()]
@@ -299,7 +299,7 @@ def test_a_flag_may_be_obeyed_by_all(kind: Plugin) -> None:
 
 
 @KINDS
-def test_the_service_ends_a_session(kind: Plugin) -> None:
+def test_service_ends_a_session(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.send_output(b"unread")
     assert agent.receive_frames([control(CHANNEL_CLOSED)], 1.0) == [CloseFarEnd(), SessionEnded("")]
@@ -309,7 +309,7 @@ def test_the_service_ends_a_session(kind: Plugin) -> None:
 
 
 @ON_TERMINAL
-def test_a_terminal_is_read_a_second_after_its_start_though_input_is_taken(kind: Plugin) -> None:
+def test_terminal_is_written_at_once_and_read_a_second_later(kind: Plugin) -> None:
     agent = connected(replace(PLAIN, first_output_delay=REAL.first_output_delay), 5.0, kind=kind)
     assert agent.output_capacity == 0
     assert agent.receive_frames([stream(0, b"x")], 5.5) == [InputReceived(b"x")]
@@ -318,7 +318,7 @@ def test_a_terminal_is_read_a_second_after_its_start_though_input_is_taken(kind:
     assert agent.output_capacity > 0
 
 
-def test_separate_streams_keep_their_order_and_the_exit_code_is_last() -> None:
+def test_separate_streams_keep_their_order_and_end_with_the_exit_code() -> None:
     agent = connected(replace(PLAIN, message_size=4), kind=SEPARATE)
     agent.send_output(b"out", PayloadType.OUTPUT)
     agent.send_output(b"put", PayloadType.OUTPUT)
@@ -339,14 +339,14 @@ def test_separate_streams_keep_their_order_and_the_exit_code_is_last() -> None:
 
 
 @KINDS
-def test_only_separate_streams_tell_the_exit_status(kind: Plugin) -> None:
+def test_only_separate_streams_report_the_exit_status(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.closed(1.0, 7)
     told = [payload for message_type, _, payload in sent(agent, 1.0) if b"EXIT" in payload]
     assert told == ([b"EXIT_CODE: 7"] if kind is SEPARATE else [])
 
 
-def test_output_keeps_to_the_pace_whatever_its_type() -> None:
+def test_output_of_every_type_is_paced() -> None:
     agent = connected(replace(PLAIN, message_interval=0.001), kind=SEPARATE)
     agent.handle_timer(1.0)
     agent.send_output(b"o", PayloadType.OUTPUT)
@@ -357,7 +357,7 @@ def test_output_keeps_to_the_pace_whatever_its_type() -> None:
 
 
 @KINDS
-def test_nothing_is_read_for_a_client_that_is_away(kind: Plugin) -> None:
+def test_far_end_is_not_read_while_the_client_is_away(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.receive_frames([control(PAUSE_PUBLICATION)], 1.0)
     assert agent.output_capacity == 0
@@ -366,7 +366,7 @@ def test_nothing_is_read_for_a_client_that_is_away(kind: Plugin) -> None:
 
 
 @KINDS
-def test_the_end_of_what_is_no_text_is_lost(kind: Plugin) -> None:
+def test_incomplete_character_at_the_end_is_lost(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.send_output(b"1\xff2345\xff")
     agent.closed(1.0)
@@ -374,7 +374,7 @@ def test_the_end_of_what_is_no_text_is_lost(kind: Plugin) -> None:
 
 
 @KINDS
-def test_output_may_pass_as_it_is(kind: Plugin) -> None:
+def test_output_can_pass_unchanged(kind: Plugin) -> None:
     agent = connected(replace(PLAIN, treats_output_as_text=False), kind=kind)
     agent.send_output(b"12345\xff")
     assert [payload for _, payload in output_sent(agent)] == [b"12345\xff"]
@@ -384,7 +384,7 @@ def test_output_may_pass_as_it_is(kind: Plugin) -> None:
 
 
 @KINDS
-def test_a_shell_that_is_not_acknowledged_to_its_end_waits_twice(kind: Plugin) -> None:
+def test_shell_with_missing_acks_waits_twice(kind: Plugin) -> None:
     agent = connected(kind=kind)
     agent.send_output(b"bye")
     agent.closed(1.0, 0)
@@ -392,7 +392,7 @@ def test_a_shell_that_is_not_acknowledged_to_its_end_waits_twice(kind: Plugin) -
     assert run_timers(agent, 9.0) == [(5.004, SessionEnded(""))]
 
 
-def test_the_size_of_a_terminal_that_has_ended_is_acknowledged_and_keys_are_not() -> None:
+def test_ended_terminal_acks_sizes_and_no_keys() -> None:
     agent = connected(kind=Shell())
     agent.send_output(b"bye")
     agent.closed(1.0)
@@ -401,7 +401,7 @@ def test_the_size_of_a_terminal_that_has_ended_is_acknowledged_and_keys_are_not(
     assert acks_sent(agent, 1.0) == [0]
 
 
-def test_a_terminal_that_cannot_be_had_ends_the_session_with_the_real_text() -> None:
+def test_missing_terminal_ends_the_session_with_the_real_text() -> None:
     agent = Agent("s", Shell(), PLAIN)
     assert agent.handle_timer(0.0) == [OpenFarEnd()]
     agent.refused("out of ptys", 0.0)
@@ -411,7 +411,7 @@ def test_a_terminal_that_cannot_be_had_ends_the_session_with_the_real_text() -> 
     assert event.output.startswith(ERROR_TITLE + "Unable to start command: Failed to start pty: ")
 
 
-def test_a_command_that_does_not_start_is_told_as_the_real_one_tells_it() -> None:
+def test_failed_start_of_a_command_is_reported_as_the_real_agent_does() -> None:
     for kind in (JOINED, SEPARATE):
         agent = Agent("s", kind, PLAIN)
         agent.frames_to_send(0.0)
@@ -431,7 +431,7 @@ def test_a_command_that_does_not_start_is_told_as_the_real_one_tells_it() -> Non
         assert run_timers(agent, 9.0) == [(1.004, SessionEnded(ERROR_TITLE + text.decode()))]
 
 
-def test_commands_of_the_api_become_lines_or_programs() -> None:
+def test_command_becomes_a_line_or_a_program() -> None:
     command, arguments = "sh", ("-c", "test -d 'a b' && echo true")
     assert command_plugin((command, *arguments), ExecuteAs.INTERACTIVE) == InteractiveCommand(
         """sh -c 'test -d '"'"'a b'"'"' && echo true'"""

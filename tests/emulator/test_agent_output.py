@@ -39,13 +39,13 @@ from .agents import (
 # Output
 
 
-def test_output_is_cut_and_numbered_after_the_handshake() -> None:
+def test_output_is_split_and_numbered_after_the_handshake() -> None:
     agent = connected(replace(PLAIN, message_size=3))
     agent.send_output(b"abcdefgh")
     assert output_sent(agent) == [(2, b"abc"), (3, b"def"), (4, b"gh")]
 
 
-def test_output_is_paced_one_message_a_millisecond() -> None:
+def test_output_is_paced_at_one_message_a_millisecond() -> None:
     agent = connected(replace(PLAIN, message_interval=0.001, message_size=2))
     assert agent.output_capacity == 2
     agent.handle_timer(1.0)
@@ -58,7 +58,7 @@ def test_output_is_paced_one_message_a_millisecond() -> None:
     assert output_sent(agent, 1.5) == [(4, b"e")]
 
 
-def test_a_window_stops_output_until_acknowledges_come() -> None:
+def test_full_window_stops_output_until_acks_arrive() -> None:
     agent = connected(replace(PLAIN, message_size=1, window=2))
     agent.send_output(b"abcd")
     assert output_sent(agent) == [(2, b"a"), (3, b"b")]
@@ -66,7 +66,7 @@ def test_a_window_stops_output_until_acknowledges_come() -> None:
     assert output_sent(agent, 0.01) == [(4, b"c")]
 
 
-def test_only_the_front_message_is_resent_by_a_tick_of_100_ms() -> None:
+def test_tick_of_100_ms_retransmits_only_the_oldest_message() -> None:
     agent = connected(replace(PLAIN, message_size=1))
     agent.receive_frames([ack(1)], 0.0)
     agent.send_output(b"abc")
@@ -79,7 +79,7 @@ def test_only_the_front_message_is_resent_by_a_tick_of_100_ms() -> None:
     assert resent == [(0.3, 2), (0.6, 2), (0.9, 2)]
 
 
-def test_all_that_is_overdue_may_be_resent_at_once() -> None:
+def test_tick_can_retransmit_all_overdue_messages() -> None:
     agent = connected(replace(PLAIN, message_size=1, resends_oldest_only=False))
     agent.receive_frames([ack(1)], 0.0)
     agent.send_output(b"abc")
@@ -88,7 +88,7 @@ def test_all_that_is_overdue_may_be_resent_at_once() -> None:
     assert [number for number, _ in output_sent(agent, 0.3)] == [2, 3, 4]
 
 
-def test_the_first_resend_waits_for_the_starting_rto() -> None:
+def test_first_retransmission_waits_for_the_initial_rto() -> None:
     agent = Agent("s", Port(), PLAIN)
     output_sent(agent)
     for now, resent in ((0.1, []), (0.2, []), (0.299, []), (0.31, [0]), (0.5, []), (0.61, [0])):
@@ -96,7 +96,7 @@ def test_the_first_resend_waits_for_the_starting_rto() -> None:
         assert [number for number, _ in output_sent(agent, now)] == resent
 
 
-def test_the_rto_follows_the_round_trip_time_up_to_its_ceiling() -> None:
+def test_rto_follows_the_round_trip_time_up_to_its_ceiling() -> None:
     agent = connected(replace(PLAIN, message_size=1))
     agent.send_output(b"ab")
     output_sent(agent, 0.0)
@@ -110,7 +110,7 @@ def test_the_rto_follows_the_round_trip_time_up_to_its_ceiling() -> None:
     assert resent == [61.0, 62.0]
 
 
-def test_after_an_acknowledge_the_next_message_is_the_front() -> None:
+def test_next_message_is_the_oldest_after_an_ack() -> None:
     agent = connected(replace(PLAIN, message_size=1))
     agent.send_output(b"ab")
     output_sent(agent, 0.0)
@@ -119,7 +119,7 @@ def test_after_an_acknowledge_the_next_message_is_the_front() -> None:
     assert output_sent(agent, 0.9) == [(3, b"b")]
 
 
-def test_an_acknowledge_that_is_too_fast_is_forgotten_and_the_message_comes_again() -> None:
+def test_message_is_retransmitted_after_a_too_early_ack() -> None:
     agent = connected(replace(PLAIN, late_record_probability=1.0))
     agent.receive_frames([ack(0), ack(1)], 0.01)
     agent.send_output(b"x")
@@ -133,7 +133,7 @@ def test_an_acknowledge_that_is_too_fast_is_forgotten_and_the_message_comes_agai
     assert agent.get_timer() is None
 
 
-def test_a_slow_acknowledge_is_not_forgotten() -> None:
+def test_late_ack_counts() -> None:
     agent = connected(replace(PLAIN, late_record_probability=1.0))
     agent.receive_frames([ack(0), ack(1)], 0.01)
     agent.send_output(b"x")
@@ -157,7 +157,7 @@ def test_pause_publication_stops_output_until_start_publication() -> None:
 
 
 @pytest.mark.parametrize("frame", [stream(1, b"in"), ack(77)], ids=["input", "acknowledge"])
-def test_any_input_or_acknowledge_lifts_a_pause(frame: bytes) -> None:
+def test_any_input_or_ack_ends_a_pause(frame: bytes) -> None:
     agent = connected()
     agent.receive_frames([control(PAUSE_PUBLICATION)], 0.0)
     agent.send_output(b"x")
@@ -165,7 +165,7 @@ def test_any_input_or_acknowledge_lifts_a_pause(frame: bytes) -> None:
     assert output_sent(agent, 1.0) == [(2, b"x")]
 
 
-def test_a_pause_stops_resending_and_what_was_lost_comes_again_after_it() -> None:
+def test_pause_stops_retransmission_and_its_end_resumes_it() -> None:
     agent = connected(replace(PLAIN, message_size=1))
     agent.send_output(b"ab")
     output_sent(agent, 0.0)
@@ -178,7 +178,7 @@ def test_a_pause_stops_resending_and_what_was_lost_comes_again_after_it() -> Non
     assert output_sent(agent, 6.0) == [(2, b"a")]
 
 
-def test_resend_all_on_start_sends_everything_again_at_once() -> None:
+def test_resend_all_on_start_retransmits_everything_at_once() -> None:
     agent = connected(replace(PLAIN, message_size=1, resend_all_on_start=True))
     agent.send_output(b"ab")
     output_sent(agent, 0.0)
@@ -187,7 +187,7 @@ def test_resend_all_on_start_sends_everything_again_at_once() -> None:
     assert output_sent(agent, 0.01) == [(2, b"a"), (3, b"b")]
 
 
-def test_the_session_ends_4_ms_after_its_output_is_acknowledged() -> None:
+def test_session_ends_4_ms_after_the_last_ack() -> None:
     agent = connected()
     agent.send_output(b"bye")
     agent.closed(1.0)
@@ -196,7 +196,7 @@ def test_the_session_ends_4_ms_after_its_output_is_acknowledged() -> None:
     assert run_timers(agent, 9.0) == [(1.024, SessionEnded(""))]
 
 
-def test_an_unacknowledged_last_message_holds_the_end_up_for_two_seconds() -> None:
+def test_missing_last_ack_delays_the_end_by_two_seconds() -> None:
     agent = connected()
     agent.send_output(b"bye")
     agent.closed(1.0)
@@ -204,7 +204,7 @@ def test_an_unacknowledged_last_message_holds_the_end_up_for_two_seconds() -> No
     assert run_timers(agent, 9.0) == [(3.004, SessionEnded(""))]
 
 
-def test_paced_output_is_sent_to_its_end_before_the_two_seconds_start() -> None:
+def test_drain_timeout_starts_after_the_last_paced_message() -> None:
     agent = connected(replace(PLAIN, message_interval=0.5, message_size=1))
     agent.send_output(b"abc")
     agent.closed(1.0)
@@ -213,7 +213,7 @@ def test_paced_output_is_sent_to_its_end_before_the_two_seconds_start() -> None:
     assert run_timers(agent, 9.0) == [(4.004, SessionEnded(""))]
 
 
-def test_a_client_that_is_away_does_not_keep_the_session_for_ever() -> None:
+def test_session_of_an_absent_client_ends() -> None:
     agent = connected()
     agent.receive_frames([control(PAUSE_PUBLICATION)], 0.0)
     agent.send_output(b"bye")
@@ -223,7 +223,7 @@ def test_a_client_that_is_away_does_not_keep_the_session_for_ever() -> None:
 
 @pytest.mark.parametrize("value", [Flag.TERMINATE_SESSION, Flag.DISCONNECT_TO_PORT])
 @pytest.mark.parametrize("acknowledged", [False, True])
-def test_a_flag_ends_the_session_after_the_input_before_it(value: int, acknowledged: bool) -> None:
+def test_flag_ends_the_session_after_earlier_input(value: int, acknowledged: bool) -> None:
     agent = connected(replace(PLAIN, acks_terminate=acknowledged))
     agent.send_output(b"unread")
     frames = [stream(1, b"last"), stream(2, flag(value), PayloadType.FLAG)]
@@ -232,13 +232,13 @@ def test_a_flag_ends_the_session_after_the_input_before_it(value: int, acknowled
     assert run_timers(agent, 9.0) == [(1.004, SessionEnded(""))]
 
 
-def test_other_flags_are_acknowledged_and_ignored() -> None:
+def test_other_flags_are_acked_and_ignored() -> None:
     agent = connected()
     assert agent.receive_frames([stream(1, flag(99), PayloadType.FLAG)], 1.0) == []
     assert acks_sent(agent, 1.0) == [1]
 
 
-def test_input_after_the_port_has_closed_is_not_acknowledged() -> None:
+def test_input_after_the_end_of_the_port_gets_no_ack() -> None:
     agent = connected()
     agent.send_output(b"bye")
     agent.closed(1.0)

@@ -85,7 +85,7 @@ def frames_of(passages: list[Passage]) -> list[Frame]:
 # Frames
 
 
-async def test_listed_frames_are_dropped_and_no_others() -> None:
+async def test_only_listed_frames_are_dropped() -> None:
     bench = Bench(FrameFault(Effect.DROP, TO_CLIENT, numbers=frozenset({1, 3})))
     sent = messages(5)
     assert frames_of(bench.disturb(sent)) == [sent[0], sent[2], sent[4]]
@@ -95,7 +95,7 @@ async def test_listed_frames_are_dropped_and_no_others() -> None:
     ]
 
 
-async def test_a_fault_is_for_one_direction_and_one_scope() -> None:
+async def test_fault_applies_to_one_direction_and_one_scope() -> None:
     bench = Bench(FrameFault(Effect.DROP, TO_CLIENT, odds=1.0))
     acknowledges = messages(3, ACKNOWLEDGE)
     assert frames_of(bench.disturb(acknowledges)) == acknowledges
@@ -106,13 +106,13 @@ async def test_a_fault_is_for_one_direction_and_one_scope() -> None:
     assert bench.disturb(messages(3)) == []
 
 
-async def test_a_duplicate_comes_twice_in_a_row() -> None:
+async def test_duplicate_frame_arrives_twice_in_a_row() -> None:
     bench = Bench(FrameFault(Effect.DUPLICATE, TO_CLIENT, numbers=frozenset({0})))
     first, second = messages(2)
     assert frames_of(bench.disturb([first, second])) == [first, first, second]
 
 
-async def test_a_corrupted_message_differs_by_one_bit_and_fails_its_digest() -> None:
+async def test_corrupted_message_differs_by_one_bit_and_fails_its_digest() -> None:
     bench = Bench(FrameFault(Effect.CORRUPT, TO_CLIENT, odds=1.0))
     for sent, (_, got) in zip(messages(20), bench.disturb(messages(20)), strict=True):
         assert isinstance(sent, bytes)
@@ -123,19 +123,19 @@ async def test_a_corrupted_message_differs_by_one_bit_and_fails_its_digest() -> 
             AgentMessage.decode(got)
 
 
-async def test_an_overtaken_message_comes_late_alone() -> None:
+async def test_reordered_message_is_the_only_late_one() -> None:
     bench = Bench(FrameFault(Effect.REORDER, TO_CLIENT, numbers=frozenset({0}), seconds=0.5))
     assert [late for late, _ in bench.disturb(messages(3))] == [0.5, 0.0, 0.0]
 
 
-async def test_a_delayed_message_holds_up_what_follows() -> None:
+async def test_delayed_message_delays_later_ones() -> None:
     bench = Bench(FrameFault(Effect.DELAY, TO_CLIENT, numbers=frozenset({1}), seconds=0.5))
     lates = [late for late, _ in bench.disturb(messages(3))]
     assert lates[0] == 0.0
     assert lates[1:] == pytest.approx([0.5, 0.5], abs=0.1)
 
 
-async def test_acknowledges_can_be_slow_or_missing() -> None:
+async def test_acks_can_be_slow_or_missing() -> None:
     both = [*messages(1), *messages(1, ACKNOWLEDGE)]
     slow = Bench(slow_acks(TO_CLIENT, 0.3))
     assert [late for late, _ in slow.disturb(both)] == [0.0, 0.3]
@@ -145,7 +145,7 @@ async def test_acknowledges_can_be_slow_or_missing() -> None:
     assert frames_of(later.disturb(both)) == both
 
 
-async def test_a_seed_repeats_itself_and_sessions_differ() -> None:
+async def test_seed_repeats_the_faults_and_sessions_differ() -> None:
     fault = FrameFault(Effect.DROP, TO_CLIENT, odds=0.5)
     runs = [
         frames_of(Bench(fault, seed=seed, number=number).disturb(messages(200)))
@@ -156,13 +156,13 @@ async def test_a_seed_repeats_itself_and_sessions_differ() -> None:
     assert 50 < len(runs[0]) < 150
 
 
-async def test_plans_add_up() -> None:
+async def test_union_of_plans_has_the_faults_of_both() -> None:
     drop = FaultPlan((FrameFault(Effect.DROP, TO_CLIENT),), seed=5)
     cut = FaultPlan((Cut(How.FIN, At(seconds=1.0)),), seed=6)
     assert (drop | cut) == FaultPlan((*drop.faults, *cut.faults), seed=5)
 
 
-def test_a_moment_is_a_time_or_a_byte() -> None:
+def test_moment_is_a_time_or_a_byte() -> None:
     for wrong in ({}, {"seconds": 1.0, "bytes": 1}):
         with pytest.raises(ValueError, match="moment"):
             At(**wrong)  # type: ignore[arg-type]
@@ -171,7 +171,7 @@ def test_a_moment_is_a_time_or_a_byte() -> None:
 # Incidents
 
 
-async def test_the_byte_of_a_cut_is_the_last_that_passes() -> None:
+async def test_byte_of_a_cut_is_the_last_that_passes() -> None:
     sent = messages(5)
     cut = Cut(How.RESET, At(bytes=2 * len(sent[0]), direction=TO_CLIENT))
     bench = Bench(cut)
@@ -184,7 +184,7 @@ async def test_the_byte_of_a_cut_is_the_last_that_passes() -> None:
     assert frames_of(bench.disturb(sent)) == sent
 
 
-async def test_frames_pass_the_break_of_the_agents_own_link() -> None:
+async def test_break_of_the_agents_link_drops_no_frames() -> None:
     sent = messages(5)
     bench = Bench(AgentCut(At(bytes=2 * len(sent[0]), direction=TO_CLIENT)))
     assert frames_of(bench.disturb(sent)) == sent
@@ -192,7 +192,7 @@ async def test_frames_pass_the_break_of_the_agents_own_link() -> None:
     assert len(bench.incidents) == 1
 
 
-async def test_bytes_of_both_directions_count_where_none_is_named() -> None:
+async def test_bytes_of_both_directions_count_by_default() -> None:
     (there,), (back,) = messages(1, INPUT_STREAM_DATA), messages(1)
     bench = Bench(Cut(How.RESET, At(bytes=len(there) + len(back))))
     bench.disturb([there], TO_AGENT)
@@ -203,7 +203,7 @@ async def test_bytes_of_both_directions_count_where_none_is_named() -> None:
     assert len(bench.incidents) == 1
 
 
-async def test_a_cut_without_a_link_waits_for_the_next_one() -> None:
+async def test_cut_without_a_link_waits_for_the_next_one() -> None:
     bench = Bench(Cut(How.RESET, At(bytes=1)))
     bench.linked = False
     bench.disturb(messages(1))
@@ -214,7 +214,7 @@ async def test_a_cut_without_a_link_waits_for_the_next_one() -> None:
     assert len(bench.incidents) == 1
 
 
-async def test_nothing_happens_after_the_end() -> None:
+async def test_no_fault_happens_after_the_end() -> None:
     bench = Bench(Cut(How.RESET, At(seconds=0.01)), Cut(How.RESET, At(bytes=10_000)))
     bench.close()
     await asyncio.sleep(0.02)
@@ -236,7 +236,7 @@ def test_random_cuts_keep_their_distance() -> None:
 # On a wire
 
 
-async def test_a_wire_delivers_late_frames_late_and_in_the_order_of_their_times() -> None:
+async def test_wire_delivers_frames_in_the_order_of_their_arrival_times() -> None:
     delivered: list[Frame] = []
     lates: Iterator[float] = iter([0.04, 0.0, 0.02, 0.0])
     wire = Wire(delivered.extend, disturb=lambda frames: [(next(lates), one) for one in frames])
@@ -254,7 +254,7 @@ def trouble(stage: Stage, *faults: Fault, rejoin: Rejoin = Rejoin.SAME_TOKEN) ->
     stage.gateway.behaviour = replace(FAST, faults=FaultPlan(faults), rejoin=rejoin)
 
 
-async def test_the_agent_mends_what_is_dropped(stage: Stage) -> None:
+async def test_agent_retransmits_dropped_frames(stage: Stage) -> None:
     # Two of its handshake, five with data; and the acknowledge of the last but one.
     trouble(
         stage,
@@ -266,12 +266,12 @@ async def test_the_agent_mends_what_is_dropped(stage: Stage) -> None:
     assert await asyncio.wait_for(client.read(5000), 10) == b"x" * 5000
     assert {done.what for done in stage.gateway.fault_log} == {
         "to client: dropped message 6",
-        "to agent: dropped an acknowledge",
+        "to agent: dropped an ack",
     }
 
 
 @pytest.mark.parametrize("how", [How.RESET, How.FIN, How.CLOSE])
-async def test_a_cut_ends_the_link_and_not_the_session(stage: Stage, how: How) -> None:
+async def test_cut_ends_the_link_and_not_the_session(stage: Stage, how: How) -> None:
     trouble(stage, Cut(how, At(bytes=1500, direction=TO_CLIENT), code=1012))
     client, _, writer = await stage.connect()
     writer.write(b"x" * 5000)
@@ -299,7 +299,7 @@ async def test_silence_keeps_tcp_up_and_answers_nothing(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("text", [False, True], ids=["messages", "texts"])
-async def test_a_client_is_paused_and_told_to_go_on(stage: Stage, text: bool) -> None:
+async def test_client_is_paused_and_resumed(stage: Stage, text: bool) -> None:
     trouble(stage, Pause(At(seconds=0.01), 0.01, text=text))
     client = await stage.open()
 
@@ -313,7 +313,7 @@ async def test_a_client_is_paused_and_told_to_go_on(stage: Stage, text: bool) ->
     assert told() == [START_PUBLICATION, PAUSE_PUBLICATION, START_PUBLICATION]
 
 
-async def test_a_restart_cuts_all_links_and_refuses_new_ones_for_a_while(stage: Stage) -> None:
+async def test_restart_cuts_all_links_and_refuses_new_ones_for_a_time(stage: Stage) -> None:
     trouble(stage, Restart(At(bytes=100, direction=TO_CLIENT), 0.3))
     client = await stage.open()
     with pytest.raises(ConnectionClosed):
@@ -326,7 +326,7 @@ async def test_a_restart_cuts_all_links_and_refuses_new_ones_for_a_while(stage: 
     await eventually(lambda: stage.gateway.relay(stage.session.id).link is not None)
 
 
-async def test_a_gateway_stops_in_the_middle_of_its_restart(stage: Stage) -> None:
+async def test_gateway_stops_during_its_restart(stage: Stage) -> None:
     assert stage.gateway.restart(60.0)
     assert not stage.gateway.restart(60.0)
     await stage.gateway.stop()
@@ -338,7 +338,7 @@ async def test_a_gateway_stops_in_the_middle_of_its_restart(stage: Stage) -> Non
 # What a re-dial meets
 
 
-async def test_a_fresh_token_may_be_wanted(stage: Stage) -> None:
+async def test_reconnection_can_need_a_fresh_token(stage: Stage) -> None:
     trouble(stage, rejoin=Rejoin.FRESH_TOKEN)
     client = await stage.open()
     await client.shake_hands()
@@ -351,7 +351,7 @@ async def test_a_fresh_token_may_be_wanted(stage: Stage) -> None:
     await again.connection.ping()
 
 
-async def test_a_second_upgrade_may_be_forbidden(stage: Stage) -> None:
+async def test_reconnection_can_be_forbidden(stage: Stage) -> None:
     trouble(stage, rejoin=Rejoin.FORBIDDEN)
     client = await stage.open()
     await client.shake_hands()
@@ -361,7 +361,7 @@ async def test_a_second_upgrade_may_be_forbidden(stage: Stage) -> None:
     assert info.value.response.status_code == 403
 
 
-async def test_an_agent_whose_link_breaks_delivers_a_message_twice(stage: Stage) -> None:
+async def test_agent_with_a_broken_link_delivers_a_message_twice(stage: Stage) -> None:
     trouble(stage, AgentCut(At(bytes=1, direction=TO_AGENT)))
     client, reader, _ = await stage.connect()
     await client.send(b"once,")
@@ -372,7 +372,7 @@ async def test_an_agent_whose_link_breaks_delivers_a_message_twice(stage: Stage)
     assert await asyncio.wait_for(reader.readexactly(14), 10) == b"once,then this"
 
 
-async def test_a_session_is_closed_with_messages_missing(stage: Stage) -> None:
+async def test_session_can_be_closed_with_messages_missing(stage: Stage) -> None:
     lost = frozenset(range(3, 10_000))
     trouble(
         stage,

@@ -47,7 +47,7 @@ from .stages import FAST, Stage, assert_closed, eventually
     ],
     ids=["wrong token", "empty", "no json", "no object", "no text", "binary"],
 )
-async def test_a_bad_first_frame_closes_the_link_without_an_answer(
+async def test_invalid_first_frame_closes_the_link_silently(
     stage: Stage, frame: str | bytes
 ) -> None:
     connection = await dial(stage.url, stage.certificates.ca_file)
@@ -55,23 +55,23 @@ async def test_a_bad_first_frame_closes_the_link_without_an_answer(
     await assert_closed(Client(connection=connection))
 
 
-async def test_a_token_of_another_session_opens_nothing(stage: Stage) -> None:
+async def test_token_of_another_session_is_refused(stage: Stage) -> None:
     other = stage.model.start_session(stage.environment)
     await assert_closed(await stage.open(token=other.token_value))
 
 
-async def test_a_token_of_an_ended_session_opens_nothing(stage: Stage) -> None:
+async def test_token_of_an_ended_session_is_refused(stage: Stage) -> None:
     stage.model.sessions.end(stage.session, "done")
     await assert_closed(await stage.open())
 
 
-async def test_a_silent_client_is_closed(stage: Stage) -> None:
+async def test_silent_client_is_disconnected(stage: Stage) -> None:
     stage.gateway.behaviour = replace(FAST, open_timeout=0.05)
     connection = await dial(stage.url, stage.certificates.ca_file)
     await assert_closed(Client(connection=connection))
 
 
-async def test_a_client_that_leaves_at_once_is_no_harm(stage: Stage) -> None:
+async def test_client_that_leaves_at_once_does_no_harm(stage: Stage) -> None:
     connection = await dial(stage.url, stage.certificates.ca_file)
     connection.transport.abort()
     await connection.wait_closed()
@@ -86,13 +86,13 @@ async def test_a_client_that_leaves_at_once_is_no_harm(stage: Stage) -> None:
         ("/v1/data-channel/x?role=subscribe", 403),
     ],
 )
-async def test_upgrades_of_other_paths_are_refused(stage: Stage, path: str, status: int) -> None:
+async def test_upgrade_of_another_path_is_refused(stage: Stage, path: str, status: int) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await dial(stage.gateway.url + path, stage.certificates.ca_file)
     assert refused.value.response.status_code == status
 
 
-async def test_upgrades_are_refused_as_ordered(stage: Stage) -> None:
+async def test_upgrade_can_be_refused(stage: Stage) -> None:
     stage.gateway.refuse_upgrades(401, times=2)
     for _ in range(2):
         with pytest.raises(InvalidStatus) as refused:
@@ -101,7 +101,7 @@ async def test_upgrades_are_refused_as_ordered(stage: Stage) -> None:
     await (await stage.open()).shake_hands()
 
 
-async def test_an_upgrade_is_redirected_as_ordered(stage: Stage) -> None:
+async def test_upgrade_can_be_redirected(stage: Stage) -> None:
     stage.gateway.refuse_upgrades(307, {"Location": stage.url + "&again=1"})
     await (await stage.open()).shake_hands()
 
@@ -110,7 +110,7 @@ async def test_an_upgrade_is_redirected_as_ordered(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [REAL, CLEAN], ids=["real", "clean"])
-async def test_bytes_go_both_ways_and_the_port_ends_the_session(
+async def test_bytes_pass_both_ways_and_the_port_ends_the_session(
     stage: Stage, behaviour: object
 ) -> None:
     stage.gateway.behaviour = GatewayBehaviour(agent=behaviour)  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ async def test_bytes_go_both_ways_and_the_port_ends_the_session(
     assert stage.model.sessions.living(stage.environment.id) == []
 
 
-async def test_the_agent_tells_that_it_is_connected_first(stage: Stage) -> None:
+async def test_agents_first_message_is_its_connected_state(stage: Stage) -> None:
     client = await stage.open()
     await client.receive()  # start_publication, which is the gateway's
     first = await client.receive()
@@ -149,7 +149,7 @@ async def test_the_agent_tells_that_it_is_connected_first(stage: Stage) -> None:
     assert json.loads(first.payload)["SessionState"] == "Connected"
 
 
-async def test_the_terminate_flag_ends_the_session_and_closes_the_port(stage: Stage) -> None:
+async def test_terminate_flag_ends_the_session_and_closes_the_port(stage: Stage) -> None:
     client, reader, _ = await stage.connect()
     await client.send(b"last words")
     await client.terminate()
@@ -157,7 +157,7 @@ async def test_the_terminate_flag_ends_the_session_and_closes_the_port(stage: St
     assert await reader.read() == b"last words"
 
 
-async def test_a_session_that_is_stopped_is_closed_with_its_reason(stage: Stage) -> None:
+async def test_stopped_session_is_closed_with_its_reason(stage: Stage) -> None:
     client, reader, _ = await stage.connect()
     stage.model.set_status(stage.environment, Status.STOPPING)
     closed = await client.wait_closed()
@@ -165,7 +165,7 @@ async def test_a_session_that_is_stopped_is_closed_with_its_reason(stage: Stage)
     assert await reader.read() == b""
 
 
-async def test_a_refused_port_is_a_dead_worker(stage: Stage) -> None:
+async def test_refused_port_is_a_dead_worker(stage: Stage) -> None:
     stage.port.server.close()
     await stage.port.server.wait_closed()
     client = await stage.open()
@@ -174,7 +174,7 @@ async def test_a_refused_port_is_a_dead_worker(stage: Stage) -> None:
     assert json.loads(closed.payload)["Output"] == WORKER_DIED
 
 
-async def test_a_client_that_does_not_close_its_link_is_closed(
+async def test_client_that_keeps_its_link_is_disconnected(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connector.emulator.gateway.relay.LINGER", 0.01)
@@ -185,7 +185,7 @@ async def test_a_client_that_does_not_close_its_link_is_closed(
     await assert_closed(client)
 
 
-async def test_fragments_of_a_message_are_put_together(stage: Stage) -> None:
+async def test_fragmented_message_is_reassembled(stage: Stage) -> None:
     client, reader, _ = await stage.connect()
     frame = AgentMessage(INPUT_STREAM_DATA, b"in pieces", 1, client.next_seq).encode()
     assert client.connection is not None
@@ -193,14 +193,14 @@ async def test_fragments_of_a_message_are_put_together(stage: Stage) -> None:
     assert await reader.readexactly(9) == b"in pieces"
 
 
-async def test_input_payloads_of_4_mib_pass(stage: Stage) -> None:
+async def test_input_payload_of_4_mib_passes(stage: Stage) -> None:
     client, reader, _ = await stage.connect()
     data = random.Random(2).randbytes(4 * 1024 * 1024)
     await client.send(data)
     assert await reader.readexactly(len(data)) == data
 
 
-async def test_a_ping_before_the_first_frame_is_answered(stage: Stage) -> None:
+async def test_ping_before_the_first_frame_is_answered(stage: Stage) -> None:
     connection = await dial(stage.url, stage.certificates.ca_file)
     await asyncio.wait_for(await connection.ping(), 10)
     await connection.send(opening(stage.session.token_value))
@@ -213,7 +213,7 @@ async def test_a_ping_before_the_first_frame_is_answered(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("how", ["FIN", "RST", "close frame"])
-async def test_a_broken_link_is_taken_up_again_where_it_was(stage: Stage, how: str) -> None:
+async def test_session_resumes_after_a_broken_link(stage: Stage, how: str) -> None:
     client, reader, writer = await stage.connect()
     link = stage.gateway.relay(stage.session.id).link
     assert link is not None
@@ -232,7 +232,7 @@ async def test_a_broken_link_is_taken_up_again_where_it_was(stage: Stage, how: s
     assert await client.read(30) == b"written while nobody was there"
 
 
-async def test_a_second_link_replaces_the_first(stage: Stage) -> None:
+async def test_second_link_replaces_the_first(stage: Stage) -> None:
     client, _, writer = await stage.connect()
     old, client.connection = client.connection, None
     assert old is not None
@@ -243,7 +243,7 @@ async def test_a_second_link_replaces_the_first(stage: Stage) -> None:
     await old.close()
 
 
-async def test_a_used_up_token_opens_no_second_link(stage: Stage) -> None:
+async def test_used_token_opens_no_second_link(stage: Stage) -> None:
     stage.gateway.behaviour = replace(FAST, rejoin=Rejoin.FRESH_TOKEN)
     client, _, writer = await stage.connect()
     await assert_closed(await stage.open())
@@ -251,7 +251,7 @@ async def test_a_used_up_token_opens_no_second_link(stage: Stage) -> None:
     assert await client.read(11) == b"still there"
 
 
-async def test_what_a_link_lost_comes_again_from_the_real_agent(stage: Stage) -> None:
+async def test_real_agent_retransmits_what_a_link_lost(stage: Stage) -> None:
     stage.gateway.behaviour = GatewayBehaviour()
     client, _, writer = await stage.connect()
     client.acknowledging = False
@@ -268,7 +268,7 @@ async def test_what_a_link_lost_comes_again_from_the_real_agent(stage: Stage) ->
     assert client.output == b""
 
 
-async def test_a_session_whose_client_stays_away_ends(stage: Stage) -> None:
+async def test_session_ends_if_its_client_stays_away(stage: Stage) -> None:
     stage.gateway.behaviour = replace(FAST, relay=RelayBehaviour(client_gone_timeout=0.05))
     client, reader, _ = await stage.connect()
     await client.close()
@@ -276,7 +276,7 @@ async def test_a_session_whose_client_stays_away_ends(stage: Stage) -> None:
     await eventually(lambda: stage.session.end_reason is not None)
 
 
-async def test_start_publication_tells_each_link_that_both_ends_are_there(stage: Stage) -> None:
+async def test_every_link_begins_with_start_publication(stage: Stage) -> None:
     client = await stage.open()
     first = await client.receive()
     assert isinstance(first, AgentMessage)
@@ -289,7 +289,7 @@ async def test_start_publication_tells_each_link_that_both_ends_are_there(stage:
             break
 
 
-async def test_publication_messages_reach_the_client_in_both_kinds(stage: Stage) -> None:
+async def test_publication_messages_are_text_frames_or_messages(stage: Stage) -> None:
     client, _, _ = await stage.connect()
     relay = stage.gateway.relay(stage.session.id)
     relay.announce(PAUSE_PUBLICATION, text=True)
@@ -325,7 +325,7 @@ async def chunks_until_full(send: Callable[[bytes], Coroutine[None, None, None]]
     raise AssertionError("nothing pushed back")
 
 
-async def test_a_slow_client_stops_the_port(stage: Stage) -> None:
+async def test_slow_client_stops_the_port(stage: Stage) -> None:
     client, reader, writer = await stage.connect()
     await client.send(b"go")
     await reader.readexactly(2)
@@ -342,7 +342,7 @@ async def test_a_slow_client_stops_the_port(stage: Stage) -> None:
         assert await client.read(len(CHUNK)) == CHUNK
 
 
-async def test_a_slow_port_stops_the_client(stage: Stage) -> None:
+async def test_slow_port_stops_the_client(stage: Stage) -> None:
     client, reader, _ = await stage.connect()
     reader._transport.pause_reading()  # type: ignore[attr-defined]
     chunks = await chunks_until_full(client.send)
@@ -351,7 +351,7 @@ async def test_a_slow_port_stops_the_client(stage: Stage) -> None:
         assert await reader.readexactly(len(CHUNK)) == CHUNK
 
 
-async def test_latency_is_added_each_way_and_keeps_the_order(stage: Stage) -> None:
+async def test_latency_delays_both_ways_and_keeps_the_order(stage: Stage) -> None:
     slow = RelayBehaviour(latency_to_agent=0.03, latency_to_client=0.05)
     stage.gateway.behaviour = replace(FAST, relay=slow)
     client, reader, writer = await stage.connect()
@@ -367,7 +367,7 @@ async def test_latency_is_added_each_way_and_keeps_the_order(stage: Stage) -> No
     assert loop.time() - start >= 0.05
 
 
-async def test_the_tap_sees_every_frame_with_its_direction(stage: Stage) -> None:
+async def test_tap_gets_every_frame_with_its_direction(stage: Stage) -> None:
     seen: list[tuple[str, Direction, Frame]] = []
     stage.gateway.tap = lambda *frame: seen.append(frame)
     client, reader, _ = await stage.connect()
@@ -385,7 +385,7 @@ async def test_the_tap_sees_every_frame_with_its_direction(stage: Stage) -> None
     assert not any(stage.session.token_value in str(frame) for _, _, frame in seen)
 
 
-async def test_the_tls_certificate_is_checked_by_the_ca(stage: Stage) -> None:
+async def test_clients_verify_the_certificate_with_the_ca(stage: Stage) -> None:
     context = ssl.create_default_context(cafile=str(stage.certificates.ca_file))
     host, _, port = stage.gateway.url.removeprefix("wss://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
@@ -393,7 +393,7 @@ async def test_the_tls_certificate_is_checked_by_the_ca(stage: Stage) -> None:
     assert await reader.read() == b""
 
 
-async def test_stop_ends_sessions_under_way(stage: Stage) -> None:
+async def test_stop_ends_open_sessions(stage: Stage) -> None:
     client, reader, _ = await stage.connect()
     await stage.gateway.stop()
     assert await reader.read() == b""
@@ -402,7 +402,7 @@ async def test_stop_ends_sessions_under_way(stage: Stage) -> None:
     await asyncio.wait_for(client.connection.wait_closed(), 10)
 
 
-async def test_a_port_without_a_listener_is_an_os_error() -> None:
+async def test_port_without_a_listener_raises_oserror() -> None:
     with socket.socket() as unbound:
         unbound.bind(("127.0.0.1", 0))
         with pytest.raises(OSError, match="failed"):

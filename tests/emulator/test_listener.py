@@ -33,7 +33,7 @@ async def _gateway(context: ssl.SSLContext) -> tuple[int, Stop]:
 
 
 @pytest.mark.parametrize("start", [_rest, _gateway], ids=["api", "gateway"])
-async def test_a_tls_handshake_under_way_does_not_outlive_the_server(
+async def test_unfinished_tls_handshake_ends_with_the_server(
     start: Callable[[ssl.SSLContext], Awaitable[tuple[int, Stop]]],
     certificates: Certificates,
     monkeypatch: pytest.MonkeyPatch,
@@ -60,7 +60,7 @@ async def test_a_tls_handshake_under_way_does_not_outlive_the_server(
 
 
 @pytest.mark.parametrize("start", [_rest, _gateway], ids=["api", "gateway"])
-async def test_a_connection_of_the_last_moment_does_not_outlive_the_server(
+async def test_connection_accepted_during_the_stop_ends_with_the_server(
     start: Callable[[ssl.SSLContext], Awaitable[tuple[int, Stop]]], certificates: Certificates
 ) -> None:
     """It may be accepted in any of the turns of the event loop around the stop."""
@@ -73,7 +73,7 @@ async def test_a_connection_of_the_last_moment_does_not_outlive_the_server(
     gc.collect()
 
 
-async def test_what_is_accepted_sends_small_frames_at_once() -> None:
+async def test_accepted_connection_has_tcp_nodelay() -> None:
     nodelay: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -62,7 +62,7 @@ async def test_orders_are_counted_for_each_operation(world: World, client: Any) 
     assert [record.status for record in starts] == [429, 429, 200]
 
 
-async def test_answers_can_be_late(world: World, client: Any, make_client: MakeClient) -> None:
+async def test_answers_can_be_delayed(world: World, client: Any, make_client: MakeClient) -> None:
     world.misbehaviours.delay("ListSpaces", 0.05)
     before = time.monotonic()
     await call(client.list_spaces)
@@ -74,7 +74,7 @@ async def test_answers_can_be_late(world: World, client: Any, make_client: MakeC
         await call(hasty.list_spaces)
 
 
-async def test_the_log_holds_no_secret(world: World, client: Any) -> None:
+async def test_request_log_has_no_secret(world: World, client: Any) -> None:
     await call(client.get_dev_environment, **world.ids)
     (record,) = world.server.requests
     assert (record.method, record.path) == ("GET", world.path)

@@ -48,13 +48,13 @@ def test_session_ids_look_like_the_services() -> None:
     assert len(session.id) == 96
 
 
-def test_a_session_hides_its_token() -> None:
+def test_repr_of_a_session_hides_the_token() -> None:
     model = CodeCatalystModel(Sessions())
     session = model.start_session(make_environment(model))
     assert session.token_value not in repr(session)
 
 
-def test_a_token_opens_its_own_living_session_only() -> None:
+def test_token_opens_only_its_own_living_session() -> None:
     model = CodeCatalystModel(Sessions())
     environment = make_environment(model)
     first, second = (model.start_session(environment) for _ in range(2))
@@ -66,7 +66,7 @@ def test_a_token_opens_its_own_living_session_only() -> None:
     assert model.sessions.authenticate(first.id, first.token_value) is None
 
 
-def test_every_way_out_of_running_ends_the_sessions() -> None:
+def test_every_state_but_running_ends_the_sessions() -> None:
     for status in set(Status) - {Status.RUNNING}:
         model = CodeCatalystModel(Sessions())
         environment = make_environment(model)
@@ -78,7 +78,7 @@ def test_every_way_out_of_running_ends_the_sessions() -> None:
         assert session.end_reason == f"The Dev Environment is {status.value}"
 
 
-def test_the_first_reason_of_an_end_stays() -> None:
+def test_first_end_reason_stays() -> None:
     model = CodeCatalystModel(Sessions())
     session = model.start_session(make_environment(model))
     model.sessions.end(session, "first")
@@ -86,7 +86,7 @@ def test_the_first_reason_of_an_end_stays() -> None:
     assert session.end_reason == "first"
 
 
-def test_sessions_need_no_look_at_the_environment_first() -> None:
+def test_session_starts_as_soon_as_the_environment_runs() -> None:
     clock = FakeClock()
     model = CodeCatalystModel(Sessions(clock))
     environment = make_environment(model, start_seconds=5.0)
@@ -96,7 +96,7 @@ def test_sessions_need_no_look_at_the_environment_first() -> None:
     assert model.start_session(environment).machine_id == environment.id
 
 
-def test_a_forced_state_lasts() -> None:
+def test_forced_state_lasts() -> None:
     clock = FakeClock()
     model = CodeCatalystModel(Sessions(clock))
     environment = make_environment(model)
@@ -106,7 +106,7 @@ def test_a_forced_state_lasts() -> None:
     assert (found.status, found.status_reason) == (Status.STARTING, "a reason")
 
 
-def test_one_that_is_deleted_is_gone_with_its_sessions() -> None:
+def test_deletion_ends_the_sessions() -> None:
     model = CodeCatalystModel(Sessions())
     environment, other = make_environment(model), make_environment(model)
     model.set_status(environment, Status.RUNNING)
@@ -118,7 +118,7 @@ def test_one_that_is_deleted_is_gone_with_its_sessions() -> None:
         model.environment("space", environment.project_name, environment.id)
 
 
-def test_certificates_keep_their_keys(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_private_keys(tmp_path: Path) -> None:
     directory = tmp_path / "new" / "one"
     first = make_certificates(directory)
     again = make_certificates(directory)

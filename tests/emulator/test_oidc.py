@@ -50,13 +50,13 @@ def request(client: Client, refresh_token: str | None = None, **changes: str) ->
     [CREATE_TOKEN, REGISTER_CLIENT, START_DEVICE_AUTHORIZATION],
     ids=lambda operation: operation.name,
 )
-def test_operations_are_as_botocore_models_them(operation: Operation, boto: Any) -> None:
+def test_operations_match_botocores_model(operation: Operation, boto: Any) -> None:
     model = boto._session.get_service_model("sso-oidc").operation_model(operation.name)
     assert (model.http["method"], model.http["requestUri"]) == (operation.method, operation.path)
     check_input(operation.input, model.input_shape, operation.name)
 
 
-async def test_a_refreshed_token_opens_the_api_until_it_expires(
+async def test_refreshed_token_opens_the_api_until_it_expires(
     world: World, sso: Any, registered: Client, make_client: Any
 ) -> None:
     refresh_token = world.oidc.issue_refresh_token(registered, world.user.id)
@@ -85,14 +85,16 @@ async def test_refresh_tokens_expire(world: World, sso: Any, registered: Client)
     assert type(error).__name__ == "ExpiredTokenException"
 
 
-async def test_a_refresh_token_is_its_clients(world: World, sso: Any, registered: Client) -> None:
+async def test_refresh_token_belongs_to_its_client(
+    world: World, sso: Any, registered: Client
+) -> None:
     refresh_token = world.oidc.issue_refresh_token(registered, world.user.id)
     error = await refused(sso.create_token, **request(world.oidc.register_client(), refresh_token))
     assert type(error).__name__ == "InvalidGrantException"
     await call(sso.create_token, **request(registered, refresh_token))
 
 
-async def test_clients_that_are_not_let_in(world: World, sso: Any, registered: Client) -> None:
+async def test_invalid_client_is_refused(world: World, sso: Any, registered: Client) -> None:
     refresh_token = world.oidc.issue_refresh_token(registered, world.user.id)
     good = request(registered, refresh_token)
     short = world.oidc.register_client(seconds=10)
@@ -117,7 +119,7 @@ async def test_clients_that_are_not_let_in(world: World, sso: Any, registered: C
         ({"grantType": "password"}, "UnsupportedGrantTypeException"),
     ],
 )
-async def test_grants_that_are_refused(
+async def test_invalid_grant_is_refused(
     sso: Any, registered: Client, changes: dict[str, str], name: str
 ) -> None:
     error = await refused(sso.create_token, **request(registered, **changes))
@@ -139,7 +141,7 @@ async def test_grants_that_are_refused(
         oidcerrors.InternalServerException,
     ],
 )
-async def test_any_error_can_be_ordered(
+async def test_every_oidc_error_can_be_ordered(
     world: World, sso: Any, registered: Client, kind: type[oidcerrors.OidcError]
 ) -> None:
     refresh_token = world.oidc.issue_refresh_token(registered, world.user.id)
@@ -155,14 +157,14 @@ async def test_any_error_can_be_ordered(
 
 
 @pytest.mark.parametrize("body", [b"{", [], {}, {"clientId": 1}, {"clientId": None}])
-async def test_malformed_requests_have_the_error_shape_of_oidc(world: World, body: Any) -> None:
+async def test_malformed_request_gets_an_oidc_error(world: World, body: Any) -> None:
     answer = await world.request("POST", "/token", body, headers={})
     assert (answer.status, answer.error) == (400, "InvalidRequestException")
     assert answer.members["error"] == "invalid_request"
     assert answer.members["error_description"]
 
 
-async def test_the_unsigned_client_of_a_login_works(
+async def test_unsigned_client_of_a_login_works(
     boto: Any, world: World, registered: Client
 ) -> None:
     refresh_token = world.oidc.issue_refresh_token(registered, world.user.id)

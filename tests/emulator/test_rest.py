@@ -21,7 +21,7 @@ def port_of(server: RestServer) -> int:
     return int(server.url.rpartition(":")[2])
 
 
-async def test_a_port_that_is_taken(certificates: Certificates) -> None:
+async def test_taken_port_raises_oserror(certificates: Certificates) -> None:
     async with RestServer([], certificates.server_context) as first:
         second = RestServer([], certificates.server_context, port=port_of(first))
         with pytest.raises(OSError, match=r"(?i)address"):
@@ -29,7 +29,7 @@ async def test_a_port_that_is_taken(certificates: Certificates) -> None:
         await second.stop()  # harmless
 
 
-async def test_stops_at_once_with_connections_open(certificates: Certificates) -> None:
+async def test_stop_does_not_wait_for_open_connections(certificates: Certificates) -> None:
     context = ssl.create_default_context(cafile=str(certificates.ca_file))
     async with RestServer([], certificates.server_context) as server:
         port = port_of(server)
@@ -45,7 +45,9 @@ async def test_stops_at_once_with_connections_open(certificates: Certificates) -
     gc.collect()
 
 
-async def test_bytes_that_are_no_http(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_garbage_on_the_port_does_no_harm(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     context = ssl.create_default_context(cafile=str(world.certificates.ca_file))
     port = port_of(world.server)
     with caplog.at_level(logging.WARNING):
@@ -56,7 +58,7 @@ async def test_bytes_that_are_no_http(world: World, caplog: pytest.LogCaptureFix
     assert "Traceback" not in caplog.text
 
 
-async def test_an_intercept_may_lose_the_reply_of_what_was_done(world: World) -> None:
+async def test_intercept_can_lose_the_answer_of_a_finished_operation(world: World) -> None:
     async def lose(operation: str, request: web.Request, proceed: Proceed) -> web.Response:
         assert (await proceed()).status == 200
         raise InternalFailure(f"the reply of {operation} was lost")

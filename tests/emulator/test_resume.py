@@ -79,7 +79,7 @@ async def ssm(
 @pytest.mark.parametrize(
     "operation", [RESUME_SESSION, TERMINATE_SESSION], ids=lambda operation: operation.name
 )
-def test_operations_are_those_of_the_model(boto: Any, operation: Operation) -> None:
+def test_ssm_operations_match_botocores_model(boto: Any, operation: Operation) -> None:
     model = boto.client("ssm", region_name="us-east-1").meta.service_model
     theirs = model.operation_model(operation.name)
     assert (operation.method, operation.path) == (theirs.http["method"], theirs.http["requestUri"])
@@ -87,7 +87,7 @@ def test_operations_are_those_of_the_model(boto: Any, operation: Operation) -> N
     check_input(operation.input, theirs.input_shape, operation.name)
 
 
-async def test_resuming_gives_a_fresh_token_and_ends_the_old_one(
+async def test_resume_returns_a_fresh_token_and_revokes_the_old_one(
     ssm: Ssm, model: CodeCatalystModel, session: Session
 ) -> None:
     old = session.token_value
@@ -99,7 +99,7 @@ async def test_resuming_gives_a_fresh_token_and_ends_the_old_one(
     assert model.sessions.authenticate(session.id, answer["TokenValue"]) is session
 
 
-async def test_a_session_that_ended_has_an_empty_token(
+async def test_resume_of_an_ended_session_returns_an_empty_token(
     ssm: Ssm, model: CodeCatalystModel, session: Session
 ) -> None:
     model.sessions.end(session, "timed out")
@@ -107,7 +107,7 @@ async def test_a_session_that_ended_has_an_empty_token(
     assert answer["TokenValue"] == ""
 
 
-async def test_an_unknown_session_does_not_exist(ssm: Ssm) -> None:
+async def test_unknown_session_does_not_exist(ssm: Ssm) -> None:
     for operation in ("resume_session", "terminate_session"):
         client = ssm.client()
         error = await refused(getattr(client, operation), SessionId="mary-0123456789abcdef0")
@@ -115,18 +115,18 @@ async def test_an_unknown_session_does_not_exist(ssm: Ssm) -> None:
         assert isinstance(error, client.exceptions.DoesNotExistException)
 
 
-async def test_terminating_ends_the_session(ssm: Ssm, session: Session) -> None:
+async def test_terminate_ends_the_session(ssm: Ssm, session: Session) -> None:
     answer = await call(ssm.client().terminate_session, SessionId=session.id)
     assert answer["SessionId"] == session.id
     assert session.end_reason == "TerminateSession was called"
 
 
-async def test_a_strange_key_is_refused(ssm: Ssm, session: Session) -> None:
+async def test_unknown_key_is_refused(ssm: Ssm, session: Session) -> None:
     error = await refused(ssm.client("AKIDUNKNOWN").resume_session, SessionId=session.id)
     assert code_of(error) == "UnrecognizedClientException"
 
 
-async def test_a_session_id_that_is_too_long_is_refused(ssm: Ssm) -> None:
+async def test_too_long_session_id_is_refused(ssm: Ssm) -> None:
     error = await refused(ssm.client().resume_session, SessionId="x" * 97)
     assert code_of(error) == "ValidationException"
 

@@ -31,7 +31,7 @@ SSH = {"sessionType": "SSH"}
 
 
 @pytest.mark.parametrize("operation", ALL_OPERATIONS, ids=lambda operation: operation.name)
-def test_operation_is_as_botocore_models_it(boto: Any, operation: Operation) -> None:
+def test_operation_matches_botocores_model(boto: Any, operation: Operation) -> None:
     model = boto._session.get_service_model("codecatalyst").operation_model(operation.name)
     assert (operation.method, operation.path) == (model.http["method"], model.http["requestUri"])
     assert model.http["responseCode"] == 200
@@ -47,7 +47,7 @@ def test_operation_is_as_botocore_models_it(boto: Any, operation: Operation) -> 
     assert list(operation.query) == query
 
 
-async def test_start_session_gives_access(world: World, client: Any) -> None:
+async def test_start_session_returns_url_and_token(world: World, client: Any) -> None:
     answer = await call(client.start_dev_environment_session, **world.ids, sessionConfiguration=SSH)
     session_id, access = answer["sessionId"], answer["accessDetails"]
     assert {name: answer[name] for name in world.ids} == world.ids
@@ -63,7 +63,7 @@ async def test_start_session_gives_access(world: World, client: Any) -> None:
     assert world.model.sessions.authenticate(session_id, "another") is None
 
 
-async def test_every_start_makes_another_session(world: World, client: Any) -> None:
+async def test_every_start_opens_another_session(world: World, client: Any) -> None:
     ids = set()
     for _ in range(3):
         answer = await call(
@@ -74,7 +74,7 @@ async def test_every_start_makes_another_session(world: World, client: Any) -> N
     assert len(world.server.requests_for("StartDevEnvironmentSession")) == 3
 
 
-async def test_start_session_with_a_command(world: World, client: Any) -> None:
+async def test_start_session_keeps_the_command(world: World, client: Any) -> None:
     command = {"command": "/bin/sh", "arguments": ["-c", "true"]}
     answer = await call(
         client.start_dev_environment_session,
@@ -101,7 +101,7 @@ async def test_start_session_needs_a_running_environment(
     assert isinstance(error, client.exceptions.ValidationException)
 
 
-async def test_stop_session_tells_the_listeners_once(world: World, client: Any) -> None:
+async def test_stop_session_calls_the_listeners_once(world: World, client: Any) -> None:
     ended: list[Session] = []
     world.model.sessions.on_end(ended.append)
     session = world.model.start_session(world.environment)
@@ -112,7 +112,7 @@ async def test_stop_session_tells_the_listeners_once(world: World, client: Any) 
     assert world.model.sessions.authenticate(session.id, session.token_value) is None
 
 
-async def test_stop_session_knows_only_sessions_of_its_environment(
+async def test_stop_session_refuses_sessions_of_other_environments(
     world: World, client: Any
 ) -> None:
     other = world.model.add_environment(world.project, world.user, Status.RUNNING)
@@ -122,7 +122,7 @@ async def test_stop_session_knows_only_sessions_of_its_environment(
     assert session.end_reason is None
 
 
-async def test_list_sessions_has_the_living_ones_in_pages(world: World, client: Any) -> None:
+async def test_list_sessions_returns_living_sessions_in_pages(world: World, client: Any) -> None:
     sessions = []
     for _ in range(5):
         world.clock.advance(1.5)
@@ -139,7 +139,7 @@ async def test_list_sessions_has_the_living_ones_in_pages(world: World, client: 
     assert started == [session.started_time for session in sessions]
 
 
-async def test_get_environment(world: World, client: Any) -> None:
+async def test_get_environment_returns_its_state(world: World, client: Any) -> None:
     answer = await call(client.get_dev_environment, **world.ids)
     del answer["ResponseMetadata"]
     assert answer.pop("lastUpdatedTime").timestamp() == world.clock()
@@ -156,7 +156,7 @@ async def test_get_environment(world: World, client: Any) -> None:
     }
 
 
-async def test_start_takes_its_time(world: World, client: Any) -> None:
+async def test_start_takes_its_configured_time(world: World, client: Any) -> None:
     world.model.set_status(world.environment, Status.STOPPED)
     answer = await call(
         client.start_dev_environment,
@@ -178,7 +178,7 @@ async def test_start_takes_its_time(world: World, client: Any) -> None:
     assert answer["lastUpdatedTime"].timestamp() == pytest.approx(world.clock() - 0.1)
 
 
-async def test_start_may_fail(world: World, client: Any) -> None:
+async def test_start_can_fail(world: World, client: Any) -> None:
     world.model.set_status(world.environment, Status.STOPPED)
     world.environment.start_failure = "Compute limit exceeded"
     await call(client.start_dev_environment, **world.ids)
@@ -187,7 +187,7 @@ async def test_start_may_fail(world: World, client: Any) -> None:
     assert (answer["status"], answer["statusReason"]) == ("FAILED", "Compute limit exceeded")
 
 
-async def test_stop_takes_its_time_and_ends_the_sessions_at_once(world: World, client: Any) -> None:
+async def test_stop_takes_its_time_and_ends_sessions_at_once(world: World, client: Any) -> None:
     ended: list[Session] = []
     world.model.sessions.on_end(ended.append)
     session = world.model.start_session(world.environment)
@@ -199,7 +199,7 @@ async def test_stop_takes_its_time_and_ends_the_sessions_at_once(world: World, c
     assert answer["status"] == "STOPPED"
 
 
-async def test_start_of_a_running_one_changes_nothing(world: World, client: Any) -> None:
+async def test_start_of_a_running_environment_changes_nothing(world: World, client: Any) -> None:
     session = world.model.start_session(world.environment)
     answer = await call(
         client.start_dev_environment, **world.ids, instanceType="dev.standard1.large"
@@ -220,7 +220,7 @@ async def test_start_of_a_running_one_changes_nothing(world: World, client: Any)
         (Status.DELETED, "ResourceNotFoundException", "not found"),
     ],
 )
-async def test_start_and_stop_refuse(
+async def test_start_and_stop_are_refused_in_other_states(
     world: World, client: Any, status: Status, code: str, text: str
 ) -> None:
     world.model.set_status(world.environment, status)
@@ -230,7 +230,9 @@ async def test_start_and_stop_refuse(
         assert text in str(error)
 
 
-async def test_list_environments_of_space_or_project_in_pages(world: World, client: Any) -> None:
+async def test_list_environments_returns_pages_of_space_or_project(
+    world: World, client: Any
+) -> None:
     second = world.model.add_project(Project("MySpace", "Second"))
     for project in (world.project, second, second):
         world.model.add_environment(project, world.user)
@@ -254,7 +256,7 @@ async def test_list_environments_of_space_or_project_in_pages(world: World, clie
     assert len(await listed(filters=[stopped])) == 3
 
 
-async def test_environments_of_a_project_are_listed_as_older_clients_ask(world: World) -> None:
+async def test_older_clients_list_environments_of_a_project(world: World) -> None:
     second = world.model.add_project(Project("MySpace", "Second"))
     one = world.model.add_environment(second, world.user)
     answer = await world.request(
@@ -264,7 +266,7 @@ async def test_environments_of_a_project_are_listed_as_older_clients_ask(world: 
     assert [item["id"] for item in json.loads(answer.text)["items"]] == [one.id]
 
 
-async def test_list_spaces_in_pages(world: World, client: Any) -> None:
+async def test_list_spaces_returns_pages(world: World, client: Any) -> None:
     names = [f"space-{number:02}" for number in range(40)]
     for name in names:
         world.model.add_space(Space(name, "eu-west-1"))
@@ -274,7 +276,7 @@ async def test_list_spaces_in_pages(world: World, client: Any) -> None:
     assert [item["name"] for page in pages for item in page["items"]] == ["MySpace", *names]
 
 
-async def test_list_projects(world: World, client: Any) -> None:
+async def test_list_projects_applies_filters(world: World, client: Any) -> None:
     world.model.add_project(Project("MySpace", "closed", outsiders=frozenset({world.user.id})))
 
     async def listed(**members: Any) -> list[str]:
@@ -288,7 +290,7 @@ async def test_list_projects(world: World, client: Any) -> None:
     assert await listed(maxResults=1) == ["My.Project"]
 
 
-async def test_next_token_survives_a_new_item_and_no_other_listing(
+async def test_next_token_survives_new_items_and_fits_its_own_listing_only(
     world: World, client: Any
 ) -> None:
     world.model.add_project(Project("MySpace", "bb"))
@@ -304,7 +306,7 @@ async def test_next_token_survives_a_new_item_and_no_other_listing(
     assert code_of(error) == "ValidationException"
 
 
-async def test_who_am_i(world: World, client: Any) -> None:
+async def test_verify_session_returns_the_caller(world: World, client: Any) -> None:
     identity = (await call(client.verify_session))["identity"]
     details = await call(client.get_user_details, id=identity)
     assert details["userName"] == "alice"
@@ -324,13 +326,17 @@ async def test_who_am_i(world: World, client: Any) -> None:
         {"id": "01234567-89ab-cdef-0123-456789abcdef"},
     ],
 )
-async def test_what_is_not_there(world: World, client: Any, change: dict[str, str]) -> None:
+async def test_unknown_names_are_not_found(
+    world: World, client: Any, change: dict[str, str]
+) -> None:
     error = await refused(client.get_dev_environment, **{**world.ids, **change})
     assert code_of(error) == "ResourceNotFoundException"
     assert status_of(error) == 404
 
 
-async def test_an_environment_is_its_creators(world: World, make_client: MakeClient) -> None:
+async def test_only_its_creator_has_access_to_an_environment(
+    world: World, make_client: MakeClient
+) -> None:
     session = world.model.start_session(world.environment)
     client = make_client(token=OTHER_TOKEN)
     for method, members in (
@@ -345,7 +351,9 @@ async def test_an_environment_is_its_creators(world: World, make_client: MakeCli
     assert session.end_reason is None
 
 
-async def test_bearer_tokens(world: World, client: Any, make_client: MakeClient) -> None:
+async def test_bearer_tokens_expire_and_can_be_revoked(
+    world: World, client: Any, make_client: MakeClient
+) -> None:
     stranger = make_client(token="nobody-knows-me")
     error = await refused(stranger.list_spaces)
     assert (code_of(error), status_of(error)) == ("UnauthorizedException", 401)

@@ -53,14 +53,16 @@ def command_body(**command: Any) -> dict[str, Any]:
         (b" " * (BODY_MAX + 1), "larger"),
     ],
 )
-async def test_bodies_of_start_session(world: World, body: Any, member: str) -> None:
+async def test_malformed_body_of_start_session_is_refused(
+    world: World, body: Any, member: str
+) -> None:
     answer = await world.request("PUT", world.path + "/session", body)
     assert (answer.status, answer.error) == (400, "ValidationException")
     assert member in answer.members["message"]
     assert world.model.sessions.living(world.environment.id) == []
 
 
-async def test_a_body_that_is_not_encoded_as_it_says(world: World) -> None:
+async def test_body_with_wrong_content_encoding_is_refused(world: World) -> None:
     headers = {**BEARER, "Content-Encoding": "gzip"}
     answer = await world.request("POST", "/v1/spaces", b"{}", headers)
     assert (answer.status, answer.error) == (400, "ValidationException")
@@ -98,7 +100,9 @@ async def test_unknown_members_are_ignored(world: World) -> None:
         ),
     ],
 )
-async def test_bodies_of_list_environments(world: World, body: Any, member: str) -> None:
+async def test_malformed_body_of_list_environments_is_refused(
+    world: World, body: Any, member: str
+) -> None:
     answer = await world.request("POST", "/v1/spaces/MySpace/devEnvironments", body)
     assert (answer.status, answer.error) == (400, "ValidationException")
     assert member in answer.members["message"]
@@ -122,7 +126,7 @@ async def test_null_members_count_as_missing(world: World) -> None:
         {"inactivityTimeoutMinutes": -1},
     ],
 )
-async def test_bodies_of_start_environment(world: World, body: Any) -> None:
+async def test_malformed_body_of_start_environment_is_refused(world: World, body: Any) -> None:
     answer = await world.request("PUT", world.path + "/start", body)
     assert (answer.status, answer.error) == (400, "ValidationException")
 
@@ -143,13 +147,15 @@ async def test_bodies_of_start_environment(world: World, body: Any) -> None:
         ("GET", "/userDetails?userName=a%20b", "userName"),
     ],
 )
-async def test_paths_and_queries(world: World, method: str, path: str, member: str) -> None:
+async def test_malformed_path_or_query_is_refused(
+    world: World, method: str, path: str, member: str
+) -> None:
     answer = await world.request(method, path)
     assert (answer.status, answer.error) == (400, "ValidationException")
     assert f"'{member}'" in answer.members["message"]
 
 
-async def test_session_ids_that_are_too_long(world: World) -> None:
+async def test_too_long_session_id_is_refused(world: World) -> None:
     answer = await world.request("DELETE", f"{world.path}/session/{'x' * 97}")
     assert (answer.status, answer.error) == (400, "ValidationException")
 
@@ -165,7 +171,7 @@ async def test_session_ids_that_are_too_long(world: World) -> None:
         ("PATCH", "/session"),
     ],
 )
-async def test_unknown_operations(world: World, method: str, path: str) -> None:
+async def test_unknown_operation_is_refused(world: World, method: str, path: str) -> None:
     answer = await world.request(method, path)
     assert (answer.status, answer.error) == (404, "UnknownOperationException")
     assert answer.members["message"]
@@ -183,14 +189,16 @@ async def test_unknown_operations(world: World, method: str, path: str) -> None:
         {"Authorization": "token-of-alice"},
     ],
 )
-async def test_no_good_bearer(world: World, headers: dict[str, str]) -> None:
+async def test_request_without_valid_bearer_token_is_refused(
+    world: World, headers: dict[str, str]
+) -> None:
     # The bearer is looked at before the body.
     answer = await world.request("PUT", world.path + "/session", b"{", headers)
     assert (answer.status, answer.error) == (401, "UnauthorizedException")
     assert "nobody-knows-me" not in answer.text
 
 
-async def test_messages_do_not_repeat_what_was_sent(world: World) -> None:
+async def test_error_messages_do_not_quote_the_request(world: World) -> None:
     body = json.dumps(session_body(sessionType="a-secret")).encode()
     answer = await world.request("PUT", world.path + "/session", body)
     assert answer.status == 400

@@ -96,7 +96,7 @@ def redemption(client: dict[str, str], code: str) -> dict[str, str]:
     }
 
 
-async def test_a_code_becomes_a_token_once(world: World, sso: Any, make_client: Any) -> None:
+async def test_code_gives_a_token_once(world: World, sso: Any, make_client: Any) -> None:
     client = await client_of(sso)
     code = await authorize(world, client)
     answer = await call(sso.create_token, **redemption(client, code))
@@ -116,14 +116,16 @@ async def test_a_code_becomes_a_token_once(world: World, sso: Any, make_client: 
         {"code": "guessed"},
     ],
 )
-async def test_a_code_needs_its_proof(world: World, sso: Any, changes: dict[str, str]) -> None:
+async def test_code_needs_its_pkce_verifier(
+    world: World, sso: Any, changes: dict[str, str]
+) -> None:
     client = await client_of(sso)
     code = await authorize(world, client)
     error = await refused(sso.create_token, **{**redemption(client, code), **changes})
     assert (code_of(error), status_of(error)) == ("InvalidGrantException", 400)
 
 
-async def test_a_code_is_its_clients_and_expires(world: World, sso: Any) -> None:
+async def test_code_belongs_to_its_client_and_expires(world: World, sso: Any) -> None:
     client, other = await client_of(sso), await client_of(sso)
     error = await refused(sso.create_token, **redemption(other, await authorize(world, client)))
     assert code_of(error) == "InvalidGrantException"
@@ -133,7 +135,7 @@ async def test_a_code_is_its_clients_and_expires(world: World, sso: Any) -> None
     assert code_of(error) == "ExpiredTokenException"
 
 
-async def test_the_page_names_the_client_and_asks_for_a_password(world: World, sso: Any) -> None:
+async def test_page_names_the_client_and_checks_the_password(world: World, sso: Any) -> None:
     client = await client_of(sso, clientName="<b>bold</b>")
     path = f"/authorize?{urlencode(query_of(client))}"
     status, text, _ = await press(world, path)
@@ -164,7 +166,7 @@ async def test_the_page_names_the_client_and_asks_for_a_password(world: World, s
         {"scopes": ""},
     ],
 )
-async def test_requests_that_are_sent_nowhere(
+async def test_malformed_request_is_not_redirected(
     world: World, sso: Any, changes: dict[str, str]
 ) -> None:
     path = f"/authorize?{urlencode(query_of(await client_of(sso), **changes))}"
@@ -182,7 +184,7 @@ async def test_requests_that_are_sent_nowhere(
         ({"redirectUris": ["http://elsewhere.example/"]}, "InvalidRedirectUriException"),
     ],
 )
-async def test_clients_that_are_not_registered(
+async def test_invalid_client_registration_is_refused(
     sso: Any, members: dict[str, Any], name: str
 ) -> None:
     error = await refused(sso.register_client, **{**CODE_CLIENT, **members})
@@ -198,7 +200,7 @@ async def device_login(sso: Any) -> tuple[dict[str, str], dict[str, Any]]:
     return {**client, "grantType": DEVICE_CODE, "deviceCode": started["deviceCode"]}, started
 
 
-async def test_a_device_code_waits_for_the_user(world: World, sso: Any, make_client: Any) -> None:
+async def test_device_code_waits_for_the_user(world: World, sso: Any, make_client: Any) -> None:
     poll, started = await device_login(sso)
     assert started["verificationUri"] == f"{world.server.url}/device"
     assert (started["interval"], started["expiresIn"]) == (1, 600)
@@ -219,7 +221,7 @@ async def test_a_device_code_waits_for_the_user(world: World, sso: Any, make_cli
     assert status == 400  # it is used up
 
 
-async def test_a_device_code_is_denied_or_expires(world: World, sso: Any) -> None:
+async def test_device_code_is_denied_or_expires(world: World, sso: Any) -> None:
     poll, started = await device_login(sso)
     form = form_of(world, "deny", user_code=started["userCode"])
     assert "Denied" in (await press(world, "/device", form))[1]
@@ -235,7 +237,7 @@ async def test_a_device_code_is_denied_or_expires(world: World, sso: Any) -> Non
     assert status == 400
 
 
-async def test_a_client_does_only_what_it_was_registered_for(world: World, sso: Any) -> None:
+async def test_client_uses_only_its_registered_grants(world: World, sso: Any) -> None:
     client = await client_of(sso)
     error = await refused(sso.start_device_authorization, **client, startUrl="https://x/start")
     assert (code_of(error), status_of(error)) == ("UnauthorizedClientException", 400)
@@ -245,13 +247,13 @@ async def test_a_client_does_only_what_it_was_registered_for(world: World, sso: 
 
 
 @pytest.mark.parametrize("grant_type", ["authorization_code", DEVICE_CODE])
-async def test_a_grant_without_its_code(sso: Any, grant_type: str) -> None:
+async def test_grant_without_its_code_is_refused(sso: Any, grant_type: str) -> None:
     client = await client_of(sso, grantTypes=["authorization_code", DEVICE_CODE])
     error = await refused(sso.create_token, **client, grantType=grant_type)
     assert code_of(error) == "InvalidRequestException"
 
 
-async def test_a_logout_ends_the_token(world: World, make_client: Any) -> None:
+async def test_logout_revokes_the_token(world: World, make_client: Any) -> None:
     portal, user = make_client("sso"), make_client()
     await call(portal.logout, accessToken=TOKEN)
     assert status_of(await refused(user.verify_session)) == 401
@@ -263,7 +265,7 @@ async def test_a_logout_ends_the_token(world: World, make_client: Any) -> None:
     assert (answer.status, answer.error) == (400, "InvalidRequestException")
 
 
-def test_logout_is_as_botocore_models_it(boto: Any) -> None:
+def test_logout_matches_botocores_model(boto: Any) -> None:
     model = boto._session.get_service_model("sso").operation_model("Logout")
     assert (model.http["method"], model.http["requestUri"]) == (LOGOUT.method, LOGOUT.path)
     check_input(LOGOUT.input, model.input_shape, "Logout")

@@ -7,7 +7,7 @@ import pytest
 from connector.emulator.agent.text import TextStream
 
 
-def test_text_passes_whole_wherever_it_is_cut() -> None:
+def test_text_passes_whole_wherever_it_is_split() -> None:
     data = "a\N{EURO SIGN}b\N{GRINNING FACE}\N{LATIN SMALL LETTER E WITH ACUTE}".encode()
     for cut in range(len(data) + 1):
         stream = TextStream()
@@ -29,13 +29,13 @@ def test_text_passes_whole_wherever_it_is_cut() -> None:
         (b"", b""),
     ],
 )
-def test_what_is_no_text_at_the_end_of_a_read_waits(read: bytes, passed: bytes) -> None:
+def test_incomplete_character_waits_for_the_next_read(read: bytes, passed: bytes) -> None:
     stream = TextStream()
     assert stream.passed(read) == passed
     assert stream.passed(b"wxyz") == read[len(passed) :] + b"wxyz"
 
 
-def test_the_replacement_character_is_taken_for_an_error() -> None:
+def test_replacement_character_is_damaged() -> None:
     data = "\N{REPLACEMENT CHARACTER}".encode()
     assert TextStream().passed(data + b"x") == b"\xefx"
     assert TextStream().passed(b"x" + data) == b"x"

@@ -1,9 +1,9 @@
-"""The far end of a data channel: the SSM agent's side of a session, sans-I/O.
+"""The SSM agent's side of a data channel, sans-I/O.
 
-Written from what the published agent does, not from our own client, so that the two can
-disagree. There are no sockets, clock or tasks here: frames and times come in as arguments,
-frames and events go out. After any call the driver sends :meth:`Agent.frames_to_send`,
-acts on the events in order, and re-arms its timer by :meth:`Agent.get_timer`.
+It follows the published agent, not our client, so a test can find where the two disagree. It has
+no sockets, clock or tasks: frames and times are arguments, frames and events are results. After
+every call the driver sends :meth:`Agent.frames_to_send`, handles the events in order, and sets
+its timer to :meth:`Agent.get_timer`.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _Input = tuple[int, bytes, int, bytes]
 
 class Phase(Enum):
     HANDSHAKE = auto()
-    COMPLETING = auto()  # HandshakeComplete is sent; input is still thrown away
+    COMPLETING = auto()  # HandshakeComplete is sent; input is still dropped
     OPENING = auto()
     OPEN = auto()
-    FAILED = auto()  # nothing to open; pauses before it says so
-    DRAINING = auto()  # waits for its output to be acknowledged
+    FAILED = auto()  # the far end could not be opened; pauses before it reports that
+    DRAINING = auto()  # waits for the acks of its output
     CLOSING = auto()
     ENDED = auto()
 
@@ -55,10 +55,10 @@ class Phase(Enum):
 class Agent:
     """One session of the agent.
 
-    :param kind: what the session is for.
-    :param now: the current time in seconds, on the clock of every later ``now``.
-    :param epoch: that clock's zero, in seconds since 1970; messages carry their date.
-    :param rng: ids and chance, so that a seed repeats a run.
+    :param plugin: what the session runs.
+    :param now: the current time in seconds, on the same clock as every later ``now``.
+    :param epoch: the zero of that clock in seconds since 1970, for the dates of messages.
+    :param rng: the source of ids and chance. A seed makes runs repeatable.
     """
 
     def __init__(
@@ -81,18 +81,18 @@ class Agent:
         self._outbox = Outbox(behaviour, self._rng, now, epoch)
         self._ready: list[bytes] = []
         self._events: list[Event] = []
-        self._input: list[bytes] = []  # on their way into one InputReceived
+        self._input: list[bytes] = []  # payloads for the next InputReceived
         self._expected_seq = 0
         self._held: dict[int, tuple[int, bytes]] = {}
         self._deaf = False
-        self._loses_acknowledge = False
+        self._loses_ack = False
         self._failure: Failure | None = None
         self._closing_output = ""
-        #: From when on a far end that is open gives output; ``None`` for at once.
+        #: The time from which output is read; ``None`` means now.
         self._reads_from: float | None = None
         self._texts: defaultdict[int, TextStream] = defaultdict(TextStream)
         self._started_at = now
-        #: When the present state is over; ``None`` when something else ends it.
+        #: When the present phase ends; ``None`` if an event ends it instead.
         self._deadline: float | None = None
         self._send_session_state("Connected", now)
         if handshakes.is_needed(self._kind, behaviour):
@@ -102,15 +102,15 @@ class Agent:
         else:
             self._open(now)
 
-    # What the driver does
+    # What the driver calls
 
     def receive_frames(self, frames: Iterable[bytes], now: float) -> list[Event]:
-        """Take the binary frames of one read, in order.
+        """Process the binary frames of one read, in order.
 
-        Nothing in a frame raises: what the real agent ignores is ignored.
+        No frame raises an error. The agent ignores what the real agent ignores.
         """
         if self.phase is Phase.COMPLETING and self._deadline is not None and now >= self._deadline:
-            # A timer that is late must not make the gap longer than it is.
+            # A late timer must not lengthen the gap.
             self._open(now)
         for frame in frames:
             if self._deaf or self.phase in (Phase.CLOSING, Phase.ENDED) or len(frame) < HEADER.size:
@@ -119,7 +119,7 @@ class Agent:
                 HEADER.unpack_from(frame)
             )
             if header_length + 4 > len(frame):
-                self._deaf = True  # the real one's listener dies of it, and nobody notices
+                self._deaf = True  # the real agent's listener dies, and no log says so
             elif created and header_length:
                 message = (number, message_id, kind, frame[header_length + 4 :])
                 if wire_type == _INPUT_ON_WIRE:
@@ -132,7 +132,7 @@ class Agent:
         return self._take_events()
 
     def frames_to_send(self, now: float) -> list[bytes]:
-        """What goes out now, in order; each frame is given out once."""
+        """Return the frames to send now, in order. Each frame is returned once."""
         frames, self._ready = self._ready, []
         if not self.paused and self.phase is not Phase.ENDED:
             frames += self._outbox.messages(now)
@@ -140,7 +140,7 @@ class Agent:
         return frames
 
     def get_timer(self) -> float | None:
-        """When :meth:`handle_timer` has to be called; ``None`` for not at all."""
+        """Return when to call :meth:`handle_timer`; ``None`` for never."""
         timers = [time for time in (self._deadline, self._reads_from) if time is not None]
         if not self.paused and self.phase is not Phase.ENDED:
             output_timer = self._outbox.get_timer()
@@ -149,7 +149,7 @@ class Agent:
         return min(timers, default=None)
 
     def handle_timer(self, now: float) -> list[Event]:
-        """Do what is due; harmless when nothing is."""
+        """Do what is due by now. A call that is too early changes nothing."""
         if not self.paused and self.phase is not Phase.ENDED:
             self._ready += self._outbox.overdue(now)
         if self._reads_from is not None and now >= self._reads_from:
@@ -165,20 +165,20 @@ class Agent:
             elif self.phase is Phase.FAILED:
                 self._fail(now)
             elif self.phase is Phase.DRAINING:
-                self._close(self._closing_output, now, in_vain=True)
+                self._close(self._closing_output, now, unacked=True)
             else:
                 self._end()
         return self._take_events()
 
     def opened(self, now: float) -> None:
-        """What :class:`OpenFarEnd` asked for is there."""
+        """The driver has opened the far end that :class:`OpenFarEnd` asked for."""
         if self.phase is Phase.OPENING:
             self.phase = Phase.OPEN
             if self._kind.reads_late and self._behaviour.first_output_delay:
                 self._reads_from = now + self._behaviour.first_output_delay
 
     def refused(self, reason: str, now: float) -> None:
-        """It is not, for this reason; the real worker of a port dies of it."""
+        """The driver could not open the far end. The real worker of a port dies of that."""
         if self.phase is Phase.OPENING:
             self.phase = Phase.FAILED
             self._failure = self._kind.failure(reason, self._behaviour)
@@ -186,9 +186,9 @@ class Agent:
             self._deadline = now + self._failure.delay
 
     def closed(self, now: float, exit_status: int | None = None) -> None:
-        """The far end gave its last byte, or broke.
+        """The far end has given its last byte or has broken.
 
-        :param exit_status: of a process; -1 of one that a signal has ended.
+        :param exit_status: the status of a process; -1 if a signal ended it.
         """
         if self.phase is Phase.OPEN:
             message = self._kind.last_message(exit_status)
@@ -197,26 +197,26 @@ class Agent:
             self._check_drained(now)
 
     def send_output(self, data: bytes | memoryview, payload_type: int = PayloadType.OUTPUT) -> None:
-        """Bytes from the far end; keep to :attr:`output_capacity`."""
+        """Queue bytes of the far end, at most :attr:`output_capacity`."""
         if self._behaviour.treats_output_as_text and not isinstance(self._kind, Port):
             data = self._texts[payload_type].passed(bytes(data))
         self._outbox.append(data, payload_type)
 
     @property
     def output_capacity(self) -> int:
-        """How many bytes to read from the far end: 0 while the client is away."""
+        """How many bytes to read from the far end; 0 while the client is away."""
         if self.paused or self.phase is not Phase.OPEN or self._reads_from is not None:
             return 0
         return self._outbox.capacity
 
     def lose_next_ack(self) -> None:
-        """The agent's link breaks after the next input is delivered, before its acknowledge.
+        """Break the agent's link after the next input is delivered and before its ack is sent.
 
-        The input is not counted then, and so a repeat of it is delivered again.
+        The agent does not count that input, so it delivers a retransmission again.
         """
-        self._loses_acknowledge = True
+        self._loses_ack = True
 
-    # What comes from the client
+    # Messages of the client
 
     def _receive_input(self, message: _Input, now: float) -> None:
         number, message_id, kind, payload = message
@@ -226,20 +226,20 @@ class Agent:
             if kind == PayloadType.HANDSHAKE_RESPONSE and self.phase is Phase.HANDSHAKE:
                 self._receive_response(message, now)
             elif self._accept(kind, payload):
-                if self._loses_acknowledge and self.phase is Phase.OPEN:
-                    self._loses_acknowledge = False
+                if self._loses_ack and self.phase is Phase.OPEN:
+                    self._loses_ack = False
                     return
                 self._expected_seq += 1
                 self._acknowledge(number, message_id, now)
             else:
-                return  # without an acknowledge: the client is to send it again
+                return  # without an ack, so the client retransmits it
             self._accept_held()
         elif number > self._expected_seq:
             if len(self._held) < self._behaviour.reorder_capacity:
                 self._held[number] = (kind, payload)
                 self._acknowledge(number, message_id, now)
         else:
-            self._acknowledge(number, message_id, now)  # the client missed the first one
+            self._acknowledge(number, message_id, now)  # the first ack was lost
 
     def _accept_held(self) -> None:
         while self._held and (held := self._held.get(self._expected_seq)) is not None:
@@ -249,7 +249,7 @@ class Agent:
             self._expected_seq += 1
 
     def _accept(self, kind: int, payload: bytes) -> bool:
-        """Act on the next input; ``False`` when it is not to be acknowledged now."""
+        """Process the next input. Return ``False`` if it gets no ack now."""
         if self.phase is Phase.OPEN:
             if kind == PayloadType.OUTPUT and self._kind.forwards_output:
                 self._input.append(payload)
@@ -269,7 +269,7 @@ class Agent:
                 self._events.append(event)
             return True
         if self.phase in (Phase.HANDSHAKE, Phase.COMPLETING):
-            # Before the end of the handshake everything is taken, and thrown away.
+            # Before the end of the handshake the agent acks all input and drops it.
             return self._behaviour.drops_early_input
         return self._kind.ignores(kind, ended=self.phase is not Phase.OPENING)
 
@@ -311,7 +311,7 @@ class Agent:
 
     def _receive_other(self, wire_type: bytes, message: _Input, now: float) -> None:
         message_type = wire_type.strip(b"\0 ").decode(errors="replace")
-        if message_type == INPUT_STREAM_DATA:  # padded with something else than spaces
+        if message_type == INPUT_STREAM_DATA:  # with other padding than spaces
             self._receive_input(message, now)
         elif message_type == ACKNOWLEDGE:
             self._receive_acknowledge(message[3], now)
@@ -336,7 +336,7 @@ class Agent:
 
     def _close_far_end(self) -> None:
         self._flush_input()
-        self._outbox.discard()  # the real one has not even read it
+        self._outbox.discard()  # the real agent has not read it yet
         self._events.append(CloseFarEnd())
 
     def _check_drained(self, now: float) -> None:
@@ -357,17 +357,17 @@ class Agent:
         else:
             self._end()
 
-    def _close(self, output: str, now: float, in_vain: bool = False) -> None:
-        """The agent leaves; the service is about to say so.
+    def _close(self, output: str, now: float, unacked: bool = False) -> None:
+        """Leave; the service sends channel_closed soon.
 
-        :param in_vain: the client did not acknowledge all. A shell's agent waits twice then.
+        :param unacked: acks are missing. The agent of a shell waits twice in that case.
         """
         self.phase = Phase.CLOSING
         self._closing_output = output
         self._deadline = now + self._behaviour.close_delay
         if not isinstance(self._kind, Port):
             self._send_session_state("Terminating", now)
-            if in_vain:
+            if unacked:
                 self._deadline += self._behaviour.drain_timeout
 
     def _end(self) -> None:
@@ -375,7 +375,7 @@ class Agent:
         self._deadline = None
         self._events.append(SessionEnded(self._closing_output))
 
-    # What goes out
+    # Messages to the client
 
     def _send_last(self, messages: Iterable[Message]) -> None:
         for payload_type, payload in messages:

@@ -1,4 +1,4 @@
-"""How an emulated agent behaves: the real one's habits and vices, each with its switch."""
+"""How an emulated agent behaves: every habit and fault of the real one, each with a switch."""
 
 from __future__ import annotations
 
@@ -9,95 +9,95 @@ from ...datachannel.payloads import ClientAction
 
 
 class ExecuteAs(Enum):
-    """The session that a command of CodeCatalyst's API becomes.
+    """The plugin that runs the command of a session.
 
-    Which of the agent's it is at AWS is not known. That it is ``INTERACTIVE`` is a guess with
-    two grounds: JetBrains Gateway runs ``test -d ... && echo true`` and looks for the word,
-    as one does where no exit status is told; and "execute command" is what ECS calls the
-    same, which knows InteractiveCommands alone.
+    Which plugin AWS uses for a service's "execute command" is not known. ``INTERACTIVE`` is a
+    guess for two reasons. JetBrains Gateway runs ``test -d ... && echo true`` and looks for the
+    word, which is needed only where the exit status is not reported. And ECS, which has an
+    operation of that name, uses InteractiveCommands only.
     """
 
     INTERACTIVE = "interactive"  # InteractiveCommands
     JOINED = "joined"  # NonInteractiveCommands
-    SEPARATE = "separate"  # the same with separateOutputStream
+    SEPARATE = "separate"  # NonInteractiveCommands with separateOutputStream
 
 
 @dataclass(frozen=True)
 class AgentBehaviour:
-    """The habits of amazon-ssm-agent 3.3; the defaults are the real one's, as measured.
+    """The habits of amazon-ssm-agent 3.3. The defaults are measured at the real agent.
 
     All times are in seconds.
     """
 
-    #: The most payload bytes of one output message.
+    #: The maximum of payload bytes in an output message.
     message_size: int = 1024
-    #: The pause after each output message; 0 sends as fast as the link takes.
+    #: The pause after each output message; 0 sends as fast as the link allows.
     message_interval: float = 0.001
-    #: How many unacknowledged messages stop new output; the real one knows no such window.
+    #: The maximum of messages in flight. The real agent has no such window.
     window: int | None = None
-    #: When the link comes back, resend all that is unacknowledged at once. The real one
-    #: leaves it to its tick, which resends one message in 100 ms.
+    #: Retransmit everything in flight when the client is back. The real agent leaves that to its
+    #: tick, which retransmits one message every 100 ms.
     resend_all_on_start: bool = False
 
-    #: Shake hands in sessions of all types. The real one does not in those on a terminal.
+    #: Shake hands in sessions of all types. The real agent does not in those on a terminal.
     always_shakes_hands: bool = False
-    #: The key that sessions are to be encrypted with; asked of the client in a handshake, in
-    #: sessions of all types but ``Port``. No such session comes about: there is no KMS here.
+    #: The KMS key for encrypted sessions. The handshake asks the client to use it, in all sessions
+    #: but ``Port``. Such a session always fails, because the emulator has no KMS.
     kms_key_id: str | None = None
-    #: Asked of the client besides ``SessionType``.
+    #: Actions that the handshake asks for besides ``SessionType``.
     extra_actions: tuple[ClientAction, ...] = ()
-    #: For a person; comes with HandshakeComplete.
+    #: Text for a person, in HandshakeComplete.
     customer_message: str = ""
     handshake_timeout: float = 15.0
-    #: HandshakeComplete goes out before the acknowledge of the response, not after it.
-    #: Which is first is a coin toss with the real one.
+    #: Send HandshakeComplete before the ack of the response, not after it. The real agent's order
+    #: is random.
     complete_before_ack: bool = False
-    #: Input that arrives before the end of the handshake, or in ``complete_gap`` after it, is
-    #: acknowledged and thrown away. Otherwise it is not acknowledged, and comes again.
+    #: Ack and drop input that arrives before the end of the handshake, or during ``complete_gap``.
+    #: Otherwise such input gets no ack, so the client retransmits it.
     drops_early_input: bool = True
-    #: Input that arrives so soon after HandshakeComplete is acknowledged and thrown away:
-    #: the real one first sends the message and then notes that the handshake is over.
+    #: The time after HandshakeComplete in which input is still early: the real agent sends the
+    #: message first and records the end of the handshake later.
     complete_gap: float = 0.0005
-    #: The shortest and longest time to connect to the port, or to start a process; input that
-    #: is next in order is not acknowledged meanwhile.
+    #: The shortest and longest time to connect to the port or to start a process. Until then the
+    #: next input gets no ack.
     dial_delay: tuple[float, float] = (0.002, 0.008)
 
-    #: What a session with a command is.
+    #: The plugin of sessions with a command.
     execute_as: ExecuteAs = ExecuteAs.INTERACTIVE
-    #: A terminal is not read for so long after its process has started; its input is taken.
+    #: The time after the start of a process in which its terminal is not read, only written.
     first_output_delay: float = 1.0
-    #: Output of shells and commands is taken for UTF-8, which is not good for other bytes: see
+    #: Treat output of shells and commands as UTF-8, which damages other bytes: see
     #: :class:`~connector.emulator.agent.text.TextStream`.
     treats_output_as_text: bool = True
-    #: The flag TerminateSession ends sessions of all types. The real one acknowledges it and
-    #: does nothing, but in those of type ``Port``.
+    #: Let the flag TerminateSession end sessions of all types. The real agent acks it and ignores
+    #: it in all sessions but ``Port``.
     always_obeys_flags: bool = False
 
-    #: The worker dies of a port that refuses, and its reason stays in its log. Otherwise the
-    #: client is told it.
+    #: Let the worker die if the port refuses, so that the reason stays in its log. Otherwise the
+    #: client gets the reason.
     dies_of_refused_port: bool = True
 
-    #: The tick resends the oldest unacknowledged message only; otherwise all that are overdue.
+    #: Retransmit only the oldest message at each tick; otherwise all whose timer has expired.
     resends_oldest_only: bool = True
-    #: How often, and for how long, an output message is sent but not yet noted as
-    #: unacknowledged: an acknowledge in that time is forgotten, and the message comes again.
+    #: The chance, and the duration, of a message that is sent but not yet recorded as in flight.
+    #: An ack during that time is lost, so the message is retransmitted.
     late_record_probability: float = 0.014
     late_record_delay: float = 0.002
-    #: How many messages ahead of the expected one are held.
+    #: The maximum of messages that are held until the expected one arrives.
     reorder_capacity: int = 100_000
 
-    #: The real one mostly ends before it acknowledges the flag that ended it.
+    #: Ack the flag that ends the session. The real agent mostly ends before it does.
     acks_terminate: bool = False
-    #: How long an ending session waits for its output to be acknowledged.
+    #: How long an ending session waits for the acks of its output.
     drain_timeout: float = 2.0
-    #: From there to the service's channel_closed.
+    #: The time from there to the service's channel_closed.
     close_delay: float = 0.004
 
 
 #: The published agent.
 REAL = AgentBehaviour()
 
-#: A well-behaved agent that is as fast as it can be, to measure the other end with.
+#: A correct agent at full speed, for measurements of the client.
 CLEAN = AgentBehaviour(
     message_interval=0.0,
     window=16_384,

@@ -14,7 +14,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class OpenFarEnd:
-    """Connect to the port or start the process, then say ``opened`` or ``refused``."""
+    """Connect to the port or start the process, then call ``opened`` or ``refused``."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class InputReceived:
 
 @dataclass(frozen=True)
 class Resized:
-    """The client's terminal has this size now; for a far end with a terminal."""
+    """The new size of the client's terminal, for a far end with a terminal."""
 
     columns: int
     rows: int
@@ -34,70 +34,70 @@ class Resized:
 
 @dataclass(frozen=True)
 class Signalled:
-    """Send the process this signal; for a far end without a terminal."""
+    """A signal for the process, for a far end without a terminal."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class CloseFarEnd:
-    """Write what came before this, then close the connection, or hang up on the process."""
+    """Write all earlier input, then close the connection or hang up on the process."""
 
 
 @dataclass(frozen=True)
 class SessionEnded:
-    """The agent is done; the service tells the client so, with this reason for a person."""
+    """The session is over. The service tells the client, with this reason for a person."""
 
     output: str
 
 
-#: What a far end is given while it is open.
+#: The events for a far end that is open.
 Input = InputReceived | Resized | Signalled
 Event = OpenFarEnd | Input | CloseFarEnd | SessionEnded
 
 
 class FarEnd(Protocol):
-    """A connection or a process that is open.
+    """An open connection or a running process.
 
-    :ivar lost: set when nothing of it is left.
+    :ivar lost: set when the connection is closed or all processes have ended.
     """
 
     lost: asyncio.Event
 
     def take(self, event: Input) -> None:
-        """Input for it, in order."""
+        """Process one input. Inputs come in order."""
 
     def set_reading(self, reading: bool) -> None:
-        """Whether to give output, which needs :meth:`Owner.capacity`."""
+        """Start or stop reading output. Each read keeps to :meth:`Owner.capacity`."""
 
     def close(self) -> None:
-        """End it, once what it was given is written. Harmless when it has ended."""
+        """End it after all input is written. Harmless if it has ended."""
 
     def abort(self) -> None:
-        """End it at once."""
+        """End it at once; input that is not written is lost."""
 
 
 class Owner(Protocol):
-    """Who opened a far end, and is told what becomes of it."""
+    """The callbacks of a far end."""
 
     def opened(self, far_end: FarEnd) -> None:
-        """It is open; comes before all others."""
+        """The far end is open. This is the first callback."""
 
     def capacity(self) -> int:
-        """How many bytes of output there is room for now."""
+        """Return how many bytes of output to read now."""
 
     def received(self, data: bytes | memoryview, payload_type: int) -> None:
-        """Output; no more than there was room for."""
+        """The far end has given output, at most :meth:`capacity` bytes."""
 
     def full(self, full: bool) -> None:
-        """It takes no more input for now; or does again."""
+        """The far end's input buffer is full, or has room again."""
 
     def closed(self, exit_status: int | None) -> None:
-        """No more output will come.
+        """The output has ended.
 
-        :param exit_status: of a process; -1 of one that a signal has ended.
+        :param exit_status: the status of a process; -1 if a signal ended it.
         """
 
 
-#: Opens a far end for its owner; ``OSError`` with a reason when it cannot.
+#: Opens a far end for its owner. Raises ``OSError`` with the reason if that fails.
 Opener = Callable[[Owner], Awaitable[None]]

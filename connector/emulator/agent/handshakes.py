@@ -1,4 +1,4 @@
-"""The agent's side of a handshake: what it asks of the client, and how it judges the answer."""
+"""The agent's side of a handshake: its request, and its checks of the response."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ HANDSHAKE_TIMED_OUT = (
     "Handshake timed out. Please ensure that you have the latest version of the "
     "session manager plugin."
 )
-#: What the agent says when KMS does not open the client's key for it. There is no KMS here.
+#: The agent's words when KMS does not decrypt the client's key. The emulator has no KMS.
 NO_DATA_KEY = "Fetching data key failed: the emulator has no KMS"
 
-_CHALLENGE_SIZE = 16  # bytes; recorded
+_CHALLENGE_SIZE = 16  # bytes, as recorded
 
 
 def is_needed(kind: Plugin, behaviour: AgentBehaviour) -> bool:
-    """Whether the session starts with a handshake."""
+    """Return whether the session starts with a handshake."""
     encrypts = behaviour.kms_key_id is not None and not isinstance(kind, Port)
     return kind.shakes_hands or encrypts or behaviour.always_shakes_hands
 
 
 def request(kind: Plugin, behaviour: AgentBehaviour, rng: random.Random) -> bytes:
-    """The payload of HandshakeRequest.
+    """Return the payload of HandshakeRequest.
 
-    :param rng: makes the challenge of a session that is to be encrypted.
+    :param rng: the source of the challenge for an encrypted session.
     """
     actions = [
         payloads.ClientAction(
@@ -49,9 +49,9 @@ def request(kind: Plugin, behaviour: AgentBehaviour, rng: random.Random) -> byte
 
 
 def failed_action(response: bytes) -> str:
-    """The agent's words for the action that fails the handshake; empty for none.
+    """Return the agent's words for the action that fails the handshake; empty for none.
 
-    A client that says it has set up encryption fails as well, by :data:`NO_DATA_KEY`.
+    A client that claims to have set up encryption fails too, with :data:`NO_DATA_KEY`.
     """
     try:
         actions = payloads.parse_handshake_response(response)
@@ -69,6 +69,6 @@ def failed_action(response: bytes) -> str:
 
 
 def client_version(response: bytes) -> str:
-    """What a handshake response, found good, says of the client's version; may be empty."""
+    """Return the client's version from a handshake response that passed the checks, or ``""``."""
     version = json.loads(response).get("ClientVersion")
     return version if isinstance(version, str) else ""

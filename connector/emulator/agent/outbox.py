@@ -1,4 +1,4 @@
-"""The agent's output: numbering, pacing, what is unacknowledged, and when it is sent again."""
+"""The agent's output: numbering, pacing, messages in flight, retransmission."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ...datachannel.messages import (
 )
 from .behaviour import AgentBehaviour
 
-# Of both published ends: a look at the oldest message every 100 ms, and an RTO as in
-# RFC 6298 with other starting values. Seconds.
+# Both published ends look at the oldest message every 100 ms, and compute the RTO as RFC 6298
+# does, with other initial values. All are seconds.
 RESEND_TICK = 0.1
 RTO_START = 0.2
 RTO_CEILING = 1.0
@@ -23,19 +23,19 @@ SRTT_GAIN = 1 / 8
 RTTVAR_GAIN = 1 / 4
 CLOCK_GRANULARITY = 0.01
 
-#: Beyond so many the real agent no longer keeps what it sends.
+#: Messages in flight beyond which the real agent no longer keeps what it sends.
 OUTGOING_CAPACITY = 100_000
 
-#: Read ahead of what may be sent, when there is no pacing.
+#: Bytes that are read ahead of the window without pacing.
 UNPACED_BUFFER = 256 * 1024
 
 
 class Outbox:
-    """Numbered output messages on their way to the client.
+    """The output messages of one session.
 
-    :param rng: message ids, and the dice of :attr:`AgentBehaviour.late_record_probability`.
+    :param rng: the source of message ids and of the chance in ``late_record_probability``.
     :param now: the current time, in seconds on any clock.
-    :param epoch: that clock's zero in seconds since 1970.
+    :param epoch: the zero of that clock in seconds since 1970.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Outbox:
         self._rng = rng
         self._epoch = epoch
         self._next_seq = 0
-        #: Stream bytes that wait, in order, by payload type.
+        #: Stream bytes that wait to be sent, in order: payload type and bytes.
         self._unsent: deque[tuple[int, bytearray]] = deque()
         self._next_output_at = now
-        #: Sequence number -> the frame and when it was last sent; oldest first.
+        #: Sequence number -> the frame and the time of its last transmission; oldest first.
         self._unacked: dict[int, tuple[bytes, float]] = {}
-        #: Sequence number -> when it counts as unacknowledged; only late ones.
+        #: Sequence number -> when the message is recorded as in flight; only late records.
         self._recorded_at: dict[int, float] = {}
         self._next_tick = now + RESEND_TICK
         self._srtt = SRTT_START
@@ -59,23 +59,23 @@ class Outbox:
 
     @property
     def capacity(self) -> int:
-        """How many more bytes :meth:`append` should be given."""
+        """How many bytes :meth:`append` accepts now."""
         behaviour = self._behaviour
         buffer = behaviour.message_size if behaviour.message_interval else UNPACED_BUFFER
         return max(0, buffer - self.unsent)
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait to be sent for the first time."""
+        """How many bytes wait for their first transmission."""
         return sum(len(data) for _, data in self._unsent)
 
     @property
     def unacked(self) -> int:
-        """Messages that were sent and not acknowledged."""
+        """How many messages are in flight."""
         return len(self._unacked)
 
     def append(self, data: bytes | memoryview, payload_type: int = PayloadType.OUTPUT) -> None:
-        """Stream bytes, to be sent as :meth:`messages` allows."""
+        """Queue stream bytes for :meth:`messages`."""
         if not data:
             return
         if not self._unsent or self._unsent[-1][0] != payload_type:
@@ -83,15 +83,15 @@ class Outbox:
         self._unsent[-1][1].extend(data)
 
     def discard(self) -> None:
-        """Forget the bytes that were not sent."""
+        """Drop the bytes that were not sent."""
         self._unsent.clear()
 
     def message(self, payload_type: int, payload: bytes, now: float) -> bytes:
-        """A frame to be sent at once, ahead of any stream bytes that wait."""
+        """Return a frame to send at once, ahead of stream bytes that wait."""
         return self._frames(payload_type, [payload], now)[0]
 
     def messages(self, now: float) -> list[bytes]:
-        """The stream bytes that pacing and window let out now, cut into frames."""
+        """Return frames of the stream bytes that pacing and window allow now."""
         frames: list[bytes] = []
         while count := self._sendable(now):
             size = self._behaviour.message_size
@@ -106,7 +106,7 @@ class Outbox:
         return frames
 
     def acknowledged(self, sequence_number: int, now: float) -> None:
-        """The client has this message. Unknown numbers are no error: they were duplicates."""
+        """Process an ack. A number that is not in flight belongs to a duplicate ack."""
         if self._recorded_at:
             recorded_at = self._recorded_at.pop(sequence_number, now)
             if now < recorded_at:
@@ -120,7 +120,7 @@ class Outbox:
         self._rto = min(self._srtt + max(CLOCK_GRANULARITY, 4 * self._rttvar), RTO_CEILING)
 
     def overdue(self, now: float) -> list[bytes]:
-        """What the tick sends again: the oldest message, when it is older than the RTO."""
+        """Return what the tick retransmits: the oldest message if its RTO has expired."""
         if now < self._next_tick:
             return []
         self._next_tick = now + RESEND_TICK
@@ -135,7 +135,7 @@ class Outbox:
         return frames
 
     def resend_all(self, now: float) -> list[bytes]:
-        """Everything unacknowledged, oldest first."""
+        """Return all frames in flight, the oldest first."""
         frames = [frame for frame, _ in self._unacked.values()]
         self._unacked = {
             number: (frame, now) for number, frame in zip(self._unacked, frames, strict=True)
@@ -143,14 +143,14 @@ class Outbox:
         return frames
 
     def get_timer(self) -> float | None:
-        """When :meth:`overdue` or :meth:`messages` has something to do."""
+        """Return when :meth:`overdue` or :meth:`messages` has frames; ``None`` for never."""
         timer = self._next_tick if self._unacked else None
         if self._sendable(self._next_output_at):
             timer = self._next_output_at if timer is None else min(timer, self._next_output_at)
         return timer
 
     def _sendable(self, now: float) -> int:
-        """How many messages may be cut now from what waits longest."""
+        """Return how many messages of the oldest bytes may be sent now."""
         behaviour = self._behaviour
         if not self._unsent or now < self._next_output_at:
             return 0

@@ -1,8 +1,8 @@
-"""The kinds of sessions: what an agent's plugin for each of them does, sans-I/O.
+"""The agent's plugins, one for each type of session, sans-I/O.
 
-Written from the published agent's sources and from recordings of it. It shakes hands where
-the plugin says so, that is for ``Port`` and ``NonInteractiveCommands``, and for all but
-``Port`` where the account wants the session encrypted.
+They follow the published agent's sources and recordings of it. ``Port`` and
+``NonInteractiveCommands`` shake hands. If the account demands encryption, all plugins but
+``Port`` do.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from ...datachannel.messages import Flag, PayloadType
 from .behaviour import AgentBehaviour, ExecuteAs
 from .farend import CloseFarEnd, Resized, Signalled
 
-#: In front of the reason of a plugin that failed, in what channel_closed says.
+#: The text in front of a failed plugin's reason in channel_closed.
 ERROR_TITLE = "\n----------ERROR-------\n"
 
-#: What the core agent says of a worker that died. The real worker does when its port refuses
-#: the connection, and the reason stays in its log. The middle ("exit status 1") is a guess.
+#: The core agent's words for a worker that died. The real worker dies if its port refuses the
+#: connection, and the reason stays in its log. The middle ("exit status 1") is a guess.
 WORKER_DIED = (
     "document process failed unexpectedly: exit status 1, check "
     "[ssm-document-worker]/[ssm-session-worker] log for crash reason"
 )
-#: What the worker means to say, and its log does.
+#: The worker's own words, which reach only its log.
 PORT_REFUSED = "Unable to connect to specified port: connection refused"
-#: From the refused connection to the end of the worker, in seconds; measured.
+#: Seconds from the refused connection to the end of the worker, as measured.
 WORKER_DEATH_DELAY = 0.003
 
-#: The agent's pause before it says why a command did not start, in seconds.
+#: Seconds before the agent reports why a command did not start.
 NOT_STARTED_DELAY = 1.0
-#: Its pause after a terminal that could not be had, in seconds.
+#: Seconds before the agent reports that no terminal could be opened.
 NO_TERMINAL_DELAY = 2.0
-#: What it tells the client of a command that it could not start.
+#: The exit status that the agent reports for a command that did not start.
 NOT_STARTED_STATUS = 1
 
-#: Keys that reach a command without a terminal as signals, and as nothing else.
-#: ``SIGQUIT`` by its number, which Windows has no name for.
+#: The keys that become signals for a command without a terminal. Other keys are lost.
+#: ``SIGQUIT`` has no name on Windows, so its number stands here.
 SIGNALS = {0x03: int(SIGINT), 0x1C: 3}
 
-#: The newest client version that, to the agent, does not know of separate streams.
+#: The newest client version that, to the agent, does not support separate streams.
 NEWEST_WITHOUT_STREAMS = (1, 2, 295)
 UPDATE_PLUGIN = (
     "Please update session manager plugin version (minimum required version 1.2.312.0) "
@@ -51,22 +51,22 @@ UPDATE_PLUGIN = (
 )
 
 
-#: A payload for the client, and its type.
+#: The type of a payload, and the payload.
 Message = tuple[int, bytes]
 
 
 class Refused(Exception):
-    """Input that the plugin takes for an error: it is not acknowledged."""
+    """The plugin rejects an input, which gets no ack."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """How a session goes on whose far end could not be opened.
+    """How a session ends if its far end could not be opened.
 
     :ivar delay: seconds until the session ends.
-    :ivar output: what channel_closed says.
-    :ivar first: payloads for the client, at once.
-    :ivar last: and after the delay; then its acknowledges are waited for.
+    :ivar output: the reason in channel_closed.
+    :ivar first: payloads that are sent at once.
+    :ivar last: payloads that are sent after the delay. The session then waits for their acks.
     """
 
     delay: float
@@ -76,56 +76,56 @@ class Failure:
 
 
 class Plugin(ABC):
-    """One session's plugin. The agent's four are below."""
+    """The plugin of one session. The agent has the four below."""
 
     session_type: ClassVar[str]
-    #: Whether the session starts with a handshake though nothing needs encryption.
+    #: Whether the session starts with a handshake even without encryption.
     shakes_hands: ClassVar[bool] = True
-    #: Whether Output payloads are bytes for the far end. Otherwise :meth:`take` judges them.
+    #: Whether Output payloads are bytes for the far end. Otherwise :meth:`take` gets them.
     forwards_output: ClassVar[bool] = True
-    #: Whether output is read with a delay (``AgentBehaviour.first_output_delay``).
+    #: Whether ``AgentBehaviour.first_output_delay`` applies.
     reads_late: ClassVar[bool] = False
 
     @property
     def properties(self) -> dict[str, str] | None:
-        """Of the session type, as the handshake has them."""
+        """The properties of the session type in the handshake."""
         return None
 
     @abstractmethod
     def take(self, payload_type: int, payload: bytes) -> Resized | Signalled | CloseFarEnd | None:
-        """What comes of one input message while the far end is open, but of its bytes.
+        """Return the event of an input message that is no bytes for the far end, if any.
 
-        :raises Refused: when the message is not to be acknowledged.
+        :raises Refused: if the message gets no ack.
         """
 
     def ignores(self, payload_type: int, ended: bool) -> bool:
-        """Whether input is acknowledged, and thrown away, while the far end is not open.
+        """Return whether the agent acks and drops input while the far end is not open.
 
-        :param ended: it was open before. Otherwise it is about to be.
+        :param ended: the far end was open before; otherwise it will be.
         """
         return False
 
     @abstractmethod
     def failure(self, reason: str, behaviour: AgentBehaviour) -> Failure:
-        """What comes of a far end that could not be opened, for this reason."""
+        """Return how the session ends if its far end could not be opened."""
 
     def last_message(self, exit_status: int | None) -> Message | None:
-        """What the client is told of the end of the process.
+        """Return the message that reports the end of the process, if there is one.
 
-        :param exit_status: of a process; -1, as in Go, of one that a signal has ended.
+        :param exit_status: the status of a process; -1, as in Go, if a signal ended it.
         """
         return None
 
     def customer_message(self, client_version: str) -> str:
-        """For a person, at the end of the handshake."""
+        """Return the text for a person at the end of the handshake."""
         return ""
 
 
 @dataclass(frozen=True)
 class Port(Plugin):
-    """A TCP port of the machine.
+    """``Port``: a TCP port of the machine.
 
-    :ivar number: is announced to the client.
+    :ivar number: the number that the handshake tells the client.
     """
 
     number: int = 22
@@ -144,10 +144,10 @@ class Port(Plugin):
 
 
 class OnTerminal(Plugin):
-    """What runs on a pseudo-terminal: ``Standard_Stream`` and ``InteractiveCommands``.
+    """A process on a pseudo-terminal: ``Standard_Stream`` and ``InteractiveCommands``.
 
-    The exit status is told nobody. Flags mean nothing to the real one: only the service
-    (TerminateSession, StopDevEnvironmentSession) ends such a session from outside.
+    The agent does not report the exit status. The real agent ignores flags here, so only the
+    service can end such a session from outside.
     """
 
     shakes_hands = False
@@ -175,7 +175,7 @@ class Shell(OnTerminal):
 
 @dataclass(frozen=True)
 class InteractiveCommand(OnTerminal):
-    """``InteractiveCommands``: a line for ``sh -c`` on a terminal."""
+    """``InteractiveCommands``: a line that ``sh -c`` runs on a terminal."""
 
     line: str
     session_type = "InteractiveCommands"
@@ -185,10 +185,10 @@ class InteractiveCommand(OnTerminal):
 class NonInteractiveCommand(Plugin):
     """``NonInteractiveCommands``: a program without a terminal and without input.
 
-    :ivar arguments: the program first.
-    :ivar separate: its errors are payloads of their own, output comes at once, and the exit
-        status is told at the end. Otherwise output and errors are one file, which is sent
-        when the program has ended, and the status is told nobody.
+    :ivar arguments: the words of the command, the program first.
+    :ivar separate: send output at once, errors in payloads of their own, and the exit status at
+        the end. Otherwise the agent sends output and errors as one file after the program's end,
+        without a status.
     """
 
     arguments: tuple[str, ...]
@@ -239,7 +239,7 @@ def command_plugin(words: tuple[str, ...], execute_as: ExecuteAs) -> Plugin:
 
 
 def closing_flag(payload_type: int, payload: bytes) -> CloseFarEnd | None:
-    """What comes of input by which a client ends its session; ``None`` for any other."""
+    """Return the event of a flag that ends the session; ``None`` for any other input."""
     if payload_type != PayloadType.FLAG:
         return None
     value = int.from_bytes(payload[:4], "big")
@@ -251,13 +251,13 @@ def _size(payload: bytes) -> Resized:
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):
-        raise Refused("a size that is no JSON") from None
+        raise Refused("the size is not JSON") from None
     if not isinstance(document, dict):
-        raise Refused("a size that is no object")
+        raise Refused("the size is not an object")
     columns, rows = document.get("cols", 0), document.get("rows", 0)
     for value in (columns, rows):
         if type(value) is not int or not 0 <= value < 1 << 32:
-            raise Refused("a size that is no number")
+            raise Refused("the size is not a number")
     return Resized(columns & 0xFFFF, rows & 0xFFFF)
 
 

@@ -1,29 +1,29 @@
-"""What the agent does to the output of shells and commands, for it takes all of it for text."""
+"""The agent's damage to the output of shells and commands, which it treats as text."""
 
 from __future__ import annotations
 
-#: A character is four bytes at most; what may be the beginning of one is shorter.
+#: A character has at most four bytes, so an incomplete one has at most three.
 _LONGEST_BEGINNING = 3
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-#: All that the agent leaves of that character: it looks like an error to it.
+#: The agent takes that character for an error and keeps only its first byte.
 _ITS_FIRST_BYTE = "\udcef"
 
 
 class TextStream:
-    """One stream of output, from read to read.
+    """One stream of output.
 
-    Whatever is no UTF-8 in the last three bytes of a read might be the beginning of a
-    character: it is held back until more comes, and lost when nothing does. Other bytes that
-    are no UTF-8 pass as they are.
+    Bytes at the end of a read that are not UTF-8 may be the beginning of a character. The
+    stream holds up to three of them until the next read; without one they are lost. Other bytes
+    that are not UTF-8 pass unchanged.
     """
 
     def __init__(self) -> None:
         self._held = b""
 
     def passed(self, data: bytes) -> bytes:
-        """What the client is sent of one read."""
+        """Return what the client gets of one read."""
         data = self._held + data
-        # An invalid byte becomes one surrogate, so every character is a rune of the agent's.
+        # An invalid byte becomes one surrogate, so each character here is one rune in Go.
         text = data.decode(errors="surrogateescape")
         start, cut = len(data), len(text)
         for index in range(len(text) - 1, -1, -1):

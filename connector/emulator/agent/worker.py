@@ -1,4 +1,4 @@
-"""The clock and the far end of an emulated agent."""
+"""The driver of an emulated agent: its clock, its timer and its far end."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Worker:
     """Runs one :class:`Agent` on the event loop.
 
     :param open_far_end: opens what the session leads to.
-    :param send: takes the frames of one batch, for the client.
-    :param on_input_paused: called with ``True`` when the far end takes no more bytes for now,
-        and with ``False`` when it does again: stop, and go on, reading the client's link.
-    :param on_ended: called once with the service's reason, when the agent is done.
+    :param send: called with each batch of frames for the client.
+    :param on_input_paused: called with ``True`` when the far end's input buffer is full, so that
+        the client's link is not read, and with ``False`` when it has room again.
+    :param on_ended: called once at the end, with the reason for the client.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Worker:
         self._closed = False
 
     def start(self) -> None:
-        """Send the agent's first frames, and go on."""
+        """Send the agent's first frames and start its timer."""
         self._pump()
 
     def receive_frames(self, frames: list[bytes]) -> None:
-        """Frames from the client, or from the service to the agent."""
+        """Process frames of the client, or of the service."""
         if not self._closed:
             self._handle(self._agent.receive_frames(frames, self._loop.time()))
 
@@ -62,12 +62,12 @@ class Worker:
         self._agent.lose_next_ack()
 
     def pause_output(self, paused: bool) -> None:
-        """Whether the link is full: the far end is not read while it is."""
+        """Stop or resume reading the far end, because the link is full or has room again."""
         self._output_paused = paused
         self._pump()
 
     def close(self) -> None:
-        """Stop: no frame comes any more, and the far end is closed in good order."""
+        """Send no more frames, and close the far end after all input is written."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -77,22 +77,22 @@ class Worker:
             self._far_end.close()
 
     def abort(self) -> None:
-        """As :meth:`close`, but at once, and what the far end did not take is lost."""
+        """Close at once; input that the far end has not read is lost."""
         self.close()
         if self._far_end is not None:
             self._far_end.abort()
 
     async def wait_closed(self) -> None:
-        """Until the far end is closed; this may take for ever after a mere :meth:`close`."""
+        """Wait for the end of the far end. After :meth:`close` alone this may take for ever."""
         if self._opening is not None:
             await asyncio.wait([self._opening])
         if self._far_end is not None:
             await self._far_end.lost.wait()
 
-    # What the far end calls
+    # Callbacks of the far end
 
     def opened(self, far_end: FarEnd) -> None:
-        """See :class:`Owner`; so for the others."""
+        """See :class:`Owner`, as for the callbacks below."""
         self._far_end = far_end
         self._agent.opened(self._loop.time())
         self._pump()
@@ -138,7 +138,7 @@ class Worker:
         self._pump()
 
     def _pump(self) -> None:
-        """What follows every change: frames out, far end read or not, timer set."""
+        """After every change: send frames, start or stop reading the far end, set the timer."""
         if self._closed:
             return
         frames = self._agent.frames_to_send(self._loop.time())

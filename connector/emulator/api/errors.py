@@ -1,18 +1,18 @@
-"""The errors that the emulated APIs answer with, as the service's model has them.
+"""The errors of the emulated REST APIs.
 
-Source of names and statuses: botocore's model ``codecatalyst/2022-09-28``; every one of
-its operations lists the same six. The others are unmodelled, but are answered by AWS.
+Names and statuses are those of botocore's models. "Unmodelled" errors are in no model, but AWS
+sends them.
 """
 
 from __future__ import annotations
 
 
 class ApiError(Exception):
-    """An HTTP answer of 400 or above.
+    """An HTTP answer with a status of 400 or above.
 
-    :param message: what the caller reads; never holds a secret.
-    :param code: the error's name on the wire, by default that of the class.
-    :param status: the HTTP status, by default that of the class.
+    :param message: text for the caller, without secrets.
+    :param code: the error's name on the wire; by default the name of the class.
+    :param status: the HTTP status; by default the status of the class.
     """
 
     status = 500
@@ -25,36 +25,36 @@ class ApiError(Exception):
             self.status = status
 
     def body(self) -> dict[str, str]:
-        """The members of the JSON answer."""
+        """Return the members of the JSON answer."""
         return {"message": self.message}
 
 
 class ValidationException(ApiError):
-    """The request is wrong in itself, or at odds with the state of what it names."""
+    """The request is malformed, or the state of its object does not allow it."""
 
     status = 400
 
 
 class ServiceQuotaExceededException(ApiError):
-    """A limit of the space or its billing tier."""
+    """A limit of the account or its billing tier is reached."""
 
     status = 402
 
 
 class AccessDeniedException(ApiError):
-    """The caller is known and may not do this."""
+    """The caller is authenticated but lacks the permission."""
 
     status = 403
 
 
 class ResourceNotFoundException(ApiError):
-    """There is no such space, project, Dev Environment, session or user."""
+    """The request names an object that does not exist."""
 
     status = 404
 
 
 class ConflictException(ApiError):
-    """Another change of the same Dev Environment is under way."""
+    """Another change of the same object is in progress."""
 
     status = 409
 
@@ -66,7 +66,7 @@ class ThrottlingException(ApiError):
 
 
 class UnauthorizedException(ApiError):
-    """No bearer token, or one that is unknown, revoked or expired. Unmodelled."""
+    """The bearer token is missing, unknown, revoked or expired. Unmodelled."""
 
     status = 401
 
@@ -78,6 +78,6 @@ class UnknownOperationException(ApiError):
 
 
 class InternalFailure(ApiError):
-    """The service failed, and botocore may try again. Unmodelled."""
+    """The service failed; botocore may retry. Unmodelled."""
 
     status = 500

@@ -1,6 +1,7 @@
-"""REST over HTTPS in AWS's manner: routes, bodies, errors, and a log of the requests.
+"""An HTTPS server for APIs in AWS's style: routes, bodies, errors, and a log of the requests.
 
-It knows no operation: services bring theirs as :class:`Endpoint`, several to one port.
+It has no operations of its own. Services bring theirs as :class:`Endpoint`; one port serves them
+all.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from ..listener import HOST, Listener
 from .errors import ApiError, UnknownOperationException
 from .shapes import InvalidInput, Structure
 
-BODY_MAX = 1 << 20  # bytes; a choice, as AWS documents no limit of this API
-LOG_MAX = 10_000  # requests remembered
-STOP_TIMEOUT = 0.5  # seconds that requests under way get when the server stops
+BODY_MAX = 1 << 20  # bytes; a choice, because AWS documents no limit
+LOG_MAX = 10_000  # requests in the log
+STOP_TIMEOUT = 0.5  # seconds that open requests get when the server stops
 SECRET_HEADERS = frozenset(
     {"authorization", "cookie", "x-amz-security-token", "x-amz-sso_bearer_token"}
 )
@@ -73,7 +74,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Page:
-    """A page for a browser, beside the operations."""
+    """A page for a browser."""
 
     method: str
     path: str
@@ -82,7 +83,7 @@ class Page:
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """One answered request. Values of headers that carry secrets are hashed."""
+    """One answered request. The values of headers with secrets are hashed."""
 
     method: str
     path: str
@@ -94,10 +95,10 @@ class RequestRecord:
 class RestServer:
     """The HTTPS server, to be used with ``async with`` or ``start`` and ``stop``.
 
-    :param intercept: is asked to answer every request of an operation: by awaiting
-        ``proceed()``, which gives the ordinary answer, by another response, or by raising
-        an ApiError. Not calling ``proceed`` means that nothing happens to the model. May be
-        set at any time.
+    :ivar intercept: answers every request of an operation. It may await ``proceed()`` for the
+        regular answer, return another response, or raise an ApiError. Without a call of
+        ``proceed`` the operation is not carried out. May be set at any time.
+    :ivar requests: the log of answered requests.
     """
 
     def __init__(
@@ -118,15 +119,15 @@ class RestServer:
 
     @property
     def url(self) -> str:
-        """``https://127.0.0.1:port``, once started: botocore's ``endpoint_url``."""
+        """``https://127.0.0.1:port``, after the start: botocore's ``endpoint_url``."""
         return f"https://{HOST}:{self._port}"
 
     def requests_for(self, operation: str) -> list[RequestRecord]:
-        """The requests of one operation so far, in the order of their answers."""
+        """Return the requests of one operation so far, in the order of their answers."""
         return [record for record in self.requests if record.operation == operation]
 
     def make_app(self) -> web.Application:
-        """The aiohttp application with all routes."""
+        """Return the aiohttp application with all routes."""
         app = web.Application(client_max_size=BODY_MAX)
         routes: dict[tuple[str, str], list[Endpoint]] = {}
         for endpoint in self._endpoints:
@@ -140,9 +141,9 @@ class RestServer:
         return app
 
     async def start(self) -> None:
-        """Listen; port 0 becomes a free one.
+        """Listen. Port 0 becomes a free port.
 
-        :raises OSError: when the port cannot be had.
+        :raises OSError: if the port cannot be opened.
         """
         runner = web.AppRunner(self.make_app(), access_log=None, shutdown_timeout=STOP_TIMEOUT)
         await runner.setup()
@@ -156,7 +157,7 @@ class RestServer:
         await web.SockSite(runner, self._listener, ssl_context=self._ssl_context).start()
 
     async def stop(self) -> None:
-        """Close the port and all connections; harmless when not started."""
+        """Close the port and all connections. Harmless before a start."""
         if self._runner is None:
             return
         runner, self._runner = self._runner, None
@@ -165,7 +166,7 @@ class RestServer:
         connections = runner.server.connections if runner.server is not None else []
         transports = [connection.transport for connection in connections]
         await runner.cleanup()
-        # TLS closes only when the peer agrees; the loop may be gone before it does.
+        # A TLS transport waits for its peer before it closes; the loop may end earlier.
         for transport in transports:
             if transport is not None:
                 transport.abort()
@@ -259,7 +260,7 @@ async def _read_body(request: web.Request) -> dict[str, Any]:
         raise InvalidInput("The body is not JSON") from None
     if not isinstance(document, dict):
         raise InvalidInput("The body is not a JSON object")
-    # null is how JSON says that an optional member is missing
+    # In JSON, null stands for an optional member that is missing.
     return {name: value for name, value in document.items() if value is not None}
 
 

@@ -1,7 +1,7 @@
-"""What a member of a request may look like, and the check that it does.
+"""The shapes of requests: what each member may be, and the checks.
 
-botocore sends lengths, patterns and enums as they come (it checks only required members,
-types and minima), so the service has to look at them itself.
+botocore checks only required members, types and minima. Lengths, patterns and enums are the
+service's to check.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 
 class InvalidInput(Exception):
-    """A member breaks its shape. The text says which, and never quotes the value."""
+    """A member does not fit its shape. The text names the member and never quotes the value."""
 
 
 def _broken(where: str, rule: str) -> InvalidInput:
@@ -22,7 +22,7 @@ def _broken(where: str, rule: str) -> InvalidInput:
 
 @dataclass(frozen=True)
 class Text:
-    """A string; lengths in characters, ``pattern`` has to match the whole of it."""
+    """A string. Lengths are in characters; ``pattern`` must match the whole string."""
 
     minimum: int = 0
     maximum: int | None = None
@@ -30,11 +30,11 @@ class Text:
     enum: tuple[str, ...] = ()
 
     def check(self, value: object, where: str) -> None:
-        """:raises InvalidInput: when ``value`` is no such string."""
+        """:raises InvalidInput: if ``value`` is not such a string."""
         if not isinstance(value, str):
             raise _broken(where, "Member must be a string")
         if any("\ud800" <= character <= "\udfff" for character in value):
-            raise _broken(where, "Member must be Unicode text")  # a lone surrogate is not
+            raise _broken(where, "Member must be Unicode text")  # it has a lone surrogate
         if len(value) < self.minimum:
             raise _broken(where, f"Member must have length at least {self.minimum}")
         if self.maximum is not None and len(value) > self.maximum:
@@ -47,13 +47,13 @@ class Text:
 
 @dataclass(frozen=True)
 class Whole:
-    """An integer within bounds that belong to it."""
+    """An integer. Both bounds are included."""
 
     minimum: int
     maximum: int
 
     def check(self, value: object, where: str) -> None:
-        """:raises InvalidInput: when ``value`` is no such integer."""
+        """:raises InvalidInput: if ``value`` is not such an integer."""
         if not isinstance(value, int) or isinstance(value, bool):
             raise _broken(where, "Member must be an integer")
         if not self.minimum <= value <= self.maximum:
@@ -62,13 +62,13 @@ class Whole:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list of one shape, ``maximum`` items at most."""
+    """A list of one shape with at most ``maximum`` items."""
 
     item: Shape
     maximum: int | None = None
 
     def check(self, value: object, where: str) -> None:
-        """:raises InvalidInput: when ``value`` is no such list."""
+        """:raises InvalidInput: if ``value`` is not such a list."""
         if not isinstance(value, list):
             raise _broken(where, "Member must be a list")
         if self.maximum is not None and len(value) > self.maximum:
@@ -79,13 +79,13 @@ class ListOf:
 
 @dataclass(frozen=True)
 class Structure:
-    """A JSON object. Members it does not know are ignored, null ones count as missing."""
+    """A JSON object. Unknown members are ignored; null members count as missing."""
 
     members: Mapping[str, Shape] = field(default_factory=dict)
     required: tuple[str, ...] = ()
 
     def check(self, value: object, where: str = "") -> None:
-        """:raises InvalidInput: when ``value`` is no such object."""
+        """:raises InvalidInput: if ``value`` is not such an object."""
         if not isinstance(value, dict):
             raise _broken(where, "Member must be an object")
         prefix = f"{where}." if where else ""

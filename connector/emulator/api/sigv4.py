@@ -1,5 +1,7 @@
-"""AWS Signature Version 4, as a service checks it (AWS General Reference, "Signing AWS API
-requests"): written from the description, so that it can disagree with botocore's.
+"""The check of AWS Signature Version 4 on the service's side.
+
+It follows the AWS General Reference, "Signing AWS API requests", and not botocore, so a test can
+find where the two disagree.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ _UNRESERVED = "-_.~"
 def is_signed(
     method: str, target: str, headers: Mapping[str, str], service: str, keys: Mapping[str, str]
 ) -> bool:
-    """Whether a request without a body carries a good signature.
+    """Return whether a request without a body has a valid signature.
 
     :param target: the request's path and query.
     :param keys: secret keys by access key id.

@@ -1,4 +1,4 @@
-"""A fault plan at work on one session."""
+"""The faults of one session, as its plan demands them."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ Frame = bytes | str
 #: A frame, and how many seconds later than usual it arrives.
 Passage = tuple[float, Frame]
 
-#: So many faults of all sessions are remembered.
+#: The maximum of entries in a log.
 LOG_MAX = 100_000
 
 
 @dataclass(frozen=True)
 class Done:
-    """One thing that a plan did, ``seconds`` after the session was opened."""
+    """One fault that has happened, ``seconds`` after the session was opened."""
 
     session_id: str
     seconds: float
@@ -56,11 +56,12 @@ Log = deque[Done]
 
 
 class Interference:
-    """Does to the frames of a session what its plan says.
+    """Apply a plan to the frames of one session.
 
-    :param number: the session's place among all; sessions of one plan differ.
-    :param act: does an incident, if it can; it has no link to cut, for one.
-    :param log: takes what was done.
+    :param number: the number of the session. Sessions with the same plan differ by it.
+    :param act: carries out an incident; returns ``False`` if that is not possible now, for
+        example without a link.
+    :param log: gets an entry for every fault that happens.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Interference:
             ]
             for direction in Direction
         }
-        #: Those that wait for a byte, the next one first, by the direction of the bytes.
+        #: Incidents that wait for a byte, by the direction of the bytes; the next one first.
         self._incidents: dict[Direction | None, deque[Incident]] = {
             direction: deque(
                 sorted(
@@ -100,7 +101,7 @@ class Interference:
         }
         self._bytes = dict.fromkeys(Direction, 0)
         self._not_before = dict.fromkeys(Direction, 0.0)
-        #: Where the byte has passed that was the last one.
+        #: Directions in which the last byte before a break has passed.
         self._breaking: set[Direction] = set()
         self._timers = [
             self._loop.call_later(incident.at.seconds, self._happen, incident)
@@ -109,22 +110,22 @@ class Interference:
         ]
 
     def close(self) -> None:
-        """The session is over: nothing happens any more."""
+        """Cancel everything that has not happened, because the session is over."""
         for timer in self._timers:
             timer.cancel()
         for incidents in self._incidents.values():
             incidents.clear()
 
     def disturb(self, direction: Direction, frames: list[Frame]) -> list[Passage]:
-        """What becomes of frames that are on their way."""
+        """Return the frames that arrive, with their delays."""
         passages: list[Passage] = []
         for frame in frames:
             if direction in self._breaking:
-                break  # lost with the link
+                break  # the frame is lost with the link
             passages += self._pass(direction, frame)
             self._bytes[direction] += len(frame)
             for incident in self._due(direction):
-                # After the frames before it are delivered, and before any other comes.
+                # Runs after earlier frames are delivered and before later ones arrive.
                 if not isinstance(incident, HARMLESS_TO_LINKS):
                     self._breaking.add(direction)
                 self._loop.call_soon(self._happen, incident)
@@ -136,14 +137,14 @@ class Interference:
         for fault, dice in self._faults[direction]:
             if not dice.hit(frame, now - self._opened_at):
                 continue
-            self._note(f"{direction.value}: {fault.kind.value} {_name(frame)}")
-            if fault.kind is Effect.DROP:
+            self._note(f"{direction.value}: {fault.effect.value} {_name(frame)}")
+            if fault.effect is Effect.DROP:
                 return []
-            if fault.kind is Effect.DUPLICATE:
+            if fault.effect is Effect.DUPLICATE:
                 copies += 1
-            elif fault.kind is Effect.CORRUPT:
+            elif fault.effect is Effect.CORRUPT:
                 frame = dice.corrupt(frame)
-            elif fault.kind is Effect.REORDER:
+            elif fault.effect is Effect.REORDER:
                 late += fault.seconds
             else:
                 self._not_before[direction] = max(self._not_before[direction], now + fault.seconds)
@@ -166,7 +167,8 @@ class Interference:
         if self._act(incident):
             self._note(f"{what} after {sum(self._bytes.values())} bytes")
         elif incident.at.bytes is not None:
-            self._incidents[incident.at.direction].appendleft(incident)  # no link: the next one
+            # Without a link, the incident waits for the next one.
+            self._incidents[incident.at.direction].appendleft(incident)
         else:
             self._note(f"{what} found no link")
 
@@ -175,7 +177,7 @@ class Interference:
 
 
 class _Dice:
-    """The chances and the count of one fault."""
+    """The chance and the count of one fault."""
 
     def __init__(self, fault: FrameFault, seed: str) -> None:
         self._fault = fault
@@ -193,7 +195,7 @@ class _Dice:
         return (by_chance or number in fault.numbers) and start <= seconds < end
 
     def corrupt(self, frame: Frame) -> bytes:
-        """Flip one bit of the payload, or of the digest where there is none."""
+        """Flip one bit of the payload, or of the digest if the payload is empty."""
         assert isinstance(frame, bytes)
         damaged = bytearray(frame)
         start = HEADER.size if len(frame) > HEADER.size else _DIGEST
@@ -211,5 +213,5 @@ def _in_scope(frame: bytes, scope: Scope) -> bool:
 def _name(frame: Frame) -> str:
     assert isinstance(frame, bytes)
     if frame[_TYPE] == _ACKNOWLEDGE:
-        return "an acknowledge"
+        return "an ack"
     return f"message {HEADER.unpack_from(frame)[4]}"

@@ -1,4 +1,7 @@
-"""What tests have a ``RestServer`` do wrong: an ``intercept`` with a list of orders."""
+"""Faults of the API: an ``intercept`` for ``RestServer`` that refuses and delays requests.
+
+The file is short because it is the only fault of an API: the others are faults of sessions.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,23 @@ from ..api.rest import Proceed
 
 
 class Misbehaviours:
-    """Orders are carried out one a request, first come first served, each operation by itself."""
+    """A queue of orders for each operation. Each request of it carries out the next order."""
 
     def __init__(self) -> None:
         self._orders: defaultdict[str, deque[ApiError | float]] = defaultdict(deque)
 
     def refuse(self, operation: str, error: ApiError, times: int = 1) -> None:
-        """Answer the next ``times`` requests of ``operation`` with ``error``, doing nothing."""
+        """Answer the next ``times`` requests of ``operation`` with ``error`` and nothing else."""
         self._orders[operation].extend([error] * times)
 
     def delay(self, operation: str, seconds: float, times: int = 1) -> None:
-        """Let the next ``times`` requests of ``operation`` wait before they are done."""
+        """Delay the next ``times`` requests of ``operation``."""
         self._orders[operation].extend([seconds] * times)
 
     async def __call__(
         self, operation: str, request: web.Request, proceed: Proceed
     ) -> web.Response:
-        """Carry out the next order of the operation, if there is one."""
+        """Answer a request as the next order of its operation says."""
         orders = self._orders[operation]
         order = orders.popleft() if orders else 0.0
         if isinstance(order, ApiError):

@@ -1,8 +1,8 @@
-"""What shall go wrong between a client and its agent: plans, made of faults.
+"""Faults between a client and its agent, and plans made of them.
 
-A plan says what happens and when; :mod:`.interference` does it, frame by frame, where the
-frames pass. The same seed and the same frames give the same faults. All times are seconds
-from the opening of the session, all bytes those of frames, repeated ones counted again.
+A plan says what happens and when. ``interference.py`` carries it out, frame by frame. The same
+seed and the same frames give the same faults. All times are seconds since the session was
+opened. All byte positions count the bytes of frames, repeated frames included.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 
 class Direction(Enum):
+    """The way of a frame."""
+
     TO_AGENT = "to agent"
     TO_CLIENT = "to client"
 
@@ -24,17 +27,17 @@ class Effect(Enum):
 
     DROP = "dropped"
     DUPLICATE = "duplicated"
-    #: It comes late, and what follows overtakes it.
+    #: The frame arrives late, and the frames behind it overtake it.
     REORDER = "overtaken"
-    #: It comes late, and what follows waits behind it.
+    #: The frame arrives late, and the frames behind it wait.
     DELAY = "delayed"
-    #: A bit of the payload flips. A client finds that by the digest. The real agent looks
-    #: at none, so what is corrupted on the way to it stays so.
+    #: One bit of the payload flips. A client detects that by the digest. The real agent
+    #: ignores digests, so corruption on the way to the agent is not repaired.
     CORRUPT = "corrupted"
 
 
 class Scope(Enum):
-    """Which frames; what the gateway says of its own accord is never touched."""
+    """The frames that a fault applies to. No fault touches the service's own messages."""
 
     STREAM = "stream messages"
     ACKS = "acks"
@@ -46,22 +49,22 @@ class How(Enum):
 
     RESET = "a TCP reset"
     FIN = "an end of TCP without a close frame"
-    #: TCP stays up, and nothing comes nor is taken any more; no pongs either.
+    #: TCP stays up, but nothing is sent or read any more, pongs included.
     SILENCE = "silence"
     CLOSE = "a close frame"
 
 
 @dataclass(frozen=True)
 class FrameFault:
-    """Happens to single frames of one direction.
+    """A fault of single frames of one direction.
 
-    :param odds: for each frame, from 0 to 1.
-    :param numbers: the frames that it happens to anyway, counted from 0 within the scope.
-    :param seconds: how late a frame comes, where it does.
-    :param span: from when until when.
+    :ivar odds: the chance of each frame, from 0 to 1.
+    :ivar numbers: frames that are always affected, counted from 0 within the scope.
+    :ivar seconds: how late a frame arrives, for REORDER and DELAY.
+    :ivar span: the time from which and until which frames are affected.
     """
 
-    kind: Effect
+    effect: Effect
     direction: Direction
     odds: float = 0.0
     numbers: frozenset[int] = frozenset()
@@ -72,9 +75,9 @@ class FrameFault:
 
 @dataclass(frozen=True)
 class At:
-    """A moment: a time, or the byte that is the last to pass.
+    """A moment: a time, or the last byte that passes before the incident.
 
-    :param direction: of the bytes; ``None`` counts both.
+    :ivar direction: the direction whose bytes count; ``None`` counts both.
     """
 
     seconds: float | None = None
@@ -88,7 +91,10 @@ class At:
 
 @dataclass(frozen=True)
 class Cut:
-    """The link breaks. ``code`` is that of the close frame, if there is one."""
+    """The link breaks.
+
+    :ivar code: the code of the close frame, for ``How.CLOSE``.
+    """
 
     how: How
     at: At
@@ -97,9 +103,9 @@ class Cut:
 
 @dataclass(frozen=True)
 class Pause:
-    """The client is told to pause, and ``seconds`` later to go on.
+    """The service tells the client to pause, and ``seconds`` later to go on.
 
-    :param text: by bare text frames instead of messages.
+    :ivar text: by bare text frames instead of messages.
     """
 
     at: At
@@ -109,7 +115,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Restart:
-    """The gateway restarts: all links break, and for ``seconds`` nobody listens."""
+    """The gateway restarts: all links break, and no port listens for ``seconds``."""
 
     at: At
     seconds: float
@@ -117,11 +123,10 @@ class Restart:
 
 @dataclass(frozen=True)
 class AgentCut:
-    """The agent's own link breaks, after it has delivered the next input and before it has
-    acknowledged it.
+    """The agent's own link breaks after it has delivered an input and before it sends the ack.
 
-    The real one (3.3) counts a message when its acknowledge is sent. So it counts this one
-    not, and delivers the client's repeat once more: the far end reads these bytes twice.
+    The real agent (3.3) counts a message when it sends the ack. It does not count this one, so
+    it delivers the client's retransmission too: the far end reads these bytes twice.
     """
 
     at: At
@@ -129,32 +134,48 @@ class AgentCut:
 
 @dataclass(frozen=True)
 class Close:
-    """The service closes the session; what did not pass before is lost.
+    """The service closes the session. Frames that have not passed by then are lost.
 
-    :param output: its reason, as channel_closed gives it.
+    :ivar output: the reason in channel_closed.
     """
 
     at: At
     output: str = ""
 
 
-#: What happens once, at a moment.
+#: A fault that happens once.
 Incident = Cut | Pause | Restart | AgentCut | Close
 
-#: Of these, those that leave the link as it is.
+#: The incidents that leave the link as it is.
 HARMLESS_TO_LINKS = (Pause, AgentCut)
 Fault = FrameFault | Incident
 
 
 @dataclass(frozen=True)
 class FaultPlan:
-    """Faults for one session. Plans add up: ``plan | other`` has the faults of both."""
+    """The faults of one session. ``plan | other`` has the faults of both plans."""
 
     faults: tuple[Fault, ...] = ()
     seed: int = field(default=0, kw_only=True)
 
     def __or__(self, other: FaultPlan) -> FaultPlan:
         return FaultPlan(self.faults + other.faults, seed=self.seed)
+
+    @classmethod
+    def from_data(cls, data: object) -> FaultPlan:
+        """Return the plan that a dictionary describes; see docs/emulator-for-tests.md.
+
+        :raises ValueError: if it describes none. The text is one line.
+        """
+        from .data import plan_from_data
+
+        return plan_from_data(data)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return a dictionary for JSON or TOML from which :meth:`from_data` makes this plan."""
+        from .data import plan_to_data
+
+        return plan_to_data(self)
 
     @property
     def frame_faults(self) -> tuple[FrameFault, ...]:
@@ -169,12 +190,12 @@ NO_FAULTS = FaultPlan()
 
 
 def slow_acks(direction: Direction, seconds: float) -> FrameFault:
-    """All acknowledges come late, and hold up nothing else."""
+    """Return a fault that delays all acks and nothing else."""
     return FrameFault(Effect.REORDER, direction, odds=1.0, scope=Scope.ACKS, seconds=seconds)
 
 
 def no_acks(direction: Direction, span: tuple[float, float]) -> FrameFault:
-    """No acknowledge arrives from one time to another."""
+    """Return a fault that drops all acks in a span of time."""
     return FrameFault(Effect.DROP, direction, odds=1.0, scope=Scope.ACKS, span=span)
 
 
@@ -185,10 +206,10 @@ def random_cuts(
     direction: Direction | None = None,
     hows: Iterable[How] = (How.RESET, How.FIN, How.CLOSE),
 ) -> FaultPlan:
-    """``count`` cuts at random among the first ``within`` bytes, in random ways.
+    """Return a plan with ``count`` cuts at random among the first ``within`` bytes.
 
-    Between two of them are at least half as many bytes as there are on average: a link that
-    always breaks before its first word is one that refuses us.
+    Between two cuts pass at least half as many bytes as on average. Otherwise a link could
+    break before its first message, which means a refusal to a client.
     """
     choices = tuple(hows)
     gap = within // (2 * count)

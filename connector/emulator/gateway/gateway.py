@@ -1,7 +1,7 @@
 """AWS's message gateway: WebSockets of clients on one side, agents on the other.
 
-The agents run in this process. What AWS's own gateway says and when is known from its
-clients only; where it is a choice of ours, the text says so.
+The agents run in this process. AWS's gateway is known through its clients only; where its
+behaviour is unknown, the text calls ours a choice.
 """
 
 from __future__ import annotations
@@ -54,48 +54,49 @@ from .link import WRITE_HIGH_WATER, Link
 from .relay import Relay, RelayBehaviour
 from .wire import Tap
 
-#: Bytes of a frame. The real agent takes payloads of 4 MiB; AWS's own limit is unknown.
+#: The maximum of a frame in bytes. AWS's is unknown; the real agent accepts payloads of 4 MiB.
 MAX_FRAME = 4 * 1024 * 1024 + 64 * 1024
 
-#: How a link with a refused token is closed: "policy violation" of RFC 6455. A choice.
+#: The close code for a refused token: "policy violation" of RFC 6455. A choice.
 REFUSED = 1008
 
-#: Seconds that a closing handshake may take.
+#: The timeout of a closing handshake in seconds.
 CLOSE_TIMEOUT = 1.0
 
-# At DEBUG, websockets would log frames, and the first of every link holds a token.
+# At DEBUG, websockets logs frames, and the first frame of every link holds a token.
 _websockets_logger = logging.getLogger(f"{__name__}.websockets")
 _websockets_logger.setLevel(logging.INFO)
 _logger = logging.getLogger(__name__)
 
 
 class Rejoin(Enum):
-    """What opens a session's data channel once more."""
+    """What a client needs to open a session's data channel again."""
 
-    SAME_TOKEN = "the token that opened it before, too"
-    #: The old one closes the link at once, as any bad token does.
-    FRESH_TOKEN = "a token of ssm:ResumeSession that opened none yet"
-    #: Another one is answered with 403.
-    FRESH_URL = "the URL of the last ssm:ResumeSession, whose cell-number is younger"
-    FORBIDDEN = "nothing: the upgrade is answered with 403"
+    SAME_TOKEN = "the token that opened it before"
+    #: An old token closes the link at once, as every bad token does.
+    FRESH_TOKEN = "an unused token of ssm:ResumeSession"
+    #: An old URL gets a 403.
+    FRESH_URL = "the URL of the last ssm:ResumeSession, which has a newer cell-number"
+    #: Every upgrade gets a 403.
+    FORBIDDEN = "nothing opens it again"
 
 
 @dataclass(frozen=True)
 class GatewayBehaviour:
-    """Of the gateway and the sessions that pass it. All times are in seconds."""
+    """How the gateway treats its sessions. All times are in seconds."""
 
-    #: For the frame that opens the data channel, from the end of the upgrade on.
+    #: The timeout of the frame that opens the data channel, from the end of the upgrade.
     open_timeout: float = 10.0
-    #: What a client meets that comes back. AWS's habit is unknown.
+    #: What a reconnecting client needs. AWS's rule is unknown.
     rejoin: Rejoin = Rejoin.SAME_TOKEN
-    #: The gateway closes each link after this time with code 1000, "Bye"; the live one does
-    #: after an hour. ``None``: never.
+    #: The time after which the gateway closes each link with code 1000, "Bye"; an hour at AWS.
+    #: ``None`` means never.
     link_lifetime: float | None = None
-    #: Secret keys by access key id. If set, an upgrade whose URL is not presigned has to be
-    #: signed with one of them, or is answered with 403.
+    #: Secret keys by access key id. If set, an upgrade without a presigned URL must be signed with
+    #: one of them; otherwise it gets a 403.
     signing_keys: Mapping[str, str] | None = None
-    #: What goes wrong in every session, each with chances of its own; or the plan of the
-    #: session that is the n-th of all, counted from 0.
+    #: The faults of every session, with chances of its own for each; or a function that returns
+    #: the plan of the n-th session, counted from 0.
     faults: FaultPlan | Callable[[int], FaultPlan] = NO_FAULTS
     relay: RelayBehaviour = field(default_factory=RelayBehaviour)
     agent: AgentBehaviour = REAL
@@ -104,15 +105,15 @@ class GatewayBehaviour:
 class Gateway:
     """The WebSocket server, to be used with ``start`` and ``stop``.
 
-    :param model: knows the sessions and their tokens, and is told of their ends.
-    :param target: what the port of every session of type ``SSH`` is.
-    :param port_number: the number that the agents announce.
-    :param open_process: opens what sessions of type ``SSM`` run, by its kind.
-    :param seed: makes the agents' chances repeat themselves.
+    :param sessions: the table of sessions and their tokens.
+    :param dialer: connects to the port of sessions for SSH.
+    :param port_number: the number of that port in the agents' handshakes.
+    :param open_process: returns the opener of the process that a plugin runs.
+    :param seed: makes the agents' chances repeatable.
 
-    :ivar behaviour: may be replaced at any time; holds for sessions opened afterwards.
-    :ivar tap: sees all frames of sessions opened afterwards.
-    :ivar fault_log: what the plans have done so far.
+    :ivar behaviour: may be replaced at any time; applies to sessions that open afterwards.
+    :ivar tap: gets all frames of sessions that open afterwards.
+    :ivar fault_log: what the fault plans have done so far.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class Gateway:
         self._ssl_context = ssl_context
         self._port_number = port_number
         self._rng = random.Random(seed)
-        self._port = 0  # any, until it has one
+        self._port = 0  # any free port, until the first start
         self._server: Server | None = None
         self._listener: Listener | None = None
         self._relays: dict[str, Relay] = {}
@@ -148,12 +149,12 @@ class Gateway:
 
     @property
     def url(self) -> str:
-        """``wss://127.0.0.1:port``, once started."""
+        """``wss://127.0.0.1:port``, after the start."""
         return f"wss://{HOST}:{self._port}"
 
     @property
     def listening(self) -> bool:
-        """Whether it can be dialled; not so while it restarts."""
+        """Whether clients can connect; they cannot during a restart."""
         return self._server is not None and self._server.is_serving()
 
     async def start(self) -> None:
@@ -179,7 +180,7 @@ class Gateway:
         )
 
     def restart(self, seconds: float) -> bool:
-        """Cut all links, and listen no more for ``seconds``; ``False`` while that is done."""
+        """Cut all links and stop listening for ``seconds``. Return ``False`` during a restart."""
         if self._server is None or self._restarting is not None:
             return False
         self._restarting = asyncio.get_running_loop().create_task(self._restart(seconds))
@@ -194,13 +195,13 @@ class Gateway:
             relay.cut(How.RESET)
         await self._hang_up()
         await asyncio.sleep(seconds)
-        # Not to be cancelled half-way: nobody would have the server then.
+        # A cancelled start would leave a server that no attribute holds.
         self._relistening = asyncio.get_running_loop().create_task(self._listen())
         self._server = await asyncio.shield(self._relistening)
         self._relistening = self._restarting = None
 
     async def stop(self) -> None:
-        """End all sessions and leave nothing behind; harmless when not started."""
+        """End all sessions and close everything. Harmless before a start."""
         if self._restarting is not None:
             self._restarting.cancel()
             await asyncio.wait([self._restarting])
@@ -226,16 +227,20 @@ class Gateway:
             self._listener = None
 
     def relay(self, session_id: str) -> Relay:
-        """The living session of this id, which a client has opened.
+        """Return the relay of a living session that a client has opened.
 
-        :raises KeyError: when there is none.
+        :raises KeyError: if there is none.
         """
         return self._relays[session_id]
+
+    def cut_links(self, how: How) -> int:
+        """Break the links of all sessions and return their number. The sessions live on."""
+        return sum(relay.cut(how) for relay in self._relays.values())
 
     def refuse_upgrades(
         self, status: int, headers: Mapping[str, str] | None = None, times: int = 1
     ) -> None:
-        """Answer the next upgrades with an HTTP status, and with headers (``Location``)."""
+        """Answer the next upgrades with an HTTP status and headers, such as ``Location``."""
         self._refusals.extend([(status, headers or {})] * times)
 
     # A link
@@ -289,7 +294,7 @@ class Gateway:
         relay.detach(link)
 
     def _may_rejoin(self, session_id: str, query: str) -> bool:
-        """Whether the upgrade to a data channel that was open before is accepted."""
+        """Return whether a data channel that was open before accepts this upgrade."""
         rejoin = self.behaviour.rejoin
         session = self._sessions.find(session_id)
         if rejoin is Rejoin.FRESH_URL and session is not None:
@@ -297,7 +302,7 @@ class Gateway:
         return rejoin is not Rejoin.FORBIDDEN
 
     def _open(self, link: Link, session_id: str, first: Frame) -> Relay | None:
-        """Give the link to its session's relay; ``None`` when the token is not good."""
+        """Give the link to its session's relay. Return ``None`` if the token is not valid."""
         token_value = _token_value(first)
         session = self._sessions.authenticate(session_id, token_value)
         if session is None:
@@ -381,7 +386,7 @@ def _no_process(plugin: Plugin) -> Opener:
 
 
 def _token_value(first: Frame) -> str:
-    """The token of an OpenDataChannelInput; empty, which opens nothing, in anything else."""
+    """Return the token of an OpenDataChannelInput; empty for any other frame."""
     try:
         document = json.loads(first) if isinstance(first, str) else None
     except (ValueError, RecursionError):

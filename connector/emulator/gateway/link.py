@@ -1,4 +1,4 @@
-"""One WebSocket connection of a client, worked by the batch."""
+"""One WebSocket connection of a client, which handles frames in batches."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ FIN_BIT = 0x80  # RFC 6455, section 5.2
 _LENGTH_16 = struct.Struct("!BBH")
 _LENGTH_64 = struct.Struct("!BBQ")
 
-#: Bytes that may wait for a slow client before the agent stops reading its port.
+#: Bytes in the send buffer of a slow client at which the agent stops reading its far end.
 WRITE_HIGH_WATER = 256 * 1024
 
 
 class Receiver(Protocol):
-    """Who gets what a :class:`Link` brings."""
+    """The callbacks of a :class:`Link`."""
 
     def receive_frames(self, link: Link, frames: list[Frame]) -> None:
-        """All frames of one read."""
+        """The client has sent these frames, which arrived in one read."""
 
     def link_full(self, link: Link, full: bool) -> None:
-        """The client does not read fast enough; or does again."""
+        """The link's send buffer is full, or has room again."""
 
 
 class Link(ServerConnection):
-    """A ``ServerConnection`` that hands over the frames of one read at once.
+    """A ``ServerConnection`` that delivers all frames of one read together.
 
-    Nobody calls its ``recv``: :attr:`first` gives the first frame (empty, if the client
-    left without one), and after :meth:`start` all others go to a :class:`Receiver`. In
-    between the socket is not read.
+    It replaces ``recv``. :attr:`first` is the first frame, empty if the client sent none. After
+    :meth:`start` all other frames go to a :class:`Receiver`. Between the two the socket is not
+    read.
 
     It overrides ``process_event`` and ``data_received``, which websockets 15 to 17 do not
-    document. Frames that arrive in one read with the upgrade pass ``process_event`` too.
+    document. Frames that arrive in the same read as the upgrade pass ``process_event`` too.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -54,19 +54,19 @@ class Link(ServerConnection):
         self.silent = False
 
     def start(self, receiver: Receiver) -> None:
-        """Hand over what came after the first frame, and all that follows."""
+        """Deliver the frames after the first one to ``receiver``, now and later."""
         self._receiver = receiver
         self._flush()
         self.set_reading(True)
 
     @property
     def usable(self) -> bool:
-        """Whether frames come and go."""
+        """Whether the link can send and receive frames."""
         open_ = self.protocol.state is State.OPEN and not self.transport.is_closing()
         return open_ and not self.silent
 
     def set_reading(self, reading: bool) -> None:
-        """Read the socket or let the client's TCP wait."""
+        """Start or stop reading the socket. The client's TCP waits meanwhile."""
         if reading != self._reading and not self.silent and not self.transport.is_closing():
             self._reading = reading
             if reading:
@@ -75,7 +75,7 @@ class Link(ServerConnection):
                 self.transport.pause_reading()
 
     def send_frames(self, frames: list[Frame]) -> None:
-        """Write a batch at once; it is lost when the link is not open."""
+        """Write a batch at once. It is lost if the link is not usable."""
         if not self.usable:
             return
         parts: list[bytes] = []
@@ -84,7 +84,7 @@ class Link(ServerConnection):
                 opcode, data = Opcode.TEXT, frame.encode()
             else:
                 opcode, data = Opcode.BINARY, frame
-            # A server's frames are not masked, so one is its header and its data.
+            # A server does not mask frames: a frame is a header and the data.
             size = len(data)
             if size < 126:
                 parts.append(bytes((FIN_BIT | opcode, size)))
@@ -96,23 +96,23 @@ class Link(ServerConnection):
         self.transport.write(b"".join(parts))
 
     def go_silent(self) -> None:
-        """From now on take and say nothing, as if a cable were cut; TCP stays up."""
+        """Stop sending and receiving, as if a cable were cut. TCP stays up."""
         self.set_reading(False)
         self.silent = True
 
     def cut(self, reset: bool = False) -> None:
         """Break the TCP connection without a close frame or a TLS alert.
 
-        :param reset: with a RST instead of a FIN.
+        :param reset: send a RST instead of a FIN.
         """
         if reset:
-            with contextlib.suppress(OSError):  # the client was faster
+            with contextlib.suppress(OSError):  # the client has closed it first
                 self.transport.get_extra_info("socket").setsockopt(
                     socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
                 )
         self.transport.abort()
 
-    # What websockets calls
+    # Callbacks of websockets
 
     def process_event(self, event: Event) -> None:
         if not isinstance(event, WebSocketFrame) or event.opcode not in DATA_OPCODES:
@@ -143,7 +143,7 @@ class Link(ServerConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self.transport.close()  # or Python 3.10 takes a TLS link that the client ended for leaked
+        self.transport.close()  # without it, Python 3.10 warns of a TLS transport left open
         if not self.first.done():
             self.first.set_result("")
 

@@ -1,4 +1,4 @@
-"""One session in the gateway: its agent, the client's present link, and the wires between."""
+"""One session in the gateway: its agent, the client's current link, and the wires between."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..faults.plans import AgentCut, Close, Cut, Direction, How, Incident, Pause
 from .link import Link
 from .wire import Tap, Wire
 
-#: Seconds that a client gets to close its link after channel_closed, as it should.
+#: Seconds that a client gets to close its link after channel_closed.
 LINGER = 2.0
 
 
@@ -32,25 +32,26 @@ LINGER = 2.0
 class RelayBehaviour:
     """How the service treats a session. All times are in seconds."""
 
-    #: One way, besides what the network takes.
+    #: Added to each way of the network.
     latency_to_agent: float = 0.0
     latency_to_client: float = 0.0
-    #: Bytes of a client's frame at most; a larger one closes the link with 1009. AWS's own
+    #: The maximum of a client's frame in bytes. A larger one closes the link with 1009. AWS's
     #: limit is unknown.
     largest_frame: float = math.inf
-    #: How long a session without a client lives. AWS's own figure is unknown.
+    #: How long a session without a client lives. AWS's value is unknown.
     client_gone_timeout: float = 60.0
 
 
 class Relay:
-    """Passes frames on, tells the agent of the client's comings and goings, and ends it all.
+    """Forward frames, tell the agent when the client leaves and returns, and end the session.
 
-    :ivar token_value: what opened the last link; a secret.
-    :param make_worker: makes the session's worker, given who takes its frames, its wish to
-        stop or go on reading the client, and its end.
-    :param on_ended: called once, with the reason that the client was given.
-    :param interfere: makes what troubles the session, given who does incidents to its link;
-        ``None`` when nothing does.
+    :param make_worker: returns the session's worker. Its arguments are callbacks: for frames to
+        the client, for a full or empty input buffer, and for the end.
+    :param on_ended: called once, with the reason in channel_closed.
+    :param interfere: returns the session's faults, or ``None``. Its argument is a callback that
+        carries out an incident, and returns ``False`` if that is not possible now.
+
+    :ivar token_value: the token that opened the last link. A secret.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Relay:
         self._tap = tap
         self._on_ended = on_ended
         self._interference = interfere(self._act)
-        self._tasks: set[asyncio.Task[None]] = set()  # close frames and their answers
+        self._tasks: set[asyncio.Task[None]] = set()  # closing handshakes
         self._to_agent = self._wire(
             Direction.TO_AGENT, behaviour.latency_to_agent, self._deliver_to_agent
         )
@@ -87,7 +88,7 @@ class Relay:
         self._worker = make_worker(self._send_to_client, self._set_port_full, self.end)
 
     def start(self, link: Link) -> None:
-        """The first link of the session is there; both ends are told to begin."""
+        """Take the session's first link, and tell both ends to begin."""
         self.link = link
         self._send_to_client([_control(START_PUBLICATION)])
         self._worker.start()
@@ -95,7 +96,7 @@ class Relay:
         self._set_reading()
 
     def attach(self, link: Link) -> None:
-        """Another link of the client, in place of the one it had."""
+        """Take another link of the client in place of the current one."""
         if self.link is not None:
             self.link.cut()
             self.detach(self.link)
@@ -109,7 +110,7 @@ class Relay:
         self._send_to_client([_control(START_PUBLICATION)])
 
     def detach(self, link: Link) -> None:
-        """This link is gone. What was under way to the client is lost."""
+        """Forget a link that is closed. Frames on the way to the client are lost."""
         if link is not self.link:
             return
         self.link = None
@@ -121,16 +122,16 @@ class Relay:
             )
 
     def announce(self, message_type: str, text: bool) -> None:
-        """Send the client a message without content, say ``pause_publication``.
+        """Send the client a message without content, such as ``pause_publication``.
 
-        :param text: as a bare text frame instead of a message.
+        :param text: send a bare text frame instead of a message.
         """
         self._send_to_client([message_type] if text else [_control(message_type)])
 
     def end(self, output: str) -> None:
         """End the session.
 
-        :param output: the reason that ``channel_closed`` gives; may be empty.
+        :param output: the reason in ``channel_closed``; may be empty.
         """
         if self.ended:
             return
@@ -144,7 +145,7 @@ class Relay:
         self._on_ended(output)
 
     async def closed(self) -> None:
-        """After the end: until the link and the port are closed."""
+        """After the end: wait until the link and the far end are closed."""
         if self.link is not None and self.link.silent:
             self.link.cut()
         if self.link is not None:
@@ -159,13 +160,13 @@ class Relay:
         await self._worker.wait_closed()
 
     def abort(self) -> None:
-        """End the session, if it did not, and leave nothing behind that takes time."""
+        """End the session at once, if it has not ended, and cut its link."""
         self.end("")
         self._worker.abort()
         if self.link is not None:
             self.link.cut()
 
-    # What the link calls
+    # Callbacks of the link
 
     def receive_frames(self, link: Link, frames: list[Frame]) -> None:
         if link is not self.link:
@@ -181,12 +182,12 @@ class Relay:
         if link is self.link:
             self._set_link_full(full)
 
-    # Trouble
+    # Faults
 
     def cut(self, how: How, code: int = 1001) -> bool:
-        """Break the link, if there is one.
+        """Break the link. Return ``False`` if there is none.
 
-        :param code: of the close frame, where ``how`` is one.
+        :param code: the code of the close frame, for ``How.CLOSE``.
         """
         link = self.link
         if link is None or not link.usable:
@@ -261,7 +262,7 @@ class Relay:
         self._set_reading()
 
     def _set_reading(self) -> None:
-        # A client that does not read gets no acknowledges, so its input waits as well.
+        # A client that does not read gets no acks, so its input waits too.
         if self.link is not None and not self.ended:
             self.link.set_reading(not self._port_full and not self._link_full)
 
@@ -273,7 +274,7 @@ def _control(message_type: str) -> bytes:
 
 
 def _channel_closed(session_id: str, destination_id: str, output: str) -> bytes:
-    """The members as the agent's and the plugin's sources have them."""
+    """Return channel_closed with the members of the agent's and the plugin's sources."""
     message_id = uuid.uuid4()
     now = datetime.now(timezone.utc)
     document = {

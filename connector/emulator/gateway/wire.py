@@ -1,4 +1,4 @@
-"""The one place that every frame passes, on its way to the agent and to the client."""
+"""The wire that all frames of one direction pass."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable
 from ..faults.interference import Frame, Passage
 from ..faults.plans import Direction
 
-#: Sees every frame that a wire is given: session id, direction, frame.
+#: Gets every frame in front of its wire: session id, direction, frame.
 Tap = Callable[[str, Direction, Frame], None]
 
 
 class Wire:
-    """Carries frames one way, in order and batch by batch unless it is disturbed.
+    """Carry frames in one direction, batch by batch and in order, except for faults.
 
-    :param deliver: takes a batch at the other end.
+    :param deliver: called with each batch that arrives.
     :param latency: seconds on the way; 0 delivers at once.
-    :param disturb: what becomes of a batch; the frames that it leaves out are lost.
+    :param disturb: returns the frames of a batch that arrive, with their delays.
     """
 
     def __init__(
@@ -32,13 +32,13 @@ class Wire:
         self._latency = latency
         self._disturb = disturb
         self._loop = asyncio.get_running_loop()
-        #: Time of arrival, the order of sending, frames: a heap.
-        self._under_way: list[tuple[float, int, list[Frame]]] = []
+        #: A heap of arrival time, order of sending, frames.
+        self._in_flight: list[tuple[float, int, list[Frame]]] = []
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, frames: list[Frame]) -> None:
-        """Put a batch on the wire."""
+        """Send a batch."""
         if self._disturb is None:
             self._carry(self._latency, frames)
             return
@@ -46,23 +46,23 @@ class Wire:
             self._carry(self._latency + late, [frame for _, frame in passages])
 
     def clear(self) -> None:
-        """Lose what is under way, and be still."""
-        self._under_way.clear()
+        """Drop the frames on the way."""
+        self._in_flight.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _carry(self, seconds: float, frames: list[Frame]) -> None:
         if not seconds:
-            self._arrive()  # what was due before and waits for its timer
+            self._arrive()  # deliver earlier batches whose timer is late
             self._deliver(frames)
             return
         arrival = self._loop.time() + seconds
-        heapq.heappush(self._under_way, (arrival, next(self._order), frames))
+        heapq.heappush(self._in_flight, (arrival, next(self._order), frames))
         self._arm()
 
     def _arm(self) -> None:
-        arrival = self._under_way[0][0]
+        arrival = self._in_flight[0][0]
         if self._timer is not None:
             if self._timer.when() <= arrival:
                 return
@@ -72,13 +72,13 @@ class Wire:
     def _on_timer(self) -> None:
         self._timer = None
         self._arrive()
-        if self._under_way and self._timer is None:
+        if self._in_flight and self._timer is None:
             self._arm()
 
     def _arrive(self) -> None:
         now = self._loop.time()
         arrived: list[Frame] = []
-        while self._under_way and self._under_way[0][0] <= now:
-            arrived += heapq.heappop(self._under_way)[2]
+        while self._in_flight and self._in_flight[0][0] <= now:
+            arrived += heapq.heappop(self._in_flight)[2]
         if arrived:
             self._deliver(arrived)

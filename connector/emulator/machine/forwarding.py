@@ -1,4 +1,4 @@
-"""TCP connections that an SSH client forwards: ``ssh -L`` and ``ssh -D``, to loopback only."""
+"""TCP connections that an SSH client forwards with ``ssh -L`` or ``ssh -D``, to loopback only."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CHUNK = 65536
 
 
 class Forwarding:
-    """One forwarded connection: a channel and a socket, and a thread for each way.
+    """One forwarded connection: a channel, a socket and a thread for each direction.
 
-    :raises PermissionError: when ``host`` is not this machine.
-    :raises OSError: when the connection fails.
+    :raises PermissionError: if ``host`` is not this machine.
+    :raises OSError: if the connection fails.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -33,7 +33,7 @@ class Forwarding:
         self._lock = threading.Lock()
 
     def start(self, channel: paramiko.Channel) -> None:
-        """Let the bytes flow; the socket is closed when both ways are done."""
+        """Start both directions. The socket is closed when both have ended."""
         for way in (self._to_channel, self._from_channel):
             thread = threading.Thread(target=self._run, args=(way, channel), daemon=True)
             thread.name = "ssh forwarding"
@@ -41,17 +41,17 @@ class Forwarding:
             thread.start()
 
     def hang_up(self) -> None:
-        """Break the connection, if it is not over."""
+        """Break the connection if it is open."""
         if not self._threads:
             self._socket.close()
             return
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError as error:
-            _logger.debug("already over: %s", error)
+            _logger.debug("the connection has ended already: %s", error)
 
     def join(self, timeout: float) -> None:
-        """Wait for the threads, ``timeout`` seconds for each at most."""
+        """Wait for the threads, at most ``timeout`` seconds for each."""
         for thread in self._threads:
             thread.join(timeout)
 

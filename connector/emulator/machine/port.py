@@ -1,4 +1,4 @@
-"""Far ends of ``Port`` sessions: TCP connections."""
+"""The far ends of ``Port`` sessions: TCP connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..agent.farend import Input, InputReceived, Opener, Owner
 #: port refuses.
 Dialer = Callable[[], Awaitable[socket.socket]]
 
-#: Read at least so much, should a read already be under way when reading is stopped.
+#: The minimum of a read, for a read that has begun when reading stops.
 _SMALLEST_READ = 1024
 _LARGEST_READ = 256 * 1024
 
@@ -59,7 +59,7 @@ def port_opener(dialer: Dialer) -> Opener:
 
 
 class _Port(asyncio.BufferedProtocol):
-    """The connection to the port. It never reads more than the agent asks for."""
+    """The connection to the port. It reads at most the owner's capacity."""
 
     transport: asyncio.Transport
 

@@ -1,4 +1,4 @@
-"""Processes of the Dev Environment: who they run as, and how they start and end. POSIX only."""
+"""The machine's processes: their user, their start and their end. POSIX only."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pathlib import Path
 
 from .terminal import Terminal
 
-#: Seconds that a process gets to end after SIGHUP; then it is killed.
+#: Seconds between SIGHUP and SIGKILL.
 HANG_UP_TIMEOUT = 1.0
 
-#: Bytes of one read.
+#: The maximum of a read in bytes.
 CHUNK = 32768
 
-#: Runs its arguments on the terminal that comes first. Opened by the leader of a session,
-#: the terminal becomes its controlling one: Ctrl-C and job control work.
+#: A shell script that runs its arguments on the terminal of its first argument. The leader of a
+#: session opens it, so it becomes the controlling terminal: Ctrl-C and job control work.
 _ON_TERMINAL = 'terminal="$1"; shift; exec <"$terminal" >"$terminal" 2>&1 "$@"'
 
 
 @dataclass(frozen=True)
 class Account:
-    """The user that this process runs as.
+    """The user of this process.
 
-    :ivar environment: of a new login; nothing of this process's own but the ``PATH``.
+    :ivar environment: the variables of a new login, with the ``PATH`` of this process.
     """
 
     shell: str
@@ -48,24 +48,27 @@ class Account:
 
     @property
     def login(self) -> list[str]:
-        """The arguments of the shell, as at login."""
+        """The arguments of the login shell."""
         return [self.shell, "-l"]
 
 
 def on_terminal(terminal: Terminal, arguments: list[str]) -> list[str]:
-    """What starts ``arguments``, as leader of a session, on a terminal as its own."""
+    """Return the command that runs ``arguments`` with this controlling terminal."""
     return ["/bin/sh", "-c", _ON_TERMINAL, "sh", terminal.slave_name, *arguments]
 
 
 def signal_groups(groups: Iterable[int], number: int) -> None:
-    """Send a signal to process groups; those that are gone are no error."""
+    """Send a signal to process groups. Groups that have ended are ignored."""
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
 
 
 def read_output(number: int, size: int = CHUNK) -> bytes | None:
-    """What is there: empty at the end, also at a terminal's end; ``None`` for nothing yet."""
+    """Return the output that is ready: ``None`` for none yet, empty at the end.
+
+    A terminal that no process has open is at its end too.
+    """
     try:
         return os.read(number, size)
     except BlockingIOError:

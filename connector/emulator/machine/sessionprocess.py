@@ -1,4 +1,4 @@
-"""Far ends of sessions without SSH: a shell or a command, as the agent runs them. POSIX only."""
+"""The far ends of sessions without SSH: a shell or a command of the agent. POSIX only."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ from ..agent.plugins import (
 from .processes import CHUNK, HANG_UP_TIMEOUT, Account, on_terminal, read_output, signal_groups
 from .terminal import Terminal
 
-#: What the agent sets for each of its processes.
+#: Variables that the agent sets for all its processes.
 TERM = "xterm-256color"
 LANG = "C.UTF-8"
 
-#: Seconds that a process gets after SIGHUP where all ends at once: a shell passes it on to its
-#: jobs, which nobody else does.
+#: Seconds between SIGHUP and SIGKILL when the emulator stops. A shell needs them to pass SIGHUP on
+#: to its jobs.
 ABORT_TIMEOUT = 0.2
 
-#: Bytes of input that may wait for a process that does not read.
+#: Bytes of unread input at which the client's link is no longer read.
 INPUT_HIGH_WATER = 64 * 1024
 
 
 @dataclass
 class _Source:
-    """One file that output comes from.
+    """A file with output.
 
-    :ivar outlived: the process's end is its end, too, once it is read; others may have it
-        open for longer.
+    :ivar outlived: other processes may keep the file open, so it ends with the process, after
+        everything in it is read.
+    :ivar polled: the event loop can wait for the file.
     """
 
     number: int
@@ -59,9 +60,9 @@ class _Source:
 
 
 def process_opener(kind: Plugin, home: Path) -> Opener:
-    """Opens what sessions of a kind are for, as the user that this process runs as.
+    """Return the opener of the process that a plugin runs. Its user is this process's user.
 
-    :param home: where it starts, and its ``HOME``.
+    :param home: the process's working directory and ``HOME``.
     """
     account = Account.current(home)
     environment = {**account.environment, "TERM": TERM, "LANG": LANG}
@@ -70,8 +71,8 @@ def process_opener(kind: Plugin, home: Path) -> Opener:
         if isinstance(kind, NonInteractiveCommand):
             open_command = _open_with_pipes if kind.separate else _open_with_file
             return open_command(owner, list(kind.arguments), environment, home)
-        # The real agent's shell is a plain `sh`. Which one CodeCatalyst has it run, and
-        # whether as at login, is not known; ours is the one that ssh gives.
+        # The real agent's default is a plain `sh`. Which shell a service configures is not known.
+        # Ours is the login shell, as with ssh.
         assert isinstance(kind, Shell | InteractiveCommand)
         arguments = account.login if isinstance(kind, Shell) else ["/bin/sh", "-c", kind.line]
         return _open_on_terminal(owner, arguments, environment, home)
@@ -121,7 +122,7 @@ async def _open_with_file(
 
 
 class _Process(asyncio.SubprocessProtocol):
-    """A process that leads a session of its own: a ``FarEnd``."""
+    """A process that leads its own process session. It is a ``FarEnd``."""
 
     def __init__(
         self, owner: Owner, sources: list[_Source], terminal: Terminal | None = None
@@ -138,7 +139,7 @@ class _Process(asyncio.SubprocessProtocol):
         self._input = bytearray()
         self._input_full = False
         self._released = False
-        #: The process groups that are being hung up on.
+        #: The process groups that got SIGHUP.
         self._groups: set[int] = set()
         self._killing: asyncio.TimerHandle | None = None
 
@@ -150,9 +151,9 @@ class _Process(asyncio.SubprocessProtocol):
         output: int,
         errors: int,
     ) -> None:
-        """Start it, and tell the owner.
+        """Start the process and tell the owner.
 
-        :raises OSError: when it cannot be; with the words of the real agent.
+        :raises OSError: if that fails, with the real agent's words.
         """
         try:
             await self._loop.subprocess_exec(
@@ -172,7 +173,7 @@ class _Process(asyncio.SubprocessProtocol):
             raise
         self._owner.opened(self)
 
-    # What the owner calls
+    # Calls of the owner
 
     def take(self, event: Input) -> None:
         if self._released:
@@ -200,17 +201,17 @@ class _Process(asyncio.SubprocessProtocol):
         self._read_rest_soon()
 
     def close(self) -> None:
-        """Hang up: SIGHUP, and a second later SIGKILL, to its group and the one in front.
+        """Send SIGHUP, and a second later SIGKILL, to its group and the foreground group.
 
-        The real agent kills the process that it has started and closes the terminal, which
-        hangs up on the rest.
+        The real agent kills its process and closes the terminal, which sends SIGHUP to the
+        others.
         """
         if self._released:
             return
         if self._exit_status is None and self._transport is not None:
             self._groups.add(self._transport.get_pid())
             if self._terminal is not None:
-                with contextlib.suppress(OSError):  # there is none
+                with contextlib.suppress(OSError):  # no group is in the foreground
                     self._groups.add(os.tcgetpgrp(self._terminal.master))
             self._groups.discard(0)
             signal_groups(self._groups, signal.SIGHUP)
@@ -267,7 +268,7 @@ class _Process(asyncio.SubprocessProtocol):
             self._check_ended()
 
     def _read_rest_soon(self) -> None:
-        """Once the process has ended, nothing need announce what it left to be read."""
+        """Read on after the end of the process: the event loop may not announce what is left."""
         if self._reading_rest is None and self._reading and self._exit_status is not None:
             self._reading_rest = self._loop.call_soon(self._read_rest)
 
@@ -295,7 +296,7 @@ class _Process(asyncio.SubprocessProtocol):
             written = os.write(self._terminal.master, self._input)
         except BlockingIOError:
             written = 0
-        except OSError:  # nobody reads any more
+        except OSError:  # no process reads the terminal any more
             written = len(self._input)
         del self._input[:written]
         if self._input:
@@ -308,7 +309,7 @@ class _Process(asyncio.SubprocessProtocol):
             self._owner.full(full)
 
     def _release(self) -> None:
-        """Let go of the files. A terminal that is closed hangs up on its processes."""
+        """Close the files. Closing a terminal sends SIGHUP to its processes."""
         self._released = True
         self._reading = False
         for source in self._sources:

@@ -1,4 +1,4 @@
-"""The local file system over SFTP, for scp and sftp."""
+"""The file system over SFTP, for scp and sftp."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def _answers_errors(method: Method) -> Method:
-    """Answer an ``OSError`` with SFTP's status of it: no such file, permission denied, failure."""
+    """Answer an ``OSError`` with SFTP's status for it, such as "no such file"."""
 
     @wraps(method)
     def call(*args: Any) -> Any:
@@ -34,7 +34,7 @@ def _answers_errors(method: Method) -> Method:
 
 
 class SftpServer(paramiko.SFTPServer):
-    """paramiko's, which forgets the exit status: OpenSSH's scp fails without one."""
+    """paramiko's server with an exit status, without which OpenSSH's scp fails."""
 
     def finish_subsystem(self) -> None:
         channel = cast(paramiko.Channel, self.sock)
@@ -46,7 +46,7 @@ class SftpServer(paramiko.SFTPServer):
 
 
 class LocalFiles(paramiko.SFTPServerInterface):
-    """Relative paths start at ``home``; absolute ones are what they are, as with sshd."""
+    """Local files. Relative paths start at ``home``, as with sshd."""
 
     def __init__(self, server: paramiko.ServerInterface, home: Path) -> None:
         super().__init__(server)
@@ -85,7 +85,7 @@ class LocalFiles(paramiko.SFTPServerInterface):
     @_answers_errors
     def rename(self, oldpath: str, newpath: str) -> int:
         if os.path.lexists(self._path(newpath)):
-            return SFTP_FAILURE  # this request, unlike the next, must not replace a file
+            return SFTP_FAILURE  # unlike posix_rename, this request must not replace a file
         os.rename(self._path(oldpath), self._path(newpath))
         return SFTP_OK
 
@@ -159,7 +159,10 @@ class _File(paramiko.SFTPHandle):
 
 
 def _change(file: str | int, attr: paramiko.SFTPAttributes) -> None:
-    """Set what the request names; ``file`` is a path or a descriptor."""
+    """Change the attributes that the request names.
+
+    :param file: a path or a descriptor.
+    """
     if attr.st_size is not None:
         os.truncate(file, attr.st_size)
     if attr.st_uid is not None and attr.st_gid is not None:
@@ -171,5 +174,5 @@ def _change(file: str | int, attr: paramiko.SFTPAttributes) -> None:
 
 
 def _sendable(name: str) -> str:
-    """SFTP names are UTF-8; a name that is not loses what cannot be said."""
+    """Return a name in UTF-8, as SFTP needs it, with replacements for other bytes."""
     return os.fsencode(name).decode(errors="replace")

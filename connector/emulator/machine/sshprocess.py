@@ -1,4 +1,4 @@
-"""The shell or command of one SSH session channel, with pipes or with a terminal."""
+"""The shell or command of one SSH session channel, with pipes or a terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .terminal import Terminal
 
 _logger = logging.getLogger(__name__)
 
-#: A shell's own status for a command that it cannot start.
+#: A shell's exit status for a command that it cannot start.
 CANNOT_START = 127
 
 _HANG_UP = b"h"
@@ -35,13 +35,13 @@ _END_OF_FILE = b"\x04"  # Ctrl-D
 
 
 class ChannelProcess(threading.Thread):
-    """Starts a process in a session of its own and stays until all is over.
+    """Run a process in its own process session until its output has ended.
 
-    Output goes to the channel as it comes, then the exit status or signal, as sshd does it:
-    with pipes when all their writers are gone, with a terminal when the process is.
+    Like sshd it sends output at once and then the exit status or signal: with pipes after all
+    writers have closed them, with a terminal after the end of the process.
 
-    :param command: for the user's shell; ``None`` starts the shell itself, as at login.
-    :param environment: what the client asked to have set.
+    :param command: a line for the user's shell; ``None`` starts a login shell.
+    :param environment: variables that the client has set.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class ChannelProcess(threading.Thread):
             **environment,
         }
         self._hung_up = False
-        # Rings for what the output's thread has to notice; _lock guards _ring.
+        # A pipe that wakes the thread of the output; _lock guards _ring.
         self._bell, self._ring = os.pipe()
         self._lock = threading.Lock()
 
     def hang_up(self) -> None:
-        """The client is gone: end the process with its session. Harmless when it is over."""
+        """End the process and its session, because the client has left. Harmless after its end."""
         self._hung_up = True
         self._notify(_HANG_UP)
 
@@ -78,7 +78,7 @@ class ChannelProcess(threading.Thread):
             process = self._spawn()
         except OSError as error:
             text = f"{error}\n".encode()
-            self._say(lambda: self._channel.sendall_stderr(text))
+            self._try_send(lambda: self._channel.sendall_stderr(text))
             self._end_channel(CANNOT_START)
         else:
             self._attend(process)
@@ -117,7 +117,7 @@ class ChannelProcess(threading.Thread):
         try:
             self._carry_output(process)
         except (OSError, EOFError) as error:  # the channel is closed
-            _logger.debug("a client stopped listening: %r", error)
+            _logger.debug("a client has closed its channel: %r", error)
             self._hung_up = True
         if self._hung_up:
             self._channel.close()
@@ -135,7 +135,7 @@ class ChannelProcess(threading.Thread):
 
     def _end_process(self, process: subprocess.Popen[bytes], waiter: threading.Thread) -> None:
         for number in (signal.SIGHUP, signal.SIGKILL):
-            # The group of the session's leader; a shell hands SIGHUP on to its jobs.
+            # The group of the leader only: a shell passes SIGHUP on to its jobs.
             signal_groups([process.pid], number)
             waiter.join(HANG_UP_TIMEOUT)
             if not waiter.is_alive():
@@ -165,21 +165,21 @@ class ChannelProcess(threading.Thread):
                     else:
                         selector.unregister(key.fd)
         if self._terminal is not None:
-            # What the process left behind. Others may still have the terminal, so there
-            # need not be an end of file.
+            # Read the rest. Other processes may have the terminal open, so an end of file may
+            # never come.
             os.set_blocking(self._terminal.master, False)
             while data := read_output(self._terminal.master):
                 self._channel.sendall(data)
 
     def _end_channel(self, status: int) -> None:
         if status >= 0:
-            self._say(lambda: self._channel.send_exit_status(status))
+            self._try_send(lambda: self._channel.send_exit_status(status))
         else:
-            self._say(lambda: self._send_exit_signal(signal.Signals(-status)))
-        self._say(self._channel.close)
+            self._try_send(lambda: self._send_exit_signal(signal.Signals(-status)))
+        self._try_send(self._channel.close)
 
     def _send_exit_signal(self, number: signal.Signals) -> None:
-        """RFC 4254, section 6.10; paramiko cannot."""
+        """Send exit-signal (RFC 4254, section 6.10), which paramiko lacks."""
         message = paramiko.Message()
         message.add_byte(_MSG_CHANNEL_REQUEST)
         message.add_int(self._channel.remote_chanid)
@@ -192,11 +192,11 @@ class ChannelProcess(threading.Thread):
         transport = self._channel.get_transport()
         transport._send_user_message(message)  # type: ignore[attr-defined]
 
-    def _say(self, send: Callable[[], object]) -> None:
+    def _try_send(self, send: Callable[[], object]) -> None:
         try:
             send()
         except (OSError, EOFError) as error:
-            _logger.debug("a client left before the end: %r", error)
+            _logger.debug("a client has left before the end: %r", error)
 
     # Input
 
@@ -213,10 +213,10 @@ class ChannelProcess(threading.Thread):
         taking = True
         try:
             while data := self._channel.recv(CHUNK):
-                # What nobody takes any more is read on, or the client would wait for ever.
+                # Read on even if the process does not: otherwise the client would block.
                 taking = taking and _write(number, data)
-        except (OSError, EOFError) as error:  # paramiko could not give the client more room
-            _logger.debug("a client left in the middle of its input: %r", error)
+        except (OSError, EOFError) as error:  # paramiko could not enlarge the window
+            _logger.debug("a client has left during its input: %r", error)
 
 
 def _start_thread(
@@ -228,7 +228,7 @@ def _start_thread(
 
 
 def _write(number: int, data: bytes) -> bool:
-    """Write all; ``False`` when nobody reads any more."""
+    """Write all bytes. Return ``False`` if no process reads any more."""
     rest = memoryview(data)
     try:
         while rest:

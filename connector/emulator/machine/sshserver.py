@@ -1,9 +1,8 @@
-"""An SSH server for machines without sshd: commands, terminals, SFTP and forwarding.
+"""An SSH server without sshd: commands, terminals, SFTP and forwarding. POSIX only.
 
-It lets everybody in, as the live Dev Environment seems to, so it never listens: it serves
-the sockets that :meth:`SshServer.connect` makes, and who holds one came past the gateway's
-token. POSIX only; each connection and each channel has its own daemon threads, as paramiko
-wants it.
+It accepts every user, as live machines of the service seem to. So it does not listen: it serves
+only the sockets of :meth:`SshServer.connect`, whose clients have passed the gateway. paramiko
+needs daemon threads for each connection and each channel.
 """
 
 from __future__ import annotations
@@ -34,18 +33,18 @@ from .sshprocess import ChannelProcess
 from .terminal import Terminal
 
 #: The key exchange that dropbear's dbclient guesses (first_kex_packet_follows of RFC 4253,
-#: section 7.1). paramiko does not skip a wrong guess, so it has to be the first of ours, too.
+#: section 7.1). paramiko does not skip a wrong guess, so it must be our first one too.
 FIRST_KEX = "curve25519-sha256"
 
-#: Seconds for the version exchange and the keys; sshd's LoginGraceTime.
+#: Seconds for the version exchange and the keys, as in sshd's LoginGraceTime.
 LOGIN_TIMEOUT = 120.0
 
-#: That the threads of one connection get to end. Seconds.
+#: Seconds that the threads of a connection get to end.
 _JOIN_TIMEOUT = 5.0
 
 _logger = logging.getLogger(__name__)
 
-# A client that goes away is no error of ours, but one to paramiko.
+# paramiko logs a client that leaves as an error.
 _paramiko_logger = logging.getLogger(f"{__name__}.paramiko")
 _paramiko_logger.setLevel(logging.CRITICAL)
 
@@ -58,9 +57,9 @@ def make_host_key() -> paramiko.PKey:
 
 
 class SshServer:
-    """Serves any number of connections, each by its own threads.
+    """A server of any number of connections.
 
-    :param home: where commands and SFTP start; the user's home directory when ``None``.
+    :param home: the directory in which commands and SFTP start; ``None`` for the user's home.
     """
 
     def __init__(self, host_key: paramiko.PKey, home: Path | None = None) -> None:
@@ -71,7 +70,7 @@ class SshServer:
         self._closed = False
 
     async def connect(self) -> socket.socket:
-        """A new connection: the client's end, non-blocking. A ``Target`` of the gateway.
+        """Return the client's end of a new connection, non-blocking. It is a ``Dialer``.
 
         :raises ConnectionRefusedError: after :meth:`close`.
         """
@@ -86,7 +85,7 @@ class SshServer:
         return theirs
 
     def close(self) -> None:
-        """End all connections and what runs in them. Blocks until that is done."""
+        """End all connections and their processes, and wait for that."""
         with self._lock:
             self._closed = True
             connections = list(self._connections)
@@ -101,7 +100,7 @@ class SshServer:
 
 
 class _Connection(threading.Thread):
-    """One SSH connection; its end is the end of all that runs in it."""
+    """One SSH connection. Its end also ends its processes."""
 
     def __init__(
         self,
@@ -134,18 +133,18 @@ class _Connection(threading.Thread):
             self._on_end(self)
 
     def close(self) -> None:
-        """Have the connection end, even if its transport has not started yet."""
+        """End the connection, even if its transport has not started yet."""
         with contextlib.suppress(OSError):  # it has ended
             self._sock.shutdown(socket.SHUT_RDWR)
 
 
-_PARAMIKO: Any = paramiko.Transport  # its key exchanges are no part of its public interface
+_PARAMIKO: Any = paramiko.Transport  # key exchanges are not in its public interface
 
 
 class _Transport(paramiko.Transport):
-    """Says at once which channel was opened. ``accept`` would need a thread that polls."""
+    """A transport that reports each new channel. ``accept`` would need a polling thread."""
 
-    # The same exchange under the name of RFC 8731, which paramiko lacks.
+    # The same exchange under its name in RFC 8731, which paramiko lacks.
     _kex_info: ClassVar[dict[str, Any]] = {**_PARAMIKO._kex_info}
     _kex_info[FIRST_KEX] = _kex_info[f"{FIRST_KEX}@libssh.org"]
     _preferred_kex = (FIRST_KEX, *_PARAMIKO._preferred_kex)
@@ -159,7 +158,7 @@ class _Transport(paramiko.Transport):
 
 
 class _Channels(paramiko.ServerInterface):
-    """What clients may ask for. paramiko calls it from the connection's own thread."""
+    """The requests of a client. paramiko calls the methods on the connection's thread."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -170,15 +169,15 @@ class _Channels(paramiko.ServerInterface):
         self._forwardings: dict[int, Forwarding] = {}
 
     def opened(self, channel: paramiko.Channel) -> None:
-        """The client knows of the channel: forwarded bytes may flow."""
-        # paramiko itself keeps channels by weak references only.
+        """Start the forwarding of a channel that the client knows by now."""
+        # paramiko keeps only weak references to channels.
         self._open = [channel, *(other for other in self._open if not other.closed)]
         forwarding = self._forwardings.get(channel.get_id())
         if forwarding is not None:
             forwarding.start(channel)
 
     def close(self) -> None:
-        """Hang up on all processes and forwarded connections, and wait for their ends."""
+        """End all processes and forwarded connections, and wait for that."""
         users: list[ChannelProcess | Forwarding] = [
             *self._processes.values(),
             *self._forwardings.values(),
@@ -188,7 +187,7 @@ class _Channels(paramiko.ServerInterface):
         for user in users:
             user.join(_JOIN_TIMEOUT)
 
-    # Who may come in: whoever came past the gateway
+    # Authentication: the gateway has checked the client, so every user is accepted
 
     def get_allowed_auths(self, username: str) -> str:
         return "none,publickey,password"

@@ -1,4 +1,4 @@
-"""The pseudo-terminals of SSH sessions."""
+"""Pseudo-terminals."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pty
 import struct
 import termios
 
-# Opcodes of RFC 4254, section 8, and RFC 8160, by the names of <termios.h>. A name that
-# a system does not have is left out.
+# The opcodes of RFC 4254, section 8, and RFC 8160, with their names in <termios.h>. Names that a
+# system lacks are skipped.
 _CONTROL_CHARACTERS = {
     1: "VINTR",
     2: "VQUIT",
@@ -25,7 +25,7 @@ _CONTROL_CHARACTERS = {
     13: "VWERASE",
     14: "VLNEXT",
 }
-_INPUT, _OUTPUT, _LOCAL = 0, 1, 3  # places in what tcgetattr gives
+_INPUT, _OUTPUT, _LOCAL = 0, 1, 3  # indices in the result of tcgetattr
 _FLAGS = {
     36: (_INPUT, "ICRNL"),
     34: (_INPUT, "INLCR"),
@@ -52,16 +52,16 @@ _FLAGS = {
     75: (_OUTPUT, "ONLRET"),
 }
 _LAST_WITH_UINT32 = 159
-_DISABLED = 255  # RFC 4254: this control character is off
+_DISABLED = 255  # RFC 4254: turns a control character off
 _OPCODE_AND_VALUE = struct.Struct("!BI")
 
 
 class Terminal:
-    """A pseudo-terminal; its owner closes both ends.
+    """A pseudo-terminal. Its owner closes it.
 
     :param term: the client's ``TERM``.
-    :param modes: the client's terminal modes, encoded as RFC 4254 section 8 has it. What
-        is malformed or unknown is ignored.
+    :param modes: the client's terminal modes in the encoding of RFC 4254, section 8. Malformed
+        and unknown modes are ignored.
     """
 
     def __init__(self, term: str, modes: bytes) -> None:
@@ -71,13 +71,13 @@ class Terminal:
         self._set_modes(modes)
 
     def resize(self, columns: int, rows: int) -> None:
-        """Tell the foreground process of a new size."""
+        """Set a new size; the foreground process gets a signal."""
         size = struct.pack("HHHH", min(rows, 0xFFFF), min(columns, 0xFFFF), 0, 0)
         if self.master >= 0:
             fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
 
     def close(self) -> None:
-        """Close both ends, which hangs up on the processes that have it."""
+        """Close both ends. Processes with this terminal get SIGHUP."""
         if self.master >= 0:
             os.close(self.master)
             os.close(self._slave)

@@ -21,7 +21,7 @@ from .stage import JOINED, SEPARATE, Stage, payloads, read_until, reason
 WITHOUT_TERMINAL = pytest.mark.parametrize("execute_as", [JOINED, SEPARATE])
 
 
-async def test_a_command_on_a_terminal_gets_its_arguments_as_they_are(stage: Stage) -> None:
+async def test_command_on_a_terminal_gets_its_exact_arguments(stage: Stage) -> None:
     arguments = ["a b", "$HOME", "'", '"', "*", "", "\\"]
     client = await stage.execute(
         sys.executable,
@@ -33,14 +33,14 @@ async def test_a_command_on_a_terminal_gets_its_arguments_as_they_are(stage: Sta
     assert bytes(client.output) == json.dumps(arguments).encode() + b" True\r\n"
 
 
-async def test_a_command_on_a_terminal_that_is_not_there_is_told_by_the_shell(stage: Stage) -> None:
+async def test_shell_reports_an_unknown_command_on_a_terminal(stage: Stage) -> None:
     client = await stage.execute("no-such-program")
     assert await reason(client) == ""
     assert b"not found" in client.output
 
 
 @WITHOUT_TERMINAL
-async def test_a_command_without_terminal_gets_its_arguments_and_no_input(
+async def test_command_without_terminal_gets_its_arguments_and_no_input(
     stage: Stage, execute_as: ExecuteAs
 ) -> None:
     stage.behave(CLEAN, execute_as=execute_as)
@@ -54,7 +54,7 @@ async def test_a_command_without_terminal_gets_its_arguments_and_no_input(
 BOTH = "import os, sys; os.write(2, b'err\\n'); os.write(1, b'out\\n'); sys.exit(3)"
 
 
-async def test_joined_streams_come_as_one_and_without_a_status(stage: Stage) -> None:
+async def test_joined_streams_arrive_as_one_without_a_status(stage: Stage) -> None:
     stage.behave(CLEAN, execute_as=JOINED)
     client = await stage.python(BOTH)
     assert await reason(client) == ""
@@ -62,7 +62,7 @@ async def test_joined_streams_come_as_one_and_without_a_status(stage: Stage) -> 
     assert payloads(client, PayloadType.STDERR) == payloads(client, PayloadType.EXIT_CODE) == []
 
 
-async def test_joined_streams_come_when_the_command_has_ended(stage: Stage) -> None:
+async def test_joined_streams_arrive_after_the_commands_end(stage: Stage) -> None:
     stage.behave(CLEAN, execute_as=JOINED)
     os.mkfifo(stage.home / "fifo")
     client = await stage.python(
@@ -76,7 +76,7 @@ async def test_joined_streams_come_when_the_command_has_ended(stage: Stage) -> N
     assert bytes(client.output) == b"early\n"
 
 
-async def test_separate_streams_come_with_the_exit_status(stage: Stage) -> None:
+async def test_separate_streams_arrive_with_the_exit_status(stage: Stage) -> None:
     stage.behave(CLEAN, execute_as=SEPARATE)
     client = await stage.python(BOTH)
     assert await reason(client) == ""
@@ -86,7 +86,7 @@ async def test_separate_streams_come_with_the_exit_status(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("key", [b"\x03", b"\x1c"])
-async def test_a_control_key_is_a_signal_to_a_command_without_terminal(
+async def test_control_key_is_a_signal_for_a_command_without_terminal(
     stage: Stage, key: bytes
 ) -> None:
     stage.behave(CLEAN, execute_as=SEPARATE)
@@ -117,7 +117,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 @WITHOUT_TERMINAL
-async def test_a_program_that_is_not_there_is_told_in_the_real_agents_words(
+async def test_unknown_program_is_reported_in_the_real_agents_words(
     stage: Stage, execute_as: ExecuteAs, program: str, told: str
 ) -> None:
     stage.behave(CLEAN, execute_as=execute_as)
@@ -130,7 +130,7 @@ async def test_a_program_that_is_not_there_is_told_in_the_real_agents_words(
 
 
 @pytest.mark.usefixtures("at_once")
-async def test_a_gateway_without_processes_says_so(stage: Stage) -> None:
+async def test_gateway_without_processes_reports_it(stage: Stage) -> None:
     without = Gateway(stage.model.sessions, tcp_dialer(1), stage.certificates.server_context)
     stage.gateway._open_process = without._open_process
     stage.behave(CLEAN, execute_as=SEPARATE)

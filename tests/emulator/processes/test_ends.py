@@ -27,7 +27,7 @@ WAITING = (
 )
 
 
-async def test_the_service_hangs_up_on_a_shell_and_its_job_in_front(stage: Stage) -> None:
+async def test_end_of_the_session_hangs_up_on_shell_and_foreground_job(stage: Stage) -> None:
     client = await stage.shell()
     await client.send(b"echo pid $$.\n")
     await read_until(client, b"\n")
@@ -44,7 +44,9 @@ async def test_the_service_hangs_up_on_a_shell_and_its_job_in_front(stage: Stage
 
 
 @pytest.mark.parametrize("execute_as", ExecuteAs)
-async def test_the_service_hangs_up_on_a_command(stage: Stage, execute_as: ExecuteAs) -> None:
+async def test_end_of_the_session_hangs_up_on_a_command(
+    stage: Stage, execute_as: ExecuteAs
+) -> None:
     stage.behave(CLEAN, execute_as=execute_as)
     client = await stage.python(WAITING)
     await eventually((stage.home / "ready").exists)
@@ -62,7 +64,7 @@ IGNORING = (
 
 
 @pytest.mark.usefixtures("short_patience")
-async def test_a_job_in_front_that_ignores_the_hang_up_is_killed(stage: Stage) -> None:
+async def test_foreground_job_that_ignores_sighup_is_killed(stage: Stage) -> None:
     client = await stage.shell()
     (stage.home / "job.py").write_text(IGNORING)
     await client.send(shlex.join([sys.executable, "job.py"]).encode() + b"\n")
@@ -75,9 +77,7 @@ async def test_a_job_in_front_that_ignores_the_hang_up_is_killed(stage: Stage) -
 
 @pytest.mark.usefixtures("short_patience")
 @pytest.mark.parametrize("execute_as", [INTERACTIVE, SEPARATE])
-async def test_a_command_that_ignores_the_hang_up_is_killed(
-    stage: Stage, execute_as: ExecuteAs
-) -> None:
+async def test_command_that_ignores_sighup_is_killed(stage: Stage, execute_as: ExecuteAs) -> None:
     stage.behave(CLEAN, execute_as=execute_as)
     client = await stage.python(IGNORING)
     await read_until(client, b"job pid ")
@@ -87,7 +87,7 @@ async def test_a_command_that_ignores_the_hang_up_is_killed(
     await gone(pid)
 
 
-async def test_the_gateways_stop_ends_what_ignores_a_hang_up_at_once(stage: Stage) -> None:
+async def test_stop_of_the_gateway_kills_a_job_that_ignores_sighup(stage: Stage) -> None:
     client = await stage.python(IGNORING)
     await read_until(client, b"job pid ")
     pid = int((await read_until(client, b".")).rstrip(b"."))
@@ -97,7 +97,7 @@ async def test_the_gateways_stop_ends_what_ignores_a_hang_up_at_once(stage: Stag
     assert asyncio.get_running_loop().time() - started < processes.HANG_UP_TIMEOUT
 
 
-async def test_a_flag_that_is_obeyed_hangs_up(stage: Stage) -> None:
+async def test_terminate_flag_hangs_up_where_it_is_obeyed(stage: Stage) -> None:
     stage.behave(CLEAN, always_obeys_flags=True)
     client = await stage.shell()
     await client.send(b"echo pid $$.\n")
@@ -108,7 +108,7 @@ async def test_a_flag_that_is_obeyed_hangs_up(stage: Stage) -> None:
     await gone(shell)
 
 
-async def test_a_client_that_went_away_for_good_leaves_no_process(stage: Stage) -> None:
+async def test_absent_client_leaves_no_process(stage: Stage) -> None:
     stage.behave(CLEAN)
     behaviour = stage.gateway.behaviour
     stage.gateway.behaviour = replace(
@@ -123,7 +123,7 @@ async def test_a_client_that_went_away_for_good_leaves_no_process(stage: Stage) 
     await gone(pid)
 
 
-async def test_a_shell_passes_the_end_of_the_emulator_on_to_its_jobs(stage: Stage) -> None:
+async def test_shell_passes_sighup_on_to_its_jobs(stage: Stage) -> None:
     stage.behave(CLEAN)
     client = await stage.shell()
     hung_up = stage.home / "hung up"

@@ -12,7 +12,7 @@ from connector.emulator.agent.behaviour import CLEAN, ExecuteAs
 from .stage import INTERACTIVE, SEPARATE, Stage, read_until
 
 
-async def test_much_input_arrives_whole_though_nobody_reads_at_first(stage: Stage) -> None:
+async def test_large_input_arrives_whole_after_a_late_read(stage: Stage) -> None:
     data = random.Random(2).randbytes(300_000)
     client = await stage.python(
         "import hashlib, os, sys, tty\n"
@@ -36,7 +36,7 @@ COUNT = "import sys; sys.stdout.write(''.join(f'{n}\\n' for n in range(1, 100_00
 
 
 @pytest.mark.parametrize("execute_as", ExecuteAs)
-async def test_output_outlives_the_process_and_a_broken_link(
+async def test_output_survives_the_process_and_a_broken_link(
     stage: Stage, execute_as: ExecuteAs
 ) -> None:
     """Half-way the link is cut; meanwhile the process writes what it can, and may end."""
@@ -53,7 +53,7 @@ async def test_output_outlives_the_process_and_a_broken_link(
 
 
 @pytest.mark.parametrize("execute_as", [INTERACTIVE, SEPARATE])
-async def test_a_client_that_acknowledges_nothing_stops_the_process_at_the_window(
+async def test_missing_acks_stop_the_process_at_the_window(
     stage: Stage, execute_as: ExecuteAs
 ) -> None:
     stage.behave(CLEAN, execute_as=execute_as, window=16, resends_oldest_only=False)

@@ -17,7 +17,7 @@ from ..client import Client
 from .stage import Stage, gone, is_running, read_pid, read_until, reason
 
 
-async def test_a_shell_runs_what_is_typed_and_its_end_ends_the_session(stage: Stage) -> None:
+async def test_shell_runs_commands_and_its_end_ends_the_session(stage: Stage) -> None:
     client = await stage.shell()
     await client.send(b"echo lab$((40+2)) pid $$.\n")
     await read_until(client, b"lab42 ")
@@ -30,7 +30,7 @@ async def test_a_shell_runs_what_is_typed_and_its_end_ends_the_session(stage: St
     assert stage.model.sessions.living(stage.environment.id) == []
 
 
-async def test_a_shell_is_one_of_a_login_at_home_with_a_terminal_of_the_clients_size(
+async def test_login_shell_starts_at_home_with_the_clients_terminal_size(
     stage: Stage,
 ) -> None:
     (stage.home / ".profile").write_text("echo read at login; PS1='> '\n")
@@ -46,7 +46,7 @@ async def test_a_shell_is_one_of_a_login_at_home_with_a_terminal_of_the_clients_
     assert b"\n/dev/" in output
 
 
-async def test_the_environment_is_that_of_a_new_login(
+async def test_shell_has_the_environment_of_a_new_login(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", "a secret")
@@ -65,7 +65,7 @@ async def test_the_environment_is_that_of_a_new_login(
     }
 
 
-async def test_control_c_interrupts_what_is_in_front(stage: Stage) -> None:
+async def test_control_c_interrupts_the_foreground_job(stage: Stage) -> None:
     client = await stage.shell()
     command = "import os; print('pid', os.getpid(), end='.', flush=True); os.read(0, 9)"
     await client.send(shlex.join([sys.executable, "-c", command]).encode() + b"\n")
@@ -80,7 +80,7 @@ async def test_control_c_interrupts_what_is_in_front(stage: Stage) -> None:
     await client.wait_closed()
 
 
-async def test_a_resize_is_a_signal_to_what_is_in_front(stage: Stage) -> None:
+async def test_resize_is_a_signal_for_the_foreground_job(stage: Stage) -> None:
     client = await stage.python(
         "import os, signal\n"
         "signal.signal(signal.SIGWINCH, lambda *_: print(*os.get_terminal_size(), end='.'))\n"
@@ -94,7 +94,7 @@ async def test_a_resize_is_a_signal_to_what_is_in_front(stage: Stage) -> None:
     assert (await read_until(client, b".")).endswith(b"71 21.")
 
 
-async def test_the_real_agents_first_output_is_a_second_late(stage: Stage) -> None:
+async def test_first_output_of_the_real_agent_is_a_second_late(stage: Stage) -> None:
     stage.behave(REAL)
     started = asyncio.get_running_loop().time()
     client = await stage.shell()

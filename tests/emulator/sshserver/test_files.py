@@ -44,7 +44,7 @@ def test_scp_copies_directories(openssh: OpenSsh, tmp_path: Path) -> None:
     assert (tmp_path / "back" / "sub" / "file").read_text() == "x"
 
 
-def test_the_old_scp_protocol_works_too(openssh: OpenSsh, tmp_path: Path) -> None:
+def test_scp_copies_with_the_old_protocol(openssh: OpenSsh, tmp_path: Path) -> None:
     if shutil.which("scp", path=os.environ.get("PATH")) is None:
         pytest.skip("needs scp at the far end")
     (tmp_path / "source").write_text("old")
@@ -53,7 +53,7 @@ def test_the_old_scp_protocol_works_too(openssh: OpenSsh, tmp_path: Path) -> Non
     assert (openssh.home / "copy").read_text() == "old"
 
 
-def test_sftp_does_what_a_user_does_with_it(openssh: OpenSsh, tmp_path: Path) -> None:
+def test_sftp_serves_common_commands(openssh: OpenSsh, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("hello")
     batch = f"""
 pwd
@@ -86,7 +86,7 @@ rmdir made
     assert list(openssh.home.iterdir()) == []
 
 
-def test_sftp_says_when_permission_is_denied(openssh: OpenSsh) -> None:
+def test_sftp_reports_denied_permission(openssh: OpenSsh) -> None:
     (openssh.home / "closed").mkdir(mode=0)
     # Root gets into any directory, but even root cannot write what the kernel only shows.
     target = "/sys/kernel/notes" if os.getuid() == 0 else "closed/x"
@@ -96,7 +96,7 @@ def test_sftp_says_when_permission_is_denied(openssh: OpenSsh) -> None:
     assert b"Permission denied" in result.stderr
 
 
-def test_sftp_truncates_without_losing_what_stays(openssh: OpenSsh) -> None:
+def test_sftp_truncates_and_keeps_the_rest(openssh: OpenSsh) -> None:
     file = openssh.home / "file"
     file.write_text("0123456789")
     with paramiko.Transport(asyncio.run(openssh.server.connect())) as transport:

@@ -43,12 +43,12 @@ def alive(pid: int) -> bool:
 # Commands
 
 
-def test_a_command_has_separate_output_and_error_and_a_status(openssh: OpenSsh) -> None:
+def test_command_has_separate_output_errors_and_status(openssh: OpenSsh) -> None:
     result = openssh.run(HOST, "echo out; echo err >&2; exit 3")
     assert (result.stdout, result.stderr, result.returncode) == (b"out\n", b"err\n", 3)
 
 
-def test_a_command_runs_in_the_home_with_a_clean_environment(
+def test_command_runs_at_home_with_a_clean_environment(
     openssh: OpenSsh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET_OF_THE_EMULATOR", "x")
@@ -59,35 +59,35 @@ def test_a_command_runs_in_the_home_with_a_clean_environment(
     assert "A_SECRET" not in result.stdout.decode()
 
 
-def test_the_end_of_input_reaches_the_command(openssh: OpenSsh) -> None:
+def test_end_of_input_reaches_the_command(openssh: OpenSsh) -> None:
     data = random.Random(1).randbytes(2_000_000)
     result = openssh.run(HOST, "cat", data=data)
     assert result.stdout == data
 
 
-def test_much_output_arrives_whole(openssh: OpenSsh) -> None:
+def test_large_output_arrives_whole(openssh: OpenSsh) -> None:
     command = "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2"
     result = openssh.run(HOST, command)
     assert (len(result.stdout), len(result.stderr)) == (3_000_000, 3_000_000)
 
 
-def test_a_command_that_does_not_read_its_input_ends(openssh: OpenSsh) -> None:
+def test_command_that_reads_no_input_ends(openssh: OpenSsh) -> None:
     result = openssh.run(HOST, "exec <&-; echo done", data=b"x" * 5_000_000)
     assert result.stdout == b"done\n"
 
 
-def test_a_signal_is_reported(openssh: OpenSsh) -> None:
+def test_signal_of_a_command_is_reported(openssh: OpenSsh) -> None:
     result = openssh.run("-v", HOST, "kill -TERM $$")
     assert result.returncode == 255
     assert b"exit-signal" in result.stderr
 
 
-def test_output_after_the_command_has_closed_its_own_is_waited_for(openssh: OpenSsh) -> None:
+def test_output_of_a_background_job_is_awaited(openssh: OpenSsh) -> None:
     result = openssh.run(HOST, "(sleep 0.2; echo late) & exit 4")
     assert (result.stdout, result.returncode) == (b"late\n", 4)
 
 
-def test_a_home_that_is_gone_is_an_error_of_the_command(openssh: OpenSsh) -> None:
+def test_missing_home_is_an_error_of_the_command(openssh: OpenSsh) -> None:
     openssh.home.rmdir()
     result = openssh.run(HOST, "true")
     assert result.returncode == 127
@@ -95,9 +95,7 @@ def test_a_home_that_is_gone_is_an_error_of_the_command(openssh: OpenSsh) -> Non
 
 
 @pytest.mark.parametrize("options", [[], ["-tt"]], ids=["pipes", "terminal"])
-def test_a_client_that_is_killed_takes_its_command_along(
-    openssh: OpenSsh, options: list[str]
-) -> None:
+def test_death_of_the_client_ends_its_command(openssh: OpenSsh, options: list[str]) -> None:
     client = openssh.start(*options, HOST, "echo $$; exec sleep 1000")
     assert client.stdout is not None
     pid = int(client.stdout.readline())
@@ -107,7 +105,7 @@ def test_a_client_that_is_killed_takes_its_command_along(
     wait_until(lambda: not alive(pid))
 
 
-def test_a_command_that_ignores_the_hang_up_is_killed(openssh: OpenSsh) -> None:
+def test_command_that_ignores_sighup_is_killed(openssh: OpenSsh) -> None:
     client = openssh.start(HOST, "trap '' HUP; echo $$; while :; do sleep 0.1; done")
     assert client.stdout is not None
     pid = int(client.stdout.readline())
@@ -116,7 +114,7 @@ def test_a_command_that_ignores_the_hang_up_is_killed(openssh: OpenSsh) -> None:
     wait_until(lambda: not alive(pid))
 
 
-def test_closing_the_server_ends_what_runs_in_it(openssh: OpenSsh) -> None:
+def test_close_of_the_server_ends_its_processes(openssh: OpenSsh) -> None:
     client = openssh.start(HOST, "echo $$; exec sleep 1000")
     assert client.stdout is not None
     pid = int(client.stdout.readline())
@@ -141,7 +139,7 @@ def test_several_sessions_share_a_connection(openssh: OpenSsh, tmp_path: Path) -
 # Terminals
 
 
-def test_a_terminal_has_the_size_the_type_and_the_modes_of_the_client(openssh: OpenSsh) -> None:
+def test_terminal_has_the_clients_size_type_and_modes(openssh: OpenSsh) -> None:
     # ssh itself has no terminal here; script gives it one.
     if shutil.which("script") is None:
         pytest.skip("needs script(1)")
@@ -166,7 +164,7 @@ def read_until(stream: IO[bytes], mark: bytes) -> bytes:
     return seen
 
 
-def test_a_shell_takes_input_and_control_characters(openssh: OpenSsh) -> None:
+def test_shell_gets_input_and_control_characters(openssh: OpenSsh) -> None:
     client = openssh.start("-tt", HOST)
     assert client.stdin is not None
     assert client.stdout is not None
@@ -181,7 +179,7 @@ def test_a_shell_takes_input_and_control_characters(openssh: OpenSsh) -> None:
     assert client.returncode == 7
 
 
-def test_a_resize_reaches_the_command(openssh: OpenSsh) -> None:
+def test_resize_reaches_the_command(openssh: OpenSsh) -> None:
     connection = asyncio.run(openssh.server.connect())
     with paramiko.Transport(connection) as transport:
         transport.start_client(timeout=10)
@@ -202,7 +200,7 @@ def test_a_resize_reaches_the_command(openssh: OpenSsh) -> None:
 # Logging in
 
 
-def test_clients_that_insist_on_a_method_are_let_in(openssh: OpenSsh) -> None:
+def test_every_authentication_method_is_accepted(openssh: OpenSsh) -> None:
     key = paramiko.RSAKey.generate(2048)
     with paramiko.Transport(asyncio.run(openssh.server.connect())) as transport:
         transport.start_client(timeout=10)
@@ -215,7 +213,7 @@ def test_clients_that_insist_on_a_method_are_let_in(openssh: OpenSsh) -> None:
         assert transport.is_authenticated()
 
 
-def test_a_client_that_is_no_ssh_client_is_no_harm(openssh: OpenSsh) -> None:
+def test_garbage_from_a_client_does_no_harm(openssh: OpenSsh) -> None:
     with asyncio.run(openssh.server.connect()) as connection:
         connection.setblocking(True)
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -263,20 +261,20 @@ def test_bytes_are_forwarded_both_ways_with_half_close(openssh: OpenSsh, echo_po
 
 
 @pytest.mark.parametrize("destination", ["192.0.2.1:80", "example.com:80"])
-def test_only_this_machine_is_forwarded_to(openssh: OpenSsh, destination: str) -> None:
+def test_forwarding_reaches_this_machine_only(openssh: OpenSsh, destination: str) -> None:
     result = openssh.run("-W", destination, HOST)
     assert result.returncode == 255
     assert b"administratively prohibited" in result.stderr
 
 
-def test_a_port_that_refuses_is_said_to(openssh: OpenSsh) -> None:
+def test_forwarding_to_a_refusing_port_fails(openssh: OpenSsh) -> None:
     with socket.socket() as unbound:
         unbound.bind(("127.0.0.1", 0))
         result = openssh.run("-W", f"127.0.0.1:{unbound.getsockname()[1]}", HOST)
     assert b"open failed: connect failed" in result.stderr
 
 
-def test_a_forwarded_connection_ends_with_the_client(openssh: OpenSsh) -> None:
+def test_forwarded_connection_ends_with_the_client(openssh: OpenSsh) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = openssh.start("-W", f"127.0.0.1:{listener.getsockname()[1]}", HOST)
         listener.settimeout(10)

@@ -1,4 +1,4 @@
-"""Filters and pages, which all list operations share."""
+"""The filters and pages of list operations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import ValidationException
 
 Item = TypeVar("Item")
 
-# The names are the model's; without one, a filter asks for equality.
+# The names are the API's. The default is EQ.
 COMPARISONS: Mapping[str, Callable[[str, str], bool]] = {
     "EQ": operator.eq,
     "GT": operator.gt,
@@ -23,11 +23,11 @@ COMPARISONS: Mapping[str, Callable[[str, str], bool]] = {
 
 
 def matches(attributes: Mapping[str, str], filters: Iterable[Mapping[str, Any]] | None) -> bool:
-    """Whether every filter holds; one filter holds when any of its values does.
+    """Return whether every filter matches. A filter matches if one of its values does.
 
-    :raises ValidationException: for a key or a comparison that there is not.
+    :raises ValidationException: for an unknown key or comparison.
     """
-    result = True  # no early exit: a bad filter is bad whatever those before it say
+    result = True  # no early return: a malformed filter is an error in any case
     for rule in filters or ():
         name = rule.get("comparisonOperator") or "EQ"
         if rule["key"] not in attributes:
@@ -46,15 +46,15 @@ def page(
     size: int,
     next_token: str | None,
 ) -> tuple[list[Item], str | None]:
-    """One page of ``items`` in the order of ``key``, and the token of the next page.
+    """Return one page of ``items`` in the order of ``key``, and the token of the next page.
 
-    A token names the last key seen, not a count, so that nothing is skipped or repeated
-    when items come or go between two pages.
+    A token holds the last key of its page, not a count. So no item is skipped or repeated when
+    others are added or removed between two pages.
 
-    :param key: of an item; unique, and its parts hold no newline.
-    :param scope: what is being listed; a token is good for the scope it was made in only.
-    :param size: items on a page.
-    :raises ValidationException: for a token that cannot be one of this scope.
+    :param key: returns the unique key of an item, whose parts have no newlines.
+    :param scope: what is listed. A token is valid only in its own scope.
+    :param size: the maximum of items on a page.
+    :raises ValidationException: if the token does not belong to this scope.
     """
     after = _read_token(next_token, scope) if next_token else ()
     rest = sorted((item for item in items if key(item) > after), key=key)

@@ -1,8 +1,7 @@
-"""What a user has let a client do, until the client takes a token for it.
+"""Grants: a user's permission, for which a client gets a token.
 
-The two ways to ask are those of RFC 6749 with RFC 7636 (a code by way of the browser) and of
-RFC 8628 (a code that is typed in on another device). How long each is good, and the interval
-between polls, are what AWS's API reference has in its examples.
+Authorization codes follow RFC 6749 with RFC 7636, device codes RFC 8628. Their lifetimes and the
+interval between polls are those of the examples in AWS's API reference.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from .oidcerrors import (
 CODE_SECONDS = 600.0
 DEVICE_SECONDS = 600.0
 DEVICE_INTERVAL = 1.0  # seconds between polls, at first
-_SLOW_DOWN = 5.0  # seconds more for whoever polls faster: RFC 8628, section 3.5
+_SLOW_DOWN = 5.0  # seconds that slow_down adds to the interval: RFC 8628, section 3.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Client:
 
 @dataclass(frozen=True)
 class RefreshGrant:
-    """A refresh token's meaning."""
+    """The grant of a refresh token."""
 
     client_id: str
     user_id: str
@@ -51,7 +50,7 @@ class RefreshGrant:
 
 @dataclass(frozen=True)
 class CodeGrant:
-    """An authorization code's meaning; ``challenge`` is that of PKCE, by S256."""
+    """The grant of an authorization code. ``challenge`` is PKCE's, with S256."""
 
     client_id: str
     user_id: str
@@ -60,7 +59,7 @@ class CodeGrant:
     expires_at: float
 
     def check(self, client: Client, members: Mapping[str, Any], now: float) -> None:
-        """:raises OidcError: when a client has no right to a token for this code."""
+        """:raises OidcError: if the client gets no token for this code."""
         proof = hashlib.sha256(str(members.get("codeVerifier", "")).encode()).digest()
         challenge = base64.urlsafe_b64encode(proof).decode().rstrip("=")
         if (
@@ -75,7 +74,7 @@ class CodeGrant:
 
 @dataclass
 class DeviceGrant:
-    """A device code's meaning. ``user_id`` is ``None`` until the user has let it in."""
+    """The grant of a device code. ``user_id`` is ``None`` until the user allows it."""
 
     client: Client
     user_code: str
@@ -86,16 +85,16 @@ class DeviceGrant:
     last_poll: float | None = None
 
     def poll(self, client: Client, now: float) -> str:
-        """The id of the user who let the client in.
+        """Return the id of the user who has allowed the grant.
 
-        :raises OidcError: when nobody did (yet).
+        :raises OidcError: if no user has allowed it yet, or the client polls too often.
         """
         if self.client.id != client.id:
             raise InvalidGrantException("Invalid device code provided")
         if now >= self.expires_at:
             raise ExpiredTokenException("The device code has expired")
         last, self.last_poll = self.last_poll, now
-        # A clock that is not monotonic measures: a tenth is forgiven.
+        # The clock is not monotonic, so polls may come a tenth early.
         if last is not None and now - last < 0.9 * self.interval:
             self.interval += _SLOW_DOWN
             raise SlowDownException("The client polls too often")

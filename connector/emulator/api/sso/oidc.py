@@ -149,7 +149,7 @@ class OidcService:
     def issue_refresh_token(
         self, client: Client, user_id: str, seconds: float = REFRESH_TOKEN_SECONDS
     ) -> str:
-        """A refresh token of ``user_id`` for ``client``, good once and for that many seconds."""
+        """Return a new refresh token, which is valid once and for this many seconds."""
         token = self._random_text(120)
         self._refreshes[token] = RefreshGrant(client.id, user_id, self._now() + seconds)
         return token
@@ -163,14 +163,14 @@ class OidcService:
         return client if _without_port(redirect_uri) in allowed else None
 
     def issue_code(self, client: Client, user_id: str, redirect_uri: str, challenge: str) -> str:
-        """An authorization code: the user has let the client in."""
+        """Return a new authorization code of a user for a client."""
         code = self._random_text(48)
         expires_at = self._now() + CODE_SECONDS
         self._codes[code] = CodeGrant(client.id, user_id, redirect_uri, challenge, expires_at)
         return code
 
     def device_grant(self, user_code: str) -> DeviceGrant | None:
-        """What waits for the user's decision under the code that the user typed."""
+        """Return the grant that waits for the user's decision, by the code that the user typed."""
         typed = user_code.strip().upper()
         for grant in self._devices.values():
             waits = grant.user_id is None and not grant.denied and self._now() < grant.expires_at
@@ -254,7 +254,7 @@ class OidcService:
         return refresh.user_id
 
     def _redeem_code(self, client: Client, members: Mapping[str, Any]) -> str:
-        grant = self._codes.pop(_required(members, "code"), None)  # it is good for one try
+        grant = self._codes.pop(_required(members, "code"), None)  # a code is valid for one attempt
         if grant is None:
             raise InvalidGrantException("Invalid authorization code provided")
         grant.check(client, members, self._now())

@@ -1,4 +1,4 @@
-"""The errors of SSO-OIDC, as botocore's model ``sso-oidc/2019-06-10`` has them."""
+"""The errors of SSO-OIDC. Source: botocore's model ``sso-oidc/2019-06-10``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from ..errors import ApiError
 
 
 class OidcError(ApiError):
-    """An error with the members that RFC 6749 names; ``error`` is its short name there."""
+    """An error with the members of RFC 6749. ``error`` is its code there."""
 
     status = 400
     error = ""
 
     def body(self) -> dict[str, str]:
-        """The members of the JSON answer."""
+        """Return the members of the JSON answer."""
         return {"error": self.error, "error_description": self.message}
 
 
@@ -30,31 +30,31 @@ class InvalidClientException(OidcError):
 
 
 class InvalidClientMetadataException(OidcError):
-    """A client of this kind cannot be registered."""
+    """The service does not register clients of this type."""
 
     error = "invalid_client_metadata"
 
 
 class InvalidRedirectUriException(OidcError):
-    """A client may not be sent there."""
+    """The service does not redirect to this address."""
 
     error = "invalid_redirect_uri"
 
 
 class UnauthorizedClientException(OidcError):
-    """The client was not registered for this way to get a token."""
+    """The client is not registered for this grant type."""
 
     error = "unauthorized_client"
 
 
 class InvalidGrantException(OidcError):
-    """What was given for a token is unknown, used up, another client's, or has no proof."""
+    """The grant is unknown, used, another client's, or its proof is wrong."""
 
     error = "invalid_grant"
 
 
 class ExpiredTokenException(OidcError):
-    """What was given for a token has expired."""
+    """The grant has expired."""
 
     error = "expired_token"
 
@@ -66,25 +66,25 @@ class AuthorizationPendingException(OidcError):
 
 
 class SlowDownException(OidcError):
-    """The client asks more often than it was told to."""
+    """The client polls more often than the interval allows."""
 
     error = "slow_down"
 
 
 class AccessDeniedException(OidcError):
-    """The user said no."""
+    """The user has denied the request."""
 
     error = "access_denied"
 
 
 class UnsupportedGrantTypeException(OidcError):
-    """No such way to get a token."""
+    """The service does not know the grant type."""
 
     error = "unsupported_grant_type"
 
 
 class InternalServerException(OidcError):
-    """SSO failed; for tests to have it answered."""
+    """The service failed. Only tests send this error."""
 
     status = 500
     error = "server_error"

@@ -1,8 +1,8 @@
-"""The pages of the emulated SSO, on which a user lets a client in, or does not.
+"""The sign-in pages of the emulated SSO, on which a user allows or denies a client.
 
-``/authorize`` is where a login by way of the browser begins (RFC 6749, section 4.1.1, with
-PKCE); AWS's takes ``scopes`` where the RFC has ``scope``. ``/device`` is where the code of a
-login on another device is entered (RFC 8628, section 3.3).
+A login in the browser begins at ``/authorize`` (RFC 6749, section 4.1.1, with PKCE). AWS has
+``scopes`` there where the RFC has ``scope``. A user enters a device code at ``/device`` (RFC
+8628, section 3.3).
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class SignInUser(Protocol):
 class SignIn:
     """The pages, for a ``RestServer``.
 
-    :param users: those who can sign in.
-    :param password: everybody's. Without one, whoever reaches the port would get in.
+    :param users: returns the users who can sign in.
+    :param password: the password of all users, which keeps other programs on this machine out.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class SignIn:
         self._password = password
 
     def pages(self) -> list[Page]:
+        """Return all pages."""
         return [
             Page("GET", "/authorize", self._show_authorize),
             Page("POST", "/authorize", self._decide_authorize),
@@ -83,12 +84,12 @@ class SignIn:
         user_id = self._decision(await request.post())
         redirect_uri = request.query["redirect_uri"]
         if user_id is None:
-            answer = {"error": "access_denied", "error_description": "The user said no"}
+            answer = {"error": "access_denied", "error_description": "The user denied the request"}
         else:
             challenge = request.query["code_challenge"]
             answer = {"code": self._oidc.issue_code(client, user_id, redirect_uri, challenge)}
         answer["state"] = request.query.get("state", "")
-        # Not to be followed by a POST: 303.
+        # 303, so that the browser follows with a GET.
         return web.Response(status=303, headers={"Location": f"{redirect_uri}?{urlencode(answer)}"})
 
     async def _show_device(self, request: web.Request) -> web.Response:
@@ -103,17 +104,21 @@ class SignIn:
         user_id = self._decision(form)
         grant = self._oidc.device_grant(str(form.get("user_code", "")))
         if grant is None:
-            raise _bad_request("There is no such code, or it has expired.")
+            raise _bad_request("The code is unknown or has expired.")
         grant.user_id, grant.denied = user_id, user_id is None
         return _page("Denied" if grant.denied else "Allowed", "<p>You may close this page.</p>")
 
     def _asking_client(self, query: Mapping[str, str]) -> Client:
-        """:raises HTTPBadRequest: when nobody can be sent back with an answer."""
+        """Return the client of a request for a code.
+
+        :raises HTTPBadRequest: if the client or its address is unknown, or the request is
+            malformed, so that no redirect is safe.
+        """
         client = self._oidc.client_of_redirect(
             query.get("client_id", ""), query.get("redirect_uri", "")
         )
         if client is None:
-            raise _bad_request("The client is not known, or may not be sent there.")
+            raise _bad_request("The client is unknown, or its redirect URI is not registered.")
         good = (
             query.get("response_type") == "code"
             and query.get("code_challenge_method") == "S256"
@@ -121,13 +126,13 @@ class SignIn:
             and query.get("scopes")
         )
         if not good:
-            raise _bad_request("The request is not one for a code with PKCE.")
+            raise _bad_request("The request does not ask for a code with PKCE.")
         return client
 
     def _decision(self, form: Mapping[str, object]) -> str | None:
-        """The id of the user who allows it, ``None`` for a no.
+        """Return the id of the user who allows the request, ``None`` for a denial.
 
-        :raises HTTPForbidden: when nobody has signed in.
+        :raises HTTPForbidden: if the user or the password is wrong.
         """
         if form.get("decision") != "allow":
             return None
@@ -158,6 +163,4 @@ def _page(title: str, body: str) -> web.Response:
 
 
 def _bad_request(why: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(
-        text=_text("This cannot be done", f"<p>{why}</p>"), content_type="text/html"
-    )
+    return web.HTTPBadRequest(text=_text("Bad request", f"<p>{why}</p>"), content_type="text/html")
