@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from connector.emulator.world import Access
+from connector.emulator.access import Access
 
 _UNWANTED = ("AWS_", "CODECATALYST_", "BEARER_TOKEN_")
 

@@ -58,8 +58,9 @@ ROOMS = {
     "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},
     "argcomplete": {"cli/completion.py"},
-    "tomllib": {"settings/file.py"},
-    "tomli": {"settings/file.py"},
+    "tomllib": {"settings/file.py", "emulator/faults/data.py"},
+    "tomli": {"settings/file.py", "emulator/faults/data.py"},
+    "pytest": {"emulator/pytestplugin.py"},
     "rich": {"cli/output"},
 }
 

@@ -22,14 +22,13 @@ from .emulator import (
     check_installed,
     end_like_interrupt,
     proxy_command,
-    write_ssh_config,
 )
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
     import paramiko
 
-    from ..emulator.world import Access
+    from ..emulator.access import Access
 
 DESCRIPTION = """\
 Start a Dev Environment on this machine and reach it as a user would: real ssh and scp with
@@ -45,9 +44,6 @@ SAMPLE_BYTES = 1_000_000
 
 #: Seconds for one command before the demo gives it up.
 STEP_TIMEOUT = 60
-
-#: What would lead the tour elsewhere: to other endpoints, or to a profile that is not there.
-_MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 
 
 EPILOG = """\
@@ -77,20 +73,10 @@ def run(options: argparse.Namespace) -> int:
         directory = Path(name)
         print("A Dev Environment is starting on this machine …", flush=True)
         with EmulatorThread(Emulator(directory)) as access:
-            environ = _environ(access, directory)
+            environ = access.environ(directory)
             if options.shell:
                 return _shell(access, directory, environ)
             return _tour(access, directory, environ)
-
-
-def _environ(access: Access, directory: Path) -> dict[str, str]:
-    """Ours, made to lead to the emulator and nowhere else, and to leave nothing behind."""
-    environ = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
-    for name in ("NO_PROXY", "no_proxy"):
-        environ[name] = ",".join(filter(None, ("127.0.0.1", environ.get(name))))
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-        environ[name] = str(directory / "cache")
-    return {**environ, **access.environment}
 
 
 def _shell(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
@@ -99,7 +85,12 @@ def _shell(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
             "there is no ssh client on this machine, which --shell needs",
             "Install one, or leave --shell out: the demo then does without",
         )
-    command = ["ssh", "-F", str(write_ssh_config(directory)), access.name]
+    command = [
+        "ssh",
+        "-F",
+        str(access.write_ssh_config(directory, proxy_command("%n"))),
+        access.name,
+    ]
     print(f"$ {shlex.join(command)}", flush=True)
     return subprocess.run(command, env=environ, check=False).returncode
 
@@ -111,7 +102,7 @@ def _tour(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
     started = time.monotonic()
     tour: Tour
     if shutil.which("ssh") and shutil.which("scp"):
-        tour = SshTour(write_ssh_config(directory), environ)
+        tour = SshTour(access.write_ssh_config(directory, proxy_command("%n")), environ)
     else:
         print("There is no ssh client here: paramiko takes its place.", flush=True)
         tour = ParamikoTour(environ)

@@ -20,7 +20,9 @@ from .itself import own_command
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
-    from ..emulator.world import Access, PlannedTarget
+    from ..emulator.access import Access
+    from ..emulator.faults.plans import FaultPlan
+    from ..emulator.world import PlannedTarget
 
 DESCRIPTION = """\
 Run Dev Environments on this machine, with CodeCatalyst's API, the message gateway, the
@@ -31,17 +33,6 @@ Everything listens on loopback only and asks for a token that it made for this r
 
 #: The values of ``emulator.behaviour.ExecuteAs``, which is not imported for a ``--help``.
 EXECUTE_AS = ("interactive", "joined", "separate")
-
-_SSH_CONFIG = """\
-Host *.codecatalyst codecatalyst-dev-env*
-    User mde-user
-    ProxyCommand {proxy}
-    ConnectTimeout 15
-    StrictHostKeyChecking accept-new
-    UserKnownHostsFile {known_hosts}
-    LogLevel ERROR
-"""
-
 
 EPILOG = """\
 examples:
@@ -75,6 +66,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a TCP port of this machine to stand for the SSH server, say that of an sshd",
     )
     parser.add_argument(
+        "--faults",
+        metavar="FILE",
+        type=Path,
+        help="a fault plan in JSON or TOML: what goes wrong in each session; see "
+        "docs/emulator-for-tests.md",
+    )
+    parser.add_argument(
         "--unpaced",
         action="store_true",
         help="an agent without the real one's pauses and faults, to measure with",
@@ -97,9 +95,9 @@ def check_installed(embedded_server: bool = True) -> None:
 
     :param embedded_server: whether its own SSH server is wanted.
     """
-    from importlib.util import find_spec
+    from ..emulator import missing_packages
 
-    missing = [name for name in ("aiohttp", "paramiko", "trustme") if find_spec(name) is None]
+    missing = missing_packages()
     if missing:
         raise ConfigError(
             f"the emulator needs {', '.join(missing)}",
@@ -120,14 +118,6 @@ def end_like_interrupt(*_: object) -> None:
 def proxy_command(host: str) -> list[str]:
     """This very connector as a ProxyCommand, wherever it is installed."""
     return [*own_command(), "proxy", host]
-
-
-def write_ssh_config(directory: Path) -> Path:
-    """Write a configuration with which ``ssh -F`` reaches the Dev Environments."""
-    path = directory / "ssh_config"
-    proxy = shlex.join(proxy_command("%n"))
-    path.write_text(_SSH_CONFIG.format(proxy=proxy, known_hosts=directory / "known_hosts"))
-    return path
 
 
 def as_document(access: Access) -> dict[str, object]:
@@ -170,9 +160,15 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
         aliases = [each.alias.lower() for each in planned if each.group == project]
         if len(set(aliases)) < len(aliases):
             raise ConfigError(f"the project {project} would have two Dev Environments of one alias")
-    emulator = Emulator(directory, port=options.target, agent=agent, targets=planned or DEMO)
+    emulator = Emulator(
+        directory,
+        port=options.target,
+        agent=agent,
+        faults=_read_faults(options.faults),
+        targets=planned or DEMO,
+    )
     async with emulator as access:
-        config = write_ssh_config(directory)
+        config = access.write_ssh_config(directory, proxy_command("%n"))
         home = directory / "home"
         home.mkdir()
         if options.json:
@@ -227,6 +223,25 @@ def _write_private(path: Path, text: str) -> None:
         write_private(path, text + "\n")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written ({reason(error)})") from None
+
+
+def _read_faults(path: Path | None) -> FaultPlan:
+    """Return the plan of a file, an empty plan without one.
+
+    :raises ConfigError: if the file cannot be read or is not a fault plan.
+    """
+    from ..emulator.faults.data import PlanError, read_plan
+    from ..emulator.faults.plans import NO_FAULTS
+    from ..files import reason
+
+    if path is None:
+        return NO_FAULTS
+    try:
+        return read_plan(path)
+    except OSError as error:
+        raise ConfigError(f"the fault plan {path} cannot be read ({reason(error)})") from None
+    except PlanError as error:
+        raise ConfigError(f"{path} is not a fault plan: {error}") from None
 
 
 def _port(text: str) -> int:

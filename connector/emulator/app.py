@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from .access import Access
 from .agent.behaviour import REAL, AgentBehaviour
 from .agent.farend import Opener
 from .agent.plugins import Plugin
@@ -30,7 +31,7 @@ from .gateway.relay import RelayBehaviour
 from .machine.port import Dialer, tcp_dialer
 from .machine.signals import default_signals_for_children
 from .sessions import Sessions, data_channel_url
-from .world import DEMO, Access, PlannedTarget, World
+from .world import DEMO, PlannedTarget, World
 
 Result = TypeVar("Result")
 
@@ -47,10 +48,12 @@ class Emulator:
     :param relay: how the service treats a session.
     :param faults: what goes wrong in every session.
     :param targets: at least one.
+    :param home: the home directory on the machine; ``None`` for the user's own.
 
     :ivar world: the service's state.
     :ivar misbehaviours: makes the API refuse or delay requests.
-    :ivar gateway: ``None`` until the emulator has started.
+    :ivar gateway: the message gateway; ``None`` until the emulator has started.
+    :ivar server: the server of the API; ``None`` until the emulator has started.
     """
 
     def __init__(
@@ -62,13 +65,16 @@ class Emulator:
         relay: RelayBehaviour | None = None,
         faults: FaultPlan = NO_FAULTS,
         targets: Sequence[PlannedTarget] = DEMO,
+        home: Path | None = None,
     ) -> None:
         self.sessions = Sessions()
         self.world: World = default_world(self.sessions, targets)
         self.misbehaviours = Misbehaviours()
         self.gateway: Gateway | None = None
+        self.server: RestServer | None = None
         self._directory = directory
         self._port = port
+        self._home = home or Path.home()
         self._behaviour = GatewayBehaviour(
             agent=agent, relay=relay or RelayBehaviour(), faults=faults
         )
@@ -95,7 +101,7 @@ class Emulator:
             self._dialer(),
             certificates.server_context,
             port_number=self._port or 22,
-            open_process=_process_opener(),
+            open_process=_process_opener(self._home),
             behaviour=self._behaviour,
         )
         await gateway.start()
@@ -105,7 +111,7 @@ class Emulator:
         password = secrets.token_urlsafe(9)
         access_key_id = f"AKIA{secrets.token_hex(8).upper()}"
         ssm = SessionManagerService(self.sessions, stream_url, access_key_id)
-        server = RestServer(
+        self.server = server = RestServer(
             [
                 *self.world.endpoints(tokens, stream_url),
                 *oidc.endpoints(),
@@ -126,6 +132,7 @@ class Emulator:
         }
         return Access(
             self.world.targets[0],
+            self.world.ssh,
             dict(sorted(environment.items())),
             server.url,
             gateway.url,
@@ -140,17 +147,17 @@ class Emulator:
             return tcp_dialer(self._port)
         from .machine.sshserver import SshServer, make_host_key  # POSIX only
 
-        server = SshServer(make_host_key())
+        server = SshServer(make_host_key(), self._home)
         self._stack.push_async_callback(asyncio.to_thread, server.close)
         return server.connect
 
 
-def _process_opener() -> Callable[[Plugin], Opener] | None:
+def _process_opener(home: Path) -> Callable[[Plugin], Opener] | None:
     if sys.platform == "win32":
         return None
     from .machine.sessionprocess import process_opener  # POSIX only
 
-    return partial(process_opener, home=Path.home())
+    return partial(process_opener, home=home)
 
 
 class EmulatorThread:

@@ -6,11 +6,11 @@ core adds what every service needs: TLS, sign-in, sessions, the gateway, agents 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
+from .access import Names, SshDefaults
 from .api.bearer import BearerTokens
 from .api.rest import Endpoint
 from .api.sso.signin import SignInUser
@@ -39,54 +39,6 @@ class PlannedTarget:
 DEMO = (PlannedTarget("demo"),)
 
 
-@dataclass(frozen=True)
-class Names:
-    """The names of one target.
-
-    :ivar alias: the user's name for it.
-    :ivar name: the name that ``connector list`` shows.
-    :ivar host: the service's own name for it in ssh.
-    :ivar members: the parts of that name, as the service calls them.
-    """
-
-    alias: str
-    name: str
-    host: str
-    members: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Access:
-    """All that a client needs to reach an emulated target. It holds a bearer token.
-
-    :ivar names: the names of the first target.
-    :ivar environment: variables that lead the connector, and any AWS SDK, to the emulator.
-    :ivar access_key_id: the key whose requests ssm:ResumeSession accepts, with any secret key.
-    :ivar password: the password of the sign-in pages.
-    """
-
-    names: Names
-    environment: Mapping[str, str]
-    endpoint_url: str
-    gateway_url: str
-    ca_file: Path
-    bearer_token: str
-    access_key_id: str
-    password: str
-
-    @property
-    def alias(self) -> str:
-        return self.names.alias
-
-    @property
-    def name(self) -> str:
-        return self.names.name
-
-    @property
-    def host(self) -> str:
-        return self.names.host
-
-
 class World(Protocol):
     """The state of one service."""
 
@@ -95,8 +47,15 @@ class World(Protocol):
         """The user whom the emulator's bearer token speaks for."""
 
     @property
+    def ssh(self) -> SshDefaults:
+        """How ssh's configuration describes the targets."""
+
+    @property
     def targets(self) -> Sequence[Names]:
         """The names of all targets; the first is the one that instructions use."""
+
+    def add(self, target: PlannedTarget) -> Names:
+        """Add a target and return its names."""
 
     def users(self) -> Iterable[SignInUser]:
         """Return the users who can sign in."""

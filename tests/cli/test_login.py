@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.emulator.access import Access
 from connector.emulator.app import Emulator, EmulatorThread
-from connector.emulator.world import Access
 
 from ..browser import Browser
 from ..logins import logged_out, logging_in

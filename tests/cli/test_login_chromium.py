@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from connector.emulator.access import Access
 from connector.emulator.app import Emulator, EmulatorThread
-from connector.emulator.world import Access
 
 from ..logins import logged_out, logging_in
 

@@ -16,13 +16,13 @@ import pytest
 
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import PayloadType
+from connector.emulator.access import Access
 from connector.emulator.agent.behaviour import (
     CLEAN,
     REAL,
     AgentBehaviour,
 )
 from connector.emulator.app import Emulator, EmulatorThread
-from connector.emulator.world import Access
 
 from .client import Client
 
@@ -73,7 +73,7 @@ async def open_session(access: Access) -> tuple[Client, dict[str, str]]:
     return client, session
 
 
-def test_the_environment_runs_and_has_names_like_real_ones(tmp_path: Path) -> None:
+def test_target_runs_and_has_names_like_real_ones(tmp_path: Path) -> None:
     with EmulatorThread(Emulator(tmp_path)) as access:
         assert call(access, "GET")["status"] == "RUNNING"
         assert access.host == (
@@ -94,7 +94,7 @@ def test_api_refuses_an_unknown_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("agent", [REAL, CLEAN], ids=["real", "clean"])
-async def test_a_session_leads_to_the_embedded_ssh_server(
+async def test_session_leads_to_the_embedded_ssh_server(
     tmp_path: Path, agent: AgentBehaviour
 ) -> None:
     async with Emulator(tmp_path, agent=agent) as access:
@@ -106,7 +106,7 @@ async def test_a_session_leads_to_the_embedded_ssh_server(
 
 
 @pytest.mark.parametrize("port", [None, 1], ids=["embedded", "another"])
-def test_a_session_without_ssh_has_a_shell_or_a_command(
+def test_session_without_ssh_runs_a_shell_or_a_command(
     tmp_path: Path, port: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -126,7 +126,7 @@ def test_a_session_without_ssh_has_a_shell_or_a_command(
         assert asyncio.run(talk(access, ["echo", "a  b", "$HOME"])) == b"a  b $HOME\r\n"
 
 
-async def test_a_port_may_stand_for_the_ssh_server(tmp_path: Path) -> None:
+async def test_port_replaces_the_embedded_ssh_server(tmp_path: Path) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"not ssh at all")
         writer.close()
@@ -154,7 +154,7 @@ async def test_a_port_may_stand_for_the_ssh_server(tmp_path: Path) -> None:
     ],
     ids=["session", "environment"],
 )
-async def test_what_the_api_stops_the_client_is_told_of(
+async def test_client_is_told_of_a_stop_by_the_api(
     tmp_path: Path, stop: Callable[[Access, dict[str, str]], object]
 ) -> None:
     async with Emulator(tmp_path) as access:
@@ -164,7 +164,7 @@ async def test_what_the_api_stops_the_client_is_told_of(
         await client.wait_closed()
 
 
-async def test_leaving_ends_sessions_under_way(tmp_path: Path) -> None:
+async def test_leaving_the_emulator_ends_open_sessions(tmp_path: Path) -> None:
     async with Emulator(tmp_path) as access:
         client, _ = await open_session(access)
         await client.read(8)
@@ -173,7 +173,7 @@ async def test_leaving_ends_sessions_under_way(tmp_path: Path) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ssh")]
 
 
-def test_an_emulator_that_cannot_start_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+def test_failed_start_raises_and_leaves_no_thread(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     before = threading.active_count()

@@ -15,12 +15,12 @@ import pytest
 
 import connector
 from connector import errors
+from connector.emulator.access import Access
 from connector.emulator.agent.behaviour import CLEAN
 from connector.emulator.api.codecatalyst.model import CodeCatalystModel
 from connector.emulator.api.codecatalyst.resources import Status
 from connector.emulator.api.codecatalyst.world import CodeCatalystWorld
 from connector.emulator.app import Emulator, EmulatorThread
-from connector.emulator.world import Access
 
 from .commands import Process
 from .waiting import PATIENCE

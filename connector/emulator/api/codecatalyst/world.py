@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ...access import Names, SshDefaults
 from ...sessions import Session, Sessions
-from ...world import Names, PlannedTarget
+from ...world import PlannedTarget
 from ..bearer import BearerTokens
 from ..rest import Endpoint
 from .model import CodeCatalystModel
@@ -14,7 +15,7 @@ from .service import CodeCatalystService
 
 SPACE = "ExampleCorp"
 
-#: Of ssh on a Dev Environment, and of its creator here.
+#: The user of ssh on a Dev Environment, and its creator here.
 USER_NAME = "mde-user"
 
 #: The longest time that a stop takes, in seconds.
@@ -32,11 +33,17 @@ class CodeCatalystWorld:
         self.model = CodeCatalystModel(sessions)
         self._owner = self.model.add_user(USER_NAME)
         self.model.add_space(Space(SPACE))
-        self._environments = [self._add(target) for target in targets]
+        self._environments: list[DevEnvironment] = []
+        for target in targets:
+            self.add(target)
 
     @property
     def user_id(self) -> str:
         return self._owner.id
+
+    @property
+    def ssh(self) -> SshDefaults:
+        return SshDefaults(("*.codecatalyst", "codecatalyst-dev-env*"), USER_NAME)
 
     @property
     def targets(self) -> list[Names]:
@@ -70,9 +77,9 @@ class CodeCatalystWorld:
                 return environment
         raise KeyError(alias)
 
-    def _add(self, target: PlannedTarget) -> DevEnvironment:
+    def add(self, target: PlannedTarget) -> Names:
         projects = {project.name: project for project in self.model.projects(SPACE)}
-        return self.model.add_environment(
+        environment = self.model.add_environment(
             projects.get(target.group) or self.model.add_project(Project(SPACE, target.group)),
             self._owner,
             Status.RUNNING if target.running else Status.STOPPED,
@@ -81,6 +88,8 @@ class CodeCatalystWorld:
             start_seconds=target.start_seconds,
             stop_seconds=min(target.start_seconds, STOP_SECONDS_MAX),
         )
+        self._environments.append(environment)
+        return names_of(environment)
 
 
 def names_of(environment: DevEnvironment) -> Names:

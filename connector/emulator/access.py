@@ -1,0 +1,107 @@
+"""What a client needs to reach an emulated target: names, variables, ssh's configuration."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_SSH_CONFIG = """\
+Host {patterns}
+    User {user}
+    ProxyCommand {proxy}
+    ConnectTimeout 15
+    StrictHostKeyChecking accept-new
+    UserKnownHostsFile {known_hosts}
+    LogLevel ERROR
+"""
+
+#: Variables of the user that would lead a client away from the emulator.
+_MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one target.
+
+    :ivar alias: the user's name for it.
+    :ivar name: the name that ``connector list`` shows.
+    :ivar host: the service's own name for it in ssh.
+    :ivar members: the parts of that name, as the service calls them.
+    """
+
+    alias: str
+    name: str
+    host: str
+    members: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SshDefaults:
+    """What ssh needs to know of a service's targets: host patterns and the user."""
+
+    patterns: tuple[str, ...]
+    user: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """All that a client needs to reach an emulated target. It holds a bearer token.
+
+    :ivar names: the names of the first target.
+    :ivar ssh: how ssh's configuration describes the service's targets.
+    :ivar environment: variables that lead the connector, and any AWS SDK, to the emulator.
+    :ivar access_key_id: the key whose requests ssm:ResumeSession accepts, with any secret key.
+    :ivar password: the password of the sign-in pages.
+    """
+
+    names: Names
+    ssh: SshDefaults
+    environment: Mapping[str, str]
+    endpoint_url: str
+    gateway_url: str
+    ca_file: Path
+    bearer_token: str
+    access_key_id: str
+    password: str
+
+    @property
+    def alias(self) -> str:
+        return self.names.alias
+
+    @property
+    def name(self) -> str:
+        return self.names.name
+
+    @property
+    def host(self) -> str:
+        return self.names.host
+
+    def environ(self, directory: Path) -> dict[str, str]:
+        """Return this process's environment, changed to lead clients to the emulator.
+
+        :param directory: for the clients' caches, so that the user's own stay as they are.
+        """
+        environ = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+        for name in ("NO_PROXY", "no_proxy"):
+            environ[name] = ",".join(filter(None, ("127.0.0.1", environ.get(name))))
+        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+            environ[name] = str(directory / "cache")
+        return {**environ, **self.environment}
+
+    def write_ssh_config(self, directory: Path, proxy: Sequence[str]) -> Path:
+        """Write a configuration with which ``ssh -F`` reaches the targets, and return its path.
+
+        :param proxy: the words of the ProxyCommand.
+        """
+        path = directory / "ssh_config"
+        text = _SSH_CONFIG.format(
+            patterns=" ".join(self.ssh.patterns),
+            user=self.ssh.user,
+            proxy=shlex.join(proxy),
+            known_hosts=directory / "known_hosts",
+        )
+        path.write_text(text)
+        return path

@@ -1,0 +1,157 @@
+"""An emulator with the controls that a test needs: the object of the pytest fixture."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .access import Names
+from .agent.behaviour import REAL, AgentBehaviour
+from .api.errors import ApiError
+from .api.rest import RequestRecord
+from .app import Emulator, EmulatorThread
+from .faults.plans import FaultPlan, How
+from .gateway.gateway import Gateway
+from .world import PlannedTarget
+
+
+class ConnectorEmulator:
+    """A running emulator: ``with``. All methods may be called from any thread.
+
+    :param directory: an empty directory for certificates, caches, ssh's files and the home
+        directory of the machine.
+
+    :ivar alias: the first target's alias, ``demo``.
+    :ivar name: the first target's name for ssh and ``connector``.
+    :ivar host: the service's own name for the first target.
+    :ivar environment: the variables that lead the connector, and any AWS SDK, to the emulator.
+    :ivar environ: this process's environment with these variables, for programs to start.
+    :ivar ssh_config: a configuration for ``ssh -F`` that reaches every target.
+    :ivar home: the home directory of the machine, where shells and commands start.
+    """
+
+    alias: str
+    name: str
+    host: str
+    environment: dict[str, str]
+    environ: dict[str, str]
+    ssh_config: Path
+
+    def __init__(self, directory: Path) -> None:
+        self.home = directory / "home"
+        self._directory = directory
+        self._stack = ExitStack()
+        self._emulator = Emulator(directory / "certificates", home=self.home)
+        self._thread = EmulatorThread(self._emulator)
+
+    def __enter__(self) -> ConnectorEmulator:
+        self.home.mkdir()
+        access = self._stack.enter_context(self._thread)
+        self.alias, self.name, self.host = access.alias, access.name, access.host
+        self.environment = dict(access.environment)
+        self.environ = access.environ(self._directory)
+        proxy = [sys.executable, "-m", "connector", "proxy", "%n"]
+        self.ssh_config = access.write_ssh_config(self._directory, proxy)
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._stack.close()
+
+    # Targets
+
+    def add_target(self, alias: str, *, running: bool = True, start_seconds: float = 0.0) -> Names:
+        """Add a target and return its names.
+
+        :param start_seconds: the time that a start of it takes.
+        """
+        planned = PlannedTarget(alias, running=running, start_seconds=start_seconds)
+        return self._thread.call(lambda: self._emulator.world.add(planned))
+
+    def state(self, alias: str | None = None) -> str:
+        """Return the state of a target, such as ``RUNNING``; by default of the first one.
+
+        :raises KeyError: if no target has this alias.
+        """
+        return self._thread.call(lambda: self._emulator.world.state(alias or self.alias))
+
+    def set_state(self, state: str, alias: str | None = None, reason: str | None = None) -> None:
+        """Force a target into a state. Any state but ``RUNNING`` ends its sessions.
+
+        :param alias: by default the first target's.
+        :param reason: why, as the service's API tells its callers.
+        :raises KeyError: if no target has this alias.
+        :raises ValueError: if the service knows no such state.
+        """
+        alias = alias or self.alias
+        self._thread.call(lambda: self._emulator.world.set_state(alias, state, reason))
+
+    # Sessions that are opened later
+
+    def set_faults(self, plan: FaultPlan | Mapping[str, Any]) -> None:
+        """Let sessions that are opened from now on have these faults.
+
+        :param plan: a plan, or the dictionary of one.
+        :raises ValueError: if the dictionary is no plan.
+        """
+        faults = plan if isinstance(plan, FaultPlan) else FaultPlan.from_data(plan)
+        self._behave(faults=faults)
+
+    def set_agent(self, behaviour: AgentBehaviour = REAL, **changes: Any) -> None:
+        """Let the agents of sessions that are opened from now on behave like this.
+
+        :param changes: fields of ``AgentBehaviour`` that differ from ``behaviour``.
+        """
+        self._behave(agent=replace(behaviour, **changes))
+
+    @property
+    def fault_log(self) -> list[str]:
+        """What the faults have done so far, a line each."""
+        return self._thread.call(lambda: [str(done) for done in self._gateway.fault_log])
+
+    # Sessions that are open
+
+    def cut_links(self, how: How = How.RESET) -> int:
+        """Break the connections of all clients and return their number. The sessions live on."""
+        return self._thread.call(lambda: self._gateway.cut_links(how))
+
+    # The API
+
+    def refuse(self, operation: str, code: str, status: int = 400, times: int = 1) -> None:
+        """Answer the next requests of an operation with an error.
+
+        :param operation: its name in the service's API, such as ``GetDevEnvironment``.
+        :param code: the error's name, such as ``ThrottlingException``.
+        """
+        error = ApiError("The emulator was told to refuse this request", code, status)
+        self._thread.call(lambda: self._emulator.misbehaviours.refuse(operation, error, times))
+
+    def delay(self, operation: str, seconds: float, times: int = 1) -> None:
+        """Answer the next requests of an operation ``seconds`` later."""
+        self._thread.call(lambda: self._emulator.misbehaviours.delay(operation, seconds, times))
+
+    def requests(self, operation: str | None = None) -> list[RequestRecord]:
+        """Return the answered requests, of one operation or of all, in order."""
+        server = self._emulator.server
+        assert server is not None
+        return self._thread.call(
+            lambda: [
+                record
+                for record in server.requests
+                if operation is None or record.operation == operation
+            ]
+        )
+
+    @property
+    def _gateway(self) -> Gateway:
+        assert self._emulator.gateway is not None
+        return self._emulator.gateway
+
+    def _behave(self, **changes: Any) -> None:
+        def behave() -> None:
+            self._gateway.behaviour = replace(self._gateway.behaviour, **changes)
+
+        self._thread.call(behave)
