@@ -66,7 +66,7 @@ def read_own_text(path: AnyPath) -> str:
     except (OSError, ValueError) as error:
         raise FileProblem(f"cannot be read ({reason(error)})") from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise FileProblem("is a pipe or a device, and no file")
+        raise FileProblem("is a pipe or a device, not a file")
     return read_text(path)
 
 

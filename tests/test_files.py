@@ -102,7 +102,7 @@ def test_a_pipe_as_the_aws_configuration(fifo: Path, hasty: None) -> None:
 @pytest.mark.usefixtures("writer")
 def test_a_pipe_as_the_ca_bundle(fifo: Path) -> None:
     profile = load_profile(None, {"AWS_CONFIG_FILE": os.devnull})
-    with pytest.raises(ConfigError, match="holds no PEM certificate"):
+    with pytest.raises(ConfigError, match="has no PEM certificate"):
         ca_bundle({"AWS_CA_BUNDLE": str(fifo)}, profile)
 
 

@@ -105,8 +105,8 @@ def check(answer: object, shape: Shape, host: str) -> dict[str, Any]:
         found: dict[str, Any] = shape(answer)
     except Wrong as wrong:
         if not wrong.args:
-            raise CallFailed(ServiceError(f"The answer of {host} cannot be understood")) from None
+            raise CallFailed(ServiceError(f"The response from {host} is malformed")) from None
         raise CallFailed(
-            ServiceError(f"The answer of {host} lacks a usable {wrong.args[0]}")
+            ServiceError(f"The response from {host} has no valid {wrong.args[0]}")
         ) from None
     return found

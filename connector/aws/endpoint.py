@@ -146,6 +146,6 @@ def check_endpoint(url: str) -> None:
     if not valid or not url.isprintable() or " " in url:
         raise ConfigError(
             f"The endpoint {ascii(url)[:100]} is not an https:// URL",
-            "A bearer token is sent over TLS only; look at `connector config show`, "
-            "and at endpoint_url in the profile",
+            "Tokens are sent over TLS only. Check `connector config show`, "
+            "and endpoint_url in the profile",
         )

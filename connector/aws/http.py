@@ -76,7 +76,7 @@ def read_answer(receive: Callable[[], bytes]) -> Answer:
         status, reason = _status(reader.line())
         headers = _headers(reader)
         if status == 101:
-            raise BadAnswer("changes to another protocol")
+            raise BadAnswer("switches to another protocol")
     return Answer(status, reason, headers, _body(reader, status, headers))
 
 
@@ -91,7 +91,7 @@ class _Reader:
     def line(self) -> bytes:
         while (end := self._buffer.find(b"\n", 0, self._head_left)) < 0:
             if len(self._buffer) >= self._head_left:
-                raise BadAnswer(f"has a head of more than {MAX_HEAD >> 10} KiB")
+                raise BadAnswer(f"has headers of more than {MAX_HEAD >> 10} KiB")
             self._more()
         self._head_left -= end + 1
         return self._take(end + 1).rstrip(b"\r\n")
@@ -126,9 +126,9 @@ def _status(line: bytes) -> tuple[int, str]:
     version, _, rest = line.partition(b" ")
     status, _, reason = rest.partition(b" ")
     if version not in _VERSIONS or len(status) != 3 or not status.isdigit():
-        raise BadAnswer("is no HTTP")
+        raise BadAnswer("is not HTTP")
     if not b"100" <= status <= b"599":
-        raise BadAnswer("is no HTTP")
+        raise BadAnswer("is not HTTP")
     return int(status), reason.decode("latin-1")
 
 
@@ -151,12 +151,12 @@ def _body(reader: _Reader, status: int, headers: dict[str, str]) -> bytes:
     length = headers.get("content-length")
     if coding is not None:
         if coding.lower() != "chunked" or length is not None:
-            raise BadAnswer("has a body in an unknown coding")
+            raise BadAnswer("has an unknown transfer coding")
         return _chunks(reader)
     if length is None:
         return reader.rest()
     if not (length.isascii() and length.isdigit() and len(length) < 10):
-        raise BadAnswer("has a malformed length")
+        raise BadAnswer("has a malformed Content-Length")
     if int(length) > MAX_BODY:
         raise _too_large()
     return reader.exactly(int(length))

@@ -129,7 +129,7 @@ def parse(answer: Answer, host: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = {"message": body.decode("utf-8", "replace")}
     if not isinstance(document, dict):
-        raise CallFailed(ServiceError(f"The answer of {host} cannot be understood"))
+        raise CallFailed(ServiceError(f"The response from {host} is malformed"))
     if status < 300:
         return document
     code = headers.get("x-amzn-errortype")
@@ -154,9 +154,9 @@ def _is_transient(error: ConnectorError) -> bool:
 def _explain(problem: OSError | BadAnswer, host: str) -> ConnectorError:
     """Return the error for a failed exchange. The service may have seen the request."""
     if isinstance(problem, BadAnswer):
-        return ServiceError(f"The answer of {host} {problem}")
+        return ServiceError(f"The response from {host} {problem}")
     if isinstance(problem, TimeoutError):
-        return ConnectFailed(f"The host {host} does not answer in time", NETWORK_HINT)
+        return ConnectFailed(f"The host {host} did not answer in time", NETWORK_HINT)
     if isinstance(problem, ssl.SSLError):
         return TLSFailed.handshake(host, problem.reason or str(problem.strerror))
     return ConnectFailed(f"The connection to {host} broke ({type(problem).__name__})", NETWORK_HINT)

@@ -90,8 +90,8 @@ def sso_session(profile: Profile) -> SsoSession:
     :raises ConfigError: when the named profile does not exist, or its session is incomplete.
     """
     shown = f"The profile {profile.shown_name} of {profile.config_file}"
-    writes = f"Run `{profile.login_command}`, which writes it"
-    another = "or name another profile by --profile"
+    writes = f"Run `{profile.login_command}` to create it"
+    another = "or choose another profile with --profile"
     if profile.values is None:
         if profile.name is not None:
             raise ConfigError(f"{shown} does not exist", f"{writes}, {another}")
@@ -104,9 +104,9 @@ def sso_session(profile: Profile) -> SsoSession:
     if not name:
         why = "has no sso_session"
         if "sso_start_url" in profile.values:  # the form before 2022, which has no tokens
-            why = "has sso_start_url of its own, where it should have sso_session"
+            why = "has sso_start_url instead of sso_session"
         raise CredentialsError(
-            f"{shown} {why}: it gives no bearer token",
+            f"{shown} {why}, so there is no bearer token",
             f"Run `connector login --profile NAME` with a new name, {another}",
         )
     section = profile.sso_sessions.get(name)
@@ -116,7 +116,7 @@ def sso_session(profile: Profile) -> SsoSession:
         if not section.get(setting):
             raise ConfigError(
                 f"[sso-session {name}] of {profile.config_file} lacks {setting}",
-                f"Add it. Run `connector login --profile NAME` with a new name, {another}",
+                "Add it, or run `connector login --profile NAME` with a new name",
             )
     scopes = section.get("sso_registration_scopes", "").split(",")  # as the AWS CLI splits them
     return SsoSession(
@@ -160,8 +160,8 @@ def parse_config(content: bytes, path: AnyPath) -> dict[str, dict[str, str]]:
         for name, value in values.items():
             if value.startswith("\n") and not _is_nested(value):
                 raise ConfigError(
-                    f"{shown} cannot be parsed: the indented lines under {quoted(name)} of "
-                    f"[{quoted(header)[1:-1]}] are not all settings"
+                    f"{shown} cannot be parsed: not every indented line under {quoted(name)} in "
+                    f"[{quoted(header)[1:-1]}] is a setting"
                 )
     return sections
 
@@ -205,9 +205,9 @@ def _complaint(error: configparser.Error) -> str:
     found = getattr(error, "errors", None) or [(getattr(error, "lineno", 0), "")]
     line = found[0][0]
     if isinstance(error, configparser.DuplicateSectionError):
-        return f"the section of line {line} is there twice"
+        return f"line {line} repeats a section"
     if isinstance(error, configparser.DuplicateOptionError):
-        return f"the setting of line {line} is there twice in its section"
+        return f"line {line} repeats a setting of its section"
     return f"line {line} is neither a section nor a setting"
 
 

@@ -191,9 +191,9 @@ def call(client: Any, operation: str, **members: Any) -> dict[str, Any]:
             status, str(details.get("Code", "")), str(details.get("Message", ""))
         ) from None
     except BotoCoreError as error:
-        raise CallFailed(ConfigError(f"The call to {host} cannot be made: {error}")) from error
+        raise CallFailed(ConfigError(f"Cannot call {host}: {error}")) from error
     except (ResponseParserError, *_UNREADABLE) as error:
-        raise CallFailed(ServiceError(f"The answer of {host} cannot be understood")) from error
+        raise CallFailed(ServiceError(f"The response from {host} is malformed")) from error
     return answer
 
 

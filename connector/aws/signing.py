@@ -86,11 +86,11 @@ class UpgradeSigner:
         if not frozen:
             raise CredentialsError(
                 f"The profile {self._profile} has no AWS credentials",
-                "Name one that has, or leave --profile out, and the upgrade is not signed",
+                "Choose a profile that has some, or leave out --profile and do not sign",
             )
         if not region:
             raise ConfigError(
-                f"The profile {self._profile} names no region to sign for", "Add `region` to it"
+                f"The profile {self._profile} has no region to sign for", "Add `region` to it"
             )
         # botocore writes Host as WebSocket clients do: in lower case, without a default port.
         # It signs the query as given, so it gets the canonical one. The dialled URL is not
@@ -103,6 +103,6 @@ class UpgradeSigner:
 
     def _failed(self, why: str) -> CredentialsError:
         return CredentialsError(
-            f"The AWS credentials of the profile {self._profile} cannot be had ({why[:100]})",
+            f"Cannot get the AWS credentials of the profile {self._profile} ({why[:100]})",
             f"Try `aws sts get-caller-identity --profile {self._profile}`",
         )

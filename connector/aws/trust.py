@@ -69,10 +69,10 @@ def _check_bundle(origin: str, path: str) -> None:
     else:
         if "-----BEGIN CERTIFICATE-----" in text or "-----BEGIN TRUSTED CERTIFICATE-----" in text:
             return
-        problem = "holds no PEM certificate"
+        problem = "has no PEM certificate"
     raise ConfigError(
         f"The CA bundle {path}, named by {origin}, {problem}",
-        "It has to be a file of CA certificates in PEM format",
+        "Name a file of CA certificates in PEM format",
     )
 
 

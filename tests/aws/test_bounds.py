@@ -85,7 +85,7 @@ def test_answer_that_trickles_is_given_up_at_the_deadline(
     peer.first, peer.piece, peer.pause = first, piece, 0.02
     error = failure(api, read_timeout=0.4).error
     assert type(error) is ConnectFailed
-    assert "The host localhost does not answer in time" in str(error)
+    assert "The host localhost did not answer in time" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_answer_that_trickles_is_given_up_at_the_deadline(
             b"10000\r\n" + b" " * 65536 + b"\r\n",
             "is larger than 1 MiB",
         ),
-        (HEAD, b"A: b\r\n" * 1000, "has a head of more than 64 KiB"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "has a head of more than 64 KiB"),
+        (HEAD, b"A: b\r\n" * 1000, "has headers of more than 64 KiB"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "has headers of more than 64 KiB"),
     ],
     ids=["until the end", "length", "chunks", "headers", "interim"],
 )
@@ -109,7 +109,7 @@ def test_answer_without_end_is_given_up_at_the_limit(
     peer.first, peer.piece = first, piece
     error = failure(api, read_timeout=60).error
     assert type(error) is ServiceError
-    assert f"The answer of localhost {said}" in str(error)
+    assert f"The response from localhost {said}" in str(error)
     peer.wait_served()
     assert peer.sent < 16 << 20  # what the buffers of both ends hold, and no gigabytes
 
@@ -123,7 +123,7 @@ def test_login_names_the_host_that_does_not_answer(
     clients = ClientFactory(None, Trust(str(peer.ca_file)).connect)
     with Oidc(clients, "us-east-1") as oidc, pytest.raises(CallFailed) as caught:
         oidc.call("register_client", clientName="x", clientType="public")
-    assert "The host localhost does not answer in time" in str(caught.value)
+    assert "The host localhost did not answer in time" in str(caught.value)
 
 
 def test_token_in_hand_is_used_while_the_renewal_trickles(

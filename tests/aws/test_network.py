@@ -91,7 +91,7 @@ def test_an_answer_that_does_not_come_is_not_asked_for_again(
         )
         refused = refusal(sessions)
         assert type(refused) is ConnectFailed
-        assert "The host localhost does not answer in time" in str(refused)
+        assert "The host localhost did not answer in time" in str(refused)
         assert len(peer.requests) == 1
         assert clock.pauses == []
 

@@ -205,7 +205,7 @@ def test_a_ca_bundle_that_is_none(tmp_path: Path) -> None:
 
     assert "does not exist" in refused()
     bundle.write_text("no certificate")
-    assert "holds no PEM certificate" in refused()
+    assert "has no PEM certificate" in refused()
     bundle.unlink()
     bundle.mkdir()
     assert "is a directory" in refused()

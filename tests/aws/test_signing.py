@@ -48,7 +48,7 @@ def test_the_region_is_that_of_the_gateway(host: str, region: str) -> None:
 def test_another_host_takes_the_profiles_region() -> None:
     signed = UpgradeSigner("regional", gateway_region)(f"wss://localhost:8443{PATH}")
     assert "/eu-west-1/ssmmessages/" in signed["Authorization"]
-    with pytest.raises(ConfigError, match="names no region"):
+    with pytest.raises(ConfigError, match="has no region"):
         UpgradeSigner("plain", gateway_region)(f"wss://localhost:8443{PATH}")
 
 
@@ -101,7 +101,9 @@ def test_a_role_that_may_not_be_assumed_says_so(
     )
     with listening(answer=answer) as (_, port):
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
-        with pytest.raises(CredentialsError, match=r"cannot be had \(AccessDenied\)") as caught:
+        with pytest.raises(
+            CredentialsError, match=r"of the profile role \(AccessDenied\)"
+        ) as caught:
             UpgradeSigner("role", gateway_region)(
                 f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
             )

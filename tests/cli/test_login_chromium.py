@@ -103,7 +103,7 @@ def test_a_login_by_clicks(decision: str, page: Page, access: Access, tmp_path: 
         page.wait_for("document.getElementById('allow') !== null")
         page.run(f"document.querySelector('[name=password]').value = '{access.password}'")
         page.run(f"document.getElementById('{decision}').click()")
-        page.wait_for("document.body.innerText.includes('You may close this page')")
+        page.wait_for("document.body.innerText.includes('You can close this page')")
         assert login.process.wait(PATIENCE) == (0 if decision == "allow" else 77)
         if decision == "allow":
             assert "Logged in with the profile codecatalyst" in login.stdout.read()

@@ -57,9 +57,9 @@ def add_missing(
     if not _missing(profile, session, start_url is not None):
         return ""
     shown = f"The AWS configuration file {path}"
-    by_hand = f"Add the profile {name} and its sso-session by hand; the README has the lines"
+    by_hand = f"Add the profile {name} and its sso-session by hand"
     if os.path.exists(path) and not os.path.isfile(path):
-        raise ConfigError(f"{shown} is not a file that can be replaced", by_hand)
+        raise ConfigError(f"{shown} is not a regular file", by_hand)
     try:
         make_directory_of(path)
         with file_lock(f"{path}.lock", _LOCK_TIMEOUT):
@@ -78,7 +78,7 @@ def _wanted(name: str, start_url: str | None, region: str | None, scope: str) ->
     if (start_url is None) != (region is None):
         raise ConfigError(
             "--start-url and --sso-region go together",
-            "Give both, or neither for AWS Builder ID or what the profile says",
+            "Give both; or neither, for AWS Builder ID or the profile's own session",
         )
     if start_url is not None and not _START_URL.fullmatch(start_url):
         raise ConfigError(
@@ -87,7 +87,7 @@ def _wanted(name: str, start_url: str | None, region: str | None, scope: str) ->
         )
     if region is not None and not _REGION.fullmatch(region):
         raise ConfigError(
-            f"{ascii(region)[:40]} is not the name of a region", "One is called eu-west-1"
+            f"{ascii(region)[:40]} is not the name of a region", "Give one such as eu-west-1"
         )
     return SsoSession(name, start_url or BUILDER_ID_URL, region or BUILDER_ID_REGION, (scope,))
 
@@ -102,8 +102,8 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
     named = session.name if values is None else values.get("sso_session")
     if not named:
         raise ConfigError(
-            f"The profile {profile.name} of {profile.config_file} is there, without sso_session",
-            "Name another one by --profile: it will be written",
+            f"The profile {profile.name} of {profile.config_file} exists but has no sso_session",
+            "Choose a new name with --profile: it will be created",
         )
     there = profile.sso_sessions.get(named)
     if there is not None and by_user:
@@ -111,7 +111,7 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
         if found != (_comparable(session.start_url), session.region):
             raise ConfigError(
                 f"[sso-session {named}] of {profile.config_file} is for another Identity Center",
-                "Name a new profile by --profile, or leave --start-url and --sso-region out",
+                "Choose a new name with --profile, or leave out --start-url and --sso-region",
             )
     sections = []
     if values is None:
@@ -127,8 +127,8 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
         sections.append("\n".join([*lines, ""]))
     if sections and not all(_PLAIN_NAME.fullmatch(word) for word in (profile.name, named)):
         raise ConfigError(
-            f"The name {ascii(profile.name)[:80]} is not one that can be written",
-            "Take letters, digits and .-_@+ for the profile and its sso-session",
+            f"The name {ascii(profile.name)[:80]} cannot be written to the file",
+            "Use letters, digits and .-_@+ in the names of profile and sso-session",
         )
     return "\n".join(sections)
 
@@ -160,5 +160,5 @@ def _append(path: str, lines: str) -> None:
     new = old + added.encode()
     before, after = parse_config(old, path), parse_config(new, path)
     if {name: after.get(name) for name in before} != before or len(after) == len(before):
-        raise FileProblem("cannot be extended without changing what it says")
+        raise FileProblem("cannot be extended without changing its settings")
     replace_file(path, new, like)

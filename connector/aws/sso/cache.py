@@ -53,7 +53,7 @@ class CachedToken(NamedTuple):
         values: dict[str, Any] = {name: self.document.get(name) for name in names}
         missing = [name for name, value in values.items() if not (isinstance(value, str) and value)]
         if missing:
-            raise Unusable(f"the login left no {missing[0]} to refresh it with")
+            raise Unusable(f"the login has no {missing[0]} to renew it with")
         if parse_time(values.pop("registrationExpiresAt")) <= now:
             raise Unusable("the client registration of the login has expired too")
         return {"grantType": "refresh_token", **values}
@@ -80,12 +80,12 @@ class SsoCache:
         except FileProblem as problem:
             raise Unusable(f"the SSO token file {self.path} {problem}") from None
         except (ValueError, RecursionError):
-            raise Unusable(f"the SSO token file {self.path} does not hold JSON") from None
+            raise Unusable(f"the SSO token file {self.path} is not JSON") from None
         if not isinstance(document, dict):
-            raise Unusable(f"the SSO token file {self.path} does not hold a JSON object")
+            raise Unusable(f"the SSO token file {self.path} is not a JSON object")
         for name in ("accessToken", "expiresAt"):
             if not isinstance(document.get(name), str) or not document[name]:
-                raise Unusable(f"the SSO token file {self.path} lacks a text member {name}")
+                raise Unusable(f"the SSO token file {self.path} has no valid {name}")
         try:
             check_token(document["accessToken"])
             expires_at = parse_time(document["expiresAt"])
@@ -119,7 +119,7 @@ def token_of_answer(
     :raises Unusable: when the answer holds no token.
     """
     if "accessToken" not in answer or "expiresIn" not in answer:
-        raise Unusable("the SSO service answered without a token")
+        raise Unusable("the SSO service sent no token")
     token = answer["accessToken"]
     check_token(token)
     expires_at = now + answer["expiresIn"]
@@ -147,7 +147,7 @@ def check_token(token: str) -> None:
     if not token:
         raise Unusable("the token is empty")
     if not (token.isascii() and token.isprintable() and " " not in token):
-        raise Unusable("the token holds blanks, line ends or characters that no token has")
+        raise Unusable("the token contains blanks, line breaks or invalid characters")
 
 
 def parse_time(text: str) -> float:

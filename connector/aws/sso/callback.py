@@ -49,8 +49,8 @@ class Callback:
             self._server = _Server(state)
         except OSError as error:
             raise ConnectFailed(
-                f"127.0.0.1 cannot be listened on ({reason(error)})",
-                "Log in with --device-code, which needs no port of this machine",
+                f"Cannot listen on 127.0.0.1 ({reason(error)})",
+                "Log in with --device-code, which needs no port on this machine",
             ) from None
 
     def __enter__(self) -> Callback:
@@ -83,7 +83,7 @@ class Callback:
             if left <= 0:
                 raise CredentialsError(
                     "The browser did not come back in time",
-                    "Log in again; where no browser can reach this machine, with --device-code",
+                    "Log in again, with --device-code if no browser can reach this machine",
                 )
             self._server.timeout = min(left, _LOOK_INTERVAL)
             self._server.handle_request()
@@ -152,16 +152,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.headers.get_all("Host") != [self.server.authority]:
             # Another name for 127.0.0.1 is an attack by DNS rebinding.
-            self._answer(421, "Nothing here", "This address goes by no other name.")
+            self._answer(421, "Wrong host", "This server is called 127.0.0.1 only.")
             return
         try:
             parts = urlsplit(self.path)
             fields = parse_qs(parts.query, max_num_fields=_MOST_PARAMETERS)
         except ValueError:
-            self._answer(400, "This is no answer", "It cannot be understood.")
+            self._answer(400, "Bad request", "The request cannot be parsed.")
             return
         if parts.path != _PATH:
-            self._answer(404, "Nothing here", "This address is for the end of a login only.")
+            self._answer(404, "Not found", "This server only receives the result of a login.")
             return
         query = {name: values[0] for name, values in fields.items() if len(values) == 1}
         error = query.get("error")
@@ -170,8 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(
                 400,
                 "This is another login",
-                "Its state is not the one that was sent. The terminal goes on waiting; "
-                "Ctrl-C ends the login there.",
+                "Its state does not match. The terminal still waits for yours; "
+                "press Ctrl-C there to cancel it.",
             )
         elif error:
             words = " ".join(f"{error}: {query.get('error_description', '')}".split())
@@ -181,16 +181,16 @@ class _Handler(BaseHTTPRequestHandler):
                     "Log in again, and allow the access that the page asks for",
                 ),
                 "Not logged in",
-                "You may close this page; the terminal says why.",
+                "You can close this page. The terminal shows the reason.",
             )
         elif query.get("code"):
             self._end(
                 query["code"],
                 "Almost done",
-                "You may close this page and return to the terminal.",
+                "You can close this page and return to the terminal.",
             )
         else:
-            self._answer(400, "This is no answer", "There is no code in it.")
+            self._answer(400, "Bad request", "The request has no code.")
 
     def _end(self, outcome: str | CredentialsError, title: str, text: str) -> None:
         try:

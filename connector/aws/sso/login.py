@@ -70,14 +70,14 @@ def log_in(
     except Refused as refused:
         if refused.status >= 500:
             raise ServiceError(
-                f"The SSO service fails ({refused})", "Try again in a minute"
+                f"The SSO service failed ({refused})", "Try again in a minute"
             ) from refused
-        hint = "Log in again; check the start URL and the region of the sso-session"
+        hint = "Check the start URL and the region of the sso-session, then log in again"
         if refused.code == "InvalidClientException":  # the kept registration is gone there
             registration_file(session).unlink(missing_ok=True)
-            hint = "Log in again: a new registration will be made"
+            hint = "Log in again, which makes a new registration"
         # The code, not the message: that might quote the request.
-        raise CredentialsError(f"The SSO service refuses the login ({refused})", hint) from refused
+        raise CredentialsError(f"The SSO service refused the login ({refused})", hint) from refused
     except CallFailed as failure:
         raise failure.error from failure
     document = {
@@ -170,7 +170,7 @@ def token_by_device_code(
     user_code: str = started["userCode"]
     url = started.get("verificationUriComplete") or started.get("verificationUri", "")
     if not _URL.fullmatch(url) or not user_code.isprintable():  # both go to a browser
-        raise ServiceError("The SSO service names no page to go to")
+        raise ServiceError("The SSO service sent no page to open")
     shown = False
     while clock() < deadline:
         try:
@@ -195,13 +195,13 @@ def token_by_device_code(
         except CallFailed as failure:
             if not failure.transient:
                 raise
-            logger.info("%s; asking again", failure)
+            logger.info("%s; polling again", failure)
             interval += _SLOW_DOWN
         if not shown:  # after the first poll: the service may know the user already
             show(url, user_code)
             shown = True
         sleep(interval)
-    raise CredentialsError("The code has expired before it was entered", "Log in again")
+    raise CredentialsError("The code expired before it was confirmed", "Log in again")
 
 
 def log_out(session: SsoSession, clients: ClientFactory) -> bool:
@@ -268,8 +268,8 @@ def _end_at_service(session: SsoSession, clients: ClientFactory, token: CachedTo
         )
     except Refused as refused:
         if refused.status == 401:
-            logger.info("The token had ended already")
+            logger.info("The token had already ended")
         else:
             logger.warning("The SSO service did not end the token (%s)", refused)
     except (CallFailed, ConfigError) as failure:
-        logger.warning("The SSO service was not told that the token has ended: %s", failure)
+        logger.warning("The SSO service could not be told to end the token: %s", failure)

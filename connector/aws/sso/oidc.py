@@ -214,7 +214,7 @@ def _read(path: Path, by_code: bool, now: float) -> Registration | None:
     except FileNotFoundError:
         return None
     except (FileProblem, ValueError, RecursionError):
-        logger.info("The kept registration cannot be read: a new one is made")
+        logger.info("The kept registration cannot be read; registering anew")
         return None
     names = ("clientId", "clientSecret", "expiresAt")
     if not isinstance(document, dict) or not all(isinstance(document.get(n), str) for n in names):

@@ -49,7 +49,7 @@ def renew(
     """
     deadline = time.monotonic() + timeout
     if timeout < _SHORTEST_REQUEST:
-        raise Unusable("there is no time for it now")
+        raise Unusable("there is not enough time now")
     cache.read().refresh_request(now())  # do not wait for the lock if it cannot be renewed
     try:
         with file_lock(cache.lock_path, timeout - _SHORTEST_REQUEST):
@@ -89,7 +89,7 @@ def _create_token(
         )
     except Refused as refused:
         # The code, not the message: that might quote the request.
-        raise Unusable(f"the SSO service refuses ({refused})") from refused
+        raise Unusable(f"the SSO service refused ({refused})") from refused
     except (CallFailed, ConfigError) as failure:
         raise Unusable(str(failure)) from failure
 

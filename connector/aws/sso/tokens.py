@@ -122,7 +122,7 @@ class BearerTokens:
                     raise CredentialsError(
                         f"The SSO login has expired and cannot be renewed: {problem}", remedy
                     ) from problem
-                logger.info("Going on with the token that expires soon: %s", problem)
+                logger.info("Using the token that expires soon: %s", problem)
         origin = f"the SSO login of the profile {self._profile.shown_name}"
         return BearerToken(token.access_token, token.expires_at, remedy, origin)
 
@@ -144,5 +144,5 @@ def _given(value: str, origin: str, remedy: str) -> BearerToken:
     try:
         check_token(value)
     except Unusable as problem:
-        raise CredentialsError(f"The token in {origin} is of no use: {problem}", remedy) from None
+        raise CredentialsError(f"The token in {origin} is not valid: {problem}", remedy) from None
     return BearerToken(value, None, remedy, origin)

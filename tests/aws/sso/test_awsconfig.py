@@ -128,11 +128,11 @@ def test_a_symlink_and_a_mode_stay(config: Path, tmp_path: Path) -> None:
     [
         (b"no section\n", "cannot be parsed"),
         (b"[default]\nregion\n", "cannot be parsed"),
-        (ADDED.encode() * 2, "is there twice"),
+        (ADDED.encode() * 2, "repeats a section"),
         (b"[default]\na = \xe9\n", "is not UTF-8 text"),
-        (b"[profile codecatalyst]\nregion = x\n", "without sso_session"),
-        (b"[profile codecatalyst]\nsso_session = \n", "without sso_session"),
-        (b"[profile codecatalyst]\nsso_session = a]b\n", "not one that can be written"),
+        (b"[profile codecatalyst]\nregion = x\n", "has no sso_session"),
+        (b"[profile codecatalyst]\nsso_session = \n", "has no sso_session"),
+        (b"[profile codecatalyst]\nsso_session = a]b\n", "cannot be written to the file"),
     ],
 )
 def test_a_file_that_is_left_alone(old: bytes, said: str, config: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_file_that_is_left_alone(old: bytes, said: str, config: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a]b", "my own", 'a"b', "a\nb", "a#b", ""])
 def test_a_name_that_would_need_quotes(name: str, home: Path) -> None:
-    with pytest.raises(ConfigError, match="not one that can be written"):
+    with pytest.raises(ConfigError, match="cannot be written to the file"):
         add(name or " ")
     assert not (home / ".aws").exists()
 
@@ -200,7 +200,7 @@ def test_what_is_no_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monke
     null = tmp_path / "null"
     null.symlink_to("/dev/null")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(null))
-    with pytest.raises(ConfigError, match="not a file that can be replaced"):
+    with pytest.raises(ConfigError, match="not a regular file"):
         add()
 
 

@@ -103,7 +103,7 @@ def test_a_login_is_ours_and_botocores(
     person = Person(cloud)
     token = login(cloud, person, device_code=device_code)
     assert cloud.tokens.authenticate(f"Bearer {token.access_token}")
-    assert "You may close this page" in str(person.seen)
+    assert "close this page" in str(person.seen)
     document = json.loads(cache_file.read_text())
     assert document.keys() == {
         "startUrl",
@@ -326,7 +326,7 @@ def test_a_code_that_expires(given_up_by: str, cloud: Cloud, home: Path, clock: 
         Service(cloud, ExpiredTokenException("expired"))
     else:
         clock.sleep(0)
-    with pytest.raises(CredentialsError, match="expired before it was entered"):
+    with pytest.raises(CredentialsError, match="expired before it was confirmed"):
         poll(cloud, clock, lambda browser, url: clock.sleep(600))
 
 
@@ -338,7 +338,7 @@ def test_a_service_that_fails_ends_the_login(
     with pytest.raises(ServiceError) as caught:
         login(cloud, Person(cloud))
     assert str(caught.value) == (
-        "The SSO service fails (500 InternalServerException). Try again in a minute"
+        "The SSO service failed (500 InternalServerException). Try again in a minute"
     )
     assert "secret" not in caplog.text
 
@@ -392,7 +392,7 @@ def test_a_logout_without_a_network(
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", "https://127.0.0.1:1")
     assert log_out(SESSION, clients(cloud))
     assert not cache_file.exists()
-    assert "was not told that the token has ended" in caplog.text
+    assert "could not be told to end the token" in caplog.text
     assert token.access_token not in caplog.text
 
 

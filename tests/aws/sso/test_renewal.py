@@ -84,13 +84,13 @@ def _fail() -> web.Response:
 
 
 REFUSALS: list[tuple[Answer, str]] = [
-    (_refuse, "the SSO service refuses (400 InvalidGrantException)"),
-    (_fail, "the SSO service refuses (500 InternalServerException)"),
-    (lambda: web.json_response({}), "without a token"),
-    (lambda: web.json_response({"accessToken": "secret", "expiresIn": "x"}), "without a token"),
+    (_refuse, "the SSO service refused (400 InvalidGrantException)"),
+    (_fail, "the SSO service refused (500 InternalServerException)"),
+    (lambda: web.json_response({}), "sent no token"),
+    (lambda: web.json_response({"accessToken": "secret", "expiresIn": "x"}), "sent no token"),
     (lambda: web.json_response({"accessToken": "a secret", "expiresIn": 60}), "blanks"),
-    (lambda: web.json_response([]), "cannot be understood"),
-    (lambda: web.Response(text="<html>"), "without a token"),
+    (lambda: web.json_response([]), "is malformed"),
+    (lambda: web.Response(text="<html>"), "sent no token"),
 ]
 
 
@@ -134,7 +134,7 @@ def test_a_login_that_cannot_be_renewed(
     name: str, value: Any, cloud: Cloud, cache_file: Path
 ) -> None:
     write_cache(cache_file, cloud.login(**{name: value}))
-    assert f"the login left no {name}" in refused()
+    assert f"the login has no {name}" in refused()
     write_cache(cache_file, cloud.login(**{name: value}, expiresAt=at(60)))
     assert load().value == "cached-token"
     assert cloud.operations() == []

@@ -154,13 +154,13 @@ def test_text_that_is_no_time_is_refused(text: str) -> None:
         (None, PROFILE, "codecatalyst of"),
         (CONFIG, "other", "does not exist"),
         ("[default]\nregion=x\n", None, "has no sso_session"),
-        ("[default]\nsso_start_url=https://x\n", None, "sso_start_url of its own"),
+        ("[default]\nsso_start_url=https://x\n", None, "sso_start_url instead of sso_session"),
         ("[default]\nsso_session=codecatalyst\n", None, "[sso-session codecatalyst], which"),
         (CONFIG.replace("sso_region", "region"), PROFILE, "lacks sso_region"),
         (CONFIG.replace("sso_start_url", "url"), PROFILE, "lacks sso_start_url"),
         ("sso_session = x\n", None, "cannot be parsed: line 1 is neither"),
-        (CONFIG + CONFIG, PROFILE, "cannot be parsed: the section of line"),
-        ("[default]\na = 1\na = 2\n", None, "the setting of line 3 is there twice"),
+        (CONFIG + CONFIG, PROFILE, "cannot be parsed: line 9 repeats a section"),
+        ("[default]\na = 1\na = 2\n", None, "line 3 repeats a setting"),
     ],
 )
 def test_a_profile_without_a_session(
@@ -171,7 +171,7 @@ def test_a_profile_without_a_session(
         (home / ".aws/config").write_text(config)
     message = refused(profile)
     assert said in message
-    assert "Run `connector login" in message or "cannot be parsed" in message
+    assert "`connector login" in message or "cannot be parsed" in message
 
 
 def test_a_line_that_cannot_be_parsed_is_not_quoted(home: Path) -> None:
@@ -192,20 +192,23 @@ def test_a_configuration_file_that_is_a_directory(home: Path) -> None:
     ("content", "said"),
     [
         (None, "no SSO login"),
-        (b"", "does not hold JSON"),
-        (b"{", "does not hold JSON"),
-        (b"[" * 100_000, "does not hold JSON"),
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
         (b"\xff\xfe", "is not UTF-8 text"),
-        (b"[]", "does not hold a JSON object"),
+        (b"[]", "is not a JSON object"),
         (b" " * (MAX_BYTES + 1), "larger than 8 MiB"),
-        (b"{}", "lacks a text member accessToken"),
-        (b'{"accessToken": "secret"}', "lacks a text member expiresAt"),
-        (b'{"accessToken": "secret", "expiresAt": 1}', "lacks a text member expiresAt"),
+        (b"{}", "has no valid accessToken"),
+        (b'{"accessToken": "secret"}', "has no valid expiresAt"),
+        (b'{"accessToken": "secret", "expiresAt": 1}', "has no valid expiresAt"),
         (b'{"accessToken": 1, "expiresAt": "2099-01-01T00:00:00Z"}', "accessToken"),
         (b'{"accessToken": "", "expiresAt": "2099-01-01T00:00:00Z"}', "accessToken"),
         (b'{"accessToken": "secret", "expiresAt": "soon\\u001b"}', "is not a time"),
         (b'{"accessToken": "secret", "expiresAt": "2099-13-01T00:00:00Z"}', "is not a time"),
-        (b'{"accessToken": "secret\\r\\nX: y", "expiresAt": "2099-01-01T00:00:00Z"}', "line ends"),
+        (
+            b'{"accessToken": "secret\\r\\nX: y", "expiresAt": "2099-01-01T00:00:00Z"}',
+            "line breaks",
+        ),
         (b'{"accessToken": "secret x", "expiresAt": "2099-01-01T00:00:00Z"}', "blanks"),
         (b'{"accessToken": "secret\\u00e4", "expiresAt": "2099-01-01T00:00:00Z"}', "damaged"),
         (b'{"accessToken": "secret\\ud800", "expiresAt": "2099-01-01T00:00:00Z"}', "damaged"),
@@ -237,7 +240,7 @@ def test_a_variable_that_would_break_the_header(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", value)
-    assert "AWS_BEARER_TOKEN_CODECATALYST is of no use" in refused()
+    assert "AWS_BEARER_TOKEN_CODECATALYST is not valid" in refused()
 
 
 def test_a_token_file_without_a_good_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +250,7 @@ def test_a_token_file_without_a_good_token(tmp_path: Path, monkeypatch: pytest.M
     path.write_text("")
     assert "the token is empty" in refused()
     path.write_text("two\nlines\n")
-    assert "line ends" in refused()
+    assert "line breaks" in refused()
     path.unlink()
     path.mkdir()
     assert "is a directory" in refused()

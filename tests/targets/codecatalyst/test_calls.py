@@ -74,7 +74,7 @@ def test_a_list_that_is_none(cloud: Cloud, calls: Calls, answer: object) -> None
 @pytest.mark.parametrize("answer", [{}, {"status": ""}, {"status": 5}])
 def test_a_state_that_is_none(cloud: Cloud, calls: Calls, answer: object) -> None:
     always(cloud, GET, lambda: web.json_response(answer))
-    with pytest.raises(CallFailed, match="lacks a usable status"):
+    with pytest.raises(CallFailed, match="has no valid status"):
         calls.look(calls.tokens.load(), 10)
 
 

@@ -276,6 +276,6 @@ def test_a_stop_is_bounded_in_time(
         sessions = make_sessions(
             cloud, clock, endpoint_url=f"https://localhost:{peer.port}", ca_file=peer.ca_file
         )
-        with pytest.raises(ConnectFailed, match="does not answer in time"):
+        with pytest.raises(ConnectFailed, match="did not answer in time"):
             sessions.stop(access, 0.3)
         assert len(peer.requests) == 1
