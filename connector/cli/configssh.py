@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError, ConnectorError
 from ..settings.table import SETTINGS
 from ..targets.model import GONE, RUNNING, Query
-from ..targets.registry import rows_of
+from ..targets.registry import KINDS
 from .output.lines import say, tell
 from .question import agreed, can_ask
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
+    from ..ssh.facts import SshFacts
     from ..ssh.include import NamedHost
     from ..ssh.places import Places
     from ..ssh.plan import Plan
+    from ..targets.kind import Kind
     from ..targets.model import Row
+    from ..targets.registry import KindRow
 
 DESCRIPTION = """\
 Have ssh, scp, rsync, git and VS Code reach Dev Environments by name: write a file of our own
@@ -79,15 +82,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    _end_what_runs_with_us()
+    # The file of the first kind records that the user's file was created: it is removed last.
+    for row in reversed(KINDS) if options.remove else KINDS:
+        _configure(options, row)
+    return 0
+
+
+def _configure(options: argparse.Namespace, row: KindRow) -> None:
+    """Change the configuration for one kind of target, in a file of its own."""
     from ..ssh.include import WAIT_MARGIN
     from ..ssh.places import find_places
-    from ..targets.codecatalyst.ssh import SSH
 
-    _end_what_runs_with_us()
-    places = find_places(SSH, options.ssh_config)
+    kind = row.load()
+    places = find_places(kind.ssh, options.ssh_config)
     if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):
         say(f"ssh reads {places.config}, whatever HOME says")
-    plan_again, outcome = _removal(places) if options.remove else _setup(options, places)
+    if options.remove:
+        plan_again, outcome = _removal(kind.ssh, places)
+    else:
+        plan_again, outcome = _setup(options, places, row, kind)
     plan = plan_again()
     changes = [change for change in plan.changes if change.differs]
     tell(*(line for change in changes for line in change.diff()))
@@ -103,11 +117,10 @@ def run(options: argparse.Namespace) -> int:
         if not options.remove:
             tell(
                 'VS Code gives ssh 15 s. With its setting "remote.SSH.connectTimeout": '
-                f"{options.wait + WAIT_MARGIN:.0f} a stopped Dev Environment has the time to start."
+                f"{options.wait + WAIT_MARGIN:.0f} a stopped {row.words.noun} has time to start."
             )
     else:
         tell("Nothing was written.")
-    return 0
 
 
 def _end_what_runs_with_us() -> None:
@@ -118,30 +131,30 @@ def _end_what_runs_with_us() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _removal(places: Places) -> tuple[Callable[[], Plan], str]:
+def _removal(facts: SshFacts, places: Places) -> tuple[Callable[[], Plan], str]:
     from ..ssh.plan import plan_removal
-    from ..targets.codecatalyst.ssh import SSH
 
     outcome = f"There is nothing of the connector in {places.config}."
-    if os.path.exists(places.setting(SSH.known_hosts)):
-        outcome += f" Host keys of Dev Environments stay in {SSH.known_hosts}."
-    return lambda: plan_removal(SSH, places), outcome
+    if os.path.exists(places.setting(facts.known_hosts)):
+        outcome += f" Host keys of {facts.nouns} stay in {facts.known_hosts}."
+    return lambda: plan_removal(facts, places), outcome
 
 
-def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Plan], str]:
-    """What plans it, and what can be done after it."""
+def _setup(
+    options: argparse.Namespace, places: Places, row: KindRow, kind: Kind
+) -> tuple[Callable[[], Plan], str]:
+    """Return what plans the changes, and what the user can do after them."""
     from ..programs import run_program
     from ..ssh.check import SshClient
     from ..ssh.command import is_temporary, proxy_command
     from ..ssh.places import find_ssh
     from ..ssh.plan import plan_setup
-    from ..targets.codecatalyst.ssh import SSH
     from .itself import isolated_commands
     from .processes import first_that_runs
 
     program = find_ssh()
     command = first_that_runs(isolated_commands())
-    profile = _profile(options.profile, places)
+    profile = _profile(options.profile, kind.ssh, places)
     line = proxy_command(command, profile)
     temporary = next(filter(is_temporary, filter(os.path.isabs, command)), None)
     if temporary:
@@ -149,42 +162,40 @@ def _setup(options: argparse.Namespace, places: Places) -> tuple[Callable[[], Pl
             f"{temporary} is in a place for temporary files: when it is gone, ssh fails. "
             "Install the connector (pipx install), and run this again"
         )
-    hosts = _known_hosts(profile)
+    hosts = _known_hosts(profile, row, kind)
     ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
-    example = hosts[0].name if hosts else "codecatalyst-dev-env=<space>=<project>=<id>"
+    example = hosts[0].name if hosts else f"<name>{kind.ssh.suffix}"
     client = None if options.unchecked else SshClient(program, run_program)
 
     def plan() -> Plan:
-        return plan_setup(SSH, places, line, hosts, client, options.wait)
+        return plan_setup(kind.ssh, places, line, hosts, client, options.wait)
 
     return plan, f"Try: {ssh} {example}"
 
 
-def _known_hosts(profile: str | None) -> Sequence[NamedHost] | None:
+def _known_hosts(profile: str | None, row: KindRow, kind: Kind) -> Sequence[NamedHost] | None:
     """Return the targets that can be listed, those first that make good examples.
 
     None when not all can be listed: then a name may not be unique.
     """
     from ..ssh.include import NamedHost
 
-    query = Query(profile=profile)
     try:
-        rows: list[Row] = []
-        for row in rows_of(query):
-            listing = row.load().list_targets(query, os.environ, _LIST_TIMEOUT)
-            if not listing.is_whole:
-                raise next(each.error for each in listing.problems if not each.is_refusal)
-            if listing.malformed:
-                raise listing.malformed
-            rows += [each for each in listing.rows if each.state.phase != GONE]
+        listing = kind.list_targets(Query(profile=profile), os.environ, _LIST_TIMEOUT)
+        if not listing.is_whole:
+            raise next(each.error for each in listing.problems if not each.is_refusal)
+        if listing.malformed:
+            raise listing.malformed
     except ConnectorError as error:
         say(
-            "No Dev Environment is added to the list that IDEs offer; ssh reaches all by name. "
+            f"No {row.words.noun} is added to the list that IDEs offer; ssh reaches all by name. "
             f"{str(error).rstrip('.')}; then run this again"
         )
         return None
+    usable = [each for each in listing.rows if each.state.phase != GONE]
     return [
-        NamedHost(row.name, row.host_key_alias, row.about) for row in sorted(rows, key=_best_first)
+        NamedHost(each.name, each.host_key_alias, each.about)
+        for each in sorted(usable, key=_best_first)
     ]
 
 
@@ -193,13 +204,12 @@ def _best_first(row: Row) -> tuple[bool, bool, str, str]:
     return row.state.phase != RUNNING, not row.alias, row.alias, row.host_key_alias
 
 
-def _profile(named: str | None, places: Places) -> str | None:
+def _profile(named: str | None, facts: SshFacts, places: Places) -> str | None:
     """The profile that ssh is to use; ``None``: what its environment says."""
     from ..ssh.command import profile_of
     from ..ssh.plan import current_proxy_command
-    from ..targets.codecatalyst.ssh import SSH
 
-    named = named or profile_of(current_proxy_command(SSH, places))
+    named = named or profile_of(current_proxy_command(facts, places))
     return named or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or None
 
 

@@ -1,0 +1,253 @@
+"""A second kind of target, which lives in the tests, is served by every command and the library."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connector
+from connector.targets import registry
+from connector.targets.kind import Kind
+
+from ..account import own_account
+from ..targets import toy
+from .cloud import Cloud
+from .commands import Answer, Commands, Ssh
+from .sshd import USER, Sshd, program
+from .targets import GREETING, TcpService, greeting_echo
+
+#: The connector with one more row in its registry, as a program of its own.
+SCRIPT = """\
+#!{python}
+import sys
+sys.path.insert(0, {root!r})
+from tests.targets import toy
+from connector.targets import registry
+registry.KINDS.append(toy.ROW)
+from connector.__main__ import main
+sys.exit(main())
+"""
+
+
+class Shop:
+    """The service of toys: its sessions are those of the emulator's gateway."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.toys = {"bear": "ON", "train": "ON"}
+        self.forms: list[str] = []
+        self._cloud = cloud
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                members = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.dumps(shop.answer(self.path, **members)).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(
+        self,
+        path: str,
+        name: str = "",
+        status: str = "",
+        form: str = "",
+        words: tuple[str, ...] = (),
+        id: str = "",
+    ) -> Any:
+        if path == "/list":
+            return list(self.toys)
+        if path == "/state":
+            return self.toys[name]
+        if path == "/switch":
+            self.toys[name] = status
+        if path == "/session":
+            self.forms.append(form)
+            return self._cloud.start_session(*words, shell=form == "shell")
+        living = [each for each in self._cloud.sessions if each.end_reason is None]
+        if path == "/sessions":
+            return [each.id for each in living]
+        ending = [each for each in living if each.id == id] if path == "/end" else []
+        for each in ending:
+            self._cloud.stop_session(each)
+        return bool(ending)
+
+
+@pytest.fixture
+def shop(cloud: Cloud) -> Iterator[Shop]:
+    shop = Shop(cloud)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def program_of(tmp_path: Path) -> str:
+    """The path of the connector that knows toys."""
+    path = tmp_path / "bin" / "connector"
+    path.parent.mkdir()
+    root = str(Path(__file__).parents[2])
+    path.write_text(SCRIPT.format(python=sys.executable, root=root))
+    path.chmod(0o755)
+    return str(path)
+
+
+class User:
+    """Runs the connector that knows toys."""
+
+    def __init__(self, commands: Commands, shop: Shop, path: str) -> None:
+        self.commands = commands
+        self.path = path
+        commands.environ |= {"TOY_URL": shop.url, **own_account(Path(commands.environ["HOME"]))}
+        commands.environ["PATH"] = f"{Path(path).parent}{os.pathsep}{commands.environ['PATH']}"
+
+    def run(self, *words: str, input: bytes = b"") -> Answer:
+        return self.commands.run(self.path, *words, input=input)
+
+    def says(self, *words: str, input: bytes = b"") -> str:
+        answer = self.run(*words, input=input)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout.decode()
+
+
+@pytest.fixture
+def user(commands: Commands, shop: Shop, program_of: str) -> User:
+    return User(commands, shop, program_of)
+
+
+def test_toys_fulfil_the_contract() -> None:
+    kind: Kind = toy.KIND  # which mypy checks
+    assert kind.ssh.suffix == ".toy"
+    lines = Path(toy.__file__).read_text().splitlines()
+    assert len([line for line in lines if line.strip()]) < 150
+
+
+def test_list_shows_both_kinds(user: User, cloud: Cloud) -> None:
+    lines = [line.split("\t") for line in user.says("list").splitlines()]
+    assert [line for line in lines if line[0].endswith(".toy")] == [
+        ["bear.toy", "ON", "wood"],
+        ["train.toy", "ON", "wood"],
+    ]
+    assert any(cloud.environment.id in line for line in lines)
+    assert {"toy": "bear"} in json.loads(user.says("list", "--json"))
+
+
+def test_option_of_a_kind_leaves_out_the_others(user: User) -> None:
+    assert ".toy" not in user.says("list", "--space", "ExampleCorp")
+    answer = user.run("start", "bear.toy", "--space", "ExampleCorp")
+    assert answer.returncode == 78
+    assert b"--space does not go with the name 'bear.toy'" in answer.stderr
+
+
+def test_stop_start_and_state(user: User, shop: Shop) -> None:
+    assert user.says("stop", "bear.toy", "--wait") == "toy bear is OFF\n"
+    assert shop.toys["bear"] == "OFF"
+    assert user.says("start", "bear.toy") == "toy bear is RUNNING\n"
+    assert shop.toys["bear"] == "ON"
+    assert user.run("start", "ball.toy").returncode == 68
+
+
+def test_proxy_starts_a_stopped_toy_and_carries_bytes(user: User, shop: Shop, cloud: Cloud) -> None:
+    shop.toys["bear"] = "OFF"
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = user.commands.start(user.path, "proxy", "bear.toy")
+        process.reader.until(GREETING)
+        process.hang_up()
+        assert process.wait() == 0
+    assert (shop.toys["bear"], shop.forms) == ("ON", ["ssh"])
+    assert "is OFF" in process.stderr()
+
+
+def test_ssh_needs_no_configuration(user: User, ssh: Ssh, sshd: Sshd, tmp_path: Path) -> None:
+    words = [f"IdentityFile {sshd.user_key}", "IdentitiesOnly yes", "BatchMode yes"]
+    words += [f"UserKnownHostsFile {tmp_path}/keys", "LogLevel ERROR", "HashKnownHosts no"]
+    options = ["-l", USER, *(word for option in words for word in ("-o", option))]
+    assert user.says("ssh", "bear.toy", *options, "echo hello") == "hello\n"
+    assert (tmp_path / "keys").read_text().startswith("bear.toy ")
+
+
+def test_config_ssh_makes_ssh_reach_toys(user: User, ssh: Ssh, sshd: Sshd, tmp_path: Path) -> None:
+    config = Path(user.commands.environ["HOME"], ".ssh", "config")
+    told = user.says("config-ssh", "--yes", "--ssh-config", str(config))
+    assert "Host *.toy" in told
+    assert "Host *.codecatalyst" in told
+    words = [option for option in ssh.key_options() if not option.startswith("UserKnown")]
+    words = [word for word in words if not word.startswith("HostKeyAlias")]
+    words += [f"UserKnownHostsFile {tmp_path}/keys", f"User {USER}", "LogLevel ERROR"]
+    options = [word for option in words for word in ("-o", option)]
+    command = [program("ssh"), "-F", str(config), *options, "train.toy", "echo hello"]
+    answer = user.commands.run(*command)
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+    user.says("config-ssh", "--remove", "--yes", "--ssh-config", str(config))
+    assert not config.exists()
+
+
+def test_shell_and_exec(user: User, shop: Shop) -> None:
+    assert "a42b" in user.says("shell", "bear.toy", input=b"echo a$((40+2))b\n")
+    assert user.says("exec", "bear.toy", "--", "echo", "a b") == "a b\n"
+    assert shop.forms == ["shell", "command"]
+
+
+def test_sessions_are_listed_and_stopped(user: User, cloud: Cloud) -> None:
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        process = user.commands.start(user.path, "proxy", "bear.toy")
+        process.reader.until(GREETING)
+        (session,) = cloud.sessions
+        assert session.id in user.says("sessions", "list", "bear.toy")
+        assert user.says("sessions", "stop", "bear.toy", "--all") == f"stopped {session.id}\n"
+        process.wait()
+    assert user.run("sessions", "stop", "bear.toy", "none").returncode == 68
+
+
+@pytest.mark.usefixtures("sshd")
+def test_doctor_examines_a_toy(user: User) -> None:
+    answer = user.run("doctor", "bear.toy", "--json")
+    legs = {leg["name"]: leg for leg in json.loads(answer.stdout)["legs"]}
+    assert legs["toy"]["text"] == "It is ON"
+    for name in ("session", "greeting", "session-end"):
+        assert legs[name]["status"] == "ok", legs[name]
+    assert "identity" not in legs
+
+
+def test_completion_offers_toys(user: User, tmp_path: Path) -> None:
+    line = "connector start b"
+    offered = tmp_path / "offered"
+    environ = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(offered)}
+    environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    user.commands.run(user.path, environ={**user.commands.environ, **environ})
+    assert "bear.toy" in offered.read_text()
+
+
+@pytest.mark.usefixtures("library")
+def test_library_connects_to_a_toy(
+    shop: Shop, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOY_URL", shop.url)
+    monkeypatch.setattr(registry, "KINDS", [*registry.KINDS, toy.ROW])
+    with TcpService(greeting_echo) as service:
+        cloud.port = service.port
+        with connector.open_socket("bear.toy") as stream:
+            assert stream.recv(len(GREETING)) == GREETING
