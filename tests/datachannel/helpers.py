@@ -102,7 +102,7 @@ def handshake_complete(number: int = 1, message: str = "") -> bytes:
 # Messages of the client.
 
 
-def acknowledged(messages: Sequence[AgentMessage]) -> list[int]:
+def acked_numbers(messages: Sequence[AgentMessage]) -> list[int]:
     """Return the numbers that the acks among these messages name."""
     return [
         acknowledged_sequence_number(message.payload)
@@ -165,7 +165,7 @@ class Dialogue:
         return timer
 
 
-def shaken(session_type: str = "Port", **options: Any) -> Dialogue:
+def after_handshake(session_type: str = "Port", **options: Any) -> Dialogue:
     """Return a dialogue after the handshake, before the first output. Our response is message 0."""
     dialogue = Dialogue(**options)
     dialogue.link()
@@ -176,12 +176,12 @@ def shaken(session_type: str = "Port", **options: Any) -> Dialogue:
     return dialogue
 
 
-def flowing(**options: Any) -> Dialogue:
+def after_first_output(**options: Any) -> Dialogue:
     """Return a dialogue after the first output, with nothing in flight.
 
     Our next message is number 1, the agent's next is 3.
     """
-    dialogue = shaken(**options)
+    dialogue = after_handshake(**options)
     dialogue.receive(output(2, b"banner"))
     dialogue.sent()
     return dialogue

@@ -22,15 +22,15 @@ from .helpers import (
     CLIENT_ID,
     Dialogue,
     ack,
-    acknowledged,
-    flowing,
+    acked_numbers,
+    after_first_output,
+    after_handshake,
     handshake_complete,
     handshake_request,
     inputs,
     output,
     service,
     session_type_action,
-    shaken,
     stream,
 )
 
@@ -78,7 +78,7 @@ def test_handshake_request_is_acked_and_answered(session_type: str) -> None:
     assert dialogue.receive(handshake_request(session_type_action(session_type))) == []
     sent = dialogue.sent()
     assert [message.message_type for message in sent] == ["acknowledge", "input_stream_data"]
-    assert acknowledged(sent) == [0]
+    assert acked_numbers(sent) == [0]
     ((number, kind, payload),) = inputs(sent)
     assert (number, kind) == (0, PayloadType.HANDSHAKE_RESPONSE)
     assert json.loads(payload) == {
@@ -107,7 +107,7 @@ def test_ack_and_handshake_complete_come_in_either_order(
     else:
         events = dialogue.receive(frames[0]) + dialogue.receive(frames[1])
     assert events == [SessionOpened("Port", "hello")]
-    assert acknowledged(dialogue.sent()) == [1]
+    assert acked_numbers(dialogue.sent()) == [1]
     assert dialogue.channel.state == State.OPEN
     assert dialogue.channel.delivered
 
@@ -118,7 +118,7 @@ def test_output_in_one_burst_with_handshake_complete_follows_session_opened() ->
     dialogue.sent()
     events = dialogue.receive(handshake_complete(), output(2, b"SSH-"), output(3, b"2.0"), ack(0))
     assert events == [SessionOpened("Port", ""), DataReceived(b"SSH-2.0")]
-    assert acknowledged(dialogue.sent()) == [1, 2, 3]
+    assert acked_numbers(dialogue.sent()) == [1, 2, 3]
 
 
 def test_output_that_overtakes_handshake_complete_waits_for_it() -> None:
@@ -140,7 +140,7 @@ def test_handshake_in_reverse_order_opens_the_session() -> None:
     assert dialogue.receive(handshake_complete(), handshake_request()) == [
         SessionOpened("Port", "")
     ]
-    assert acknowledged(dialogue.sent()) == [1, 0]
+    assert acked_numbers(dialogue.sent()) == [1, 0]
 
 
 def test_input_does_not_leave_before_handshake_complete() -> None:
@@ -157,7 +157,7 @@ def test_input_does_not_leave_before_handshake_complete() -> None:
 
 
 def test_input_waits_for_the_first_output() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.send(b"SSH-2.0-client\r\n")
     dialogue.now = 0.2499
     assert dialogue.sent() == []
@@ -166,7 +166,7 @@ def test_input_waits_for_the_first_output() -> None:
 
 
 def test_only_the_first_output_releases_input() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.send(b"input")
     dialogue.receive(output(3, b"second"), stream(4, PayloadType.STDERR, b"error"))
     assert dialogue.sent_inputs() == []
@@ -177,7 +177,7 @@ def test_only_the_first_output_releases_input() -> None:
 
 
 def test_input_leaves_after_the_grace_without_output() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.send(b"GET / ")
     dialogue.send(b"HTTP/1.0\r\n")
     assert dialogue.expire() == pytest.approx(0.25)
@@ -187,14 +187,14 @@ def test_input_leaves_after_the_grace_without_output() -> None:
 
 
 def test_input_given_after_the_grace_leaves_at_once() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.now = 0.25
     dialogue.send(b"late")
     assert dialogue.sent_data() == b"late"
 
 
 def test_input_given_after_the_first_output_leaves_at_once() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"soon")
     assert dialogue.sent_data() == b"soon"
 
@@ -212,11 +212,11 @@ def test_grace_counts_from_handshake_complete() -> None:
 
 
 def test_without_input_the_grace_needs_no_timer() -> None:
-    assert shaken().channel.get_timer() is None
+    assert after_handshake().channel.get_timer() is None
 
 
 def test_grace_is_an_option() -> None:
-    dialogue = shaken(first_output_grace=0.0)
+    dialogue = after_handshake(first_output_grace=0.0)
     dialogue.send(b"at once")
     assert dialogue.sent_data() == b"at once"
 
@@ -227,7 +227,7 @@ def test_session_without_handshake_opens_with_its_first_output() -> None:
     assert dialogue.sent() == []
     assert dialogue.receive(output(0, b"# ")) == [SessionOpened(None, ""), DataReceived(b"# ")]
     sent = dialogue.sent()
-    assert acknowledged(sent) == [0]
+    assert acked_numbers(sent) == [0]
     assert inputs(sent) == [(0, PayloadType.OUTPUT, b"ls\n")]
 
 
@@ -264,19 +264,19 @@ def test_idle_handshake_opens_a_session_without_type() -> None:
     assert dialogue.receive(handshake_complete()) == [SessionOpened(None, "")]
 
 
-NOTHING_ASKED = stream(0, PayloadType.HANDSHAKE_REQUEST, b'{"RequestedClientActions":[]}')
+IDLE_REQUEST = stream(0, PayloadType.HANDSHAKE_REQUEST, b'{"RequestedClientActions":[]}')
 
 
-def asked_for_nothing() -> Dialogue:
+def after_idle_request() -> Dialogue:
     dialogue = linked()
-    dialogue.receive(NOTHING_ASKED)
+    dialogue.receive(IDLE_REQUEST)
     dialogue.send(b"input")
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.HANDSHAKE_RESPONSE]
     return dialogue
 
 
 def test_ack_of_the_response_completes_an_idle_handshake() -> None:
-    dialogue = asked_for_nothing()
+    dialogue = after_idle_request()
     assert dialogue.receive(ack(0)) == [SessionOpened(None, "")]
     assert dialogue.sent_inputs() == []  # HandshakeComplete may still come
     assert dialogue.expire() == pytest.approx(SILENT_START_GRACE)
@@ -284,7 +284,7 @@ def test_ack_of_the_response_completes_an_idle_handshake() -> None:
 
 
 def test_handshake_complete_may_follow_the_ack_of_an_idle_response() -> None:
-    dialogue = asked_for_nothing()
+    dialogue = after_idle_request()
     dialogue.receive(ack(0))
     assert dialogue.receive(handshake_complete(message="hello")) == [SessionOpened(None, "hello")]
     assert dialogue.expire() == pytest.approx(0.25)
@@ -300,20 +300,20 @@ def test_ack_of_the_response_does_not_complete_a_handshake_with_actions() -> Non
     assert dialogue.channel.handshake_begun
 
 
-@pytest.mark.parametrize("frame", [NOTHING_ASKED, handshake_request()], ids=["nothing", "type"])
+@pytest.mark.parametrize("frame", [IDLE_REQUEST, handshake_request()], ids=["nothing", "type"])
 def test_output_opens_a_session_without_handshake_complete(frame: bytes) -> None:
     dialogue = linked()
     dialogue.receive(frame)
     dialogue.sent()
     dialogue.send(b"input")
     opened, data = dialogue.receive(output(1, b"SSH-"))
-    assert opened == SessionOpened(None if frame == NOTHING_ASKED else "Port", "")
+    assert opened == SessionOpened(None if frame == IDLE_REQUEST else "Port", "")
     assert data == DataReceived(b"SSH-")
     assert dialogue.sent_data() == b"input"
 
 
 def test_second_handshake_complete_fails_the_channel() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     assert failure(dialogue.receive(handshake_complete(2)))
 
 
@@ -342,7 +342,7 @@ def test_unsupported_action_is_answered_and_reported(
     kind = SessionEncrypted if word == "KMS" else RemoteProtocolError
     assert word in failure(dialogue.receive(handshake_request(*actions)), kind)
     sent = dialogue.sent()
-    assert acknowledged(sent) == [0]
+    assert acked_numbers(sent) == [0]
     ((number, payload_type, payload),) = inputs(sent)
     assert (number, payload_type) == (0, PayloadType.HANDSHAKE_RESPONSE)
     processed = json.loads(payload)["ProcessedClientActions"]
@@ -376,7 +376,7 @@ def test_second_handshake_request_fails_the_channel(frame: bytes) -> None:
 
 @pytest.mark.parametrize("frame", [handshake_request(number=3), handshake_complete(3)])
 def test_handshake_in_an_open_session_fails_the_channel(frame: bytes) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert failure(dialogue.receive(frame))
 
 
@@ -403,5 +403,5 @@ def test_duplicate_handshake_request_is_acked_again_and_not_answered_again() -> 
     dialogue.sent()
     assert dialogue.receive(handshake_request()) == []
     sent = dialogue.sent()
-    assert acknowledged(sent) == [0]
+    assert acked_numbers(sent) == [0]
     assert inputs(sent) == []

@@ -16,14 +16,14 @@ from .helpers import (
     CLIENT_ID,
     Dialogue,
     ack,
-    acknowledged,
-    flowing,
+    acked_numbers,
+    after_first_output,
+    after_handshake,
     handshake_complete,
     handshake_request,
     inputs,
     output,
     service,
-    shaken,
     stream,
 )
 
@@ -40,7 +40,7 @@ def close_by(dialogue: Dialogue, kind: str, payload: bytes = b"{}") -> list[obje
 
 
 def test_new_link_retransmits_the_messages_in_flight_in_order() -> None:
-    dialogue = flowing(payload_size=1)
+    dialogue = after_first_output(payload_size=1)
     dialogue.send(b"abcde")
     first = dialogue.channel.messages_to_send(dialogue.now)
     dialogue.receive(ack(2), ack(4))
@@ -68,7 +68,7 @@ def test_new_link_opens_with_the_same_client_id_a_new_request_id_and_the_new_tok
 
 
 def test_sequence_numbers_continue_on_the_next_link() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"a")
     dialogue.sent()
     dialogue.receive(ack(1))
@@ -77,7 +77,7 @@ def test_sequence_numbers_continue_on_the_next_link() -> None:
     assert dialogue.receive(output(2, b"banner"), output(3, b"x")) == [DataReceived(b"x")]
     dialogue.send(b"b")
     sent = dialogue.sent()
-    assert acknowledged(sent) == [2, 3]
+    assert acked_numbers(sent) == [2, 3]
     assert inputs(sent) == [(2, PayloadType.OUTPUT, b"b")]
 
 
@@ -95,7 +95,7 @@ def test_session_opens_once_if_its_link_is_lost_in_the_handshake() -> None:
 
 
 def test_acks_for_a_lost_link_are_not_sent_on_the_next() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.receive(output(3, b"x"))
     dialogue.lose()
     dialogue.link()
@@ -103,7 +103,7 @@ def test_acks_for_a_lost_link_are_not_sent_on_the_next() -> None:
 
 
 def test_pause_ends_with_its_link() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.receive(service(PAUSE_PUBLICATION))
     dialogue.send(b"x")
     dialogue.lose()
@@ -112,7 +112,7 @@ def test_pause_ends_with_its_link() -> None:
 
 
 def test_pause_right_after_a_new_link_holds_retransmissions() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"x")
     dialogue.sent()
     dialogue.lose()
@@ -149,7 +149,7 @@ def test_start_publication_without_a_pause_changes_nothing(kind: str) -> None:
 
 
 def test_reorder_buffer_outlives_the_link() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.receive(output(4, b"b"))
     dialogue.sent()
     dialogue.lose()
@@ -158,7 +158,7 @@ def test_reorder_buffer_outlives_the_link() -> None:
 
 
 def test_input_waits_for_the_first_output_on_the_next_link_too() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.send(b"x")
     dialogue.lose()
     dialogue.now = 0.1
@@ -169,7 +169,7 @@ def test_input_waits_for_the_first_output_on_the_next_link_too() -> None:
 
 
 def test_input_is_accepted_without_a_link() -> None:
-    dialogue = flowing(max_in_flight=10)
+    dialogue = after_first_output(max_in_flight=10)
     dialogue.lose()
     assert dialogue.send(b"x" * 20) == 10
     assert dialogue.channel.send_capacity == 0
@@ -178,7 +178,7 @@ def test_input_is_accepted_without_a_link() -> None:
 
 
 def test_second_link_at_a_time_is_a_local_error() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     with pytest.raises(LocalProtocolError):
         dialogue.link()
 
@@ -188,7 +188,7 @@ def test_second_link_at_a_time_is_a_local_error() -> None:
 
 @pytest.mark.parametrize("kind", ["text", "binary"])
 def test_channel_closed_ends_the_session(kind: str) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert close_by(dialogue, kind) == [ChannelClosed("")]
     assert dialogue.channel.state == State.CLOSED
     assert dialogue.channel.send_capacity == 0
@@ -207,7 +207,7 @@ def test_channel_closed_ends_the_session(kind: str) -> None:
     ],
 )
 def test_reason_of_the_service_is_reported_if_it_is_readable(payload: bytes, reason: str) -> None:
-    assert close_by(flowing(), "binary", payload) == [ChannelClosed(reason)]
+    assert close_by(after_first_output(), "binary", payload) == [ChannelClosed(reason)]
 
 
 @pytest.mark.parametrize("kind", ["text", "binary"])
@@ -218,14 +218,14 @@ def test_channel_closed_may_come_before_the_handshake(kind: str) -> None:
 
 
 def test_output_before_channel_closed_is_delivered_and_acked() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     events = dialogue.receive(output(3, b"last"), service("channel_closed"), output(4, b"late"))
     assert events == [DataReceived(b"last"), ChannelClosed("")]
-    assert acknowledged(dialogue.sent()) == [3]
+    assert acked_numbers(dialogue.sent()) == [3]
 
 
 def test_failed_channel_does_not_report_channel_closed() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     events = dialogue.receive(output(-1, b""), service("channel_closed"))
     assert [type(event) for event in events] == [ChannelFailed]
 
@@ -234,7 +234,7 @@ def test_failed_channel_does_not_report_channel_closed() -> None:
 
 
 def test_eof_terminates_the_session_once_all_input_is_acked() -> None:
-    dialogue = flowing(payload_size=1)
+    dialogue = after_first_output(payload_size=1)
     dialogue.send(b"ab")
     dialogue.channel.send_eof()
     assert dialogue.sent_data() == b"ab"
@@ -249,13 +249,13 @@ def test_eof_terminates_the_session_once_all_input_is_acked() -> None:
 
 
 def test_eof_terminates_the_session_at_once_if_nothing_is_in_flight() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.channel.send_eof()
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
 
 
 def test_eof_waits_for_held_input() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.send(b"x")
     dialogue.channel.send_eof()
     assert dialogue.sent() == []
@@ -266,7 +266,7 @@ def test_eof_waits_for_held_input() -> None:
 
 
 def test_terminate_flag_is_sent_once_and_retransmitted_until_its_ack() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.channel.send_eof()
     dialogue.sent()
     dialogue.expire()
@@ -278,15 +278,15 @@ def test_terminate_flag_is_sent_once_and_retransmitted_until_its_ack() -> None:
 
 
 def test_output_is_delivered_and_acked_after_eof() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.channel.send_eof()
     dialogue.sent()
     assert dialogue.receive(output(3, b"x")) == [DataReceived(b"x")]
-    assert acknowledged(dialogue.sent()) == [3]
+    assert acked_numbers(dialogue.sent()) == [3]
 
 
 def test_input_after_eof_is_a_local_error() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.channel.send_eof()
     assert dialogue.channel.send_capacity == 0
     with pytest.raises(LocalProtocolError):
@@ -294,7 +294,7 @@ def test_input_after_eof_is_a_local_error() -> None:
 
 
 def test_eof_outlives_a_lost_link() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"x")
     dialogue.sent()
     dialogue.lose()
@@ -307,7 +307,7 @@ def test_eof_outlives_a_lost_link() -> None:
 
 
 def test_pause_holds_the_terminate_flag() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.channel.send_eof()
     dialogue.receive(service(PAUSE_PUBLICATION))
     assert dialogue.sent() == []
@@ -316,7 +316,7 @@ def test_pause_holds_the_terminate_flag() -> None:
 
 
 def test_terminate_waits_for_no_ack_and_overtakes_waiting_input() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"under way")
     dialogue.sent()
     dialogue.send(b"waiting")
@@ -327,7 +327,7 @@ def test_terminate_waits_for_no_ack_and_overtakes_waiting_input() -> None:
 
 
 def test_second_terminate_sends_no_second_flag() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.channel.terminate()
     dialogue.channel.terminate()
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]
@@ -346,14 +346,14 @@ def test_terminate_waits_for_handshake_complete() -> None:
 
 
 def test_terminate_of_a_closed_channel_sends_nothing() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     close_by(dialogue, "text")
     dialogue.channel.terminate()
     assert dialogue.sent() == []
 
 
 def test_terminate_after_the_exit_code_sends_the_flag() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.receive(stream(3, PayloadType.EXIT_CODE, b"EXIT_CODE: 0"))
     dialogue.channel.terminate()
     assert dialogue.sent_inputs() == [(1, *TERMINATE)]

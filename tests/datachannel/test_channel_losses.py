@@ -9,7 +9,16 @@ from connector.datachannel.messages import PayloadType
 from connector.datachannel.phases import State
 from connector.datachannel.recovery import ReorderBuffer
 
-from .helpers import Dialogue, ack, flowing, output, received, service, shaken, stream
+from .helpers import (
+    Dialogue,
+    ack,
+    after_first_output,
+    after_handshake,
+    output,
+    received,
+    service,
+    stream,
+)
 
 CLOSED = service("channel_closed")
 
@@ -44,7 +53,7 @@ ARRIVALS: dict[str, tuple[list[bytes], bytes, bool]] = {
 @pytest.mark.parametrize("text", [False, True], ids=["message", "text"])
 def test_channel_closed_reports_missing_output(case: str, text: bool) -> None:
     frames, good, missing = ARRIVALS[case]
-    dialogue = flowing()
+    dialogue = after_first_output()
     events = dialogue.receive(*frames)
     assert dialogue.channel.output_missing == missing
     events += dialogue.channel.receive_text("channel_closed") if text else dialogue.receive(CLOSED)
@@ -57,14 +66,14 @@ def test_channel_closed_reports_output_refused_by_a_full_reorder_buffer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ReorderBuffer, "MAX_MESSAGES", 1)
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.receive(output(4, b"held"), output(5, b"refused"))
     assert dialogue.receive(output(3, b"next")) == [DataReceived(b"nextheld")]
     assert dialogue.receive(CLOSED) == [ChannelClosed("", output_missing=True)]
 
 
 def test_output_after_channel_closed_does_not_fill_a_gap() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.receive(output(4, b"b"))
     dialogue.receive(CLOSED)
     assert dialogue.receive(output(3, b"a")) == []
@@ -72,7 +81,7 @@ def test_output_after_channel_closed_does_not_fill_a_gap() -> None:
 
 
 def test_gap_outlives_its_link() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.receive(output(4, b"b"))
     dialogue.lose()
     dialogue.link()
@@ -84,7 +93,7 @@ def unacked(dialogue: Dialogue) -> int:
 
 
 def test_unacked_bytes_count_stream_bytes_only() -> None:
-    dialogue = shaken("InteractiveCommands", payload_size=4096)
+    dialogue = after_handshake("InteractiveCommands", payload_size=4096)
     assert dialogue.send(b"x" * 1500) == 1500
     assert unacked(dialogue) == 1500  # held for the first output
     dialogue.channel.resize(80, 24)
@@ -100,7 +109,7 @@ def test_unacked_bytes_count_stream_bytes_only() -> None:
 
 
 def test_unacked_bytes_stay_after_channel_closed() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"x" * 100)
     dialogue.sent()
     dialogue.receive(CLOSED, ack(1))
@@ -108,7 +117,7 @@ def test_unacked_bytes_stay_after_channel_closed() -> None:
 
 
 def test_terminate_flag_does_not_count_as_unacked_input() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.channel.terminate()
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.FLAG]
     dialogue.receive(CLOSED)

@@ -20,13 +20,13 @@ from connector.errors import PortConnectFailed, RemoteProtocolError
 from .helpers import (
     EPOCH,
     ack,
-    acknowledged,
-    flowing,
+    acked_numbers,
+    after_first_output,
+    after_handshake,
     inputs,
     output,
     received,
     service,
-    shaken,
     stream,
 )
 
@@ -34,32 +34,32 @@ from .helpers import (
 
 
 def test_burst_is_one_event_and_each_message_is_acked() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert dialogue.receive(*(output(3 + i, b"%d" % i) for i in range(10))) == [
         DataReceived(b"0123456789")
     ]
-    assert acknowledged(dialogue.sent()) == list(range(3, 13))
+    assert acked_numbers(dialogue.sent()) == list(range(3, 13))
 
 
 def test_duplicate_is_acked_again_and_not_delivered_again() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert dialogue.receive(output(3, b"a"), output(3, b"a"), output(2, b"banner")) == [
         DataReceived(b"a")
     ]
-    assert acknowledged(dialogue.sent()) == [3, 3, 2]
+    assert acked_numbers(dialogue.sent()) == [3, 3, 2]
     assert dialogue.channel.stats.duplicates == 2
     assert "retransmitted 0, duplicates 2, malformed 0" in str(dialogue.channel.stats)
 
 
 def test_output_out_of_order_is_acked_at_once_and_delivered_in_order() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert dialogue.receive(output(5, b"c"), output(4, b"b")) == []
-    assert acknowledged(dialogue.sent()) == [5, 4]
+    assert acked_numbers(dialogue.sent()) == [5, 4]
     assert dialogue.receive(output(3, b"a")) == [DataReceived(b"abc")]
 
 
 def test_error_output_and_exit_code_keep_their_place_among_output() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     events = dialogue.receive(
         output(3, b"one"),
         stream(4, PayloadType.STDERR, b"two"),
@@ -94,20 +94,20 @@ def test_error_output_and_exit_code_keep_their_place_among_output() -> None:
 def test_payload_of_unknown_type_is_acked_and_ignored(
     frame: bytes,
 ) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert dialogue.receive(frame, output(4, b"next")) == [DataReceived(b"next")]
-    assert acknowledged(dialogue.sent()) == [3, 4]
+    assert acked_numbers(dialogue.sent()) == [3, 4]
     assert dialogue.channel.stats.ignored == 1
 
 
 def test_empty_output_is_acked_and_delivers_nothing() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert received(dialogue.receive(output(3, b""), output(4, b"x"))) == b"x"
-    assert acknowledged(dialogue.sent()) == [3, 4]
+    assert acked_numbers(dialogue.sent()) == [3, 4]
 
 
 def test_refused_port_is_reported_after_the_output_before_it() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     events = dialogue.receive(
         output(3, b"last"), stream(4, PayloadType.FLAG, flag(3)), output(5, b"never")
     )
@@ -115,7 +115,7 @@ def test_refused_port_is_reported_after_the_output_before_it() -> None:
     assert isinstance(events[1], ChannelFailed)
     assert isinstance(events[1].error, PortConnectFailed)
     assert len(events) == 2
-    assert acknowledged(dialogue.sent()) == [3, 4]
+    assert acked_numbers(dialogue.sent()) == [3, 4]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_refused_port_is_reported_after_the_output_before_it() -> None:
 def test_protocol_violation_fails_the_channel_after_the_output_before_it(
     frame: bytes,
 ) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     events = dialogue.receive(output(3, b"last"), frame, output(5, b"x"))
     assert events[0] == DataReceived(b"last")
     (failed,) = events[1:]
@@ -156,7 +156,7 @@ def test_protocol_violation_fails_the_channel_after_the_output_before_it(
     ],
 )
 def test_malformed_frame_is_dropped_and_its_retransmission_delivered(frame: bytes) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert dialogue.receive(frame) == []
     assert dialogue.sent() == []
     assert dialogue.channel.stats.malformed == 1
@@ -165,7 +165,7 @@ def test_malformed_frame_is_dropped_and_its_retransmission_delivered(frame: byte
 
 def test_hundred_malformed_frames_in_a_row_fail_the_channel() -> None:
     assert MAX_MALFORMED_RUN == 100
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert dialogue.receive(*([b"garbage"] * 60)) == []
     assert dialogue.receive(*([b"garbage"] * 39)) == []
     (event,) = dialogue.receive(b"garbage")
@@ -175,7 +175,7 @@ def test_hundred_malformed_frames_in_a_row_fail_the_channel() -> None:
 
 
 def test_good_frame_ends_a_run_of_malformed_ones() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.receive(*([b"garbage"] * 99))
     dialogue.receive(output(3, b"good"))
     assert dialogue.receive(*([b"garbage"] * 99)) == []
@@ -185,7 +185,7 @@ def test_good_frame_ends_a_run_of_malformed_ones() -> None:
 
 @pytest.mark.parametrize("name", ["agent_session_state", "input_stream_data", "whatever"])
 def test_message_of_unknown_type_is_ignored(name: str) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert dialogue.receive(service(name, b"\xff")) == []
     assert dialogue.sent() == []
     assert dialogue.channel.receive_text("whatever") == []
@@ -196,7 +196,7 @@ def test_message_of_unknown_type_is_ignored(name: str) -> None:
 
 
 def test_input_is_split_numbered_and_dated() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.now = 12.5
     dialogue.send(b"x" * 2500)
     sent = dialogue.sent()
@@ -211,7 +211,7 @@ def test_input_is_split_numbered_and_dated() -> None:
 
 
 def test_ack_may_arrive_before_the_write_returns() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"x")
     frames = dialogue.channel.messages_to_send(dialogue.now)
     assert dialogue.channel.in_flight_bytes == sum(map(len, frames)) == 121
@@ -222,7 +222,7 @@ def test_ack_may_arrive_before_the_write_returns() -> None:
 
 
 def test_acks_leave_before_retransmissions_and_those_before_new_data() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"old")
     dialogue.sent()
     dialogue.expire()
@@ -239,7 +239,7 @@ def test_acks_leave_before_retransmissions_and_those_before_new_data() -> None:
 
 
 def test_three_later_acks_trigger_a_retransmission_at_once() -> None:
-    dialogue = flowing(payload_size=1)
+    dialogue = after_first_output(payload_size=1)
     dialogue.send(b"abcd")
     dialogue.sent()
     dialogue.receive(ack(2), ack(3))
@@ -249,7 +249,7 @@ def test_three_later_acks_trigger_a_retransmission_at_once() -> None:
 
 
 def test_capacity_bounds_accepted_input_and_grows_with_acks() -> None:
-    dialogue = flowing(max_in_flight=3000)
+    dialogue = after_first_output(max_in_flight=3000)
     assert dialogue.channel.send_capacity == 3000
     assert dialogue.send(b"x" * 5000) == 3000
     assert dialogue.channel.send_capacity == 0
@@ -263,7 +263,7 @@ def test_capacity_bounds_accepted_input_and_grows_with_acks() -> None:
 
 
 def test_held_input_counts_against_the_capacity() -> None:
-    dialogue = shaken(max_in_flight=100)
+    dialogue = after_handshake(max_in_flight=100)
     assert dialogue.send(b"x" * 150) == 100
     assert dialogue.channel.send_capacity == 0
     dialogue.now = 0.25
@@ -271,7 +271,7 @@ def test_held_input_counts_against_the_capacity() -> None:
 
 
 def test_failed_channel_accepts_no_input() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.receive(output(-1, b""))
     assert dialogue.channel.send_capacity == 0
     assert dialogue.send(b"x") == 0

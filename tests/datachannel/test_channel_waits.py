@@ -13,15 +13,15 @@ from connector.datachannel.streams import MAX_ACKS
 from .helpers import (
     Dialogue,
     ack,
-    acknowledged,
-    flowing,
+    acked_numbers,
+    after_first_output,
+    after_handshake,
     handshake_complete,
     handshake_request,
     inputs,
     output,
     received,
     service,
-    shaken,
 )
 
 
@@ -36,7 +36,7 @@ def pause_by(dialogue: Dialogue, kind: str, name: str) -> None:
 
 
 def test_timer_is_set_while_messages_are_in_flight() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     assert dialogue.channel.get_timer() is None
     dialogue.now = 3.0
     dialogue.send(b"x")
@@ -87,7 +87,7 @@ def test_grace_sets_a_timer_only_while_it_holds_something() -> None:
 
 @pytest.mark.parametrize("end", ["pause", "lost", "failed", "closed"])
 def test_timer_is_unset_while_nothing_can_be_sent(end: str) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"x")
     dialogue.sent()
     assert dialogue.channel.get_timer() is not None
@@ -103,7 +103,7 @@ def test_timer_is_unset_while_nothing_can_be_sent(end: str) -> None:
 
 
 def test_timer_backs_off() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"x")
     dialogue.sent()
     timers = []
@@ -119,9 +119,9 @@ def test_timer_backs_off() -> None:
 # Early retransmits, while no output has proved that the agent takes input.
 
 
-def speaking_first(data: bytes) -> Dialogue:
+def after_grace(data: bytes) -> Dialogue:
     """Return a dialogue after the grace, with ``data`` just sent."""
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.send(data)
     dialogue.expire()
     assert dialogue.sent_data() == data
@@ -129,7 +129,7 @@ def speaking_first(data: bytes) -> Dialogue:
 
 
 def test_input_sent_after_the_grace_is_retransmitted_early() -> None:
-    dialogue = speaking_first(b"HELLO")
+    dialogue = after_grace(b"HELLO")
     for _ in range(Recovery.EARLY_TRIES):
         before = dialogue.now
         dialogue.expire()
@@ -141,7 +141,7 @@ def test_input_sent_after_the_grace_is_retransmitted_early() -> None:
 
 
 def test_ack_of_the_first_input_stops_early_retransmits() -> None:
-    dialogue = speaking_first(b"HELLO")
+    dialogue = after_grace(b"HELLO")
     dialogue.expire()
     dialogue.sent()
     dialogue.receive(ack(1))
@@ -153,7 +153,7 @@ def test_ack_of_the_first_input_stops_early_retransmits() -> None:
 
 
 def test_input_after_the_first_output_is_not_retransmitted_early() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.send(b"HELLO")
     dialogue.receive(output(2, b"banner"))
     assert dialogue.sent_data() == b"HELLO"
@@ -163,7 +163,7 @@ def test_input_after_the_first_output_is_not_retransmitted_early() -> None:
 
 
 def test_grace_that_expires_without_input_starts_no_early_retransmits() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.now = 10.0
     dialogue.sent()
     dialogue.send(b"late")
@@ -174,7 +174,7 @@ def test_grace_that_expires_without_input_starts_no_early_retransmits() -> None:
 
 
 def test_first_output_triggers_the_last_early_retransmit() -> None:
-    dialogue = speaking_first(b"HELLO")
+    dialogue = after_grace(b"HELLO")
     dialogue.now += 0.005
     dialogue.receive(output(2, b"welcome"))
     assert (
@@ -190,7 +190,7 @@ def test_first_output_triggers_the_last_early_retransmit() -> None:
 
 @pytest.mark.parametrize("kind", ["text", "binary"])
 def test_pause_holds_data_and_not_acks(kind: str) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"sent")
     dialogue.sent()
     dialogue.receive(output(3, b"x"))
@@ -198,7 +198,7 @@ def test_pause_holds_data_and_not_acks(kind: str) -> None:
     pause_by(dialogue, kind, PAUSE_PUBLICATION)
     assert dialogue.channel.paused
     sent = dialogue.sent()
-    assert (acknowledged(sent), inputs(sent)) == ([3], [])
+    assert (acked_numbers(sent), inputs(sent)) == ([3], [])
     dialogue.now = 60.0
     assert dialogue.sent() == []
     pause_by(dialogue, kind, START_PUBLICATION)
@@ -208,7 +208,7 @@ def test_pause_holds_data_and_not_acks(kind: str) -> None:
 
 @pytest.mark.parametrize("frame", [output(3, b"x"), output(2, b"banner"), ack(0)])
 def test_output_or_ack_ends_a_pause(frame: bytes) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     pause_by(dialogue, "binary", PAUSE_PUBLICATION)
     dialogue.send(b"kept")
     assert dialogue.sent() == []
@@ -218,7 +218,7 @@ def test_output_or_ack_ends_a_pause(frame: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["agent_session_state", "whatever"])
 def test_other_messages_do_not_end_a_pause(name: str) -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     pause_by(dialogue, "binary", PAUSE_PUBLICATION)
     dialogue.receive(service(name), b"garbage")
     dialogue.channel.receive_text(name)
@@ -226,7 +226,7 @@ def test_other_messages_do_not_end_a_pause(name: str) -> None:
 
 
 def test_message_in_flight_before_a_pause_is_retransmitted_after_it() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.send(b"lost")
     dialogue.sent()
     pause_by(dialogue, "text", PAUSE_PUBLICATION)
@@ -237,16 +237,16 @@ def test_message_in_flight_before_a_pause_is_retransmitted_after_it() -> None:
 
 
 def test_white_space_in_a_text_frame_is_ignored() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     dialogue.channel.receive_text(" pause_publication\r\n")
     assert dialogue.channel.paused
 
 
 def test_waiting_acks_are_bounded_and_dropped_acks_are_made_again() -> None:
-    dialogue = flowing()
+    dialogue = after_first_output()
     messages = [output(number, b"x") for number in range(3, MAX_ACKS + 103)]
     assert received(dialogue.receive(*messages)) == b"x" * len(messages)
     assert received(dialogue.receive(*messages)) == b""
-    assert acknowledged(dialogue.sent()) == list(range(3, MAX_ACKS + 3))
+    assert acked_numbers(dialogue.sent()) == list(range(3, MAX_ACKS + 3))
     dialogue.receive(*messages[-100:])
-    assert acknowledged(dialogue.sent())[-1] == MAX_ACKS + 102
+    assert acked_numbers(dialogue.sent())[-1] == MAX_ACKS + 102

@@ -9,7 +9,7 @@ from connector.datachannel.dialogue import RECEIVED, SENT, Line, describe, descr
 from connector.datachannel.messages import ACKNOWLEDGE, INPUT_STREAM_DATA, PayloadType
 from connector.datachannel.payloads import flag
 
-from .helpers import ack, handshake_request, load, output, service, shaken, stream
+from .helpers import ack, after_handshake, handshake_request, load, output, service, stream
 from .recording import last_lines
 
 SECRET = b"pa55word"
@@ -58,7 +58,7 @@ def test_frame_is_one_line(case: str) -> None:
 
 
 def test_handshake_is_a_dialogue_of_few_lines() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.send(b"input")
     dialogue.receive(output(2, b"banner"))
     frames = dialogue.channel.messages_to_send(dialogue.now)
@@ -72,7 +72,7 @@ def test_handshake_is_a_dialogue_of_few_lines() -> None:
 
 
 def test_failing_test_has_the_last_lines_of_its_dialogue() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.now = 1.5
     dialogue.receive(output(2, b"banner"))
     dialogue.channel.receive_text("channel_closed")

@@ -8,7 +8,7 @@ from connector.datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from connector.datachannel.messages import PayloadType
 from connector.datachannel.streams import PROBE_TRIES
 
-from .helpers import Dialogue, ack, output, shaken
+from .helpers import Dialogue, ack, after_handshake, output
 
 SIZE = 4096
 PROBE = (1, PayloadType.PARAMETER, bytes(SIZE))
@@ -17,7 +17,7 @@ EMPTY = (1, PayloadType.PARAMETER, b"")
 
 def probing() -> Dialogue:
     """Return a dialogue after the first output, with the probe sent as message 1."""
-    dialogue = shaken(payload_size=SIZE)
+    dialogue = after_handshake(payload_size=SIZE)
     dialogue.receive(output(2, b"banner"))
     assert dialogue.sent_inputs() == [PROBE]
     return dialogue
@@ -30,21 +30,21 @@ def sizes(dialogue: Dialogue, count: int) -> list[int]:
 
 
 def test_default_size_needs_no_probe() -> None:
-    dialogue = shaken()
+    dialogue = after_handshake()
     dialogue.receive(output(2, b"banner"))
     assert dialogue.sent_inputs() == []
     assert sizes(dialogue, 2 * DEFAULT_PAYLOAD_SIZE) == [DEFAULT_PAYLOAD_SIZE] * 2
 
 
 def test_probe_waits_for_proof_that_the_agent_takes_input() -> None:
-    dialogue = shaken(payload_size=SIZE)
+    dialogue = after_handshake(payload_size=SIZE)
     dialogue.send(b"x")
     dialogue.expire()  # the grace
     assert dialogue.sent_inputs() == [(1, PayloadType.OUTPUT, b"x")]
 
 
 def test_silent_agent_is_probed_after_the_ack_of_the_first_input() -> None:
-    dialogue = shaken(payload_size=SIZE)
+    dialogue = after_handshake(payload_size=SIZE)
     dialogue.send(bytes(2 * DEFAULT_PAYLOAD_SIZE))
     dialogue.expire()  # the grace
     assert [number for number, _, _ in dialogue.sent_inputs()] == [1, 2]
@@ -57,7 +57,7 @@ def test_silent_agent_is_probed_after_the_ack_of_the_first_input() -> None:
 
 
 def test_ack_of_a_control_message_does_not_start_the_probe() -> None:
-    dialogue = shaken("InteractiveCommands", payload_size=SIZE)
+    dialogue = after_handshake("InteractiveCommands", payload_size=SIZE)
     dialogue.channel.resize(80, 24)
     dialogue.now = 0.25  # the grace
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.SIZE]
@@ -113,7 +113,7 @@ def test_probe_is_given_up_while_later_data_is_acked() -> None:
 
 
 def test_eof_prevents_the_probe() -> None:
-    dialogue = shaken(payload_size=SIZE)
+    dialogue = after_handshake(payload_size=SIZE)
     dialogue.channel.send_eof()
     dialogue.receive(output(2, b"banner"))
     assert [kind for _, kind, _ in dialogue.sent_inputs()] == [PayloadType.FLAG]
@@ -129,6 +129,6 @@ def test_accepted_size_outlives_the_link() -> None:
 
 @pytest.mark.parametrize("size", [1, 100, DEFAULT_PAYLOAD_SIZE])
 def test_smaller_size_is_used_at_once(size: int) -> None:
-    dialogue = shaken(payload_size=size)
+    dialogue = after_handshake(payload_size=size)
     dialogue.receive(output(2, b"banner"))
     assert sizes(dialogue, 3 * size) == [size] * 3

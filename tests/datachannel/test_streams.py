@@ -10,7 +10,7 @@ from connector.datachannel.recovery import ReorderBuffer
 from connector.datachannel.streams import MAX_SEQUENCE_JUMP, StreamReceiver, StreamSender
 from connector.errors import RemoteProtocolError
 
-from .helpers import acknowledged, counting_ids, inputs
+from .helpers import acked_numbers, counting_ids, inputs
 
 HEADER = 120
 
@@ -30,7 +30,7 @@ class Receiver:
                 self.out.append(due)
 
     def acked(self) -> list[int]:
-        return acknowledged([AgentMessage.decode(f) for f in self.stream.acks(1)])
+        return acked_numbers([AgentMessage.decode(f) for f in self.stream.acks(1)])
 
     def delivered(self) -> list[int]:
         return [int(data) for data in self.out]

@@ -28,16 +28,16 @@ SMALL = b'{"cols":80,"rows":24}'
 COMMANDS = session_type_action("NonInteractiveCommands")
 
 
-def sized() -> Dialogue:
+def with_size() -> Dialogue:
     dialogue = Dialogue()
     dialogue.channel.resize(300, 100)
     dialogue.link()
     return dialogue
 
 
-def asked() -> Dialogue:
+def asking() -> Dialogue:
     """Return a dialogue after the silence, with the size sent as message 0."""
-    dialogue = sized()
+    dialogue = with_size()
     assert dialogue.sent() == []
     assert dialogue.expire() == SILENCE
     assert dialogue.sent_inputs() == [(0, SIZE, WIDE)]
@@ -48,7 +48,7 @@ def asked() -> Dialogue:
 
 
 def test_size_follows_the_first_output_ahead_of_input() -> None:
-    dialogue = sized()
+    dialogue = with_size()
     dialogue.send(b"ls\n")
     assert dialogue.sent_inputs() == []
     assert dialogue.receive(output(0, b"$ ")) == [SessionOpened(None, ""), DataReceived(b"$ ")]
@@ -57,7 +57,7 @@ def test_size_follows_the_first_output_ahead_of_input() -> None:
 
 def test_after_a_handshake_the_size_waits_as_input_does() -> None:
     """The published client does not hold its size, and the agent may ack and drop it."""
-    dialogue = sized()
+    dialogue = with_size()
     dialogue.receive(handshake_request(COMMANDS))
     dialogue.sent()
     dialogue.receive(ack(0), handshake_complete())
@@ -67,7 +67,7 @@ def test_after_a_handshake_the_size_waits_as_input_does() -> None:
 
 
 def test_only_the_newest_size_is_sent() -> None:
-    dialogue = sized()
+    dialogue = with_size()
     dialogue.receive(output(0, b"$ "))
     dialogue.sent()
     for columns in range(100, 80, -1):
@@ -78,7 +78,7 @@ def test_only_the_newest_size_is_sent() -> None:
 
 
 def test_size_that_the_agent_has_is_not_sent_again() -> None:
-    dialogue = sized()
+    dialogue = with_size()
     dialogue.receive(output(0, b"$ "))
     dialogue.sent()
     dialogue.channel.resize(80, 24)
@@ -87,7 +87,7 @@ def test_size_that_the_agent_has_is_not_sent_again() -> None:
 
 
 def test_size_is_kept_during_a_pause() -> None:
-    dialogue = sized()
+    dialogue = with_size()
     dialogue.receive(output(0, b"$ "))
     dialogue.sent()
     dialogue.receive(ack(0), service("pause_publication"))
@@ -98,7 +98,7 @@ def test_size_is_kept_during_a_pause() -> None:
 
 
 def test_size_lost_with_its_link_is_retransmitted_on_the_next() -> None:
-    dialogue = sized()
+    dialogue = with_size()
     dialogue.receive(output(0, b"$ "))
     assert dialogue.sent_inputs() == [(0, SIZE, WIDE)]
     dialogue.lose()
@@ -110,13 +110,13 @@ def test_size_lost_with_its_link_is_retransmitted_on_the_next() -> None:
 
 
 def test_ack_of_the_size_opens_a_silent_session() -> None:
-    dialogue = asked()
+    dialogue = asking()
     assert dialogue.receive(ack(0)) == [SessionOpened(None, "")]
     assert dialogue.channel.state == State.OPEN
 
 
 def test_input_waits_after_the_ack_of_the_size() -> None:
-    dialogue = asked()
+    dialogue = asking()
     dialogue.send(b"input")
     dialogue.receive(ack(0))
     assert dialogue.sent_inputs() == []
@@ -126,7 +126,7 @@ def test_input_waits_after_the_ack_of_the_size() -> None:
 
 
 def test_output_after_the_ack_of_the_size_releases_input() -> None:
-    dialogue = asked()
+    dialogue = asking()
     dialogue.send(b"input")
     dialogue.receive(ack(0))
     assert dialogue.receive(output(0, b"ready")) == [DataReceived(b"ready")]
@@ -134,7 +134,7 @@ def test_output_after_the_ack_of_the_size_releases_input() -> None:
 
 
 def test_size_is_retransmitted_until_the_agent_acks_it() -> None:
-    dialogue = asked()
+    dialogue = asking()
     dialogue.expire()
     assert dialogue.sent_inputs() == [(0, SIZE, WIDE)]
     assert dialogue.channel.state == State.OPENING
@@ -144,7 +144,7 @@ def test_size_is_retransmitted_until_the_agent_acks_it() -> None:
 @pytest.mark.parametrize("answered", [True, False])
 def test_handshake_after_the_silence_is_answered_and_the_size_sent_again(answered: bool) -> None:
     """The agent acks input before its HandshakeComplete, and drops it."""
-    dialogue = asked()
+    dialogue = asking()
     dialogue.send(b"input")
     if answered:
         dialogue.receive(ack(0))
@@ -159,7 +159,7 @@ def test_handshake_after_the_silence_is_answered_and_the_size_sent_again(answere
 
 
 def test_handshake_after_input_was_sent_fails_the_channel() -> None:
-    dialogue = asked()
+    dialogue = asking()
     dialogue.send(b"input")
     dialogue.receive(ack(0))
     dialogue.expire()
@@ -170,7 +170,7 @@ def test_handshake_after_input_was_sent_fails_the_channel() -> None:
 
 
 def test_silence_starts_again_with_a_new_link() -> None:
-    dialogue = sized()
+    dialogue = with_size()
     dialogue.now = 1.5
     dialogue.lose()
     dialogue.now = 3.0
@@ -188,7 +188,7 @@ def test_silence_without_a_size_sends_nothing() -> None:
 
 
 def test_silent_session_can_be_closed() -> None:
-    dialogue = asked()
+    dialogue = asking()
     assert dialogue.receive(service("channel_closed", b"{}")) == [ChannelClosed("")]
     assert dialogue.channel.get_timer() is None
 
@@ -198,7 +198,7 @@ def test_recorded_request_for_encryption_is_refused() -> None:
         "ActionType": "KMSEncryption",
         "ActionParameters": {"KMSKeyId": "arn:lab:key", "Challenge": "FHxnblv+AHpTedAEZzf/jQ=="},
     }
-    dialogue = sized()
+    dialogue = with_size()
     request = handshake_request(session_type_action("Standard_Stream"), kms)
     (failed,) = dialogue.receive(request)
     assert isinstance(failed, ChannelFailed)
@@ -214,7 +214,7 @@ def test_recorded_request_for_encryption_is_refused() -> None:
 
 
 def test_size_is_not_sent_to_a_port() -> None:
-    dialogue = sized()
+    dialogue = with_size()
     dialogue.receive(handshake_request(session_type_action("Port")))
     dialogue.sent()
     dialogue.receive(ack(0), handshake_complete())

@@ -30,7 +30,7 @@ from ..hostile.gateway import (
     TEXT,
     Conversation,
     HostileGateway,
-    acknowledged,
+    ack,
     complete,
     frame,
     output,
@@ -261,7 +261,7 @@ class Subject:
             return
         client.send(request())
         client.read_some()  # the response
-        client.send(acknowledged(0), complete(), output(2, b"here"))
+        client.send(ack(0), complete(), output(2, b"here"))
         if self._state == "reconnecting":
             raise ConnectionError("the gateway leaves")
         if self._state in ("paused", "unsent"):

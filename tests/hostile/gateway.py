@@ -72,7 +72,7 @@ def complete(customer_message: str = "") -> bytes:
     return stream(1, PayloadType.HANDSHAKE_COMPLETE, handshake_complete(customer_message, 1))
 
 
-def acknowledged(number: int) -> bytes:
+def ack(number: int) -> bytes:
     """Return a frame with the ack of a message of the client."""
     payload = acknowledge(INPUT_STREAM_DATA, bytes(16), number)
     return frame(BINARY, AgentMessage(ACKNOWLEDGE, payload).encode())

@@ -19,7 +19,7 @@ from .conftest import MEMORY, Attach, Verdict
 from .gateway import (
     BINARY,
     Conversation,
-    acknowledged,
+    ack,
     complete,
     frame,
     handshake,
@@ -102,7 +102,7 @@ FATAL = {
     "least number": (output(-(2**63), b"x"), 76, "is due"),
     "jump": (output(2_000_000, b"x"), 76, "sent message 2000000 where 0 is due"),
     "greatest number": (output(2**63 - 1, b"x"), 76, "is due"),
-    "ack of an unsent message": (acknowledged(7), 76, "acknowledged message 7, never sent"),
+    "ack of an unsent message": (ack(7), 76, "acknowledged message 7, never sent"),
     "second handshake": (
         request() + stream(1, PayloadType.HANDSHAKE_REQUEST, b"{}"),
         76,
@@ -176,7 +176,7 @@ def test_idle_handshake_without_complete_opens_the_session(attach: Attach) -> No
         client.read_some()
         client.send(nothing)
         client.read_some()  # the HandshakeResponse
-        client.send(acknowledged(0), output(1, b"good"), closed())
+        client.send(ack(0), output(1, b"good"), closed())
 
     verdict = attach(play).verdict()
     assert (verdict.exit_code, verdict.stdout, verdict.stderr) == (0, b"good", "")
