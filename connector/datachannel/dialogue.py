@@ -1,4 +1,4 @@
-"""The dialogue: a line for each frame of a channel, to read what the two ends said.
+"""The dialogue: one line for each frame of a channel, for the log.
 
 A line begins with ``<`` for a frame that arrived, or ``>`` for one that left::
 
@@ -10,7 +10,7 @@ A line begins with ``<`` for a frame that arrived, or ``>`` for one that left::
     < pause_publication
 
 The type comes first, then the sequence number. The number of an ack is that of the message that it
-acks. A line never holds a payload or a token, so a recorded dialogue may be shown to others.
+acks. A line never contains a payload or a token, so users may show a recorded dialogue to others.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .payloads import MalformedPayload, acknowledged_sequence_number, parse_flag
 
 RECEIVED, SENT = "<", ">"
 
-#: What stands for the first text frame on a link, which holds the token.
+#: The name of the first text frame on a link, which contains the token.
 OPEN = "open_data_channel"
 
-#: What stands for a frame that cannot be read.
+#: The name of a malformed frame.
 MALFORMED = "malformed"
 
 #: The service messages that may be the whole of a text frame.
@@ -81,7 +81,7 @@ def describe_text(direction: str, text: str) -> str:
 
 
 class Line(NamedTuple):
-    """A line of a dialogue, taken apart.
+    """A parsed line of a dialogue.
 
     :param number: the sequence number of a stream message, or the one that an ack names.
     :param payload: the name of the payload's type; empty if the message is not a stream message.
@@ -96,7 +96,7 @@ class Line(NamedTuple):
 
 
 def parse(text: str) -> Line | None:
-    """Take a line apart; return ``None`` if it is not one of a dialogue."""
+    """Parse a line; return ``None`` if it does not belong to a dialogue."""
     match = _LINE.match(text)
     if not match:
         return None
@@ -111,7 +111,7 @@ def parse(text: str) -> Line | None:
 
 
 def _word(kind: str) -> str:
-    """Return a message type as one word; an unknown one may hold anything."""
+    """Return a message type as one word. An unknown type may contain any character."""
     return re.sub(r"[^A-Za-z0-9_]", "?", kind)
 
 
@@ -130,4 +130,4 @@ def _acked(payload: bytes) -> str:
     try:
         return str(acknowledged_sequence_number(payload))
     except MalformedPayload:
-        return f"of nothing {len(payload)} B"
+        return f"without number {len(payload)} B"

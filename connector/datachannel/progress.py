@@ -68,7 +68,7 @@ class Progress:
         self._opening_number = None
 
     def link_made(self, now: float) -> None:
-        """Wait for the agent's first message, as long as a silent session gets."""
+        """Start the deadline of the silence, if the agent has sent nothing yet."""
         if self.phase == Session.SILENT and self._window.due is not None:
             self._deadline = now + SILENCE
 
@@ -96,7 +96,7 @@ class Progress:
             # The agent may still refuse that input, and must get it again soon.
             self._sender.recovery.start_early_retransmits(self._sender.next_seq)
 
-    # What the agent says. Each returns the event that tells the caller of an open session.
+    # What the agent sends. A method returns an event if the session opens.
 
     def first_output(self) -> SessionOpened | None:
         """Note that output has arrived, in its turn."""

@@ -1,4 +1,4 @@
-"""Read a recorded dialogue: mark its retransmissions and gaps, and count."""
+"""Analyse a recorded dialogue: mark its retransmissions and gaps, and count its messages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .dialogue import MALFORMED, OPEN, RECEIVED, SENT, Line
 
 
 class Direction:
-    """The stream messages that one end sent.
+    """The stream messages of one direction.
 
-    :ivar sent: how many of them are in the dialogue, each copy counted.
-    :ivar retransmitted: how many of these were copies.
+    :ivar sent: their number, retransmissions included.
+    :ivar retransmitted: the number of retransmissions.
     :ivar stream_bytes: the bytes of Output payloads, each once.
     :ivar round_trips: seconds from a message that was sent once to its ack.
     """
@@ -29,7 +29,7 @@ class Direction:
         self._highest = -1
 
     def note(self, line: Line, number: int, at: float) -> str:
-        """Take in a message; return what is remarkable about it."""
+        """Take in a message; return a remark on it, which may be empty."""
         self.sent += 1
         times = self._times.get(number, 0)
         highest, self._highest = self._highest, max(self._highest, number)
@@ -45,7 +45,7 @@ class Direction:
         return "fills a gap" if number < highest else ""
 
     def note_ack(self, number: int, at: float) -> str:
-        """Take in an ack of a message; return what is remarkable about it."""
+        """Take in an ack of a message; return a remark on it, which may be empty."""
         times = self._times.get(number, 0)
         if not times:
             return "of a message that is not here"
@@ -66,7 +66,7 @@ class Direction:
 
     @property
     def missing(self) -> list[tuple[int, int]]:
-        """The runs of numbers that no message has, below the highest number."""
+        """The runs of numbers below the highest one for which there is no message."""
         present = [(-1, -1), *_runs(number for number in self._times if number >= 0)]
         return [
             (end + 1, start - 1) for (_, end), (start, _) in pairwise(present) if start > end + 1
@@ -76,8 +76,8 @@ class Direction:
 class Trace:
     """One session's dialogue, read line by line.
 
-    :ivar links: how many links it has.
-    :ivar malformed: how many frames could not be read.
+    :ivar links: the number of links.
+    :ivar malformed: the number of malformed frames that arrived.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Trace:
         self.output = Direction()
 
     def note(self, line: Line, at: float) -> str:
-        """Take in the next line; return what is remarkable about it, or nothing.
+        """Take in the next line; return a remark on it, which may be empty.
 
         :param at: seconds, of any clock.
         """

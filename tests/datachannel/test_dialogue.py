@@ -36,7 +36,10 @@ LINES = {
         "< output_stream_data 0 flags=syn payload=handshake_request 2 B",
     ),
     "ack": (ack(12), "< acknowledge 12"),
-    "malformed ack": (AgentMessage(ACKNOWLEDGE, b"{}").encode(), "< acknowledge of nothing 2 B"),
+    "malformed ack": (
+        AgentMessage(ACKNOWLEDGE, b"{}").encode(),
+        "< acknowledge without number 2 B",
+    ),
     "service message": (service("pause_publication"), "< pause_publication"),
     "channel_closed": (service("channel_closed", b"{}"), "< channel_closed 2 B"),
     "unknown type": (service("a b\x1b[31m", b"xyz"), "< a?b??31m 3 B"),
