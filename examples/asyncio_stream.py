@@ -1,10 +1,10 @@
-"""A port on this machine that leads to the SSH server of a Dev Environment, by asyncio.
+"""Serve the SSH server of a Dev Environment on a local port, with asyncio.
 
     python examples/asyncio_stream.py my-env 2222
     ssh -p 2222 mde-user@localhost
 
-For programs that can reach a port, and cannot run a ProxyCommand. Each connection gets a
-session of its own. Mind that everybody on this machine can connect to the port.
+For programs that can connect to a port but cannot run a ProxyCommand. Each connection gets its
+own session. Every user of this machine can connect to the port.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import connector
 
 
 async def main(name: str, port: str) -> None:
-    tasks = set()  # a task that nobody holds may vanish
+    tasks = set()  # asyncio keeps only weak references to tasks
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(serve(name, reader, writer))
@@ -28,7 +28,7 @@ async def main(name: str, port: str) -> None:
 
 
 async def serve(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One connection."""
+    """Serve one connection."""
     try:
         async with connector.connect(name) as stream:
             ways = [
@@ -46,7 +46,7 @@ async def serve(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamW
     except connector.ConnectorError as error:
         print(error, file=sys.stderr)
     except ConnectionError:
-        return  # who connected has left
+        return  # the client has left
     finally:
         writer.close()
 

@@ -1,8 +1,8 @@
-"""Run a command in a Dev Environment, by paramiko.
+"""Run a command in a Dev Environment with paramiko.
 
     python examples/paramiko_exec.py my-env 'uname -a'
 
-It is started if it is stopped. Output goes to stdout, the exit status is the command's.
+A stopped environment is started first. Output goes to stdout; the exit status is the command's.
 """
 
 import sys
@@ -12,7 +12,7 @@ import paramiko
 
 import connector
 
-#: The first key of a Dev Environment is kept here, and a changed one refused.
+#: The first host key of a Dev Environment is kept here; a changed key is refused.
 KNOWN_HOSTS = Path("~/.ssh/known_hosts_codecatalyst").expanduser()
 
 
@@ -24,7 +24,7 @@ def main(name: str, command: str) -> int:
         with connector.open_socket(name, on_waiting=show) as stream, paramiko.SSHClient() as client:
             client.load_host_keys(str(KNOWN_HOSTS))
             client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-            # The keys of your agent and ~/.ssh are tried first.
+            # paramiko tries the keys of your agent and of ~/.ssh first.
             client.connect(name, username="mde-user", password="", sock=stream)
             _, stdout, _ = client.exec_command(command)
             stdout.channel.set_combine_stderr(True)
@@ -35,7 +35,7 @@ def main(name: str, command: str) -> int:
     except connector.ConnectorError as error:
         return fail(error)
     except (paramiko.SSHException, EOFError) as error:
-        # paramiko may hide why the stream has failed.
+        # paramiko may hide the reason why the stream failed.
         return fail((stream and stream.error) or error)
 
 

@@ -64,6 +64,25 @@ ROOMS = {
     "rich": {"cli/output"},
 }
 
+#: Room or module of the emulator -> the others that it may import.
+EMULATOR = {
+    "access": set(),
+    "agent": set(),
+    "certificates": set(),
+    "listener": set(),
+    "sessions": set(),
+    "machine": {"agent"},
+    "api": {"access", "listener", "sessions"},
+    "faults": {"api"},
+    "gateway": {"agent", "faults", "listener", "machine", "sessions"},
+    "app": {
+        *("access", "agent", "api", "certificates", "faults", "gateway", "machine", "sessions"),
+    },
+    "harness": {"access", "agent", "api", "app", "faults", "gateway"},
+    "pytestplugin": {"harness", "missing_packages"},
+    "__init__": set(),
+}
+
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -91,6 +110,17 @@ def test_imports_point_one_way(path: Path) -> None:
             assert any(f"{inner}.".startswith(f"{prefix}.") for prefix in allowed), (
                 f"{path.relative_to(ROOT)} imports {name}"
             )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "emulator").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_imports_of_the_emulator_point_one_way(path: Path) -> None:
+    room = path.relative_to(ROOT / "emulator").with_suffix("").parts[0]
+    for name in imports(path):
+        if name.startswith("connector.emulator."):
+            other = name.split(".")[2]
+            assert other in EMULATOR[room] | {room}, f"{path.relative_to(ROOT)} imports {name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -21,8 +21,8 @@ from .settings import add_logging_options
 
 if TYPE_CHECKING:
     from ..emulator.access import Access
+    from ..emulator.api.world import PlannedTarget
     from ..emulator.faults.plans import FaultPlan
-    from ..emulator.world import PlannedTarget
 
 DESCRIPTION = """\
 Run Dev Environments on this machine, with CodeCatalyst's API, the message gateway, the
@@ -147,8 +147,8 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
         REAL,
         ExecuteAs,
     )
+    from ..emulator.api.world import DEMO
     from ..emulator.app import Emulator
-    from ..emulator.world import DEMO
 
     stop = asyncio.Event()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -253,7 +253,7 @@ def _port(text: str) -> int:
 
 def _environment(text: str) -> PlannedTarget:
     """Return the target that ``[PROJECT/]ALIAS[:STATE[:SECONDS]]`` describes."""
-    from ..emulator.world import DEFAULT_GROUP, PlannedTarget
+    from ..emulator.api.world import DEFAULT_GROUP, PlannedTarget
 
     states = {"running": True, "stopped": False}
     place, *rest = text.split(":")

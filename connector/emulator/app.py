@@ -23,6 +23,7 @@ from .api.ssm import SessionManagerService
 from .api.sso.oidc import OidcService
 from .api.sso.portal import portal_endpoints
 from .api.sso.signin import SignIn
+from .api.world import DEMO, PlannedTarget, World
 from .certificates import make_certificates
 from .faults.misbehaviours import Misbehaviours
 from .faults.plans import NO_FAULTS, FaultPlan
@@ -31,7 +32,6 @@ from .gateway.relay import RelayBehaviour
 from .machine.port import Dialer, tcp_dialer
 from .machine.signals import default_signals_for_children
 from .sessions import Sessions, data_channel_url
-from .world import DEMO, PlannedTarget, World
 
 Result = TypeVar("Result")
 

@@ -13,10 +13,10 @@ from .access import Names
 from .agent.behaviour import REAL, AgentBehaviour
 from .api.errors import ApiError
 from .api.rest import RequestRecord
+from .api.world import PlannedTarget
 from .app import Emulator, EmulatorThread
 from .faults.plans import FaultPlan, How
 from .gateway.gateway import Gateway
-from .world import PlannedTarget
 
 
 class ConnectorEmulator:

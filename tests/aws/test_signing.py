@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connector.aws.signing import UpgradeSigner, canonical_query
-from connector.emulator.api.sigv4 import is_signed
+from connector.emulator.gateway.sigv4 import is_signed
 from connector.errors import ConfigError, CredentialsError
 from connector.transport.address import gateway_region
 

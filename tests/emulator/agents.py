@@ -1,4 +1,4 @@
-"""An agent on a clock that the test holds, the frames of its client, and recordings."""
+"""An agent on a clock of the test, frames of its client, and recordings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RECORDED: dict[str, str] = json.loads(
     (Path(__file__).parent / "data" / "agent_frames.json").read_text()
 )
 
-#: The real agent without pacing, chance and waiting, so that times in a test are its own.
+#: The real agent without pacing, chance and waits, so that a test controls all times.
 PLAIN = replace(
     REAL,
     message_interval=0.0,
@@ -49,7 +49,7 @@ def undated(frame: bytes) -> AgentMessage:
 
 
 class RecordedIds(random.Random):
-    """Gives out the message ids of recorded frames, then zeros."""
+    """A random source that returns the message ids of recorded frames, then zeros."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__(0)
@@ -60,7 +60,7 @@ class RecordedIds(random.Random):
 
 
 def recorded_agent(*names: str, session_id: str, kind: Plugin | None = None) -> Agent:
-    """An agent with the ids and the clock of recorded frames."""
+    """Return an agent with the ids and the clock of recorded frames."""
     created = AgentMessage.decode(recorded(names[0])).created_date
     return Agent(
         session_id,
@@ -72,7 +72,7 @@ def recorded_agent(*names: str, session_id: str, kind: Plugin | None = None) -> 
 
 
 def stream(number: int, payload: bytes, kind: int = PayloadType.OUTPUT) -> bytes:
-    """A frame from the client."""
+    """Return a frame of the client."""
     return AgentMessage(INPUT_STREAM_DATA, payload, kind, number, message_id=b"i" * 16).encode()
 
 
@@ -86,7 +86,7 @@ def control(message_type: str) -> bytes:
 
 
 def sent(agent: Agent, now: float = 0.0) -> list[tuple[str, int, bytes]]:
-    """What the agent sends now: (type, sequence number, payload)."""
+    """Return what the agent sends now: (type, sequence number, payload)."""
     messages = [AgentMessage.decode(frame) for frame in agent.frames_to_send(now)]
     return [(m.message_type, m.sequence_number, m.payload) for m in messages]
 
@@ -110,7 +110,7 @@ def output_sent(agent: Agent, now: float = 0.0) -> list[tuple[int, bytes]]:
 def connected(
     behaviour: AgentBehaviour = PLAIN, now: float = 0.0, seed: int = 1, kind: Plugin | None = None
 ) -> Agent:
-    """An agent whose far end is open and whose handshake is acknowledged."""
+    """Return an agent with an open far end and an acked handshake."""
     kind = kind or Port()
     agent = Agent("s", kind, behaviour, now=now, rng=random.Random(seed))
     agent.frames_to_send(now)
@@ -130,7 +130,7 @@ def connected(
 
 
 def run_timers(agent: Agent, until: float) -> list[tuple[float, Event]]:
-    """Let time pass; what happened, and when."""
+    """Fire all timers until this time. Return the events with their times."""
     happened = []
     while (timer := agent.get_timer()) is not None and timer <= until:
         happened += [(round(timer, 6), event) for event in agent.handle_timer(timer)]

@@ -1,4 +1,4 @@
-"""Calls of boto3's clients, which block, beside the emulator's event loop."""
+"""Blocking calls of boto3's clients beside the emulator's event loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ call = asyncio.to_thread
 
 
 async def refused(method: Any, **members: Any) -> ClientError:
-    """The error that boto3 raises for a call."""
+    """Return the error that boto3 raises for a call."""
     with pytest.raises(ClientError) as info:
         await call(method, **members)
     return info.value

@@ -1,4 +1,4 @@
-"""A data-channel client for tests of the far end: plain, slow, and independent of ours."""
+"""A simple, slow data-channel client that shares no code with our client."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ RESPONSE = (
 class _Connection(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self.transport.close()  # or Python 3.10 takes a TLS link that the server ended for leaked
+        self.transport.close()  # without it, Python 3.10 warns of a TLS transport left open
 
 
 async def dial(url: str, ca_file: Path) -> ClientConnection:
-    """The WebSocket alone."""
+    """Return a WebSocket without a first frame."""
     return await connect(
         url,
         ssl=ssl.create_default_context(cafile=str(ca_file)),
         compression=None,
         max_size=None,
-        max_queue=None,  # else a full queue would hide that the link is gone
+        max_queue=None,  # a full queue would hide the end of the link
         proxy=None,
         ping_interval=None,
         create_connection=_Connection,
@@ -48,13 +48,13 @@ async def dial(url: str, ca_file: Path) -> ClientConnection:
 
 
 def opening(token: str) -> str:
-    """The first frame of a link."""
+    """Return the first frame of a link."""
     return open_data_channel(token, str(uuid.uuid4()), str(uuid.uuid4()), "1.2.764.0")
 
 
 @dataclass
 class Client:
-    """Remembers its numbers over links; acknowledges all, also duplicates."""
+    """A client that keeps its numbers across links and acks everything, duplicates included."""
 
     next_seq: int = 0
     expected_seq: int = 0
@@ -84,7 +84,7 @@ class Client:
         await self.send(flag(Flag.TERMINATE_SESSION), PayloadType.FLAG)
 
     async def receive(self) -> AgentMessage | str:
-        """The next frame, acknowledged and sorted."""
+        """Return the next frame, after its ack."""
         assert self.connection is not None
         frame = await asyncio.wait_for(self.connection.recv(), 10)
         if isinstance(frame, str):
@@ -113,7 +113,7 @@ class Client:
                 return message
 
     async def read(self, size: int) -> bytes:
-        """Until so many bytes of output have come."""
+        """Return the next ``size`` bytes of output."""
         while len(self.output) < size:
             await self.receive()
         data = bytes(self.output[:size])
@@ -121,7 +121,7 @@ class Client:
         return data
 
     async def wait_closed(self) -> AgentMessage:
-        """Until channel_closed has come; closes the link as a client should."""
+        """Wait for channel_closed, then close the link and return the message."""
         while self.closed is None:
             await self.receive()
         await self.close()

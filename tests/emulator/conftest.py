@@ -1,4 +1,4 @@
-"""The emulated API, and boto3's own clients for it."""
+"""The emulated API and boto3's clients for it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MakeClient = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """One CA for all tests; making keys takes time."""
+    """One CA for all tests, because making keys takes time."""
     return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture
 async def world(certificates: Certificates) -> AsyncIterator[World]:
-    """A running API with a RUNNING environment."""
+    """The API with a RUNNING environment."""
     async with open_world(certificates) as world:
         yield world
 
@@ -40,7 +40,7 @@ async def stage(certificates: Certificates) -> AsyncIterator[Stage]:
 
 @pytest.fixture(scope="module")
 def boto() -> Iterator[Any]:
-    """A boto3 session that knows nothing of this machine's profiles and proxies.
+    """A boto3 session without this machine's profiles and proxies.
 
     Shared by a module, because loading botocore's models takes longer than most tests.
     """
@@ -56,7 +56,7 @@ def boto() -> Iterator[Any]:
 
 @pytest.fixture
 def make_client(boto: Any, world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeClient]:
-    """Makes clients whose every answer is compared with the model's output shape."""
+    """Return a function that makes clients. Each answer is compared with botocore's model."""
     clients = []
 
     def make(service: str = "codecatalyst", token: str = TOKEN, read_timeout: float = 20.0) -> Any:
@@ -79,7 +79,7 @@ def make_client(boto: Any, world: World, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture
 def client(make_client: MakeClient) -> Any:
-    """boto3's CodeCatalyst client with a good token."""
+    """boto3's CodeCatalyst client with a valid token."""
     return make_client()
 
 

@@ -1,4 +1,4 @@
-"""Compares JSON and our own shapes with the shapes of botocore's models."""
+"""Comparison of JSON and of our shapes with the shapes of botocore's models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JSON_TYPES: dict[str, type] = {"string": str, "integer": int, "long": int, "bool
 
 
 def check_answer(value: Any, shape: Any, where: str = "answer") -> None:
-    """Assert that a JSON answer is what ``shape`` promises: no more, no less, no other type."""
+    """Assert that a JSON answer fits ``shape`` exactly."""
     if shape is None:
         assert value == {}, where
     elif isinstance(shape, StructureShape):
@@ -52,7 +52,7 @@ def _check_limits(value: Any, shape: ModelShape, where: str) -> None:
 
 
 def check_input(ours: Shape, theirs: Any, where: str) -> None:
-    """Assert that our shape of a request says exactly what botocore's model says."""
+    """Assert that our shape of a request equals the one of botocore's model."""
     limits = theirs.metadata
     if isinstance(ours, Structure):
         assert ours.members.keys() == theirs.members.keys(), where

@@ -1,4 +1,4 @@
-"""A gateway between clients and a port that a test plays itself."""
+"""A gateway between clients and a port. The test is the service at the port."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAST = GatewayBehaviour(agent=CLEAN)
 
 @dataclass
 class Port:
-    """A TCP service whose connections the test plays itself."""
+    """A TCP service that hands its connections to the test."""
 
     server: asyncio.Server
     accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
@@ -47,7 +47,7 @@ class Port:
 
 @dataclass
 class Stage:
-    """A gateway in front of a :class:`Port`, and a session to open."""
+    """A gateway in front of a :class:`Port`, with one session."""
 
     model: CodeCatalystModel
     environment: DevEnvironment
@@ -69,7 +69,7 @@ class Stage:
         return client
 
     async def connect(self) -> tuple[Client, asyncio.StreamReader, asyncio.StreamWriter]:
-        """A client that is through to the port."""
+        """Return a client that is connected to the port, and the port's end."""
         client = await self.open()
         await client.shake_hands()
         reader, writer = await self.port.accept()
@@ -97,7 +97,7 @@ async def open_port() -> AsyncIterator[Port]:
 
 
 def running_environment() -> tuple[CodeCatalystModel, DevEnvironment]:
-    """All there is: one RUNNING Dev Environment."""
+    """Return a model with one RUNNING Dev Environment."""
     model = CodeCatalystModel(Sessions())
     model.add_space(Space("MySpace"))
     project = model.add_project(Project("MySpace", "My.Project"))
@@ -128,7 +128,7 @@ async def open_stage(certificates: Certificates) -> AsyncIterator[Stage]:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Give the event loop turns until ``condition()`` holds, ten seconds at most."""
+    """Run the event loop until ``condition()`` holds, at most ten seconds."""
 
     async def wait() -> None:
         while not condition():
@@ -138,7 +138,7 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 
 async def assert_closed(client: Client) -> None:
-    """The gateway closes the link and says nothing."""
+    """Assert that the gateway closes the link without a frame."""
     assert client.connection is not None
     with pytest.raises(ConnectionClosed):
         await asyncio.wait_for(client.connection.recv(), 10)

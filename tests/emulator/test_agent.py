@@ -1,4 +1,4 @@
-"""The emulated agent against recordings of the real one, and each of its vices."""
+"""The emulated agent: recordings of the real one, and each of its habits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from .agents import (
     undated,
 )
 
-# Against the recordings
+# Recordings
 
 
 def test_port_session_starts_as_recorded() -> None:
@@ -59,7 +59,7 @@ def test_port_session_starts_as_recorded() -> None:
     )
     frames = agent.frames_to_send(0.0)
     assert frames[0] == recorded("port_connected_state")
-    # The recorded messages were made a millisecond apart.
+    # A millisecond lies between the recorded messages.
     request, expected = AgentMessage.decode(frames[1]), recorded("port_handshake_request")
     assert replace(request, created_date=0) == replace(
         AgentMessage.decode(expected), created_date=0
@@ -265,7 +265,7 @@ def test_input_is_delivered_twice_if_the_agents_link_breaks_before_the_ack() -> 
     assert agent.receive_frames([stream(1, b"twice"), stream(2, b"next")], 0.0) == [
         InputReceived(b"twice")
     ]
-    assert acks_sent(agent) == [2]  # it is held, since its turn has not come
+    assert acks_sent(agent) == [2]  # it is held until the expected one arrives
     assert agent.receive_frames([stream(1, b"twice")], 0.0) == [InputReceived(b"twicenext")]
     assert acks_sent(agent) == [1]
     assert agent.receive_frames([stream(1, b"twice")], 0.0) == []

@@ -1,4 +1,4 @@
-"""The agent in sessions that lead to a shell or a command, against recordings of the real one."""
+"""The agent's plugins for shells and commands, compared with recordings of the real agent."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ KINDS = pytest.mark.parametrize(
 )
 
 
-# Against the recordings
+# Recordings
 
 RECORDED = {
     "shell": (Shell(), None),
@@ -77,7 +77,7 @@ RECORDED = {
 
 @dataclass(frozen=True)
 class Sent:
-    """A message but for its id, its date and its digest."""
+    """Return a message without its id, date and digest."""
 
     type: str
     number: int
@@ -126,7 +126,7 @@ def test_recorded_session_is_repeated_exactly(name: str) -> None:
                 PayloadType.STDERR,
             ):
                 if agent.output_capacity == 0:
-                    now += 1.0  # a terminal is not read at once
+                    now += 1.0  # a terminal is read only after a delay
                     agent.handle_timer(now)
                 assert agent.output_capacity > 0
                 agent.send_output(frame[120:], payload_type)
@@ -138,7 +138,7 @@ def test_recorded_session_is_repeated_exactly(name: str) -> None:
         if timer is not None and timer <= now and OpenFarEnd() in agent.handle_timer(now):
             agent.opened(now)
         ours += [Sent.of(frame) for frame in agent.frames_to_send(now)]
-    # The recorded client of "nicsep" left without the last acknowledges.
+    # The recorded client of "nicsep" left before it sent the last acks.
     ended = run_timers(agent, now + 9.0)
     ours += [Sent.of(f) for f in agent.frames_to_send(now) if b"Terminating" in f]
     assert ours == theirs

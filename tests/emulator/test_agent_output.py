@@ -1,4 +1,4 @@
-"""What the emulated agent sends, when it sends it again, and how it ends."""
+"""The emulated agent's output, retransmissions and end."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_tick_of_100_ms_retransmits_only_the_oldest_message() -> None:
     while (timer := agent.get_timer()) is not None and timer < 1.15:
         agent.handle_timer(timer)
         resent += [(round(timer, 6), number) for number, _ in output_sent(agent, timer)]
-    # Two acknowledges without delay brought the RTO to 239 ms, as the published rules have it.
+    # Two acks without delay make an RTO of 239 ms by the published rules.
     assert resent == [(0.3, 2), (0.6, 2), (0.9, 2)]
 
 
@@ -102,7 +102,7 @@ def test_rto_follows_the_round_trip_time_up_to_its_ceiling() -> None:
     output_sent(agent, 0.0)
     agent.receive_frames([ack(2)], 60.0)  # one sample of a minute
     agent.handle_timer(60.0)
-    output_sent(agent, 60.0)  # the front is resent at 60 s, then a second later
+    output_sent(agent, 60.0)  # the oldest is retransmitted at 60 s, then a second later
     resent = []
     while (timer := agent.get_timer()) is not None and timer < 62.5:
         agent.handle_timer(timer)
@@ -142,7 +142,7 @@ def test_late_ack_counts() -> None:
     assert agent.get_timer() is None
 
 
-# Pause, links, the end
+# Pause, links, end
 
 
 def test_pause_publication_stops_output_until_start_publication() -> None:

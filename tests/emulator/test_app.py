@@ -1,4 +1,4 @@
-"""The emulator as a whole, by nothing but what its :class:`Access` says."""
+"""The whole emulator, reached only by its :class:`Access`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .client import Client
 
 
 def call(access: Access, method: str, path: str = "", body: object = None) -> dict[str, str]:
-    """An operation on the Dev Environment."""
+    """Call an operation on the Dev Environment."""
     names, environment = access.names.members, access.environment
     url = (
         f"{environment['AWS_ENDPOINT_URL_CODECATALYST']}/v1/spaces/{names['space']}"

@@ -1,4 +1,4 @@
-"""Each fault does what it says, at the place and the time that its plan says."""
+"""Each fault, at the place and the time of its plan."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def messages(count: int, kind: str = OUTPUT_STREAM_DATA) -> list[Frame]:
 
 
 class Bench:
-    """One session's interference, without a session."""
+    """The faults of a session, without the session."""
 
     def __init__(self, *faults: Fault, seed: int = 1, number: int = 0) -> None:
         self.log: Log = Log()
@@ -255,7 +255,7 @@ def trouble(stage: Stage, *faults: Fault, rejoin: Rejoin = Rejoin.SAME_TOKEN) ->
 
 
 async def test_agent_retransmits_dropped_frames(stage: Stage) -> None:
-    # Two of its handshake, five with data; and the acknowledge of the last but one.
+    # The last of five data messages after two of the handshake, and the ack of the one before.
     trouble(
         stage,
         FrameFault(Effect.DROP, TO_CLIENT, numbers=frozenset({6})),
@@ -309,7 +309,7 @@ async def test_client_is_paused_and_resumed(stage: Stage, text: bool) -> None:
 
     while len(told()) < 3:
         await asyncio.wait_for(client.receive(), 10)
-    # The first: both ends are there.
+    # The first one comes with the link.
     assert told() == [START_PUBLICATION, PAUSE_PUBLICATION, START_PUBLICATION]
 
 
@@ -335,7 +335,7 @@ async def test_gateway_stops_during_its_restart(stage: Stage) -> None:
     assert stage.gateway.restart(60.0)
 
 
-# What a re-dial meets
+# Reconnection
 
 
 async def test_reconnection_can_need_a_fresh_token(stage: Stage) -> None:
@@ -366,7 +366,7 @@ async def test_agent_with_a_broken_link_delivers_a_message_twice(stage: Stage) -
     client, reader, _ = await stage.connect()
     await client.send(b"once,")
     assert await asyncio.wait_for(reader.readexactly(5), 10) == b"once,"
-    client.next_seq -= 1  # it repeats what was not acknowledged, as it must
+    client.next_seq -= 1  # it retransmits what got no ack
     await client.send(b"once,")
     await client.send(b"then this")
     assert await asyncio.wait_for(reader.readexactly(14), 10) == b"once,then this"

@@ -142,7 +142,7 @@ async def test_bytes_pass_both_ways_and_the_port_ends_the_session(
 
 async def test_agents_first_message_is_its_connected_state(stage: Stage) -> None:
     client = await stage.open()
-    await client.receive()  # start_publication, which is the gateway's
+    await client.receive()  # start_publication of the gateway
     first = await client.receive()
     assert isinstance(first, AgentMessage)
     assert first.message_type == "agent_session_state"
@@ -209,7 +209,7 @@ async def test_ping_before_the_first_frame_is_answered(stage: Stage) -> None:
     await client.shake_hands()
 
 
-# Links that break
+# Broken links
 
 
 @pytest.mark.parametrize("how", ["FIN", "RST", "close frame"])
@@ -283,7 +283,7 @@ async def test_every_link_begins_with_start_publication(stage: Stage) -> None:
     assert first.message_type == START_PUBLICATION
     await client.close()
     await stage.open(client)
-    while True:  # among what the agent sends once more
+    while True:  # among the agent's retransmissions
         message = await asyncio.wait_for(client.receive(), 10)
         if isinstance(message, AgentMessage) and message.message_type == START_PUBLICATION:
             break
@@ -314,7 +314,7 @@ CHUNK = random.Random(3).randbytes(65536)
 
 
 async def chunks_until_full(send: Callable[[bytes], Coroutine[None, None, None]]) -> int:
-    """How many chunks go out before a send takes longer than it ever should."""
+    """Return how many chunks are sent before a send blocks."""
     for count in range(1000):
         sending = asyncio.create_task(send(CHUNK))
         await asyncio.wait([sending], timeout=0.3)
@@ -381,7 +381,7 @@ async def test_tap_gets_every_frame_with_its_direction(stage: Stage) -> None:
         if message.payload_type == PayloadType.OUTPUT
     ]
     assert inputs == [b"tapped"]
-    # All but the very first frame, which holds the token.
+    # All but the first frame, which holds the token.
     assert not any(stage.session.token_value in str(frame) for _, _, frame in seen)
 
 

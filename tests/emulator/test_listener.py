@@ -1,4 +1,4 @@
-"""What the emulator's servers leave behind when they stop: nothing."""
+"""The emulator's servers leave no connection behind when they stop."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ async def test_unfinished_tls_handshake_ends_with_the_server(
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
-    gc.collect()  # a leaked transport would say so, and warnings are errors
+    gc.collect()  # a leaked transport would warn, and warnings are errors
 
 
 @pytest.mark.parametrize("start", [_rest, _gateway], ids=["api", "gateway"])
 async def test_connection_accepted_during_the_stop_ends_with_the_server(
     start: Callable[[ssl.SSLContext], Awaitable[tuple[int, Stop]]], certificates: Certificates
 ) -> None:
-    """It may be accepted in any of the turns of the event loop around the stop."""
+    """The event loop may accept it in any turn around the stop."""
     for turns in range(6):
         port, stop = await start(certificates.server_context)
         with socket.create_connection(("127.0.0.1", port)):

@@ -1,4 +1,4 @@
-"""What the emulated API can be ordered to do wrong, and its log of the requests."""
+"""Faults of the emulated API, and its log of the requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the emulated state that the API alone does not show."""
+"""The rules of the emulated state that no API operation shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulated SSO-OIDC as boto3's own client sees it."""
+"""The emulated SSO-OIDC, called by boto3's client."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ async def test_every_oidc_error_can_be_ordered(
     model = sso.meta.service_model.shape_for(kind.__name__)
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     assert status == model.metadata["error"]["httpStatusCode"]
-    await call(sso.create_token, **request(registered, refresh_token))  # nothing was used up
+    await call(sso.create_token, **request(registered, refresh_token))  # the token is unused
 
 
 @pytest.mark.parametrize("body", [b"{", [], {}, {"clientId": 1}, {"clientId": None}])

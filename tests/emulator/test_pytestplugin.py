@@ -1,4 +1,4 @@
-"""The fixture ``connector_emulator``, in a pytest of its own, as another project has it."""
+"""The fixture ``connector_emulator`` in a separate pytest, as in another project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from manual.__main__ import ROOT
 
 PAGE = (ROOT / "docs" / "emulator-for-tests.md").read_text(encoding="utf-8")
 
-#: Names the plugin where the package was installed before it had the entry point.
+#: Loads the plugin if the package was installed before it had the entry point.
 INSTALLED = bool(entry_points(group="pytest11", name="connector"))
 PLUGIN = [] if INSTALLED else ["-p", "connector.emulator.pytestplugin"]
 

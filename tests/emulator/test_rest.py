@@ -1,4 +1,4 @@
-"""The HTTPS server's own life: ports, idle connections, an intercept, bytes that are no HTTP."""
+"""The HTTPS server: ports, idle connections, an intercept, bytes that are not HTTP."""
 
 from __future__ import annotations
 

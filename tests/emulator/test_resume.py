@@ -1,4 +1,4 @@
-"""ssm:ResumeSession and ssm:TerminateSession, as botocore's own client sees them."""
+"""ssm:ResumeSession and ssm:TerminateSession, called by botocore's client."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GATEWAY = "wss://127.0.0.1:7777"
 
 
 class Ssm:
-    """The service with one session, and a client with a key."""
+    """The service with one session, and clients with a key."""
 
     def __init__(self, boto: Any, server: RestServer, ca_file: str) -> None:
         self._boto = boto

@@ -1,4 +1,4 @@
-"""The emulated CodeCatalyst as boto3's own, unmodified client sees it."""
+"""The emulated CodeCatalyst, called by boto3's unmodified client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the emulated API says to requests that boto3 would never send."""
+"""The emulated API refuses malformed requests that boto3 never sends."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ async def test_unknown_operation_is_refused(world: World, method: str, path: str
 async def test_request_without_valid_bearer_token_is_refused(
     world: World, headers: dict[str, str]
 ) -> None:
-    # The bearer is looked at before the body.
+    # The API checks the token before the body.
     answer = await world.request("PUT", world.path + "/session", b"{", headers)
     assert (answer.status, answer.error) == (401, "UnauthorizedException")
     assert "nobody-knows-me" not in answer.text

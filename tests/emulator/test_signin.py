@@ -1,4 +1,4 @@
-"""The emulated login: pages as a browser gets them, operations as boto3's own client does."""
+"""The emulated login: pages as a browser gets them, operations called by boto3."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def query_of(client: dict[str, str], **changes: str) -> dict[str, str]:
 async def press(
     world: World, path: str, form: dict[str, str] | None = None
 ) -> tuple[int, str, dict[str, str]]:
-    """Status and text of a page, and the query of where it leads."""
+    """Return the status and text of a page, and the query of its redirect."""
     context = ssl.create_default_context(cafile=str(world.certificates.ca_file))
     connector = aiohttp.TCPConnector(ssl=context)
     async with (

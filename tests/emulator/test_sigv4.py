@@ -1,10 +1,10 @@
-"""Signatures, by AWS's own published example ("get-vanilla" of its SigV4 test suite)."""
+"""Signatures: AWS's published example ("get-vanilla" of its SigV4 test suite)."""
 
 from __future__ import annotations
 
 import pytest
 
-from connector.emulator.api.sigv4 import is_signed
+from connector.emulator.gateway.sigv4 import is_signed
 
 KEYS = {"AKIDEXAMPLE": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
 SIGNATURE = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
@@ -15,7 +15,7 @@ AUTHORIZATION = (
 
 
 class Headers(dict[str, str]):
-    """As HTTP has them: names in any case."""
+    """Headers with case-insensitive names."""
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
         return next((v for k, v in self.items() if k.lower() == name.lower()), default)
@@ -61,8 +61,8 @@ def test_other_signatures_are_invalid(method: str, target: str, changed: dict[st
     assert not is_signed(method, target, headers(**changed), "service", KEYS)
 
 
-# Computed with ``openssl dgst -sha256 -mac HMAC`` for the target below: the first from the
-# canonical query ``cell-number=AB%20cd%2FE%3D%3D&role=publish_subscribe``, the second from
+# Computed with ``openssl dgst -sha256 -mac HMAC`` for the target below. The first is of the
+# canonical query ``cell-number=AB%20cd%2FE%3D%3D&role=publish_subscribe``, the second of
 # the raw text in sorted order.
 CELL_TARGET = "/v1/data-channel/s-1?role=publish_subscribe&cell-number=AB+cd/E=="
 CANONICAL = "de2f3329cf25413c7955433b31397f7b3aa74b5fa59cc06d0203c4b56d1e02b5"

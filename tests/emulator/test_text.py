@@ -1,4 +1,4 @@
-"""What the agent makes of output that is text, and of output that is not."""
+"""The agent's treatment of output that is UTF-8, and of output that is not."""
 
 from __future__ import annotations
 

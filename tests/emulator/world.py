@@ -1,4 +1,4 @@
-"""A small CodeCatalyst for the tests: two users, a space, a project, an environment."""
+"""A small CodeCatalyst for tests: two users, a space, a project, an environment."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ GATEWAY = "wss://127.0.0.1:7777"
 
 
 class FakeClock:
-    """Seconds since the epoch that pass when told to."""
+    """A clock that only the test advances, in seconds since the epoch."""
 
     def __init__(self) -> None:
         self.seconds = 1_800_000_000.0
@@ -54,7 +54,7 @@ class FakeClock:
 
 @dataclass
 class RawAnswer:
-    """An HTTP answer as it is on the wire."""
+    """An HTTP answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -73,7 +73,7 @@ class RawAnswer:
 
 @dataclass
 class World:
-    """All that a test may want to look at."""
+    """The parts of the emulated API."""
 
     clock: FakeClock
     model: CodeCatalystModel
@@ -89,7 +89,7 @@ class World:
 
     @property
     def ids(self) -> dict[str, str]:
-        """What names the environment in boto3's calls."""
+        """The members that name the environment in boto3's calls."""
         return {
             "spaceName": self.environment.space_name,
             "projectName": self.environment.project_name,
@@ -110,7 +110,7 @@ class World:
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> RawAnswer:
-        """Send what botocore would not. ``path`` goes out as it is; bytes of ``body`` too."""
+        """Send a request that botocore would not send. ``path`` and bytes are not encoded."""
         data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
         headers = {"Authorization": f"Bearer {TOKEN}"} if headers is None else headers
         context = ssl.create_default_context(cafile=str(self.certificates.ca_file))
@@ -126,7 +126,7 @@ class World:
 
 @asynccontextmanager
 async def open_world(certificates: Certificates) -> AsyncIterator[World]:
-    """Start the emulated API with its state and its clock."""
+    """Start the emulated API on a clock of the test."""
     clock = FakeClock()
     model = CodeCatalystModel(Sessions(clock))
     tokens = BearerTokens(clock)

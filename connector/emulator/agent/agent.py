@@ -64,7 +64,7 @@ class Agent:
     def __init__(
         self,
         session_id: str,
-        kind: Plugin,
+        plugin: Plugin,
         behaviour: AgentBehaviour,
         *,
         now: float = 0.0,
@@ -74,7 +74,7 @@ class Agent:
         self.phase = Phase.HANDSHAKE
         self.paused = False
         self._session_id = session_id
-        self._kind = kind
+        self._plugin = plugin
         self._behaviour = behaviour
         self._rng = rng or random.Random()
         self._epoch = epoch
@@ -95,9 +95,9 @@ class Agent:
         #: When the present phase ends; ``None`` if an event ends it instead.
         self._deadline: float | None = None
         self._send_session_state("Connected", now)
-        if handshakes.is_needed(self._kind, behaviour):
+        if handshakes.is_needed(self._plugin, behaviour):
             self._deadline = now + behaviour.handshake_timeout
-            request = handshakes.request(self._kind, behaviour, self._rng)
+            request = handshakes.request(self._plugin, behaviour, self._rng)
             self._ready.append(self._outbox.message(PayloadType.HANDSHAKE_REQUEST, request, now))
         else:
             self._open(now)
@@ -115,13 +115,13 @@ class Agent:
         for frame in frames:
             if self._deaf or self.phase in (Phase.CLOSING, Phase.ENDED) or len(frame) < HEADER.size:
                 continue
-            header_length, wire_type, _, created, number, _, message_id, _, kind, _ = (
+            header_length, wire_type, _, created, number, _, message_id, _, payload_type, _ = (
                 HEADER.unpack_from(frame)
             )
             if header_length + 4 > len(frame):
                 self._deaf = True  # the real agent's listener dies, and no log says so
             elif created and header_length:
-                message = (number, message_id, kind, frame[header_length + 4 :])
+                message = (number, message_id, payload_type, frame[header_length + 4 :])
                 if wire_type == _INPUT_ON_WIRE:
                     self._receive_input(message, now)
                 elif wire_type == _ACKNOWLEDGE_ON_WIRE:
@@ -174,14 +174,14 @@ class Agent:
         """The driver has opened the far end that :class:`OpenFarEnd` asked for."""
         if self.phase is Phase.OPENING:
             self.phase = Phase.OPEN
-            if self._kind.reads_late and self._behaviour.first_output_delay:
+            if self._plugin.reads_late and self._behaviour.first_output_delay:
                 self._reads_from = now + self._behaviour.first_output_delay
 
     def refused(self, reason: str, now: float) -> None:
         """The driver could not open the far end. The real worker of a port dies of that."""
         if self.phase is Phase.OPENING:
             self.phase = Phase.FAILED
-            self._failure = self._kind.failure(reason, self._behaviour)
+            self._failure = self._plugin.failure(reason, self._behaviour)
             self._send_last(self._failure.first)
             self._deadline = now + self._failure.delay
 
@@ -191,14 +191,14 @@ class Agent:
         :param exit_status: the status of a process; -1 if a signal ended it.
         """
         if self.phase is Phase.OPEN:
-            message = self._kind.last_message(exit_status)
+            message = self._plugin.last_message(exit_status)
             self._send_last((message,) if message else ())
             self.phase = Phase.DRAINING
             self._check_drained(now)
 
     def send_output(self, data: bytes | memoryview, payload_type: int = PayloadType.OUTPUT) -> None:
         """Queue bytes of the far end, at most :attr:`output_capacity`."""
-        if self._behaviour.treats_output_as_text and not isinstance(self._kind, Port):
+        if self._behaviour.treats_output_as_text and not isinstance(self._plugin, Port):
             data = self._texts[payload_type].passed(bytes(data))
         self._outbox.append(data, payload_type)
 
@@ -219,13 +219,13 @@ class Agent:
     # Messages of the client
 
     def _receive_input(self, message: _Input, now: float) -> None:
-        number, message_id, kind, payload = message
+        number, message_id, payload_type, payload = message
         if self.paused:
             self._resume(now)
         if number == self._expected_seq:
-            if kind == PayloadType.HANDSHAKE_RESPONSE and self.phase is Phase.HANDSHAKE:
+            if payload_type == PayloadType.HANDSHAKE_RESPONSE and self.phase is Phase.HANDSHAKE:
                 self._receive_response(message, now)
-            elif self._accept(kind, payload):
+            elif self._accept(payload_type, payload):
                 if self._loses_ack and self.phase is Phase.OPEN:
                     self._loses_ack = False
                     return
@@ -236,7 +236,7 @@ class Agent:
             self._accept_held()
         elif number > self._expected_seq:
             if len(self._held) < self._behaviour.reorder_capacity:
-                self._held[number] = (kind, payload)
+                self._held[number] = (payload_type, payload)
                 self._acknowledge(number, message_id, now)
         else:
             self._acknowledge(number, message_id, now)  # the first ack was lost
@@ -248,18 +248,18 @@ class Agent:
             del self._held[self._expected_seq]
             self._expected_seq += 1
 
-    def _accept(self, kind: int, payload: bytes) -> bool:
+    def _accept(self, payload_type: int, payload: bytes) -> bool:
         """Process the next input. Return ``False`` if it gets no ack now."""
         if self.phase is Phase.OPEN:
-            if kind == PayloadType.OUTPUT and self._kind.forwards_output:
+            if payload_type == PayloadType.OUTPUT and self._plugin.forwards_output:
                 self._input.append(payload)
                 return True
             try:
-                event = self._kind.take(kind, payload)
+                event = self._plugin.take(payload_type, payload)
             except Refused:
                 return False
             if event is None and self._behaviour.always_obeys_flags:
-                event = closing_flag(kind, payload)
+                event = closing_flag(payload_type, payload)
             if isinstance(event, CloseFarEnd):
                 self._close_far_end()
                 self.phase = Phase.DRAINING
@@ -271,7 +271,7 @@ class Agent:
         if self.phase in (Phase.HANDSHAKE, Phase.COMPLETING):
             # Before the end of the handshake the agent acks all input and drops it.
             return self._behaviour.drops_early_input
-        return self._kind.ignores(kind, ended=self.phase is not Phase.OPENING)
+        return self._plugin.ignores(payload_type, ended=self.phase is not Phase.OPENING)
 
     def _receive_response(self, message: _Input, now: float) -> None:
         number, message_id, _, payload = message
@@ -281,7 +281,7 @@ class Agent:
             self._acknowledge(number, message_id, now)
             self._close(handshakes.HANDSHAKE_ERROR + failure, now)
             return
-        customer_message = self._behaviour.customer_message + self._kind.customer_message(
+        customer_message = self._behaviour.customer_message + self._plugin.customer_message(
             handshakes.client_version(payload)
         )
         complete = self._outbox.message(
@@ -323,7 +323,7 @@ class Agent:
             self._close_far_end()
             self._end()
 
-    # States
+    # Phases
 
     def _resume(self, now: float) -> None:
         self.paused = False
@@ -365,7 +365,7 @@ class Agent:
         self.phase = Phase.CLOSING
         self._closing_output = output
         self._deadline = now + self._behaviour.close_delay
-        if not isinstance(self._kind, Port):
+        if not isinstance(self._plugin, Port):
             self._send_session_state("Terminating", now)
             if unacked:
                 self._deadline += self._behaviour.drain_timeout

@@ -24,24 +24,24 @@ NO_DATA_KEY = "Fetching data key failed: the emulator has no KMS"
 _CHALLENGE_SIZE = 16  # bytes, as recorded
 
 
-def is_needed(kind: Plugin, behaviour: AgentBehaviour) -> bool:
+def is_needed(plugin: Plugin, behaviour: AgentBehaviour) -> bool:
     """Return whether the session starts with a handshake."""
-    encrypts = behaviour.kms_key_id is not None and not isinstance(kind, Port)
-    return kind.shakes_hands or encrypts or behaviour.always_shakes_hands
+    encrypts = behaviour.kms_key_id is not None and not isinstance(plugin, Port)
+    return plugin.shakes_hands or encrypts or behaviour.always_shakes_hands
 
 
-def request(kind: Plugin, behaviour: AgentBehaviour, rng: random.Random) -> bytes:
+def request(plugin: Plugin, behaviour: AgentBehaviour, rng: random.Random) -> bytes:
     """Return the payload of HandshakeRequest.
 
     :param rng: the source of the challenge for an encrypted session.
     """
     actions = [
         payloads.ClientAction(
-            "SessionType", {"SessionType": kind.session_type, "Properties": kind.properties}
+            "SessionType", {"SessionType": plugin.session_type, "Properties": plugin.properties}
         ),
         *behaviour.extra_actions,
     ]
-    if behaviour.kms_key_id is not None and not isinstance(kind, Port):
+    if behaviour.kms_key_id is not None and not isinstance(plugin, Port):
         challenge = base64.b64encode(rng.randbytes(_CHALLENGE_SIZE)).decode()
         parameters = {"KMSKeyId": behaviour.kms_key_id, "Challenge": challenge}
         actions.append(payloads.ClientAction(KMS_ENCRYPTION, parameters))

@@ -26,7 +26,7 @@ class Worker:
     def __init__(
         self,
         session_id: str,
-        kind: Plugin,
+        plugin: Plugin,
         open_far_end: Opener,
         *,
         behaviour: AgentBehaviour,
@@ -41,7 +41,9 @@ class Worker:
         self._on_input_paused = on_input_paused
         self._on_ended = on_ended
         now = self._loop.time()
-        self._agent = Agent(session_id, kind, behaviour, now=now, epoch=time.time() - now, rng=rng)
+        self._agent = Agent(
+            session_id, plugin, behaviour, now=now, epoch=time.time() - now, rng=rng
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._opening: asyncio.Task[None] | None = None
         self._far_end: FarEnd | None = None

@@ -1,7 +1,7 @@
 """The emulated APIs, a room for each service.
 
 ``rest.py`` serves the operations of all rooms at one port. A service that has targets of its
-own brings them as a *world* (see ``emulator/world.py``).
+own brings them as a *world* (see ``world.py``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..sessions import Sessions
-    from ..world import PlannedTarget, World
+    from .world import PlannedTarget, World
 
 
 def default_world(sessions: Sessions, targets: Sequence[PlannedTarget]) -> World:

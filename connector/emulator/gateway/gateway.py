@@ -31,7 +31,6 @@ from ..agent.plugins import (
     command_plugin,
 )
 from ..agent.worker import Worker
-from ..api.sigv4 import is_signed
 from ..faults.interference import LOG_MAX, Frame, Interference, Log
 from ..faults.plans import (
     NO_FAULTS,
@@ -52,6 +51,7 @@ from ..sessions import (
 )
 from .link import WRITE_HIGH_WATER, Link
 from .relay import Relay, RelayBehaviour
+from .sigv4 import is_signed
 from .wire import Tap
 
 #: The maximum of a frame in bytes. AWS's is unknown; the real agent accepts payloads of 4 MiB.

@@ -59,7 +59,7 @@ class _Source:
     ended: bool = False
 
 
-def process_opener(kind: Plugin, home: Path) -> Opener:
+def process_opener(plugin: Plugin, home: Path) -> Opener:
     """Return the opener of the process that a plugin runs. Its user is this process's user.
 
     :param home: the process's working directory and ``HOME``.
@@ -68,13 +68,13 @@ def process_opener(kind: Plugin, home: Path) -> Opener:
     environment = {**account.environment, "TERM": TERM, "LANG": LANG}
 
     def open_process(owner: Owner) -> Awaitable[None]:
-        if isinstance(kind, NonInteractiveCommand):
-            open_command = _open_with_pipes if kind.separate else _open_with_file
-            return open_command(owner, list(kind.arguments), environment, home)
+        if isinstance(plugin, NonInteractiveCommand):
+            open_command = _open_with_pipes if plugin.separate else _open_with_file
+            return open_command(owner, list(plugin.arguments), environment, home)
         # The real agent's default is a plain `sh`. Which shell a service configures is not known.
         # Ours is the login shell, as with ssh.
-        assert isinstance(kind, Shell | InteractiveCommand)
-        arguments = account.login if isinstance(kind, Shell) else ["/bin/sh", "-c", kind.line]
+        assert isinstance(plugin, Shell | InteractiveCommand)
+        arguments = account.login if isinstance(plugin, Shell) else ["/bin/sh", "-c", plugin.line]
         return _open_on_terminal(owner, arguments, environment, home)
 
     return open_process

@@ -14,11 +14,11 @@ _RESTORED = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
 
 @contextlib.contextmanager
 def default_signals_for_children() -> Iterator[None]:
-    """Let programs that are started inside start with default signal dispositions.
+    """Give programs that are started in this block the default signal dispositions.
 
     A shell starts ``connector emulator &`` with SIGINT and SIGQUIT ignored. Programs inherit
-    that, and no program below could be interrupted by Ctrl-C. Programs do not inherit
-    handlers, so every ignored signal gets a handler that does nothing: this process still
+    ignored signals, so Ctrl-C would interrupt no program of the machine. They do not inherit
+    handlers. So every ignored signal gets a handler that does nothing, and this process still
     ignores it. Only the main thread can set handlers; in other threads nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():

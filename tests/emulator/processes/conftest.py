@@ -1,4 +1,4 @@
-"""What is at the far end, with a home of its own."""
+"""A stage with a home directory of its own."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ async def stage(certificates: Certificates, tmp_path: Path) -> AsyncIterator[Sta
 
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that does not end by SIGHUP is killed soon."""
+    """SIGKILL follows SIGHUP soon."""
     monkeypatch.setattr(sessionprocess, "HANG_UP_TIMEOUT", 0.05)

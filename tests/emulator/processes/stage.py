@@ -1,4 +1,4 @@
-"""A gateway whose sessions have shells and commands at their far ends, on real terminals."""
+"""A gateway whose sessions run shells and commands, on real terminals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ INTERACTIVE, JOINED, SEPARATE = ExecuteAs.INTERACTIVE, ExecuteAs.JOINED, Execute
 
 @dataclass
 class Stage:
-    """A gateway whose sessions have processes at their far ends."""
+    """A gateway whose sessions run processes."""
 
     model: CodeCatalystModel
     environment: DevEnvironment
@@ -50,13 +50,13 @@ class Stage:
         self.gateway.behaviour = GatewayBehaviour(agent=agent)
 
     async def shell(self) -> Client:
-        """A client of a shell that has shown its prompt."""
+        """Return a client of a shell that has shown its prompt."""
         client = await self._open(Form.SHELL)
         await client.receive_until(PayloadType.OUTPUT)
         return client
 
     async def execute(self, *command: str) -> Client:
-        """A client of a command, after the handshake that it may need."""
+        """Return a client of a command, after its handshake if there is one."""
         client = await self._open(Form.COMMAND, command)
         if self.gateway.behaviour.agent.execute_as is not INTERACTIVE:
             await client.shake_hands()
@@ -77,7 +77,7 @@ class Stage:
         return client
 
     def end(self) -> None:
-        """As StopDevEnvironmentSession does, for the newest session."""
+        """End the newest session, as StopDevEnvironmentSession does."""
         self.model.sessions.end(self.sessions[-1], "stopped")
 
 
@@ -103,20 +103,20 @@ async def open_stage(certificates: Certificates, home: Path) -> AsyncIterator[St
 
 
 async def read_until(client: Client, end: bytes) -> bytes:
-    """Output up to this, and with it."""
+    """Return the output up to ``end``, included."""
     while end not in client.output:
         await client.receive()
     return await client.read(client.output.index(end) + len(end))
 
 
 async def read_pid(client: Client) -> int:
-    """The number of a process that says ``pid <number>.``"""
+    """Return the number of a process that prints ``pid <number>.``"""
     text = await read_until(client, b".")
     return int(text.rpartition(b"pid ")[2].rstrip(b"."))
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process; one that only waits to be reaped is none."""
+    """Return whether the process runs. A zombie does not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -129,13 +129,13 @@ async def gone(pid: int) -> None:
 
 
 def payloads(client: Client, kind: int) -> list[bytes]:
-    """Of all stream messages of this type, once each."""
+    """Return the payloads of all stream messages of this type, without duplicates."""
     messages = [m for m in client.received if isinstance(m, AgentMessage)]
     return list({m.sequence_number: m.payload for m in messages if m.payload_type == kind}.values())
 
 
 async def reason(client: Client) -> str:
-    """What channel_closed says."""
+    """Return the reason in channel_closed."""
     output = json.loads((await client.wait_closed()).payload)["Output"]
     assert isinstance(output, str)
     return output

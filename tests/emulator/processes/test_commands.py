@@ -1,4 +1,4 @@
-"""Commands at the far end of sessions, with a terminal and without."""
+"""Commands as far ends of sessions, with a terminal and without."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_control_key_is_a_signal_for_a_command_without_terminal(
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The agent does not pause before it says that a command did not start."""
+    """The agent reports a failed start of a command without a pause."""
     monkeypatch.setattr(plugins, "NOT_STARTED_DELAY", 0.0)
 
 

@@ -1,4 +1,4 @@
-"""However a session ends, none of its processes is left."""
+"""No end of a session leaves a process behind."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from connector.emulator.machine import processes
 from ..stages import eventually
 from .stage import INTERACTIVE, SEPARATE, Stage, gone, read_pid, read_until, reason
 
-#: A program that notes the hang-up. It waits by ``sigwait``: a signal that comes just before
-#: ``pause`` only leaves a note for Python, which is not read until ``pause`` is over.
+#: A program that records SIGHUP. It waits with ``sigwait``: if a signal arrives just before
+#: ``pause``, Python runs its handler only after ``pause`` has returned.
 WAITING = (
     "import os, signal\n"
     "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})\n"

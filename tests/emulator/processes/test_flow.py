@@ -1,4 +1,4 @@
-"""Much input and output: nothing is lost, and nothing is held without bound."""
+"""Large input and output: no byte is lost, and every buffer is bounded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COUNT = "import sys; sys.stdout.write(''.join(f'{n}\\n' for n in range(1, 100_00
 async def test_output_survives_the_process_and_a_broken_link(
     stage: Stage, execute_as: ExecuteAs
 ) -> None:
-    """Half-way the link is cut; meanwhile the process writes what it can, and may end."""
+    """The link breaks half-way. The process writes on meanwhile and may end."""
     stage.behave(CLEAN, execute_as=execute_as, window=64)
     client = await stage.python(COUNT)
     data = bytearray(await client.read(100_000))
@@ -72,12 +72,12 @@ async def test_missing_acks_stop_the_process_at_the_window(
     count = stage.home / "count"
 
     async def steady() -> int:
-        """How much it has written when it writes no more."""
+        """Return how much the process has written when it stops."""
         last = -1
         while (now := int(count.read_text() or 0)) != last:
             last = now
             for _ in range(20):
-                await client.receive()  # the window's messages again, and nothing else
+                await client.receive()  # retransmissions of the window only
         return last
 
     assert await steady() * 1000 < 16 * 1024 + 256 * 1024 + 2 * 65536 + 1000

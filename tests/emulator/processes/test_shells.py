@@ -1,4 +1,4 @@
-"""Shells at the far end of sessions."""
+"""Shells as far ends of sessions."""
 
 from __future__ import annotations
 

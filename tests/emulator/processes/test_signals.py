@@ -1,4 +1,4 @@
-"""The signal dispositions of the machine's programs, whatever the emulator has inherited."""
+"""The machine's programs start with default signals, even in a background emulator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from connector.emulator.harness import ConnectorEmulator
 from connector.emulator.machine.signals import default_signals_for_children
 
-#: A shell starts a command with ``&`` like this.
+#: A shell starts a command with ``&`` in this way.
 BACKGROUND = "trap '' INT QUIT HUP TERM; exec \"$@\""
 
 IGNORED = "import signal; print([s.name for s in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, "

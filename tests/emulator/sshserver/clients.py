@@ -1,4 +1,4 @@
-"""OpenSSH's clients, and the way from them to the embedded server."""
+"""OpenSSH's clients, connected to the embedded server."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from connector.emulator.machine.sshserver import SshServer
 
 HOST = "embedded"
 
-#: Of the tests that use them.
+#: For tests of OpenSSH's clients.
 needs_clients = pytest.mark.skipif(shutil.which("ssh") is None, reason="needs OpenSSH's clients")
 
 
 class Dispenser:
-    """Gives a fresh connection to the server to everybody who connects to a UNIX socket."""
+    """Hand a new connection to the server to every client of a UNIX socket."""
 
     def __init__(self, server: SshServer, path: Path) -> None:
         self._server = server
@@ -53,7 +53,7 @@ class Dispenser:
 
 @dataclass
 class OpenSsh:
-    """OpenSSH's clients, set up to reach the embedded server and nothing else."""
+    """OpenSSH's clients with a configuration that reaches only the embedded server."""
 
     config: Path
     home: Path

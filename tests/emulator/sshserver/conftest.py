@@ -1,4 +1,4 @@
-"""An embedded server, and clients for it."""
+"""An embedded server and its clients."""
 
 from __future__ import annotations
 

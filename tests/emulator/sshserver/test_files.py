@@ -1,4 +1,4 @@
-"""Files of the embedded SSH server, by scp and sftp."""
+"""scp and sftp with the embedded SSH server."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ rmdir made
 
 def test_sftp_reports_denied_permission(openssh: OpenSsh) -> None:
     (openssh.home / "closed").mkdir(mode=0)
-    # Root gets into any directory, but even root cannot write what the kernel only shows.
+    # Root may enter any directory, but even root cannot write this file of the kernel.
     target = "/sys/kernel/notes" if os.getuid() == 0 else "closed/x"
     (openssh.home / "local").write_text("not wanted")
     batch = f"put {openssh.home}/local {target}".encode()

@@ -1,4 +1,4 @@
-"""The embedded SSH server, by OpenSSH's own clients: commands, terminals, logins, ports."""
+"""OpenSSH's clients with the embedded SSH server: commands, terminals, logins, ports."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_several_sessions_share_a_connection(openssh: OpenSsh, tmp_path: Path) -
 
 
 def test_terminal_has_the_clients_size_type_and_modes(openssh: OpenSsh) -> None:
-    # ssh itself has no terminal here; script gives it one.
+    # ssh has no terminal here, so script provides one.
     if shutil.which("script") is None:
         pytest.skip("needs script(1)")
     inner = f"stty rows 33 cols 99 -ixon; TERM=vt52 ssh -F {openssh.config} -tt {HOST} "
@@ -170,9 +170,9 @@ def test_shell_gets_input_and_control_characters(openssh: OpenSsh) -> None:
     assert client.stdout is not None
     client.stdin.write(b"PS1='pro''mpt> '\n")
     read_until(client.stdout, b"prompt> ")
-    client.stdin.write(b"sh -c 'echo run''ning; exec cat'\n")  # in the foreground when it says so
+    client.stdin.write(b"sh -c 'echo run''ning; exec cat'\n")  # now in the foreground
     read_until(client.stdout, b"running\r\n")
-    client.stdin.write(b"\x03")  # ends cat, not the shell; and what was typed is lost
+    client.stdin.write(b"\x03")  # ends cat, not the shell; the typed line is lost
     read_until(client.stdout, b"prompt> ")
     client.stdin.write(b"exit 7\n")
     client.communicate(timeout=20)
@@ -231,7 +231,7 @@ def test_keepalives_are_answered(openssh: OpenSsh) -> None:
 
 @pytest.fixture
 def echo_port() -> Iterator[int]:
-    """A TCP service that says what it was told, once the client has said all."""
+    """A TCP service that returns its input after the client's end of file."""
 
     def serve() -> None:
         while True:

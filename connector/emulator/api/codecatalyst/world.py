@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from ...access import Names, SshDefaults
 from ...sessions import Session, Sessions
-from ...world import PlannedTarget
 from ..bearer import BearerTokens
 from ..rest import Endpoint
+from ..world import PlannedTarget
 from .model import CodeCatalystModel
 from .resources import DevEnvironment, Project, Repository, Space, Status, User
 from .service import CodeCatalystService

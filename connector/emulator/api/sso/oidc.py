@@ -155,7 +155,10 @@ class OidcService:
         return token
 
     def client_of_redirect(self, client_id: str, redirect_uri: str) -> Client | None:
-        """The client that may be sent to this address; its port is any (RFC 8252, 7.3)."""
+        """Return the client if it may be redirected to this address, with any port.
+
+        RFC 8252, section 7.3, leaves the port open.
+        """
         client = self._clients.get(client_id)
         if client is None or self._now() >= client.expires_at:
             return None

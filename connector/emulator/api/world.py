@@ -1,7 +1,7 @@
-"""What the emulator's core and the room of one service know of each other.
+"""The contract between the emulator and a service that has targets.
 
-A service's room (``api/…``) holds a *world*: users, targets and the API that serves them. The
-core adds what every service needs: TLS, sign-in, sessions, the gateway, agents and machines.
+The service's room holds a *world*: users, targets and the API that serves them. ``app.py`` adds
+what all services share: TLS, sign-in, sessions, the gateway, agents and machines.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .access import Names, SshDefaults
-from .api.bearer import BearerTokens
-from .api.rest import Endpoint
-from .api.sso.signin import SignInUser
-from .sessions import Session
+from ..access import Names, SshDefaults
+from ..sessions import Session
+from .bearer import BearerTokens
+from .rest import Endpoint
+from .sso.signin import SignInUser
 
 #: The group of targets that are not given one. It has all that a name may have: a dot, a dash.
 DEFAULT_GROUP = "web.site-1"
