@@ -41,14 +41,22 @@ class Emulated:
 
 
 @contextmanager
-def emulator(directory: Path, *options: str) -> Iterator[Emulated]:
+def emulator(directory: Path, *options: str, background: bool = False) -> Iterator[Emulated]:
+    """Start the command.
+
+    :param background: start it as a script does with ``&``: it ignores SIGINT and SIGQUIT.
+    """
     home = directory / "home"
     home.mkdir()
     environ = {"PATH": os.environ["PATH"], "HOME": str(home)}
     exports = directory / "exports"
+    start = ("trap '' INT QUIT; " if background else "") + 'exec "$@"'
     with exports.open("wb") as stdout:
         process = subprocess.Popen(
-            [*CONNECTOR, "emulator", *options], env=environ, stdout=stdout, stderr=subprocess.PIPE
+            ["/bin/sh", "-c", start, "sh", *CONNECTOR, "emulator", *options],
+            env=environ,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
         )
     assert process.stderr is not None
     with process:
@@ -126,3 +134,51 @@ def test_dbclient_of_dropbear_connects(tmp_path: Path) -> None:
         proxy = f"{CONNECTOR[0]} -m connector proxy demo"
         answer = emulated.run(f"{dbclient} -y -y -J '{proxy}' mde-user@demo 'echo hello; exit 3'")
     assert (answer.returncode, answer.stdout) == (3, "hello\n"), answer.stderr
+
+
+@pytest.mark.parametrize("name", ["INT", "QUIT"])
+def test_commands_of_an_emulator_in_the_background_can_be_interrupted(
+    tmp_path: Path, name: str
+) -> None:
+    """A shell cannot trap a signal that it ignored at its start."""
+    with emulator(tmp_path, background=True) as emulated:
+        answer = emulated.run(
+            f"""connector exec demo -- sh -c 'trap "echo caught" {name}; kill -{name} $$'"""
+        )
+    assert answer.stdout == "caught\n", answer.stderr
+
+
+def test_faults_of_a_file_happen(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text('[[faults]]\nfault = "close"\nat = { seconds = 0.5 }\noutput = "Maintenance"\n')
+    with emulator(tmp_path, "--faults", str(plan)) as emulated:
+        answer = emulated.run("connector exec demo -- sleep 60")
+    assert answer.returncode != 0
+    assert "Maintenance" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[[faults]]\nfault = "cut"\n', "is not a fault plan: faults[0].how is missing"),
+        ("{", "is not a fault plan: the file is not JSON: "),
+        (None, "cannot be read (No such file or directory)"),
+    ],
+    ids=["plan", "syntax", "missing"],
+)
+def test_bad_fault_plan_is_refused_in_one_line(
+    tmp_path: Path, text: str | None, problem: str
+) -> None:
+    plan = tmp_path / "plan"
+    if text is not None:
+        plan.write_text(text)
+    answer = subprocess.run(
+        [*CONNECTOR, "emulator", "--faults", str(plan)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout) == (78, "")
+    assert len(answer.stderr.splitlines()) == 1
+    assert problem in answer.stderr

@@ -1,0 +1,1 @@
+"""The SSM agent's side of sessions."""

@@ -1,0 +1,1 @@
+"""What goes wrong: fault plans for sessions, refusals and delays for the API."""

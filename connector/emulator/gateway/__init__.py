@@ -1,0 +1,1 @@
+"""The message gateway: data channels of clients, each with its agent."""

@@ -43,7 +43,7 @@ class RelayBehaviour:
 
 
 class Relay:
-    """Forward frames, tell the agent when the client leaves and returns, and end the session.
+    """The relay between a client and its agent. It also tells the agent when the client leaves.
 
     :param make_worker: returns the session's worker. Its arguments are callbacks: for frames to
         the client, for a full or empty input buffer, and for the end.

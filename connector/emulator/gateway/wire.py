@@ -15,7 +15,7 @@ Tap = Callable[[str, Direction, Frame], None]
 
 
 class Wire:
-    """Carry frames in one direction, batch by batch and in order, except for faults.
+    """A wire that carries frames in one direction, batch by batch and in order, except for faults.
 
     :param deliver: called with each batch that arrives.
     :param latency: seconds on the way; 0 delivers at once.

@@ -81,11 +81,14 @@ async def test_control_c_interrupts_the_foreground_job(stage: Stage) -> None:
 
 
 async def test_resize_is_a_signal_for_the_foreground_job(stage: Stage) -> None:
+    # With ``pause``, Python would run the handler of an early signal too late.
     client = await stage.python(
         "import os, signal\n"
-        "signal.signal(signal.SIGWINCH, lambda *_: print(*os.get_terminal_size(), end='.'))\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: None)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})\n"
         "print('ready.')\n"
-        "while True: signal.pause()\n"
+        "while signal.sigwait({signal.SIGWINCH}):\n"
+        "    print(*os.get_terminal_size(), end='.')\n"
     )
     await read_until(client, b"ready.")
     await client.send(b'{"cols":70,"rows":20}', PayloadType.SIZE)

@@ -1,0 +1,1 @@
+"""Amazon CodeCatalyst: Dev Environments and their sessions."""

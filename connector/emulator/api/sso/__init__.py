@@ -1,0 +1,1 @@
+"""IAM Identity Center: OIDC tokens, the access portal, the sign-in pages."""
