@@ -28,7 +28,7 @@ HEAD = """\
 
 The reason of a failure stands on stderr in one line:
 
-    connector: The Dev Environment's agent does not answer. It may be starting or overloaded: ...
+    connector: The target's agent does not answer. It may be starting or overloaded: ...
 
 Search this page for its words. What differs from case to case is shown as `<name>`; words of
 the service, of a proxy or of the operating system are quoted as they came. With `-vv` or

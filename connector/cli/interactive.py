@@ -19,7 +19,7 @@ from ..transport.escapes import Escape
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Alarm, Loop
 from ..transport.terminal import Terminal, open_terminal, window_size
-from ..transport.tunnel import Onlooker, Tunnel
+from ..transport.tunnel import Observer, Tunnel
 from .output.lines import say
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ On a terminal these are for connector itself, at the start of a line:
 """
 
 
-class Interaction(Onlooker):
+class Interaction(Observer):
     """A user at a shell or a command.
 
     :param stdin: the descriptor of the stream, as ``stdout`` is.
     :param finish_line: see :class:`Keyboard`.
-    :param may_be_silent: see :class:`Onlooker`.
+    :param may_be_silent: see :class:`Observer`.
     :param pipeline: whether stdin is read key by key though stdout is no terminal.
     """
 
@@ -106,7 +106,7 @@ class Interaction(Onlooker):
         if self._terminal:
             self._terminal.restore()
 
-    # What the tunnel tells (Onlooker).
+    # What the tunnel tells (Observer).
 
     def session_opened(self, session_type: str | None) -> None:
         far_terminal = session_type in _FAR_TERMINALS

@@ -17,7 +17,7 @@ from ..sessions import Waiting
 from ..transport.loop import Loop
 from ..transport.session import Session
 from ..transport.stdio import open_input, open_output
-from ..transport.tunnel import Onlooker, Tunnel
+from ..transport.tunnel import Observer, Tunnel
 from .options import Options
 
 #: Seconds between two looks whether anybody is left who could use the stream.
@@ -120,7 +120,7 @@ class Carrier(threading.Thread):
                 settings,
                 logger.info,
                 self._show_wait,
-                onlooker=_Opening(self._open),
+                observer=_Opening(self._open),
             )
         self._look_for_users()
         self._tunnel.run()
@@ -154,7 +154,7 @@ class Carrier(threading.Thread):
             self.end()
 
 
-class _Opening(Onlooker):
+class _Opening(Observer):
     """:param opened: is called when bytes may flow."""
 
     def __init__(self, opened: Callable[[], None]) -> None:

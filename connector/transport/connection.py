@@ -28,7 +28,6 @@ from ..errors import (
 from .address import StreamAddress, StreamSettings
 from .dialler import DIAL_TIMEOUT, Dialler
 from .loop import Alarm, Loop
-from .opening import gateway_silent
 from .session import Session
 
 if TYPE_CHECKING:
@@ -223,6 +222,8 @@ class Connection:
         if self._link:
             self._link.abort()
         self._link = None
+        from .reasons import gateway_silent
+
         self._dial_failed(gateway_silent())
 
     def _dial_failed(self, error: BaseException) -> None:

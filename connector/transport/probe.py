@@ -10,7 +10,7 @@ from .address import StreamSettings
 from .loop import Alarm, Loop
 from .pumps import OnBroken
 from .session import Session
-from .tunnel import Onlooker, Tunnel
+from .tunnel import Observer, Tunnel
 
 #: Seconds that the SSH server may take for its greeting once the session is open.
 GREETING_TIMEOUT = 6.0
@@ -19,7 +19,7 @@ GREETING_TIMEOUT = 6.0
 MAX_PREFACE = 64 * 1024
 
 
-class Probe(Onlooker):
+class Probe(Observer):
     """A probe of one session, which ends when the SSH server has sent its greeting, or has not.
 
     :ivar steps: the steps that the session reached, and the seconds that each one took:
@@ -44,7 +44,7 @@ class Probe(Onlooker):
             settings,
             lambda line: None,
             lambda waiting: None,
-            onlooker=self,
+            observer=self,
         )
 
     def run(self) -> None:
@@ -60,7 +60,7 @@ class Probe(Onlooker):
         """The error that ended the session; ``None`` if nothing went wrong."""
         return self._tunnel.error
 
-    # What the tunnel calls (Onlooker).
+    # What the tunnel calls (Observer).
 
     def link_dialled(self) -> None:
         self._reach("dial")

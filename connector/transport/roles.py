@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..datachannel.events import Event as Event  # what an Onlooker translates
+from ..datachannel.events import Event as Event  # what an Observer translates
 from ..errors import ConnectorError
 from .pumps import OnBroken
 

@@ -23,7 +23,7 @@ from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
-from connector.transport.tunnel import Onlooker, Tunnel
+from connector.transport.tunnel import Observer, Tunnel
 
 from ..hostile.gateway import (
     CLOSE,
@@ -108,7 +108,7 @@ class Source:
 class Subject:
     """A tunnel that runs, the service and gateway that it runs to, and its two pipes."""
 
-    def __init__(self, state: str, onlooker: Onlooker | None = None) -> None:
+    def __init__(self, state: str, observer: Observer | None = None) -> None:
         self.gateway: Conversation | None = None  # to say something on
         self.refusing = False  # a second link
         self.loop = Loop()
@@ -140,7 +140,7 @@ class Subject:
             StreamSettings(Trust(), url_given=True),
             self._notices.append,
             lambda waiting: None,
-            onlooker=onlooker,
+            observer=observer,
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -160,9 +160,9 @@ class Subject:
         elif self._state in ("held", "held status"):
             eventually(lambda: channel.output_missing, "the gap")
         elif self._state == "unwritten":
-            eventually(lambda: self.tunnel._ending.unwritten > 0, "unwritten output")
+            eventually(lambda: self.tunnel._view().unwritten > 0, "unwritten output")
         elif self._state in ("exited", "exited, unwritten"):
-            eventually(lambda: self.tunnel._ending.exited, "the exit status")
+            eventually(lambda: self.tunnel._lifecycle.status is not None, "the exit status")
         elif self._state == "closing":
             self.loop.call_soon(self.tunnel.end, 0)
             assert self.source.stopping.wait(PATIENCE)

@@ -27,8 +27,8 @@ INTERACTIVE, JOINED, SEPARATE = ExecuteAs.INTERACTIVE, ExecuteAs.JOINED, Execute
 #: A connector that takes ten minutes for a step of the end that is waited for.
 PATIENT = """\
 import sys
-from connector.transport import ending
-ending.DRAIN_TIMEOUT = ending.END_TIMEOUT = 600.0
+from connector.transport import lifecycle
+lifecycle.DRAIN_TIMEOUT = lifecycle.END_TIMEOUT = 600.0
 from connector.__main__ import main
 sys.exit(main())
 """

@@ -207,7 +207,7 @@ def test_proxy_that_nobody_listens_on(unanswered: Unanswered) -> None:
 
 def test_agent_that_does_not_answer(unanswered: Unanswered, the_cloud: Cloud) -> None:
     process = unanswered.processes["agent"]
-    check(process, 69, "The Dev Environment's agent does not answer")
+    check(process, 69, "The target's agent does not answer")
     assert the_cloud.stops(unanswered.sessions[0]) == 1
 
 

@@ -26,7 +26,7 @@ from connector.emulator.faults.plans import (
     How,
 )
 from connector.emulator.gateway.gateway import Rejoin
-from connector.transport import ending
+from connector.transport import lifecycle
 
 from .cloud import STOP, Cloud
 from .commands import AT_ONCE
@@ -134,7 +134,7 @@ def is_asleep(thread: threading.Thread) -> bool:
 def test_closing_is_not_taken_for_a_mere_end_of_input(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ending, "QUIET_TIMEOUT", PATIENCE)  # which follows a mere end
+    monkeypatch.setattr(lifecycle, "QUIET_TIMEOUT", PATIENCE)  # which follows a mere end
     with Recorder() as recorder:
         cloud.port = recorder.port
         stream = open_socket(cloud)

@@ -84,7 +84,9 @@ def test_server_that_leaves_without_a_word_is_a_failure(commands: Commands, clou
         process = commands.proxy()
         assert process.wait() == 69
     assert process.reader.rest() == b""
-    assert process.stderr().startswith("connector: The service closed the session before a byte")
+    assert process.stderr().startswith(
+        "connector: The service closed the session before the first byte"
+    )
 
 
 def test_ssh_tells_why_its_session_ended(ssh: Ssh, cloud: Cloud) -> None:

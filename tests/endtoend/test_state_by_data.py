@@ -15,9 +15,9 @@ import pytest
 
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import CHANNEL_CLOSED
-from connector.transport import ending
-from connector.transport.ending import Phase
-from connector.transport.tunnel import Onlooker
+from connector.transport import lifecycle
+from connector.transport.lifecycle import Phase
+from connector.transport.tunnel import Observer
 
 from ..hostile.gateway import BINARY, TEXT, frame, output
 from .states import DATA_STATES, INPUT, STATUS, UNWRITTEN, End, Subject
@@ -138,11 +138,11 @@ def test_end_is_called_good_only_where_nothing_is_lost(ends: dict[Cell, End], ce
 def test_local_program_may_hang_up_after_the_far_end_has_closed(
     monkeypatch: pytest.MonkeyPatch, leaves: Callable[[Subject], None]
 ) -> None:
-    monkeypatch.setattr(ending, "LEAVE_TIMEOUT", 3600.0)
+    monkeypatch.setattr(lifecycle, "LEAVE_TIMEOUT", 3600.0)
     with Subject("unacknowledged") as subject:
         subject.wait_for_state()
         closed_without_reason(subject)
-        eventually(lambda: subject.tunnel._ending.phase == Phase.DRAINING, "the close")
+        eventually(lambda: subject.tunnel._lifecycle.phase == Phase.DRAINING, "the close")
         subject.begin(leaves)
         end = subject.end()
     assert (end.exit_code, end.line) == (0 if leaves is not killed else 74, "")
@@ -153,7 +153,7 @@ def test_output_that_stdout_does_not_take_in_time_is_not_called_good() -> None:
     with Subject("open") as subject:
         subject.wait_for_state()
         subject.begin(Subject.end_input)
-        eventually(lambda: subject.tunnel._ending.phase == Phase.DRAINING, "the quiet")
+        eventually(lambda: subject.tunnel._lifecycle.phase == Phase.DRAINING, "the quiet")
         subject.say(*(output(3 + number, bytes(1024)) for number in range(UNWRITTEN)))
         end = subject.end()
     assert end.exit_code == 74
@@ -164,26 +164,26 @@ def test_output_that_stdout_does_not_take_in_time_is_not_called_good() -> None:
 def test_far_end_that_is_away_when_stdin_ends_and_does_not_return_is_a_lost_one(
     monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    monkeypatch.setattr(ending, "AWAY_TIMEOUT", 0.1)
+    monkeypatch.setattr(lifecycle, "AWAY_TIMEOUT", 0.1)
     with Subject(state) as subject:
         subject.wait_for_state()
         subject.begin(Subject.end_input)
         end = subject.end()
     assert end.exit_code == 74
-    assert end.line == "The Dev Environment's agent went away and is not back"
+    assert end.line == "The target's agent left and did not return"
 
 
 def test_silence_of_a_far_end_that_was_away_counts_from_its_return(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ending, "QUIET_TIMEOUT", 0.1)
+    monkeypatch.setattr(lifecycle, "QUIET_TIMEOUT", 0.1)
     with Subject("paused") as subject:
         subject.wait_for_state()
-        stdin_ended = subject.tunnel._ending
+        life = subject.tunnel._lifecycle
         subject.begin(Subject.end_input)
-        eventually(lambda: not stdin_ended.stdin_open, "the end of stdin")
+        eventually(lambda: not life.input_open, "the end of stdin")
         time.sleep(0.3)
-        assert stdin_ended.phase == Phase.RUNNING
+        assert life.phase == Phase.OPEN
         subject.say(frame(TEXT, b"start_publication"))
         end = subject.end()
     assert (end.exit_code, end.line) == (0, "")
@@ -193,11 +193,11 @@ def test_output_of_a_command_is_written_though_the_link_is_lost_after_its_exit_s
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As long as somebody reads it: the time of an end is for a far end that still listens."""
-    monkeypatch.setattr(ending, "END_TIMEOUT", 0.1)
+    monkeypatch.setattr(lifecycle, "END_TIMEOUT", 0.1)
     with Subject("exited, unwritten") as subject:
         subject.wait_for_state()
         subject.begin(Subject.lose_link)
-        eventually(lambda: subject.tunnel._ending.phase == Phase.DRAINING, "the loss")
+        eventually(lambda: subject.tunnel._lifecycle.phase == Phase.DRAINING, "the loss")
         time.sleep(0.3)
         rest = subject.read_rest()
         end = subject.end()
@@ -205,19 +205,19 @@ def test_output_of_a_command_is_written_though_the_link_is_lost_after_its_exit_s
     assert rest == bytes(UNWRITTEN * 1024)
 
 
-class Patient(Onlooker):
+class Patient(Observer):
     may_be_silent = True
 
 
-@pytest.mark.parametrize("onlooker", [None, Patient()], ids=["port", "command"])
+@pytest.mark.parametrize("observer", [None, Patient()], ids=["port", "command"])
 def test_command_that_ends_before_a_word_leaves_its_input_unread(
-    onlooker: Onlooker | None,
+    observer: Observer | None,
 ) -> None:
     """What of its input a program reads is its business. Of a port it would be an error."""
-    with Subject("handshaking", onlooker) as subject:
+    with Subject("handshaking", observer) as subject:
         subject.wait_for_state()
         subject.give(INPUT)
         subject.begin(closed_without_reason)
         end = subject.end()
-    assert end.exit_code == (0 if onlooker else 69), end
-    assert bool(end.line) == (onlooker is None)
+    assert end.exit_code == (0 if observer else 69), end
+    assert bool(end.line) == (observer is None)

@@ -76,7 +76,7 @@ def test_gap_at_the_end_of_the_output_fails_after_the_prefix(
         process = commands.proxy()
         assert process.wait() == LinkLost.exit_code == 74
         assert process.reader.rest() == DATA[:WHOLE]
-    hint = "What came is whole up to the gap: try again"
+    hint = "The output is complete up to the gap: try again"
     assert process.stderr() == f"{MISSING}{told}. {hint}\n"
     assert cloud.stops(cloud.session()) == 1
 

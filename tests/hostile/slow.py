@@ -43,7 +43,7 @@ def dripping(answer: bytes) -> Play:
     return play
 
 
-AGENT = "The Dev Environment's agent does not answer"
+AGENT = "The target's agent does not answer"
 UPGRADE = "The gateway does not answer the upgrade to a WebSocket"
 
 SLOW: dict[str, Play] = {
@@ -61,7 +61,7 @@ SLOW: dict[str, Play] = {
     "frame that drips": repeating(b"x", frame(BINARY, bytes(99999))[:10]),
 }
 
-HANDSHAKE = "The Dev Environment's agent does not complete the handshake"
+HANDSHAKE = "The target's agent does not complete the handshake"
 
 #: Case -> words of the error, for the cases that do not end with AGENT.
 WORDS = {

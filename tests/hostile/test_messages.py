@@ -129,7 +129,7 @@ FATAL = {
     "malformed flag": (stream(0, PayloadType.FLAG, b"\3"), 76, "flag of 1 bytes"),
     "port refused": (stream(0, PayloadType.FLAG, b"\0\0\0\3"), 69, "could not connect to its SSH"),
     "malformed exit code": (stream(0, PayloadType.EXIT_CODE, b"soon"), 76, "exit code"),
-    "closed at once": (closed(), 69, "closed the session before a byte came"),
+    "closed at once": (closed(), 69, "closed the session before the first byte of output"),
     "closed with a book": (closed("why " * MIB), 69, "closed the session"),
     "closed with a long reason": (closed("why " * 9999), 69, "closed the session: why why"),
     "closed with escape sequences": (closed("\x1b[2J\x9b31m\r\n\0why"), 69, "why"),

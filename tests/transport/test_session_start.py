@@ -11,6 +11,7 @@ import pytest
 
 from connector.errors import ConnectFailed, ConnectorError, QuotaExceeded, StartAbandoned
 from connector.sessions import SessionAccess, StartProgress, Waiting
+from connector.transport import lifecycle as lifecycle_module
 from connector.transport import tunnel as tunnel_module
 from connector.transport.address import StreamSettings
 from connector.transport.connection import Connection
@@ -70,8 +71,8 @@ def live(start: Start, shown: list[Waiting | None] | None = None) -> ConnectorEr
 
 @pytest.fixture
 def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tunnel_module, "OPEN_TIMEOUT", 0.5)
-    monkeypatch.setattr(tunnel_module, "PROGRESS_TIMEOUT", 0.5)
+    monkeypatch.setattr(lifecycle_module, "OPEN_TIMEOUT", 0.5)
+    monkeypatch.setattr(lifecycle_module, "PROGRESS_TIMEOUT", 0.5)
 
 
 @pytest.mark.usefixtures("short_limits")

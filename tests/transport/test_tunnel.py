@@ -8,7 +8,7 @@ from connector.cli.attach import GivenSession
 from connector.sessions import SessionAccess
 from connector.transport.address import StreamSettings
 from connector.transport.dial import Trust
-from connector.transport.ending import Phase
+from connector.transport.lifecycle import Phase
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
@@ -33,7 +33,7 @@ def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
     source.start(lambda data: None, lambda: None)
     sink.start(lambda: None, lambda error: None)
     tunnel._channel.terminate()
-    tunnel._ending.phase = Phase.CLOSING
+    tunnel._lifecycle.phase = Phase.CLOSING
 
     tunnel._stdin_gave(b"too late")
 
