@@ -11,11 +11,10 @@ from ..sessions import SessionSource
 from ..targets.model import COMMAND, SessionRequest
 from ..targets.registry import kind_of
 from ..transport.address import StreamSettings
-from ..transport.commandinput import CommandInput
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Loop
 from ..transport.stdio import bytes_waiting
-from ..transport.wrapped import WrappedOutput, new_token, wrap
+from ..transport.wrapped import WrappedInput, WrappedOutput, new_token, wrap
 from .environment import LEFT_OUT, NAMES, query_of
 from .interactive import ESCAPES, SIGNALS, Interaction
 from .output.lines import say
@@ -96,7 +95,7 @@ class _Execution(Interaction):
     def keyboard(self, stdin: Input) -> Keyboard:
         if self._on_terminal:
             return super().keyboard(stdin)
-        self._keyboard = self._input = CommandInput(self._loop, stdin)
+        self._keyboard = self._input = WrappedInput(self._loop, stdin)
         return self._input
 
     def translate(self, events: list[Event]) -> Iterable[Event]:

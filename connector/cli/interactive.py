@@ -15,8 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..transport.escapes import Escape
-from ..transport.keyboard import Keyboard
+from ..transport.keyboard import Escape, Keyboard
 from ..transport.loop import Alarm, Loop
 from ..transport.terminal import Terminal, open_terminal, window_size
 from ..transport.tunnel import Observer, Tunnel

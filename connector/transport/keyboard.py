@@ -1,45 +1,105 @@
-"""stdin of a session that has a shell or a command at its far end."""
+"""The input of a session that runs a shell or a command, and the escapes in it."""
 
 from __future__ import annotations
 
+import enum
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .escapes import Escape, EscapeParser
 from .loop import Alarm, Loop
 
 if TYPE_CHECKING:
     from .roles import Input
 
-#: What a terminal takes as the end of its input at the start of a line (Ctrl-D); within
-#: one, it gives what is there to who reads, and only a second one is the end.
+#: Ctrl-D. At the start of a line a terminal takes it as the end of input. Within a line it
+#: passes on what was typed so far, and only a second one is the end.
 _END = b"\x04"
 
-#: Seconds from the last input to the end. Who is to read the end should have begun by then:
-#: to a shell that edits its line it is a key like any other, which it leaves to its program.
+#: Seconds from the last input to the first Ctrl-D. The program that is to read the end should
+#: be reading by then: a shell that edits its line takes Ctrl-D as a key of its own.
 END_PAUSE = 0.25
 
-#: Seconds until the end is typed again, which double up to the longest. The end of a file
-#: is the end for each that reads it; the key is for one alone, and lost if it is typed while
-#: a program runs that does not read.
+#: Seconds until Ctrl-D is sent again. They double up to the longest. The end of a file is the
+#: end for every reader; Ctrl-D is the end for one reader only, and lost on a program that does
+#: not read.
 FIRST_REPEAT, LONGEST_REPEAT = 1.0, 16.0
+
+_TILDE = b"~"
+_AFTER_LINE_END = re.compile(rb"[\r\n](?=~)")
+
+
+class Escape(enum.Enum):
+    """An escape, by the key that follows ``~``."""
+
+    END = b"."
+    HELP = b"?"
+    SUSPEND = b"\x1a"  # Ctrl-Z
+
+
+_ESCAPES = {escape.value: escape for escape in Escape}
+
+
+class EscapeParser:
+    """Finds escapes in what a user types, however the bytes are cut into pieces.
+
+    As in ssh, ``~`` counts at the start of a line only, the first line included. ``~~`` sends
+    one ``~``, and before any other key it is an ordinary character. The parser keeps a ``~``
+    back until the next key comes.
+    """
+
+    def __init__(self) -> None:
+        self._at_start = True
+        self._tilde = False  # whether one is kept back
+
+    def feed(self, data: bytes) -> list[bytes | Escape]:
+        """Return the bytes to send and the escapes, in the order in which they were typed."""
+        parts: list[bytes | Escape] = []
+        text = bytearray()
+        position = 0
+        while position < len(data):
+            key = data[position : position + 1]
+            if self._tilde:
+                self._tilde = False
+                if key in _ESCAPES:
+                    if text:
+                        parts.append(bytes(text))
+                        text.clear()
+                    parts.append(_ESCAPES[key])
+                    position += 1
+                    continue
+                text += _TILDE
+                self._at_start = False
+                position += key == _TILDE
+            elif self._at_start and key == _TILDE:
+                self._tilde = True
+                position += 1
+            else:
+                found = _AFTER_LINE_END.search(data, position)
+                end = found.end() if found else len(data)
+                text += data[position:end]
+                self._at_start = data[end - 1] in b"\r\n"
+                position = end
+        if text:
+            parts.append(bytes(text))
+        return parts
 
 
 class Keyboard:
     """An :class:`Input` that is read once the session is open, and whose end is typed.
 
-    The protocol has no end of input. At the far end of a shell is a terminal, and there it is
-    a key, so that is what the end of stdin becomes, typed again as long as somebody is there;
-    the session then ends when the shell does, however long it still works. The published
-    client leaves at once, and its session behind.
+    The protocol has no end of input. A shell runs on a terminal, where the end of input is a
+    key. So the keyboard types that key when stdin ends, and repeats it until the session ends.
+    The session then ends when the shell does, however long its last program works. (The
+    published client leaves at once, and leaves the session behind.)
 
-    A far end without a terminal takes no input: to the published agent, bytes are nothing but
-    signals there, if they happen to be 3 or 28. So stdin is not read, and left to others.
+    A session without a terminal takes no input: the published agent treats the bytes 3 and 28
+    as signals there and drops all others. So stdin is not read, and stays for other programs.
 
-    A port takes bytes, and no key means anything to it: the end of stdin stays one.
+    A port takes bytes, and no key has a meaning for it. The end of stdin is passed on.
 
-    :param finish_line: is sent first if the end of stdin is not at a line's end.
-    :param on_escape: is told of the escapes of a terminal.
+    :param finish_line: the bytes to send first if stdin does not end at the end of a line.
+    :param on_escape: called with each escape that a user types at a terminal.
     """
 
     def __init__(
@@ -62,10 +122,11 @@ class Keyboard:
         self._in_line = False
 
     def opened(self, *, far_terminal: bool, escapes: bool, port: bool = False) -> None:
-        """The session is open; before, nobody knows what the far end is.
+        """Start reading if the session takes input. Call it when the session is open.
 
-        :param escapes: whether stdin is a terminal that is read key by key.
-        :param port: whether the far end is a port.
+        :param far_terminal: whether the session runs on a terminal.
+        :param escapes: whether stdin is a terminal in raw mode.
+        :param port: whether the session leads to a port.
         """
         self._reads = far_terminal or port
         self._types_end = not port
@@ -73,12 +134,12 @@ class Keyboard:
             self._escapes = EscapeParser()
         self.set_wanted(self._wanted)
 
-    # As an Input.
+    # The methods of an Input.
 
     def start(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         self._on_data = on_data
         self._on_end = on_end
-        self._stdin.start(self._gave, self._gave_all)
+        self._stdin.start(self._receive, self._stdin_ended)
 
     def set_wanted(self, wanted: int) -> None:
         self._wanted = wanted
@@ -96,21 +157,21 @@ class Keyboard:
         self._alarm.cancel()
         self._stdin.close()
 
-    # What comes.
+    # What stdin calls.
 
-    def _gave(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         for part in self._escapes.feed(data) if self._escapes else [data]:
             if isinstance(part, Escape):
                 self._on_escape(part)
                 if part is Escape.END:
-                    return  # what was typed after it is for nobody
+                    return  # drop what was typed after it
             else:
                 self._in_line = part[-1] not in b"\r\n"
                 self._on_data(part)
-        # An escape alone, or half of one, reaches nobody who would ask for more.
+        # If nothing was passed on, such as an escape alone, the tunnel does not ask for more.
         self.set_wanted(self._wanted)
 
-    def _gave_all(self) -> None:
+    def _stdin_ended(self) -> None:
         self._reads = False
         if self._rest_only or not self._types_end:
             self._on_end()
@@ -120,7 +181,7 @@ class Keyboard:
             self._type_end_in(END_PAUSE, FIRST_REPEAT)
 
     def _type_end_in(self, pause: float, repeat: float) -> None:
-        """:param repeat: seconds from then to the next time."""
+        """Type the end in ``pause`` seconds, and again ``repeat`` seconds later."""
 
         def type_end() -> None:
             self._type_end_in(repeat, min(2 * repeat, LONGEST_REPEAT))

@@ -1,23 +1,22 @@
-"""The wrapper that ``exec`` starts a command in, and the parser of what the wrapper prints.
+"""The wrapper that ``exec`` starts a command in, the parser of its output, and its input.
 
-The agent runs a command on a terminal, or with its output and errors in one file, or with
-pipes. Two of these tell no exit status, a terminal changes bytes, and the agent takes all
-output for text. So the command runs in a script for ``sh``, and this is what it prints::
+The agent runs a command on a terminal, with stdout and stderr in one file, or with pipes. Two
+of these report no exit status, a terminal changes bytes, and the agent treats all output as
+text. So the command runs in a script for ``sh``, which prints::
 
     <TOKEN:MODE MISSING ...>    the command is about to start
     QUJD...                     stdout, in base64: a run of blocks, each padded by itself
     {QUJD...}                   stderr, likewise; written at once, so nothing is inside it
     <TOKEN:STATUS>              the last bytes
 
-The token is random, so output cannot pretend to be a marker. A mode is one of these letters,
+The token is random, so that output cannot imitate a marker. The mode is one of these letters,
 and ``i`` follows if the script reads input:
 
 - ``B``: base64, as above.
-- ``R``: raw, for a far end without the programs that ``B`` needs: the command's output and
-  errors as they are.
-- ``T``: raw on a terminal, for a user who sits at one.
+- ``R``: raw output and errors, on a target without the programs that ``B`` needs.
+- ``T``: raw on a terminal, when the user sits at one.
 
-Input is lines of base64, and a line with a full stop is its end.
+Input is sent as lines of base64, and ended by a line with a full stop.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ import binascii
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..datachannel.events import (
     ChannelClosed,
@@ -37,21 +37,33 @@ from ..datachannel.events import (
     Event,
 )
 from ..errors import ConnectorError, RemoteProtocolError, SessionEnded
+from .keyboard import Keyboard
 
-#: Characters that a word of a command may have, of the service's model (2022-09-28).
+if TYPE_CHECKING:
+    from .loop import Loop
+    from .roles import Input
+
+#: Characters that a word of a command may have, by the service's API model (2022-09-28).
 LONGEST_WORD = 255
 
-#: Bytes without a start marker after which there is none.
+#: Bytes before the start marker after which the parser gives up.
 LONGEST_PREFACE = 64 * 1024
 
-#: Bytes of the longest block of stderr, with room to spare; and of a marker.
+#: Bytes of the longest block of stderr, with room to spare, and of the longest marker.
 LONGEST_BLOCK = 4096
 
-#: ``exec`` in a subshell runs programs only, never what the shell has built in. ``dd`` reads
-#: what is there and does not wait for more. A block of stderr is one write of less than
-#: 1,024 bytes, the buffer of a shell that writes to a terminal. What reads the input is not
-#: waited for: it ends with the terminal. It closes descriptors by ``exec``, since a shell keeps
-#: copies of what a redirection of a function closes, and ``e`` waits for the last copy of 3.
+#: The line that ends the input.
+END_LINE = b".\n"
+
+#: Bytes of input in a line, at most. The script starts a program for each line, so lines are
+#: long even when the channel takes little at once; the rest of a line waits.
+LINE_SIZE = 24 * 1024
+
+#: ``exec`` in a subshell runs programs only, no builtins. ``dd`` reads what is there and does
+#: not wait for more. A block of stderr is one write of less than 1,024 bytes, the buffer of a
+#: shell that writes to a terminal. The script does not wait for the reader of the input, which
+#: ends with the terminal. That reader closes descriptors by ``exec``, since a shell keeps copies
+#: of those that the redirection of a function closes, and ``e`` waits for the last copy of 3.
 _FRAMED = """\
 t=$1;shift;exec 4>&1 7<&0 2>/dev/null
 m=;f=R;for x in base64 dd tr;do command -v $x >&2||m="$m $x";done
@@ -79,7 +91,7 @@ _SPECIAL = re.compile(rb"[{<]")
 def wrap(words: Sequence[str], token: str, *, on_terminal: bool) -> list[str]:
     """Return the command that runs ``words`` in the wrapper.
 
-    :param token: letters and digits.
+    :param token: a token of letters and digits, see :func:`new_token`.
     :param on_terminal: whether the command keeps the terminal that the agent may give it.
     """
     script = _ON_TERMINAL if on_terminal else _FRAMED
@@ -90,16 +102,16 @@ def wrap(words: Sequence[str], token: str, *, on_terminal: bool) -> list[str]:
 
 
 def new_token() -> str:
-    """Return 128 random bits."""
+    """Return a token of 128 random bits."""
     return os.urandom(16).hex()
 
 
 class WrappedOutput:
-    """Turns what the wrapper prints back into the command's output, errors and status.
+    """Parses what the wrapper prints into the command's output, errors and exit status.
 
-    :param token: the one that :func:`wrap` was given.
-    :param on_start: is called once with the mode and the programs that the far end lacks.
-    :ivar mode: of the start marker; empty before it.
+    :param token: the token that :func:`wrap` was given.
+    :param on_start: called once, with the mode and the programs that the target lacks.
+    :ivar mode: the mode in the start marker; empty before it.
     """
 
     def __init__(self, token: str, on_start: Callable[[str, list[str]], None]) -> None:
@@ -111,7 +123,7 @@ class WrappedOutput:
         self._ended = False
 
     def translate(self, events: Sequence[Event]) -> Iterator[Event]:
-        """Give the events of the command for those of the session."""
+        """Return the events of the command for those of the session."""
         for event in events:
             if isinstance(event, DataReceived):
                 try:
@@ -137,18 +149,18 @@ class WrappedOutput:
             yield ChannelFailed(
                 SessionEnded(
                     "the session ended without the exit status of the command",
-                    "The Dev Environment may be stopping: check its state and try again",
+                    "The target may be stopping: check its state and try again",
                 )
             )
         else:
             yield ChannelFailed(_not_wrapped())
 
     def _flush(self) -> Iterator[Event]:
-        """What is held back can be no marker any more."""
+        """Return what was kept back as the possible start of a marker."""
         held, self._buffer = self._buffer, b""
         if not held or self._ended or self.mode.startswith("B"):
             return
-        # Before the marker, it is the far end that says why the script does not run.
+        # Before the start marker, the target says why the script does not run.
         yield DataReceived(held) if self.mode else ErrorOutput(held)
 
     def _feed(self, data: bytes) -> Iterator[Event]:
@@ -218,8 +230,42 @@ class WrappedOutput:
         return CommandExited(int(status))
 
 
+class WrappedInput(Keyboard):
+    """An :class:`Input` that sends its bytes as lines of base64, and its end as a line.
+
+    It reads stdin only once the wrapper has announced that it reads input: until then the
+    terminal of the session echoes. A target that takes no input leaves stdin to other programs.
+    """
+
+    def __init__(self, loop: Loop, stdin: Input) -> None:
+        super().__init__(loop, stdin, b"", lambda _: None)
+
+    def opened(self, *, far_terminal: bool, escapes: bool, port: bool = False) -> None:
+        """Do nothing: the wrapper announces when it reads."""
+
+    def ready(self) -> None:
+        """Start reading: the wrapper has announced that it reads input."""
+        super().opened(far_terminal=True, escapes=False)
+
+    # The methods of an Input.
+
+    def start(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+        self._send = on_data
+        super().start(lambda data: on_data(binascii.b2a_base64(data)), on_end)
+
+    def set_wanted(self, wanted: int) -> None:
+        super().set_wanted(LINE_SIZE if wanted else 0)
+
+    def _stdin_ended(self) -> None:
+        self._reads = False
+        if self._rest_only:
+            self._on_end()
+        else:
+            self._send(END_LINE)
+
+
 def _overlap(data: bytes, prefix: bytes) -> int:
-    """How many of the last bytes may be the beginning of the prefix."""
+    """Return how many of the last bytes may be the beginning of the prefix."""
     for size in range(min(len(data), len(prefix) - 1), 0, -1):
         if data.endswith(prefix[:size]):
             return size
@@ -227,7 +273,7 @@ def _overlap(data: bytes, prefix: bytes) -> int:
 
 
 def _decoded(quads: bytes) -> bytes:
-    """Decode whole blocks, padded each by itself."""
+    """Decode whole blocks, each padded by itself."""
     try:
         parts = _PADDED.findall(quads)
         return b"".join(base64.b64decode(part, validate=True) for part in parts)
@@ -238,12 +284,12 @@ def _decoded(quads: bytes) -> bytes:
 def _disturbed() -> RemoteProtocolError:
     return RemoteProtocolError(
         "something besides the command's output was written to its session",
-        "For a program that writes to its terminal use `connector shell` or ssh",
+        "For a program that writes to its terminal, use `connector shell` or ssh",
     )
 
 
 def _not_wrapped() -> SessionEnded:
     return SessionEnded(
-        "the command was not started: the Dev Environment did not run the script for sh",
+        "the command was not started: the target did not run the script for sh",
         "Use `connector shell` or ssh",
     )

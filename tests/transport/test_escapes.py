@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.transport.escapes import Escape, EscapeParser
+from connector.transport.keyboard import Escape, EscapeParser
 
 END, HELP, SUSPEND = Escape.END, Escape.HELP, Escape.SUSPEND
 TYPED = st.lists(

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from connector.transport.escapes import Escape
-from connector.transport.keyboard import END_PAUSE, LONGEST_REPEAT, Keyboard
+from connector.transport.keyboard import END_PAUSE, LONGEST_REPEAT, Escape, Keyboard
 from connector.transport.loop import Loop
 
 END_OF_LINE = b"\n"

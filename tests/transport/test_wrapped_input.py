@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.transport.commandinput import END_LINE, LINE_SIZE, CommandInput
+from connector.transport.wrapped import END_LINE, LINE_SIZE, WrappedInput
 
 from .test_keyboard import FakeLoop, Typist
 
@@ -19,7 +19,7 @@ class Seen:
         self.typist = Typist()
         self.data = b""
         self.ends = 0
-        self.input = CommandInput(loop, self.typist)
+        self.input = WrappedInput(loop, self.typist)
         self.input.start(self._took, self._ended)
         self.input.set_wanted(100)
 
