@@ -1,7 +1,7 @@
-"""What a session is to the rest of the program, and who can start one.
+"""Sessions, and the protocol of the sources that start them.
 
-A *session* is what the service's API started; :class:`SessionAccess` is the key to it.
-Sources (CodeCatalyst today) implement :class:`SessionSource`; the tunnel knows only this.
+The API of a service starts a *session* on a target. :class:`SessionAccess` is the key to its
+data channel. Each kind of target has its own :class:`SessionSource`; the tunnel knows only that.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 from .errors import ConfigError
 from .fast.records import NamedTuple
 
-#: Makes the headers that authenticate an upgrade to a stream URL, afresh for every dial; blocks.
+#: Returns new headers that authenticate an upgrade to a stream URL, for each dial. Blocks.
 Signer = Callable[[str], Mapping[str, str]]
 
 _FORM = 'It has to be {"streamUrl": ..., "tokenValue": ..., "sessionId": ...}'
@@ -22,9 +22,9 @@ _FORM = 'It has to be {"streamUrl": ..., "tokenValue": ..., "sessionId": ...}'
 class SessionAccess(NamedTuple):
     """The address of a session's data channel and the token that opens it.
 
-    ``stream_url`` may carry a presigned query, ``token_value`` always is a secret:
-    neither appears in ``repr``, so that neither reaches a log by accident. ``signer`` is
-    there where AWS credentials belong to the session, which those of a bearer token have not.
+    ``stream_url`` may have a presigned query, and ``token_value`` is a secret. ``repr`` shows
+    neither, so that neither reaches a log by accident. ``signer`` signs the upgrade with AWS
+    credentials. Sessions opened with a bearer token have no signer.
     """
 
     stream_url: str
@@ -37,13 +37,14 @@ class SessionAccess(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str | bytes, origin: str) -> SessionAccess:
-        """Read ``{"streamUrl", "tokenValue", "sessionId"}``, the keys in any case.
+        """Return the access that a JSON object describes.
 
-        The first two may stand in an object ``accessDetails``, as CodeCatalyst answers.
+        The object has the members ``streamUrl``, ``tokenValue`` and ``sessionId``, in upper or
+        lower case. The first two may be in an object ``accessDetails``, as some APIs answer.
 
         :param origin: where the text came from, for the error message.
-        :raises ConfigError: when it is not such an object. The text itself, which
-            holds a secret, is never quoted.
+        :raises ConfigError: when the text is not such an object. The message never quotes the
+            text, which holds a secret.
         """
         try:
             document = json.loads(text)
@@ -66,10 +67,11 @@ class SessionAccess(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Why a session takes long to start.
+    """The reason why a session takes long to start.
 
-    :param status: of what is waited for, in the service's word.
-    :param elapsed: seconds of waiting so far; ``usual`` those that it usually takes, if known.
+    :param status: the status of its target, in the service's word.
+    :param elapsed: seconds since the wait began.
+    :param usual: seconds that the wait usually takes; ``None`` if unknown.
     """
 
     status: str
@@ -78,26 +80,23 @@ class Waiting(NamedTuple):
 
 
 class StartProgress(Protocol):
-    """Who waits for a session, as its source sees it."""
+    """The tunnel, as the source sees it while it starts a session.
+
+    Every method raises ``StartAbandoned`` once the tunnel no longer wants the session.
+    """
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
-        """The service has answered that it takes longer: tell why, and pause.
-
-        :raises StartAbandoned: when nobody waits for the session any more.
-        """
+        """Report why the start takes longer, and pause for ``seconds``."""
         ...
 
     def go_on(self) -> None:
-        """The waiting is over: what follows may start a session, and has the usual time.
-
-        :raises StartAbandoned: when nobody waits for the session any more.
-        """
+        """Report that the wait is over. The source may now start a session."""
         ...
 
     def may_leave(self, harmless: bool) -> None:
-        """Say whether what follows can be left alone at any time, for it starts nothing.
+        """Report whether the source can be abandoned from here on without leaving a session.
 
-        :raises StartAbandoned: when nobody waits for the session any more.
+        :param harmless: True if the calls that follow start nothing, such as a look-up.
         """
         ...
 
@@ -108,28 +107,28 @@ class SessionSource(Protocol):
     def start(self, progress: StartProgress) -> SessionAccess:
         """Start a session.
 
-        :raises ConnectorError: with the reason, when there is none to be had.
+        :raises ConnectorError: with the reason, when the session cannot be started.
         """
         ...
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:
-        """Return fresh access to a session whose link was lost; ``None`` where there is none.
+        """Return new access to a session whose link was lost; ``None`` to use the old one.
 
-        Its URL may be another one, and is checked like the first. An empty URL or session id,
-        and a signer that is ``None``, keep the old.
+        A new URL is checked like the first. An empty URL, an empty session id and a signer
+        that is ``None`` stand for the old ones.
         """
         ...
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         """End the session at the service, within ``timeout`` seconds.
 
-        :raises ConnectorError: when the service could not be told.
+        :raises ConnectorError: when the service did not confirm the end.
         """
         ...
 
     def tidy(self) -> None:
-        """Clean up what other processes have left, now that the stream flows.
+        """Clean up sessions that other processes left behind.
 
-        The end of the tunnel does not wait for it.
+        The tunnel calls this once data flows, and does not wait for it at its end.
         """
         ...

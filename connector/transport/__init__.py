@@ -1,1 +1,1 @@
-"""Bytes in and out of this process."""
+"""Sockets, standard streams, and the tunnel that connects them to a session."""

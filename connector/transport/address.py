@@ -11,9 +11,9 @@ from ..fast.records import NamedTuple
 from .dial import Trust
 from .liveness import PING_INTERVAL
 
-# The names of SSM's message gateways: service.region.domain, standard and FIPS, China and
-# dualstack; those of VPC endpoints have the endpoint in front. No regular expressions: compiling
-# them takes longer than the rest of this file.
+# The hosts of SSM's message gateways: service.region.domain (standard, FIPS, China, dualstack),
+# and the same behind the name of a VPC endpoint. Regular expressions for these would take longer
+# to compile than all the rest of this module.
 _SERVICES = ("ssmmessages", "ssmmessages-fips")
 _DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "api.amazonwebservices.com.cn")
 _VPC_DOMAINS = ("vpce.amazonaws.com", "vpce.amazonaws.com.cn")
@@ -21,7 +21,7 @@ _LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 class StreamAddress(NamedTuple):
-    """A stream URL that was checked. Its ``url`` may be presigned: a secret."""
+    """A checked stream URL. Its ``url`` may be presigned, and then it is a secret."""
 
     url: str
     host: str
@@ -30,7 +30,7 @@ class StreamAddress(NamedTuple):
 
     @property
     def resource(self) -> str:
-        """What the request line names: the URL behind the host, to the letter."""
+        """The target of the request line: the part of the URL behind the host, verbatim."""
         rest = self.url.split("://", 1)[1]
         start = next((index for index, char in enumerate(rest) if char in "/?"), len(rest))
         return rest[start:] if rest[start:].startswith("/") else f"/{rest[start:]}"
@@ -71,14 +71,14 @@ class StreamSettings(NamedTuple):
 def check_stream_url(
     url: str, *, endpoint_overridden: bool, url_given: bool = False
 ) -> StreamAddress:
-    """Return a session's stream URL as an address that may be dialled.
+    """Return the address of a session's stream URL, if it may be dialled.
 
-    :param endpoint_overridden: the user named an endpoint of their own, so that the
-        stream may lead to any host, but still only by ``wss``.
-    :param url_given: the user gave the URL itself. Only then, or with an endpoint of the
-        user's own, may the stream go to this machine by ``ws``.
-    :raises ServiceError: when the URL is malformed, unencrypted beyond this machine, or
-        leads to a host that is no gateway of SSM. The URL's query is never quoted.
+    :param endpoint_overridden: whether the user named an API endpoint. Then the stream may
+        lead to any host, but still only by ``wss``.
+    :param url_given: whether the user gave the URL itself. Only with this or the former may
+        the stream lead to this machine by ``ws``.
+    :raises ServiceError: when the URL is malformed, leads to another machine without TLS, or
+        leads to a host that is not a gateway of SSM. The message never quotes the query.
     """
     try:
         parts = urlsplit(url)
@@ -94,13 +94,13 @@ def check_stream_url(
         raise ServiceError(f"the session has a stream URL to {host} that is not wss")
     if not (loopback or endpoint_overridden or gateway_region(host)):
         raise ServiceError(
-            f"the session has a stream URL to {host}, which is no gateway of AWS",
+            f"the session has a stream URL to {host}, which is not a gateway of AWS",
         )
     return StreamAddress(url, host, port or (443 if secure else 80), secure)
 
 
 def _is_plain(url: str) -> bool:
-    """Whether it is ASCII without blanks and controls."""
+    """Return whether the URL is ASCII without blanks and control characters."""
     return url.isascii() and url.isprintable() and " " not in url
 
 

@@ -1,8 +1,8 @@
-"""Connection: a channel's way to the gateway, over as many links as it takes.
+"""Connection: the links of one session to the gateway, one after the other.
 
-A lost link is not a lost session: the far end keeps it for a while, and the channel keeps
-what was not acknowledged. So a broken link is dialled anew, with growing pauses, until the
-gateway takes us back, refuses us, or :data:`RECONNECT_TIMEOUT` is over.
+A lost link is not a lost session: the agent keeps the session for a while, and the channel
+keeps what was not acked. So the connection reconnects and backs off between the attempts,
+until the gateway accepts a link, refuses one, or :data:`RECONNECT_TIMEOUT` has passed.
 """
 
 from __future__ import annotations
@@ -34,27 +34,28 @@ if TYPE_CHECKING:
     from .roles import ConnectionOwner
     from .websocket import Link
 
-#: Seconds that a broken link may take to be made again. ssh itself gives up earlier where
-#: ServerAliveInterval says so.
+#: Seconds until the connection gives up reconnecting. With ServerAliveInterval, ssh may give
+#: up earlier.
 RECONNECT_TIMEOUT = 120.0
 
-#: Seconds before the first new dial, and between two of them at most.
+#: Seconds before the first attempt to reconnect, and between two attempts at most.
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
 
 #: Seconds for the upgrade of a connected socket to a WebSocket.
 UPGRADE_TIMEOUT = 6.0
 
-#: Seconds for whoever is asked for a fresh key, or for a signature.
+#: Seconds for a call to the source or the signer: new access, or a signature.
 ANSWER_TIMEOUT = 8.0
 
-#: Seconds after which a link that nobody closed counts as accepted, though all is quiet.
+#: Seconds after which a silent link counts as accepted. A gateway that refuses the token
+#: closes the link at once.
 ACCEPTED_AFTER = 3.0
 
-#: What another try may mend.
+#: Errors that another attempt may not meet.
 _TRANSIENT = (ConnectFailed, LinkLost, ServiceError, ServiceThrottled)
 
-_SMALLER = "Leave --payload-size and CONNECTOR_PAYLOAD_SIZE out"
+_SMALLER = "Unset --payload-size and CONNECTOR_PAYLOAD_SIZE"
 
 #: The level below DEBUG at which the dialogue is logged: a line for each frame.
 DIALOGUE = 5
@@ -64,9 +65,10 @@ dialogue_logger = logging.getLogger("connector.dialogue")
 
 
 class Connection:
-    """The links of one session, one after the other.
+    """Makes the links of one session, and reconnects when one is lost.
 
-    :param rand: uniform in [0, 1), for the pauses: many windows lose their network at once.
+    :param rand: returns a random number in [0, 1). It spreads the attempts of many connectors
+        that lose the network at the same moment.
     """
 
     def __init__(
@@ -89,9 +91,9 @@ class Connection:
         self._reading = True
         self._closed = False
         self._accepted_once = False
-        self._accepted = False  # on the present link
+        self._accepted = False  # the present link
         self._message_refused = False
-        self._cause: BaseException | None = None  # of the present outage
+        self._cause: BaseException | None = None  # the error that began the present outage
         self._outage_began = 0.0
         self._delay = FIRST_DELAY
         # Looked up once, since every frame would ask.
@@ -107,16 +109,16 @@ class Connection:
         return self._link is not None and self._link.write_paused
 
     def prepare(self) -> None:
-        """The session is being started: do what needs no session.
+        """Do what needs no session, while the session is being started.
 
-        Connect to where it will probably lead, and import what a link is made of.
+        Dial the likely gateway, and import the modules of a link.
         """
         if self._settings.likely_gateway:
             self._dialler.dial_ahead()
         from . import websocket  # noqa: F401
 
     def open(self, timeout: float) -> None:
-        """Make the first link; ``timeout`` is for its dial, in seconds."""
+        """Make the first link, whose dial may take ``timeout`` seconds."""
         self._dial(self._loop.time() + timeout)
 
     def send_text(self, text: str) -> None:
@@ -137,20 +139,20 @@ class Connection:
             self._link.set_reading(reading)
 
     def close(self, timeout: float) -> None:
-        """Close in order, within ``timeout`` seconds; no link is made any more."""
+        """Close the link in order, within ``timeout`` seconds. Make no other link."""
         self._stop()
         if self._link:
             self._link.close(timeout)
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the link at once. Make no other link."""
         self._stop()
         if self._link:
             self._link.abort()
             self._link = None
 
     def give_up_reconnecting(self) -> None:
-        """The end is near: what breaks now stays broken."""
+        """Stop reconnecting. A link that is up stays up."""
         self._closed = True
         if self._link is None:
             self._stop()
@@ -158,7 +160,10 @@ class Connection:
     # Dialling.
 
     def _dial(self, deadline: float | None = None) -> None:
-        """:param deadline: by when; otherwise DIAL_TIMEOUT from the moment that it begins."""
+        """Dial the gateway.
+
+        :param deadline: the time limit; ``None`` for DIAL_TIMEOUT from the start of the dial.
+        """
         access = self._session.access
         if access is None:
             raise RuntimeError("there is no session to connect to")
@@ -178,11 +183,11 @@ class Connection:
         if access.signer is None:
             signed({})
             return
-        late = ConnectFailed("the AWS credentials do not come in time", "Check the profile")
+        late = ConnectFailed("AWS credentials could not be loaded in time", "Check the profile")
         self._ask(self._session.sign, signed, self._sign_failed, late)
 
     def _sign_failed(self, error: BaseException) -> None:
-        # What gives credentials may be away with the network.
+        # The provider of the credentials may be out of reach while the network is down.
         if self._accepted_once and isinstance(error, ConnectorError):
             self._retry(error)
         else:
@@ -195,7 +200,7 @@ class Connection:
         failed: Callable[[BaseException], None],
         late: ConnectorError,
     ) -> None:
-        """Make a call that reports once, later; after ANSWER_TIMEOUT it has failed."""
+        """Make a call that reports its outcome later. After ANSWER_TIMEOUT it has failed."""
         pending = True
 
         def settle(report: Callable[[Any], None], outcome: Any) -> None:
@@ -232,12 +237,12 @@ class Connection:
         else:
             self._fail(error)
 
-    # What the link tells (LinkOwner).
+    # What the link calls (LinkOwner).
 
     def link_opened(self) -> None:
         access = self._session.access
         if access is None or self._link is None:
-            raise RuntimeError("a link opened that nobody dialled")
+            raise RuntimeError("a link opened without a session")
         self._alarm.cancel()
         if self._accepted_once:
             self._alarm.set(self._loop.time() + ACCEPTED_AFTER, self._accept)
@@ -268,21 +273,21 @@ class Connection:
         if was_up:
             self._owner.connection_lost()
         if error is None:
-            return  # closed by us
+            return  # close() ended it
         if self._dialler.ahead and not was_up and isinstance(error, _TRANSIENT):
-            self._dial()  # it has waited too long for us
+            self._dial()  # the gateway dropped the socket that was dialled ahead
         elif not self._accepted_once:
             self._fail(_first_link_lost(error) if was_up else error)
         elif isinstance(error, RemoteProtocolError):
             self._fail(error)
         elif isinstance(error, MessageRefused) and not self._message_refused:
-            # The channel has tried how large its messages may be, and knows now.
+            # The channel has probed a larger payload, and now knows that it is too large.
             self._message_refused = True
             self._retry(error)
         elif isinstance(error, MessageRefused):
             self._fail(
                 LinkLost(
-                    f"the connection broke ({_words(error)}): our messages are too large for "
+                    f"the connection broke ({_words(error)}): the messages are too large for "
                     "this gateway",
                     _SMALLER,
                 )
@@ -291,8 +296,8 @@ class Connection:
             self._fail(
                 LinkLost(
                     f"the connection broke ({_words(self._cause or error)}), and the gateway "
-                    "does not let us join the session again",
-                    _SMALLER if isinstance(self._cause, MessageRefused) else "Connect anew",
+                    "refused to resume the session",
+                    _SMALLER if isinstance(self._cause, MessageRefused) else "Connect again",
                 )
             )
         else:
@@ -301,7 +306,7 @@ class Connection:
     def _is_refusal(self, error: ConnectorError, was_up: bool) -> bool:
         if isinstance(error, UpgradeRejected):
             return True
-        # It took the upgrade and saw the token; then it hung up on us, on purpose.
+        # The gateway accepted the upgrade, read the token, and then closed the link.
         return was_up and not self._accepted and isinstance(error, LinkClosed)
 
     def _accept(self) -> None:
@@ -309,7 +314,7 @@ class Connection:
             return
         self._alarm.cancel()
         if self._cause is not None:
-            logger.info("connected again after %.1f s", self._loop.time() - self._outage_began)
+            logger.info("reconnected after %.1f s", self._loop.time() - self._outage_began)
         self._accepted = self._accepted_once = True
         self._cause = None
         self._delay = FIRST_DELAY
@@ -327,7 +332,7 @@ class Connection:
 
         dialogue_logger.log(DIALOGUE, "%s", describe_text(direction, text))
 
-    # Making a new link.
+    # Reconnecting.
 
     def _retry(self, error: BaseException) -> None:
         if self._closed:
@@ -340,9 +345,9 @@ class Connection:
         if now - self._outage_began + self._delay > RECONNECT_TIMEOUT:
             self._fail(
                 LinkLost(
-                    f"the connection broke ({_words(self._cause)}) and could not be made "
-                    f"again within {RECONNECT_TIMEOUT:.0f} s ({_words(error)})",
-                    "Check the network and connect anew",
+                    f"the connection broke ({_words(self._cause)}) and could not be restored "
+                    f"within {RECONNECT_TIMEOUT:.0f} s ({_words(error)})",
+                    "Check the network and connect again",
                 )
             )
             return
@@ -351,7 +356,7 @@ class Connection:
 
     def _resume(self) -> None:
         late = ConnectFailed(
-            "the service does not say in time how to join the session again", NETWORK_HINT
+            "the service did not give access to the session again in time", NETWORK_HINT
         )
         self._ask(self._session.resume, lambda _: self._dial(), self._dial_failed, late)
 
@@ -369,8 +374,8 @@ def _first_link_lost(error: ConnectorError) -> ConnectorError:
     if not isinstance(error, LinkLost):
         return error
     return UpgradeRejected(
-        "the gateway closed the connection before a word",
-        "It refuses the session's token: the session may be over, try again",
+        "the gateway closed the connection without a message",
+        "It may have refused the session's token: the session may be over, try again",
     )
 
 

@@ -1,8 +1,8 @@
-"""From a host and port to a connected socket: DNS, TCP, proxy, TLS.
+"""Connecting to a host: DNS, TCP, proxy, TLS.
 
-The stream's way and the API's. Everything here blocks, within a deadline, and runs in a
-thread of its own. Each step has its own error, so that the one line that the user reads
-names the step that failed.
+Both the stream and the API connect this way. Everything here blocks, within a deadline, and
+runs in a thread of its own. Each step has its own error, so that the user reads which one
+failed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ from ..errors import (
 )
 from ..fast.records import NamedTuple
 
-#: Bytes of a proxy's answer to CONNECT before it is no answer.
+#: Bytes of a proxy's answer to CONNECT, at most.
 _MAX_PROXY_ANSWER = 64 * 1024
 
 _BUNDLE_HINT = "It has to be a file of CA certificates in PEM format"
 
 
 class HttpProxy(NamedTuple):
-    """``authorization``: user and password, in Base64; ``repr`` and ``str`` leave it out."""
+    """An HTTP proxy.
+
+    :param authorization: user and password in Base64; ``repr`` and ``str`` leave it out.
+    """
 
     host: str
     port: int
@@ -85,21 +88,21 @@ def _load_context(ca_bundle: str | None) -> ssl.SSLContext:
 
 
 def proxy_variable() -> str | None:
-    """Return the name of the variable that sets the proxy, as the user wrote it.
+    """Return the name of the variable that sets the proxy; ``None`` if no variable does.
 
-    The name in lower case comes first; if it is there and empty, no variable sets a proxy.
+    The name in lower case has precedence. If it is set to nothing, no variable sets a proxy.
     """
     name = _variable("https_proxy")
     return name if name and os.environ[name] else None
 
 
 def proxy_for(host: str, port: int) -> HttpProxy | None:
-    """Return the proxy to this host, of ``HTTPS_PROXY`` or else of the system's settings.
+    """Return the proxy for this host, from ``HTTPS_PROXY`` or the system's settings.
 
-    It holds for the API, the stream and ``doctor`` alike. :mod:`.noproxy` has the rule for
-    ``NO_PROXY``, which excepts hosts from ``HTTPS_PROXY``.
+    The API, the stream and ``doctor`` all use it. ``NO_PROXY`` excepts hosts from
+    ``HTTPS_PROXY``: see :mod:`.noproxy`.
 
-    :raises ProxyFailed: when the setting is no ``http://`` URL.
+    :raises ProxyFailed: when the setting is not an ``http://`` URL.
     """
     variable = proxy_variable()
     if variable:
@@ -109,7 +112,7 @@ def proxy_for(host: str, port: int) -> HttpProxy | None:
         if exceptions and is_excepted(os.environ[exceptions], host, port):
             return None
     elif sys.platform in ("darwin", "win32"):
-        # It takes 25 ms to import. On Linux only variables set a proxy.
+        # This module takes 25 ms to import. On Linux only variables set a proxy.
         from urllib.request import getproxies, proxy_bypass
 
         if proxy_bypass(f"{host}:{port}"):
@@ -123,10 +126,10 @@ def proxy_for(host: str, port: int) -> HttpProxy | None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         proxy_host, proxy_port = parts.hostname, parts.port
     except ValueError:
-        raise ProxyFailed("the proxy setting is no URL", "Check HTTPS_PROXY") from None
+        raise ProxyFailed("the proxy setting is not a URL", "Check HTTPS_PROXY") from None
     if parts.scheme != "http" or not proxy_host:
         raise ProxyFailed(
-            f"a proxy of the kind {parts.scheme}:// is not supported",
+            f"{parts.scheme}:// proxies are not supported",
             "Set HTTPS_PROXY to an http:// URL",
         )
     authorization = ""
@@ -137,7 +140,7 @@ def proxy_for(host: str, port: int) -> HttpProxy | None:
 
 
 def _variable(name: str) -> str | None:
-    """Return the name of a variable that is set, in lower case or else in any other."""
+    """Return the variable that is set under this name: in lower case, or else in any case."""
     if name in os.environ:
         return name
     return next((other for other in os.environ if other.lower() == name), None)
@@ -154,9 +157,9 @@ class Candidate(NamedTuple):
 
 
 class Route:
-    """The way to a host, for who takes one step at a time; :func:`dial` takes them all.
+    """The steps to a host, one method each; :func:`dial` takes them all.
 
-    :param proxy: through which it leads, see :func:`proxy_for`.
+    :param proxy: the proxy to go through, see :func:`proxy_for`.
     """
 
     def __init__(self, host: str, port: int, proxy: HttpProxy | None) -> None:
@@ -165,25 +168,25 @@ class Route:
         self.proxy = proxy
 
     def resolve(self) -> list[Candidate]:
-        """The addresses of the host, or of the proxy, which then looks up the host itself.
+        """Return the addresses of the host, or of the proxy, which resolves the host itself.
 
-        It knows no deadline.
+        A resolver knows no deadline.
 
-        :raises ConnectFailed: when the name is not known; ``ProxyUnreachable`` if it is the
-            proxy's.
+        :raises ConnectFailed: when the host's name is unknown.
+        :raises ProxyUnreachable: when the proxy's name is unknown.
         """
         proxy = self.proxy
         if proxy:
             hint = _proxy_hint(self.host)
             return _resolve(proxy.host, proxy.port, str(proxy), ProxyUnreachable, hint)
-        return _resolve(self.host, self.port, self._whom, ConnectFailed, NETWORK_HINT)
+        return _resolve(self.host, self.port, self._label, ConnectFailed, NETWORK_HINT)
 
     def connect(self, candidates: list[Candidate], deadline: float) -> socket.socket:
-        """A connection to the host, by TCP and through the proxy if there is one.
+        """Return a TCP connection to the host, through the proxy if there is one.
 
-        :param candidates: what :meth:`resolve` gave.
-        :param deadline: by when, on the monotonic clock.
-        :raises ConnectFailed: when there is none in time.
+        :param candidates: the addresses from :meth:`resolve`.
+        :param deadline: a time of the monotonic clock.
+        :raises ConnectFailed: when the host does not accept a connection in time.
         :raises ProxyFailed: when the proxy refuses, or (``ProxyUnreachable``) is not reached.
         """
         proxy = self.proxy
@@ -191,7 +194,7 @@ class Route:
             hint = _proxy_hint(self.host)
             sock = _connect(candidates, deadline, str(proxy), ProxyUnreachable, hint)
         else:
-            sock = _connect(candidates, deadline, self._whom, ConnectFailed, NETWORK_HINT)
+            sock = _connect(candidates, deadline, self._label, ConnectFailed, NETWORK_HINT)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if proxy:
@@ -204,27 +207,27 @@ class Route:
     def encrypt(
         self, sock: socket.socket, context: ssl.SSLContext, deadline: float
     ) -> ssl.SSLSocket:
-        """TLS over a connection of :meth:`connect`.
+        """Return TLS over a connection from :meth:`connect`.
 
-        :raises TLSFailed: certificate, name or protocol.
-        :raises ConnectFailed: when the host goes silent or away.
+        :raises TLSFailed: when certificate, name or protocol do not fit.
+        :raises ConnectFailed: when the host falls silent or closes the connection.
         """
         return _encrypt(sock, self.host, context, deadline)
 
     @property
-    def _whom(self) -> str:
+    def _label(self) -> str:
         return f"the host {self.host}:{self.port}"
 
 
 def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -> socket.socket:
-    """Connect to a host; if TLS is asked for, through the proxy if one is set.
+    """Return a connected socket in non-blocking mode.
 
-    :param context: for TLS; ``None`` for none, which is for this machine only.
+    :param context: for TLS, through the proxy if one is set. ``None`` for plain TCP, which is
+        for this machine only.
     :param timeout: seconds for all steps together.
-    :returns: a socket in non-blocking mode.
-    :raises ConnectFailed: DNS or TCP failed, or there was no answer in time.
-    :raises ProxyFailed: the proxy refused, or (:class:`ProxyUnreachable`) could not be reached.
-    :raises TLSFailed: certificate, name or protocol.
+    :raises ConnectFailed: when DNS or TCP fails, or the host does not answer in time.
+    :raises ProxyFailed: when the proxy refuses, or (:class:`ProxyUnreachable`) is not reached.
+    :raises TLSFailed: when certificate, name or protocol do not fit.
     """
     deadline = time.monotonic() + timeout
     route = Route(host, port, proxy_for(host, port) if context else None)
@@ -240,28 +243,28 @@ def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -
 
 
 def _resolve(
-    host: str, port: int, whom: str, failure: type[ConnectFailed], hint: str
+    host: str, port: int, label: str, failure: type[ConnectFailed], hint: str
 ) -> list[Candidate]:
-    """:param whom: what the host is called in the error, a ``failure`` with this ``hint``."""
+    """Return the addresses of a host, which an error calls ``label``."""
     try:
         found = socket.getaddrinfo(_name(host), port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise failure(
-            f"{whom} cannot be reached (its name is not known: {error.strerror})", hint
+            f"{label} cannot be reached (its name cannot be resolved: {error.strerror})", hint
         ) from None
     except UnicodeError:
-        raise failure(f"{host[:80]!r} is no host name", hint) from None
+        raise failure(f"{host[:80]!r} is not a host name", hint) from None
     return [Candidate(*candidate) for candidate in found]
 
 
 def _connect(
     candidates: list[Candidate],
     deadline: float,
-    whom: str,
+    label: str,
     failure: type[ConnectFailed],
     hint: str,
 ) -> socket.socket:
-    """:param whom: what the host is called in the error, a ``failure`` with this ``hint``."""
+    """Return a connection to the first address that accepts one; an error says ``label``."""
     problem: OSError = TimeoutError()
     for index, (family, kind, protocol, _, target) in enumerate(candidates):
         # A dead address must not use up the time of the ones behind it.
@@ -278,8 +281,8 @@ def _connect(
         else:
             return sock
     if isinstance(problem, TimeoutError):
-        raise failure(f"{whom} does not accept a connection in time", hint)
-    raise failure(f"{whom} cannot be reached ({problem.strerror})", hint)
+        raise failure(f"{label} does not accept a connection in time", hint)
+    raise failure(f"{label} cannot be reached ({problem.strerror})", hint)
 
 
 def _ask_proxy(
@@ -295,7 +298,7 @@ def _ask_proxy(
         sock.sendall(f"{request}\r\n".encode("ascii"))
         while b"\r\n\r\n" not in answer and len(answer) < _MAX_PROXY_ANSWER:
             sock.settimeout(_remaining(deadline))
-            # Not one byte beyond the answer may be taken: it belongs to TLS.
+            # Take no byte beyond the answer: it belongs to TLS.
             peeked = sock.recv(4096, socket.MSG_PEEK)
             if not peeked:
                 break
@@ -310,26 +313,25 @@ def _ask_proxy(
         ) from None
     version, _, said = answer.split(b"\r\n", 1)[0].partition(b" ")
     if not version.startswith(b"HTTP/1."):
-        raise ProxyFailed(f"{proxy} answers with something that is no HTTP", _proxy_hint(host))
+        raise ProxyFailed(f"{proxy} does not answer in HTTP", _proxy_hint(host))
     if not said.startswith(b"2"):
         hint = _proxy_hint(host)
         if said.startswith(b"407"):
             schemes = _schemes(answer)
             if schemes and "basic" not in map(str.lower, schemes):
                 raise ProxyFailed(
-                    f"{proxy} asks for a login by {' or '.join(schemes)}, which is not supported",
-                    "Set HTTPS_PROXY to a proxy of this machine that logs in there, such as px "
-                    "or cntlm",
+                    f"{proxy} requires a login by {' or '.join(schemes)}, which is not supported",
+                    "Set HTTPS_PROXY to a local proxy that logs in there, such as px or cntlm",
                 )
             hint = "Put the proxy's user name and password into HTTPS_PROXY"
         shown = " ".join(said[:100].decode("ascii", "replace").split())
-        raise ProxyFailed(f"{proxy} refuses the way to {host} ({shown})", hint)
+        raise ProxyFailed(f"{proxy} refuses to connect to {host} ({shown})", hint)
 
 
 def _schemes(answer: bytes) -> list[str]:
-    """Return the names of the schemes that a proxy takes a login by (RFC 9110, section 11.7.1).
+    """Return the login schemes that a proxy offers (RFC 9110, section 11.7.1).
 
-    Each has a header of its own, as all proxies send them; later ones in a list are not looked for.
+    Proxies send one header for each scheme; further schemes in one header are ignored.
     """
     found = []
     for line in answer.split(b"\r\n")[1:]:
@@ -355,7 +357,7 @@ def _encrypt(
     except ssl.SSLCertVerificationError as error:
         raise TLSFailed.certificate(host, error.verify_code, error.verify_message) from None
     except TimeoutError:
-        raise ConnectFailed(f"{host} does not finish the TLS handshake", NETWORK_HINT) from None
+        raise ConnectFailed(f"{host} does not complete the TLS handshake", NETWORK_HINT) from None
     except ssl.SSLError as error:
         raise TLSFailed.handshake(host, error.reason) from None
     except OSError as error:
@@ -365,10 +367,10 @@ def _encrypt(
 
 
 def _name(host: str) -> str | bytes:
-    """The name as Python takes it without IDNA, whose tables take 2 ms to import."""
+    """Return a name that Python accepts without IDNA, whose tables take 2 ms to import."""
     return host.encode() if host.isascii() else host
 
 
 def _remaining(deadline: float) -> float:
-    """Seconds left, never 0, which would mean "do not block" to a socket."""
+    """Return the seconds left; never 0, which would mean "do not block" to a socket."""
     return max(0.001, deadline - time.monotonic())

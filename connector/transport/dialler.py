@@ -1,4 +1,4 @@
-"""Dialling without blocking the loop: a thread does it, the loop learns how it went."""
+"""Dialler: connects to the gateway in a thread, and calls back in the loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OnError = Callable[[BaseException], None]
 
 
 class _Attempt:
-    """One dial. Its socket has one owner at any time: the thread, this, or who took it."""
+    """One dial. Its socket has one owner at any time: thread, attempt, or the caller of take()."""
 
     def __init__(self, address: StreamAddress) -> None:
         self.address = address
@@ -35,7 +35,7 @@ class _Attempt:
         self._socket: socket.socket | None = None
 
     def give(self, sock: socket.socket) -> None:
-        """The thread hands its socket over; one that nobody wants any more is closed."""
+        """Take over the thread's socket. It is closed if the attempt was cancelled."""
         with self._lock:
             if self._wanted:
                 self._socket = sock
@@ -43,20 +43,20 @@ class _Attempt:
         sock.close()
 
     def finish(self, _: None, error: BaseException | None) -> None:
-        """In the loop, when the thread is through; tells whoever waits for it."""
+        """Note the outcome and call back; called in the loop when the thread has finished."""
         self.done, self.error = True, error
         if self.on_done:
             self.on_done()
 
     def take(self) -> tuple[bool, socket.socket | None]:
-        """Whether the outcome is still wanted, and the socket; afterwards it is not."""
+        """Return whether the outcome was still wanted, and the socket. It can be taken once."""
         with self._lock:
             wanted, self._wanted = self._wanted, False
             sock, self._socket = self._socket, None
         return wanted, sock
 
     def cancel(self) -> bool:
-        """Nobody wants it any more; returns whether somebody still did."""
+        """Cancel the attempt. Return whether its outcome was still wanted."""
         wanted, sock = self.take()
         if sock:
             sock.close()
@@ -64,9 +64,9 @@ class _Attempt:
 
 
 class Dialler:
-    """One attempt at a time; a cancelled one reports nothing and leaks nothing.
+    """Dials one address at a time. A cancelled attempt calls back no more and leaks nothing.
 
-    :ivar ahead: whether the last socket was connected before anybody knew what for.
+    :ivar ahead: whether the last socket was dialled ahead, before the session was started.
     """
 
     def __init__(self, loop: Loop, settings: StreamSettings) -> None:
@@ -76,24 +76,24 @@ class Dialler:
         self._attempt: _Attempt | None = None
 
     def dial_ahead(self) -> None:
-        """Connect to the likely gateway, TCP and TLS, and send nothing.
+        """Connect to the likely gateway, by TCP and TLS, and send nothing.
 
-        A guess that is wrong or fails is forgotten.
+        A guess that is wrong or that fails is dropped.
         """
         try:
             address = self._settings.check(f"wss://{self._settings.likely_gateway}/")
         except ServiceError:
-            return  # it is from a file that anybody may have written
-        self.cancel()  # an earlier guess, where the session took long to start
+            return  # the name comes from a file, and may be anything
+        self.cancel()  # an earlier guess, if the target took long to start
         logger.info("dialling %s:%d ahead", address.host, address.port)
         self._attempt = self._begin(address, DIAL_TIMEOUT)
 
     def dial(
         self, address: StreamAddress, timeout: float, on_socket: OnSocket, on_error: OnError
     ) -> None:
-        """Connect, and tell ``on_socket(socket)`` or ``on_error(error)``.
+        """Connect, and call ``on_socket(socket)`` or ``on_error(error)``.
 
-        :param timeout: seconds for all of it, if these are fewer than DIAL_TIMEOUT.
+        :param timeout: seconds for all steps, at most DIAL_TIMEOUT.
         """
         timeout = max(0.1, min(DIAL_TIMEOUT, timeout))
         deadline = self._loop.time() + timeout
@@ -116,18 +116,18 @@ class Dialler:
                     sock.close()
                 self.dial(address, deadline - self._loop.time(), on_socket, on_error)
             else:
-                on_error(attempt.error or ConnectFailed("there is no connection"))
+                on_error(attempt.error or ConnectFailed("the dial gave no connection"))
 
         def timed_out() -> None:
             if attempt.cancel():
                 on_error(
                     ConnectFailed(
-                        f"{address.host} cannot be reached: a name is not resolved in time",
+                        f"{address.host} cannot be reached: a name was not resolved in time",
                         "Check the network and DNS",
                     )
                 )
 
-        # A resolver knows no deadline: beyond ours its thread is left behind.
+        # A resolver knows no deadline, so after this one its thread is left behind.
         self._loop.call_at(deadline, timed_out)
         attempt.on_done = finished
         if attempt.done:
@@ -139,7 +139,7 @@ class Dialler:
             self._attempt = None
 
     def _ahead_of(self, address: StreamAddress) -> _Attempt | None:
-        """The attempt that was made ahead, if it leads there and nobody has used it."""
+        """Return the attempt that was made ahead, if it leads there and is unused."""
         attempt = self._attempt
         if attempt is None or attempt.on_done is not None:
             return None
@@ -161,11 +161,11 @@ class Dialler:
 
 
 def _is_closed(sock: socket.socket) -> bool:
-    """Whether a connection on which nothing was said is over already."""
+    """Return whether the peer has closed a connection that is still unused."""
     try:
         sock.recv(1)
     except (BlockingIOError, ssl.SSLWantReadError):
         return False
     except OSError:
         return True
-    return True  # its end, or words that nobody asked for
+    return True  # it is at its end, or the peer sent bytes unasked

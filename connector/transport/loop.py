@@ -1,7 +1,7 @@
-"""The program's one loop: sockets, pipes, timers, signals and threads that report back.
+"""Loop: the event loop, for sockets, pipes, timers, signals, and threads that call back.
 
-Not asyncio: importing it costs every ``ssh`` some 30 ms and each wake-up about a third
-more CPU, and a tunnel needs no more than is here.
+It is not asyncio, whose import takes some 30 ms of every ``ssh`` and whose wake-ups take about
+a third more CPU. A tunnel needs no more than is here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Callback = Callable[[], None]
 
 
 class Timer:
-    """A pending call; :meth:`cancel` it when it is not wanted any more."""
+    """A pending call, until :meth:`cancel`."""
 
     __slots__ = ("callback", "when")
 
@@ -34,7 +34,7 @@ class Timer:
 
 
 class Alarm:
-    """A timer that is set again and again; setting it forgets what it was set to."""
+    """A timer that can be set again; setting it replaces the pending call."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -42,7 +42,7 @@ class Alarm:
 
     @property
     def when(self) -> float | None:
-        """The time it is set to, or ``None``."""
+        """The time that it is set to; ``None`` if no call is pending."""
         return self._timer.when if self._timer and self._timer.callback else None
 
     def set(self, when: float, callback: Callback) -> None:
@@ -56,10 +56,10 @@ class Alarm:
 
 
 class Loop:
-    """Runs callbacks in the thread that called :meth:`run`.
+    """Runs callbacks in the thread that calls :meth:`run`.
 
-    Every method is for that thread alone, except :meth:`call_soon`, which any thread
-    and any signal handler may call.
+    Only that thread may call the methods, except :meth:`call_soon`, which any thread and any
+    signal handler may call.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Loop:
         self._timers: list[tuple[float, int, Timer]] = []
         self._counter = itertools.count()
         self._soon: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        # A byte in this pair ends a wait; signal.set_wakeup_fd writes here too.
+        # A byte in this pair wakes the selector; signal.set_wakeup_fd writes here too.
         self._wake_reader, self.wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
         self.wake_writer.setblocking(False)
@@ -80,13 +80,13 @@ class Loop:
         self.wake_writer.close()
 
     def time(self) -> float:
-        """Seconds of a clock that never goes back."""
+        """Return the seconds of a clock that never goes back."""
         return time.monotonic()
 
     def watch(self, fd: int, readable: Callback | None, writable: Callback | None) -> None:
-        """Call back whenever ``fd`` can be read or written; two ``None`` end the watch.
+        """Call back whenever ``fd`` can be read or written. Two ``None`` end the watch.
 
-        :raises PermissionError: for what cannot be waited for, such as a regular file.
+        :raises PermissionError: when ``fd`` cannot be polled, such as a regular file.
         """
         before = self._watched.get(fd)
         if before == (readable, writable):
@@ -106,35 +106,35 @@ class Loop:
         self._watched[fd] = (readable, writable)
 
     def call_at(self, when: float, callback: Callback) -> Timer:
-        """Call back once :meth:`time` has reached ``when``."""
+        """Call back when :meth:`time` reaches ``when``."""
         timer = Timer(when, callback)
         heapq.heappush(self._timers, (when, next(self._counter), timer))
         return timer
 
     def call_soon(self, callback: Callable[..., None], *args: Any) -> None:
-        """Call back at the next turn; safe from any thread and from a signal handler."""
+        """Call back at the next turn. Any thread and any signal handler may call this."""
         self._soon.append((callback, args))
         try:
             self.wake_writer.send(b"\0")
         except BlockingIOError:
-            return  # it is full of wake-ups: one is enough
+            return  # it is full of wake-up bytes already
         except OSError:
-            return  # closed: a thread reports to a loop that has ended
+            return  # a thread reports to a loop that is closed
 
     def run_in_thread(
         self,
         work: Callable[[], T],
         done: Callable[[T | None, BaseException | None], None],
     ) -> None:
-        """Run ``work`` in a thread of its own, then ``done(result, error)`` in the loop.
+        """Run ``work`` in a thread of its own, and then ``done(result, error)`` in the loop.
 
-        The thread does not keep the process alive: what it does may be abandoned.
+        The thread is a daemon: the process may exit before the work is done.
         """
 
         def run() -> None:
             try:
                 result = work()
-            except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
+            except BaseException as error:  # noqa: BLE001 - passed to done
                 self.call_soon(done, None, error)
             else:
                 self.call_soon(done, result, None)
@@ -142,7 +142,7 @@ class Loop:
         threading.Thread(target=run, daemon=True).start()
 
     def run(self, until: Callable[[], bool]) -> None:
-        """Turn until ``until()`` holds."""
+        """Run callbacks until ``until()`` is true."""
         while not until():
             self._turn()
 

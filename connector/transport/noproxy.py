@@ -1,36 +1,36 @@
-"""NO_PROXY: which hosts are reached without the proxy.
+"""NO_PROXY: the hosts that are reached without the proxy.
 
-There is no standard. The forms are those that curl and Go read (curl's manual, "NO_PROXY"; Go's
-``golang.org/x/net/http/httpproxy``); where the two differ, the wider reading counts. The page
-docs/proxies-and-cas.md tells users the rule.
+There is no standard. This module reads the forms of curl (its manual, "NO_PROXY") and of Go
+(``golang.org/x/net/http/httpproxy``). Where they differ, the wider reading counts. Users find
+the rule in docs/proxies-and-cas.md.
 """
 
 from __future__ import annotations
 
 import socket
 
-#: What separates entries: curl takes blanks beside commas, Windows writes semicolons.
+#: The separators of entries: curl accepts blanks besides commas, Windows writes semicolons.
 _SEPARATORS = str.maketrans(",;", "  ")
 
-#: The first 12 bytes of an IPv4 address in the form of IPv6 (RFC 4291, section 2.5.5.2).
+#: The first 12 bytes of an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2).
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def is_excepted(no_proxy: str, host: str, port: int) -> bool:
-    """Return whether an entry of this list names the host. Malformed entries name none.
+    """Return whether an entry of this list matches the host. A malformed entry matches none.
 
     :param no_proxy: the value of ``NO_PROXY``.
-    :param host: a name or an address, IPv6 with brackets or without.
+    :param host: a name or an address; IPv6 with or without brackets.
     """
     name = _bare(host.lower()).partition("%")[0].rstrip(".")
     address = _address(name)
     return any(
-        _names(entry, name, address, port)
+        _matches(entry, name, address, port)
         for entry in no_proxy.lower().translate(_SEPARATORS).split()
     )
 
 
-def _names(entry: str, name: str, address: bytes | None, port: int) -> bool:
+def _matches(entry: str, name: str, address: bytes | None, port: int) -> bool:
     if entry == "*":
         return True
     _scheme, is_url, rest = entry.partition("://")
@@ -52,7 +52,7 @@ def _names(entry: str, name: str, address: bytes | None, port: int) -> bool:
 
 
 def _contains(network: bytes | None, length: str, address: bytes | None) -> bool:
-    """Return whether the first ``length`` bits of both are the same, and of one family."""
+    """Return whether an address lies in a network of this prefix length."""
     if network is None or address is None or len(network) != len(address):
         return False
     if not length.isdecimal() or len(length) > 3 or int(length) > 8 * len(network):
@@ -66,13 +66,13 @@ def _bare(host: str) -> str:
 
 
 def _address(text: str) -> bytes | None:
-    """Return the 4 or 16 bytes of an address, ``None`` of a name.
+    """Return the 4 or 16 bytes of an address; ``None`` for a name.
 
-    Of Python's ``ipaddress`` no more would be needed, and it takes 3 ms to import.
+    Python's ``ipaddress`` would do as well, but takes 3 ms to import.
     """
     family = socket.AF_INET6 if ":" in text else socket.AF_INET
     try:
         packed = socket.inet_pton(family, text)
-    except (OSError, ValueError):  # ValueError: a NUL, or no ASCII
+    except (OSError, ValueError):  # ValueError: a NUL or non-ASCII
         return None
     return packed[12:] if packed.startswith(_MAPPED) and len(packed) == 16 else packed

@@ -1,6 +1,6 @@
-"""Streams of bytes that are polled; they neither block the loop nor run ahead of it.
+"""Input and output on pipes and sockets, which the loop can poll.
 
-Pipes and sockets can be, which is what OpenSSH and node give a ProxyCommand.
+OpenSSH and node give a ProxyCommand pipes or sockets.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from collections.abc import Callable
 
 from .loop import Loop
 
-#: Bytes to read at once: what a Linux pipe holds.
+#: Bytes to read at once: the capacity of a Linux pipe.
 CHUNK = 64 * 1024
 
 OnBroken = Callable[[OSError | None], None]
 
-#: What a write says when the reader is gone, which is an end and no failure.
+#: Errors of a write whose reader has left, which is a normal end.
 READER_GONE = (errno.EPIPE, errno.ECONNRESET)
 
 
 class PolledInput:
+    """An ``Input`` that the loop polls."""
+
     def __init__(self, loop: Loop, fd: int) -> None:
         self._loop = loop
         self._fd = fd
@@ -52,7 +54,7 @@ class PolledInput:
     def close(self) -> None:
         self._loop.watch(self._fd, None, None)
         self._ended = True
-        # The description is shared with whoever else holds the pipe.
+        # Other processes may share the pipe, and with it the blocking mode.
         with contextlib.suppress(OSError):
             os.set_blocking(self._fd, self._was_blocking)
         os.close(self._fd)
@@ -66,7 +68,7 @@ class PolledInput:
             if self._rest_only:
                 self._end()
             return
-        except OSError:  # a socket that was reset ends here too
+        except OSError:  # a socket that was reset has ended, too
             data = b""
         if not data:
             self._end()
@@ -82,6 +84,8 @@ class PolledInput:
 
 
 class PolledOutput:
+    """An ``Output`` that the loop polls."""
+
     def __init__(self, loop: Loop, fd: int) -> None:
         self._loop = loop
         self._fd = fd
@@ -112,9 +116,9 @@ class PolledOutput:
         os.close(self._fd)
 
     def _watch(self) -> None:
-        # A pipe without a reader polls readable at its writing end; a socket whose
-        # peer is gone reads as ended.
-        self._loop.watch(self._fd, self._peer_spoke, self._flush if self._chunks else None)
+        # The writing end of a pipe polls as readable once its reader is gone, and so does a
+        # socket whose peer is gone.
+        self._loop.watch(self._fd, self._check_reader, self._flush if self._chunks else None)
 
     def _flush(self) -> None:
         progress = False
@@ -129,7 +133,7 @@ class PolledOutput:
                 else:
                     self._chunks.popleft()
         except BlockingIOError:
-            pass  # the watch below calls again when there is room
+            pass  # the watch below calls back when there is room
         except OSError as error:
             self._break(error)
             return
@@ -137,13 +141,13 @@ class PolledOutput:
         if progress:
             self._on_progress()
 
-    def _peer_spoke(self) -> None:
+    def _check_reader(self) -> None:
         poll = select.poll()
         poll.register(self._fd, 0)
-        if poll.poll(0):  # unasked for, it reports hang-up and error alone
+        if poll.poll(0):  # without flags, poll reports hang-up and error only
             self._break(None)
         else:
-            # A socket whose peer writes to us, or has only stopped writing.
+            # The peer of a socket writes to it, or has only stopped writing.
             self._loop.watch(self._fd, None, self._flush if self._chunks else None)
 
     def _break(self, error: OSError | None) -> None:

@@ -1,6 +1,6 @@
-"""What the parts of a tunnel are to each other: for who reads or checks types.
+"""Protocols of the parts of a tunnel, for readers and type checkers.
 
-Nothing of it is needed to run.
+No module imports this one when it runs.
 """
 
 from __future__ import annotations
@@ -8,29 +8,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..datachannel.events import Event as Event  # what an Observer translates
+from ..datachannel.events import Event as Event  # the events that an Observer translates
 from ..errors import ConnectorError
 from .pumps import OnBroken
 
 
 class Input(Protocol):
-    """A stream of bytes to read. ``on_data(bytes)`` and once ``on_end()`` are called."""
+    """A stream of bytes to read. It calls ``on_data(bytes)``, and ``on_end()`` once."""
 
     def start(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None: ...
 
     def set_wanted(self, wanted: int) -> None:
-        """Read at most this many bytes before asking again; 0 stops."""
+        """Read up to this many bytes; 0 stops reading. Call it again after each read."""
 
     def take_rest(self) -> None:
-        """Read what is there now, then regard the input as ended."""
+        """Read the bytes that are there now, and then treat the input as ended."""
 
     def close(self) -> None: ...
 
 
 class Output(Protocol):
-    """A place to write bytes to. ``on_progress()`` follows each write that went through;
-    ``on_broken(error)`` tells once that none will any more, with ``None`` when the reader
-    went away."""
+    """A stream of bytes to write.
+
+    It calls ``on_progress()`` after each successful write, and ``on_broken(error)`` once when
+    no write can succeed any more; the error is ``None`` when the reader has left.
+
+    :ivar pending_bytes: bytes that were not yet written.
+    """
 
     pending_bytes: int
 
@@ -48,7 +52,7 @@ class ConnectionOwner(Protocol):
         """The gateway is reached, by TCP and TLS. The upgrade to a WebSocket follows."""
 
     def connection_made(self, token: str) -> None:
-        """A link is up: open the data channel on it with this token."""
+        """A link is up. The data channel has to be opened on it with this token."""
 
     def connection_messages(self, messages: list[bytes]) -> None:
         """The binary frames of one socket read, in order."""
@@ -57,20 +61,20 @@ class ConnectionOwner(Protocol):
         """A text frame."""
 
     def connection_writable(self) -> None:
-        """:attr:`Connection.write_paused` ended."""
+        """:attr:`Connection.write_paused` is over: more can be sent."""
 
     def connection_lost(self) -> None:
-        """The link is gone; another one is being made."""
+        """The link is lost. The connection makes another one."""
 
     def connection_failed(self, error: BaseException) -> None:
-        """There will be no link any more."""
+        """The connection has given up: no other link follows."""
 
 
 class LinkOwner(Protocol):
-    """Who is told what a link sees."""
+    """The connection as its link sees it: what a link calls."""
 
     def link_opened(self) -> None:
-        """The upgrade was accepted: frames may be sent."""
+        """The gateway accepted the upgrade: frames may be sent."""
 
     def link_messages(self, messages: list[bytes]) -> None:
         """The binary frames of one socket read, in order."""
@@ -79,7 +83,10 @@ class LinkOwner(Protocol):
         """A text frame."""
 
     def link_writable(self) -> None:
-        """:attr:`Link.write_paused` ended."""
+        """:attr:`Link.write_paused` is over: more can be sent."""
 
     def link_lost(self, error: ConnectorError | None) -> None:
-        """The connection is over; ``None`` when it is we who closed it. The last call."""
+        """The link is over. The error is ``None`` when :meth:`Link.close` ended it.
+
+        This is the last call.
+        """

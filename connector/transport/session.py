@@ -1,4 +1,4 @@
-"""A session at the service: started and stopped without blocking the loop."""
+"""Session: starts, resumes and stops a session in threads, so that the loop never blocks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ logger = logging.getLogger(__name__)
 OnStarted = Callable[[SessionAccess], None]
 OnFailed = Callable[[BaseException], None]
 
-#: Is told why it takes longer and for how many seconds the source pauses now; ``None``
-#: when the waiting is over.
+#: Called with the reason for a wait and the seconds that the source pauses now; the reason is
+#: ``None`` when the wait is over.
 OnWaiting = Callable[[Waiting | None, float], None]
 
 
 class _Progress:
-    """What the source's thread tells the loop while it starts a session: a StartProgress.
+    """A ``StartProgress`` that passes the reports of the source's thread on to the loop.
 
-    :ivar over: set when the thread is through; ``access`` is what came of it.
+    :ivar over: set when the source's thread has finished.
+    :ivar access: access to the session that it started, if any.
     """
 
     def __init__(self, loop: Loop, on_waiting: OnWaiting) -> None:
@@ -49,13 +50,14 @@ class _Progress:
         self._enter(harmless=harmless)
 
     def abandon(self) -> bool:
-        """Nobody waits any more; returns whether it is certain that no session is started."""
+        """Abandon the start. Return whether it is certain that no session is started."""
         with self._lock:
             self._abandoned.set()
             return self._harmless
 
     def _enter(self, *, harmless: bool) -> None:
-        # One lock for both: either we are heard in time, or abandon() knows what we do.
+        # Under the same lock as abandon(): either this call raises, or abandon() knows whether
+        # the source may start a session now.
         with self._lock:
             if self._abandoned.is_set():
                 raise StartAbandoned
@@ -63,7 +65,10 @@ class _Progress:
 
 
 class Session:
-    """The one session of a tunnel. ``access`` is ``None`` until it is started."""
+    """The one session of a tunnel.
+
+    :ivar access: access to its data channel; ``None`` until the session is started.
+    """
 
     _on_started: OnStarted
     _on_failed: OnFailed
@@ -76,7 +81,7 @@ class Session:
         self._progress: _Progress | None = None
 
     def begin(self) -> None:
-        """Ask the service for a session; how that goes is told from :meth:`start` on."""
+        """Ask the service for a session. :meth:`start` has to follow, with the callbacks."""
         progress = self._progress = _Progress(self._loop, self._waits)
 
         def start() -> SessionAccess:
@@ -89,7 +94,7 @@ class Session:
         self._loop.run_in_thread(start, self._started)
 
     def start(self, on_started: OnStarted, on_failed: OnFailed, on_waiting: OnWaiting) -> None:
-        """Ask the service for a session, unless that was begun; and tell how it goes and went."""
+        """Set the callbacks, and ask the service for a session unless :meth:`begin` has."""
         self._on_started, self._on_failed = on_started, on_failed
         self._on_waiting = on_waiting
         if self._progress is None:
@@ -107,19 +112,20 @@ class Session:
             self._on_started(access)
 
     def abandon_start(self) -> bool:
-        """Nobody waits for it any more.
+        """Abandon the start.
 
-        :returns: whether it is certain that no session will come of it.
+        :returns: whether it is certain that no session is started.
         """
         return self._progress is not None and self._progress.abandon()
 
     def resume(
         self, on_resumed: Callable[[SessionAccess | None], None], on_failed: OnFailed
     ) -> None:
-        """Ask the service for fresh access; ``None`` where there is none: the old may do.
+        """Ask the service for new access after a lost link.
 
-        The next link goes to the fresh access's URL. What an answer does not name (URL, session
-        id, signer) stays as it was: without its signer the next dial would not be signed.
+        ``on_resumed`` gets ``None`` if the service has none to give; the old may still be good.
+        The next link goes to the URL of the new access. A URL, session id or signer that the
+        answer lacks stays as it was: without its signer the next dial would not be signed.
         """
         access = self.access
         if access is None:
@@ -142,10 +148,10 @@ class Session:
         self._loop.run_in_thread(lambda: self._source.resume(access), done)
 
     def sign(self, on_signed: Callable[[Mapping[str, str]], None], on_failed: OnFailed) -> None:
-        """The headers that authenticate the next upgrade, from the session's signer."""
+        """Ask the session's signer for the headers that authenticate the next upgrade."""
         access = self.access
         if access is None or access.signer is None:
-            raise RuntimeError("there is nobody who signs")
+            raise RuntimeError("the session has no signer")
         signer = access.signer
 
         def done(headers: Mapping[str, str] | None, error: BaseException | None) -> None:
@@ -157,33 +163,33 @@ class Session:
         self._loop.run_in_thread(lambda: signer(access.stream_url), done)
 
     def stop(self, timeout: float, on_stopped: Callable[[], None]) -> None:
-        """Tell the service that a started session is over, as far as it listens."""
+        """Tell the service that the session is over. A failure is only logged."""
         access = self.access
         if access is None:
             raise RuntimeError("there is no session to stop")
 
         def done(_: None, error: BaseException | None) -> None:
             if error is not None:
-                # The far end knows already, by the flag; a user who left need not.
-                logger.info("the service was not told of the end: %s", error)
+                # The agent knows of the end by the flag, and the user may be gone.
+                logger.info("the session could not be stopped: %s", error)
             on_stopped()
 
         self._loop.run_in_thread(lambda: self._source.stop(access, timeout), done)
 
     def tidy(self) -> None:
-        """Let the source clean up in a thread that nothing waits for."""
+        """Let the source clean up, in a thread that the end does not wait for."""
 
         def done(_: None, error: BaseException | None) -> None:
             if error is not None:
-                logger.debug("the cleaning up failed", exc_info=error)
+                logger.debug("cleaning up failed", exc_info=error)
 
         self._loop.run_in_thread(self._source.tidy, done)
 
     def abandon(self, timeout: float) -> None:
-        """Stop it without a loop, after a crash of ours.
+        """Stop the session after a crash, without the loop.
 
-        A start that is under way may yet bring one. Blocks for ``timeout`` seconds at most for
-        the answer, and as many for the stop.
+        A start that is under way may still yield a session. The call blocks for up to
+        ``timeout`` seconds until the start is over, and for as many until the session is stopped.
         """
         access, progress = self.access, self._progress
         if access is None and progress is not None and not progress.abandon():
@@ -204,4 +210,4 @@ class Session:
         try:
             self._source.stop(access, timeout)
         except ConnectorError as error:
-            logger.info("the service was not told of the end: %s", error)
+            logger.info("the session could not be stopped: %s", error)

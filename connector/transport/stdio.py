@@ -1,4 +1,4 @@
-"""stdin and stdout: taken from the rest of the program, and opened as streams of bytes."""
+"""stdin and stdout: reserved for the stream, and opened as an Input and an Output."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def take_standard_streams() -> tuple[int, int]:
-    """Take stdin and stdout away from the rest of the program.
+    """Reserve stdin and stdout for the stream.
 
-    Afterwards file descriptor 0 reads nothing and 1 is stderr, so that no ``print``, no
-    library and no child can put a byte into the stream.
+    Afterwards file descriptor 0 reads nothing and 1 is stderr, so that no ``print``, library
+    or child process can write a byte into the stream.
 
     :returns: the descriptors of the stream: input, output.
-    :raises ConfigError: when one of them is closed.
+    :raises ConfigError: when stdin or stdout is closed.
     """
-    # Looked at before anything is opened: a free number would be given out again.
+    # Check before opening anything: the next open would take the number of a closed one.
     if not _is_open(0) or not _is_open(1):
         raise ConfigError("stdin or stdout is closed", "Start it with both open, as ssh does")
     null = os.open(os.devnull, os.O_RDWR)
-    if null == 2:  # stderr was closed: it is nowhere from now on
+    if null == 2:  # stderr was closed: what is written there is dropped from now on
         null = os.dup(null)
         os.set_inheritable(2, True)
     stream_in, stream_out = os.dup(0), os.dup(1)
@@ -52,6 +52,7 @@ def _is_open(fd: int) -> bool:
 
 
 def open_input(loop: Loop, fd: int) -> Input:
+    """Return an input of this descriptor, polled if possible."""
     if _pollable(fd):
         return PolledInput(loop, fd)
     from .threaded import ThreadedInput
@@ -60,18 +61,19 @@ def open_input(loop: Loop, fd: int) -> Input:
 
 
 def open_output(loop: Loop, fd: int) -> Output:
+    """Return an output of this descriptor, polled if possible."""
     return PolledOutput(loop, fd) if _pollable(fd) else open_shared_output(loop, fd)
 
 
 def open_shared_output(loop: Loop, fd: int) -> Output:
-    """One that others write to as well: it stays as it is for them."""
+    """Return an output that leaves the descriptor's mode as other writers need it."""
     from .threaded import ThreadedOutput
 
     return ThreadedOutput(loop, fd)
 
 
 def bytes_waiting(fd: int) -> int:
-    """Return how many bytes could be read at once; 0 where the system does not say."""
+    """Return how many bytes can be read without waiting; 0 if the system does not say."""
     if sys.platform == "win32":
         return 0
     import fcntl

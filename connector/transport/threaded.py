@@ -1,6 +1,6 @@
-"""Streams of bytes that cannot be polled: files, terminals, everything on Windows.
+"""Input and output that cannot be polled: files, terminals, and everything on Windows.
 
-A thread reads or writes each.
+Each has a thread that reads or writes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from .pumps import CHUNK, READER_GONE, OnBroken
 
 
 class ThreadedInput:
+    """An ``Input`` that a thread reads."""
+
     def __init__(self, loop: Loop, fd: int) -> None:
         self._loop = loop
         self._fd = fd
@@ -34,11 +36,11 @@ class ThreadedInput:
             self._requests.put(min(wanted, CHUNK))
 
     def take_rest(self) -> None:
-        # Whether more is there cannot be asked; what was read is on its way already.
+        # No call tells whether more is there. Bytes that were read are queued in the loop already.
         self._loop.call_soon(self._took, b"")
 
     def close(self) -> None:
-        # The thread may sit in a read that nothing ends: it is left to the exit.
+        # Nothing can end a read that blocks, so the thread stays until the process exits.
         self._ended = True
         self._requests.put(0)
 
@@ -52,7 +54,7 @@ class ThreadedInput:
     def _read_some(self, size: int) -> bytes:
         try:
             return os.read(self._fd, size)
-        except BlockingIOError:  # somebody else who has it open wants it so
+        except BlockingIOError:  # another process that shares it made it non-blocking
             select.select([self._fd], [], [])
             return self._read_some(size)
         except OSError:
@@ -70,6 +72,8 @@ class ThreadedInput:
 
 
 class ThreadedOutput:
+    """An ``Output`` that a thread writes."""
+
     def __init__(self, loop: Loop, fd: int) -> None:
         self._loop = loop
         self._fd = fd

@@ -1,8 +1,7 @@
-"""Link: one WebSocket connection of a channel's life.
+"""Link: one WebSocket connection to the gateway.
 
-The WebSocket itself is the sans-I/O core of ``websockets``. What stands here is what its
-documented recipe leaves to the shell: one socket, batches in both directions, and signs
-of life.
+The sans-I/O core of ``websockets`` speaks the protocol. This module adds what the core leaves
+to its caller: the socket, batches in both directions, and keepalive.
 """
 
 from __future__ import annotations
@@ -37,49 +36,50 @@ from .loop import Alarm, Loop
 if TYPE_CHECKING:
     from .roles import LinkOwner
 
-#: Bytes of one incoming frame at most: 4 MiB is the largest payload that the published
-#: agent was seen to take, and it sends 1 KiB.
+#: Bytes of one incoming frame at most. 4 MiB is the largest payload that the published agent
+#: was seen to accept; it sends 1 KiB.
 MAX_FRAME = 4 * 1024 * 1024 + 4096
 
-#: Seconds between two looks at the signs of life.
+#: Seconds between two checks whether the gateway is alive.
 LIVENESS_CHECK = 1.0
 
-#: Bytes that wait for the socket before the sender is asked to wait, and to go on.
+#: Bytes that wait for the socket before the sender has to wait, and below which it goes on.
 WRITE_HIGH_WATER = 256 * 1024
 WRITE_LOW_WATER = 64 * 1024
 
-#: Bytes that wait for the socket before the far end is taken for one that never reads: far
-#: above the window and all acknowledges of what may be under way.
+#: Bytes that wait for the socket before the link gives up on a gateway that never reads. That
+#: is far above the window plus all acks that may be due.
 WRITE_LIMIT = 16 * 1024 * 1024
 
-#: Bytes of one read: a record of TLS, which gives out no more at once anyway.
+#: Bytes of one read: a record of TLS, more than which TLS does not return at once.
 READ_SIZE = 16 * 1024
 
-#: Bytes and frames of one turn of the loop, so that stdin, timers and signals get theirs. What
-#: a frame costs does not depend on its size, and 256 KiB may hold 131,072 empty ones.
+#: Bytes and frames that the link handles in one turn of the loop, so that stdin, timers and
+#: signals get their turn. The cost of a frame does not depend on its size, and 256 KiB may hold
+#: 131,072 empty ones.
 _READ_BUDGET = 256 * 1024
 FRAME_BUDGET = 1024
 
-# A read of fewer bytes is an echo of what somebody types: it is handed on at once, and what else
-# may have come is left to the next wake-up. Acknowledges are longer, and come in swarms.
+# A read of fewer bytes is the echo of a key. It is handed on at once, and the socket is read
+# again at the next wake-up. Acks are longer, and come in bursts.
 _KEYSTROKE = 256
 
 # websockets logs whole frames at DEBUG, and our first frame holds the token.
 _NO_FRAMES = logging.getLogger("connector.transport.frames")
 _NO_FRAMES.setLevel(logging.CRITICAL + 1)
 
-#: Close codes of RFC 6455 and its registry that do not mean us. By some a server speaks of
-#: itself: going away, internal error, restart, try again later.
-_OF_ITSELF = (1001, 1011, 1012, 1013)
+#: Close codes by which a server speaks of itself rather than of this client (RFC 6455 and its
+#: registry): going away, internal error, restart, try again later.
+_SERVER_LEAVES = (1001, 1011, 1012, 1013)
 _TOO_BIG = 1009
 
 
 class Link:
-    """A WebSocket over a connected socket; it upgrades as soon as it is made.
+    """A WebSocket over a connected socket. It sends the upgrade as soon as it is made.
 
-    :param sock: non-blocking, encrypted where the address is secure; the link owns it.
-    :param ping_interval: seconds.
-    :param headers: of the upgrade, besides those of every WebSocket.
+    :param sock: a non-blocking socket, with TLS if the address is secure. The link owns it.
+    :param ping_interval: seconds between two pings.
+    :param headers: more headers of the upgrade, besides those of every WebSocket.
     """
 
     def __init__(
@@ -104,15 +104,15 @@ class Link:
         self._closing = False
         self._lost = False
         self._reading = True
-        self._reads_on = False  # at the next turn, whether the socket is readable or not
-        self._backlog: deque[Event] = deque()  # what was read and is beyond the turn's budget
-        self._unwritable = False  # it ends at the next turn
-        self._farewell: LinkLost | None = None  # what the gateway's close frame says
+        self._reads_on = False  # whether the next turn reads, even if the socket is not readable
+        self._backlog: deque[Event] = deque()  # events beyond the budget of a turn
+        self._unwritable = False  # writing has failed; the link ends at the next turn
+        self._farewell: LinkLost | None = None  # from the gateway's close frame
         self._liveness = Liveness(ping_interval, loop.time(), time.time())
         self._life_alarm = Alarm(loop)
         self._close_alarm = Alarm(loop)
-        # websockets parses URLs its own way; the request line is the URL's, verbatim,
-        # since a presigned query must not change in one byte.
+        # The request line has the URL's path and query verbatim: websockets would parse and
+        # rebuild them, and a presigned query must not change in one byte.
         self._protocol = ClientProtocol(
             parse_uri(address.url.split("?", 1)[0]), max_size=MAX_FRAME, logger=_NO_FRAMES
         )
@@ -124,13 +124,13 @@ class Link:
         self._watch()
 
     def send_text(self, text: str) -> None:
-        """Send a text frame. After the end of the link it is dropped."""
+        """Send a text frame. It is dropped after the end of the link."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_text(text.encode())
             self._flush()
 
     def send_messages(self, messages: list[bytes]) -> None:
-        """Send binary frames in one write. After the end of the link they are dropped."""
+        """Send binary frames in one write. They are dropped after the end of the link."""
         if self._protocol.state is not State.OPEN:
             return
         send = self._protocol.send_binary
@@ -139,7 +139,7 @@ class Link:
         self._flush()
 
     def set_reading(self, reading: bool) -> None:
-        """Go on or stop to take frames from the socket."""
+        """Start or stop reading frames from the socket."""
         if reading != self._reading and not self._lost:
             self._reading = reading
             self._watch()
@@ -148,7 +148,7 @@ class Link:
                 self._read_on_soon()
 
     def close(self, timeout: float) -> None:
-        """Close in order: a close frame, then at most ``timeout`` seconds for the answer."""
+        """Send a close frame, and wait up to ``timeout`` seconds for the answer."""
         if self._lost or self._closing:
             return
         self._closing = True
@@ -161,7 +161,7 @@ class Link:
         self._flush()
 
     def abort(self) -> None:
-        """Close at once; the owner is not called any more."""
+        """Close at once. The owner is not called any more."""
         self._release()
 
     # Reading.
@@ -180,7 +180,7 @@ class Link:
         self._readable()
 
     def _read(self, enough: int) -> None:
-        """Take in what there is; a first read of less than ``enough`` bytes may be all."""
+        """Read what is there. Stop after a read of less than ``enough`` bytes."""
         if self._lost:
             return
         if len(self._backlog) > FRAME_BUDGET:
@@ -200,11 +200,11 @@ class Link:
                 self._protocol.receive_data(data)
                 self._backlog += self._protocol.events_received()
                 if received < enough:
-                    break  # a record of TLS was given out whole, and the next is polled for
+                    break  # TLS has returned a whole record, and the selector reports the next one
             else:
                 self._read_on_soon()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass  # all there was is read
+            pass  # nothing is left to read
         except OSError as problem:
             error = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
         if received:
@@ -216,7 +216,7 @@ class Link:
         if self._lost:
             return
         if not self._opened and self._protocol.handshake_exc:
-            # What cannot be read as HTTP gives no event.
+            # An answer that is not HTTP gives no event.
             error = error or self._rejection(self._protocol.handshake_exc)
         if self._protocol.parser_exc and not error:
             error = self._parser_error(self._protocol.parser_exc)
@@ -225,7 +225,7 @@ class Link:
             self._end(None if self._closing else error)
 
     def _process_events(self, most: int) -> None:
-        """Handle so many of the frames that were read, or all that there are."""
+        """Handle up to ``most`` of the frames that were read."""
         messages: list[bytes] = []
         take = self._backlog.popleft
         for _ in range(min(most, len(self._backlog))):
@@ -264,7 +264,7 @@ class Link:
             if self._fragments_opcode is Opcode.BINARY:
                 messages.append(data)
             else:
-                # It may close the channel: what came before it goes first.
+                # This text may close the channel, so hand on what came before it first.
                 self._owner.link_messages(messages.copy())
                 messages.clear()
                 self._owner.link_text(data.decode("utf-8", "replace"))
@@ -274,23 +274,22 @@ class Link:
             reason = f": {close.reason[:200]}" if close and close.reason else ""
             words = f"the gateway closed the connection{code}{reason}"
             self._farewell = _closed(close.code if close else 0, words)
-            # Frames that came before the close are delivered before it is told.
+            # Deliver the frames that came before the close first.
             self._loop.call_soon(self._end, self._farewell)
 
     def _rejection(self, problem: Exception) -> ConnectorError:
         host = self._address.host
         if not isinstance(problem, InvalidStatus):
             return UpgradeRejected(
-                f"{host} does not answer as a message gateway",
-                "Something on the way may answer in its place: check the proxy and the network",
+                f"{host} is not a message gateway",
+                "A proxy may answer in its place: check the proxy and the network",
             )
         status = problem.response.status_code
         if status in (401, 403):
             return UpgradeRejected(
                 f"the gateway {host} refused the connection ({status})",
-                "It may want requests signed with AWS credentials, which a bearer-token "
-                "session has not (`attach` takes them from --profile); or the session is over: "
-                "try again",
+                "The session may be over: try again. Or it needs AWS credentials: "
+                "`connector attach --profile`",
             )
         if status == 429 or status >= 500:
             return ConnectFailed(
@@ -302,9 +301,9 @@ class Link:
         )
 
     def _eof_error(self) -> ConnectorError:
-        if not self._opened:  # a gateway that restarts does that
+        if not self._opened:  # as a gateway does that restarts
             return ConnectFailed(
-                f"the gateway {self._address.host} closed the connection unasked",
+                f"the gateway {self._address.host} closed the connection before the upgrade",
                 "It may be restarting: try again in a minute",
             )
         return LinkLost("the gateway broke the connection")
@@ -322,7 +321,7 @@ class Link:
         if self._unwritable:
             return
         for data in self._protocol.data_to_send():
-            # An empty one asks to half-close TCP, which TLS cannot; the end closes it all.
+            # An empty item asks to half-close TCP, which TLS cannot do.
             self._outgoing += data
         if not self._outgoing and not self.write_paused:
             return
@@ -332,17 +331,17 @@ class Link:
                 while sent < len(view):
                     sent += self._sock.send(view[sent:])
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass  # the socket is full: the watch calls again
+            pass  # the socket is full; the selector reports when it is not
         except OSError as problem:
             self._unwritable = True
             broken = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
             self._loop.call_soon(self._broken, broken)
         del self._outgoing[:sent]
         if len(self._outgoing) > WRITE_LIMIT and not self._unwritable:
-            # Only answers to pings and acknowledges come here unasked.
+            # Only pongs and acks come here while the sender waits.
             self._unwritable = True
-            rude = RemoteProtocolError("the gateway asks for answers and does not read them")
-            self._loop.call_soon(self._end, rude)
+            stuck = RemoteProtocolError("the gateway does not read the answers that it asks for")
+            self._loop.call_soon(self._end, stuck)
         if self._unwritable:
             self._outgoing.clear()
         self._watch()
@@ -360,7 +359,7 @@ class Link:
                 self._flush if self._outgoing else None,
             )
 
-    # Life and end.
+    # Keepalive and end.
 
     def _arm_life_alarm(self) -> None:
         self._life_alarm.set(self._loop.time() + LIVENESS_CHECK, self._check_life)
@@ -368,12 +367,12 @@ class Link:
     def _check_life(self) -> None:
         now = self._loop.time()
         if not self._reading:
-            # While stdout is blocked we do not listen, so silence says nothing.
+            # While stdout is blocked the link does not read, so silence means nothing.
             self._liveness.heard(now)
         sign = self._liveness.look(now, time.time())
         if sign == Sign.DEAD:
             silence = self._liveness.silence(now)
-            self._end(LinkLost(f"no sign of life from the gateway for {silence:.0f} s"))
+            self._end(LinkLost(f"the gateway has been silent for {silence:.0f} s"))
             return
         if sign == Sign.PING and self._protocol.state is State.OPEN:
             self._protocol.send_ping(b"keepalive")
@@ -382,7 +381,7 @@ class Link:
 
     def _broken(self, error: ConnectorError) -> None:
         if self._reading:
-            # All that came before it broke, acknowledges above all.
+            # Handle all that came before the link broke, acks above all.
             self._process_events(len(self._backlog))
             self._read(0)
             self._process_events(len(self._backlog))
@@ -404,7 +403,7 @@ class Link:
 
 
 def _closed(code: int, words: str) -> LinkLost:
-    if code in _OF_ITSELF:
+    if code in _SERVER_LEAVES:
         return LinkLost(words)
     return MessageRefused(words) if code == _TOO_BIG else LinkClosed(words)
 

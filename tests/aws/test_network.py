@@ -37,7 +37,7 @@ def test_a_name_that_nobody_has(cloud: Cloud, clock: Clock) -> None:
     refused = refusal(make_sessions(cloud, clock, endpoint_url="https://nowhere.invalid"))
     assert type(refused) is ConnectFailed
     assert "The host nowhere.invalid" in str(refused)
-    assert "cannot be reached (its name is not known" in str(refused)
+    assert "cannot be reached (its name cannot be resolved" in str(refused)
     assert clock.pauses
 
 

@@ -74,7 +74,7 @@ def test_proxy_without_basic_login_is_named_as_that(
     with ConnectProxy(refuse=f"407 Proxy Authentication Required\r\n{offers}") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         message = refusal(sessions)
-        assert f"asks for a login by {named}, which is not supported" in message
+        assert f"requires a login by {named}, which is not supported" in message
         assert "cntlm" in message
 
 
@@ -93,7 +93,7 @@ def test_a_proxy_that_forbids(
     with ConnectProxy(refuse="403 Forbidden") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         message = refusal(sessions)
-        assert "refuses the way to 127.0.0.1 (403 Forbidden)" in message
+        assert "refuses to connect to 127.0.0.1 (403 Forbidden)" in message
         assert "NO_PROXY" in message
 
 

@@ -330,5 +330,5 @@ def test_an_api_that_does_not_listen(silent: Silent) -> None:
     text = silent.deaf.reader.rest().decode()
 
     assert silent.deaf.wait() == 69, text
-    assert "127.0.0.1 does not finish the TLS handshake" in text
+    assert "127.0.0.1 does not complete the TLS handshake" in text
     assert "skip  identity" in text

@@ -56,7 +56,7 @@ def test_name_of_the_api_that_nobody_knows(patient: Patient) -> None:
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["api-dns"])
-    assert "its name is not known" in diagnosis.text("api-dns")
+    assert "its name cannot be resolved" in diagnosis.text("api-dns")
 
 
 def test_name_of_the_gateway_that_nobody_knows(patient: Patient, cloud: Cloud) -> None:
@@ -106,7 +106,7 @@ def test_proxy_that_refuses(patient: Patient) -> None:
         diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["api-proxy"])
-    assert "refuses the way to 127.0.0.1 (403 Forbidden)" in diagnosis.text("api-proxy")
+    assert "refuses to connect to 127.0.0.1 (403 Forbidden)" in diagnosis.text("api-proxy")
 
 
 def test_proxy_whose_name_nobody_knows(patient: Patient) -> None:

@@ -213,5 +213,5 @@ def test_agent_that_does_not_answer(unanswered: Unanswered, the_cloud: Cloud) ->
 
 def test_gateway_that_does_not_answer(unanswered: Unanswered, the_cloud: Cloud) -> None:
     process = unanswered.processes["gateway"]
-    check(process, 69, "127.0.0.1 does not finish the TLS handshake")
+    check(process, 69, "127.0.0.1 does not complete the TLS handshake")
     assert the_cloud.stops(unanswered.sessions[1]) == 1

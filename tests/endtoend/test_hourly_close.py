@@ -75,7 +75,7 @@ def test_closed_link_is_rejoined_with_the_old_token_and_no_byte_is_lost(
     spare_links(cloud)
     half = len(DATA) // 2
     process.send(DATA[:half])
-    commands.wait_for_log("connected again after")
+    commands.wait_for_log("reconnected after")
     process.send(DATA[half:])
     assert process.reader.until(b"\n") == DIGEST
     process.signal(signal.SIGHUP)
@@ -90,7 +90,7 @@ def test_links_closed_one_after_another_lose_no_byte(commands: Commands, cloud: 
     third = len(DATA) // 3
     for closes, start in enumerate((0, third), 1):
         process.send(DATA[start : start + third])
-        commands.wait_for_log("connected again after", closes)
+        commands.wait_for_log("reconnected after", closes)
     spare_links(cloud)
     process.send(DATA[2 * third :])
     assert process.reader.until(b"\n") == DIGEST
@@ -105,7 +105,7 @@ def test_closed_link_that_may_not_be_rejoined_ends_with_one_line(
     close_links(cloud, Rejoin.FORBIDDEN)
     process = commands.proxy()
     process.reader.until(GREETING)
-    check(process, 74, "(1000): Bye), and the gateway does not let us join the session again")
+    check(process, 74, "(1000): Bye), and the gateway refused to resume the session")
 
 
 @pytest.mark.usefixtures("judging")
@@ -128,7 +128,7 @@ def test_stale_url_is_refused_by_the_emulated_gateway(cloud: Cloud, ssm: Any) ->
     close_links(cloud, Rejoin.FRESH_URL)
     with TunnelThread(WithOldUrl(cloud, ssm), cloud.ca_file) as tunnel:
         tunnel.reader.until(GREETING)
-        with pytest.raises(LinkLost, match="does not let us join the session again"):
+        with pytest.raises(LinkLost, match="refused to resume the session"):
             tunnel.wait()
 
 
@@ -138,12 +138,12 @@ def test_ssh_notices_nothing_of_closed_links(ssh: Ssh, cloud: Cloud) -> None:
     answer = ssh.run(command, input=DATA)
     assert (answer.returncode, answer.stderr) == (5, b"")
     assert answer.stdout == DATA
-    assert ssh.commands.log_file.read_text().count("connected again after") >= 2
+    assert ssh.commands.log_file.read_text().count("reconnected after") >= 2
 
 
 def test_ssh_that_may_not_rejoin_says_why(ssh: Ssh, cloud: Cloud) -> None:
     close_links(cloud, Rejoin.FORBIDDEN)
     answer = ssh.run("sleep 60")
     assert answer.returncode == 255
-    reason = b"does not let us join the session again"
+    reason = b"refused to resume the session"
     assert sum(reason in line for line in answer.stderr.splitlines()) == 1

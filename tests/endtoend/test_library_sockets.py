@@ -290,7 +290,7 @@ def test_a_link_that_is_lost_for_good(cloud: Cloud) -> None:
     with open_socket(cloud) as stream:
         receive_exactly(stream, len(GREETING))
         stream.sendall(DATA[:20_000])
-        with pytest.raises(connector.LinkLost, match="does not let us join the session again"):
+        with pytest.raises(connector.LinkLost, match="refused to resume the session"):
             receive_exactly(stream, 20_000)
     assert cloud.stops(cloud.session()) == 1
 

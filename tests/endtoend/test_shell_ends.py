@@ -209,7 +209,7 @@ def test_the_gateway_does_not_take_us_back(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     relay = cloud.gateway.relay(cloud.session().id)
     cloud.call(lambda: relay.cut(How.RESET))
-    seat.left(process, 74, "does not let us join the session again")
+    seat.left(process, 74, "refused to resume the session")
 
 
 def test_a_bug_of_ours(seat: Seat) -> None:

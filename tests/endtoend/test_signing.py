@@ -100,7 +100,7 @@ def test_every_dial_is_signed(attach: Attach, cloud: Cloud) -> None:
 def test_without_credentials_the_refusal_says_what_it_may_want(
     attach: Attach, cloud: Cloud
 ) -> None:
-    check(attach(), 76, "It may want requests signed with AWS credentials")
+    check(attach(), 76, "Or it needs AWS credentials")
     cloud.stop_session(cloud.session())
 
 

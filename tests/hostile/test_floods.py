@@ -96,6 +96,7 @@ def test_unread_pongs_end_the_link(attach: Attach) -> None:
 
     verdict = attach(play).verdict(60)
     assert (verdict.exit_code, verdict.connections) == (76, 1), verdict
-    assert verdict.stderr == "connector: The gateway asks for answers and does not read them\n"
+    words = "The gateway does not read the answers that it asks for"
+    assert verdict.stderr == f"connector: {words}\n"
     assert verdict.stdout == b"good"
     assert verdict.peak_kib < MEMORY

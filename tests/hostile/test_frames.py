@@ -142,4 +142,4 @@ def test_gateway_that_leaves_within_a_frame_ends_the_session(attach: Attach) -> 
 
     verdict = attach(play).verdict()
     assert verdict.exit_code == 76
-    assert "closed the connection before a word" in verdict.stderr
+    assert "closed the connection without a message" in verdict.stderr

@@ -10,7 +10,7 @@ from .conftest import MEMORY, Attach
 from .gateway import Conversation
 
 OK = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-NO_GATEWAY = "127.0.0.1 does not answer as a message gateway"
+NO_GATEWAY = "127.0.0.1 is not a message gateway"
 
 #: Name of a case -> the response, and words of the error.
 ANSWERS = {

@@ -48,7 +48,7 @@ def test_gateways_of_ssm_and_this_machine_may_be_dialled(host: str) -> None:
 def test_other_hosts_are_refused_unless_the_user_named_the_endpoint(host: str) -> None:
     url = f"wss://{host}{PATH}"
 
-    with pytest.raises(ServiceError, match="no gateway of AWS"):
+    with pytest.raises(ServiceError, match="not a gateway of AWS"):
         check_stream_url(url, endpoint_overridden=False)
     assert check_stream_url(url, endpoint_overridden=True).host == host
 

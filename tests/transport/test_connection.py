@@ -134,7 +134,7 @@ def test_an_answer_that_never_comes_is_not_waited_for(scene: Scene, who: str) ->
     scene.lose()
     failure = scene.run_until_failure()
     assert isinstance(failure, LinkLost)
-    assert "could not be made again" in str(failure)
+    assert "could not be restored" in str(failure)
     assert "in time" in str(failure)
 
 
@@ -177,7 +177,7 @@ def test_fresh_url_is_signed_in_place_of_the_old_one(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("wss://example.com/?secret", "no gateway of AWS"),
+        ("wss://example.com/?secret", "not a gateway of AWS"),
         ("ws://example.com/?secret", "not wss"),
         ("wss://[::1", "malformed"),
     ],

@@ -72,7 +72,7 @@ def test_what_does_not_speak_tls_fails_as_tls() -> None:
 
 
 def test_who_says_nothing_in_the_tls_handshake_is_not_waited_for() -> None:
-    with listening(backlog=5) as (_, port), refusal(ConnectFailed, "does not finish"):
+    with listening(backlog=5) as (_, port), refusal(ConnectFailed, "does not complete"):
         dial("localhost", port, Trust().context, 0.2)
 
 
@@ -84,12 +84,12 @@ def test_a_closed_port_is_said_to_be_refused() -> None:
 
 
 def test_a_name_that_nobody_knows_is_said_to_be_that() -> None:
-    with refusal(ConnectFailed, "its name is not known"):
+    with refusal(ConnectFailed, "its name cannot be resolved"):
         dial("no-such-host.invalid", 443, None, 5)
 
 
 def test_a_name_that_is_none_is_refused() -> None:
-    with refusal(ConnectFailed, "no host name"):
+    with refusal(ConnectFailed, "not a host name"):
         dial("\u00fc" * 70 + ".example", 443, None, 5)
 
 
@@ -129,7 +129,7 @@ def test_no_proxy_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (lambda: ConnectProxy(login="mary:secret"), ["407", "user name and password"]),
         (
             lambda: ConnectProxy(refuse="403 Forbidden"),
-            ["refuses the way to gateway.example", "403 Forbidden", "NO_PROXY"],
+            ["refuses to connect to gateway.example", "403 Forbidden", "NO_PROXY"],
         ),
     ],
 )
