@@ -35,7 +35,7 @@ MAY_IMPORT = {
     },
     "doctor": {
         *("errors", "sessions", "programs", "transport", "aws", "ssh"),
-        *("targets.model", "targets.registry"),
+        *(f"targets.{name}" for name in ("kind", "model", "registry", "source")),
     },
     "emulator": {"errors", *(f"datachannel.{name}" for name in WIRE)},
     "cli": {

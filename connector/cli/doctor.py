@@ -101,9 +101,8 @@ def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     """The case of a user who gave these options."""
     from ..doctor.case import Case, Commands
 
-    kind = kind_of(query_of(options))
     commands = Commands(query_of, _read_proxy_options, _completed)
-    return Case(options, options.ssh_config, environ, commands, kind.ssh, kind.legs)
+    return Case(options, options.ssh_config, environ, commands, kind_of(query_of(options)))
 
 
 def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:

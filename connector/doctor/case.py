@@ -5,26 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..sessions import SessionSource
-from ..ssh.facts import SshFacts
-from ..targets.model import Query
+from ..targets.model import SSH_SESSION, Query, StartSettings
 from ..targets.registry import names_target
+from ..targets.source import gateway_memory_of, source_of
 from ..transport.address import StreamSettings
 from .findings import Leg
 from .network import Ways
 
-
-class Found(NamedTuple):
-    """A target that was found. Its state is not known yet.
-
-    :ivar source: starts its sessions, but never the target itself.
-    :ivar likely_gateway: ``host:port`` of its last session; empty if there is none.
-    """
-
-    source: SessionSource
-    likely_gateway: str
+if TYPE_CHECKING:
+    from ..targets.kind import Kind, Target
 
 
 class KindLegs(Protocol):
@@ -41,13 +33,6 @@ class KindLegs(Protocol):
 
     def target(self) -> Leg:
         """Return the leg that checks the target's state. It calls :meth:`Case.find`."""
-        ...
-
-    def find(self) -> Found:
-        """Find the target, by a look-up if necessary.
-
-        :raises ConnectorError: when it cannot be found.
-        """
         ...
 
 
@@ -71,7 +56,9 @@ class Case:
     :ivar options: the options that name a target, as for ``connector proxy``. If ssh's
         configuration leads to the connector, its options complete the user's.
     :ivar ssh_config_file: the file of ssh's ``-F``; empty: ssh's default.
-    :ivar ssh_facts: what ssh has to know about this kind of target.
+    :ivar kind: the kind of the target.
+    :ivar kind_legs: the legs of this kind.
+    :ivar ssh_facts: what ssh has to know about this kind.
     :ivar ssh: the path of ssh.
     :ivar ssh_host: the host name for ssh under which its configuration leads to the connector.
     :ivar ssh_settings: the settings that ``ssh -G`` prints for this host name.
@@ -79,6 +66,9 @@ class Case:
     :ivar ssh_command: the ProxyCommand with an option that prevents a start; empty: there is none,
         and ssh uses the ProxyCommand of its configuration.
     :ivar settings: how API and gateway are reached.
+    :ivar source: the source of the target's sessions, which never starts the target itself.
+    :ivar likely_gateway: ``host:port`` of the target's last session; empty if there is none.
+    :ivar ways: the ways to the hosts that the legs find out.
     """
 
     ssh: str
@@ -92,20 +82,20 @@ class Case:
         ssh_config_file: str,
         environ: Mapping[str, str],
         commands: Commands,
-        ssh_facts: SshFacts,
-        legs_of_kind: Callable[[Case], KindLegs],
+        kind: Kind,
     ) -> None:
         self.options = options
         self.ssh_config_file = ssh_config_file
         self.environ = environ
         self.commands = commands
-        self.ssh_facts = ssh_facts
+        self.kind = kind
+        self.ssh_facts = kind.ssh
         self.ssh_starts = False
         self.ssh_command = ""
         self.source: SessionSource | None = None
         self.likely_gateway = ""
         self.ways = Ways(self)
-        self.kind = legs_of_kind(self)
+        self.kind_legs = kind.legs(self)
 
     @property
     def has_target(self) -> bool:
@@ -116,9 +106,12 @@ class Case:
         """What the options ask for, as far as they are known by now."""
         return self.commands.query_of(self.options)
 
-    def find(self) -> None:
-        """Find the target, and set ``source`` and ``likely_gateway``.
+    def find(self) -> Target:
+        """Find the target, and set ``source`` and ``likely_gateway``. No state is asked for.
 
-        :raises ConnectorError: when it cannot be found.
+        :raises ConnectorError: when the target cannot be found.
         """
-        self.source, self.likely_gateway = self.kind.find()
+        target = self.kind.open_finder(self.query, self.environ).find()
+        self.source = source_of(target, SSH_SESSION, StartSettings(allowed=False))
+        self.likely_gateway = gateway_memory_of(target).recall()
+        return target

@@ -30,7 +30,7 @@ class Plan:
         if case.options.host:
             look = Leg("ssh-config", "ssh config", lambda: ssh_config(case), ("ssh-client",), 21.0)
             legs.append(look)
-        legs += case.kind.service()
+        legs += case.kind_legs.service()
         if case.has_target:
             legs += self._legs_of_the_target()
         if case.options.host:
@@ -45,7 +45,7 @@ class Plan:
         self._case.ways.close()
 
     def _legs_of_the_target(self) -> list[Leg]:
-        visit, target = self._visit, self._case.kind.target()
+        visit, target = self._visit, self._case.kind_legs.target()
         return [
             target,
             Leg("session", "session", visit.start, (target.name,), 9.0),

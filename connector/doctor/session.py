@@ -94,7 +94,7 @@ class Visit:
         case = self._case
         if case.source is None:
             raise RuntimeError("there is no source of sessions")
-        self._session = _OneSession(case.source, case.kind.states)
+        self._session = _OneSession(case.source, case.kind_legs.states)
         self._idle.clear()
         try:
             self._session.begin()

@@ -11,13 +11,13 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connector.doctor.case import Case, Found
+from connector.doctor.case import Case
 from connector.doctor.findings import Leg, Result
 from connector.doctor.words import words
 from connector.errors import SessionNotFound, TargetNotFound, TargetNotReady
 from connector.sessions import SessionAccess, StartProgress, Waiting
 from connector.ssh.facts import SshFacts
-from connector.targets import model, registry, source
+from connector.targets import model, registry
 from connector.targets.model import Query, SessionRequest, StartSettings, State
 from connector.transport.address import StreamSettings
 from connector.transport.dial import Trust
@@ -121,7 +121,7 @@ class ToyLegs:
     states = ("ON", "OFF")
 
     def __init__(self, case: Case) -> None:
-        self._case, self._finder = case, ToyFinder(case.query, case.environ)
+        self._case = case
 
     def service(self) -> list[Leg]:
         return [Leg("ca", "CA certificates", self._trust)]
@@ -129,17 +129,12 @@ class ToyLegs:
     def target(self) -> Leg:
         return Leg("toy", "toy", self._look, ("ca",))
 
-    def find(self) -> Found:
-        start = StartSettings(allowed=False)
-        return Found(source.source_of(self._finder.find(), model.SSH_SESSION, start), "")
-
     def _trust(self) -> Result:
-        self._case.settings = self._finder.settings
+        self._case.settings = ToyFinder(self._case.query, self._case.environ).settings
         return Result(words("The shop's"))
 
     def _look(self) -> Result:
-        self._case.find()
-        return Result(words("It is {state}", state=self._finder.find().state().status))
+        return Result(words("It is {state}", state=self._case.find().state().status))
 
 
 class ToyKind:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from ...aws.endpoint import endpoint_is_overridden, given_endpoint, light_endpoint
@@ -14,18 +14,16 @@ from ...aws.sso.cache import SsoCache, Unusable, format_time
 from ...aws.sso.tokens import BearerToken, BearerTokens
 from ...aws.trust import ca_bundle, named_ca_bundle
 from ...doctor import public
-from ...doctor.case import Case, Found
+from ...doctor.case import Case
 from ...doctor.findings import Facts, Leg, Result, Status
 from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
 from ...doctor.words import Harmless, Words, words
 from ...errors import ConnectorError
 from ...transport.address import StreamSettings
 from ...transport.dial import Trust
-from ..model import RUNNING, SSH_SESSION, STARTING, STOPPED, STOPPING, StartSettings
-from ..source import gateway_memory_of, source_of
+from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from .account import identify
 from .api import ENDPOINT, TOKEN_VARIABLES, light_api, sdk_api
-from .kind import KIND
 from .refusals import not_running, quote
 from .service import active_profile
 
@@ -60,7 +58,6 @@ class CodeCatalystLegs:
     _profile: Profile
     _api: Api
     _token: BearerToken
-    _found: Environment
 
     def __init__(self, case: Case) -> None:
         self._case = case
@@ -208,15 +205,9 @@ class CodeCatalystLegs:
 
     # The environment.
 
-    def find(self) -> Found:
-        self._found = KIND.open_finder(self._case.query, self._case.environ).find()
-        source = source_of(self._found, SSH_SESSION, StartSettings(allowed=False))
-        return Found(source, gateway_memory_of(self._found).recall())
-
     def _environment(self) -> Result:
         """Ask for the state of the Dev Environment, without starting it."""
-        self._case.find()
-        calls, token = self._found.calls, self._token
+        calls, token = cast("Environment", self._case.find()).calls, self._token
         with calls.explained(token):
             state = calls.look(token, CALL_TIMEOUT)
         target = calls.name
