@@ -1,11 +1,11 @@
-"""Treat an Amazon CodeCatalyst Dev Environment as an SSH host.
+"""Treat a target behind AWS Systems Manager, such as a cloud IDE, as an SSH host.
 
 For programs: :func:`open_socket` and :func:`connect`, see docs/library.md.
 
-The package imports nothing by itself: every ``ssh`` pays for what is imported here.
+The package itself imports nothing, since every ``ssh`` pays for its imports.
 """
 
-#: For type checkers, which take it for true; ``typing`` would be an import.
+#: Type checkers take this for true. ``typing`` would be one more import.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ __all__ = [
     "open_socket",
 ]
 
-if not TYPE_CHECKING:  # a checker would take any name for one of ours
+if not TYPE_CHECKING:  # with this, a type checker would accept any name
 
     def __getattr__(name):
-        """A public name, imported when it is first asked for."""
+        """Import a public name when it is first used."""
         homes = {
             "Connecting": "library.streams",
             "Stream": "library.streams",

@@ -1,18 +1,18 @@
 """One tree of errors: what happened, what to do next, and the exit code.
 
-Every failure that a user can meet is a :class:`ConnectorError`. It is raised where
-the failure is understood and printed once, by ``connector.cli``. Any other exception
-that reaches the command line is a bug of ours and exits with 70.
+Every failure that a user can meet is a :class:`ConnectorError`. It is raised where the failure is
+understood, and printed once, by ``connector.cli``. Any other exception that reaches the command
+line is a bug of the connector and exits with 70.
 
-Exit codes are those of sysexits(3); 2 is argparse's usage error, 128 + n a signal.
+Exit codes are those of sysexits(3). 2 is a usage error of argparse, 128 + n a signal.
 """
 
 from __future__ import annotations
 
-#: The hint of what fails on the way to a host.
+#: The hint of a failure to reach a host.
 NETWORK_HINT = "Check the network, VPN and proxy"
 
-#: The hint of an answer that only something else than the service would give.
+#: The hint of an answer that another host than the service has given.
 _WRONG_PEER_HINT = "Check the endpoint URL and the proxy"
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h
@@ -20,15 +20,15 @@ _NOT_YET_VALID, _EXPIRED, _UNKNOWN_ISSUERS, _WRONG_NAMES = 9, 10, (18, 19, 20, 2
 
 
 def quoted(text: str) -> str:
-    """Text of unknown content, fit for one line of a terminal."""
+    """Return text of unknown content in a form fit for one line of a terminal."""
     return ascii(text if len(text) <= 80 else text[:77] + "...")
 
 
 class ConnectorError(Exception):
-    """A failure with one line for the user, and where it helps, a hint.
+    """A failure, with one line for the user and a hint where it helps.
 
     :param message: what happened, without a final full stop and without secrets.
-    :param hint: what to do next; ``None`` when there is nothing better than the message.
+    :param hint: what to do next; ``None`` when nothing helps.
     """
 
     exit_code = 70  # EX_SOFTWARE
@@ -39,14 +39,14 @@ class ConnectorError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """The one line that the user reads."""
+        """Return the line that the user reads."""
         text = f"{self.message}. {self.hint}" if self.hint else self.message
         line = " ".join(text.split())
         return line[:1].upper() + line[1:]
 
 
 class ConfigError(ConnectorError):
-    """A name, option, variable or file that the user gave is not usable."""
+    """A name, option, variable or file of the user is not usable."""
 
     exit_code = 78  # EX_CONFIG
 
@@ -58,34 +58,34 @@ class CredentialsError(ConnectorError):
 
 
 class AccessDenied(ConnectorError):
-    """The service knows who is asking and says no (AccessDeniedException, 403)."""
+    """The service denies access to this user (AccessDeniedException, 403)."""
 
     exit_code = 77  # EX_NOPERM
 
 
 class TargetNotFound(ConnectorError):
-    """The service knows no such Dev Environment (ResourceNotFoundException, 404)."""
+    """The service knows no such target (ResourceNotFoundException, 404)."""
 
     exit_code = 68  # EX_NOHOST
 
 
 class SessionNotFound(ConnectorError):
-    """The Dev Environment has no such session (ResourceNotFoundException, 404)."""
+    """The target has no such session (ResourceNotFoundException, 404)."""
 
     exit_code = 68  # EX_NOHOST
 
 
 class TargetNotReady(ConnectorError):
-    """The Dev Environment is not running, or busy with a change (ConflictException, 409)."""
+    """The target is not running, or busy with a change (ConflictException, 409)."""
 
     exit_code = 75  # EX_TEMPFAIL
 
 
 class StartAbandoned(ConnectorError):
-    """Nobody waits any more for the session that was to be started; nobody reads this either."""
+    """The caller has left while the session was started. No user reads this."""
 
     def __init__(self) -> None:
-        super().__init__("nobody waits for the session any more")
+        super().__init__("the caller has left")
 
 
 class ServiceThrottled(ConnectorError):
@@ -95,25 +95,25 @@ class ServiceThrottled(ConnectorError):
 
 
 class QuotaExceeded(ConnectorError):
-    """A limit of the space or its billing tier (ServiceQuotaExceededException, 402)."""
+    """A limit of the account or its billing tier (ServiceQuotaExceededException, 402)."""
 
     exit_code = 73  # EX_CANTCREAT
 
 
 class RequestRefused(ConnectorError):
-    """The service finds the request itself wrong (ValidationException, 400)."""
+    """The service finds the request invalid (ValidationException, 400)."""
 
     exit_code = 65  # EX_DATAERR
 
 
 class ServiceError(ConnectorError):
-    """The service failed, or answered with something that cannot be understood."""
+    """The service failed, or its answer cannot be understood."""
 
     exit_code = 69  # EX_UNAVAILABLE
 
 
 class ConnectFailed(ConnectorError):
-    """A host could not be reached: DNS, TCP, or no answer in time."""
+    """A host could not be reached (DNS, TCP), or did not answer in time."""
 
     exit_code = 69  # EX_UNAVAILABLE
 
@@ -125,9 +125,9 @@ class TLSFailed(ConnectFailed):
 
     @classmethod
     def certificate(cls, host: str, code: int, words: str) -> TLSFailed:
-        """The certificate of a host is refused.
+        """Return the error of a certificate that is refused.
 
-        :param code: OpenSSL's, one of X509_V_ERR_*; ``words`` are its own for it.
+        :param code: one of OpenSSL's X509_V_ERR_*; ``words`` are OpenSSL's own.
         """
         whose = f"the certificate of {host}"
         if code in (_EXPIRED, _NOT_YET_VALID):
@@ -145,12 +145,12 @@ class TLSFailed(ConnectFailed):
 
     @classmethod
     def handshake(cls, host: str, words: str) -> TLSFailed:
-        """Client and host do not agree; ``words`` are OpenSSL's own for it."""
+        """Return the error of a handshake that fails; ``words`` are OpenSSL's own."""
         return cls(f"TLS with {host} failed ({words})", _WRONG_PEER_HINT)
 
     @classmethod
     def wrong_name(cls, host: str) -> TLSFailed:
-        """The certificate of a host is for another one."""
+        """Return the error of a certificate for another host."""
         return cls.certificate(host, _WRONG_NAMES[0], "")
 
 
@@ -161,7 +161,7 @@ class ProxyFailed(ConnectFailed):
 
 
 class ProxyUnreachable(ProxyFailed):
-    """The proxy could not be reached, so that nothing was sent: another try may go better."""
+    """The proxy could not be reached. Nothing was sent, and another try may succeed."""
 
 
 class UpgradeRejected(ConnectorError):
@@ -171,13 +171,13 @@ class UpgradeRejected(ConnectorError):
 
 
 class LinkLost(ConnectorError):
-    """The WebSocket broke and the session could not be joined again, or the end has lost data."""
+    """The WebSocket broke and the session could not be resumed, or data was lost at the end."""
 
     exit_code = 74  # EX_IOERR
 
 
 class LinkClosed(LinkLost):
-    """The gateway closed the link in order, and not because it goes away: it meant us."""
+    """The gateway closed the link on purpose, with a close code for this session."""
 
 
 class MessageRefused(LinkClosed):
@@ -197,7 +197,7 @@ class SessionEncrypted(ConnectorError):
 
 
 class ResourcesExhausted(ConnectorError):
-    """The system has no more of something: open files, memory, threads."""
+    """The system has no more open files, memory or threads."""
 
     exit_code = 71  # EX_OSERR
 
@@ -219,7 +219,7 @@ class InternalError(ConnectorError):
 
 
 class LocalProtocolError(InternalError):
-    """Our own code misused the data channel."""
+    """The connector's own code misused the data channel."""
 
 
 class PortConnectFailed(ConnectorError):

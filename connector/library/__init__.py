@@ -1,9 +1,9 @@
-"""The connector for other programs: a socket and an asyncio stream, and nothing of a command.
+"""The library for other programs: a socket, and a stream for asyncio.
 
-Nothing here ends the process, touches a signal or writes to a standard stream.
+Nothing in this package ends the process, handles a signal or writes to a standard stream.
 """
 
 import logging
 
-# Where a program has no logging, Python would print our warnings on stderr.
+# Without a handler, Python would print warnings on stderr.
 logging.getLogger("connector").addHandler(logging.NullHandler())

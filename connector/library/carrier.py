@@ -1,7 +1,7 @@
 """A tunnel in a thread of its own, and the socket that leads into it.
 
-``near`` and the tunnel's ends are a pair of connected sockets: whoever reads and writes
-``near`` has back-pressure, timeouts and ``select`` from the system, and not from us.
+``near`` and the tunnel's end are a pair of connected sockets. So the system provides back-pressure,
+timeouts and ``select`` for ``near``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..transport.stdio import open_input, open_output
 from ..transport.tunnel import Observer, Tunnel
 from .options import Options
 
-#: Seconds between two looks whether anybody is left who could use the stream.
+#: Seconds between two checks whether any thread is left that could use the stream.
 _LOOK_INTERVAL = 0.5
 
 logger = logging.getLogger(__name__)
@@ -29,22 +29,22 @@ logger = logging.getLogger(__name__)
 class Carrier(threading.Thread):
     """One session from its start to its end.
 
-    It is no daemon: at the exit of the interpreter, which would kill one, the session has yet
-    to be ended at the service. So it ends by itself when all threads have that could use it.
+    The thread is no daemon: the exit of the interpreter would kill a daemon before the session is
+    ended at the service. The thread ends by itself when no other thread could use the stream.
 
-    :param tell: is called in this thread: with why the start takes long, as often as that is
-        known anew, and with ``None`` when the stream is open and when it has ended.
-    :ivar near: the user's end. It reads as ended once :attr:`error` is known.
-    :ivar error: why there is no stream, or no more; ``None`` while it lives, and when it
-        ended in order.
-    :ivar ended: done when the session has ended at the service, or nothing more can be done.
+    :param tell: called in this thread: with the state of a start that takes long, as often as it
+        changes, and with ``None`` when the stream is open and when it has ended.
+    :ivar near: the program's end. It reads as ended once :attr:`error` is known.
+    :ivar error: why there is no stream any more; ``None`` while it is open, and after an orderly
+        end.
+    :ivar ended: done when the session has ended at the service, or cannot be ended.
     """
 
     def __init__(self, options: Options, tell: Callable[[Waiting | None], None]) -> None:
         super().__init__(name=f"connector {options.query.name}", daemon=False)
         self.error: ConnectorError | None = None
         self.ended: Future[None] = Future()
-        self.ended.set_running_or_notify_cancel()  # from here on nobody can cancel it
+        self.ended.set_running_or_notify_cancel()  # no caller can cancel it any more
         self._options = options
         self._tell = tell
         self._opened = False
@@ -66,26 +66,26 @@ class Carrier(threading.Thread):
             raise
 
     def end(self) -> None:
-        """Nobody wants the stream any more: deliver what was written, within three seconds.
+        """End the stream, after the delivery of written bytes within three seconds.
 
-        Returns at once. Any thread may call this, and more than once.
+        Return at once. Any thread may call this, also more than once.
         """
         self._wanted = False
         self._loop.call_soon(self._end)
 
     def wait_ended(self) -> None:
-        """Wait for that; blocks."""
+        """Block until the session has ended and the thread with it."""
         self.ended.result()
         if self.ident is not None:  # it was started
             self.join()
 
     def raise_failure(self) -> None:
-        """:raises ConnectorError: when something else than a wish has ended the stream."""
+        """:raises ConnectorError: when a failure has ended the stream."""
         if self.error is not None:
-            raise self.error.with_traceback(None)  # it may be raised many times
+            raise self.error.with_traceback(None)  # the error may be raised many times
 
     def raise_unless_opened(self) -> None:
-        """After the first ``None`` was told.
+        """Check that the stream is open, after ``tell`` was called with ``None``.
 
         :raises ConnectorError: with the reason, when there is no stream.
         """
@@ -94,14 +94,14 @@ class Carrier(threading.Thread):
             raise SessionEnded("the stream was closed before it was open")
 
     def run(self) -> None:
-        """The thread; not for others."""
+        """Run the thread. Only ``Thread.start`` calls this."""
         try:
             self._carry()
         except ConnectorError as error:
             self.error = error
-        except BaseException as error:  # handed on, whatever it is
+        except BaseException as error:  # passed on to the caller's thread
             logger.debug("a bug", exc_info=True)
-            if self._wanted:  # otherwise the end went wrong, which nobody waits for
+            if self._wanted:  # no caller waits for an end that fails
                 self.error = InternalError.of(error)
         finally:
             self._let_go()
@@ -110,7 +110,7 @@ class Carrier(threading.Thread):
         source, settings = self._options.prepare()
         if not self._wanted:
             raise StartAbandoned
-        # The original stays open until the error is known: only then may the user read the end.
+        # The original stays open until the error is known: only then may the program read the end.
         with self._far.dup() as stdin, self._far.dup() as stdout:
             self._tunnel = Tunnel(
                 self._loop,
@@ -132,7 +132,7 @@ class Carrier(threading.Thread):
         self.ended.set_result(None)
         self._tell(None)
 
-    # In the loop.
+    # Called in the loop.
 
     def _open(self) -> None:
         self._opened = True
@@ -147,7 +147,7 @@ class Carrier(threading.Thread):
             self._tunnel.close()
 
     def _look_for_users(self) -> None:
-        if _somebody_is_left():
+        if _has_users():
             self._loop.call_at(self._loop.time() + _LOOK_INTERVAL, self._look_for_users)
         else:
             logger.info("the interpreter exits")
@@ -155,7 +155,7 @@ class Carrier(threading.Thread):
 
 
 class _Opening(Observer):
-    """:param opened: is called when bytes may flow."""
+    """Calls ``opened`` when the stream is open."""
 
     def __init__(self, opened: Callable[[], None]) -> None:
         self._opened = opened
@@ -164,8 +164,8 @@ class _Opening(Observer):
         self._opened()
 
 
-def _somebody_is_left() -> bool:
-    """Whether a thread runs that the interpreter waits for, besides our own."""
+def _has_users() -> bool:
+    """Return whether a thread of the program runs that the interpreter waits for."""
     main = threading.main_thread()
     return main.is_alive() or any(
         not (thread.daemon or thread is main or isinstance(thread, Carrier))

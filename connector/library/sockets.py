@@ -1,4 +1,4 @@
-"""A Dev Environment's SSH server as a connected socket, for programs without asyncio."""
+"""A target's SSH server as a connected socket, for programs without asyncio."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ def open_socket(
     payload_size: int = DEFAULT_PAYLOAD_SIZE,
     on_waiting: Callable[[Waiting], None] | None = None,
 ) -> TunnelSocket:
-    """Start a session of a Dev Environment; a socket that is connected to its SSH server.
+    """Start a session of a target, and return a socket that is connected to its SSH server.
 
-    Blocks until the agent has opened the stream, for 12 seconds at most where the Dev
-    Environment runs. What is left out comes from the variables that ``connector proxy`` reads.
+    Block until the agent has opened the stream, for 12 seconds at most if the target runs. The
+    variables that ``connector proxy`` reads stand in for arguments that are left out.
 
-    :param name: the Dev Environment's, as ``ssh`` is called with it.
-    :param space: its space's name, where ``name`` does not say it; ``project`` likewise.
+    :param name: the target's name, as ``ssh`` is called with it.
+    :param space: the name of the target's space, unless ``name`` has it; ``project`` likewise.
     :param profile: the profile of ``~/.aws/config`` whose login is used.
-    :param endpoint_url: of another CodeCatalyst API.
-    :param start: whether a Dev Environment that is stopped is started.
-    :param wait: seconds until it has to run, 1 to 3600.
-    :param ping_interval: seconds between the signs of life that the gateway is asked for, 1
-        to 3600; after 2.25 times that of silence the connection is made anew.
+    :param endpoint_url: the URL of another API than the service's own.
+    :param start: whether to start a target that is stopped.
+    :param wait: seconds until the target has to run, 1 to 3600.
+    :param ping_interval: seconds between two pings to the gateway, 1 to 3600. After 2.25 times
+        that without an answer, the connection is made anew.
     :param payload_size: bytes of the largest messages to send, 1 to 65536.
-    :param on_waiting: is called here, in the caller's thread, about once a second while the
-        Dev Environment does not run yet. What it raises ends the start and is raised.
-    :raises ConnectorError: with the reason when there is no stream; its subclasses say which.
+    :param on_waiting: called in the caller's thread, about once a second until the target runs.
+        An exception that it raises ends the start and passes through.
+    :raises ConnectorError: when there is no stream; the subclass says why.
     """
     query = query_of(name, space, project, profile, endpoint_url)
     news: SimpleQueue[Waiting | None] = SimpleQueue()
@@ -68,10 +68,10 @@ def open_socket(
 
 
 class TunnelSocket(socket.socket):
-    """A socket as any other, connected to the SSH server of a Dev Environment.
+    """A socket that is connected to the SSH server of a target.
 
-    Where the stream fails, ``recv`` raises the :class:`ConnectorError` that says why, after
-    the last byte that came; a far end that closes reads as ``b""``. So do ``send`` and its kin.
+    When the stream fails, ``recv`` and ``send`` raise a :class:`ConnectorError` with the reason,
+    after the last byte that arrived. When the far end closes the stream, ``recv`` returns ``b""``.
     """
 
     def __init__(self, carrier: Carrier) -> None:
@@ -81,17 +81,17 @@ class TunnelSocket(socket.socket):
 
     @property
     def error(self) -> ConnectorError | None:
-        """What has ended the stream, if it was a failure; for when a library hides it."""
+        """The failure that ended the stream, or None; for libraries that hide exceptions."""
         return self._carrier.error
 
     def wait_closed(self) -> None:
-        """Wait until the session has ended at the service: after ``close``, 3 s at most."""
+        """Wait until the session has ended at the service, at most 3 s after ``close``."""
         self._carrier.wait_ended()
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         try:
             data = super().recv(bufsize, flags)
-        except ConnectionResetError:  # it ended before all that was written was taken
+        except ConnectionResetError:  # the stream ended before all written bytes were read
             data = b""
         if not data and bufsize:
             self._carrier.raise_failure()
@@ -129,8 +129,8 @@ class TunnelSocket(socket.socket):
         self.wait_closed()
 
     def _real_close(self) -> None:
-        """What ``close`` comes to once no file that ``makefile`` made is open any more."""
+        """Close the socket; ``close`` calls this once all files of ``makefile`` are closed."""
         with contextlib.suppress(OSError):
-            self.shutdown(socket.SHUT_RDWR)  # wakes a thread that sits in recv
+            self.shutdown(socket.SHUT_RDWR)  # wakes a thread that blocks in recv
         super()._real_close()  # type: ignore[misc]  # as ssl.SSLSocket does
         self._carrier.end()

@@ -1,4 +1,4 @@
-"""A Dev Environment's SSH server as a stream for asyncio."""
+"""A target's SSH server as a stream for asyncio."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .options import WAIT, Options, query_of
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-#: Bytes that a read gives at most, unless it says.
+#: Bytes that a read returns at most by default.
 _CHUNK = 64 * 1024
 
 
@@ -35,11 +35,11 @@ def connect(
     payload_size: int = DEFAULT_PAYLOAD_SIZE,
     on_waiting: Callable[[Waiting], None] | None = None,
 ) -> Connecting:
-    """Start a session of a Dev Environment, and a stream to its SSH server.
+    """Start a session of a target, and open a stream to its SSH server.
 
-    ``async with connect(…) as stream:`` closes it at the end; ``await connect(…)`` leaves that
-    to you. Either goes on when the agent has opened the stream. Cancelled, it has left
-    neither a session nor a thread when the cancellation comes out, within 3 seconds.
+    ``async with connect(…) as stream:`` closes the stream at the end; ``await connect(…)`` leaves
+    that to the caller. Both return when the agent has opened the stream. After a cancellation
+    neither a session nor a thread is left; the cleanup takes 3 seconds at most.
 
     The parameters and errors are those of :func:`connector.open_socket`; ``on_waiting`` is
     called in the task that waits.
@@ -51,7 +51,7 @@ def connect(
 
 
 class Connecting:
-    """What :func:`connect` returns: to be awaited, or entered. Nothing has begun before."""
+    """The result of :func:`connect`. Nothing begins before it is awaited or entered."""
 
     def __init__(self, options: Options, on_waiting: Callable[[Waiting], None] | None) -> None:
         self._options = options
@@ -72,7 +72,7 @@ class Connecting:
         news: asyncio.Queue[Waiting | None] = asyncio.Queue()
 
         def tell(item: Waiting | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(news.put_nowait, item)
 
         carrier = Carrier(self._options, tell)
@@ -90,16 +90,16 @@ class Connecting:
 
 
 class Stream:
-    """Bytes to and from the SSH server of a Dev Environment; one event loop's own.
+    """A stream of bytes to and from the SSH server of a target, for one event loop.
 
-    Nothing is kept on the way: who does not read stops the far end, and a ``write`` that
-    finds no room waits. One task may read while another writes.
+    The stream has back-pressure: the far end stops when the program does not read, and ``write``
+    waits while buffers are full. One task may read while another writes.
     """
 
     def __init__(self, carrier: Carrier) -> None:
         self._loop = asyncio.get_running_loop()
         self._carrier = carrier
-        # Ours alone: a stream that is dropped closes it, and so ends the session.
+        # A stream that is garbage-collected closes this socket, which ends the session.
         self._socket = socket.socket(fileno=carrier.near.detach())
         self._socket.setblocking(False)
         self._reading, self._writing = asyncio.Lock(), asyncio.Lock()
@@ -107,15 +107,15 @@ class Stream:
 
     @property
     def error(self) -> ConnectorError | None:
-        """What has ended the stream, if it was a failure."""
+        """The failure that ended the stream, or None."""
         return self._carrier.error
 
     async def read(self, limit: int = _CHUNK) -> bytes:
-        """What has come, ``limit`` bytes at most; ``b""`` when the far end has closed.
+        """Return the next bytes, ``limit`` at most; ``b""`` when the far end has closed.
 
-        Cancelled, it has taken nothing.
+        A cancelled read has consumed nothing.
 
-        :raises ConnectorError: when the stream has failed, after the last byte that came.
+        :raises ConnectorError: when the stream has failed, after the last byte that arrived.
         :raises ValueError: when the stream is closed, or the limit is not positive.
         """
         if limit < 1:
@@ -128,18 +128,18 @@ class Stream:
                 except BlockingIOError:
                     await self._until(self._loop.add_reader, self._loop.remove_reader)
                     continue
-                except ConnectionResetError:  # it ended before all that was written was taken
+                except ConnectionResetError:  # the stream ended before all written bytes were read
                     data = b""
                 if not data:
                     self._carrier.raise_failure()
                 return data
 
     async def write(self, data: ReadableBuffer) -> None:
-        """Hand bytes over, in order; not yet the word that they were delivered.
+        """Queue bytes for delivery, in order.
 
-        Cancelled, it may have handed over a part.
+        A cancelled write may have queued some of the bytes.
 
-        :raises ConnectorError: when the stream has ended; with the reason, if it failed.
+        :raises ConnectorError: when the stream has ended, with the reason if it failed.
         :raises ValueError: when the stream is closed.
         """
         async with self._writing:
@@ -152,26 +152,26 @@ class Stream:
                 rest = rest[sent:]
 
     async def close(self) -> None:
-        """End the session, and wait until it has ended at the service: 3 seconds at most.
+        """End the session, and wait until it has ended at the service, for 3 seconds at most.
 
-        What was written is delivered before, as far as the far end takes it in that time. A
-        task that reads meanwhile gets ``b""``. Called again, it only waits.
+        Queued bytes are delivered first, as far as the far end accepts them in that time. A task
+        that reads gets ``b""``. A second call only waits.
         """
         if not self._closed:
             self._closed = True
             self._carrier.end()
             try:
                 with contextlib.suppress(OSError):
-                    self._socket.shutdown(socket.SHUT_RDWR)  # wakes whoever reads or writes
+                    self._socket.shutdown(socket.SHUT_RDWR)  # wakes tasks that read or write
                 async with self._reading, self._writing:
                     pass
             finally:
                 self._socket.close()
         await asyncio.wrap_future(self._carrier.ended)
-        self._carrier.wait_ended()  # for the last steps of its thread
+        self._carrier.wait_ended()  # until the thread has ended
 
     def _send(self, data: memoryview) -> int:
-        """How many bytes found room."""
+        """Return how many bytes the socket has accepted."""
         try:
             return self._socket.send(data)
         except BlockingIOError:
@@ -181,7 +181,7 @@ class Stream:
             raise SessionEnded("the stream has ended, nothing can be written") from None
 
     async def _let_others_run(self) -> None:
-        """A far end that is as fast as we are must not keep the loop for itself."""
+        """Yield to other tasks: a fast far end must not keep the loop busy."""
         await asyncio.sleep(0)
         if self._closed:
             raise ValueError("the stream is closed")
@@ -191,7 +191,7 @@ class Stream:
         watch: Callable[..., None],
         unwatch: Callable[[socket.socket], object],
     ) -> None:
-        """Until the loop finds the socket ready."""
+        """Wait until the loop finds the socket ready."""
         ready = asyncio.Event()
         watch(self._socket, ready.set)
         try:
