@@ -11,8 +11,7 @@ from ...aws.api import CallFailed, Refused
 from ...aws.sso.tokens import BearerToken, BearerTokens
 from ...errors import ConnectorError
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
-from .hosts import EnvironmentName
-from .refusals import explain, one_line
+from .hosts import EnvironmentName, one_line
 
 if TYPE_CHECKING:
     from ...aws.api import Api
@@ -134,6 +133,8 @@ class Calls:
         """Return the error for users that a failed call leads to."""
         if isinstance(failure, CallFailed):
             return failure.error
+        from .refusals import explain
+
         return explain(failure, self.name, token)
 
     @contextmanager

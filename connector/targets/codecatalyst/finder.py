@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import AccessDenied, ConfigError, TargetNotFound
 from .calls import Calls
 from .environment import Environment
-from .hosts import EnvironmentName, Search, Where
-from .refusals import one_line
+from .hosts import EnvironmentName, Search, Where, one_line
 from .service import Service
 
 if TYPE_CHECKING:

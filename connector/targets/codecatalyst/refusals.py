@@ -19,7 +19,7 @@ from ...errors import (
     TargetNotFound,
     TargetNotReady,
 )
-from .hosts import EnvironmentName
+from .hosts import EnvironmentName, one_line
 
 _QUOTE_MAX = 300  # characters of the service's own words
 
@@ -90,12 +90,6 @@ def quote(text: str, secret: str) -> str:
     """Return text of the service on one line, cut, without control characters and the token."""
     text = one_line(text.replace(secret, "(token)")).rstrip(".")
     return text if len(text) <= _QUOTE_MAX else f"{text[: _QUOTE_MAX - 3]}..."
-
-
-def one_line(text: str) -> str:
-    """Return text of the service on one line, without control characters."""
-    text = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(text.split())
 
 
 def _not_found_hint(name: EnvironmentName) -> str:

@@ -15,10 +15,10 @@ from ...transport.address import StreamSettings
 from ...transport.dial import Trust
 from ..memory import Memory, cache_file
 from .api import ENDPOINT, LOGIN_PROFILE, TOKEN_VARIABLES, light_api, sdk_api
-from .namecache import NameCache
 
 if TYPE_CHECKING:
     from ...aws.api import Api
+    from .namecache import NameCache
 
 
 class Service(NamedTuple):
@@ -26,7 +26,7 @@ class Service(NamedTuple):
 
     :param settings: how hosts are reached.
     :param profile: the AWS profile that applies, if it exists.
-    :param names: the names of the last listing.
+    :param listed: remembers the names of the last listing.
     :param endpoint: the API's URL, or other text that tells the API from others.
     :param starts: the file that remembers how long starts take.
     """
@@ -35,9 +35,16 @@ class Service(NamedTuple):
     tokens: BearerTokens
     settings: StreamSettings
     profile: str | None
-    names: NameCache
+    listed: Memory
     endpoint: str
     starts: str
+
+    @property
+    def names(self) -> NameCache:
+        """The names of the last listing."""
+        from .namecache import NameCache  # a whole name needs none of them
+
+        return NameCache(self.listed)
 
 
 def open_service(
@@ -60,9 +67,9 @@ def open_service(
     tokens = BearerTokens(profile, environ, clients, TOKEN_VARIABLES)
     # An endpoint that botocore alone can resolve is told apart by the profile.
     endpoint = light_url or url or f"that of the profile {profile.name}"
-    names = NameCache(Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"))
+    listed = Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}")
     starts = cache_file(environ, "starts.json")
-    return Service(api, tokens, settings, profile.known_name, names, endpoint, starts)
+    return Service(api, tokens, settings, profile.known_name, listed, endpoint, starts)
 
 
 def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:

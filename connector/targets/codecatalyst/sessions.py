@@ -13,9 +13,8 @@ from ...aws.retry import Retry, may_pass
 from ...aws.sso.tokens import BearerToken
 from ...sessions import SessionAccess, StartProgress
 from ..memory import Memory
-from ..model import RUNNING, SSH_SESSION, SessionRequest, StartSettings, State
+from ..model import RUNNING, SSH, SSH_SESSION, SessionRequest, StartSettings, State
 from .calls import Calls
-from .requests import configuration_of
 
 if TYPE_CHECKING:
     from .startup import Startup
@@ -25,6 +24,7 @@ logger = logging.getLogger(__name__)
 #: Seconds for all tries together. VS Code's settings give a ProxyCommand 15 s from its start to
 #: the banner of sshd; the rest is for the interpreter, the WebSocket and the agent.
 START_TIMEOUT = 8.0
+_SSH_CONFIGURATION: dict[str, Any] = {"sessionType": "SSH"}
 _STATUS_TIMEOUT = 2.0  # for the question why a start was refused
 
 
@@ -55,7 +55,11 @@ class CodeCatalystSessions:
         self._calls = calls
         self._settings = settings
         self._starts = starts
-        self._configuration = configuration_of(request)
+        self._configuration = _SSH_CONFIGURATION
+        if request.form != SSH:
+            from .requests import configuration_of  # ssh has no need of it
+
+            self._configuration = configuration_of(request)
         self._start_timeout = start_timeout
         self._clock = clock
         self._sleep = sleep
