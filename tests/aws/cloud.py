@@ -1,4 +1,4 @@
-"""The emulator's API, as a test sees it."""
+"""The emulator's API, wrapped for tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CACHE_NAME = hashlib.sha1(b"codecatalyst").hexdigest() + ".json"
 
 
 class Loop:
-    """An event loop in a thread."""
+    """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -53,7 +53,7 @@ class Loop:
 
 @dataclass
 class Cloud:
-    """CodeCatalyst and SSO at one URL, with one running Dev Environment of one user."""
+    """CodeCatalyst and SSO at one URL, with one user who has one running Dev Environment."""
 
     url: str
     ca_file: Path
@@ -62,17 +62,17 @@ class Cloud:
     oidc: OidcService
     server: RestServer
     environment: DevEnvironment
-    way: str = "light"  # of the client to call it with, or "botocore"
+    way: str = "light"  # the client to call it with; or "botocore"
 
     def operations(self) -> list[str]:
-        """The operations that were called, in order."""
+        """Return the operations that were called, in order."""
         return [record.operation for record in self.server.requests]
 
     def intercept(self, intercept: Intercept) -> None:
         self.server.intercept = intercept
 
     def login(self, **members: Any) -> dict[str, Any]:
-        """The members of a cache file that can be refreshed here, with these changed."""
+        """Return the members of a token file that can be renewed here, some of them changed."""
         client = self.oidc.register_client()
         user = self.environment.creator_id
         document = {

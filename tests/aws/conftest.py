@@ -1,4 +1,4 @@
-"""A home directory of its own for every test, and the emulator's API on real TLS."""
+"""Fixtures: a home directory for each test, and the emulator's API over TLS."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home directory, and no variable that AWS's software or a proxy knows."""
+    """Set an empty home directory, and unset the variables of AWS's tools and of proxies."""
     known = ("AWS_", "CODECATALYST_", "BEARER_TOKEN_", "REQUESTS_CA_", "SSL_CERT_")
     for name in list(os.environ):
         if name.upper().startswith(known) or name.upper().endswith("_PROXY"):
@@ -56,7 +56,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def cache_file(home: Path) -> Path:
-    """A profile with an SSO session; the path of its cache file, which is not there yet."""
+    """Write a profile with an SSO session; return the path of its missing token file."""
     (home / ".aws/sso/cache").mkdir(parents=True)
     (home / ".aws/config").write_text(CONFIG)
     return home / ".aws/sso/cache" / CACHE_NAME
@@ -92,7 +92,7 @@ def cloud(
 
 @pytest.fixture(params=["light", "botocore"])
 def both_ways(request: pytest.FixtureRequest, cloud: Cloud) -> None:
-    """Whichever client calls the API: what comes of it is the same."""
+    """Run a test with the light client and with botocore's, which must behave alike."""
     cloud.way = request.param
 
 

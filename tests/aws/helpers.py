@@ -1,4 +1,4 @@
-"""What the tests of sessions share."""
+"""Clocks, progress objects and sessions that several tests share."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ENVIRON = {"AWS_BEARER_TOKEN_CODECATALYST": TOKEN}
 
 
 class Clock:
-    """A monotonic clock that only sleeping moves."""
+    """A monotonic clock that only ``sleep`` advances."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -55,9 +55,9 @@ class Clock:
 
 @dataclass
 class Watcher:
-    """A ``StartProgress`` whose pauses move a clock, and during which things happen.
+    """A ``StartProgress`` whose pauses advance a clock and call a function.
 
-    :ivar seen: each state that was waited in, in order.
+    :ivar seen: the states that were waited in, in order.
     """
 
     clock: Clock
@@ -79,7 +79,7 @@ class Watcher:
 
 
 class Unwatched:
-    """For starts that have nothing to wait for."""
+    """A ``StartProgress`` for starts that must not wait."""
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
         raise AssertionError(f"it waits for {waiting}")
@@ -136,7 +136,7 @@ def refusal(sessions: CodeCatalystSessions) -> ConnectorError:
 
 
 def always(cloud: Cloud, operation: str, answer: Callable[[], web.Response]) -> None:
-    """Have one operation answered so; ``answer`` may raise an ApiError."""
+    """Answer each call of an operation by ``answer``, which may raise an ApiError."""
 
     async def intercept(name: str, request: web.Request, proceed: Proceed) -> web.Response:
         return answer() if name == operation else await proceed()

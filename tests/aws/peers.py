@@ -1,4 +1,4 @@
-"""Servers that botocore meets on a bad day, each in a thread of its own."""
+"""Misbehaving servers, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 
 import trustme
 
-WAIT = 10  # seconds that a thread may take to end
+WAIT = 10  # seconds for a thread to end
 
 
 def _serve(listener: socket.socket, handle: Callable[[socket.socket], None]) -> threading.Thread:
-    """Hand over one connection after the other, until the listener is shut down."""
+    """Handle one connection after the other until the listener is shut down."""
 
     def run() -> None:
         while True:
@@ -44,10 +44,10 @@ def _close(listener: socket.socket) -> None:
 def listening(
     *, backlog: int | None = None, answer: bytes = b""
 ) -> Iterator[tuple[list[bytes], int]]:
-    """A TCP port; yields what was received by connection, and the port.
+    """Listen on a TCP port; yield what each connection sent, and the port.
 
-    :param backlog: if given, nobody accepts.
-    :param answer: is sent after the first bytes; then the connection is closed.
+    :param backlog: if given, no connection is accepted.
+    :param answer: sent after the first bytes; then the connection is closed.
     """
     received: list[bytes] = []
 
@@ -68,8 +68,8 @@ def listening(
 class TlsPeer:
     """A TLS server with a certificate of its own that reads a request.
 
-    ``silent``: it does not answer, but waits for the client to go. ``impatient``: it
-    goes itself, right after the handshake. ``connections``: how many there were.
+    ``silent``: does not answer and waits for the client to close. ``impatient``: closes right
+    after the handshake. ``connections``: the number of connections so far.
     """
 
     def __init__(self, directory: Path, name: str, *, expired: bool = False) -> None:
@@ -89,7 +89,7 @@ class TlsPeer:
         self._thread = _serve(self._listener, self._handle)
 
     def wait_served(self) -> None:
-        """Until one more connection has come to its end."""
+        """Wait until one more connection has ended."""
         assert self._served.acquire(timeout=WAIT)
 
     def _handle(self, connection: socket.socket) -> None:
@@ -100,7 +100,7 @@ class TlsPeer:
             self._served.release()
 
     def _answer(self, connection: socket.socket) -> None:
-        self.connections += 1  # before the handshake, whose end the client sees first
+        self.connections += 1  # before the handshake, because the client sees its end first
         with self.context.wrap_socket(connection, server_side=True) as stream:
             if self.impatient:
                 return
@@ -119,8 +119,8 @@ class TlsPeer:
 class ConnectProxy:
     """An HTTP proxy for CONNECT.
 
-    :param login: ``user:password`` that it asks for.
-    :param refuse: a status line with which it answers instead of connecting.
+    :param login: the ``user:password`` that it requires.
+    :param refuse: a status line to answer with instead of connecting.
     """
 
     def __init__(self, login: str | None = None, refuse: str | None = None) -> None:
@@ -132,7 +132,7 @@ class ConnectProxy:
         self._thread = _serve(self._listener, self._hand_over)
 
     def _hand_over(self, client: socket.socket) -> None:
-        """Serve a client beside others: one program may keep a connection while another asks."""
+        """Serve a client in a thread, so that others can connect meanwhile."""
         threading.Thread(target=self._serve_one, args=(client.dup(),), daemon=True).start()
 
     def _serve_one(self, client: socket.socket) -> None:

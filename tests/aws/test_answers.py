@@ -1,4 +1,4 @@
-"""Answers of the API that break its model."""
+"""Responses of the API that break its model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("both_ways")
         {"accessDetails": {"streamUrl": "wss://x", "tokenValue": "t"}, "sessionId": 7},
     ],
 )
-def test_an_answer_of_another_shape(
+def test_response_of_another_shape_is_reported(
     answer: object, cloud: Cloud, sessions: CodeCatalystSessions
 ) -> None:
     always(cloud, START, lambda: web.json_response(answer))
@@ -47,7 +47,7 @@ def test_an_answer_of_another_shape(
 
 
 @pytest.mark.parametrize("body", [b"<html>captive portal</html>", b"\xff\xfe\x00", b"", b"{"])
-def test_an_answer_that_is_no_json(
+def test_response_that_is_not_json_is_reported(
     body: bytes, cloud: Cloud, sessions: CodeCatalystSessions
 ) -> None:
     always(cloud, START, lambda: web.Response(body=body))
@@ -55,27 +55,27 @@ def test_an_answer_that_is_no_json(
     assert cloud.operations() == [START]
 
 
-def test_an_error_that_is_no_json(cloud: Cloud, sessions: CodeCatalystSessions) -> None:
+def test_error_that_is_not_json_is_reported(cloud: Cloud, sessions: CodeCatalystSessions) -> None:
     always(cloud, START, lambda: web.Response(status=403, text="<html>\x1b[2J blocked </html>"))
     assert "blocked" in str(refusal(sessions))
 
 
 @pytest.mark.parametrize("page", ["<html><h1>Sorry</h1></html>", ""])
-def test_an_error_of_a_gateway_on_the_way(
+def test_error_of_a_load_balancer_is_reported(
     page: str, cloud: Cloud, sessions: CodeCatalystSessions
 ) -> None:
     always(cloud, START, lambda: web.Response(status=502, text=page))
     assert "(502 502): Bad Gateway" in str(refusal(sessions))
 
 
-def test_a_session_without_id_is_one(cloud: Cloud, sessions: CodeCatalystSessions) -> None:
+def test_session_without_an_id_is_accepted(cloud: Cloud, sessions: CodeCatalystSessions) -> None:
     details = {"streamUrl": "wss://x", "tokenValue": "t"}
     always(cloud, START, lambda: web.json_response({"accessDetails": details}))
     assert sessions.start(UNWATCHED) == SessionAccess("wss://x", "t", "")
 
 
 @pytest.mark.parametrize("depth", [2_000, 200_000])
-def test_answer_that_is_nested_deeply_is_an_error_of_one_line(
+def test_deeply_nested_response_is_an_error_of_one_line(
     depth: int, cloud: Cloud, sessions: CodeCatalystSessions
 ) -> None:
     body = b'{"accessDetails":' + b"[" * depth + b"]" * depth + b"}"
@@ -84,7 +84,7 @@ def test_answer_that_is_nested_deeply_is_an_error_of_one_line(
 
 
 @pytest.mark.parametrize("name", ["message", "code", "__type"])
-def test_error_that_is_nested_deeply_is_an_error_of_one_line(
+def test_deeply_nested_error_is_an_error_of_one_line(
     name: str, cloud: Cloud, sessions: CodeCatalystSessions
 ) -> None:
     body = b'{"' + name.encode() + b'":' + b"[" * 2000 + b"]" * 2000 + b"}"
@@ -104,7 +104,7 @@ def test_error_that_is_nested_deeply_is_an_error_of_one_line(
         ("get_user_details", {"userName": "\ud800x"}, "?x"),
     ],
 )
-def test_value_out_of_range_is_brought_in_or_left_out(
+def test_value_out_of_range_is_clamped_or_dropped(
     operation: str, document: dict[str, object], expected: object
 ) -> None:
     needed = {"clientId": "c", "clientSecret": "s", "deviceCode": "d", "userCode": "u"}

@@ -1,4 +1,4 @@
-"""Answers without end, and answers that come too slowly: each call ends, whoever carries it."""
+"""Endless and slow responses: each call ends, with either client."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 class Flood(TlsPeer):
-    """Sends the same piece for ever; ``sent`` are the bytes that went out.
+    """Sends the same piece for ever; ``sent`` counts the bytes.
 
     ``pause``: seconds between two pieces.
     """
@@ -79,7 +79,7 @@ def failure(api: Api, read_timeout: float) -> CallFailed:
     ],
     ids=["status", "headers", "interim", "length", "until the end", "chunks", "trailer"],
 )
-def test_answer_that_trickles_is_given_up_at_the_deadline(
+def test_trickling_response_ends_at_the_deadline(
     api: Api, peer: Flood, first: bytes, piece: bytes
 ) -> None:
     peer.first, peer.piece, peer.pause = first, piece, 0.02
@@ -103,7 +103,7 @@ def test_answer_that_trickles_is_given_up_at_the_deadline(
     ],
     ids=["until the end", "length", "chunks", "headers", "interim"],
 )
-def test_answer_without_end_is_given_up_at_the_limit(
+def test_endless_response_ends_at_the_limit(
     api: Api, peer: Flood, first: bytes, piece: bytes, said: str
 ) -> None:
     peer.first, peer.piece = first, piece
@@ -111,10 +111,10 @@ def test_answer_without_end_is_given_up_at_the_limit(
     assert type(error) is ServiceError
     assert f"The response from localhost {said}" in str(error)
     peer.wait_served()
-    assert peer.sent < 16 << 20  # what the buffers of both ends hold, and no gigabytes
+    assert peer.sent < 16 << 20  # the buffers of both ends, not gigabytes
 
 
-def test_login_names_the_host_that_does_not_answer(
+def test_login_names_the_host_that_did_not_answer(
     peer: Flood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", f"https://localhost:{peer.port}")
@@ -126,7 +126,7 @@ def test_login_names_the_host_that_does_not_answer(
     assert "The host localhost did not answer in time" in str(caught.value)
 
 
-def test_token_in_hand_is_used_while_the_renewal_trickles(
+def test_current_token_is_used_if_the_renewal_trickles(
     cloud: Cloud, cache_file: Path, peer: Flood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", f"https://localhost:{peer.port}")

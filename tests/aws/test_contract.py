@@ -1,4 +1,4 @@
-"""What the light client sends is what botocore's sends, to the letter where it matters."""
+"""The light client sends the same requests as botocore."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ from connector.transport.dial import Trust
 
 from .peers import TlsPeer
 
-#: Those that say what is asked, and by whom. The others are about the connection, or name
-#: the client and its tries.
+#: The headers to compare. The others are about the connection, or name the client and its tries.
 MATTER = ("host", "authorization", "content-type", "content-length", "accept-encoding")
 
-#: What names a Dev Environment ...
+#: The members that name a Dev Environment ...
 PLACE = {
     "spaceName": "My_Sp.a-ce9",
     "projectName": "9.Pro-ject_X",
     "id": "01234567-89AB-cdef-0123-456789abcdef",
 }
 
-#: ... and operation -> what of it, for those that do not take all of it by these names.
+#: ... and those of operations that take others, by operation.
 NAMES = {
     "list_dev_environment_sessions": {**PLACE, "devEnvironmentId": PLACE["id"]},
     "list_spaces": {},
@@ -64,7 +63,7 @@ class Request:
 
 
 class Recorder(TlsPeer):
-    """Keeps whole requests, and answers each with what any operation needs."""
+    """Records requests, and answers each with the members that any operation needs."""
 
     def _handle(self, connection: socket.socket) -> None:
         with self.context.wrap_socket(connection, server_side=True) as stream:
@@ -99,7 +98,7 @@ def _read(request: bytes) -> Request:
 
 
 class PlainBotocore:
-    """botocore with its own transport."""
+    """A client of botocore with its own transport."""
 
     def __init__(self, url: str, ca_bundle: str) -> None:
         self._url, self._ca_bundle = url, ca_bundle
@@ -123,7 +122,7 @@ class PlainBotocore:
 
 
 def _asked(directory: Path, prefix: str, ask: Callable[[Api], object]) -> Iterator[Request]:
-    """What botocore sends by itself, what it sends through us, and what our client sends."""
+    """Yield the request of plain botocore, of botocore through us, and of our client."""
     with Recorder(directory, "localhost") as peer:
         url = f"https://localhost:{peer.port}{prefix}"
         ca_bundle = str(peer.ca_file)
@@ -166,7 +165,7 @@ def _asked(directory: Path, prefix: str, ask: Callable[[Api], object]) -> Iterat
         ("list_dev_environments", {"nextToken": "a/b+c=&"}),
     ],
 )
-def test_a_request_is_botocores(
+def test_request_equals_botocores(
     tmp_path: Path, prefix: str, operation: str, members: dict[str, Any]
 ) -> None:
     def ask(way: Api) -> None:
@@ -189,7 +188,7 @@ def test_a_request_is_botocores(
     ("operation", "members"),
     [("verify_session", {}), ("get_user_details", {"id": "a1/b c?&=+\u00e9-9"})],
 )
-def test_a_question_for_the_user_is_botocores(
+def test_request_about_the_user_equals_botocores(
     tmp_path: Path, prefix: str, operation: str, members: dict[str, str]
 ) -> None:
     def ask(way: Api) -> None:
@@ -200,7 +199,7 @@ def test_a_question_for_the_user_is_botocores(
 
 
 @pytest.mark.parametrize("suffix", ["", ":443"])
-def test_the_host_of_the_usual_port_is_named_without_it(tmp_path: Path, suffix: str) -> None:
+def test_host_header_omits_the_default_port(tmp_path: Path, suffix: str) -> None:
     with Recorder(tmp_path, "localhost") as peer:
         trust = Trust(str(peer.ca_file))
         dialled = []

@@ -1,4 +1,4 @@
-"""Answers in HTTP/1.1, in whatever pieces they come, and what is none."""
+"""Responses in HTTP/1.1, whole and in pieces, and malformed ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 
 def pieces(data: bytes, size: int) -> Callable[[], bytes]:
-    """The data, so many bytes at a time, and then the end of the connection."""
+    """Return a function that returns the data in pieces of a size, and then EOF."""
     parts = iter([data[start : start + size] for start in range(0, len(data), size)])
     return lambda: next(parts, b"")
 
@@ -45,12 +45,12 @@ def pieces(data: bytes, size: int) -> Callable[[], bytes]:
         ),
     ],
 )
-def test_an_answer_is_read(data: bytes, expected: tuple[int, str, bytes], size: int) -> None:
+def test_response_is_read(data: bytes, expected: tuple[int, str, bytes], size: int) -> None:
     answer = read_answer(pieces(data, size))
     assert (answer.status, answer.reason, answer.body) == expected
 
 
-def test_headers_have_no_case_and_may_come_twice() -> None:
+def test_header_names_are_folded_and_repeated_headers_joined() -> None:
     answer = read_answer(pieces(OK + b"X-Amzn-ErrorType: A:b\r\nTwo: 1\r\ntwo: 2\r\n\r\n", 9))
     assert answer.headers == {"x-amzn-errortype": "A:b", "two": "1, 2"}
 
@@ -80,7 +80,7 @@ def test_headers_have_no_case_and_may_come_twice() -> None:
         (OK + b"Transfer-Encoding: chunked\r\n\r\n100001\r\n", "larger than 1 MiB"),
     ],
 )
-def test_what_is_no_answer_is_refused(data: bytes, words: str) -> None:
+def test_malformed_response_is_refused(data: bytes, words: str) -> None:
     with pytest.raises(BadAnswer, match=words):
         read_answer(pieces(data, 65536))
 
@@ -96,7 +96,7 @@ def test_what_is_no_answer_is_refused(data: bytes, words: str) -> None:
         OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n",
     ],
 )
-def test_an_answer_that_ends_too_early_is_a_broken_connection(data: bytes) -> None:
+def test_truncated_response_is_a_broken_connection(data: bytes) -> None:
     with pytest.raises(ConnectionError):
         read_answer(pieces(data, 65536))
 
@@ -115,9 +115,7 @@ def test_an_answer_that_ends_too_early_is_a_broken_connection(data: bytes) -> No
         ),
     ],
 )
-def test_an_answer_without_end_is_not_read_to_its_end(
-    start: bytes, filler: bytes, words: str
-) -> None:
+def test_endless_response_is_refused_at_the_limit(start: bytes, filler: bytes, words: str) -> None:
     block = filler * max(1, 4096 // len(filler))
     received = 0
     waiting = [start] if start else []
@@ -133,8 +131,8 @@ def test_an_answer_without_end_is_not_read_to_its_end(
     assert received < MAX_HEAD + MAX_BODY + 2 * len(block)
 
 
-def test_the_time_is_for_the_whole_answer() -> None:
-    """Who sends a byte now and then does not hold us up for ever."""
+def test_timeout_is_for_the_whole_response() -> None:
+    """A peer that sends a byte now and then must not block us for ever."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(OK)
@@ -147,7 +145,7 @@ def test_the_time_is_for_the_whole_answer() -> None:
             exchange(ours, b"", 0)
 
 
-def test_an_exchange_is_one_request_and_its_answer() -> None:
+def test_exchange_sends_a_request_and_returns_the_response() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(OK + b"Content-Length: 1\r\n\r\n1")
@@ -155,7 +153,7 @@ def test_an_exchange_is_one_request_and_its_answer() -> None:
 
 
 class Answering(TlsPeer):
-    """Answers every request so, and hangs up."""
+    """Answers each request by the same bytes and closes."""
 
     answer = b""
 
@@ -177,7 +175,7 @@ class Answering(TlsPeer):
         (b'HTTP/1.1 403 No\r\n\r\n{"__type": "a.b#Teapot:x"}', ConnectorError, "no access"),
     ],
 )
-def test_what_is_said_of_an_answer_that_is_of_no_use(
+def test_malformed_api_response_is_reported(
     cloud: Cloud,
     clock: Clock,
     tmp_path: Path,

@@ -1,4 +1,4 @@
-"""What stands between here and the API: network and TLS."""
+"""Failures of the network and of TLS on the way to the API."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ pytestmark = pytest.mark.usefixtures("both_ways")
 # The network
 
 
-def test_a_port_that_nobody_listens_on(cloud: Cloud, clock: Clock) -> None:
+def test_closed_port_is_tried_again_and_reported(cloud: Cloud, clock: Clock) -> None:
     with listening() as (_, port):
         pass
     refused = refusal(make_sessions(cloud, clock, endpoint_url=f"https://localhost:{port}"))
     assert type(refused) is ConnectFailed
     assert "Connection refused" in str(refused)
-    assert len(clock.pauses) == 2  # nothing was sent: it is tried again, but not for long
+    assert len(clock.pauses) == 2  # nothing was sent, so it is tried again, a few times
 
 
-def test_a_name_that_nobody_has(cloud: Cloud, clock: Clock) -> None:
+def test_unknown_host_name_is_reported(cloud: Cloud, clock: Clock) -> None:
     refused = refusal(make_sessions(cloud, clock, endpoint_url="https://nowhere.invalid"))
     assert type(refused) is ConnectFailed
     assert "The host nowhere.invalid" in str(refused)
@@ -41,9 +41,9 @@ def test_a_name_that_nobody_has(cloud: Cloud, clock: Clock) -> None:
     assert clock.pauses
 
 
-def test_a_host_that_does_not_accept(cloud: Cloud, clock: Clock) -> None:
+def test_host_that_does_not_accept_is_reported(cloud: Cloud, clock: Clock) -> None:
     with listening(backlog=0) as (_, port):
-        # The queue takes one or two, which fill it; those after are not answered.
+        # One or two connections fill the queue; later ones get no answer.
         waiting = [socket.socket() for _ in range(3)]
         for client in waiting:
             client.setblocking(False)
@@ -58,8 +58,8 @@ def test_a_host_that_does_not_accept(cloud: Cloud, clock: Clock) -> None:
     assert "does not accept a connection in time" in str(refused)
 
 
-def test_a_lost_answer_is_not_asked_for_again(cloud: Cloud, clock: Clock) -> None:
-    """The service may have started a session, which another try would leave behind."""
+def test_call_with_a_lost_response_is_not_repeated(cloud: Cloud, clock: Clock) -> None:
+    """The service may have started a session. Another try would make it an orphan."""
     requests = []
 
     async def intercept(name: str, request: web.Request, proceed: Proceed) -> web.Response:
@@ -77,7 +77,7 @@ def test_a_lost_answer_is_not_asked_for_again(cloud: Cloud, clock: Clock) -> Non
     assert clock.pauses == []
 
 
-def test_an_answer_that_does_not_come_is_not_asked_for_again(
+def test_call_without_a_response_is_not_repeated(
     cloud: Cloud, clock: Clock, tmp_path: Path
 ) -> None:
     with TlsPeer(tmp_path, "localhost") as peer:
@@ -99,7 +99,7 @@ def test_an_answer_that_does_not_come_is_not_asked_for_again(
 # TLS
 
 
-def test_an_unknown_ca(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
+def test_unknown_ca_is_reported(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)
     refused = refusal(make_sessions(cloud, clock, ca_file=other))
@@ -109,7 +109,9 @@ def test_an_unknown_ca(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
     assert clock.pauses == []
 
 
-def test_a_certificate_for_another_name(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
+def test_certificate_for_another_name_is_reported(
+    cloud: Cloud, clock: Clock, tmp_path: Path
+) -> None:
     with TlsPeer(tmp_path, "elsewhere.example") as peer:
         sessions = make_sessions(
             cloud, clock, endpoint_url=f"https://localhost:{peer.port}", ca_file=peer.ca_file
@@ -119,7 +121,7 @@ def test_a_certificate_for_another_name(cloud: Cloud, clock: Clock, tmp_path: Pa
     assert "is for another name" in str(refused)
 
 
-def test_a_certificate_that_has_expired(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
+def test_expired_certificate_is_reported(cloud: Cloud, clock: Clock, tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost", expired=True) as peer:
         sessions = make_sessions(
             cloud, clock, endpoint_url=f"https://localhost:{peer.port}", ca_file=peer.ca_file
@@ -129,7 +131,7 @@ def test_a_certificate_that_has_expired(cloud: Cloud, clock: Clock, tmp_path: Pa
     assert "has expired" in str(refused)
 
 
-def test_a_server_without_tls(cloud: Cloud, clock: Clock) -> None:
+def test_server_without_tls_is_reported(cloud: Cloud, clock: Clock) -> None:
     with listening(answer=b"HTTP/1.1 400 Bad Request\r\n\r\n") as (_, port):
         refused = refusal(make_sessions(cloud, clock, endpoint_url=f"https://localhost:{port}"))
     assert type(refused) is TLSFailed

@@ -1,4 +1,4 @@
-"""HTTPS_PROXY and NO_PROXY, which each client reads: that they work, and what failures say."""
+"""HTTPS_PROXY and NO_PROXY, with both clients, and the messages for failing proxies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def refusal(sessions: CodeCatalystSessions) -> str:
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
-def test_through_a_proxy(
+def test_call_goes_through_the_proxy(
     variable: str, cloud: Cloud, sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ConnectProxy(login="mary:pass-word") as proxy:
@@ -38,7 +38,7 @@ def test_through_a_proxy(
 
 
 @pytest.mark.parametrize("no_proxy", ["example.com,127.0.0.1", "127.0.0.0/8", "*, foo"])
-def test_past_a_proxy(
+def test_no_proxy_host_is_called_directly(
     no_proxy: str, sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ConnectProxy() as proxy:
@@ -48,7 +48,7 @@ def test_past_a_proxy(
         assert proxy.targets == []
 
 
-def test_a_proxy_that_wants_a_login(
+def test_proxy_that_needs_a_login_is_reported(
     cloud: Cloud, sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ConnectProxy(login="mary:other") as proxy:
@@ -68,7 +68,7 @@ def test_a_proxy_that_wants_a_login(
         ("Proxy-Authenticate: Digest realm=x, nonce=y", "Digest"),
     ],
 )
-def test_proxy_without_basic_login_is_named_as_that(
+def test_proxy_without_basic_login_is_reported(
     sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch, offers: str, named: str
 ) -> None:
     with ConnectProxy(refuse=f"407 Proxy Authentication Required\r\n{offers}") as proxy:
@@ -78,7 +78,7 @@ def test_proxy_without_basic_login_is_named_as_that(
         assert "cntlm" in message
 
 
-def test_proxy_with_basic_login_among_others_wants_a_password(
+def test_proxy_with_basic_login_among_others_needs_a_password(
     sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offers = "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic realm=x"
@@ -87,7 +87,7 @@ def test_proxy_with_basic_login_among_others_wants_a_password(
         assert "user name and password" in refusal(sessions)
 
 
-def test_a_proxy_that_forbids(
+def test_refusal_of_the_proxy_is_reported(
     sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ConnectProxy(refuse="403 Forbidden") as proxy:
@@ -97,7 +97,7 @@ def test_a_proxy_that_forbids(
         assert "NO_PROXY" in message
 
 
-def test_a_proxy_that_is_not_there(
+def test_unreachable_proxy_is_reported(
     sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listening() as (_, port):
@@ -109,7 +109,7 @@ def test_a_proxy_that_is_not_there(
 
 
 @pytest.mark.parametrize("kind", ["socks5", "socks5h", "https"])
-def test_a_proxy_of_a_kind_that_the_stream_could_not_pass(
+def test_proxy_of_another_kind_is_refused(
     sessions: CodeCatalystSessions, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"{kind}://mary:pass-word@127.0.0.1:9")

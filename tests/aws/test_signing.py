@@ -1,4 +1,4 @@
-"""What is signed for an upgrade: the right region, the right key, and nothing twice."""
+"""The signature of an upgrade: its region, its key, and when it is needed."""
 
 from __future__ import annotations
 
@@ -38,37 +38,37 @@ def profiles(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ssmmessages.ap-south-1.api.aws", "ap-south-1"),
     ],
 )
-def test_the_region_is_that_of_the_gateway(host: str, region: str) -> None:
+def test_region_comes_from_the_gateways_name(host: str, region: str) -> None:
     signed = UpgradeSigner("regional", gateway_region)(f"wss://{host}{PATH}")
     assert f"/{region}/ssmmessages/aws4_request" in signed["Authorization"]
     assert "hidden" not in str(signed)
     assert "Host" not in signed
 
 
-def test_another_host_takes_the_profiles_region() -> None:
+def test_other_host_uses_the_profiles_region() -> None:
     signed = UpgradeSigner("regional", gateway_region)(f"wss://localhost:8443{PATH}")
     assert "/eu-west-1/ssmmessages/" in signed["Authorization"]
     with pytest.raises(ConfigError, match="has no region"):
         UpgradeSigner("plain", gateway_region)(f"wss://localhost:8443{PATH}")
 
 
-def test_temporary_credentials_send_their_token() -> None:
+def test_session_token_of_temporary_credentials_is_sent() -> None:
     url = f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
     assert UpgradeSigner("session", gateway_region)(url)["X-Amz-Security-Token"] == "a-token"
 
 
 @pytest.mark.parametrize("name", ["X-Amz-Signature", "x-amz-algorithm"])
-def test_a_presigned_url_is_not_signed_again(name: str) -> None:
+def test_presigned_url_is_not_signed_again(name: str) -> None:
     assert UpgradeSigner("nosuch", gateway_region)(f"wss://localhost{PATH}&{name}=abc") == {}
 
 
-def test_credentials_that_cannot_be_had_say_how_to_try() -> None:
+def test_failing_credentials_are_reported_with_a_command_to_check() -> None:
     with pytest.raises(CredentialsError, match="aws sts get-caller-identity --profile broken"):
         UpgradeSigner("broken", gateway_region)(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
 
 
-def test_the_host_is_signed_as_a_websocket_sends_it() -> None:
-    """In lower case and without a default port; its signature says so."""
+def test_host_is_signed_as_a_websocket_sends_it() -> None:
+    """Host is in lower case and has no default port. The signature depends on it."""
     signer = UpgradeSigner("regional", gateway_region)
     plain = signer(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
     spelled = signer(f"wss://SSMMESSAGES.us-west-2.amazonaws.com:443{PATH}")
@@ -86,9 +86,7 @@ def test_credentials_are_kept_for_the_next_dial(home: Path) -> None:
     assert "Credential=AKIDX/" in signer(url)["Authorization"]
 
 
-def test_a_role_that_may_not_be_assumed_says_so(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refused_role_is_reported(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = (
         "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
         "<Message>hidden words</Message></Error></ErrorResponse>"
@@ -131,12 +129,12 @@ def test_a_role_that_may_not_be_assumed_says_so(
     ],
 )
 def test_canonical_query_is_decoded_sorted_and_encoded(query: str, canonical: str) -> None:
-    """Expected values follow the SigV4 description by hand."""
+    """The expected values are derived by hand from the description of SigV4."""
     assert canonical_query(query) == canonical
 
 
 def test_signature_of_a_real_stream_url_is_accepted() -> None:
-    """The emulator's own check, which shares no code with botocore, takes it."""
+    """The emulator's check shares no code with botocore."""
     target = f"{PATH}&cell-number=AB+cd/E==&b=2&a=%2B&a=&empty"
     host = "ssmmessages.us-west-2.amazonaws.com"
     signed = dict(UpgradeSigner("regional", gateway_region)(f"wss://{host}{target}"))

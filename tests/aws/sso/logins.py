@@ -1,4 +1,4 @@
-"""Tokens of the one profile that the tests log in with."""
+"""The tokens of the profile that the tests log in with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a login adds to the AWS configuration file, and what it leaves alone."""
+"""The sections that a login adds to the AWS configuration file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def config(home: Path) -> Path:
     return home / ".aws/config"
 
 
-def test_the_first_file_of_all(home: Path) -> None:
+def test_missing_file_is_created(home: Path) -> None:
     assert add() == ADDED
     config = home / ".aws/config"
     assert config.read_text() == ADDED
@@ -54,7 +54,7 @@ def test_the_first_file_of_all(home: Path) -> None:
     assert config.read_text() == ADDED
 
 
-def test_botocore_reads_it_as_we_do(home: Path) -> None:
+def test_botocore_reads_the_added_lines_as_we_do(home: Path) -> None:
     add("mine", *IDENTITY_CENTER)
     ask = (
         "import botocore.session; c = botocore.session.Session(profile='mine').full_config;"
@@ -78,7 +78,7 @@ def test_botocore_reads_it_as_we_do(home: Path) -> None:
         (b"[default]\r\nregion = x", b"\r\n\r\n"),
     ],
 )
-def test_what_was_there_stays_byte_for_byte(old: bytes, between: bytes, config: Path) -> None:
+def test_old_content_is_unchanged(old: bytes, between: bytes, config: Path) -> None:
     config.write_bytes(old)
     add()
     new = config.read_bytes()
@@ -87,7 +87,7 @@ def test_what_was_there_stays_byte_for_byte(old: bytes, between: bytes, config: 
     assert session().name == "codecatalyst"
 
 
-def test_only_what_is_missing_is_added(config: Path) -> None:
+def test_only_missing_sections_are_added(config: Path) -> None:
     profile, _, sso = ADDED.partition("\n\n")
     config.write_text(f"{profile}\n")
     assert add() == sso
@@ -97,17 +97,17 @@ def test_only_what_is_missing_is_added(config: Path) -> None:
     assert add().startswith("[sso-session other]\n")
 
 
-def test_the_default_profile_has_a_header_of_its_own(config: Path) -> None:
+def test_default_profile_has_a_header_without_kind(config: Path) -> None:
     assert add("default").startswith("[default]\nsso_session = default\n")
     assert session("default").region == "us-east-1"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes and symlinks of POSIX")
-def test_a_symlink_and_a_mode_stay(config: Path, tmp_path: Path) -> None:
+def test_symlink_and_mode_are_kept(config: Path, tmp_path: Path) -> None:
     kept = tmp_path / "dotfiles"
     kept.write_text("[default]\n")
     kept.chmod(0o640)
-    if os.geteuid() == 0:  # sudo: the file stays its owner's
+    if os.geteuid() == 0:  # with sudo, the owner is kept
         os.chown(kept, 1234, 1234)
     before = kept.stat()
     config.symlink_to(kept)
@@ -135,7 +135,7 @@ def test_a_symlink_and_a_mode_stay(config: Path, tmp_path: Path) -> None:
         (b"[profile codecatalyst]\nsso_session = a]b\n", "cannot be written to the file"),
     ],
 )
-def test_a_file_that_is_left_alone(old: bytes, said: str, config: Path) -> None:
+def test_file_that_cannot_be_extended_is_unchanged(old: bytes, said: str, config: Path) -> None:
     config.write_bytes(old)
     with pytest.raises(ConfigError) as caught:
         add()
@@ -145,7 +145,7 @@ def test_a_file_that_is_left_alone(old: bytes, said: str, config: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a]b", "my own", 'a"b', "a\nb", "a#b", ""])
-def test_a_name_that_would_need_quotes(name: str, home: Path) -> None:
+def test_name_that_needs_quotes_is_refused(name: str, home: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written to the file"):
         add(name or " ")
     assert not (home / ".aws").exists()
@@ -162,14 +162,16 @@ def test_a_name_that_would_need_quotes(name: str, home: Path) -> None:
         ("https://x/start", "mars", "is not the name of a region"),
     ],
 )
-def test_wrong_options(url: str | None, region: str | None, said: str, home: Path) -> None:
+def test_wrong_options_are_refused(
+    url: str | None, region: str | None, said: str, home: Path
+) -> None:
     with pytest.raises(ConfigError) as caught:
         add("codecatalyst", url, region)
     assert said in str(caught.value)
     assert not (home / ".aws").exists()
 
 
-def test_a_session_for_something_else_is_neither_used_nor_changed(config: Path) -> None:
+def test_session_with_another_start_url_is_refused(config: Path) -> None:
     config.write_text(ADDED)
     with pytest.raises(ConfigError, match="another Identity Center"):
         add("codecatalyst", *IDENTITY_CENTER)
@@ -177,7 +179,7 @@ def test_a_session_for_something_else_is_neither_used_nor_changed(config: Path) 
     assert add("codecatalyst", "https://view.awsapps.com/start", "us-east-1") == ""
 
 
-def test_two_logins_at_once_add_once(config: Path) -> None:
+def test_concurrent_logins_add_the_lines_once(config: Path) -> None:
     config.write_text("[default]\n")
     with ThreadPoolExecutor(8) as pool:
         added = list(pool.map(lambda _: add(), range(8)))
@@ -185,7 +187,7 @@ def test_two_logins_at_once_add_once(config: Path) -> None:
     assert config.read_text() == f"[default]\n\n{ADDED}"
 
 
-def test_a_lock_that_is_held(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_lock_is_an_error(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.aws.sso.awsconfig._LOCK_TIMEOUT", 0.1)
     with (
         file_lock(config.with_name("config.lock"), 1),
@@ -196,7 +198,9 @@ def test_a_lock_that_is_held(config: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.skipif(os.name != "posix", reason="devices of POSIX")
-def test_what_is_no_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_that_is_not_a_regular_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     null = tmp_path / "null"
     null.symlink_to("/dev/null")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(null))
@@ -223,7 +227,7 @@ def test_file_with_a_byte_order_mark_is_refused_before_it_is_written(config: Pat
         "https://d-9067000000.awsapps.com:443/start/#/",
     ],
 )
-def test_spellings_of_a_start_url_are_the_same(config: Path, url: str) -> None:
+def test_spellings_of_a_start_url_are_equal(config: Path, url: str) -> None:
     config.write_text(
         "[profile acme]\nsso_session = acme\n[sso-session acme]\n"
         "sso_start_url = https://d-9067000000.awsapps.com/start/#\nsso_region = us-east-1\n"
@@ -241,7 +245,7 @@ def test_spellings_of_a_start_url_are_the_same(config: Path, url: str) -> None:
         "https://d-9067000000.awsapps.com/Start",
     ],
 )
-def test_other_start_urls_are_not_the_same(config: Path, url: str) -> None:
+def test_different_start_urls_are_not_equal(config: Path, url: str) -> None:
     add("acme", "https://d-9067000000.awsapps.com/start", "us-east-1")
     with pytest.raises(ConfigError, match="another Identity Center"):
         add("acme", url, "us-east-1")

@@ -1,4 +1,4 @@
-"""Who else calls the address that a login listens on: the login goes on."""
+"""Requests to the callback from other programs, which must not end the login."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_error_with_the_state_ends_the_login(waiting: Waiting) -> None:
 
 @pytest.mark.parametrize("host", ["attacker.example", "localhost:1", "127.0.0.1", ""])
 def test_request_for_another_host_is_refused(waiting: Waiting, host: str) -> None:
-    """DNS rebinding: a page's own name that leads to this machine."""
+    """A page can point its own name at this machine (DNS rebinding)."""
     assert waiting.request(f"code=x&state={STATE}", Host=host)[0] == 421
     waiting.finish()
 
@@ -110,7 +110,7 @@ def test_oversized_requests_are_refused(waiting: Waiting) -> None:
     waiting.finish()
 
 
-def test_connections_that_say_nothing_do_not_keep_the_browser_out(waiting: Waiting) -> None:
+def test_idle_connections_do_not_lock_the_browser_out(waiting: Waiting) -> None:
     before = threading.active_count()
     idle = [socket.create_connection(("127.0.0.1", waiting.port), 10) for _ in range(200)]
     try:
@@ -131,7 +131,7 @@ def test_slow_request_is_dropped_at_its_deadline(
 
 
 def sent_until_dropped(connection: socket.socket) -> int:
-    """Send a byte at a time, and return how many were taken, at most 1000."""
+    """Send single bytes until the peer closes; return their number, at most 1000."""
     for number in range(1000):
         try:
             connection.sendall(b"X")
@@ -141,6 +141,6 @@ def sent_until_dropped(connection: socket.socket) -> int:
     return 1000
 
 
-def test_first_answer_is_the_one_that_counts(waiting: Waiting) -> None:
+def test_first_result_counts(waiting: Waiting) -> None:
     waiting.request(f"code=the-code&state={STATE}")
     assert waiting.join() == "the-code"

@@ -1,4 +1,4 @@
-"""Logging in by both ways against the emulator, and sharing the login with botocore."""
+"""Logins by both grants against the emulator, shared with botocore."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def allow(browser: Browser, url: str) -> object:
 
 
 class Person:
-    """Does in a thread what the login asks for, as people do it beside the terminal."""
+    """Uses the browser in a thread, as a user does beside the terminal."""
 
     def __init__(self, cloud: Cloud, decide: Decide = allow) -> None:
         self._browser = Browser(cloud.ca_file, PASSWORD)
@@ -97,7 +97,7 @@ def login(cloud: Cloud, person: Person, *, device_code: bool = False) -> CachedT
 
 
 @pytest.mark.parametrize("device_code", [False, True], ids=["code", "device"])
-def test_a_login_is_ours_and_botocores(
+def test_login_is_shared_with_botocore(
     device_code: bool, cloud: Cloud, cache_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = Person(cloud)
@@ -121,7 +121,7 @@ def test_a_login_is_ours_and_botocores(
     profile = load_profile("codecatalyst", os.environ)
     ours = BearerTokens(profile, {}, clients(cloud), TOKEN_VARIABLES).load()
     assert ours.value == token.access_token
-    # ... and botocore does, which also renews it, and we find what it wrote.
+    # ... and so does botocore. It also renews the token, and we find the new one.
     cache_file.write_text(json.dumps({**document, "expiresAt": "2020-01-01T00:00:00Z"}))
     monkeypatch.setenv("AWS_CA_BUNDLE", str(cloud.ca_file))
     session = botocore.session.Session(profile="codecatalyst")
@@ -143,7 +143,7 @@ def _dumps(document: object) -> str:
     return json.dumps(document, default=lambda time: time.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def test_the_address_is_what_the_aws_cli_opens(cloud: Cloud, home: Path) -> None:
+def test_authorize_url_is_that_of_the_aws_cli(cloud: Cloud, home: Path) -> None:
     person = Person(cloud)
     login(cloud, person)
     parts = urlsplit(person.url)
@@ -165,16 +165,16 @@ def test_the_address_is_what_the_aws_cli_opens(cloud: Cloud, home: Path) -> None
     assert person.user_code is None
 
 
-def test_without_an_override_it_is_awss_own() -> None:
+def test_default_authorize_url_is_at_aws() -> None:
     with Oidc(ClientFactory(None, Trust().connect), "eu-west-1") as oidc:
         assert oidc.authorize_url == "https://oidc.eu-west-1.amazonaws.com/authorize"
 
 
-def test_a_registration_is_kept_for_its_own_flow(cloud: Cloud, home: Path) -> None:
+def test_registration_is_kept_for_its_grant_only(cloud: Cloud, home: Path) -> None:
     login(cloud, Person(cloud))
     login(cloud, Person(cloud))
     assert cloud.operations().count("RegisterClient") == 1
-    key = (  # what the AWS CLI, version 2, takes the digest of
+    key = (  # the AWS CLI, version 2, takes the digest of this
         b'{"region": "us-east-1", "scopes": ["codecatalyst:read_write"], '
         b'"session_name": "codecatalyst", "startUrl": "https://view.awsapps.com/start", '
         b'"tool": "botocore"}'
@@ -202,14 +202,14 @@ def test_a_registration_is_kept_for_its_own_flow(cloud: Cloud, home: Path) -> No
         '{"grantTypes": ["authorization_code"], "expiresAt": "2099-01-01T00:00:00Z"}',
     ],
 )
-def test_a_kept_registration_of_no_use(content: str, cloud: Cloud, cache_file: Path) -> None:
+def test_unusable_registration_is_replaced(content: str, cloud: Cloud, cache_file: Path) -> None:
     registration_file(SESSION).write_text(content)
     with Oidc(clients(cloud), "us-east-1") as oidc:
         assert register(oidc, SESSION, by_code=True).client_id
     assert cloud.operations() == ["RegisterClient"]
 
 
-def test_a_registration_that_the_service_knows_no_more(cloud: Cloud, cache_file: Path) -> None:
+def test_registration_unknown_to_the_service_is_removed(cloud: Cloud, cache_file: Path) -> None:
     document = {"clientId": "x", "clientSecret": "y", "expiresAt": "2099-01-01T00:00:00Z"}
     registration_file(SESSION).write_text(json.dumps(document))
     with pytest.raises(CredentialsError, match=r"InvalidClientException\)\. Log in again"):
@@ -218,14 +218,14 @@ def test_a_registration_that_the_service_knows_no_more(cloud: Cloud, cache_file:
 
 
 @pytest.mark.parametrize("device_code", [False, True], ids=["code", "device"])
-def test_a_no_is_an_error_of_one_line(device_code: bool, cloud: Cloud, home: Path) -> None:
+def test_denied_login_is_an_error_of_one_line(device_code: bool, cloud: Cloud, home: Path) -> None:
     person = Person(cloud, lambda browser, url: browser.decide(url, "deny"))
     with pytest.raises(CredentialsError, match=r"denied|refused \(access_denied: The user said"):
         login(cloud, person, device_code=device_code)
     assert not (home / ".aws/sso/cache/80af6f394d022e711b1b139544a1598b8c36fd60.json").exists()
 
 
-def test_another_state_does_not_end_the_login(cloud: Cloud, home: Path) -> None:
+def test_wrong_state_does_not_end_the_login(cloud: Cloud, home: Path) -> None:
     statuses = []
 
     def decide(browser: Browser, url: str) -> object:
@@ -241,8 +241,8 @@ def test_another_state_does_not_end_the_login(cloud: Cloud, home: Path) -> None:
     assert statuses == [400, 400, 400, 404, 400]
 
 
-def test_a_connection_that_says_nothing_keeps_nobody_waiting(cloud: Cloud, home: Path) -> None:
-    """Browsers open some, in case they need them."""
+def test_idle_connection_does_not_delay_the_login(cloud: Cloud, home: Path) -> None:
+    """Browsers open connections before they need them."""
 
     def decide(browser: Browser, url: str) -> object:
         port = urlsplit(parse_qs(urlsplit(url).query)["redirect_uri"][0]).port
@@ -254,7 +254,7 @@ def test_a_connection_that_says_nothing_keeps_nobody_waiting(cloud: Cloud, home:
     assert time.monotonic() - started < 8
 
 
-def test_a_wrong_password_does_not_let_in(cloud: Cloud, home: Path) -> None:
+def test_wrong_password_is_refused(cloud: Cloud, home: Path) -> None:
     def decide(browser: Browser, url: str) -> object:
         with pytest.raises(urllib.error.HTTPError) as refused:
             Browser(cloud.ca_file, "guessed").decide(url)
@@ -265,7 +265,7 @@ def test_a_wrong_password_does_not_let_in(cloud: Cloud, home: Path) -> None:
     assert login(cloud, Person(cloud, decide)).access_token
 
 
-def test_a_browser_that_does_not_come_back(
+def test_login_times_out_without_a_browser(
     cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from connector.aws.sso.login import token_by_authorization_code
@@ -279,7 +279,7 @@ def test_a_browser_that_does_not_come_back(
 
 
 class Service:
-    """Has CreateToken answered by these in turn, and then as ever."""
+    """Answers CreateToken by these errors in turn, and then as usual."""
 
     def __init__(self, cloud: Cloud, *errors: Exception) -> None:
         self._errors = list(errors)
@@ -300,7 +300,7 @@ def poll(cloud: Cloud, clock: Clock, decide: Decide) -> object:
 
         def sleep(seconds: float) -> None:
             clock.sleep(seconds)
-            time.sleep(0.95)  # the emulator's clock is the machine's, its interval a second
+            time.sleep(0.95)  # the emulator uses the real clock and an interval of a second
 
         def show(url: str, user_code: str | None) -> None:
             decide(browser, url)
@@ -308,20 +308,24 @@ def poll(cloud: Cloud, clock: Clock, decide: Decide) -> object:
         return token_by_device_code(oidc, SESSION, registration, show, clock=clock, sleep=sleep)
 
 
-def test_whoever_asks_too_often_slows_down(cloud: Cloud, home: Path, clock: Clock) -> None:
+def test_slow_down_lengthens_the_interval(cloud: Cloud, home: Path, clock: Clock) -> None:
     Service(cloud, SlowDownException("slower"), SlowDownException("slower"))
     poll(cloud, clock, allow)
     assert clock.pauses == [6, 11]
 
 
-def test_pending_waits_the_services_interval(cloud: Cloud, home: Path, clock: Clock) -> None:
+def test_pending_login_is_polled_at_the_services_interval(
+    cloud: Cloud, home: Path, clock: Clock
+) -> None:
     poll(cloud, clock, allow)
     assert clock.pauses == [1]
     assert cloud.operations().count("CreateToken") == 2
 
 
 @pytest.mark.parametrize("given_up_by", ["service", "clock"])
-def test_a_code_that_expires(given_up_by: str, cloud: Cloud, home: Path, clock: Clock) -> None:
+def test_expired_device_code_ends_the_login(
+    given_up_by: str, cloud: Cloud, home: Path, clock: Clock
+) -> None:
     if given_up_by == "service":
         Service(cloud, ExpiredTokenException("expired"))
     else:
@@ -330,7 +334,7 @@ def test_a_code_that_expires(given_up_by: str, cloud: Cloud, home: Path, clock: 
         poll(cloud, clock, lambda browser, url: clock.sleep(600))
 
 
-def test_a_service_that_fails_ends_the_login(
+def test_error_of_the_service_ends_the_login(
     cloud: Cloud, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "connector")
@@ -343,8 +347,8 @@ def test_a_service_that_fails_ends_the_login(
     assert "secret" not in caplog.text
 
 
-def test_a_token_that_cannot_be_saved(cloud: Cloud, cache_file: Path) -> None:
-    """The user is not sent to a browser for it."""
+def test_unsavable_token_is_reported_before_the_login(cloud: Cloud, cache_file: Path) -> None:
+    """The user must not go to a browser first."""
     cache_file.mkdir()
     person = Person(cloud)
     with pytest.raises(ConfigError, match="cannot be saved"):
@@ -353,7 +357,7 @@ def test_a_token_that_cannot_be_saved(cloud: Cloud, cache_file: Path) -> None:
     assert cloud.operations() == []
 
 
-def test_no_code_and_no_token_is_logged(
+def test_codes_and_tokens_are_not_logged(
     cloud: Cloud, home: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG, "connector")
@@ -371,7 +375,7 @@ def test_no_code_and_no_token_is_logged(
         (ThrottlingException("too many"), "did not end the token (429 ThrottlingException)"),
     ],
 )
-def test_a_logout_that_the_service_refuses(
+def test_logout_refused_by_the_service_removes_the_token(
     error: ApiError, said: str, cloud: Cloud, cache_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     login(cloud, Person(cloud))
@@ -382,7 +386,7 @@ def test_a_logout_that_the_service_refuses(
     assert (said in "".join(warnings)) if said else not warnings
 
 
-def test_a_logout_without_a_network(
+def test_logout_without_a_network_removes_the_token(
     cloud: Cloud,
     cache_file: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -397,21 +401,21 @@ def test_a_logout_without_a_network(
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]"])
-def test_a_damaged_token_is_removed_too(content: str, cloud: Cloud, cache_file: Path) -> None:
+def test_logout_removes_a_damaged_token(content: str, cloud: Cloud, cache_file: Path) -> None:
     cache_file.write_text(content)
     assert log_out(SESSION, clients(cloud))
     assert not cache_file.exists()
     assert cloud.operations() == []
 
 
-def test_scopes_are_read_as_the_aws_cli_reads_them(cache_file: Path, home: Path) -> None:
+def test_scopes_are_split_as_by_the_aws_cli(cache_file: Path, home: Path) -> None:
     config = home / ".aws/config"
     config.write_text(config.read_text().replace(":read_write", ":read_write , , sso:x"))
     session = sso_session(load_profile("codecatalyst", os.environ))
     assert session.scopes == ("codecatalyst:read_write", "sso:x")
 
 
-def test_ctrl_c_ends_a_login_with_130(cloud: Cloud, home: Path) -> None:
+def test_ctrl_c_ends_the_login_with_130(cloud: Cloud, home: Path) -> None:
     if os.name != "posix":
         pytest.skip("Windows has no SIGINT for one process")
     import signal

@@ -1,4 +1,4 @@
-"""Renewal of the token: when, once, and what happens when it fails."""
+"""Renewal of the token: when it happens, that it happens once, and its failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..helpers import always
 from .logins import NOW, at, load, refused, tokens
 
 
-def test_a_token_that_expires_soon_is_renewed(cloud: Cloud, cache_file: Path) -> None:
+def test_token_that_expires_soon_is_renewed(cloud: Cloud, cache_file: Path) -> None:
     old = cloud.login(expiresAt=at(14 * 60))
     write_cache(cache_file, old)
     token = load(ca_file=cloud.ca_file)
@@ -41,7 +41,7 @@ def test_a_token_that_expires_soon_is_renewed(cloud: Cloud, cache_file: Path) ->
     assert new.keys() == old.keys()
     if os.name == "posix":
         assert cache_file.stat().st_mode & 0o777 == 0o600
-    # And so it is not renewed again.
+    # The new token is not renewed again.
     assert load(ca_file=cloud.ca_file).value == token.value
     assert cloud.operations() == ["CreateToken"]
     assert sorted(os.listdir(cache_file.parent)) == sorted(
@@ -49,18 +49,18 @@ def test_a_token_that_expires_soon_is_renewed(cloud: Cloud, cache_file: Path) ->
     )
 
 
-def test_a_token_that_is_good_for_long_is_left_alone(cloud: Cloud, cache_file: Path) -> None:
+def test_token_with_a_long_life_is_not_renewed(cloud: Cloud, cache_file: Path) -> None:
     write_cache(cache_file, cloud.login(expiresAt=at(15 * 60)))
     assert load(ca_file=cloud.ca_file).value == "cached-token"
     assert cloud.operations() == []
 
 
-def test_an_expired_token_is_renewed(cloud: Cloud, cache_file: Path) -> None:
+def test_expired_token_is_renewed(cloud: Cloud, cache_file: Path) -> None:
     write_cache(cache_file, cloud.login())
     assert cloud.tokens.authenticate(f"Bearer {load(ca_file=cloud.ca_file).value}")
 
 
-def test_the_refresh_token_stays_when_no_new_one_comes(cloud: Cloud, cache_file: Path) -> None:
+def test_refresh_token_is_kept_without_a_new_one(cloud: Cloud, cache_file: Path) -> None:
     old = cloud.login()
     write_cache(cache_file, old)
 
@@ -95,7 +95,7 @@ REFUSALS: list[tuple[Answer, str]] = [
 
 
 @pytest.mark.parametrize(("answer", "said"), REFUSALS)
-def test_a_failed_renewal(
+def test_failed_renewal_is_an_error_only_for_an_expired_token(
     answer: Answer, said: str, cloud: Cloud, cache_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "connector")
@@ -106,7 +106,7 @@ def test_a_failed_renewal(
     cloud.intercept(intercept)
     good = cloud.login(expiresAt=at(1))
     write_cache(cache_file, good)
-    assert load(ca_file=cloud.ca_file).value == "cached-token"  # for it is good for a second
+    assert load(ca_file=cloud.ca_file).value == "cached-token"  # it is valid for another second
     assert said in caplog.text
     assert "secret" not in caplog.text
     assert json.loads(cache_file.read_text()) == good
@@ -122,7 +122,7 @@ def test_a_failed_renewal(
     assert cloud.operations() == ["CreateToken", "CreateToken"]  # one try each
 
 
-def test_a_registration_that_has_expired(cloud: Cloud, cache_file: Path) -> None:
+def test_expired_registration_prevents_the_renewal(cloud: Cloud, cache_file: Path) -> None:
     write_cache(cache_file, cloud.login(registrationExpiresAt=at(-1)))
     assert "registration of the login has expired" in refused()
     assert cloud.operations() == []
@@ -130,7 +130,7 @@ def test_a_registration_that_has_expired(cloud: Cloud, cache_file: Path) -> None
 
 @pytest.mark.parametrize("name", ["clientId", "clientSecret", "refreshToken"])
 @pytest.mark.parametrize("value", [None, 5, ""])
-def test_a_login_that_cannot_be_renewed(
+def test_login_without_a_needed_member_is_not_renewed(
     name: str, value: Any, cloud: Cloud, cache_file: Path
 ) -> None:
     write_cache(cache_file, cloud.login(**{name: value}))
@@ -143,7 +143,7 @@ def test_a_login_that_cannot_be_renewed(
 @pytest.mark.parametrize(
     "endpoint", ["https://localhost:1", "https://nowhere.invalid", "http://localhost:1", "nonsense"]
 )
-def test_a_service_out_of_reach(
+def test_unreachable_service_is_reported(
     endpoint: str, cloud: Cloud, cache_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSO_OIDC", endpoint)
@@ -153,18 +153,18 @@ def test_a_service_out_of_reach(
     assert "cannot be renewed" in refused()
 
 
-def test_an_unknown_ca(cloud: Cloud, cache_file: Path) -> None:
+def test_unknown_ca_is_reported(cloud: Cloud, cache_file: Path) -> None:
     write_cache(cache_file, cloud.login())
     assert "unknown CA" in refused()
 
 
-def test_without_time_it_is_not_tried(cloud: Cloud, cache_file: Path) -> None:
+def test_renewal_is_not_tried_without_time(cloud: Cloud, cache_file: Path) -> None:
     write_cache(cache_file, cloud.login(expiresAt=at(60)))
     assert tokens(ca_file=cloud.ca_file).load(timeout=1).value == "cached-token"
     assert cloud.operations() == []
 
 
-def test_the_lock_of_another_process_is_not_waited_for_long(cloud: Cloud, cache_file: Path) -> None:
+def test_wait_for_the_lock_has_a_deadline(cloud: Cloud, cache_file: Path) -> None:
     write_cache(cache_file, cloud.login(expiresAt=at(60)))
     with file_lock(cache_file.with_suffix(".lock"), timeout=0):
         assert tokens(ca_file=cloud.ca_file).load(timeout=2.1).value == "cached-token"
@@ -174,7 +174,7 @@ def test_the_lock_of_another_process_is_not_waited_for_long(cloud: Cloud, cache_
     assert cloud.operations() == []
 
 
-def test_a_lock_that_cannot_be_made(cloud: Cloud, cache_file: Path) -> None:
+def test_lock_file_that_cannot_be_created_is_reported(cloud: Cloud, cache_file: Path) -> None:
     cache_file.with_suffix(".lock").mkdir()
     write_cache(cache_file, cloud.login(expiresAt=at(60)))
     assert load(ca_file=cloud.ca_file).value == "cached-token"
@@ -182,7 +182,7 @@ def test_a_lock_that_cannot_be_made(cloud: Cloud, cache_file: Path) -> None:
     assert "cannot be locked" in refused()
 
 
-def test_a_renewed_token_that_cannot_be_saved_is_used(
+def test_renewed_token_that_cannot_be_saved_is_used(
     cloud: Cloud, cache_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_cache(cache_file, cloud.login())
@@ -190,7 +190,7 @@ def test_a_renewed_token_that_cannot_be_saved_is_used(
     async def spoil(operation: str, request: web.Request, proceed: Proceed) -> web.Response:
         response = await proceed()
         cache_file.unlink()
-        cache_file.mkdir()  # a rename cannot replace it
+        cache_file.mkdir()  # rename cannot replace a directory
         return response
 
     cloud.intercept(spoil)
@@ -215,7 +215,7 @@ print(tokens.load(timeout=60).value)
 """
 
 
-def test_many_processes_renew_once(
+def test_concurrent_processes_renew_once(
     cloud: Cloud, cache_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(cloud.ca_file))
@@ -237,7 +237,7 @@ def test_many_processes_renew_once(
         process.stdin.write("\n")
         process.stdin.flush()
     while any(process.poll() is None for process in processes):
-        json.loads(cache_file.read_text())  # whole at every moment
+        json.loads(cache_file.read_text())  # never half written
         time.sleep(0.001)
     values = {process.communicate()[0] for process in processes}
     assert [process.returncode for process in processes] == [0] * len(processes)
@@ -248,10 +248,10 @@ def test_many_processes_renew_once(
 @pytest.mark.parametrize(
     "wrong", [{"accessToken": 5}, {"accessToken": "a b"}, {"expiresIn": True}, {"expiresIn": "x"}]
 )
-def test_new_refresh_token_is_saved_though_the_rest_is_wrong(
+def test_new_refresh_token_is_saved_from_a_malformed_response(
     cloud: Cloud, cache_file: Path, wrong: dict[str, object]
 ) -> None:
-    """The service has used up the old one."""
+    """The old refresh token is used up."""
     answer = {"accessToken": "new", "expiresIn": 3600, "refreshToken": "new-refresh-token"}
     always(cloud, "CreateToken", lambda: web.json_response({**answer, **wrong}))
     write_cache(cache_file, cloud.login(expiresAt=at(60)))
@@ -263,7 +263,7 @@ def test_new_refresh_token_is_saved_though_the_rest_is_wrong(
     )
 
 
-def test_lifetime_beyond_any_date_is_cut(cloud: Cloud, cache_file: Path) -> None:
+def test_lifetime_beyond_any_date_is_clamped(cloud: Cloud, cache_file: Path) -> None:
     answer = {"accessToken": "new", "expiresIn": 10**30, "refreshToken": "new-refresh-token"}
     always(cloud, "CreateToken", lambda: web.json_response(answer))
     write_cache(cache_file, cloud.login())

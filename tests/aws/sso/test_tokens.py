@@ -1,4 +1,4 @@
-"""The bearer token: where it is found, when it is renewed, and what every lack of it says."""
+"""The bearer token: where it is found, and the message for each failure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from connector.files import MAX_BYTES
 from ..cloud import CONFIG, write_cache
 from .logins import NOW, PROFILE, at, load, refused, tokens
 
-# Where it is found
+# Places of the token
 
 
-def test_the_variable_beats_everything(
+def test_token_variable_goes_first(
     monkeypatch: pytest.MonkeyPatch, cache_file: Path, tmp_path: Path
 ) -> None:
     write_cache(cache_file, {"accessToken": "from-cache", "expiresAt": at(3600)})
@@ -34,14 +34,14 @@ def test_the_variable_beats_everything(
     assert "AWS_BEARER_TOKEN_CODECATALYST" in token.remedy
 
 
-def test_empty_variables_say_nothing(monkeypatch: pytest.MonkeyPatch, cache_file: Path) -> None:
+def test_empty_variables_are_ignored(monkeypatch: pytest.MonkeyPatch, cache_file: Path) -> None:
     write_cache(cache_file, {"accessToken": "from-cache", "expiresAt": at(3600)})
     monkeypatch.setenv("BEARER_TOKEN_LOCATION", "")
     monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", "")
     assert load().value == "from-cache"
 
 
-def test_the_cache_of_the_profiles_session(cache_file: Path) -> None:
+def test_token_is_read_from_the_sessions_file(cache_file: Path) -> None:
     write_cache(cache_file, {"accessToken": "from-cache", "expiresAt": at(3600)})
     token = load()
     assert token == BearerToken("from-cache", NOW + 3600, token.remedy, token.origin)
@@ -52,7 +52,7 @@ def test_the_cache_of_the_profiles_session(cache_file: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
-def test_the_profile_of_the_environment(
+def test_profile_of_the_environment_is_used(
     variable: str, cache_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_cache(cache_file, {"accessToken": "from-cache", "expiresAt": at(3600)})
@@ -60,7 +60,7 @@ def test_the_profile_of_the_environment(
     assert load(None).value == "from-cache"
 
 
-def test_the_default_profile_of_another_file(
+def test_default_profile_of_a_configured_file_is_used(
     cache_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_cache(cache_file, {"accessToken": "from-cache", "expiresAt": at(3600)})
@@ -71,7 +71,7 @@ def test_the_default_profile_of_another_file(
     assert token.remedy == "Run `connector login --profile default`"
 
 
-def test_logins_are_told_apart_without_their_tokens(
+def test_origin_differs_between_logins_and_holds_no_token(
     monkeypatch: pytest.MonkeyPatch, cache_file: Path
 ) -> None:
     (cache_file.parents[2] / "config").write_text(CONFIG + "[profile other]\nregion = x\n")
@@ -95,7 +95,7 @@ def test_logins_are_told_apart_without_their_tokens(
 def test_botocore_finds_the_same_token(
     cache_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Quoted names, comments and nested settings: the file is botocore's to define."""
+    """The file's syntax is botocore's: quoted names, comments, nested settings."""
     config = '[profile "my own"]\n; a comment\ns3 =\n  x = y\nsso_session = codecatalyst\n'
     (home / ".aws/config").write_text(config + CONFIG + '\n[profile "open]\n[other]\na=b\n')
     write_cache(cache_file, {"accessToken": "from-cache", "expiresAt": "2099-01-01T00:00:00Z"})
@@ -132,19 +132,19 @@ def test_botocore_finds_the_same_token(
         "Sun, 22 Nov 2026 10:00:00 GMT",
     ],
 )
-def test_times_as_the_tools_write_them(text: str) -> None:
+def test_times_of_all_tools_are_parsed(text: str) -> None:
     assert parse_time(text) == 1_795_341_600
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "2026-13-22T10:00:00Z", "2026-11-22T10:00:00+99:99x", "1795341600", "NaN"]
 )
-def test_text_that_is_no_time_is_refused(text: str) -> None:
+def test_text_that_is_not_a_time_is_refused(text: str) -> None:
     with pytest.raises(Unusable, match="is not a time"):
         parse_time(text)
 
 
-# What every lack of it says
+# Messages
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_text_that_is_no_time_is_refused(text: str) -> None:
         ("[default]\na = 1\na = 2\n", None, "line 3 repeats a setting"),
     ],
 )
-def test_a_profile_without_a_session(
+def test_profile_without_a_session_is_reported(
     config: str | None, profile: str | None, said: str, home: Path
 ) -> None:
     (home / ".aws").mkdir()
@@ -174,8 +174,8 @@ def test_a_profile_without_a_session(
     assert "`connector login" in message or "cannot be parsed" in message
 
 
-def test_a_line_that_cannot_be_parsed_is_not_quoted(home: Path) -> None:
-    """It may be a key or a token in the wrong place."""
+def test_unparsable_line_is_not_quoted(home: Path) -> None:
+    """The line may be a key or a token in the wrong place."""
     (home / ".aws").mkdir()
     (home / ".aws/config").write_text("[default]\nregion = x\nwJalrXUtnFEMI\n")
     message = refused(None)
@@ -183,7 +183,7 @@ def test_a_line_that_cannot_be_parsed_is_not_quoted(home: Path) -> None:
     assert "wJalr" not in message
 
 
-def test_a_configuration_file_that_is_a_directory(home: Path) -> None:
+def test_directory_as_configuration_file_is_reported(home: Path) -> None:
     (home / ".aws/config").mkdir(parents=True)
     assert "is a directory" in refused()
 
@@ -215,7 +215,7 @@ def test_a_configuration_file_that_is_a_directory(home: Path) -> None:
         (b'{"accessToken": "secret", "expiresAt": "2000-01-01T00:00:00Z"}', "no clientId"),
     ],
 )
-def test_a_cache_file_without_a_good_token(
+def test_token_file_without_a_valid_token_is_reported(
     content: bytes | None, said: str, cache_file: Path
 ) -> None:
     if content is not None:
@@ -225,25 +225,27 @@ def test_a_cache_file_without_a_good_token(
     assert "connector login --profile codecatalyst" in message
 
 
-def test_a_cache_file_that_is_a_directory(cache_file: Path) -> None:
+def test_directory_as_token_file_is_reported(cache_file: Path) -> None:
     cache_file.mkdir()
     assert "is a directory" in refused()
 
 
-def test_a_cache_file_that_cannot_be_opened(cache_file: Path) -> None:
-    cache_file.symlink_to(cache_file)  # root could read a file of somebody else
+def test_unreadable_token_file_is_reported(cache_file: Path) -> None:
+    cache_file.symlink_to(cache_file)  # root can read any file, so permissions do not help here
     assert "cannot be read" in refused()
 
 
 @pytest.mark.parametrize("value", ["two words", "line\n", "tab\t", "\x7f", "é", " "])
-def test_a_variable_that_would_break_the_header(
+def test_variable_with_an_invalid_token_is_reported(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", value)
     assert "AWS_BEARER_TOKEN_CODECATALYST is not valid" in refused()
 
 
-def test_a_token_file_without_a_good_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_token_file_without_a_valid_token_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "token"
     monkeypatch.setenv("BEARER_TOKEN_LOCATION", str(path))
     assert "does not exist" in refused()
@@ -256,7 +258,7 @@ def test_a_token_file_without_a_good_token(tmp_path: Path, monkeypatch: pytest.M
     assert "is a directory" in refused()
 
 
-def test_a_token_in_the_cache_needs_no_botocore(cache_file: Path) -> None:
+def test_cached_token_needs_no_botocore(cache_file: Path) -> None:
     write_cache(cache_file, {"accessToken": "x", "expiresAt": "2099-01-01T00:00:00Z"})
     code = """\
 import os, socket, sys
