@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
 
-from connector.aws.answers import check
 from connector.aws.api import CallFailed, Refused
 from connector.aws.profile import SsoSession
+from connector.aws.responses import check
 from connector.aws.sso.cache import (
     Unusable,
-    token_of_answer,
+    token_of_response,
     with_refresh_token,
 )
 from connector.aws.sso.login import token_by_device_code
 from connector.aws.sso.oidc import (
-    ANSWERS,
+    RESPONSES,
     Oidc,
     Registration,
     register,
@@ -69,7 +69,7 @@ _VALUES = (
 
 
 #: The shape of every operation's answer.
-_SHAPES = {**ANSWERS, **{name: row.answer for name, row in OPERATIONS.items()}}
+_SHAPES = {**RESPONSES, **{name: row.response for name, row in OPERATIONS.items()}}
 
 
 class _Wire:
@@ -300,7 +300,7 @@ def _create_token(service: _Service) -> None:
 def _token(answer: dict[str, Any]) -> None:
     kept = with_refresh_token(answer, {"refreshToken": "old"})
     assert kept["refreshToken"] == answer.get("refreshToken", "old")
-    token = token_of_answer(answer, {}, _NOW)
+    token = token_of_response(answer, {}, _NOW)
     assert token.expires_at >= _NOW
     json.dumps(token.document).encode()
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connector.aws.endpoint import endpoint_is_overridden
-from connector.aws.http import MAX_BODY, BadAnswer, read_answer
+from connector.aws.http import MAX_BODY, BadResponse, read_response
 from connector.aws.profile import load_profile
 from connector.aws.sso.cache import SsoCache, Unusable
 from connector.aws.trust import ca_bundle
@@ -145,8 +145,8 @@ def http_answer(data: bytes) -> None:
         return choices.take(1 + choices.number())
 
     try:
-        answer = read_answer(receive)
-    except (BadAnswer, ConnectionError) as error:
+        answer = read_response(receive)
+    except (BadResponse, ConnectionError) as error:
         assert len(str(error)) < 200
         return
     assert 200 <= answer.status < 600

@@ -22,7 +22,7 @@ ROOT = Path(connector.__file__).parent
 ERROR = "ConnectorError"
 
 #: Exceptions whose text stands within the message of an error, or is all of it.
-PARTS = frozenset({"BadValue", "FileProblem", "Unusable", "BadAnswer", "Unsupported"})
+PARTS = frozenset({"BadValue", "FileProblem", "Unusable", "BadResponse", "Unsupported"})
 
 #: The text of one of these is the message of an error, which is found where that is made.
 _CARRIERS = frozenset({"CallFailed"})

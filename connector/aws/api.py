@@ -12,21 +12,21 @@ from ..fast.records import NamedTuple
 
 if TYPE_CHECKING:
     from ..errors import ConnectorError
-    from .answers import Shape
+    from .responses import Shape
 
 
 class Operation(NamedTuple):
     """One operation of a JSON-REST API.
 
     :param path: below the endpoint; ``{name}`` stands for a member of the input.
-    :param answer: the members of the answer that we read.
+    :param response: the members of the response that we read.
     :param has_body: whether the input has members besides those in the path. botocore then
         sends an object even if it is empty.
     """
 
     method: str
     path: str
-    answer: Shape
+    response: Shape
     has_body: bool = False
 
 
@@ -42,15 +42,15 @@ class Api(Protocol):
         read_timeout: float,
         **members: Any,
     ) -> dict[str, Any]:
-        """Call an operation and return the checked members of its answer.
+        """Call an operation and return the checked members of its response.
 
         :param operation: the name of the botocore client's method, such as ``list_spaces``.
         :param token: the bearer token.
         :param connect_timeout: seconds until TLS is established.
-        :param read_timeout: seconds for the request and the whole answer.
+        :param read_timeout: seconds for the request and the whole response.
         :param members: the members of the operation's input.
         :raises Refused: when the service answered with an error.
-        :raises CallFailed: when there was no answer, or a malformed one.
+        :raises CallFailed: when there was no response, or a malformed one.
         :raises ConfigError: when a setting is not usable.
         """
         ...
@@ -89,13 +89,13 @@ class Refused(Exception):
 
 
 class CallFailed(Exception):
-    """There was no answer, or a malformed one.
+    """There was no response, or a malformed one.
 
     :ivar error: the error to show to the user.
     :ivar transient: whether the request was certainly not sent and another try may succeed.
     """
 
-    status = 0  # no answer, so no HTTP status
+    status = 0  # no response, so no HTTP status
 
     def __init__(self, error: ConnectorError, *, transient: bool = False) -> None:
         super().__init__(str(error))

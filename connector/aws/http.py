@@ -1,7 +1,7 @@
 """One HTTP/1.1 exchange over a connected socket: as much of RFC 9112 as a JSON API needs.
 
 The standard library's client takes as long to import as TLS takes to connect, and has no
-deadline for a whole answer.
+deadline for a whole response.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..fast.records import NamedTuple
 MAX_HEAD = 64 << 10
 MAX_BODY = 1 << 20
 
-# No regular expressions for what every answer has: compiling them takes longer than parsing.
+# No regular expressions for what every response has: compiling them takes longer than parsing.
 _VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
 _NAME = frozenset(
     b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -25,12 +25,12 @@ _NAME = frozenset(
 _CHUNK = rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?"
 
 
-class BadAnswer(Exception):
-    """The peer sent no HTTP, or too much. The text ends a sentence about the answer."""
+class BadResponse(Exception):
+    """The peer sent no HTTP, or too much. The text ends a sentence about the response."""
 
 
-class Answer(NamedTuple):
-    """A complete answer. Header names are in lower case."""
+class Response(NamedTuple):
+    """A complete response. Header names are in lower case."""
 
     status: int
     reason: str
@@ -38,13 +38,13 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def exchange(sock: socket.socket, request: bytes, timeout: float) -> Answer:
-    """Send a request and read the answer to it.
+def exchange(sock: socket.socket, request: bytes, timeout: float) -> Response:
+    """Send a request and read the response to it.
 
     :param timeout: seconds for both together.
-    :raises TimeoutError: when the answer is not complete in time.
+    :raises TimeoutError: when the response is not complete in time.
     :raises OSError: when the connection breaks.
-    :raises BadAnswer: when the answer breaks HTTP or a limit above.
+    :raises BadResponse: when the response breaks HTTP or a limit above.
     """
     deadline = time.monotonic() + timeout
 
@@ -60,15 +60,15 @@ def exchange(sock: socket.socket, request: bytes, timeout: float) -> Answer:
 
     limit()
     sock.sendall(request)
-    return read_answer(receive)
+    return read_response(receive)
 
 
-def read_answer(receive: Callable[[], bytes]) -> Answer:
-    """Read the final answer and skip interim ones (1xx).
+def read_response(receive: Callable[[], bytes]) -> Response:
+    """Read the final response and skip interim ones (1xx).
 
     :param receive: return the next bytes; none when the connection has ended.
-    :raises ConnectionError: when the connection ends within the answer.
-    :raises BadAnswer: when the answer breaks HTTP or a limit above.
+    :raises ConnectionError: when the connection ends within the response.
+    :raises BadResponse: when the response breaks HTTP or a limit above.
     """
     reader = _Reader(receive)
     status = 100
@@ -76,8 +76,8 @@ def read_answer(receive: Callable[[], bytes]) -> Answer:
         status, reason = _status(reader.line())
         headers = _headers(reader)
         if status == 101:
-            raise BadAnswer("switches to another protocol")
-    return Answer(status, reason, headers, _body(reader, status, headers))
+            raise BadResponse("switches to another protocol")
+    return Response(status, reason, headers, _body(reader, status, headers))
 
 
 class _Reader:
@@ -91,7 +91,7 @@ class _Reader:
     def line(self) -> bytes:
         while (end := self._buffer.find(b"\n", 0, self._head_left)) < 0:
             if len(self._buffer) >= self._head_left:
-                raise BadAnswer(f"has headers of more than {MAX_HEAD >> 10} KiB")
+                raise BadResponse(f"has headers of more than {MAX_HEAD >> 10} KiB")
             self._more()
         self._head_left -= end + 1
         return self._take(end + 1).rstrip(b"\r\n")
@@ -113,7 +113,7 @@ class _Reader:
     def _more(self) -> None:
         piece = self._receive()
         if not piece:
-            raise ConnectionAbortedError("closed before the end of the answer")
+            raise ConnectionAbortedError("closed before the end of the response")
         self._buffer += piece
 
     def _take(self, size: int) -> bytes:
@@ -126,9 +126,9 @@ def _status(line: bytes) -> tuple[int, str]:
     version, _, rest = line.partition(b" ")
     status, _, reason = rest.partition(b" ")
     if version not in _VERSIONS or len(status) != 3 or not status.isdigit():
-        raise BadAnswer("is not HTTP")
+        raise BadResponse("is not HTTP")
     if not b"100" <= status <= b"599":
-        raise BadAnswer("is not HTTP")
+        raise BadResponse("is not HTTP")
     return int(status), reason.decode("latin-1")
 
 
@@ -137,7 +137,7 @@ def _headers(reader: _Reader) -> dict[str, str]:
     while line := reader.line():
         before, colon, after = line.partition(b":")
         if not before or not colon or not _NAME.issuperset(before):
-            raise BadAnswer("has a malformed header")
+            raise BadResponse("has a malformed header")
         name, value = before.decode("ascii").lower(), after.strip(b" \t").decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
@@ -151,12 +151,12 @@ def _body(reader: _Reader, status: int, headers: dict[str, str]) -> bytes:
     length = headers.get("content-length")
     if coding is not None:
         if coding.lower() != "chunked" or length is not None:
-            raise BadAnswer("has an unknown transfer coding")
+            raise BadResponse("has an unknown transfer coding")
         return _chunks(reader)
     if length is None:
         return reader.rest()
     if not (length.isascii() and length.isdigit() and len(length) < 10):
-        raise BadAnswer("has a malformed Content-Length")
+        raise BadResponse("has a malformed Content-Length")
     if int(length) > MAX_BODY:
         raise _too_large()
     return reader.exactly(int(length))
@@ -167,7 +167,7 @@ def _chunks(reader: _Reader) -> bytes:
     while True:
         match = re.fullmatch(_CHUNK, reader.line())
         if not match:
-            raise BadAnswer("has a malformed chunk")
+            raise BadResponse("has a malformed chunk")
         size = int(match[1], 16)
         if size == 0:
             _headers(reader)  # the trailer section
@@ -176,8 +176,8 @@ def _chunks(reader: _Reader) -> bytes:
             raise _too_large()
         body += reader.exactly(size)
         if reader.line():
-            raise BadAnswer("has a malformed chunk")
+            raise BadResponse("has a malformed chunk")
 
 
-def _too_large() -> BadAnswer:
-    return BadAnswer(f"is larger than {MAX_BODY >> 20} MiB")
+def _too_large() -> BadResponse:
+    return BadResponse(f"is larger than {MAX_BODY >> 20} MiB")

@@ -22,9 +22,9 @@ from ..errors import (
     ServiceError,
     TLSFailed,
 )
-from .answers import check
 from .api import CallFailed, Operation, Refused
-from .http import Answer, BadAnswer, exchange
+from .http import BadResponse, Response, exchange
+from .responses import check
 
 #: Open a TLS connection to a host and port within some seconds, with the user's CA
 #: certificates and proxy.
@@ -59,10 +59,10 @@ class LightApi:
     ) -> dict[str, Any]:
         row = self._operations[operation]
         request = self._request(row, token, members)
-        answer = send(
+        response = send(
             self._connect, (self._host, self._port), request, connect_timeout, read_timeout
         )
-        return check(parse(answer, self._host), row.answer, self._host)
+        return check(parse(response, self._host), row.response, self._host)
 
     def _request(self, operation: Operation, token: str, members: dict[str, Any]) -> bytes:
         path = operation.path
@@ -95,13 +95,13 @@ def send(
     request: bytes,
     connect_timeout: float,
     read_timeout: float,
-) -> Answer:
-    """Send one request on a new connection and return the answer.
+) -> Response:
+    """Send one request on a new connection and return the response.
 
     :param address: host and port.
     :param connect_timeout: seconds until TLS is established.
-    :param read_timeout: seconds for the request and the whole answer.
-    :raises CallFailed: when there is no complete answer within ``http``'s limits.
+    :param read_timeout: seconds for the request and the whole response.
+    :raises CallFailed: when there is no complete response within ``http``'s limits.
     """
     try:
         sock = connect(*address, connect_timeout)
@@ -110,18 +110,18 @@ def send(
     try:
         with sock:
             return exchange(sock, request, read_timeout)
-    except (OSError, BadAnswer) as problem:
+    except (OSError, BadResponse) as problem:
         raise CallFailed(_explain(problem, address[0])) from problem
 
 
-def parse(answer: Answer, host: str) -> dict[str, Any]:
-    """Return the JSON object of a successful answer.
+def parse(response: Response, host: str) -> dict[str, Any]:
+    """Return the JSON object of a successful response.
 
     :param host: the host that answered, for the error.
     :raises Refused: when the status is an error.
     :raises CallFailed: when the body is not a JSON object.
     """
-    status, reason, headers, body = answer
+    status, reason, headers, body = response
     if status >= 500 and (not body.strip() or body.strip().startswith(b"<html>")):
         raise Refused(status, str(status), reason)  # from a proxy or load balancer on the way
     try:
@@ -151,9 +151,9 @@ def _is_transient(error: ConnectorError) -> bool:
     return isinstance(error, ConnectFailed) and not lasting
 
 
-def _explain(problem: OSError | BadAnswer, host: str) -> ConnectorError:
+def _explain(problem: OSError | BadResponse, host: str) -> ConnectorError:
     """Return the error for a failed exchange. The service may have seen the request."""
-    if isinstance(problem, BadAnswer):
+    if isinstance(problem, BadResponse):
         return ServiceError(f"The response from {host} {problem}")
     if isinstance(problem, TimeoutError):
         return ConnectFailed(f"The host {host} did not answer in time", NETWORK_HINT)

@@ -25,7 +25,7 @@ def may_pass(failure: Refused | CallFailed, *, idempotent: bool = False) -> bool
     failure to connect.
 
     :param idempotent: whether the call does no harm if the service receives it twice. Then a
-        lost answer may pass too.
+        lost response may pass too.
     """
     if isinstance(failure, CallFailed):
         return idempotent or failure.transient

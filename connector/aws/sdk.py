@@ -1,6 +1,6 @@
 """A client for any AWS API through botocore, which knows every setting.
 
-botocore makes the requests and parses the answers. The connector carries both (:mod:`.light`),
+botocore makes the requests and parses the responses. The connector carries both (:mod:`.light`),
 because botocore has no deadline for a whole call, no limit of bytes, and other rules for proxies
 than the stream has. Importing botocore takes a quarter of a second, so the first client does it.
 """
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.tokens import FrozenAuthToken
 
-    from .answers import Shape
     from .light import Connect
+    from .responses import Shape
 
 # No call here needs AWS keys. Without any, botocore would look for them in all places: the
 # profile's credential_process, and for up to two seconds EC2's metadata address.
@@ -55,7 +55,7 @@ class ClientFactory:
     def create(
         self,
         service: str,
-        answers: Mapping[str, Shape],
+        responses: Mapping[str, Shape],
         *,
         region: str,
         connect_timeout: float,
@@ -65,9 +65,9 @@ class ClientFactory:
     ) -> Any:
         """Return a client that makes each call once. The caller closes it.
 
-        :param answers: the shape of each operation's answer, by botocore's method names.
+        :param responses: the shape of each operation's response, by botocore's method names.
         :param connect_timeout: seconds until TLS is established.
-        :param read_timeout: seconds for the request and the whole answer.
+        :param read_timeout: seconds for the request and the whole response.
         :param token: the bearer token; None for calls without a signature.
         :param endpoint_url: None for botocore's own choice.
         :raises ConfigError: when profile, configuration file or endpoint are not usable.
@@ -86,8 +86,8 @@ class ClientFactory:
         except ConfigError:
             client.close()
             raise
-        # botocore takes what a handler of this event returns as the answer.
-        carrier = _Carrier(self._connect, answers, connect_timeout, read_timeout)
+        # botocore takes what a handler of this event returns as the response.
+        carrier = _Carrier(self._connect, responses, connect_timeout, read_timeout)
         client.meta.events.register("before-send", carrier.send)
         return client
 
@@ -143,7 +143,7 @@ class SdkApi:
     ) -> None:
         self._clients = clients
         self._service = service
-        self._answers = {name: operation.answer for name, operation in operations.items()}
+        self._responses = {name: operation.response for name, operation in operations.items()}
         self._region = region
         self._endpoint_url = endpoint_url
 
@@ -158,7 +158,7 @@ class SdkApi:
     ) -> dict[str, Any]:
         client = self._clients.create(
             self._service,
-            self._answers,
+            self._responses,
             region=self._region,
             token=token,
             endpoint_url=self._endpoint_url,
@@ -176,14 +176,14 @@ def call(client: Any, operation: str, **members: Any) -> dict[str, Any]:
 
     :param operation: the name of the client's method.
     :raises Refused: when the service answered with an error.
-    :raises CallFailed: when there was no answer, or a malformed one.
+    :raises CallFailed: when there was no response, or a malformed one.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
     host = urlsplit(client.meta.endpoint_url).hostname or ""
     try:
-        answer: dict[str, Any] = getattr(client, operation)(**members)
+        response: dict[str, Any] = getattr(client, operation)(**members)
     except ClientError as error:
         details = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -194,7 +194,7 @@ def call(client: Any, operation: str, **members: Any) -> dict[str, Any]:
         raise CallFailed(ConfigError(f"Cannot call {host}: {error}")) from error
     except (ResponseParserError, *_UNREADABLE) as error:
         raise CallFailed(ServiceError(f"The response from {host} is malformed")) from error
-    return answer
+    return response
 
 
 class _Carrier:
@@ -203,18 +203,18 @@ class _Carrier:
     def __init__(
         self,
         connect: Connect,
-        answers: Mapping[str, Shape],
+        responses: Mapping[str, Shape],
         connect_timeout: float,
         read_timeout: float,
     ) -> None:
         self._connect = connect
-        self._answers = answers
+        self._responses = responses
         self._timeouts = connect_timeout, read_timeout
 
     def send(self, request: AWSPreparedRequest, event_name: str, **kwargs: object) -> AWSResponse:
-        """Return the answer with only those members that the operation's shape accepts.
+        """Return the response with only those members that the operation's shape accepts.
 
-        botocore's parser rejects a whole answer for one member of the wrong type. That would
+        botocore's parser rejects a whole response for one member of the wrong type. That would
         lose a new refresh token, for example.
 
         :param event_name: ends with the name of the operation.
@@ -224,18 +224,19 @@ class _Carrier:
         from botocore.awsrequest import AWSResponse
         from botocore.compat import HTTPHeaders
 
-        from .answers import check
         from .light import parse, send
+        from .responses import check
 
         parts = urlsplit(request.url)
         address = (parts.hostname or "", parts.port or 443)
-        answer = send(self._connect, address, _bytes_of(request), *self._timeouts)
-        body = answer.body
-        if answer.status < 300:
+        response = send(self._connect, address, _bytes_of(request), *self._timeouts)
+        body = response.body
+        if response.status < 300:
             host, operation = address[0], xform_name(event_name.rsplit(".", 1)[-1])
-            body = json.dumps(check(parse(answer, host), self._answers[operation], host)).encode()
-        headers = HTTPHeaders.from_dict(answer.headers)
-        return AWSResponse(request.url, answer.status, headers, _Body(body))
+            members = check(parse(response, host), self._responses[operation], host)
+            body = json.dumps(members).encode()
+        headers = HTTPHeaders.from_dict(response.headers)
+        return AWSResponse(request.url, response.status, headers, _Body(body))
 
 
 class _Body:

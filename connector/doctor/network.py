@@ -11,7 +11,7 @@ from socket import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..aws.http import BadAnswer, exchange
+from ..aws.http import BadResponse, exchange
 from ..errors import ConnectFailed, ConnectorError, ProxyFailed, ServiceError, TLSFailed
 from ..transport.dial import Candidate, Route, Trust, proxy_for, proxy_variable
 from . import public
@@ -297,7 +297,7 @@ def clock(case: Case, url: str) -> Result:
             asked = time.time()
             answer = exchange(sock, request.encode("ascii"), CALL_TIMEOUT)
             ours = (asked + time.time()) / 2
-    except (OSError, BadAnswer):
+    except (OSError, BadResponse):
         raise ConnectFailed(_no_time(host)) from None
     try:
         theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()

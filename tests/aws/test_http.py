@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws.http import MAX_BODY, MAX_HEAD, Answer, BadAnswer, exchange, read_answer
+from connector.aws.http import MAX_BODY, MAX_HEAD, BadResponse, Response, exchange, read_response
 from connector.errors import ConnectFailed, ConnectorError, ServiceError
 
 from .cloud import Cloud
@@ -46,12 +46,12 @@ def pieces(data: bytes, size: int) -> Callable[[], bytes]:
     ],
 )
 def test_response_is_read(data: bytes, expected: tuple[int, str, bytes], size: int) -> None:
-    answer = read_answer(pieces(data, size))
+    answer = read_response(pieces(data, size))
     assert (answer.status, answer.reason, answer.body) == expected
 
 
 def test_header_names_are_folded_and_repeated_headers_joined() -> None:
-    answer = read_answer(pieces(OK + b"X-Amzn-ErrorType: A:b\r\nTwo: 1\r\ntwo: 2\r\n\r\n", 9))
+    answer = read_response(pieces(OK + b"X-Amzn-ErrorType: A:b\r\nTwo: 1\r\ntwo: 2\r\n\r\n", 9))
     assert answer.headers == {"x-amzn-errortype": "A:b", "two": "1, 2"}
 
 
@@ -81,8 +81,8 @@ def test_header_names_are_folded_and_repeated_headers_joined() -> None:
     ],
 )
 def test_malformed_response_is_refused(data: bytes, words: str) -> None:
-    with pytest.raises(BadAnswer, match=words):
-        read_answer(pieces(data, 65536))
+    with pytest.raises(BadResponse, match=words):
+        read_response(pieces(data, 65536))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_malformed_response_is_refused(data: bytes, words: str) -> None:
 )
 def test_truncated_response_is_a_broken_connection(data: bytes) -> None:
     with pytest.raises(ConnectionError):
-        read_answer(pieces(data, 65536))
+        read_response(pieces(data, 65536))
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_endless_response_is_refused_at_the_limit(start: bytes, filler: bytes, w
         received += len(piece)
         return piece
 
-    with pytest.raises(BadAnswer, match=words):
-        read_answer(receive)
+    with pytest.raises(BadResponse, match=words):
+        read_response(receive)
     assert received < MAX_HEAD + MAX_BODY + 2 * len(block)
 
 
@@ -149,7 +149,7 @@ def test_exchange_sends_a_request_and_returns_the_response() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(OK + b"Content-Length: 1\r\n\r\n1")
-        assert exchange(ours, b"x", 5) == Answer(200, "OK", {"content-length": "1"}, b"1")
+        assert exchange(ours, b"x", 5) == Response(200, "OK", {"content-length": "1"}, b"1")
 
 
 class Answering(TlsPeer):

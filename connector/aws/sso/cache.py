@@ -106,34 +106,34 @@ def cache_directory() -> str:
     return os.path.join(os.path.expanduser("~"), ".aws", "sso", "cache")
 
 
-def token_of_answer(
-    answer: Mapping[str, Any], document: Mapping[str, Any], now: float
+def token_of_response(
+    response: Mapping[str, Any], document: Mapping[str, Any], now: float
 ) -> CachedToken:
-    """Return the token in an answer of CreateToken, without saving it.
+    """Return the token in a response of CreateToken, without saving it.
 
-    :param answer: the checked answer.
-    :param document: the members of the token file so far. Those that the answer does not
-        replace stay. By RFC 6749 section 6 the old refresh token stays valid if the answer
+    :param response: the checked response.
+    :param document: the members of the token file so far. Those that the response does not
+        replace stay. By RFC 6749 section 6 the old refresh token stays valid if the response
         has no new one.
     :param now: seconds since the epoch.
-    :raises Unusable: when the answer holds no token.
+    :raises Unusable: when the response holds no token.
     """
-    if "accessToken" not in answer or "expiresIn" not in answer:
+    if "accessToken" not in response or "expiresIn" not in response:
         raise Unusable("the SSO service sent no token")
-    token = answer["accessToken"]
+    token = response["accessToken"]
     check_token(token)
-    expires_at = now + answer["expiresIn"]
+    expires_at = now + response["expiresIn"]
     document = {
-        **with_refresh_token(answer, document),
+        **with_refresh_token(response, document),
         "accessToken": token,
         "expiresAt": format_time(expires_at),
     }
     return CachedToken(token, expires_at, document)
 
 
-def with_refresh_token(answer: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of the token file with the refresh token of CreateToken's answer."""
-    new = answer.get("refreshToken")
+def with_refresh_token(response: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of the token file with the refresh token of CreateToken's response."""
+    new = response.get("refreshToken")
     return {**document, "refreshToken": new} if new else dict(document)
 
 

@@ -25,7 +25,7 @@ from ...locks import file_lock
 from ..api import CallFailed, Refused
 from ..profile import SsoSession
 from ..sdk import ClientFactory
-from .cache import CachedToken, SsoCache, Unusable, token_of_answer
+from .cache import CachedToken, SsoCache, Unusable, token_of_response
 from .callback import CALLBACK_TIMEOUT, Callback
 from .oidc import Oidc, Registration, call_once, register, registration_file, requested_scopes
 
@@ -66,7 +66,7 @@ def log_in(
     try:
         with Oidc(clients, session.region) as oidc:
             registration = register(oidc, session, by_code=by_code, now=now)
-            answer = grant(oidc, session, registration, show)
+            response = grant(oidc, session, registration, show)
     except Refused as refused:
         if refused.status >= 500:
             raise ServiceError(
@@ -88,7 +88,7 @@ def log_in(
         "registrationExpiresAt": registration.expires_at,
     }
     try:
-        token = token_of_answer(answer, document, now())
+        token = token_of_response(response, document, now())
     except Unusable as problem:
         raise CredentialsError(f"The login gave no token: {problem}") from None
     try:
@@ -107,7 +107,7 @@ def token_by_authorization_code(
     *,
     timeout: float = CALLBACK_TIMEOUT,
 ) -> dict[str, Any]:
-    """Return the answer of CreateToken for the code that a browser brings back, with PKCE.
+    """Return the response of CreateToken for the code that a browser brings back, with PKCE.
 
     The parameters are named as in the AWS CLI (awscli/botocore/utils.py, version 2): AWS has
     ``scopes`` where the RFC has ``scope``.
@@ -152,7 +152,7 @@ def token_by_device_code(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
-    """Poll until the user has confirmed the code; return the answer of CreateToken.
+    """Poll until the user has confirmed the code; return the response of CreateToken.
 
     :param clock: return the seconds of a monotonic clock, which ``sleep`` advances.
     :raises CredentialsError: when the user refuses or takes too long.

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any
 
 from ...files import FileProblem, make_directory_of, read_own_text, reason, write_private
-from ..answers import Object, Shape, filled, number, text
 from ..profile import SsoSession
+from ..responses import Object, Shape, filled, number, text
 from ..sdk import ClientFactory, call
 from .cache import Unusable, cache_directory, format_time, parse_time
 
@@ -30,8 +30,8 @@ _LAST_SECOND = 253402300799.0  # of the year 9999, the last that Python's dates 
 #: RFC 8628 lets the service choose both. AWS sends 600 s, and 1 s or 5 s.
 _LONGEST_CODE, _LONGEST_INTERVAL = 3600.0, 60.0
 
-#: The shapes of the answers, by the names of botocore's methods. ``logout`` is SSO's.
-ANSWERS: Mapping[str, Shape] = {
+#: The shapes of the responses, by the names of botocore's methods. ``logout`` is SSO's.
+RESPONSES: Mapping[str, Shape] = {
     "register_client": Object(
         {
             "clientId": filled,
@@ -75,7 +75,7 @@ class Oidc:
     def __init__(self, clients: ClientFactory, region: str) -> None:
         self._client = clients.create(
             "sso-oidc",
-            ANSWERS,
+            RESPONSES,
             region=region,
             connect_timeout=_CONNECT_TIMEOUT,
             read_timeout=_READ_TIMEOUT,
@@ -105,7 +105,7 @@ class Oidc:
         """Call an operation by the name of botocore's method.
 
         :raises Refused: when the service answered with an error.
-        :raises CallFailed: when there was no answer, or a malformed one.
+        :raises CallFailed: when there was no response, or a malformed one.
         """
         return call(self._client, operation, **members)
 
@@ -128,7 +128,7 @@ def call_once(
     """
     client = clients.create(
         service,
-        ANSWERS,
+        RESPONSES,
         region=region,
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
@@ -171,9 +171,9 @@ def register(
         document["grantTypes"] = members["grantTypes"] = _CODE_GRANTS
     if session.scopes or by_code:
         document["scopes"] = members["scopes"] = requested_scopes(session)
-    answer = oidc.call("register_client", **members)
-    expires_at = format_time(answer["clientSecretExpiresAt"])
-    registration = Registration(answer["clientId"], answer["clientSecret"], expires_at)
+    response = oidc.call("register_client", **members)
+    expires_at = format_time(response["clientSecretExpiresAt"])
+    registration = Registration(response["clientId"], response["clientSecret"], expires_at)
     document = {
         "clientId": registration.client_id,
         "clientSecret": registration.client_secret,

@@ -17,7 +17,7 @@ from .cache import (
     CachedToken,
     SsoCache,
     Unusable,
-    token_of_answer,
+    token_of_response,
     with_refresh_token,
 )
 from .oidc import call_once
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT = 3.0  # seconds; the request has two kilobytes
 _READ_TIMEOUT = 5.0
-#: Seconds that the request gets at least: if its answer is missed, so is the new refresh token.
+#: Seconds that the request gets at least: if its response is missed, so is the new refresh token.
 _SHORTEST_REQUEST = 2.0
 
 
@@ -58,12 +58,12 @@ def renew(
                 return token
             request = token.refresh_request(now())
             left = max(deadline - time.monotonic(), _SHORTEST_REQUEST)
-            answer = _create_token(clients, region, request, left)
-            # The old refresh token is used up, so a new one is kept even if the answer has
+            response = _create_token(clients, region, request, left)
+            # The old refresh token is used up, so a new one is kept even if the response has
             # no usable access token.
-            kept = token._replace(document=with_refresh_token(answer, token.document))
+            kept = token._replace(document=with_refresh_token(response, token.document))
             try:
-                token = token_of_answer(answer, token.document, now())
+                token = token_of_response(response, token.document, now())
             except Unusable:
                 _save(cache, kept)
                 raise

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...aws.answers import Object, filled, list_of, number, text
 from ...aws.api import Operation
 from ...aws.endpoint import EndpointNames
+from ...aws.responses import Object, filled, list_of, number, text
 from ...aws.sso.tokens import TokenVariables
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""Checks of an API's answers: the members that we read, their types and their ranges.
+"""Checks of an API's responses: the members that we read, their types and their ranges.
 
-Each service has a table of its operations' answers, made of the shapes below. :func:`check` runs
-before any other code sees an answer, botocore's parser included: the parser trusts the types that
+Each service has a table of its operations' responses, made of the shapes below. :func:`check` runs
+before any other code sees a response, botocore's parser included: the parser trusts the types that
 its model names, but JSON can hold anything.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import ServiceError
 from .api import CallFailed
 
-#: Check a value of an answer and return the value to use; raise :class:`Wrong` for any other.
+#: Check a value of a response and return the value to use; raise :class:`Wrong` for any other.
 Shape = Callable[[object], Any]
 
 
@@ -95,14 +95,14 @@ class Object:
         return found
 
 
-def check(answer: object, shape: Shape, host: str) -> dict[str, Any]:
-    """Return the members of an answer that its shape names.
+def check(response: object, shape: Shape, host: str) -> dict[str, Any]:
+    """Return the members of a response that its shape names.
 
     :param host: the host that answered, for the error.
     :raises CallFailed: when a member that the operation needs is missing or malformed.
     """
     try:
-        found: dict[str, Any] = shape(answer)
+        found: dict[str, Any] = shape(response)
     except Wrong as wrong:
         if not wrong.args:
             raise CallFailed(ServiceError(f"The response from {host} is malformed")) from None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from aiohttp import web
 
-from connector.aws.answers import check
-from connector.aws.sso.oidc import ANSWERS
+from connector.aws.responses import check
+from connector.aws.sso.oidc import RESPONSES
 from connector.errors import (
     ServiceError,
 )
@@ -108,6 +108,6 @@ def test_value_out_of_range_is_clamped_or_dropped(
     operation: str, document: dict[str, object], expected: object
 ) -> None:
     needed = {"clientId": "c", "clientSecret": "s", "deviceCode": "d", "userCode": "u"}
-    shape = ANSWERS[operation] if operation in ANSWERS else OPERATIONS[operation].answer
+    shape = RESPONSES[operation] if operation in RESPONSES else OPERATIONS[operation].response
     found = check({**needed, **document}, shape, "host")
     assert found.get(next(iter(document))) == expected
