@@ -21,7 +21,7 @@ def default_signals_for_children() -> Iterator[None]:
     handlers. So every ignored signal gets a handler that does nothing, and this process still
     ignores it. Only the main thread can set handlers; in other threads nothing changes.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not _can_set_handlers():
         yield
         return
     restored = {getattr(signal, name, None) for name in _RESTORED}
@@ -35,8 +35,13 @@ def default_signals_for_children() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
+        if _can_set_handlers():
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+
+
+def _can_set_handlers() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:

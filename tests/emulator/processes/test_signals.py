@@ -50,7 +50,7 @@ def test_programs_get_default_signals_from_a_background_process(tmp_path: Path) 
     assert shown[0] == shown[2] != "[]"
 
 
-def test_handlers_that_exist_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_handlers_stay() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with default_signals_for_children():
         assert {number: signal.getsignal(number) for number in before} == before
