@@ -61,7 +61,7 @@ class Client:
     output: bytearray = field(default_factory=bytearray)
     received: list[AgentMessage | str] = field(default_factory=list)
     closed: AgentMessage | None = None
-    acknowledging: bool = True
+    sends_acks: bool = True
     connection: ClientConnection | None = None
 
     async def open(self, url: str, ca_file: Path, token: str) -> None:
@@ -95,7 +95,7 @@ class Client:
         if message.message_type == CHANNEL_CLOSED:
             self.closed = message
         elif message.message_type == OUTPUT_STREAM_DATA:
-            if self.acknowledging:
+            if self.sends_acks:
                 payload = acknowledge(
                     OUTPUT_STREAM_DATA, message.message_id, message.sequence_number
                 )

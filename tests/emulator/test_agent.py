@@ -71,19 +71,19 @@ def test_handshake_ends_as_recorded() -> None:
         "port_handshake_complete",
         "port_handshake_complete",
         "port_handshake_complete",
-        "port_handshake_response_acknowledge",
+        "port_handshake_response_ack",
         session_id="s",
     )
     agent.frames_to_send(0.0)
     agent._rng.ids = [  # type: ignore[attr-defined]
         AgentMessage.decode(recorded(name)).message_id
-        for name in ("port_handshake_complete", "port_handshake_response_acknowledge")
+        for name in ("port_handshake_complete", "port_handshake_response_ack")
     ]
-    agent.receive_frames([recorded("port_handshake_request_acknowledge")], 0.0005)
+    agent.receive_frames([recorded("port_handshake_request_ack")], 0.0005)
     agent.receive_frames([recorded("port_handshake_response")], 0.001006643)
     acknowledged, complete = map(undated, agent.frames_to_send(0.001006643))
     assert complete == undated(recorded("port_handshake_complete"))
-    assert acknowledged == undated(recorded("port_handshake_response_acknowledge"))
+    assert acknowledged == undated(recorded("port_handshake_response_ack"))
 
 
 def test_command_session_announces_its_type_as_recorded() -> None:

@@ -156,7 +156,7 @@ def test_pause_publication_stops_output_until_start_publication() -> None:
     assert output_sent(agent, 2.0) == [(2, b"x")]
 
 
-@pytest.mark.parametrize("frame", [stream(1, b"in"), ack(77)], ids=["input", "acknowledge"])
+@pytest.mark.parametrize("frame", [stream(1, b"in"), ack(77)], ids=["input", "ack"])
 def test_any_input_or_ack_ends_a_pause(frame: bytes) -> None:
     agent = connected()
     agent.receive_frames([control(PAUSE_PUBLICATION)], 0.0)

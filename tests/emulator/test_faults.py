@@ -97,8 +97,8 @@ async def test_only_listed_frames_are_dropped() -> None:
 
 async def test_fault_applies_to_one_direction_and_one_scope() -> None:
     bench = Bench(FrameFault(Effect.DROP, TO_CLIENT, odds=1.0))
-    acknowledges = messages(3, ACKNOWLEDGE)
-    assert frames_of(bench.disturb(acknowledges)) == acknowledges
+    acks = messages(3, ACKNOWLEDGE)
+    assert frames_of(bench.disturb(acks)) == acks
     inputs = messages(3, INPUT_STREAM_DATA)
     assert frames_of(bench.disturb(inputs, TO_AGENT)) == inputs
     service = ["start_publication", *messages(1, PAUSE_PUBLICATION)]

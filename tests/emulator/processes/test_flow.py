@@ -67,7 +67,7 @@ async def test_missing_acks_stop_the_process_at_the_window(
         "        open('count', 'w').write(str(n))\n"
         "count()\n"
     )
-    client.acknowledging = False
+    client.sends_acks = False
     await client.read(16 * 1000 if execute_as is SEPARATE else 8 * 1000)
     count = stage.home / "count"
 
