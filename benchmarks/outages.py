@@ -52,7 +52,7 @@ def _resumed(soak: Soak, plan: FaultPlan, direction: str) -> None:
         with TunnelThread(source, cloud.ca_file) as tunnel:
             tunnel.reader.until(GREETING)
             if direction == "up":
-                tunnel.send_behind(f"up {CUT_BYTES}\n".encode() + data)
+                tunnel.send_in_background(f"up {CUT_BYTES}\n".encode() + data)
                 equal = tunnel.reader.line(1200) == hashlib.sha256(data).hexdigest()
             else:
                 tunnel.send(f"down {CUT_BYTES} {soak.seed}\n".encode())

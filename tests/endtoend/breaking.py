@@ -1,4 +1,4 @@
-"""Links that break, and services that know whether anything was lost by it."""
+"""Links that break, and TCP services that show whether any byte was lost."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ DIGEST = hashlib.sha256(DATA).hexdigest().encode() + b"\n"
 TO_AGENT, TO_CLIENT = Direction.TO_AGENT, Direction.TO_CLIENT
 
 
-def judge(client: socket.socket) -> None:
-    """Greets, tells the digest of what it is sent, and waits for the end."""
+def send_digest(client: socket.socket) -> None:
+    """Greet, read the data, send its digest, and wait for the end."""
     client.sendall(GREETING)
     data = receive_exactly(client, SIZE)
     client.sendall(hashlib.sha256(data).hexdigest().encode() + b"\n")
     receive_exactly(client, 1)
 
 
-def give(client: socket.socket) -> None:
-    """Greets, sends the data, and waits for the end."""
+def send_data(client: socket.socket) -> None:
+    """Greet, send the data, and wait for the end."""
     client.sendall(GREETING + DATA)
     receive_exactly(client, 1)
 
 
-def trouble(
+def inject_faults(
     cloud: Cloud,
     *faults: Fault,
     rejoin: Rejoin = Rejoin.SAME_TOKEN,
     agent: AgentBehaviour = FAST,
 ) -> None:
-    """What sessions that are opened from now on are in for."""
+    """Give the sessions that are opened from now on these faults."""
     cloud.behave(agent)
     cloud.gateway.fault_log.clear()
     behaviour = cloud.gateway.behaviour
     cloud.gateway.behaviour = replace(behaviour, faults=FaultPlan(faults), rejoin=rejoin)
 
 
-def come_back(cloud: Cloud) -> None:
-    """Have the gateway listen again before its time."""
+def restart_gateway(cloud: Cloud) -> None:
+    """Let the gateway listen again before its outage is over."""
     cloud.run(cloud.gateway.stop())
     cloud.run(cloud.gateway.start())

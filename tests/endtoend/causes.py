@@ -1,4 +1,4 @@
-"""What ends a connector."""
+"""Causes that end a connector: signals, and readers and parents that go away."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def ssh_is_killed(process: Process) -> None:
     process.stop_reading()
 
 
-#: What ends it -> how, and the exit code.
+#: Name -> the function that causes the end, and the exit code.
 CAUSES: dict[str, tuple[Callable[[Process], None], int]] = {
     "SIGHUP": (lambda process: process.signal(signal.SIGHUP), 0),
     "SIGTERM": (lambda process: process.signal(signal.SIGTERM), 143),

@@ -1,4 +1,4 @@
-"""The emulator in a thread, with what a test wants to change, count and wait for."""
+"""The emulator in a thread, with settings, counts and waits for tests."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ Result = TypeVar("Result")
 START = "StartDevEnvironmentSession"
 STOP = "StopDevEnvironmentSession"
 
-#: Of who may resume sessions by ssm:ResumeSession.
+#: The access key that may resume sessions by ssm:ResumeSession.
 ACCESS_KEY_ID = "AKIDOFTHETESTS"
 
 
 class Cloud:
     """CodeCatalyst with one Dev Environment, its gateway and its agent.
 
-    :ivar target: what the agents of sessions that are opened from now on connect to.
-    :ivar stream_base: if set, the gateway that new sessions are told to use.
-    :ivar sessions: all that were started since the last :meth:`reset`.
+    :ivar target: the function by which the agents of new sessions connect to their target.
+    :ivar stream_base: the gateway in the stream URLs of new sessions, if it is not the emulator's.
+    :ivar sessions: all sessions started since the last :meth:`reset`.
     """
 
     def __init__(self, directory: Path) -> None:
         certificates = make_certificates(directory)
         self.ca_file = certificates.ca_file
-        self.port = 0  # which refuses
+        self.port = 0  # a port that refuses
         self.stream_base: str | None = None
         self.after_start: Callable[[Session], None] | None = None
         self.sessions: list[Session] = []
@@ -102,13 +102,13 @@ class Cloud:
     def close(self) -> None:
         self.run(self.server.stop())
         self.run(self.gateway.stop())
-        self.run(_give_up_the_rest())
+        self.run(_cancel_held_answers())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
 
     def reset(self) -> None:
-        """As it was at the start, but for the sessions that still run."""
+        """Restore the initial state, except for the sessions that still run."""
         self.misbehaviours = Misbehaviours()
         self.behave(REAL)
         for environment in self._added:
@@ -126,16 +126,16 @@ class Cloud:
             self._spoken: set[str] = set()
 
     def behave(self, agent: AgentBehaviour, **relay: float) -> None:
-        """How sessions that are opened from now on are treated."""
+        """Set the behaviour of the agent and the relay in sessions that are opened from now on."""
         self.gateway.behaviour = GatewayBehaviour(agent=agent, relay=RelayBehaviour(**relay))
 
     def unpaced(self) -> None:
-        """The real agent in all but its pace of 1 MB/s, for tests that carry much."""
+        """Use the real agent without its pace of 1 MB/s, for tests that transfer much data."""
         self.behave(replace(REAL, message_interval=0.0))
 
     @property
     def port(self) -> int:
-        """The port of loopback that is the target, once it is set."""
+        """Return the target's port on loopback, once a test has set it."""
         return self._port
 
     @port.setter
@@ -147,12 +147,12 @@ class Cloud:
 
     @property
     def host(self) -> str:
-        """The Dev Environment's name for ssh."""
+        """Return the Dev Environment's host name for ssh."""
         return host_of(self.environment)
 
     @property
     def environ(self) -> dict[str, str]:
-        """What the connector needs to find all this."""
+        """Return the variables by which the connector finds the emulator."""
         return {
             "AWS_BEARER_TOKEN_CODECATALYST": self.token,
             "AWS_CA_BUNDLE": str(self.ca_file),
@@ -160,16 +160,16 @@ class Cloud:
         }
 
     def secrets(self) -> list[str]:
-        """What nobody may print, ever: the tokens, and the queries of stream URLs."""
+        """Return what must never be printed: the tokens, and the queries of stream URLs."""
         return [self.token, self.query_secret, "role=publish", *self._given_tokens]
 
-    # What tests do
+    # Actions of tests
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     def call(self, work: Callable[[], Result]) -> Result:
-        """Do something on the emulator's own thread."""
+        """Call a function in the emulator's thread."""
 
         async def do() -> Result:
             return work()
@@ -179,7 +179,7 @@ class Cloud:
     def add(
         self, space: str, project: str, alias: str | None = None, **details: Any
     ) -> DevEnvironment:
-        """One more Dev Environment, until the next :meth:`reset`; it runs if it is not said."""
+        """Add a Dev Environment, RUNNING by default, until the next :meth:`reset`."""
 
         def add() -> DevEnvironment:
             if space not in [known.name for known in self._model.spaces()]:
@@ -194,7 +194,7 @@ class Cloud:
 
     @contextmanager
     def lasting(self) -> Iterator[DevEnvironment]:
-        """One more Dev Environment, which runs and which no :meth:`reset` deletes."""
+        """Add a running Dev Environment that :meth:`reset` does not delete."""
         like = self.environment
 
         def add() -> DevEnvironment:
@@ -209,14 +209,14 @@ class Cloud:
             self.call(lambda: self._model.delete_environment(environment))
 
     def delete(self, environment: DevEnvironment) -> None:
-        """As its owner does in the console; it is gone at once."""
+        """Delete a Dev Environment at once, as its owner does in the console."""
         self._added.remove(environment)
         self.call(lambda: self._model.delete_environment(environment))
 
     def start_session(self, *command: str, shell: bool = False) -> dict[str, str]:
-        """Start a session as another program than the connector would.
+        """Start a session without the connector.
 
-        It leads to the SSH port if neither a command nor a shell is asked for.
+        The session leads to the SSH port unless a command or a shell is given.
         """
         form = Form.COMMAND if command else Form.SHELL if shell else Form.SSH
 
@@ -240,11 +240,11 @@ class Cloud:
         )
 
     def end_session(self, session: Session) -> None:
-        """As StopDevEnvironmentSession does; on the emulator's own thread."""
+        """End a session as StopDevEnvironmentSession does. Call this in the emulator's thread."""
         self._model.sessions.end(session, "Stopped by an administrator")
 
     def stop_session(self, session: Session) -> None:
-        """As somebody else does who calls StopDevEnvironmentSession."""
+        """Stop a session as another caller of StopDevEnvironmentSession does."""
         self.call(lambda: self.end_session(session))
 
     def set_status(self, status: Status, reason: str | None = None) -> None:
@@ -253,30 +253,30 @@ class Cloud:
     def set_status_of(
         self, environment: DevEnvironment, status: Status, reason: str | None = None
     ) -> None:
-        """Of one that was added; on the emulator's own thread."""
+        """Set the status of an added Dev Environment. Call this in the emulator's thread."""
         self._model.set_status(environment, status, reason)
 
     def stopped(self, start_seconds: float) -> None:
-        """The Dev Environment is STOPPED, and takes so long to start."""
+        """Stop the Dev Environment, and let its next start take this time."""
         self.set_status(Status.STOPPED)
         self.environment.start_seconds = start_seconds
 
-    # What tests wait for and count
+    # Waits and counts
 
     def count(self, operation: str) -> int:
-        """How many requests of this operation have come in."""
+        """Return the number of requests for this operation."""
         with self._seen:
             return self._arrived[operation]
 
     def wait_for_requests(self, operation: str, count: int = 1) -> None:
-        """Until so many requests of this operation have come in, answered or not."""
+        """Wait for this number of requests for an operation, answered or not."""
         self._wait(lambda: self._arrived[operation] >= count)
 
     def wait_for_sessions(self, count: int = 1) -> None:
         eventually(lambda: len(self.sessions) >= count, f"the start of {count} sessions")
 
     def wait_for_agents(self, count: int = 1) -> None:
-        """Until the agents of so many sessions have spoken, heard or not."""
+        """Wait until the agents of this number of sessions have sent something."""
         self._wait(lambda: len(self._spoken) >= count)
 
     def _wait(self, predicate: Callable[[], bool]) -> None:
@@ -288,24 +288,24 @@ class Cloud:
             return [frame for seen, frame in self._frames if seen is direction]
 
     def stops(self, session: Session) -> int:
-        """How many StopDevEnvironmentSession there were for a session."""
+        """Return the number of StopDevEnvironmentSession requests for a session."""
         with self._seen:
             return self._stopped.count(session.id)
 
     def session(self) -> Session:
-        """The one session of this test."""
+        """Return the test's only session."""
         (session,) = self.sessions
         return session
 
     def wait_all_ended(self, timeout: float = PATIENCE) -> None:
-        """Until no session lives."""
+        """Wait until all sessions have ended."""
         eventually(
             lambda: all(session.end_reason is not None for session in self.sessions),
             "the end of all sessions",
             timeout,
         )
 
-    # What the emulator calls
+    # Callbacks of the emulator
 
     async def _connect(self) -> socket.socket:
         return await self.target()
@@ -342,14 +342,14 @@ class Cloud:
 
 
 def host_of(environment: DevEnvironment) -> str:
-    """AWS's own name of a Dev Environment for ssh."""
+    """Return AWS's own host name of a Dev Environment for ssh."""
     return (
         f"codecatalyst-dev-env={environment.space_name}={environment.project_name}={environment.id}"
     )
 
 
-async def _give_up_the_rest() -> None:
-    """Answers that were held back, and that nobody waits for any more."""
+async def _cancel_held_answers() -> None:
+    """Cancel answers that are held back and that no client awaits any more."""
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()

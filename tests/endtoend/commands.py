@@ -1,4 +1,4 @@
-"""Programs run as a user of the Dev Environment would, and all that they print, checked."""
+"""Programs run as a user of the Dev Environment runs them. Their output is checked for secrets."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .cloud import Cloud
 from .sshd import USER, Sshd, program
 from .waiting import PATIENCE, Reader, alive, eventually
 
-#: The connector as its tests have it, without a search of PATH.
+#: The connector that runs the tests, without a search of PATH.
 CONNECTOR = (sys.executable, "-m", "connector")
 
-#: The configuration of ssh that users may copy.
+#: The example of an ssh configuration.
 EXAMPLE = Path(__file__).parents[2] / "examples/ssh_config"
 
 #: Seconds between the cause of an end and the end of the connector's process.
 END = 3.5
 
-#: Seconds in which whoever waits for no answer is gone; who waits for one takes 3 at least.
+#: Seconds in which a connector that awaits no answer ends. One that awaits an answer takes 3 s.
 AT_ONCE = 2.5
 
 Answer = subprocess.CompletedProcess[bytes]
@@ -34,7 +34,7 @@ Stream = int | IO[bytes]
 
 
 class Process:
-    """A program that runs. Its stderr goes to a file, so that it is never waited for."""
+    """A running program. Its stderr goes to a file, so a full pipe never blocks it."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Process:
         return self.popen.pid
 
     def stderr(self) -> str:
-        """What was printed so far."""
+        """Return what the program has written to stderr so far."""
         return self._stderr.read_text(errors="replace")
 
     def send(self, data: bytes) -> None:
@@ -75,7 +75,7 @@ class Process:
             rest = rest[self.popen.stdin.write(rest) or 0 :]
 
     def hang_up(self) -> None:
-        """End it as ssh does; at the mere end of its input it would wait for more output."""
+        """End the connector as ssh does. The end of its input alone would not end it."""
         self.signal(signal.SIGHUP)
 
     def end_input(self) -> None:
@@ -83,7 +83,7 @@ class Process:
         self.popen.stdin.close()
 
     def stop_reading(self) -> None:
-        """Have whoever writes to our end of stdout find nobody there."""
+        """Close our end of stdout, so that the program gets EPIPE."""
         assert self.popen.stdout is not None
         self.popen.stdout.close()
         self.stopped_reading = True
@@ -95,10 +95,12 @@ class Process:
         try:
             return self.popen.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"it goes on after {timeout} s: {self.stderr()}") from None
+            raise AssertionError(
+                f"the process still runs after {timeout} s: {self.stderr()}"
+            ) from None
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Close the streams and kill the program."""
         for stream in (self.popen.stdin, self.popen.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -109,9 +111,9 @@ class Process:
 
 
 class Commands:
-    """Runs programs in an environment that has the connector and one Dev Environment.
+    """Runs programs with the connector and one Dev Environment in their environment.
 
-    :param directory: of one test; home, logs and outputs are here.
+    :param directory: one test's directory for home, logs and outputs.
     """
 
     def __init__(self, cloud: Cloud, directory: Path) -> None:
@@ -163,7 +165,7 @@ class Commands:
         stderr: Stream | None = None,
         start_new_session: bool = False,
     ) -> Process:
-        """Start a program that the end of the test ends."""
+        """Start a program. The end of the test kills it."""
         process = Process(
             arguments,
             environ or self.environ,
@@ -179,9 +181,9 @@ class Commands:
     def proxy(
         self, *options: str, environ: Mapping[str, str] | None = None, ignoring: str = ""
     ) -> Process:
-        """``connector proxy`` as a ProxyCommand, with its two pipes in the test's hands.
+        """Start ``connector proxy`` as a ProxyCommand whose two pipes the test holds.
 
-        :param ignoring: the name of a signal that it inherits as ignored.
+        :param ignoring: the name of a signal that the process inherits as ignored.
         """
         command = [*CONNECTOR, "proxy", *options, self._cloud.host]
         if ignoring:
@@ -195,19 +197,19 @@ class Commands:
         stdin: Stream = subprocess.PIPE,
         stdout: Stream = subprocess.PIPE,
     ) -> Process:
-        """Start a program that has this descriptor closed."""
+        """Start a program with this descriptor closed."""
         script = f'exec "$@" {descriptor}>&-'
         return self.start("/bin/sh", "-c", script, "sh", *command, stdin=stdin, stdout=stdout)
 
     def attach(self, *options: str) -> Process:
-        """``connector attach`` to a new session."""
+        """Start ``connector attach`` to a new session."""
         file = self.directory / f"session-{len(self._processes)}.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(self._cloud.start_session()))
         return self.start(*CONNECTOR, "attach", "--session-file", str(file), *options)
 
     def connector_pids(self) -> list[int]:
-        """The connectors that have logged so far, the oldest first."""
+        """Return the process ids of the connectors that have logged so far, the oldest first."""
         pids = re.findall(r"^\S+ \S+ (\d+) [A-Z]+ ", self._log(), re.M)
         return list(dict.fromkeys(map(int, pids)))
 
@@ -215,7 +217,7 @@ class Commands:
         return self.log_file.read_text() if self.log_file.exists() else ""
 
     def wait_for_log(self, words: str, times: int = 1) -> None:
-        """Until connectors have logged this so many times."""
+        """Wait until connectors have logged this text as often as given."""
         eventually(lambda: self._log().count(words) >= times, f"a log of {words!r}")
 
     def wait_connectors_gone(self, timeout: float = END) -> None:
@@ -224,14 +226,14 @@ class Commands:
         )
 
     def kill(self, pid: int) -> None:
-        """End a process that a program of ours has left behind, as it was to."""
+        """End a process that one of our programs was expected to leave behind."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End what runs; then nothing that anybody printed may hold a secret.
+        """End all running programs, then check that no output holds a secret.
 
-        :raises AssertionError: when it does.
+        :raises AssertionError: when an output holds one.
         """
         for process in self._processes:
             process.close()
@@ -243,7 +245,7 @@ class Commands:
 
 
 class Ssh:
-    """ssh and its kin, set up to reach the Dev Environment through ``connector proxy``."""
+    """ssh, scp and sftp, set up to reach the Dev Environment through ``connector proxy``."""
 
     def __init__(self, commands: Commands, cloud: Cloud, sshd: Sshd) -> None:
         self.commands = commands
@@ -266,7 +268,7 @@ class Ssh:
         )
 
     def key_options(self) -> list[str]:
-        """The options about keys, without anything of the user who runs the tests."""
+        """Return the options for keys, without the keys of the account that runs the tests."""
         return [
             f"IdentityFile {self._key}",
             "IdentitiesOnly yes",
@@ -277,11 +279,11 @@ class Ssh:
         ]
 
     def command(self, name: str, *arguments: str) -> list[str]:
-        """The words of a call of ssh, scp or sftp."""
+        """Return the words of a call of ssh, scp or sftp."""
         return [program(name), "-F", str(self.config), *arguments]
 
     def run(self, *arguments: str, input: bytes = b"", options: Sequence[str] = ()) -> Answer:
-        """``ssh [options] host arguments``"""
+        """Run ``ssh [options] host arguments``."""
         return self.commands.run(*self.command("ssh", *options, self.host, *arguments), input=input)
 
     def start(self, *arguments: str, options: Sequence[str] = ()) -> Process:

@@ -1,4 +1,4 @@
-"""One emulator and one sshd for all; a home directory and an eye on secrets for each test."""
+"""One emulator and one sshd for all tests; a home directory and a search for secrets for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from connector.emulator.api.codecatalyst.resources import Status
 from connector.emulator.machine.sshserver import SshServer, make_host_key
 
-from .breaking import judge
+from .breaking import send_digest
 from .cloud import Cloud
 from .commands import Commands, Ssh
 from .doctor import Patient
@@ -39,10 +39,10 @@ def the_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="package", autouse=True)
-def nothing_written_is_secret(
+def no_output_holds_a_secret(
     the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
-    """Of all that all tests here had written: output, logs at every level, the emulator's too."""
+    """Check all output of the tests, and all logs including the emulator's."""
     with logging_all_to(tmp_path_factory.mktemp("logs") / "in-process.log"):
         yield
     assert leaks(tmp_path_factory.getbasetemp(), the_cloud.secrets()) == []
@@ -50,7 +50,7 @@ def nothing_written_is_secret(
 
 @pytest.fixture
 def cloud(the_cloud: Cloud) -> Iterator[Cloud]:
-    """The emulator, with the real agent's habits; its port refuses until a test sets one."""
+    """The emulator with the real agent's behaviour. Its port refuses until a test sets a port."""
     the_cloud.reset()
     yield the_cloud
     the_cloud.wait_all_ended()
@@ -59,14 +59,14 @@ def cloud(the_cloud: Cloud) -> Iterator[Cloud]:
 
 @pytest.fixture
 def sshd(the_sshd: Sshd, cloud: Cloud) -> Sshd:
-    """The port of the Dev Environment is this sshd's."""
+    """Make this sshd the Dev Environment's port."""
     cloud.port = the_sshd.port
     return the_sshd
 
 
 @pytest.fixture
 def echoing(cloud: Cloud) -> Iterator[None]:
-    """The port of the Dev Environment greets and echoes, as fast as it can."""
+    """Let the Dev Environment's port greet and echo, as fast as it can."""
     cloud.unpaced()
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
@@ -76,8 +76,8 @@ def echoing(cloud: Cloud) -> Iterator[None]:
 
 @pytest.fixture
 def judging(cloud: Cloud) -> Iterator[None]:
-    """The port of the Dev Environment tells whether what it is sent is whole."""
-    with TcpService(judge) as service:
+    """Let the Dev Environment's port answer with the digest of what it received."""
+    with TcpService(send_digest) as service:
         cloud.port = service.port
         yield
 
@@ -101,7 +101,7 @@ def ssh(commands: Commands, cloud: Cloud, sshd: Sshd) -> Ssh:
 
 @pytest.fixture(scope="session")
 def the_ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
-    """Lets any user in: this machine does not have the user of a Dev Environment."""
+    """An SSH server that accepts any user, because this machine has no mde-user."""
     server = SshServer(make_host_key(), tmp_path_factory.mktemp("remote-home"))
     yield server
     server.close()
@@ -109,7 +109,7 @@ def the_ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServ
 
 @pytest.fixture
 def patient(commands: Commands, cloud: Cloud, the_ssh_server: SshServer) -> Patient:
-    """A user with whom all is well."""
+    """A user whose set-up has no fault."""
     cloud.target = the_ssh_server.connect
     return Patient(commands, cloud)
 
@@ -121,7 +121,7 @@ def library(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[None]:
-    """This process is as a user's of the library; what it promises is checked at the end."""
+    """Set up this process as a user of the library, and check the library's promises at the end."""
     for name, value in {**cloud.environ, "HOME": commands.environ["HOME"]}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

@@ -1,4 +1,4 @@
-"""``connector doctor`` as a user runs it, and what of its answer a test looks at."""
+"""``connector doctor`` as a user runs it, and its report for tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from .cloud import Cloud
 from .commands import CONNECTOR, Commands
 
-#: Members of the document, and of each of its legs.
+#: Members of the document, and of each leg.
 MEMBERS = {"ok", "exitCode", "seconds", "legs"}
 LEG_MEMBERS = {"name", "status", "text", "hint", "seconds", "facts"}
 
@@ -26,7 +26,7 @@ START_URL = "https://d-1234567890.awsapps.com/start"
 
 @dataclass
 class Diagnosis:
-    """What the doctor found."""
+    """The doctor's findings."""
 
     exit_code: int
     legs: dict[str, dict[str, Any]]
@@ -36,7 +36,7 @@ class Diagnosis:
         return status
 
     def text(self, name: str) -> str:
-        """Text and hint of a leg."""
+        """Return the text and hint of a leg."""
         return f"{self.legs[name]['text']} -> {self.legs[name]['hint']}"
 
     def by_status(self, status: str) -> list[str]:
@@ -44,7 +44,7 @@ class Diagnosis:
 
 
 class Patient:
-    """A user's set-up: a home, a configuration of ssh and one of AWS."""
+    """A user's set-up: a home, an ssh configuration and an AWS configuration."""
 
     def __init__(self, commands: Commands, cloud: Cloud) -> None:
         self.environ = {**commands.environ, "LOGNAME": LOCAL_USER}
@@ -57,13 +57,13 @@ class Patient:
         self.write_config("ProxyCommand connector proxy %n")
 
     def write_config(self, *lines: str, host: str = "codecatalyst-dev-env*") -> None:
-        """A section of ssh's configuration; ``User`` and ``ConnectTimeout`` as they should be."""
-        # ssh takes the first of two.
+        """Write a section of the ssh configuration. ``User`` and ``ConnectTimeout`` are right."""
+        # ssh takes the first of two values, so the lines of the test win.
         settings = [*lines, "User mde-user", "ConnectTimeout 660", *self.key_settings()]
         self.config.write_text("\n".join((f"Host {host}", *(f"  {x}" for x in settings), "")))
 
     def key_settings(self) -> list[str]:
-        """Settings about keys, without anything of the user who runs the tests."""
+        """Return settings for keys that exclude the keys of the account that runs the tests."""
         return [
             "StrictHostKeyChecking accept-new",
             f"UserKnownHostsFile {self.known_hosts}",
@@ -73,7 +73,7 @@ class Patient:
         ]
 
     def log_in(self, expires_in: float, **members: str) -> None:
-        """A login of the profile, in the files of the AWS CLI, and no token in a variable."""
+        """Log in with the profile by the AWS CLI's files, and unset the token's variable."""
         self.token = secrets.token_urlsafe(48)
         self._cloud.tokens.accept(self.token, self._cloud.environment.creator_id)
         home = Path(self.environ["HOME"])
@@ -102,14 +102,17 @@ class Patient:
         return [*words, self.host] if self.host else words
 
     def examine(self, *options: str) -> Diagnosis:
-        """Return what the doctor finds."""
+        """Run the doctor and return its findings."""
         answer = self._commands.run(*self.command("--json", *options), environ=self.environ)
         assert answer.stderr == b""
         return read(answer.stdout, answer.returncode)
 
 
 def read(document: bytes, exit_code: int) -> Diagnosis:
-    """:raises AssertionError: when it is not what is documented."""
+    """Return the findings in a document.
+
+    :raises AssertionError: when the document is not as documented.
+    """
     found: Mapping[str, Any] = json.loads(document)
     assert found.keys() == MEMBERS
     assert found["exitCode"] == exit_code
@@ -121,6 +124,6 @@ def read(document: bytes, exit_code: int) -> Diagnosis:
     return Diagnosis(exit_code, {leg["name"]: leg for leg in found["legs"]})
 
 
-def stopped_once(cloud: Cloud, count: int = 2) -> bool:
-    """Whether each session was stopped: one of the examination's own, and one of its ssh's."""
+def all_stopped_once(cloud: Cloud, count: int = 2) -> bool:
+    """Return whether each session was stopped once: the doctor's own, and the one of its ssh."""
     return len(cloud.sessions) == count and all(cloud.stops(it) == 1 for it in cloud.sessions)

@@ -1,4 +1,4 @@
-"""What every failure has in common."""
+"""The check that all tests of failures share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .commands import Process
 
 
 def check(process: Process, exit_code: int, *words: str) -> None:
-    """It fails with one line that holds these words, and is in the manual; stdout stays empty."""
+    """Check that the process fails with one line of the manual that holds these words."""
     assert process.wait() == exit_code, process.stderr()
     assert process.reader.rest() == b""
     (line,) = process.stderr().splitlines()

@@ -1,4 +1,4 @@
-"""What the library promises its users' processes: it leaves nothing behind, and touches nothing."""
+"""The library's promises: it leaves nothing behind and changes nothing in the process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DATA = random.Random(5).randbytes(4_000_000)
 
 
 def descriptors() -> int:
-    """How many this process has open."""
+    """Return the number of open descriptors of this process."""
     return len(os.listdir("/dev/fd"))
 
 
@@ -26,12 +26,12 @@ def handlers() -> dict[signal.Signals, object]:
 
 
 def carriers() -> list[threading.Thread]:
-    """The library's threads that run."""
+    """Return the library's running threads."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("connector ")]
 
 
 def logging_setup() -> list[object]:
-    """What a program has set up of its logging, but for the handler that every library adds."""
+    """Return the process's set-up of logging, without the handler that every library adds."""
     ours, root = logging.getLogger("connector"), logging.getLogger()
     loud = [each for each in ours.handlers if not isinstance(each, logging.NullHandler)]
     return [*loud, *root.handlers, ours.level, root.level, ours.propagate, logging.lastResort]
@@ -39,7 +39,7 @@ def logging_setup() -> list[object]:
 
 @contextmanager
 def nothing_left() -> Iterator[None]:
-    """Threads, descriptors, signals and logging are afterwards what they were before."""
+    """Check that threads, descriptors, signals and logging are the same afterwards as before."""
     gc.collect()
     before = descriptors()
     signals, logs = handlers(), logging_setup()
@@ -47,7 +47,7 @@ def nothing_left() -> Iterator[None]:
     signal.set_wakeup_fd(wakeup)
     yield
     assert carriers() == []
-    gc.collect()  # what was only dropped would warn here, which is an error
+    gc.collect()  # objects that were only dropped warn here, and a warning is an error
     eventually(lambda: descriptors() <= before, "the end of the connections")
     assert handlers() == signals
     assert logging_setup() == logs

@@ -33,10 +33,10 @@ from .commands import Ssh
 from .sshd import program
 from .waiting import eventually
 
-#: Of the frames of ssh's own handshake and login; what comes later is the transfer.
+#: Bytes of ssh's handshake and login. The bytes after these are the transfer.
 LOGIN = 6_000
 
-#: The real agent but for its pace of 1 MB/s.
+#: The real agent without its pace of 1 MB/s.
 FAST = replace(REAL, message_interval=0.0002)
 
 MakePlan = Callable[[random.Random, int], FaultPlan]
@@ -65,7 +65,7 @@ def _storm(rng: random.Random, size: int) -> FaultPlan:
     return plan | _frames(Effect.CORRUPT, 0.005, Direction.TO_CLIENT)(rng, size)
 
 
-#: Name -> a plan for a transfer of so many bytes.
+#: Name -> a function that plans the faults for a transfer of a given size.
 FAULTS: dict[str, MakePlan] = {
     "none": lambda rng, size: FaultPlan(),
     "1 % dropped": _frames(Effect.DROP, 0.01),
@@ -73,10 +73,10 @@ FAULTS: dict[str, MakePlan] = {
     "2 % overtaken": _frames(Effect.REORDER, 0.02),
     "1 % delayed": _frames(Effect.DELAY, 0.01, seconds=0.02),
     "1 % corrupted": _frames(Effect.CORRUPT, 0.01, Direction.TO_CLIENT),
-    "slow acknowledges": lambda rng, size: FaultPlan(
+    "slow acks": lambda rng, size: FaultPlan(
         tuple(slow_acks(direction, 0.3) for direction in Direction)
     ),
-    "no acknowledges for 1 s": lambda rng, size: FaultPlan(
+    "no acks for 1 s": lambda rng, size: FaultPlan(
         tuple(no_acks(direction, (0.3, 1.3)) for direction in Direction)
     ),
     "paused for 0.5 s": lambda rng, size: FaultPlan((Pause(_at_once(rng, size), 0.5),)),
@@ -87,7 +87,7 @@ FAULTS: dict[str, MakePlan] = {
     "storm": _storm,
 }
 
-#: As :data:`FAULTS`; takes 45 s, after which the far end is declared dead.
+#: As :data:`FAULTS`. The far end is declared dead after 45 s.
 SILENCE: MakePlan = lambda rng, size: FaultPlan((Cut(How.SILENCE, _at_once(rng, size)),))  # noqa: E731
 
 PROGRAMS = ("ssh", "scp", "rsync")
@@ -96,7 +96,7 @@ DIRECTIONS = ("up", "down")
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one transfer: what a row of the table is added up from."""
+    """The result of one transfer; a row of the table adds up several."""
 
     seconds: float
     cuts: int
@@ -120,7 +120,7 @@ def transfer(
     seed: int = 1,
     agent: AgentBehaviour = FAST,
 ) -> Outcome:
-    """Carry ``size`` random bytes by the program ``name``, and see whether they are whole.
+    """Transfer ``size`` random bytes by the program ``name``, and check that they arrive whole.
 
     The far end is on this machine: both sides' files are in the test's directory.
     """
@@ -146,7 +146,7 @@ def transfer(
         failure = f"{len(arrived)} of {size} bytes arrived, or other ones"
     ssh.commands.wait_connectors_gone()
     log = log_of(ssh)
-    # A connector that failed may have ended before it counted anything.
+    # A connector that failed may have ended before it wrote its counts.
     resent, duplicates = (
         0 if failure else counted(log, x) for x in ("retransmitted", "duplicates")
     )
@@ -154,7 +154,7 @@ def transfer(
 
 
 def log_of(ssh: Ssh) -> str:
-    """What the connector of the last transfer has logged."""
+    """Return the log of the last transfer's connector."""
     file = ssh.commands.log_file
     return file.read_text() if file.exists() else ""
 
@@ -174,9 +174,9 @@ def _command(ssh: Ssh, name: str, direction: str, here: Path, there: Path) -> li
 
 
 def counted(log: str, what: str) -> int:
-    """Return what the connectors of a log have counted of this, in the lines of their ends.
+    """Return the sum of a count in the lines that connectors log when they end.
 
-    :raises AssertionError: when none has said it.
+    :raises AssertionError: when the log has no such count.
     """
     counts = re.findall(rf"\b{what} ([\d,]+)", log)
     assert counts, f"the log has no count of {what}"

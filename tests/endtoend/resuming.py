@@ -1,4 +1,4 @@
-"""Tunnels in threads, over sessions that ssm:ResumeSession gives fresh tokens for."""
+"""Tunnels in threads, over sessions whose tokens ssm:ResumeSession renews."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .waiting import PATIENCE, Reader
 
 
 def make_ssm_client(cloud: Cloud) -> Any:
-    """botocore's client of the emulated Systems Manager; takes a second to make."""
+    """Return botocore's client of the emulated Systems Manager; making it takes a second."""
     return boto3.session.Session().client(
         "ssm",
         region_name="us-east-1",
@@ -41,9 +41,9 @@ def make_ssm_client(cloud: Cloud) -> Any:
 
 
 class ResumingSource:
-    """A session that somebody started; resumed and stopped as those of EC2 are.
+    """A session that another program started, resumed and stopped as an EC2 session is.
 
-    :ivar resumed: how often it was.
+    :ivar resumed: how often the session was resumed.
     """
 
     def __init__(self, cloud: Cloud, ssm: Any) -> None:
@@ -69,11 +69,11 @@ class ResumingSource:
         self._ssm.terminate_session(SessionId=access.session_id)
 
     def tidy(self) -> None:
-        """There is nothing to tidy."""
+        """Do nothing: this source has nothing to tidy."""
 
 
 class TunnelThread:
-    """A tunnel in a thread of its own, with its two pipes in the test's hands: ``with``.
+    """A tunnel in its own thread, whose two pipes the test holds: ``with``.
 
     :ivar notices: the lines for the user.
     """
@@ -105,13 +105,13 @@ class TunnelThread:
         self._thread.join(PATIENCE)
 
     def send(self, data: bytes) -> None:
-        """All of it; waits for the far end, with no deadline."""
+        """Send all of the data, waiting for the far end without a deadline."""
         rest = memoryview(data)
         while rest:
             rest = rest[self._feed.write(rest) or 0 :]
 
-    def send_behind(self, data: bytes) -> None:
-        """As :meth:`send`, in a thread that ends with the tunnel."""
+    def send_in_background(self, data: bytes) -> None:
+        """Send the data in a thread that ends with the tunnel."""
 
         def send() -> None:
             with contextlib.suppress(OSError):
@@ -124,9 +124,9 @@ class TunnelThread:
             self._feed.close()
 
     def wait(self, timeout: float = PATIENCE) -> int:
-        """The exit code.
+        """Return the exit code.
 
-        :raises ConnectorError: what the tunnel ended with instead.
+        :raises ConnectorError: the error that ended the tunnel, if any.
         """
         return self._exit_code.result(timeout)
 
@@ -146,7 +146,7 @@ class TunnelThread:
             if tunnel.error:
                 raise tunnel.error
             self._exit_code.set_result(exit_code)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, wait() raises it
+        except BaseException as error:  # noqa: BLE001 - wait() raises it
             self._exit_code.set_exception(error)
         finally:
             loop.close()

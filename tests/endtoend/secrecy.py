@@ -1,4 +1,4 @@
-"""Whether anything that was written in a run of the tests holds what nobody may write."""
+"""The search for secrets in everything that a run of the tests has written."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-#: What tests write themselves, to be read by the connector: these hold tokens, and may.
+#: Files that tests write for the connector to read. They contain tokens.
 _GIVEN = ("session*.json", "*.pem")
 
 _LOGGERS = ("connector", "aiohttp")
 
-#: Bytes; what is larger was transferred, not written about.
+#: Bytes. A larger file is transferred data, not output.
 _LARGEST = 32 << 20
 
 
 @contextmanager
 def logging_all_to(path: Path, names: Sequence[str] = _LOGGERS) -> Iterator[None]:
-    """Everything that this process logs at any level: tunnels in threads, the emulator."""
+    """Write everything that this process logs at any level to a file, the emulator's lines too."""
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
     loggers = [logging.getLogger(name) for name in names]
@@ -36,7 +36,7 @@ def logging_all_to(path: Path, names: Sequence[str] = _LOGGERS) -> Iterator[None
 
 
 def leaks(directory: Path, secrets: Iterable[str]) -> list[str]:
-    """The files below a directory that hold one of the secrets, which are not told."""
+    """Return the files below a directory that hold a secret, without naming the secret."""
     wanted = [secret.encode() for secret in secrets]
     found = []
     for path in sorted(directory.rglob("*")):
@@ -49,7 +49,7 @@ def leaks(directory: Path, secrets: Iterable[str]) -> list[str]:
 
 
 def command_lines(pid: int) -> str:
-    """The command lines of a process and of its descendants, as far as they can be read."""
+    """Return the readable command lines of a process and of its descendants."""
     children = [
         int(child)
         for path in Path("/proc", str(pid), "task").glob("*/children")

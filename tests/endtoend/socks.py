@@ -9,7 +9,7 @@ from .waiting import PATIENCE
 
 
 def connect_through(proxy_port: int, port: int, host: str = "localhost") -> socket.socket:
-    """A connection to ``host:port`` by way of the proxy, which resolves the name."""
+    """Connect to ``host:port`` through the proxy, which resolves the name."""
     connection = socket.create_connection(("127.0.0.1", proxy_port), PATIENCE)
     try:
         connection.sendall(b"\x05\x01\x00")  # version 5, one method: no authentication

@@ -1,4 +1,4 @@
-"""A real sshd, run by the user who runs the tests, on a port of loopback."""
+"""A real sshd on a port of loopback, run by the account that runs the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .waiting import PATIENCE, alive, eventually, free_port
 if TYPE_CHECKING:
     import paramiko
 
-#: Tests come from one address, many at once, and some break off while logging in.
+#: All tests connect from one address, many at once, and some disconnect during the login.
 _LIMITS = ("MaxStartups 1000", "MaxSessions 100", "LoginGraceTime 60")
 _LIMITS_OF_NEWER_ONES = ("PerSourceMaxStartups none", "PerSourcePenalties no")
 
@@ -25,7 +25,7 @@ USER = getpass.getuser()
 
 
 def program(name: str) -> str:
-    """The path of a program; without it, the test is skipped."""
+    """Return the path of a program, or skip the test if the program is not installed."""
     path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     if path is None:
         pytest.skip(f"the program {name} is not installed")
@@ -33,9 +33,9 @@ def program(name: str) -> str:
 
 
 class Sshd:
-    """The server and the keys: its own, and the one that it lets in.
+    """The server, its host key and the only key that may log in.
 
-    :param directory: for all its files; nothing is written elsewhere.
+    :param directory: the place for all its files.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -57,7 +57,7 @@ class Sshd:
         authorized = directory / "authorized_keys"
         authorized.write_text(self.user_key.with_suffix(".pub").read_text())
         if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # a root's sshd insists on it
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # required when sshd runs as root
         self._program = program("sshd")
         self.port = free_port()
         self._configure(
@@ -65,7 +65,7 @@ class Sshd:
             f"HostKey {host_key}",
             f"AuthorizedKeysFile {authorized}",
             "PidFile none",
-            "StrictModes no",  # temporary directories are others' to write
+            "StrictModes no",  # other users may write to the parents of temporary directories
             "UsePAM no",
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
@@ -108,7 +108,7 @@ class Sshd:
         )
 
     def close(self) -> None:
-        """End the server; sessions end with their connections."""
+        """End the server. Its sessions end with their connections."""
         self._process.terminate()
         self._process.wait(PATIENCE)
 
@@ -133,6 +133,6 @@ class Sshd:
             return False
 
 
-def gone(pid: int) -> bool:
-    """Whether a process of a session has ended."""
+def has_ended(pid: int) -> bool:
+    """Return whether a session's process has ended."""
     return not alive(pid)

@@ -1,6 +1,6 @@
-"""A tunnel brought into one of the states of its life, in a thread and with no process.
+"""A tunnel in a thread, brought into one state of its life.
 
-The states of an open session also differ by the data that is under way: see :data:`DATA_STATES`.
+The states of an open session also differ by the data in flight: see :data:`DATA_STATES`.
 """
 
 from __future__ import annotations
@@ -44,37 +44,35 @@ INTERNAL_ERROR = 70
 
 INPUT = b"input"
 
-#: A command session's exit status, and its message.
+#: A command session's exit status, and the message that carries it.
 STATUS = 5
 EXIT_CODE = (PayloadType.EXIT_CODE, b"EXIT_CODE: %d" % STATUS)
 
-#: What the test does not read of a session in the state "unwritten", in messages of 1 KiB. It
-#: is more than a pipe holds, and less than makes the tunnel stop reading the socket.
+#: In the state "unwritten", the session's output that the test does not read, in messages of 1 KiB.
+#: It is more than a pipe holds, and less than makes the tunnel stop reading the socket.
 UNWRITTEN = 200
 
-#: Output whose turn has not come; an exit status likewise; input that the agent has not
-#: acknowledged; input that was not sent; output that was not written; an exit status that
-#: was received, and then a lost link.
-DATA_STATES = ("held", "held status", "unacknowledged", "unsent", "unwritten", "exited")
+#: The data in flight: output that arrived out of order; an exit status that did so; input without
+#: an ack; input that was not sent; output that was not written; an exit status before a lost link.
+DATA_STATES = ("held", "held status", "unacked", "unsent", "unwritten", "exited")
 
 
 @dataclass
 class End:
-    """How a tunnel ended."""
+    """The end of a tunnel."""
 
     exit_code: int
     line: str
     seconds: float  # since the cause
-    stopped: int  # how often the session was, at the service
+    stopped: int  # number of stop calls at the service
 
 
 @dataclass
 class Source:
-    """A service whose API takes its time.
+    """A service whose API answers slowly.
 
-    :ivar answers: what it waits for before it says that the session is started, and
-        before it says that the session is stopped.
-    :ivar waits: whether what the session is for has yet to start.
+    :ivar answers: the events that let the API answer the start and the stop of the session.
+    :ivar waits: whether the session's target has yet to start.
     """
 
     url: str
@@ -94,7 +92,7 @@ class Source:
         return SessionAccess(self.url, "token", "s-1")
 
     def resume(self, access: SessionAccess) -> None:
-        """There is no such thing, as in CodeCatalyst."""
+        """Return no access: CodeCatalyst cannot resume a session."""
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         self.stopped += 1
@@ -102,14 +100,14 @@ class Source:
         self.stop_answers.wait(timeout)
 
     def tidy(self) -> None:
-        """There is nothing to tidy."""
+        """Do nothing: this source has nothing to tidy."""
 
 
 class Subject:
-    """A tunnel that runs, the service and gateway that it runs to, and its two pipes."""
+    """A running tunnel with its service, its gateway and its two pipes."""
 
     def __init__(self, state: str, observer: Observer | None = None) -> None:
-        self.gateway: Conversation | None = None  # to say something on
+        self.gateway: Conversation | None = None  # for output of the agent
         self.refusing = False  # a second link
         self.loop = Loop()
         self._state = state
@@ -155,7 +153,7 @@ class Subject:
         channel = self.tunnel._channel
         if self._state in ("paused", "unsent"):
             eventually(lambda: channel.paused, "the pause")
-        if self._state in ("unsent", "unacknowledged"):
+        if self._state in ("unsent", "unacked"):
             self.give(INPUT)
         elif self._state in ("held", "held status"):
             eventually(lambda: channel.output_missing, "the gap")
@@ -174,7 +172,7 @@ class Subject:
 
     def end(self) -> End:
         self._thread.join(PATIENCE)
-        assert self._end is not None, "it goes on"
+        assert self._end is not None, "the tunnel still runs"
         return self._end
 
     def __enter__(self) -> Subject:
@@ -192,10 +190,10 @@ class Subject:
         self._thread.join(PATIENCE)
         self._service.__exit__(kind, error, trace)
 
-    # What may happen to it
+    # Events
 
     def give(self, data: bytes) -> None:
-        """Write this into stdin, and wait until the channel has it."""
+        """Write data into stdin, and wait until the channel has it."""
         os.write(self._feed, data)
         channel = self.tunnel._channel
         eventually(lambda: channel._sender.has_data or channel.in_flight_bytes, "the input")
@@ -207,11 +205,11 @@ class Subject:
         self.close_descriptor(self._result)
 
     def read_rest(self) -> bytes:
-        """All that is still written."""
+        """Return all output that is still written."""
         return self._reader.rest()
 
     def lose_link(self) -> None:
-        """The gateway goes away, and lets nobody in again."""
+        """End the gateway and refuse every new link."""
         self.refusing = True
         self.say(frame(CLOSE, struct.pack("!H", 1001)))
 
@@ -224,7 +222,7 @@ class Subject:
             self._open.remove(descriptor)
             os.close(descriptor)
 
-    # Inside
+    # The tunnel's thread and the gateway
 
     def _run(self) -> None:
         exit_code, line = INTERNAL_ERROR, ""
@@ -234,7 +232,7 @@ class Subject:
             exit_code, line = error.exit_code, str(error)
         except ZeroDivisionError:
             line = "a bug"
-            self.tunnel._connection.abort()  # as the end of the process would
+            self.tunnel._connection.abort()  # as the end of the process does
         seconds = time.monotonic() - self._caused_at
         self.loop.close()
         line = "\n".join([*self._notices, line]).strip()

@@ -17,9 +17,9 @@ Service = TypeVar("Service", bound="TcpService")
 
 
 class TcpService:
-    """A service on a port of loopback, each connection in a thread of its own.
+    """A service on a port of loopback, which handles each connection in its own thread.
 
-    :param handle: talks to one client; the connection is closed when it returns.
+    :param handle: serves one client. The connection is closed when it returns.
     """
 
     def __init__(self, handle: Callable[[socket.socket], None]) -> None:
@@ -71,21 +71,21 @@ class TcpService:
 
 
 def echo(connection: socket.socket) -> None:
-    """Says nothing by itself; sends back what it gets."""
+    """Send back all received data, without a greeting."""
     while data := connection.recv(1 << 18):
         connection.sendall(data)
 
 
 def greeting_echo(connection: socket.socket) -> None:
-    """As :func:`echo`, but speaks first, as sshd does."""
+    """Greet as sshd does, then send back all received data."""
     connection.sendall(GREETING)
     echo(connection)
 
 
 class Recorder(TcpService):
-    """Greets, and keeps what it is sent by all of its clients together.
+    """A service that greets, and keeps the data of all its clients together.
 
-    :param go_on: it reads nothing before this is set.
+    :param go_on: the service reads nothing before this event is set.
     """
 
     def __init__(self, go_on: threading.Event | None = None) -> None:
@@ -94,7 +94,7 @@ class Recorder(TcpService):
         super().__init__(self._record)
 
     def wait_for(self, size: int) -> None:
-        """Until so many bytes have come."""
+        """Wait until this number of bytes has arrived."""
         eventually(lambda: len(self.received) >= size, f"the arrival of {size} bytes")
 
     def _record(self, connection: socket.socket) -> None:
@@ -106,7 +106,7 @@ class Recorder(TcpService):
 
 
 def receive_exactly(connection: socket.socket, size: int) -> bytes:
-    """So many bytes, or what came before the end."""
+    """Return this number of bytes, or fewer if the connection ends."""
     data = bytearray()
     while len(data) < size:
         chunk = connection.recv(size - len(data))

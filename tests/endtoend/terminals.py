@@ -1,4 +1,4 @@
-"""A terminal of the test's own, for programs that ask for one."""
+"""A pseudo terminal that a test holds, for programs that need a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from types import TracebackType
 from .commands import Commands, Process
 from .waiting import Reader
 
-#: Makes its stdin the controlling terminal, then becomes the program.
+#: A program that makes its stdin the controlling terminal, then becomes the given program.
 _TAKE_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     "os.execvp(sys.argv[1], sys.argv[1:])"
@@ -23,7 +23,7 @@ _TAKE_TERMINAL = (
 
 
 class Terminal:
-    """The master of a pseudo terminal."""
+    """The master side of a pseudo terminal."""
 
     def __init__(self, rows: int, columns: int) -> None:
         self._master, self._slave = pty.openpty()
@@ -46,7 +46,7 @@ class Terminal:
     def start(
         self, commands: Commands, *arguments: str, environ: Mapping[str, str] | None = None
     ) -> Process:
-        """Start a program whose terminal this is, as if it were typed there."""
+        """Start a program on this terminal, as a shell does."""
         process = commands.start(
             sys.executable,
             "-c",
@@ -61,16 +61,16 @@ class Terminal:
         return process
 
     def resize(self, rows: int, columns: int) -> None:
-        """As dragging a window's corner does; the program gets SIGWINCH."""
+        """Change the size as dragging a window's corner does. The program gets SIGWINCH."""
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def modes(self) -> list[object]:
-        """What termios has of it: raw, echoing, ..."""
+        """Return termios' settings of the terminal."""
         return termios.tcgetattr(self._master)
 
     @property
     def is_raw(self) -> bool:
-        """Whether no key means anything to it."""
+        """Return whether the terminal passes every key through."""
         return not termios.tcgetattr(self._master)[3] & (termios.ICANON | termios.ISIG)
 
     def type(self, keys: bytes) -> None:
@@ -79,7 +79,7 @@ class Terminal:
             rest = rest[os.write(self._master, rest) :]
 
     def hang_up(self) -> None:
-        """As a window that is closed."""
+        """Close the terminal, as closing its window does."""
         os.close(self._master)
         self._master = -1
 

@@ -1,4 +1,4 @@
-"""``connector attach``: where it takes its session from, and what it refuses."""
+"""``connector attach``: where it reads its session from, and which sessions it refuses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_echo(process: Process) -> None:
 
 @pytest.fixture
 def attach(commands: Commands, tmp_path: Path) -> Callable[[str], Process]:
-    """Start it with a file of this content."""
+    """Start ``connector attach`` with a session file of this content."""
 
     def start(content: str) -> Process:
         file = tmp_path / "session.json"
@@ -45,7 +45,7 @@ def attach(commands: Commands, tmp_path: Path) -> Callable[[str], Process]:
 
 
 def with_variable(commands: Commands, value: str) -> Process:
-    # Not one variable that only the API needs.
+    # The environment lacks the variables that only the API needs.
     environ = {
         name: value
         for name, value in commands.environ.items()
@@ -55,40 +55,40 @@ def with_variable(commands: Commands, value: str) -> Process:
     return commands.start(*CONNECTOR, "attach", environ=environ)
 
 
-def test_session_comes_from_a_file(attach: Callable[[str], Process], cloud: Cloud) -> None:
+def test_attach_reads_session_from_file(attach: Callable[[str], Process], cloud: Cloud) -> None:
     check_echo(attach(json.dumps(cloud.start_session())))
     assert cloud.session().end_reason == "The agent ended the session"
 
 
-def test_session_comes_from_the_variable(commands: Commands, cloud: Cloud) -> None:
+def test_attach_reads_session_from_variable(commands: Commands, cloud: Cloud) -> None:
     check_echo(with_variable(commands, json.dumps(cloud.start_session())))
     assert cloud.session().end_reason == "The agent ended the session"
 
 
 @pytest.mark.parametrize("change", [str.lower, str.upper, str.capitalize])
-def test_keys_may_be_of_any_case_and_more_than_needed(
+def test_attach_accepts_keys_of_any_case_and_extra_keys(
     attach: Callable[[str], Process], cloud: Cloud, change: Callable[[str], str]
 ) -> None:
     session = {change(key): value for key, value in cloud.start_session().items()}
     check_echo(attach(json.dumps({**session, "spaceName": "ExampleCorp", "more": [1]})))
 
 
-def test_session_id_may_be_missing(attach: Callable[[str], Process], cloud: Cloud) -> None:
+def test_attach_accepts_missing_session_id(attach: Callable[[str], Process], cloud: Cloud) -> None:
     session = cloud.start_session()
     del session["sessionId"]
     check_echo(attach(json.dumps(session)))
 
 
-def test_stdin_is_no_place_for_a_session(commands: Commands) -> None:
+def test_attach_refuses_stdin_as_session_file(commands: Commands) -> None:
     process = commands.start(*CONNECTOR, "attach", "--session-file", "-")
     check(process, 78, "cannot be read from stdin")
 
 
-def test_nothing_to_attach_to(commands: Commands) -> None:
+def test_attach_without_session_is_refused(commands: Commands) -> None:
     check(with_variable(commands, ""), 78, "There is no session to attach to")
 
 
-def test_file_that_is_not_there(commands: Commands, tmp_path: Path) -> None:
+def test_attach_reports_missing_session_file(commands: Commands, tmp_path: Path) -> None:
     process = commands.start(*CONNECTOR, "attach", "--session-file", str(tmp_path / "none"))
     check(process, 78, "does not exist")
 
@@ -106,7 +106,7 @@ def test_file_that_is_not_there(commands: Commands, tmp_path: Path) -> None:
         ("[" * 100_000 + "%s", "does not hold JSON"),
     ],
 )
-def test_what_is_no_session_is_refused_and_not_quoted(
+def test_malformed_session_is_refused_and_not_quoted(
     attach: Callable[[str], Process], content: str, words: str
 ) -> None:
     secret = random.Random(8).randbytes(16).hex()
@@ -122,7 +122,7 @@ def test_wrong_token_is_refused(attach: Callable[[str], Process], cloud: Cloud) 
     cloud.stop_session(cloud.session())
 
 
-def test_plain_url_to_this_machine_is_dialled_as_the_user_gave_it(commands: Commands) -> None:
+def test_plain_url_of_loopback_is_dialled_without_tls(commands: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     session = {"streamUrl": f"ws://127.0.0.1:{port}/", "tokenValue": "token"}

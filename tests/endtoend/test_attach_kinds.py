@@ -1,4 +1,4 @@
-"""``connector attach`` to a session of each type: how it ends, and what a terminal does."""
+"""``connector attach`` to a session of each type: its end, and the terminal's state."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Attach:
         return [*CONNECTOR, "attach", "--session-file", str(self._file)]
 
     def stop(self) -> None:
-        """End what ``attach`` leaves behind, since it does not know the service."""
+        """Stop the session that ``attach`` leaves, because it has no access to the API."""
         self.cloud.stop_session(self.cloud.session())
 
 
@@ -52,7 +52,7 @@ def attach(commands: Commands, cloud: Cloud, tmp_path: Path) -> Attach:
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_command_that_is_silent_beyond_the_quiet_timeout_ends_with_its_status(
+def test_command_silent_beyond_quiet_timeout_ends_with_its_status(
     attach: Attach, kind: ExecuteAs, expected: tuple[int, bytes, bytes]
 ) -> None:
     script = "sleep 3; echo out; echo err >&2; exit 3"
@@ -61,7 +61,7 @@ def test_command_that_is_silent_beyond_the_quiet_timeout_ends_with_its_status(
     assert attach.cloud.session().end_reason == "The agent ended the session"
 
 
-def test_command_that_says_nothing_yet_opens_the_session(attach: Attach, tmp_path: Path) -> None:
+def test_session_opens_before_the_command_prints(attach: Attach, tmp_path: Path) -> None:
     may_go_on = tmp_path / "go"
     script = f"until [ -e {may_go_on} ]; do sleep 0.05; done"
     process = attach.commands.start(*attach.words("sh", "-c", script))
@@ -73,12 +73,12 @@ def test_command_that_says_nothing_yet_opens_the_session(attach: Attach, tmp_pat
 
 
 @pytest.mark.parametrize("kind", ExecuteAs, ids=lambda kind: kind.name)
-def test_command_that_never_says_anything_is_a_good_one(attach: Attach, kind: ExecuteAs) -> None:
+def test_command_without_output_succeeds(attach: Attach, kind: ExecuteAs) -> None:
     answer = attach.commands.run(*attach.words("true", kind=kind))
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
 
 
-def test_port_that_never_says_anything_is_an_error(attach: Attach) -> None:
+def test_port_without_output_is_an_error(attach: Attach) -> None:
     with TcpService(lambda connection: None) as service:
         attach.cloud.port = service.port
         answer = attach.commands.run(*attach.words())
@@ -86,7 +86,7 @@ def test_port_that_never_says_anything_is_an_error(attach: Attach) -> None:
     assert b"The service closed the session before a byte came" in answer.stderr
 
 
-def test_session_that_the_service_closes_before_the_agent_speaks_is_an_error(
+def test_session_closed_before_the_agent_speaks_is_an_error(
     attach: Attach,
 ) -> None:
     words = attach.words("sleep", "600")
@@ -105,14 +105,14 @@ def test_command_reads_stdin_to_its_end(attach: Attach) -> None:
     assert answer.stdout.endswith(b"a\r\nb\r\ndone\r\n")
 
 
-def test_piped_lines_are_run_by_a_shell_until_it_ends(attach: Attach) -> None:
+def test_shell_runs_piped_lines_until_it_ends(attach: Attach) -> None:
     lines = b"sleep 3\necho a$((40+2))b"
     answer = attach.commands.run(*attach.words(shell=True), input=lines)
     assert (answer.returncode, answer.stderr) == (0, b"")
     assert b"a42b" in answer.stdout
 
 
-def test_terminal_in_front_of_a_shell_is_raw_and_has_its_size(attach: Attach) -> None:
+def test_shell_makes_terminal_raw_and_follows_its_size(attach: Attach) -> None:
     with Terminal(31, 97) as terminal:
         before = terminal.modes()
         process = terminal.start(attach.commands, *attach.words(shell=True))
@@ -128,7 +128,7 @@ def test_terminal_in_front_of_a_shell_is_raw_and_has_its_size(attach: Attach) ->
         assert terminal.modes() == before
 
 
-def test_escape_ends_a_shell_and_puts_the_terminal_back(attach: Attach) -> None:
+def test_escape_ends_shell_and_restores_terminal(attach: Attach) -> None:
     with Terminal(24, 80) as terminal:
         before = terminal.modes()
         process = terminal.start(attach.commands, *attach.words(shell=True))
@@ -140,7 +140,7 @@ def test_escape_ends_a_shell_and_puts_the_terminal_back(attach: Attach) -> None:
     attach.stop()
 
 
-def test_keys_on_a_terminal_go_to_an_interactive_command(attach: Attach) -> None:
+def test_keys_go_to_interactive_command(attach: Attach) -> None:
     script = "trap 'echo interrupted' INT; echo ready; until read -r x; do :; done; echo \"<$x>\""
     with Terminal(24, 80) as terminal:
         process = terminal.start(attach.commands, *attach.words("sh", "-c", script))
@@ -153,7 +153,7 @@ def test_keys_on_a_terminal_go_to_an_interactive_command(attach: Attach) -> None
         assert process.wait(END) == 0
 
 
-def test_ctrl_c_ends_a_command_that_has_no_terminal(attach: Attach) -> None:
+def test_ctrl_c_ends_command_without_terminal(attach: Attach) -> None:
     with Terminal(24, 80) as terminal:
         before = terminal.modes()
         words = attach.words("sh", "-c", "echo ready; exec sleep 600", kind=SEPARATE)
@@ -166,7 +166,7 @@ def test_ctrl_c_ends_a_command_that_has_no_terminal(attach: Attach) -> None:
     attach.stop()
 
 
-def test_terminal_in_front_of_a_port_stays_as_it_is(attach: Attach) -> None:
+def test_terminal_keeps_its_modes_for_a_port(attach: Attach) -> None:
     with TcpService(greeting_echo) as service, Terminal(24, 80) as terminal:
         attach.cloud.port = service.port
         before = terminal.modes()

@@ -1,4 +1,4 @@
-"""What comes out is what went in, byte for byte, however it is cut."""
+"""Output equals input byte for byte, whatever the sizes of writes and messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def big_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def silent_service(cloud: Cloud) -> Iterator[TcpService]:
-    """The client has to speak first."""
+    """A service that waits for the client to speak first."""
     with TcpService(echo) as service:
         cloud.port = service.port
         yield service
@@ -63,7 +63,7 @@ def end(process: Process) -> None:
 
 
 def echoed(process: Process, data: bytes) -> bytes:
-    """What comes back for one write of ``data``."""
+    """Return the echo of one write of ``data``."""
     sender = threading.Thread(target=process.send, args=(data,), daemon=True)
     sender.start()
     answer = process.reader.exactly(len(data))
@@ -72,7 +72,9 @@ def echoed(process: Process, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("way", ["there", "back"])
-def test_64_mib_are_whole(ssh: Ssh, cloud: Cloud, tmp_path: Path, big_file: Path, way: str) -> None:
+def test_64_mib_arrive_whole(
+    ssh: Ssh, cloud: Cloud, tmp_path: Path, big_file: Path, way: str
+) -> None:
     cloud.unpaced()
     copy = tmp_path / "copy"
     if way == "there":
@@ -91,7 +93,7 @@ def test_64_mib_are_whole(ssh: Ssh, cloud: Cloud, tmp_path: Path, big_file: Path
 
 @pytest.mark.usefixtures("service")
 @pytest.mark.parametrize("command", ["proxy", "attach"])
-def test_every_byte_may_travel_alone(commands: Commands, cloud: Cloud, command: str) -> None:
+def test_every_byte_travels_alone(commands: Commands, cloud: Cloud, command: str) -> None:
     process = commands.proxy() if command == "proxy" else commands.attach()
     process.reader.until(GREETING)
     for value in range(256):

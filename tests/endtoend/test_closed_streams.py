@@ -1,4 +1,4 @@
-"""A standard stream that is closed, and not merely empty or unread."""
+"""A standard stream that is closed, not only empty or unread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .waiting import Reader
 
 
 @pytest.mark.parametrize("descriptor", [0, 1])
-def test_closed_stream_is_refused_before_a_session_is_started(
+def test_closed_stream_is_refused_before_the_session_starts(
     commands: Commands, cloud: Cloud, descriptor: int
 ) -> None:
     process = commands.closing(descriptor, *CONNECTOR, "proxy", cloud.host)
@@ -24,10 +24,10 @@ def test_closed_stream_is_refused_before_a_session_is_started(
     assert cloud.sessions == []
 
 
-def test_nothing_but_the_stream_is_written_when_stderr_is_closed(
+def test_output_holds_only_the_stream_when_stderr_is_closed(
     commands: Commands, cloud: Cloud
 ) -> None:
-    """One socket for both directions, as inetd and socat have it."""
+    """Use one socket for both directions, as inetd and socat do."""
     ours, its = socket.socketpair()
     with TcpService(greeting_echo) as service, ours:
         cloud.port = service.port
@@ -54,7 +54,7 @@ assert os.path.samestat(os.fstat(2), os.stat(os.devnull))
 """
 
 
-def test_the_number_of_a_closed_stderr_is_given_to_nothing_else(commands: Commands) -> None:
-    """It would be a socket's, and what a command writes to its errors would go there."""
+def test_closed_stderr_is_replaced_by_the_null_device(commands: Commands) -> None:
+    """Otherwise a socket would get descriptor 2, and a command would write its errors into it."""
     process = commands.closing(2, sys.executable, "-c", STDERR_IS_NOWHERE)
     assert process.wait() == 0

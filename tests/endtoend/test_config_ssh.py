@@ -1,4 +1,4 @@
-"""From ``connector config-ssh`` in an empty home to real ssh, scp and rsync, by all names."""
+"""``connector config-ssh`` in an empty home, then ssh, scp and rsync by all names."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DATA = random.Random(7).randbytes(100_000)
 
 
 class Configured:
-    """A user whose configuration the connector has made."""
+    """A user whose ssh configuration the connector has written."""
 
     def __init__(self, ssh: Ssh, directory: Path) -> None:
         self.config = directory / ".ssh" / "config"
         self.ours = directory / ".ssh" / "codecatalyst_config"
         self.known_hosts = directory / "known_hosts"
         self.run = ssh.commands.run
-        # What only this machine needs: it has no mde-user, and ssh has no other home.
+        # Settings for this machine only: it has no mde-user, and ssh reads no other home.
         own = ("UserKnownHostsFile", "HostKeyAlias")
         keys = [option for option in ssh.key_options() if not option.startswith(own)]
         keys += [f"UserKnownHostsFile {self.known_hosts}", f"User {USER}", "LogLevel ERROR"]
@@ -52,7 +52,7 @@ def configured(ssh: Ssh, tmp_path: Path) -> Configured:
 
 
 def names(cloud: Cloud) -> dict[str, str]:
-    """The names of one Dev Environment, and what its key is kept under for each."""
+    """Return the names of one Dev Environment, each with the name of its host key."""
     environment = cloud.add("ExampleCorp", "web.site-1", "Front")
     long = "Front.web.site-1.ExampleCorp.codecatalyst"
     aws = f"codecatalyst-dev-env=ExampleCorp=web.site-1={environment.id}"
@@ -65,7 +65,7 @@ def names(cloud: Cloud) -> dict[str, str]:
     }
 
 
-def test_every_name_leads_there_by_ssh_scp_and_rsync(
+def test_ssh_scp_and_rsync_reach_every_name(
     configured: Configured, cloud: Cloud, tmp_path: Path
 ) -> None:
     kept = names(cloud)
@@ -92,9 +92,7 @@ def test_every_name_leads_there_by_ssh_scp_and_rsync(
         (tmp_path / "there").unlink()
 
 
-def test_a_name_that_is_typed_in_a_directory_with_a_blank_works(
-    ssh: Ssh, cloud: Cloud, tmp_path: Path
-) -> None:
+def test_name_works_in_a_directory_with_a_blank(ssh: Ssh, cloud: Cloud, tmp_path: Path) -> None:
     configured = Configured(ssh, tmp_path / "my home")
     configured.config.parent.parent.mkdir()
     cloud.add("ExampleCorp", "web.site-1", "api")
@@ -104,9 +102,7 @@ def test_a_name_that_is_typed_in_a_directory_with_a_blank_works(
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
 
 
-def test_what_is_set_for_all_hosts_does_not_lead_ours_astray(
-    configured: Configured, cloud: Cloud
-) -> None:
+def test_settings_for_all_hosts_do_not_break_ours(configured: Configured, cloud: Cloud) -> None:
     configured.config.parent.mkdir(parents=True, mode=0o700)
     configured.config.write_text("Host *\n  ProxyUseFdpass yes\n  ProxyJump nowhere\n")
     cloud.add("ExampleCorp", "web.site-1", "api")
@@ -117,12 +113,12 @@ def test_what_is_set_for_all_hosts_does_not_lead_ours_astray(
 
 
 def hosts(configured: Configured) -> list[str]:
-    """The literal hosts in the file, as an IDE offers them."""
+    """Return the literal hosts in the file, which an IDE offers."""
     lines = configured.ours.read_text().splitlines()
     return [line.removeprefix("Host ") for line in lines if line.startswith("Host ")][:-1]
 
 
-def test_the_list_of_hosts_is_that_of_the_service(configured: Configured, cloud: Cloud) -> None:
+def test_written_hosts_are_those_of_the_service(configured: Configured, cloud: Cloud) -> None:
     bare = f"{cloud.environment.id[:8]}.codecatalyst"
     api = cloud.add("ExampleCorp", "Shop", "api")
     cloud.add("ExampleCorp", "Shop", "gone", status=Status.DELETING)
@@ -139,7 +135,7 @@ def test_the_list_of_hosts_is_that_of_the_service(configured: Configured, cloud:
     assert set(hosts(configured)) == {bare, "api.codecatalyst", "asleep.codecatalyst"}
 
 
-def test_hosts_stay_when_the_service_cannot_be_asked(configured: Configured, cloud: Cloud) -> None:
+def test_hosts_stay_when_the_service_does_not_answer(configured: Configured, cloud: Cloud) -> None:
     cloud.add("ExampleCorp", "Shop", "api")
     configured.configure()
     before = configured.ours.read_bytes()
@@ -152,7 +148,7 @@ def test_hosts_stay_when_the_service_cannot_be_asked(configured: Configured, clo
     assert answer.stderr.endswith(b"; then run this again\n")
 
 
-def test_after_remove_ssh_knows_nothing_of_it(configured: Configured, cloud: Cloud) -> None:
+def test_remove_deletes_all_hosts_from_ssh(configured: Configured, cloud: Cloud) -> None:
     cloud.add("ExampleCorp", "Shop", "api")
     configured.configure()
     configured.configure("--remove")

@@ -1,4 +1,4 @@
-"""``connector ssh``, with the real one behind it."""
+"""``connector ssh`` with OpenSSH behind it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ START_ENVIRONMENT = "StartDevEnvironment"
 
 @pytest.fixture
 def commands(commands: Commands) -> Commands:
-    """Commands of an account with an empty home: ssh reads the account's configuration."""
+    """Commands of an account with an empty home, because ssh reads the account's configuration."""
     commands.environ |= own_account(Path(commands.environ["HOME"]))
     return commands
 
@@ -36,7 +36,7 @@ def known_hosts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def options(sshd: Sshd, known_hosts: Path) -> list[str]:
-    """What only this machine needs: it has no mde-user, and a key of its own."""
+    """Return options for this machine only: it has no mde-user and needs its own key."""
     settings = (
         f"IdentityFile {sshd.user_key}",
         "IdentitiesOnly yes",
@@ -59,7 +59,7 @@ def call(commands: Commands, *words: str, input: bytes = b"") -> Answer:
 
 
 @pytest.mark.parametrize("name", ["my.env", "My.Env.web.site-1.codecatalyst", "{id}", "{aws}"])
-def test_any_name_will_do(
+def test_any_name_reaches_the_environment(
     commands: Commands,
     cloud: Cloud,
     environment: DevEnvironment,
@@ -74,7 +74,7 @@ def test_any_name_will_do(
     assert known_hosts.read_text().startswith(f"codecatalyst-{environment.id} ")
 
 
-def test_what_follows_the_name_is_sshs(
+def test_words_after_the_name_go_to_ssh(
     commands: Commands, environment: DevEnvironment, options: list[str]
 ) -> None:
     answer = call(
@@ -92,14 +92,14 @@ def test_what_follows_the_name_is_sshs(
     assert b"curve25519" in answer.stdout
 
 
-def test_a_profile_may_begin_with_a_dash(
+def test_profile_may_begin_with_a_dash(
     commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
 ) -> None:
     answer = call(commands, "--profile=-odd", "my.env", *options, "echo hello")
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
 
 
-def test_a_stopped_one_is_waited_for(
+def test_stopped_environment_is_started_before_ssh(
     commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
 ) -> None:
     stop(cloud, environment, 2.0)
@@ -109,10 +109,10 @@ def test_a_stopped_one_is_waited_for(
     assert first.startswith("connector: The Dev Environment is STOPPED")
     assert [line.split()[1] for line in others] == ["STARTING"]
     assert cloud.count(START_ENVIRONMENT) == 1
-    assert cloud.count(START) == 1  # ssh, whose time is limited, has not begun before it ran
+    assert cloud.count(START) == 1  # ssh's own time limit begins after the start
 
 
-def test_no_start_leaves_a_stopped_one_as_it_is(
+def test_no_start_leaves_environment_stopped(
     commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
 ) -> None:
     stop(cloud, environment, 2.0)
@@ -127,7 +127,7 @@ def stop(cloud: Cloud, environment: DevEnvironment, start_seconds: float) -> Non
     cloud.call(lambda: cloud.set_status_of(environment, Status.STOPPED))
 
 
-def test_a_terminal_shows_a_bar_of_which_nothing_is_left(
+def test_terminal_shows_a_bar_and_clears_it(
     commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
 ) -> None:
     stop(cloud, environment, 2.0)
@@ -142,10 +142,10 @@ def test_a_terminal_shows_a_bar_of_which_nothing_is_left(
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
     assert "my.env is STOPPED" in plain
     assert "my.env is STARTING" in plain
-    assert shown.endswith("\r\x1b[1A\x1b[2K24 70")  # the bar's line is the one that ssh begins in
+    assert shown.endswith("\r\x1b[1A\x1b[2K24 70")  # ssh's output begins in the bar's line
 
 
-def test_ctrl_c_ends_the_wait_and_leaves_the_terminal_as_it_was(
+def test_ctrl_c_ends_the_wait_and_restores_the_terminal(
     commands: Commands, cloud: Cloud, environment: DevEnvironment
 ) -> None:
     stop(cloud, environment, 600.0)
@@ -159,11 +159,11 @@ def test_ctrl_c_ends_the_wait_and_leaves_the_terminal_as_it_was(
         shown = terminal.reader.rest()
         assert process.wait() == 130
         assert time.monotonic() - began < 2
-    assert shown.endswith(b"\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor is back, the bar is gone
+    assert shown.endswith(b"\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor is visible, the bar is cleared
     assert cloud.sessions == []
 
 
-def test_one_that_has_failed_is_not_waited_for(
+def test_failed_environment_is_not_waited_for(
     commands: Commands, cloud: Cloud, environment: DevEnvironment
 ) -> None:
     cloud.call(lambda: cloud.set_status_of(environment, Status.FAILED, "No image"))
@@ -171,7 +171,7 @@ def test_one_that_has_failed_is_not_waited_for(
 
 
 @pytest.mark.parametrize("words", [["--wait=5"], ["-v", "--profile", "p", "true"]])
-def test_for_an_option_of_ours_behind_the_name_nothing_is_started(
+def test_own_option_after_the_name_starts_nothing(
     commands: Commands, cloud: Cloud, environment: DevEnvironment, words: list[str]
 ) -> None:
     stop(cloud, environment, 0.0)
@@ -181,7 +181,7 @@ def test_for_an_option_of_ours_behind_the_name_nothing_is_started(
     assert cloud.count(START_ENVIRONMENT) == 0
 
 
-def test_without_ssh_nothing_is_started(
+def test_missing_ssh_starts_nothing(
     commands: Commands, cloud: Cloud, environment: DevEnvironment, tmp_path: Path
 ) -> None:
     stop(cloud, environment, 0.0)
@@ -191,14 +191,14 @@ def test_without_ssh_nothing_is_started(
     assert cloud.count(START_ENVIRONMENT) == 0
 
 
-def test_a_configuration_that_cannot_be_written_is_said_so(
+def test_unwritable_configuration_is_reported(
     commands: Commands, environment: DevEnvironment
 ) -> None:
     (commands.directory / "home/.cache").touch()
     check(commands.start(*CONNECTOR, "ssh", "my.env"), 78, "ssh_config cannot be written")
 
 
-def test_a_configuration_that_is_damaged_is_written_anew(
+def test_damaged_configuration_is_rewritten(
     commands: Commands, environment: DevEnvironment, options: list[str]
 ) -> None:
     config = commands.directory / "home/.cache/devenv-connector/ssh_config"
@@ -209,17 +209,17 @@ def test_a_configuration_that_is_damaged_is_written_anew(
     assert config.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_exit_of_ssh_is_ours(
+def test_exit_code_is_that_of_ssh(
     commands: Commands, environment: DevEnvironment, options: list[str]
 ) -> None:
     process = commands.start(*CONNECTOR, "ssh", "my.env", *options, "kill -TERM $PPID; sleep 9")
     assert process.wait() == 255
 
 
-def test_ssh_is_in_our_place(
+def test_ssh_replaces_the_connector_process(
     commands: Commands, cloud: Cloud, environment: DevEnvironment, options: list[str]
 ) -> None:
-    """The process that was called is ssh in the end: nothing stands between it and its caller."""
+    """The process becomes ssh itself, so no process stands between ssh and its caller."""
     process = commands.start(*CONNECTOR, "ssh", "my.env", *options, "echo ready; exec cat")
     process.reader.until(b"ready\n")
     command = Path(f"/proc/{process.pid}/cmdline")

@@ -1,4 +1,4 @@
-"""The gateway of last time is connected to while the API is still asked for a session."""
+"""The connector dials the gateway of its last session while the API starts the next one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .targets import GREETING, TcpService, greeting_echo
 
 
 def dials(commands: Commands) -> list[bool]:
-    """For each dial that the log knows of, whether it was made ahead."""
+    """Return for each dial in the log whether it was made ahead."""
     log = commands.log_file.read_text()
     return [bool(ahead) for ahead in re.findall(r"dialling [^ ]+?:\d+( ahead)?$", log, re.M)]
 
@@ -27,7 +27,7 @@ def connect(commands: Commands) -> None:
     assert process.stderr() == ""
 
 
-def test_the_second_session_finds_its_gateway_connected(cloud: Cloud, commands: Commands) -> None:
+def test_second_session_dials_its_gateway_ahead(cloud: Cloud, commands: Commands) -> None:
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         connect(commands)
@@ -36,7 +36,7 @@ def test_the_second_session_finds_its_gateway_connected(cloud: Cloud, commands: 
         assert dials(commands) == [True]
 
 
-def test_a_gateway_that_moved_is_found_all_the_same(cloud: Cloud, commands: Commands) -> None:
+def test_moved_gateway_is_found_after_a_dial_ahead(cloud: Cloud, commands: Commands) -> None:
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         connect(commands)

@@ -1,4 +1,4 @@
-"""What ``connector doctor`` finds in set-ups that are well, and in broken ones."""
+"""``connector doctor`` in set-ups without and with faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from connector.emulator.sessions import Session
 
 from .cloud import START, Cloud, host_of
 from .commands import CONNECTOR, Commands, Process
-from .doctor import PROFILE, Patient, read, stopped_once
+from .doctor import PROFILE, Patient, all_stopped_once, read
 from .targets import TcpService, echo
 from .terminals import Terminal
 from .waiting import PATIENCE, free_port
@@ -36,9 +36,9 @@ class Silent:
 
 @pytest.fixture(scope="module", autouse=True)
 def silent(the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Silent]:
-    """One whose SSH server never greets, and one whose API does not listen.
+    """One user whose SSH server never greets, and one whose API does not listen.
 
-    They are waited for while the other tests run.
+    Their doctors run while the other tests run.
     """
     the_cloud.reset()
     commands = Commands(the_cloud, tmp_path_factory.mktemp("silent"))
@@ -52,7 +52,7 @@ def silent(the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with TcpService(listen) as service, the_cloud.lasting() as environment:
         the_cloud.port = service.port
         patient = Patient(commands, the_cloud)
-        # Other tests stop the common environment, and with it its sessions.
+        # Other tests stop the shared environment and its sessions, so these users have their own.
         patient.host = host_of(environment)
         process = commands.start(*patient.command("--json"), environ=patient.environ)
         assert reached.wait(PATIENCE)
@@ -61,13 +61,13 @@ def silent(the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         deaf = commands.start(*patient.command("--endpoint-url", url), environ=patient.environ)
         yield Silent(process, session, deaf)
         for one in (process, deaf):
-            if one.popen.poll() is None:  # its test was not among those that ran
+            if one.popen.poll() is None:  # the test of this user was not selected
                 one.signal(signal.SIGINT)
                 one.wait()
         commands.close()
 
 
-def test_all_is_well(patient: Patient, cloud: Cloud) -> None:
+def test_healthy_setup_passes_all_legs(patient: Patient, cloud: Cloud) -> None:
     diagnosis = patient.examine()
 
     assert diagnosis.exit_code == 0
@@ -77,7 +77,7 @@ def test_all_is_well(patient: Patient, cloud: Cloud) -> None:
     assert list(steps) == ["dial", "upgrade", "handshake", "greeting"]
     assert diagnosis.legs["session-end"]["facts"] == {"stopped": True}
     assert diagnosis.legs["ssh-login"]["facts"] == {"status": 0, "newHostKey": True}
-    assert stopped_once(cloud)
+    assert all_stopped_once(cloud)
 
 
 def test_names_and_facts_of_the_legs_are_documented(patient: Patient) -> None:
@@ -100,7 +100,7 @@ def test_names_and_facts_of_the_legs_are_documented(patient: Patient) -> None:
     assert [name.strip() for name in help_text.split(",")] == list(legs)
 
 
-def test_without_an_environment_it_ends_with_who_one_is(patient: Patient, cloud: Cloud) -> None:
+def test_doctor_without_environment_ends_with_the_identity(patient: Patient, cloud: Cloud) -> None:
     patient.host = ""
     diagnosis = patient.examine()
 
@@ -110,7 +110,7 @@ def test_without_an_environment_it_ends_with_who_one_is(patient: Patient, cloud:
     assert cloud.sessions == []
 
 
-def test_a_login_that_lasts(patient: Patient) -> None:
+def test_lasting_login_shows_its_renewal(patient: Patient) -> None:
     patient.log_in(3600)
     diagnosis = patient.examine()
 
@@ -122,7 +122,7 @@ def test_a_login_that_lasts(patient: Patient) -> None:
     assert f"connector login --profile {PROFILE}" in diagnosis.text("token")
 
 
-def test_text_for_a_pipe_has_a_line_for_each_leg(patient: Patient, commands: Commands) -> None:
+def test_pipe_gets_one_line_for_each_leg(patient: Patient, commands: Commands) -> None:
     answer = commands.run(*patient.command(), environ=patient.environ)
 
     lines = answer.stdout.decode().splitlines()
@@ -131,7 +131,7 @@ def test_text_for_a_pipe_has_a_line_for_each_leg(patient: Patient, commands: Com
     assert b"\x1b" not in answer.stdout
 
 
-def test_a_terminal_has_colours_and_columns(patient: Patient, commands: Commands) -> None:
+def test_terminal_gets_colours_and_columns(patient: Patient, commands: Commands) -> None:
     patient.environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token-of-somebody-else-0123456789"
     commands.environ.update(patient.environ, TERM="xterm-256color")
     with Terminal(50, 80) as terminal:
@@ -150,7 +150,7 @@ def test_a_terminal_has_colours_and_columns(patient: Patient, commands: Commands
     assert lines[hint].index("Renew or unset") == column
 
 
-def test_a_terminal_of_few_characters(patient: Patient, commands: Commands) -> None:
+def test_terminal_without_unicode_gets_ascii(patient: Patient, commands: Commands) -> None:
     commands.environ.update(patient.environ, TERM="xterm", PYTHONIOENCODING="ascii")
     with Terminal(50, 80) as terminal:
         process = terminal.start(commands, *patient.command())
@@ -161,10 +161,10 @@ def test_a_terminal_of_few_characters(patient: Patient, commands: Commands) -> N
     assert shown.isascii()
 
 
-# The login
+# Login
 
 
-def test_expired_login(patient: Patient) -> None:
+def test_expired_login_fails(patient: Patient) -> None:
     patient.log_in(-60)
     diagnosis = patient.examine()
 
@@ -175,7 +175,7 @@ def test_expired_login(patient: Patient) -> None:
     assert diagnosis.status("identity") == diagnosis.status("environment") == "skip"
 
 
-def test_no_login(patient: Patient) -> None:
+def test_missing_login_fails(patient: Patient) -> None:
     del patient.environ["AWS_BEARER_TOKEN_CODECATALYST"]
     diagnosis = patient.examine()
 
@@ -184,7 +184,7 @@ def test_no_login(patient: Patient) -> None:
     assert "login profile: failed" in diagnosis.text("token")
 
 
-def test_token_that_the_service_does_not_take(patient: Patient) -> None:
+def test_rejected_token_fails(patient: Patient) -> None:
     patient.environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token-of-somebody-else-0123456789"
     diagnosis = patient.examine()
 
@@ -192,7 +192,7 @@ def test_token_that_the_service_does_not_take(patient: Patient) -> None:
     assert "AWS_BEARER_TOKEN_CODECATALYST" in diagnosis.text("identity")
 
 
-def test_profile_that_does_not_exist_is_never_well(patient: Patient) -> None:
+def test_missing_profile_fails(patient: Patient) -> None:
     diagnosis = patient.examine("--profile", "other")
 
     assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["aws-config"])
@@ -202,7 +202,7 @@ def test_profile_that_does_not_exist_is_never_well(patient: Patient) -> None:
     assert patient.examine("--profile", "other").by_status("fail") == ["profile"]
 
 
-def test_whoami_says_that_a_profile_does_not_exist(patient: Patient, commands: Commands) -> None:
+def test_whoami_reports_missing_profile(patient: Patient, commands: Commands) -> None:
     answer = commands.run(*CONNECTOR, "whoami", "--profile", "other", environ=patient.environ)
 
     assert answer.returncode == 0
@@ -210,10 +210,10 @@ def test_whoami_says_that_a_profile_does_not_exist(patient: Patient, commands: C
     assert b"user     mary" in answer.stdout
 
 
-# The environment
+# Environment
 
 
-def test_environment_that_is_deleted(patient: Patient, cloud: Cloud) -> None:
+def test_deleted_environment_fails(patient: Patient, cloud: Cloud) -> None:
     patient.host = cloud.host.replace(cloud.environment.id, str(uuid.uuid4()))
     diagnosis = patient.examine()
 
@@ -221,7 +221,7 @@ def test_environment_that_is_deleted(patient: Patient, cloud: Cloud) -> None:
     assert "knows no Dev Environment" in diagnosis.text("environment")
 
 
-def test_stopped_environment_is_left_as_it_is(patient: Patient, cloud: Cloud) -> None:
+def test_stopped_environment_stays_stopped(patient: Patient, cloud: Cloud) -> None:
     cloud.set_status(Status.STOPPED)
     diagnosis = patient.examine()
 
@@ -232,7 +232,7 @@ def test_stopped_environment_is_left_as_it_is(patient: Patient, cloud: Cloud) ->
     assert cloud.sessions == []
 
 
-def test_environment_that_is_starting(patient: Patient, cloud: Cloud) -> None:
+def test_starting_environment_is_a_warning(patient: Patient, cloud: Cloud) -> None:
     cloud.set_status(Status.STARTING)
     diagnosis = patient.examine()
 
@@ -240,7 +240,7 @@ def test_environment_that_is_starting(patient: Patient, cloud: Cloud) -> None:
     assert "it is STARTING" in diagnosis.text("session")
 
 
-def test_failed_environment_with_its_reason(patient: Patient, cloud: Cloud) -> None:
+def test_failed_environment_shows_its_reason(patient: Patient, cloud: Cloud) -> None:
     cloud.set_status(Status.FAILED, "The image could not be pulled")
     diagnosis = patient.examine()
 
@@ -248,30 +248,30 @@ def test_failed_environment_with_its_reason(patient: Patient, cloud: Cloud) -> N
     assert "The image could not be pulled" in diagnosis.text("environment")
 
 
-# The session
+# Session
 
 
-def test_gateway_that_refuses_the_upgrade(patient: Patient, cloud: Cloud) -> None:
+def test_gateway_that_refuses_the_upgrade_fails(patient: Patient, cloud: Cloud) -> None:
     cloud.gateway.refuse_upgrades(403)
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["greeting"])
     assert "refused the connection (403)" in diagnosis.text("greeting")
     assert list(diagnosis.legs["greeting"]["facts"]["steps"]) == ["dial"]
-    assert stopped_once(cloud, 1)
+    assert all_stopped_once(cloud, 1)
 
 
-def test_closed_ssh_port(patient: Patient, cloud: Cloud) -> None:
+def test_closed_ssh_port_fails(patient: Patient, cloud: Cloud) -> None:
     cloud.port = free_port()
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["greeting"])
     assert "The service closed the session" in diagnosis.text("greeting")
     assert list(diagnosis.legs["greeting"]["facts"]["steps"]) == ["dial", "upgrade", "handshake"]
-    assert stopped_once(cloud, 1)
+    assert all_stopped_once(cloud, 1)
 
 
-def test_server_that_is_no_ssh_server(patient: Patient, cloud: Cloud) -> None:
+def test_server_without_ssh_greeting_fails(patient: Patient, cloud: Cloud) -> None:
     def speak(connection: socket.socket) -> None:
         connection.sendall(b"220 mail ready\r\n" * 5000)
         echo(connection)
@@ -283,16 +283,16 @@ def test_server_that_is_no_ssh_server(patient: Patient, cloud: Cloud) -> None:
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["greeting"])
     assert "not an SSH server" in diagnosis.text("greeting")
-    assert stopped_once(cloud, 1)
+    assert all_stopped_once(cloud, 1)
 
 
-# The end of it
+# End
 
 
 @pytest.mark.parametrize(
     ("name", "exit_code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 130)]
 )
-def test_a_signal_leaves_no_session(
+def test_signal_leaves_no_session(
     patient: Patient, commands: Commands, cloud: Cloud, name: str, exit_code: int
 ) -> None:
     with TcpService(echo) as service:
@@ -303,10 +303,10 @@ def test_a_signal_leaves_no_session(
         assert process.wait() == exit_code
     assert process.reader.rest() == b""
     assert process.stderr() == ""
-    assert stopped_once(cloud, 1)
+    assert all_stopped_once(cloud, 1)
 
 
-def test_ctrl_c_while_a_session_is_being_started(
+def test_ctrl_c_stops_a_session_that_is_being_started(
     patient: Patient, commands: Commands, cloud: Cloud
 ) -> None:
     cloud.misbehaviours.delay(START, 1.0)
@@ -314,10 +314,10 @@ def test_ctrl_c_while_a_session_is_being_started(
     cloud.wait_for_requests(START)
     process.signal(signal.SIGINT)
     assert process.wait() == 130
-    assert stopped_once(cloud, 1)
+    assert all_stopped_once(cloud, 1)
 
 
-def test_a_server_that_never_greets(silent: Silent, the_cloud: Cloud) -> None:
+def test_server_that_never_greets_times_out(silent: Silent, the_cloud: Cloud) -> None:
     exit_code = silent.process.wait()
     diagnosis = read(silent.process.reader.rest(), exit_code)
 
@@ -326,7 +326,7 @@ def test_a_server_that_never_greets(silent: Silent, the_cloud: Cloud) -> None:
     assert the_cloud.stops(silent.session) == 1
 
 
-def test_an_api_that_does_not_listen(silent: Silent) -> None:
+def test_api_that_does_not_listen_fails(silent: Silent) -> None:
     text = silent.deaf.reader.rest().decode()
 
     assert silent.deaf.wait() == 69, text

@@ -1,4 +1,4 @@
-"""What ``connector doctor`` finds where ssh itself fails though each part of the way is well."""
+"""``connector doctor`` where ssh fails although every other leg passes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connector.emulator.api.rest import Proceed
 
 from .cloud import STOP, Cloud
 from .commands import Commands
-from .doctor import Patient, stopped_once
+from .doctor import Patient, all_stopped_once
 from .sshd import USER, Sshd
 from .targets import TcpService
 from .waiting import eventually, free_port
@@ -23,7 +23,7 @@ from .waiting import eventually, free_port
 SOCKET_PATH = 108 if sys.platform == "linux" else 104
 
 
-def test_examination_keeps_no_host_key(patient: Patient) -> None:
+def test_doctor_keeps_no_host_key(patient: Patient) -> None:
     assert patient.examine().legs["ssh-login"]["facts"] == {"status": 0, "newHostKey": True}
     assert not patient.known_hosts.exists()
 
@@ -37,7 +37,7 @@ def test_known_host_key_is_found(patient: Patient, commands: Commands) -> None:
     assert patient.known_hosts.read_bytes() == before
 
 
-def test_changed_host_key_is_refused(patient: Patient, the_sshd: Sshd) -> None:
+def test_changed_host_key_fails(patient: Patient, the_sshd: Sshd) -> None:
     other = the_sshd.user_key.with_suffix(".pub").read_text()
     patient.known_hosts.write_text(f"{patient.host.lower()} {other}")
     diagnosis = patient.examine()
@@ -53,7 +53,7 @@ def test_changed_host_key_is_refused(patient: Patient, the_sshd: Sshd) -> None:
         ("yes", 78, "fail", "StrictHostKeyChecking rejects new keys"),
     ],
 )
-def test_unknown_host_key_is_asked_about_or_refused(
+def test_unknown_host_key_warns_or_fails(
     patient: Patient, checking: str, exit_code: int, status: str, said: str
 ) -> None:
     patient.write_config(f"StrictHostKeyChecking {checking}", "ProxyCommand connector proxy %n")
@@ -64,9 +64,7 @@ def test_unknown_host_key_is_asked_about_or_refused(
     assert not patient.known_hosts.exists()
 
 
-def test_login_by_key_at_sshd_as_another_user(
-    patient: Patient, cloud: Cloud, the_sshd: Sshd
-) -> None:
+def test_key_login_as_another_user_passes(patient: Patient, cloud: Cloud, the_sshd: Sshd) -> None:
     cloud.port = the_sshd.port
     patient.write_config(
         f"User {USER}",
@@ -80,13 +78,13 @@ def test_login_by_key_at_sshd_as_another_user(
 
     assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-config"])
     assert diagnosis.legs["ssh-login"]["facts"] == {"status": 0, "newHostKey": False}
-    assert stopped_once(cloud)
+    assert all_stopped_once(cloud)
 
 
 @pytest.mark.parametrize(
     ("user", "hint"), [("mde-user", "ssh-add"), ("mde-admin", "Log in as mde-user")]
 )
-def test_login_that_is_denied(
+def test_denied_login_fails(
     patient: Patient, cloud: Cloud, the_sshd: Sshd, user: str, hint: str
 ) -> None:
     cloud.port = the_sshd.port
@@ -96,10 +94,10 @@ def test_login_that_is_denied(
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["ssh-login"])
     assert f"rejects the login of {user} (it accepts publickey)" in diagnosis.text("ssh-login")
     assert hint in diagnosis.text("ssh-login")
-    assert stopped_once(cloud)
+    assert all_stopped_once(cloud)
 
 
-def test_remote_command_for_all_hosts(patient: Patient) -> None:
+def test_remote_command_for_all_hosts_fails(patient: Patient) -> None:
     patient.write_config(
         "ProxyCommand connector proxy %n",
         "RequestTTY yes",
@@ -114,7 +112,7 @@ def test_remote_command_for_all_hosts(patient: Patient) -> None:
     assert "Set RemoteCommand to none" in diagnosis.text("ssh-login")
 
 
-def test_forwarded_port_that_is_in_use(patient: Patient) -> None:
+def test_forwarded_port_in_use_fails(patient: Patient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         patient.write_config(
             "ProxyCommand connector proxy %n",
@@ -129,7 +127,7 @@ def test_forwarded_port_that_is_in_use(patient: Patient) -> None:
 
 @pytest.mark.parametrize(("master", "suffix"), [("auto", 17), ("no", 0)])
 @pytest.mark.parametrize("over", [0, 1])
-def test_control_path_beyond_the_limit_of_a_socket(
+def test_control_path_beyond_socket_limit_fails(
     patient: Patient, short_path: Path, master: str, suffix: int, over: int
 ) -> None:
     room = SOCKET_PATH - 1 - suffix - len(f"{short_path}/")
@@ -143,11 +141,11 @@ def test_control_path_beyond_the_limit_of_a_socket(
         assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
         assert "1 bytes too long for a socket" in diagnosis.text("ssh-config")
         assert diagnosis.status("ssh-login") == "skip"
-    else:  # ssh itself agrees on the limit
+    else:  # ssh itself has the same limit
         assert diagnosis.by_status("ok") == list(diagnosis.legs)
 
 
-def test_control_path_in_a_directory_that_is_not_there(patient: Patient, short_path: Path) -> None:
+def test_control_path_in_missing_directory_fails(patient: Patient, short_path: Path) -> None:
     patient.write_config(
         "ProxyCommand connector proxy %n",
         f"ControlPath {short_path}/masters/%C",
@@ -163,7 +161,7 @@ def test_shared_connection_is_neither_used_nor_left(
     patient: Patient, cloud: Cloud, short_path: Path
 ) -> None:
     path = short_path / "shared-by-others"
-    with socket.socket(socket.AF_UNIX) as other:  # it would never answer
+    with socket.socket(socket.AF_UNIX) as other:  # a master that would never answer
         other.bind(str(path))
         other.listen()
         patient.write_config(
@@ -176,11 +174,11 @@ def test_shared_connection_is_neither_used_nor_left(
 
     assert diagnosis.status("ssh-login") == "ok"
     assert list(short_path.iterdir()) == [path]
-    assert stopped_once(cloud)
+    assert all_stopped_once(cloud)
 
 
 @pytest.mark.parametrize("shell", ["/no/such/shell", "/bin/false", "sh"])
-def test_shell_that_runs_no_commands(patient: Patient, shell: str) -> None:
+def test_shell_that_runs_no_commands_fails(patient: Patient, shell: str) -> None:
     patient.environ["SHELL"] = shell
     diagnosis = patient.examine()
 
@@ -188,7 +186,7 @@ def test_shell_that_runs_no_commands(patient: Patient, shell: str) -> None:
     assert f"with {shell}, because SHELL names it" in diagnosis.text("ssh-config")
 
 
-def test_name_that_ssh_looks_for_in_dns_in_vain(patient: Patient) -> None:
+def test_host_name_that_ssh_looks_up_in_dns_fails(patient: Patient) -> None:
     patient.write_config(
         "ProxyCommand connector proxy %n",
         "CanonicalizeHostname always",
@@ -206,7 +204,7 @@ def test_name_that_ssh_looks_for_in_dns_in_vain(patient: Patient) -> None:
     ("line", "code"),
     [("ProxyCommand exec connector proxy %n", 69), ("ProxyUseFdpass yes", 69)],
 )
-def test_proxy_command_that_ssh_cannot_use(patient: Patient, line: str, code: int) -> None:
+def test_proxy_command_that_ssh_cannot_run_fails(patient: Patient, line: str, code: int) -> None:
     patient.write_config(line, "ProxyCommand connector proxy %n")
     diagnosis = patient.examine()
 
@@ -215,7 +213,7 @@ def test_proxy_command_that_ssh_cannot_use(patient: Patient, line: str, code: in
 
 
 @pytest.mark.parametrize("option", ["", "-I "])
-def test_variables_of_python_that_the_proxy_command_heeds(
+def test_python_variables_for_the_proxy_command_warn(
     patient: Patient, tmp_path: Path, option: str
 ) -> None:
     patient.environ["PYTHONPATH"] = str(tmp_path)
@@ -228,7 +226,7 @@ def test_variables_of_python_that_the_proxy_command_heeds(
     assert diagnosis.status("ssh-config") == ("warn" if heeded else "ok")
 
 
-def test_reason_of_the_connector_is_told(patient: Patient) -> None:
+def test_reason_of_the_connector_is_shown(patient: Patient) -> None:
     wrapped = "env AWS_BEARER_TOKEN_CODECATALYST= connector proxy %n"
     patient.write_config(f"ProxyCommand {wrapped}")
     diagnosis = patient.examine()
@@ -247,7 +245,7 @@ def test_reason_of_the_connector_is_told(patient: Patient) -> None:
         ),
     ],
 )
-def test_proxy_command_that_insists_on_a_start_is_not_run(
+def test_proxy_command_with_start_is_not_run(
     patient: Patient, cloud: Cloud, command: str, warned: list[str]
 ) -> None:
     patient.write_config(f"ProxyCommand {command}")
@@ -255,7 +253,7 @@ def test_proxy_command_that_insists_on_a_start_is_not_run(
 
     assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, warned)
     assert "--start" in diagnosis.text("ssh-login")
-    assert stopped_once(cloud, 1)
+    assert all_stopped_once(cloud, 1)
 
 
 @pytest.mark.parametrize("launcher", ["connector", "env CONNECTOR_START=yes connector"])
@@ -294,5 +292,5 @@ def test_ctrl_c_ends_ssh(patient: Patient, commands: Commands, cloud: Cloud) -> 
         cloud.wait_for_agents(2)
         process.signal(signal.SIGINT)
         assert process.wait() == 130
-    eventually(lambda: stopped_once(cloud), "the end of both sessions")
+    eventually(lambda: all_stopped_once(cloud), "the end of both sessions")
     commands.wait_connectors_gone()

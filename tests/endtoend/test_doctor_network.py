@@ -1,4 +1,4 @@
-"""What ``connector doctor`` finds on the way to the API and to the gateway."""
+"""``connector doctor`` and faults on the way to the API and to the gateway."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.aws.peers import ConnectProxy
 
 from ..hostile.gateway import HostileGateway
 from .cloud import Cloud
-from .doctor import PASSWORD, Patient, stopped_once
+from .doctor import PASSWORD, Patient, all_stopped_once
 from .waiting import free_port
 
 
-def test_unknown_ca_of_the_api(patient: Patient, tmp_path: Path) -> None:
+def test_unknown_ca_of_the_api_fails(patient: Patient, tmp_path: Path) -> None:
     patient.environ["AWS_CA_BUNDLE"] = str(make_certificates(tmp_path / "other").ca_file)
     diagnosis = patient.examine()
 
@@ -31,7 +31,9 @@ def test_unknown_ca_of_the_api(patient: Patient, tmp_path: Path) -> None:
     assert diagnosis.status("token") == "ok"
 
 
-def test_unknown_ca_of_the_gateway_alone(patient: Patient, cloud: Cloud, tmp_path: Path) -> None:
+def test_unknown_ca_of_the_gateway_alone_fails(
+    patient: Patient, cloud: Cloud, tmp_path: Path
+) -> None:
     context = make_certificates(tmp_path / "other").server_context
     with HostileGateway(context, lambda conversation: None) as gateway:
         cloud.stream_base = f"wss://127.0.0.1:{gateway.port}"
@@ -40,10 +42,10 @@ def test_unknown_ca_of_the_gateway_alone(patient: Patient, cloud: Cloud, tmp_pat
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["gateway-tls"])
     assert "the certificate is signed by trustme" in diagnosis.text("gateway-tls")
     assert (diagnosis.status("greeting"), diagnosis.status("session-end")) == ("skip", "ok")
-    assert stopped_once(cloud, 1)
+    assert all_stopped_once(cloud, 1)
 
 
-def test_ca_bundle_that_is_not_there(patient: Patient) -> None:
+def test_missing_ca_bundle_fails(patient: Patient) -> None:
     patient.environ["AWS_CA_BUNDLE"] = "/no/such/file.pem"
     diagnosis = patient.examine()
 
@@ -51,7 +53,7 @@ def test_ca_bundle_that_is_not_there(patient: Patient) -> None:
     assert "/no/such/file.pem" in diagnosis.text("ca")
 
 
-def test_name_of_the_api_that_nobody_knows(patient: Patient) -> None:
+def test_unknown_host_name_of_the_api_fails(patient: Patient) -> None:
     patient.environ["AWS_ENDPOINT_URL_CODECATALYST"] = "https://api.invalid"
     diagnosis = patient.examine()
 
@@ -59,15 +61,15 @@ def test_name_of_the_api_that_nobody_knows(patient: Patient) -> None:
     assert "its name cannot be resolved" in diagnosis.text("api-dns")
 
 
-def test_name_of_the_gateway_that_nobody_knows(patient: Patient, cloud: Cloud) -> None:
+def test_unknown_host_name_of_the_gateway_fails(patient: Patient, cloud: Cloud) -> None:
     cloud.stream_base = "wss://gateway.invalid"
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["gateway-dns"])
-    assert stopped_once(cloud, 1)
+    assert all_stopped_once(cloud, 1)
 
 
-def test_api_that_nobody_listens_on_but_the_last_gateway_is_looked_at(
+def test_refused_api_connection_still_checks_the_last_gateway(
     patient: Patient, cloud: Cloud
 ) -> None:
     assert patient.examine().exit_code == 0
@@ -80,7 +82,7 @@ def test_api_that_nobody_listens_on_but_the_last_gateway_is_looked_at(
     assert diagnosis.status("gateway-tls") == "ok"
 
 
-def test_everything_through_a_proxy(patient: Patient) -> None:
+def test_all_connections_pass_through_the_proxy(patient: Patient) -> None:
     with ConnectProxy(login=f"mary:{PASSWORD}") as proxy:
         patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@127.0.0.1:{proxy.port}"
         diagnosis = patient.examine()
@@ -92,7 +94,7 @@ def test_everything_through_a_proxy(patient: Patient) -> None:
         assert PASSWORD not in diagnosis.text(name)
 
 
-def test_proxy_that_no_proxy_leaves_out(patient: Patient) -> None:
+def test_no_proxy_excludes_hosts_from_the_proxy(patient: Patient) -> None:
     patient.environ.update(HTTPS_PROXY="http://127.0.0.1:9", no_proxy="127.0.0.0/8")
     diagnosis = patient.examine()
 
@@ -100,7 +102,7 @@ def test_proxy_that_no_proxy_leaves_out(patient: Patient) -> None:
     assert "NO_PROXY excludes it from HTTPS_PROXY" in diagnosis.text("api-proxy")
 
 
-def test_proxy_that_refuses(patient: Patient) -> None:
+def test_proxy_that_refuses_fails(patient: Patient) -> None:
     with ConnectProxy(refuse="403 Forbidden") as proxy:
         patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@127.0.0.1:{proxy.port}"
         diagnosis = patient.examine()
@@ -109,7 +111,7 @@ def test_proxy_that_refuses(patient: Patient) -> None:
     assert "refuses to connect to 127.0.0.1 (403 Forbidden)" in diagnosis.text("api-proxy")
 
 
-def test_proxy_whose_name_nobody_knows(patient: Patient) -> None:
+def test_unknown_host_name_of_the_proxy_fails(patient: Patient) -> None:
     patient.environ["HTTPS_PROXY"] = f"http://mary:{PASSWORD}@proxy.invalid:3128"
     diagnosis = patient.examine()
 
@@ -117,7 +119,7 @@ def test_proxy_whose_name_nobody_knows(patient: Patient) -> None:
     assert "The proxy http://proxy.invalid:3128 cannot be reached" in diagnosis.text("api-dns")
 
 
-def test_endpoint_that_only_botocore_can_judge(patient: Patient) -> None:
+def test_endpoint_that_only_botocore_can_check(patient: Patient) -> None:
     patient.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"
     diagnosis = patient.examine()
 
@@ -126,7 +128,7 @@ def test_endpoint_that_only_botocore_can_judge(patient: Patient) -> None:
     assert diagnosis.status("identity") == diagnosis.status("greeting") == "ok"
 
 
-def test_proxy_of_an_unknown_kind(patient: Patient) -> None:
+def test_proxy_of_unknown_scheme_fails(patient: Patient) -> None:
     patient.environ["HTTPS_PROXY"] = f"socks5://mary:{PASSWORD}@proxy.acme.example:1080"
     diagnosis = patient.examine()
 
@@ -134,7 +136,7 @@ def test_proxy_of_an_unknown_kind(patient: Patient) -> None:
     assert "socks5:// is not supported" in diagnosis.text("api-proxy")
 
 
-def test_variable_that_is_not_looked_at(patient: Patient) -> None:
+def test_ignored_proxy_variable_is_reported(patient: Patient) -> None:
     patient.environ["ALL_PROXY"] = "socks5://127.0.0.1:1"
     diagnosis = patient.examine()
 
@@ -143,7 +145,7 @@ def test_variable_that_is_not_looked_at(patient: Patient) -> None:
 
 
 @pytest.mark.parametrize(("hours", "word"), [(1, "60 min behind"), (-1, "60 min ahead")])
-def test_clock_that_is_wrong(
+def test_wrong_clock_fails(
     patient: Patient, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, hours: int, word: str
 ) -> None:
     usual = cloud.server.intercept

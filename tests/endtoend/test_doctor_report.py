@@ -1,7 +1,7 @@
-"""What ``connector doctor --report`` shows to others: nothing that is the user's or the service's.
+"""``connector doctor --report`` contains no value of the user or the service.
 
-Unique values are planted wherever the doctor reads something. None may be in a report, however the
-examination ends.
+The tests plant unique values wherever the doctor reads one. No report may contain any of them,
+however the doctor ends.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .sshd import Sshd
 from .targets import TcpService
 from .waiting import free_port
 
-#: What the service may say, with all that its words may hold.
+#: A message of the service, with all that it may contain.
 SAID = (
     "zq-said: arn:aws:iam::998877665544:role/zq-role, user zq-someone@zq-mail.example, "
     "host ip-10-98-76-54.ec2.internal (10.98.76.54), id 0a0b0c0d-1111-2222-3333-444455556666"
 )
 
-#: Of which nothing may be shown: the words of SAID that are no common ones.
+#: The words of SAID that no report may contain. The others are common words.
 NAMED = re.findall(r"zq-[a-z]+|998877665544|10[.-]98[.-]76[.-]54|0a0b0c0d", SAID)
 
 
 class Planted:
-    """A user's set-up in which every value is one of its kind."""
+    """A user's set-up in which every value is unique."""
 
     def __init__(
         self, patient: Patient, cloud: Cloud, commands: Commands, short_path: Path
@@ -72,7 +72,7 @@ class Planted:
         )
 
     def report(self, *options: str) -> str:
-        """Return the report as text and facts, checked."""
+        """Return the report as text and facts, after checking it."""
         answer = self._commands.run(
             *self.patient.command("--report", *options), environ=self.patient.environ
         )
@@ -94,7 +94,7 @@ def planted(patient: Patient, cloud: Cloud, commands: Commands, short_path: Path
     return Planted(patient, cloud, commands, short_path)
 
 
-def test_report_of_what_is_well_stays_readable(planted: Planted) -> None:
+def test_report_of_healthy_setup_is_readable(planted: Planted) -> None:
     text = planted.report()
 
     assert "AWS_CA_BUNDLE" in text
@@ -106,7 +106,7 @@ def test_report_of_what_is_well_stays_readable(planted: Planted) -> None:
     assert re.search(r"Nothing failed; look at: .*ssh config", text)
 
 
-def test_report_as_json_has_the_same_members(planted: Planted) -> None:
+def test_json_report_has_the_same_members(planted: Planted) -> None:
     diagnosis = read(planted.report("--json").encode(), 0)
 
     assert diagnosis.legs["environment"]["facts"] == {"status": "RUNNING", "statusReason": ""}
@@ -243,7 +243,7 @@ def lose_the_token(planted: Planted) -> None:
         (lose_the_token, "ssh-login"),
     ],
 )
-def test_report_of_a_failure_holds_no_value(
+def test_report_of_a_failure_contains_no_value(
     planted: Planted, prepare: Callable[[Planted], None], failed: str
 ) -> None:
     prepare(planted)
@@ -253,8 +253,8 @@ def test_report_of_a_failure_holds_no_value(
     assert found[:1] == ([failed] if failed else []), document
 
 
-def test_report_holds_no_words_of_the_ssh_server(planted: Planted, the_sshd: Sshd) -> None:
-    planted.cloud.port = the_sshd.port  # which denies the login
+def test_report_contains_no_words_of_the_ssh_server(planted: Planted, the_sshd: Sshd) -> None:
+    planted.cloud.port = the_sshd.port  # the server denies the login
     assert "rejects the login of <user-1> (it accepts publickey)" in planted.report()
 
     def greet(connection: object) -> None:

@@ -1,4 +1,4 @@
-"""What ``connector doctor`` finds in the configuration of ssh, and by the names it has there."""
+"""``connector doctor`` and faults in the ssh configuration, by all names of a host."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from .cloud import Cloud
-from .doctor import Patient, stopped_once
+from .doctor import Patient, all_stopped_once
 from .waiting import free_port
 
 
-def test_no_section_for_the_host(patient: Patient) -> None:
+def test_host_without_section_fails(patient: Patient) -> None:
     patient.config.write_text("")
     diagnosis = patient.examine()
 
@@ -37,7 +37,7 @@ def test_no_section_for_the_host(patient: Patient) -> None:
         ("NoSuchSetting yes", "Ssh rejects its configuration"),
     ],
 )
-def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str) -> None:
+def test_unusable_proxy_command_in_section_fails(patient: Patient, line: str, words: str) -> None:
     patient.write_config(line)
     diagnosis = patient.examine()
 
@@ -69,7 +69,7 @@ def test_section_that_does_not_lead_here(patient: Patient, line: str, words: str
         ),
     ],
 )
-def test_section_that_could_be_better(patient: Patient, lines: list[str], words: str) -> None:
+def test_section_with_weak_settings_warns(patient: Patient, lines: list[str], words: str) -> None:
     patient.write_config(*lines, "ProxyCommand connector proxy %n")
     diagnosis = patient.examine()
 
@@ -77,7 +77,7 @@ def test_section_that_could_be_better(patient: Patient, lines: list[str], words:
     assert words in diagnosis.text("ssh-config")
 
 
-def test_name_that_ssh_looks_for_in_dns_in_vain(patient: Patient) -> None:
+def test_host_name_that_ssh_looks_up_in_dns_fails(patient: Patient) -> None:
     patient.write_config(
         "CanonicalizeHostname always",
         "CanonicalDomains corp.invalid",
@@ -91,7 +91,7 @@ def test_name_that_ssh_looks_for_in_dns_in_vain(patient: Patient) -> None:
 
 
 @pytest.mark.parametrize("name", ["{}", "{}.codecatalyst", "{}.web.site-1.examplecorp", "{id:.8}"])
-def test_a_friendly_name(patient: Patient, cloud: Cloud, name: str) -> None:
+def test_friendly_name_is_resolved(patient: Patient, cloud: Cloud, name: str) -> None:
     cloud.environment.alias = "Blue-Whale"
     patient.host = name.format("Blue-Whale", id=cloud.environment.id)
     patient.write_config("ProxyCommand connector proxy %n", host="*.codecatalyst")
@@ -100,10 +100,10 @@ def test_a_friendly_name(patient: Patient, cloud: Cloud, name: str) -> None:
     assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, [])
     assert f"Blue-Whale ({cloud.environment.id})" in diagnosis.text("environment")
     assert ".codecatalyst leads to this connector" in diagnosis.text("ssh-config")
-    assert stopped_once(cloud)
+    assert all_stopped_once(cloud)
 
 
-def test_a_friendly_name_that_nothing_has(patient: Patient, cloud: Cloud) -> None:
+def test_unknown_friendly_name_fails(patient: Patient, cloud: Cloud) -> None:
     cloud.environment.alias = "Blue-Whale"
     patient.host = "blue-whales"
     patient.write_config("ProxyCommand connector proxy %n", host="*.codecatalyst")
@@ -122,14 +122,14 @@ def test_a_friendly_name_that_nothing_has(patient: Patient, cloud: Cloud) -> Non
         f"{Path(sys.executable).parent}/connector proxy --wait 600 %n",
     ],
 )
-def test_ways_to_call_the_connector(patient: Patient, command: str) -> None:
+def test_every_way_to_call_the_connector_is_recognised(patient: Patient, command: str) -> None:
     patient.write_config(f"ProxyCommand {command}")
     diagnosis = patient.examine()
 
     assert diagnosis.by_status("ok") == list(diagnosis.legs)
 
 
-def test_another_connector(patient: Patient, tmp_path: Path) -> None:
+def test_other_version_of_the_connector_warns(patient: Patient, tmp_path: Path) -> None:
     other = tmp_path / "connector"
     other.write_text(
         '#!/bin/sh\n[ "$1" = --version ] && exec echo connector 0.0.1\nexec connector "$@"\n'
@@ -144,7 +144,7 @@ def test_another_connector(patient: Patient, tmp_path: Path) -> None:
     assert "which is not a connector" in patient.examine().text("ssh-config")
 
 
-def test_a_name_of_ones_own_is_what_its_proxy_command_says(patient: Patient, cloud: Cloud) -> None:
+def test_own_host_name_leads_where_its_proxy_command_says(patient: Patient, cloud: Cloud) -> None:
     space, project, id_ = cloud.host.split("=")[1:]
     patient.write_config(
         f"ProxyCommand connector proxy --space {space} --project {project} --id {id_}",
@@ -153,10 +153,10 @@ def test_a_name_of_ones_own_is_what_its_proxy_command_says(patient: Patient, clo
     patient.host = "my-env"
 
     assert patient.examine().exit_code == 0
-    assert stopped_once(cloud)
+    assert all_stopped_once(cloud)
 
 
-def test_a_configuration_that_is_not_there(patient: Patient) -> None:
+def test_missing_configuration_file_fails(patient: Patient) -> None:
     patient.config.unlink()
     diagnosis = patient.examine()
 
@@ -164,7 +164,7 @@ def test_a_configuration_that_is_not_there(patient: Patient) -> None:
     assert "does not exist" in diagnosis.text("ssh-config")
 
 
-def test_no_configuration_at_all_as_ssh_has_it(patient: Patient) -> None:
+def test_missing_default_configuration_fails(patient: Patient) -> None:
     patient.config = Path("none")
     diagnosis = patient.examine()
 

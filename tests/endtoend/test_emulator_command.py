@@ -1,4 +1,4 @@
-"""``connector emulator`` as a user starts it: its exports, its Dev Environments, its clients."""
+"""``connector emulator`` as a user starts it: its exports, Dev Environments and clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .waiting import PATIENCE, Reader
 
 
 class Emulated:
-    """A running emulator and a shell that has evaluated its exports."""
+    """A running emulator, and a shell that has evaluated its exports."""
 
     def __init__(self, directory: Path, instructions: str, environ: dict[str, str]) -> None:
         self.instructions = instructions
@@ -26,7 +26,7 @@ class Emulated:
         self._environ = environ
 
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
-        """Run a line of a POSIX shell."""
+        """Run one line of a POSIX shell."""
         connector = f"{CONNECTOR[0]} -m connector"
         return subprocess.run(
             ["/bin/sh", "-c", f'. ./exports; connector() {{ {connector} "$@"; }}; {line}'],
@@ -68,7 +68,7 @@ def emulator(directory: Path, *options: str, background: bool = False) -> Iterat
             assert process.wait(PATIENCE) == 0
 
 
-def test_stdout_is_what_a_shell_evaluates_and_nothing_else(tmp_path: Path) -> None:
+def test_stdout_contains_only_exports(tmp_path: Path) -> None:
     with emulator(tmp_path) as emulated:
         lines = (tmp_path / "exports").read_text().splitlines()
         answer = emulated.run("connector list")
@@ -78,7 +78,7 @@ def test_stdout_is_what_a_shell_evaluates_and_nothing_else(tmp_path: Path) -> No
     assert "export AWS_BEARER" not in emulated.instructions
 
 
-def test_dev_environments_are_those_that_were_asked_for(tmp_path: Path) -> None:
+def test_emulator_creates_the_given_environments(tmp_path: Path) -> None:
     words = ("Shop/api:stopped:1", "Load-Test:STOPPED", "demo")
     options = [word for each in words for word in ("--environment", each)]
     with emulator(tmp_path, *options) as emulated:
@@ -94,11 +94,11 @@ def test_dev_environments_are_those_that_were_asked_for(tmp_path: Path) -> None:
         ["demo.codecatalyst", "RUNNING", "demo", "ExampleCorp", "web.site-1"],
         ["Load-Test.codecatalyst", "STOPPED", "Load-Test", "ExampleCorp", "web.site-1"],
     ]
-    # The first is the one that the instructions name; ssh has started it.
+    # The instructions name the first environment, and ssh has started it.
     assert (answer.returncode, answer.stdout) == (0, f"{os.uname().sysname}\n"), answer.stderr
 
 
-def test_two_dev_environments_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_environments_of_one_name_are_refused(tmp_path: Path) -> None:
     answer = subprocess.run(
         [*CONNECTOR, "emulator", "--environment", "demo", "--environment", "Demo:stopped"],
         capture_output=True,
@@ -115,7 +115,7 @@ def test_two_dev_environments_of_one_name_are_refused(tmp_path: Path) -> None:
     "word",
     ["", "a", "demo:", "demo:paused", "demo:stopped:x", "demo:stopped:99999", "demo:running:1:2"],
 )
-def test_environment_that_is_not_understood_is_wrong_usage(word: str) -> None:
+def test_malformed_environment_is_wrong_usage(word: str) -> None:
     answer = subprocess.run(
         [*CONNECTOR, "emulator", "--environment", word],
         capture_output=True,
@@ -128,7 +128,7 @@ def test_environment_that_is_not_understood_is_wrong_usage(word: str) -> None:
 
 
 def test_dbclient_of_dropbear_connects(tmp_path: Path) -> None:
-    """It guesses the key exchange, and paramiko's server does not skip a wrong guess."""
+    """dbclient guesses the key exchange, and paramiko's server does not skip a wrong guess."""
     dbclient = program("dbclient")
     with emulator(tmp_path) as emulated:
         proxy = f"{CONNECTOR[0]} -m connector proxy demo"

@@ -1,7 +1,7 @@
-"""Every way in which somebody here may end the connector, at every point of its life.
+"""Every local cause of an end, at every point of a connector's life.
 
-Each time the process is gone in a moment with the documented exit code, stdout holds the
-stream and stderr nothing, and the service knows that the session is over.
+The process ends promptly with the documented exit code. Its stdout contains the stream, its stderr
+nothing, and the service knows that the session is over.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ Phase = Callable[[Cloud, Callable[[], list[Process]]], contextlib.AbstractContex
 
 
 @pytest.mark.parametrize("phase", [starting, dialling, shaking_hands, running])
-def test_all_causes_end_it_in_order_while(phase: Phase, commands: Commands, cloud: Cloud) -> None:
+def test_all_causes_end_the_connector_while(phase: Phase, commands: Commands, cloud: Cloud) -> None:
     processes: dict[str, Process] = {}
 
     def start() -> list[Process]:
@@ -90,7 +90,7 @@ def test_all_causes_end_it_in_order_while(phase: Phase, commands: Commands, clou
 
 
 @pytest.mark.parametrize("cause", ["SIGHUP", "SIGTERM", "SIGINT", "ssh killed"])
-def test_what_stdin_gave_before_arrives(commands: Commands, cloud: Cloud, cause: str) -> None:
+def test_input_before_the_end_arrives(commands: Commands, cloud: Cloud, cause: str) -> None:
     with Recorder() as recorder:
         cloud.port = recorder.port
         process = commands.proxy()
@@ -105,10 +105,10 @@ def test_what_stdin_gave_before_arrives(commands: Commands, cloud: Cloud, cause:
 
 
 @pytest.mark.parametrize("name", ["INT", "HUP"])
-def test_signal_that_the_parent_ignores_does_not_end_it(
+def test_ignored_signal_does_not_end_the_connector(
     commands: Commands, cloud: Cloud, name: str
 ) -> None:
-    """sftp lets Ctrl-C interrupt a transfer and keeps the connection; nohup is the other."""
+    """sftp's ssh ignores SIGINT, so that Ctrl-C ends a transfer only. nohup ignores SIGHUP."""
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         process = commands.proxy(ignoring=name)

@@ -1,4 +1,4 @@
-"""The blocks of examples/ssh_config that are to be filled in, as a user would."""
+"""The blocks of examples/ssh_config that a user fills in."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .waiting import PATIENCE
 
 
 def uncommented(text: str, *keywords: str) -> str:
-    """The example with the comment signs of these settings removed."""
+    """Return the example without the comment signs in front of these settings."""
     return re.sub(rf"(?m)^(\s*)#(\s*(?:{'|'.join(keywords)}) )", r"\1\2", text)
 
 
 def settings(ssh: Ssh, known_hosts: Path) -> list[str]:
-    """What only this machine needs: it has no mde-user, and a key of its own."""
+    """Return settings for this machine only: it has no mde-user and needs its own key."""
     ours = ("UserKnownHostsFile", "HostKeyAlias")
     options = [option for option in ssh.key_options() if not option.startswith(ours)]
     options += ["StrictHostKeyChecking accept-new", "LogLevel ERROR"]
@@ -26,7 +26,7 @@ def settings(ssh: Ssh, known_hosts: Path) -> list[str]:
     return ["-o", f"UserKnownHostsFile={known_hosts}", *words, "-l", USER]
 
 
-def test_one_environment_has_a_name_of_its_own(ssh: Ssh, cloud: Cloud, tmp_path: Path) -> None:
+def test_filled_in_environment_has_its_own_name(ssh: Ssh, cloud: Cloud, tmp_path: Path) -> None:
     text = EXAMPLE.read_text()
     block = text[text.index("#Host my-env") :].replace("#", "")
     for placeholder, name in (
@@ -55,7 +55,7 @@ def test_one_connection_serves_many_commands(ssh: Ssh, cloud: Cloud, short_path:
     assert {"controlmaster auto", "controlpersist 600"} <= set(shown)
 
     for number in range(3):
-        # The master stays in the background, so it gets no pipe to keep open.
+        # The master stays in the background, so it gets no pipe that it would keep open.
         null = subprocess.DEVNULL
         done = subprocess.run(
             [*command, ssh.host, f"echo {number} > {short_path}/{number}"],

@@ -1,4 +1,4 @@
-"""``connector exec``: what a command says, takes and returns, in each way that it may be run."""
+"""``connector exec``: a command's output, exit status and input, in each mode."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .waiting import eventually
 
 INTERACTIVE, JOINED, SEPARATE = ExecuteAs.INTERACTIVE, ExecuteAs.JOINED, ExecuteAs.SEPARATE
 
-#: A connector that takes ten minutes for a step of the end that is waited for.
+#: A connector that spends ten minutes in one step of its end.
 PATIENT = """\
 import sys
 from connector.transport import lifecycle
@@ -33,17 +33,17 @@ from connector.__main__ import main
 sys.exit(main())
 """
 
-#: An agent whose service says nothing of the end of the session.
+#: An agent whose service does not report the end of the session.
 NEVER_CLOSING = replace(
     REAL, execute_as=ExecuteAs.INTERACTIVE, message_interval=0.0, close_delay=600.0
 )
 
-#: All bytes, and what the agent's UTF-8 is bad for.
+#: All bytes, and sequences that the agent's UTF-8 decoding damages.
 BINARY = random.Random(5).randbytes(2_000_000) + bytes(range(256)) + b"\xef\xbf\xbd\xef\xbf"
 
 
 class Exec:
-    """Runs ``connector exec`` against commands of a kind."""
+    """Runs ``connector exec`` with commands of one kind."""
 
     def __init__(self, commands: Commands, cloud: Cloud) -> None:
         self.commands = commands
@@ -66,21 +66,23 @@ def given(answer: Answer) -> tuple[int, bytes, bytes]:
     return answer.returncode, answer.stdout, answer.stderr
 
 
-# What it says
+# Output
 
 
 KINDS = pytest.mark.parametrize("kind", ExecuteAs, ids=lambda kind: kind.name)
 
 
 @KINDS
-def test_output_errors_and_status_are_the_commands(execute: Exec, kind: ExecuteAs) -> None:
+def test_output_errors_and_status_are_those_of_the_command(execute: Exec, kind: ExecuteAs) -> None:
     answer = execute.run(kind, "sh", "-c", "echo out; echo err >&2; exit 3")
     assert given(answer) == (3, b"out\n", b"err\n")
     assert execute.cloud.session().end_reason == "The agent ended the session"
 
 
 @KINDS
-def test_binary_output_comes_byte_for_byte(execute: Exec, kind: ExecuteAs, tmp_path: Path) -> None:
+def test_binary_output_arrives_byte_for_byte(
+    execute: Exec, kind: ExecuteAs, tmp_path: Path
+) -> None:
     file = tmp_path / "binary"
     file.write_bytes(BINARY)
     answer = execute.run(kind, "cat", str(file))
@@ -94,7 +96,7 @@ def test_binary_output_comes_byte_for_byte(execute: Exec, kind: ExecuteAs, tmp_p
     [b"no line end", b"\r\n\r", b"\xff", "\N{REPLACEMENT CHARACTER}".encode(), b"\x04\x03\x1c"],
     ids=repr,
 )
-def test_short_output_comes_byte_for_byte(
+def test_short_output_arrives_byte_for_byte(
     execute: Exec, kind: ExecuteAs, output: bytes, tmp_path: Path
 ) -> None:
     file = tmp_path / "output"
@@ -112,7 +114,7 @@ def test_output_that_looks_like_a_marker_is_output(execute: Exec, kind: ExecuteA
     )
 
 
-def test_output_comes_while_the_command_runs(execute: Exec) -> None:
+def test_output_arrives_while_the_command_runs(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
     script = 'printf prompt; read -r line; printf %s "$line" >&2; read -r line'
     process = execute.commands.start(*execute.words("sh", "-c", script))
@@ -123,28 +125,28 @@ def test_output_comes_while_the_command_runs(execute: Exec) -> None:
     assert process.wait() == 1
 
 
-def test_output_and_errors_that_are_long_and_come_together(execute: Exec) -> None:
+def test_long_output_and_errors_arrive_together(execute: Exec) -> None:
     answer = execute.run(SEPARATE, "sh", "-c", "seq 20000 & seq 30000 >&2; wait")
     assert list(map(int, answer.stdout.split())) == list(range(1, 20_001))
     assert list(map(int, answer.stderr.split())) == list(range(1, 30_001))
 
 
-def test_output_and_errors_in_one_pipe_that_is_read_late_are_whole(execute: Exec) -> None:
+def test_output_and_errors_in_one_slow_pipe_are_whole(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=SEPARATE, message_interval=0.0))
     words = execute.words("sh", "-c", "seq 30000 >&2; echo out")
     late = '"$@" 2>&1 | (sleep 1; cat)'
     text = execute.commands.run("/bin/sh", "-c", late, "sh", *words).stdout
-    errors = text.replace(b"out\n", b"")  # wherever it stands, it is whole
+    errors = text.replace(b"out\n", b"")  # whole, at any position
     assert list(map(int, errors.split())) == list(range(1, 30_001))
     assert len(text) == len(errors) + len(b"out\n")
 
 
-def test_errors_that_nobody_reads_do_not_keep_a_signal_from_ending_it(execute: Exec) -> None:
+def test_unread_errors_do_not_block_a_signal(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=SEPARATE, message_interval=0.0))
     reading, writing = os.pipe()
     try:
         process = execute.commands.start(*execute.words("sh", "-c", "yes >&2"), stderr=writing)
-        eventually(lambda: not select.select([], [writing], [], 0)[1], "that nothing fits in")
+        eventually(lambda: not select.select([], [writing], [], 0)[1], "a full pipe")
         process.signal(signal.SIGTERM)
         assert process.wait(END) == 143
     finally:
@@ -152,23 +154,23 @@ def test_errors_that_nobody_reads_do_not_keep_a_signal_from_ending_it(execute: E
         os.close(writing)
 
 
-def test_arguments_come_as_they_are(execute: Exec) -> None:
+def test_arguments_arrive_unchanged(execute: Exec) -> None:
     arguments = ["a b", "$HOME", "*", "'", '"', "\\", "-x", "--", "\u20ac", "a\nb"]
     answer = execute.run(SEPARATE, "printf", "%s|", *arguments)
     assert answer.stdout.decode() == "".join(f"{argument}|" for argument in arguments)
 
 
 @pytest.mark.parametrize("kind", ExecuteAs, ids=lambda kind: kind.name)
-def test_a_command_may_say_nothing(execute: Exec, kind: ExecuteAs) -> None:
+def test_command_without_output_succeeds(execute: Exec, kind: ExecuteAs) -> None:
     assert given(execute.run(kind, "true")) == (0, b"", b"")
 
 
-def test_a_command_may_say_nothing_for_longer_than_the_agent_is_waited_for(execute: Exec) -> None:
+def test_command_may_be_silent_longer_than_the_agent_timeout(execute: Exec) -> None:
     answer = execute.run(INTERACTIVE, "sh", "-c", "sleep 9; echo done")
     assert given(answer) == (0, b"done\n", b"")
 
 
-# What it returns
+# Exit status
 
 
 @KINDS
@@ -176,7 +178,7 @@ def test_a_command_may_say_nothing_for_longer_than_the_agent_is_waited_for(execu
     ("script", "status"),
     [("exit 0", 0), ("exit 1", 1), ("exit 255", 255), ("kill -9 $$", 137), ("kill $$", 143)],
 )
-def test_the_status_is_the_commands(
+def test_exit_status_is_that_of_the_command(
     execute: Exec, kind: ExecuteAs, script: str, status: int
 ) -> None:
     assert given(execute.run(kind, "sh", "-c", script)) == (status, b"", b"")
@@ -184,7 +186,7 @@ def test_the_status_is_the_commands(
 
 @KINDS
 @pytest.mark.parametrize("program", ["no-such-program", "./no such", "eval"])
-def test_a_command_that_is_not_there(execute: Exec, kind: ExecuteAs, program: str) -> None:
+def test_missing_command_ends_with_127(execute: Exec, kind: ExecuteAs, program: str) -> None:
     answer = execute.run(kind, program)
     assert (answer.returncode, answer.stdout) == (127, b"")
     assert program.encode() in answer.stderr
@@ -192,9 +194,9 @@ def test_a_command_that_is_not_there(execute: Exec, kind: ExecuteAs, program: st
 
 
 @KINDS
-def test_a_session_that_ends_without_a_status_is_an_error(execute: Exec, kind: ExecuteAs) -> None:
+def test_session_that_ends_without_a_status_is_an_error(execute: Exec, kind: ExecuteAs) -> None:
     execute.cloud.behave(replace(REAL, execute_as=kind, message_interval=0.0))
-    # The leader of the session is what the agent waits for.
+    # The agent waits for the leader of the session.
     script = "kill -9 $(ps -o sid= -p $$)"
     answer = execute.commands.run(*execute.words("sh", "-c", script))
     assert answer.returncode == (255 if kind is SEPARATE else 69)
@@ -202,11 +204,11 @@ def test_a_session_that_ends_without_a_status_is_an_error(execute: Exec, kind: E
         assert b"without the exit status of the command" in answer.stderr
 
 
-# What it takes
+# Input
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"one\ntwo", BINARY, b"\x04\x03.\n"], ids=len)
-def test_a_terminals_command_gets_stdin_byte_for_byte(
+def test_terminal_command_gets_stdin_byte_for_byte(
     execute: Exec, data: bytes, tmp_path: Path
 ) -> None:
     file = tmp_path / "input"
@@ -216,7 +218,7 @@ def test_a_terminals_command_gets_stdin_byte_for_byte(
     assert (answer.returncode, answer.stderr) == (0, b"")
 
 
-def test_input_that_the_command_does_not_read_does_not_keep_it(execute: Exec) -> None:
+def test_unread_input_does_not_delay_the_end(execute: Exec) -> None:
     answer = execute.run(INTERACTIVE, "sh", "-c", "exit 5", input=BINARY)
     assert given(answer) == (5, b"", b"")
 
@@ -253,7 +255,7 @@ def test_stdin_is_not_read_after_the_command_has_exited(execute: Exec) -> None:
         os.close(writing)
 
 
-def test_a_reader_of_one_line_ends_it(execute: Exec) -> None:
+def test_reader_of_one_line_ends_the_command(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
     process = execute.commands.start(*execute.words("yes"))
     assert process.reader.exactly(4) == b"y\ny\n"
@@ -263,7 +265,7 @@ def test_a_reader_of_one_line_ends_it(execute: Exec) -> None:
 
 
 def _with_programs(monkeypatch: pytest.MonkeyPatch, directory: Path, *names: str) -> None:
-    """Let the far end have these programs only."""
+    """Give the far end these programs only."""
     directory.mkdir()
     for name in names:
         path = shutil.which(name)
@@ -273,7 +275,7 @@ def _with_programs(monkeypatch: pytest.MonkeyPatch, directory: Path, *names: str
 
 
 @KINDS
-def test_far_end_without_base64_is_told_of(
+def test_far_end_without_base64_is_reported(
     execute: Exec, kind: ExecuteAs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _with_programs(monkeypatch, tmp_path / "bin", "sh", "stty", "dd", "tr", "cat")
@@ -283,7 +285,7 @@ def test_far_end_without_base64_is_told_of(
     assert b"has no base64: the command gets no input, its errors come on stdout" in answer.stderr
 
 
-def test_far_end_without_stty_is_told_of(
+def test_far_end_without_stty_is_reported(
     execute: Exec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _with_programs(monkeypatch, tmp_path / "bin", "sh", "base64", "dd", "tr", "cat")
@@ -294,7 +296,7 @@ def test_far_end_without_stty_is_told_of(
     assert answer.stderr.endswith(b"\nerr\n")
 
 
-def test_far_end_without_sh_is_told_of(
+def test_far_end_without_sh_is_reported(
     execute: Exec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _with_programs(monkeypatch, tmp_path / "bin", "cat")
@@ -305,7 +307,7 @@ def test_far_end_without_sh_is_told_of(
 
 
 @pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=lambda kind: kind.name)
-def test_input_that_a_session_has_no_way_for_is_told_of(execute: Exec, kind: ExecuteAs) -> None:
+def test_input_for_a_session_without_input_is_reported(execute: Exec, kind: ExecuteAs) -> None:
     answer = execute.run(kind, "cat", input=b"input")
     assert (answer.returncode, answer.stdout) == (0, b"")
     assert answer.stderr.count(b"\n") == 1
@@ -313,9 +315,7 @@ def test_input_that_a_session_has_no_way_for_is_told_of(execute: Exec, kind: Exe
 
 
 @pytest.mark.parametrize("kind", [JOINED, SEPARATE], ids=lambda kind: kind.name)
-def test_a_command_without_a_terminal_leaves_our_input_alone(
-    execute: Exec, kind: ExecuteAs
-) -> None:
+def test_command_without_terminal_leaves_local_input_unread(execute: Exec, kind: ExecuteAs) -> None:
     """``while read line; do connector exec ...; done`` reads all lines."""
     reading, writing = os.pipe()
     os.write(writing, b"next line\n\x03")
@@ -332,15 +332,15 @@ def test_a_command_without_a_terminal_leaves_our_input_alone(
         os.close(writing)
 
 
-def test_input_that_has_ended_does_not_end_a_command_that_is_slow(execute: Exec) -> None:
+def test_ended_input_does_not_end_a_slow_command(execute: Exec) -> None:
     script = "echo first; sleep 3; echo last"
     assert execute.run(SEPARATE, "sh", "-c", script).stdout == b"first\nlast\n"
 
 
-# How it ends
+# End
 
 
-def test_a_reader_that_goes_away_ends_it(execute: Exec) -> None:
+def test_reader_that_closes_ends_the_command(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
     process = execute.commands.start(*execute.words("yes"))
     assert process.reader.exactly(4) == b"y\ny\n"
@@ -352,7 +352,7 @@ def test_a_reader_that_goes_away_ends_it(execute: Exec) -> None:
 @pytest.mark.parametrize(
     ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-def test_a_signal_ends_it(execute: Exec, number: signal.Signals, exit_code: int) -> None:
+def test_signal_ends_the_command(execute: Exec, number: signal.Signals, exit_code: int) -> None:
     execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
     process = execute.commands.start(*execute.words("sh", "-c", "echo ready; exec sleep 600"))
     process.reader.until(b"ready\n")
@@ -361,7 +361,7 @@ def test_a_signal_ends_it(execute: Exec, number: signal.Signals, exit_code: int)
     assert execute.cloud.stops(execute.cloud.session()) == 1
 
 
-def test_on_a_terminal_keys_are_the_commands_if_it_has_one(execute: Exec) -> None:
+def test_keys_of_a_terminal_go_to_a_command_with_terminal(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
     script = (
         "trap 'echo interrupted' INT; stty size; until read -r line; do :; done; echo \"<$line>\"; "
@@ -380,7 +380,7 @@ def test_on_a_terminal_keys_are_the_commands_if_it_has_one(execute: Exec) -> Non
         assert terminal.modes() == before
 
 
-def test_on_a_terminal_the_status_of_an_interrupted_command_is_130(execute: Exec) -> None:
+def test_interrupted_terminal_command_ends_with_130(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
     with Terminal(24, 80) as terminal:
         words = execute.words("sh", "-c", "echo ready; exec sleep 600")
@@ -392,7 +392,7 @@ def test_on_a_terminal_the_status_of_an_interrupted_command_is_130(execute: Exec
         assert terminal.reader.rest() == b"^C"
 
 
-def test_on_a_terminal_ctrl_c_is_ours_if_the_command_has_none(execute: Exec) -> None:
+def test_ctrl_c_ends_the_connector_if_the_command_has_no_terminal(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
     with Terminal(24, 80) as terminal:
         before = terminal.modes()
@@ -405,41 +405,41 @@ def test_on_a_terminal_ctrl_c_is_ours_if_the_command_has_none(execute: Exec) -> 
         assert terminal.modes() == before
 
 
-# What is refused
+# Refusals
 
 
-def test_what_is_too_long_is_refused_before_the_service_is_asked(execute: Exec) -> None:
+def test_too_long_command_is_refused_before_the_api_is_called(execute: Exec) -> None:
     process = execute.commands.start(*execute.words("sh", "-c", "x" * 256))
     check(process, 78, "Argument 2 of the command is 256 characters long", "1 to 255")
     assert execute.cloud.count(START) == 0
 
 
-def test_a_stopped_dev_environment_is_not_started_if_it_may_not(execute: Exec) -> None:
+def test_no_start_leaves_a_stopped_environment_stopped(execute: Exec) -> None:
     execute.cloud.stopped(start_seconds=0.1)
     words = [*CONNECTOR, "exec", "--no-start", execute.cloud.host, "--", "true"]
     check(execute.commands.start(*words), 75, "is STOPPED", "connector start")
 
 
-def test_a_session_that_is_to_be_encrypted_is_refused(execute: Exec) -> None:
+def test_encrypted_session_is_refused(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
     process = execute.commands.start(*execute.words("true"))
     check(process, 76, "must be encrypted with a KMS key", "Use ssh")
 
 
 @pytest.mark.parametrize("words", [[], ["--"]])
-def test_a_command_is_needed(execute: Exec, words: list[str]) -> None:
+def test_missing_command_is_wrong_usage(execute: Exec, words: list[str]) -> None:
     answer = execute.commands.run(*CONNECTOR, "exec", execute.cloud.host, *words)
     assert answer.returncode == 2
     assert b"the command to run is missing: put it after a --" in answer.stderr
 
 
 @pytest.mark.parametrize("words", [["ls"], ["ls", "-l"], ["-l"]])
-def test_a_command_without_the_dashes_is_told_of_them(execute: Exec, words: list[str]) -> None:
+def test_command_without_dashes_gets_a_hint(execute: Exec, words: list[str]) -> None:
     answer = execute.commands.run(*CONNECTOR, "exec", execute.cloud.host, *words)
     assert answer.returncode == 2
     assert b": the command to run follows a --" in answer.stderr
 
 
-def test_options_after_the_dashes_are_the_commands(execute: Exec) -> None:
+def test_options_after_the_dashes_belong_to_the_command(execute: Exec) -> None:
     answer = execute.run(SEPARATE, "printf", "%s ", "--no-start", "--help", "--")
     assert given(answer) == (0, b"--no-start --help -- ", b"")

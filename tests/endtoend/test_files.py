@@ -1,4 +1,4 @@
-"""What people carry over ssh: scp, sftp, rsync and git."""
+"""Files over ssh: scp, sftp, rsync and git."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def here(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def there(tmp_path: Path) -> Path:
-    """A directory of the Dev Environment, which is on this machine, too."""
+    """A directory of the Dev Environment, which is on this machine too."""
     directory = tmp_path / "there"
     directory.mkdir()
     return directory
@@ -45,7 +45,7 @@ def test_scp_copies_both_ways(ssh: Ssh, here: Path, there: Path, options: list[s
     assert (here / "back").read_bytes() == DATA
 
 
-def test_sftp_works_through_a_batch(ssh: Ssh, here: Path, there: Path) -> None:
+def test_sftp_runs_a_batch(ssh: Ssh, here: Path, there: Path) -> None:
     (here / "file").write_bytes(DATA)
     batch = (
         f"put {here}/file {there}/copy\nrename {there}/copy {there}/moved\n"
@@ -57,7 +57,7 @@ def test_sftp_works_through_a_batch(ssh: Ssh, here: Path, there: Path) -> None:
     assert f"{there}/moved".encode() in answer.stdout
 
 
-def test_rsync_sends_only_what_has_changed(ssh: Ssh, here: Path, there: Path, cloud: Cloud) -> None:
+def test_rsync_sends_only_changes(ssh: Ssh, here: Path, there: Path, cloud: Cloud) -> None:
     shell = shlex.join(ssh.command("ssh"))
     rsync = [program("rsync"), "-a", "--no-whole-file", "--stats", "-e", shell]
     data = random.Random(2).randbytes(1_000_000)

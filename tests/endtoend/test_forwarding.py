@@ -1,4 +1,4 @@
-"""What else goes through an ssh connection: ports, SOCKS, the agent, other sessions."""
+"""Forwarding over ssh: ports, SOCKS, the agent, other sessions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def service() -> Iterator[TcpService]:
 
 
 def exchange(connection: socket.socket, data: bytes) -> bytes:
-    """Send, half-close, and return all that comes back."""
+    """Send data, half-close, and return the whole answer."""
 
     def send() -> None:
         connection.sendall(data)
@@ -67,7 +67,7 @@ def test_remote_port_is_forwarded(ssh: Ssh, service: TcpService) -> None:
     end(process)
 
 
-def test_socks_proxy_reaches_many_places_at_once(ssh: Ssh, service: TcpService) -> None:
+def test_socks_proxy_reaches_many_ports_at_once(ssh: Ssh, service: TcpService) -> None:
     port = free_port()
     process = ssh.start(options=["-N", "-D", str(port)])
     eventually(lambda: accepts(port), "ssh -D")
@@ -116,12 +116,12 @@ def test_many_commands_share_one_connection(ssh: Ssh, cloud: Cloud, short_path: 
     ssh.commands.wait_connectors_gone()
 
 
-def test_example_configuration_works_as_it_is(ssh: Ssh) -> None:
+def test_example_configuration_works_unchanged(ssh: Ssh) -> None:
     options = [word for option in ssh.key_options() for word in ("-o", option)]
     command = [program("ssh"), "-F", str(EXAMPLE), *options]
     shown = ssh.commands.run(*command, "-G", ssh.host).stdout.decode().splitlines()
     assert "user mde-user" in shown
     assert "proxycommand connector proxy %n" in shown
-    # This machine has no mde-user, so somebody else logs in.
+    # This machine has no mde-user, so another user logs in.
     answer = ssh.commands.run(*command, "-l", USER, ssh.host, "cat; exit 4", input=DATA[:5000])
     assert (answer.returncode, answer.stdout, answer.stderr) == (4, DATA[:5000], b"")

@@ -1,4 +1,4 @@
-"""A log file that cannot be written any more while the parent reads no stderr."""
+"""A log file that becomes unwritable while the parent reads no stderr."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .targets import GREETING, TcpService, greeting_echo
 
 DATA = bytes(range(256)) * 1000
 
-#: Blocks of 512 bytes (POSIX): the log reaches this limit while data flows.
+#: Blocks of 512 bytes (POSIX). The log reaches this limit while data flows.
 LIMITED = 'ulimit -f 1; exec "$@"'
 
-#: A disk of one page, nearly full, in namespaces of its own.
+#: A nearly full disk of one page, in its own namespaces.
 SMALL_DISK = """
 mount -t tmpfs -o size=4k tmpfs "$0" && head -c 3500 /dev/zero >"$0/log" && exec "$@"
 """
@@ -28,7 +28,7 @@ mount -t tmpfs -o size=4k tmpfs "$0" && head -c 3500 /dev/zero >"$0/log" && exec
 
 @contextlib.contextmanager
 def unread_pipe(*, full: bool) -> Iterator[tuple[int, int]]:
-    """A pipe whose reading end nobody reads until the test does."""
+    """A pipe that stays unread until the test reads it."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     if full:
@@ -46,7 +46,7 @@ def unread_pipe(*, full: bool) -> Iterator[tuple[int, int]]:
 
 @pytest.mark.parametrize("full_stderr", [True, False])
 @pytest.mark.parametrize("cause", ["device", "limit", "disk"])
-def test_stream_and_signals_go_on_when_the_log_is_full(
+def test_stream_and_signals_continue_when_the_log_is_full(
     commands: Commands, cloud: Cloud, tmp_path: Path, cause: str, full_stderr: bool
 ) -> None:
     disk = tmp_path / "disk"
@@ -75,7 +75,7 @@ def test_stream_and_signals_go_on_when_the_log_is_full(
 
 
 def own_mounts() -> list[str]:
-    """The words that run a program which may mount something that nobody else sees."""
+    """Return the words that run a program which may mount file systems for itself alone."""
     words = ["unshare", "--user", "--map-root-user", "--mount"]
     try:
         able = subprocess.run(
@@ -84,5 +84,5 @@ def own_mounts() -> list[str]:
     except FileNotFoundError:
         pytest.skip("unshare is not installed")
     if able.returncode:
-        pytest.skip("this system lets nobody mount a tmpfs")
+        pytest.skip("this account may not mount a tmpfs")
     return words

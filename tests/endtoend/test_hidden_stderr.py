@@ -1,4 +1,4 @@
-"""ssh with ControlPersist gives the connector no stderr: the reason comes to the terminal."""
+"""With ControlPersist, ssh gives the connector no stderr; errors go to the terminal."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .commands import CONNECTOR, END, Commands, Process, Ssh
 from .terminals import Terminal
 from .waiting import PATIENCE
 
-#: What ssh says for itself when its ProxyCommand ends.
+#: ssh's own line when its ProxyCommand ends.
 CLOSED = b"UNKNOWN port 65535"
 
 
 class Sharing:
-    """ssh with a connection that several calls share, on a terminal.
+    """ssh with a shared connection, on a terminal.
 
-    :ivar terminal: is closed with it.
+    :ivar terminal: closed together with this object.
     """
 
     def __init__(self, ssh: Ssh, directory: Path, persist: str) -> None:
@@ -60,12 +60,12 @@ def refuse(cloud: Cloud) -> None:
 
 
 def said(shown: bytes) -> list[bytes]:
-    """The lines of the connector on a terminal."""
+    """Return the connector's lines on a terminal."""
     return [line for line in shown.split(b"\r\n") if line.startswith(b"connector: ")]
 
 
 @pytest.mark.parametrize("persist", ["60", "yes", "no"])
-def test_reason_is_on_the_terminal_once(
+def test_reason_appears_once_on_the_terminal(
     ssh: Ssh, cloud: Cloud, short_path: Path, persist: str
 ) -> None:
     refuse(cloud)
@@ -79,8 +79,8 @@ def test_reason_is_on_the_terminal_once(
     assert shown.index(line) < shown.index(CLOSED)
 
 
-def test_missing_login_is_told_on_the_terminal(sharing: Sharing, ssh: Ssh) -> None:
-    """An error that the command meets before it has a stream."""
+def test_missing_login_appears_on_the_terminal(sharing: Sharing, ssh: Ssh) -> None:
+    """This error occurs before the command has a stream."""
     del ssh.commands.environ["AWS_BEARER_TOKEN_CODECATALYST"]
     process = sharing.start("true")
     (line,) = said(sharing.terminal.reader.rest())
@@ -88,7 +88,7 @@ def test_missing_login_is_told_on_the_terminal(sharing: Sharing, ssh: Ssh) -> No
     assert process.wait() == 255
 
 
-def test_setting_that_is_not_usable_is_told_on_the_terminal(sharing: Sharing, ssh: Ssh) -> None:
+def test_unusable_setting_appears_on_the_terminal(sharing: Sharing, ssh: Ssh) -> None:
     ssh.commands.environ["CONNECTOR_PING_INTERVAL"] = "often"
     process = sharing.start("true")
     (line,) = said(sharing.terminal.reader.rest())
@@ -96,19 +96,17 @@ def test_setting_that_is_not_usable_is_told_on_the_terminal(sharing: Sharing, ss
     assert process.wait() == 255
 
 
-def test_wait_for_a_start_is_told_on_the_terminal(sharing: Sharing, cloud: Cloud) -> None:
+def test_wait_for_a_start_appears_on_the_terminal(sharing: Sharing, cloud: Cloud) -> None:
     cloud.stopped(2.0)
     process = sharing.start("echo there")
     shown = sharing.terminal.reader.until(b"there\r\n")
-    (line,) = said(shown)  # and no line for each further state
+    (line,) = said(shown)  # without a line for each further state
     assert b"is STOPPED; until it runs" in line
     assert process.wait() == 0
 
 
-def test_end_of_a_session_is_told_to_the_user_who_waits_for_it(
-    sharing: Sharing, cloud: Cloud
-) -> None:
-    """The terminal is raw while ssh has it: the line begins at the left all the same."""
+def test_end_of_a_session_is_shown_to_a_waiting_user(sharing: Sharing, cloud: Cloud) -> None:
+    """ssh has made the terminal raw, so the line has to begin with a carriage return."""
     process = sharing.start("-t", "echo there; sleep 600")
     sharing.terminal.reader.until(b"there\r\n")
     assert sharing.terminal.is_raw
@@ -118,10 +116,8 @@ def test_end_of_a_session_is_told_to_the_user_who_waits_for_it(
     assert process.wait() == 255
 
 
-def test_end_of_a_session_in_the_background_is_not_told(
-    sharing: Sharing, ssh: Ssh, cloud: Cloud
-) -> None:
-    """The user's shell has the terminal again: here it is a cat in a process group of its own."""
+def test_end_of_a_background_session_is_not_shown(sharing: Sharing, ssh: Ssh, cloud: Cloud) -> None:
+    """The user's shell has the terminal again: here, a cat in its own process group."""
     script = (
         "import os, subprocess, sys\n"
         "assert subprocess.run(sys.argv[1:], process_group=0).returncode == 0\n"
@@ -158,14 +154,14 @@ def test_connector_in_the_background_writes_nothing_to_the_terminal(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_user_who_throws_the_errors_of_ssh_away_gets_none(sharing: Sharing, cloud: Cloud) -> None:
+def test_user_who_discards_stderr_gets_no_line(sharing: Sharing, cloud: Cloud) -> None:
     refuse(cloud)
     process = sharing.start("true", shell='exec "$@" 2>/dev/null')
     assert sharing.terminal.reader.rest() == b""
     assert process.wait() == 255
 
 
-def test_connector_without_a_terminal_is_silent(sharing: Sharing, ssh: Ssh, cloud: Cloud) -> None:
+def test_connector_without_terminal_is_silent(sharing: Sharing, ssh: Ssh, cloud: Cloud) -> None:
     refuse(cloud)
     process = ssh.commands.start(*sharing.words("true"), start_new_session=True)
     assert process.wait() == 255
@@ -173,8 +169,8 @@ def test_connector_without_a_terminal_is_silent(sharing: Sharing, ssh: Ssh, clou
     assert "connector:" not in process.stderr()
 
 
-def test_terminal_that_takes_nothing_is_not_waited_for(commands: Commands, cloud: Cloud) -> None:
-    """As after Ctrl-S."""
+def test_blocked_terminal_does_not_block_the_connector(commands: Commands, cloud: Cloud) -> None:
+    """Ctrl-S blocks a terminal."""
     refuse(cloud)
     script = (
         "import subprocess, sys, termios\n"
@@ -188,9 +184,7 @@ def test_terminal_that_takes_nothing_is_not_waited_for(commands: Commands, cloud
         assert terminal.start(commands, *words).wait(PATIENCE + END) == 77
 
 
-def test_other_commands_leave_stderr_where_the_user_has_put_it(
-    commands: Commands, cloud: Cloud
-) -> None:
+def test_other_commands_use_the_stderr_they_have(commands: Commands, cloud: Cloud) -> None:
     cloud.misbehaviours.refuse("ListSpaces", AccessDeniedException("No"), times=10)
     with Terminal(24, 80) as terminal:
         words = ("/bin/sh", "-c", '"$@" 2>/dev/null', "sh", *CONNECTOR, "list")

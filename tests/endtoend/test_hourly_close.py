@@ -1,4 +1,4 @@
-"""The gateway closes every link after its lifetime with 1000 "Bye", as the live one does hourly."""
+"""The gateway closes each link after its lifetime with 1000 "Bye"; AWS's does so hourly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from connector.emulator.gateway.gateway import Rejoin
 from connector.errors import LinkLost
 from connector.sessions import SessionAccess
 
-from .breaking import DATA, DIGEST, trouble
+from .breaking import DATA, DIGEST, inject_faults
 from .cloud import Cloud
 from .commands import Commands, Ssh
 from .failing import check
@@ -21,30 +21,30 @@ from .resuming import ResumingSource, TunnelThread
 from .targets import GREETING
 from .waiting import eventually
 
-#: Seconds that a link lives.
+#: A link's lifetime in seconds.
 LIFETIME = 0.5
 
 
 def close_links(cloud: Cloud, rejoin: Rejoin) -> None:
-    """Give the links that are opened from now on a short life."""
-    trouble(cloud, rejoin=rejoin, agent=REAL)
+    """Give links that are opened from now on a short lifetime."""
+    inject_faults(cloud, rejoin=rejoin, agent=REAL)
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, link_lifetime=LIFETIME)
 
 
 def spare_links(cloud: Cloud) -> None:
-    """Let the links that are opened from now on live."""
+    """Give links that are opened from now on an unlimited lifetime."""
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, link_lifetime=None)
 
 
 def check_upload(cloud: Cloud, source: ResumingSource) -> None:
-    """The upload is whole though the first link is closed in the middle of it."""
+    """Check that an upload is whole although the first link closes in the middle of it."""
     with TunnelThread(source, cloud.ca_file) as tunnel:
         tunnel.reader.until(GREETING)
         spare_links(cloud)
         half = len(DATA) // 2
-        tunnel.send_behind(DATA[:half])
+        tunnel.send_in_background(DATA[:half])
         eventually(lambda: source.resumed == 1, "a call of ResumeSession")
-        tunnel.send_behind(DATA[half:])
+        tunnel.send_in_background(DATA[half:])
         assert tunnel.reader.until(b"\n") == DIGEST
         tunnel.end_input()
         assert tunnel.wait() == 0
@@ -52,21 +52,21 @@ def check_upload(cloud: Cloud, source: ResumingSource) -> None:
 
 
 class WithoutNewUrl(ResumingSource):
-    """ResumeSession answers a token, and an empty URL."""
+    """A source whose ResumeSession returns a token and an empty URL."""
 
     def resume(self, access: SessionAccess) -> SessionAccess:
         return super().resume(access)._replace(stream_url="")
 
 
 class WithOldUrl(ResumingSource):
-    """A client that goes on with the URL it has, as older plugins do."""
+    """A client that keeps its URL, as older plugins do."""
 
     def resume(self, access: SessionAccess) -> SessionAccess:
         return super().resume(access)._replace(stream_url=access.stream_url)
 
 
 @pytest.mark.usefixtures("judging")
-def test_closed_link_is_rejoined_with_the_old_token_and_no_byte_is_lost(
+def test_closed_link_is_rejoined_with_the_same_token_without_loss(
     commands: Commands, cloud: Cloud
 ) -> None:
     close_links(cloud, Rejoin.SAME_TOKEN)
@@ -83,7 +83,7 @@ def test_closed_link_is_rejoined_with_the_old_token_and_no_byte_is_lost(
 
 
 @pytest.mark.usefixtures("judging")
-def test_links_closed_one_after_another_lose_no_byte(commands: Commands, cloud: Cloud) -> None:
+def test_successive_closes_lose_no_byte(commands: Commands, cloud: Cloud) -> None:
     close_links(cloud, Rejoin.SAME_TOKEN)
     process = commands.proxy()
     process.reader.until(GREETING)
@@ -99,9 +99,7 @@ def test_links_closed_one_after_another_lose_no_byte(commands: Commands, cloud: 
 
 
 @pytest.mark.usefixtures("judging")
-def test_closed_link_that_may_not_be_rejoined_ends_with_one_line(
-    commands: Commands, cloud: Cloud
-) -> None:
+def test_refused_rejoin_ends_with_one_line(commands: Commands, cloud: Cloud) -> None:
     close_links(cloud, Rejoin.FORBIDDEN)
     process = commands.proxy()
     process.reader.until(GREETING)
@@ -118,13 +116,13 @@ def test_closed_link_is_rejoined_by_the_url_of_resume_session(
 
 
 @pytest.mark.usefixtures("judging")
-def test_empty_url_of_resume_session_keeps_the_old_one(cloud: Cloud, ssm: Any) -> None:
+def test_empty_url_of_resume_session_keeps_the_last_url(cloud: Cloud, ssm: Any) -> None:
     close_links(cloud, Rejoin.FRESH_TOKEN)
     check_upload(cloud, WithoutNewUrl(cloud, ssm))
 
 
 @pytest.mark.usefixtures("judging")
-def test_stale_url_is_refused_by_the_emulated_gateway(cloud: Cloud, ssm: Any) -> None:
+def test_emulated_gateway_refuses_a_stale_url(cloud: Cloud, ssm: Any) -> None:
     close_links(cloud, Rejoin.FRESH_URL)
     with TunnelThread(WithOldUrl(cloud, ssm), cloud.ca_file) as tunnel:
         tunnel.reader.until(GREETING)
@@ -132,16 +130,16 @@ def test_stale_url_is_refused_by_the_emulated_gateway(cloud: Cloud, ssm: Any) ->
             tunnel.wait()
 
 
-def test_ssh_notices_nothing_of_closed_links(ssh: Ssh, cloud: Cloud) -> None:
+def test_ssh_continues_over_closed_links(ssh: Ssh, cloud: Cloud) -> None:
     close_links(cloud, Rejoin.SAME_TOKEN)
-    command = f"cat; sleep {3 * LIFETIME}; exit 5"  # beyond two closes
+    command = f"cat; sleep {3 * LIFETIME}; exit 5"  # longer than two closes
     answer = ssh.run(command, input=DATA)
     assert (answer.returncode, answer.stderr) == (5, b"")
     assert answer.stdout == DATA
     assert ssh.commands.log_file.read_text().count("reconnected after") >= 2
 
 
-def test_ssh_that_may_not_rejoin_says_why(ssh: Ssh, cloud: Cloud) -> None:
+def test_ssh_shows_why_a_rejoin_was_refused(ssh: Ssh, cloud: Cloud) -> None:
     close_links(cloud, Rejoin.FORBIDDEN)
     answer = ssh.run("sleep 60")
     assert answer.returncode == 255

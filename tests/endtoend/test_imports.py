@@ -1,4 +1,4 @@
-"""What every ``ssh`` pays for: the modules of one ProxyCommand, from its start to its end."""
+"""The modules that one ProxyCommand imports: their import time delays every ssh."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with open(written, "w") as file:
 sys.exit(code)
 """
 
-#: Packages and modules of the top level that we use ourselves, ...
+#: Packages and top-level modules that the connector uses, ...
 USED = {
     *("base64", "collections", "connector", "contextlib", "dataclasses", "enum"),
     *("errno", "functools", "gc", "hashlib", "heapq", "importlib", "ipaddress", "itertools"),
@@ -35,7 +35,7 @@ USED = {
 #: ... that websockets uses, ...
 OF_WEBSOCKETS = {"binascii", "hmac", "http", "secrets", "warnings", "zlib"}
 
-#: ... and that those use; which they are differs from one Python to the next.
+#: ... and that those two use. They differ between versions of Python.
 BEHIND = {
     *("annotationlib", "array", "ast", "atexit", "bisect", "copy", "copyreg", "dis"),
     *(
@@ -56,7 +56,7 @@ BEHIND = {
 if sys.version_info < (3, 11):
     BEHIND |= {"fcntl", "sre_compile", "sre_constants", "sre_parse"}
 
-#: What nobody shall bring in again, by whatever way.
+#: Modules that no import may bring in again.
 HEAVY = {
     *("argparse", "asyncio", "bz2", "calendar", "concurrent", "configparser", "ctypes", "datetime"),
     *("email", "encodings.idna", "http.client", "importlib.metadata", "importlib.util"),
@@ -75,7 +75,7 @@ HEAVY = {
 def modules(
     request: pytest.FixtureRequest, commands: Commands, cloud: Cloud, tmp_path: Path
 ) -> set[str]:
-    """All that a process has after it carried a stream, and did not have before it began."""
+    """Return all modules that one process has imported to carry a stream."""
     host = cloud.host
     if request.param != "an id":
         host = "my-env.codecatalyst"
@@ -101,13 +101,13 @@ def test_one_connection_imports_only_what_it_uses(modules: set[str]) -> None:
     assert public - USED - OF_WEBSOCKETS - BEHIND == set()
 
 
-def test_nothing_heavy_comes_in_by_a_side_door(modules: set[str]) -> None:
+def test_heavy_modules_are_not_imported_indirectly(modules: set[str]) -> None:
     found = {name for name in modules if any(f"{name}.".startswith(f"{heavy}.") for heavy in HEAVY)}
     assert found == set()
 
 
 @pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("start",), ("stop",)])
-def test_what_draws_is_there_only_for_a_terminal(
+def test_drawing_modules_are_imported_for_a_terminal_only(
     commands: Commands, cloud: Cloud, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     written = tmp_path / "modules"

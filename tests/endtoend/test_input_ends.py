@@ -1,4 +1,4 @@
-"""stdin ends: what it gave is delivered, and what is said to that is still written."""
+"""After stdin ends, its data is delivered and the answer is still written."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def test_input_that_ends_at_once_is_delivered_and_answered(
     assert cloud.stops(cloud.session()) == 1
 
 
-def test_input_that_ends_before_a_client_has_spoken_is_delivered(
-    commands: Commands, cloud: Cloud
-) -> None:
+def test_input_that_ends_before_the_greeting_is_delivered(commands: Commands, cloud: Cloud) -> None:
     with TcpService(echo) as service:
         cloud.port = service.port
         process = commands.attach()
@@ -43,7 +41,7 @@ def test_input_that_ends_before_a_client_has_spoken_is_delivered(
         assert process.wait(END) == 0
 
 
-def test_empty_input_ends_it(commands: Commands, cloud: Cloud) -> None:
+def test_empty_input_ends_the_connector(commands: Commands, cloud: Cloud) -> None:
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         process = commands.proxy()
@@ -74,7 +72,7 @@ def test_answer_half_a_second_after_the_end_of_input_is_written(
 
 
 @pytest.mark.parametrize("pace", [REAL.message_interval, 0.0], ids=["paced", "unpaced"])
-def test_long_answer_is_written_to_its_end(commands: Commands, cloud: Cloud, pace: float) -> None:
+def test_long_answer_is_written_whole(commands: Commands, cloud: Cloud, pace: float) -> None:
     size = 1_500_000 if pace else 8_000_000
 
     def answer(connection: socket.socket) -> None:

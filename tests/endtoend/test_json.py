@@ -20,7 +20,9 @@ from .commands import CONNECTOR, Commands
         ("doctor", "ENV"),
     ],
 )
-def test_json_is_indented_alike(commands: Commands, cloud: Cloud, words: tuple[str, ...]) -> None:
+def test_json_has_the_same_indentation_everywhere(
+    commands: Commands, cloud: Cloud, words: tuple[str, ...]
+) -> None:
     session = cloud.start_session()
     call = [cloud.host if word == "ENV" else word for word in words]
     out = commands.run(*CONNECTOR, *call, "--json").stdout.decode()

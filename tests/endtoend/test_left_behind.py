@@ -1,4 +1,4 @@
-"""Sessions of connectors that were killed outright, and what the next connector does."""
+"""Sessions that killed connectors leave, and their cleanup by the next connector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .commands import CONNECTOR, END, Commands, Process, Ssh
 from .targets import GREETING
 from .waiting import eventually
 
-#: Seconds that a stream has to live for its connector to sweep, and to spare.
+#: Seconds a stream must live before its connector sweeps, with a margin.
 LONG_ENOUGH = 5
 
 
@@ -26,7 +26,7 @@ def ledger(commands: Commands) -> list[Path]:
     directory = commands.directory / "home/.cache/devenv-connector/sessions"
     if not directory.exists():
         return []
-    # An entry that is being written has no content yet.
+    # An entry that is being written is empty.
     return [path for path in directory.iterdir() if path.stat().st_size]
 
 
@@ -78,7 +78,7 @@ def test_sessions_of_live_connectors_are_left_alone(commands: Commands, cloud: C
     left = killed(commands, cloud)
     sweepers = [open_proxy(commands) for _ in range(2)]
     eventually(lambda: left.end_reason is not None, "the sweep")
-    time.sleep(1)  # for a sweep that would do too much
+    time.sleep(1)  # time for a sweep that stops too many sessions
     assert cloud.stops(left) == 1
     for process in living + sweepers:
         process.send(b"hello")
@@ -97,7 +97,7 @@ sys.stdin.read()
 
 @pytest.mark.usefixtures("echoing")
 @pytest.mark.parametrize("kind", ["shell", "exec", "library"])
-def test_sessions_of_all_kinds_are_stopped_by_the_next_proxy(
+def test_next_proxy_stops_sessions_of_all_kinds(
     commands: Commands, cloud: Cloud, kind: str
 ) -> None:
     words = {
@@ -119,7 +119,9 @@ def test_sessions_of_all_kinds_are_stopped_by_the_next_proxy(
 
 
 @pytest.mark.usefixtures("echoing")
-def test_session_that_cannot_be_stopped_stays_for_later(commands: Commands, cloud: Cloud) -> None:
+def test_session_that_cannot_be_stopped_stays_in_the_ledger(
+    commands: Commands, cloud: Cloud
+) -> None:
     left = killed(commands, cloud)
     cloud.misbehaviours.refuse(STOP, AccessDeniedException("Not you"))
     process = open_proxy(commands)
@@ -134,7 +136,7 @@ def test_session_that_cannot_be_stopped_stays_for_later(commands: Commands, clou
 
 
 @pytest.mark.usefixtures("echoing")
-def test_session_that_is_gone_already_is_forgotten(commands: Commands, cloud: Cloud) -> None:
+def test_session_that_has_already_ended_is_forgotten(commands: Commands, cloud: Cloud) -> None:
     left = killed(commands, cloud)
     cloud.stop_session(left)
     process = open_proxy(commands)
@@ -157,7 +159,7 @@ def test_slow_sweep_delays_no_end(commands: Commands, cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_home_that_cannot_be_written_changes_nothing(commands: Commands, cloud: Cloud) -> None:
+def test_unwritable_home_does_not_matter(commands: Commands, cloud: Cloud) -> None:
     (commands.directory / "home/.cache").write_text("a file")
     process = open_proxy(commands)
     time.sleep(LONG_ENOUGH - 2)

@@ -1,4 +1,4 @@
-"""The programs of docs/library.md and of examples/, run as they stand."""
+"""The programs of docs/library.md and of examples/, run unchanged."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .waiting import PATIENCE
 ROOT = Path(connector.__file__).parent.parent
 DOCS = (ROOT / "docs" / "library.md").read_text()
 
-#: Each program, and what it prints.
+#: Each program with its output.
 PROGRAMS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", DOCS, re.S)
 
 
 class World:
-    """An emulated Dev Environment that is called my-env, and how a program finds it."""
+    """An emulated Dev Environment with the alias my-env, and a program's access to it."""
 
     def __init__(self, model: CodeCatalystModel, access: Access, home: Path) -> None:
         self._model = model
@@ -68,7 +68,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     home = tmp_path / "home"
     home.mkdir()
-    monkeypatch.setenv("HOME", str(home))  # where the emulated one is at home
+    monkeypatch.setenv("HOME", str(home))  # the emulator's region
     certificates = tmp_path / "certificates"
     certificates.mkdir(mode=0o700)
     emulator = Emulator(certificates, agent=CLEAN)
@@ -77,14 +77,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         yield World(emulator.world.model, access, home)
 
 
-def test_there_are_as_many_programs_as_blocks() -> None:
+def test_every_program_of_the_page_has_its_output_here() -> None:
     assert len(PROGRAMS) == DOCS.count("```python\n") == 4
 
 
 @pytest.mark.parametrize(
     ("program", "output"), PROGRAMS, ids=["paramiko", "asyncio", "wait", "error"]
 )
-def test_a_program_of_the_docs_prints_what_they_say(
+def test_program_of_the_page_prints_what_the_page_says(
     world: World, program: str, output: str
 ) -> None:
     if "STOPPED" in output:
@@ -93,7 +93,7 @@ def test_a_program_of_the_docs_prints_what_they_say(
     assert (answer.stdout, answer.stderr, answer.returncode) == (output, "", 0)
 
 
-def test_the_docs_list_every_error() -> None:
+def test_page_lists_every_error() -> None:
     listed = set(re.findall(r"`(\w+)`", DOCS[DOCS.index("| error | when |") :]))
     tree = {name for name in connector.__all__ if isinstance(getattr(errors, name, None), type)}
     assert tree - {"ConnectorError", "SessionNotFound"} <= listed
@@ -101,10 +101,10 @@ def test_the_docs_list_every_error() -> None:
 
 def test_all_errors_of_a_stream_are_public() -> None:
     private = {
-        "LocalProtocolError",  # bugs of ours
+        "LocalProtocolError",  # bugs of the connector
         "MessageRefused",  # a LinkClosed
-        "ResourcesExhausted",  # only the commands raise it
-        "StartAbandoned",  # nobody reads it
+        "ResourcesExhausted",  # raised by commands only
+        "StartAbandoned",  # never reaches a caller
     }
     kinds = {
         name
@@ -117,7 +117,7 @@ def test_all_errors_of_a_stream_are_public() -> None:
 # examples/
 
 
-def test_the_paramiko_example_runs_a_command(world: World) -> None:
+def test_paramiko_example_runs_a_command(world: World) -> None:
     world.stop_environment()
     example = str(ROOT / "examples" / "paramiko_exec.py")
     answer = world.run(example, "my-env", "echo hello; echo oops >&2; exit 3")
@@ -132,7 +132,7 @@ def test_the_paramiko_example_runs_a_command(world: World) -> None:
     assert "does not match" in answer.stderr
 
 
-def test_the_paramiko_example_says_what_fails(world: World) -> None:
+def test_paramiko_example_reports_failures(world: World) -> None:
     answer = world.run(str(ROOT / "examples" / "paramiko_exec.py"), "other", "true")
     assert (answer.stdout, answer.returncode) == ("", 1)
     assert "no Dev Environment 'other'" in answer.stderr
@@ -146,7 +146,7 @@ def another_key() -> str:
     return f"{key.get_name()} {key.get_base64()}"
 
 
-def test_the_asyncio_example_serves_a_port(world: World, tmp_path: Path) -> None:
+def test_asyncio_example_serves_a_port(world: World, tmp_path: Path) -> None:
     example = str(ROOT / "examples" / "asyncio_stream.py")
     process = Process([sys.executable, example, "my-env", "0"], world.environ, tmp_path / "stderr")
     try:

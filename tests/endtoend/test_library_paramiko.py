@@ -28,7 +28,7 @@ Connect = Callable[[connector.TunnelSocket], paramiko.SSHClient]
 
 @pytest.fixture
 def connect(sshd: Sshd, cloud: Cloud) -> Connect:
-    """Logs in over a socket; the client is the caller's to close."""
+    """Log in over a socket. The caller closes the client."""
     cloud.unpaced()
 
     def log_in(stream: connector.TunnelSocket) -> paramiko.SSHClient:
@@ -60,7 +60,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_command_runs(cloud: Cloud, connect: Connect) -> None:
+def test_command_runs(cloud: Cloud, connect: Connect) -> None:
     with logged_in(cloud, connect) as client:
         command = "cat; echo err >&2; exit 3"
         stdin, stdout, stderr = client.exec_command(command, timeout=PATIENCE)
@@ -78,7 +78,7 @@ def test_a_command_runs(cloud: Cloud, connect: Connect) -> None:
     assert cloud.stops(cloud.session()) == 1
 
 
-def test_files_are_put_and_got_by_two_at_once(
+def test_two_clients_put_and_get_files_at_once(
     cloud: Cloud, connect: Connect, tmp_path: Path
 ) -> None:
     both = threading.Barrier(2, timeout=PATIENCE)
@@ -98,7 +98,7 @@ def test_files_are_put_and_got_by_two_at_once(
     assert len(cloud.sessions) == 2
 
 
-def test_what_paramiko_hides_can_be_asked_for(cloud: Cloud, connect: Connect) -> None:
+def test_error_that_paramiko_hides_is_available(cloud: Cloud, connect: Connect) -> None:
     cloud.port = free_port()
     with connector.open_socket(cloud.host) as stream:
         with pytest.raises(paramiko.SSHException, match="SSH server"):
@@ -106,7 +106,7 @@ def test_what_paramiko_hides_can_be_asked_for(cloud: Cloud, connect: Connect) ->
         assert isinstance(stream.error, connector.ConnectorError)
 
 
-def test_a_session_that_is_ended_ends_the_client(cloud: Cloud, connect: Connect) -> None:
+def test_ended_session_ends_the_client(cloud: Cloud, connect: Connect) -> None:
     with connector.open_socket(cloud.host) as stream, connect(stream) as client:
         transport = client.get_transport()
         assert transport is not None
@@ -116,7 +116,7 @@ def test_a_session_that_is_ended_ends_the_client(cloud: Cloud, connect: Connect)
         assert isinstance(stream.error, connector.SessionEnded)
 
 
-def test_a_server_that_says_nothing_leaves_paramiko_its_timeout(cloud: Cloud) -> None:
+def test_silent_server_runs_into_paramikos_timeout(cloud: Cloud) -> None:
     quiet = threading.Event()
 
     def say_nothing(_: socket.socket) -> None:

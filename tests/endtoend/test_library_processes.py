@@ -13,7 +13,7 @@ from .commands import END, Commands, Process
 from .targets import GREETING
 from .waiting import PATIENCE
 
-#: What each program begins with.
+#: The beginning of every program.
 HEAD = f"""\
 import asyncio, os, sys, threading, time
 import connector
@@ -68,7 +68,8 @@ print("worked")
 
 
 def start(commands: Commands, cloud: Cloud, program: str) -> Process:
-    environ = {**commands.environ, "PYTHONWARNINGS": "ignore"}  # they are unclean on purpose
+    # The programs are unclean on purpose.
+    environ = {**commands.environ, "PYTHONWARNINGS": "ignore"}
     return commands.start(sys.executable, "-c", HEAD + program, cloud.host, environ=environ)
 
 
@@ -78,7 +79,7 @@ def start(commands: Commands, cloud: Cloud, program: str) -> Process:
     [FALLS_OFF_THE_END, EXITS, LEAVES_ITS_LOOP, HAS_A_DAEMON_THAT_READS],
     ids=["falls off the end", "exits", "leaves its loop", "has a daemon that reads"],
 )
-def test_a_program_that_forgets_to_close_ends_its_session_and_exits(
+def test_program_that_forgets_to_close_ends_its_session_and_exits(
     cloud: Cloud, commands: Commands, program: str
 ) -> None:
     process = start(commands, cloud, program)
@@ -89,7 +90,7 @@ def test_a_program_that_forgets_to_close_ends_its_session_and_exits(
 
 @pytest.mark.usefixtures("echoing")
 @pytest.mark.parametrize("program", [WORKS_ON_IN_A_THREAD, FORKS], ids=["threads", "forks"])
-def test_a_program_that(cloud: Cloud, commands: Commands, program: str) -> None:
+def test_program_that(cloud: Cloud, commands: Commands, program: str) -> None:
     process = start(commands, cloud, program)
     assert (process.wait(), process.stderr()) == (0, "")
     assert process.reader.rest() == b"worked\n"
@@ -108,7 +109,7 @@ def test_a_program_that(cloud: Cloud, commands: Commands, program: str) -> None:
     ],
     ids=["socket", "stream"],
 )
-def test_an_interrupt_ends_the_start(cloud: Cloud, commands: Commands, program: str) -> None:
+def test_interrupt_ends_the_start(cloud: Cloud, commands: Commands, program: str) -> None:
     cloud.stopped(start_seconds=600)
     process = start(commands, cloud, program)
     process.reader.until(b"waits\n")

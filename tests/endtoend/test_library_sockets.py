@@ -1,4 +1,4 @@
-"""The library's socket: as any other, and with the reason when it fails."""
+"""The library's socket behaves as any socket, and reports the reason of a failure."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ pytestmark = pytest.mark.usefixtures("library")
 
 
 def open_socket(cloud: Cloud) -> connector.TunnelSocket:
-    """One that a test which goes wrong does not hang on."""
+    """Open a socket with a timeout, so that a failing test does not hang."""
     stream = connector.open_socket(cloud.host)
     stream.settimeout(PATIENCE)
     return stream
 
 
 def exchange(cloud: Cloud, data: bytes) -> bytes:
-    """What an echo gives back of some data."""
+    """Send data to an echo service and return the answer."""
     with open_socket(cloud) as stream:
         assert receive_exactly(stream, len(GREETING)) == GREETING
         sender = threading.Thread(target=stream.sendall, args=(data,))
@@ -57,16 +57,16 @@ def exchange(cloud: Cloud, data: bytes) -> bytes:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_bytes_come_back_as_they_went(cloud: Cloud) -> None:
+def test_bytes_come_back_unchanged(cloud: Cloud) -> None:
     answer = exchange(cloud, DATA)
     assert hashlib.sha256(answer).digest() == hashlib.sha256(DATA).digest()
     session = cloud.session()
     assert cloud.stops(session) == 1
-    assert session.end_reason, "it lives when the socket is closed"
+    assert session.end_reason, "the session outlived the socket"
 
 
 @pytest.mark.usefixtures("echoing")
-def test_many_at_once_and_none_in_the_main_thread(cloud: Cloud) -> None:
+def test_many_sockets_work_at_once_outside_the_main_thread(cloud: Cloud) -> None:
     parts = [DATA[number * 100_000 :][:200_000] for number in range(8)]
     with ThreadPoolExecutor(len(parts)) as pool:
         assert list(pool.map(lambda part: exchange(cloud, part), parts)) == parts
@@ -74,12 +74,12 @@ def test_many_at_once_and_none_in_the_main_thread(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_it_can_be_waited_for_and_read_as_a_file(cloud: Cloud) -> None:
+def test_socket_can_be_selected_and_read_as_a_file(cloud: Cloud) -> None:
     with open_socket(cloud) as stream:
         assert select.select([stream], [stream], [], PATIENCE)[1] == [stream]
         with stream.makefile("rwb", buffering=0) as file:
             assert file.readline() == GREETING
-            stream.close()  # the file goes on
+            stream.close()  # the file still works
             file.write(b"line\n")
             assert file.readline() == b"line\n"
             assert cloud.session().end_reason is None
@@ -88,7 +88,7 @@ def test_it_can_be_waited_for_and_read_as_a_file(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_a_timeout_leaves_it_usable(cloud: Cloud) -> None:
+def test_socket_is_usable_after_a_timeout(cloud: Cloud) -> None:
     with open_socket(cloud) as stream:
         receive_exactly(stream, len(GREETING))
         stream.settimeout(0.01)
@@ -100,7 +100,7 @@ def test_a_timeout_leaves_it_usable(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_closing_wakes_who_sits_in_recv_at_once(cloud: Cloud) -> None:
+def test_close_wakes_a_blocked_recv_at_once(cloud: Cloud) -> None:
     stream = open_socket(cloud)
     receive_exactly(stream, len(GREETING))
     woken: list[bytes] = []
@@ -110,31 +110,30 @@ def test_closing_wakes_who_sits_in_recv_at_once(cloud: Cloud) -> None:
         try:
             woken.append(stream.recv(1))
         except OSError:
-            woken.append(b"")  # it came too late to sit there
-        # What ends the reading last of all comes after its loop is closed.
+            woken.append(b"")  # recv was called after the close
+        # The end of the connector's thread wakes the reader too, but its loop is closed by then.
         still_ending.append(stream._carrier._loop.wake_writer.fileno() >= 0)
 
     reader = threading.Thread(target=read)
     reader.start()
-    eventually(lambda: is_asleep(reader), "that it waits")
+    eventually(lambda: is_asleep(reader), "a blocked reader")
     cloud.misbehaviours.delay(STOP, 2.5)
     stream.close()
     reader.join(PATIENCE)
-    assert still_ending == [True], "it waits for the service"
+    assert still_ending == [True], "the reader waited for the service"
     stream.wait_closed()
     assert (woken, stream.error) == ([b""], None)
 
 
 def is_asleep(thread: threading.Thread) -> bool:
-    """Whether it waits, as far as the system tells."""
+    """Return whether a thread sleeps, as the system reports it."""
     stat = Path(f"/proc/self/task/{thread.native_id}/stat")
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "S"
 
 
-def test_closing_is_not_taken_for_a_mere_end_of_input(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lifecycle, "QUIET_TIMEOUT", PATIENCE)  # which follows a mere end
+def test_close_is_not_taken_for_a_half_close(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A half-close ends the session after this time.
+    monkeypatch.setattr(lifecycle, "QUIET_TIMEOUT", PATIENCE)
     with Recorder() as recorder:
         cloud.port = recorder.port
         stream = open_socket(cloud)
@@ -147,7 +146,7 @@ def test_closing_is_not_taken_for_a_mere_end_of_input(
         assert time.monotonic() - began < AT_ONCE
 
 
-def test_what_was_sent_before_closing_is_delivered(cloud: Cloud) -> None:
+def test_data_sent_before_close_is_delivered(cloud: Cloud) -> None:
     cloud.unpaced()
     with Recorder() as recorder:
         cloud.port = recorder.port
@@ -158,7 +157,7 @@ def test_what_was_sent_before_closing_is_delivered(cloud: Cloud) -> None:
         assert recorder.received == DATA[:300_000]
 
 
-def test_a_server_that_closes_reads_as_the_end(cloud: Cloud) -> None:
+def test_server_that_closes_reads_as_the_end(cloud: Cloud) -> None:
     with TcpService(lambda connection: connection.sendall(DATA[:50_000])) as service:
         cloud.port = service.port
         with open_socket(cloud) as stream:
@@ -169,9 +168,9 @@ def test_a_server_that_closes_reads_as_the_end(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_one_that_was_dropped_ends_its_session(cloud: Cloud) -> None:
+def test_dropped_socket_ends_its_session(cloud: Cloud) -> None:
     stream = open_socket(cloud)
-    stream.sendall(b"x")  # what is left unread must not keep it
+    stream.sendall(b"x")  # unread output must not delay the end
     with pytest.warns(ResourceWarning, match="unclosed"):
         del stream
     cloud.wait_all_ended()
@@ -179,15 +178,15 @@ def test_one_that_was_dropped_ends_its_session(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_it_cannot_be_duplicated(cloud: Cloud) -> None:
+def test_socket_cannot_be_duplicated(cloud: Cloud) -> None:
     with open_socket(cloud) as stream, pytest.raises(NotImplementedError):
         stream.dup()
 
 
-# Who does not read
+# Back-pressure
 
 
-def test_a_slow_reader_stops_the_far_end(cloud: Cloud) -> None:
+def test_slow_reader_stops_the_far_end(cloud: Cloud) -> None:
     cloud.unpaced()
     sent = [0]
 
@@ -199,14 +198,14 @@ def test_a_slow_reader_stops_the_far_end(cloud: Cloud) -> None:
         cloud.port = service.port
         with open_socket(cloud) as stream:
             settled = settle(sent)
-            # What is on the way: the tunnel's 256 KiB, and sockets and windows of both sides.
+            # In flight are the tunnel's 256 KiB, and the sockets and windows of both sides.
             assert settled < 24 << 20
             receive_exactly(stream, settled)
-            eventually(lambda: sent[0] > settled, "that it goes on")
+            eventually(lambda: sent[0] > settled, "the transfer")
 
 
 def send_until_full(stream: socket.socket) -> int:
-    """How many bytes it has taken when it takes no more."""
+    """Send until the socket blocks, and return the number of bytes sent."""
     taken = 0
     with contextlib.suppress(TimeoutError):
         while taken < 64 << 20:
@@ -214,7 +213,7 @@ def send_until_full(stream: socket.socket) -> int:
     return taken
 
 
-def test_a_far_end_that_does_not_read_stops_the_sender(cloud: Cloud) -> None:
+def test_far_end_that_does_not_read_stops_the_sender(cloud: Cloud) -> None:
     cloud.unpaced()
     go_on = threading.Event()
     with Recorder(go_on) as recorder:
@@ -227,13 +226,13 @@ def test_a_far_end_that_does_not_read_stops_the_sender(cloud: Cloud) -> None:
             go_on.set()
             stream.settimeout(PATIENCE)
             stream.sendall(bytes(65536))
-            eventually(lambda: len(recorder.received) == taken + 65536, "all of it")
+            eventually(lambda: len(recorder.received) == taken + 65536, "the whole output")
 
 
 # Failures
 
 
-def test_a_name_that_is_none(cloud: Cloud) -> None:
+def test_malformed_name_fails(cloud: Cloud) -> None:
     with pytest.raises(connector.ConfigError, match="not have three parts"):
         connector.open_socket("codecatalyst-dev-env=")
     with pytest.raises(
@@ -243,30 +242,30 @@ def test_a_name_that_is_none(cloud: Cloud) -> None:
     assert cloud.sessions == []
 
 
-def test_an_environment_that_is_not_there(cloud: Cloud) -> None:
+def test_missing_environment_fails(cloud: Cloud) -> None:
     other = cloud.host[:-12] + "0" * 12
     with pytest.raises(connector.TargetNotFound):
         connector.open_socket(other)
 
 
-def test_nobody_is_logged_in(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_login_fails(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_BEARER_TOKEN_CODECATALYST")
     with pytest.raises(connector.CredentialsError, match="connector login"):
         connector.open_socket(cloud.host)
 
 
-def test_a_token_that_has_expired(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_token_fails(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_CODECATALYST", "expired")
     with pytest.raises(connector.CredentialsError):
         connector.open_socket(cloud.host)
 
 
-def test_a_service_that_is_not_reached(cloud: Cloud) -> None:
+def test_unreachable_service_fails(cloud: Cloud) -> None:
     with pytest.raises(connector.ConnectFailed, match=r"127\.0\.0\.1"):
         connector.open_socket(cloud.host, endpoint_url=f"https://127.0.0.1:{free_port()}")
 
 
-def test_an_ssh_server_that_is_not_there_is_told_to_the_reader(cloud: Cloud) -> None:
+def test_refused_ssh_port_is_reported_to_the_reader(cloud: Cloud) -> None:
     cloud.port = free_port()
     with open_socket(cloud) as stream:
         with pytest.raises(connector.ConnectorError, match="SSH server") as raised:
@@ -281,7 +280,7 @@ def test_an_ssh_server_that_is_not_there_is_told_to_the_reader(cloud: Cloud) -> 
 
 
 @pytest.mark.usefixtures("echoing")
-def test_a_link_that_is_lost_for_good(cloud: Cloud) -> None:
+def test_link_that_cannot_be_rejoined_fails(cloud: Cloud) -> None:
     cut = Cut(How.RESET, At(bytes=2000, direction=Direction.TO_AGENT))
     cloud.behave(FAST)
     cloud.gateway.behaviour = replace(
@@ -296,7 +295,7 @@ def test_a_link_that_is_lost_for_good(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_a_session_that_somebody_ends(cloud: Cloud) -> None:
+def test_session_stopped_by_another_caller_fails(cloud: Cloud) -> None:
     with open_socket(cloud) as stream:
         receive_exactly(stream, len(GREETING))
         cloud.stop_session(cloud.session())
@@ -304,18 +303,18 @@ def test_a_session_that_somebody_ends(cloud: Cloud) -> None:
             stream.recv(1)
 
 
-def test_a_bug_of_ours_is_an_error_too(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_raised_too(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     def stumble(*_: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(DataChannel, "receive_messages", stumble)
-    with pytest.raises(connector.InternalError, match="a bug of the connector") as raised:
+    with pytest.raises(connector.InternalError, match="a bug in the connector") as raised:
         connector.open_socket(cloud.host)
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
     assert cloud.stops(cloud.session()) == 1
 
 
-def test_no_thread_is_to_be_had(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_thread_fails(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -333,7 +332,7 @@ def test_no_thread_is_to_be_had(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("echoing")
-def test_a_friendly_name_is_looked_up(cloud: Cloud) -> None:
+def test_friendly_name_is_looked_up(cloud: Cloud) -> None:
     cloud.environment.alias = "My-Env"
     for name in ("my-env", "My-Env.web.site-1.ExampleCorp.codecatalyst"):
         with connector.open_socket(name) as stream:
@@ -344,11 +343,11 @@ def test_a_friendly_name_is_looked_up(cloud: Cloud) -> None:
         connector.open_socket("my-env", space="Other.Space")
 
 
-# A Dev Environment that is stopped
+# Stopped environments
 
 
 @pytest.mark.usefixtures("echoing")
-def test_a_stopped_environment_is_started_and_shown(cloud: Cloud) -> None:
+def test_stopped_environment_is_started_with_progress(cloud: Cloud) -> None:
     cloud.stopped(start_seconds=2)
     seen: list[tuple[str, int]] = []
     stream = connector.open_socket(
@@ -361,20 +360,20 @@ def test_a_stopped_environment_is_started_and_shown(cloud: Cloud) -> None:
     assert {thread for _, thread in seen} == {threading.get_ident()}
 
 
-def test_it_is_left_alone_where_that_is_asked_for(cloud: Cloud) -> None:
+def test_start_false_leaves_environment_stopped(cloud: Cloud) -> None:
     cloud.set_status(Status.STOPPED)
     with pytest.raises(connector.TargetNotReady):
         connector.open_socket(cloud.host, start=False)
     assert cloud.count("StartDevEnvironment") == 0
 
 
-def test_it_is_waited_for_no_longer_than_asked(cloud: Cloud) -> None:
+def test_wait_limits_the_start(cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
     with pytest.raises(connector.TargetNotReady, match="after 1 s"):
         connector.open_socket(cloud.host, wait=1)
 
 
-def test_who_is_shown_it_may_give_up(cloud: Cloud) -> None:
+def test_progress_callback_can_abort_the_start(cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
 
     def enough(waiting: connector.Waiting) -> None:

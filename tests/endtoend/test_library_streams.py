@@ -1,4 +1,4 @@
-"""The library's asyncio stream: back-pressure both ways, cancelled and failed at every point."""
+"""The library's asyncio stream: back-pressure, cancellation and failures at every point."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def read_exactly(stream: connector.Stream, size: int) -> bytes:
 
 
 async def exchange(host: str, data: bytes) -> bytes:
-    """What an echo gives back of some data."""
+    """Send data to an echo service and return the answer."""
     async with connector.connect(host) as stream:
         assert await read_exactly(stream, len(GREETING)) == GREETING
         writing = asyncio.create_task(stream.write(data))
@@ -46,7 +46,7 @@ async def exchange(host: str, data: bytes) -> bytes:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_bytes_come_back_as_they_went(cloud: Cloud) -> None:
+def test_bytes_come_back_unchanged(cloud: Cloud) -> None:
     answer = asyncio.run(exchange(cloud.host, DATA))
     assert hashlib.sha256(answer).digest() == hashlib.sha256(DATA).digest()
     assert cloud.stops(cloud.session()) == 1
@@ -54,7 +54,7 @@ def test_bytes_come_back_as_they_went(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_many_at_once_in_one_loop(cloud: Cloud) -> None:
+def test_many_streams_in_one_loop(cloud: Cloud) -> None:
     parts = [DATA[number * 100_000 :][:200_000] for number in range(8)]
 
     async def main() -> list[bytes]:
@@ -80,7 +80,7 @@ def test_several_loops_at_once(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_it_can_be_awaited_and_closed_by_hand(cloud: Cloud) -> None:
+def test_stream_can_be_awaited_and_closed_by_hand(cloud: Cloud) -> None:
     async def main() -> None:
         stream = await connector.connect(cloud.host)
         await stream.write(bytearray(b"x"))
@@ -95,7 +95,7 @@ def test_it_can_be_awaited_and_closed_by_hand(cloud: Cloud) -> None:
     asyncio.run(main())
 
 
-def test_a_busy_stream_leaves_the_loop_to_others(cloud: Cloud) -> None:
+def test_busy_stream_does_not_block_the_loop(cloud: Cloud) -> None:
     cloud.unpaced()
     sent = [0]
 
@@ -109,7 +109,7 @@ def test_a_busy_stream_leaves_the_loop_to_others(cloud: Cloud) -> None:
                 await asyncio.sleep(0)
 
         async with connector.connect(cloud.host) as stream:
-            await asyncio.to_thread(settle, sent)  # enough has come for all that follows
+            await asyncio.to_thread(settle, sent)  # enough data for the rest of the test
             counting = asyncio.create_task(count())
             for _ in range(100):
                 await stream.read(10)
@@ -123,12 +123,12 @@ def test_a_busy_stream_leaves_the_loop_to_others(cloud: Cloud) -> None:
 
 
 def pour(sent: list[int], connection: socket.socket) -> None:
-    """Sends without an end, and counts."""
+    """Send without end, and count the bytes."""
     while True:
         sent[0] += connection.send(bytes(65536))
 
 
-def test_a_server_that_closes_reads_as_the_end(cloud: Cloud) -> None:
+def test_server_that_closes_reads_as_the_end(cloud: Cloud) -> None:
     async def main() -> None:
         async with connector.connect(cloud.host) as stream:
             assert await read_exactly(stream, 60_000) == DATA[:50_000]
@@ -141,7 +141,7 @@ def test_a_server_that_closes_reads_as_the_end(cloud: Cloud) -> None:
         asyncio.run(main())
 
 
-def test_what_was_written_before_closing_is_delivered(cloud: Cloud) -> None:
+def test_data_written_before_close_is_delivered(cloud: Cloud) -> None:
     async def main() -> None:
         async with connector.connect(cloud.host) as stream:
             assert await read_exactly(stream, len(GREETING)) == GREETING
@@ -158,24 +158,24 @@ def test_what_was_written_before_closing_is_delivered(cloud: Cloud) -> None:
 # Back-pressure
 
 
-def test_a_slow_reader_stops_the_far_end(cloud: Cloud) -> None:
+def test_slow_reader_stops_the_far_end(cloud: Cloud) -> None:
     cloud.unpaced()
     sent = [0]
 
     async def main() -> None:
         async with connector.connect(cloud.host) as stream:
             settled = await asyncio.to_thread(settle, sent)
-            # What is on the way: the tunnel's 256 KiB, and sockets and windows of both sides.
+            # In flight are the tunnel's 256 KiB, and the sockets and windows of both sides.
             assert settled < 24 << 20
             await read_exactly(stream, settled)
-            await asyncio.to_thread(eventually, lambda: sent[0] > settled, "that it goes on")
+            await asyncio.to_thread(eventually, lambda: sent[0] > settled, "the transfer")
 
     with TcpService(partial(pour, sent)) as service:
         cloud.port = service.port
         asyncio.run(main())
 
 
-def test_a_far_end_that_does_not_read_stops_the_writer(cloud: Cloud) -> None:
+def test_far_end_that_does_not_read_stops_the_writer(cloud: Cloud) -> None:
     cloud.unpaced()
     go_on = threading.Event()
 
@@ -190,7 +190,7 @@ def test_a_far_end_that_does_not_read_stops_the_writer(cloud: Cloud) -> None:
             assert taken < 24 << 20
             go_on.set()
             await asyncio.to_thread(
-                eventually, lambda: len(recorder.received) >= taken, "all of it"
+                eventually, lambda: len(recorder.received) >= taken, "the whole output"
             )
 
     with Recorder(go_on) as recorder:
@@ -198,7 +198,7 @@ def test_a_far_end_that_does_not_read_stops_the_writer(cloud: Cloud) -> None:
         asyncio.run(main())
 
 
-# Cancelled
+# Cancellation
 
 
 async def cancelled(task: asyncio.Task[T]) -> None:
@@ -212,7 +212,7 @@ async def until(happens: threading.Event) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_cancelled_while_the_environment_starts(cloud: Cloud) -> None:
+def test_connect_is_cancelled_while_the_environment_starts(cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
 
     async def opened(host: str, on_waiting: Callable[[connector.Waiting], None]) -> None:
@@ -231,7 +231,7 @@ def test_cancelled_while_the_environment_starts(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_cancelled_while_the_service_starts_a_session(cloud: Cloud) -> None:
+def test_connect_is_cancelled_while_the_service_starts_a_session(cloud: Cloud) -> None:
     cloud.misbehaviours.delay(START, 0.3)
 
     async def main() -> None:
@@ -245,7 +245,7 @@ def test_cancelled_while_the_service_starts_a_session(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_cancelled_while_the_stream_is_opened(cloud: Cloud) -> None:
+def test_connect_is_cancelled_while_the_stream_opens(cloud: Cloud) -> None:
     started = threading.Event()
 
     def after_start(session: Session) -> None:
@@ -263,7 +263,7 @@ def test_cancelled_while_the_stream_is_opened(cloud: Cloud) -> None:
     assert cloud.stops(cloud.session()) == 1
 
 
-def test_cancelled_while_the_name_is_looked_up(cloud: Cloud) -> None:
+def test_connect_is_cancelled_while_the_name_is_looked_up(cloud: Cloud) -> None:
     cloud.misbehaviours.delay("ListSpaces", AT_ONCE + 0.5)
 
     async def main() -> None:
@@ -279,7 +279,7 @@ def test_cancelled_while_the_name_is_looked_up(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_a_cancelled_read_takes_nothing(cloud: Cloud) -> None:
+def test_cancelled_read_takes_no_data(cloud: Cloud) -> None:
     async def main() -> None:
         async with connector.connect(cloud.host) as stream:
             await read_exactly(stream, len(GREETING))
@@ -293,7 +293,7 @@ def test_a_cancelled_read_takes_nothing(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_cancelled_in_the_stream(cloud: Cloud) -> None:
+def test_task_is_cancelled_while_it_uses_the_stream(cloud: Cloud) -> None:
     async def main() -> None:
         task = asyncio.create_task(forever(cloud.host))
         await asyncio.to_thread(cloud.wait_for_agents)
@@ -310,24 +310,26 @@ def test_cancelled_in_the_stream(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_closing_wakes_who_reads_and_who_writes(cloud: Cloud) -> None:
+def test_close_wakes_a_blocked_reader_and_writer(cloud: Cloud) -> None:
     async def main() -> None:
         stream = await connector.connect(cloud.host)
         await read_exactly(stream, len(GREETING))
 
         async def read() -> tuple[bytes, bool]:
             data = await stream.read()
-            # What ends the reading last of all comes after its loop is closed.
+            # The end of the connector's thread wakes the reader too, but its loop is closed by
+            # then.
             return data, stream._carrier._loop.wake_writer.fileno() >= 0
 
         reading = asyncio.create_task(read())
         await asyncio.sleep(0.01)
         cloud.misbehaviours.delay(STOP, 2.5)
         await stream.close()
-        assert await reading == (b"", True), "it waits for the service"
+        assert await reading == (b"", True), "the reader waited for the service"
 
         stream = await connector.connect(cloud.host)
-        writing = asyncio.create_task(stream.write(bytes(64 << 20)))  # and nobody reads it back
+        # The far end's echo stays unread.
+        writing = asyncio.create_task(stream.write(bytes(64 << 20)))
         await asyncio.sleep(0.1)
         await stream.close()
         with pytest.raises((connector.SessionEnded, ValueError)):
@@ -337,7 +339,7 @@ def test_closing_wakes_who_reads_and_who_writes(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_one_that_was_dropped_ends_its_session(cloud: Cloud) -> None:
+def test_dropped_stream_ends_its_session(cloud: Cloud) -> None:
     async def main() -> None:
         stream = await connector.connect(cloud.host)
         await read_exactly(stream, len(GREETING))
@@ -352,7 +354,7 @@ def test_one_that_was_dropped_ends_its_session(cloud: Cloud) -> None:
     eventually(lambda: not carriers(), "the end of its thread")
 
 
-# Failed
+# Failures
 
 
 def test_errors_of_the_start_are_raised_by_connect(cloud: Cloud) -> None:
@@ -382,7 +384,7 @@ def test_errors_of_the_stream_are_raised_by_read_and_write(cloud: Cloud) -> None
     asyncio.run(main())
 
 
-def test_what_the_callback_raises_ends_the_start(cloud: Cloud) -> None:
+def test_exception_of_the_progress_callback_ends_the_start(cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
     seen: list[connector.Waiting] = []
 

@@ -1,4 +1,4 @@
-"""``connector list``, as it prints to pipes, programs and people."""
+"""``connector list``: its output for pipes, programs and terminals."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run(commands: Commands, *words: str) -> tuple[int, list[str], list[str]]:
     )
 
 
-def test_a_pipe_gets_fields_with_tabs(
+def test_pipe_gets_fields_separated_by_tabs(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     ids = {name: environment.id for name, environment in named.items()}
@@ -76,7 +76,7 @@ def test_a_pipe_gets_fields_with_tabs(
     )
 
 
-def test_programs_get_json(
+def test_json_lists_the_fields_of_environments(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     code, out, err = run(commands, "ls", "--json", "--space", "Other.Space")
@@ -112,7 +112,7 @@ def test_programs_get_json(
         (["--project", "web.site-1"], ["demo", "Web.Front"]),
     ],
 )
-def test_only_a_part_is_shown_with_the_names_of_all(
+def test_filtered_list_shows_the_names_of_all_environments(
     commands: Commands, named: dict[str, DevEnvironment], words: list[str], expected: list[str]
 ) -> None:
     code, out, err = run(commands, "list", *words)
@@ -120,7 +120,7 @@ def test_only_a_part_is_shown_with_the_names_of_all(
     assert [line.split(".codecatalyst\t")[0] for line in out] == expected
 
 
-def test_a_terminal_gets_a_table(
+def test_terminal_gets_a_table(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     shown = {columns: on_terminal(commands, columns) for columns in (150, 80, 50)}
@@ -144,7 +144,7 @@ def test_a_terminal_gets_a_table(
 
 
 def on_terminal(commands: Commands, columns: int) -> list[str]:
-    """What is left of the output when colours are taken away."""
+    """Return the output without its colours."""
     with Terminal(40, columns) as terminal:
         process = terminal.start(commands, *CONNECTOR, "list")
         shown = terminal.reader.rest().decode()
@@ -155,9 +155,7 @@ def on_terminal(commands: Commands, columns: int) -> list[str]:
     return [line.rstrip() for line in plain.splitlines()]
 
 
-def test_what_the_service_says_cannot_write_to_the_terminal(
-    commands: Commands, cloud: Cloud
-) -> None:
+def test_control_characters_of_the_service_are_replaced(commands: Commands, cloud: Cloud) -> None:
     cloud.add("ExampleCorp", "Shop", "a\x1b]0;x\x07b\t[red]c", repositories=(Repository("\x9b2J"),))
     code, out, err = run(commands, "list", "--project", "Shop")
     assert (code, err) == (0, [])
@@ -169,7 +167,7 @@ def test_what_the_service_says_cannot_write_to_the_terminal(
     assert all(line.isprintable() for line in shown)
 
 
-def test_it_is_what_names_are_looked_up_in(
+def test_list_fills_the_cache_of_names(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     assert run(commands, "list", "--space", "ExampleCorp")[0] == 0
@@ -177,7 +175,7 @@ def test_it_is_what_names_are_looked_up_in(
     assert cloud.count(SPACES) == 1
 
 
-def test_one_that_has_nothing_is_told_what_to_do(commands: Commands, cloud: Cloud) -> None:
+def test_empty_list_comes_with_a_hint(commands: Commands, cloud: Cloud) -> None:
     code, out, err = run(commands, "list", "--space", "Nowhere")
     assert (code, out) == (0, [])
     assert err == [
@@ -186,7 +184,7 @@ def test_one_that_has_nothing_is_told_what_to_do(commands: Commands, cloud: Clou
     assert run(commands, "list", "--space", "Nowhere", "--json")[1] == ["[]"]
 
 
-def test_what_is_closed_is_a_note(
+def test_refused_space_is_a_note(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     cloud.misbehaviours.refuse(PROJECTS, AccessDeniedException("Ask your administrator"))
@@ -197,7 +195,7 @@ def test_what_is_closed_is_a_note(
     assert re.match(r"connector: You have no access to the space \S+: Ask your admin", note)
 
 
-def test_what_fails_is_an_error_beside_the_rest(
+def test_failing_space_is_an_error_beside_the_rest(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment], tmp_path: Path
 ) -> None:
     cloud.misbehaviours.refuse(PROJECTS, InternalFailure("Broken"), times=5)
@@ -209,7 +207,7 @@ def test_what_fails_is_an_error_beside_the_rest(
     assert not names.exists()
 
 
-def test_a_token_that_is_refused_is_said_so(commands: Commands, cloud: Cloud) -> None:
+def test_rejected_token_is_reported(commands: Commands, cloud: Cloud) -> None:
     cloud.misbehaviours.refuse(SPACES, UnauthorizedException("Expired"))
     code, out, err = run(commands, "list")
     assert (code, out) == (77, [])

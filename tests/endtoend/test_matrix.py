@@ -1,4 +1,4 @@
-"""The matrix, short: every fault once, by one program, in one direction."""
+"""The short matrix: every fault once, by one program, in one direction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .matrix import DIRECTIONS, FAULTS, PROGRAMS, SILENCE, MakePlan, counted, tr
 
 SIZE = 100_000
 
-#: Every program with every direction, in turn.
+#: The programs and directions, one pair after another.
 CELLS = [
     pytest.param(
         plan,
@@ -27,7 +27,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("make_plan", "name", "direction"), CELLS)
-def test_what_is_carried_is_whole(
+def test_transfer_is_whole_despite(
     ssh: Ssh, cloud: Cloud, make_plan: MakePlan, name: str, direction: str
 ) -> None:
     ssh.commands.environ["CONNECTOR_PING_INTERVAL"] = "1"
@@ -36,7 +36,7 @@ def test_what_is_carried_is_whole(
     assert outcome.whole, "\n".join([outcome.failure, *map(str, cloud.gateway.fault_log)])
 
 
-def test_counts_of_the_log_are_added_up() -> None:
+def test_counts_in_the_log_are_added_up() -> None:
     stats = Statistics()
     stats.retransmitted, stats.duplicates = 1_234, 5
     log = f"INFO connector.transport.ending: {stats}\n" * 2

@@ -1,4 +1,4 @@
-"""Friendly names, by real ssh and by the connector's own process."""
+"""Friendly names, by ssh and by the connector's own process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GET = "GetDevEnvironment"
 
 @pytest.fixture
 def named(cloud: Cloud) -> dict[str, DevEnvironment]:
-    """Environments with all that names may have, by what the tests call them."""
+    """Environments with every feature of names, by their keys in these tests."""
     return {
         "front": cloud.add("Other.Space", "web.site-1", "Web.Front"),
         "api": cloud.add("ExampleCorp", "Shop", "api"),
@@ -42,7 +42,7 @@ def names_file(commands: Commands) -> Path:
 
 
 def reach(commands: Commands, cloud: Cloud, *words: str) -> DevEnvironment:
-    """Which Dev Environment ``connector proxy`` reaches with these words."""
+    """Return the Dev Environment that ``connector proxy`` reaches with these words."""
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         process = commands.start(*CONNECTOR, "proxy", *words)
@@ -66,7 +66,7 @@ def reach(commands: Commands, cloud: Cloud, *words: str) -> DevEnvironment:
         (["--id", "{nameless}"], "nameless"),
     ],
 )
-def test_a_name_leads_there(
+def test_name_leads_to_the_environment(
     commands: Commands,
     cloud: Cloud,
     named: dict[str, DevEnvironment],
@@ -78,7 +78,7 @@ def test_a_name_leads_there(
     assert cloud.count(SPACES) == 1
 
 
-def test_a_name_is_looked_up_once(
+def test_name_is_looked_up_once(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment], names_file: Path
 ) -> None:
     for _ in range(3):
@@ -89,7 +89,7 @@ def test_a_name_is_looked_up_once(
     assert cloud.count(SPACES) == 1
 
 
-def test_one_that_is_new_is_looked_up(
+def test_new_name_is_looked_up(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     assert reach(commands, cloud, "api") is named["api"]
@@ -98,7 +98,7 @@ def test_one_that_is_new_is_looked_up(
     assert cloud.count(SPACES) == 2
 
 
-def test_an_alias_that_has_moved_is_followed(
+def test_alias_of_a_new_environment_is_followed(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     assert reach(commands, cloud, "api") is named["api"]
@@ -108,12 +108,12 @@ def test_an_alias_that_has_moved_is_followed(
     assert cloud.count(SPACES) == 2
 
 
-def test_variables_say_where_to_look_first(
+def test_variables_do_not_hide_other_environments(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
-    """Another's, as in a terminal that an IDE has opened, hides none that ssh has a name for."""
+    """An IDE's terminal has another environment's variables; names without these still work."""
     commands.environ |= {"SPACE_NAME": "ExampleCorp", "PROJECT_NAME": "Shop"}
-    for _ in range(2):  # looked up, and remembered
+    for _ in range(2):  # looked up first, then from the cache
         assert reach(commands, cloud, "old") is named["old"]
         assert reach(commands, cloud, "web.front.codecatalyst") is named["front"]
     assert cloud.count(SPACES) == 1
@@ -122,20 +122,20 @@ def test_variables_say_where_to_look_first(
     assert b"no Dev Environment 'web.front' in the space 'ExampleCorp'" in answer.stderr
 
 
-# A name that means another one by now, although the one remembered is still there
+# An alias that has moved while the cached environment still exists
 
 
 @pytest.fixture
 def renamed(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> tuple[DevEnvironment, DevEnvironment]:
-    """The one that was remembered as ``api``, and the one that is called so now."""
+    """The environment that the cache knows as ``api``, and the one that has the alias now."""
     assert reach(commands, cloud, "api") is named["api"]
     named["api"].alias = "api-before"
     return named["api"], cloud.add("Other.Space", "Shop", "api")
 
 
-def test_an_alias_that_was_given_to_another_is_followed(
+def test_alias_that_moved_to_another_environment_is_followed(
     commands: Commands, cloud: Cloud, renamed: tuple[DevEnvironment, DevEnvironment]
 ) -> None:
     before, now = renamed
@@ -147,7 +147,7 @@ def test_an_alias_that_was_given_to_another_is_followed(
     assert len(cloud.sessions) == 4
 
 
-def test_one_that_lost_its_alias_is_not_started(
+def test_environment_that_lost_its_alias_is_not_started(
     commands: Commands, cloud: Cloud, renamed: tuple[DevEnvironment, DevEnvironment]
 ) -> None:
     before, now = renamed
@@ -157,7 +157,7 @@ def test_one_that_lost_its_alias_is_not_started(
 
 
 @pytest.mark.parametrize("command", ["start", "stop"])
-def test_commands_follow_an_alias_too(
+def test_commands_follow_a_moved_alias(
     commands: Commands,
     cloud: Cloud,
     renamed: tuple[DevEnvironment, DevEnvironment],
@@ -170,7 +170,7 @@ def test_commands_follow_an_alias_too(
     assert before.status is Status.RUNNING
 
 
-def test_sessions_follow_an_alias_too(
+def test_sessions_follow_a_moved_alias(
     commands: Commands, cloud: Cloud, renamed: tuple[DevEnvironment, DevEnvironment]
 ) -> None:
     answer = commands.run(*CONNECTOR, "sessions", "list", "api", "--json")
@@ -178,7 +178,7 @@ def test_sessions_follow_an_alias_too(
     assert cloud.count(SPACES) == 2
 
 
-def test_whether_the_alias_is_still_its_own_holds_nothing_up(
+def test_slow_check_of_the_alias_delays_nothing(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     assert reach(commands, cloud, "api") is named["api"]
@@ -188,7 +188,7 @@ def test_whether_the_alias_is_still_its_own_holds_nothing_up(
     assert time.monotonic() - began < 10
 
 
-def test_one_that_is_deleted_gives_its_alias_to_its_successor(
+def test_alias_of_a_deleted_environment_leads_to_its_successor(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     assert reach(commands, cloud, "api") is named["api"]
@@ -205,7 +205,7 @@ def test_one_that_is_deleted_gives_its_alias_to_its_successor(
     }
 
 
-def test_one_that_has_gone_is_said_to_be_gone(
+def test_deleted_environment_is_reported_as_missing(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     assert reach(commands, cloud, "api") is named["api"]
@@ -213,7 +213,7 @@ def test_one_that_has_gone_is_said_to_be_gone(
     check(commands.start(*CONNECTOR, "proxy", "api"), 68, "There is no Dev Environment 'api'")
 
 
-def test_a_name_that_became_ambiguous_by_the_last_list_is_looked_up_and_refused(
+def test_name_that_the_last_list_made_ambiguous_is_refused(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     words = ("old.Shop.ExampleCorp.codecatalyst", "old.Shop.Other.Space.codecatalyst")
@@ -224,7 +224,7 @@ def test_a_name_that_became_ambiguous_by_the_last_list_is_looked_up_and_refused(
     assert reach(commands, cloud, "old") is named["other"]
 
 
-def test_an_unknown_name_comes_with_near_ones(
+def test_unknown_name_comes_with_similar_names(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     process = commands.start(*CONNECTOR, "proxy", "wep.front.codecatalyst")
@@ -234,20 +234,20 @@ def test_an_unknown_name_comes_with_near_ones(
 @pytest.mark.parametrize(
     "name", ["codecatalyst-dev-envfoo", "codecatalyst-dev-env", "codecatalyst-dev-envfoo=a=b=c"]
 )
-def test_a_name_that_only_begins_as_awss_does_is_unknown(
+def test_name_with_the_prefix_of_aws_is_unknown(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment], name: str
 ) -> None:
-    """The pattern ``codecatalyst-dev-env*`` catches it, too."""
+    """The pattern ``codecatalyst-dev-env*`` matches this name too."""
     check(commands.start(*CONNECTOR, "proxy", name), 68, f"There is no Dev Environment '{name}'")
     assert cloud.count(START) == 0
 
 
-def test_a_token_that_the_reader_did_not_replace_is_named(commands: Commands, cloud: Cloud) -> None:
+def test_unreplaced_token_of_ssh_is_named(commands: Commands, cloud: Cloud) -> None:
     check(commands.start(*CONNECTOR, "proxy", "%n"), 78, "'%n' was not replaced by the host name")
     assert cloud.count(SPACES) == 0
 
 
-def test_a_closed_space_is_said_to_be_closed(
+def test_refused_space_is_reported(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     cloud.misbehaviours.refuse("ListProjects", AccessDeniedException("Not you"))
@@ -255,14 +255,14 @@ def test_a_closed_space_is_said_to_be_closed(
     check(process, 68, "You have no access to ")
 
 
-def test_a_space_that_fails_may_hold_the_name_too(
+def test_failing_space_may_contain_the_name(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     cloud.misbehaviours.refuse(LIST, InternalFailure("Broken"), times=100)
     check(commands.start(*CONNECTOR, "proxy", "api"), 69, "cannot list the project")
 
 
-def test_another_profile_has_names_of_its_own(
+def test_other_profile_has_its_own_names(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment], names_file: Path
 ) -> None:
     assert reach(commands, cloud, "api") is named["api"]
@@ -272,7 +272,7 @@ def test_another_profile_has_names_of_its_own(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"x": 5}', "\0" * 100])
-def test_a_damaged_cache_is_as_none(
+def test_damaged_cache_is_ignored(
     commands: Commands,
     cloud: Cloud,
     named: dict[str, DevEnvironment],
@@ -286,7 +286,7 @@ def test_a_damaged_cache_is_as_none(
     assert cloud.count(SPACES) == 1
 
 
-def test_ssh_goes_by_a_friendly_name(
+def test_ssh_reaches_a_friendly_name(
     ssh: Ssh, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     config = ssh.config.read_text().replace("Host codecatalyst-dev-env*", "Host *.codecatalyst")
@@ -298,7 +298,7 @@ def test_ssh_goes_by_a_friendly_name(
     assert cloud.count(SPACES) == 1
 
 
-# Whoever leaves while it is looked up
+# Ends during a look-up
 
 
 def test_all_causes_end_a_look_up_at_once(commands: Commands, cloud: Cloud) -> None:
@@ -316,7 +316,7 @@ def test_all_causes_end_a_look_up_at_once(commands: Commands, cloud: Cloud) -> N
     assert cloud.count(START) == 0
 
 
-def test_a_second_look_up_is_left_at_once_too(
+def test_second_look_up_ends_at_once(
     commands: Commands, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
     assert reach(commands, cloud, "api") is named["api"]
@@ -331,9 +331,7 @@ def test_a_second_look_up_is_left_at_once_too(
     assert process.stderr() == ""
 
 
-def test_a_look_up_that_takes_too_long_is_given_up_with_a_reason(
-    commands: Commands, cloud: Cloud
-) -> None:
+def test_slow_look_up_times_out_with_a_reason(commands: Commands, cloud: Cloud) -> None:
     cloud.misbehaviours.delay(SPACES, 60.0)
     began = time.monotonic()
     process = commands.start(*CONNECTOR, "proxy", "my-env.codecatalyst")

@@ -1,4 +1,4 @@
-"""Clients other than OpenSSH, which read what ``connector config-ssh`` has written."""
+"""Clients other than OpenSSH with the configuration that ``connector config-ssh`` writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .waiting import PATIENCE
 
 NAME = "Front.codecatalyst"
 
-#: In a process of its own, for libssh may hold the lock of this one, which is the emulator's too.
+#: libssh runs in its own process: it may hold this process's lock, which the emulator needs.
 LIBSSH = """\
 import sys
 from ssh.key import import_privkey_file
@@ -42,7 +42,7 @@ session.disconnect()
 sys.exit(status)
 """
 
-#: As in shared configurations of companies; DNS does not know our names, so ssh would give up.
+#: Companies share such a configuration. DNS does not know our names, so ssh would fail.
 CANONICALIZE = """\
 Match canonical all
     LocalForward 1 127.0.0.1:1
@@ -66,9 +66,7 @@ def configured(
     return Configured(ssh, tmp_path / "my home")
 
 
-def test_asyncssh_connects_by_the_name_alone(
-    configured: Configured, sshd: Sshd, cloud: Cloud
-) -> None:
+def test_asyncssh_connects_by_name_alone(configured: Configured, sshd: Sshd, cloud: Cloud) -> None:
     configured.config.parent.parent.mkdir()
     configured.configure()
 
@@ -84,12 +82,12 @@ def test_asyncssh_connects_by_the_name_alone(
 
     done = asyncio.run(asyncio.wait_for(run(), PATIENCE))
     assert (done.exit_status, done.stdout) == (3, "hello\n")
-    session = cloud.session()  # which stays open: asyncssh kills the ProxyCommand by SIGKILL
+    session = cloud.session()  # still open: asyncssh kills the ProxyCommand with SIGKILL
     cloud.call(lambda: cloud.end_session(session))
 
 
 def test_paramiko_connects_by_the_section_of_the_name(configured: Configured, sshd: Sshd) -> None:
-    """It reads no Include: it is given our own file."""
+    """paramiko reads no Include, so it gets the connector's own file."""
     configured.config.parent.parent.mkdir()
     configured.configure()
     found = paramiko.SSHConfig.from_path(str(configured.ours)).lookup(NAME)
@@ -111,7 +109,7 @@ def test_paramiko_connects_by_the_section_of_the_name(configured: Configured, ss
         proxy.process.communicate()
 
 
-def test_libssh_connects_by_the_name_alone(configured: Configured, sshd: Sshd) -> None:
+def test_libssh_connects_by_name_alone(configured: Configured, sshd: Sshd) -> None:
     pytest.importorskip("ssh.session", reason="ssh-python is not installed")
     configured.config.parent.parent.mkdir()
     configured.configure()

@@ -1,4 +1,4 @@
-"""paramiko over the connector: an SSH client that is not OpenSSH's."""
+"""paramiko over the connector as its ProxyCommand."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def client(
         transport = client.get_transport()
         client.close()
         if transport is not None:
-            # Its thread signals the process too, which must not be reaped by then.
+            # paramiko's thread signals the process too, so the process must not be reaped before.
             transport.join(PATIENCE)
         process = proxy.process
         process.wait(PATIENCE)
         process.communicate()
-    # paramiko ends its proxy by SIGTERM, and a moment later by another one.
+    # paramiko ends its ProxyCommand by two SIGTERMs in a row.
     assert process.returncode == 143
     assert cloud.stops(cloud.session()) == 1
 

@@ -1,4 +1,4 @@
-"""Larger messages: used where they get through, and no byte lost where they do not."""
+"""Larger messages: the connector uses them where the gateway accepts them, and loses no byte."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USUAL = 1024 + 120  # bytes of a frame
 
 
 def data_sizes(cloud: Cloud) -> set[int]:
-    """Payload sizes of the input that the gateway has seen."""
+    """Return the payload sizes of the input messages that the gateway has seen."""
     messages = [
         AgentMessage.decode(frame)
         for frame in cloud.frames(Direction.TO_AGENT)
@@ -40,7 +40,7 @@ def data_sizes(cloud: Cloud) -> set[int]:
 
 
 def probed(cloud: Cloud) -> bool:
-    """Whether the agent has acknowledged a message that tries a size."""
+    """Return whether the agent has acked a message that probes a size."""
     messages = {
         direction: [
             AgentMessage.decode(frame)
@@ -69,7 +69,7 @@ def echoed(process: Process) -> bytes:
 
 
 @pytest.mark.parametrize("by", ["option", "variable"])
-def test_the_size_that_was_asked_for_is_used(cloud: Cloud, commands: Commands, by: str) -> None:
+def test_requested_size_is_used(cloud: Cloud, commands: Commands, by: str) -> None:
     options = ("--payload-size", str(SIZE)) if by == "option" else ()
     variables = {"CONNECTOR_PAYLOAD_SIZE": str(SIZE)} if by == "variable" else {}
     cloud.unpaced()
@@ -78,7 +78,7 @@ def test_the_size_that_was_asked_for_is_used(cloud: Cloud, commands: Commands, b
         process = commands.proxy(*options, environ={**commands.environ, **variables})
         process.reader.until(GREETING)
         process.send(b"?")
-        assert process.reader.exactly(1) == b"?"  # and with it, the probe's acknowledge
+        assert process.reader.exactly(1) == b"?"  # and with it the ack of the probe
         process.send(DATA)
         assert process.reader.exactly(len(DATA)) == DATA
         process.hang_up()
@@ -86,7 +86,7 @@ def test_the_size_that_was_asked_for_is_used(cloud: Cloud, commands: Commands, b
     assert max(data_sizes(cloud)) == SIZE
 
 
-def test_a_gateway_that_closes_on_large_messages_loses_none(
+def test_gateway_that_closes_on_large_messages_loses_no_byte(
     cloud: Cloud, commands: Commands
 ) -> None:
     cloud.behave(replace(REAL, message_interval=0.0), largest_frame=USUAL)
@@ -100,7 +100,7 @@ def test_a_gateway_that_closes_on_large_messages_loses_none(
     assert max(data_sizes(cloud)) <= 1024
 
 
-def test_a_gateway_that_takes_no_message_at_all_is_not_tried_for_ever(
+def test_gateway_that_refuses_every_message_ends_the_session(
     cloud: Cloud, commands: Commands
 ) -> None:
     cloud.behave(REAL, largest_frame=500)
@@ -115,13 +115,13 @@ def test_a_gateway_that_takes_no_message_at_all_is_not_tried_for_ever(
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "x", "1.5", "65537", "9" * 30])
-def test_a_size_that_cannot_be_is_wrong_usage(commands: Commands, size: str) -> None:
+def test_size_out_of_range_is_wrong_usage(commands: Commands, size: str) -> None:
     process = commands.proxy(f"--payload-size={size}")
     assert process.wait() == 2
     assert "is no number of bytes from 1 to 65536" in process.stderr()
 
 
-def test_upload_to_a_port_that_says_nothing_uses_the_size(cloud: Cloud, commands: Commands) -> None:
+def test_upload_to_a_silent_port_uses_the_size(cloud: Cloud, commands: Commands) -> None:
     arrived = bytearray()
 
     def swallow(connection: socket.socket) -> None:
@@ -137,7 +137,7 @@ def test_upload_to_a_port_that_says_nothing_uses_the_size(cloud: Cloud, commands
         eventually(lambda: probed(cloud), "the probe")
         process.send(DATA[1000:100_000])
         eventually(lambda: len(arrived) == 100_000, "the input")
-        process.send(DATA[100_000:])  # the client has the acknowledge by now
+        process.send(DATA[100_000:])  # the client has received the ack
         eventually(lambda: len(arrived) == len(DATA), "all input")
         process.hang_up()
         assert process.wait() == 0

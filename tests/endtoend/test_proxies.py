@@ -1,4 +1,4 @@
-"""HTTPS_PROXY: both ways, to the API and to the gateway, pass through it, or fail by it."""
+"""HTTPS_PROXY: connections to the API and to the gateway pass through the proxy."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def check_greeting(process: Process) -> None:
 
 
 def addresses(cloud: Cloud) -> list[str]:
-    """Of the API and of the gateway."""
+    """Return the addresses of the API and of the gateway."""
     return [urlsplit(url).netloc for url in (cloud.server.url, cloud.gateway.url)]
 
 
-def test_both_ways_pass_through_the_proxy(commands: Commands, cloud: Cloud) -> None:
+def test_both_connections_pass_through_the_proxy(commands: Commands, cloud: Cloud) -> None:
     with ConnectProxy() as proxy:
         check_greeting(commands.proxy(environ=environ(commands, proxy)))
         assert proxy.targets[:2] == addresses(cloud)
@@ -53,19 +53,19 @@ def test_proxy_gets_the_login_of_its_url(commands: Commands, cloud: Cloud) -> No
 
 
 @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "localhost 127.0.0.0/8"])
-def test_proxy_is_left_out_where_no_proxy_says_so(commands: Commands, no_proxy: str) -> None:
+def test_no_proxy_excludes_hosts_from_the_proxy(commands: Commands, no_proxy: str) -> None:
     with ConnectProxy() as proxy:
         check_greeting(commands.proxy(environ=environ(commands, proxy, NO_PROXY=no_proxy)))
         assert proxy.targets == []
 
 
-def test_proxy_that_refuses_the_api(commands: Commands) -> None:
+def test_proxy_that_refuses_the_api_fails(commands: Commands) -> None:
     with ConnectProxy(refuse="403 Forbidden") as proxy:
         process = commands.proxy(environ=environ(commands, proxy))
         check(process, 78, f"The proxy http://127.0.0.1:{proxy.port} refuses", "403 Forbidden")
 
 
-def test_proxy_that_refuses_the_gateway(commands: Commands, cloud: Cloud) -> None:
+def test_proxy_that_refuses_the_gateway_fails(commands: Commands, cloud: Cloud) -> None:
     api, gateway = addresses(cloud)
     with ConnectProxy(refuse="502 Bad Gateway") as proxy:
         process = commands.proxy(environ=environ(commands, proxy, NO_PROXY=api))
@@ -74,7 +74,7 @@ def test_proxy_that_refuses_the_gateway(commands: Commands, cloud: Cloud) -> Non
     assert cloud.stops(cloud.session()) == 1
 
 
-def test_proxy_that_wants_a_login(commands: Commands, cloud: Cloud) -> None:
+def test_proxy_that_requires_a_login_fails(commands: Commands, cloud: Cloud) -> None:
     api, _ = addresses(cloud)
     with ConnectProxy(login="mary:s3cret") as proxy:
         url = f"http://mary:wr0ng-word@127.0.0.1:{proxy.port}"
@@ -86,7 +86,7 @@ def test_proxy_that_wants_a_login(commands: Commands, cloud: Cloud) -> None:
             assert "wr0ng-word" not in process.stderr()
 
 
-def test_setting_that_is_no_proxy(commands: Commands, cloud: Cloud) -> None:
+def test_malformed_proxy_setting_fails(commands: Commands, cloud: Cloud) -> None:
     api, _ = addresses(cloud)
     process = commands.proxy(
         environ={**commands.environ, "HTTPS_PROXY": "socks5://127.0.0.1:1", "NO_PROXY": api}

@@ -1,4 +1,4 @@
-"""The variables of Python that users set for other programs, and real ssh through the connector."""
+"""Python's variables for other programs do not break ssh through the connector."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .test_config_ssh import Configured
 ROOT = Path(connector.__file__).parents[1]
 SCRIPT = Path(sys.executable).with_name("connector")
 
-#: Each of these alone breaks a connector that is not isolated.
+#: Each of these variables alone breaks a connector that is not isolated.
 BREAKING = {
     "PYTHONPATH": "HOSTILE",
     "PYTHONHOME": "/nowhere",
@@ -40,7 +40,7 @@ HARMLESS = {
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A directory with modules that have the names of ours and of the standard library's."""
+    """A directory of modules named like the connector's and the standard library's."""
     directory = tmp_path / "hostile"
     (directory / "connector").mkdir(parents=True)
     for name in ("connector/__init__.py", "json.py", "socket.py"):
@@ -55,7 +55,7 @@ def configured(ssh: Ssh, cloud: Cloud, tmp_path: Path) -> Configured:
 
 
 def written(configured: Configured) -> str:
-    """The ProxyCommand of the patterns."""
+    """Return the ProxyCommand of the patterns."""
     lines = configured.ours.read_text().splitlines()
     return next(line.strip() for line in lines if line.endswith(" proxy %n"))
 
@@ -68,7 +68,7 @@ def assert_reaches(configured: Configured, environ: Mapping[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", [*BREAKING, *HARMLESS])
-def test_ssh_connects_whatever_a_variable_of_python_says(
+def test_ssh_connects_despite_variables_of_python(
     configured: Configured, ssh: Ssh, hostile: Path, name: str
 ) -> None:
     configured.configure()
@@ -76,7 +76,7 @@ def test_ssh_connects_whatever_a_variable_of_python_says(
     environ = {**ssh.commands.environ, name: value}
     assert_reaches(configured, environ)
 
-    if name in BREAKING:  # else the test above would show nothing
+    if name in BREAKING:  # the test above needs variables that break Python
         plain = ssh.commands.run(str(SCRIPT), "--version", environ=environ)
         assert plain.returncode or plain.stderr
 
@@ -85,7 +85,7 @@ def test_ssh_connects_whatever_a_variable_of_python_says(
 def test_connector_ssh_isolates_its_proxy_command(
     commands: Commands, cloud: Cloud, sshd: Sshd, hostile: Path, tmp_path: Path, name: str
 ) -> None:
-    """The process of ``connector ssh`` is isolated here as well, for ssh to be reached at all."""
+    """Here ``connector ssh`` itself is isolated too, because it would not start otherwise."""
     cloud.add("ExampleCorp", "Shop", "api")
     settings = (f"IdentityFile {sshd.user_key}", f"UserKnownHostsFile {tmp_path}/known_hosts")
     options = [word for setting in settings for word in ("-o", setting)]
@@ -98,9 +98,9 @@ def test_connector_ssh_isolates_its_proxy_command(
 
 
 class Installation:
-    """A connector of the base interpreter, which has no environment of its own.
+    """A connector in the base interpreter, without an environment of its own.
 
-    :ivar script: as pip writes it.
+    :ivar script: the script as pip writes it.
     """
 
     def __init__(self, home: Path) -> None:
@@ -116,7 +116,7 @@ class Installation:
         self.script.chmod(0o700)
 
     def install_for_the_user(self) -> None:
-        """Let the user's site-packages lead to what ``pip install --user`` would put there."""
+        """Link the files of ``pip install --user`` into the user's site-packages."""
         self.user_site.mkdir(parents=True)
         (self.user_site / "connector.pth").write_text("\n".join(self.paths))
 
@@ -126,7 +126,7 @@ def installation(tmp_path: Path, configured: Configured) -> Installation:
     return Installation(tmp_path / "home")
 
 
-def test_connector_installed_for_the_user_alone_is_isolated_as_far_as_it_can_be(
+def test_connector_in_user_site_packages_is_partly_isolated(
     configured: Configured, ssh: Ssh, hostile: Path, installation: Installation
 ) -> None:
     installation.install_for_the_user()
@@ -146,7 +146,7 @@ def test_connector_installed_for_the_user_alone_is_isolated_as_far_as_it_can_be(
     assert_reaches(configured, {**ssh.commands.environ, "PYTHONPATH": str(hostile)})
 
 
-def test_connector_that_only_pythonpath_finds_is_written_without_isolation(
+def test_connector_found_by_pythonpath_is_not_isolated(
     configured: Configured, ssh: Ssh, installation: Installation
 ) -> None:
     environ = {**ssh.commands.environ, "PYTHONPATH": os.pathsep.join(installation.paths)}
@@ -158,10 +158,10 @@ def test_connector_that_only_pythonpath_finds_is_written_without_isolation(
     assert_reaches(configured, environ)
 
 
-def test_connector_of_another_version_is_not_taken_for_this_one(
+def test_other_version_of_the_connector_is_not_used(
     configured: Configured, ssh: Ssh, tmp_path: Path, installation: Installation
 ) -> None:
-    """The isolated interpreter may find another copy: that of the whole system, say."""
+    """The isolated interpreter may find another copy, such as the system's."""
     other = tmp_path / "home" / ".local" / "bin" / "python"
     other.write_text(f"#!{program('sh')}\necho connector 0.0.1\n")
     other.chmod(0o700)

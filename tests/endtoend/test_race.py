@@ -1,7 +1,7 @@
-"""The agent's race: what comes just after HandshakeComplete is acknowledged and thrown away.
+"""The agent's race: input just after HandshakeComplete is acked and thrown away.
 
-The agent sends HandshakeComplete and only then notes that the handshake is over. A client
-that sends at once loses the first bytes of its stream for good; see protocol.md, section 4.
+The agent sends HandshakeComplete, and only then notes that the handshake is over. A client that
+sends at once loses the first bytes of its stream for good; see protocol.md, section 4.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from .targets import TcpService, receive_exactly
 from .tunnels import carry
 from .waiting import PATIENCE
 
-#: The real gap is a fraction of a millisecond; so long a one hits every naive client.
+#: Seconds. The real gap is a fraction of a millisecond; this one hits every naive client.
 RACING = replace(REAL, complete_gap=0.005)
 
 TUNNELS = 488
@@ -55,8 +55,8 @@ GREETING = b"SSH-2.0-like any server, it speaks first\r\n"
 BODY = 1000
 
 
-def letter(number: int) -> bytes:
-    """Bytes that know whether they are whole: a digest, and what it is of."""
+def with_digest(number: int) -> bytes:
+    """Return bytes that prove they are whole: a digest, and the bytes after it."""
     body = random.Random(number).randbytes(BODY)
     return hashlib.sha256(body).digest() + body
 
@@ -65,8 +65,8 @@ def verdict(data: bytes) -> bytes:
     return b"whole" if hashlib.sha256(data[32:]).digest() == data[:32] else b"broken"
 
 
-def judge(connection: socket.socket) -> None:
-    """Greets, reads a letter from its very first byte on, and says what it thinks of it."""
+def check_digest(connection: socket.socket) -> None:
+    """Greet, read data from the very first byte on, and answer whether it is whole."""
     connection.sendall(GREETING)
     connection.settimeout(PATIENCE)
     connection.sendall(verdict(receive_exactly(connection, 32 + BODY)))
@@ -74,7 +74,7 @@ def judge(connection: socket.socket) -> None:
 
 @pytest.fixture
 def service(cloud: Cloud) -> Iterator[TcpService]:
-    with TcpService(judge) as service:
+    with TcpService(check_digest) as service:
         cloud.port = service.port
         yield service
 
@@ -86,28 +86,28 @@ def test_488_connects_carry_every_byte(cloud: Cloud) -> None:
     def run(number: int) -> bytes:
         started = cloud.start_session()
         access = SessionAccess(started["streamUrl"], started["tokenValue"], started["sessionId"])
-        return carry(access, cloud.ca_file, letter(number))
+        return carry(access, cloud.ca_file, with_digest(number))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(run, range(TUNNELS)))
     assert answers == [GREETING + b"whole"] * TUNNELS
 
 
-def test_12_real_connects_carry_every_byte(ssh: Ssh, cloud: Cloud) -> None:
+def test_12_connects_by_ssh_carry_every_byte(ssh: Ssh, cloud: Cloud) -> None:
     cloud.behave(RACING)
 
     def run(number: int) -> bytes:
-        return ssh.run("sha256sum", input=letter(number)).stdout.split()[0]
+        return ssh.run("sha256sum", input=with_digest(number)).stdout.split()[0]
 
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(run, range(SSH_RUNS)))
     assert answers == [
-        hashlib.sha256(letter(number)).hexdigest().encode() for number in range(SSH_RUNS)
+        hashlib.sha256(with_digest(number)).hexdigest().encode() for number in range(SSH_RUNS)
     ]
 
 
 def test_naive_client_loses_its_first_bytes(cloud: Cloud) -> None:
-    """So that the tests above prove something: the same agent, and a client that hurries."""
+    """Prove that the tests above can fail: the same agent, and a client that sends at once."""
     received: list[bytes] = []
     read = threading.Event()
 
@@ -116,13 +116,13 @@ def test_naive_client_loses_its_first_bytes(cloud: Cloud) -> None:
         received.append(receive_exactly(connection, len(b"later")))
         read.set()
 
-    # However slow this machine is, what hurries comes within half a second.
+    # On any machine, the early bytes arrive within half a second.
     cloud.behave(replace(RACING, complete_gap=0.5))
     with TcpService(note) as service:
         cloud.port = service.port
         started = cloud.start_session()
         context = ssl.create_default_context(cafile=str(cloud.ca_file))
-        # At DEBUG, as the search for secrets has it, it would log the URL with its query.
+        # At DEBUG, the level of the search for secrets, websockets would log the URL's query.
         quiet = logging.getLogger("tests.naive")
         quiet.setLevel(logging.INFO)
         with connect(started["streamUrl"], ssl=context, proxy=None, logger=quiet) as connection:
@@ -132,14 +132,14 @@ def test_naive_client_loses_its_first_bytes(cloud: Cloud) -> None:
             client.receive_until(lambda message: message.payload == GREETING)
             client.send(b"later")
             client.receive_until(lambda _: client.acknowledged == {0, 1, 2})
-            # Whoever leaves before the end leaves a session that waits for them.
+            # A client that leaves early leaves a session that waits for it.
             client.receive_until(lambda message: message.message_type == CHANNEL_CLOSED)
         assert read.wait(PATIENCE)
     assert received == [b"later"]
 
 
 class NaiveClient:
-    """Sends as soon as the handshake is complete, as the published client does."""
+    """A client that sends as soon as the handshake is complete, as the published client does."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.acknowledged: set[int] = set()
@@ -147,7 +147,7 @@ class NaiveClient:
         self._next_seq = 0
 
     def open(self, token_value: str) -> None:
-        """Everything up to HandshakeComplete."""
+        """Do everything up to HandshakeComplete."""
         self._connection.send(open_data_channel(token_value, "client", "request", "1.2.764.0"))
         self.receive_until(lambda message: message.payload_type == PayloadType.HANDSHAKE_REQUEST)
         action = ProcessedAction("SessionType", ActionStatus.SUCCESS)

@@ -1,4 +1,4 @@
-"""A lost link is not a lost session: cut in every phase and in every way, and joined again."""
+"""A session survives a lost link: cut in every phase and in every way, and rejoined."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from connector.emulator.faults.plans import (
     random_cuts,
 )
 
-from .breaking import DATA, DIGEST, SIZE, TO_AGENT, TO_CLIENT, give, trouble
+from .breaking import DATA, DIGEST, SIZE, TO_AGENT, TO_CLIENT, inject_faults, send_data
 from .cloud import Cloud
 from .commands import Commands, Process
 from .targets import GREETING, Recorder, TcpService
 from .waiting import eventually
 
-#: Ways to break a link that are told at once.
+#: Ways to break a link that the connector notices at once.
 LOUD = (How.RESET, How.FIN, How.CLOSE)
 _names = [how.name.lower() for how in LOUD]
 
 
 @pytest.fixture
 def giving(cloud: Cloud) -> Iterator[None]:
-    with TcpService(give) as service:
+    with TcpService(send_data) as service:
         cloud.port = service.port
         yield
 
@@ -40,14 +40,14 @@ def ends_well(process: Process) -> None:
 
 
 def cuts(commands: Commands) -> int:
-    """How often the connector was connected again."""
+    """Return how often the connector reconnected."""
     return commands.log_file.read_text().count("connected again")
 
 
 @pytest.mark.usefixtures("judging")
 @pytest.mark.parametrize("how", LOUD, ids=_names)
-def test_an_upload_goes_on(cloud: Cloud, commands: Commands, how: How) -> None:
-    trouble(cloud, Cut(how, At(bytes=SIZE // 2, direction=TO_AGENT)))
+def test_upload_continues_after_a_cut(cloud: Cloud, commands: Commands, how: How) -> None:
+    inject_faults(cloud, Cut(how, At(bytes=SIZE // 2, direction=TO_AGENT)))
     process = commands.proxy()
     process.send(DATA)
     assert process.reader.until(GREETING)
@@ -58,8 +58,8 @@ def test_an_upload_goes_on(cloud: Cloud, commands: Commands, how: How) -> None:
 
 @pytest.mark.usefixtures("giving")
 @pytest.mark.parametrize("how", LOUD, ids=_names)
-def test_a_download_goes_on(cloud: Cloud, commands: Commands, how: How) -> None:
-    trouble(cloud, Cut(how, At(bytes=SIZE // 2, direction=TO_CLIENT)))
+def test_download_continues_after_a_cut(cloud: Cloud, commands: Commands, how: How) -> None:
+    inject_faults(cloud, Cut(how, At(bytes=SIZE // 2, direction=TO_CLIENT)))
     process = commands.proxy()
     assert process.reader.exactly(len(GREETING) + SIZE) == GREETING + DATA
     assert cuts(commands) == 1
@@ -67,8 +67,8 @@ def test_a_download_goes_on(cloud: Cloud, commands: Commands, how: How) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_an_idle_session_goes_on(cloud: Cloud, commands: Commands) -> None:
-    trouble(cloud)
+def test_idle_session_continues_after_a_cut(cloud: Cloud, commands: Commands) -> None:
+    inject_faults(cloud)
     process = commands.proxy()
     process.reader.until(GREETING)
     relay = cloud.gateway.relay(cloud.session().id)
@@ -83,11 +83,11 @@ def test_an_idle_session_goes_on(cloud: Cloud, commands: Commands) -> None:
 
 @pytest.mark.usefixtures("echoing")
 @pytest.mark.parametrize("how", LOUD, ids=_names)
-def test_an_idle_session_goes_on_though_the_next_link_breaks_at_once(
+def test_idle_session_continues_after_two_cuts_in_a_row(
     cloud: Cloud, commands: Commands, how: How
 ) -> None:
-    """A gateway that goes away (1001) has said nothing of our token."""
-    trouble(cloud)
+    """A close with 1001 means that the gateway goes away; it says nothing about the token."""
+    inject_faults(cloud)
     process = commands.proxy()
     process.reader.until(GREETING)
     relay = cloud.gateway.relay(cloud.session().id)
@@ -102,9 +102,11 @@ def test_an_idle_session_goes_on_though_the_next_link_breaks_at_once(
 
 @pytest.mark.usefixtures("echoing")
 @pytest.mark.parametrize("frame", range(1, 8, 2))
-def test_a_cut_in_the_handshake_is_mended(cloud: Cloud, commands: Commands, frame: int) -> None:
-    """Cut after each of the first frames, about 200 bytes each, in both directions."""
-    trouble(cloud, Cut(How.RESET, At(bytes=200 * frame)))
+def test_session_continues_after_a_cut_in_the_handshake(
+    cloud: Cloud, commands: Commands, frame: int
+) -> None:
+    """The link is cut after each of the first frames, some 200 bytes each, in both directions."""
+    inject_faults(cloud, Cut(How.RESET, At(bytes=200 * frame)))
     process = commands.proxy()
     assert process.reader.until(GREETING)
     process.send(b"hello")
@@ -112,10 +114,10 @@ def test_a_cut_in_the_handshake_is_mended(cloud: Cloud, commands: Commands, fram
     ends_well(process)
 
 
-def test_what_stdin_gave_last_arrives_over_a_cut(cloud: Cloud, commands: Commands) -> None:
+def test_last_input_arrives_despite_a_cut(cloud: Cloud, commands: Commands) -> None:
     with Recorder() as recorder:
         cloud.port = recorder.port
-        trouble(cloud, Cut(How.RESET, At(bytes=SIZE // 2, direction=TO_AGENT)))
+        inject_faults(cloud, Cut(How.RESET, At(bytes=SIZE // 2, direction=TO_AGENT)))
         process = commands.proxy()
         process.reader.until(GREETING)
         process.send(DATA)
@@ -124,11 +126,13 @@ def test_what_stdin_gave_last_arrives_over_a_cut(cloud: Cloud, commands: Command
         assert bytes(recorder.received) == DATA
 
 
-def test_a_cut_while_nobody_reads_us_is_mended(cloud: Cloud, commands: Commands) -> None:
+def test_session_continues_after_a_cut_while_stdout_is_unread(
+    cloud: Cloud, commands: Commands
+) -> None:
     data = DATA * 10
     with TcpService(lambda client: client.sendall(data)) as service:
         cloud.port = service.port
-        trouble(cloud, Cut(How.FIN, At(bytes=SIZE * 2, direction=TO_CLIENT)), agent=CLEAN)
+        inject_faults(cloud, Cut(How.FIN, At(bytes=SIZE * 2, direction=TO_CLIENT)), agent=CLEAN)
         process = commands.proxy()
         eventually(lambda: cloud.gateway.fault_log, "the cut")
         assert process.reader.exactly(len(data)) == data
@@ -136,21 +140,21 @@ def test_a_cut_while_nobody_reads_us_is_mended(cloud: Cloud, commands: Commands)
 
 
 @pytest.mark.usefixtures("judging")
-def test_20_cuts_lose_nothing(cloud: Cloud, commands: Commands) -> None:
-    # What is under way when a close frame is sent still arrives, and is cut no more.
+def test_20_cuts_lose_no_byte(cloud: Cloud, commands: Commands) -> None:
+    # Frames in flight arrive despite a close frame and are not cut again.
     plan = random_cuts(random.Random(4), 20, SIZE, TO_AGENT, hows=(How.RESET, How.FIN))
-    trouble(cloud, *plan.faults)
+    inject_faults(cloud, *plan.faults)
     process = commands.proxy()
     process.reader.until(GREETING)
     process.send(DATA)
     assert process.reader.until(b"\n") == DIGEST
-    assert len(cloud.gateway.fault_log) >= 15  # the last may find no link any more
+    assert len(cloud.gateway.fault_log) >= 15  # the last cut may find no link
     ends_well(process)
 
 
 @pytest.mark.usefixtures("judging")
-def test_a_gateway_that_is_away_for_a_while(cloud: Cloud, commands: Commands) -> None:
-    trouble(cloud, Restart(At(bytes=SIZE // 2, direction=TO_AGENT), 1.0))
+def test_session_continues_after_an_outage_of_the_gateway(cloud: Cloud, commands: Commands) -> None:
+    inject_faults(cloud, Restart(At(bytes=SIZE // 2, direction=TO_AGENT), 1.0))
     process = commands.proxy()
     process.reader.until(GREETING)
     process.send(DATA)
@@ -159,8 +163,8 @@ def test_a_gateway_that_is_away_for_a_while(cloud: Cloud, commands: Commands) ->
 
 
 @pytest.mark.usefixtures("judging")
-def test_silence_is_noticed(cloud: Cloud, commands: Commands) -> None:
-    trouble(cloud, Cut(How.SILENCE, At(bytes=SIZE // 2, direction=TO_AGENT)))
+def test_silent_link_is_replaced(cloud: Cloud, commands: Commands) -> None:
+    inject_faults(cloud, Cut(How.SILENCE, At(bytes=SIZE // 2, direction=TO_AGENT)))
     process = commands.proxy("--ping-interval", "1")
     process.reader.until(GREETING)
     process.send(DATA)

@@ -1,4 +1,4 @@
-"""A lost session: the gateway stays away, or lets nobody in again."""
+"""A lost session: the gateway stays away, or refuses to let the connector rejoin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from connector.emulator.gateway.gateway import Rejoin
 from connector.errors import LinkLost
 from connector.transport import connection
 
-from .breaking import DATA, TO_AGENT, come_back, trouble
+from .breaking import DATA, TO_AGENT, inject_faults, restart_gateway
 from .cloud import Cloud
 from .commands import Commands
 from .resuming import ResumingSource, TunnelThread
@@ -25,10 +25,10 @@ from .targets import GREETING
 
 @pytest.mark.usefixtures("echoing")
 @pytest.mark.parametrize("rejoin", [Rejoin.FRESH_TOKEN, Rejoin.FORBIDDEN], ids=["1008", "403"])
-def test_a_gateway_that_refuses_us_ends_the_session(
+def test_gateway_that_refuses_the_rejoin_ends_the_session(
     cloud: Cloud, commands: Commands, rejoin: Rejoin
 ) -> None:
-    trouble(cloud, Cut(How.RESET, At(bytes=2000, direction=TO_AGENT)), rejoin=rejoin)
+    inject_faults(cloud, Cut(How.RESET, At(bytes=2000, direction=TO_AGENT)), rejoin=rejoin)
     process = commands.proxy()
     process.reader.until(GREETING)
     process.send(DATA[:20_000])
@@ -41,23 +41,23 @@ def test_a_gateway_that_refuses_us_ends_the_session(
 
 
 @pytest.mark.usefixtures("echoing")
-def test_a_gateway_that_stays_away_is_given_up(
+def test_connector_gives_up_when_the_gateway_stays_away(
     cloud: Cloud, ssm: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "RECONNECT_TIMEOUT", 1.0)
-    trouble(cloud, Restart(At(bytes=2000, direction=TO_AGENT), 8.0))
+    inject_faults(cloud, Restart(At(bytes=2000, direction=TO_AGENT), 8.0))
     with TunnelThread(ResumingSource(cloud, ssm), cloud.ca_file) as tunnel:
         tunnel.reader.until(GREETING)
         tunnel.send(DATA[:20_000])
         with pytest.raises(LinkLost, match="could not be restored within 1 s"):
             tunnel.wait()
     assert cloud.session().end_reason
-    come_back(cloud)
+    restart_gateway(cloud)
 
 
 @pytest.mark.usefixtures("echoing")
-def test_a_user_who_leaves_while_the_gateway_is_away(cloud: Cloud, commands: Commands) -> None:
-    trouble(cloud, Restart(At(bytes=2000, direction=TO_AGENT), 8.0))
+def test_user_can_leave_while_the_gateway_is_away(cloud: Cloud, commands: Commands) -> None:
+    inject_faults(cloud, Restart(At(bytes=2000, direction=TO_AGENT), 8.0))
     process = commands.proxy()
     process.reader.until(GREETING)
     process.send(DATA[:20_000])
@@ -65,4 +65,4 @@ def test_a_user_who_leaves_while_the_gateway_is_away(cloud: Cloud, commands: Com
     process.popen.terminate()
     assert process.wait(3.5) == 143
     assert cloud.stops(cloud.session()) == 1
-    come_back(cloud)
+    restart_gateway(cloud)

@@ -1,4 +1,4 @@
-"""Somebody who asks twice, as paramiko does, and as an impatient user with Ctrl-C."""
+"""The same signal twice, as paramiko and impatient users send it."""
 
 from __future__ import annotations
 

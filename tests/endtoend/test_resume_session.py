@@ -1,4 +1,4 @@
-"""A session that is joined again by a token of ssm:ResumeSession."""
+"""A session that is rejoined with tokens of ssm:ResumeSession."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from connector.emulator.faults.plans import (
 from connector.emulator.gateway.gateway import Rejoin
 from connector.errors import SessionEnded
 
-from .breaking import DATA, DIGEST, SIZE, TO_AGENT, trouble
+from .breaking import DATA, DIGEST, SIZE, TO_AGENT, inject_faults
 from .cloud import Cloud
 from .resuming import ResumingSource, TunnelThread
 from .targets import GREETING
 
 
 @pytest.mark.usefixtures("judging")
-def test_a_fresh_token_opens_each_link(cloud: Cloud, ssm: Any) -> None:
+def test_fresh_token_opens_each_link(cloud: Cloud, ssm: Any) -> None:
     plan = random_cuts(random.Random(5), 3, SIZE, TO_AGENT)
-    trouble(cloud, *plan.faults, rejoin=Rejoin.FRESH_TOKEN)
+    inject_faults(cloud, *plan.faults, rejoin=Rejoin.FRESH_TOKEN)
     source = ResumingSource(cloud, ssm)
     with TunnelThread(source, cloud.ca_file) as tunnel:
         tunnel.reader.until(GREETING)
-        tunnel.send_behind(DATA)
+        tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
         tunnel.end_input()
         assert tunnel.wait() == 0
@@ -39,8 +39,8 @@ def test_a_fresh_token_opens_each_link(cloud: Cloud, ssm: Any) -> None:
 
 
 @pytest.mark.usefixtures("judging")
-def test_a_service_that_is_busy_is_asked_again(cloud: Cloud, ssm: Any) -> None:
-    trouble(
+def test_throttled_resume_is_retried(cloud: Cloud, ssm: Any) -> None:
+    inject_faults(
         cloud, Cut(How.RESET, At(bytes=SIZE // 2, direction=TO_AGENT)), rejoin=Rejoin.FRESH_TOKEN
     )
     busy = SsmError("Rate exceeded", code="ThrottlingException")
@@ -48,7 +48,7 @@ def test_a_service_that_is_busy_is_asked_again(cloud: Cloud, ssm: Any) -> None:
     source = ResumingSource(cloud, ssm)
     with TunnelThread(source, cloud.ca_file) as tunnel:
         tunnel.reader.until(GREETING)
-        tunnel.send_behind(DATA)
+        tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
         tunnel.end_input()
         assert tunnel.wait() == 0
@@ -56,8 +56,8 @@ def test_a_service_that_is_busy_is_asked_again(cloud: Cloud, ssm: Any) -> None:
 
 
 @pytest.mark.usefixtures("echoing")
-def test_a_session_that_timed_out_ends_with_the_reason(cloud: Cloud, ssm: Any) -> None:
-    trouble(cloud)
+def test_timed_out_session_ends_with_the_reason(cloud: Cloud, ssm: Any) -> None:
+    inject_faults(cloud)
     source = ResumingSource(cloud, ssm)
     with TunnelThread(source, cloud.ca_file) as tunnel:
         tunnel.reader.until(GREETING)

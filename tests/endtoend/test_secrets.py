@@ -1,6 +1,6 @@
-"""Tokens and presigned queries stay where they belong, and the eyes on them see.
+"""Tokens and presigned queries are never printed, and the search for them works.
 
-The check of all that the whole run wrote is the fixture ``nothing_written_is_secret``.
+The fixture ``no_output_holds_a_secret`` checks everything that the whole run has written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .secrecy import command_lines, leaks, logging_all_to
 from .targets import GREETING, TcpService, greeting_echo
 
 
-def test_a_secret_that_was_written_is_seen(tmp_path: Path, cloud: Cloud) -> None:
+def test_secret_in_a_file_is_found(tmp_path: Path, cloud: Cloud) -> None:
     cloud.start_session()
     cloud.stop_session(cloud.session())
     for number, secret in enumerate(cloud.secrets()):
@@ -38,7 +38,7 @@ def test_a_secret_that_was_written_is_seen(tmp_path: Path, cloud: Cloud) -> None
     assert leaks(tmp_path, cloud.secrets()) == []
 
 
-def test_a_secret_that_was_logged_is_seen(tmp_path: Path, cloud: Cloud) -> None:
+def test_secret_in_a_log_is_found(tmp_path: Path, cloud: Cloud) -> None:
     file = tmp_path / "log"
     try:
         with logging_all_to(file, ["tests.secrets"]):
@@ -48,7 +48,7 @@ def test_a_secret_that_was_logged_is_seen(tmp_path: Path, cloud: Cloud) -> None:
         file.unlink()
 
 
-def test_a_secret_that_a_test_prints_fails_that_test(cloud: Cloud, tmp_path: Path) -> None:
+def test_secret_that_a_test_prints_fails_that_test(cloud: Cloud, tmp_path: Path) -> None:
     directory = tmp_path / "another"
     directory.mkdir()
     commands = Commands(cloud, directory)
@@ -60,7 +60,7 @@ def test_a_secret_that_a_test_prints_fails_that_test(cloud: Cloud, tmp_path: Pat
 
 
 @pytest.mark.parametrize("command", ["proxy", "attach"])
-def test_no_command_line_holds_a_secret(commands: Commands, cloud: Cloud, command: str) -> None:
+def test_no_command_line_contains_a_secret(commands: Commands, cloud: Cloud, command: str) -> None:
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         process = commands.proxy("-vvv") if command == "proxy" else commands.attach("-vvv")
@@ -77,8 +77,8 @@ def test_no_command_line_holds_a_secret(commands: Commands, cloud: Cloud, comman
     assert "> open_data_channel" in process.stderr()
 
 
-def test_the_carrier_of_tokens_starts_no_process() -> None:
-    """So no child can inherit one, whatever the environment holds."""
+def test_packages_that_hold_tokens_start_no_process() -> None:
+    """So no child process can inherit a token, whatever the environment contains."""
     forbidden = {"subprocess", "multiprocessing", "pty"}
     root = Path(connector.__file__).parent
     for package in ("datachannel", "transport", "aws", "ssh"):
@@ -93,7 +93,7 @@ def test_the_carrier_of_tokens_starts_no_process() -> None:
                     assert node.attr not in ("fork", "system", "popen", "posix_spawn"), path
 
 
-def test_a_session_in_the_environment_is_taken_out_of_it(
+def test_session_is_removed_from_the_environment(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(attach.VARIABLE, json.dumps(cloud.start_session()))

@@ -1,4 +1,4 @@
-"""The far end ends the session: with a reason, which is passed on, or in the ordinary way."""
+"""The far end ends the session, with or without a reason."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_session_closed_before_its_first_byte_fails_with_the_reason(
     check_refusal(process, reason)
 
 
-def test_end_of_the_server_is_an_ordinary_end(commands: Commands, cloud: Cloud) -> None:
+def test_ordinary_end_of_the_server_succeeds(commands: Commands, cloud: Cloud) -> None:
     cloud.unpaced()
     size = 600_000
 
@@ -70,7 +70,7 @@ def test_end_of_the_server_is_an_ordinary_end(commands: Commands, cloud: Cloud) 
     with TcpService(speak_and_leave) as service:
         cloud.port = service.port
         process = commands.proxy()
-        # Nobody reads yet: the session is long over when its last bytes are.
+        # The output stays unread until the session is over.
         cloud.wait_for_sessions()
         cloud.wait_all_ended()
         assert process.reader.rest() == bytes(size)
@@ -78,7 +78,7 @@ def test_end_of_the_server_is_an_ordinary_end(commands: Commands, cloud: Cloud) 
     assert process.stderr() == ""
 
 
-def test_server_that_leaves_without_a_word_is_a_failure(commands: Commands, cloud: Cloud) -> None:
+def test_server_that_closes_without_a_byte_is_a_failure(commands: Commands, cloud: Cloud) -> None:
     with TcpService(lambda connection: None) as service:
         cloud.port = service.port
         process = commands.proxy()
@@ -89,8 +89,8 @@ def test_server_that_leaves_without_a_word_is_a_failure(commands: Commands, clou
     )
 
 
-def test_ssh_tells_why_its_session_ended(ssh: Ssh, cloud: Cloud) -> None:
-    process = ssh.start("echo here; exec cat")  # which ends with its connection
+def test_ssh_shows_why_its_session_ended(ssh: Ssh, cloud: Cloud) -> None:
+    process = ssh.start("echo here; exec cat")  # ends with its connection
     process.reader.until(b"here\n")
     cloud.stop_session(cloud.session())
     assert process.wait(END) == 255

@@ -1,4 +1,4 @@
-"""The user's file of settings, as a ProxyCommand takes it."""
+"""The user's settings file in a ProxyCommand."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def settle(commands: Commands, content: str) -> None:
     path.write_text(content)
 
 
-def test_ssh_takes_what_the_file_fills_in(ssh: Ssh, cloud: Cloud) -> None:
-    """The toolkit's spelling of a host, which names neither space nor project."""
+def test_file_completes_the_host_name_for_ssh(ssh: Ssh, cloud: Cloud) -> None:
+    """The toolkit's host name contains neither space nor project."""
     environment = cloud.environment
     settle(
         ssh.commands,
@@ -32,7 +32,7 @@ def test_ssh_takes_what_the_file_fills_in(ssh: Ssh, cloud: Cloud) -> None:
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
 
 
-def test_the_file_contradicts_no_host_name(commands: Commands, cloud: Cloud) -> None:
+def test_host_name_takes_precedence_over_the_file(commands: Commands, cloud: Cloud) -> None:
     settle(commands, "space = 'Another'\nproject = 'Another'\nid = 'nonsense'\n")
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
@@ -42,15 +42,15 @@ def test_the_file_contradicts_no_host_name(commands: Commands, cloud: Cloud) -> 
         assert (process.wait(), process.stderr()) == (0, "")
 
 
-def test_a_variable_goes_before_the_file(commands: Commands, cloud: Cloud) -> None:
-    """The endpoint of the tests is a variable; that of the file does not exist."""
-    settle(commands, "endpoint-url = 'https://nobody.invalid'\nprofile = 'nobody'\n")
+def test_variable_takes_precedence_over_the_file(commands: Commands, cloud: Cloud) -> None:
+    """The tests set the endpoint by a variable; the endpoint in the file does not exist."""
+    settle(commands, "endpoint-url = 'https://missing.invalid'\nprofile = 'missing'\n")
     answer = commands.run(*CONNECTOR, "sessions", "list", cloud.host)
 
     assert answer.returncode == 0, answer.stderr
 
 
-def test_an_endpoint_of_the_file_is_called(commands: Commands, cloud: Cloud) -> None:
+def test_endpoint_of_the_file_is_called(commands: Commands, cloud: Cloud) -> None:
     names = ("AWS_ENDPOINT_URL_CODECATALYST", "CODECATALYST_ENDPOINT", "AWS_ENDPOINT_URL")
     (url,) = {commands.environ.pop(name) for name in names if name in commands.environ}
     settle(commands, f"endpoint-url = '{url}'\n")
@@ -59,9 +59,7 @@ def test_an_endpoint_of_the_file_is_called(commands: Commands, cloud: Cloud) -> 
     assert answer.returncode == 0, answer.stderr
 
 
-def test_the_file_may_forbid_to_start_and_an_option_allow_it(
-    commands: Commands, cloud: Cloud
-) -> None:
+def test_option_overrides_start_false_of_the_file(commands: Commands, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=0)
     settle(commands, "start = false\n")
     process = commands.proxy()
@@ -76,7 +74,7 @@ def test_the_file_may_forbid_to_start_and_an_option_allow_it(
 
 
 @pytest.mark.parametrize("content", ["wait = 'x'\n", "= 1\n", "tokenValue = 'eyJ'\n"])
-def test_a_broken_file_ends_a_proxy_before_it_calls_anybody(
+def test_malformed_file_ends_the_proxy_before_any_call(
     commands: Commands, cloud: Cloud, content: str
 ) -> None:
     settle(commands, content)

@@ -1,4 +1,4 @@
-"""However ``connector shell`` ends, the terminal is as it was, and no session is left."""
+"""Every end of ``connector shell`` restores the terminal and leaves no session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .commands import CONNECTOR, END, Commands, Process
 from .terminals import Terminal
 from .waiting import eventually
 
-#: A connector with a bug that shows when the word comes.
+#: A connector with a bug that the test triggers.
 BUGGY = """\
 import sys
 from connector.transport import tunnel
@@ -35,7 +35,7 @@ sys.exit(main())
 """
 
 
-#: A connector on a system without a signal for a change of the window.
+#: A connector on a system without a signal for a change of the window's size.
 UNTOLD = """\
 import signal, sys
 del signal.SIGWINCH
@@ -45,7 +45,7 @@ sys.exit(main())
 
 
 class Seat:
-    """``connector shell`` on a terminal of its own."""
+    """``connector shell`` on its own terminal."""
 
     def __init__(self, terminal: Terminal, commands: Commands, cloud: Cloud) -> None:
         self.terminal = terminal
@@ -58,7 +58,7 @@ class Seat:
         return self.terminal.start(self._commands, *arguments)
 
     def open(self, *command: str) -> Process:
-        """Started, and its prompt is there."""
+        """Start the shell and wait for its prompt."""
         process = self.start(*command)
         eventually(lambda: self.terminal.is_raw, "raw mode")
         self.terminal.type(b"PS1='far> '; echo a$((40+2))b\r")
@@ -66,7 +66,7 @@ class Seat:
         return process
 
     def left(self, process: Process, exit_code: int, *words: str) -> None:
-        """It is over, the terminal is as it was, and nothing else was said."""
+        """Check that the shell has ended, restored the terminal, and printed these lines only."""
         assert process.wait() == exit_code, process.stderr()
         assert self.terminal.modes() == self.before
         assert len(process.stderr().splitlines()) == len(words), process.stderr()
@@ -80,21 +80,21 @@ def seat(commands: Commands, cloud: Cloud) -> Iterator[Seat]:
         yield Seat(terminal, commands, cloud)
 
 
-def test_the_shell_ends(seat: Seat, cloud: Cloud) -> None:
+def test_exit_of_the_shell_ends_the_connector(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     seat.terminal.type(b"exit 7\r")
     seat.left(process, 0)
     assert cloud.session().end_reason == "The agent ended the session"
 
 
-def test_the_escape_ends_it(seat: Seat, cloud: Cloud) -> None:
+def test_escape_ends_the_shell(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     seat.terminal.type(b"~.")
     seat.left(process, 0, "Ended by ~.")
     assert cloud.stops(cloud.session()) == 1
 
 
-def test_the_escape_ends_it_while_the_far_end_hangs(seat: Seat, cloud: Cloud) -> None:
+def test_escape_ends_the_shell_while_the_far_end_hangs(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     relay = cloud.gateway.relay(cloud.session().id)
     cloud.call(lambda: relay.cut(How.SILENCE))
@@ -108,7 +108,9 @@ def test_the_escape_ends_it_while_the_far_end_hangs(seat: Seat, cloud: Cloud) ->
     [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGQUIT, 131)],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_a_signal_ends_it(seat: Seat, cloud: Cloud, number: signal.Signals, exit_code: int) -> None:
+def test_signal_ends_the_shell(
+    seat: Seat, cloud: Cloud, number: signal.Signals, exit_code: int
+) -> None:
     process = seat.open()
     process.signal(number)
     assert process.wait(END) == exit_code
@@ -116,7 +118,7 @@ def test_a_signal_ends_it(seat: Seat, cloud: Cloud, number: signal.Signals, exit
     assert cloud.stops(cloud.session()) == 1
 
 
-def test_a_signal_ends_it_while_it_is_stopped(seat: Seat) -> None:
+def test_signal_ends_a_stopped_process(seat: Seat) -> None:
     process = seat.open()
     process.signal(signal.SIGSTOP)
     process.signal(signal.SIGTERM)
@@ -124,7 +126,7 @@ def test_a_signal_ends_it_while_it_is_stopped(seat: Seat) -> None:
     seat.left(process, 143)
 
 
-def test_keys_go_through_though_the_output_goes_elsewhere(seat: Seat) -> None:
+def test_keys_reach_the_shell_when_stdout_is_a_pipe(seat: Seat) -> None:
     process = seat.start("/bin/sh", "-c", '"$@" | cat', "sh", *CONNECTOR)
     eventually(lambda: seat.terminal.is_raw, "raw mode")
     seat.terminal.type(b"echo a$((40+2))b\r")
@@ -133,7 +135,7 @@ def test_keys_go_through_though_the_output_goes_elsewhere(seat: Seat) -> None:
     seat.left(process, 0)
 
 
-def test_the_size_is_looked_at_where_no_signal_tells_of_it(seat: Seat) -> None:
+def test_size_is_polled_where_no_signal_reports_it(seat: Seat) -> None:
     process = seat.open(sys.executable, "-c", UNTOLD)
     seat.terminal.type(b"sh -c 'trap \"stty size; exit\" WINCH; echo b; while :; do :; done'\r")
     seat.terminal.reader.until(b"b\r\n")
@@ -143,7 +145,7 @@ def test_the_size_is_looked_at_where_no_signal_tells_of_it(seat: Seat) -> None:
     seat.left(process, 0)
 
 
-def test_a_paste_arrives_whole(seat: Seat) -> None:
+def test_paste_arrives_whole(seat: Seat) -> None:
     paste = b"".join(b"%04d ~. what is pasted in one go\n" % number for number in range(5000))
     process = seat.open()
     seat.terminal.type(b"stty -echo; echo b$((40+2))c; cat | sha256sum; stty echo\r")
@@ -154,7 +156,7 @@ def test_a_paste_arrives_whole(seat: Seat) -> None:
     seat.left(process, 0)
 
 
-def test_it_is_not_suspended_where_nobody_could_bring_it_back(seat: Seat) -> None:
+def test_shell_is_not_suspended_without_a_shell_to_resume_it(seat: Seat) -> None:
     process = seat.open()
     seat.terminal.type(b"~\x1aecho b$((40+2))c\r")
     seat.terminal.reader.until(b"b42c\r\n")
@@ -163,7 +165,7 @@ def test_it_is_not_suspended_where_nobody_could_bring_it_back(seat: Seat) -> Non
     seat.left(process, 0)
 
 
-def test_the_terminal_goes_away(seat: Seat, cloud: Cloud) -> None:
+def test_closed_terminal_ends_the_shell(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     seat.terminal.hang_up()
     assert process.wait() == 129
@@ -171,7 +173,7 @@ def test_the_terminal_goes_away(seat: Seat, cloud: Cloud) -> None:
 
 
 def test_ctrl_c_ends_a_start(seat: Seat, cloud: Cloud) -> None:
-    """The terminal is not raw yet: the keys of a start are the user's own."""
+    """The terminal is not raw during a start, so Ctrl-C is a signal."""
     cloud.stopped(start_seconds=600)
     process = seat.start()
     cloud.wait_for_requests("StartDevEnvironment")
@@ -191,20 +193,20 @@ def test_ctrl_c_ends_the_call_that_starts_the_session(seat: Seat, cloud: Cloud) 
     assert seat.terminal.modes() == seat.before
 
 
-def test_somebody_else_stops_the_session(seat: Seat, cloud: Cloud) -> None:
+def test_session_stopped_by_another_caller_ends_the_shell(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     cloud.stop_session(cloud.session())
     seat.left(process, 69, "The service closed the session: Stopped by an administrator")
 
 
-def test_the_dev_environment_stops(seat: Seat, cloud: Cloud) -> None:
+def test_stopped_environment_ends_the_shell(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     cloud.set_status(Status.STOPPED)
     assert process.wait() in (0, 69)
     assert seat.terminal.modes() == seat.before
 
 
-def test_the_gateway_does_not_take_us_back(seat: Seat, cloud: Cloud) -> None:
+def test_refused_rejoin_ends_the_shell(seat: Seat, cloud: Cloud) -> None:
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, rejoin=Rejoin.FORBIDDEN)
     process = seat.open()
     relay = cloud.gateway.relay(cloud.session().id)
@@ -212,14 +214,14 @@ def test_the_gateway_does_not_take_us_back(seat: Seat, cloud: Cloud) -> None:
     seat.left(process, 74, "refused to resume the session")
 
 
-def test_a_bug_of_ours(seat: Seat) -> None:
+def test_internal_error_restores_the_terminal(seat: Seat) -> None:
     process = seat.open(sys.executable, "-c", BUGGY)
     seat.terminal.resize(7, 77)
     seat.left(process, 70, "Internal error (ZeroDivisionError)")
 
 
 @pytest.mark.parametrize("how", [How.RESET, How.CLOSE], ids=["reset", "closed"])
-def test_a_lost_link_is_made_again_without_a_word(seat: Seat, cloud: Cloud, how: How) -> None:
+def test_lost_link_is_replaced_silently(seat: Seat, cloud: Cloud, how: How) -> None:
     process = seat.open()
     relay = cloud.gateway.relay(cloud.session().id)
     old = relay.link
@@ -231,25 +233,25 @@ def test_a_lost_link_is_made_again_without_a_word(seat: Seat, cloud: Cloud, how:
     seat.left(process, 0)
 
 
-def test_an_outage_is_told_and_its_end_too(seat: Seat, cloud: Cloud) -> None:
+def test_outage_and_its_end_are_reported(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     assert cloud.call(lambda: cloud.gateway.restart(2.0))
-    eventually(lambda: "is being made again; ~. ends the session" in process.stderr(), "a word")
+    eventually(lambda: "is being made again; ~. ends the session" in process.stderr(), "output")
     assert seat.terminal.is_raw
-    eventually(lambda: "Connected again" in process.stderr(), "another word")
+    eventually(lambda: "Connected again" in process.stderr(), "more output")
     seat.terminal.type(b"echo b$((40+2))c\r")
     seat.terminal.reader.until(b"b42c\r\n")
     seat.terminal.type(b"exit\r")
     seat.left(process, 0, "The connection is lost", "Connected again")
 
 
-def test_a_session_that_is_to_be_encrypted_is_refused(seat: Seat, cloud: Cloud) -> None:
+def test_encrypted_session_is_refused(seat: Seat, cloud: Cloud) -> None:
     cloud.behave(replace(REAL, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
     process = seat.start()
     seat.left(process, 76, "must be encrypted with a KMS key")
 
 
-def test_a_stopped_dev_environment_is_started(seat: Seat, cloud: Cloud) -> None:
+def test_stopped_environment_is_started(seat: Seat, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=0.5)
     process = seat.open()
     seat.terminal.type(b"exit\r")

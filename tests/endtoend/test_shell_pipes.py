@@ -1,4 +1,4 @@
-"""``connector shell`` without a terminal: what is piped in is typed, and its end as well."""
+"""``connector shell`` without a terminal types its input and the end of the input."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ def shell(commands: Commands, cloud: Cloud) -> Process:
 
 
 def ends(process: Process) -> str:
-    """Its whole output, once it has ended as it should."""
+    """Return the whole output after an orderly end."""
     output = process.reader.rest().decode()
     assert (process.wait(), process.stderr()) == (0, "")
     return output
 
 
-def test_commands_are_run_and_their_end_ends_it(shell: Process, cloud: Cloud) -> None:
+def test_shell_runs_piped_commands_and_ends_with_them(shell: Process, cloud: Cloud) -> None:
     shell.send(b"echo a$((40+2))b\n")
     shell.end_input()
     assert "\na42b\r\n" in ends(shell).replace("\x1b[?2004l\r", "\n")
     assert cloud.session().end_reason == "The agent ended the session"
 
 
-def test_a_friendly_name_will_do(commands: Commands, cloud: Cloud) -> None:
+def test_shell_and_exec_accept_a_friendly_name(commands: Commands, cloud: Cloud) -> None:
     cloud.environment.alias = "my-env"
     process = commands.start(*CONNECTOR, "shell", "my-env")
     process.send(b"echo a$((40+2))b\n")
@@ -39,31 +39,31 @@ def test_a_friendly_name_will_do(commands: Commands, cloud: Cloud) -> None:
     assert (answer.returncode, answer.stdout) == (0, b"a b\n")
 
 
-def test_a_last_line_needs_no_end(shell: Process) -> None:
+def test_last_line_needs_no_newline(shell: Process) -> None:
     shell.send(b"echo a$((40+2))b")
     shell.end_input()
     assert "a42b\r\n" in ends(shell)
 
 
-def test_nothing_at_all(shell: Process) -> None:
+def test_empty_input_logs_out(shell: Process) -> None:
     shell.end_input()
     assert "logout" in ends(shell)
 
 
-def test_the_window_is_wide_where_there_is_none(shell: Process) -> None:
+def test_shell_without_terminal_has_a_wide_window(shell: Process) -> None:
     shell.send(b"stty size\n")
     shell.end_input()
     assert "100 300\r\n" in ends(shell)
 
 
-def test_what_still_works_when_the_input_ends_has_its_time(shell: Process) -> None:
+def test_command_that_outlasts_the_input_finishes(shell: Process) -> None:
     shell.send(b"sleep 3; echo a$((40+2))b\n")
     shell.end_input()
     assert "a42b\r\n" in ends(shell)
 
 
-def test_an_end_that_comes_while_a_command_runs_is_the_shells_too(shell: Process) -> None:
-    """It is typed while the terminal is not the shell's, and lost to it."""
+def test_end_of_input_during_a_command_ends_the_shell(shell: Process) -> None:
+    """The end of input is typed while a command has the terminal, and the shell does not get it."""
     shell.send(b"echo a$((40+1))b; sleep 1.5; echo a$((40+2))b\n")
     shell.reader.until(b"a41b\r\n")
     shell.send(b"echo a$((40+3))b\n")
@@ -73,15 +73,15 @@ def test_an_end_that_comes_while_a_command_runs_is_the_shells_too(shell: Process
     assert "a43b\r\n" in output
 
 
-def test_an_end_that_a_command_takes_is_the_shells_too(shell: Process) -> None:
+def test_end_of_input_that_a_command_reads_ends_the_shell_too(shell: Process) -> None:
     shell.send(b"cat; cat; echo a$((40+2))b\n")
     shell.end_input()
     output = ends(shell)
     assert "a42b\r\n" in output
-    assert "\x04" not in output  # as a character among others
+    assert "\x04" not in output  # as an ordinary character
 
 
-def test_a_reader_that_goes_away_ends_it(shell: Process, cloud: Cloud) -> None:
+def test_reader_that_closes_ends_the_shell(shell: Process, cloud: Cloud) -> None:
     shell.send(b"echo a$((40+1))b; yes\n")
     shell.reader.until(b"a41b\r\n")
     shell.stop_reading()

@@ -1,4 +1,4 @@
-"""``connector shell`` as a person uses it: keys typed, the screen read, sizes changed."""
+"""``connector shell`` as a user sees it: typed keys, the screen, and changes of size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .waiting import eventually
 
 @pytest.fixture
 def tmux(commands: Commands, cloud: Cloud) -> Iterator[Tmux]:
-    """A terminal with a shell of the Dev Environment in it."""
+    """A terminal in which a shell of the Dev Environment runs."""
     with Tmux(commands) as tmux:
         enter(tmux, cloud)
         yield tmux
@@ -32,7 +32,7 @@ def enter(tmux: Tmux, cloud: Cloud) -> None:
 
 
 def left(tmux: Tmux, exit_code: int) -> None:
-    """The local shell is back, and its terminal with it."""
+    """Check that the local shell runs again with a restored terminal."""
     tmux.wait_for(f"gave {exit_code}\n", "local$")
     cooked(tmux)
 
@@ -42,7 +42,7 @@ def cooked(tmux: Tmux) -> None:
     tmux.wait_for("\n5\n")
 
 
-def test_a_line_is_echoed_once_and_answered(tmux: Tmux) -> None:
+def test_line_is_echoed_once_and_answered(tmux: Tmux) -> None:
     tmux.line("echo a$((40+2))b")
     screen = tmux.wait_for("a42b")
     assert screen.split("\n")[:2] == ["far> echo a$((40+2))b", "a42b"]
@@ -50,10 +50,10 @@ def test_a_line_is_echoed_once_and_answered(tmux: Tmux) -> None:
     left(tmux, 0)
 
 
-def test_the_window_has_our_size_and_follows_it(tmux: Tmux) -> None:
+def test_window_has_the_local_size_and_follows_it(tmux: Tmux) -> None:
     tmux.line("stty size")
     tmux.wait_for("24 80")
-    # In a process group of its own, or the signal is for each sleep alone.
+    # The loop runs in its own process group: otherwise only the sleep would get the signal.
     script = 'trap "stty size" WINCH; echo a$((40+2))b; while :; do sleep 0.05; done'
     tmux.line(f"sh -c '{script}'")
     tmux.wait_for("a42b")
@@ -67,12 +67,12 @@ def test_the_window_has_our_size_and_follows_it(tmux: Tmux) -> None:
 
 
 def sleeper(tmux: Tmux, number: int) -> None:
-    """Have a program run there; a key that came while the shell still reads would be its."""
+    """Run a program at the far end. Keys typed before it starts would go to the shell."""
     tmux.line(f"sh -c 'echo runs $(({number}+0)); exec sleep 600'; echo gave $?")
     tmux.wait_for(f"\nruns {number}\n")
 
 
-def test_keys_interrupt_there_and_not_here(tmux: Tmux) -> None:
+def test_keys_interrupt_the_far_program_only(tmux: Tmux) -> None:
     sleeper(tmux, 1)
     tmux.key("C-c")
     tmux.wait_for("\n^C\nfar>")
@@ -90,7 +90,7 @@ def test_keys_interrupt_there_and_not_here(tmux: Tmux) -> None:
     left(tmux, 0)
 
 
-def test_a_program_that_takes_the_whole_screen(tmux: Tmux) -> None:
+def test_full_screen_program_works(tmux: Tmux) -> None:
     program("less")
     tmux.line("seq 500 | LESS= less")
     tmux.wait_for("1\n2\n3\n", "\n23\n:")
@@ -99,21 +99,21 @@ def test_a_program_that_takes_the_whole_screen(tmux: Tmux) -> None:
     tmux.key("g")
     tmux.wait_for("1\n2\n3\n", "\n23\n:")
     tmux.resize(60, 30)
-    tmux.wait_for("\n23\n24\n", "\n29\n:")  # drawn anew, without a key
+    tmux.wait_for("\n23\n24\n", "\n29\n:")  # redrawn without a key
     tmux.key("q")
     tmux.wait_for("far>")
     tmux.line("exit")
     left(tmux, 0)
 
 
-def test_colours_and_letters_of_all_kinds_come_through(tmux: Tmux) -> None:
+def test_colours_and_letters_of_all_scripts_arrive(tmux: Tmux) -> None:
     tmux.line("printf '\\033[31m%s\\033[0m\\n' r\u00f6t; echo \u20ac \u65e5\u672c | tr -d ' '")
     tmux.wait_for("\nr\u00f6t\n", "\n\u20ac\u65e5\u672c\n")
     tmux.line("exit")
     left(tmux, 0)
 
 
-def test_tilde_dot_ends_it(tmux: Tmux, cloud: Cloud) -> None:
+def test_tilde_dot_ends_the_shell(tmux: Tmux, cloud: Cloud) -> None:
     sleeper(tmux, 1)
     tmux.key("Enter")
     tmux.type("~.")
@@ -122,7 +122,7 @@ def test_tilde_dot_ends_it(tmux: Tmux, cloud: Cloud) -> None:
     assert cloud.stops(cloud.session()) == 1
 
 
-def test_tilde_question_mark_explains_itself(tmux: Tmux) -> None:
+def test_tilde_question_mark_shows_help(tmux: Tmux) -> None:
     tmux.type("~?")
     screen = tmux.wait_for("connector:   ~.    end the session", "connector:   ~~    send a ~")
     lines = [line for line in screen.split("\n") if line]
@@ -135,19 +135,19 @@ def test_tilde_question_mark_explains_itself(tmux: Tmux) -> None:
 
 
 def stopped(tmux: Tmux, times: int = 1) -> None:
-    """The local shell says so, and has the terminal."""
+    """Check that the local shell reports the stop and has the terminal."""
     eventually(lambda: tmux.screen().count("Stopped") == times, f"stop number {times}")
     eventually(lambda: tmux.screen().rstrip().endswith("local$"), "the local prompt")
 
 
 def bring_back(tmux: Tmux) -> None:
-    """``fg``; the local shell says what it brings back."""
+    """Type ``fg`` and check that the local shell names what it resumes."""
     before = tmux.screen().count("connector shell")
     tmux.line("fg")
     eventually(lambda: tmux.screen().count("connector shell") == before + 1, "fg")
 
 
-def test_it_is_suspended_and_continued(tmux: Tmux) -> None:
+def test_shell_is_suspended_and_resumed(tmux: Tmux) -> None:
     tmux.key("Enter")
     tmux.type("~")
     tmux.key("C-z")
@@ -161,9 +161,7 @@ def test_it_is_suspended_and_continued(tmux: Tmux) -> None:
     tmux.wait_for("logout", "local$")
 
 
-def test_one_that_is_stopped_from_outside_is_raw_again_when_it_goes_on(
-    tmux: Tmux, commands: Commands
-) -> None:
+def test_terminal_is_raw_again_after_an_external_stop(tmux: Tmux, commands: Commands) -> None:
     (pid,) = commands.connector_pids()
     for times, name in enumerate(("STOP", "TSTP"), 1):
         commands.run("kill", f"-{name}", str(pid))

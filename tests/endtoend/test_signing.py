@@ -1,4 +1,4 @@
-"""Upgrades that the gateway wants signed: with AWS credentials, for every dial anew."""
+"""A gateway that requires signed upgrades: each dial is signed with AWS credentials."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Attach = Callable[..., Process]
 
 @pytest.fixture(autouse=True)
 def signed_only(cloud: Cloud) -> Iterator[None]:
-    """A gateway that takes signed upgrades, and presigned ones."""
+    """A gateway that accepts only signed or presigned upgrades."""
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         demand(cloud)
@@ -48,13 +48,13 @@ def demand(cloud: Cloud, faults: FaultPlan = FaultPlan()) -> None:  # noqa: B008
 
 @pytest.fixture
 def attach(commands: Commands, cloud: Cloud, tmp_path: Path) -> Attach:
-    """``connector attach`` with a profile of this secret key, if any."""
+    """Start ``connector attach`` with a profile of this secret key, or without credentials."""
 
     def start(secret: str | None = None, *, presigned: bool = False) -> Process:
         session = cloud.start_session()
         if not presigned:
             session["streamUrl"] = session["streamUrl"].partition("&X-Amz-")[0]
-        # What a signature must encode, and the request line must not.
+        # Characters that a signature must encode and the request line must not.
         assert set("+/=") <= set(session["streamUrl"].partition("&cell-number=")[2])
         file = tmp_path / "session.json"
         file.write_text(json.dumps(session))
@@ -82,11 +82,11 @@ def test_credentials_of_a_profile_sign_the_upgrade(attach: Attach) -> None:
     check_echo(attach(SECRET))
 
 
-def test_a_presigned_url_needs_no_credentials(attach: Attach) -> None:
+def test_presigned_url_needs_no_credentials(attach: Attach) -> None:
     check_echo(attach(presigned=True))
 
 
-def test_a_presigned_url_stays_as_it_is_with_credentials(attach: Attach) -> None:
+def test_credentials_do_not_change_a_presigned_url(attach: Attach) -> None:
     check_echo(attach("another-key-than-the-gateway-knows", presigned=True))
 
 
@@ -97,14 +97,12 @@ def test_every_dial_is_signed(attach: Attach, cloud: Cloud) -> None:
     assert cloud.gateway.fault_log
 
 
-def test_without_credentials_the_refusal_says_what_it_may_want(
-    attach: Attach, cloud: Cloud
-) -> None:
+def test_refusal_without_credentials_suggests_them(attach: Attach, cloud: Cloud) -> None:
     check(attach(), 76, "Or it needs AWS credentials")
     cloud.stop_session(cloud.session())
 
 
-def test_a_wrong_key_is_refused_and_not_shown(attach: Attach, cloud: Cloud) -> None:
+def test_wrong_key_is_refused_and_not_shown(attach: Attach, cloud: Cloud) -> None:
     process = attach("a-wrong-secret-key")
     check(process, 76, "refused the connection (403)")
     assert "a-wrong-secret-key" not in process.stderr()
@@ -118,7 +116,7 @@ def test_a_wrong_key_is_refused_and_not_shown(attach: Attach, cloud: Cloud) -> N
         ("empty", 77, "The profile empty has no AWS credentials"),
     ],
 )
-def test_a_profile_that_cannot_sign(
+def test_profile_that_cannot_sign_fails(
     commands: Commands, cloud: Cloud, profile: str, exit_code: int, words: str
 ) -> None:
     session = cloud.start_session()

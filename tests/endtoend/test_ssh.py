@@ -1,4 +1,4 @@
-"""OpenSSH's client and server, with the connector and the agent of an SSM session between."""
+"""OpenSSH's client and server over the connector and the agent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEGABYTE = bytes(range(256)) * 4096
 
 
 @pytest.mark.parametrize("status", [0, 3, 255])
-def test_exit_status_is_the_remote_commands(ssh: Ssh, status: int) -> None:
+def test_exit_status_is_that_of_the_remote_command(ssh: Ssh, status: int) -> None:
     answer = ssh.run(f"exit {status}")
     assert (answer.returncode, answer.stdout, answer.stderr) == (status, b"", b"")
 
@@ -55,13 +55,13 @@ def test_arguments_and_environment_reach_the_command(ssh: Ssh) -> None:
     assert answer.stdout.decode() == "good  day|a  b|c'd|é|$x|"
 
 
-def test_stdin_is_read_to_its_end_before_the_answer_comes(ssh: Ssh) -> None:
+def test_stdin_is_read_to_its_end_before_the_answer(ssh: Ssh) -> None:
     answer = ssh.run("sha256sum", input=MEGABYTE)
     assert answer.returncode == 0
     assert answer.stdout.split()[0].decode() == hashlib.sha256(MEGABYTE).hexdigest()
 
 
-def test_bytes_go_there_and_back_through_cat(ssh: Ssh) -> None:
+def test_bytes_return_unchanged_through_cat(ssh: Ssh) -> None:
     data = MEGABYTE[: 200 * 1024]
     assert ssh.run("cat", input=data).stdout == data
 
@@ -73,8 +73,8 @@ def test_large_output_is_whole_when_stdin_has_ended_at_once(ssh: Ssh, cloud: Clo
     assert answer.stdout == bytes(10 * 1024 * 1024)
 
 
-def test_reader_that_leaves_early_ends_all(ssh: Ssh, cloud: Cloud) -> None:
-    cloud.unpaced()  # ssh first takes its window of 2 MB
+def test_reader_that_closes_early_ends_everything(ssh: Ssh, cloud: Cloud) -> None:
+    cloud.unpaced()  # ssh first fills its window of 2 MB
     process = ssh.start("yes")
     assert process.reader.exactly(1024).startswith(b"y\n")
     process.stop_reading()
@@ -100,12 +100,10 @@ def test_concurrent_sessions_do_not_mix(ssh: Ssh, cloud: Cloud) -> None:
     assert len({session.id for session in cloud.sessions}) == 4
 
 
-def test_message_that_the_agent_delivers_twice_ends_ssh_and_corrupts_nothing(
-    ssh: Ssh, cloud: Cloud
-) -> None:
-    """The real agent does so when its own link breaks at the wrong moment. No client can see it.
+def test_message_delivered_twice_ends_ssh_without_corruption(ssh: Ssh, cloud: Cloud) -> None:
+    """The real agent delivers a message twice when its own link breaks at the wrong moment.
 
-    sshd can: the message authentication of the copy fails.
+    No client can notice that. sshd does: the message authentication of the copy fails.
     """
     plan = FaultPlan((AgentCut(At(bytes=LOGIN + 20_000, direction=Direction.TO_AGENT)),))
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)

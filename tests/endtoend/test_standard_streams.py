@@ -1,4 +1,4 @@
-"""Standard streams as node makes them: UNIX sockets, and a stderr that nobody reads."""
+"""Standard streams as Node.js makes them: UNIX sockets, and a stderr that stays unread."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DATA = bytes(range(256)) * 4096
 
 
 class SpawnedByNode:
-    """The connector with a socket pair for each of its streams."""
+    """The connector with a socket pair for each stream."""
 
     def __init__(self, commands: Commands, host: str) -> None:
         self._stack = contextlib.ExitStack()
         self.stdin, stdin = self._pair()
         self.stdout, stdout = self._pair()
         self.stderr, stderr = self._pair()
-        # So small that a few lines fill it.
+        # A few lines fill this buffer.
         stderr.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         command = (*CONNECTOR, "proxy", "-vv", host)
         self.process: Process = commands.start(
@@ -64,7 +64,7 @@ def echoed(spawned: SpawnedByNode) -> bytes:
     return answer
 
 
-def test_sockets_carry_the_stream_though_nobody_reads_stderr(
+def test_sockets_carry_the_stream_while_stderr_is_unread(
     spawned: SpawnedByNode, cloud: Cloud
 ) -> None:
     cloud.unpaced()
@@ -74,7 +74,7 @@ def test_sockets_carry_the_stream_though_nobody_reads_stderr(
     assert spawned.reader.rest() == b""
 
 
-def test_dispose_of_node_ends_it(spawned: SpawnedByNode, cloud: Cloud) -> None:
+def test_dispose_of_node_ends_the_connector(spawned: SpawnedByNode, cloud: Cloud) -> None:
     cloud.unpaced()
     assert echoed(spawned) == DATA
     spawned.process.signal(signal.SIGTERM)
@@ -82,7 +82,7 @@ def test_dispose_of_node_ends_it(spawned: SpawnedByNode, cloud: Cloud) -> None:
     assert cloud.stops(cloud.session()) == 1
 
 
-def test_killed_node_ends_it(spawned: SpawnedByNode, cloud: Cloud) -> None:
+def test_killed_node_ends_the_connector(spawned: SpawnedByNode, cloud: Cloud) -> None:
     cloud.unpaced()
     assert echoed(spawned) == DATA
     for end in (spawned.stdin, spawned.stdout, spawned.stderr):
@@ -105,7 +105,7 @@ def test_verbose_run_keeps_the_stream_pure(commands: Commands, cloud: Cloud) -> 
     assert all(line.startswith("connector: ") for line in lines)
 
 
-def test_files_serve_as_well(commands: Commands, cloud: Cloud, tmp_path: Path) -> None:
+def test_files_work_as_streams(commands: Commands, cloud: Cloud, tmp_path: Path) -> None:
     cloud.unpaced()
     (tmp_path / "input").write_bytes(DATA)
     with (
@@ -120,7 +120,7 @@ def test_files_serve_as_well(commands: Commands, cloud: Cloud, tmp_path: Path) -
     assert process.stderr() == ""
 
 
-def test_stream_is_carried_though_stderr_is_closed(commands: Commands, cloud: Cloud) -> None:
+def test_stream_is_carried_with_closed_stderr(commands: Commands, cloud: Cloud) -> None:
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         process = commands.closing(2, *CONNECTOR, "proxy", "-vv", cloud.host)

@@ -24,7 +24,7 @@ def run(commands: Commands, *words: str) -> tuple[int, str, str]:
     return answer.returncode, answer.stdout.decode(), answer.stderr.decode()
 
 
-def test_start_and_stop(commands: Commands, cloud: Cloud) -> None:
+def test_start_and_stop_change_the_state(commands: Commands, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=1)
     environment = f"Dev Environment {cloud.environment.id} of ExampleCorp/web.site-1"
     code, out, err = run(commands, "start", cloud.host)
@@ -40,14 +40,14 @@ def test_start_and_stop(commands: Commands, cloud: Cloud) -> None:
     assert run(commands, "stop", cloud.host) == (0, f"{environment} is STOPPED\n", "")
 
 
-def test_start_waits_no_longer_than_it_may(commands: Commands, cloud: Cloud) -> None:
+def test_start_times_out_after_wait(commands: Commands, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
     code, out, err = run(commands, "start", "--wait", "1", cloud.host)
     assert (code, out) == (75, "")
     assert "is still STARTING after 1 s" in err.splitlines()[-1]
 
 
-def test_start_is_interrupted(commands: Commands, cloud: Cloud) -> None:
+def test_interrupt_ends_start(commands: Commands, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
     process = commands.start(*CONNECTOR, "start", cloud.host)
     eventually(lambda: "STARTING" in process.stderr(), "the wait")
@@ -55,7 +55,7 @@ def test_start_is_interrupted(commands: Commands, cloud: Cloud) -> None:
     assert process.wait() == 130
 
 
-def test_stop_of_one_that_starts_is_refused(commands: Commands, cloud: Cloud) -> None:
+def test_stop_of_a_starting_environment_is_refused(commands: Commands, cloud: Cloud) -> None:
     cloud.set_status(Status.STARTING)
     check(commands.start(*CONNECTOR, "stop", cloud.host), 75, "is busy with another change")
 
@@ -78,7 +78,7 @@ def test_sessions_are_listed_and_stopped(commands: Commands, cloud: Cloud) -> No
     cloud.wait_all_ended()
 
 
-def test_empty_list_of_sessions_is_told_at_a_terminal_alone(
+def test_empty_list_of_sessions_is_reported_on_a_terminal_only(
     commands: Commands, cloud: Cloud
 ) -> None:
     with Terminal(24, 200) as terminal:
@@ -89,7 +89,7 @@ def test_empty_list_of_sessions_is_told_at_a_terminal_alone(
     assert shown.startswith(f"connector: Dev Environment {cloud.environment.id}")
 
 
-# What stop says and asks at a terminal
+# Questions and messages of stop on a terminal
 
 
 def stop_at_terminal(
@@ -119,7 +119,7 @@ def test_stop_lists_the_sessions_and_asks(
     assert shown.endswith("is STOPPING\n")
 
 
-def test_many_sessions_are_counted(commands: Commands, cloud: Cloud) -> None:
+def test_stop_counts_many_sessions(commands: Commands, cloud: Cloud) -> None:
     for _ in range(13):
         cloud.start_session()
     _, shown = stop_at_terminal(commands, cloud, b"yes\n")
@@ -128,9 +128,7 @@ def test_many_sessions_are_counted(commands: Commands, cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"])
-def test_stop_that_is_not_agreed_to_stops_nothing(
-    commands: Commands, cloud: Cloud, answer: bytes
-) -> None:
+def test_declined_stop_stops_nothing(commands: Commands, cloud: Cloud, answer: bytes) -> None:
     cloud.start_session()
     code, shown = stop_at_terminal(commands, cloud, answer)
     assert code == 130
@@ -140,7 +138,7 @@ def test_stop_that_is_not_agreed_to_stops_nothing(
 
 
 @pytest.mark.parametrize("options", [("--yes",), ("-y",)])
-def test_stop_does_not_ask_who_has_agreed(
+def test_stop_with_yes_does_not_ask(
     commands: Commands, cloud: Cloud, options: tuple[str, ...]
 ) -> None:
     cloud.start_session()
@@ -154,7 +152,7 @@ def test_stop_without_sessions_does_not_ask(commands: Commands, cloud: Cloud) ->
     assert (code, shown.count("\n")) == (0, 1)
 
 
-def test_stop_waits_until_it_has_stopped(commands: Commands, cloud: Cloud) -> None:
+def test_stop_waits_until_the_environment_has_stopped(commands: Commands, cloud: Cloud) -> None:
     cloud.environment.stop_seconds = 2
     code, out, err = run(commands, "stop", "--wait", cloud.host)
     assert (code, err) == (0, "connector: STOPPING after 0 s\n")
@@ -163,7 +161,7 @@ def test_stop_waits_until_it_has_stopped(commands: Commands, cloud: Cloud) -> No
     assert run(commands, "stop", "--wait", cloud.host) == (0, out, "")
 
 
-def test_stop_waits_with_a_bar_on_a_terminal(commands: Commands, cloud: Cloud) -> None:
+def test_stop_shows_a_bar_on_a_terminal(commands: Commands, cloud: Cloud) -> None:
     cloud.environment.stop_seconds = 1.5
     cloud.environment.alias = "My-Env"
     with Terminal(24, 80) as terminal:
@@ -174,7 +172,7 @@ def test_stop_waits_with_a_bar_on_a_terminal(commands: Commands, cloud: Cloud) -
     assert "my-env is STOPPING" in shown
 
 
-def test_stop_says_that_it_was_started_again(commands: Commands, cloud: Cloud) -> None:
+def test_stop_reports_a_new_start(commands: Commands, cloud: Cloud) -> None:
     cloud.environment.stop_seconds = 600
     process = commands.start(*CONNECTOR, "stop", "--wait", cloud.host)
     eventually(lambda: "STOPPING" in process.stderr(), "the wait")
@@ -183,26 +181,28 @@ def test_stop_says_that_it_was_started_again(commands: Commands, cloud: Cloud) -
     assert "is RUNNING: it was started again while it stopped" in process.stderr()
 
 
-def test_a_session_that_is_none_is_said_to_be_none(commands: Commands, cloud: Cloud) -> None:
+def test_unknown_session_is_reported(commands: Commands, cloud: Cloud) -> None:
     process = commands.start(*CONNECTOR, "sessions", "stop", cloud.host, "mary-1")
     check(process, 68, "has no session mary-1", f"`connector sessions list {cloud.host}`")
 
 
 @pytest.mark.parametrize("words", [(), ("mary-1", "--all")])
-def test_one_session_or_all(commands: Commands, cloud: Cloud, words: tuple[str, ...]) -> None:
+def test_sessions_stop_needs_one_session_or_all(
+    commands: Commands, cloud: Cloud, words: tuple[str, ...]
+) -> None:
     code, out, err = run(commands, "sessions", "stop", cloud.host, *words)
     assert (code, out) == (2, "")
     assert "SESSION_ID" in err
 
 
-def test_a_busy_environment_is_said_to_be_busy(commands: Commands, cloud: Cloud) -> None:
+def test_busy_environment_is_reported(commands: Commands, cloud: Cloud) -> None:
     cloud.misbehaviours.refuse("ListDevEnvironmentSessions", ConflictException("Not now"))
     process = commands.start(*CONNECTOR, "sessions", "list", cloud.host)
     check(process, 75, "is busy with another change: Not now")
 
 
 @pytest.mark.parametrize("words", [("list", "--json"), ("whoami",), ("--version",)])
-def test_a_stdout_that_nobody_reads_is_an_error_in_one_line(
+def test_closed_stdout_is_an_error_of_one_line(
     commands: Commands, cloud: Cloud, words: tuple[str, ...]
 ) -> None:
     words = tuple(cloud.host if word == "HOST" else word for word in words)

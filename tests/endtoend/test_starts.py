@@ -1,4 +1,4 @@
-"""A stopped Dev Environment, by real ssh and by the connector's own process."""
+"""A stopped Dev Environment, by ssh and by the connector's own process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ START_ENVIRONMENT = "StartDevEnvironment"
 GET = "GetDevEnvironment"
 
 
-def test_ssh_reaches_a_stopped_environment(ssh: Ssh, cloud: Cloud) -> None:
+def test_ssh_starts_a_stopped_environment(ssh: Ssh, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=2)
     answer = ssh.run("echo hello")
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
@@ -37,7 +37,7 @@ def test_ssh_reaches_a_stopped_environment(ssh: Ssh, cloud: Cloud) -> None:
     assert len(cloud.sessions) == 1
 
 
-def test_five_at_once_all_connect(commands: Commands, cloud: Cloud) -> None:
+def test_five_connectors_at_once_all_connect(commands: Commands, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=3)
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
@@ -50,7 +50,7 @@ def test_five_at_once_all_connect(commands: Commands, cloud: Cloud) -> None:
     assert len(cloud.sessions) == 5
 
 
-def test_the_next_one_knows_how_long_it_takes(commands: Commands, cloud: Cloud) -> None:
+def test_next_start_estimates_its_duration(commands: Commands, cloud: Cloud) -> None:
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         for words in ("a few minutes", "about "):
@@ -68,7 +68,7 @@ def test_the_next_one_knows_how_long_it_takes(commands: Commands, cloud: Cloud) 
     assert second >= 1
 
 
-def test_it_waits_no_longer_than_it_may(commands: Commands, cloud: Cloud) -> None:
+def test_start_times_out_after_wait(commands: Commands, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
     process = commands.start(
         *(*CONNECTOR, "proxy", cloud.host), environ={**commands.environ, "CONNECTOR_WAIT": "2"}
@@ -82,7 +82,7 @@ def test_it_waits_no_longer_than_it_may(commands: Commands, cloud: Cloud) -> Non
     ("error", "exit_code", "words"),
     [(ServiceQuotaExceededException("Compute limit"), 73, "Compute limit")],
 )
-def test_a_start_that_is_refused(
+def test_refused_start_fails(
     commands: Commands, cloud: Cloud, error: ApiError, exit_code: int, words: str
 ) -> None:
     cloud.stopped(start_seconds=600)
@@ -92,7 +92,7 @@ def test_a_start_that_is_refused(
     assert words in process.stderr().splitlines()[-1]
 
 
-# Whoever leaves while it starts
+# Ends during a start
 
 
 def test_all_causes_end_a_wait_at_once(commands: Commands, cloud: Cloud) -> None:
@@ -115,7 +115,7 @@ def test_all_causes_end_a_wait_at_once(commands: Commands, cloud: Cloud) -> None
     assert cloud.sessions == []
 
 
-def test_an_answer_is_not_waited_for_either(commands: Commands, cloud: Cloud) -> None:
+def test_signal_ends_an_unanswered_call_at_once(commands: Commands, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
     process = commands.proxy()
     eventually(lambda: "STARTING" in process.stderr(), "the wait")
@@ -127,7 +127,7 @@ def test_an_answer_is_not_waited_for_either(commands: Commands, cloud: Cloud) ->
     assert time.monotonic() - began < AT_ONCE
 
 
-def test_ssh_that_gives_up_leaves_nothing_behind_but_words(ssh: Ssh, cloud: Cloud) -> None:
+def test_ssh_that_times_out_leaves_only_log_lines(ssh: Ssh, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=600)
     answer = ssh.run("true", options=["-o", "ConnectTimeout=3"])
     assert answer.returncode == 255
@@ -140,9 +140,7 @@ def test_ssh_that_gives_up_leaves_nothing_behind_but_words(ssh: Ssh, cloud: Clou
     assert cloud.sessions == []
 
 
-def test_a_stderr_that_nobody_reads_is_waited_for_by_nobody(
-    commands: Commands, cloud: Cloud
-) -> None:
+def test_unread_stderr_blocks_no_end(commands: Commands, cloud: Cloud) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     try:
@@ -161,7 +159,7 @@ def test_a_stderr_that_nobody_reads_is_waited_for_by_nobody(
     os.close(writer)
 
 
-def test_a_terminal_shows_one_line_that_changes(commands: Commands, cloud: Cloud) -> None:
+def test_terminal_shows_one_changing_line(commands: Commands, cloud: Cloud) -> None:
     cloud.stopped(start_seconds=2.5)
     with Terminal(24, 60) as terminal:
         words = ("exec", cloud.host, "--", "echo", "here")
@@ -202,9 +200,7 @@ def test_start_shows_a_bar_on_a_terminal(commands: Commands, cloud: Cloud) -> No
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
-def test_nothing_of_the_line_is_left_beside_what_ssh_shows(
-    ssh: Ssh, cloud: Cloud, succeeds: bool
-) -> None:
+def test_line_is_cleared_before_the_output_of_ssh(ssh: Ssh, cloud: Cloud, succeeds: bool) -> None:
     cloud.stopped(start_seconds=1.5)
     if not succeeds:
         cloud.environment.start_failure = "The image could not be pulled"
@@ -220,5 +216,5 @@ def test_nothing_of_the_line_is_left_beside_what_ssh_shows(
 
 
 def terminal_start(terminal: Terminal, commands: Commands, *command: str) -> Process:
-    """Start a program with its stderr on the terminal as well."""
+    """Start a program whose stderr is the terminal too."""
     return terminal.start(commands, "/bin/sh", "-c", 'exec "$@" 2>&1', "sh", *command)

@@ -1,9 +1,9 @@
 """Every cause of an end in every state of a session's life, in one table.
 
-A row is a state, a column a cause. A cell that is a string tells why there is nothing to
-test, or where it is tested; all others are played here, all at once and in one process.
-What only a process shows (signals as such, exit codes, stderr, nothing left running) is in
-test_ends.py, test_repeated_signals.py, test_input_ends.py and test_service_ends.py.
+A row is a state, a column a cause. A cell with a string says why there is nothing to test, or which
+test covers it. All other cells run here, in one process and at once. The behaviour of processes
+(signals, exit codes, stderr, orphans) is in test_ends.py, test_repeated_signals.py,
+test_input_ends.py and test_service_ends.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from .states import End, Subject
 
 @dataclass
 class Ends:
-    """:param words: of the one line on stderr; empty: there is none."""
+    """The expected end.
+
+    :param words: parts of the line on stderr; empty: no line.
+    """
 
     exit_code: int
     words: str = ""
@@ -33,7 +36,7 @@ class Ends:
 
 
 def asked(*exit_codes: int) -> Callable[[Subject], None]:
-    """A signal, or several."""
+    """Return a cause: one signal or several."""
 
     def ask(subject: Subject) -> None:
         for exit_code in exit_codes:
@@ -94,7 +97,7 @@ KMS = Ends(76, "must be encrypted with a KMS key")
 #: State -> its cells, in the order of CAUSES.
 TABLE: dict[str, tuple[Ends | str, ...]] = {
     "starting": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, NO_LINK, NO_LINK, NO_LINK, BUG),
-    # A Dev Environment starts: there is no session to wait for or to stop.
+    # A Dev Environment starts: no session exists that could be awaited or stopped.
     "waiting": (
         *(GOES_ON, Ends(0, stopped=0), Ends(0, stopped=0), Ends(0, stopped=0)),
         *(Ends(143, stopped=0), Ends(130, stopped=0)),
@@ -106,7 +109,7 @@ TABLE: dict[str, tuple[Ends | str, ...]] = {
     "open": (CLEAN, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, HANDSHAKE_OVER, MALFORMED, BUG),
     "paused": (AWAY, CLEAN, CLEAN, CLEAN, TERM, INT, ENOUGH, HANDSHAKE_OVER, MALFORMED, BUG),
     "reconnecting": (GOES_ON, CLEAN, CLEAN, CLEAN, TERM, INT, NO_LINK, NO_LINK, NO_LINK, BUG),
-    # The first cause, a HUP, decides.
+    # The first cause, a HUP, decides the exit code.
     "closing": (
         *(CLEAN, CLEAN, CLEAN, CLEAN, CLEAN, CLEAN),
         *(NO_REST, NO_REST, NO_REST, Ends(70, "a bug", stopped=2)),
@@ -137,7 +140,7 @@ def ends() -> dict[Cell, End]:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=" - ".join)
-def test_it_ends_in_order(ends: dict[Cell, End], cell: Cell) -> None:
+def test_cause_ends_the_tunnel_in(ends: dict[Cell, End], cell: Cell) -> None:
     end, expected = ends[cell], CELLS[cell]
     assert end.exit_code == expected.exit_code, end
     assert len(end.line.splitlines()) == (1 if expected.words else 0)

@@ -1,8 +1,8 @@
-"""Every cause of an end, by the data that is under way when it comes.
+"""Every cause of an end, by the data in flight at that time.
 
-A row is the data, a column a cause, as in test_state_by_cause.py. An end is good (exit code 0)
-only where the tunnel can vouch for all that it was given and for all that the agent has sent,
-or where the local program hangs up (HUP), which is how ssh says that it has all it wants.
+A row is the data, a column a cause, as in test_state_by_cause.py. Exit code 0 needs proof that all
+input was delivered and all the agent's output written. The exception is a HUP of the local program:
+by it, ssh says that it needs no more output.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def closed_without_reason(subject: Subject) -> None:
 
 
 def closed_as_ssh_hangs_up(subject: Subject) -> None:
-    """ssh at its end: it hangs up in the moment in which the far end closes."""
+    """ssh hangs up in the moment in which the far end closes."""
 
     def both() -> None:
         subject.tunnel.connection_messages([CLOSED])
@@ -54,11 +54,11 @@ CAUSES: dict[str, Callable[[Subject], None]] = {
     "closed, HUP": closed_as_ssh_hangs_up,
 }
 
-#: Causes after which the output is written for as long as it has a reader.
+#: Causes after which the output is written as long as it has a reader.
 FAR_CAUSES = ("closed", "closed with a reason", "link lost", "broken protocol")
 
 CLEAN, TERM, KEPT = Ends(0), Ends(143), Ends(STATUS)
-#: As a program that SIGPIPE ends: it fails, and says nothing to a reader that has left.
+#: A program that SIGPIPE ends fails without a line, because its reader has left.
 SILENT = Ends(74)
 ENOUGH = Ends(69, "The service closed the session: Enough")
 MALFORMED = Ends(76, "The gateway broke the WebSocket protocol")
@@ -69,18 +69,18 @@ NOT_REPEATED = Ends(74, "A part of the output is lost and was not sent again")
 NOT_TAKEN = Ends(74, "The last bytes of stdin were not acknowledged")
 UNDELIVERED = Ends(74, f"before {len(INPUT)} bytes of input were acknowledged")
 
-#: Data -> its cells, in the order of CAUSES; a string says why there is nothing to play.
+#: Data -> its cells, in the order of CAUSES. A string says why there is nothing to run.
 TABLE: dict[str, tuple[Ends | str, ...]] = {
     "held": (
         *(NOT_REPEATED, CLEAN, CLEAN, CLEAN, TERM),
         *(MISSING, MISSING_ENOUGH, LINK_LOST, MALFORMED, MISSING),
     ),
-    # The status may be right, but what was printed before it has a gap.
+    # The status may be right, but the output before it has a gap.
     "held status": (
         *(NOT_REPEATED, CLEAN, CLEAN, CLEAN, TERM),
         *(MISSING, MISSING_ENOUGH, LINK_LOST, MALFORMED, MISSING),
     ),
-    "unacknowledged": (
+    "unacked": (
         *(NOT_TAKEN, SILENT, SILENT, CLEAN, TERM),
         *(UNDELIVERED, ENOUGH, LINK_LOST, MALFORMED, CLEAN),
     ),
@@ -88,7 +88,7 @@ TABLE: dict[str, tuple[Ends | str, ...]] = {
         *("its return is waited for: see below", SILENT, SILENT, CLEAN, TERM),
         *(UNDELIVERED, ENOUGH, LINK_LOST, MALFORMED, CLEAN),
     ),
-    # It is written for as long as there is a reader, so nothing is lost by any far end.
+    # The output is written as long as it has a reader, so no far end can truncate it.
     "unwritten": (
         *("it is waited for: test_input_ends.py", CLEAN, CLEAN, CLEAN, TERM),
         *(CLEAN, ENOUGH, LINK_LOST, MALFORMED, CLEAN),
@@ -126,7 +126,7 @@ def test_table_has_every_kind_of_data() -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=" - ".join)
-def test_end_is_called_good_only_where_nothing_is_lost(ends: dict[Cell, End], cell: Cell) -> None:
+def test_exit_code_0_means_that_no_byte_was_lost(ends: dict[Cell, End], cell: Cell) -> None:
     end, expected = ends[cell], CELLS[cell]
     assert end.exit_code == expected.exit_code, end
     assert len(end.line.splitlines()) == (1 if expected.words else 0), end
@@ -139,7 +139,7 @@ def test_local_program_may_hang_up_after_the_far_end_has_closed(
     monkeypatch: pytest.MonkeyPatch, leaves: Callable[[Subject], None]
 ) -> None:
     monkeypatch.setattr(lifecycle, "LEAVE_TIMEOUT", 3600.0)
-    with Subject("unacknowledged") as subject:
+    with Subject("unacked") as subject:
         subject.wait_for_state()
         closed_without_reason(subject)
         eventually(lambda: subject.tunnel._lifecycle.phase == Phase.DRAINING, "the close")
@@ -148,12 +148,12 @@ def test_local_program_may_hang_up_after_the_far_end_has_closed(
     assert (end.exit_code, end.line) == (0 if leaves is not killed else 74, "")
 
 
-def test_output_that_stdout_does_not_take_in_time_is_not_called_good() -> None:
-    """stdin has ended and the session too, when the far end says more than a pipe holds."""
+def test_output_that_stdout_does_not_accept_in_time_is_an_error() -> None:
+    """stdin and the session have ended when the far end's output exceeds a pipe's buffer."""
     with Subject("open") as subject:
         subject.wait_for_state()
         subject.begin(Subject.end_input)
-        eventually(lambda: subject.tunnel._lifecycle.phase == Phase.DRAINING, "the quiet")
+        eventually(lambda: subject.tunnel._lifecycle.phase == Phase.DRAINING, "the silence")
         subject.say(*(output(3 + number, bytes(1024)) for number in range(UNWRITTEN)))
         end = subject.end()
     assert end.exit_code == 74
@@ -161,7 +161,7 @@ def test_output_that_stdout_does_not_take_in_time_is_not_called_good() -> None:
 
 
 @pytest.mark.parametrize("state", ["paused", "unsent"])
-def test_far_end_that_is_away_when_stdin_ends_and_does_not_return_is_a_lost_one(
+def test_far_end_that_does_not_return_after_stdin_has_ended_is_lost(
     monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     monkeypatch.setattr(lifecycle, "AWAY_TIMEOUT", 0.1)
@@ -173,7 +173,7 @@ def test_far_end_that_is_away_when_stdin_ends_and_does_not_return_is_a_lost_one(
     assert end.line == "The target's agent left and did not return"
 
 
-def test_silence_of_a_far_end_that_was_away_counts_from_its_return(
+def test_quiet_timeout_starts_when_the_far_end_returns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lifecycle, "QUIET_TIMEOUT", 0.1)
@@ -189,10 +189,10 @@ def test_silence_of_a_far_end_that_was_away_counts_from_its_return(
     assert (end.exit_code, end.line) == (0, "")
 
 
-def test_output_of_a_command_is_written_though_the_link_is_lost_after_its_exit_status(
+def test_output_is_written_after_a_link_lost_behind_the_exit_status(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As long as somebody reads it: the time of an end is for a far end that still listens."""
+    """The output has a reader. The time limit of an end is for a far end that still answers."""
     monkeypatch.setattr(lifecycle, "END_TIMEOUT", 0.1)
     with Subject("exited, unwritten") as subject:
         subject.wait_for_state()
@@ -210,10 +210,10 @@ class Patient(Observer):
 
 
 @pytest.mark.parametrize("observer", [None, Patient()], ids=["port", "command"])
-def test_command_that_ends_before_a_word_leaves_its_input_unread(
+def test_command_that_ends_without_output_leaves_its_input_unread(
     observer: Observer | None,
 ) -> None:
-    """What of its input a program reads is its business. Of a port it would be an error."""
+    """A program may leave its input unread. For a port it would be an error."""
     with Subject("handshaking", observer) as subject:
         subject.wait_for_state()
         subject.give(INPUT)

@@ -1,4 +1,4 @@
-"""Shells on a terminal: ``ssh -tt`` driven through one."""
+"""Shells on a terminal: ``ssh -tt`` on a pseudo terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .sshd import program
 from .terminals import Terminal
 
 
-def test_terminal_has_the_size_of_ours_and_follows_it(ssh: Ssh) -> None:
+def test_remote_terminal_has_the_local_size_and_follows_it(ssh: Ssh) -> None:
     program("stty")
     script = "trap 'stty size' WINCH; stty size; while :; do sleep 0.05; done"
     with Terminal(41, 123) as terminal:
@@ -31,7 +31,7 @@ def test_ctrl_c_interrupts_the_remote_command_and_not_the_connection(ssh: Ssh) -
 
 
 @pytest.mark.parametrize("enter", [b"\r", b"\n"], ids=["return", "line feed"])
-def test_lone_key_of_a_line_end_is_taken_as_such(ssh: Ssh, enter: bytes) -> None:
+def test_lone_line_end_key_arrives_unchanged(ssh: Ssh, enter: bytes) -> None:
     script = 'echo ready; read -r line; echo "got <$line>"'
     with Terminal(24, 80) as terminal:
         process = terminal.start(ssh.commands, *ssh.command("ssh", "-tt", ssh.host, script))

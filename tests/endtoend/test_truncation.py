@@ -1,4 +1,4 @@
-"""The service closes a session with messages missing: no such end is called good."""
+"""The service closes a session with messages missing: no such end is a success."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ TO_AGENT, TO_CLIENT = Direction.TO_AGENT, Direction.TO_CLIENT
 
 DATA = random.Random(10).randbytes(100_000)
 
-#: So many messages are lost in a row. The agent repairs one in 100 ms at best, so the gap is
-#: there at the end on a slow machine too.
+#: The number of messages lost in a row. The agent repairs one in 100 ms at best, so the gap remains
+#: until the end on a slow machine too.
 GAP = 20
 
-#: The first of them. The first message of all is the handshake's request, the second its end.
+#: The first lost message. The first two messages are the handshake's request and end.
 LOST = 12
 WHOLE = (LOST - 2) * REAL.message_size
 
-NO_ACKNOWLEDGES = FrameFault(Effect.DROP, TO_CLIENT, odds=1.0, scope=Scope.ACKS)
+NO_ACKS = FrameFault(Effect.DROP, TO_CLIENT, odds=1.0, scope=Scope.ACKS)
 
-#: The beginning of the line on stderr, where output is missing.
+#: The beginning of the line on stderr when output is missing.
 MISSING = "connector: The session ended before all of its output had arrived"
 
 
 def close_with_a_gap(cloud: Cloud, *, after: int, lost: int, output: str = "") -> None:
-    """Lose messages to the client, from number ``lost`` on, and close after so many bytes."""
+    """Drop messages to the client, from number ``lost`` on, and close after ``after`` bytes."""
     plan = FaultPlan(
         (
             FrameFault(Effect.DROP, TO_CLIENT, numbers=frozenset(range(lost, lost + GAP))),
@@ -97,10 +97,8 @@ def _read(file: Path) -> bytes:
     return file.read_bytes() if file.exists() else b""
 
 
-def test_upload_that_was_never_acknowledged_is_not_called_good(
-    commands: Commands, cloud: Cloud
-) -> None:
-    plan = FaultPlan((NO_ACKNOWLEDGES, Close(At(bytes=30_000, direction=TO_AGENT))))
+def test_upload_without_ack_is_an_error(commands: Commands, cloud: Cloud) -> None:
+    plan = FaultPlan((NO_ACKS, Close(At(bytes=30_000, direction=TO_AGENT))))
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
@@ -109,16 +107,16 @@ def test_upload_that_was_never_acknowledged_is_not_called_good(
         process.send(DATA)
         process.end_input()
         assert process.wait() == 74
-    # What stdin gave by then; the rest of it was not read.
+    # The input up to that time; the rest was not read.
     words = r"connector: The session ended before [0-9,]+ bytes of input were acknowledged\. .+\n"
     assert re.fullmatch(words, process.stderr())
 
 
 @pytest.mark.parametrize("away", [2.6, 0.2], ids=["long outage", "short outage"])
-def test_outage_is_no_silence_of_the_far_end_after_stdin_has_ended(
+def test_outage_after_the_end_of_stdin_is_not_counted_as_silence(
     commands: Commands, cloud: Cloud, away: float
 ) -> None:
-    """QUIET_TIMEOUT counts from the new link on: the agent has yet to send the rest."""
+    """QUIET_TIMEOUT counts from the new link on, because the agent has yet to send the rest."""
 
     def answer(connection: socket.socket) -> None:
         receive_exactly(connection, 3)
@@ -137,10 +135,8 @@ def test_outage_is_no_silence_of_the_far_end_after_stdin_has_ended(
     assert process.stderr() == ""
 
 
-def test_ssh_that_ends_by_itself_is_silent_though_its_last_message_is_lost(
-    ssh: Ssh, cloud: Cloud
-) -> None:
-    """The disconnect is ssh's last message; the server's end of the session may overtake it."""
+def test_ssh_that_ends_is_silent_about_its_lost_last_message(ssh: Ssh, cloud: Cloud) -> None:
+    """ssh's last message is the disconnect. The server may end the session before it arrives."""
     cloud.behave(replace(REAL, close_delay=0.0))
     for _ in range(5):
         answer = ssh.run("true")
@@ -149,10 +145,10 @@ def test_ssh_that_ends_by_itself_is_silent_though_its_last_message_is_lost(
 
 
 @pytest.mark.parametrize("kind", list(ExecuteAs))
-def test_command_that_leaves_its_input_unread_ends_in_order(
+def test_command_that_leaves_its_input_unread_succeeds(
     commands: Commands, cloud: Cloud, kind: ExecuteAs
 ) -> None:
-    """As in a pipe: what a program reads of its input is its business."""
+    """As in a pipe, a program may leave its input unread."""
     cloud.behave(replace(REAL, execute_as=kind, first_output_delay=0.0))
     answer = commands.run(*CONNECTOR, "exec", cloud.host, "--", "true", input=DATA[:1000])
     assert answer.returncode == 0
@@ -203,8 +199,8 @@ def test_library_socket_raises_where_the_output_is_truncated(cloud: Cloud) -> No
 
 
 @pytest.mark.usefixtures("library")
-def test_library_stream_that_is_closed_tells_what_was_not_delivered(cloud: Cloud) -> None:
-    plan = FaultPlan((NO_ACKNOWLEDGES,))
+def test_closed_library_stream_reports_undelivered_data(cloud: Cloud) -> None:
+    plan = FaultPlan((NO_ACKS,))
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
 
     async def main() -> connector.Stream:
@@ -221,7 +217,7 @@ def test_library_stream_that_is_closed_tells_what_was_not_delivered(cloud: Cloud
 
 
 @pytest.mark.usefixtures("library", "echoing")
-def test_library_stream_that_is_closed_in_order_has_no_error(cloud: Cloud) -> None:
+def test_library_stream_closed_in_order_has_no_error(cloud: Cloud) -> None:
     async def main() -> connector.Stream:
         async with connector.connect(cloud.host) as stream:
             await stream.write(DATA[:5000])
@@ -230,10 +226,10 @@ def test_library_stream_that_is_closed_in_order_has_no_error(cloud: Cloud) -> No
     assert asyncio.run(main()).error is None
 
 
-def test_reader_that_leaves_an_undelivered_upload_fails_without_a_word(
+def test_closed_reader_of_an_undelivered_upload_fails_silently(
     commands: Commands, cloud: Cloud
 ) -> None:
-    plan = FaultPlan((NO_ACKNOWLEDGES,))
+    plan = FaultPlan((NO_ACKS,))
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
     with TcpService(greeting_echo) as service:
         cloud.port = service.port

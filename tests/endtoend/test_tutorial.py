@@ -1,7 +1,7 @@
-"""The commands of docs/tutorial.md, one after another, on one emulator in a home of its own.
+"""The commands of docs/tutorial.md, one after another, on one emulator with its own home.
 
-A command is what follows a ``$`` on the page. Each ends with 0 and prints what stands below it;
-numbers and ids may be others, and ``…`` stands for what the page leaves out.
+A command follows a ``$`` on the page. Each command exits with 0 and prints the lines below it.
+Numbers and ids may differ, and ``…`` stands for omitted output.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from .waiting import PATIENCE, Reader
 
 TEXT = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
-#: The reader's directory, which is another one here.
+#: The reader's directory on the page. The test uses another.
 DIRECTORY = "/tmp/connector-tutorial"
 
-#: Programs of the page that not every machine has.
+#: Programs that the page uses and not every machine has.
 PROGRAMS = ("ssh", "scp", "rsync", "bash")
 
 _QUESTION = "[y/N] y"
 
 
 def steps() -> list[tuple[str, list[str]]]:
-    """The commands of the page that one emulator answers, with the lines that they print."""
+    """Return the commands of the page that one emulator answers, with their output lines."""
     found: list[tuple[str, list[str]]] = []
     within = False
     for line in TEXT[TEXT.index("The files go here:") :].splitlines():
@@ -54,7 +54,7 @@ def steps() -> list[tuple[str, list[str]]]:
 
 
 def plain(text: str) -> str:
-    """Without what differs from run to run: escapes, ids, times, numbers and how they align."""
+    """Remove what differs between runs: escapes, ids, times, numbers and their alignment."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", text)
     text = re.sub(r"\d+(\.\d+)? m?s\b", "0 s", text)  # 900 ms, or 1.1 s on a busy machine
@@ -62,7 +62,7 @@ def plain(text: str) -> str:
 
 
 class Reading:
-    """Whoever reads the page, with a terminal of 100 columns."""
+    """A reader of the page, with a terminal of 100 columns."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -76,7 +76,7 @@ class Reading:
         }
 
     def evaluate(self, exports: Path) -> None:
-        """Set what the lines of a file export, as the reader's shell would."""
+        """Set the variables that a file exports, as the reader's shell does."""
         script = f". {exports}; env -0"
         answer = subprocess.run(
             [program("bash"), "-c", script], env=self.environ, capture_output=True, check=True
@@ -85,7 +85,7 @@ class Reading:
         self.environ = {name: value for name, _, value in variables}
 
     def run(self, command: str, answer: bytes) -> tuple[int, str]:
-        """:returns: exit code and what was printed."""
+        """Run a command, and return its exit code and output."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
         work = self._directory / "work"
@@ -109,7 +109,7 @@ class Reading:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # nobody has it open any more
+    except OSError:  # no process has the terminal open
         return b""
 
 
@@ -136,7 +136,7 @@ def reading(tmp_path: Path) -> Iterator[Reading]:
         assert process.wait(PATIENCE) == 0
 
 
-def test_the_page_says_what_happens(reading: Reading) -> None:
+def test_commands_of_the_page_print_what_it_shows(reading: Reading) -> None:
     commands = steps()
     assert len(commands) > 15
     for command, shown in commands:

@@ -1,4 +1,4 @@
-"""As VS Code's Remote-SSH does it: a script on stdin, then all traffic through ``-D``."""
+"""VS Code's Remote-SSH: a script on stdin, then all traffic through ``-D``."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from .cloud import Cloud
 from .commands import END, Process, Ssh
 from .socks import connect_through
-from .sshd import gone
+from .sshd import has_ended
 from .targets import TcpService, echo, receive_exactly
 from .waiting import PATIENCE, accepts, alive, eventually, free_port
 
 DATA = random.Random(5).randbytes(3_000_000)
 
-#: What the server's installation comes down to: it says how to find it, and stays.
+#: A short form of VS Code's server installation: it prints its marker and stays.
 SCRIPT = b"""\
 echo "d1ce: start"
 echo "parent==$PPID== shell==$$=="
@@ -32,7 +32,7 @@ exec sleep 600
 class Window:
     """One ssh as an editor's window starts it.
 
-    ``session_process`` is sshd's for this connection, ``shell`` what it runs.
+    ``session_process`` is sshd's process for this connection, ``shell`` the shell in it.
     """
 
     ssh: Process
@@ -64,7 +64,7 @@ def editor(ssh: Ssh) -> Iterator[Editor]:
     editor = Editor(ssh)
     yield editor
     for window in editor.windows:
-        # Without a terminal nothing tells it that its client is gone.
+        # Without a terminal, the shell does not notice the end of its client.
         if alive(window.shell):
             ssh.commands.kill(window.shell)
 
@@ -76,7 +76,7 @@ def service() -> Iterator[TcpService]:
 
 
 def traffic(window: Window, service: TcpService) -> bytes:
-    """A few megabytes there and back."""
+    """Send a few megabytes there and back."""
     with connect_through(window.socks_port, service.port, "127.0.0.1") as connection:
         connection.settimeout(PATIENCE)
         sender = threading.Thread(target=connection.sendall, args=(DATA,), daemon=True)
@@ -116,13 +116,13 @@ def test_killed_ssh_leaves_nothing_behind(
         connector = ssh.commands.connector_pids()[0]
         assert alive(connector)
         window.ssh.signal(number)
-        eventually(lambda: gone(connector), "the end of the connector", END)
-        eventually(lambda: gone(window.session_process), "the end of sshd's session", END)
+        eventually(lambda: has_ended(connector), "the end of the connector", END)
+        eventually(lambda: has_ended(window.session_process), "the end of sshd's session", END)
         window.ssh.wait()
         assert connection.recv(1) == b""
     assert cloud.sessions[0].end_reason is not None
     assert cloud.stops(cloud.sessions[0]) == 1
-    # The other window does not notice.
+    # The other window continues to work.
     with connect_through(other.socks_port, service.port, "127.0.0.1") as connection:
         connection.sendall(b"still here")
         assert receive_exactly(connection, 10) == b"still here"

@@ -1,4 +1,4 @@
-"""A terminal as a person has it: tmux, with keys typed, the screen read, and its size changed."""
+"""A user's terminal: tmux, with typed keys, a readable screen and changes of size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _numbers = itertools.count()
 
 
 class Tmux:
-    """One window with a shell of this machine in it, in a server of its own."""
+    """One window with a local shell, in its own tmux server."""
 
     def __init__(self, commands: Commands, columns: int = 80, rows: int = 24) -> None:
         self._program = program("tmux")
@@ -39,7 +39,7 @@ class Tmux:
         self._tmux("kill-server")
 
     def line(self, text: str) -> None:
-        """Type a line, with the return key at its end."""
+        """Type a line and press return."""
         self.type(text)
         self.key("Enter")
 
@@ -51,14 +51,14 @@ class Tmux:
         self._tmux("send-keys", *names)
 
     def screen(self) -> str:
-        """What can be read there now."""
+        """Return the visible text."""
         return self._tmux("capture-pane", "-p")
 
     def resize(self, columns: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     def wait_for(self, *words: str, timeout: float = PATIENCE) -> str:
-        """The screen, once all of these can be read there."""
+        """Return the screen as soon as it contains all of these texts."""
 
         def look() -> str | None:
             screen = self.screen()

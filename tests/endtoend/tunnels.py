@@ -16,9 +16,9 @@ from connector.transport.tunnel import Tunnel
 
 
 def carry(access: SessionAccess, ca_file: Path, data: bytes) -> bytes:
-    """Send ``data``, which has to fit into a pipe, at once; the answer, when the far end closes.
+    """Send ``data`` at once, and return the answer when the far end closes.
 
-    As with ssh, stdin stays open until then.
+    The data has to fit into a pipe. stdin stays open until the end, as with ssh.
     """
     stdin, feed = os.pipe()
     result, stdout = os.pipe()

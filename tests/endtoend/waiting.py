@@ -1,4 +1,4 @@
-"""Waiting for what is bound to happen: always with a deadline, never longer than it takes."""
+"""Waits for expected events: each has a deadline and ends as soon as the event occurs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-#: Seconds that anything may take on a busy machine.
+#: Seconds that any step may take on a busy machine.
 PATIENCE = 20.0
 
 
 def eventually(
     look: Callable[[], Result | None], what: str = "it", timeout: float = PATIENCE
 ) -> Result:
-    """The first true thing that ``look`` gives.
+    """Return the first true result of ``look``.
 
     :raises AssertionError: when there is none within ``timeout`` seconds.
     """
@@ -35,7 +35,7 @@ def eventually(
 
 
 def settle(count: list[int]) -> int:
-    """A count that has stopped to grow."""
+    """Return a count that has stopped growing."""
     seen = -1
 
     def still() -> bool:
@@ -48,7 +48,7 @@ def settle(count: list[int]) -> int:
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
+    """Return a free TCP port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         assert isinstance(port, int)
@@ -56,7 +56,7 @@ def free_port() -> int:
 
 
 def accepts(port: int) -> bool:
-    """Whether somebody listens there."""
+    """Return whether a server listens on the port."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
@@ -65,7 +65,7 @@ def accepts(port: int) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits for its parent to take note does not."""
+    """Return whether a process runs. A zombie does not run."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -85,7 +85,7 @@ def alive(pid: int) -> bool:
 
 
 class Reader:
-    """Reads a descriptor with a deadline for everything that is expected of it."""
+    """Reads a descriptor, with a deadline for each read."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -93,7 +93,7 @@ class Reader:
         self.ended = False
 
     def until(self, mark: bytes, timeout: float = PATIENCE) -> bytes:
-        """Everything to the end of ``mark``."""
+        """Return everything up to and including ``mark``."""
         deadline = time.monotonic() + timeout
         while mark not in self._buffer:
             assert not self.ended, f"no {mark!r} in {bytes(self._buffer)!r}"
@@ -111,7 +111,7 @@ class Reader:
         return self._take(size)
 
     def rest(self, timeout: float = PATIENCE) -> bytes:
-        """Everything until the other end closes."""
+        """Return everything until the other end closes."""
         deadline = time.monotonic() + timeout
         while not self.ended:
             self._read(deadline)
@@ -127,7 +127,7 @@ class Reader:
         assert readable, f"nothing more came; so far {bytes(self._buffer[-200:])!r}"
         try:
             data = os.read(self._fd, 1 << 18)
-        except OSError:  # EIO: a terminal that nobody holds any more
+        except OSError:  # EIO: no process has the terminal open
             data = b""
         self._buffer += data
         self.ended = not data
