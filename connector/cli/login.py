@@ -65,24 +65,25 @@ def run(options: argparse.Namespace) -> int:
     from ..aws.sso.awsconfig import add_missing
     from ..aws.sso.login import log_in
     from ..aws.trust import ca_bundle
-    from ..targets.codecatalyst.api import LOGIN_PROFILE, SCOPE, TOKEN_VARIABLES
+    from ..targets.registry import login_facts
     from ..transport.dial import Trust
 
     environ = os.environ
-    name = load_profile(options.profile, environ, LOGIN_PROFILE).name or LOGIN_PROFILE
-    added = add_missing(name, options.start_url, options.sso_region, SCOPE, environ)
+    facts = login_facts()
+    name = load_profile(options.profile, environ, facts.profile).name or facts.profile
+    added = add_missing(name, options.start_url, options.sso_region, facts.scope, environ)
     profile = load_profile(name, environ)
     if added:
         tell(f"Added to {profile.config_file}:", "", *_indented(added), "")
     session = sso_session(profile)
     trust = Trust(ca_bundle(environ, profile))
     clients = ClientFactory(profile.name, trust.connect)
-    if SCOPE not in session.scopes:
+    if facts.scope not in session.scopes:
         say(
-            f"[sso-session {session.name}] does not ask for the scope {SCOPE}: "
+            f"[sso-session {session.name}] does not ask for the scope {facts.scope}: "
             "CodeCatalyst may refuse its token"
         )
-    for variable in TOKEN_VARIABLES:
+    for variable in facts.token_variables:
         if environ.get(variable):
             say(f"{variable} is set, and its token goes before that of this login")
 

@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
     from ..aws.sdk import ClientFactory
     from ..aws.sso.login import log_out
     from ..aws.trust import ca_bundle
-    from ..targets.codecatalyst.api import LOGIN_PROFILE
+    from ..targets.registry import login_facts
     from ..transport.dial import Trust
 
-    profile = load_profile(options.profile, os.environ, LOGIN_PROFILE)
+    profile = load_profile(options.profile, os.environ, login_facts().profile)
     session = sso_session(profile)
     trust = Trust(ca_bundle(os.environ, profile))
     clients = ClientFactory(profile.name, trust.connect)

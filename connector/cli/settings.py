@@ -80,19 +80,13 @@ def warn_of_missing_profile(name: str | None) -> None:
 
     :param name: the option ``--profile``, once it is settled.
     """
-    from ..errors import ConfigError
-    from ..targets.codecatalyst.service import active_profile
+    from ..targets.model import Query
+    from ..targets.registry import kind_of
 
-    try:
-        profile = active_profile(name, os.environ)
-    except ConfigError as error:
-        say(str(error))
-        return
-    if profile.name is not None and profile.values is None:
-        say(
-            f"The profile {profile.name} does not exist in {profile.config_file}. "
-            f"Run `{profile.login_command}`, which writes it"
-        )
+    query = Query(profile=name)
+    problem = kind_of(query).profile_problem(query, os.environ)
+    if problem is not None:
+        say(str(problem))
 
 
 def _type(parse: Callable[[str], Value]) -> Callable[[str], Value]:

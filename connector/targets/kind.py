@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ..doctor.case import Case, KindLegs
+    from ..errors import ConfigError
     from ..sessions import SessionSource, StartProgress, Waiting
     from ..ssh.facts import SshFacts
     from ..transport.address import StreamSettings
@@ -173,6 +174,13 @@ class Kind(Protocol):
 
     def check(self, request: SessionRequest) -> None:
         """:raises ConfigError: when the service cannot start a session of this form."""
+        ...
+
+    def profile_problem(self, query: Query, environ: Mapping[str, str]) -> ConfigError | None:
+        """Return what is wrong with the profile that a query names, or None.
+
+        A token of a variable works without the profile, whose endpoint and CA are then not used.
+        """
         ...
 
     def list_targets(self, query: Query, environ: Mapping[str, str], timeout: float) -> Listing:

@@ -32,12 +32,26 @@ class KindOption(NamedTuple):
     names_target: bool = False
 
 
+class LoginFacts(NamedTuple):
+    """What ``connector login`` and ``logout`` have to know of a kind.
+
+    :param profile: of the login, when no option or variable names one.
+    :param scope: that a token needs for the service's API.
+    :param token_variables: variables whose token is used instead of the login's.
+    """
+
+    profile: str
+    scope: str
+    token_variables: tuple[str, ...]
+
+
 class KindRow(NamedTuple):
     """One kind.
 
     :param module: has the kind as ``KIND``.
     :param prefixes: of host names that are this kind's alone; ``suffixes`` likewise, in any case.
     :param endpoint_variables: variables that name another API than the service's own.
+    :param login: ``None`` for a kind that needs no login of the connector.
     :param name_help: which names there are, for help texts; ``list_help`` what `connector list`
         prints of each target.
     """
@@ -51,6 +65,7 @@ class KindRow(NamedTuple):
     endpoint_variables: tuple[str, ...]
     name_help: str
     list_help: str
+    login: LoginFacts | None = None
 
     def recognises(self, name: str) -> bool:
         """Return whether a host name is this kind's by its spelling."""
@@ -102,6 +117,12 @@ is none of:
 stateReason, instanceType, inactivityTimeoutMinutes, repositories (each with name and
 branch), creatorId, lastUpdatedTime. Members may be added, and none will go.
 """,
+    # The profile of AWS's guide. The first variable is botocore's, the second one the toolkit's.
+    login=LoginFacts(
+        "codecatalyst",
+        "codecatalyst:read_write",
+        ("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION"),
+    ),
 )
 
 #: The first kind has the names that no spelling and no option gives to another kind.
@@ -131,6 +152,11 @@ def kind_of(query: Query) -> Kind:
 def rows_of(query: Query) -> list[KindRow]:
     """Return the rows of all kinds that a query without a name can be about."""
     return list(_with_options(query))
+
+
+def login_facts() -> LoginFacts:
+    """Return the facts of the first kind that needs a login."""
+    return next(row.login for row in KINDS if row.login)
 
 
 def names_target(query: Query, environ: Mapping[str, str]) -> bool:

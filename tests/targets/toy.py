@@ -145,6 +145,9 @@ class ToyKind:
     def check(self, request: SessionRequest) -> None:
         """The shop takes any words."""
 
+    def profile_problem(self, query: Query, environ: Any) -> None:
+        """Toys need no profile."""
+
     def list_targets(self, query: Query, environ: Any, timeout: float) -> model.Listing:
         toys = [Toy(name) for name in ask("/list")]
         about = [("", ("wood",), ("wood",), {"toy": toy.name}, toy.host_name, "") for toy in toys]

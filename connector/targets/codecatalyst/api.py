@@ -8,6 +8,7 @@ from ...aws.api import Operation
 from ...aws.endpoint import EndpointNames
 from ...aws.responses import Object, filled, list_of, number, text
 from ...aws.sso.tokens import TokenVariables
+from ..registry import login_facts
 
 if TYPE_CHECKING:
     from ...aws.light import Connect, LightApi
@@ -21,15 +22,9 @@ ENDPOINT = EndpointNames(
     tool_variable="CODECATALYST_ENDPOINT",
 )
 
-#: The first is botocore's; the AWS Toolkit for VS Code sets the second.
-TOKEN_VARIABLES = TokenVariables("AWS_BEARER_TOKEN_CODECATALYST", "BEARER_TOKEN_LOCATION")
-
-#: The profile of ``login`` and ``logout`` when no option or variable names one. AWS's guide
-#: has the same.
-LOGIN_PROFILE = "codecatalyst"
-
-#: The scope that a token needs for this API.
-SCOPE = "codecatalyst:read_write"
+#: The login that ``connector login`` makes, and the variables that come before it.
+LOGIN = login_facts()
+TOKEN_VARIABLES = TokenVariables(*LOGIN.token_variables)
 
 # The endpoint is global. A fixed region keeps the user's from having an effect.
 _REGION = "us-west-2"

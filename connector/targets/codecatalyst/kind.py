@@ -9,6 +9,7 @@ from ..model import Account, Listing, Query, Remembered, SessionRequest
 
 if TYPE_CHECKING:
     from ...doctor.case import Case, KindLegs
+    from ...errors import ConfigError
     from ...ssh.facts import SshFacts
     from .finder import Finder
 
@@ -49,6 +50,11 @@ class CodeCatalyst:
         from .requests import configuration_of
 
         configuration_of(request)
+
+    def profile_problem(self, query: Query, environ: Mapping[str, str]) -> ConfigError | None:
+        from .service import profile_problem
+
+        return profile_problem(query.profile, environ)
 
     def list_targets(self, query: Query, environ: Mapping[str, str], timeout: float) -> Listing:
         from .listing import list_environments

@@ -10,11 +10,12 @@ from ...aws.profile import Profile, load_profile
 from ...aws.sdk import ClientFactory
 from ...aws.sso.tokens import BearerTokens
 from ...aws.trust import ca_bundle
+from ...errors import ConfigError
 from ...fast.records import NamedTuple
 from ...transport.address import StreamSettings
 from ...transport.dial import Trust
 from ..memory import Memory, cache_file
-from .api import ENDPOINT, LOGIN_PROFILE, TOKEN_VARIABLES, light_api, sdk_api
+from .api import ENDPOINT, LOGIN, TOKEN_VARIABLES, light_api, sdk_api
 
 if TYPE_CHECKING:
     from ...aws.api import Api
@@ -83,5 +84,19 @@ def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
         return profile
     if (profile.values or {}).get("sso_session"):
         return profile
-    of_login = profile._replace(name=LOGIN_PROFILE)  # the file is not read again
+    of_login = profile._replace(name=LOGIN.profile)  # the file is not read again
     return profile if of_login.values is None else of_login
+
+
+def profile_problem(name: str | None, environ: Mapping[str, str]) -> ConfigError | None:
+    """See :meth:`connector.targets.kind.Kind.profile_problem`."""
+    try:
+        profile = active_profile(name, environ)
+    except ConfigError as error:
+        return error
+    if profile.name is None or profile.values is not None:
+        return None
+    return ConfigError(
+        f"The profile {profile.name} does not exist in {profile.config_file}",
+        f"Run `{profile.login_command}`, which writes it",
+    )

@@ -14,7 +14,7 @@ from connector.aws.profile import SsoSession, load_profile, sso_session
 from connector.aws.sso.awsconfig import add_missing
 from connector.errors import ConfigError
 from connector.locks import file_lock
-from connector.targets.codecatalyst.api import SCOPE
+from connector.targets.codecatalyst.api import LOGIN
 
 ADDED = """\
 [profile codecatalyst]
@@ -29,7 +29,7 @@ IDENTITY_CENTER = ("https://d-1234567890.awsapps.com/start", "eu-west-1")
 
 
 def add(name: str = "codecatalyst", url: str | None = None, region: str | None = None) -> str:
-    return add_missing(name, url, region, SCOPE, os.environ)
+    return add_missing(name, url, region, LOGIN.scope, os.environ)
 
 
 def session(name: str = "codecatalyst") -> SsoSession:
