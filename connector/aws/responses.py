@@ -29,7 +29,7 @@ def text(value: object) -> str:
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
-def filled(value: object) -> str:
+def non_empty(value: object) -> str:
     """Accept a string that is not empty."""
     found = text(value)
     if not found:
@@ -62,34 +62,34 @@ def list_of(item: Shape) -> Shape:
 class Object:
     """Accept an object and keep only the members named here.
 
-    :param needed: members that must be there and have their shape.
-    :param sound: members that may be missing but must have their shape if they are there.
-    :param hints: members that are left out if they are missing or have another shape.
+    :param required: members that must be there and have their shape.
+    :param optional: members that may be missing but must have their shape if they are there.
+    :param lenient: members that are left out if they are missing or have another shape.
     """
 
     def __init__(
         self,
-        needed: Mapping[str, Shape] | None = None,
+        required: Mapping[str, Shape] | None = None,
         *,
-        sound: Mapping[str, Shape] | None = None,
-        hints: Mapping[str, Shape] | None = None,
+        optional: Mapping[str, Shape] | None = None,
+        lenient: Mapping[str, Shape] | None = None,
     ) -> None:
-        self._needed = needed or {}
-        self._sound = sound or {}
-        self._hints = hints or {}
+        self._required = required or {}
+        self._optional = optional or {}
+        self._lenient = lenient or {}
 
     def __call__(self, value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise Wrong
         found: dict[str, Any] = {}
-        for name, shape in (*self._needed.items(), *self._sound.items()):
-            if value.get(name) is None and name not in self._needed:
+        for name, shape in (*self._required.items(), *self._optional.items()):
+            if value.get(name) is None and name not in self._required:
                 continue
             try:
                 found[name] = shape(value.get(name))
             except Wrong as wrong:
                 raise Wrong(".".join([name, *wrong.args])) from None
-        for name, shape in self._hints.items():
+        for name, shape in self._lenient.items():
             with suppress(Wrong):
                 found[name] = shape(value.get(name))
         return found

@@ -1,8 +1,9 @@
 """A client for any AWS API through botocore, which knows every setting.
 
-botocore makes the requests and parses the responses. The connector carries both (:mod:`.light`),
-because botocore has no deadline for a whole call, no limit of bytes, and other rules for proxies
-than the stream has. Importing botocore takes a quarter of a second, so the first client does it.
+botocore makes the requests and parses the responses; the connector sends and receives them
+(:mod:`.light`). botocore itself has no deadline for a whole call and no limit of bytes, and its
+rules for proxies differ from the stream's. The first client imports it, which takes a quarter of
+a second.
 """
 
 from __future__ import annotations

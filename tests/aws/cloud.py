@@ -53,7 +53,7 @@ class Loop:
 
 @dataclass
 class Cloud:
-    """CodeCatalyst and SSO at one URL, with one user who has one running Dev Environment."""
+    """CodeCatalyst and SSO at one URL, with one user and one running Dev Environment."""
 
     url: str
     ca_file: Path

@@ -64,7 +64,7 @@ def test_error_without_words_is_shown_by_its_kind_and_place() -> None:
     assert finding.result.text == "It said arn:aws:secret"
     shown = Report().finding(finding).result.text
     assert shown.startswith("ServiceError in doctor/findings.py:")
-    assert shown.endswith("something that cannot be understood (<message-1>)")
+    assert shown.endswith("cannot be understood (<message-1>)")
 
 
 @pytest.mark.parametrize(

@@ -91,4 +91,4 @@ def test_malformed_proxy_setting_fails(commands: Commands, cloud: Cloud) -> None
     process = commands.proxy(
         environ={**commands.environ, "HTTPS_PROXY": "socks5://127.0.0.1:1", "NO_PROXY": api}
     )
-    check(process, 78, "socks5:// is not supported", "HTTPS_PROXY")
+    check(process, 78, "ocks5:// proxies are not supported", "HTTPS_PROXY")

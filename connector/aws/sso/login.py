@@ -1,8 +1,8 @@
 """Log in and out: get a token for an SSO session, and keep it where the AWS CLI does.
 
-A login uses one of two grants: an authorization code, which a browser of this machine brings back
-(RFC 6749 section 4.1, RFC 7636, RFC 8252), or a device code, which a browser of any device
-confirms while we poll (RFC 8628).
+A login uses one of two grants. A browser on this machine brings back an authorization code
+(RFC 6749 section 4.1, RFC 7636, RFC 8252), or the user confirms a device code on any device while
+we poll (RFC 8628).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...files import FileProblem, make_directory_of, read_own_text, reason, write_private
 from ..profile import SsoSession
-from ..responses import Object, Shape, filled, number, text
+from ..responses import Object, Shape, non_empty, number, text
 from ..sdk import ClientFactory, call
 from .cache import Unusable, cache_directory, format_time, parse_time
 
@@ -34,24 +34,24 @@ _LONGEST_CODE, _LONGEST_INTERVAL = 3600.0, 60.0
 RESPONSES: Mapping[str, Shape] = {
     "register_client": Object(
         {
-            "clientId": filled,
-            "clientSecret": filled,
+            "clientId": non_empty,
+            "clientSecret": non_empty,
             "clientSecretExpiresAt": number(0, _LAST_SECOND),
         }
     ),
     "start_device_authorization": Object(
-        {"deviceCode": filled, "userCode": filled},
-        hints={
+        {"deviceCode": non_empty, "userCode": non_empty},
+        lenient={
             "verificationUri": text,
             "verificationUriComplete": text,
             "expiresIn": number(1, _LONGEST_CODE),
             "interval": number(1, _LONGEST_INTERVAL),
         },
     ),
-    # All are hints: a new refresh token has to be kept even if the rest is malformed, because
+    # All are lenient: a new refresh token has to be kept even if the rest is malformed, because
     # the old one is no longer valid.
     "create_token": Object(
-        hints={"accessToken": filled, "refreshToken": filled, "expiresIn": number(0, _YEAR)}
+        lenient={"accessToken": non_empty, "refreshToken": non_empty, "expiresIn": number(0, _YEAR)}
     ),
     "logout": Object(),
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...aws.api import Operation
 from ...aws.endpoint import EndpointNames
-from ...aws.responses import Object, filled, list_of, number, text
+from ...aws.responses import Object, list_of, non_empty, number, text
 from ...aws.sso.tokens import TokenVariables
 from ..registry import login_facts
 
@@ -33,42 +33,42 @@ _PATH = "/v1/spaces/{spaceName}/projects/{projectName}/devEnvironments/{id}"
 _SESSIONS_PATH = _PATH.replace("{id}", "{devEnvironmentId}") + "/sessions"
 
 _NAMED = Object({"name": text})
-_STATE = Object({"status": filled}, hints={"statusReason": text, "alias": text})
+_STATE = Object({"status": non_empty}, lenient={"statusReason": text, "alias": text})
 _ENVIRONMENT = Object(
-    {"id": filled, "status": filled},
-    hints={
+    {"id": non_empty, "status": non_empty},
+    lenient={
         **dict.fromkeys(
             ("spaceName", "projectName", "alias", "statusReason", "instanceType", "creatorId"),
             text,
         ),
         "inactivityTimeoutMinutes": number(0, 1e6),
         "lastUpdatedTime": text,
-        "repositories": list_of(Object(hints={"repositoryName": text, "branchName": text})),
+        "repositories": list_of(Object(lenient={"repositoryName": text, "branchName": text})),
     },
 )
 _USER = Object(
-    hints={
+    lenient={
         "userName": text,
         "displayName": text,
-        "primaryEmail": Object(hints={"email": text}),
+        "primaryEmail": Object(lenient={"email": text}),
     }
 )
 _ACCESS = Object(
-    {"accessDetails": Object({"streamUrl": filled, "tokenValue": filled})},
+    {"accessDetails": Object({"streamUrl": non_empty, "tokenValue": non_empty})},
     # A session with an unreadable id could never be stopped.
-    sound={"sessionId": text},
+    optional={"sessionId": text},
 )
-_SESSION = Object({"id": text}, hints={"startedTime": text})
+_SESSION = Object({"id": text}, lenient={"startedTime": text})
 
 
 def _page_of(item: Object) -> Object:
-    """Return the shape of a page. :mod:`.lists` reports a page without ``items``."""
-    return Object(hints={"items": list_of(item), "nextToken": text})
+    """Return the shape of a page. :mod:`.listing` reports a page without ``items``."""
+    return Object(lenient={"items": list_of(item), "nextToken": text})
 
 
 #: The operations that we call, by the names of botocore's methods.
 OPERATIONS = {
-    "verify_session": Operation("GET", "/session", Object({"identity": filled})),
+    "verify_session": Operation("GET", "/session", Object({"identity": non_empty})),
     "get_user_details": Operation("GET", "/userDetails?id={id}", _USER),
     "get_dev_environment": Operation("GET", _PATH, _STATE),
     "start_dev_environment": Operation("PUT", f"{_PATH}/start", Object(), has_body=True),
