@@ -1,1 +1,1 @@
-"""How fast the connector is, as ratios to a plain TCP relay in the same run."""
+"""The connector's speed, as ratios to a plain TCP relay in the same run."""

@@ -1,9 +1,8 @@
-"""``python -m benchmarks [GROUP ...]``: all figures, what they are held to, and whether they hold.
+"""``python -m benchmarks [GROUP ...]``: print all figures, their limits, and whether they hold.
 
-The emulator runs in a process of its own, with TLS and, where nothing else is said, an agent
-that neither pauses nor errs, so that the client is what is measured. Machines differ and are
-noisy: only what was measured in the same run can be compared, and anchors are measured in
-turns with the connector.
+The emulator runs in its own process, with TLS. By default, its agent has no pauses and no faults,
+so that the client is measured. Machines differ and are noisy: only figures of the same run can be
+compared. So anchors and the connector are measured in turns.
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ _BOTH_GREETINGS = "start to the server's greeting"
 class Shown:
     """One row of the README and one group of bars of the chart.
 
-    :param title: what a reader calls the figure.
+    :param title: the figure's name for readers.
     :param figure: its name in the results.
-    :param anchors: the anchors to show beside it; empty where the figure has none.
+    :param anchors: the anchors to show beside it; empty if the figure has none.
     """
 
     title: str
@@ -117,7 +117,7 @@ def rows(figures: Sequence[Mapping[str, Any]]) -> str:
 
 
 def table(document: Mapping[str, Any]) -> str:
-    """Return all figures as a Markdown table, and what they were measured on."""
+    """Return all figures as a Markdown table, with the machine of the measurement."""
     lines = [
         document["machine"],
         "",

@@ -1,4 +1,4 @@
-"""One run of a ProxyCommand: started, greeted, used, and ended."""
+"""One run of a ProxyCommand: start, greeting, use and end."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from .processes import cpu_seconds, resident
 from .target import CHUNK, GREETING
 
-#: Seconds after which something hangs; nothing here takes so long.
+#: Seconds after which a step counts as hung. No step takes so long.
 PATIENCE = 120.0
 
 
 class Client:
     """A ProxyCommand under measurement.
 
-    :param greeting: what the far end says first; waited for.
+    :param greeting: the far end's first output, which the constructor waits for.
     :ivar greeted_after: seconds from exec to the greeting on its stdout.
     """
 
@@ -41,11 +41,11 @@ class Client:
         return self._process.pid
 
     def cpu(self) -> float:
-        """Seconds that it has used until now."""
+        """Return the CPU seconds that the process has used until now."""
         return cpu_seconds(self.pid)
 
     def memory(self) -> float:
-        """MiB that it has had at the most."""
+        """Return the most memory that the process has had, in MiB."""
         return resident(self.pid, peak=True)
 
     def write(self, data: bytes | memoryview) -> None:
@@ -64,7 +64,7 @@ class Client:
             count -= len(self.read_some(min(count, CHUNK)))
 
     def read_line(self) -> bytes:
-        """What comes until a line has ended; it may be more than one."""
+        """Return the output up to the end of a line, or more than one line."""
         line = b""
         while not line.endswith(b"\n"):
             line += self.read_some()
@@ -73,7 +73,7 @@ class Client:
     def exchange(self, give: Callable[[], bytes], take: Callable[[bytes], bool]) -> None:
         """Write and read as fast as either goes, until ``take`` has seen enough.
 
-        :param give: asked for the next bytes whenever stdin takes some; none: only to read.
+        :param give: returns the next bytes whenever stdin accepts some. None: only read.
         """
         os.set_blocking(self._stdin, False)
         deadline = time.monotonic() + PATIENCE
@@ -92,7 +92,7 @@ class Client:
         raise RuntimeError("the far end does not answer")
 
     def end(self) -> None:
-        """Close its stdin and stdout, as ssh does when it leaves, and reap it."""
+        """Close stdin and stdout, as ssh does at its end, and reap the process."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
                 stream.close()

@@ -1,4 +1,4 @@
-"""50 connectors at once, each with faults of its own."""
+"""50 connectors at once, each with its own faults."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CROWD, CROWD_BYTES = 50, 200_000
 
 
 def crowd(soak: Soak) -> None:
-    """Fifty connectors, each with faults of its own, each carrying bytes both ways."""
+    """Run fifty connectors with a plan of faults each; every one carries bytes both ways."""
     cloud = soak.cloud
     rng = random.Random(f"{soak.seed}/crowd")
     plans = [_trouble(rng) for _ in range(CROWD)]
@@ -94,11 +94,11 @@ def _echoes(process: Process, number: int) -> bool:
         process.send(data)
         return process.reader.exactly(CROWD_BYTES, 300) == data
     except (AssertionError, OSError):
-        return False  # it ended, or nothing came; its stderr says why
+        return False  # the process ended, or no output came; its stderr says why
 
 
 def _memory(pid: int) -> float:
-    """MiB resident at most so far (proc(5), VmHWM)."""
+    """Return the peak of resident memory in MiB (proc(5), VmHWM)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

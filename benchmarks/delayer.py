@@ -1,7 +1,7 @@
-"""An HTTP proxy for CONNECT over which everything takes its time: ``SECONDS`` one way.
+"""An HTTP proxy for CONNECT that delays everything by ``SECONDS`` one way.
 
-CONNECT itself takes a round trip, as TCP does over such a distance. Says its port, and ends
-with its stdin.
+CONNECT itself takes a round trip, as TCP does over such a distance. The proxy prints its port, and
+ends with its stdin.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way
         while data := await reader.read(_CHUNK):
             loop.call_later(way, writer.write, data)
     except OSError:
-        return  # the other end is told by the close
+        return  # the close tells the other end
     finally:
         loop.call_later(way, writer.close)
 

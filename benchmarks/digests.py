@@ -1,4 +1,4 @@
-"""Streams that are told whole by their digests: a service, and what its clients say to it."""
+"""Streams whose digests prove that they are whole: a service, and the orders of its clients."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _CHUNK = 1 << 18
 
 
 def serve(connection: socket.socket) -> None:
-    """Greet, take one order, carry it out, and wait for the client's end.
+    """Greet, read one order, carry it out, and wait for the client's end.
 
-    ``up N``: read N bytes and answer their digest in hexadecimal digits and a newline;
-    ``down N SEED``: send the N bytes of this seed.
+    ``up N``: read N bytes and answer with their digest in hexadecimal digits and a newline; ``down
+    N SEED``: send the N bytes of this seed.
     """
     connection.sendall(GREETING)
     order = _line(connection).split()
@@ -32,7 +32,7 @@ def serve(connection: socket.socket) -> None:
 
 
 def content(size: int, seed: int) -> bytes:
-    """The bytes that an order speaks of."""
+    """Return the bytes of an order."""
     return random.Random(seed).randbytes(size)
 
 

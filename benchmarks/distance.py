@@ -1,4 +1,4 @@
-"""What a connection costs far from the service, and what dialling ahead saves of it."""
+"""The time of a connection far from the service, and the time that dialling ahead saves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def measure(stand: Stand) -> list[Row]:
         connect = far.connector(HTTPS_PROXY=proxy, NO_PROXY="", no_proxy="")
         for _ in range(RUNS):
             memory.unlink(missing_ok=True)
-            for times in (cold, ahead):  # the first one notes the gateway for the second
+            for times in (cold, ahead):  # the first connection notes the gateway for the second
                 client = connect()
                 times.append(client.greeted_after * 1000)
                 client.end()

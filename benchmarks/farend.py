@@ -1,6 +1,6 @@
-"""The emulator in a process of its own, with switches that ``connector emulator`` has not.
+"""The emulator in its own process, with switches that ``connector emulator`` lacks.
 
-Prints one line of JSON when it can be reached, and serves until its stdin ends.
+It prints one line of JSON when it is reachable, and serves until its stdin ends.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ SILENT = "silence, found after 45 s"
 
 @dataclass
 class Row:
-    """A row of the table: added up over programs and runs."""
+    """A row of the table, added up over programs and runs."""
 
     runs: int = 0
     cuts: int = 0
@@ -40,7 +40,7 @@ class Row:
 
 
 def matrix(soak: Soak, deadline: float) -> None:
-    """Pass after pass through all cells until the time (of ``time.monotonic``) is over."""
+    """Pass through all cells again and again until ``time.monotonic`` reaches the deadline."""
     rows: dict[tuple[str, str, int], Row] = {
         (fault, direction, size): Row()
         for fault in FAULTS
@@ -79,7 +79,7 @@ def _cell(
             ssh, soak.cloud, plan, program, direction, size, seed=soak.seed, agent=REAL
         )
         soak.cloud.wait_all_ended()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+    except Exception as error:  # noqa: BLE001 - the report shows any exception
         outcome = Outcome(0.0, 0, 0, 0, f"{type(error).__name__}: {error}")
     row.add(outcome)
     if outcome.failure:

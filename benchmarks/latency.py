@@ -1,4 +1,4 @@
-"""How long one byte takes there and back: on an idle stream, and while a copy runs."""
+"""The round trip of one byte: on an idle stream, and during a copy."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .target import CREDIT, CREDIT_BYTES, PROBE
 PROBES = 1000
 LOADED_SECONDS = 6.0
 
-#: Seconds between two probes among a copy's bytes.
+#: Seconds between two probes during a copy.
 GAP = 0.01
 
-ROUND_TRIP = 0.05  # seconds, of the link that is far away
+ROUND_TRIP = 0.05  # seconds, of the distant link
 
-#: Bytes of a copy that are written at once.
+#: Bytes of a copy in one write.
 _BLOCK = 16 * 1024
 
 
@@ -74,7 +74,7 @@ def _idle(stand: Stand, far: FarEnd) -> list[Row]:
 
 
 def echo(start: Start) -> list[float]:
-    """Milliseconds of each byte, the next one sent when it has returned."""
+    """Return the milliseconds of each byte; the next byte is sent when the last has returned."""
     client = start()
     client.write(b"echo\n")
     times = []
@@ -88,7 +88,7 @@ def echo(start: Start) -> list[float]:
 
 
 def under_download(start: Start) -> tuple[list[float], float]:
-    """Milliseconds of probes whose answers come among a copy's bytes; and its MB/s."""
+    """Return the milliseconds of probes whose answers come during a copy, and the copy's MB/s."""
     client = start()
     client.write(b"flood\n")
     times: list[float] = []
@@ -114,7 +114,7 @@ def under_download(start: Start) -> tuple[list[float], float]:
 
 
 def under_upload(start: Start) -> tuple[list[float], float]:
-    """Milliseconds of probes that are written among a copy's bytes; and its MB/s."""
+    """Return the milliseconds of probes that are written during a copy, and the copy's MB/s."""
     client = start()
     client.write(b"sink\n")
     times: list[float] = []

@@ -1,4 +1,4 @@
-"""200 random cuts in 50 MB, each way: by a tunnel that resumes, and by a real scp."""
+"""200 random cuts in 50 MB, each way: by a tunnel that resumes, and by scp."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cuts(soak: Soak) -> None:
 
 
 def _resumed(soak: Soak, plan: FaultPlan, direction: str) -> None:
-    """One tunnel in this process; a fresh token of ssm:ResumeSession for every link."""
+    """Run one tunnel in this process. ssm:ResumeSession gives a fresh token for each link."""
     cloud = soak.cloud
     source = ResumingSource(cloud, make_ssm_client(cloud))
     data = content(CUT_BYTES, soak.seed)
@@ -65,7 +65,7 @@ def _resumed(soak: Soak, plan: FaultPlan, direction: str) -> None:
 
 
 def _copied(soak: Soak, plan: FaultPlan, direction: str) -> None:
-    """A real scp; the token that it had from the start opens every link."""
+    """Run scp. The token of the start opens every link."""
     soak.cloud.reset()
     soak.cloud.port = soak.sshd.port
     with soak.commands(f"scp-{direction}") as commands:

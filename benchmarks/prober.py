@@ -1,7 +1,7 @@
-"""The least that an echo takes: a blocking socket, websockets, and one message at a time.
+"""The minimum for an echo: a blocking socket, websockets, and one message at a time.
 
-``HOST PROBES``: prints the milliseconds of each as JSON. What it takes is the far end's, and
-TLS's: no client can be faster over this way.
+``HOST PROBES``: print the milliseconds of each as JSON. The far end and TLS take this time, so no
+client can be faster over this link.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _send(sock: ssl.SSLSocket, protocol: ClientProtocol, frame: bytes) -> None:
 
 
 def _receive(sock: ssl.SSLSocket, protocol: ClientProtocol) -> bytes:
-    """One read: the output in it, acknowledged with the next message."""
+    """Read once, return the output in it, and send its ack with the next message."""
     protocol.receive_data(sock.recv(65536))
     return b"".join(answer(protocol, event) for event in protocol.events_received())
 

@@ -1,4 +1,4 @@
-"""What processes cost, read off while they run (Linux)."""
+"""The cost of processes, measured while they run (Linux)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ MIB_IN_KIB = 1024
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU that a process has used until now, all its threads, user and system.
+    """Return the CPU time that a process has used: all its threads, user and system.
 
-    By the clock of clock_getcpuclockid(3), which counts nanoseconds where /proc counts
-    hundredths of a second.
+    The clock of clock_getcpuclockid(3) counts nanoseconds; /proc counts hundredths of a second.
     """
     return time.clock_gettime((~pid << 3) | 2)
 
 
 def resident(pid: int, *, peak: bool = False) -> float:
-    """MiB of memory now, or at the most so far."""
+    """Return the MiB of memory now, or the peak so far."""
     name = "VmHWM:" if peak else "VmRSS:"
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(name):
@@ -30,17 +29,17 @@ def resident(pid: int, *, peak: bool = False) -> float:
 
 
 class Machine:
-    """How much of the machine others took since this was made."""
+    """The share of the machine that other processes took since this was made."""
 
     def __init__(self) -> None:
         self._busy, self._all = _processor_time()
         self._own = _own_time()
 
     def others(self) -> float:
-        """Of all CPU time there was, the share that went to processes not of ours.
+        """Return the share of all CPU time that other processes used.
 
-        Ours are this one and those of its descendants that have ended; what still runs,
-        such as the target between two groups, is taken for others'.
+        Own processes are this one and its descendants that have ended. A process that still runs,
+        such as the target between two groups, counts as another's.
         """
         busy, total = _processor_time()
         taken = busy - self._busy - (_own_time() - self._own)
@@ -50,10 +49,10 @@ class Machine:
 class Family:
     """Watches processes and all their descendants: ``with``.
 
-    :ivar cpu: seconds used since the start, by the name of the program; a process that
-        ends between two looks is short of what it did since the last one.
-    :ivar longest_pause: the longest time, in seconds, in which the programs named
-        ``mover`` wrote nothing, between their first and their last bytes.
+    :ivar cpu: seconds used since the start, by the name of the program. A process that ends between
+        two looks loses the time since the last one.
+    :ivar longest_pause: the longest time, in seconds, in which the programs named ``mover`` wrote
+        nothing, between their first and last bytes.
     """
 
     PERIOD = 0.05  # seconds between two looks
@@ -81,15 +80,15 @@ class Family:
             self.cpu[name] = self.cpu.get(name, 0.0) + cpu - self._before.get(pid, 0.0)
 
     def add(self, root: int) -> None:
-        """Watch this one, too, from its start on."""
+        """Watch this process too, from its start on."""
         self._roots.append(root)
 
     def _watch(self) -> None:
         while not self._done.wait(self.PERIOD):
             for pid in descendants(self._roots):
-                with contextlib.suppress(OSError):  # it has ended since
+                with contextlib.suppress(OSError):  # the process has ended
                     name = _name(pid)
-                    if name:  # one that has ended and is not waited for has none
+                    if name:  # a zombie has no name
                         self._latest[pid] = (name, cpu_seconds(pid))
                     if name == self._mover:
                         self._look_at_writes(pid)
@@ -98,13 +97,13 @@ class Family:
         written = int(Path(f"/proc/{pid}/io").read_text().split()[3])
         now = time.monotonic()
         if written > self._written:
-            if self._written > MIB_IN_KIB * MIB_IN_KIB:  # logging in is no copying
+            if self._written > MIB_IN_KIB * MIB_IN_KIB:  # the login is not part of the copy
                 self.longest_pause = max(self.longest_pause, now - self._wrote_at)
             self._written, self._wrote_at = written, now
 
 
 def descendants(roots: list[int]) -> list[int]:
-    """These processes, their children, and so on."""
+    """Return these processes, their children, and so on."""
     found, waiting = [], list(roots)
     while waiting:
         pid = waiting.pop()
@@ -114,16 +113,16 @@ def descendants(roots: list[int]) -> list[int]:
                 children = Path(f"/proc/{pid}/task/{task}/children").read_text()
                 waiting += map(int, children.split())
         except OSError:
-            continue  # it has ended since
+            continue  # the process has ended
     return found
 
 
 def _processor_time() -> tuple[float, float]:
-    """Seconds of all CPUs since the machine was started: busy ones, and all."""
+    """Return the seconds of all CPUs since the boot: busy seconds, and all."""
     with open("/proc/stat", encoding="ascii") as file:
         fields = [int(field) for field in file.readline().split()[1:9]]
     ticks = os.sysconf("SC_CLK_TCK")
-    idle = fields[3] + fields[4]  # waiting for a disk is idle, too
+    idle = fields[3] + fields[4]  # waiting for a disk is idle time too
     return (sum(fields) - idle) / ticks, sum(fields) / ticks
 
 
@@ -133,7 +132,7 @@ def _own_time() -> float:
 
 
 def _name(pid: int) -> str:
-    """The program; for Python, the module that it runs."""
+    """Return the program's name; for Python, the name of the module that it runs."""
     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     if b"-m" in words:
         return words[words.index(b"-m") + 1].decode()

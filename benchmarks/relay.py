@@ -1,7 +1,7 @@
-"""A plain TCP relay between the standard streams and a port: what any ProxyCommand costs.
+"""A plain TCP relay between the standard streams and a port: the cost of any ProxyCommand.
 
-Run as a script, it is the yardstick: Python, one process, the same reads and writes, and
-nothing of what makes a stream safe.
+Run as a script, it is the yardstick: Python, one process, the same reads and writes, and no
+protection of the stream.
 """
 
 from __future__ import annotations
@@ -38,5 +38,5 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):  # whoever started it has left
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended
         main(int(sys.argv[1]))

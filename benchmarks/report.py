@@ -1,4 +1,4 @@
-"""Figures, what they are held to, and the one table of a run."""
+"""Figures, their limits, and the table of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Of(Enum):
-    """What of a figure a limit is for."""
+    """The quantity of a figure that a limit applies to."""
 
     VALUE = "value"
     RATIO = "value / anchor"
@@ -46,9 +46,9 @@ class Limit:
 class Row:
     """One figure of the connector.
 
-    :ivar anchor: the same figure of something else, measured in the same run.
-    :ivar limits: all of them have to hold; with none, the figure is for information.
-    :ivar note: what one has to know to read it.
+    :ivar anchor: the same figure of another program, measured in the same run.
+    :ivar limits: all of them have to hold. Without limits, the figure is for information.
+    :ivar note: a remark that helps to read the figure.
     """
 
     figure: str
@@ -83,7 +83,7 @@ def at_least(number: float, of: Of = Of.VALUE) -> Limit:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """As Markdown."""
+    """Return the figures as a Markdown table."""
     lines = [
         "| figure | connector | anchor | ratio | target | met | note |",
         "|---|---|---|---|---|---|---|",
@@ -100,9 +100,9 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def document(rows: Sequence[Row], machine: str, details: dict[str, Any]) -> dict[str, Any]:
-    """The same for programs.
+    """Return the figures as a document for programs.
 
-    :param details: what the groups have to say besides figures.
+    :param details: the results of the groups besides figures.
     """
     figures = []
     for row in rows:
@@ -112,7 +112,7 @@ def document(rows: Sequence[Row], machine: str, details: dict[str, Any]) -> dict
 
 
 def machine() -> str:
-    """What the figures were measured on, in a line."""
+    """Return a line about the machine of the measurement."""
     model = platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

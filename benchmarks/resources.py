@@ -1,4 +1,4 @@
-"""What one connector takes while it does nothing, and while it moves a gigabyte."""
+"""The cost of one idle connection, and of one that moves a gigabyte."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .stand import MEGABYTE, FarEnd, Stand
 
 GIGABYTE = 1000  # megabytes
 
-#: Seconds of watching an idle one; more than one interval of its keep-alives.
+#: Seconds of watching an idle connection: more than one interval of its keep-alives.
 IDLE_SECONDS = 25.0
 
 

@@ -1,8 +1,8 @@
-"""The least that sends the frames of an upload: our loop, websockets, and nothing else.
+"""The minimum that sends the frames of an upload: our loop, websockets, and no more.
 
-``HOST MEGABYTES PAYLOAD_SIZE``: all messages are made beforehand; then they are sent as fast
-as the socket takes them, what comes back is counted and not read, and the seconds and CPU
-seconds are printed. Nothing is kept, resent or held back.
+``HOST MEGABYTES PAYLOAD_SIZE``: make all messages first, then send them as fast as the socket
+accepts them. Count the answers without reading them, and print the seconds and CPU seconds. This
+sender keeps, retransmits and holds back nothing.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Sender:
             while self._rest or self._next_batch():
                 self._rest = self._rest[self._sock.send(self._rest) :]
         except ssl.SSLWantWriteError:
-            return  # the watch calls again
+            return  # the watch calls this again
         self._loop.watch(self._sock.fileno(), self._readable, None)
 
     def _next_batch(self) -> bool:

@@ -1,8 +1,8 @@
-"""The least that a ProxyCommand in Python has to do until the server's greeting, and no more.
+"""The minimum that a ProxyCommand in Python does until the server's greeting.
 
-Starts a session, opens its data channel, answers the handshake, prints the first output and
-ends: the yardstick for the time to the greeting. ``--boto3`` starts the session by boto3's
-client instead of http.client. Nothing of the connector is used, and nothing is made safe.
+It starts a session, opens its data channel, answers the handshake, prints the first output and
+ends. It is the yardstick for the time to the greeting. ``--boto3`` starts the session by boto3's
+client instead of http.client. It uses nothing of the connector and protects nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HANDSHAKE_REQUEST, HANDSHAKE_RESPONSE, DATA = 5, 6, 1
 
 
 def start_by_http(names: list[str], context: ssl.SSLContext) -> tuple[str, str]:
-    """The URL and the token of a new session."""
+    """Return the URL and the token of a new session."""
     from http.client import HTTPSConnection
 
     url = urlsplit(os.environ["AWS_ENDPOINT_URL_CODECATALYST"])
@@ -70,7 +70,7 @@ def message(kind: bytes, number: int, flags: int, payload_type: int, payload: by
 def join(
     url: str, token: str, context: ssl.SSLContext
 ) -> tuple[ssl.SSLSocket, ClientProtocol, bytes]:
-    """Join the session, until it has said something: the first output."""
+    """Join the session and return its first output."""
     address = parse_uri(url)
     connection = socket.create_connection((address.host, address.port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -100,7 +100,7 @@ def join(
 
 
 def answer(protocol: ClientProtocol, event: object) -> bytes:
-    """Acknowledge one message, answer a handshake; returns output, if it is that."""
+    """Ack one message and answer a handshake. Return the message's output, if it has any."""
     if not isinstance(event, Frame) or event.opcode is not Opcode.BINARY:
         return b""
     frame = bytes(event.data)

@@ -1,8 +1,8 @@
 """Figures of reliability: the long matrix. ``make soak``, or ``python -m benchmarks.soak``.
 
-Real programs, real connectors, an sshd, and an emulated gateway that breaks things by a
-seeded plan. Needs what the tests need. Prints Markdown, and exits 1 when a byte was lost,
-a session failed, or something was left behind.
+It runs real programs and connectors, an sshd, and an emulated gateway that injects faults by a
+seeded plan. It needs the programs of the tests, and prints Markdown. It exits with 1 if a byte was
+lost, a session failed, or a process or file was left behind.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""scp through the connector: wall time, and which process the CPU goes to."""
+"""scp through the connector: wall time, and the CPU time of each process."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MEGABYTES = 256
 #: Bytes of a message -> CPU seconds per 100 MB that the connector may take.
 LIMITS = {1024: 1.6, 16384: 0.6}
 
-#: Seconds without a byte that are not noise of the machine.
+#: Seconds without a byte that exceed the noise of the machine.
 STALL = 0.25
 
 
 @dataclass(frozen=True)
 class Copy:
-    """Seconds in all; of CPU by program; and the longest without a byte."""
+    """The seconds of a copy, its CPU seconds by program, and its longest pause."""
 
     wall: float
     cpu: Mapping[str, float]
@@ -36,7 +36,7 @@ class Copy:
 
     @property
     def shares(self) -> str:
-        """Each program's CPU time beside the wall time."""
+        """Return each program's CPU time beside the wall time."""
         parts = sorted(self.cpu.items(), key=lambda item: -item[1])
         words = [f"{name} {cpu / self.wall:.0%}" for name, cpu in parts if cpu > 0.05]
         return f"{MEGABYTES} MB in {self.wall:.1f} s: {', '.join(words)}"
@@ -72,9 +72,9 @@ def copy(
     way: str,
     *others: int,
 ) -> Copy:
-    """One scp of MEGABYTES through this ProxyCommand.
+    """Run one scp of MEGABYTES through this ProxyCommand.
 
-    :param others: processes that take part besides scp's and sshd's.
+    :param others: processes that take part, besides those of scp and sshd.
     """
     source, target = directory / "source", directory / "target"
     if not source.exists():

@@ -1,4 +1,4 @@
-"""What every part of a soak is given: an emulated cloud, an sshd, and a report to write."""
+"""The set-up of each part of a soak: an emulated cloud, an sshd, and a report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.endtoend.sshd import Sshd
 
 @dataclass
 class Soak:
-    """One long run and what it found."""
+    """One long run and its findings."""
 
     cloud: Cloud
     sshd: Sshd
@@ -31,7 +31,7 @@ class Soak:
         self.write([])
 
     def write(self, more: list[str]) -> None:
-        """Bring the output up to date, with ``more`` that is not final."""
+        """Update the output, with ``more`` that is not final."""
         if self.output:
             failures = [f"\nFAILED: {failure}" for failure in self.failures]
             text = "\n".join([*self.lines, *more, *failures])
@@ -43,11 +43,11 @@ class Soak:
 
     @contextmanager
     def commands(self, name: str) -> Iterator[Commands]:
-        """A home of its own for each part; what it leaves behind is a failure."""
+        """Give each part its own home. A process or file that a part leaves behind is a failure."""
         directory = self.directory / name
         directory.mkdir()
         commands = Commands(self.cloud, directory)
-        # This tree's connector, wherever the one in PATH is from.
+        # The connector of this tree, whatever is on the PATH.
         commands.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
         try:
             yield commands
@@ -55,10 +55,10 @@ class Soak:
             commands.close()
 
     def attempt(self, what: str, work: Callable[[], None]) -> None:
-        """A part that breaks is a failure, not the end of the soak."""
+        """Count an exception of a part as a failure, and go on with the soak."""
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        except Exception as error:  # noqa: BLE001 - the report shows any exception
             self.fail(f"{what}: {type(error).__name__}: {error}")
 
 

@@ -1,4 +1,4 @@
-"""What the groups of benchmarks measure on: targets, far ends and clients, each a process."""
+"""The processes that the benchmarks measure: targets, far ends and clients."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Result = TypeVar("Result")
 
 MEGABYTE = 1_000_000
 
-#: Messages of 1 KiB that the emulated agent has under way at most: about as many bytes as ours.
-#: An agent without a window would fill whatever buffers there are, and those would be measured.
+#: The emulated agent's messages of 1 KiB in flight: about as many bytes as ours. An agent without a
+#: window would fill all buffers, and the figures would measure these.
 AGENT_WINDOW = DEFAULT_MAX_IN_FLIGHT // (1024 + HEADER.size)
 
 
 @dataclass(frozen=True)
 class FarEnd:
-    """An emulated service that can be reached.
+    """An emulated service.
 
-    :ivar environ: of whoever wants to reach it.
+    :ivar environ: the variables of its clients.
     """
 
     pid: int
@@ -40,23 +40,23 @@ class FarEnd:
     environ: Mapping[str, str]
 
     def connector(self, *, greeting: bytes = GREETING, **variables: str) -> Start:
-        """``connector proxy`` to here, with more variables."""
+        """Return a function that starts ``connector proxy`` to here, with these variables too."""
         command = [sys.executable, "-m", "connector", "proxy", self.access["host"]]
         return lambda: Client(command, {**self.environ, **variables}, greeting)
 
     def program(self, module: str, *arguments: str) -> Start:
-        """Another ProxyCommand to here, of this package."""
+        """Return a function that starts another ProxyCommand of this package to this far end."""
         return lambda: Client([*python(module), *arguments], self.environ)
 
 
 @dataclass
 class Stand:
-    """Of one run of the benchmarks.
+    """The set-up of one run of the benchmarks.
 
-    :ivar runs: how often a transfer is measured; its figures are medians.
-    :ivar port: of the target that greets; ``silent_port``: of the one that does not.
-    :ivar environ: of clients: a home of their own, and modules compiled as pip leaves them.
-    :ivar details: what the groups have to say besides figures.
+    :ivar runs: how often a transfer is measured. Its figures are medians.
+    :ivar port: the port of the target that greets; ``silent_port``: of the one that does not.
+    :ivar environ: the clients' variables: their own home, and modules compiled as pip leaves them.
+    :ivar details: the results of the groups besides figures.
     """
 
     runs: int
@@ -66,11 +66,14 @@ class Stand:
     details: dict[str, Any] = field(default_factory=dict)
 
     def relay(self) -> Client:
-        """The plain TCP relay to the target."""
+        """Start the plain TCP relay to the target."""
         return Client([*python("benchmarks.relay"), str(self.port)], self.environ)
 
     def repeat(self, *works: Callable[[], Result]) -> list[list[Result]]:
-        """The results of each work; they take turns, so that all meet the same machine."""
+        """Return the results of each work.
+
+        They take turns, so all meet the same state of the machine.
+        """
         rounds = [[work() for work in works] for _ in range(self.runs)]
         return [list(results) for results in zip(*rounds, strict=True)]
 
@@ -78,12 +81,12 @@ class Stand:
     def far_end(
         self, port: int | None = None, *, delay: float = 0.0, paced: bool = False, **agent: Any
     ) -> Iterator[FarEnd]:
-        """An emulated Dev Environment in a process of its own.
+        """Start an emulated Dev Environment in its own process.
 
-        :param port: that its sessions lead to; the target's.
+        :param port: the target of its sessions.
         :param delay: seconds to the agent, one way.
-        :param paced: with the real agent's pauses and vices.
-        :param agent: more of its habits, see ``AgentBehaviour``.
+        :param paced: whether the agent has the real agent's pauses and faults.
+        :param agent: further behaviour, see ``AgentBehaviour``.
         """
         with tempfile.TemporaryDirectory(prefix="connector-bench-") as directory:
             options = ["--delay", str(delay), "--agent", json.dumps(agent)]
@@ -106,13 +109,13 @@ def stand(runs: int) -> Iterator[Stand]:
 
 
 def python(module: str) -> list[str]:
-    """The words that run a module by this interpreter."""
+    """Return the words that run a module with this interpreter."""
     return [sys.executable, "-m", module]
 
 
 @contextmanager
 def serving(command: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], bytes]]:
-    """A process that says one line when it is ready, and ends with its stdin."""
+    """Start a process that prints one line when it is ready, and ends with its stdin."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         if process.stdin is None or process.stdout is None:

@@ -1,4 +1,4 @@
-"""How long a user waits: from exec to the greeting, and from there to the first input."""
+"""A user's wait: from exec to the greeting, and from there to the first input."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .target import GREETING
 RUNS = 15
 IMPORT_RUNS = 5
 
-#: Seconds that an agent takes to connect to its port: usually, when it is busy, and so long
-#: that input does not wait for it any more.
+#: Seconds that an agent takes to connect to its port: usually, when it is busy, and so long that
+#: the input does not wait for it.
 DIALS = {"2-8": (0.002, 0.008), "80": (0.08, 0.08), "400": (0.4, 0.4)}
 
 _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +([\w.]+)")
@@ -46,7 +46,7 @@ def measure(stand: Stand) -> list[Row]:
 
 
 def _greetings(starts: list[Start]) -> list[float]:
-    """Median milliseconds of each, which take turns; a first round only warms them up."""
+    """Return the median milliseconds of each. They take turns, after a round that warms them up."""
     for start in starts:
         start().end()
     times: list[list[float]] = [[] for _ in starts]
@@ -59,7 +59,7 @@ def _greetings(starts: list[Start]) -> list[float]:
 
 
 def _first_input(stand: Stand) -> list[Row]:
-    """How long input waits for an agent that has reached its port already."""
+    """Measure how long the input waits for an agent that has reached its port."""
     rows = []
     for words, dial in DIALS.items():
         for server, port in (
@@ -80,21 +80,21 @@ def _first_input(stand: Stand) -> list[Row]:
 
 
 def _wait(start: Start) -> float:
-    """Milliseconds from the connection to the port to the first input that comes out of it."""
+    """Return the milliseconds from the connection to the port to the first input there."""
     client = start()
     client.write(b"wait\n")
     said = client.read_line()
-    if said == GREETING:  # else they came together, or there is none
+    if said == GREETING:  # otherwise they came together, or there is none
         said += client.read_line()
     client.end()
     return float(said.removeprefix(GREETING))
 
 
 def imports(far: FarEnd) -> dict[str, float]:
-    """Milliseconds that one connection spends in imports, by package, the largest first.
+    """Return the milliseconds of one connection's imports by package, the largest first.
 
-    By ``python -X importtime``, which makes each a little slower, and counts what a thread
-    waits meanwhile; so the fastest of some runs.
+    ``python -X importtime`` makes each import a little slower and counts the waits of threads. So
+    this is the fastest of several runs.
     """
     packages = min((_imports(far) for _ in range(IMPORT_RUNS)), key=Counter.total)
     summary = {name: round(own / 1000, 1) for name, own in packages.most_common(12)}
@@ -102,7 +102,7 @@ def imports(far: FarEnd) -> dict[str, float]:
 
 
 def _imports(far: FarEnd) -> Counter[str]:
-    """Microseconds by package, of one connection."""
+    """Return the microseconds of one connection's imports by package."""
     command = [sys.executable, "-X", "importtime", *python("connector")[1:], "proxy"]
     with subprocess.Popen(
         [*command, far.access["host"]],

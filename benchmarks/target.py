@@ -1,7 +1,7 @@
-"""The port behind the session, as a process: greets like an SSH server and does what it is asked.
+"""The port behind the session, as a process: greets as an SSH server and obeys orders.
 
-Run as a module, it prints its two ports and serves until it is killed: one that greets, and
-one that waits for the client to speak first, as no SSH server does but many others do.
+Run as a module, it prints its two ports and serves until it is killed. One port greets. The other
+waits for the client to speak first, as many servers do, but no SSH server.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Callable
 GREETING = b"SSH-2.0-benchmark\r\n"
 CHUNK = 256 * 1024
 
-#: In a stream of zeros: a probe, and the answer to one.
+#: The bytes in a stream of zeros that are a probe, and the answer to one.
 PROBE = b"x"
 
-#: A flood is at most so many bytes ahead of its reader, who says by a byte whenever it has
-#: read so many more; SSH does the same. Without that, the kernel's buffers between this
-#: process and the agent, megabytes of them, would be what an answer waits for.
+#: The bytes that a flood may be ahead of its reader. The reader sends a byte whenever it has read
+#: so many more; SSH does the same. Otherwise an answer would wait for megabytes in the kernel's
+#: buffers between this process and the agent.
 FLOOD_WINDOW = 1024 * 1024
 CREDIT, CREDIT_BYTES = b"c", 128 * 1024
 
@@ -32,7 +32,7 @@ def main() -> None:
     for listener, serve in ((greeting, _greet_and_obey), (silent, _time_first_bytes)):
         threading.Thread(target=_accept, args=(listener, serve), daemon=True).start()
     print(greeting.getsockname()[1], silent.getsockname()[1], flush=True)
-    sys.stdin.read()  # its end is ours
+    sys.stdin.read()  # this process ends with its parent
 
 
 def _accept(listener: socket.socket, serve: Callable[[socket.socket], None]) -> None:
@@ -47,7 +47,7 @@ def _accept(listener: socket.socket, serve: Callable[[socket.socket], None]) -> 
 
 
 def _time_first_bytes(connection: socket.socket) -> None:
-    """Answer the first bytes with the milliseconds that they came after the connection."""
+    """Answer the first bytes with their milliseconds since the connection."""
     accepted = time.perf_counter()
     if connection.recv(CHUNK):
         connection.sendall(b"%f\n" % ((time.perf_counter() - accepted) * 1000))
@@ -55,12 +55,12 @@ def _time_first_bytes(connection: socket.socket) -> None:
 
 
 def _greet_and_obey(connection: socket.socket) -> None:
-    """The first line after the greeting asks for one thing:
+    """Obey one order, in the first line after the greeting.
 
-    ``upload N``: read N bytes, then answer ``.``; ``download N``: send N bytes;
-    ``wait``: answer the milliseconds that this line came after the connection;
-    ``echo``: send everything back; ``sink``: answer probes among what comes;
-    ``flood``: send zeros as credit allows, and answers to probes among them.
+    ``upload N``: read N bytes, then answer ``.``; ``download N``: send N bytes; ``wait``: answer
+    the milliseconds from the connection to this line; ``echo``: send everything back; ``sink``:
+    answer probes in the input; ``flood``: send zeros as the credit allows, and answers to probes
+    among them.
     """
     accepted = time.perf_counter()
     connection.sendall(GREETING)

@@ -1,4 +1,4 @@
-"""How many bytes a second, and what CPU they take."""
+"""Bytes a second, and their CPU time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .report import Limit, Of, Row, at_least, at_most
 from .stand import AGENT_WINDOW, MEGABYTE, FarEnd, Stand, Start, python
 
 MEGABYTES = 100
-ROUND_TRIP = 0.1  # seconds, of the link that is far away
+ROUND_TRIP = 0.1  # seconds, of the distant link
 FAR_MEGABYTES = 40
 PACED_SECONDS = 5.0
 
-#: From this share of a CPU on, it is the far end that sets the speed.
+#: From this share of a CPU on, the far end limits the speed.
 FULL = 0.9
 
 
@@ -44,7 +44,7 @@ def measure(stand: Stand) -> list[Row]:
 
 
 def upload(start: Start, megabytes: int, far: FarEnd | None = None) -> Transfer:
-    """Into the ProxyCommand's stdin, until the far end has all of it."""
+    """Write into the ProxyCommand's stdin until the far end has everything."""
     block = bytes(MEGABYTE)
 
     def work(client: Client) -> None:
@@ -57,7 +57,7 @@ def upload(start: Start, megabytes: int, far: FarEnd | None = None) -> Transfer:
 
 
 def download(start: Start, megabytes: int, far: FarEnd | None = None) -> Transfer:
-    """Out of the ProxyCommand's stdout."""
+    """Read from the ProxyCommand's stdout."""
 
     def work(client: Client) -> None:
         client.write(b"download %d\n" % (megabytes * MEGABYTE))
@@ -81,7 +81,7 @@ def _transfer(
 
 
 def _send_least(far: FarEnd, size: int) -> Transfer:
-    """The minimal sender's upload of the same frames to the same far end."""
+    """Upload the same frames to the same far end by the minimal sender."""
     command = [*python("benchmarks.sender"), far.access["host"], str(MEGABYTES), str(size)]
     said = json.loads(subprocess.run(command, env=far.environ, stdout=-1, check=True).stdout)
     return Transfer(MEGABYTES / said["seconds"], said["cpu"] * 100 / MEGABYTES)
@@ -130,7 +130,7 @@ def _pair(
     limits: tuple[Limit, ...],
     cpu_limits: tuple[Limit, ...],
 ) -> list[Row]:
-    """The two rows of a transfer: speed and CPU."""
+    """Return the two rows of a transfer: speed and CPU time."""
     client = median(run.client for run in ours)
     far_end = median(run.far_end for run in ours)
     note = f"uses {client:.0%} of a CPU, the far end {far_end:.0%}"
@@ -145,9 +145,9 @@ def _pair(
 
 
 def _far_away(stand: Stand, near: list[Row]) -> list[Row]:
-    """At a long round trip, against what the window allows: a window in a round trip.
+    """Measure with a long round trip; the limit is one window in a round trip.
 
-    For downloads the window is the emulated agent's, as large as ours for uploads.
+    For downloads, the window is the emulated agent's, as large as ours for uploads.
     """
     speeds = {row.figure: row.value for row in near}
     allowed = AGENT_WINDOW * 1024 / ROUND_TRIP / MEGABYTE
@@ -167,7 +167,7 @@ def _far_away(stand: Stand, near: list[Row]) -> list[Row]:
 
 
 def _paced(stand: Stand) -> list[Row]:
-    """The stock agent's pace: a message of 1 KiB, and a pause of 1 ms."""
+    """Measure with the stock agent's pace: a message of 1 KiB, then a pause of 1 ms."""
     with stand.far_end(paced=True) as far:
         client = far.connector()()
         client.write(b"download %d\n" % (1000 * MEGABYTE))

@@ -1,9 +1,9 @@
-"""``python -m benchmarks.tricks [TRICK ...]``: what each trick of connector/fast saves.
+"""``python -m benchmarks.tricks [TRICK ...]``: measure what each trick of connector/fast saves.
 
 Each run is a whole ``connector proxy`` from its start to the server's greeting, with one trick
-switched off or with all on. The two take turns, so both meet the same machine. Noise can only
-add to a run's time, so each figure is the difference between the lower quartiles of both kinds
-of run. CPU time is the steadier figure on a machine that has other work.
+switched off or with all on. The two take turns, so both meet the same machine. Noise can only add
+to a run's time, so each figure is the difference between the lower quartiles of both kinds of run.
+CPU time is the steadier figure on a machine with other work.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ TRICKS = {
     "lean": f"{_LIGHTLY} lambda *names: None",
 }
 
-#: What both runs of a pair import first, so that only the trick is different.
+#: Modules that both runs of a pair import first, so that only the trick differs.
 _FIRST = "import typing, connector.fast.collector, connector.fast.quick, connector.fast.lean"
 
-#: The least that a trick has to save, in ms of CPU time.
+#: The minimum that a trick has to save, in ms of CPU time.
 WORTHWHILE = 1.5
 
 
 class Run(NamedTuple):
-    """Milliseconds until the greeting."""
+    """The milliseconds of a run until the greeting."""
 
     wall: float
     cpu: float
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _saved(pairs: Sequence[tuple[float, float]]) -> float:
-    """Return what the trick saves, from a figure of each run without it and with it."""
+    """Return the trick's saving, from a figure of each run without it and with it."""
     without, with_it = zip(*pairs, strict=True)
     return _lower_quartile(without) - _lower_quartile(with_it)
 

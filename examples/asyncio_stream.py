@@ -1,10 +1,10 @@
-"""Serve the SSH server of a Dev Environment on a local port, with asyncio.
+"""A local port that leads to the SSH server of a Dev Environment, by asyncio.
 
     python examples/asyncio_stream.py my-env 2222
     ssh -p 2222 mde-user@localhost
 
-For programs that can connect to a port but cannot run a ProxyCommand. Each connection gets its
-own session. Every user of this machine can connect to the port.
+Use it for programs that can connect to a port and cannot run a ProxyCommand. Each connection gets
+its own session. Every user of this machine can connect to the port.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import connector
 
 
 async def main(name: str, port: str) -> None:
-    tasks = set()  # asyncio keeps only weak references to tasks
+    tasks = set()  # keep a reference: asyncio drops tasks without one
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(serve(name, reader, writer))
@@ -28,7 +28,7 @@ async def main(name: str, port: str) -> None:
 
 
 async def serve(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serve one connection."""
+    """Carry one connection."""
     try:
         async with connector.connect(name) as stream:
             ways = [
@@ -46,7 +46,7 @@ async def serve(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamW
     except connector.ConnectorError as error:
         print(error, file=sys.stderr)
     except ConnectionError:
-        return  # the client has left
+        return  # the client has disconnected
     finally:
         writer.close()
 

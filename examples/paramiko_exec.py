@@ -1,8 +1,8 @@
-"""Run a command in a Dev Environment with paramiko.
+"""Run a command in a Dev Environment, by paramiko.
 
     python examples/paramiko_exec.py my-env 'uname -a'
 
-A stopped environment is started first. Output goes to stdout; the exit status is the command's.
+This starts a stopped Dev Environment. Output goes to stdout, and the exit status is the command's.
 """
 
 import sys
@@ -12,7 +12,7 @@ import paramiko
 
 import connector
 
-#: The first host key of a Dev Environment is kept here; a changed key is refused.
+#: The file of host keys. The first key of a Dev Environment is saved, and a changed one refused.
 KNOWN_HOSTS = Path("~/.ssh/known_hosts_codecatalyst").expanduser()
 
 
@@ -35,7 +35,7 @@ def main(name: str, command: str) -> int:
     except connector.ConnectorError as error:
         return fail(error)
     except (paramiko.SSHException, EOFError) as error:
-        # paramiko may hide the reason why the stream failed.
+        # paramiko may hide why the stream failed.
         return fail((stream and stream.error) or error)
 
 

@@ -1,4 +1,4 @@
-"""A home of its own for ssh, too, in the tests that start it as a user does."""
+"""A separate home directory, also for ssh, for tests that start ssh as a user does."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from manual.account import account_environ, account_home
 
 
 def own_account(home: Path) -> dict[str, str]:
-    """Return the variables that make ``home`` the home of the account, for HOME and for ssh.
+    """Return the variables that make ``home`` the account's home, for HOME and for ssh.
 
-    Without nss_wrapper the test is skipped where the account has a configuration of ssh, which
-    would then be read; elsewhere HOME alone is set.
+    ssh ignores HOME. Without nss_wrapper, the test is skipped if the account has an ssh
+    configuration, which ssh would read. Otherwise HOME alone is set.
     """
     environ = account_environ(home)
     if environ is not None:

@@ -1,7 +1,7 @@
-"""A person with a browser, as far as the login's pages need one: forms, redirects, no script.
+"""A user with a browser that handles forms and redirects, but no scripts, for the login's pages.
 
-As a program, ``python -m tests.browser URL``, it says yes to what that page asks; the password
-is in the variable PASSWORD.
+As a program, ``python -m tests.browser URL`` accepts what the page asks. The variable PASSWORD
+contains the password.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 class Form(HTMLParser):
-    """The fields of a page's form, with what stands in them."""
+    """The fields of a page's form, with their values."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Form(HTMLParser):
 
 
 class Browser:
-    """Opens pages and presses buttons; follows redirects, to plain http on this machine too."""
+    """Opens pages, presses buttons, and follows redirects, also to plain http on this machine."""
 
     def __init__(self, ca_file: Path, password: str) -> None:
         self._password = password
@@ -51,7 +51,7 @@ class Browser:
             return text
 
     def decide(self, url: str, decision: str = "allow") -> str:
-        """What the browser shows in the end."""
+        """Allow or deny the request, and return the text of the last page."""
         fields = Form(self.open(url)).fields
         return self.open(url, {**fields, "password": self._password, "decision": decision})
 

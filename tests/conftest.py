@@ -1,7 +1,7 @@
-"""What holds for all tests: a clean environment, a home of their own, Hypothesis' profiles.
+"""Set-up for all tests: a clean environment, an empty home, and Hypothesis' profiles.
 
-``HYPOTHESIS_PROFILE=soak`` searches for half an hour, with another seed each time; by default
-a run of Hypothesis is short and repeatable.
+``HYPOTHESIS_PROFILE=soak`` searches for half an hour, with another seed each time. By default, a
+run of Hypothesis is short and repeatable.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import tempfile
 
 from hypothesis import HealthCheck, settings
 
-#: Variables that a test process keeps. Everything else is the user's and may change what the
-#: connector does: credentials, proxies, settings, locale, Python's own switches.
+#: Variables that a test process keeps. The others are the user's and may change the connector's
+#: behaviour: credentials, proxies, settings, locale, Python's own switches.
 _KEPT = (
     *("PATH", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "CI"),
-    *("SYSTEMROOT", "COMSPEC", "PATHEXT", "PROGRAMDATA"),  # Windows starts nothing without them
+    *("SYSTEMROOT", "COMSPEC", "PATHEXT", "PROGRAMDATA"),  # Windows starts no program without them
 )
 
 
 def _clean_environment() -> None:
-    """Keep what starts programs; HOME becomes an empty directory.
+    """Keep the variables that programs need to start, and make HOME an empty directory.
 
-    ssh ignores HOME and asks the user database, so tests that run it name their own files.
+    ssh ignores HOME and reads the user database, so tests that run ssh name their own files.
     """
     for name in set(os.environ) - set(_KEPT):
         if not name.startswith("PYTEST_"):
@@ -37,10 +37,10 @@ def _clean_environment() -> None:
 
 
 def _default_signals() -> None:
-    """Let the programs that tests start end on signals.
+    """Let signals end the programs that tests start.
 
-    A shell starts a job in the background with SIGINT ignored, nohup ignores SIGHUP, and every
-    program inherits that.
+    A shell starts a background job with SIGINT ignored, nohup ignores SIGHUP, and every program
+    inherits that.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("SIGHUP", "SIGQUIT"):
@@ -48,7 +48,7 @@ def _default_signals() -> None:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
-# A busy machine is slow: that is no fault of a test.
+# A busy machine is slow, which is no fault of a test.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 settings.register_profile(
@@ -75,14 +75,14 @@ _default_signals()
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three workers a core: most tests wait for processes and sockets rather than compute."""
+    """Run three workers a core: most tests wait for processes and sockets."""
     return 3 * (os.cpu_count() or 1)
 
 
 def pytest_collection_finish() -> None:
-    """Freeze what exists after the collection: the garbage collector then skips it.
+    """Freeze all objects after the collection, so that the garbage collector skips them.
 
-    Tests that look for objects left open collect garbage, which otherwise takes half their time.
+    Tests that look for open objects collect garbage, which otherwise takes half their time.
     """
     gc.collect()
     gc.freeze()

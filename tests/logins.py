@@ -1,4 +1,4 @@
-"""``connector login`` as a process, to be answered while it waits."""
+"""``connector login`` as a process that a test answers while it waits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNWANTED = ("AWS_", "CODECATALYST_", "BEARER_TOKEN_")
 
 
 def logged_out(access: Access, home: Path) -> dict[str, str]:
-    """The variables of a terminal in which nobody has logged in yet, with the emulator as AWS."""
+    """Return the variables of a terminal without a login, with the emulator as AWS."""
     environ = {
         name: value
         for name, value in os.environ.items()
@@ -35,7 +35,7 @@ class Login:
     stderr: IO[str]
 
     def url(self, path: str) -> str:
-        """The address with this path that it shows."""
+        """Return the address with this path in the output."""
         for line in self.stdout:
             if f"{path}?" in line:
                 return line.strip()
@@ -44,7 +44,7 @@ class Login:
 
 @contextmanager
 def logging_in(environ: Mapping[str, str], *options: str) -> Iterator[Login]:
-    """One that is ended with the block, if it has not ended by itself."""
+    """Start a login that ends with the block."""
     with subprocess.Popen(
         [sys.executable, "-m", "connector", "login", *options],
         env=environ,

@@ -1,4 +1,4 @@
-"""The house's rules: imports point one way, and each library has its one room."""
+"""The rules of the architecture: imports point one way, and each library has one place."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import connector
 
 ROOT = Path(connector.__file__).parent
 
-#: Of the core, what the other end of the wire may use too.
+#: Modules of the core that the emulator may import.
 WIRE = ("agentmessage", "messages", "payloads")
 
-#: Package or module -> what of our own it may import. Its own package goes without saying.
+#: Package or module -> the connector's packages that it may import, besides its own.
 MAY_IMPORT = {
     "errors": set(),
     "fast": set(),
@@ -45,7 +45,7 @@ MAY_IMPORT = {
     },
     "library": {"errors", "sessions", "datachannel.limits", "transport", "targets"},
     "__main__": {"cli", "fast"},
-    "__init__": {"errors", "sessions", "library"},  # when a name is first asked for
+    "__init__": {"errors", "sessions", "library"},  # imported when a name is first used
 }
 
 #: Library -> the only places that may import it.
@@ -87,7 +87,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 
 def imports(path: Path) -> set[str]:
-    """Full names of all modules that a file imports, wherever in the file it does."""
+    """Return the full names of all modules that a file imports, at any level of nesting."""
     package = ("connector", *path.relative_to(ROOT).parent.parts)
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -124,7 +124,7 @@ def test_imports_of_the_emulator_point_one_way(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_each_library_stays_in_its_room(path: Path) -> None:
+def test_library_is_imported_in_its_place_only(path: Path) -> None:
     relative = path.relative_to(ROOT).as_posix()
     for name in imports(path):
         rooms = ROOMS.get(name.split(".")[0])
@@ -133,13 +133,13 @@ def test_each_library_stays_in_its_room(path: Path) -> None:
         ), f"{relative} imports {name}"
 
 
-def test_the_core_does_no_input_or_output() -> None:
+def test_core_does_no_input_or_output() -> None:
     forbidden = {"socket", "ssl", "asyncio", "time", "selectors", "threading", "subprocess"}
     for path in (ROOT / "datachannel").glob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & forbidden, path
 
 
-def test_the_package_by_itself_imports_nothing() -> None:
+def test_package_alone_imports_nothing() -> None:
     done = subprocess.run(
         [
             sys.executable,
@@ -155,7 +155,7 @@ def test_the_package_by_itself_imports_nothing() -> None:
     assert done.stdout.split() == ["connector"]
 
 
-def test_a_file_has_one_job() -> None:
+def test_no_file_has_more_than_450_lines() -> None:
     long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in FILES}
 
     assert {name: lines for name, lines in long.items() if lines > 450} == {}

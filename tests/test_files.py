@@ -1,4 +1,4 @@
-"""Reads of pipes, devices and large files; atomic writes; locks."""
+"""Files that are pipes or devices, or never end: an error at once instead of an endless wait."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def writer(fifo: Path) -> Iterator[int]:
-    """Keep the pipe open for writing."""
+    """Hold the pipe open for writing."""
     descriptor = os.open(fifo, os.O_RDWR)
     yield descriptor
     os.close(descriptor)
@@ -58,11 +58,11 @@ def problem(path: Path) -> str:
     return str(caught.value)
 
 
-def test_pipe_without_a_writer_times_out(fifo: Path, hasty: None) -> None:
+def test_pipe_without_writer_is_an_error(fifo: Path, hasty: None) -> None:
     assert problem(fifo).startswith("is a pipe that does not end")
 
 
-def test_endless_pipe_times_out(fifo: Path, hasty: None, writer: int) -> None:
+def test_endless_pipe_is_an_error(fifo: Path, hasty: None, writer: int) -> None:
     os.write(writer, b"[default]\n")
     assert problem(fifo).startswith("is a pipe that does not end")
 
@@ -81,12 +81,12 @@ def test_pipe_is_read_to_its_end(fifo: Path) -> None:
     thread.join()
 
 
-def test_device_is_read_up_to_the_limit() -> None:
+def test_endless_device_is_an_error() -> None:
     assert read_text(Path(os.devnull)) == ""
     assert problem(Path("/dev/zero")) == "is larger than 8 MiB"
 
 
-def test_file_above_the_limit_is_refused(tmp_path: Path) -> None:
+def test_file_above_8_mib_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(b"x" * MAX_BYTES)
     assert len(read_text(path)) == MAX_BYTES
@@ -94,20 +94,20 @@ def test_file_above_the_limit_is_refused(tmp_path: Path) -> None:
     assert problem(path) == "is larger than 8 MiB"
 
 
-def test_endless_pipe_as_aws_configuration_is_reported(fifo: Path, hasty: None) -> None:
+def test_endless_pipe_as_aws_configuration_is_an_error(fifo: Path, hasty: None) -> None:
     with pytest.raises(ConfigError, match="is a pipe that does not end"):
         load_profile(None, {"AWS_CONFIG_FILE": str(fifo)})
 
 
 @pytest.mark.usefixtures("writer")
-def test_pipe_as_ca_bundle_is_refused(fifo: Path) -> None:
+def test_pipe_as_ca_bundle_is_an_error(fifo: Path) -> None:
     profile = load_profile(None, {"AWS_CONFIG_FILE": os.devnull})
     with pytest.raises(ConfigError, match="has no PEM certificate"):
         ca_bundle({"AWS_CA_BUNDLE": str(fifo)}, profile)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_written_file_is_private(tmp_path: Path, umask: int) -> None:
+def test_written_file_is_private_whatever_existed_before(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "token.json"
     path.write_text("old")
     path.chmod(0o666)
@@ -124,7 +124,7 @@ def test_written_file_is_private(tmp_path: Path, umask: int) -> None:
 # Temporary files
 
 
-def test_writer_removes_temporary_files_of_killed_writers(tmp_path: Path) -> None:
+def test_writer_removes_files_of_killed_writers(tmp_path: Path) -> None:
     path = tmp_path / "config"
     old = time.time() - files.LEFTOVER_AGE - 1
     gone = [f"config.{pid}.{token}.tmp" for pid, token in ((1, "0a1b2c3d"), (99999, "ffffffff"))]
@@ -135,15 +135,15 @@ def test_writer_removes_temporary_files_of_killed_writers(tmp_path: Path) -> Non
     for name in gone + stay:
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (old, old))
-    (tmp_path / "config.2.0a1b2c3d.tmp").touch()  # of a writer that is alive
+    (tmp_path / "config.2.0a1b2c3d.tmp").touch()  # the file of a writer that still works
     write_private(path, "text")
     assert path.read_text() == "text"
     left = {each.name for each in tmp_path.iterdir()}
     assert left == {*stay, "config", "config.2.0a1b2c3d.tmp"}
 
 
-def test_temporary_files_of_killed_writers_do_not_pile_up(tmp_path: Path) -> None:
-    """Each writer is killed when its temporary file is complete."""
+def test_files_of_killed_writers_do_not_accumulate(tmp_path: Path) -> None:
+    """Each writer is killed when its temporary file exists and is complete."""
     path = tmp_path / "config"
     program = (
         "import os, sys, connector.files as files\n"
@@ -173,7 +173,7 @@ def test_created_directories_are_private(tmp_path: Path, umask: int) -> None:
 
 
 @pytest.mark.parametrize("home", [None, "", "relative", "./x"])
-def test_home_that_is_not_absolute_becomes_the_accounts(home: str | None) -> None:
+def test_relative_home_is_replaced_by_the_accounts_home(home: str | None) -> None:
     import pwd
 
     environ = {} if home is None else {"HOME": home}
@@ -184,7 +184,7 @@ def test_home_that_is_not_absolute_becomes_the_accounts(home: str | None) -> Non
     assert environ == {"HOME": "/some/where"}
 
 
-def test_own_file_must_not_be_a_pipe_or_a_device(tmp_path: Path) -> None:
+def test_own_file_that_is_a_pipe_or_device_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "socket"))
@@ -199,7 +199,7 @@ def test_own_file_must_not_be_a_pipe_or_a_device(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
-def test_file_system_without_locks_is_accepted(
+def test_file_system_without_locks_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     import fcntl

@@ -1,4 +1,4 @@
-"""How programs are run: bounded in time and output, and ended with what they started."""
+"""How programs run: bounded in time and output, and ended with what they started."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ def test_output_is_cut_at_the_limit() -> None:
 
 
 @pytest.fixture
-def daemon() -> Iterator[list[str]]:
-    """A command that ends at once and leaves a daemon, which keeps the output open."""
+def daemon_command() -> Iterator[list[str]]:
+    """A command that ends at once and leaves a daemon_command, which keeps the output open."""
     with tempfile.TemporaryDirectory() as directory:
         pid = Path(directory, "pid")
         script = f"echo $$ > {pid}.new; mv {pid}.new {pid}; echo out; exec sleep 600"
         yield [program("setsid"), "-f", "/bin/sh", "-c", script]
-        eventually(pid.exists, "the daemon")
+        eventually(pid.exists, "the daemon_command")
         os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_output_that_a_daemon_keeps_open_times_out(daemon: list[str]) -> None:
+def test_output_that_a_daemon_keeps_open_times_out(daemon_command: list[str]) -> None:
     with pytest.raises(TimeoutError):
-        run_program(daemon, 1.0)
+        run_program(daemon_command, 1.0)
 
 
-def test_drain_time_bounds_the_wait_for_a_daemon(daemon: list[str]) -> None:
-    assert run_program(daemon, PATIENCE, drain=0.1).status == 0
+def test_drain_time_bounds_the_wait_for_a_daemon(daemon_command: list[str]) -> None:
+    assert run_program(daemon_command, PATIENCE, drain=0.1).status == 0
 
 
 def test_timeout_ends_all_processes_of_the_program(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InterruptedStart(subprocess.Popen[bytes]):
-    """Starts a program; then signals arrive before the caller knows of the program."""
+    """Starts a program, then raises signals before the caller has the result of Popen."""
 
     numbers: tuple[signal.Signals, ...] = ()
     started: list[subprocess.Popen[bytes]]
@@ -121,7 +121,7 @@ class InterruptedStart(subprocess.Popen[bytes]):
 
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[InterruptedStart]]:
-    """All starts of programs, with handlers as those of `connector config-ssh`."""
+    """Interrupt all starts of programs, with the signal handlers of `connector config-ssh`."""
     monkeypatch.setattr(InterruptedStart, "started", [], raising=False)
     monkeypatch.setattr("connector.programs.subprocess.Popen", InterruptedStart)
     before = {number: signal.getsignal(number) for number in ENDING}
@@ -168,7 +168,7 @@ def test_ignored_signals_stay_ignored_while_a_program_starts(
 
 
 def test_other_threads_run_programs_without_touching_signals() -> None:
-    """Python allows the main thread only to set handlers."""
+    """Python allows only the main thread to set handlers."""
     statuses: list[int] = []
     command = ["/bin/sh", "-c", "exit 5"]
     thread = threading.Thread(target=lambda: statuses.append(run_program(command, PATIENCE).status))
