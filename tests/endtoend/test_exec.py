@@ -33,13 +33,22 @@ from connector.__main__ import main
 sys.exit(main())
 """
 
+#: A connector that gives the agent 3 s instead of 8 s to open the session.
+IMPATIENT = """\
+import sys
+from connector.transport import tunnel
+tunnel.AGENT_TIMEOUT = 3.0
+from connector.__main__ import main
+sys.exit(main())
+"""
+
 #: An agent whose service does not report the end of the session.
 NEVER_CLOSING = replace(
     REAL, execute_as=ExecuteAs.INTERACTIVE, message_interval=0.0, close_delay=600.0
 )
 
 #: All bytes, and sequences that the agent's UTF-8 decoding damages.
-BINARY = random.Random(5).randbytes(2_000_000) + bytes(range(256)) + b"\xef\xbf\xbd\xef\xbf"
+BINARY = random.Random(5).randbytes(300_000) + bytes(range(256)) + b"\xef\xbf\xbd\xef\xbf"
 
 
 class Exec:
@@ -166,7 +175,9 @@ def test_command_without_output_succeeds(execute: Exec, kind: ExecuteAs) -> None
 
 
 def test_command_may_be_silent_longer_than_the_agent_timeout(execute: Exec) -> None:
-    answer = execute.run(INTERACTIVE, "sh", "-c", "sleep 9; echo done")
+    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    words = execute.words("sh", "-c", "sleep 4; echo done")[len(CONNECTOR) :]
+    answer = execute.commands.run(sys.executable, "-c", IMPATIENT, *words)
     assert given(answer) == (0, b"done\n", b"")
 
 
@@ -219,7 +230,7 @@ def test_terminal_command_gets_stdin_byte_for_byte(
 
 
 def test_unread_input_does_not_delay_the_end(execute: Exec) -> None:
-    answer = execute.run(INTERACTIVE, "sh", "-c", "exit 5", input=BINARY)
+    answer = execute.run(INTERACTIVE, "sh", "-c", "exit 5", input=bytes(2_000_000))
     assert given(answer) == (5, b"", b"")
 
 
