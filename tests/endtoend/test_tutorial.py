@@ -42,7 +42,7 @@ def steps() -> list[tuple[str, list[str]]]:
     """Return the commands of the page that one emulator answers, with their output lines."""
     found: list[tuple[str, list[str]]] = []
     within = False
-    for line in TEXT[TEXT.index("The files go here:") :].splitlines():
+    for line in TEXT[TEXT.index("The files go into this directory:") :].splitlines():
         if line.startswith("    $ "):
             found.append((line[6:], []))
             within = True
