@@ -1,4 +1,4 @@
-"""Where a stream may go, and that its URL is not changed on the way."""
+"""The addresses that a stream may lead to, and that its URL stays unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATH = "/v1/data-channel/s-1?role=publish_subscribe"
         "[::1]",
     ],
 )
-def test_gateways_of_ssm_and_this_machine_may_be_dialled(host: str) -> None:
+def test_gateways_of_ssm_and_loopback_are_allowed(host: str) -> None:
     address = check_stream_url(f"wss://{host}{PATH}", endpoint_overridden=False)
 
     assert address.host == host.strip("[]")
@@ -45,7 +45,7 @@ def test_gateways_of_ssm_and_this_machine_may_be_dialled(host: str) -> None:
         "ssmmessages.us-west-2.amazonaws.com.",
     ],
 )
-def test_other_hosts_are_refused_unless_the_user_named_the_endpoint(host: str) -> None:
+def test_other_hosts_need_an_endpoint_from_the_user(host: str) -> None:
     url = f"wss://{host}{PATH}"
 
     with pytest.raises(ServiceError, match="not a gateway of AWS"):
@@ -73,9 +73,7 @@ def test_other_hosts_are_refused_unless_the_user_named_the_endpoint(host: str) -
         f"wss://[::1{PATH}",
     ],
 )
-def test_what_is_not_encrypted_or_no_url_is_refused_whoever_wants_it(
-    url: str, overridden: bool
-) -> None:
+def test_unencrypted_or_malformed_url_is_always_refused(url: str, overridden: bool) -> None:
     with pytest.raises(ServiceError) as caught:
         check_stream_url(url, endpoint_overridden=overridden)
 
@@ -83,7 +81,7 @@ def test_what_is_not_encrypted_or_no_url_is_refused_whoever_wants_it(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
-def test_plain_stream_to_this_machine_needs_the_users_word(host: str) -> None:
+def test_plain_stream_to_loopback_needs_a_url_or_endpoint_from_the_user(host: str) -> None:
     url = f"ws://{host}:8080{PATH}"
 
     with pytest.raises(ServiceError, match="that is not wss"):
@@ -93,7 +91,7 @@ def test_plain_stream_to_this_machine_needs_the_users_word(host: str) -> None:
         assert (address.host, address.port, address.secure) == (host.strip("[]"), 8080, False)
 
 
-def test_plain_stream_to_another_machine_is_refused_though_the_user_gave_it() -> None:
+def test_plain_stream_to_another_machine_is_refused_even_if_the_user_gave_it() -> None:
     with pytest.raises(ServiceError, match="that is not wss"):
         check_stream_url(f"ws://10.0.0.1{PATH}", endpoint_overridden=True, url_given=True)
 
@@ -107,19 +105,19 @@ def test_plain_stream_to_another_machine_is_refused_though_the_user_gave_it() ->
         "/?only=query",
     ],
 )
-def test_the_request_line_is_the_urls_to_the_letter(resource: str) -> None:
+def test_request_line_has_the_url_verbatim(resource: str) -> None:
     address = check_stream_url(f"wss://localhost:1{resource}", endpoint_overridden=False)
 
     assert address.resource == resource
 
 
-def test_a_url_without_a_path_asks_for_the_root() -> None:
+def test_url_without_a_path_requests_the_root() -> None:
     address = check_stream_url("wss://localhost?a=b", endpoint_overridden=False)
 
     assert address.resource == "/?a=b"
 
 
-def test_an_address_shows_no_query() -> None:
+def test_repr_of_address_hides_the_query() -> None:
     address = check_stream_url(f"wss://localhost{PATH}&secret=1", endpoint_overridden=False)
 
     assert "secret" not in repr(address)

@@ -1,4 +1,4 @@
-"""What a connection waits for while it makes a link anew: never for ever."""
+"""A connection while it reconnects: every wait has a limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 10.0
 
 
 class Owner:
-    """Remembers how it ended."""
+    """A ConnectionOwner that keeps the failures."""
 
     def __init__(self) -> None:
         self.failures: list[BaseException] = []
@@ -37,7 +37,7 @@ class Owner:
         raise AssertionError("there is no gateway here")
 
     def connection_writable(self) -> None:
-        """Nothing is written."""
+        """Do nothing: no test writes."""
 
     def connection_dialled(self) -> None:
         """Do nothing."""
@@ -50,7 +50,7 @@ class Owner:
 
 
 class Source:
-    """A session that is there; resuming it takes what ``resuming`` says, and gives ``fresh``."""
+    """The source of a started session. Resuming waits for ``resuming`` and returns ``fresh``."""
 
     def __init__(self) -> None:
         self.fresh: SessionAccess | None = None
@@ -65,14 +65,14 @@ class Source:
         return self.fresh
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
-        """It may go on."""
+        """Do nothing."""
 
     def tidy(self) -> None:
-        """There is nothing to tidy."""
+        """Do nothing: no sessions are left behind."""
 
 
 class Scene:
-    """A connection whose session is signed for, on a loop of its own."""
+    """A connection of a session with a signer, on a loop of its own."""
 
     def __init__(self, loop: Loop, port: int) -> None:
         self.loop = loop
@@ -98,7 +98,7 @@ class Scene:
         return {}
 
     def lose(self) -> None:
-        """A link that was accepted breaks."""
+        """Break a link that was accepted."""
         self.connection._accepted_once = True
         self.connection.link_lost(LinkLost("the gateway broke the connection"))
 
@@ -117,7 +117,7 @@ class Scene:
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """Nobody listens at its gateway's port; all limits are short."""
+    """A scene with short limits, whose gateway does not listen."""
     monkeypatch.setattr(connection, "RECONNECT_TIMEOUT", 0.5)
     monkeypatch.setattr(connection, "ANSWER_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -129,7 +129,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
 
 
 @pytest.mark.parametrize("who", ["signing", "resuming"])
-def test_an_answer_that_never_comes_is_not_waited_for(scene: Scene, who: str) -> None:
+def test_call_without_an_answer_times_out(scene: Scene, who: str) -> None:
     (scene.signing if who == "signing" else scene.source.resuming).clear()
     scene.lose()
     failure = scene.run_until_failure()
@@ -138,27 +138,27 @@ def test_an_answer_that_never_comes_is_not_waited_for(scene: Scene, who: str) ->
     assert "in time" in str(failure)
 
 
-def test_credentials_that_are_away_with_the_network_are_asked_for_again(scene: Scene) -> None:
+def test_missing_credentials_are_retried_while_reconnecting(scene: Scene) -> None:
     scene.refusals = [CredentialsError("not now")]
     scene.lose()
     assert "cannot be reached" in str(scene.run_until_failure())
     assert len(scene.signed_urls) > 1
 
 
-def test_credentials_that_are_not_there_at_first_end_the_session(scene: Scene) -> None:
+def test_missing_credentials_end_the_session_at_the_first_link(scene: Scene) -> None:
     scene.refusals = [CredentialsError("none")]
     scene.connection.open(PATIENCE)
     assert isinstance(scene.run_until_failure(), CredentialsError)
 
 
-def test_nothing_is_signed_for_a_url_that_is_not_dialled(scene: Scene) -> None:
+def test_refused_url_is_not_signed(scene: Scene) -> None:
     scene.session.access = SessionAccess("wss://[::1", "token", signer=scene.sign)
     scene.connection.open(PATIENCE)
     assert isinstance(scene.run_until_failure(), ServiceError)
     assert scene.signed_urls == []
 
 
-def test_fresh_access_keeps_what_it_does_not_name(scene: Scene) -> None:
+def test_new_access_keeps_the_old_values_that_it_lacks(scene: Scene) -> None:
     scene.source.fresh = SessionAccess("", "fresh")
     scene.lose()
     assert "cannot be reached" in str(scene.run_until_failure())
@@ -167,7 +167,7 @@ def test_fresh_access_keeps_what_it_does_not_name(scene: Scene) -> None:
     assert set(scene.signed_urls) == {scene.url}
 
 
-def test_fresh_url_is_signed_in_place_of_the_old_one(scene: Scene) -> None:
+def test_new_url_is_signed_instead_of_the_old_one(scene: Scene) -> None:
     scene.source.fresh = SessionAccess(f"{scene.url}?cell-number=a+b/c=", "fresh")
     scene.lose()
     assert "cannot be reached" in str(scene.run_until_failure())
@@ -182,7 +182,7 @@ def test_fresh_url_is_signed_in_place_of_the_old_one(scene: Scene) -> None:
         ("wss://[::1", "malformed"),
     ],
 )
-def test_fresh_url_is_checked_as_the_first_was(scene: Scene, url: str, words: str) -> None:
+def test_new_url_is_checked_like_the_first(scene: Scene, url: str, words: str) -> None:
     scene.source.fresh = SessionAccess(url, "fresh")
     scene.lose()
     failure = scene.run_until_failure()

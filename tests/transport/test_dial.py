@@ -1,4 +1,4 @@
-"""From an address to a socket: each step that can fail says that it was it."""
+"""Connecting to a host: each step has its own error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def refusal(kind: type[ConnectorError], *words: str) -> Iterator[None]:
         assert word in str(caught.value)
 
 
-def test_a_trusted_gateway_is_reached_and_not_waited_for(tmp_path: Path) -> None:
+def test_trusted_gateway_gives_a_non_blocking_socket(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost") as peer:
         sock = dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5)
 
@@ -51,49 +51,49 @@ def test_a_trusted_gateway_is_reached_and_not_waited_for(tmp_path: Path) -> None
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_an_unknown_authority_says_which_variable_to_set(tmp_path: Path) -> None:
+def test_unknown_ca_error_names_the_variable_to_set(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost") as peer, refusal(TLSFailed, "AWS_CA_BUNDLE"):
         dial("localhost", peer.port, Trust().context, 5)
 
 
-def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
+def test_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "elsewhere.example") as peer, refusal(TLSFailed, "for another name"):
         dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5)
 
 
-def test_an_expired_certificate_is_refused_as_that(tmp_path: Path) -> None:
+def test_expired_certificate_is_reported_as_expired(tmp_path: Path) -> None:
     with TlsPeer(tmp_path, "localhost", expired=True) as peer, refusal(TLSFailed, "expired"):
         dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5)
 
 
-def test_what_does_not_speak_tls_fails_as_tls() -> None:
+def test_peer_without_tls_raises_tls_failed() -> None:
     with listening(answer=b"220 mail.example ESMTP\r\n") as (_, port), refusal(TLSFailed):
         dial("localhost", port, Trust().context, 5)
 
 
-def test_who_says_nothing_in_the_tls_handshake_is_not_waited_for() -> None:
+def test_silent_tls_handshake_times_out() -> None:
     with listening(backlog=5) as (_, port), refusal(ConnectFailed, "does not complete"):
         dial("localhost", port, Trust().context, 0.2)
 
 
-def test_a_closed_port_is_said_to_be_refused() -> None:
+def test_closed_port_is_reported_as_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with refusal(ConnectFailed, "cannot be reached", "refused"):
         dial("127.0.0.1", port, None, 5)
 
 
-def test_a_name_that_nobody_knows_is_said_to_be_that() -> None:
+def test_unknown_name_is_reported_as_unresolved() -> None:
     with refusal(ConnectFailed, "its name cannot be resolved"):
         dial("no-such-host.invalid", 443, None, 5)
 
 
-def test_a_name_that_is_none_is_refused() -> None:
+def test_malformed_name_is_refused() -> None:
     with refusal(ConnectFailed, "not a host name"):
         dial("\u00fc" * 70 + ".example", 443, None, 5)
 
 
-def test_a_bundle_that_cannot_be_used_is_a_setting_to_mend(tmp_path: Path) -> None:
+def test_unusable_ca_bundle_is_a_config_error(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("")
     for path, words in (("missing.pem", "No such file"), ("empty.pem", "holds no certificate")):
         with refusal(ConfigError, words):
@@ -101,7 +101,7 @@ def test_a_bundle_that_cannot_be_used_is_a_setting_to_mend(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("login", [None, "mary:p@ss/word"])
-def test_a_proxy_is_asked_for_the_gateway_and_passes_tls_on(
+def test_proxy_connects_to_the_gateway_and_passes_tls_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str | None
 ) -> None:
     with TlsPeer(tmp_path, "localhost") as peer, ConnectProxy(login) as proxy:
@@ -133,7 +133,7 @@ def test_no_proxy_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ),
     ],
 )
-def test_a_proxy_that_refuses_is_named_as_the_cause(
+def test_refusal_by_the_proxy_names_the_proxy(
     monkeypatch: pytest.MonkeyPatch, make: Callable[[], ConnectProxy], words: list[str]
 ) -> None:
     with make() as proxy:
@@ -143,7 +143,7 @@ def test_a_proxy_that_refuses_is_named_as_the_cause(
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-nonsense\r\n\r\n", b"\0" * 70_000])
-def test_a_proxy_that_is_none_is_named_as_the_cause(
+def test_answer_that_is_not_http_names_the_proxy(
     monkeypatch: pytest.MonkeyPatch, answer: bytes
 ) -> None:
     with listening(answer=answer) as (_, port):
@@ -153,14 +153,14 @@ def test_a_proxy_that_is_none_is_named_as_the_cause(
     assert "hidden-password" not in str(caught.value)
 
 
-def test_a_proxy_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_proxy_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(backlog=5) as (_, port):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         with refusal(ProxyFailed, "does not answer"):
             dial(*GATEWAY, Trust().context, 0.2)
 
 
-def test_a_proxy_that_is_down_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
@@ -169,15 +169,13 @@ def test_a_proxy_that_is_down_is_named_as_the_cause(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("url", ["socks5://localhost:1080", "https://localhost", "http://[::1"])
-def test_kinds_of_proxies_that_are_not_supported_are_refused(
-    monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
+def test_unsupported_proxy_schemes_are_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", url)
     with refusal(ProxyFailed):
         proxy_for(*GATEWAY)
 
 
-def test_a_proxy_without_a_scheme_is_an_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_without_a_scheme_is_an_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
 
     proxy = proxy_for(*GATEWAY)

@@ -1,4 +1,4 @@
-"""A gateway that is dialled before anybody knows that it is the one."""
+"""Dialling ahead: the likely gateway is dialled before the session is started."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def peer(tmp_path: Path) -> Iterator[TlsPeer]:
 
 @dataclass
 class Dialling:
-    """A dialler, its loop, and what it told."""
+    """A dialler, its loop, and the outcomes that it reported."""
 
     loop: Loop
     dialler: Dialler
@@ -49,7 +49,7 @@ class Dialling:
     errors: list[BaseException] = field(default_factory=list)
 
     def turn(self) -> None:
-        """Until it has told something."""
+        """Run the loop until the dialler has reported an outcome."""
         deadline = self.loop.time() + PATIENCE
         self.loop.call_at(deadline, lambda: None)
         told = self.sockets, self.errors
@@ -79,8 +79,8 @@ def dialling(loop: Loop, likely: str, ca_file: Path | None = None) -> Dialling:
 
 
 @pytest.mark.parametrize("finished", [True, False], ids=["before", "after"])
-def test_a_right_guess_saves_a_connection(loop: Loop, peer: TlsPeer, finished: bool) -> None:
-    """Whether it was connected before it was known to be right, or only after."""
+def test_right_guess_saves_a_connection(loop: Loop, peer: TlsPeer, finished: bool) -> None:
+    """It does so whether the dial ahead has finished by then or not."""
     dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
     if finished:
         dial.finish_ahead()
@@ -90,7 +90,7 @@ def test_a_right_guess_saves_a_connection(loop: Loop, peer: TlsPeer, finished: b
     assert peer.connections == 1
 
 
-def test_a_guess_serves_once(loop: Loop, peer: TlsPeer) -> None:
+def test_guess_is_used_once(loop: Loop, peer: TlsPeer) -> None:
     dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
     dial.dial(peer.port)
     peer.wait_served()
@@ -101,7 +101,7 @@ def test_a_guess_serves_once(loop: Loop, peer: TlsPeer) -> None:
     assert peer.connections == 2
 
 
-def test_a_wrong_guess_is_hung_up_on(loop: Loop, peer: TlsPeer) -> None:
+def test_wrong_guess_is_closed(loop: Loop, peer: TlsPeer) -> None:
     with listening() as (_, port):
         dial = dialling(loop, f"localhost:{port}", peer.ca_file)
         dial.dial(peer.port)
@@ -111,7 +111,7 @@ def test_a_wrong_guess_is_hung_up_on(loop: Loop, peer: TlsPeer) -> None:
     assert peer.connections == 1
 
 
-def test_a_gateway_that_did_not_wait_is_dialled_again(loop: Loop, peer: TlsPeer) -> None:
+def test_socket_closed_by_the_gateway_is_dialled_again(loop: Loop, peer: TlsPeer) -> None:
     peer.impatient = True
     dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
     dial.finish_ahead()
@@ -123,7 +123,7 @@ def test_a_gateway_that_did_not_wait_is_dialled_again(loop: Loop, peer: TlsPeer)
     assert peer.connections == 2
 
 
-def test_a_guess_that_fails_is_tried_again_in_earnest(loop: Loop, peer: TlsPeer) -> None:
+def test_failed_guess_is_dialled_again(loop: Loop, peer: TlsPeer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     dial = dialling(loop, f"localhost:{port}", peer.ca_file)
@@ -136,11 +136,11 @@ def test_a_guess_that_fails_is_tried_again_in_earnest(loop: Loop, peer: TlsPeer)
     "guess",
     ["", "evil.example:443", "ssmmessages.us-west-2.amazonaws.com.evil.example", "a b", "@"],
 )
-def test_what_is_no_gateway_is_not_dialled(loop: Loop, guess: str) -> None:
+def test_guess_that_is_not_a_gateway_is_not_dialled(loop: Loop, guess: str) -> None:
     assert dialling(loop, guess).dialler._attempt is None
 
 
-def test_a_guess_that_nobody_needed_is_closed(loop: Loop, peer: TlsPeer) -> None:
+def test_unused_guess_is_closed(loop: Loop, peer: TlsPeer) -> None:
     dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
     dial.finish_ahead()
     dial.dialler.cancel()
@@ -148,10 +148,10 @@ def test_a_guess_that_nobody_needed_is_closed(loop: Loop, peer: TlsPeer) -> None
     assert b"".join(peer.requests) == b""  # and nothing was said
 
 
-def test_a_guess_that_is_made_again_closes_the_first(loop: Loop, peer: TlsPeer) -> None:
+def test_second_guess_closes_the_first(loop: Loop, peer: TlsPeer) -> None:
     dial = dialling(loop, f"localhost:{peer.port}", peer.ca_file)
     dial.finish_ahead()
-    first = dial.dialler._attempt  # held, so that nothing but us can close its socket
+    first = dial.dialler._attempt  # held, so that only the dialler can close its socket
     dial.dialler.dial_ahead()
     assert first is not None
     assert first.take() == (False, None)
@@ -162,7 +162,7 @@ def test_a_guess_that_is_made_again_closes_the_first(loop: Loop, peer: TlsPeer) 
     assert peer.connections == 2
 
 
-def test_a_guess_that_hangs_takes_no_more_than_the_time_of_one_dial(
+def test_hanging_guess_takes_no_longer_than_one_dial(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = []

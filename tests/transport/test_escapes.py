@@ -1,4 +1,4 @@
-"""Escapes among what is typed."""
+"""Escapes in what a user types."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TYPED = st.lists(
 
 
 def parse(*chunks: bytes) -> list[bytes | Escape]:
-    """All parts of what is typed in these chunks."""
+    """Return the parts of input that comes in these chunks."""
     parser = EscapeParser()
     return joined([part for chunk in chunks for part in parser.feed(chunk)])
 
 
 def joined(parts: list[bytes | Escape]) -> list[bytes | Escape]:
-    """The same, with bytes that follow each other in one."""
+    """Return the same parts, with adjacent bytes joined."""
     result: list[bytes | Escape] = []
     for part in parts:
         if isinstance(part, bytes) and result and isinstance(result[-1], bytes):
@@ -56,11 +56,11 @@ def joined(parts: list[bytes | Escape]) -> list[bytes | Escape]:
         (b"", []),
     ],
 )
-def test_escapes_as_ssh_has_them(typed: bytes, parts: list[bytes | Escape]) -> None:
+def test_escapes_are_those_of_ssh(typed: bytes, parts: list[bytes | Escape]) -> None:
     assert parse(typed) == parts
 
 
-def test_a_tilde_is_kept_until_the_next_key() -> None:
+def test_tilde_is_kept_back_until_the_next_key() -> None:
     parser = EscapeParser()
     assert parser.feed(b"\r~") == [b"\r"]
     assert parser.feed(b"") == []
@@ -68,7 +68,7 @@ def test_a_tilde_is_kept_until_the_next_key() -> None:
 
 
 @given(TYPED, st.data())
-def test_how_it_is_cut_makes_no_difference(typed: bytes, data: st.DataObject) -> None:
+def test_escapes_do_not_depend_on_the_pieces(typed: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(typed)), max_size=5)))
     bounds = [0, *cuts, len(typed)]
     chunks = [typed[a:b] for a, b in pairwise(bounds)]
@@ -76,8 +76,8 @@ def test_how_it_is_cut_makes_no_difference(typed: bytes, data: st.DataObject) ->
 
 
 @given(TYPED)
-def test_key_by_key_it_is_what_the_rule_says(typed: bytes) -> None:
-    """The rule, written a second time, in the way of ssh's own."""
+def test_escapes_follow_the_rule_key_by_key(typed: bytes) -> None:
+    """A second implementation of the rule, in the way of ssh's own."""
     parts, kept, at_start = list[bytes | Escape](), False, True
     escapes = {b".": END, b"?": HELP, b"\x1a": SUSPEND}
     for key in (typed[index : index + 1] for index in range(len(typed))):
@@ -97,5 +97,5 @@ def test_key_by_key_it_is_what_the_rule_says(typed: bytes) -> None:
 
 
 @given(st.binary().filter(lambda data: b"~" not in data))
-def test_without_a_tilde_all_goes_through(typed: bytes) -> None:
+def test_input_without_a_tilde_is_unchanged(typed: bytes) -> None:
     assert parse(typed) == ([typed] if typed else [])

@@ -1,4 +1,4 @@
-"""stdin of a shell: its end is typed, and its rest is still taken."""
+"""The input of a shell: its end is typed, and its rest is still read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ END_OF_LINE = b"\n"
 
 
 class FakeLoop(Loop):
-    """A loop whose clock a test holds."""
+    """A loop whose clock the test sets."""
 
     now = 0.0
 
@@ -21,7 +21,7 @@ class FakeLoop(Loop):
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Do what is due in this time, each thing at its own."""
+        """Advance the clock, and run each timer at its time."""
         end = self.now + seconds
         while (wait := self._time_to_next_timer()) is not None and self.now + wait <= end:
             self.now += wait
@@ -30,7 +30,7 @@ class FakeLoop(Loop):
 
 
 class Typist:
-    """An Input that a test holds the end of."""
+    """An Input that the test controls."""
 
     def __init__(self) -> None:
         self.wanted = 0
@@ -50,7 +50,7 @@ class Typist:
 
 
 class Seen:
-    """A keyboard, and what comes out of it."""
+    """A keyboard, and what it has passed on."""
 
     def __init__(self) -> None:
         self.typist = Typist()
@@ -75,15 +75,15 @@ def seen() -> Iterator[Seen]:
     seen.loop.close()
 
 
-def test_nothing_is_read_before_the_session_is_open(seen: Seen) -> None:
-    """Typed ahead, it stays with the terminal; and a far end may have no use for it."""
+def test_stdin_is_not_read_before_the_session_is_open(seen: Seen) -> None:
+    """What is typed ahead stays with the terminal, and the session may take no input."""
     seen.keyboard.set_wanted(17)
     assert seen.typist.wanted == 0
     seen.keyboard.opened(far_terminal=True, escapes=False)
     assert seen.typist.wanted == 17
 
 
-def test_the_end_is_typed_at_a_far_terminal(seen: Seen) -> None:
+def test_end_of_stdin_is_typed_on_a_terminal(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.give(b"ls\n")
     seen.typist.end()
@@ -92,7 +92,7 @@ def test_the_end_is_typed_at_a_far_terminal(seen: Seen) -> None:
     assert (seen.data, seen.ends) == (b"ls\n\x04", 0)
 
 
-def test_the_end_is_typed_again_ever_more_seldom_while_somebody_is_there(seen: Seen) -> None:
+def test_end_is_typed_again_with_growing_pauses_until_the_session_ends(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.end()
     seen.loop.advance(END_PAUSE)
@@ -107,7 +107,7 @@ def test_the_end_is_typed_again_ever_more_seldom_while_somebody_is_there(seen: S
     assert seen.data == typed
 
 
-def test_a_line_without_its_end_is_finished_first(seen: Seen) -> None:
+def test_unfinished_line_is_finished_first(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.give(b"ls")
     seen.typist.end()
@@ -116,14 +116,14 @@ def test_a_line_without_its_end_is_finished_first(seen: Seen) -> None:
     assert seen.data == b"ls\n\x04"
 
 
-def test_empty_input_is_nothing_but_the_end(seen: Seen) -> None:
+def test_empty_input_types_only_the_end(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.end()
     seen.loop.advance(END_PAUSE)
     assert (seen.data, seen.ends) == (b"\x04", 0)
 
 
-def test_a_far_end_without_a_terminal_leaves_our_input_to_others(seen: Seen) -> None:
+def test_session_without_a_terminal_leaves_stdin_unread(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=False, escapes=False)
     seen.keyboard.set_wanted(17)
     assert seen.typist.wanted == 0
@@ -131,7 +131,7 @@ def test_a_far_end_without_a_terminal_leaves_our_input_to_others(seen: Seen) -> 
     assert (seen.typist.rest_taken, seen.ends) == (False, 1)
 
 
-def test_who_leaves_has_what_was_given_last_and_the_end(seen: Seen) -> None:
+def test_take_rest_passes_on_the_rest_and_the_end(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.keyboard.take_rest()
     assert seen.typist.rest_taken
@@ -140,7 +140,7 @@ def test_who_leaves_has_what_was_given_last_and_the_end(seen: Seen) -> None:
     assert (seen.data, seen.ends) == (b"rest", 1)
 
 
-def test_who_leaves_after_the_end_need_not_wait_for_it(seen: Seen) -> None:
+def test_take_rest_after_the_end_of_stdin_ends_at_once(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.end()
     seen.keyboard.take_rest()
@@ -148,21 +148,21 @@ def test_who_leaves_after_the_end_need_not_wait_for_it(seen: Seen) -> None:
     assert (seen.data, seen.ends) == (b"", 1)
 
 
-def test_escapes_are_for_us(seen: Seen) -> None:
+def test_escapes_are_not_sent(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=True)
     seen.typist.give(b"ls\r~?")
     seen.typist.give(b"~.")
     assert (seen.data, seen.escapes) == (b"ls\r", [Escape.HELP, Escape.END])
 
 
-def test_what_is_typed_after_the_escape_that_ends_is_for_nobody(seen: Seen) -> None:
+def test_input_after_the_ending_escape_is_dropped(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=True)
     seen.typist.give(b"ls\r~.~.rm\r")
     assert (seen.data, seen.escapes) == (b"ls\r", [Escape.END])
 
 
 @pytest.mark.parametrize("typed", [b"~", b"~?"])
-def test_what_reaches_nobody_does_not_end_the_reading(seen: Seen, typed: bytes) -> None:
+def test_reading_goes_on_after_a_lone_escape(seen: Seen, typed: bytes) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=True)
     seen.keyboard.set_wanted(17)
     seen.typist.wanted = 0  # as a read of a thread takes the request with it
@@ -170,13 +170,13 @@ def test_what_reaches_nobody_does_not_end_the_reading(seen: Seen, typed: bytes) 
     assert seen.typist.wanted == 17
 
 
-def test_without_a_terminal_a_tilde_is_data(seen: Seen) -> None:
+def test_tilde_is_data_without_a_terminal(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.typist.give(b"~.\n~.\n")
     assert (seen.data, seen.escapes) == (b"~.\n~.\n", [])
 
 
-def test_how_much_is_wanted_and_the_close_go_through(seen: Seen) -> None:
+def test_set_wanted_and_close_are_passed_on(seen: Seen) -> None:
     seen.keyboard.opened(far_terminal=True, escapes=False)
     seen.keyboard.set_wanted(17)
     seen.keyboard.close()

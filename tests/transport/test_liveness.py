@@ -1,4 +1,4 @@
-"""Whether a link still lives, judged with literal times."""
+"""Liveness, with literal times."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def look(liveness: Liveness, now: float, slept: float = 0.0) -> str:
 
 
 def look_until(liveness: Liveness, begin: int, end: int) -> dict[int, str]:
-    """One look a second, from ``begin`` on, before ``end``."""
+    """Look once a second from ``begin`` on, before ``end``; return what is due and when."""
     return {second: look(liveness, second) for second in range(begin, end)}
 
 
-def test_a_quiet_link_is_pinged_at_every_interval() -> None:
+def test_quiet_link_is_pinged_at_each_interval() -> None:
     liveness = Liveness(20.0, 0.0, WALL)
     pinged = []
     for second in range(1, 100):
@@ -27,7 +27,7 @@ def test_a_quiet_link_is_pinged_at_every_interval() -> None:
     assert pinged == [20, 40, 60, 80]
 
 
-def test_silence_is_death_after_45_seconds_and_two_pings() -> None:
+def test_silent_link_is_dead_after_45_seconds_and_two_pings() -> None:
     liveness = Liveness(PING_INTERVAL, 0.0, WALL)
     signs = look_until(liveness, 1, 46)
 
@@ -36,7 +36,7 @@ def test_silence_is_death_after_45_seconds_and_two_pings() -> None:
     assert liveness.silence(45) == 45
 
 
-def test_any_sign_of_life_starts_the_silence_anew() -> None:
+def test_received_bytes_restart_the_silence() -> None:
     liveness = Liveness(20.0, 0.0, WALL)
     look_until(liveness, 1, 44)
     liveness.heard(44.0)
@@ -45,7 +45,7 @@ def test_any_sign_of_life_starts_the_silence_anew() -> None:
     assert [second for second, sign in signs.items() if sign == Sign.DEAD] == [89]
 
 
-def test_other_intervals_have_their_own_patience() -> None:
+def test_time_until_dead_depends_on_the_interval() -> None:
     liveness = Liveness(2.0, 0.0, WALL)
 
     assert look(liveness, 2.0) == Sign.PING
@@ -53,8 +53,8 @@ def test_other_intervals_have_their_own_patience() -> None:
     assert look(liveness, 4.5) == Sign.DEAD
 
 
-def test_a_machine_that_slept_asks_at_once_and_does_not_wait_long() -> None:
-    """The monotonic clock stands still in sleep, the wall clock does not."""
+def test_wake_up_pings_at_once_and_waits_briefly() -> None:
+    """During sleep the monotonic clock stops and the wall clock does not."""
     liveness = Liveness(20.0, 0.0, WALL)
     assert look(liveness, 1.0) == Sign.NONE
 
@@ -63,7 +63,7 @@ def test_a_machine_that_slept_asks_at_once_and_does_not_wait_long() -> None:
     assert look(liveness, 2.0 + WAKE_TIMEOUT, slept=3600.0) == Sign.DEAD
 
 
-def test_a_machine_that_slept_for_a_moment_goes_on() -> None:
+def test_short_sleep_changes_nothing() -> None:
     liveness = Liveness(20.0, 0.0, WALL)
     look(liveness, 2.0, slept=60.0)
     liveness.heard(2.1)
@@ -72,15 +72,15 @@ def test_a_machine_that_slept_for_a_moment_goes_on() -> None:
     assert look(liveness, 2.0 + WAKE_TIMEOUT, slept=60.0) == Sign.NONE
 
 
-def test_a_clock_that_is_corrected_is_no_sleep() -> None:
+def test_clock_correction_is_not_a_sleep() -> None:
     liveness = Liveness(20.0, 0.0, WALL)
 
     assert look(liveness, 1.0, slept=2.0) == Sign.NONE
     assert look(liveness, 2.0, slept=-5.0) == Sign.NONE
 
 
-def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
-    """Ctrl-Z, say: nobody listened, so the silence says nothing."""
+def test_stopped_process_pings_before_it_gives_up() -> None:
+    """After Ctrl-Z, for example: the process did not read, so the silence means nothing."""
     liveness = Liveness(20.0, 0.0, WALL)
     look_until(liveness, 1, 10)
 

@@ -25,7 +25,7 @@ def run_until(loop: Loop, condition: list[object], count: int = 1) -> None:
     assert "late" not in condition
 
 
-def test_timers_fire_in_the_order_of_their_times_and_not_when_cancelled(loop: Loop) -> None:
+def test_timers_fire_in_order_unless_cancelled(loop: Loop) -> None:
     fired: list[object] = []
     now = loop.time()
     loop.call_at(now + 0.02, lambda: fired.append("second"))
@@ -37,7 +37,7 @@ def test_timers_fire_in_the_order_of_their_times_and_not_when_cancelled(loop: Lo
     assert fired == ["first", "second"]
 
 
-def test_another_thread_wakes_a_loop_that_waits_for_nothing(loop: Loop) -> None:
+def test_thread_wakes_an_idle_loop(loop: Loop) -> None:
     called: list[object] = []
     threading.Thread(target=lambda: loop.call_soon(called.append, "hello")).start()
 
@@ -46,7 +46,7 @@ def test_another_thread_wakes_a_loop_that_waits_for_nothing(loop: Loop) -> None:
     assert called == ["hello"]
 
 
-def test_a_thread_reports_its_result_in_the_loops_thread(loop: Loop) -> None:
+def test_result_of_a_thread_arrives_in_the_loops_thread(loop: Loop) -> None:
     reports: list[object] = []
     loop.run_in_thread(
         lambda: threading.get_ident(),
@@ -62,7 +62,7 @@ def test_a_thread_reports_its_result_in_the_loops_thread(loop: Loop) -> None:
     assert reporter == threading.get_ident() != worker
 
 
-def test_a_thread_reports_whatever_it_raises(loop: Loop) -> None:
+def test_exception_of_a_thread_is_reported(loop: Loop) -> None:
     reports: list[object] = []
 
     def work() -> None:
@@ -74,7 +74,7 @@ def test_a_thread_reports_whatever_it_raises(loop: Loop) -> None:
     assert isinstance(reports[0], SystemExit)
 
 
-def test_more_wake_ups_than_the_pair_holds_are_no_error(loop: Loop) -> None:
+def test_more_wake_ups_than_the_socket_holds_are_harmless(loop: Loop) -> None:
     called: list[object] = []
     for number in range(100_000):
         loop.call_soon(called.append, number)
@@ -84,14 +84,14 @@ def test_more_wake_ups_than_the_pair_holds_are_no_error(loop: Loop) -> None:
     assert called == list(range(100_000))
 
 
-def test_a_thread_may_report_to_a_loop_that_is_closed() -> None:
+def test_thread_may_report_to_a_closed_loop() -> None:
     loop = Loop()
     loop.close()
 
     loop.call_soon(print)  # it is dropped, and raises nothing
 
 
-def test_a_watch_that_an_earlier_callback_ended_is_not_called(loop: Loop) -> None:
+def test_watch_ended_by_an_earlier_callback_is_not_called(loop: Loop) -> None:
     reader, writer = os.pipe()
     other_reader, other_writer = os.pipe()
     called: list[object] = []

@@ -1,4 +1,4 @@
-"""NO_PROXY: which entries except which hosts, for all that asks for a proxy."""
+"""NO_PROXY: the hosts that each entry excepts."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_entry_leaves_other_hosts_to_the_proxy(no_proxy: str, host: str) -> None
     assert not is_excepted(no_proxy, host, 443)
 
 
-def test_proxy_is_asked_for_hosts_that_no_entry_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hosts_without_an_entry_use_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "[::1], *.api.aws")
 
@@ -126,7 +126,7 @@ def test_proxy_is_asked_for_hosts_that_no_entry_names(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has one case of variables only")
-def test_lower_case_variables_go_before_upper_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lower_case_variables_have_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://upper.example:1")
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("https_proxy", "http://lower.example:2")
@@ -147,7 +147,7 @@ def test_empty_lower_case_variable_means_no_proxy(monkeypatch: pytest.MonkeyPatc
 
 
 def let_system_set_proxy(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
-    """The system's settings name a proxy, and except the API from it."""
+    """Let the system's settings name a proxy, and except the API from it."""
     proxies = {"https": "http://system.example:8"}
     monkeypatch.setattr(urllib.request, "getproxies", lambda: proxies)
     monkeypatch.setattr(urllib.request, "proxy_bypass", lambda host: host == f"{API}:443")
@@ -155,7 +155,7 @@ def let_system_set_proxy(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])
-def test_proxy_and_exceptions_of_the_system_count_without_variables(
+def test_system_settings_apply_without_variables(
     monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
     let_system_set_proxy(monkeypatch, system)
@@ -167,7 +167,7 @@ def test_proxy_and_exceptions_of_the_system_count_without_variables(
     assert proxy.host == "system.example"
 
 
-def test_variables_go_before_the_proxy_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_have_precedence_over_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     let_system_set_proxy(monkeypatch, "darwin")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "fd00::/8")

@@ -1,4 +1,4 @@
-"""A probe hears the SSH server's greeting, whatever comes before it, and ends."""
+"""A probe waits for the SSH server's greeting, whatever comes before it, and ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 def probe(certificates: Certificates, *frames: bytes) -> tuple[Probe, Source]:
-    """Where the agent says this after the handshake; and the source of the session."""
+    """Probe an agent that sends these frames after the handshake; also return the source."""
 
     def play(conversation: Conversation) -> None:
         conversation.accept()
@@ -51,7 +51,7 @@ def probe(certificates: Certificates, *frames: bytes) -> tuple[Probe, Source]:
         [b"Welcome,\r\nSSH is spoken here\r\n", b"SSH-2.0-OpenSSH_9.2p1 Debian\n"],
     ],
 )
-def test_the_greeting(certificates: Certificates, pieces: list[bytes]) -> None:
+def test_probe_reports_the_greeting(certificates: Certificates, pieces: list[bytes]) -> None:
     frames = [output(2 + number, piece) for number, piece in enumerate(pieces)]
     done, source = probe(certificates, *frames)
 
@@ -62,7 +62,9 @@ def test_the_greeting(certificates: Certificates, pieces: list[bytes]) -> None:
     assert source.stopped == 1
 
 
-def test_no_greeting(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_reports_a_silent_server(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(probe_module, "GREETING_TIMEOUT", 0.05)
     done, source = probe(certificates)
 
@@ -71,7 +73,9 @@ def test_no_greeting(certificates: Certificates, monkeypatch: pytest.MonkeyPatch
     assert source.stopped == 1
 
 
-def test_another_greeting(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_reports_a_server_other_than_ssh(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(probe_module, "GREETING_TIMEOUT", 0.05)
     done, source = probe(certificates, output(2, b"220 mail ready\r\n"))
 
@@ -80,7 +84,7 @@ def test_another_greeting(certificates: Certificates, monkeypatch: pytest.Monkey
     assert source.stopped == 1
 
 
-def test_a_preface_without_end(certificates: Certificates) -> None:
+def test_probe_gives_up_on_an_endless_preface(certificates: Certificates) -> None:
     frames = [output(2 + number, b"x" * 1000) for number in range(100)]
     done, source = probe(certificates, *frames)
 

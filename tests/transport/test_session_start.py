@@ -1,4 +1,4 @@
-"""The clock of a start that has to wait, and what is left of a start that nobody wants."""
+"""The start of a session: its time limit, and what an abandoned start leaves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Start = Callable[[StartProgress], SessionAccess]
 
 
 class Source:
-    """A session source that does what a test says."""
+    """A session source whose start is a function of the test."""
 
     def __init__(self, start: Start) -> None:
         self._start = start
@@ -40,14 +40,14 @@ class Source:
         raise AssertionError("there is no session")
 
     def tidy(self) -> None:
-        """There is nothing to tidy."""
+        """Do nothing: no sessions are left behind."""
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         raise AssertionError("there is no session")
 
 
 def live(start: Start, shown: list[Waiting | None] | None = None) -> ConnectorError | None:
-    """A tunnel's whole life; what ended it."""
+    """Run a tunnel to its end, and return the error that ended it."""
     stdin, feed = os.pipe()
     result, stdout = os.pipe()
     loop = Loop()
@@ -76,7 +76,7 @@ def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_limits")
-def test_waiting_that_goes_on_takes_nothing_from_the_limit() -> None:
+def test_wait_for_the_target_extends_the_limit() -> None:
     shown: list[Waiting | None] = []
 
     def start(progress: StartProgress) -> SessionAccess:
@@ -91,7 +91,7 @@ def test_waiting_that_goes_on_takes_nothing_from_the_limit() -> None:
 
 @pytest.mark.usefixtures("short_limits")
 @pytest.mark.parametrize("goes_on", [False, True])
-def test_without_progress_the_limit_holds(goes_on: bool) -> None:
+def test_start_without_progress_times_out(goes_on: bool) -> None:
     over = threading.Event()
 
     def start(progress: StartProgress) -> SessionAccess:
@@ -110,7 +110,7 @@ def test_without_progress_the_limit_holds(goes_on: bool) -> None:
 
 
 class Starting:
-    """A session whose source is in the middle of a start, in a thread of its own."""
+    """A session that its source is starting in a thread."""
 
     def __init__(self, start: Start) -> None:
         self.loop = Loop()
@@ -124,7 +124,7 @@ class Starting:
         return self.outcomes[0]
 
 
-def test_a_pause_ends_when_nobody_waits_any_more() -> None:
+def test_abandoned_start_ends_its_pause() -> None:
     paused = threading.Event()
 
     def start(progress: StartProgress) -> SessionAccess:
@@ -140,8 +140,8 @@ def test_a_pause_ends_when_nobody_waits_any_more() -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True])
-def test_a_session_is_started_only_for_somebody(waits: bool) -> None:
-    """Abandoned while it asks for a session, one may come of it; while it waits, none."""
+def test_abandoned_start_starts_no_session(waits: bool) -> None:
+    """A start that is abandoned in its request may yield a session; in a wait it does not."""
     reached, abandoned = threading.Event(), threading.Event()
 
     def start(progress: StartProgress) -> SessionAccess:
@@ -162,8 +162,8 @@ def test_a_session_is_started_only_for_somebody(waits: bool) -> None:
 
 
 @pytest.mark.parametrize("harmless", [True, False])
-def test_what_starts_nothing_is_left_at_once(harmless: bool) -> None:
-    """A look-up before the session is asked for, of which nobody is told."""
+def test_harmless_call_is_abandoned_at_once(harmless: bool) -> None:
+    """A look-up before the request starts nothing, and is not shown to the user."""
     reached, abandoned = threading.Event(), threading.Event()
 
     def start(progress: StartProgress) -> SessionAccess:
@@ -184,7 +184,7 @@ def test_what_starts_nothing_is_left_at_once(harmless: bool) -> None:
 
 
 @pytest.mark.usefixtures("short_limits")
-def test_a_look_up_takes_its_time_from_the_limit() -> None:
+def test_look_up_does_not_extend_the_limit() -> None:
     shown: list[Waiting | None] = []
     over = threading.Event()
 
@@ -204,7 +204,7 @@ def test_a_look_up_takes_its_time_from_the_limit() -> None:
 
 
 class Stoppable(Source):
-    """One whose session may be stopped."""
+    """A source whose session may be stopped."""
 
     def __init__(self, start: Start) -> None:
         super().__init__(start)
@@ -215,7 +215,7 @@ class Stoppable(Source):
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_crash_before_the_first_turn_leaves_neither_session_nor_descriptors(
+def test_crash_at_the_start_leaves_no_session_and_no_descriptors(
     monkeypatch: pytest.MonkeyPatch, begun: bool
 ) -> None:
     crashed = threading.Event()
@@ -257,10 +257,10 @@ def test_a_crash_before_the_first_turn_leaves_neither_session_nor_descriptors(
     os.close(result)
 
 
-def test_a_crash_while_nothing_was_asked_for_stops_nothing(
+def test_crash_before_the_session_is_requested_stops_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """While it waits, it is certain that there is no session: the crash is told at once."""
+    """During a wait there is certainly no session, so the crash is reported at once."""
     waiting = threading.Event()
 
     def start(progress: StartProgress) -> SessionAccess:

@@ -32,7 +32,7 @@ def loop() -> Iterator[Loop]:
 
 
 class Ends:
-    """Two descriptors joined by a pipe or a socket pair; ours and the other side's."""
+    """Two descriptors joined by a pipe or a socket pair: the one under test and its peer."""
 
     def __init__(self, kind: str, *, we_read: bool) -> None:
         if kind == "pipe":
@@ -66,7 +66,7 @@ def collect(loop: Loop, source: PolledInput | ThreadedInput, wanted: int = 1 << 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
 @pytest.mark.parametrize("wanted", [1000, 1 << 20])
-def test_an_input_gives_all_bytes_and_then_its_end(loop: Loop, kind: str, wanted: int) -> None:
+def test_input_gives_all_bytes_and_then_its_end(loop: Loop, kind: str, wanted: int) -> None:
     ends = Ends(kind, we_read=True)
 
     def write() -> None:
@@ -82,7 +82,7 @@ def test_an_input_gives_all_bytes_and_then_its_end(loop: Loop, kind: str, wanted
     writer.join()
 
 
-def test_an_input_reads_no_more_than_is_wanted(loop: Loop) -> None:
+def test_input_reads_no_more_than_wanted(loop: Loop) -> None:
     ends = Ends("pipe", we_read=True)
     os.write(ends.other, b"0123456789")
     source = PolledInput(loop, ends.ours)
@@ -101,7 +101,7 @@ def test_an_input_reads_no_more_than_is_wanted(loop: Loop) -> None:
     ends.close_other()
 
 
-def test_the_rest_of_an_input_is_what_is_there_now(loop: Loop) -> None:
+def test_rest_of_an_input_is_what_is_there_now(loop: Loop) -> None:
     ends = Ends("pipe", we_read=True)
     os.write(ends.other, b"last words")
     source = PolledInput(loop, ends.ours)
@@ -122,7 +122,7 @@ def test_the_rest_of_an_input_is_what_is_there_now(loop: Loop) -> None:
     ends.close_other()
 
 
-def test_the_rest_is_read_as_there_is_room_for_it(loop: Loop) -> None:
+def test_rest_of_an_input_waits_for_room(loop: Loop) -> None:
     ends = Ends("pipe", we_read=True)
     os.write(ends.other, b"last words")
     source = PolledInput(loop, ends.ours)
@@ -142,7 +142,7 @@ def test_the_rest_is_read_as_there_is_room_for_it(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_an_output_waits_for_a_slow_reader_and_keeps_the_loop_free(loop: Loop, kind: str) -> None:
+def test_output_waits_for_a_slow_reader_without_blocking_the_loop(loop: Loop, kind: str) -> None:
     ends = Ends(kind, we_read=False)
     sink = open_output(loop, ends.ours)
     assert isinstance(sink, PolledOutput)
@@ -170,7 +170,7 @@ def test_an_output_waits_for_a_slow_reader_and_keeps_the_loop_free(loop: Loop, k
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_a_reader_that_goes_away_is_noticed_without_a_write(loop: Loop, kind: str) -> None:
+def test_output_notices_without_a_write_that_the_reader_left(loop: Loop, kind: str) -> None:
     ends = Ends(kind, we_read=False)
     sink = open_output(loop, ends.ours)
     broken: list[OSError | None] = []
@@ -185,7 +185,7 @@ def test_a_reader_that_goes_away_is_noticed_without_a_write(loop: Loop, kind: st
     sink.close()
 
 
-def test_bytes_that_somebody_sends_to_our_stdout_do_not_end_it(loop: Loop) -> None:
+def test_bytes_sent_to_an_output_socket_do_not_break_it(loop: Loop) -> None:
     ends = Ends("socket", we_read=False)
     sink = open_output(loop, ends.ours)
     broken: list[OSError | None] = []
@@ -202,7 +202,7 @@ def test_bytes_that_somebody_sends_to_our_stdout_do_not_end_it(loop: Loop) -> No
     ends.close_other()
 
 
-def test_the_blocking_mode_of_a_shared_pipe_is_given_back(loop: Loop) -> None:
+def test_blocking_mode_of_a_shared_pipe_is_restored(loop: Loop) -> None:
     ends = Ends("pipe", we_read=True)
     shared = os.dup(ends.ours)
     source = PolledInput(loop, ends.ours)
@@ -231,7 +231,7 @@ def test_files_are_read_and_written_by_threads(loop: Loop, tmp_path: Path) -> No
     assert (tmp_path / "out").read_bytes() == DATA
 
 
-def test_a_terminal_that_somebody_has_made_non_blocking_is_waited_for(loop: Loop) -> None:
+def test_non_blocking_terminal_is_waited_for(loop: Loop) -> None:
     master, slave = pty.openpty()
     tty.setraw(slave)
     os.set_blocking(slave, False)
@@ -254,7 +254,7 @@ def test_a_terminal_that_somebody_has_made_non_blocking_is_waited_for(loop: Loop
     os.close(slave)
 
 
-def test_a_full_disk_is_told_as_what_it_is(loop: Loop) -> None:
+def test_full_disk_is_reported_as_its_error(loop: Loop) -> None:
     sink = open_output(loop, os.open("/dev/full", os.O_WRONLY))
     broken: list[OSError | None] = []
     sink.start(lambda: None, broken.append)
@@ -266,7 +266,7 @@ def test_a_full_disk_is_told_as_what_it_is(loop: Loop) -> None:
     assert "No space left" in str(broken[0])
 
 
-def test_a_terminal_is_read_without_touching_its_mode(loop: Loop) -> None:
+def test_terminal_is_read_without_changing_its_mode(loop: Loop) -> None:
     master, slave = pty.openpty()
     source = open_input(loop, slave)
     assert isinstance(source, ThreadedInput)
@@ -279,7 +279,7 @@ def test_a_terminal_is_read_without_touching_its_mode(loop: Loop) -> None:
         os.close(slave)
 
 
-def test_nothing_that_prints_reaches_the_stream() -> None:
+def test_print_does_not_reach_the_stream() -> None:
     script = """
 import os, subprocess, sys
 from connector.transport.stdio import take_standard_streams
@@ -298,7 +298,7 @@ os.write(stream_out, os.read(stream_in, 100))
         assert words in done.stderr
 
 
-def test_a_closed_stdin_is_said_in_one_line() -> None:
+def test_closed_stdin_is_reported_in_one_line() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "connector", "attach"],
         stdin=None,

@@ -38,7 +38,7 @@ def set_size(fd: int, columns: int, rows: int) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
-def test_raw_and_back(pair: tuple[int, int]) -> None:
+def test_restore_undoes_raw_mode(pair: tuple[int, int]) -> None:
     _, slave = pair
     before = termios.tcgetattr(slave)
     terminal: Terminal = open_terminal(slave)
@@ -50,7 +50,7 @@ def test_raw_and_back(pair: tuple[int, int]) -> None:
     assert termios.tcgetattr(slave) == before
 
 
-def test_what_was_typed_ahead_is_kept(pair: tuple[int, int]) -> None:
+def test_raw_mode_keeps_what_was_typed_ahead(pair: tuple[int, int]) -> None:
     master, slave = pair
     os.write(master, b"ls\n")
     terminal = PosixTerminal(slave)
@@ -59,8 +59,8 @@ def test_what_was_typed_ahead_is_kept(pair: tuple[int, int]) -> None:
     terminal.restore()
 
 
-def test_raw_twice_goes_back_to_what_was_first(pair: tuple[int, int]) -> None:
-    """Another program may have set it meanwhile: a shell, while we were stopped."""
+def test_restore_after_two_raw_modes_restores_the_first_state(pair: tuple[int, int]) -> None:
+    """Another program may have set it meanwhile, such as a shell after Ctrl-Z."""
     _, slave = pair
     before = termios.tcgetattr(slave)
     terminal = PosixTerminal(slave)
@@ -72,7 +72,7 @@ def test_raw_twice_goes_back_to_what_was_first(pair: tuple[int, int]) -> None:
     assert termios.tcgetattr(slave) == before
 
 
-def test_to_restore_needs_no_raw_mode_before(pair: tuple[int, int]) -> None:
+def test_restore_without_raw_mode_is_harmless(pair: tuple[int, int]) -> None:
     _, slave = pair
     before = termios.tcgetattr(slave)
     terminal = PosixTerminal(slave)
@@ -80,7 +80,7 @@ def test_to_restore_needs_no_raw_mode_before(pair: tuple[int, int]) -> None:
     assert termios.tcgetattr(slave) == before
 
 
-def test_a_terminal_that_is_gone_is_no_trouble(pair: tuple[int, int]) -> None:
+def test_terminal_that_is_gone_is_harmless(pair: tuple[int, int]) -> None:
     master, slave = pair
     terminal = PosixTerminal(slave)
     terminal.make_raw()
@@ -91,7 +91,7 @@ def test_a_terminal_that_is_gone_is_no_trouble(pair: tuple[int, int]) -> None:
     assert signal.getsignal(signal.SIGTTOU) == ttou
 
 
-def test_the_size_is_that_of_the_first_that_is_a_terminal(pair: tuple[int, int]) -> None:
+def test_window_size_is_that_of_the_first_terminal(pair: tuple[int, int]) -> None:
     _, slave = pair
     set_size(slave, 97, 31)
     with open(os.devnull) as null:
@@ -99,7 +99,7 @@ def test_the_size_is_that_of_the_first_that_is_a_terminal(pair: tuple[int, int])
         assert window_size(null.fileno()) == NO_WINDOW == (300, 100)
 
 
-def test_a_terminal_without_a_size_has_the_usual_one(pair: tuple[int, int]) -> None:
+def test_terminal_without_a_size_has_the_usual_one(pair: tuple[int, int]) -> None:
     _, slave = pair
     set_size(slave, 0, 0)
     assert window_size(slave) == (80, 24)

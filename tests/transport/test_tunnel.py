@@ -1,4 +1,4 @@
-"""What the tunnel does with input that comes when it is closing already."""
+"""Input that comes while the tunnel is closing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from connector.transport.stdio import open_input, open_output
 from connector.transport.tunnel import Tunnel
 
 
-def test_input_that_is_left_when_it_closes_is_given_up_and_no_bug() -> None:
-    """A far end that never acknowledged: the window is full, and the time is over."""
+def test_input_that_comes_while_closing_is_dropped() -> None:
+    """The agent has not acked anything: the window is full, and the time is over."""
     stdin, feed = os.pipe()
     reader, stdout = os.pipe()
     loop = Loop()

@@ -1,4 +1,4 @@
-"""A link over TLS, whose other end says exactly what a test wants in which record."""
+"""A link over TLS, whose peer sends exactly the records that a test names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TYPED, LONGER = b"k", b"acknowledge" * 100
 
 
 class Owner:
-    """Remembers what it is told."""
+    """A LinkOwner that keeps what it is given."""
 
     def __init__(self) -> None:
         self.messages: list[bytes] = []
@@ -52,7 +52,7 @@ class Owner:
 
 
 class Scene:
-    """An open link, and its other end: a record of TLS for each :meth:`say`."""
+    """An open link and its peer, which sends one TLS record for each :meth:`say`."""
 
     def __init__(self, loop: Loop) -> None:
         authority = trustme.CA()
@@ -85,7 +85,7 @@ class Scene:
         loop.run(lambda: self.owner.opened)
 
     def say(self, *messages: bytes) -> None:
-        """All in one record."""
+        """Send these frames in one record."""
         frames = (Frame(Opcode.BINARY, message) for message in messages)
         self.far.sendall(b"".join(frame.serialize(mask=False) for frame in frames))
 
@@ -100,7 +100,7 @@ def scene() -> Iterator[Scene]:
     loop.close()
 
 
-def test_what_is_typed_is_handed_on_before_more_is_read(scene: Scene) -> None:
+def test_echo_is_handed_on_before_more_is_read(scene: Scene) -> None:
     scene.say(TYPED)
     scene.say(LONGER)
     scene.say(LONGER, TYPED)
@@ -111,7 +111,7 @@ def test_what_is_typed_is_handed_on_before_more_is_read(scene: Scene) -> None:
     assert scene.owner.calls == [1, 3]
 
 
-def test_acknowledges_are_handed_on_in_one_go(scene: Scene) -> None:
+def test_acks_are_handed_on_in_one_batch(scene: Scene) -> None:
     for _ in range(20):
         scene.say(LONGER)
 
@@ -120,7 +120,7 @@ def test_acknowledges_are_handed_on_in_one_go(scene: Scene) -> None:
     assert scene.owner.calls == [20]
 
 
-def test_all_that_came_before_it_broke_is_handed_on(scene: Scene) -> None:
+def test_frames_before_a_broken_link_are_handed_on(scene: Scene) -> None:
     for message in (TYPED, TYPED, TYPED, LONGER):
         scene.say(message)
     scene.far.close()  # and so what we send now is not taken
@@ -134,9 +134,7 @@ def test_all_that_came_before_it_broke_is_handed_on(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("before", [[], [TYPED], [LONGER]])
-def test_why_it_was_closed_is_told_though_the_end_comes_with_it(
-    scene: Scene, before: list[bytes]
-) -> None:
+def test_close_reason_is_reported_when_eof_comes_with_it(scene: Scene, before: list[bytes]) -> None:
     for message in before:
         scene.say(message)
     scene.far.sendall(Frame(Opcode.CLOSE, Close(1009, "").serialize()).serialize(mask=False))
@@ -149,7 +147,7 @@ def test_why_it_was_closed_is_told_though_the_end_comes_with_it(
     assert isinstance(error, MessageRefused)
 
 
-def test_why_it_was_closed_is_told_though_nothing_can_be_sent_any_more(scene: Scene) -> None:
+def test_close_reason_is_reported_when_nothing_can_be_sent(scene: Scene) -> None:
     scene.say(LONGER)
     scene.far.sendall(Frame(Opcode.CLOSE, Close(1009, "").serialize()).serialize(mask=False))
     scene.far.close()
@@ -177,7 +175,7 @@ TINY = {
 
 
 class Backlog(deque[Event]):
-    """Counts what is taken out of it."""
+    """A backlog that counts the events taken out of it."""
 
     taken = 0
 
@@ -227,7 +225,7 @@ def test_turn_handles_a_bounded_number_of_fragments(scene: Scene) -> None:
 
 
 def test_timers_and_signals_run_between_the_frames_of_a_flood(scene: Scene) -> None:
-    """A signal's handler calls ``call_soon``."""
+    """The handler of a signal calls ``call_soon``."""
     when: list[int] = []
     backlog = scene.link._backlog = Backlog()
     total = 20_000
@@ -241,7 +239,7 @@ def test_timers_and_signals_run_between_the_frames_of_a_flood(scene: Scene) -> N
     assert max(when) <= 2 * FRAME_BUDGET
 
 
-def test_flood_is_handled_whole_though_its_end_is_read_with_it(scene: Scene) -> None:
+def test_flood_is_handled_completely_when_eof_comes_with_it(scene: Scene) -> None:
     total = 5000  # in one record
     flooding = Frame(Opcode.BINARY, b"").serialize(mask=False) * total
     scene.far.sendall(
@@ -253,7 +251,7 @@ def test_flood_is_handled_whole_though_its_end_is_read_with_it(scene: Scene) -> 
     assert isinstance(scene.owner.lost[0], MessageRefused)
 
 
-def test_flood_before_a_break_is_handled_whole(scene: Scene) -> None:
+def test_flood_before_a_broken_link_is_handled_completely(scene: Scene) -> None:
     total = 5000
     scene.far.sendall(Frame(Opcode.BINARY, b"").serialize(mask=False) * total)
     scene.far.close()

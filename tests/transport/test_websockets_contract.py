@@ -1,4 +1,4 @@
-"""What a link relies on in ``websockets``: a release that changes it fails here, by its name."""
+"""What a link relies on in ``websockets``, so that a release that changes it fails here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESOURCE = "/v1/data?a=%2F&b=c+d&X-Amz-Signature=00%20"
 
 
 class Ends:
-    """A client as a link makes it, and a server; nothing goes from one to the other by itself."""
+    """A client as a link makes it, and a server. The test passes bytes between them."""
 
     def __init__(self) -> None:
         silent = logging.getLogger("silent")
@@ -48,7 +48,7 @@ class Ends:
         return list(self.client.events_received())
 
     def heard(self) -> Iterator[Frame]:
-        """What the server hears."""
+        """Return the events of the server."""
         self.server.receive_data(b"".join(self.client.data_to_send()))
         for event in self.server.events_received():
             assert isinstance(event, Frame)
@@ -60,13 +60,13 @@ def ends() -> Ends:
     return Ends()
 
 
-def test_the_request_line_is_ours_to_the_letter_and_so_are_headers(ends: Ends) -> None:
+def test_request_line_and_headers_are_sent_verbatim(ends: Ends) -> None:
     assert ends.request.path == RESOURCE
     assert ends.request.headers["x-amz-date"] == "today"
     assert ends.request.headers["Host"] == "gateway.test"
 
 
-def test_frames_of_one_read_are_events_in_order_with_their_bytes(ends: Ends) -> None:
+def test_frames_of_one_read_are_events_in_order(ends: Ends) -> None:
     ends.open()
     frames = [Frame(Opcode.BINARY, b"a" * size) for size in (1, 125, 126, 900)]
     events = ends.give(b"".join(frame.serialize(mask=False) for frame in frames))
@@ -77,7 +77,7 @@ def test_frames_of_one_read_are_events_in_order_with_their_bytes(ends: Ends) -> 
     assert all(isinstance(event, Frame) and event.fin for event in events)
 
 
-def test_a_frame_in_two_reads_is_one_event(ends: Ends) -> None:
+def test_frame_in_two_reads_is_one_event(ends: Ends) -> None:
     ends.open()
     data = Frame(Opcode.BINARY, b"in two").serialize(mask=False)
 
@@ -85,14 +85,14 @@ def test_a_frame_in_two_reads_is_one_event(ends: Ends) -> None:
     assert ends.give(data[3:]) == [Frame(Opcode.BINARY, b"in two")]
 
 
-def test_frames_in_pieces_come_as_they_are(ends: Ends) -> None:
+def test_fragments_are_not_joined(ends: Ends) -> None:
     ends.open()
     pieces = [Frame(Opcode.BINARY, b"a", fin=False), Frame(Opcode.CONT, b"b")]
 
     assert ends.give(b"".join(piece.serialize(mask=False) for piece in pieces)) == pieces
 
 
-def test_what_is_sent_waits_for_one_write(ends: Ends) -> None:
+def test_sent_frames_wait_for_one_write(ends: Ends) -> None:
     ends.open()
     ends.client.send_text(b"first")
     ends.client.send_binary(b"second")
@@ -101,14 +101,14 @@ def test_what_is_sent_waits_for_one_write(ends: Ends) -> None:
     assert ends.client.data_to_send() == []
 
 
-def test_a_ping_is_answered_without_us(ends: Ends) -> None:
+def test_ping_is_answered_by_the_library(ends: Ends) -> None:
     ends.open()
     ends.give(Frame(Opcode.PING, b"keepalive").serialize(mask=False))
 
     assert list(ends.heard()) == [Frame(Opcode.PONG, b"keepalive")]
 
 
-def test_a_close_is_answered_and_says_its_code(ends: Ends) -> None:
+def test_close_is_answered_and_has_its_code(ends: Ends) -> None:
     ends.open()
     ends.server.send_close(1009, "too big")
     (event,) = ends.give(b"".join(ends.server.data_to_send()))
@@ -120,7 +120,7 @@ def test_a_close_is_answered_and_says_its_code(ends: Ends) -> None:
     assert ends.client.state is not State.OPEN
 
 
-def test_a_refused_upgrade_says_its_status(ends: Ends) -> None:
+def test_refused_upgrade_has_its_status(ends: Ends) -> None:
     ends.server.send_response(ends.server.reject(403, "no"))
     ends.client.receive_data(b"".join(ends.server.data_to_send()))
     ends.client.receive_eof()
@@ -130,12 +130,12 @@ def test_a_refused_upgrade_says_its_status(ends: Ends) -> None:
     assert ends.client.handshake_exc.response.status_code == 403
 
 
-def test_what_is_no_answer_is_known_without_an_event(ends: Ends) -> None:
+def test_malformed_answer_is_known_without_an_event(ends: Ends) -> None:
     assert ends.give(b"SSH-2.0-OpenSSH\r\n\r\n") == []
     assert ends.client.handshake_exc is not None
 
 
-def test_a_frame_that_is_too_large_or_malformed_ends_it_after_what_was_good(ends: Ends) -> None:
+def test_bad_frame_ends_the_link_after_the_good_frames(ends: Ends) -> None:
     ends.open()
     good, large = Frame(Opcode.BINARY, b"good"), Frame(Opcode.BINARY, bytes(1001))
     events = ends.give(good.serialize(mask=False) + large.serialize(mask=False))

@@ -1,4 +1,4 @@
-"""The wrapper of commands: what its script prints in real shells, and its parser."""
+"""The wrapper of commands: its script in real shells, and the parser of its output."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ START = END = f"<{TOKEN}:"
 
 
 class Parsed:
-    """What comes of some pieces of output."""
+    """The events that the parser makes of some pieces of output."""
 
     def __init__(self, pieces: Sequence[bytes], *events: Event, token: str = TOKEN) -> None:
         self.starts: list[tuple[str, list[str]]] = []
@@ -79,7 +79,7 @@ LOOKALIKES = st.lists(
 
 
 @given(WRITES, st.integers(0, 255), PLACES)
-def test_framed_output_is_the_same_however_it_is_cut(
+def test_framed_output_does_not_depend_on_the_pieces(
     writes: list[tuple[bool, bytes]], status: int, places: list[int]
 ) -> None:
     text = b"motd\r\n" + f"{START}Bi>".encode()
@@ -95,7 +95,7 @@ def test_framed_output_is_the_same_however_it_is_cut(
 
 
 @given(st.binary() | LOOKALIKES, st.integers(0, 255), PLACES)
-def test_raw_output_is_the_same_however_it_is_cut(
+def test_raw_output_does_not_depend_on_the_pieces(
     data: bytes, status: int, places: list[int]
 ) -> None:
     assume(END.encode() not in data)  # 128 random bits
@@ -107,7 +107,7 @@ def test_raw_output_is_the_same_however_it_is_cut(
 
 
 @given(st.binary() | LOOKALIKES)
-def test_raw_output_is_not_held_for_longer_than_a_marker(data: bytes) -> None:
+def test_raw_output_is_kept_back_no_longer_than_a_marker(data: bytes) -> None:
     assume(END.encode() not in data)
     parsed = Parsed([f"{START}T>".encode(), data])
     assert data.startswith(parsed.output)
@@ -115,7 +115,7 @@ def test_raw_output_is_not_held_for_longer_than_a_marker(data: bytes) -> None:
 
 
 @given(st.integers(0, 60))
-def test_error_block_inside_a_block_of_output_is_taken_out(place: int) -> None:
+def test_error_block_inside_output_is_extracted(place: int) -> None:
     block = base64.encodebytes(b"output" * 20)
     inside = b"{" + base64.b64encode(b"error") + b"}"
     text = f"{START}B>".encode() + block[:place] + inside + block[place:]
@@ -124,7 +124,7 @@ def test_error_block_inside_a_block_of_output_is_taken_out(place: int) -> None:
 
 
 @given(st.binary(), PLACES)
-def test_any_bytes_after_a_start_are_an_end_or_an_error_or_output(
+def test_any_bytes_after_the_start_marker_are_parsed_or_refused(
     data: bytes, places: list[int]
 ) -> None:
     for event in Parsed([f"{START}B>".encode(), *cut(data, places)]).others:
@@ -140,19 +140,19 @@ def test_any_bytes_after_a_start_are_an_end_or_an_error_or_output(
         *("{" + "A" * (LONGEST_BLOCK + 1), "<" + "A" * (LONGEST_BLOCK + 1)),
     ],
 )
-def test_anything_but_blocks_and_the_marker_is_an_error(text: str) -> None:
+def test_text_between_the_blocks_is_an_error(text: str) -> None:
     (event,) = Parsed([f"{START}B>{text}QUJD\n====".encode()]).others
     assert isinstance(event, ChannelFailed)
     assert isinstance(event.error, RemoteProtocolError)
 
 
-def test_what_precedes_the_start_is_limited() -> None:
+def test_preface_before_the_start_marker_is_limited() -> None:
     (event,) = Parsed([b"x" * (LONGEST_PREFACE + 1)]).others
     assert isinstance(event, ChannelFailed)
     assert isinstance(event.error, SessionEnded)
 
 
-def test_end_without_a_start_gives_what_came_as_errors() -> None:
+def test_close_before_the_start_marker_gives_the_preface_as_errors() -> None:
     parsed = Parsed([b"sh: not found\n"], ChannelClosed(""))
     assert (parsed.output, parsed.errors) == (b"", b"sh: not found\n")
     (event,) = parsed.others
@@ -160,7 +160,7 @@ def test_end_without_a_start_gives_what_came_as_errors() -> None:
     assert isinstance(event.error, SessionEnded)
 
 
-def test_end_without_a_status_is_an_error() -> None:
+def test_close_without_a_status_is_an_error() -> None:
     parsed = Parsed([f"{START}R>".encode(), b"abc<0"], ChannelClosed(""))
     assert parsed.output == b"abc<0"
     (event,) = parsed.others
@@ -168,17 +168,17 @@ def test_end_without_a_status_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("closed", [ChannelClosed("a reason"), ChannelClosed("", True)])
-def test_end_that_has_a_reason_keeps_it(closed: ChannelClosed) -> None:
+def test_close_with_a_reason_is_passed_on(closed: ChannelClosed) -> None:
     assert Parsed([f"{START}B>".encode()], closed).others == [closed]
 
 
-def test_status_of_the_wrapper_counts_before_the_agents() -> None:
+def test_status_of_the_wrapper_outranks_the_agents() -> None:
     text = f"{START}B>{END}137>".encode()
     events = Parsed([text], CommandExited(255), ChannelClosed("")).others
     assert events == [CommandExited(137), ChannelClosed("")]
 
 
-def test_status_of_the_agent_counts_where_the_wrapper_gives_none() -> None:
+def test_status_of_the_agent_is_used_if_the_wrapper_has_none() -> None:
     assert Parsed([b""], CommandExited(1), ChannelClosed("")).others == [
         CommandExited(1),
         ChannelClosed(""),
@@ -192,7 +192,7 @@ SHELLS = pytest.mark.parametrize("shell", [name for name in ("dash", "bash") if 
 
 
 def run_on_terminal(shell: str, words: list[str], data: bytes = b"") -> Parsed:
-    """Run words in the wrapper, as the agent does on a terminal."""
+    """Run words in the wrapper on a terminal, as the agent does."""
     token = new_token()
     master, slave = pty.openpty()
     command = [shell, *wrap(words, token, on_terminal=False)[1:]]
@@ -259,13 +259,13 @@ def test_script_returns_the_status(shell: str, words: list[str], status: int) ->
 
 
 @SHELLS
-def test_script_runs_programs_and_not_what_the_shell_has_built_in(shell: str) -> None:
+def test_script_runs_programs_and_no_builtins(shell: str) -> None:
     parsed = run_on_terminal(shell, ["echo", "-n", "a\\nb", "$HOME", "*", "it's"])
     assert parsed.output == b"a\\nb $HOME * it's"
 
 
 @pytest.mark.parametrize("on_terminal", [False, True])
-def test_words_are_no_longer_than_the_service_takes(on_terminal: bool) -> None:
+def test_words_are_as_short_as_the_service_requires(on_terminal: bool) -> None:
     words = wrap(["cat", "file"], TOKEN, on_terminal=on_terminal)
     assert all(1 <= len(word) <= LONGEST_WORD for word in words)
     assert words[-3:] == [TOKEN, "cat", "file"]

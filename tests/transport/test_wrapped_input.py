@@ -1,4 +1,4 @@
-"""stdin of a wrapped command: lines of base64, once the wrapper reads."""
+"""The input of a wrapped command: lines of base64, once the wrapper reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .test_keyboard import FakeLoop, Typist
 
 
 class Seen:
-    """A command's input, and what comes out of it."""
+    """The input of a command, and what it has passed on."""
 
     def __init__(self, loop: FakeLoop) -> None:
         self.typist = Typist()
@@ -46,7 +46,7 @@ def test_stdin_is_not_read_before_the_wrapper_reads(seen: Seen) -> None:
     assert seen.typist.wanted == 0
 
 
-def test_input_leaves_as_lines_and_its_end_as_one(seen: Seen) -> None:
+def test_input_is_sent_as_lines_and_its_end_as_a_line(seen: Seen) -> None:
     seen.input.ready()
     seen.typist.give(b"\x04~.\n")
     assert seen.data == base64.b64encode(b"\x04~.\n") + b"\n"
@@ -55,7 +55,7 @@ def test_input_leaves_as_lines_and_its_end_as_one(seen: Seen) -> None:
     assert seen.ends == 0  # the command goes on
 
 
-def test_rest_of_the_input_is_taken_where_the_session_ends(seen: Seen) -> None:
+def test_take_rest_reads_the_rest_of_stdin(seen: Seen) -> None:
     seen.input.ready()
     seen.input.take_rest()
     assert seen.typist.rest_taken
@@ -63,7 +63,7 @@ def test_rest_of_the_input_is_taken_where_the_session_ends(seen: Seen) -> None:
     assert (seen.data, seen.ends) == (b"", 1)
 
 
-def test_input_that_the_wrapper_does_not_read_is_left(seen: Seen) -> None:
+def test_take_rest_leaves_stdin_that_the_wrapper_does_not_read(seen: Seen) -> None:
     seen.input.take_rest()
     assert not seen.typist.rest_taken
     assert seen.ends == 1
