@@ -91,12 +91,12 @@ class Connection:
         self._reading = True
         self._closed = False
         self._accepted_once = False
-        self._accepted = False  # the present link
+        self._accepted = False  # the present link; the gateway took its token
         self._message_refused = False
         self._cause: BaseException | None = None  # the error that began the present outage
         self._outage_began = 0.0
         self._delay = FIRST_DELAY
-        # Looked up once, since every frame would ask.
+        # Look this up once, not for each frame.
         self._logs_dialogue = dialogue_logger.isEnabledFor(DIALOGUE)
 
     @property

@@ -127,7 +127,7 @@ class Ending:
 
     def _close(self) -> None:
         if self._channel.linked:
-            # Delivered or not: a service that can hear us should know that the session ends.
+            # Delivered or not: a service that can hear it should learn of the end.
             self._channel.terminate()
             self._connection.send_messages(self._channel.messages_to_send(self._loop.time()))
         self._stdin.set_wanted(0)

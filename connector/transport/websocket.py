@@ -64,7 +64,7 @@ FRAME_BUDGET = 1024
 # again at the next wake-up. Acks are longer, and come in bursts.
 _KEYSTROKE = 256
 
-# websockets logs whole frames at DEBUG, and our first frame holds the token.
+# websockets logs whole frames at DEBUG, and the first frame holds the token.
 _NO_FRAMES = logging.getLogger("connector.transport.frames")
 _NO_FRAMES.setLevel(logging.CRITICAL + 1)
 
@@ -104,12 +104,14 @@ class Link:
         self._closing = False
         self._lost = False
         self._reading = True
-        self._reads_on = False  # whether the next turn reads, even if the socket is not readable
+        self._read_pending = (
+            False  # whether the next turn reads, even if the socket is not readable
+        )
         self._backlog: deque[Event] = deque()  # events beyond the budget of a turn
         self._unwritable = False  # writing has failed; the link ends at the next turn
-        self._farewell: LinkLost | None = None  # from the gateway's close frame
+        self._close_error: LinkLost | None = None  # from the gateway's close frame
         self._liveness = Liveness(ping_interval, loop.time(), time.time())
-        self._life_alarm = Alarm(loop)
+        self._liveness_alarm = Alarm(loop)
         self._close_alarm = Alarm(loop)
         # The request line has the URL's path and query verbatim: websockets would parse and
         # rebuild them, and a presigned query must not change in one byte.
@@ -145,7 +147,7 @@ class Link:
             self._watch()
             if reading:
                 # Decrypted bytes may wait in the TLS layer, where nothing polls.
-                self._read_on_soon()
+                self._schedule_read()
 
     def close(self, timeout: float) -> None:
         """Send a close frame, and wait up to ``timeout`` seconds for the answer."""
@@ -167,16 +169,16 @@ class Link:
     # Reading.
 
     def _readable(self) -> None:
-        if self._reading and not self._reads_on:
+        if self._reading and not self._read_pending:
             self._read(_KEYSTROKE)
 
-    def _read_on_soon(self) -> None:
-        if not self._reads_on:
-            self._reads_on = True
-            self._loop.call_soon(self._read_on)
+    def _schedule_read(self) -> None:
+        if not self._read_pending:
+            self._read_pending = True
+            self._loop.call_soon(self._scheduled_read)
 
-    def _read_on(self) -> None:
-        self._reads_on = False
+    def _scheduled_read(self) -> None:
+        self._read_pending = False
         self._readable()
 
     def _read(self, enough: int) -> None:
@@ -185,7 +187,7 @@ class Link:
             return
         if len(self._backlog) > FRAME_BUDGET:
             self._process_events(FRAME_BUDGET)
-            self._read_on_soon()
+            self._schedule_read()
             return
         error: ConnectorError | None = None
         received = 0
@@ -202,17 +204,17 @@ class Link:
                 if received < enough:
                     break  # TLS has returned a whole record, and the selector reports the next one
             else:
-                self._read_on_soon()
+                self._schedule_read()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass  # nothing is left to read
         except OSError as problem:
-            error = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
+            error = LinkLost(f"the connection to {self._address.host} broke: {_reason_of(problem)}")
         if received:
             self._liveness.heard(self._loop.time())
         over = error or self._protocol.parser_exc or self._protocol.handshake_exc
         self._process_events(len(self._backlog) if over else FRAME_BUDGET)
         if self._backlog:
-            self._read_on_soon()
+            self._schedule_read()
         if self._lost:
             return
         if not self._opened and self._protocol.handshake_exc:
@@ -249,7 +251,7 @@ class Link:
             self._end(self._rejection(problem))
             return
         self._opened = True
-        self._arm_life_alarm()
+        self._arm_liveness_alarm()
         self._owner.link_opened()
 
     def _process_other_frame(self, frame: Frame, messages: list[bytes]) -> None:
@@ -273,9 +275,9 @@ class Link:
             code = f" ({close.code})" if close else ""
             reason = f": {close.reason[:200]}" if close and close.reason else ""
             words = f"the gateway closed the connection{code}{reason}"
-            self._farewell = _closed(close.code if close else 0, words)
+            self._close_error = _error_of_close(close.code if close else 0, words)
             # Deliver the frames that came before the close first.
-            self._loop.call_soon(self._end, self._farewell)
+            self._loop.call_soon(self._end, self._close_error)
 
     def _rejection(self, problem: Exception) -> ConnectorError:
         host = self._address.host
@@ -334,7 +336,9 @@ class Link:
             pass  # the socket is full; the selector reports when it is not
         except OSError as problem:
             self._unwritable = True
-            broken = LinkLost(f"the connection to {self._address.host} broke: {_say(problem)}")
+            broken = LinkLost(
+                f"the connection to {self._address.host} broke: {_reason_of(problem)}"
+            )
             self._loop.call_soon(self._broken, broken)
         del self._outgoing[:sent]
         if len(self._outgoing) > WRITE_LIMIT and not self._unwritable:
@@ -361,10 +365,10 @@ class Link:
 
     # Keepalive and end.
 
-    def _arm_life_alarm(self) -> None:
-        self._life_alarm.set(self._loop.time() + LIVENESS_CHECK, self._check_life)
+    def _arm_liveness_alarm(self) -> None:
+        self._liveness_alarm.set(self._loop.time() + LIVENESS_CHECK, self._check_liveness)
 
-    def _check_life(self) -> None:
+    def _check_liveness(self) -> None:
         now = self._loop.time()
         if not self._reading:
             # While stdout is blocked the link does not read, so silence means nothing.
@@ -377,7 +381,7 @@ class Link:
         if sign == Sign.PING and self._protocol.state is State.OPEN:
             self._protocol.send_ping(b"keepalive")
             self._flush()
-        self._arm_life_alarm()
+        self._arm_liveness_alarm()
 
     def _broken(self, error: ConnectorError) -> None:
         if self._reading:
@@ -390,25 +394,25 @@ class Link:
     def _end(self, error: ConnectorError | None) -> None:
         if not self._lost:
             self._release()
-            self._owner.link_lost(None if self._closing else self._farewell or error)
+            self._owner.link_lost(None if self._closing else self._close_error or error)
 
     def _release(self) -> None:
         if self._lost:
             return
         self._lost = True
         self._loop.watch(self._fd, None, None)
-        self._life_alarm.cancel()
+        self._liveness_alarm.cancel()
         self._close_alarm.cancel()
         self._sock.close()
 
 
-def _closed(code: int, words: str) -> LinkLost:
+def _error_of_close(code: int, words: str) -> LinkLost:
     if code in _SERVER_LEAVES:
         return LinkLost(words)
     return MessageRefused(words) if code == _TOO_BIG else LinkClosed(words)
 
 
-def _say(problem: OSError) -> str:
+def _reason_of(problem: OSError) -> str:
     if isinstance(problem, ssl.SSLError):
         return problem.reason or "TLS error"
     return problem.strerror or "lost"
