@@ -50,7 +50,7 @@ def open_calls(
     return Calls(EnvironmentName("MySpace", "My.Project", id), tokens, api, find_again)
 
 
-def test_a_list_is_read_to_its_end(cloud: Cloud, calls: Calls) -> None:
+def test_list_is_read_to_its_last_page(cloud: Cloud, calls: Calls) -> None:
     started = [cloud.model.start_session(cloud.environment) for _ in range(201)]
     found = sessions_of(calls, calls.tokens.load(), 10)
     assert {session.id for session in found} == {session.id for session in started}
@@ -58,27 +58,27 @@ def test_a_list_is_read_to_its_end(cloud: Cloud, calls: Calls) -> None:
     assert cloud.operations() == [LIST, LIST]
 
 
-def test_a_list_without_end_is_given_up(cloud: Cloud, calls: Calls) -> None:
+def test_endless_list_is_given_up(cloud: Cloud, calls: Calls) -> None:
     always(cloud, LIST, lambda: web.json_response({"items": [], "nextToken": "again"}))
     with pytest.raises(CallFailed, match="does not end"):
         sessions_of(calls, calls.tokens.load(), 10)
 
 
 @pytest.mark.parametrize("answer", [{}, {"items": 5}, {"items": [5]}, {"items": [{"id": 5}]}])
-def test_a_list_that_is_none(cloud: Cloud, calls: Calls, answer: object) -> None:
+def test_malformed_list_is_reported(cloud: Cloud, calls: Calls, answer: object) -> None:
     always(cloud, LIST, lambda: web.json_response(answer))
     with pytest.raises(CallFailed):
         sessions_of(calls, calls.tokens.load(), 10)
 
 
 @pytest.mark.parametrize("answer", [{}, {"status": ""}, {"status": 5}])
-def test_a_state_that_is_none(cloud: Cloud, calls: Calls, answer: object) -> None:
+def test_malformed_state_is_reported(cloud: Cloud, calls: Calls, answer: object) -> None:
     always(cloud, GET, lambda: web.json_response(answer))
     with pytest.raises(CallFailed, match="has no valid status"):
         calls.look(calls.tokens.load(), 10)
 
 
-def test_it_is_stopped_and_started(cloud: Cloud, calls: Calls) -> None:
+def test_environment_is_stopped_and_started(cloud: Cloud, calls: Calls) -> None:
     token = calls.tokens.load()
     cloud.environment.stop_seconds = cloud.environment.start_seconds = 600
     assert calls.stop(token, 10) == state_of("STOPPING")
@@ -91,7 +91,7 @@ def test_it_is_stopped_and_started(cloud: Cloud, calls: Calls) -> None:
 # One that is remembered, and not where it was
 
 
-def test_one_that_was_known_wrongly_is_found_again(cloud: Cloud, both_ways: None) -> None:
+def test_unknown_remembered_environment_is_looked_up_again(cloud: Cloud, both_ways: None) -> None:
     here = EnvironmentName("MySpace", "My.Project", cloud.environment.id)
     calls = open_calls(cloud, GONE, lambda: here)
     token = calls.tokens.load()
@@ -100,7 +100,7 @@ def test_one_that_was_known_wrongly_is_found_again(cloud: Cloud, both_ways: None
     assert cloud.operations() == [GET, GET]
 
 
-def test_a_refusal_makes_it_look_again_too(cloud: Cloud, both_ways: None) -> None:
+def test_denied_remembered_environment_is_looked_up_again(cloud: Cloud, both_ways: None) -> None:
     bob = cloud.model.add_user("bob")
     his = cloud.model.add_environment(cloud.model.project("MySpace", "My.Project"), bob)
     here = EnvironmentName("MySpace", "My.Project", cloud.environment.id)
@@ -108,7 +108,7 @@ def test_a_refusal_makes_it_look_again_too(cloud: Cloud, both_ways: None) -> Non
     assert calls.look(calls.tokens.load(), 10) == state_of("RUNNING")
 
 
-def test_one_that_is_found_in_the_same_place_is_not_asked_again(
+def test_environment_found_in_the_same_place_is_not_asked_again(
     cloud: Cloud, both_ways: None
 ) -> None:
     found = []
@@ -126,7 +126,7 @@ def test_one_that_is_found_in_the_same_place_is_not_asked_again(
     assert len(found) == 1
 
 
-def test_one_that_has_only_got_a_name_is_not_asked_again(cloud: Cloud, both_ways: None) -> None:
+def test_environment_with_a_new_alias_is_not_asked_again(cloud: Cloud, both_ways: None) -> None:
     cloud.environment.alias = "new"
     renamed = EnvironmentName("MySpace", "My.Project", cloud.environment.id, "new")
     calls = open_calls(cloud, cloud.environment.id, lambda: renamed)
@@ -136,9 +136,7 @@ def test_one_that_has_only_got_a_name_is_not_asked_again(cloud: Cloud, both_ways
     assert cloud.operations() == [GET]
 
 
-def test_a_name_that_is_not_shown_as_it_is_is_known_all_the_same(
-    cloud: Cloud, both_ways: None
-) -> None:
+def test_alias_with_control_characters_is_recognised(cloud: Cloud, both_ways: None) -> None:
     def find_again() -> EnvironmentName:
         raise AssertionError("it is known")
 
@@ -149,7 +147,9 @@ def test_a_name_that_is_not_shown_as_it_is_is_known_all_the_same(
     assert calls.look(calls.tokens.load(), 10) == state_of("RUNNING")
 
 
-def test_one_that_has_answered_is_not_looked_for(cloud: Cloud, both_ways: None) -> None:
+def test_environment_that_has_answered_is_not_looked_up_again(
+    cloud: Cloud, both_ways: None
+) -> None:
     def find_again() -> EnvironmentName:
         raise AssertionError("it is known")
 
@@ -160,7 +160,7 @@ def test_one_that_has_answered_is_not_looked_for(cloud: Cloud, both_ways: None) 
         calls.stop_session(token, 10, "none-such")
 
 
-def test_what_the_search_says_is_what_is_said(cloud: Cloud, both_ways: None) -> None:
+def test_error_of_the_look_up_passes_through(cloud: Cloud, both_ways: None) -> None:
     def find_again() -> EnvironmentName:
         raise TargetNotFound("it has gone")
 

@@ -61,7 +61,7 @@ HERE = EnvironmentName("MySpace", "My.Project", ID)
         ),
     ],
 )
-def test_a_dev_environment_is_named(
+def test_host_name_and_options_name_an_environment(
     host: str | None, options: dict[str, str], environ: dict[str, str], expected: EnvironmentName
 ) -> None:
     assert resolve(host, **options, environ=environ) == expected
@@ -92,7 +92,7 @@ def test_a_dev_environment_is_named(
         ("-x\x1b", {}, {}, Search("-x\x1b", ANYWHERE)),
     ],
 )
-def test_what_says_too_little_is_to_be_looked_up(
+def test_incomplete_name_is_looked_up(
     host: str | None, options: dict[str, str], environ: dict[str, str], expected: Search
 ) -> None:
     assert resolve(host, **options, environ=environ) == expected
@@ -120,7 +120,7 @@ def test_what_says_too_little_is_to_be_looked_up(
         (f"codecatalyst-dev-env=abc=abc={ID}", {"space": ""}, {}, "contradicts"),
     ],
 )
-def test_what_is_missing_or_contradictory_is_refused(
+def test_missing_or_contradictory_part_is_refused(
     host: str | None, options: dict[str, str], environ: dict[str, str], said: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -148,7 +148,7 @@ def test_what_is_missing_or_contradictory_is_refused(
         "\udce4bc",
     ],
 )
-def test_names_that_the_service_cannot_have_given_are_refused(name: str) -> None:
+def test_malformed_name_of_space_or_project_is_refused(name: str) -> None:
     for space, project, what in ((name, "fine", "space"), ("fine", name, "project")):
         with pytest.raises(ConfigError) as caught:
             EnvironmentName(space, project, ID).check()
@@ -169,12 +169,12 @@ def test_names_that_the_service_cannot_have_given_are_refused(name: str) -> None
         ID.replace("-", ""),
     ],
 )
-def test_ids_that_are_no_uuids_are_refused(wrong: str) -> None:
+def test_malformed_id_is_refused(wrong: str) -> None:
     with pytest.raises(ConfigError, match="is not the id"):
         EnvironmentName("MySpace", "MyProject", wrong).check()
 
 
-def test_a_long_hostile_name_is_refused_at_once() -> None:
+def test_long_hostile_name_is_refused_quickly() -> None:
     before = time.process_time()
     with pytest.raises(ConfigError) as caught:
         resolve(f"codecatalyst-dev-env={'a-' * 500_000}={'a' * 500_000}!={ID}", environ={})
@@ -189,7 +189,7 @@ def test_a_long_hostile_name_is_refused_at_once() -> None:
     st.from_regex(r"[a-zA-Z0-9]{3,63}", fullmatch=True),
     st.uuids(),
 )
-def test_a_host_name_reads_back(space: str, project: str, uuid: object) -> None:
+def test_host_name_reads_back(space: str, project: str, uuid: object) -> None:
     environment = EnvironmentName(space, project, str(uuid))
     assert resolve(environment.host_name, environ=TOOLKIT) == environment
 
@@ -204,7 +204,7 @@ anything = st.text() | st.sampled_from(["codecatalyst-dev-env=", "aws-devenv-", 
     st.none() | anything,
     st.dictionaries(st.sampled_from(sorted(TOOLKIT)), anything),
 )
-def test_nothing_else_than_a_refusal_happens(
+def test_any_input_is_resolved_or_refused(
     host: str | None,
     space: str | None,
     project: str | None,
@@ -233,7 +233,7 @@ def test_nothing_else_than_a_refusal_happens(
 
 
 @pytest.mark.parametrize("host", ["%n", "%h", "%n.codecatalyst"])
-def test_a_token_of_ssh_that_was_not_replaced_is_named(host: str) -> None:
+def test_token_of_ssh_that_was_not_replaced_is_reported(host: str) -> None:
     """paramiko, for one, hands ``%n`` on as it stands."""
     with pytest.raises(ConfigError, match=f"'{host}' was not replaced") as caught:
         resolve(host, environ=TOOLKIT)

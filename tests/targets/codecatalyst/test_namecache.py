@@ -47,19 +47,19 @@ def test_names_are_remembered(cache: NameCache, path: Path) -> None:
     assert cache.recall() == []
 
 
-def test_what_was_just_noted_is_known_at_once(cache: NameCache, now: Now) -> None:
+def test_name_is_known_at_once(cache: NameCache, now: Now) -> None:
     now.time += 0.7
     cache.note([ONE])
     assert cache.recall() is not None
 
 
-def test_thousands_are_remembered(cache: NameCache) -> None:
+def test_thousands_of_names_are_remembered(cache: NameCache) -> None:
     many = [EnvironmentName("s" * 63, "p" * 63, f"{n:036}", f"{n:063}") for n in range(5000)]
     cache.note(many)
     assert len(cache.recall() or ()) == 5000
 
 
-def test_a_day_later_they_are_forgotten(cache: NameCache, now: Now) -> None:
+def test_names_expire_after_a_day(cache: NameCache, now: Now) -> None:
     cache.note([ONE])
     now.time += MAX_AGE
     assert cache.recall() is not None
@@ -68,13 +68,13 @@ def test_a_day_later_they_are_forgotten(cache: NameCache, now: Now) -> None:
     assert cache.recall(max_age=2 * MAX_AGE) is not None
 
 
-def test_a_clock_that_was_put_back_makes_them_of_no_use(cache: NameCache, now: Now) -> None:
+def test_names_of_the_future_are_ignored(cache: NameCache, now: Now) -> None:
     cache.note([ONE])
     now.time -= 60
     assert cache.recall() is None
 
 
-def test_logins_do_not_mix(cache: NameCache, path: Path, now: Now) -> None:
+def test_logins_have_separate_names(cache: NameCache, path: Path, now: Now) -> None:
     other = NameCache(Memory(path, "other login"), now)
     cache.note([ONE])
     other.note([TWO])
@@ -97,9 +97,7 @@ def test_logins_do_not_mix(cache: NameCache, path: Path, now: Now) -> None:
         {"time": float("nan"), "names": []},
     ],
 )
-def test_what_somebody_else_has_written_is_as_nothing(
-    cache: NameCache, path: Path, entry: object
-) -> None:
+def test_malformed_entry_counts_as_missing(cache: NameCache, path: Path, entry: object) -> None:
     cache.note([ONE])
     path.write_text(json.dumps({"login at endpoint": entry}))
     assert cache.recall() is None

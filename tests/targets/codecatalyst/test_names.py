@@ -61,7 +61,7 @@ ALL = Names([API, WEB, OLD, OLD_TOO, OLD_THERE, NAMELESS, TWIN])
         (TWIN.id, TWIN),
     ],
 )
-def test_a_name_means_one(name: str, expected: Env) -> None:
+def test_name_means_one_environment(name: str, expected: Env) -> None:
     assert ALL.one(name) == expected
 
 
@@ -75,7 +75,7 @@ def test_a_name_means_one(name: str, expected: Env) -> None:
         ("other.space", None, OLD_THERE),
     ],
 )
-def test_space_and_project_say_where_to_look(
+def test_space_and_project_narrow_the_look_up(
     space: str | None, project: str | None, expected: Env
 ) -> None:
     assert ALL.one("old", space, project) == expected
@@ -84,13 +84,13 @@ def test_space_and_project_say_where_to_look(
 @pytest.mark.parametrize(
     "name", ["1111111", "11111111x", "front", "Shop", "codecatalyst", ".codecatalyst", "", "api."]
 )
-def test_what_nothing_is_called_is_not_found(name: str) -> None:
+def test_unknown_name_is_not_found(name: str) -> None:
     assert ALL.find(name) == []
     with pytest.raises(TargetNotFound, match="There is no Dev Environment"):
         ALL.one(name)
 
 
-def test_an_ambiguous_name_is_refused_with_names_that_work() -> None:
+def test_ambiguous_name_is_refused_with_names_that_work() -> None:
     with pytest.raises(ConfigError) as caught:
         ALL.one("old")
     assert str(caught.value) == (
@@ -101,7 +101,7 @@ def test_an_ambiguous_name_is_refused_with_names_that_work() -> None:
         ALL.one("66666666")
 
 
-def test_many_candidates_are_not_all_shown() -> None:
+def test_ambiguous_name_shows_ten_candidates() -> None:
     many = Names([Env("Space", f"project{n}", uuid(f"{n:08}"), "old") for n in range(30)])
     with pytest.raises(ConfigError) as caught:
         many.one("old")
@@ -110,7 +110,7 @@ def test_many_candidates_are_not_all_shown() -> None:
     assert message.endswith("or one of 20 more")
 
 
-def test_an_unknown_name_comes_with_those_that_are_alike() -> None:
+def test_unknown_name_suggests_similar_names() -> None:
     with pytest.raises(TargetNotFound) as caught:
         ALL.one("wen.front")
     assert str(caught.value) == (
@@ -122,13 +122,13 @@ def test_an_unknown_name_comes_with_those_that_are_alike() -> None:
     assert "Did you mean" not in str(caught.value)
 
 
-def test_where_it_was_looked_for_is_said() -> None:
+def test_unknown_name_reports_space_and_project() -> None:
     with pytest.raises(TargetNotFound) as caught:
         ALL.one("api", "Other.Space", "Shop")
     assert "'api' in the project 'Shop' in the space 'Other.Space'" in str(caught.value)
 
 
-def test_just_so_is_preferred_to_another_case() -> None:
+def test_same_spelling_is_preferred_to_another_case() -> None:
     lower, upper = Env("One", "abc", uuid("aaaaaaaa"), "my"), Env("One", "abc", uuid("b" * 8), "MY")
     names = Names([lower, upper])
     assert names.one("my") == lower
@@ -138,7 +138,7 @@ def test_just_so_is_preferred_to_another_case() -> None:
     assert names.of(upper) == "MY.codecatalyst"
 
 
-def test_an_id_is_never_somebody_elses_alias() -> None:
+def test_id_is_preferred_to_an_equal_alias() -> None:
     honest = Env("One", "abc", uuid("aaaaaaaa"), "")
     odd = Env("One", "abc", uuid("bbbbbbbb"), honest.id)
     names = Names([odd, honest])
@@ -146,14 +146,14 @@ def test_an_id_is_never_somebody_elses_alias() -> None:
     assert names.of(odd) == f"{honest.id}.abc.codecatalyst"
 
 
-def test_an_alias_comes_before_the_start_of_an_id() -> None:
+def test_alias_is_preferred_to_the_start_of_an_id() -> None:
     other = Env("One", "abc", uuid("cccccccc"), "11111111")
     names = Names([API, other])
     assert names.one("11111111") == other
     assert names.one("11111111-") == API
 
 
-def test_names_that_run_into_each_other_are_told_apart_or_refused() -> None:
+def test_overlapping_names_are_told_apart_or_refused() -> None:
     dotted = Env("d.e", "abc", uuid("aaaaaaaa"), "a.b")
     plain = Env("abc.d.e", "b", uuid("bbbbbbbb"), "a")
     suffixed = Env("xyz", "xyz", uuid("cccccccc"), "a.codecatalyst")
@@ -177,25 +177,25 @@ def test_names_that_run_into_each_other_are_told_apart_or_refused() -> None:
         (TWIN, f"{TWIN.id}.codecatalyst"),
     ],
 )
-def test_the_shortest_name_is_as_long_as_it_has_to_be(environment: Env, expected: str) -> None:
+def test_shortest_name_is_unique(environment: Env, expected: str) -> None:
     assert ALL.of(environment) == expected
 
 
-def test_one_without_alias_goes_by_eight_characters() -> None:
+def test_environment_without_alias_is_named_by_eight_characters() -> None:
     assert Names([NAMELESS, API]).of(NAMELESS) == "66666666.codecatalyst"
 
 
 @pytest.mark.parametrize(
     "alias", ["my env", "-oProxyCommand=x", "a\x1b[2J", "a;b", "\u00e4", "a/b", "aws-devenv-web"]
 )
-def test_an_alias_that_is_no_host_name_is_none_of_sshs(alias: str) -> None:
+def test_alias_that_is_no_host_name_is_not_offered_for_ssh(alias: str) -> None:
     odd = Env("One", "abc", uuid("aaaaaaaa"), alias)
     names = Names([odd])
     assert names.of(odd) == "aaaaaaaa.codecatalyst"
     assert names.one(alias) == odd
 
 
-def test_twins_in_all_but_the_id_have_that() -> None:
+def test_environments_with_equal_names_are_named_by_id() -> None:
     one, two = (Env("One", "abc", uuid(start), "my") for start in ("aaaaaaaa", "bbbbbbbb"))
     assert [Names([one, two]).of(each) for each in (one, two)] == [
         "aaaaaaaa.codecatalyst",
@@ -203,12 +203,12 @@ def test_twins_in_all_but_the_id_have_that() -> None:
     ]
 
 
-def test_what_no_name_tells_apart_has_awss() -> None:
+def test_environments_with_equal_ids_are_named_by_aws_name() -> None:
     here, there = (Env("One", project, uuid("aaaaaaaa"), "") for project in ("abc", "xyz"))
     assert Names([here, there]).of(here) == f"codecatalyst-dev-env=One=abc={here.id}"
 
 
-def test_many_are_quick() -> None:
+def test_thousands_of_names_are_quick() -> None:
     many = Names(
         [
             Env("Space", f"p{n % 40}", uuid(f"{n:08}"), f"env{n}" if n % 9 else "")
@@ -223,7 +223,7 @@ def test_many_are_quick() -> None:
 
 
 @pytest.mark.parametrize("alias", ["", "same"])
-def test_thousands_without_a_name_of_their_own_are_quick(alias: str) -> None:
+def test_thousands_of_ids_are_quick(alias: str) -> None:
     many = Names([Env("Space", "project", uuid(f"{n:08}"), alias) for n in range(5000)])
     before = time.process_time()
     assert many.of(many.environments[4999]) == "00004999.codecatalyst"
@@ -233,7 +233,7 @@ def test_thousands_without_a_name_of_their_own_are_quick(alias: str) -> None:
     assert time.process_time() - before < 5
 
 
-def test_the_suffix_is_taken_off_once() -> None:
+def test_suffix_is_removed_once() -> None:
     assert bare("a.CodeCatalyst") == "a"
     assert bare("a.codecatalyst.codecatalyst") == "a.codecatalyst"
 
@@ -255,7 +255,7 @@ environments = st.lists(
 
 
 @given(environments)
-def test_the_shortest_name_always_leads_back(found: list[Env]) -> None:
+def test_shortest_name_finds_its_environment(found: list[Env]) -> None:
     names = Names(found)
     shortest = [names.of(each) for each in found]
     assert len(set(shortest)) == len(found)
@@ -266,13 +266,13 @@ def test_the_shortest_name_always_leads_back(found: list[Env]) -> None:
 
 
 @given(environments)
-def test_the_shortest_name_depends_on_no_order(found: list[Env]) -> None:
+def test_shortest_name_does_not_depend_on_order(found: list[Env]) -> None:
     names, reverse = Names(found), Names(reversed(found))
     assert [names.of(each) for each in found] == [reverse.of(each) for each in found]
 
 
 @given(environments, words | ids, st.none() | words, st.none() | words)
-def test_a_name_is_found_refused_or_unknown(
+def test_name_is_found_ambiguous_or_unknown(
     found: list[Env], name: str, space: str | None, project: str | None
 ) -> None:
     names = Names(found)
@@ -295,7 +295,7 @@ def test_a_name_is_found_refused_or_unknown(
 
 
 @given(environments)
-def test_the_whole_name_never_means_one_of_another_name(found: list[Env]) -> None:
+def test_full_name_never_means_another_environment(found: list[Env]) -> None:
     names = Names(found)
     for each in found:
         if each.alias:

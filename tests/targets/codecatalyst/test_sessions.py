@@ -57,7 +57,7 @@ pytestmark = pytest.mark.usefixtures("both_ways")
 # Start
 
 
-def test_a_session_is_started_and_stopped(
+def test_session_is_started_and_stopped(
     cloud: Cloud, sessions: CodeCatalystSessions, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "connector")
@@ -76,7 +76,7 @@ def test_a_session_is_started_and_stopped(
     assert access.token_value not in caplog.text
 
 
-def test_each_start_takes_the_token_of_its_time(cloud: Cloud, clock: Clock) -> None:
+def test_each_start_loads_the_token_again(cloud: Cloud, clock: Clock) -> None:
     environ = dict(ENVIRON)
     sessions = make_sessions(cloud, clock, environ=environ)
     sessions.start(UNWATCHED)
@@ -87,9 +87,7 @@ def test_each_start_takes_the_token_of_its_time(cloud: Cloud, clock: Clock) -> N
     assert [record.status for record in cloud.server.requests] == [200, 200]
 
 
-def test_a_session_without_id_cannot_be_stopped(
-    cloud: Cloud, sessions: CodeCatalystSessions
-) -> None:
+def test_session_without_id_is_not_stopped(cloud: Cloud, sessions: CodeCatalystSessions) -> None:
     sessions.stop(SessionAccess("wss://x", "t"), 5)
     assert cloud.operations() == []
 
@@ -107,7 +105,7 @@ def test_a_session_without_id_cannot_be_stopped(
         (ApiError("x", status=301), ServiceError, "(301"),
     ],
 )
-def test_a_refusal_that_lasts(
+def test_permanent_refusal_is_not_retried(
     error: ApiError,
     expected: type[ConnectorError],
     said: str,
@@ -132,7 +130,7 @@ def test_a_refusal_that_lasts(
         (ApiError("", "", 503), ServiceError, []),
     ],
 )
-def test_a_refusal_that_may_pass_is_tried_again_within_the_budget(
+def test_transient_refusal_is_retried_until_the_deadline(
     error: ApiError,
     expected: type[ConnectorError],
     question: list[str],
@@ -146,7 +144,9 @@ def test_a_refusal_that_may_pass_is_tried_again_within_the_budget(
     assert cloud.operations() == [START, *question] + [START] * 6
 
 
-def test_it_may_pass(cloud: Cloud, clock: Clock, sessions: CodeCatalystSessions) -> None:
+def test_transient_refusals_are_retried_until_success(
+    cloud: Cloud, clock: Clock, sessions: CodeCatalystSessions
+) -> None:
     errors: Iterator[ApiError] = iter(
         [ThrottlingException("x"), ConflictException("x"), ApiError("x", status=502)]
     )
@@ -175,7 +175,7 @@ def test_it_may_pass(cloud: Cloud, clock: Clock, sessions: CodeCatalystSessions)
         (Status.DELETING, "cannot be used any more"),
     ],
 )
-def test_an_environment_that_does_not_run(
+def test_environment_that_does_not_run_is_reported_with_its_state(
     status: Status, said: str, cloud: Cloud, sessions: CodeCatalystSessions
 ) -> None:
     cloud.environment.status = status
@@ -187,7 +187,7 @@ def test_an_environment_that_does_not_run(
     assert cloud.operations() == [START, GET]
 
 
-def test_a_validation_exception_of_one_that_runs(
+def test_validation_exception_of_a_running_environment_is_reported(
     cloud: Cloud, sessions: CodeCatalystSessions
 ) -> None:
     always(cloud, START, raising(ValidationException("The sessionType is wrong.")))
@@ -196,7 +196,7 @@ def test_a_validation_exception_of_one_that_runs(
     assert "The sessionType is wrong" in str(refused)
 
 
-def test_a_validation_exception_that_nobody_explains(
+def test_validation_exception_without_a_known_state_is_reported(
     cloud: Cloud, sessions: CodeCatalystSessions
 ) -> None:
     async def intercept(name: str, request: web.Request, proceed: Proceed) -> web.Response:
@@ -211,7 +211,7 @@ def test_a_validation_exception_that_nobody_explains(
     assert type(refusal(sessions)) is RequestRefused
 
 
-def test_the_services_words_are_made_fit_to_print(
+def test_message_of_the_service_is_made_printable(
     cloud: Cloud, sessions: CodeCatalystSessions
 ) -> None:
     words = f"\x1b[31mBearer {TOKEN}\r\n\0 \u2028\x85\u202e" + "long " * 1000
@@ -221,7 +221,7 @@ def test_the_services_words_are_made_fit_to_print(
     assert len(message) < 600
 
 
-def test_a_name_in_lower_case_gets_the_hint_at_ssh(cloud: Cloud, clock: Clock) -> None:
+def test_name_in_lower_case_gets_a_hint_about_ssh(cloud: Cloud, clock: Clock) -> None:
     with pytest.raises(TargetNotFound) as caught:
         make_sessions(cloud, clock, space="MySpac").start(UNWATCHED)
     assert "%n" not in str(caught.value)
@@ -238,7 +238,7 @@ def access(sessions: CodeCatalystSessions) -> SessionAccess:
 
 
 @pytest.mark.parametrize("error", [ResourceNotFoundException("x"), ConflictException("x")])
-def test_a_session_that_is_gone_is_stopped(
+def test_session_that_is_gone_counts_as_stopped(
     error: ApiError, cloud: Cloud, sessions: CodeCatalystSessions, access: SessionAccess
 ) -> None:
     sessions.stop(access, 5)
@@ -255,7 +255,7 @@ def test_a_session_that_is_gone_is_stopped(
         (ApiError("x", status=500), ServiceError),
     ],
 )
-def test_a_session_that_cannot_be_stopped(
+def test_failed_stop_is_reported(
     error: ApiError,
     expected: type[ConnectorError],
     cloud: Cloud,
@@ -268,7 +268,7 @@ def test_a_session_that_cannot_be_stopped(
     assert cloud.operations() == [START, STOP]  # one try
 
 
-def test_a_stop_is_bounded_in_time(
+def test_stop_is_bounded_in_time(
     cloud: Cloud, clock: Clock, tmp_path: Path, access: SessionAccess
 ) -> None:
     with TlsPeer(tmp_path, "localhost") as peer:

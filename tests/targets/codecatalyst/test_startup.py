@@ -122,7 +122,7 @@ def count(cloud: Cloud, operation: str) -> int:
         (Status.PENDING, NO_START, ["PENDING"], 0),
     ],
 )
-def test_it_is_waited_for(
+def test_starting_environment_is_waited_for(
     status: Status,
     settings: StartSettings,
     seen: list[str],
@@ -153,7 +153,7 @@ def test_it_is_waited_for(
         (Status.DELETED, NO_START, "cannot be used any more"),
     ],
 )
-def test_it_is_not_waited_for(
+def test_environment_that_will_not_run_is_reported_at_once(
     status: Status, settings: StartSettings, hint: str, cloud: Cloud, watcher: Watcher
 ) -> None:
     begin_in(cloud, status)
@@ -165,7 +165,7 @@ def test_it_is_not_waited_for(
     assert watcher.seen == []
 
 
-def test_one_that_runs_is_not_asked_for_its_state(cloud: Cloud, clock: Clock) -> None:
+def test_running_environment_is_not_asked_for_its_state(cloud: Cloud, clock: Clock) -> None:
     make_sessions(cloud, clock, start=STARTS).start(Watcher(clock))
     assert cloud.operations() == [START]
 
@@ -173,14 +173,14 @@ def test_one_that_runs_is_not_asked_for_its_state(cloud: Cloud, clock: Clock) ->
 # What goes wrong on the way
 
 
-def test_a_start_that_fails_says_why(cloud: Cloud, watcher: Watcher) -> None:
+def test_failed_start_is_reported_with_its_reason(cloud: Cloud, watcher: Watcher) -> None:
     begin_in(cloud, Status.STOPPED)
     cloud.environment.start_failure = "The image could not be pulled"
     error = failure(cloud, watcher)
     assert "is FAILED: The image could not be pulled" in str(error)
 
 
-def test_the_wait_is_bounded(cloud: Cloud, watcher: Watcher) -> None:
+def test_wait_is_bounded(cloud: Cloud, watcher: Watcher) -> None:
     begin_in(cloud, Status.STOPPED)
     cloud.environment.start_seconds = 10_000
     error = failure(cloud, watcher)
@@ -197,7 +197,7 @@ def test_the_wait_is_bounded(cloud: Cloud, watcher: Watcher) -> None:
         (AccessDeniedException("No"), AccessDenied),
     ],
 )
-def test_a_refusal_that_lasts_is_believed_at_once(
+def test_permanent_refusal_ends_the_wait(
     error: ApiError, expected: type[ConnectorError], cloud: Cloud, watcher: Watcher
 ) -> None:
     begin_in(cloud, Status.STOPPED)
@@ -216,7 +216,7 @@ def test_a_refusal_that_lasts_is_believed_at_once(
         [ThrottlingException("Slow down"), ApiError("", "", 503)],
     ],
 )
-def test_a_refusal_that_may_pass_is_waited_out(
+def test_transient_refusal_is_retried(
     errors: list[ApiError], cloud: Cloud, watcher: Watcher
 ) -> None:
     begin_in(cloud, Status.STOPPED)
@@ -233,7 +233,7 @@ def test_a_refusal_that_may_pass_is_waited_out(
         (ApiError("Oops", "InternalServerException", 500), ServiceError),
     ],
 )
-def test_a_start_that_stays_refused_is_given_up_with_the_services_words(
+def test_repeated_refusal_is_reported_with_the_services_message(
     error: ApiError, expected: type[ConnectorError], cloud: Cloud, watcher: Watcher
 ) -> None:
     begin_in(cloud, Status.STOPPED)
@@ -257,7 +257,7 @@ def stopped_by(cloud: Cloud, times: int) -> Callable[[Waiting], None]:
     return stop
 
 
-def test_one_that_is_stopped_after_its_start_is_started_again(
+def test_environment_stopped_after_its_start_is_started_again(
     cloud: Cloud, watcher: Watcher
 ) -> None:
     begin_in(cloud, Status.STOPPED)
@@ -266,7 +266,7 @@ def test_one_that_is_stopped_after_its_start_is_started_again(
     assert count(cloud, START_ENVIRONMENT) == 3
 
 
-def test_one_that_is_always_stopped_again_is_given_up(cloud: Cloud, watcher: Watcher) -> None:
+def test_environment_that_always_stops_is_given_up(cloud: Cloud, watcher: Watcher) -> None:
     begin_in(cloud, Status.STOPPED)
     watcher.happens = stopped_by(cloud, 100)
     error = failure(cloud, watcher)
@@ -274,7 +274,7 @@ def test_one_that_is_always_stopped_again_is_given_up(cloud: Cloud, watcher: Wat
     assert count(cloud, START_ENVIRONMENT) == 3
 
 
-def test_questions_may_fail_for_a_while(cloud: Cloud, watcher: Watcher) -> None:
+def test_failing_state_calls_are_tolerated_for_a_while(cloud: Cloud, watcher: Watcher) -> None:
     begin_in(cloud, Status.STARTING, 20)
     answers = [None, *[ThrottlingException("x"), ApiError("", "", 503)] * 5]
     left = iter(answers)
@@ -288,7 +288,7 @@ def test_questions_may_fail_for_a_while(cloud: Cloud, watcher: Watcher) -> None:
     connect(cloud, watcher)
 
 
-def test_questions_that_fail_for_long_end_it(cloud: Cloud, watcher: Watcher) -> None:
+def test_failing_state_calls_end_the_wait_after_a_timeout(cloud: Cloud, watcher: Watcher) -> None:
     begin_in(cloud, Status.STARTING, 50)
     asked = []
 
@@ -304,16 +304,14 @@ def test_questions_that_fail_for_long_end_it(cloud: Cloud, watcher: Watcher) -> 
     assert SILENCE_TIMEOUT <= watcher.clock.time <= SILENCE_TIMEOUT + 2
 
 
-def test_a_session_may_be_refused_for_a_moment_after_the_start(
-    cloud: Cloud, watcher: Watcher
-) -> None:
+def test_session_refused_shortly_after_the_start_is_retried(cloud: Cloud, watcher: Watcher) -> None:
     begin_in(cloud, Status.STOPPED)
     refusing(cloud, START, [ValidationException("Not running")] * 3)
     connect(cloud, watcher)
     assert count(cloud, START) == 4
 
 
-def test_the_token_is_taken_anew(cloud: Cloud, watcher: Watcher) -> None:
+def test_token_is_loaded_again_while_waiting(cloud: Cloud, watcher: Watcher) -> None:
     begin_in(cloud, Status.STOPPED)
     environ = {"AWS_BEARER_TOKEN_CODECATALYST": "first"}
     cloud.tokens.accept("first", cloud.environment.creator_id)
@@ -329,7 +327,9 @@ def test_the_token_is_taken_anew(cloud: Cloud, watcher: Watcher) -> None:
     assert source.start(watcher).session_id
 
 
-def test_nothing_is_started_for_somebody_who_has_left(cloud: Cloud, watcher: Watcher) -> None:
+def test_environment_is_not_started_for_a_caller_that_has_left(
+    cloud: Cloud, watcher: Watcher
+) -> None:
     def leave(waiting: Waiting) -> None:
         raise StartAbandoned
 
@@ -346,7 +346,7 @@ def durations() -> Durations:
     return Durations(Memory(cache_file(os.environ, "starts.json"), "a"))
 
 
-def test_the_usual_duration_is_learned(cloud: Cloud, clock: Clock) -> None:
+def test_usual_duration_is_the_median_of_starts(cloud: Cloud, clock: Clock) -> None:
     told: list[float | None] = []
     for seconds in (5, 9, 7):
         cloud.environment.start_seconds = seconds
@@ -358,7 +358,7 @@ def test_the_usual_duration_is_learned(cloud: Cloud, clock: Clock) -> None:
     assert durations().usual() == 7.0
 
 
-def test_somebody_elses_start_teaches_nothing(cloud: Cloud, watcher: Watcher) -> None:
+def test_start_of_another_client_is_not_learned_from(cloud: Cloud, watcher: Watcher) -> None:
     begin_in(cloud, Status.STARTING, 2)
     connect(cloud, watcher)
     assert durations().usual() is None
@@ -367,7 +367,7 @@ def test_somebody_elses_start_teaches_nothing(cloud: Cloud, watcher: Watcher) ->
 @pytest.mark.parametrize(
     "text", ["", "{", '{"a": 5}', '{"a": ["x", null, -1, NaN, Infinity]}', '{"a": {"b": 1}}']
 )
-def test_a_damaged_file_is_an_unknown_duration(text: str) -> None:
+def test_damaged_file_means_unknown_duration(text: str) -> None:
     path = Path(cache_file(os.environ, "starts.json"))
     path.parent.mkdir(parents=True)
     path.write_text(text)
@@ -376,7 +376,7 @@ def test_a_damaged_file_is_an_unknown_duration(text: str) -> None:
     assert durations().usual() == 12.3
 
 
-def test_the_last_five_count() -> None:
+def test_last_five_durations_count() -> None:
     for seconds in (100, 100, 100, 1, 2, 3, 4, 5):
         durations().note(seconds)
     assert durations().usual() == 3
