@@ -31,7 +31,7 @@ from .handshake import CLIENT_VERSION
 from .limits import DEFAULT_PAYLOAD_SIZE
 from .messages import Flag, MalformedMessage, PayloadType
 from .payloads import MalformedPayload
-from .phases import Input, Link
+from .phases import InputPhase, LinkPhase
 from .phases import State as State  # what DataChannel.state is one of
 from .progress import FIRST_OUTPUT_GRACE, Progress
 from .streams import StreamReceiver, StreamSender
@@ -82,8 +82,8 @@ class DataChannel:
         self._progress = Progress(self._sender, self._window, first_output_grace)
         self._stats = Statistics()
         self._malformed_run = 0
-        self._input = Input.ACCEPTED
-        self._link = Link.DOWN
+        self._input = InputPhase.ACCEPTED
+        self._link = LinkPhase.DOWN
         self.linked = False
         self.paused = False
 
@@ -91,7 +91,7 @@ class DataChannel:
 
     @property
     def phase(self) -> str:
-        """The session's phase, one of :class:`~.phases.Session`."""
+        """The session's phase, one of :class:`~.phases.SessionPhase`."""
         return self._progress.phase
 
     @property
@@ -102,7 +102,7 @@ class DataChannel:
     @property
     def send_capacity(self) -> int:
         """The number of stream bytes that :meth:`send_data` would accept now."""
-        if self._input != Input.ACCEPTED or self.state == State.CLOSED:
+        if self._input != InputPhase.ACCEPTED or self.state == State.CLOSED:
             return 0
         return self._sender.capacity
 
@@ -134,7 +134,7 @@ class DataChannel:
     @property
     def terminating(self) -> bool:
         """Whether the TerminateSession flag was sent."""
-        return self._input == Input.TERMINATED
+        return self._input == InputPhase.TERMINATED
 
     @property
     def stats(self) -> Statistics:
@@ -153,7 +153,7 @@ class DataChannel:
 
         :raises LocalProtocolError: if there is a link already.
         """
-        self._change_link(phases.Event.CONNECTED)
+        self._change_link(phases.Trigger.CONNECTED)
         self._sender.recovery.retransmit_all()
         self._progress.link_made(now)
         request_id = str(uuid.UUID(bytes=self._new_ids(16), version=4))
@@ -161,7 +161,7 @@ class DataChannel:
 
     def connection_lost(self, now: float) -> None:
         """End a link. The channel keeps everything for the next one."""
-        self._change_link(phases.Event.LOST)
+        self._change_link(phases.Trigger.LOST)
         self._receiver.drop_acks()
         self._sender.give_up_probe(self._created(now))
 
@@ -172,7 +172,7 @@ class DataChannel:
 
         :raises LocalProtocolError: after :meth:`send_eof`.
         """
-        if self._input != Input.ACCEPTED:
+        if self._input != InputPhase.ACCEPTED:
             raise LocalProtocolError("stream bytes after the end of the stream")
         return self._sender.queue_data(data) if self.state != State.CLOSED else 0
 
@@ -186,11 +186,11 @@ class DataChannel:
 
     def send_eof(self) -> None:
         """End the input: once all of it is acked, tell the agent to end the session."""
-        self._change_input(phases.Event.INPUT_ENDED)
+        self._change_input(phases.Trigger.INPUT_ENDED)
 
     def terminate(self) -> None:
         """End the input as :meth:`send_eof` does, without waiting for acks."""
-        self._change_input(phases.Event.TERMINATION_ASKED)
+        self._change_input(phases.Trigger.TERMINATION_ASKED)
 
     # What arrives, from the link.
 
@@ -239,7 +239,7 @@ class DataChannel:
         created = self._created(now)
         frames = self._receiver.acks(created)
         if not self.paused:
-            leaving = self._sender.has_data or self._input != Input.ACCEPTED
+            leaving = self._sender.has_data or self._input != InputPhase.ACCEPTED
             self._progress.check_deadline(now, input_leaves=leaving)
             released = self._progress.released
             if released:
@@ -254,12 +254,14 @@ class DataChannel:
         The agent treats them as it treats input: it acks and drops what arrives too early.
         """
         # A probe may break the link, so it also waits for a proof that the agent takes input.
-        if self._input == Input.ACCEPTED and (self._progress.proven or self._sender.data_taken):
+        if self._input == InputPhase.ACCEPTED and (
+            self._progress.proven or self._sender.data_taken
+        ):
             self._sender.probe()
         if self._window.due is not None:
             self._window.send(self._sender)
         if self._may_terminate:
-            self._change_input(phases.Event.FLAG_QUEUED)
+            self._change_input(phases.Trigger.FLAG_QUEUED)
             self._sender.queue_control(PayloadType.FLAG, payloads.flag(Flag.TERMINATE_SESSION))
 
     # Time.
@@ -291,8 +293,8 @@ class DataChannel:
 
     def _change_link(self, event: str) -> None:
         self._link = phases.after(phases.LINK, self._link, event)
-        self.linked = self._link != Link.DOWN
-        self.paused = self._link == Link.PAUSED
+        self.linked = self._link != LinkPhase.DOWN
+        self.paused = self._link == LinkPhase.PAUSED
 
     def _change_input(self, event: str) -> None:
         self._input = phases.after(phases.INPUT, self._input, event)
@@ -300,13 +302,13 @@ class DataChannel:
     @property
     def _may_terminate(self) -> bool:
         """Whether the flag is due: the input has ended, and as much of it is acked as must be."""
-        return self._input == Input.HURRIED or (
-            self._input == Input.DRAINING and self._sender.delivered
+        return self._input == InputPhase.FORCED or (
+            self._input == InputPhase.DRAINING and self._sender.delivered
         )
 
     def _fail(self, error: ConnectorError, output: list[bytes], events: list[Event]) -> None:
         self._flush(output, events)
-        self._progress.advance(phases.Event.FAILURE)
+        self._progress.advance(phases.Trigger.FAILURE)
         events.append(ChannelFailed(error))
 
     # Messages, one by one.
@@ -315,7 +317,7 @@ class DataChannel:
         message_type, seq, _, message_id, payload_type, payload = messages.unpack(frame)
         if message_type == messages.OUTPUT_STREAM_DATA:
             if self.paused:
-                self._change_link(phases.Event.RESUME)
+                self._change_link(phases.Trigger.RESUME)
             for due_type, due in self._receiver.accept(message_id, seq, payload_type, payload):
                 if due_type == PayloadType.OUTPUT:
                     if not self._progress.proven:
@@ -328,7 +330,7 @@ class DataChannel:
                     self._receive_control(due_type, due, events, now)
         elif message_type == messages.ACKNOWLEDGE:
             if self.paused:
-                self._change_link(phases.Event.RESUME)
+                self._change_link(phases.Trigger.RESUME)
             self._receive_ack(payload, events, now)
         else:
             self._receive_service_message(message_type, payload, output, events)
@@ -370,12 +372,12 @@ class DataChannel:
         self, message_type: str, payload: bytes, output: list[bytes], events: list[Event]
     ) -> None:
         if message_type == messages.PAUSE_PUBLICATION:
-            self._change_link(phases.Event.PAUSE)
+            self._change_link(phases.Trigger.PAUSE)
         elif message_type == messages.START_PUBLICATION:
-            self._change_link(phases.Event.RESUME)
+            self._change_link(phases.Trigger.RESUME)
         elif message_type == messages.CHANNEL_CLOSED:
             self._flush(output, events)
-            self._progress.advance(phases.Event.CHANNEL_CLOSED)
+            self._progress.advance(phases.Trigger.CHANNEL_CLOSED)
             # A gap stays a gap, so the channel does not wait. The agent retransmits for 2 s
             # before it leaves, the service sends channel_closed after that, and messages do not
             # overtake each other on one WebSocket: what is missing now was lost.

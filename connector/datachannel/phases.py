@@ -1,22 +1,21 @@
 """The phases of a data channel's client, and every transition between them, as tables.
 
-Rules of this file:
+Two rules hold for this file:
 
-- Whatever decides how far a channel is stands here. :class:`~.channel.DataChannel` holds one
-  phase of each table, tells the tables what happened, and then does what the new phase needs.
-- The tables know neither messages nor time. A message, an ack or an expired deadline reaches
-  them as an event, which has a name and nothing else.
+- All transitions are here. :class:`~.progress.Progress` holds the phase of the session, and
+  :class:`~.channel.DataChannel` those of link and input. They look up the next phase first, and
+  then do what that phase needs.
+- The tables know neither messages nor time. A message, an ack or an expired deadline is an event
+  for them: a name and nothing else.
 
-Three things about a channel change independently of each other, so there are three tables: the
-session, the link and the input.
+Session, link and input change independently of each other, so there are three tables.
 
 The session
 ===========
 
 The client must know one thing about the session: *when may input leave?* Too early is fatal. The
-agent acks input that arrives before its handshake is complete, and throws it away; no
-retransmission brings it back. But the agent announces its readiness in several ways, and
-sometimes not at all:
+agent acks input that arrives before its handshake is complete, and drops it; no retransmission
+brings it back. But the agent announces its readiness in several ways, and sometimes not at all:
 
 1. Sessions that lead to a port, and commands on pipes, begin with a handshake. The agent sends
    HandshakeRequest, the client answers, the agent sends HandshakeComplete: SILENT -> HANDSHAKE ->
@@ -34,31 +33,32 @@ sometimes not at all:
    its first sign of life: ASKING -> PRESUMED. It is a weak sign, since an agent that is about to
    begin a handshake acks too. So input is still held, for longer than in HELD, and a handshake
    may still begin: PRESUMED -> HANDSHAKE.
-6. A handshake may ask for nothing. An agent that sends such a request may not send
-   HandshakeComplete; the ack of the client's response is then its last word: IDLE_HANDSHAKE ->
-   PRESUMED_IDLE. HandshakeComplete may still follow, from there on and even after the deadline.
-   This is why three phases exist twice, the second time with ``_IDLE`` or ``_UNFINISHED``: in
-   those the table admits a HandshakeComplete, in their twins it is a fault of the agent.
-7. A command may end without having printed anything. The agent then says that it leaves, and the
-   session has been open: SILENT or ASKING -> UNPROVEN. In all other phases this means nothing.
-8. Output may arrive although a handshake is not complete. The order of messages is certain, so
-   the agent will not send HandshakeComplete first; output proves that the session is open:
-   HANDSHAKE -> STREAMING_UNFINISHED.
+6. A handshake may ask for nothing. Some agents end such a handshake without HandshakeComplete;
+   the ack of the client's response is their last message: IDLE_HANDSHAKE -> PRESUMED_IDLE.
+   HandshakeComplete may still follow, even after the deadline. So three phases have a twin named
+   ``_IDLE`` or ``_UNFINISHED``. The twin accepts a HandshakeComplete; in the phase itself it is a
+   fault of the agent.
+7. Output may arrive before HandshakeComplete. Messages are processed in order, so the agent has
+   skipped HandshakeComplete. Output still proves that the session is open: HANDSHAKE ->
+   STREAMING_UNFINISHED.
+8. A command may end without having printed anything. The agent then announces that it leaves,
+   which proves that the session was open: SILENT or ASKING -> UNPROVEN. In all other phases the
+   announcement changes nothing.
 
 The link
 ========
 
-A session outlives its links. A link is DOWN, UP or PAUSED: after ``pause_publication`` the agent
-is away, and only acks leave. Any message that the agent itself sends ends the pause.
+A session outlives its links. A link is DOWN, UP or PAUSED. After ``pause_publication`` the agent
+is away, and only acks leave. Any message of the agent ends the pause.
 
 The input
 =========
 
 Input is ACCEPTED until the caller ends it. Then the client waits until all of it is acked
-(DRAINING), or does not wait (HURRIED), and sends the TerminateSession flag (TERMINATED).
+(DRAINING), or does not wait (FORCED), and sends the TerminateSession flag (TERMINATED).
 
-A pair of phase and event that a table lacks is an error. For the events in :data:`AGENT_EVENTS`
-it is the agent's, and ends the session; for all others it is a bug of ours.
+An event that a table lacks in some phase is an error there. If it is one of :data:`AGENT_EVENTS`,
+the agent broke the protocol, and the session fails. Otherwise our code has a bug.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 
 
 class State:
-    """What a caller needs to know of a session's phase."""
+    """A session's phase in brief, for the caller."""
 
     OPENING = "opening"  # no stream bytes yet: handshake, or not even a link
     OPEN = "open"
     CLOSED = "closed"  # the service closed the channel, or the channel failed
 
 
-class Session:
+class SessionPhase:
     """The phases of a session."""
 
     SILENT = "silent"  # the agent has sent nothing
@@ -94,7 +94,7 @@ class Session:
     FAILED = "failed"  # the agent broke the protocol, or the client cannot do what it asks
 
 
-class Link:
+class LinkPhase:
     """The phases of a link."""
 
     DOWN = "down"
@@ -102,17 +102,17 @@ class Link:
     PAUSED = "paused"  # the agent is away: only acks are sent
 
 
-class Input:
+class InputPhase:
     """The phases of the input."""
 
     ACCEPTED = "accepted"
     DRAINING = "draining"  # the input has ended; the flag follows once all of it is acked
-    HURRIED = "hurried"  # the input has ended; the flag leaves without waiting for acks
+    FORCED = "forced"  # the input has ended; the flag leaves without waiting for acks
     TERMINATED = "terminated"  # the TerminateSession flag is queued or sent
 
 
-class Event:
-    """What changes a phase."""
+class Trigger:
+    """The events of the tables, in words for people."""
 
     # Session.
     HANDSHAKE_REQUEST = "HandshakeRequest arrives"
@@ -138,122 +138,132 @@ class Event:
 
 Table = Mapping[str, Mapping[str, str]]
 
-#: Ends of a session, possible in every phase but the two that they lead to.
-_ENDS = {Event.CHANNEL_CLOSED: Session.CLOSED, Event.FAILURE: Session.FAILED}
+#: The ends of a session, possible in every phase except the two last ones.
+_ENDS = {Trigger.CHANNEL_CLOSED: SessionPhase.CLOSED, Trigger.FAILURE: SessionPhase.FAILED}
 
-#: A handshake that begins; possible before input may have left.
+#: The beginnings of a handshake, possible as long as no input has left.
 _BEGINNINGS = {
-    Event.HANDSHAKE_REQUEST: Session.HANDSHAKE,
-    Event.IDLE_REQUEST: Session.IDLE_HANDSHAKE,
+    Trigger.HANDSHAKE_REQUEST: SessionPhase.HANDSHAKE,
+    Trigger.IDLE_REQUEST: SessionPhase.IDLE_HANDSHAKE,
 }
 
 SESSION: Table = {
-    Session.SILENT: {
+    SessionPhase.SILENT: {
         **_BEGINNINGS,
-        Event.FIRST_OUTPUT: Session.STREAMING,
-        Event.SIZE_SENT: Session.ASKING,
-        Event.AGENT_LEAVES: Session.UNPROVEN,
+        Trigger.FIRST_OUTPUT: SessionPhase.STREAMING,
+        Trigger.SIZE_SENT: SessionPhase.ASKING,
+        Trigger.AGENT_LEAVES: SessionPhase.UNPROVEN,
         **_ENDS,
     },
-    Session.ASKING: {
+    SessionPhase.ASKING: {
         **_BEGINNINGS,
-        Event.FIRST_OUTPUT: Session.STREAMING,
-        Event.OPENING_ACK: Session.PRESUMED,
-        Event.AGENT_LEAVES: Session.UNPROVEN,
+        Trigger.FIRST_OUTPUT: SessionPhase.STREAMING,
+        Trigger.OPENING_ACK: SessionPhase.PRESUMED,
+        Trigger.AGENT_LEAVES: SessionPhase.UNPROVEN,
         **_ENDS,
     },
-    Session.HANDSHAKE: {
-        Event.HANDSHAKE_COMPLETE: Session.HELD,
-        Event.FIRST_OUTPUT: Session.STREAMING_UNFINISHED,
+    SessionPhase.HANDSHAKE: {
+        Trigger.HANDSHAKE_COMPLETE: SessionPhase.HELD,
+        Trigger.FIRST_OUTPUT: SessionPhase.STREAMING_UNFINISHED,
         **_ENDS,
     },
-    Session.IDLE_HANDSHAKE: {
-        Event.HANDSHAKE_COMPLETE: Session.HELD,
-        Event.FIRST_OUTPUT: Session.STREAMING_UNFINISHED,
-        Event.OPENING_ACK: Session.PRESUMED_IDLE,
+    SessionPhase.IDLE_HANDSHAKE: {
+        Trigger.HANDSHAKE_COMPLETE: SessionPhase.HELD,
+        Trigger.FIRST_OUTPUT: SessionPhase.STREAMING_UNFINISHED,
+        Trigger.OPENING_ACK: SessionPhase.PRESUMED_IDLE,
         **_ENDS,
     },
-    Session.HELD: {
-        Event.FIRST_OUTPUT: Session.STREAMING,
-        Event.HOLD_EXPIRED: Session.UNPROVEN,
+    SessionPhase.HELD: {
+        Trigger.FIRST_OUTPUT: SessionPhase.STREAMING,
+        Trigger.HOLD_EXPIRED: SessionPhase.UNPROVEN,
         **_ENDS,
     },
-    Session.PRESUMED: {
+    SessionPhase.PRESUMED: {
         **_BEGINNINGS,
-        Event.FIRST_OUTPUT: Session.STREAMING,
-        Event.HOLD_EXPIRED: Session.UNPROVEN,
+        Trigger.FIRST_OUTPUT: SessionPhase.STREAMING,
+        Trigger.HOLD_EXPIRED: SessionPhase.UNPROVEN,
         **_ENDS,
     },
-    Session.PRESUMED_IDLE: {
-        Event.HANDSHAKE_COMPLETE: Session.HELD,
-        Event.FIRST_OUTPUT: Session.STREAMING_UNFINISHED,
-        Event.HOLD_EXPIRED: Session.UNPROVEN_IDLE,
+    SessionPhase.PRESUMED_IDLE: {
+        Trigger.HANDSHAKE_COMPLETE: SessionPhase.HELD,
+        Trigger.FIRST_OUTPUT: SessionPhase.STREAMING_UNFINISHED,
+        Trigger.HOLD_EXPIRED: SessionPhase.UNPROVEN_IDLE,
         **_ENDS,
     },
-    Session.UNPROVEN: {
-        Event.FIRST_OUTPUT: Session.STREAMING,
+    SessionPhase.UNPROVEN: {
+        Trigger.FIRST_OUTPUT: SessionPhase.STREAMING,
         **_ENDS,
     },
-    Session.UNPROVEN_IDLE: {
-        Event.HANDSHAKE_COMPLETE: Session.HELD,
-        Event.FIRST_OUTPUT: Session.STREAMING_UNFINISHED,
+    SessionPhase.UNPROVEN_IDLE: {
+        Trigger.HANDSHAKE_COMPLETE: SessionPhase.HELD,
+        Trigger.FIRST_OUTPUT: SessionPhase.STREAMING_UNFINISHED,
         **_ENDS,
     },
-    Session.STREAMING: _ENDS,
-    Session.STREAMING_UNFINISHED: {
-        Event.HANDSHAKE_COMPLETE: Session.STREAMING,
+    SessionPhase.STREAMING: _ENDS,
+    SessionPhase.STREAMING_UNFINISHED: {
+        Trigger.HANDSHAKE_COMPLETE: SessionPhase.STREAMING,
         **_ENDS,
     },
-    Session.CLOSED: {},
-    Session.FAILED: {},
+    SessionPhase.CLOSED: {},
+    SessionPhase.FAILED: {},
 }
 
 LINK: Table = {
-    Link.DOWN: {
-        Event.CONNECTED: Link.UP,
-        Event.LOST: Link.DOWN,
-        Event.PAUSE: Link.DOWN,
-        Event.RESUME: Link.DOWN,
+    LinkPhase.DOWN: {
+        Trigger.CONNECTED: LinkPhase.UP,
+        Trigger.LOST: LinkPhase.DOWN,
+        Trigger.PAUSE: LinkPhase.DOWN,
+        Trigger.RESUME: LinkPhase.DOWN,
     },
-    Link.UP: {Event.LOST: Link.DOWN, Event.PAUSE: Link.PAUSED, Event.RESUME: Link.UP},
-    Link.PAUSED: {Event.LOST: Link.DOWN, Event.PAUSE: Link.PAUSED, Event.RESUME: Link.UP},
+    LinkPhase.UP: {
+        Trigger.LOST: LinkPhase.DOWN,
+        Trigger.PAUSE: LinkPhase.PAUSED,
+        Trigger.RESUME: LinkPhase.UP,
+    },
+    LinkPhase.PAUSED: {
+        Trigger.LOST: LinkPhase.DOWN,
+        Trigger.PAUSE: LinkPhase.PAUSED,
+        Trigger.RESUME: LinkPhase.UP,
+    },
 }
 
 INPUT: Table = {
-    Input.ACCEPTED: {
-        Event.INPUT_ENDED: Input.DRAINING,
-        Event.TERMINATION_ASKED: Input.HURRIED,
+    InputPhase.ACCEPTED: {
+        Trigger.INPUT_ENDED: InputPhase.DRAINING,
+        Trigger.TERMINATION_ASKED: InputPhase.FORCED,
     },
-    Input.DRAINING: {
-        Event.INPUT_ENDED: Input.DRAINING,
-        Event.TERMINATION_ASKED: Input.HURRIED,
-        Event.FLAG_QUEUED: Input.TERMINATED,
+    InputPhase.DRAINING: {
+        Trigger.INPUT_ENDED: InputPhase.DRAINING,
+        Trigger.TERMINATION_ASKED: InputPhase.FORCED,
+        Trigger.FLAG_QUEUED: InputPhase.TERMINATED,
     },
-    Input.HURRIED: {
-        Event.INPUT_ENDED: Input.HURRIED,
-        Event.TERMINATION_ASKED: Input.HURRIED,
-        Event.FLAG_QUEUED: Input.TERMINATED,
+    InputPhase.FORCED: {
+        Trigger.INPUT_ENDED: InputPhase.FORCED,
+        Trigger.TERMINATION_ASKED: InputPhase.FORCED,
+        Trigger.FLAG_QUEUED: InputPhase.TERMINATED,
     },
-    Input.TERMINATED: {
-        Event.INPUT_ENDED: Input.TERMINATED,
-        Event.TERMINATION_ASKED: Input.TERMINATED,
+    InputPhase.TERMINATED: {
+        Trigger.INPUT_ENDED: InputPhase.TERMINATED,
+        Trigger.TERMINATION_ASKED: InputPhase.TERMINATED,
     },
 }
 
 #: Events that the agent may cause in a phase in which it must not.
-AGENT_EVENTS = frozenset({Event.HANDSHAKE_REQUEST, Event.IDLE_REQUEST, Event.HANDSHAKE_COMPLETE})
+AGENT_EVENTS = frozenset(
+    {Trigger.HANDSHAKE_REQUEST, Trigger.IDLE_REQUEST, Trigger.HANDSHAKE_COMPLETE}
+)
 
 #: Phases of a handshake that is not complete.
-HANDSHAKES = frozenset({Session.HANDSHAKE, Session.IDLE_HANDSHAKE})
+HANDSHAKES = frozenset({SessionPhase.HANDSHAKE, SessionPhase.IDLE_HANDSHAKE})
 
-_OPENING = HANDSHAKES | {Session.SILENT, Session.ASKING}
-_ENDED = frozenset({Session.CLOSED, Session.FAILED})
+_OPENING = HANDSHAKES | {SessionPhase.SILENT, SessionPhase.ASKING}
+_ENDED = frozenset({SessionPhase.CLOSED, SessionPhase.FAILED})
 
 #: Phases in which output has arrived.
-PROVEN = frozenset({Session.STREAMING, Session.STREAMING_UNFINISHED})
+PROVEN = frozenset({SessionPhase.STREAMING, SessionPhase.STREAMING_UNFINISHED})
 
 #: Phases in which input may leave.
-RELEASED = PROVEN | {Session.UNPROVEN, Session.UNPROVEN_IDLE}
+RELEASED = PROVEN | {SessionPhase.UNPROVEN, SessionPhase.UNPROVEN_IDLE}
 
 
 def state_of(phase: str) -> str:
@@ -272,11 +282,11 @@ def after(table: Table, phase: str, event: str) -> str:
     following = table[phase].get(event)
     if following is not None:
         return following
-    if event == Event.HANDSHAKE_COMPLETE:
+    if event == Trigger.HANDSHAKE_COMPLETE:
         raise RemoteProtocolError("the agent ended a handshake that it had not begun")
     if event in AGENT_EVENTS:
         raise RemoteProtocolError("the agent asked for a second handshake")
-    if event == Event.CONNECTED:
+    if event == Trigger.CONNECTED:
         raise LocalProtocolError("a second link was made while the first is up")
     raise LocalProtocolError(f"the data channel does not expect in phase {phase!r} that {event}")
 

@@ -10,7 +10,7 @@ from . import payloads, phases
 from .events import SessionOpened
 from .handshake import answer_handshake
 from .messages import PayloadType
-from .phases import Event, Session, State
+from .phases import SessionPhase, State, Trigger
 from .streams import StreamSender
 from .window import Window
 
@@ -34,14 +34,14 @@ class Progress:
 
     :param sender: takes the messages that a phase makes due.
     :param window: the size of the terminal, which may break the silence.
-    :ivar phase: one of :class:`~.phases.Session`.
+    :ivar phase: one of :class:`~.phases.SessionPhase`.
     :ivar state: the phase in brief, one of :class:`~.phases.State`.
     :ivar proven: whether output has arrived, which proves that the agent takes input.
     :ivar released: whether input may leave.
     """
 
     def __init__(self, sender: StreamSender, window: Window, first_output_grace: float) -> None:
-        self.phase = Session.SILENT
+        self.phase = SessionPhase.SILENT
         # Read for every message, so they are looked up only after a transition.
         self.state = State.OPENING
         self.proven = False
@@ -69,7 +69,7 @@ class Progress:
 
     def link_made(self, now: float) -> None:
         """Start the deadline of the silence, if the agent has sent nothing yet."""
-        if self.phase == Session.SILENT and self._window.due is not None:
+        if self.phase == SessionPhase.SILENT and self._window.due is not None:
             self._deadline = now + SILENCE
 
     def get_timer(self, *, input_waits: bool) -> float | None:
@@ -78,7 +78,7 @@ class Progress:
         :param input_waits: whether anything waits for the release of input. Without that, a
             release needs no timer.
         """
-        return self._deadline if input_waits or self.phase == Session.SILENT else None
+        return self._deadline if input_waits or self.phase == SessionPhase.SILENT else None
 
     def check_deadline(self, now: float, *, input_leaves: bool) -> None:
         """Leave the present phase if its deadline has expired.
@@ -87,11 +87,11 @@ class Progress:
         """
         if self._deadline is None or self._deadline > now:
             return
-        if self.phase == Session.SILENT:
-            self.advance(Event.SIZE_SENT)
+        if self.phase == SessionPhase.SILENT:
+            self.advance(Trigger.SIZE_SENT)
             self._opening_number = self._window.send(self._sender)
             return
-        self.advance(Event.HOLD_EXPIRED)
+        self.advance(Trigger.HOLD_EXPIRED)
         if input_leaves:
             # The agent may still refuse that input, and must get it again soon.
             self._sender.recovery.start_early_retransmits(self._sender.next_seq)
@@ -101,7 +101,7 @@ class Progress:
     def first_output(self) -> SessionOpened | None:
         """Note that output has arrived, in its turn."""
         opens = self.state == State.OPENING
-        self.advance(Event.FIRST_OUTPUT)
+        self.advance(Trigger.FIRST_OUTPUT)
         self._sender.recovery.stop_early_retransmits()
         return SessionOpened(self._session_type, "") if opens else None
 
@@ -112,7 +112,7 @@ class Progress:
             says so, is queued nevertheless.
         """
         request = payloads.parse_handshake_request(payload)
-        self.advance(Event.HANDSHAKE_REQUEST if request.actions else Event.IDLE_REQUEST)
+        self.advance(Trigger.HANDSHAKE_REQUEST if request.actions else Trigger.IDLE_REQUEST)
         self._window.send_again()
         answer = answer_handshake(request)
         self._session_type = answer.session_type
@@ -126,7 +126,7 @@ class Progress:
         """Open the session at HandshakeComplete."""
         complete = payloads.parse_handshake_complete(payload)
         deadline = None if self.proven else now + self._first_output_grace
-        self.advance(Event.HANDSHAKE_COMPLETE, deadline)
+        self.advance(Trigger.HANDSHAKE_COMPLETE, deadline)
         self._window.session_known(self._session_type)
         return SessionOpened(self._session_type, complete.customer_message)
 
@@ -134,12 +134,12 @@ class Progress:
         """Note that the agent has acked a message of ours."""
         if sequence_number != self._opening_number:
             return None
-        self.advance(Event.OPENING_ACK, now + SILENT_START_GRACE)
+        self.advance(Trigger.OPENING_ACK, now + SILENT_START_GRACE)
         return SessionOpened(None, "")
 
     def agent_leaves(self) -> SessionOpened | None:
         """Open a silent session whose agent is about to leave: its command printed nothing."""
-        if Event.AGENT_LEAVES not in phases.SESSION[self.phase]:
+        if Trigger.AGENT_LEAVES not in phases.SESSION[self.phase]:
             return None
-        self.advance(Event.AGENT_LEAVES)
+        self.advance(Trigger.AGENT_LEAVES)
         return SessionOpened(None, "")

@@ -13,12 +13,12 @@ from connector.datachannel.phases import (
     INPUT,
     LINK,
     SESSION,
-    Event,
-    Input,
-    Link,
-    Session,
+    InputPhase,
+    LinkPhase,
+    SessionPhase,
     State,
     Table,
+    Trigger,
     after,
     as_markdown,
     state_of,
@@ -35,7 +35,11 @@ from .helpers import (
     stream,
 )
 
-TABLES = {"session": (SESSION, Session), "link": (LINK, Link), "input": (INPUT, Input)}
+TABLES = {
+    "session": (SESSION, SessionPhase),
+    "link": (LINK, LinkPhase),
+    "input": (INPUT, InputPhase),
+}
 
 
 def names(constants: type) -> set[str]:
@@ -69,7 +73,7 @@ def test_table_has_every_phase_and_each_is_reachable(name: str) -> None:
 
 def test_each_event_belongs_to_one_table() -> None:
     events = [event for table, _ in TABLES.values() for event in events_of(table)]
-    assert sorted(events) == sorted(names(Event))
+    assert sorted(events) == sorted(names(Trigger))
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -89,7 +93,7 @@ def test_session_ends_in_every_phase_but_the_last_two() -> None:
     for phase, transitions in SESSION.items():
         ended = state_of(phase) == State.CLOSED
         assert ended == (not transitions)
-        assert ended or {Event.CHANNEL_CLOSED, Event.FAILURE} <= set(transitions)
+        assert ended or {Trigger.CHANNEL_CLOSED, Trigger.FAILURE} <= set(transitions)
 
 
 def test_table_as_markdown_has_a_row_for_each_transition() -> None:
@@ -138,28 +142,28 @@ class Talk:
 
 
 ACTIONS: dict[str, Callable[[Talk], list[object]]] = {
-    Event.HANDSHAKE_REQUEST: lambda talk: talk.receive(
+    Trigger.HANDSHAKE_REQUEST: lambda talk: talk.receive(
         lambda number: handshake_request(number=number)
     ),
-    Event.IDLE_REQUEST: lambda talk: talk.receive(
+    Trigger.IDLE_REQUEST: lambda talk: talk.receive(
         lambda number: stream(number, PayloadType.HANDSHAKE_REQUEST, b"{}")
     ),
-    Event.HANDSHAKE_COMPLETE: lambda talk: talk.receive(handshake_complete),
-    Event.FIRST_OUTPUT: lambda talk: talk.receive(lambda number: output(number, b"x")),
-    Event.SIZE_SENT: Talk.let_time_pass,
-    Event.HOLD_EXPIRED: Talk.let_time_pass,
-    Event.OPENING_ACK: Talk.ack_all,
-    Event.AGENT_LEAVES: lambda talk: list(
+    Trigger.HANDSHAKE_COMPLETE: lambda talk: talk.receive(handshake_complete),
+    Trigger.FIRST_OUTPUT: lambda talk: talk.receive(lambda number: output(number, b"x")),
+    Trigger.SIZE_SENT: Talk.let_time_pass,
+    Trigger.HOLD_EXPIRED: Talk.let_time_pass,
+    Trigger.OPENING_ACK: Talk.ack_all,
+    Trigger.AGENT_LEAVES: lambda talk: list(
         talk.dialogue.receive(service(AGENT_SESSION_STATE, b'{"SessionState":"Terminating"}'))
     ),
-    Event.CHANNEL_CLOSED: lambda talk: list(talk.dialogue.receive(service("channel_closed"))),
-    Event.FAILURE: lambda talk: list(talk.dialogue.receive(output(-1, b""))),
+    Trigger.CHANNEL_CLOSED: lambda talk: list(talk.dialogue.receive(service("channel_closed"))),
+    Trigger.FAILURE: lambda talk: list(talk.dialogue.receive(output(-1, b""))),
 }
 
 
 def paths() -> dict[str, tuple[str, ...]]:
     """Return for each phase the events that lead to it."""
-    found: dict[str, tuple[str, ...]] = {Session.SILENT: ()}
+    found: dict[str, tuple[str, ...]] = {SessionPhase.SILENT: ()}
     waiting = list(found)
     for phase in waiting:
         for event, following in SESSION[phase].items():
@@ -186,12 +190,12 @@ def test_channel_follows_the_table(phase: str, event: str) -> None:
     talk = talk_in(phase)
     events = talk.provoke(event)
     transitions = SESSION[phase]
-    if event in (Event.SIZE_SENT, Event.HOLD_EXPIRED):  # a deadline expires in either case
-        event = Event.SIZE_SENT if phase == Session.SILENT else Event.HOLD_EXPIRED
+    if event in (Trigger.SIZE_SENT, Trigger.HOLD_EXPIRED):  # a deadline expires in either case
+        event = Trigger.SIZE_SENT if phase == SessionPhase.SILENT else Trigger.HOLD_EXPIRED
     if event in transitions:
         assert talk.phase == transitions[event]
     elif event in AGENT_EVENTS and transitions:
-        assert talk.phase == Session.FAILED
+        assert talk.phase == SessionPhase.FAILED
         (failed,) = events
         assert isinstance(failed, ChannelFailed)
         assert isinstance(failed.error, RemoteProtocolError)
