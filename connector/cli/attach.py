@@ -1,4 +1,4 @@
-"""``connector attach``: join a session that something else has started."""
+"""``connector attach``: connect stdin and stdout to a session that another program started."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from .streaming import STREAM_SIGNALS, add_stream_options, run_stream
 VARIABLE = "CONNECTOR_SESSION"
 
 DESCRIPTION = f"""\
-Carry stdin and stdout to a session that something else has started. The session is
-described by JSON: {{"streamUrl": …, "tokenValue": …, "sessionId": …}}, or by the whole
-answer of StartDevEnvironmentSession or ssm:StartSession; the keys in any case. It is a
-secret, so it comes from a file or from the variable {VARIABLE}, never from an argument.
+Connect stdin and stdout to a session that another program started. Describe the session
+by JSON: {{"streamUrl": …, "tokenValue": …, "sessionId": …}}, or the whole answer of
+StartDevEnvironmentSession or ssm:StartSession. Upper and lower case do not matter in the
+keys. The JSON is a secret: give it in a file or in the variable {VARIABLE}.
 
-A session that runs a command or a shell ends when that does, with the exit code of the
-command if the agent tells it, otherwise 0. If stdin is a terminal and the far end has one, keys
-go there as they are and the size of the window follows; the end of other input is Ctrl-D there.
-A command without a terminal has no stdin.
+A session that runs a command or a shell ends with it. The exit code is that of the command
+if the agent reports it, otherwise 0. If both ends have a terminal, all keys go to the far
+end, and its window follows the size of yours. Otherwise the end of stdin is sent as Ctrl-D.
+A command without a terminal gets no stdin.
 
-A session that leads to a port is a stream of bytes. After the end of stdin it goes on until
-nothing has come for 2 seconds: the protocol has no half-close by which the far end could say
-that it is done.
+A session to a port carries bytes. After the end of stdin it stays open until no output has
+come for 2 seconds, because the protocol has no half-close.
 
 {ESCAPES}"""
 
@@ -46,18 +45,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     parser.add_argument(
-        "--session-file", metavar="PATH", help=f"a file of the JSON (otherwise: {VARIABLE})"
+        "--session-file",
+        metavar="PATH",
+        help=f"the file with the JSON (default: the variable {VARIABLE})",
     )
     parser.add_argument(
         "--profile",
-        help="the AWS profile whose credentials sign the upgrade, as the gateway may want it "
-        "for sessions of EC2 and ECS; without it, it is not signed",
+        help="sign the WebSocket request with the AWS credentials of this profile; gateways may "
+        "demand that for sessions of EC2 and ECS (default: do not sign)",
     )
     add_stream_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    # ssh ends its ProxyCommand by SIGHUP, which is no failure.
+    # As a ProxyCommand, attach is ended by ssh with SIGHUP, which is no failure.
     signals = SIGNALS if os.isatty(0) else STREAM_SIGNALS
     return run_stream(options, _prepare, Attachment, signals)
 
@@ -66,7 +67,7 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings
     from ..aws.profile import load_profile
     from ..aws.trust import ca_bundle
 
-    # Out of the environment at once: what we import or start need not see it.
+    # Remove the secret from the environment before other code can see it.
     given = os.environ.pop(VARIABLE, None)
     if options.session_file is not None:
         access = SessionAccess.from_json(
@@ -77,7 +78,7 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings
     else:
         raise ConfigError(
             "there is no session to attach to",
-            f"Name a file of its JSON by --session-file, or set {VARIABLE}",
+            f"Name the file with its JSON by --session-file, or set {VARIABLE}",
         )
     profile = load_profile(options.profile, os.environ)
     if options.profile:
@@ -111,18 +112,19 @@ def _read(name: str) -> str:
 
 
 class Attachment(Interaction):
-    """A user or a program at a session of any type. The agent need not tell the type.
+    """The interaction of a user or a program with a session of any type.
 
-    A program gets no lines about lost links: ssh has words of its own for them.
+    The agent may not report the type. A program gets no messages about lost links: ssh prints
+    its own.
     """
 
     def __init__(self, loop: Loop, stdin: int, stdout: int) -> None:
-        # The far end may be a shell, which takes Ctrl-D within a line for "delete".
+        # Within a line, a shell takes Ctrl-D for "delete": the line is finished first.
         super().__init__(loop, stdin, stdout, finish_line=b"\n", may_be_silent=False, pipeline=True)
         self._tells_outages = os.isatty(stdin)
 
     def session_opened(self, session_type: str | None) -> None:
-        # A command need not say anything; an SSH server does.
+        # A command may print nothing; an SSH server always sends a greeting.
         self.may_be_silent = session_type != PORT
         super().session_opened(session_type)
 
@@ -132,7 +134,7 @@ class Attachment(Interaction):
 
 
 class GivenSession:
-    """A session source that has exactly one session, started by somebody else."""
+    """A session source with exactly one session, which another program started."""
 
     def __init__(self, access: SessionAccess) -> None:
         self._access = access
@@ -141,10 +143,10 @@ class GivenSession:
         return self._access
 
     def resume(self, access: SessionAccess) -> None:
-        """Only whoever started it could."""
+        """Do nothing: only the program that started the session can resume it."""
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
-        """The TerminateSession flag has ended it; its service is not known here."""
+        """Do nothing: the TerminateSession flag has ended the session; its service is unknown."""
 
     def tidy(self) -> None:
-        """Do nothing: this source starts no session that could be left behind."""
+        """Do nothing: this source starts no sessions that it could leave behind."""

@@ -1,4 +1,4 @@
-"""The boundary of the command line, where errors become words and exit codes."""
+"""The error boundary of the command line: it turns exceptions into a line and an exit code."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 def guarded(body: Callable[[], int], report: Callable[[str], None]) -> int:
-    """Run a command's body; what it raises is said once, and gives the exit code.
+    """Run a command, report an exception in one line, and return the exit code.
 
-    :param report: says it: :func:`say`, or for a ProxyCommand :func:`say_to_user`.
+    :param report: prints the line: ``say``, or ``say_to_user`` for a ProxyCommand.
     """
     try:
         return body()
@@ -42,7 +42,7 @@ def guarded(body: Callable[[], int], report: Callable[[str], None]) -> int:
 
 
 def _exhausted(error: BaseException) -> ResourcesExhausted | None:
-    """Return what the system lacks, if that is behind an error that no code of ours expects."""
+    """Return the resource that the system has run out of if that caused the error, else None."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
@@ -50,7 +50,7 @@ def _exhausted(error: BaseException) -> ResourcesExhausted | None:
                 f"The system allows no more open files ({cause.strerror})",
                 "Raise the limit: `ulimit -n` shows it",
             )
-        # CPython's only word for a thread that cannot be had is the text.
+        # CPython has no exception type for a thread that cannot start, only this text.
         no_thread = isinstance(cause, RuntimeError) and "can't start new thread" in str(cause)
         no_memory = isinstance(cause, OSError) and cause.errno in (errno.ENOMEM, errno.ENOBUFS)
         if no_thread or no_memory or isinstance(cause, MemoryError):

@@ -1,4 +1,4 @@
-"""Which commands there are."""
+"""The table of commands."""
 
 from __future__ import annotations
 
@@ -23,40 +23,39 @@ if TYPE_CHECKING:
             """
 
 
-#: Command -> its one line in the overview. The module of a command is imported only when
-#: it is the one that runs.
+#: Command -> its line in the overview. Only the module of the command that runs is imported.
 COMMANDS = {
-    "proxy": "the ProxyCommand: start a session of a Dev Environment, and carry ssh to it",
-    "list": "list your Dev Environments, with their names for ssh",
-    "ssh": "start a Dev Environment, wait until it runs, and call ssh",
-    "shell": "a shell in a Dev Environment, without ssh",
-    "exec": "run a command in a Dev Environment, without ssh",
-    "start": "start a Dev Environment, and wait until it runs",
-    "stop": "stop a Dev Environment",
-    "sessions": "list or stop the sessions of a Dev Environment",
-    "attach": "carry ssh to a session that something else has started",
-    "login": "get a token: AWS Builder ID or IAM Identity Center, by way of a browser",
-    "logout": "end the token, here and at the service",
-    "doctor": "look at each leg of the way to a Dev Environment by itself",
+    "proxy": "connect ssh to a target: the ProxyCommand",
+    "list": "list your targets with their names for ssh",
+    "ssh": "start a target, wait until it runs, and call ssh",
+    "shell": "open a shell on a target, without ssh",
+    "exec": "run a command on a target, without ssh",
+    "start": "start a target, and wait until it runs",
+    "stop": "stop a target",
+    "sessions": "list or stop the sessions of a target",
+    "attach": "connect stdin and stdout to a session that another program started",
+    "login": "log in with AWS Builder ID or IAM Identity Center, in a browser",
+    "logout": "log out: remove the token and revoke it",
+    "doctor": "check each step of the way to a target, and say what to fix",
     "trace": "read the messages of a recorded session, with gaps and retransmissions",
-    "whoami": "whose the token is, and when it expires",
-    "config-ssh": "have ssh, scp, rsync and VS Code reach Dev Environments by name",
-    "emulator": "a Dev Environment on this machine",
-    "completion": "have a shell complete commands, options and names",
-    "config": "show the settings, and where each comes from",
-    "demo": "ssh and scp through the connector to an emulated Dev Environment",
+    "whoami": "show which user the token belongs to, and when it expires",
+    "config-ssh": "set up ssh, scp, rsync and VS Code to reach targets by name",
+    "emulator": "run emulated targets on this machine",
+    "completion": "set up your shell to complete commands, options and names",
+    "config": "show the settings and where each comes from",
+    "demo": "try ssh and scp with an emulated target",
 }
 
-#: The one line of ``help``, which is no command: ``help start`` stands for ``start --help``.
-HELP = "options and examples of a command"
+#: The line of ``help``, which is no command: ``help start`` means ``start --help``.
+HELP = "show the options and examples of a command"
 
-#: Another name -> the command.
+#: Alias -> its command.
 ALIASES = {"ls": "list"}
 
-#: Command -> its module, where that has another name.
+#: Command -> its module, if the module has another name.
 _MODULES = {"exec": "execute"}
 
-#: Commands that run one at the far end, which follows a "--".
+#: Commands that run a remote command, which follows a "--".
 RUNNERS = {"exec"}
 
 

@@ -1,8 +1,7 @@
-"""``connector completion``: what a shell has to be told once, so that TAB asks us.
+"""``connector completion``: print a script that makes a shell complete the command line.
 
-The shell then runs the connector for each TAB, and ``argcomplete`` answers by way of the real
-parsers: no list of options that could be stale, and names of Dev Environments as they are
-remembered. Nothing is asked of the network.
+For each TAB the shell runs the connector, and ``argcomplete`` answers from the real parsers, so
+the options are never stale. Names of targets come from the cache, without the network.
 """
 
 from __future__ import annotations
@@ -19,32 +18,32 @@ if TYPE_CHECKING:
     from ..targets.model import Remembered
 
 DESCRIPTION = """\
-Print a script for a shell: it completes commands, options, profiles, files, and the names of
-Dev Environments that were listed or reached before. No network is asked for that.
+Print a script that makes your shell complete commands, options, profiles, files, and the
+names of targets that you have listed or used before. Completion never uses the network.
 
-To have it in every new shell:
+To use it in every new shell:
   bash   echo 'eval "$(connector completion bash)"' >> ~/.bashrc
-  zsh    echo 'eval "$(connector completion zsh)"' >> ~/.zshrc    after its compinit
+  zsh    echo 'eval "$(connector completion zsh)"' >> ~/.zshrc    after compinit there
   fish   connector completion fish > ~/.config/fish/completions/connector.fish
 
-ssh, scp and rsync complete host names by themselves, from ~/.ssh/config.
+ssh, scp and rsync complete host names from ~/.ssh/config themselves.
 """
 
 EPILOG = """\
 examples:
   eval "$(connector completion bash)"       # for this shell only
-  connector completion zsh > ~/.zfunc/_connector    # in a directory of its fpath
+  connector completion zsh > ~/.zfunc/_connector    # in a directory of fpath
   connector completion fish | source
 """
 
 SHELLS = ("bash", "zsh", "fish")
 
-#: What stands in the place of a word -> what completes it. Whatever else there is has nothing.
-_NAMES = ("HOST", "ENV")
+#: Metavars of arguments that are names or files. Other arguments are not completed.
+_NAMES = ("TARGET",)
 _FILES = ("PATH", "FILE")
 
-#: The library takes the whole line for the command, so that nothing would come after ``sudo``
-#: or ``cd there &&``. zsh knows which words are the command's.
+#: argcomplete takes the whole line for the command, so it would complete nothing after ``sudo``
+#: or ``cd there &&``. zsh knows which words belong to the command.
 _ZSH_WORDS = {
     'COMP_LINE="$BUFFER"': 'COMP_LINE="${(j: :)words[1,CURRENT]}"',
     'COMP_POINT="$CURSOR"': 'COMP_POINT="${#${(j: :)words[1,CURRENT]}}"',
@@ -54,13 +53,13 @@ _ZSH_WORDS = {
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
-    parser.add_argument("shell", choices=SHELLS, help="whose script to print")
+    parser.add_argument("shell", choices=SHELLS, help="the shell to print the script for")
 
 
 def run(options: argparse.Namespace) -> int:
     from argcomplete.shell_integration import shellcode
 
-    # No file names where there is nothing better: they are never a Dev Environment's.
+    # Do not fall back to file names, which are never the name of a target.
     script = shellcode(["connector"], use_defaults=False, shell=options.shell)
     if options.shell == "zsh":
         for theirs, ours in _ZSH_WORDS.items():
@@ -70,17 +69,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def complete() -> NoReturn:
-    """Answer a shell that asks what could stand at its cursor; see ``argcomplete``."""
+    """Answer a shell that asks for completions; see ``argcomplete``."""
     from argcomplete import autocomplete
     from argcomplete.completers import SuppressCompleter
 
     parser = _parser(os.environ.get("COMP_LINE", ""))
     autocomplete(parser, always_complete_options=False, default_completer=SuppressCompleter())
-    raise SystemExit(1)  # it was no shell that asked
+    raise SystemExit(1)  # no shell has asked
 
 
 def _parser(line: str) -> argparse.ArgumentParser:
-    """Of all commands, with what belongs to the one of a command line."""
+    """Return a parser of all commands, with the options of the one on the command line."""
     from .commands import ALIASES, COMMANDS, HELP, configure_command
     from .parsers import formatter
 
@@ -102,7 +101,7 @@ def _parser(line: str) -> argparse.ArgumentParser:
 
 
 def _add_completers(parser: argparse.ArgumentParser) -> None:
-    """Say of each word what completes it, by what stands in its place in the help."""
+    """Give each argument its completer, by its metavar."""
     from argcomplete.completers import FilesCompleter
 
     for action in parser._actions:

@@ -1,4 +1,4 @@
-"""``connector config``: the settings, and where each of them comes from."""
+"""``connector config``: show the settings and where each comes from."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from ..settings.table import Setting, Value
 
 DESCRIPTION = """\
-Settings come from options, else from variables, else from the file config.toml, else they
-have a default. This shows what they are, and where each comes from.
+Show the settings and where each comes from. An option wins over a variable, a variable over
+the file config.toml, and the file over the default.
 """
 
 SHOW = """\
-Show each setting, and where it comes from. The file is optional, and is TOML: the names that
-are shown here, with = and a value. It has no tables, and it is no place for secrets. What the
-options of another command would make of it is shown if they are given here too.
+Show each setting and where it comes from. Give the options of another command to see the
+settings that it would use. The file is optional. It is TOML: each line has a name that is
+shown here, = and a value. It has no tables, and secrets do not belong in it.
 
-Where no profile is set, it is `codecatalyst`, which `connector login` writes; or `default`, where
-that has an sso_session (not for login and logout). Where no endpoint-url is set, the
-profile may have one.
+Without a profile, the commands use `default` if that has an sso_session, otherwise
+`codecatalyst`, which `connector login` writes. login and logout always use `codecatalyst`.
+Without an endpoint-url, the one of the profile is used if it has one.
 """
 
 
@@ -34,7 +34,7 @@ EPILOG = """\
 examples:
   connector config show
   connector config show --json
-  CONNECTOR_WAIT=300 connector config show --no-start    # as another command would take it
+  CONNECTOR_WAIT=300 connector config show --no-start    # as another command would use them
 
 example of a config.toml:
   profile = "codecatalyst"
@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     show = actions.add_parser(
         "show",
-        help="show the settings, and where each comes from",
+        help="show the settings and where each comes from",
         description=SHOW,
         formatter_class=parser.formatter_class,
     )
@@ -74,12 +74,12 @@ def run(options: argparse.Namespace) -> int:
     for name, value, origin in shown:
         tell(f"{name:{widths[0]}}  {value:{widths[1]}}  {origin}")
     tell("")
-    tell(f"file: {path}" if os.path.exists(path) else f"file: {path} (there is none)")
+    tell(f"file: {path}" if os.path.exists(path) else f"file: {path} (does not exist)")
     return 0
 
 
 def _rows(options: argparse.Namespace) -> Iterator[tuple[Setting, Value | None, Found | None]]:
-    """Each setting, its value, and where that was found; ``None`` is an option."""
+    """Yield each setting, its value, and where it was found (``None``: in an option)."""
     from ..settings.table import SETTINGS
 
     for setting in SETTINGS.values():

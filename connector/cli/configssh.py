@@ -1,4 +1,4 @@
-"""``connector config-ssh``: ssh and all that reads its configuration learn of Dev Environments."""
+"""``connector config-ssh``: set up ssh and the programs that read its configuration."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
     from ..targets.registry import KindRow
 
 DESCRIPTION = """\
-Have ssh, scp, rsync, git and VS Code reach Dev Environments by name: write a file of our own
-beside ~/.ssh/config, and a line at the top of that which includes it. Shows what it would
-change, and asks. Run it again for new Dev Environments, or when the connector has moved;
---remove takes out all that it has put in.
+Set up ssh, scp, rsync, git and VS Code to reach targets by name. This writes a file beside
+~/.ssh/config, and adds one line at the top of ~/.ssh/config that includes it. config-ssh
+first shows the changes and asks you. Run it again for new targets, or after the connector
+has moved. --remove undoes all changes.
 
-ssh is asked (`ssh -G`) whether the result is right, about names of Dev Environments and one
-other name. The commands of `Match exec` in your configuration run then, up to ten times, as
-each call of ssh runs them; --unchecked does not ask.
+config-ssh checks the result with `ssh -G`, for names of targets and for one other name. Each
+check runs the commands of `Match exec` in your configuration, as each ssh does, up to ten
+times in all. --unchecked skips the check.
 """
 
 EPILOG = """\
 examples:
-  connector config-ssh --dry-run                # what it would change
+  connector config-ssh --dry-run                # only show the changes
   connector config-ssh --profile codecatalyst
   connector config-ssh --remove
 """
 
-#: Seconds to wait for another run, which may compare many hosts.
+#: Seconds to wait for the lock: another run may be checking many hosts.
 _LOCK_TIMEOUT = 60.0
 
-#: Seconds for listing all Dev Environments; a person waits.
+#: Seconds for listing all targets. The user waits for it.
 _LIST_TIMEOUT = 30.0
 
 
@@ -57,27 +57,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument(
         "--profile",
-        help="the profile that ssh is to use (by default the one that it uses now, else "
-        "AWS_PROFILE, for an IDE starts ssh with an environment of its own)",
+        help="the AWS profile for ssh (default: the one that ssh's configuration has now, else "
+        "that of AWS_PROFILE, which IDEs do not pass to ssh)",
     )
     parser.add_argument(
         "-F",
         "--ssh-config",
         metavar="PATH",
-        help="change this file in place of ~/.ssh/config: one for ssh -F, or for VS Code's "
+        help="change this file instead of ~/.ssh/config: a file for ssh -F, or for VS Code's "
         "remote.SSH.configFile",
     )
-    parser.add_argument("--remove", action="store_true", help="take out what was put in")
+    parser.add_argument("--remove", action="store_true", help="undo the changes of earlier runs")
     parser.add_argument(
         "--unchecked",
         action="store_true",
-        help="do not ask ssh whether the result is right: for a Match exec that takes too long",
+        help="do not check the result with ssh, for a Match exec that takes too long",
     )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--dry-run", action="store_true", help="only show what would change")
+    how.add_argument("--dry-run", action="store_true", help="only show the changes")
     how.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_logging_options(parser)
-    # ssh has to wait as long as the ProxyCommand does; no option: the one there would count.
+    # ssh has to wait as long as its ProxyCommand, which reads this setting and no option.
     parser.set_defaults(wait=SETTINGS["wait"])
 
 
@@ -97,7 +97,7 @@ def _configure(options: argparse.Namespace, row: KindRow) -> None:
     kind = row.load()
     places = find_places(kind.ssh, options.ssh_config)
     if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):
-        say(f"ssh reads {places.config}, whatever HOME says")
+        say(f"ssh reads {places.config} and ignores HOME")
     if options.remove:
         plan_again, outcome = _removal(kind.ssh, places)
     else:
@@ -110,21 +110,21 @@ def _configure(options: argparse.Namespace, row: KindRow) -> None:
     if not changes:
         tell(f"Nothing to change. {outcome}")
     elif options.dry_run:
-        tell("Nothing was written: that is what would change.")
+        tell("Nothing was written (--dry-run).")
     elif options.yes or _agreed():
         _make(plan, plan_again, options.yes)
         tell(f"Done. {outcome}")
         if not options.remove:
             tell(
-                'VS Code gives ssh 15 s. With its setting "remote.SSH.connectTimeout": '
-                f"{options.wait + WAIT_MARGIN:.0f} a stopped {row.words.noun} has time to start."
+                "VS Code waits 15 s for ssh. To let stopped targets start, set "
+                f'"remote.SSH.connectTimeout": {options.wait + WAIT_MARGIN:.0f} in VS Code.'
             )
     else:
         tell("Nothing was written.")
 
 
 def _end_what_runs_with_us() -> None:
-    """Let each signal that ends us end ssh as well, and what ssh has started, as Ctrl-C does."""
+    """Let SIGTERM and SIGHUP end ssh and its children too, as Ctrl-C does."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
@@ -134,16 +134,16 @@ def _end_what_runs_with_us() -> None:
 def _removal(facts: SshFacts, places: Places) -> tuple[Callable[[], Plan], str]:
     from ..ssh.plan import plan_removal
 
-    outcome = f"There is nothing of the connector in {places.config}."
+    outcome = f"{places.config} contains nothing of connector."
     if os.path.exists(places.setting(facts.known_hosts)):
-        outcome += f" Host keys of {facts.nouns} stay in {facts.known_hosts}."
+        outcome += f" The host keys of your {facts.nouns} stay in {facts.known_hosts}."
     return lambda: plan_removal(facts, places), outcome
 
 
 def _setup(
     options: argparse.Namespace, places: Places, row: KindRow, kind: Kind
 ) -> tuple[Callable[[], Plan], str]:
-    """Return what plans the changes, and what the user can do after them."""
+    """Return a function that plans the set-up, and a line about what to do next."""
     from ..programs import run_program
     from ..ssh.check import SshClient
     from ..ssh.command import is_temporary, proxy_command
@@ -159,8 +159,8 @@ def _setup(
     temporary = next(filter(is_temporary, filter(os.path.isabs, command)), None)
     if temporary:
         say(
-            f"{temporary} is in a place for temporary files: when it is gone, ssh fails. "
-            "Install the connector (pipx install), and run this again"
+            f"{temporary} is in a temporary directory: ssh fails when it is removed. "
+            "Install connector (pipx install), and run this again"
         )
     hosts = _known_hosts(profile, row, kind)
     ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
@@ -174,9 +174,9 @@ def _setup(
 
 
 def _known_hosts(profile: str | None, row: KindRow, kind: Kind) -> Sequence[NamedHost] | None:
-    """Return the targets that can be listed, those first that make good examples.
+    """Return all targets, those first that make good examples.
 
-    None when not all can be listed: then a name may not be unique.
+    Return None if the list is incomplete: then a name may not be unique.
     """
     from ..ssh.include import NamedHost
 
@@ -188,7 +188,7 @@ def _known_hosts(profile: str | None, row: KindRow, kind: Kind) -> Sequence[Name
             raise listing.malformed
     except ConnectorError as error:
         say(
-            f"No {row.words.noun} is added to the list that IDEs offer; ssh reaches all by name. "
+            "IDEs will not show your targets in their lists, but ssh reaches them by name. "
             f"{str(error).rstrip('.')}; then run this again"
         )
         return None
@@ -205,7 +205,7 @@ def _best_first(row: Row) -> tuple[bool, bool, str, str]:
 
 
 def _profile(named: str | None, facts: SshFacts, places: Places) -> str | None:
-    """The profile that ssh is to use; ``None``: what its environment says."""
+    """Return the profile for ssh, or None to leave it to the environment of ssh."""
     from ..ssh.command import profile_of
     from ..ssh.plan import current_proxy_command
 
@@ -214,22 +214,22 @@ def _profile(named: str | None, facts: SshFacts, places: Places) -> str | None:
 
 
 def _agreed() -> bool:
-    """Ask whether to go on.
+    """Ask the user whether to write the changes.
 
-    :raises ConfigError: when there is no terminal to ask on.
+    :raises ConfigError: when stdin or stdout is not a terminal.
     """
     if not can_ask():
         raise ConfigError(
             "Nothing was written: there is no terminal to ask on",
-            "Give --yes to have that written",
+            "Give --yes to write the changes",
         )
-    return agreed("\nWrite that?")
+    return agreed("\nWrite these changes?")
 
 
 def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
-    """Make the changes, unless others have been made since they were shown.
+    """Make the changes, unless the files have changed since the user saw them.
 
-    :param unseen: whether changes that were not shown are made, too.
+    :param unseen: whether to make changes that the user has not seen.
     """
     from ..files import make_directory_of, reason
     from ..locks import file_lock
@@ -241,10 +241,10 @@ def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
             make_directory_of(path)
             lock.enter_context(file_lock(path, _LOCK_TIMEOUT))
         except OSError as error:
-            raise ConfigError(f"The lock {path} cannot be had ({reason(error)})") from None
-        fresh = plan if plan.is_current else plan_again()  # without need, ssh is not asked again
+            raise ConfigError(f"The lock {path} cannot be acquired ({reason(error)})") from None
+        fresh = plan if plan.is_current else plan_again()  # ask ssh again only if needed
         if fresh != plan and not unseen:
             raise ConfigError(
-                "The files have been changed meanwhile: nothing was written", "Run it again"
+                "The files were changed meanwhile: nothing was written", "Run the command again"
             )
         fresh.make()

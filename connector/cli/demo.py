@@ -1,4 +1,4 @@
-"""``connector demo``: ssh and scp through the connector, as a user would, with a verdict."""
+"""``connector demo``: try ssh and scp with an emulated target, and check the results."""
 
 from __future__ import annotations
 
@@ -31,47 +31,45 @@ if TYPE_CHECKING:
     from ..emulator.access import Access
 
 DESCRIPTION = """\
-Start a Dev Environment on this machine and reach it as a user would: real ssh and scp with
-`connector proxy` as the ProxyCommand. Runs a command, copies a file each way and compares
-digests. Exits with 1 when anything differs. Without an ssh client it does the same with
-paramiko.
+Run an emulated target on this machine and connect to it with the real ssh and scp, with
+`connector proxy` as the ProxyCommand. The demo runs a command, copies a file in each
+direction and compares the digests. It exits with 1 if anything differs. If ssh is not
+installed, the demo uses paramiko.
 """
 
-#: The name of the emulator's Dev Environment where no other was asked for.
+#: The name of the target that the emulator has by default.
 NAME = "demo.codecatalyst"
 
 SAMPLE_BYTES = 1_000_000
 
-#: Seconds for one command before the demo gives it up.
+#: Seconds after which a command of the demo times out.
 STEP_TIMEOUT = 60
 
 
 EPILOG = """\
 examples:
   connector demo
-  connector demo --shell                    # and look around
+  connector demo --shell                    # open an interactive ssh instead
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
-    parser.add_argument(
-        "--shell", action="store_true", help="leave me in an interactive login instead"
-    )
+    parser.add_argument("--shell", action="store_true", help="open an interactive ssh instead")
     add_logging_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     check_installed()
-    for name in ("SIGTERM", "SIGHUP"):  # leave no key and no process behind
+    for name in ("SIGTERM", "SIGHUP"):  # clean up keys and processes
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), end_like_interrupt)
     from ..emulator.app import Emulator, EmulatorThread
 
     with tempfile.TemporaryDirectory(prefix="connector-demo-") as name:
         directory = Path(name)
-        print("A Dev Environment is starting on this machine …", flush=True)
+        print("Starting an emulated target on this machine …", flush=True)
         with EmulatorThread(Emulator(directory)) as access:
             environ = access.environ(directory)
             if options.shell:
@@ -82,8 +80,8 @@ def run(options: argparse.Namespace) -> int:
 def _shell(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
     if shutil.which("ssh") is None:
         raise ConfigError(
-            "there is no ssh client on this machine, which --shell needs",
-            "Install one, or leave --shell out: the demo then does without",
+            "--shell needs ssh, which is not installed",
+            "Install OpenSSH's client, or run the demo without --shell",
         )
     command = [
         "ssh",
@@ -97,14 +95,14 @@ def _shell(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
 
 def _tour(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
     sample, returned = directory / "sample.bin", directory / "returned.bin"
-    remote = directory / "uploaded.bin"  # "there" is this machine too
+    remote = directory / "uploaded.bin"  # the emulated target is this machine
     sample.write_bytes(random.Random(SAMPLE_BYTES).randbytes(SAMPLE_BYTES))
     started = time.monotonic()
     tour: Tour
     if shutil.which("ssh") and shutil.which("scp"):
         tour = SshTour(access.write_ssh_config(directory, proxy_command("%n")), environ)
     else:
-        print("There is no ssh client here: paramiko takes its place.", flush=True)
+        print("ssh is not installed: the demo uses paramiko.", flush=True)
         tour = ParamikoTour(environ)
     steps: list[Callable[[], bool]] = [
         lambda: tour.run('echo "hello from $(hostname)"; exit 7', 7),
@@ -113,24 +111,24 @@ def _tour(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
     ]
     for number, step in enumerate(steps, 1):
         if not step():
-            print(f"\nStep {number} of {len(steps)} went wrong: the rest was not tried.")
+            print(f"\nStep {number} of {len(steps)} failed. The demo ends here.")
             return 1
-    print(f"\nAll as it should be, in {time.monotonic() - started:.1f} s.")
+    print(f"\nAll {len(steps)} steps succeeded, in {time.monotonic() - started:.1f} s.")
     return 0
 
 
 def _same(what: str, sent: Path, received: Path) -> bool:
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (sent, received)]
-    verdict = "the same" if digests[0] == digests[1] else f"NOT {digests[0]}"
+    verdict = "correct" if digests[0] == digests[1] else f"WRONG, expected {digests[0]}"
     print(f"  {what}: {received.stat().st_size:,} bytes, sha256 {digests[1][:16]}…: {verdict}")
     return digests[0] == digests[1]
 
 
 class Tour(Protocol):
-    """The three things that a user does; each says what it did and whether it went well."""
+    """Three steps of a user. Each prints what it did, and returns whether it succeeded."""
 
     def run(self, command: str, expected: int) -> bool:
-        """Run a command there; good if it ends with this exit status."""
+        """Run a remote command, and return whether it ended with this exit status."""
 
     def put(self, local: Path, remote: Path) -> bool: ...
 
@@ -171,20 +169,20 @@ class SshTour:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            print(f"  did not end within {STEP_TIMEOUT} s")
+            print(f"  timed out after {STEP_TIMEOUT} s")
             return False
         for line in done.stdout.splitlines():
             print(f"  {line}")
         print(f"  exit status {done.returncode}, {time.monotonic() - started:.2f} s", flush=True)
         if done.returncode != expected:
-            print(f"  NOT {expected}, which it should be")
+            print(f"  WRONG, expected exit status {expected}")
         return done.returncode == expected
 
 
 class ParamikoTour:
     def __init__(self, environ: Mapping[str, str]) -> None:
         os.environ.clear()
-        os.environ.update(environ)  # paramiko starts its ProxyCommand with ours
+        os.environ.update(environ)  # paramiko starts its ProxyCommand with these
 
     def run(self, command: str, expected: int) -> bool:
         print(f"\nparamiko runs: {command}", flush=True)
@@ -222,7 +220,7 @@ class ParamikoTour:
             with self._connected() as client:
                 good = work(client)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            print(f"  went wrong: {error}", flush=True)
+            print(f"  failed: {error}", flush=True)
             return False
         print(f"  {time.monotonic() - started:.2f} s", flush=True)
         return good
@@ -230,7 +228,7 @@ class ParamikoTour:
     def _connected(self) -> paramiko.SSHClient:
         import paramiko
 
-        # It would print tracebacks of what is said in a line here.
+        # paramiko would print tracebacks of errors that the demo prints in one line.
         logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.AutoAddPolicy())

@@ -1,4 +1,4 @@
-"""``connector doctor``: each leg of the way by itself, and what to do where one is broken."""
+"""``connector doctor``: check each leg of the way to a target, and say how to fix it."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from ..errors import ConfigError
 from ..targets.registry import KINDS, kind_of
 from . import proxy
 from .boundary import INTERRUPTED
-from .environment import (
-    LEFT_OUT,
-    NAMES,
-    add_environment_options,
-    add_host,
-    query_of,
-)
 from .output.doctorview import exit_code, open_view
 from .settings import add_logging_options, settle
+from .target import (
+    LEFT_OUT,
+    NAMES,
+    add_host,
+    add_target_options,
+    query_of,
+)
 
 if TYPE_CHECKING:
     from ..doctor.case import Case
     from ..doctor.plan import Plan
 
 DESCRIPTION = f"""\
-Look at each leg of the way to a Dev Environment by itself: versions, ssh and its configuration,
-login, network, the API, the environment's state, the gateway, and a session as far as the SSH
-server's greeting, which is stopped again. Nothing is changed; a Dev Environment that is stopped
-is not started. Without ENV it ends with the question who you are. It takes 40 s at most.
+Check each leg of the way to a target by itself: versions, ssh and its configuration, login,
+network, API, the state of the target, and the gateway. Then start a session, wait for the
+greeting of the SSH server, and stop the session. doctor changes nothing else: it does not
+start a stopped target. Without TARGET it checks everything up to the login. It takes at most
+40 s.
 
 {NAMES}{LEFT_OUT}
-What is not given is taken from the ProxyCommand that ssh's configuration has for ENV: a name of
-your own there is good for ENV, too.
+doctor takes missing options from the ProxyCommand that ssh's configuration has for TARGET.
+TARGET may also be a host name of your own from that configuration.
 """
 
 EPILOG = """\
@@ -48,12 +49,12 @@ environment, session, gateway, gateway-dns, gateway-proxy, gateway-tls, greeting
 ssh-login.
 
 examples:
-  connector doctor                              everything that needs no Dev Environment
+  connector doctor                              # check all legs that need no target
   connector doctor my-env
-  connector doctor my-env --report              to paste into an issue: without your names
+  connector doctor my-env --report              # for an issue: without your names
 """
 
-#: Signal -> exit code. Who closes the terminal ends it as Ctrl-C does. Windows has no SIGHUP.
+#: Signal -> exit code. A closed terminal ends doctor as Ctrl-C does. Windows has no SIGHUP.
 _ENDS = {
     getattr(signal, name): exit_code
     for name, exit_code in (("SIGTERM", 143), ("SIGHUP", INTERRUPTED))
@@ -65,20 +66,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_host(parser)
-    add_environment_options(parser)
+    add_target_options(parser)
     parser.add_argument(
         "-F",
         "--ssh-config",
         metavar="PATH",
         default="",
-        help="another configuration of ssh, as `ssh -F` has it",
+        help="use this ssh configuration, as `ssh -F` does",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--report",
         action="store_true",
-        help="leave out all that is yours or the service's, so that it can be shown to others: "
-        "placeholders stand for names, paths, addresses and what programs say",
+        help="make the output safe to publish: placeholders replace names, paths, addresses and "
+        "the output of programs",
     )
     add_logging_options(parser)
 
@@ -92,13 +93,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         return _examine(options, case, plan)
     finally:
-        for number in (signal.SIGINT, *_ENDS):  # the session is stopped, whoever hurries
+        for number in (signal.SIGINT, *_ENDS):  # nothing may interrupt the stop of the session
             signal.signal(number, signal.SIG_IGN)
         plan.close()
 
 
 def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
-    """The case of a user who gave these options."""
+    """Return the case of a user with these options."""
     from ..doctor.case import Case, Commands
 
     commands = Commands(query_of, _read_proxy_options, _completed)
@@ -133,7 +134,10 @@ class _ProxyParser(argparse.ArgumentParser):
 
 
 def _read_proxy_options(arguments: Sequence[str]) -> argparse.Namespace:
-    """:raises ConfigError: when ``connector proxy`` would not take them."""
+    """Parse the arguments of a ProxyCommand.
+
+    :raises ConfigError: when ``connector proxy`` would reject them.
+    """
     parser = _ProxyParser(add_help=False)
     proxy.configure(parser)
     options = parser.parse_args(arguments)
@@ -152,7 +156,7 @@ def _completed(options: argparse.Namespace, proxy: argparse.Namespace) -> argpar
 
 
 def _end_by_exceptions() -> None:
-    """Let what ends the process pass through ``finally``, as Ctrl-C does by itself."""
+    """Let signals raise SystemExit, so that ``finally`` runs, as with Ctrl-C."""
 
     def end(number: int, _: object) -> None:
         raise SystemExit(_ENDS[signal.Signals(number)])

@@ -1,4 +1,4 @@
-"""``connector emulator``: a Dev Environment on this machine."""
+"""``connector emulator``: run emulated targets on this machine."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from ..emulator.faults.plans import FaultPlan
 
 DESCRIPTION = """\
-Run Dev Environments on this machine, with CodeCatalyst's API, the message gateway, the
-agent, shells and an SSH server, until Ctrl-C. stdout gets the lines to evaluate in the shell
-that is to reach them, and nothing else; stderr says what to type there.
-Everything listens on loopback only and asks for a token that it made for this run.
+Run emulated targets on this machine until Ctrl-C: the service's API, the message gateway,
+the agent, shells and an SSH server. stdout gets only the lines to evaluate in the shell from
+which you connect; stderr explains what to type there. Everything listens on loopback only,
+and demands a token that was made for this run.
 """
 
 #: The values of ``emulator.behaviour.ExecuteAs``, which is not imported for a ``--help``.
@@ -36,11 +36,11 @@ EXECUTE_AS = ("interactive", "joined", "separate")
 
 EPILOG = """\
 examples:
-  connector emulator                        # and do what it prints, in another terminal
-  (umask 077; connector emulator > exports) # and there: . ./exports
+  connector emulator                        # then follow its instructions in another terminal
+  (umask 077; connector emulator > exports) # then there: . ./exports
   connector emulator --environment demo --environment Shop/api:stopped:14
-  connector emulator --json access.json     # for a program that wants to reach it
-  connector emulator --target 2222          # an sshd of your own behind it
+  connector emulator --json access.json     # for a program that connects to it
+  connector emulator --target 2222          # with your own sshd
 """
 
 
@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     parser.add_argument(
-        "--json", metavar="FILE", help="also write what is needed to reach it (mode 0600)"
+        "--json", metavar="FILE", help="also write all access data to this file (mode 0600)"
     )
     parser.add_argument(
         "--environment",
@@ -56,14 +56,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_environment,
         action="append",
         dest="environments",
-        help="a Dev Environment to have, and more with each use: in which project, whether it "
-        "is running or stopped, and how many seconds its start takes; default: demo",
+        help="run this target, in this project, running or stopped, with a start that takes "
+        "so many seconds; repeat it for more targets; default: demo",
     )
     parser.add_argument(
         "--target",
         metavar="PORT",
         type=_port,
-        help="a TCP port of this machine to stand for the SSH server, say that of an sshd",
+        help="use this TCP port of this machine as the SSH server, such as that of your sshd",
     )
     parser.add_argument(
         "--faults",
@@ -75,25 +75,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unpaced",
         action="store_true",
-        help="an agent without the real one's pauses and faults, to measure with",
+        help="emulate an agent without the pauses and faults of the real one, for benchmarks",
     )
     parser.add_argument(
         "--execute-as",
         metavar="KIND",
         choices=EXECUTE_AS,
         default=EXECUTE_AS[0],
-        help="how to run what `connector exec` asks for: on a terminal (interactive), or "
-        "without, output and errors in one and sent at the end (joined), or each by itself and "
-        "with the exit status (separate). Which is CodeCatalyst's way is not known; default: "
-        "%(default)s",
+        help="how to run the commands of `connector exec`: interactive: on a terminal; joined: "
+        "output and errors together, sent at the end; separate: output and errors apart, with "
+        "the exit status. Which of them the real service does is not known; default: %(default)s",
     )
     add_logging_options(parser)
 
 
 def check_installed(embedded_server: bool = True) -> None:
-    """:raises ConfigError: when the emulator cannot run here.
+    """Check that the emulator can run here.
 
-    :param embedded_server: whether its own SSH server is wanted.
+    :param embedded_server: whether the emulator has to run its own SSH server.
+    :raises ConfigError: when it cannot run.
     """
     from ..emulator import missing_packages
 
@@ -101,27 +101,27 @@ def check_installed(embedded_server: bool = True) -> None:
     if missing:
         raise ConfigError(
             f"the emulator needs {', '.join(missing)}",
-            "Install the extra it is in, in the project's folder: pip install '.[emulator]'",
+            "Install the extra in the project's folder: pip install '.[emulator]'",
         )
     if embedded_server and sys.platform == "win32":
         raise ConfigError(
             "the emulator's own SSH server does not run on Windows",
-            "Give --target PORT, the port of another one",
+            "Give the port of another SSH server by --target PORT",
         )
 
 
 def end_like_interrupt(*_: object) -> None:
-    """A signal handler: clean up as after Ctrl-C."""
+    """Handle a signal as Ctrl-C, so that the command cleans up."""
     raise KeyboardInterrupt
 
 
 def proxy_command(host: str) -> list[str]:
-    """This very connector as a ProxyCommand, wherever it is installed."""
+    """Return the ProxyCommand that runs this connector."""
     return [*own_command(), "proxy", host]
 
 
 def as_document(access: Access) -> dict[str, object]:
-    """What ``--json`` writes."""
+    """Return the document that ``--json`` writes."""
     return {
         "host": access.host,
         **access.names.members,
@@ -159,7 +159,7 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
     for project in {each.group for each in planned}:
         aliases = [each.alias.lower() for each in planned if each.group == project]
         if len(set(aliases)) < len(aliases):
-            raise ConfigError(f"the project {project} would have two Dev Environments of one alias")
+            raise ConfigError(f"two targets in the project {project} have the same alias")
     emulator = Emulator(
         directory,
         port=options.target,
@@ -178,31 +178,31 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
             stream.write(text)
             stream.flush()
         await stop.wait()
-        if options.json:  # what it leads to is gone
+        if options.json:  # the emulator is gone
             Path(options.json).unlink(missing_ok=True)
 
 
 def _instructions(access: Access, config: Path, home: Path) -> tuple[str, str, str]:
-    """Return what stands before the exports, the exports, and what follows them."""
+    """Return the text before the exports, the exports, and the text after them."""
     lines = [f"export {name}={shlex.quote(v)}" for name, v in access.environment.items()]
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
         lines.append('export NO_PROXY="127.0.0.1,$NO_PROXY" no_proxy="127.0.0.1,$no_proxy"')
     before = (
-        "Dev Environments are running on this machine. To reach them, evaluate these lines in\n"
-        "another terminal:\n\n"
+        "Emulated targets are running on this machine. To connect to them, evaluate these lines\n"
+        "in another terminal:\n\n"
     )
     after = (
-        "\nThere, by ssh:\n\n"
+        "\nThen connect from there by ssh:\n\n"
         f"  ssh -F {shlex.quote(str(config))} {access.name}\n\n"
-        "Or, where `connector` is on the PATH, without any configuration:\n\n"
+        "Or, if `connector` is on the PATH, without any configuration:\n\n"
         "  connector list\n"
         f"  connector ssh {access.alias}\n"
         f"  connector shell {access.alias}\n"
         f"  connector exec {access.alias} -- uname -a\n\n"
-        "Or by AWS's own name for it, in the project's folder, configured as for real ones:\n\n"
+        "Or by the service's own name, from the project's folder, as for real targets:\n\n"
         f"  ssh -F examples/ssh_config {access.host}\n\n"
-        "To log in here as one does at AWS, in a home of its own so that your real login stays\n"
-        "as it is (the browser warns of a certificate that it does not know):\n\n"
+        "To try the login, in a home of its own so that your real login stays unchanged (the\n"
+        "browser warns of an unknown certificate):\n\n"
         "  unset AWS_BEARER_TOKEN_CODECATALYST\n"
         f"  export HOME={shlex.quote(str(home))} AWS_PROFILE=codecatalyst\n"
         f"  connector login     # the password on its page: {access.password}\n"
@@ -213,9 +213,9 @@ def _instructions(access: Access, config: Path, home: Path) -> tuple[str, str, s
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole; it holds a token, so its owner alone may read it.
+    """Write a file that only its owner can read, because it contains a token.
 
-    :raises ConfigError: when it cannot be written.
+    :raises ConfigError: when the file cannot be written.
     """
     from ..files import reason, write_private
 
@@ -247,7 +247,7 @@ def _read_faults(path: Path | None) -> FaultPlan:
 def _port(text: str) -> int:
     port = int(text) if text.isascii() and text.isdigit() else 0
     if not 0 < port < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
     return port
 
 
@@ -264,13 +264,13 @@ def _environment(text: str) -> PlannedTarget:
     if state.lower() not in states:
         raise argparse.ArgumentTypeError(f"{state!r} is neither running nor stopped")
     if seconds and not (seconds.isascii() and seconds.isdigit() and int(seconds) <= 3600):
-        raise argparse.ArgumentTypeError(f"{seconds!r} is no number of seconds from 0 to 3600")
+        raise argparse.ArgumentTypeError(f"{seconds!r} is not a number of seconds from 0 to 3600")
     return PlannedTarget(
         alias, project or DEFAULT_GROUP, states[state.lower()], float(seconds or 0)
     )
 
 
 def _is_name(text: str) -> bool:
-    """Whether CodeCatalyst would take this for the name of a project."""
+    """Return whether the service would accept this name for a project or an alias."""
     plain = text.replace("-", "").replace("_", "").replace(".", "")
     return 3 <= len(text) <= 63 and text.isascii() and plain.isalnum() and text[0].isalnum()

@@ -1,4 +1,4 @@
-"""``connector exec``: one command in a Dev Environment, without SSH."""
+"""``connector exec``: run one command on a target, without SSH."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from ..transport.keyboard import Keyboard
 from ..transport.loop import Loop
 from ..transport.stdio import bytes_waiting
 from ..transport.wrapped import WrappedInput, WrappedOutput, new_token, wrap
-from .environment import LEFT_OUT, NAMES, query_of
 from .interactive import ESCAPES, SIGNALS, Interaction
 from .output.lines import say
 from .proxy import add_session_options, prepare
 from .streaming import run_stream
+from .target import LEFT_OUT, NAMES, query_of
 
 if TYPE_CHECKING:
     from ..transport.roles import Event, Input
 
 DESCRIPTION = f"""\
-Run a command in a Dev Environment, by a session of Session Manager: no ssh, no keys. One that
-does not run is started first, which takes minutes.
+Run a command on a target in a session of Session Manager, without ssh and keys. A stopped
+target is started first, which takes minutes.
 
 {NAMES}{LEFT_OUT}
-The command and its arguments go to the service one by one, each of 1 to 255 characters, and
-no shell interprets them. For a line of shell: -- sh -c 'LINE'.
+The command and each argument must have 1 to 255 characters. No shell interprets them; to
+run a line of shell, use -- sh -c 'LINE'.
 
-stdout is the command's, byte for byte, stderr is its errors, and the exit code is its exit
-status. For this the command runs in a script for sh, which needs base64, dd, tr and stty at
-the far end; one line on stderr says what is lost without them. The command has no terminal,
-and the session lasts until its output is closed, as with ssh.
+stdout and stderr are those of the command, byte for byte, and the exit code is its exit
+status. For this, connector runs the command in a script for sh that needs base64, dd, tr and
+stty on the target. If one is missing, a line on stderr says what does not work. The command
+has no terminal. The session ends when its output is closed, as with ssh.
 
-Whether the command gets stdin is the service's choice: a session on a terminal has input,
-others have none, and leave stdin alone. In a loop that reads stdin, add </dev/null.
+The service decides whether the command gets stdin: only a session on a terminal has input.
+Other sessions do not read stdin. In a loop that reads stdin, add </dev/null.
 
-If stdin and stdout are both terminals here, the command keeps the terminal that the service
-gives it, so that top and editors work: keys go there as they are, and errors come on stdout.
+If stdin and stdout are both terminals, the command keeps the terminal of the session, so that
+top and editors work. Then all keys go to the command, and its errors come on stdout.
 
-Where there is an SSH server, ssh is the better way: it is faster, and its stdin always works.
+If the target has an SSH server, prefer ssh: it is faster, and its stdin always works.
 
 {ESCAPES}"""
 
 EPILOG = """\
-exit code: the command's; 128 + n if signal n ended it, 127 if there is no such program.
+exit code: that of the command; 128 + n if signal n ended it, 127 if there is no such program.
 
 examples:
   connector exec my-env -- uname -a
@@ -61,11 +61,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_session_options(parser)
-    parser.usage = "%(prog)s [options] [ENV] -- COMMAND [ARGUMENT ...]"
+    parser.usage = "%(prog)s [options] [TARGET] -- COMMAND [ARGUMENT ...]"
 
 
 def run(options: argparse.Namespace) -> int:
-    # Asked now: the stream takes descriptors 0 and 1 away.
+    # Ask before the stream takes over the descriptors 0 and 1.
     on_terminal = os.isatty(0) and os.isatty(1)
     token = new_token()
 
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class _Execution(Interaction):
-    """A user or a program at a command that runs in the wrapper."""
+    """The interaction of a user or a program with a command in the wrapper."""
 
     def __init__(self, loop: Loop, stdin: int, stdout: int, token: str, on_terminal: bool) -> None:
         super().__init__(
@@ -107,10 +107,10 @@ class _Execution(Interaction):
         lacking = ", ".join(missing)
         if mode == "R":
             say(
-                f"The Dev Environment has no {lacking}: the command gets no input, its errors come "
-                "on stdout, and bytes that are no text may be lost"
+                f"The target has no {lacking}: the command gets no input, its errors come on "
+                "stdout, and bytes that are not text may be lost"
             )
         elif lacking:
-            say(f"The Dev Environment has no {lacking}: the command gets no input")
+            say(f"The target has no {lacking}: the command gets no input")
         elif mode == "B" and bytes_waiting(self._stdin):
-            say("This session has no input: the command does not get what stdin holds. Use ssh")
+            say("This session has no input: the command does not get your stdin. Use ssh")

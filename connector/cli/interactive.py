@@ -1,9 +1,8 @@
-"""What ``shell``, ``exec`` and ``attach`` share: the terminal in front of a session.
+"""What ``shell``, ``exec`` and ``attach`` share: the user's terminal during a session.
 
-The terminal is raw from the moment that the session is open until its end, whatever that is:
-the far end's, an escape, a signal, a lost link or a bug of ours. Only who is killed outright
-(SIGKILL) cannot put it back; ``stty sane`` does. Before, it is as it was, so that Ctrl-C
-interrupts a start.
+The terminal is raw while the session is open. It is restored however the session ends: by the
+far end, an escape, a signal, a lost link or a bug. Only SIGKILL leaves it raw; ``stty sane``
+repairs it. Before the session opens, the terminal is not raw, so Ctrl-C interrupts a start.
 """
 
 from __future__ import annotations
@@ -24,42 +23,43 @@ from .output.lines import say
 if TYPE_CHECKING:
     from ..transport.roles import Input
 
-#: Signal -> exit code. In raw mode Ctrl-C and Ctrl-\ are keys and raise none of them.
+#: Signal -> exit code. In raw mode Ctrl-C and Ctrl-\ are keys and send no signal.
 SIGNALS = {"SIGHUP": 129, "SIGTERM": 143, "SIGINT": 130, "SIGQUIT": 131}
 
-#: Seconds from a change of the window's size until it is sent: who drags a corner changes
-#: it dozens of times in a second.
+#: Seconds from a change of the window's size until it is sent: a drag of the window's corner
+#: changes the size dozens of times a second.
 RESIZE_PAUSE = 0.05
 
-#: Seconds between two looks at the size where no signal tells of a change; the published
-#: client's.
+#: Seconds between two checks of the window's size on systems without SIGWINCH. AWS's client
+#: uses the same.
 LOOK_INTERVAL = 0.5
 
-#: Seconds without a link before the user is told: most come back before anybody notices.
+#: Seconds without a link before the user is told. Most links are back earlier.
 NOTICE_AFTER = 1.0
 
-#: What has a terminal at the far end. Where there is no handshake, it has.
+#: Session types with a terminal at the far end. None: a session without a handshake has one.
 _FAR_TERMINALS = (None, "Standard_Stream", "InteractiveCommands")
 
-#: The session type that leads to a TCP port.
+#: The session type of a session to a TCP port.
 PORT = "Port"
 
 ESCAPES = """\
-On a terminal these are for connector itself, at the start of a line:
+On a terminal, these keys at the start of a line are for connector itself:
   ~.    end the session
-  ~^Z   suspend it, until fg
-  ~?    list these
-  ~~    send a ~
+  ~^Z   suspend the session; fg resumes it
+  ~?    show this list
+  ~~    send one ~
 """
 
 
 class Interaction(Observer):
-    """A user at a shell or a command.
+    """The interaction of a user with a shell or a command.
 
-    :param stdin: the descriptor of the stream, as ``stdout`` is.
+    :param stdin: the descriptor of the input stream.
+    :param stdout: the descriptor of the output stream.
     :param finish_line: see :class:`Keyboard`.
     :param may_be_silent: see :class:`Observer`.
-    :param pipeline: whether stdin is read key by key though stdout is no terminal.
+    :param pipeline: whether the terminal becomes raw even if stdout is not a terminal.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class Interaction(Observer):
         self._terminal: Terminal | None = None
         if os.isatty(stdin) and (pipeline or os.isatty(stdout)):
             self._terminal = open_terminal(stdin)
-        self._raw = False  # whether it is to be
+        self._raw = False  # whether the terminal has to be raw
         self._outage_told = False
         self._resize_alarm = Alarm(loop)
         self._outage_alarm = Alarm(loop)
 
     def keyboard(self, stdin: Input) -> Keyboard:
-        """What the tunnel reads instead of ``stdin``."""
+        """Return the input that the tunnel reads instead of ``stdin``."""
         self._keyboard = Keyboard(self._loop, stdin, self._finish_line, self._escaped)
         return self._keyboard
 
     def sit_down(self, tunnel: Tunnel) -> None:
-        """The tunnel begins: from here on its window follows ours."""
+        """Begin the interaction: from now on the remote window follows the local one."""
         self._tunnel = tunnel
         self._resize()
         self._on_signal("SIGCONT", self._continued)
@@ -100,12 +100,12 @@ class Interaction(Observer):
             self._on_signal("SIGTSTP", self._stop)
 
     def get_up(self) -> None:
-        """It is over, in whatever way."""
+        """End the interaction, and restore the terminal."""
         self._raw = False
         if self._terminal:
             self._terminal.restore()
 
-    # What the tunnel tells (Observer).
+    # Callbacks of the tunnel (Observer).
 
     def session_opened(self, session_type: str | None) -> None:
         far_terminal = session_type in _FAR_TERMINALS
@@ -113,7 +113,7 @@ class Interaction(Observer):
         if self._raw and self._terminal:
             self._terminal.make_raw()
         elif self._terminal:
-            self._terminal.restore()  # of two openings, the last one counts
+            self._terminal.restore()  # a session may be opened twice: the last time counts
         port = session_type == PORT
         self._keyboard.opened(far_terminal=far_terminal, escapes=self._raw, port=port)
 
@@ -131,7 +131,7 @@ class Interaction(Observer):
         if self._tunnel.running:
             self._outage_told = True
             way_out = "~. ends the session" if self._raw else "Ctrl-C ends the session"
-            say(f"The connection is lost and is being made again; {way_out}")
+            say(f"The connection is lost; reconnecting; {way_out}")
 
     # Keys.
 
@@ -144,10 +144,10 @@ class Interaction(Observer):
         else:
             say(*ESCAPES.splitlines())
 
-    # Stopping and going on.
+    # Suspend and continue.
 
     def _suspend(self) -> None:
-        """Stop the whole job, as Ctrl-Z does where the terminal is not raw."""
+        """Stop the whole job, as Ctrl-Z does on a terminal that is not raw."""
         if sys.platform != "win32":
             before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
             os.kill(0, signal.SIGTSTP)
@@ -160,13 +160,13 @@ class Interaction(Observer):
         if self._terminal:
             self._terminal.restore()
         before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        # To this very thread: it must not go on before all have stopped.
+        # To this very thread: it must not continue before the whole job has stopped.
         signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, before)
         self._continued()
 
     def _continued(self) -> None:
-        """Whoever ran meanwhile may have changed the terminal, and its window too."""
+        """Make the terminal raw again: another program may have changed it, and its window."""
         if self._raw and self._terminal:
             self._terminal.make_raw()
         self._resize()
@@ -185,7 +185,7 @@ class Interaction(Observer):
         self._resize_alarm.set(self._loop.time() + LOOK_INTERVAL, self._look_again)
 
     def _on_signal(self, name: str, callback: Callable[[], None]) -> bool:
-        """Call back in the loop; whether the system has that signal."""
+        """Let a signal call back in the loop. Return whether the system has that signal."""
         number = getattr(signal, name, None)
         if number is None:
             return False

@@ -1,4 +1,4 @@
-"""The connector as a command that other programs are to run.
+"""The command that starts this connector, for other programs to run.
 
 The variables of Python itself, such as PYTHONPATH and PYTHONHOME, hold for every Python program
 that inherits them. One that is set for another program gives ours another ``json`` or no standard
@@ -23,37 +23,37 @@ _OF_MODULES = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE")
 
 
 def own_command() -> list[str]:
-    """The words that start this very connector from anywhere, by absolute paths.
+    """Return the command that starts this connector from any directory, by absolute paths.
 
-    The script that was called, else the one beside the interpreter; only where there is
-    neither, ``python -m``, with ``-P`` for it not to look for modules where it is started.
+    It is the script that was called, else the script beside the interpreter. Without a script
+    it is ``python -m``, with ``-P`` so that Python finds no modules in the current directory.
     """
     script = _script()
     return [script] if script else [_interpreter(), *_no_own_directory(), "-m", "connector"]
 
 
 def isolated_commands() -> Iterator[list[str]]:
-    """Commands that start this connector, the one that ignores most of Python's variables first.
+    """Yield commands that start this connector, the best isolated one first.
 
     Whether a command works depends on how the connector was installed: the caller tries each. The
-    last is :func:`own_command`, which ignores none of them.
+    last is :func:`own_command`, which ignores none of Python's variables.
     """
-    script = None if sys.platform == "win32" else _script()  # Windows has a connector.exe
+    script = None if sys.platform == "win32" else _script()  # on Windows it is connector.exe
     apart = _no_own_directory()
     python = _interpreter()
     if python:
         yield [python, "-I", *([script] if script else ["-m", "connector"])]
         if script:
             yield [python, "-E", *apart, script]
-        elif apart:  # without -P, "-m" finds modules where ssh is called
+        elif apart:  # without -P, "-m" finds modules in the directory where ssh was called
             yield [python, "-E", *apart, "-m", "connector"]
     yield own_command()
 
 
 def works_isolated(environ: Mapping[str, str]) -> bool:
-    """Return whether the first of :func:`isolated_commands` is sure to work, untried.
+    """Return whether the first of :func:`isolated_commands` works without a try.
 
-    So it is when this process, which is not isolated, finds its modules in the same places.
+    It works if this process, which is not isolated, finds its modules in the same places.
     """
     script = _script()
     import __main__
@@ -63,15 +63,15 @@ def works_isolated(environ: Mapping[str, str]) -> bool:
         not any(environ.get(name) for name in _OF_MODULES)
         and site.USER_SITE not in sys.path
         and script is not None
-        and os.path.abspath(main_file) == script  # another one may be no script of Python
+        and os.path.abspath(main_file) == script  # another script may not be Python
     )
 
 
 def _interpreter() -> str:
-    """Return the path of this interpreter; empty when Python does not know it.
+    """Return the path of this interpreter, or an empty text if Python does not know it.
 
-    In a virtual environment its name has no version: ``python3.12`` is gone when pipx or uv make
-    the environment anew with another Python, and ``python`` is there again.
+    In a virtual environment the name has no version. When pipx or uv rebuild the environment
+    with another Python, ``python3.12`` disappears and ``python`` stays.
     """
     path = Path(sys.executable)
     if sys.executable and sys.prefix != sys.base_prefix and sys.platform != "win32":
@@ -90,14 +90,14 @@ def _script() -> str | None:
 
 
 def _no_own_directory() -> list[str]:
-    """Options that keep the directory of the script, or the current one, out of sys.path."""
+    """Return the option that keeps the script's directory, or the current one, out of sys.path."""
     return ["-P"] if sys.version_info >= (3, 11) else []
 
 
 def as_proxy_command(words: Sequence[str]) -> str:
-    """Words as ssh reads a ProxyCommand: the user's shell runs it, on Windows none does.
+    """Return a command as a ProxyCommand: quoted for the user's shell, or for Windows.
 
-    Every ``%`` is doubled, or ssh would replace it.
+    ssh replaces ``%`` and a letter, so every ``%`` is doubled.
     """
     join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
     return join(words).replace("%", "%%")

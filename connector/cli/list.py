@@ -1,4 +1,4 @@
-"""``connector list``: all Dev Environments, and their names for ssh."""
+"""``connector list``: list all targets with their names for ssh."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import os
 from typing import TYPE_CHECKING
 
 from ..targets.registry import KINDS, rows_of
-from .environment import add_place_options, add_service_options, query_of
 from .output.lines import printable, say, tell, tell_json
 from .settings import add_logging_options
+from .target import add_place_options, add_service_options, query_of
 
 if TYPE_CHECKING:
     from ..targets.model import Row, Words
 
-#: Seconds for everything; a person waits, and can press Ctrl-C.
+#: Seconds for the whole listing. The user can press Ctrl-C earlier.
 LIST_TIMEOUT = 30.0
 
 DESCRIPTION = """\
-List your Dev Environments of all spaces and projects, with the shortest name of each that
-ssh (once it is configured) and every command here take.
+List all your targets. The name in each line is the shortest one that every command of
+connector accepts, and ssh after `connector config-ssh`.
 """
 
 EPILOG = (

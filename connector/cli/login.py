@@ -1,4 +1,4 @@
-"""``connector login``: a token of the profile's SSO session, by way of a browser."""
+"""``connector login``: get a token for the SSO session of a profile, in a browser."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .output.lines import say, tell
 from .settings import add_logging_options
 
 DESCRIPTION = """\
-Log in to AWS Builder ID, or with --start-url to IAM Identity Center. The browser opens, and
-brings the outcome back to this machine; with --device-code any device will do. The token
-goes to the cache of the AWS CLI and the SDKs: one login for all of them.
+Log in to AWS Builder ID, or with --start-url to IAM Identity Center. A browser opens on
+this machine; with --device-code you can use a browser on any device. The token is saved in
+the cache of the AWS CLI and the SDKs, so that one login serves them all.
 
-A profile that ~/.aws/config does not have yet is appended to it, with its sso-session.
+If ~/.aws/config does not have the profile yet, it is appended with its sso-session.
 """
 
 
@@ -23,8 +23,8 @@ EPILOG = """\
 examples:
   connector login                           # AWS Builder ID
   connector login --start-url https://d-1234567890.awsapps.com/start --sso-region eu-west-1
-  connector login --device-code             # where no browser can reach this machine
-  connector login --profile other-account   # one more login, beside the first
+  connector login --device-code             # if this machine has no browser
+  connector login --profile other-account   # a second login beside the first
 """
 
 
@@ -35,13 +35,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start-url",
         metavar="URL",
-        help="that of your organization's IAM Identity Center, with --sso-region",
+        help="the start URL of your organization's IAM Identity Center; needs --sso-region",
     )
     parser.add_argument("--sso-region", metavar="REGION", help="the region of the Identity Center")
     parser.add_argument(
         "--device-code",
         action="store_true",
-        help="open the address on any device, and compare a code",
+        help="open the address on any device, and compare the code",
     )
     parser.add_argument(
         "--no-browser", action="store_true", help="print the address without opening it"
@@ -81,28 +81,28 @@ def run(options: argparse.Namespace) -> int:
     if facts.scope not in session.scopes:
         say(
             f"[sso-session {session.name}] does not ask for the scope {facts.scope}: "
-            "CodeCatalyst may refuse its token"
+            "the service may refuse its token"
         )
     for variable in facts.token_variables:
         if environ.get(variable):
-            say(f"{variable} is set, and its token goes before that of this login")
+            say(f"{variable} is set: its token is used instead of this login")
 
     def show(url: str, user_code: str | None) -> None:
         if user_code is None:
-            tell("To log in, open this address in a browser of this machine:", "", f"  {url}", "")
+            tell("To log in, open this address in a browser on this machine:", "", f"  {url}", "")
         else:
             tell("To log in, open this address on any device:", "", f"  {url}", "")
-            tell(f"and go on there only if it shows the code {user_code}.", "")
+            tell(f"Continue there only if it shows the code {user_code}.", "")
         if not options.no_browser:
-            # In a thread: a browser in the terminal would keep us from answering it.
-            needed = user_code is None  # a code is good in any browser
+            # In a thread, because a text browser runs until it ends, and login has to answer it.
+            needed = user_code is None  # a device code works in any browser
             threading.Thread(target=_open, args=(url, needed), daemon=True).start()
 
     token = log_in(session, clients, show, device_code=options.device_code)
-    renewed = ", and is renewed by itself" if token.document.get("refreshToken") else ""
+    renewed = " and is renewed automatically" if token.document.get("refreshToken") else ""
     tell(
         f"Logged in with the profile {name}. "
-        f"The token is good until {shown_time(token.expires_at)}{renewed}."
+        f"The token is valid until {shown_time(token.expires_at)}{renewed}."
     )
     return 0
 

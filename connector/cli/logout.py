@@ -1,4 +1,4 @@
-"""``connector logout``: end the token of the profile's SSO session."""
+"""``connector logout``: remove and revoke the token of a profile's SSO session."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .output.lines import tell
 from .settings import add_logging_options
 
 DESCRIPTION = """\
-Remove the token of the profile's SSO session from this machine, for the AWS CLI and the SDKs
-too, and ask the SSO service to end it. Other sessions stay.
+Remove the token of the profile's SSO session from this machine and ask the SSO service to
+revoke it. The AWS CLI and the SDKs use the same token. Other SSO sessions stay.
 """
 
 
@@ -41,6 +41,6 @@ def run(options: argparse.Namespace) -> int:
     session = sso_session(profile)
     trust = Trust(ca_bundle(os.environ, profile))
     clients = ClientFactory(profile.name, trust.connect)
-    done = "Logged out of" if log_out(session, clients) else "There was no login of"
+    done = "Logged out of" if log_out(session, clients) else "There was no login for"
     tell(f"{done} the sso-session {session.name} on this machine.")
     return 0

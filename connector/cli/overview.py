@@ -1,42 +1,42 @@
-"""What ``connector --help`` says: the commands in groups, and how to begin."""
+"""The text of ``connector --help``: the commands in groups, and first examples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: Heading -> its commands, in the order in which one needs them.
+#: Heading -> its commands, in the order in which a new user needs them.
 GROUPS = {
     "first steps": ("login", "list", "config-ssh", "ssh"),
     "every day": ("start", "stop", "shell", "exec", "sessions"),
-    "when something is wrong": ("doctor", "whoami", "logout", "trace"),
-    "to suit yourself": ("config", "completion"),
+    "when something fails": ("doctor", "whoami", "logout", "trace"),
+    "settings": ("config", "completion"),
     "without an AWS account": ("demo", "emulator"),
-    "what other programs call": ("proxy", "attach"),
+    "for other programs to call": ("proxy", "attach"),
 }
 
 USAGE = """\
 connector COMMAND [options]
-       connector help COMMAND    options and examples of a command, as COMMAND --help
+       connector help COMMAND    show the options and examples of a command
        connector --version"""
 
 _ABOUT = """\
-Treat an Amazon CodeCatalyst Dev Environment as an SSH host: for ssh, scp, rsync, git and VS Code.
+Treat a cloud development environment as an SSH host: for ssh, scp, rsync, git and VS Code.
 """
 
 EPILOG = """\
 examples:
-  connector demo            # see it work, without an AWS account
+  connector demo            # try it without an AWS account
   connector login
   connector list
   connector ssh my-env
-  connector config-ssh      # once, for ssh, scp, rsync, git and VS Code by themselves
+  connector config-ssh      # once: then ssh, scp, rsync, git and VS Code work
 """
 
 
 def description(commands: Mapping[str, str]) -> str:
-    """What the program is, and its commands.
+    """Return what the program does, and its commands in groups.
 
-    :param commands: each with its one line.
+    :param commands: command -> its line.
     """
     rows = [_ABOUT]
     width = max(map(len, commands))

@@ -1,4 +1,4 @@
-"""The parsers of the command line, by argparse."""
+"""Parse the command line with argparse."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .output.lines import tell
 
 
 def parse(named: str, words: list[str]) -> argparse.Namespace:
-    """What a command makes of the words that follow it; or it exits, with usage or help."""
+    """Return the options of a command, or exit with help or a usage error."""
     command: list[str] = []
     if named in RUNNERS and "--" in words:
-        # argparse would take its first word for one of ours that was left out.
+        # argparse would take the first word of the remote command for the missing target.
         end = words.index("--")
         words, command = words[:end], words[end + 1 :]
     parser = parser_of(named)
@@ -24,7 +24,7 @@ def parse(named: str, words: list[str]) -> argparse.Namespace:
     options, others = parser.parse_known_args(words)
     if others:
         word = others[0]
-        parser.error(f"unexpected {word!r}: the command to run follows a --")
+        parser.error(f"unexpected {word!r}: put the command to run after a --")
     if not command:
         parser.error("the command to run is missing: put it after a --")
     options.words = command
@@ -32,14 +32,14 @@ def parse(named: str, words: list[str]) -> argparse.Namespace:
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
-    """The parser of one command. Only that of the one that runs is made: the others cost time."""
+    """Return the parser of one command. The other commands are not imported."""
     parser = argparse.ArgumentParser(prog=f"connector {name}", formatter_class=formatter)
     configure_command(name, parser)
     return parser
 
 
 def explain(arguments: list[str]) -> NoReturn:
-    """Print help, the version, or what is wrong with words that begin with no command; and exit."""
+    """Print help, the version or a usage error for arguments without a command, and exit."""
     parser = argparse.ArgumentParser(
         prog="connector",
         usage=overview.USAGE,
@@ -63,13 +63,16 @@ def explain(arguments: list[str]) -> NoReturn:
 
 
 def formatter(prog: str) -> argparse.HelpFormatter:
-    """One of a fixed width: argparse makes one for every option that is added, and would
-    import shutil, with bz2 and lzma behind it, to ask how wide the terminal is."""
+    """Return a formatter of help texts with 80 columns.
+
+    argparse makes a formatter for every option. Without a fixed width, each would ask shutil,
+    a slow import, for the width of the terminal.
+    """
     return argparse.RawDescriptionHelpFormatter(prog, width=80)
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
+    """Looks up the version only when the user asks for it."""
 
     def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
         super().__init__(option_strings, dest, nargs=0, help=help)

@@ -9,15 +9,15 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..programs import run_program
 
-#: Seconds for the connector to say its version, on a machine that is busy.
+#: Seconds for the connector to print its version on a busy machine.
 _START_TIMEOUT = 30.0
 
 
 def first_that_runs(commands: Iterable[Sequence[str]]) -> list[str]:
     """Return the first command that starts this version of the connector, as ssh will start it.
 
-    :param commands: the last may start another version.
-    :raises ConfigError: when none runs; the message is about the last.
+    :param commands: in order of preference. The last one may start another version.
+    :raises ConfigError: when none of them runs. The message names the last one.
     """
     *better, last = commands
     for command in better:
@@ -29,9 +29,9 @@ def first_that_runs(commands: Iterable[Sequence[str]]) -> list[str]:
 
 
 def require_runs(command: Sequence[str]) -> None:
-    """Start the connector as ssh will: from anywhere, and with no terminal.
+    """Start the connector as ssh will: from another directory, and without a terminal.
 
-    :raises ConfigError: when it does not run.
+    :raises ConfigError: when the command does not run.
     """
     why, _ = _start(command)
     if why:
@@ -42,7 +42,7 @@ def require_runs(command: Sequence[str]) -> None:
 
 
 def _start(command: Sequence[str]) -> tuple[str, str]:
-    """Return why the command does not run, empty when it does, and the version that it says."""
+    """Return why the command does not run (empty if it runs), and the version that it prints."""
     try:
         directory = Path(command[0]).anchor or None
         ran = run_program([*command, "--version"], _START_TIMEOUT, directory=directory)

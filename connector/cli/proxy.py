@@ -1,4 +1,4 @@
-"""``connector proxy``: the ProxyCommand."""
+"""``connector proxy``: connect ssh to a target, as its ProxyCommand."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from ..sessions import SessionSource
 from ..targets.model import SSH_SESSION, SessionRequest, StartSettings
 from ..targets.source import open_source
 from ..transport.address import StreamSettings
-from .environment import (
-    LEFT_OUT,
-    NAMES,
-    add_environment_options,
-    add_host,
-    open_finder,
-)
 from .settings import add_setting
 from .streaming import add_stream_options, run_stream
+from .target import (
+    LEFT_OUT,
+    NAMES,
+    add_host,
+    add_target_options,
+    open_finder,
+)
 
 if TYPE_CHECKING:
     import argparse
 
 DESCRIPTION = f"""\
-Start a session of a Dev Environment and carry stdin and stdout to its SSH server. One that
-does not run is started first, which takes minutes: give ssh a ConnectTimeout above --wait.
-Made to be a ProxyCommand of ssh; nothing but the stream ever goes to stdout.
+Start a session of a target, and connect stdin and stdout to its SSH server. ssh runs this
+command as its ProxyCommand. A stopped target is started first, which takes minutes: set the
+ConnectTimeout of ssh to more than --wait.
 
 {NAMES}{LEFT_OUT}
-In a ProxyCommand, ENV is %n, what ssh was called with; not %h, which is in lower case.
+In a ProxyCommand, give %n as TARGET: the name as you typed it. %h is in lower case.
 """
 
 EPILOG = """\
 The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
 BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
 
-examples, in ~/.ssh/config, and for once:
+examples, in ~/.ssh/config and on the command line:
   Host *.codecatalyst codecatalyst-dev-env*
     User mde-user
     ProxyCommand connector proxy --profile codecatalyst %n
@@ -54,9 +54,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def add_session_options(parser: argparse.ArgumentParser) -> None:
-    """All that :func:`prepare` and the stream look at."""
+    """Add all options that :func:`prepare` and the stream use."""
     add_host(parser)
-    add_environment_options(parser)
+    add_target_options(parser)
     add_setting(parser, "start")
     add_setting(parser, "wait")
     add_stream_options(parser)
@@ -65,10 +65,10 @@ def add_session_options(parser: argparse.ArgumentParser) -> None:
 def prepare(
     options: argparse.Namespace, request: SessionRequest = SSH_SESSION
 ) -> tuple[SessionSource, StreamSettings]:
-    """Return the source of sessions that options and variables name, and the way to the stream.
+    """Return the session source of the target, and the settings of the stream.
 
     :param request: what the session is for.
-    :raises ConfigError: when one of them is not usable.
+    :raises ConfigError: when an option or variable is not usable.
     """
     return open_source(
         open_finder(options),

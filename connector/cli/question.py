@@ -1,4 +1,4 @@
-"""A question that the user answers by yes or no, on the terminal."""
+"""Ask the user a yes-or-no question on the terminal."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ def can_ask() -> bool:
 
 
 def agreed(question: str) -> bool:
-    """Ask, and return whether the user has said yes.
+    """Ask a question, and return whether the answer is yes.
 
-    The end of the input and each other answer are a no.
+    Every other answer, and the end of the input, is a no.
 
-    :param question: without the choice of answers, which is added.
+    :param question: the question without the possible answers.
     """
     sys.stdout.write(f"{question} [y/N] ")
     sys.stdout.flush()

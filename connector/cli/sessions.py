@@ -1,4 +1,4 @@
-"""``connector sessions``: the sessions of a Dev Environment, listed and stopped."""
+"""``connector sessions``: list and stop the sessions of a target."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import SessionNotFound
-from .environment import NAMES, add_environment_options, open_environment
 from .output.lines import say, tell, tell_json
 from .settings import add_logging_options
+from .target import NAMES, add_target_options, open_target
 
 if TYPE_CHECKING:
     from ..targets.kind import Target
@@ -25,13 +25,13 @@ examples:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = f"List or stop the sessions of a Dev Environment.\n\n{NAMES}"
+    parser.description = f"List or stop the sessions of a target.\n\n{NAMES}"
     parser.epilog = EPILOG
     actions = parser.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="list the sessions that live")
+    listing = actions.add_parser("list", help="list the open sessions")
     _add_options(listing)
-    listing.add_argument("--json", action="store_true", help="as JSON: id and startedTime")
-    stopping = actions.add_parser("stop", help="stop a session, or all")
+    listing.add_argument("--json", action="store_true", help="print JSON: id and startedTime")
+    stopping = actions.add_parser("stop", help="stop one session or all")
     _add_options(stopping)
     which = stopping.add_mutually_exclusive_group(required=True)
     which.add_argument("session_id", nargs="?", metavar="SESSION_ID", help="the session to stop")
@@ -43,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("host", metavar="ENV", help="a name of the Dev Environment")
-    add_environment_options(parser)
+    parser.add_argument("host", metavar="TARGET", help="the name of the target")
+    add_target_options(parser)
     add_logging_options(parser)
 
 
@@ -58,7 +58,7 @@ def _list(options: argparse.Namespace) -> int:
     for session in sessions:
         tell(f"{session.id}  {session.started}")
     if not sessions and os.isatty(2):
-        say(f"{target} has no session")
+        say(f"{target} has no sessions")
     return 0
 
 
@@ -79,6 +79,6 @@ def _stop_one(target: Target, session_id: str) -> None:
 
 
 def _open(options: argparse.Namespace) -> Target:
-    target = open_environment(options)
+    target = open_target(options)
     target.confirm()
     return target

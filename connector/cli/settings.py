@@ -1,4 +1,4 @@
-"""Settings as options: declared from their table, and settled before a command runs."""
+"""The settings as command-line options, and their final values before a command runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
-    """Add the option of a setting, and of a flag its contrary too.
+    """Add the option of a setting; a flag also gets its opposite.
 
-    Until :func:`settle` its value is the setting itself where it is not given.
+    The default is the :class:`Setting` itself, which :func:`settle` replaces.
     """
     setting = SETTINGS[name]
     option = f"--{name}"
@@ -52,17 +52,17 @@ def add_logging_options(parser: argparse.ArgumentParser) -> None:
 
 
 def settle(options: argparse.Namespace) -> None:
-    """Give each setting that no option gave the value of a variable, the file, or the default.
+    """Replace each setting that no option gave by the value of a variable, the file or its default.
 
-    Those whose variables are AWS's or the toolkit's become ``None``: whoever needs them looks
-    into the variables, where what the file says is put. ``options.found`` says what was not
-    given by an option, and where it comes from.
+    A setting whose variables belong to AWS or its toolkit becomes ``None``: its users read the
+    variables, and this function writes the file's value into them. ``options.found`` gets the
+    source of each setting that no option gave.
 
     :raises ConfigError: when a variable or the file is not usable.
     """
     wanted = {dest: value for dest, value in vars(options).items() if isinstance(value, Setting)}
     options.found = {}
-    if not wanted:  # of all commands, only one that needs no file
+    if not wanted:  # such a command needs no file
         return
     lookup = Lookup(os.environ)
     options.found = {setting.name: lookup.find(setting) for setting in wanted.values()}
@@ -74,11 +74,12 @@ def settle(options: argparse.Namespace) -> None:
 
 
 def warn_of_missing_profile(name: str | None) -> None:
-    """Say on stderr that the profile that was asked for does not exist, if so.
+    """Warn on stderr if the user named a profile that does not exist.
 
-    A token of a variable does not need it, but its endpoint and its CA are not used either.
+    A token from a variable works without the profile, but the profile's endpoint and CA would be
+    missing.
 
-    :param name: the option ``--profile``, once it is settled.
+    :param name: the settled option ``--profile``.
     """
     from ..targets.model import Query
     from ..targets.registry import kind_of

@@ -1,4 +1,4 @@
-"""``connector shell``: a login shell of a Dev Environment, without SSH."""
+"""``connector shell``: open a login shell on a target, without SSH."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from ..sessions import SessionSource
 from ..targets.model import SHELL, SessionRequest
 from ..transport.address import StreamSettings
 from ..transport.loop import Loop
-from .environment import LEFT_OUT, NAMES
 from .interactive import ESCAPES, SIGNALS, Interaction
 from .proxy import add_session_options, prepare
 from .streaming import run_stream
+from .target import LEFT_OUT, NAMES
 
 DESCRIPTION = f"""\
-Open a shell in a Dev Environment, by a session of Session Manager: no ssh, no keys. One that
-does not run is started first, which takes minutes.
+Open a shell on a target in a session of Session Manager, without ssh and keys. A stopped
+target is started first, which takes minutes.
 
 {NAMES}{LEFT_OUT}
 {ESCAPES}"""
 
 EPILOG = """\
-Where stdin is no terminal, it is typed to the shell, and its end is Ctrl-D: the session ends
-when the shell does. The exit code is 0 then: the service does not tell the shell's.
+If stdin is not a terminal, its bytes are typed into the shell, and its end is sent as Ctrl-D.
+The session ends when the shell ends. The exit code is 0: the service does not report that of
+the shell.
 
-The terminal is put back at every end but one: after a kill -KILL, `stty sane` does it.
+shell restores your terminal at its end. Only after a kill -KILL, run `stty sane` yourself.
 
 examples:
   connector shell my-env
-  connector shell --no-start my-env       # not if it is stopped
+  connector shell --no-start my-env       # fail if it is stopped
   echo 'uname -a' | connector shell my-env
 """
 
@@ -48,5 +49,5 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings
 
 
 def _sit_at(loop: Loop, stdin: int, stdout: int) -> Interaction:
-    # A shell edits its line and would take Ctrl-D in one for "delete": the line is ended.
+    # Within a line, a shell takes Ctrl-D for "delete": the line is finished first.
     return Interaction(loop, stdin, stdout, finish_line=b"\n", may_be_silent=False, pipeline=True)

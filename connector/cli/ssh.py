@@ -1,4 +1,4 @@
-"""``connector ssh``: a Dev Environment is started, and ssh called."""
+"""``connector ssh``: start a target, and call ssh."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 from ..targets.model import StartSettings
 from ..targets.registry import kind_of
-from .environment import (
+from .output.progress import patience
+from .settings import add_logging_options, add_setting
+from .target import (
     NAMES,
     add_place_options,
     add_service_options,
-    open_environment,
+    open_target,
     query_of,
 )
-from .output.progress import patience
-from .settings import add_logging_options, add_setting
 
 if TYPE_CHECKING:
     from ..ssh.facts import SshFacts
     from ..targets.kind import Target
 
 DESCRIPTION = f"""\
-Start a Dev Environment if need be, wait until it runs, and call ssh. No ssh_config is needed,
-but yours applies, with <name>.codecatalyst as the host; what it leaves open is set as for
-every Dev Environment: the user mde-user, signs of life, and host keys in a file of their own.
+Start a target if it is stopped, wait until it runs, and call ssh. This works without
+`connector config-ssh`. Your ssh configuration applies; connector adds the user, the
+keep-alive messages and a separate file of host keys, unless your configuration sets them.
 
 {NAMES}
-All that follows ENV goes to ssh as it is. The exit status is that of ssh.
+All arguments after TARGET go to ssh unchanged. The exit status is that of ssh.
 """
 
 EPILOG = """\
@@ -42,7 +42,7 @@ examples:
   connector ssh my-env
   connector ssh my-env -L 8080:localhost:8080
   connector ssh my-env -t top
-  connector ssh --no-start my-env           # not if it is stopped
+  connector ssh --no-start my-env           # fail if it is stopped
   connector ssh --profile work my-env -- ls -l /projects
 """
 
@@ -50,13 +50,13 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
-    parser.usage = "%(prog)s [OPTION ...] ENV [SSH_ARGUMENT ...]"
+    parser.usage = "%(prog)s [OPTION ...] TARGET [SSH_ARGUMENT ...]"
     parser.add_argument(
         "words",
-        nargs=argparse.PARSER,  # one, and all that follows it as it is: REMAINDER loses a "--"
+        nargs=argparse.PARSER,  # REMAINDER would lose a "--"
         action=_Words,
-        metavar="ENV",
-        help="a name of the Dev Environment; what follows goes to ssh",
+        metavar="TARGET",
+        help="the name of the target; the arguments after it go to ssh",
     )
     add_place_options(parser)
     add_service_options(parser)
@@ -82,7 +82,9 @@ class _Words(argparse.Action):
         assert isinstance(words, list)
         for word in takewhile(lambda word: word.startswith("-") and word != "--", words[1:]):
             if word.startswith("--"):
-                parser.error(f"{word!r} is no option of ssh: those of connector stand before ENV")
+                parser.error(
+                    f"{word!r} is not an option of ssh: put options of connector before TARGET"
+                )
         options.words = words
 
 
@@ -90,11 +92,11 @@ def run(options: argparse.Namespace) -> int:
     from ..ssh.client import command_line
     from ..ssh.places import find_ssh
 
-    if options.words[0] == "--" and len(options.words) > 1:  # argparse leaves it
+    if options.words[0] == "--" and len(options.words) > 1:  # argparse keeps it
         del options.words[0]
     options.host, *arguments = options.words
-    ssh = find_ssh()  # before anything is started for it
-    target = open_environment(options)
+    ssh = find_ssh()  # fail before the target is started
+    target = open_target(options)
     with patience(options.host) as progress:
         target.run_until_running(progress, StartSettings(options.start, options.wait))
     facts = kind_of(query_of(options)).ssh
@@ -122,14 +124,14 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> str:
         ("--log-file", options.log_file and os.path.abspath(options.log_file)),
     ):
         if value:
-            words.append(f"{option}={value}")  # which may begin with a dash
+            words.append(f"{option}={value}")  # the value may begin with a dash
     if not options.start:
         words.append("--no-start")
     return as_proxy_command(words + ["-v"] * options.verbose)
 
 
 def _config_file(facts: SshFacts) -> str:
-    """The path of ssh's configuration, which is written where it is not as it should be.
+    """Write the configuration for ssh if it has changed, and return its path.
 
     :raises ConfigError: when it cannot be written.
     """
@@ -155,16 +157,16 @@ def _config_file(facts: SshFacts) -> str:
 
 
 def _become(command: list[str]) -> int:
-    """Run a program in our place; returns its exit status only where that cannot be done.
+    """Replace this process by a program. On Windows, run it and return its exit status.
 
-    :raises ConfigError: when it cannot be run.
+    :raises ConfigError: when the program cannot be run.
     """
     try:
         if sys.platform == "win32":
-            # Ctrl-C reaches both, and is ssh's to handle.
+            # Ctrl-C reaches both processes; ssh handles it.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             return subprocess.call(command)
-        # Python ignores these, and so would ssh and what it starts.
+        # Python ignores these signals. ssh and its children would inherit that.
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         os.execv(command[0], command)

@@ -1,4 +1,4 @@
-"""``connector stop``: stop a Dev Environment."""
+"""``connector stop``: stop a target."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from typing import TYPE_CHECKING
 
 from ..targets.model import RUNNING
 from .boundary import INTERRUPTED
-from .environment import (
-    LEFT_OUT,
-    NAMES,
-    add_environment_options,
-    add_host,
-    named,
-    open_environment,
-)
 from .output.lines import tell
 from .question import agreed, can_ask
 from .settings import add_logging_options
+from .target import (
+    LEFT_OUT,
+    NAMES,
+    add_host,
+    add_target_options,
+    named,
+    open_target,
+)
 
 if TYPE_CHECKING:
     from ..targets.kind import Target
 
 DESCRIPTION = f"""\
-Stop a Dev Environment, and with it all its sessions. On a terminal the sessions are listed
-first, if there are any, and you are asked. Without --wait it does not wait until it has stopped.
+Stop a target, which ends all its sessions. On a terminal, stop lists the open sessions first
+and asks you. Without --wait, stop returns before the target has stopped.
 
 {NAMES}{LEFT_OUT}"""
 
 
 EPILOG = """\
-exit code: 130 if you were asked and did not agree.
+exit code: 130 if you answered no.
 
 examples:
   connector stop my-env
-  connector stop my-env --yes --wait && echo it has stopped
+  connector stop my-env --yes --wait && echo stopped
   connector stop --space MySpace --project MyProject --id 01234567-89ab-cdef-0123-456789abcdef
 """
 
-#: Sessions that are listed before the question; more are counted.
+#: The number of sessions to list before the question. The others are counted.
 _MOST_LISTED = 10
 
 
@@ -46,16 +46,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_host(parser)
-    add_environment_options(parser)
+    add_target_options(parser)
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument(
-        "--wait", action="store_true", help="wait until it has stopped, for 10 minutes at most"
+        "--wait", action="store_true", help="wait up to 10 minutes until the target has stopped"
     )
     add_logging_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    target = open_environment(options)
+    target = open_target(options)
     name = named(options, target)
     if options.yes or not can_ask():
         target.confirm()

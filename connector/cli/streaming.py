@@ -1,4 +1,4 @@
-"""What ``proxy``, ``attach``, ``shell`` and ``exec`` share: standard streams, signals, a tunnel."""
+"""What ``proxy``, ``attach``, ``shell`` and ``exec`` share: streams, signals and the tunnel."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 #: Seconds after which the start is over and the garbage collector resumes.
 _START_TIME = 1.0
 
-#: Signal -> exit code. ssh ends its ProxyCommand by SIGHUP: that is the normal end.
+#: Signal -> exit code. SIGHUP is the normal end: ssh ends its ProxyCommand with it.
 STREAM_SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
 
 Prepare = Callable[["argparse.Namespace"], tuple[SessionSource, StreamSettings]]
 
-#: Puts a user at the two descriptors of the stream.
+#: Makes the interaction of a user with the session, from the descriptors of the stream.
 Seat = Callable[[Loop, int, int], "Interaction"]
 
 
@@ -52,12 +52,13 @@ def run_stream(
     seat: Seat | None = None,
     signals: Mapping[str, int] = STREAM_SIGNALS,
 ) -> int:
-    """Carry stdin and stdout to the session of the source that ``prepare`` makes.
+    """Carry stdin and stdout to a session, and return the exit code.
 
-    From the first line on, file descriptor 1 is out of reach of anything that prints.
+    The function first replaces file descriptor 1, so that nothing can print into the stream.
 
-    :param seat: for a session that a user may sit at.
-    :param signals: name -> exit code, of those that end it.
+    :param prepare: makes the source of the session.
+    :param seat: makes the interaction, for a session that a user may type in.
+    :param signals: name -> exit code, of the signals that end the session.
     """
     report: Callable[[str], None] = options.report_line
     display: WaitDisplay | None = None
@@ -65,7 +66,7 @@ def run_stream(
     def show_wait(waiting: Waiting | None) -> None:
         nonlocal display
         if display is None:
-            from .output.progress import SSH_HINT, WaitDisplay  # most run already
+            from .output.progress import SSH_HINT, WaitDisplay  # most targets run already
 
             hint = SSH_HINT if sys.platform == "win32" and not seat else ""
             display = WaitDisplay(hint, report=report)
@@ -73,7 +74,7 @@ def run_stream(
 
     def end(exit_code: int) -> None:
         if display is not None and seat is None and exit_code == STREAM_SIGNALS["SIGHUP"]:
-            from .environment import start_command
+            from .target import start_command
 
             display.cut_off(start_command(options))
         tunnel.end(exit_code)
@@ -88,7 +89,7 @@ def run_stream(
         try:
             import_lightly("uuid", "websockets.version")
             session.begin()
-            from ..transport.tunnel import Tunnel  # takes no longer than the service
+            from ..transport.tunnel import Tunnel  # this import takes no longer than the service
 
             loop.call_at(loop.time() + _START_TIME, collector.resume)
             tunnel = Tunnel(
@@ -109,7 +110,7 @@ def run_stream(
             if user:
                 user.get_up()
             signal.set_wakeup_fd(-1)
-            # All is done: what comes now must not replace the exit code.
+            # The exit code is known: a later signal must not replace it.
             for number in handled:
                 signal.signal(number, signal.SIG_IGN)
 
@@ -117,14 +118,14 @@ def run_stream(
 def _end_on_signals(
     loop: Loop, end: Callable[[int], None], signals: Mapping[str, int]
 ) -> list[signal.Signals]:
-    """Let signals call ``end(exit code)`` in the loop; returns which."""
+    """Let signals call ``end(exit code)`` in the loop. Return the signals that do."""
     handled: list[signal.Signals] = []
-    # Python runs a handler only between two steps of its own: this ends a wait at once.
+    # Python runs a handler only between two bytecodes: this wakes the loop at once.
     signal.set_wakeup_fd(loop.wake_writer.fileno(), warn_on_full_buffer=False)
     for name, exit_code in signals.items():
         number = getattr(signal, name, None)  # Windows has no SIGHUP
-        # What our parent ignores stays ignored: sftp lets Ctrl-C interrupt a transfer
-        # and keeps the connection, nohup keeps it beyond the terminal.
+        # A signal that our parent ignores stays ignored: sftp keeps the connection when Ctrl-C
+        # interrupts a transfer, and nohup keeps it when the terminal closes.
         if number is None or signal.getsignal(number) is signal.SIG_IGN:
             continue
         signal.signal(number, lambda *_, exit_code=exit_code: loop.call_soon(end, exit_code))

@@ -1,4 +1,4 @@
-"""``connector whoami``: whose the bearer token is."""
+"""``connector whoami``: show which user the bearer token belongs to."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import os
 
 from ..targets.registry import kind_of
-from .environment import query_of
 from .login import shown_time
 from .output.lines import tell, tell_json
 from .settings import add_logging_options, add_setting, warn_of_missing_profile
+from .target import query_of
 
 DESCRIPTION = """\
-Ask CodeCatalyst whom the bearer token speaks for. It is found, and renewed, as `connector
-proxy` does it.
+Ask the service which user the bearer token belongs to. whoami finds and renews the token
+in the same way as `connector proxy`.
 """
 
 
@@ -43,8 +43,10 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         tell_json(account.document)
         return 0
-    origin = f"the profile {account.profile}" if account.profile else "a variable or a file"
-    expires = "it does not say" if account.expires_at is None else shown_time(account.expires_at)
-    lines = (*account.lines, ("token", f"of {origin}"), ("expires", expires))
+    origin = (
+        f"the profile {account.profile}" if account.profile else "an environment variable or a file"
+    )
+    expires = "unknown" if account.expires_at is None else shown_time(account.expires_at)
+    lines = (*account.lines, ("token", f"from {origin}"), ("expires", expires))
     tell(*(f"{title:9}{text}" for title, text in lines))
     return 0

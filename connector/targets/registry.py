@@ -99,23 +99,23 @@ _CODECATALYST = KindRow(
     ),
     endpoint_variables=("AWS_ENDPOINT_URL_CODECATALYST", "CODECATALYST_ENDPOINT"),
     name_help="""\
-ENV is a name of a Dev Environment, as `connector list` shows it:
-  <alias>.<project>.<space>.codecatalyst    in any case, without .codecatalyst
-                   if you like, and without space and project where that is enough
-  <id>             or its first eight or more characters
-  codecatalyst-dev-env=<space>=<project>=<id> or aws-devenv-<id>    AWS's own names
---space and --project say where to look.
+TARGET is the name of a Dev Environment. `connector list` shows the names:
+  <alias>.<project>.<space>.codecatalyst    in upper or lower case; short forms are
+                   <alias>, <alias>.codecatalyst and <alias>.<project>.codecatalyst
+  <id>             or at least its first eight characters
+  codecatalyst-dev-env=<space>=<project>=<id> or aws-devenv-<id>    AWS's names
+--space and --project limit the search.
 """,
     list_help="""\
-On a terminal it is a table, with as many columns as there is room for. Otherwise a line
-for each, without a heading, of these fields with a tab between them, "-" for what there
-is none of:
-  ssh name, state, alias, space, project, repositories (name:branch, by commas),
+On a terminal, list prints a table with as many columns as fit. Otherwise it prints one
+line for each Dev Environment, without a heading: these fields, separated by tabs, with "-"
+for a missing value:
+  ssh name, state, alias, space, project, repositories (name:branch, separated by commas),
   instance type, inactivity timeout in minutes (0: never), id
 
 --json prints an array of objects: sshName, alias (or null), space, project, id, state,
 stateReason, instanceType, inactivityTimeoutMinutes, repositories (each with name and
-branch), creatorId, lastUpdatedTime. Members may be added, and none will go.
+branch), creatorId, lastUpdatedTime. Later versions may add members but remove none.
 """,
     # The profile of AWS's guide. The first variable is botocore's, the second one the toolkit's.
     login=LoginFacts(

@@ -98,7 +98,7 @@ def test_profile_that_does_not_exist_is_said(home: Path) -> None:
 def test_where_the_file_would_be_is_said(home: Path) -> None:
     done = run("config", "show")
 
-    assert f"file: {settings_path(os.environ)} (there is none)" in done.stdout
+    assert f"file: {settings_path(os.environ)} (does not exist)" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ class User:
         )
         os.close(slave)
         reader = Reader(master)
-        shown = reader.until(b"Write that? [y/N] ")
+        shown = reader.until(b"Write these changes? [y/N] ")
         self.when_asked()
         os.write(master, typed)
         shown += reader.rest()
@@ -130,7 +130,7 @@ def test_a_dry_run_writes_nothing_not_even_a_directory(user: User) -> None:
     before = user.state()
     said = user.succeed("--dry-run")
     assert f"+Include {user.ours}\n" in said
-    assert said.endswith("Nothing was written: that is what would change.\n")
+    assert said.endswith("Nothing was written (--dry-run).\n")
     assert user.state() == before
 
     user.config.unlink()
@@ -174,7 +174,7 @@ def test_what_is_changed_while_it_asks_is_not_overwritten(user: User) -> None:
     code, shown = user.answer(b"y\n")
 
     assert code == 78
-    assert "have been changed meanwhile: nothing was written. Run it again" in shown
+    assert "were changed meanwhile: nothing was written. Run it again" in shown
     assert {name: text for name, (_, text) in user.state().items()} == {"config": "Host b\n"}
 
 
@@ -202,7 +202,7 @@ def test_remove_takes_out_all_that_was_put_in(user: User) -> None:
     said = user.succeed("--remove", "--yes")
 
     assert f"-Include {user.ours}\n" in said
-    assert said.endswith(f"Done. There is nothing of the connector in {user.config}.\n")
+    assert said.endswith(f"Done. {user.config} contains nothing of connector.\n")
     assert {name: text for name, (_, text) in user.state().items()} == {"config": OLD}
     assert user.succeed("--remove").startswith("Nothing to change")
 
@@ -211,7 +211,7 @@ def test_remove_takes_out_all_that_was_put_in(user: User) -> None:
 def test_remove_says_what_ssh_itself_leaves_behind(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
-    """In what is home to ssh, whatever HOME says."""
+    """In what is home to ssh, and ignores HOME."""
     monkeypatch.setattr(places, "ssh_home", lambda: tmp_path)
     monkeypatch.setenv("HOME", "/elsewhere")
     (tmp_path / ".ssh").mkdir()
@@ -256,7 +256,7 @@ def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> Non
     assert done.returncode == 0
     assert user.is_set_up
     *_, line = done.stderr.splitlines()  # the first may be about a connector in /tmp
-    assert line.startswith("connector: No Dev Environment is added to the list that IDEs offer;")
+    assert line.startswith("connector: IDEs will not show your targets in their lists;")
     assert "Run `connector login" in line
     assert line.endswith("; then run this again")
 
@@ -314,7 +314,7 @@ def test_a_connector_in_a_temporary_place_is_warned_about(user: User, tmp_path: 
     done = user.run("--yes", by=[str(script)])
 
     assert done.returncode == 0
-    assert f"{script} is in a place for temporary files" in done.stderr
+    assert f"{script} is in a temporary directory" in done.stderr
     assert proxy_command(user) == f"ProxyCommand {PYTHON} -I {script} proxy %n"
 
 

@@ -21,14 +21,14 @@ def test_each_state_has_one_line(capfd: pytest.CaptureFixture[str]) -> None:
         for status, elapsed in (("STOPPED", 0), ("STOPPED", 1), ("STARTING", 1.7), ("STARTING", 90))
     ]
     assert shown(capfd, WaitDisplay("A hint"), *waits) == [
-        "connector: The Dev Environment is STOPPED; until it runs it takes a few minutes. A hint",
+        "connector: The target is STOPPED; the start takes a few minutes. A hint",
         "connector: STARTING after 2 s",
     ]
 
 
 def test_the_usual_duration_is_said_if_known(capfd: pytest.CaptureFixture[str]) -> None:
     assert shown(capfd, WaitDisplay(), Waiting("STARTING", 0, 94.6)) == [
-        "connector: The Dev Environment is STARTING; until it runs it takes about 95 s"
+        "connector: The target is STARTING; the start takes about 95 s"
     ]
 
 

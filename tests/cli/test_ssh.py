@@ -43,7 +43,7 @@ def test_a_name_there_has_to_be(capsys: pytest.CaptureFixture[str]) -> None:
     ssh.configure(parser)
     with pytest.raises(SystemExit):
         parser.parse_args(["--space", "S"])
-    assert "ENV" in capsys.readouterr().err
+    assert "TARGET" in capsys.readouterr().err
 
 
 def test_option_that_ssh_does_not_have_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,4 +51,4 @@ def test_option_that_ssh_does_not_have_is_refused(capsys: pytest.CaptureFixture[
     ssh.configure(parser)
     with pytest.raises(SystemExit):
         parser.parse_args(["e", "-v", "--space", "S"])
-    assert "'--space' is no option of ssh" in capsys.readouterr().err
+    assert "'--space' is not an option of ssh" in capsys.readouterr().err

@@ -177,7 +177,7 @@ def test_own_option_after_the_name_starts_nothing(
     stop(cloud, environment, 0.0)
     answer = call(commands, "my.env", *words)
     assert answer.returncode == 2
-    assert b"is no option of ssh: those of connector stand before ENV" in answer.stderr
+    assert b"is not an option of ssh: put options of connector before TARGET" in answer.stderr
     assert cloud.count(START_ENVIRONMENT) == 0
 
 

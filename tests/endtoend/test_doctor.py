@@ -127,7 +127,7 @@ def test_pipe_gets_one_line_for_each_leg(patient: Patient, commands: Commands) -
 
     lines = answer.stdout.decode().splitlines()
     assert all(line.startswith("ok    ") for line in lines[:-1])
-    assert re.fullmatch(r"All is well, in [0-9.]+ s", lines[-1])
+    assert re.fullmatch(r"No problem found, in [0-9.]+ s", lines[-1])
     assert b"\x1b" not in answer.stdout
 
 
@@ -155,7 +155,7 @@ def test_terminal_without_unicode_gets_ascii(patient: Patient, commands: Command
     with Terminal(50, 80) as terminal:
         process = terminal.start(commands, *patient.command())
         assert process.wait() == 0
-        shown = terminal.reader.until(b"All is well")
+        shown = terminal.reader.until(b"No problem found")
 
     assert b"+\x1b[0m  token" in shown.replace(b"\x1b[39m", b"\x1b[0m")
     assert shown.isascii()

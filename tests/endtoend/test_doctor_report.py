@@ -103,7 +103,7 @@ def test_report_of_healthy_setup_is_readable(planted: Planted) -> None:
     assert "<environment-1> is RUNNING" in text
     assert "Connected to localhost:" in text
     assert "`ssh <host-1> true` runs" in text
-    assert re.search(r"Nothing failed; look at: .*ssh config", text)
+    assert re.search(r"Nothing failed; warnings: .*ssh config", text)
 
 
 def test_json_report_has_the_same_members(planted: Planted) -> None:

@@ -108,7 +108,7 @@ def test_two_environments_of_one_name_are_refused(tmp_path: Path) -> None:
     )
     assert (answer.returncode, answer.stdout) == (78, "")
     assert len(answer.stderr.splitlines()) == 1
-    assert "two Dev Environments of one alias" in answer.stderr
+    assert "have the same alias" in answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def test_lost_link_is_replaced_silently(seat: Seat, cloud: Cloud, how: How) -> N
 def test_outage_and_its_end_are_reported(seat: Seat, cloud: Cloud) -> None:
     process = seat.open()
     assert cloud.call(lambda: cloud.gateway.restart(2.0))
-    eventually(lambda: "is being made again; ~. ends the session" in process.stderr(), "output")
+    eventually(lambda: "reconnecting; ~. ends the session" in process.stderr(), "output")
     assert seat.terminal.is_raw
     eventually(lambda: "Connected again" in process.stderr(), "more output")
     seat.terminal.type(b"echo b$((40+2))c\r")

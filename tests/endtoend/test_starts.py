@@ -29,9 +29,7 @@ def test_ssh_starts_a_stopped_environment(ssh: Ssh, cloud: Cloud) -> None:
     answer = ssh.run("echo hello")
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
     first, *others = answer.stderr.decode().splitlines()
-    assert first == (
-        "connector: The Dev Environment is STOPPED; until it runs it takes a few minutes"
-    )
+    assert first == ("connector: The target is STOPPED; the start takes a few minutes")
     assert [line.split()[1] for line in others] == ["STARTING"]
     assert cloud.count(START_ENVIRONMENT) == 1
     assert len(cloud.sessions) == 1
@@ -109,7 +107,7 @@ def test_all_causes_end_a_wait_at_once(commands: Commands, cloud: Cloud) -> None
         assert time.monotonic() - began < AT_ONCE, cause
         lines = process.stderr().splitlines()
         assert len(lines) <= (3 if cause == "SIGHUP" else 2), cause
-        assert ("ssh gave up after" in lines[-1]) == (cause == "SIGHUP")
+        assert ("ssh timed out after" in lines[-1]) == (cause == "SIGHUP")
     cloud.set_status(Status.RUNNING)
     assert cloud.count(START) == asked == len(CAUSES)
     assert cloud.sessions == []
@@ -133,8 +131,8 @@ def test_ssh_that_times_out_leaves_only_log_lines(ssh: Ssh, cloud: Cloud) -> Non
     assert answer.returncode == 255
     ssh.commands.wait_connectors_gone(AT_ONCE)
     assert re.search(
-        rf"connector: ssh gave up after [23] s, and the Dev Environment still starts\. "
-        rf"`connector start {ssh.host}` waits until it runs\n",
+        rf"connector: ssh timed out after [23] s, but the target is still starting\. Run "
+        rf"`connector start {ssh.host}`, which waits until it runs\n",
         answer.stderr.decode(),
     )
     assert cloud.sessions == []

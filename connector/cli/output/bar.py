@@ -1,4 +1,4 @@
-"""A bar for the time that a Dev Environment takes to start, on a terminal."""
+"""A progress bar on a terminal for the start of a target."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .lines import printable
 
 
 class StartBar:
-    """A ``Display`` on stderr; nothing of it is left when it ends: ``with``.
+    """A ``Display`` on stderr, which disappears at the end of its ``with`` block.
 
-    :param title: what starts.
+    :param title: the target that starts or stops.
     """
 
     def __init__(self, title: str) -> None:
@@ -30,7 +30,7 @@ class StartBar:
         self._task = self._progress.add_task("", total=None, time="")
 
     def show(self, waiting: Waiting | None) -> None:
-        """Show it; ``None``: the waiting is over."""
+        """Show the wait, or remove the bar if ``waiting`` is ``None``."""
         if waiting is None:
             self._progress.stop()
             return

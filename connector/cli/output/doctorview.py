@@ -1,4 +1,4 @@
-"""How the findings of ``connector doctor`` are shown: at a terminal, as text, as JSON."""
+"""Show the findings of ``connector doctor``: on a terminal, as text, or as JSON."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "bold red", 
 
 
 class View(Protocol):
-    """Is told of each leg when it begins and when it was looked at; and of the end."""
+    """Shows each leg when its check begins and when it ends, and a summary at the end."""
 
     def begin(self, leg: Leg) -> None: ...
 
@@ -37,11 +37,14 @@ class View(Protocol):
     def finish(self, findings: list[Finding], seconds: float) -> None: ...
 
     def close(self) -> None:
-        """There is no more to come, whether it was finished or not."""
+        """Clean up, whether the summary was shown or not."""
 
 
 def open_view(*, as_json: bool, report: Report | None) -> View:
-    """:param report: for the eyes of others; ``None``: for the user's own."""
+    """Return the view for stdout.
+
+    :param report: replaces what is private, for output to publish; else ``None``.
+    """
     if as_json:
         return _JsonView(report)
     if report is None and sys.stdout is not None and sys.stdout.isatty():
@@ -55,7 +58,7 @@ def exit_code(findings: list[Finding]) -> int:
 
 
 class _Collected:
-    """For what is printed at the end; at a terminal, stderr says what goes on."""
+    """A view without a spinner. If stderr is a terminal, it shows the current leg there."""
 
     def __init__(self, report: Report | None) -> None:
         self._report = report
@@ -68,13 +71,13 @@ class _Collected:
         say_in_place("")
 
     def _shown(self, finding: Finding) -> Finding:
-        """Return what may be shown of a finding."""
+        """Return the finding, without private data if it is for publication."""
         return self._report.finding(finding) if self._report else finding
 
 
 class _JsonView(_Collected):
     def show(self, finding: Finding) -> None:
-        """All of it is one object."""
+        """Do nothing: finish prints one object."""
 
     def finish(self, findings: list[Finding], seconds: float) -> None:
         code = exit_code(findings)
@@ -95,7 +98,7 @@ class _JsonView(_Collected):
 
 
 class _TextView(_Collected):
-    """One line a leg, and a line for its hint."""
+    """Prints one line for each leg, and one for its hint."""
 
     def show(self, finding: Finding) -> None:
         self.close()
@@ -153,10 +156,10 @@ class _TerminalView:
         worst = Status.FAIL if exit_code(findings) else Status.OK
         self._console.print(Text(summary(findings, seconds), style=_COLOURS[worst]))
         if worst is Status.FAIL:
-            self._console.print(Text("To show this to others, run it again with --report"))
+            self._console.print(Text("To publish this, run it again with --report"))
 
     def _fit(self, text: str) -> str:
-        """Without what would command the terminal, or is not in its character set."""
+        """Replace control characters, and characters that the terminal cannot show."""
         encoding = self._console.encoding
         return printable(text).encode(encoding, "replace").decode(encoding)
 
@@ -167,7 +170,7 @@ class _TerminalView:
 
 
 def summary(findings: list[Finding], seconds: float) -> str:
-    """The last line."""
+    """Return the last line."""
     titles = {
         status: [f.leg.title for f in findings if f.result.status is status] for status in Status
     }
@@ -177,8 +180,8 @@ def summary(findings: list[Finding], seconds: float) -> str:
         failed = ", ".join(titles[Status.FAIL])
         return f"Failed: {failed} (exit code {exit_code(findings)}), {ended}"
     if warnings:
-        return f"Nothing failed; look at: {', '.join(warnings)}, {ended}"
-    return f"All is well, {ended}"
+        return f"Nothing failed; warnings: {', '.join(warnings)}, {ended}"
+    return f"No problem found, {ended}"
 
 
 def _took(finding: Finding) -> str:

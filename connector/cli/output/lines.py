@@ -1,4 +1,4 @@
-"""Lines for the user, on stderr and stdout."""
+"""Print lines for the user, on stderr and stdout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .terminal import is_null, is_raw, write_past_ssh
 #: A write of at most this much to a pipe that polls writable does not block (pipe(7)).
 _PIPE_BUF = 4096
 
-#: The logger of what was said, for the log file. With ControlPersist, ssh throws stderr away.
+#: Logs every printed line for the log file: with ControlPersist, ssh discards stderr.
 SAID = logging.getLogger("connector.said")
 
 _shown_in_place = False
@@ -26,11 +26,10 @@ _writing = threading.Lock()
 
 
 def say(*lines: str) -> None:
-    """Print a line, or some, on stderr, if somebody reads it there.
+    """Print lines on stderr without blocking.
 
-    ssh's owner may have left our stderr unread (some IDEs do): a line that does not fit
-    in the pipe any more is dropped rather than waited for. The log file, if there is one,
-    has it in any case.
+    Some IDEs start ssh and never read its stderr. When the pipe is full, the lines are dropped;
+    the log file still gets them.
     """
     for line in lines:
         SAID.info("%s", printable(line))
@@ -38,10 +37,10 @@ def say(*lines: str) -> None:
 
 
 def say_to_user(*lines: str) -> None:
-    """Print lines as :func:`say` does, also where ssh throws stderr away.
+    """Print important lines on stderr, and on the user's terminal if ssh discards stderr.
 
-    With ControlPersist, ssh gives its ProxyCommand the null device for stderr; the lines go to the
-    user's terminal then. This is for what a user has to know, and not for progress.
+    With ControlPersist, the stderr of a ProxyCommand is the null device. Progress is not
+    important enough for the terminal of an ssh session.
     """
     say(*lines)
     if sys.stderr is None or not is_null(2):
@@ -56,12 +55,12 @@ def _encoded(lines: Sequence[str]) -> bytes:
 
 
 def write_lines(*lines: str) -> None:
-    if sys.stderr is None:  # its descriptor was closed, and is a file or a socket by now
+    if sys.stderr is None:  # the closed descriptor may be a file or a socket by now
         return
     say_in_place("")
     data = _encoded(lines)
     try:
-        # Two threads that find the same room in a pipe would fill it, and one of them wait.
+        # Without the lock, two threads could find the same room in the pipe, and one would block.
         with _writing:
             if _would_block():
                 return
@@ -69,13 +68,13 @@ def write_lines(*lines: str) -> None:
                 data = b"\r\n" + data.replace(b"\n", b"\r\n")
             os.write(2, data)
     except OSError:
-        return  # nobody is there to be told
+        return  # stderr has no reader any more
 
 
 def say_in_place(line: str) -> None:
-    """Show a line on the terminal that stderr is, in place of the last such line.
+    """Replace the last such line on stderr, if that is a terminal.
 
-    :param line: empty to show none any more, which :func:`say` does by itself.
+    :param line: empty to clear it, as :func:`say` does by itself.
     """
     global _shown_in_place
     if sys.stderr is None or (not line and not _shown_in_place):
@@ -90,11 +89,11 @@ def say_in_place(line: str) -> None:
 
 
 def tell(*lines: str) -> None:
-    """Print a line on stdout, or some, which is only for commands that carry no stream.
+    """Print lines on stdout. Only commands whose stdout is not the stream may do this.
 
-    :raises LinkLost: when it cannot be written.
+    :raises LinkLost: when stdout cannot be written.
     """
-    if sys.stdout is None:  # its descriptor was closed, and is something else's by now
+    if sys.stdout is None:  # the closed descriptor may be another file by now
         raise LinkLost("stdout cannot be written: it is closed")
     text = "".join(f"{printable(line)}\n" for line in lines)
     rest = memoryview(text.encode("utf-8", "replace"))
@@ -106,9 +105,9 @@ def tell(*lines: str) -> None:
 
 
 def tell_json(document: object) -> None:
-    """Print a document on stdout, in the one form that all commands have for JSON.
+    """Print a JSON document on stdout, in the form that all commands share.
 
-    :raises LinkLost: when it cannot be written.
+    :raises LinkLost: when stdout cannot be written.
     """
     import json
 
@@ -118,12 +117,12 @@ def tell_json(document: object) -> None:
 def _would_block() -> bool:
     mode = os.fstat(2).st_mode
     if sys.platform == "win32" or not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-        return False  # files never do; terminals seldom, and macOS cannot poll them
+        return False  # files never block, terminals seldom do, and macOS cannot poll them
     poll = select.poll()
     poll.register(2, select.POLLOUT)
     return not any(events & select.POLLOUT for _, events in poll.poll(0))
 
 
 def printable(line: str) -> str:
-    """What the service says may hold anything; a terminal obeys some of it."""
+    """Replace the control characters in text from a service, which a terminal would obey."""
     return "".join(char if char.isprintable() or char == "\t" else " " for char in line)

@@ -1,7 +1,7 @@
-"""The log file of ``--log-file``: private, never waited for, given up at the first failure.
+"""The log file of ``--log-file``: private, never blocking, and closed by the first failure.
 
-``logging``'s own handlers print a traceback to stderr when a write fails. That write blocks
-where the parent of the process does not read stderr, and the tunnel would stand still.
+``logging``'s own handlers print a traceback to stderr when a write fails. That would block the
+tunnel if the parent process does not read stderr.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class LogFile(logging.Handler):
     The first write that fails ends the log; later records are dropped.
 
     :param name: the path, as the user gave it.
-    :param on_failed: is called once, with the reason of the failure. It must not block.
+    :param on_failed: called once with the reason of the failure. It must not block.
     :raises ConfigError: when the file cannot be opened.
     """
 
@@ -35,12 +35,12 @@ class LogFile(logging.Handler):
         self._fd: int | None = _open(name)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record. Neither raises nor blocks, whatever the file is."""
+        """Write one record, without raising or blocking."""
         if self._fd is None:
             return
         try:
             line = self.format(record)
-        except Exception as error:  # noqa: BLE001 - a caller of a logger expects none
+        except Exception as error:  # noqa: BLE001 - logging must never raise
             line = f"a record of {record.name} cannot be shown ({type(error).__name__})"
         rest = memoryview(f"{line}\n".encode("utf-8", "replace"))
         try:
@@ -59,7 +59,7 @@ class LogFile(logging.Handler):
 
 
 class _LineFormatter(logging.Formatter):
-    """Formats a record so that text of the service cannot look like another record.
+    """Formats a record so that a service's text cannot imitate another record.
 
     The message stays on one line. The lines of a traceback follow, each indented.
     """
@@ -75,13 +75,13 @@ class _LineFormatter(logging.Formatter):
 
 
 def _open(name: str) -> int:
-    """Return a descriptor of the log file, which says who connects to what and when.
+    """Open the log file, and return its descriptor.
 
-    The file becomes readable for its owner alone, whatever it was before. A pipe is refused:
-    the stream would wait for its reader.
+    The log shows who connects to what and when, so the file becomes private to its owner. A pipe
+    is refused, because the tunnel would wait for its reader.
     """
-    # Without O_NONBLOCK, opening a pipe would wait for a reader, and a terminal that the user
-    # has stopped would block a write.
+    # O_NONBLOCK: opening a pipe would wait for a reader, and a write to a terminal that the user
+    # has stopped would block.
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
     try:
         fd = os.open(name, flags, 0o600)

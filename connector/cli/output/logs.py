@@ -1,4 +1,4 @@
-"""Log records as lines on stderr and in the log file."""
+"""Log to stderr and to the log file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def set_up_logging(options: argparse.Namespace) -> None:
-    """Send log records to stderr and to the log file, as far as they are asked for.
+    """Log to stderr at the level of ``-v``, and to the file of ``--log-file``.
 
     :raises ConfigError: when the log file cannot be opened.
     """
@@ -24,7 +24,7 @@ def set_up_logging(options: argparse.Namespace) -> None:
     root.setLevel(min(level, logging.DEBUG) if options.log_file else level)
     stderr = _StderrHandler(level)
     root.addHandler(stderr)
-    # For warnings of libraries. Python's own last resort writes to stderr and may block there.
+    # Libraries' warnings end up here. Python's own last resort could block on stderr.
     logging.lastResort = stderr
     if options.log_file:
         from .logfile import LogFile
@@ -48,16 +48,16 @@ def _level(verbose: int) -> int:
 
 
 class _StderrHandler(logging.Handler):
-    """Prints records on stderr, as :func:`say` does."""
+    """Prints records on stderr without blocking, as :func:`say` does."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == SAID.name:
-            return  # it stands there already
+            return  # the line is on stderr already
         try:
-            lines = [record.getMessage()]  # on one line, whatever text of the service it holds
+            lines = [record.getMessage()]  # one line, even if a service put line breaks into it
             if record.exc_info:
                 lines += logging.Formatter().formatException(record.exc_info).splitlines()
-        except Exception as error:  # noqa: BLE001 - a caller of a logger expects none
+        except Exception as error:  # noqa: BLE001 - logging must never raise
             lines = [f"a record of {record.name} cannot be shown ({type(error).__name__})"]
         for line in lines:
             write_lines(line)

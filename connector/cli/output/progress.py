@@ -1,4 +1,4 @@
-"""What a user sees while a Dev Environment starts."""
+"""Show the user that a target is starting or stopping."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Protocol
 from ...sessions import Waiting
 from .lines import say, say_in_place
 
-#: Windows' ssh ends its ProxyCommand without a signal, so there the words have to come before.
+#: On Windows ssh ends its ProxyCommand without a signal, so the hint has to be printed early.
 SSH_HINT = (
-    "ssh gives up after its ConnectTimeout (15 s in VS Code); `connector start` waits without it"
+    "ssh times out after its ConnectTimeout (15 s in VS Code); `connector start` has no such limit"
 )
 
 
 class WaitDisplay:
-    """On a terminal one line that changes, otherwise a line for each change of state.
+    """Shows a wait: on a terminal one line that changes, otherwise a line for each new state.
 
-    :param hint: is said with the first line.
-    :param starts: whether a Dev Environment starts, so that the first line says how long that
-        takes; otherwise it stops.
-    :param report: says the first line, and that ssh gave up; the others are said on stderr alone.
+    :param hint: added to the first line.
+    :param starts: whether the target starts; then the first line says how long that takes.
+    :param report: prints the first line, and the line about a timeout of ssh. The others go to
+        stderr only.
     """
 
     def __init__(
@@ -33,10 +33,10 @@ class WaitDisplay:
         self._report = report
         self._starts = starts
         self._status = ""
-        self._elapsed: float | None = None  # of a wait that goes on
+        self._elapsed: float | None = None  # None when no wait is going on
 
     def show(self, waiting: Waiting | None) -> None:
-        """Show it; ``None``: the waiting is over."""
+        """Show the wait, or remove its line if ``waiting`` is ``None``."""
         terminal = _can_draw()
         self._elapsed = None if waiting is None else waiting.elapsed
         if waiting is None:
@@ -44,7 +44,7 @@ class WaitDisplay:
             return
         if not self._status and self._starts:
             usual = "a few minutes" if waiting.usual is None else f"about {waiting.usual:.0f} s"
-            first = f"The Dev Environment is {waiting.status}; until it runs it takes {usual}"
+            first = f"The target is {waiting.status}; the start takes {usual}"
             self._report(f"{first}. {self._hint}" if self._hint else first)
         elif waiting.status != self._status and not terminal:
             say(f"{waiting.status} after {waiting.elapsed:.0f} s")
@@ -54,27 +54,27 @@ class WaitDisplay:
             say_in_place(f"{waiting.status}, {waiting.elapsed:.0f}{usual} s")
 
     def cut_off(self, command: str) -> None:
-        """ssh has ended us: if that was while the start goes on, tell the user how to wait.
+        """Tell the user how to wait if ssh has ended the ProxyCommand during a start.
 
-        :param command: waits for the start without ssh.
+        :param command: the command that waits for the start.
         """
         if self._elapsed is not None:
             self._report(
-                f"ssh gave up after {self._elapsed:.0f} s, and the Dev Environment still starts. "
-                f"`{command}` waits until it runs"
+                f"ssh timed out after {self._elapsed:.0f} s, but the target is still starting. "
+                f"Run `{command}`, which waits until it runs"
             )
 
 
 class Display(Protocol):
-    """Where a wait is shown."""
+    """Shows a wait."""
 
     def show(self, waiting: Waiting | None) -> None:
-        """Show it; ``None``: the waiting is over."""
+        """Show the wait, or its end if ``waiting`` is ``None``."""
         ...
 
 
 class Patience:
-    """The wait of a user at a prompt: a ``StartProgress`` that only Ctrl-C ends."""
+    """A ``StartProgress`` for a user at a prompt, who ends the wait with Ctrl-C only."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
@@ -87,14 +87,14 @@ class Patience:
         self._display.show(None)
 
     def may_leave(self, harmless: bool) -> None:
-        """Ctrl-C ends it in any case."""
+        """Do nothing: Ctrl-C always ends the wait."""
 
 
 @contextmanager
 def patience(title: str, *, starts: bool = True) -> Iterator[Patience]:
-    """Give a :class:`Patience` that shows the wait: a bar on a terminal, otherwise lines.
+    """Yield a :class:`Patience` that shows the wait: a bar on a terminal, otherwise lines.
 
-    :param title: the Dev Environment that is waited for, as the user named it.
+    :param title: the target, as the user named it.
     :param starts: see :class:`WaitDisplay`.
     """
     if not _can_draw():
@@ -107,5 +107,5 @@ def patience(title: str, *, starts: bool = True) -> Iterator[Patience]:
 
 
 def _can_draw() -> bool:
-    """Whether stderr is a terminal on which a line can be replaced; that of Emacs is not."""
+    """Return whether stderr is a terminal that can replace a line; that of Emacs cannot."""
     return os.isatty(2) and os.environ.get("TERM") not in ("dumb", "unknown")

@@ -26,10 +26,10 @@ def print_table(listing: Listing) -> None:
     """Print a listing on stdout, with as many columns as there is room for."""
     if not listing.rows:
         return
-    # Neither markup nor emoji nor highlights: the texts are the service's, not ours.
+    # The texts come from the service: show them without markup, emoji and highlights.
     console = Console(markup=False, emoji=False, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    # A name is to be copied, so the others make room for it.
+    # Users copy the name, so it is never shortened.
     table.add_column("SSH NAME", no_wrap=True, overflow="fold")
     table.add_column("STATE", no_wrap=True)
     lines = [[_name(row), _state(row)] for row in listing.rows]

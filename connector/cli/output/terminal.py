@@ -1,8 +1,8 @@
-"""The user's terminal, for a line that no standard stream takes there.
+"""Write to the user's terminal when no standard stream leads there.
 
-With ControlPersist, ssh (``ssh_proxy_connect`` of sshconnect.c) gives its ProxyCommand the null
-device for stderr. It leaves it in its own session and process group: that group is in the
-foreground while the user waits for ssh, and no longer once ssh has gone into the background.
+With ControlPersist, ssh (``ssh_proxy_connect`` in sshconnect.c) gives its ProxyCommand the null
+device for stderr, but keeps it in ssh's own session and process group. That group is in the
+foreground while the user waits for ssh, and leaves it when ssh goes into the background.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 
 
 def is_null(file: int | str) -> bool:
-    """Return whether a descriptor, or what a path leads to, is the null device."""
+    """Return whether a descriptor or a path is the null device."""
     try:
         status, null = os.stat(file), os.stat(os.devnull)
     except OSError:
@@ -23,9 +23,9 @@ def is_null(file: int | str) -> bool:
 
 
 def is_raw(descriptor: int) -> bool:
-    """Return whether it is a terminal on which a newline does not lead to the start of a line.
+    """Return whether the descriptor is a terminal that ssh or we have made raw.
 
-    ssh or we have made it so.
+    On such a terminal a newline does not return to the start of the line.
     """
     if sys.platform == "win32" or not os.isatty(descriptor):
         return False
@@ -39,12 +39,12 @@ def is_raw(descriptor: int) -> bool:
 
 
 def write_past_ssh(data: bytes) -> None:
-    """Write lines to the controlling terminal if we are in its foreground; never block.
+    """Write lines to the controlling terminal if we are in its foreground, without blocking.
 
-    Nothing is written where ssh's own stderr is the null device: the user wants no messages. Only
-    Linux says so.
+    If ssh's own stderr is the null device too, the user wants no messages: nothing is written.
+    Only Linux shows this.
 
-    :raises OSError: when there is no controlling terminal, or it takes nothing now.
+    :raises OSError: when there is no controlling terminal, or when it would block.
     """
     if sys.platform == "win32" or is_null(f"/proc/{os.getppid()}/fd/2"):
         return
@@ -54,7 +54,7 @@ def write_past_ssh(data: bytes) -> None:
             return
         if is_raw(terminal):
             data = b"\r\n" + data.replace(b"\n", b"\r\n")
-        # We may be put into the background just now, and then a write could stop us.
+        # If the shell puts us into the background now, the write would stop this process.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
         try:
             os.write(terminal, data)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 NAMES = "\n".join(row.name_help for row in KINDS)
 
-LEFT_OUT = "ENV may be left out, with --id. Space, project and id together need no look-up.\n"
+LEFT_OUT = "With --id, TARGET can be left out. Space, project and id together avoid a look-up.\n"
 
 
-def add_environment_options(parser: argparse.ArgumentParser) -> None:
+def add_target_options(parser: argparse.ArgumentParser) -> None:
     """Add all options that name a target, but not the host name itself."""
     add_place_options(parser)
     for row in KINDS:
@@ -44,11 +44,10 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_host(parser: argparse.ArgumentParser) -> None:
-    noun = KINDS[0].words.noun
-    parser.add_argument("host", nargs="?", metavar="ENV", help=f"a name of the {noun}")
+    parser.add_argument("host", nargs="?", metavar="TARGET", help="the name of the target")
 
 
-def open_environment(options: argparse.Namespace) -> Target:
+def open_target(options: argparse.Namespace) -> Target:
     """Return the target that options and variables name.
 
     A name that was not listed lately is looked up, which takes some seconds.
