@@ -1,6 +1,6 @@
-"""``python -m manual``: write the pages that are made from the program.
+"""``python -m manual``: make the pages of docs/ that come from the program.
 
-``--check`` writes nothing, and exits with 1 when a page is not what it would be.
+``--check`` writes nothing, and exits with 1 if a page is out of date.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def pages(root: Path = ROOT) -> dict[Path, str]:
-    """Every page that is made, with the text that it should have."""
+    """Return the made pages, with the text that each should have."""
     exit_codes = (root / "docs" / "exit-codes.md").read_text(encoding="utf-8")
     return {
         root / "docs" / "errors.md": errors.render(errors.load(), harvest(), exit_codes),
@@ -36,7 +36,7 @@ def main() -> int:
     for path, text in stale.items():
         if not check:
             path.write_text(text, encoding="utf-8")
-        print(f"{path.relative_to(ROOT)} {'is not current: make docs' if check else 'written'}")
+        print(f"{path.relative_to(ROOT)} {'is out of date: make docs' if check else 'written'}")
     return int(check and bool(stale))
 
 

@@ -1,7 +1,7 @@
-"""An account with a home of its own, for programs that ask the user database and not HOME.
+"""Give programs a temporary home, even those that ask the user database instead of HOME.
 
-OpenSSH takes ``~`` from the user database. nss_wrapper (Debian: libnss-wrapper) answers for it,
-so that no file of the account that runs them is read or written.
+OpenSSH takes ``~`` from the user database. With nss_wrapper (Debian: libnss-wrapper) it finds the
+temporary home there, and reads and writes no files of the real account.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-#: What the dynamic linker finds by its name alone, as Debian installs it.
+#: The name by which the dynamic linker finds the library, as Debian installs it.
 _LIBRARY = "libnss_wrapper.so"
 
 

@@ -1,4 +1,4 @@
-"""docs/errors.md: every message with its cause and its cure, made from ``errors.toml``."""
+"""Make docs/errors.md from ``errors.toml``: every message with its cause and its cure."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ HEAD = """\
 
 <!-- Made by `make docs` from manual/errors.toml: change that. -->
 
-The reason of a failure stands on stderr in one line:
+The connector prints the reason of a failure on stderr, in one line:
 
     connector: The target's agent does not answer. It may be starting or overloaded: ...
 
-Search this page for its words. What differs from case to case is shown as `<name>`; words of
-the service, of a proxy or of the operating system are quoted as they came. With `-vv` or
-`--log-file PATH` there is more to read, and `connector doctor NAME` tries each step by itself. By
-symptom, as ssh or an IDE shows it: [troubleshooting](troubleshooting.md).
+Search this page for the words of the message. Variable parts are shown as `<name>`; text from the
+service, a proxy or the operating system is quoted. `-vv` and `--log-file PATH` log more, and
+`connector doctor NAME` checks each step by itself. To search by symptom, as ssh or an IDE shows
+it, see [troubleshooting](troubleshooting.md).
 
 The exit code is that of the connector. **ssh itself exits with 255 whenever its ProxyCommand
-fails**; `connector doctor NAME` exits with that of the first step that fails.
+fails**. `connector doctor NAME` exits with the exit code of the first step that fails.
 """
 
 FOOT = """\
 ## To add a message
 
-Raise a subclass of `ConnectorError` where the failure is understood: what happened, without a
-final full stop; and as the hint what to do next. Then run `make test`: the test of this page
-fails and prints the lines to paste into `manual/errors.toml`, into the section of what the user
-was doing. Fill in cause and cure, run `make docs`, and commit both.
+Raise a subclass of `ConnectorError` where the code knows the cause. The message says what failed,
+without a final full stop; the hint says what to do next. Then run `make test`: the test of this
+page fails, and prints the lines to paste into a section of `manual/errors.toml`. Fill in the cause
+and the cure, run `make docs`, and commit both files.
 """
 
 
 class Row(NamedTuple):
-    """What is said of one or more messages; each of ``kinds`` has each of ``messages``."""
+    """The cause and the cure of some messages. Each of ``kinds`` has each of ``messages``."""
 
     kinds: tuple[str, ...]
     messages: tuple[str, ...]
@@ -69,9 +69,9 @@ class Section(NamedTuple):
 
 
 def load(path: Path = TABLE) -> list[Section]:
-    """The table.
+    """Return the table.
 
-    :raises KeyError, TypeError: when a row lacks something.
+    :raises KeyError, TypeError: when a row lacks a key.
     """
     document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     return [
@@ -86,13 +86,13 @@ def _row(*, kind: str | list[str], messages: list[str], cause: str, cure: str) -
 
 
 def missing(sections: Iterable[Section], harvest: Harvest) -> list[Message]:
-    """Messages of the code that the table does not have."""
+    """Return the messages of the code that the table does not have."""
     known = {key for section in sections for row in section.rows for key in row.keys}
     return [message for message in harvest.messages if message.key not in known]
 
 
 def left_over(sections: Iterable[Section], harvest: Harvest) -> list[tuple[str, str]]:
-    """What the table has and the code has not: its kind and the message."""
+    """Return kind and message of each row that the code does not have."""
     there = {message.key for message in harvest.messages}
     return [
         (kind, text)
@@ -105,7 +105,7 @@ def left_over(sections: Iterable[Section], harvest: Harvest) -> list[tuple[str, 
 
 
 def exit_codes() -> dict[str, int]:
-    """Class -> exit code, of all subclasses of ConnectorError wherever they are."""
+    """Return class -> exit code for all subclasses of ConnectorError."""
     for module in walk_packages(connector.__path__, "connector."):
         if not module.name.startswith(("connector.emulator", "connector.__main__")):
             import_module(module.name)
@@ -154,16 +154,16 @@ def _entry(
 
 def _shown_end(row: Row, codes: Mapping[str, int], handed_on: Iterable[tuple[str, str]]) -> str:
     if LINE in row.kinds:
-        return "no end"
+        return "the command continues"
     found = ends_with(row, codes, handed_on)
     shown = ", ".join(str(code) for code in sorted(found))
     return f"exit code {shown}" if found else "within another message"
 
 
 def ends_with(row: Row, codes: Mapping[str, int], handed_on: Iterable[tuple[str, str]]) -> set[int]:
-    """The exit codes that go with a row; none when it never is a whole message that ends all.
+    """Return the exit codes of a row: none if its text only stands within other messages.
 
-    :raises ValueError: when it is of a kind that there is not.
+    :raises ValueError: when the row has an unknown kind.
     """
     found: set[int] = set()
     for kind in row.kinds:
@@ -174,7 +174,7 @@ def ends_with(row: Row, codes: Mapping[str, int], handed_on: Iterable[tuple[str,
         elif kind in codes:
             found.add(codes[kind])
         elif kind != LINE:
-            raise ValueError(f"{TABLE.name}: nothing is of the kind {kind}: {row.messages[0]}")
+            raise ValueError(f"{TABLE.name}: unknown kind {kind}: {row.messages[0]}")
     return found
 
 

@@ -1,9 +1,9 @@
-"""Every message in the source that a user can meet, as a template: ``words {field} words``.
+"""Collect every message for users from the source, as a template: ``text {field} text``.
 
-A message is found where it is made: at the call of one of the classes and functions below.
-Its words may be put together in the same function, come from the module's constants or its
-private functions, or be handed to a private function as an argument: all that is followed,
-within one module. What cannot be followed is an error and not a gap: see :class:`Unseen`.
+A message is made by a call of one of the classes and functions below. The text may come from the
+same function, from the module's constants or private functions, or from an argument of a private
+function. This module follows all of these within one module. A text that it cannot follow is an
+error: see :class:`Unseen`.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ import connector
 
 ROOT = Path(connector.__file__).parent
 
-#: The root of the tree of errors; its subclasses are found by their names in the source.
+#: The base class of all errors. Its subclasses are found by name in the source.
 ERROR = "ConnectorError"
 
 #: Exceptions whose text stands within the message of an error, or is all of it.
 PARTS = frozenset({"BadValue", "FileProblem", "Unusable", "BadResponse", "Unsupported"})
 
-#: The text of one of these is the message of an error, which is found where that is made.
+#: Exceptions that carry the message of an error from elsewhere, where it is collected.
 _CARRIERS = frozenset({"CallFailed"})
 
-#: What argparse makes a usage error of, and what prints a line and goes on.
+#: The kinds of usage errors of argparse, and of lines after which the command continues.
 USAGE = "usage"
 _USAGES = frozenset({"argparse.ArgumentTypeError", "ArgumentTypeError", "parser.error"})
 LINE = "line"
 _LINES = frozenset({"say", "report", "self._report", "logger.warning", "logger.error"})
 
-#: Takes a template, with fields in it already.
+#: The function that takes a template with fields.
 _TEMPLATES = "words"
 
-#: Not the product but what it is tried with: the service's words, which ours quote.
+#: The room without messages for users: the emulated service.
 _FAR_END = "emulator"
 
-_DEPTH = 8  # private functions that are followed into each other
+_DEPTH = 8  # of private functions that call each other
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 
 
 class Unseen(Exception):
-    """A message whose words cannot be followed: the code is to be made straighter."""
+    """The text of a message cannot be followed: simplify the code that makes it."""
 
 
 class Message(NamedTuple):
-    """One message, or several that differ in what their fields hold.
+    """One message template.
 
     :param kind: the class of the error, one of PARTS, USAGE or LINE.
-    :param text: the template, with a capital where the user reads one.
-    :param place: ``file:line`` where it is made.
+    :param text: the template, with a capital as the user reads it.
+    :param place: ``file:line`` of the call that makes it.
     """
 
     kind: str
@@ -62,19 +62,22 @@ class Message(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes it the same message, wherever it is made."""
+        """The identity of the message, wherever it is made."""
         return self.kind, shape(self.text)
 
 
 class Harvest(NamedTuple):
-    """:param handed_on: pairs of kinds: the first one's whole message is the second one's."""
+    """All messages of a package.
+
+    :param handed_on: pairs of kinds: a text of the first kind is the whole message of the second.
+    """
 
     messages: list[Message]
     handed_on: set[tuple[str, str]]
 
 
 def shape(text: str) -> str:
-    """A template without the names of its fields, which the manual may choose."""
+    """Return a template without the names of its fields, which the manual may choose."""
     pieces, rest = [], text
     while True:
         before, opened, rest = rest.partition("{")
@@ -85,9 +88,9 @@ def shape(text: str) -> str:
 
 
 def harvest(root: Path = ROOT) -> Harvest:
-    """All messages of a package, each once, in the order of its files.
+    """Collect all messages of a package, each once, in the order of its files.
 
-    :raises Unseen: when the words of one cannot be followed.
+    :raises Unseen: when the text of a message cannot be followed.
     """
     sources = {
         path: ast.parse(path.read_text())
@@ -106,7 +109,7 @@ def harvest(root: Path = ROOT) -> Harvest:
 
 
 def _error_classes(trees: Iterable[ast.Module]) -> set[str]:
-    """The names of the subclasses of ERROR, and its own."""
+    """Return the names of ERROR and its subclasses."""
     bases = {
         node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
         for tree in trees
@@ -120,7 +123,7 @@ def _error_classes(trees: Iterable[ast.Module]) -> set[str]:
 
 
 class _Scope(NamedTuple):
-    """Where an expression stands: the function, those around it, and what was handed to it."""
+    """The context of an expression: its function, the functions around it, and the arguments."""
 
     functions: tuple[Function, ...]
     arguments: Mapping[str, tuple[ast.expr, _Scope]]
@@ -139,7 +142,7 @@ class _Module:
             for name, value in _assigned(node)
         }
         self._functions: dict[str, Function] = {}
-        #: Every call, with the functions around it, the innermost first.
+        #: All calls, each with the functions around it (innermost first) and its class.
         self._calls: list[tuple[ast.Call, tuple[Function, ...], str]] = []
         self._survey(tree, (), "")
         self._raised = {id(node.exc) for node in ast.walk(tree) if isinstance(node, ast.Raise)}
@@ -164,7 +167,7 @@ class _Module:
             for scope in self._scopes(around, 0):
                 kind = self._kind(call.func, scope, inside)
                 if kind is None and id(call) in self._raised and _is_handed(call.func, around):
-                    raise self._unseen(call, "it is not seen which class was handed here")
+                    raise self._unseen(call, "the class that is passed here is unknown")
                 if kind is None or not call.args:
                     continue
                 for text in self._texts(call.args[0], scope):
@@ -187,7 +190,7 @@ class _Module:
         return name if name in self._errors or name in PARTS else None
 
     def _hand_on(self, kind: str, call: ast.Call, around: tuple[Function, ...]) -> None:
-        """The words are all another exception's: fine, if it is one whose words are known."""
+        """Note that the message is another exception's text, if that text is known."""
         if kind == LINE:
             return
         used = {node.id for node in ast.walk(call.args[0]) if isinstance(node, ast.Name)}
@@ -199,9 +202,9 @@ class _Module:
             if isinstance(name, ast.Name)
         }
         if not caught:
-            raise self._unseen(call, "its words come from elsewhere")
+            raise self._unseen(call, "its text comes from elsewhere")
         if unknown := caught - self._errors - PARTS - _CARRIERS:
-            raise self._unseen(call, f"its words are those of {', '.join(sorted(unknown))}")
+            raise self._unseen(call, f"its text is that of {', '.join(sorted(unknown))}")
         self.handed_on |= {(name, kind) for name in caught}
 
     def _mentions_an_error(self, func: ast.expr) -> bool:
@@ -210,10 +213,10 @@ class _Module:
     def _unseen(self, call: ast.Call, why: str) -> Unseen:
         return Unseen(f"{self._name}:{call.lineno}: {ast.unparse(call)}: {why}")
 
-    # What was handed to a function.
+    # The arguments of a function.
 
     def _scopes(self, around: tuple[Function, ...], depth: int) -> list[_Scope]:
-        """One for each call of a private function in this module; else one that knows nothing."""
+        """Return a scope for each call of a private function, else one without arguments."""
         nothing = [_Scope(around, {}, depth)]
         name = around[0].name if around else ""
         if not name.startswith("_") or name.startswith("__") or depth == _DEPTH:
@@ -236,10 +239,10 @@ class _Module:
         bound.update((word.arg, (word.value, scope)) for word in call.keywords if word.arg)
         return bound
 
-    # What an expression may say.
+    # The texts of an expression.
 
     def _texts(self, node: ast.expr, scope: _Scope) -> list[str]:
-        """All that it may be, with fields for what is only known when it runs."""
+        """Return all possible texts, with fields for values that only a run knows."""
         if node in self._followed:  # ``name = f"{name}"`` and the like
             return [_field(node)]
         self._followed.append(node)
@@ -274,7 +277,7 @@ class _Module:
             self._constants.get(part.value.id), ast.Constant
         ):
             return texts
-        # A word by itself is the value of a field; words are a part of the sentence.
+        # One word is the value of a field; several words are a part of the sentence.
         return texts if any(" " in shape(text).strip() for text in texts) else [_field(part.value)]
 
     def _texts_of_name(self, node: ast.Name, scope: _Scope) -> list[str]:
@@ -301,7 +304,7 @@ class _Module:
 
 
 def _is_handed(func: ast.expr, around: tuple[Function, ...]) -> bool:
-    """Whether what is called is an argument of the function that calls it."""
+    """Return whether the called name is an argument of the calling function."""
     names = {
         argument.arg
         for function in around[:1]
@@ -312,7 +315,7 @@ def _is_handed(func: ast.expr, around: tuple[Function, ...]) -> bool:
 
 
 def _as_read(kind: str, text: str) -> str:
-    """``ConnectorError.__str__`` begins with a capital; ``say`` leaves a line as it is."""
+    """Return the text with the capital that ``ConnectorError`` adds; ``say`` adds none."""
     return text if kind in PARTS or kind in (USAGE, LINE) else text[:1].upper() + text[1:]
 
 
@@ -321,7 +324,7 @@ def _products(pieces: Iterable[list[str]]) -> list[str]:
 
 
 def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """The names that are given a value in a function, or by a statement of a module."""
+    """Yield the names that a function or a statement assigns, with their values."""
     for child in ast.walk(node):
         if isinstance(child, ast.Assign) and isinstance(child.targets[0], ast.Name):
             yield child.targets[0].id, child.value
@@ -334,7 +337,7 @@ def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _named(func: ast.expr) -> str | None:
-    """``name`` or ``name.attribute``, as it stands there."""
+    """Return ``name`` or ``name.attribute`` as in the source."""
     if isinstance(func, ast.Name):
         return func.id
     if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
@@ -343,13 +346,13 @@ def _named(func: ast.expr) -> str | None:
 
 
 def _bare(func: ast.expr) -> str | None:
-    """The name of a function of the module, or of a method of ``self`` or ``cls``."""
+    """Return the name of a function of the module, or of a method of ``self`` or ``cls``."""
     owner, _, name = (_named(func) or "").rpartition(".")
     return name if owner in ("", "self", "cls") else None
 
 
 def _field(node: ast.expr) -> str:
-    """A name for what only a run knows: the last word of the expression that is one."""
+    """Return a field for a value that only a run knows, named after the expression."""
     while not isinstance(node, (ast.Name, ast.Attribute)):
         inner = (node.values if isinstance(node, ast.BoolOp) else []) + [
             child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)

@@ -1,7 +1,7 @@
-"""docs/reference.md: every command with its options, made from the parsers of the CLI.
+"""Make docs/reference.md from the parsers of the command line: every command and option.
 
-Rendered from the parsers' actions and not by ``format_help``, whose words and line breaks
-differ between the versions of Python.
+The page comes from the parsers' actions instead of ``format_help``, whose text and line breaks
+differ between versions of Python.
 """
 
 from __future__ import annotations
@@ -18,32 +18,33 @@ HEAD = """\
 
 <!-- Made by `make docs` from the parsers of the command line: change those. -->
 
-What a command prints with `--help`, and nothing else. An option wins over the variable that
-stands for it ("also: ..."). Exit codes: [errors](errors.md#exit-codes).
+These are the texts of `--help`. An option has precedence over its variable ("also: ..."). For exit
+codes, see [errors](errors.md#exit-codes).
 """
 
 SETTINGS_HEAD = """\
 ## Settings
 
-Keys of the settings file. It is `~/.config/connector/config.toml` (or in XDG_CONFIG_HOME), on
-macOS `~/Library/Application Support/connector/config.toml`, on Windows
-`%APPDATA%\\connector\\config.toml`; in TOML, without tables and without secrets. An option wins
-over a variable, and that over the file. `connector config show` says where a value comes from.
+These are the keys of the settings file. Its path is `~/.config/connector/config.toml` (or in
+XDG_CONFIG_HOME), on macOS `~/Library/Application Support/connector/config.toml`, and on Windows
+`%APPDATA%\\connector\\config.toml`. The file is TOML, without tables and without secrets. An option
+has precedence over a variable, and a variable over the file. `connector config show` shows where
+each value comes from.
 
 | key | value | default | variables |
 |---|---|---|---|"""
 
 _WIDTH = 96  # columns of a synopsis
 
-#: A variable in the words of an option.
+#: An environment variable in the help of an option.
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
-#: What Markdown and HTML would take for their own in plain words.
+#: Characters of plain text that Markdown and HTML would interpret.
 _SPECIAL = re.compile(r"[<>*]")
 
 
 def render() -> str:
-    """The whole page."""
+    """Return the whole page."""
     parsers = list(commands())
     overview = [f"- [`{parser.prog}`](#{_anchor(parser)}): {words}" for parser, words in parsers]
     parts = [HEAD, *overview]
@@ -53,7 +54,7 @@ def render() -> str:
 
 
 def commands() -> Iterator[tuple[argparse.ArgumentParser, str]]:
-    """The parser of each command and of each of its actions, with its line of the overview."""
+    """Yield the parser of each command and action, with its line of the overview."""
     for name, summary in COMMANDS.items():
         parser = argparse.ArgumentParser(prog=f"connector {name}")
         configure_command(name, parser)
@@ -89,7 +90,7 @@ def _command(parser: argparse.ArgumentParser, summary: str) -> Iterator[str]:
 
 
 def _shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """Positional ones first; neither --help nor what is hidden."""
+    """Return the arguments, positional ones first, without --help and hidden ones."""
     actions = [
         action
         for action in parser._actions
@@ -121,7 +122,7 @@ def _synopsis(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _wrapped(start: str, words: Iterator[str]) -> Iterator[str]:
-    """A block of code; lines break between arguments only."""
+    """Yield the lines of a code block. They break only between arguments."""
     line = f"    {start}"
     for word in words:
         if len(line) + 1 + len(word) > _WIDTH:
@@ -145,7 +146,7 @@ def _word(action: argparse.Action) -> str:
 
 
 def _value(action: argparse.Action) -> str:
-    """What stands for the value of an option; empty when it takes none."""
+    """Return the placeholder of an option's value, empty if it takes none."""
     if action.option_strings and action.nargs == 0:
         return ""
     if action.metavar is None and action.choices is not None:
@@ -171,7 +172,7 @@ def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
 
 
 def _prose(text: str) -> Iterator[str]:
-    """Paragraphs as they are; what is indented, as it is printed."""
+    """Yield the paragraphs of a text; indented lines become code blocks."""
     in_block = False
     for line in text.strip("\n").splitlines():
         if line.startswith("  "):
@@ -187,14 +188,14 @@ def _prose(text: str) -> Iterator[str]:
 
 
 def _plain(words: str) -> str:
-    """Outside of `code`, what Markdown would take for its own is escaped."""
+    """Escape the characters that Markdown would interpret, outside of `code`."""
     pieces = words.split("`")
     pieces[::2] = [_SPECIAL.sub(lambda match: f"\\{match[0]}", piece) for piece in pieces[::2]]
     return "`".join(pieces)
 
 
 def _variables(parsers: list[tuple[argparse.ArgumentParser, str]]) -> Iterator[str]:
-    """Variable -> the options that it stands for, as their help says."""
+    """Yield the table of environment variables and their options."""
     found: dict[str, dict[str, list[str]]] = {}
     for parser, _ in parsers:
         for action in _shown(parser):
@@ -203,7 +204,7 @@ def _variables(parsers: list[tuple[argparse.ArgumentParser, str]]) -> Iterator[s
                 found.setdefault(name, {}).setdefault(_word(action), []).append(command)
     yield "## Variables"
     yield ""
-    yield "| variable | stands for | of |"
+    yield "| variable | sets | of |"
     yield "|---|---|---|"
     for name in sorted(found):
         for option, names in found[name].items():
@@ -211,7 +212,7 @@ def _variables(parsers: list[tuple[argparse.ArgumentParser, str]]) -> Iterator[s
 
 
 def _settings() -> Iterator[str]:
-    """Every key of the settings file, from their table."""
+    """Yield the table of the keys of the settings file."""
     yield SETTINGS_HEAD
     for setting in SETTINGS.values():
         default = setting.default

@@ -1,8 +1,8 @@
-"""``python -m manual.transcripts``: print what the README shows, made anew by real programs.
+"""``python -m manual.transcripts``: print the transcripts of the docs, from real programs.
 
-The commands run in an empty home, on a terminal of 100 columns, with real OpenSSH and rsync,
-against ``connector emulator``. It needs nss_wrapper (Debian: libnss-wrapper), for ssh asks the
-user database for its home. What differs from machine to machine is shown as ada's.
+The commands run in an empty home, on a terminal of 100 columns, with real OpenSSH and rsync and
+``connector emulator``. This needs nss_wrapper (Debian: libnss-wrapper), because ssh asks the user
+database for its home. The paths of this machine are shown as those of the user ada.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .account import account_environ
 
 ENVIRONMENTS = ("Shop/api:stopped:14", "Load-Test:stopped", "demo")
 
-#: Each command, and what is typed when it asks.
+#: Each command, and the answer to its question.
 COMMANDS = (
     ("connector list", b""),
     ("connector config-ssh", b"y\n"),
@@ -38,14 +38,14 @@ COMMANDS = (
 #: Where this very connector is installed.
 PROGRAMS = Path(sys.executable).parent
 
-#: The end of what a command prints when it asks.
+#: The end of a question.
 QUESTION = b"[y/N] "
 
-#: Bytes of the file that rsync copies, as much as a small site has.
+#: Bytes of the file that rsync copies, the size of a small site.
 _SAMPLE = 588_000
 
 _SIZE = struct.pack("HHHH", 50, 100, 0, 0)
-#: The first character of a line that is shown while something is waited for.
+#: The first character of a spinner's line.
 _SPINNER = re.compile("[\N{BRAILLE PATTERN DOTS-1}-\N{BRAILLE PATTERN DOTS-12345678}]")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -85,7 +85,7 @@ def terminal_environ(account: Mapping[str, str]) -> dict[str, str]:
 class Emulator:
     """``connector emulator`` with :data:`ENVIRONMENTS`: ``with``.
 
-    :param exports: the file that gets what a shell evaluates to reach it.
+    :param exports: gets the lines that a shell evaluates to use the emulator.
     """
 
     def __init__(self, exports: Path, environ: Mapping[str, str]) -> None:
@@ -112,7 +112,7 @@ class Emulator:
 
 
 def run(words: Sequence[str], directory: Path, environ: Mapping[str, str], answer: bytes) -> str:
-    """Run a program on a terminal; return what it has printed there."""
+    """Run a program on a terminal, and return its output."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, _SIZE)
     process = subprocess.Popen(
@@ -139,14 +139,14 @@ def run(words: Sequence[str], directory: Path, environ: Mapping[str, str], answe
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # no program has it open any more
+    except OSError:  # the program has closed the terminal
         return b""
 
 
 def show(command: str, printed: str, names: Mapping[str, str]) -> None:
     """Print a command and its output as a block of Markdown.
 
-    :param names: text of this machine, and what stands for it.
+    :param names: text of this machine -> its replacement.
     """
     print(f"    $ {command}")
     for raw in printed.rstrip().split("\n"):
@@ -160,7 +160,7 @@ def show(command: str, printed: str, names: Mapping[str, str]) -> None:
 
 
 def last_state(line: str) -> str:
-    """Return what a line shows at last, whose parts begin anew at a carriage return."""
+    """Return the last state of a line that carriage returns have overwritten."""
     parts = [part for part in line.split("\r") if _ESCAPES.sub("", part)]
     return parts[-1] if parts else ""
 

@@ -147,7 +147,7 @@ def test_without_a_terminal_it_says_how_to_go_on(user: User) -> None:
     assert f"+Include {user.ours}\n" in done.stdout
     assert done.stderr.splitlines()[-1] == (
         "connector: Nothing was written: there is no terminal to ask on. "
-        "Give --yes to have that written"
+        "Give --yes to write the changes"
     )
     assert user.state() == before
 
@@ -174,7 +174,7 @@ def test_what_is_changed_while_it_asks_is_not_overwritten(user: User) -> None:
     code, shown = user.answer(b"y\n")
 
     assert code == 78
-    assert "were changed meanwhile: nothing was written. Run it again" in shown
+    assert "were changed meanwhile: nothing was written. Run the command again" in shown
     assert {name: text for name, (_, text) in user.state().items()} == {"config": "Host b\n"}
 
 
@@ -219,7 +219,7 @@ def test_remove_says_what_ssh_itself_leaves_behind(
         (tmp_path / ".ssh" / "known_hosts_codecatalyst").touch()
 
     assert main(["config-ssh", "--remove", "--yes"]) == 0
-    said = "Host keys of Dev Environments stay in ~/.ssh/known_hosts_codecatalyst.\n"
+    said = "The host keys of your Dev Environments stay in ~/.ssh/known_hosts_codecatalyst.\n"
     assert (said in capfd.readouterr().out) is kept
 
 
@@ -256,7 +256,7 @@ def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> Non
     assert done.returncode == 0
     assert user.is_set_up
     *_, line = done.stderr.splitlines()  # the first may be about a connector in /tmp
-    assert line.startswith("connector: IDEs will not show your targets in their lists;")
+    assert line.startswith("connector: IDEs will not show your targets in their lists, but")
     assert "Run `connector login" in line
     assert line.endswith("; then run this again")
 

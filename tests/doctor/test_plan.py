@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from connector.cli.environment import query_of
+from connector.cli.target import query_of
 from connector.doctor.case import Case, Commands
 from connector.doctor.findings import Finding, Leg, Result, Status, examine
 from connector.doctor.plan import Plan

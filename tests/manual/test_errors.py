@@ -83,7 +83,7 @@ def test_an_exit_code_stays_the_same_when_an_error_is_handed_on(code: Harvest) -
 
 def test_a_row_of_a_kind_that_there_is_not_is_named(code: Harvest) -> None:
     row = Row(("NoError",), ("It broke",), "Because.", "Mend it.")
-    with pytest.raises(ValueError, match="nothing is of the kind NoError: It broke"):
+    with pytest.raises(ValueError, match="unknown kind NoError: It broke"):
         render([Section("All", "", [row])], code, "")
 
 

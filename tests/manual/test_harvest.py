@@ -139,5 +139,5 @@ def test_the_whole_words_of_an_exception_that_is_none_of_ours_are_an_error(tmp_p
         except OSError as error:
             raise ConfigError(str(error)) from None
     """
-    with pytest.raises(Unseen, match="its words are those of OSError"):
+    with pytest.raises(Unseen, match="its text is that of OSError"):
         found(tmp_path, source)
