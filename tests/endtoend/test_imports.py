@@ -64,7 +64,14 @@ HEAVY = {
     *("tomllib", "urllib.request", "xml", "zipfile"),
     *("aiohttp", "argcomplete", "boto3", "botocore", "paramiko", "tomli", "urllib3"),
     *("_uuid", "pathlib", "platform", "queue", "textwrap", "traceback"),
-    *("difflib", "rich", "connector.targets.codecatalyst.listing"),
+    *("difflib", "rich"),
+    *(
+        f"connector.targets.codecatalyst.{name}"
+        for name in (
+            *("account", "doctor", "listing", "refusals", "remembered", "requests", "rows"),
+            *("ssh", "startup"),
+        )
+    ),
     *("connector.aws.sso.renewal", "connector.emulator"),
     "connector.settings.file",
     "connector.targets.sweeping",

@@ -32,9 +32,7 @@ def complaint(path: Path) -> str:
     return text.removeprefix(f"The settings file {path}")
 
 
-def test_every_setting_can_stand_in_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_can_hold_every_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     content = """\
     # mine
@@ -67,20 +65,20 @@ def test_every_setting_can_stand_in_the_file(
     assert [file.line(name) for name in SETTINGS] == [2, 3, 4, 5, 6, 8, 9, 10, 11, 12]
 
 
-def test_the_marks_of_windows_editors_do_no_harm(tmp_path: Path) -> None:
+def test_byte_order_mark_and_crlf_are_accepted(tmp_path: Path) -> None:
     file = SettingsFile(written(tmp_path, b"\xef\xbb\xbf\r\nwait = 30\r\n"))
 
     assert file.get(SETTINGS["wait"]) == 30
     assert file.line("wait") == 2
 
 
-def test_a_line_within_a_string_is_no_setting(tmp_path: Path) -> None:
+def test_line_within_a_string_is_no_setting(tmp_path: Path) -> None:
     file = SettingsFile(written(tmp_path, 'space = """\\\nwait = 1\\\n"""\nwait = 2\n'))
 
     assert file.line("wait") == 4
 
 
-def test_a_key_that_is_spelled_in_an_odd_way_has_no_line(tmp_path: Path) -> None:
+def test_escaped_key_has_no_line(tmp_path: Path) -> None:
     file = SettingsFile(written(tmp_path, '"w\\u0061it" = 30\n'))
 
     assert file.get(SETTINGS["wait"]) == 30
@@ -123,14 +121,12 @@ def test_a_key_that_is_spelled_in_an_odd_way_has_no_line(tmp_path: Path) -> None
         (b"#" * (MAX_BYTES + 1), " is larger than 8 MiB"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(
-    tmp_path: Path, content: str | bytes, said: str
-) -> None:
+def test_error_names_file_and_line(tmp_path: Path, content: str | bytes, said: str) -> None:
     assert said in complaint(written(tmp_path, content))
 
 
 @pytest.mark.parametrize("key", ["token", "bearer-token", "AWS_SECRET", "password", "access_key"])
-def test_a_secret_is_refused_and_not_repeated(tmp_path: Path, key: str) -> None:
+def test_secret_is_refused_and_not_quoted(tmp_path: Path, key: str) -> None:
     text = complaint(written(tmp_path, f"{key} = 'eyJhbGciOi'"))
 
     assert "not for secrets" in text
@@ -138,11 +134,11 @@ def test_a_secret_is_refused_and_not_repeated(tmp_path: Path, key: str) -> None:
     assert "eyJ" not in text
 
 
-def test_a_value_that_is_no_toml_is_not_repeated(tmp_path: Path) -> None:
+def test_malformed_value_is_not_quoted(tmp_path: Path) -> None:
     assert "eyJ" not in complaint(written(tmp_path, "token = eyJhbGciOi"))
 
 
-def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+def test_path_that_is_no_regular_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.mkdir()
     assert complaint(path) == " is a directory"
@@ -152,7 +148,7 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
         assert complaint(path) == " is no regular file"
 
 
-def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
+def test_unreadable_file_is_reported(tmp_path: Path) -> None:
     environ = {"XDG_CONFIG_HOME": str(tmp_path)}
     path = Path(settings_path(environ))
     path.parent.mkdir()
@@ -181,7 +177,7 @@ def lookup(tmp_path: Path, content: str, **variables: str) -> Lookup:
         ("win32", {"APPDATA": "/roaming"}, "/roaming"),
     ],
 )
-def test_the_file_is_in_the_platforms_place(
+def test_file_is_in_the_platforms_directory(
     monkeypatch: pytest.MonkeyPatch, platform: str, environ: dict[str, str], expected: str
 ) -> None:
     monkeypatch.setattr("sys.platform", platform)
@@ -190,7 +186,7 @@ def test_the_file_is_in_the_platforms_place(
     assert settings_path(environ) == os.path.join("/home/me", expected, "connector", "config.toml")
 
 
-def test_no_file_is_no_fault(tmp_path: Path) -> None:
+def test_missing_file_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place in ("missing", "file"):  # the latter is no directory
         found = Lookup({"XDG_CONFIG_HOME": str(tmp_path / place)}).find(SETTINGS["wait"])
@@ -201,7 +197,7 @@ posix_place = pytest.mark.skipif(os.name != "posix", reason="the file is found b
 
 
 @posix_place
-def test_a_variable_goes_before_the_file_and_the_file_before_the_default(tmp_path: Path) -> None:
+def test_variable_overrides_file_and_file_overrides_default(tmp_path: Path) -> None:
     here = lookup(tmp_path, "wait = 30\nping-interval = 40\n", CONNECTOR_WAIT="20")
 
     assert here.find(SETTINGS["wait"]) == (20.0, "CONNECTOR_WAIT", None)
@@ -213,7 +209,7 @@ def test_a_variable_goes_before_the_file_and_the_file_before_the_default(tmp_pat
 
 
 @posix_place
-def test_an_empty_variable_is_none(tmp_path: Path) -> None:
+def test_empty_variable_counts_as_unset(tmp_path: Path) -> None:
     here = lookup(tmp_path, "wait = 30\nspace = 'Mine'\n", CONNECTOR_WAIT="", SPACE_NAME="")
     here.stand_in()
 
@@ -225,7 +221,7 @@ def test_an_empty_variable_is_none(tmp_path: Path) -> None:
     ("variable", "text"),
     [("CONNECTOR_WAIT", "soon"), ("CONNECTOR_PAYLOAD_SIZE", "1e3"), ("CONNECTOR_START", "perhaps")],
 )
-def test_a_variable_that_is_wrong_is_named(tmp_path: Path, variable: str, text: str) -> None:
+def test_malformed_variable_is_named(tmp_path: Path, variable: str, text: str) -> None:
     here = Lookup({"XDG_CONFIG_HOME": str(tmp_path), variable: text})
     (setting,) = (one for one in SETTINGS.values() if variable in one.variables)
 
@@ -236,12 +232,12 @@ def test_a_variable_that_is_wrong_is_named(tmp_path: Path, variable: str, text: 
 @pytest.mark.parametrize(
     ("text", "value"), [("1", True), ("TRUE", True), ("yes", True), ("0", False), ("No", False)]
 )
-def test_a_flag_has_the_usual_words(text: str, value: bool) -> None:
+def test_flag_accepts_the_usual_words(text: str, value: bool) -> None:
     assert SETTINGS["start"].type.parse(text) is value
 
 
 @posix_place
-def test_the_file_stands_in_for_variables_that_are_not_set(tmp_path: Path) -> None:
+def test_file_sets_variables_of_others(tmp_path: Path) -> None:
     content = "space = 'Filed'\nproject = 'Filed'\nprofile = 'filed'\nwait = 5\n"
     environ = {
         "XDG_CONFIG_HOME": str(tmp_path),
@@ -258,7 +254,7 @@ def test_the_file_stands_in_for_variables_that_are_not_set(tmp_path: Path) -> No
     assert environ == {**before, "PROJECT_NAME": "Filed"}
 
 
-def test_every_setting_has_a_variable_of_its_own() -> None:
+def test_every_setting_has_its_own_variable() -> None:
     variables = [name for setting in SETTINGS.values() for name in setting.variables]
 
     assert len(set(variables)) == len(variables)

@@ -16,7 +16,7 @@ def soon() -> float:
     return time.monotonic() + LONG
 
 
-def test_results_come_in_the_order_of_the_items() -> None:
+def test_results_have_the_order_of_the_items() -> None:
     turn = threading.Semaphore(0)
 
     def work(number: int) -> int:
@@ -30,7 +30,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
     assert for_all(work, [], soon()) == []
 
 
-def test_so_many_are_done_at_once_and_no_more() -> None:
+def test_number_of_threads_is_bounded() -> None:
     lock = threading.Lock()
     under_way = most = 0
     full = threading.Barrier(MOST_THREADS)
@@ -48,7 +48,7 @@ def test_so_many_are_done_at_once_and_no_more() -> None:
     assert most == MOST_THREADS
 
 
-def test_the_first_error_ends_it() -> None:
+def test_first_error_ends_the_work() -> None:
     begun = []
 
     def work(number: int) -> None:
@@ -60,7 +60,7 @@ def test_the_first_error_ends_it() -> None:
     assert len(begun) < 10_000
 
 
-def test_the_time_is_over_even_if_nothing_ever_returns() -> None:
+def test_deadline_holds_for_work_that_never_returns() -> None:
     stuck = threading.Event()
     try:
         with pytest.raises(TimeoutError):

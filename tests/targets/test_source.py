@@ -32,7 +32,7 @@ def gateways(path: Path, key: str) -> GatewayMemory:
     return GatewayMemory(Memory(path, key))
 
 
-def test_what_was_noted_is_recalled_without_path_and_query(path: Path) -> None:
+def test_gateway_is_recalled_without_path_and_query(path: Path) -> None:
     gateways(path, "a").note(URL)
     gateways(path, "b").note("wss://localhost:8443/")
     assert gateways(path, "a").recall() == HOST
@@ -42,7 +42,7 @@ def test_what_was_noted_is_recalled_without_path_and_query(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_what_is_known_already_is_not_written_again(path: Path) -> None:
+def test_known_gateway_is_not_written_again(path: Path) -> None:
     memory = gateways(path, "a")
     memory.note(URL)
     before = path.stat().st_ino
@@ -50,14 +50,14 @@ def test_what_is_known_already_is_not_written_again(path: Path) -> None:
     assert path.stat().st_ino == before
 
 
-def test_the_oldest_are_forgotten(path: Path) -> None:
+def test_oldest_gateways_are_forgotten(path: Path) -> None:
     for number in range(MOST + 3):
         gateways(path, str(number)).note(URL)
     assert list(json.loads(path.read_text())) == [str(number) for number in range(3, MOST + 3)]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": 5}', b"\xff\xfe", b"[" * 100_000])
-def test_a_damaged_file_holds_nothing_and_is_replaced(path: Path, content: bytes) -> None:
+def test_damaged_file_counts_as_empty_and_is_replaced(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     memory = gateways(path, "a")
@@ -67,20 +67,20 @@ def test_a_damaged_file_holds_nothing_and_is_replaced(path: Path, content: bytes
 
 
 @pytest.mark.parametrize("url", ["wss://[", "wss://user:password@host/", "wss://\ud800/"])
-def test_a_url_that_is_none_is_no_error(path: Path, url: str) -> None:
+def test_malformed_url_is_ignored(path: Path, url: str) -> None:
     memory = gateways(path, "a")
     memory.note(url)
     assert "password" not in memory.recall()
 
 
-def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+def test_unwritable_cache_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     memory = gateways(tmp_path / "file" / "gateways.json", "a")
     memory.note(URL)
     assert memory.recall() == ""
 
 
-def test_a_session_that_starts_is_noted(path: Path) -> None:
+def test_gateway_of_a_started_session_is_noted(path: Path) -> None:
     access = SessionAccess(URL, "token", "s-1")
 
     class Source:
@@ -107,7 +107,7 @@ def test_a_session_that_starts_is_noted(path: Path) -> None:
     assert source.stopped == "s-1"
 
 
-def test_the_file_is_in_the_platforms_cache(home: Path) -> None:
+def test_cache_is_in_the_platforms_directory(home: Path) -> None:
     assert Path(cache_file({}, "a.json")).is_relative_to(home)
     if os.name == "posix" and os.uname().sysname == "Linux":
         assert cache_file({"XDG_CACHE_HOME": "/c"}, "a.json") == "/c/devenv-connector/a.json"

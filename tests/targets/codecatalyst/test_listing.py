@@ -94,7 +94,9 @@ def ids(listing: Listing) -> set[str]:
     return {name.id for name in listing.names}
 
 
-def test_all_there_is_is_told(cloud: Cloud, both_ways: None, api: Api, token: BearerToken) -> None:
+def test_listing_has_all_members(
+    cloud: Cloud, both_ways: None, api: Api, token: BearerToken
+) -> None:
     full = add(
         cloud,
         "Other.Space",
@@ -124,7 +126,7 @@ def test_all_there_is_is_told(cloud: Cloud, both_ways: None, api: Api, token: Be
     assert found[cloud.environment.id].name.project == "My.Project"
 
 
-def test_every_list_is_read_to_its_end(
+def test_all_pages_of_spaces_and_environments_are_read(
     cloud: Cloud, both_ways: None, api: Api, token: BearerToken
 ) -> None:
     """The emulator has 20 spaces to a page, and 50 environments."""
@@ -136,15 +138,13 @@ def test_every_list_is_read_to_its_end(
     assert operations.count(LIST) == 23
 
 
-def test_projects_have_pages_too(cloud: Cloud, api: Api, token: BearerToken) -> None:
+def test_all_pages_of_projects_are_read(cloud: Cloud, api: Api, token: BearerToken) -> None:
     made = {add(cloud, "MySpace", f"project{number}").id for number in range(101)}
     assert ids(list_all(api, token, 30)) == made | {cloud.environment.id}
     assert cloud.operations().count(PROJECTS) == 2
 
 
-def test_a_project_without_access_is_not_asked_about(
-    cloud: Cloud, api: Api, token: BearerToken
-) -> None:
+def test_project_without_access_is_not_listed(cloud: Cloud, api: Api, token: BearerToken) -> None:
     mine = frozenset({cloud.environment.creator_id})
     cloud.model.add_project(Project("MySpace", "not-mine", outsiders=mine))
     listing = list_all(api, token, 20)
@@ -152,7 +152,7 @@ def test_a_project_without_access_is_not_asked_about(
     assert cloud.operations().count(LIST) == 1
 
 
-def test_nothing_at_all_is_no_error(cloud: Cloud, api: Api, token: BearerToken) -> None:
+def test_empty_account_is_no_error(cloud: Cloud, api: Api, token: BearerToken) -> None:
     always(cloud, SPACES, lambda: web.json_response({"items": []}))
     assert list_all(api, token, 20) == Listing([], [])
 
@@ -172,7 +172,7 @@ def refusing(cloud: Cloud, operation: str, place: str, error: ApiError) -> None:
     ("operation", "place", "said"),
     [(PROJECTS, "Closed", "the space Closed"), (LIST, "hidden", "the project Closed/hidden")],
 )
-def test_what_is_closed_does_not_hide_the_rest(
+def test_closed_space_does_not_hide_others(
     cloud: Cloud,
     both_ways: None,
     api: Api,
@@ -201,7 +201,7 @@ def test_what_is_closed_does_not_hide_the_rest(
         (ResourceNotFoundException("Gone"), TargetNotFound, True),
     ],
 )
-def test_a_project_that_fails_does_not_hide_the_rest(
+def test_failing_project_does_not_hide_others(
     cloud: Cloud,
     api: Api,
     token: BearerToken,
@@ -219,7 +219,7 @@ def test_a_project_that_fails_does_not_hide_the_rest(
     assert listing.is_whole is whole
 
 
-def test_a_bad_moment_is_tried_again(cloud: Cloud, api: Api, token: BearerToken) -> None:
+def test_transient_failure_is_retried(cloud: Cloud, api: Api, token: BearerToken) -> None:
     misbehaviours = Misbehaviours()
     for operation in (SPACES, PROJECTS, LIST):
         misbehaviours.refuse(operation, ThrottlingException("Slow"), times=1)
@@ -230,7 +230,7 @@ def test_a_bad_moment_is_tried_again(cloud: Cloud, api: Api, token: BearerToken)
 
 
 @pytest.mark.parametrize("operation", [SPACES, PROJECTS, LIST])
-def test_a_token_that_is_refused_ends_it(
+def test_refused_token_ends_the_listing(
     cloud: Cloud, api: Api, token: BearerToken, operation: str
 ) -> None:
     always(cloud, operation, raising(UnauthorizedException("Expired")))
@@ -240,14 +240,16 @@ def test_a_token_that_is_refused_ends_it(
     assert TOKEN not in str(caught.value)
 
 
-def test_spaces_that_cannot_be_listed_end_it(cloud: Cloud, api: Api, token: BearerToken) -> None:
+def test_failing_list_of_spaces_ends_the_listing(
+    cloud: Cloud, api: Api, token: BearerToken
+) -> None:
     always(cloud, SPACES, raising(AccessDeniedException("No")))
     with pytest.raises(AccessDenied, match="any space"):
         list_all(api, token, 20)
 
 
 @pytest.mark.parametrize("operation", [SPACES, PROJECTS, LIST])
-def test_a_list_without_end_is_given_up(
+def test_endless_list_is_given_up(
     cloud: Cloud, api: Api, token: BearerToken, operation: str
 ) -> None:
     numbers = itertools.count()
@@ -270,7 +272,7 @@ def test_list_that_repeats_a_page_token_is_given_up_at_once(
 
 @pytest.mark.parametrize("operation", [SPACES, PROJECTS, LIST])
 @pytest.mark.parametrize("answer", [{}, {"items": 5}, {"items": [5]}, {"items": [{"id": 5}]}])
-def test_a_list_that_is_none(
+def test_malformed_list_is_reported(
     cloud: Cloud, api: Api, token: BearerToken, operation: str, answer: object
 ) -> None:
     always(cloud, operation, lambda: web.json_response(answer))
@@ -287,7 +289,7 @@ def trouble(api: Api, token: BearerToken) -> str:
     return str(problem.error)
 
 
-def test_it_is_over_when_the_time_is(cloud: Cloud, api: Api, token: BearerToken) -> None:
+def test_listing_ends_at_its_deadline(cloud: Cloud, api: Api, token: BearerToken) -> None:
     for number in range(9):
         add(cloud, "MySpace", f"project{number}")
     misbehaviours = Misbehaviours()
@@ -299,7 +301,7 @@ def test_it_is_over_when_the_time_is(cloud: Cloud, api: Api, token: BearerToken)
     assert time.monotonic() - began < 3
 
 
-def test_a_resolver_without_end_is_not_waited_for(token: BearerToken) -> None:
+def test_listing_does_not_wait_for_a_hanging_resolver(token: BearerToken) -> None:
     class Stuck:
         def call(self, operation: str, token: str, **rest: object) -> dict[str, object]:
             time.sleep(5)
@@ -315,7 +317,9 @@ def test_a_resolver_without_end_is_not_waited_for(token: BearerToken) -> None:
     ("space", "project", "expected"),
     [(None, None, True), ("one", None, True), ("two", None, False), ("One", "two", False)],
 )
-def test_what_a_problem_may_hide(space: str | None, project: str | None, expected: bool) -> None:
+def test_problem_hides_environments_of_its_own_place(
+    space: str | None, project: str | None, expected: bool
+) -> None:
     problem = Problem("One", "abc", ServiceError("x"))
     assert problem.may_hide(space, project) is expected
     assert Problem("One", "", ServiceError("x")).may_hide("one", "two")

@@ -45,7 +45,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         (LOGIN + "[profile other]\nregion = x\n", "other", "other"),
     ],
 )
-def test_the_profile_of_the_login_stands_in_for_one_without(
+def test_login_profile_stands_in_for_a_default_without_login(
     tmp_path: Path, environ: dict[str, str], config: str, name: str | None, expected: str | None
 ) -> None:
     (tmp_path / "config").write_text(config)
@@ -54,7 +54,7 @@ def test_the_profile_of_the_login_stands_in_for_one_without(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a named pipe")
-def test_the_configuration_is_read_once(environ: dict[str, str]) -> None:
+def test_configuration_is_read_once(environ: dict[str, str]) -> None:
     path = Path(environ["AWS_CONFIG_FILE"])
     os.mkfifo(path)  # it gives what it has to its first reader only
     writing = threading.Thread(target=path.write_text, args=(LOGIN,), daemon=True)
@@ -63,7 +63,7 @@ def test_the_configuration_is_read_once(environ: dict[str, str]) -> None:
     writing.join()
 
 
-def test_a_token_that_is_given_needs_no_profile(tmp_path: Path, environ: dict[str, str]) -> None:
+def test_token_of_a_variable_needs_no_profile(tmp_path: Path, environ: dict[str, str]) -> None:
     (tmp_path / "config").write_text(LOGIN)
     environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token"
     service = open_service(None, None, environ)
@@ -71,7 +71,7 @@ def test_a_token_that_is_given_needs_no_profile(tmp_path: Path, environ: dict[st
     assert service.tokens.load().value == "a-token"
 
 
-def test_api_and_stream_share_the_ca_certificates_that_are_loaded_once(
+def test_api_and_stream_share_one_tls_context(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     for variable, value in environ.items():
@@ -82,7 +82,7 @@ def test_api_and_stream_share_the_ca_certificates_that_are_loaded_once(
     assert settings.trust.context is finder.service.settings.trust.context
 
 
-def test_without_any_login_it_says_how_to_log_in(environ: dict[str, str]) -> None:
+def test_missing_login_is_reported_with_its_remedy(environ: dict[str, str]) -> None:
     with pytest.raises(CredentialsError, match=r"Run `connector login`$"):
         open_service(None, None, environ).tokens.load()
 
@@ -95,7 +95,7 @@ def test_without_any_login_it_says_how_to_log_in(environ: dict[str, str]) -> Non
         ((None, None), (None, "https://other.test"), False),
     ],
 )
-def test_names_are_those_of_one_login_at_one_endpoint(
+def test_names_are_cached_by_login_and_endpoint(
     tmp_path: Path,
     environ: dict[str, str],
     one: tuple[str | None, str | None],
@@ -108,7 +108,7 @@ def test_names_are_those_of_one_login_at_one_endpoint(
 
 
 @pytest.mark.parametrize("remembered", [True, False])
-def test_what_an_alias_holds_besides_words_is_in_no_message(
+def test_control_characters_of_an_alias_reach_no_message(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], remembered: bool
 ) -> None:
     for variable, value in environ.items():
@@ -129,7 +129,7 @@ def test_what_an_alias_holds_besides_words_is_in_no_message(
     assert str(finder.find()) == f"Dev Environment caf\u00e9 [2J. x ({id}) of S-1/P-1"
 
 
-def test_what_only_botocore_can_judge_is_left_to_it(
+def test_settings_for_botocore_alone_select_botocore(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     (tmp_path / "config").write_text(LOGIN + "[profile fips]\nuse_fips_endpoint = true\n")
