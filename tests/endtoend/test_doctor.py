@@ -132,7 +132,7 @@ def test_pipe_gets_one_line_for_each_leg(patient: Patient, commands: Commands) -
 
 
 def test_terminal_gets_colours_and_columns(patient: Patient, commands: Commands) -> None:
-    patient.environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token-of-somebody-else-0123456789"
+    patient.environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token-of-another-user-0123456789"
     commands.environ.update(patient.environ, TERM="xterm-256color")
     with Terminal(50, 80) as terminal:
         process = terminal.start(commands, *patient.command())
@@ -185,7 +185,7 @@ def test_missing_login_fails(patient: Patient) -> None:
 
 
 def test_rejected_token_fails(patient: Patient) -> None:
-    patient.environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token-of-somebody-else-0123456789"
+    patient.environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token-of-another-user-0123456789"
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["identity"])

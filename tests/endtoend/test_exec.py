@@ -135,9 +135,9 @@ def test_output_arrives_while_the_command_runs(execute: Exec) -> None:
 
 
 def test_long_output_and_errors_arrive_together(execute: Exec) -> None:
-    answer = execute.run(SEPARATE, "sh", "-c", "seq 20000 & seq 30000 >&2; wait")
-    assert list(map(int, answer.stdout.split())) == list(range(1, 20_001))
-    assert list(map(int, answer.stderr.split())) == list(range(1, 30_001))
+    answer = execute.run(SEPARATE, "sh", "-c", "seq 5000 & seq 7000 >&2; wait")
+    assert list(map(int, answer.stdout.split())) == list(range(1, 5_001))
+    assert list(map(int, answer.stderr.split())) == list(range(1, 7_001))
 
 
 def test_output_and_errors_in_one_slow_pipe_are_whole(execute: Exec) -> None:

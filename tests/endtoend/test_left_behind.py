@@ -18,8 +18,14 @@ from .commands import CONNECTOR, END, Commands, Process, Ssh
 from .targets import GREETING
 from .waiting import eventually
 
-#: Seconds a stream must live before its connector sweeps, with a margin.
-LONG_ENOUGH = 5
+#: A connector that sweeps 0.2 s after its stream has opened instead of 2 s.
+EAGER = """\
+import sys
+from connector.transport import tunnel
+tunnel.TIDY_DELAY = 0.2
+from connector.__main__ import main
+sys.exit(main())
+"""
 
 
 def ledger(commands: Commands) -> list[Path]:
@@ -30,8 +36,8 @@ def ledger(commands: Commands) -> list[Path]:
     return [path for path in directory.iterdir() if path.stat().st_size]
 
 
-def open_proxy(commands: Commands) -> Process:
-    process = commands.proxy()
+def open_proxy(commands: Commands, cloud: Cloud) -> Process:
+    process = commands.start(sys.executable, "-c", EAGER, "proxy", cloud.host)
     process.reader.until(GREETING)
     return process
 
@@ -39,7 +45,7 @@ def open_proxy(commands: Commands) -> Process:
 def killed(commands: Commands, cloud: Cloud) -> Session:
     """Return the session that a killed connector has left at the service."""
     before, entries = len(cloud.sessions), len(ledger(commands))
-    process = open_proxy(commands)
+    process = open_proxy(commands, cloud)
     eventually(lambda: len(ledger(commands)) == entries + 1, "the entry")
     process.signal(signal.SIGKILL)
     process.wait()
@@ -74,9 +80,9 @@ def test_next_ssh_stops_the_session_of_a_killed_proxy(ssh: Ssh, cloud: Cloud) ->
 
 @pytest.mark.usefixtures("echoing")
 def test_sessions_of_live_connectors_are_left_alone(commands: Commands, cloud: Cloud) -> None:
-    living = [open_proxy(commands) for _ in range(2)]
+    living = [open_proxy(commands, cloud) for _ in range(2)]
     left = killed(commands, cloud)
-    sweepers = [open_proxy(commands) for _ in range(2)]
+    sweepers = [open_proxy(commands, cloud) for _ in range(2)]
     eventually(lambda: left.end_reason is not None, "the sweep")
     time.sleep(1)  # time for a sweep that stops too many sessions
     assert cloud.stops(left) == 1
@@ -111,7 +117,7 @@ def test_next_proxy_stops_sessions_of_all_kinds(
     process.wait()
     left = cloud.session()
     assert left.end_reason is None
-    proxy = open_proxy(commands)
+    proxy = open_proxy(commands, cloud)
     eventually(lambda: left.end_reason is not None, "the sweep")
     proxy.hang_up()
     assert proxy.wait() == 0
@@ -124,12 +130,12 @@ def test_session_that_cannot_be_stopped_stays_in_the_ledger(
 ) -> None:
     left = killed(commands, cloud)
     cloud.misbehaviours.refuse(STOP, AccessDeniedException("Not you"))
-    process = open_proxy(commands)
+    process = open_proxy(commands, cloud)
     eventually(lambda: cloud.stops(left) == 1, "the sweep")
     process.hang_up()
     assert (process.wait(), process.stderr()) == (0, "")
     assert len(ledger(commands)) == 1
-    process = open_proxy(commands)
+    process = open_proxy(commands, cloud)
     eventually(lambda: left.end_reason is not None, "the next sweep")
     process.hang_up()
     assert process.wait() == 0
@@ -139,7 +145,7 @@ def test_session_that_cannot_be_stopped_stays_in_the_ledger(
 def test_session_that_has_already_ended_is_forgotten(commands: Commands, cloud: Cloud) -> None:
     left = killed(commands, cloud)
     cloud.stop_session(left)
-    process = open_proxy(commands)
+    process = open_proxy(commands, cloud)
     eventually(lambda: cloud.stops(left) == 1, "the sweep")
     eventually(lambda: len(ledger(commands)) == 1, "the removal of the entry")
     process.hang_up()
@@ -151,7 +157,7 @@ def test_session_that_has_already_ended_is_forgotten(commands: Commands, cloud: 
 def test_slow_sweep_delays_no_end(commands: Commands, cloud: Cloud) -> None:
     left = killed(commands, cloud)
     cloud.misbehaviours.delay(STOP, 60.0)
-    process = open_proxy(commands)
+    process = open_proxy(commands, cloud)
     eventually(lambda: cloud.stops(left) == 1, "the sweep")
     process.signal(signal.SIGTERM)
     assert process.wait(END) == 143
@@ -161,8 +167,8 @@ def test_slow_sweep_delays_no_end(commands: Commands, cloud: Cloud) -> None:
 @pytest.mark.usefixtures("echoing")
 def test_unwritable_home_does_not_matter(commands: Commands, cloud: Cloud) -> None:
     (commands.directory / "home/.cache").write_text("a file")
-    process = open_proxy(commands)
-    time.sleep(LONG_ENOUGH - 2)
+    process = open_proxy(commands, cloud)
+    time.sleep(1)  # time for a sweep
     process.hang_up()
     assert (process.wait(), process.stderr()) == (0, "")
     assert cloud.stops(cloud.session()) == 1
