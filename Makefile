@@ -7,22 +7,34 @@ VENV := .venv
 BIN := $(VENV)/bin
 READERS := tests/ssh/readers
 
-.PHONY: demo test lint types format docs transcripts pictures bench fuzz soak dist clean
+.PHONY: demo test lint types format docs transcripts pictures bench fuzz soak dist clean help
 
+# Print these verbs.
+help:
+	@awk '/^#/ {text = text substr($$0, 2)} \
+	    /^[a-z]+:/ {name = $$1; sub(":.*", "", name); printf "make %-12s%s\n", name, text} \
+	    !/^#/ {text = ""}' Makefile
+
+# A target on this machine, and a real ssh to it.
 demo: $(VENV)/.installed
 	@$(BIN)/connector demo
 
+# All tests. Tests that need a missing program are skipped.
 test: $(VENV)/.installed $(READERS)/.installed
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+# Check the style, the words and the workflows.
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m manual.words
 	$(BIN)/zizmor --offline --quiet .github/workflows
 
+# Check the types.
 types: $(VENV)/.installed
 	$(BIN)/mypy
 
+# Format the code.
 format: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -46,6 +58,7 @@ bench: $(VENV)/.installed
 
 # Coverage-guided, 60 s for each target or SECONDS; atheris knows CPython 3.11 to 3.13.
 SECONDS ?= 60
+# Search for inputs that break the data channel, for SECONDS (60) each.
 fuzz: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --group fuzz
 	$(BIN)/python -m fuzz --seconds $(SECONDS)
@@ -78,6 +91,7 @@ $(READERS)/.installed: $(READERS)/package.json
 	    touch .installed || echo "npm has not installed what $(READERS) needs" >&2; \
 	fi
 
+# Remove all that was made.
 clean:
 	rm -rf $(READERS)/node_modules $(READERS)/.installed
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

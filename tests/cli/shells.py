@@ -30,7 +30,7 @@ _ARGUMENTS = {"bash": ("--norc", "--noprofile", "-i"), "zsh": ("-f", "-i")}
 
 
 class Shell:
-    """bash or zsh, as somebody uses it who has installed the completion.
+    """bash or zsh, of a user that has installed the completion.
 
     :param directory: for its files; ``environ`` has the connector on its PATH.
     """

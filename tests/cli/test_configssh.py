@@ -42,7 +42,7 @@ sys.exit(main())
 
 
 class User:
-    """Somebody with a home of their own, whose configuration ssh is told by ``-F``."""
+    """A user with a temporary home, whose configuration ssh gets by ``-F``."""
 
     def __init__(self, home: Path) -> None:
         self.directory = home / "ssh"

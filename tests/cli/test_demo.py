@@ -59,7 +59,7 @@ def test_the_demo_fails_when_a_digest_differs(tmp_path: Path) -> None:
 
 
 def test_the_demo_fails_when_the_connection_does(tmp_path: Path) -> None:
-    """An ssh that reaches nobody."""
+    """An ssh that never connects."""
     for name in ("ssh", "scp"):
         (tmp_path / name).write_text("#!/bin/sh\necho 'connector: No way' >&2\nexit 255\n")
         (tmp_path / name).chmod(0o755)

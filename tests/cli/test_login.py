@@ -31,7 +31,7 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
 
 @pytest.fixture
 def environ(access: Access, tmp_path: Path) -> dict[str, str]:
-    """That of a terminal in which nobody has logged in yet."""
+    """Return the environment of a terminal without a login."""
     return {**logged_out(access, tmp_path), "BROWSER": BROWSER, "PASSWORD": access.password}
 
 

@@ -70,7 +70,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
         "--disable-gpu",
         "--disable-dev-shm-usage",
         "--no-proxy-server",
-        "--ignore-certificate-errors",  # the emulator's CA is nobody's
+        "--ignore-certificate-errors",  # no browser knows the emulator's CA
         "--remote-debugging-port=0",
         f"--user-data-dir={tmp_path / 'chromium'}",
         "about:blank",

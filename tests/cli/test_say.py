@@ -1,4 +1,4 @@
-"""Lines for the user, on a terminal that somebody may have made raw."""
+"""Lines for the user appear correctly, also on a raw terminal."""
 
 from __future__ import annotations
 

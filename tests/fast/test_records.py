@@ -1,4 +1,4 @@
-"""``NamedTuple`` of our own does what typing's does, as far as anybody here uses it."""
+"""Our ``NamedTuple`` behaves as the one of typing, as far as the connector uses it."""
 
 from __future__ import annotations
 

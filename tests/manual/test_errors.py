@@ -55,8 +55,12 @@ def test_every_message_is_in_the_table(code: Harvest) -> None:
 
 def test_every_row_is_still_in_the_code(code: Harvest) -> None:
     stale = left_over(load(), code)
-    assert not stale, "Nobody says these any more: take them out of manual/errors.toml, or " + (
-        "change them to what is said now:\n" + "\n".join(f"{kind}: {text}" for kind, text in stale)
+    assert not stale, (
+        "These messages are not in the code: remove them from manual/errors.toml, or "
+        + (
+            "change them to what is said now:\n"
+            + "\n".join(f"{kind}: {text}" for kind, text in stale)
+        )
     )
 
 

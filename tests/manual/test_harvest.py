@@ -73,11 +73,11 @@ def test_what_a_function_of_the_module_answers_is_followed(tmp_path: Path) -> No
     def _why(error, what):
         if error.line:
             return f"{what} ends in line {error.line}"
-        return "nobody knows"
+        return "the reason is unknown"
     """
     assert set(found(tmp_path, source)) == {
         ("ConfigError", "It broke: the file ends in line {line}"),
-        ("ConfigError", "It broke: nobody knows"),
+        ("ConfigError", "It broke: the reason is unknown"),
     }
 
 
