@@ -106,7 +106,7 @@ class Tunnel:
         self._errors: Output | None = None
         self._outputs = [stdout]  # and the errors, once there are some
         may_be_silent = observer is not None and observer.may_be_silent
-        self._begun = may_be_silent  # whether the session has done what it is for
+        self._stream_begun = False  # output has come, or a command runs that may print none
         self._unsent = b""  # read from stdin, and not yet accepted by the channel
         self._connection = Connection(loop, session, settings, self)
         self._channel = DataChannel(
@@ -240,7 +240,7 @@ class Tunnel:
     def _handle(self, events: list[Event]) -> None:
         for event in self._observer.translate(events) if self._observer else events:
             if isinstance(event, DataReceived):
-                self._begun = True
+                self._stream_begun = True
                 self._lifecycle.progressed(self._loop.time())
                 self._stdout.write(event.data)
             elif isinstance(event, SessionOpened):
@@ -274,7 +274,7 @@ class Tunnel:
             self._notify(event.customer_message)
         self._lifecycle.runs_program = event.session_type != PORT_SESSION
         if event.session_type in COMMAND_SESSION_TYPES:
-            self._begun = True  # a command need not print anything
+            self._stream_begun = True  # a command need not print anything
         if self._observer:
             self._observer.session_opened(event.session_type)
 
@@ -289,10 +289,13 @@ class Tunnel:
 
     def _channel_closed(self, event: ChannelClosed) -> None:
         error = None
-        if event.output.strip() or event.output_missing or not self._begun:
+        # Ask the observer now: what it attached to is known only once the session is open.
+        may_be_silent = self._observer is not None and self._observer.may_be_silent
+        begun = self._stream_begun or may_be_silent
+        if event.output.strip() or event.output_missing or not begun:
             from . import reasons
 
-            error = reasons.channel_closed(event.output, event.output_missing, self._begun)
+            error = reasons.channel_closed(event.output, event.output_missing, begun)
         self._ending.end(Cause.PEER_CLOSED, error)
 
     # What stdin and stdout report.

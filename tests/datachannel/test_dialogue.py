@@ -132,7 +132,7 @@ def test_recorded_frames_are_lines() -> None:
         ("< channel_closed 45 B", Line("<", "channel_closed", None, "", 45)),
         ("< text pause_publication", Line("<", "text", None, "", 0)),
         ("< malformed 60 B: a message of 1 bytes", Line("<", "malformed", None, "", 60)),
-        ("connected again after 1.0 s", None),
+        ("reconnected after 1.0 s", None),
         ("", None),
     ],
 )

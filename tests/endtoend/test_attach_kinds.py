@@ -83,7 +83,7 @@ def test_port_without_output_is_an_error(attach: Attach) -> None:
         attach.cloud.port = service.port
         answer = attach.commands.run(*attach.words())
     assert (answer.returncode, answer.stdout) == (69, b"")
-    assert b"The service closed the session before a byte came" in answer.stderr
+    assert b"The service closed the session before the first byte of output" in answer.stderr
 
 
 def test_session_closed_before_the_agent_speaks_is_an_error(
@@ -95,7 +95,7 @@ def test_session_closed_before_the_agent_speaks_is_an_error(
     gateway.behaviour = replace(gateway.behaviour, faults=FaultPlan((close,)))
     answer = attach.commands.run(*words)
     assert (answer.returncode, answer.stdout) == (69, b"")
-    assert b"The service closed the session before a byte came" in answer.stderr
+    assert b"The service closed the session before the first byte of output" in answer.stderr
 
 
 def test_command_reads_stdin_to_its_end(attach: Attach) -> None:

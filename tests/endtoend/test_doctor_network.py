@@ -133,7 +133,7 @@ def test_proxy_of_unknown_scheme_fails(patient: Patient) -> None:
     diagnosis = patient.examine()
 
     assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["api-proxy"])
-    assert "socks5:// is not supported" in diagnosis.text("api-proxy")
+    assert "Socks5:// proxies are not supported" in diagnosis.text("api-proxy")
 
 
 def test_ignored_proxy_variable_is_reported(patient: Patient) -> None:

@@ -41,7 +41,7 @@ def ends_well(process: Process) -> None:
 
 def cuts(commands: Commands) -> int:
     """Return how often the connector reconnected."""
-    return commands.log_file.read_text().count("connected again")
+    return commands.log_file.read_text().count("reconnected after")
 
 
 @pytest.mark.usefixtures("judging")
