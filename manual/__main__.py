@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import errors, reference
+from . import errors, manpages, reference
 from .harvest import harvest
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +21,7 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
     return {
         root / "docs" / "errors.md": errors.render(errors.load(), harvest(), exit_codes),
         root / "docs" / "reference.md": reference.render(),
+        **{root / "docs" / "man" / name: text for name, text in manpages.pages().items()},
     }
 
 
@@ -35,6 +36,7 @@ def main() -> int:
     }
     for path, text in stale.items():
         if not check:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         print(f"{path.relative_to(ROOT)} {'is out of date: make docs' if check else 'written'}")
     return int(check and bool(stale))

@@ -74,10 +74,10 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[tuple[argparse.Argumen
 def _command(parser: argparse.ArgumentParser, summary: str) -> Iterator[str]:
     yield f"## {parser.prog}"
     yield ""
-    yield from _wrapped(parser.prog, _synopsis(parser))
+    yield from _wrapped(parser.prog, synopsis(parser))
     yield ""
     yield from _prose(parser.description or f"{summary[:1].upper()}{summary[1:]}.")
-    rows = [(_signature(action), _help(parser, action)) for action in _shown(parser)]
+    rows = [(_signature(action), _help(parser, action)) for action in shown(parser)]
     if rows:
         yield ""
         yield "| argument | meaning |"
@@ -89,7 +89,7 @@ def _command(parser: argparse.ArgumentParser, summary: str) -> Iterator[str]:
         yield from _prose(parser.epilog)
 
 
-def _shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+def shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     """Return the arguments, positional ones first, without --help and hidden ones."""
     actions = [
         action
@@ -100,14 +100,14 @@ def _shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return sorted(actions, key=lambda action: bool(action.option_strings))
 
 
-def _synopsis(parser: argparse.ArgumentParser) -> Iterator[str]:
+def synopsis(parser: argparse.ArgumentParser) -> Iterator[str]:
     groups = {
         id(action): group
         for group in parser._mutually_exclusive_groups
         for action in group._group_actions
     }
     seen: set[int] = set()
-    for action in sorted(_shown(parser), key=lambda action: not action.option_strings):
+    for action in sorted(shown(parser), key=lambda action: not action.option_strings):
         group = groups.get(id(action))
         if group is None:
             word = _word(action)
@@ -139,13 +139,13 @@ def _is_required(action: argparse.Action) -> bool:
 
 
 def _word(action: argparse.Action) -> str:
-    value = _value(action)
+    placeholder = value(action)
     if not action.option_strings:
-        return value
-    return f"{action.option_strings[-1]} {value}".rstrip()
+        return placeholder
+    return f"{action.option_strings[-1]} {placeholder}".rstrip()
 
 
-def _value(action: argparse.Action) -> str:
+def value(action: argparse.Action) -> str:
     """Return the placeholder of an option's value, empty if it takes none."""
     if action.option_strings and action.nargs == 0:
         return ""
@@ -160,10 +160,11 @@ def _value(action: argparse.Action) -> str:
 
 
 def _signature(action: argparse.Action) -> str:
-    value = _value(action)
+    placeholder = value(action)
     if not action.option_strings:
-        return f"`{value}`"
-    return ", ".join(f"`{option} {value}`".replace(" `", "`") for option in action.option_strings)
+        return f"`{placeholder}`"
+    words = (f"{option} {placeholder}".rstrip() for option in action.option_strings)
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
@@ -198,7 +199,7 @@ def _variables(parsers: list[tuple[argparse.ArgumentParser, str]]) -> Iterator[s
     """Yield the table of environment variables and their options."""
     found: dict[str, dict[str, list[str]]] = {}
     for parser, _ in parsers:
-        for action in _shown(parser):
+        for action in shown(parser):
             for name in _VARIABLE.findall(action.help or ""):
                 command = parser.prog.removeprefix("connector ")
                 found.setdefault(name, {}).setdefault(_word(action), []).append(command)

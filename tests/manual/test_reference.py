@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
 def test_the_synopsis_has_what_may_be_left_out_in_brackets(
     parser: argparse.ArgumentParser,
 ) -> None:
-    assert list(reference._synopsis(parser)) == [
+    assert list(reference.synopsis(parser)) == [
         "(--colour {red,blue} | --plain)",
         "[--coats N]",
         "WALL",
