@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from manual.__main__ import put
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
 PICTURES = ROOT / "docs" / "pictures"
-
-#: Where the generated part of a page begins and ends.
-BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 _BOTH_GREETINGS = "start to the server's greeting"
 
@@ -135,18 +134,6 @@ def table(document: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def put(page: str, made: str) -> str:
-    """Return a page with its generated part replaced.
-
-    :raises ValueError: when the page has no such part.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"the page lacks {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{made}\n{END}{after}"
-
-
 def pages(root: Path = ROOT) -> dict[Path, str]:
     """Return every file that is made from the results, with its content."""
     document = json.loads(RESULTS.read_text(encoding="utf-8"))
@@ -158,7 +145,7 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
         (root / "README.md", rows(figures)),
         (root / "docs" / "performance.md", table(document)),
     ):
-        made[path] = put(path.read_text(encoding="utf-8"), text)
+        made[path] = put(path.read_text(encoding="utf-8"), "figures", text)
     return made
 
 

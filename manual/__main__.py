@@ -9,6 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from connector.datachannel import phases
+
 from . import errors, manpages, reference
 from .harvest import harvest
 
@@ -21,8 +23,29 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
     return {
         root / "docs" / "errors.md": errors.render(errors.load(), harvest(), exit_codes),
         root / "docs" / "reference.md": reference.render(),
+        root / "docs" / "protocol.md": _with_phases(root / "docs" / "protocol.md"),
         **{root / "docs" / "man" / name: text for name, text in manpages.pages().items()},
     }
+
+
+def _with_phases(path: Path) -> str:
+    """Return the page on the protocol with the tables of phases as the code has them."""
+    tables = (("session", phases.SESSION), ("link", phases.LINK), ("input", phases.INPUT))
+    made = "\n".join(f"**The {name}**\n\n{phases.as_markdown(table)}" for name, table in tables)
+    return put(path.read_text(encoding="utf-8"), "phases", made)
+
+
+def put(page: str, name: str, made: str) -> str:
+    """Return a page with the part between its comments ``name`` and ``/name`` replaced.
+
+    :raises ValueError: when the page lacks one of the comments.
+    """
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, found, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found and found_end):
+        raise ValueError(f"the page lacks {begin} or {end}")
+    return f"{before}{begin}\n{made.rstrip()}\n{end}{after}"
 
 
 def main() -> int:
