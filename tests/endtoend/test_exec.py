@@ -448,7 +448,7 @@ def test_missing_command_is_wrong_usage(execute: Exec, words: list[str]) -> None
 def test_command_without_dashes_gets_a_hint(execute: Exec, words: list[str]) -> None:
     answer = execute.commands.run(*CONNECTOR, "exec", execute.cloud.host, *words)
     assert answer.returncode == 2
-    assert b": the command to run follows a --" in answer.stderr
+    assert b"put the command to run after a --" in answer.stderr
 
 
 def test_options_after_the_dashes_belong_to_the_command(execute: Exec) -> None:

@@ -101,7 +101,7 @@ def test_wait_for_a_start_appears_on_the_terminal(sharing: Sharing, cloud: Cloud
     process = sharing.start("echo there")
     shown = sharing.terminal.reader.until(b"there\r\n")
     (line,) = said(shown)  # without a line for each further state
-    assert b"is STOPPED; until it runs" in line
+    assert b"is STOPPED; the start takes" in line
     assert process.wait() == 0
 
 

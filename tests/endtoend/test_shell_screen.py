@@ -124,9 +124,8 @@ def test_tilde_dot_ends_the_shell(tmux: Tmux, cloud: Cloud) -> None:
 
 def test_tilde_question_mark_shows_help(tmux: Tmux) -> None:
     tmux.type("~?")
-    screen = tmux.wait_for("connector:   ~.    end the session", "connector:   ~~    send a ~")
-    lines = [line for line in screen.split("\n") if line]
-    assert [line.split(":")[0] for line in lines] == ["far>", *["connector"] * 5]
+    screen = tmux.wait_for("connector:   ~.    end the session", "connector:   ~~    send one ~")
+    assert screen.count("connector: ") == 5  # the screen wraps a long line
     tmux.line("~~.")
     tmux.line("echo \\~.")
     tmux.wait_for("\n~.\n")
