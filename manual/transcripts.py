@@ -33,6 +33,7 @@ COMMANDS = (
     ('connector exec api -- sh -c "ls site; exit 3"; echo $?', b""),
     ("connector stop --wait api", b"y\n"),
     ("connector doctor demo", b""),
+    ("AWS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt connector doctor demo", b""),
 )
 
 #: Where this very connector is installed.

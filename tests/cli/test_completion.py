@@ -119,7 +119,7 @@ def test_tab_completes_the_names_of_aws(shell: Shell) -> None:
 def test_zsh_says_what_each_word_means(tmp_path: Path, environ: dict[str, str]) -> None:
     with Shell("zsh", tmp_path, environ) as shell:
         shell.completed("connector st")
-        shell.reader.until(b"start  -- start a Dev Environment")
+        shell.reader.until(b"start  -- start a target")
 
 
 def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
@@ -142,7 +142,7 @@ def test_fish_lists_what_there_is_and_says_what_it_means(environ: dict[str, str]
         "my-env.codecatalyst": "My.Project in MySpace",
         "my-other.codecatalyst": "My.Project in MySpace",
     }
-    assert fish("connector sessions st", environ) == {"stop": "stop a session, or all"}
+    assert fish("connector sessions st", environ) == {"stop": "stop one session or all"}
     assert list(fish("true; connector start --profile c", environ)) == ["codecatalyst"]
     assert list(fish("connector start --wai", environ)) == ["--wait"]
     assert fish("connector start --wait ", environ) == {}

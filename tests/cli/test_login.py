@@ -63,7 +63,7 @@ def test_from_no_login_to_one_and_back(
     done = run(environ, "login", "-vv")
     assert done.stdout.startswith(f"Added to {tmp_path / '.aws/config'}:\n\n  [profile code")
     assert f"\n\n  {access.endpoint_url}/authorize?response_type=code&" in done.stdout
-    assert "Logged in with the profile codecatalyst. The token is good until " in done.stdout
+    assert "Logged in with the profile codecatalyst. The token is valid until " in done.stdout
     assert "renewed by itself" in done.stdout
     (cache,) = (tmp_path / ".aws/sso/cache").glob("80af6f39*.json")
     secrets = [
@@ -124,7 +124,7 @@ def test_a_token_of_a_variable(environ: dict[str, str], access: Access) -> None:
     document = json.loads(run(given, "whoami", "--json").stdout)
     assert (document["userName"], document["profile"]) == ("mde-user", None)
     assert document["tokenExpiresAt"] is None
-    assert "token    of a variable or a file\n" in run(given, "whoami").stdout
+    assert "token    from an environment variable or a file\n" in run(given, "whoami").stdout
     done = run(given, "login")
     assert "AWS_BEARER_TOKEN_CODECATALYST is set, and its token goes before" in done.stderr
     wrong = {**environ, "AWS_BEARER_TOKEN_CODECATALYST": "wrong-token"}
