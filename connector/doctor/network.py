@@ -230,10 +230,10 @@ class Way:
             issuer = public.issuer(issuer_of(certificate))
             result.facts = {"issuer": issuer, "notAfter": _end_of(certificate)}
             result.text = words(
-                "{error}; the certificate is signed by {issuer}{whose}",
+                "{error}; its issuer is {issuer}{whose}",
                 error=result.text,
                 issuer=issuer,
-                whose=words("") if is_amazons(issuer) else words(", not by Amazon"),
+                whose=words("") if is_amazons(issuer) else words(", not Amazon"),
             )
         return result
 

@@ -64,7 +64,7 @@ def test_from_no_login_to_one_and_back(
     assert done.stdout.startswith(f"Added to {tmp_path / '.aws/config'}:\n\n  [profile code")
     assert f"\n\n  {access.endpoint_url}/authorize?response_type=code&" in done.stdout
     assert "Logged in with the profile codecatalyst. The token is valid until " in done.stdout
-    assert "renewed by itself" in done.stdout
+    assert "renewed automatically" in done.stdout
     (cache,) = (tmp_path / ".aws/sso/cache").glob("80af6f39*.json")
     secrets = [
         value
@@ -86,7 +86,7 @@ def test_from_no_login_to_one_and_back(
     }
     done = run(environ, "whoami")
     assert re.search(r"^user +mde-user$", done.stdout, re.MULTILINE)
-    assert "token    of the profile codecatalyst\n" in done.stdout
+    assert "token    from the profile codecatalyst\n" in done.stdout
     assert re.search(r"^expires  \d{4}-\d\d-\d\d \d\d:\d\d UTC$", done.stdout, re.MULTILINE)
 
     done = run(environ, "login", "--no-browser", "--start-url", "https://x/start", exit_code=78)
@@ -126,7 +126,7 @@ def test_a_token_of_a_variable(environ: dict[str, str], access: Access) -> None:
     assert document["tokenExpiresAt"] is None
     assert "token    from an environment variable or a file\n" in run(given, "whoami").stdout
     done = run(given, "login")
-    assert "AWS_BEARER_TOKEN_CODECATALYST is set, and its token goes before" in done.stderr
+    assert "AWS_BEARER_TOKEN_CODECATALYST is set: its token is used" in done.stderr
     wrong = {**environ, "AWS_BEARER_TOKEN_CODECATALYST": "wrong-token"}
     done = run(wrong, "whoami", exit_code=77)
     assert "CodeCatalyst does not accept the token" in done.stderr
