@@ -35,16 +35,6 @@ _OWN = ("manual/words.py", "tests/manual/test_words.py")
 #: Paths whose words are still to be rewritten.
 TO_DO: tuple[str, ...] = (
     "docs/soak-2026-11-25.md",  # the next soak writes a new page
-    "tests/aws/test_endpoint.py",
-    "tests/emulator/sshserver/",
-    "tests/emulator/test_oidc.py",
-    "tests/emulator/test_service.py",
-    "tests/emulator/test_service_refusals.py",
-    "tests/emulator/test_signin.py",
-    "tests/endtoend/test_doctor.py",
-    "tests/transport/test_session_start.py",
-    "tests/transport/test_stdio.py",
-    "tests/transport/test_websocket.py",
 )
 
 

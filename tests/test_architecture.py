@@ -171,11 +171,6 @@ ROOMS_OF_A_KIND = (
     "emulator/api/__init__.py",  # the row of the emulator
 )
 
-#: Files that still name that kind in examples of help texts. This list may only shrink.
-NOT_YET_CLEAN = {
-    f"cli/{name}.py" for name in ("config", "configssh", "demo", "emulator", "login", "proxy")
-}
-
 
 def test_only_the_room_of_a_kind_names_it() -> None:
     naming = {
@@ -183,4 +178,4 @@ def test_only_the_room_of_a_kind_names_it() -> None:
         for path in FILES
         if any(word in path.read_text() for word in WORDS_OF_A_KIND)
     }
-    assert {name for name in naming if not name.startswith(ROOMS_OF_A_KIND)} <= NOT_YET_CLEAN
+    assert {name for name in naming if not name.startswith(ROOMS_OF_A_KIND)} == set()

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..targets.registry import login_facts
 from .output.lines import tell, tell_json
 from .settings import add_setting, warn_of_missing_profile
 
@@ -19,13 +20,14 @@ Show the settings and where each comes from. An option wins over a variable, a v
 the file config.toml, and the file over the default.
 """
 
-SHOW = """\
+SHOW = f"""\
 Show each setting and where it comes from. Give the options of another command to see the
 settings that it would use. The file is optional. It is TOML: each line has a name that is
 shown here, = and a value. It has no tables, and secrets do not belong in it.
 
 Without a profile, the commands use `default` if that has an sso_session, otherwise
-`codecatalyst`, which `connector login` writes. login and logout always use `codecatalyst`.
+`{login_facts().profile}`, which `connector login` writes. login and logout always use
+`{login_facts().profile}`.
 Without an endpoint-url, the one of the profile is used if it has one.
 """
 
@@ -37,7 +39,7 @@ examples:
   CONNECTOR_WAIT=300 connector config show --no-start    # as another command would use them
 
 example of a config.toml:
-  profile = "codecatalyst"
+  profile = "work"
   space = "MySpace"
   wait = 300
 """

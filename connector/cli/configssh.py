@@ -41,7 +41,7 @@ times in all. --unchecked skips the check.
 EPILOG = """\
 examples:
   connector config-ssh --dry-run                # only show the changes
-  connector config-ssh --profile codecatalyst
+  connector config-ssh --profile work
   connector config-ssh --remove
 """
 

@@ -37,9 +37,6 @@ direction and compares the digests. It exits with 1 if anything differs. If ssh 
 installed, the demo uses paramiko.
 """
 
-#: The name of the target that the emulator has by default.
-NAME = "demo.codecatalyst"
-
 SAMPLE_BYTES = 1_000_000
 
 #: Seconds after which a command of the demo times out.
@@ -100,10 +97,11 @@ def _tour(access: Access, directory: Path, environ: Mapping[str, str]) -> int:
     started = time.monotonic()
     tour: Tour
     if shutil.which("ssh") and shutil.which("scp"):
-        tour = SshTour(access.write_ssh_config(directory, proxy_command("%n")), environ)
+        config = access.write_ssh_config(directory, proxy_command("%n"))
+        tour = SshTour(config, access.name, environ)
     else:
         print("ssh is not installed: the demo uses paramiko.", flush=True)
-        tour = ParamikoTour(environ)
+        tour = ParamikoTour(access.name, environ)
     steps: list[Callable[[], bool]] = [
         lambda: tour.run('echo "hello from $(hostname)"; exit 7', 7),
         lambda: tour.put(sample, remote) and _same("uploaded", sample, remote),
@@ -136,18 +134,19 @@ class Tour(Protocol):
 
 
 class SshTour:
-    def __init__(self, config: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, config: Path, name: str, environ: Mapping[str, str]) -> None:
         self._config = config
+        self._name = name
         self._environ = environ
 
     def run(self, command: str, expected: int) -> bool:
-        return self._step(["ssh", "-F", self._config.name, NAME, command], expected)
+        return self._step(["ssh", "-F", self._config.name, self._name, command], expected)
 
     def put(self, local: Path, remote: Path) -> bool:
-        return self._copy(local.name, f"{NAME}:{remote}")
+        return self._copy(local.name, f"{self._name}:{remote}")
 
     def get(self, remote: Path, local: Path) -> bool:
-        return self._copy(f"{NAME}:{remote}", local.name)
+        return self._copy(f"{self._name}:{remote}", local.name)
 
     def _copy(self, source: str, destination: str) -> bool:
         return self._step(["scp", "-q", "-F", self._config.name, source, destination])
@@ -180,7 +179,8 @@ class SshTour:
 
 
 class ParamikoTour:
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, name: str, environ: Mapping[str, str]) -> None:
+        self._name = name
         os.environ.clear()
         os.environ.update(environ)  # paramiko starts its ProxyCommand with these
 
@@ -232,6 +232,6 @@ class ParamikoTour:
         logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-        sock = paramiko.ProxyCommand(shlex.join(proxy_command(NAME)))
-        client.connect(NAME, username="mde-user", password="", sock=sock, look_for_keys=False)
+        sock = paramiko.ProxyCommand(shlex.join(proxy_command(self._name)))
+        client.connect(self._name, username="mde-user", password="", sock=sock, look_for_keys=False)
         return client

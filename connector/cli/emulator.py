@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..targets.registry import login_facts
 from .itself import own_command
 from .settings import add_logging_options
 
@@ -187,6 +188,7 @@ def _instructions(access: Access, config: Path, home: Path) -> tuple[str, str, s
     lines = [f"export {name}={shlex.quote(v)}" for name, v in access.environment.items()]
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
         lines.append('export NO_PROXY="127.0.0.1,$NO_PROXY" no_proxy="127.0.0.1,$no_proxy"')
+    login = login_facts()
     before = (
         "Emulated targets are running on this machine. To connect to them, evaluate these lines\n"
         "in another terminal:\n\n"
@@ -203,8 +205,8 @@ def _instructions(access: Access, config: Path, home: Path) -> tuple[str, str, s
         f"  ssh -F examples/ssh_config {access.host}\n\n"
         "To try the login, in a home of its own so that your real login stays unchanged (the\n"
         "browser warns of an unknown certificate):\n\n"
-        "  unset AWS_BEARER_TOKEN_CODECATALYST\n"
-        f"  export HOME={shlex.quote(str(home))} AWS_PROFILE=codecatalyst\n"
+        f"  unset {login.token_variables[0]}\n"
+        f"  export HOME={shlex.quote(str(home))} AWS_PROFILE={login.profile}\n"
         f"  connector login     # the password on its page: {access.password}\n"
         "  connector whoami\n\n"
         "Ctrl-C ends it.\n"

@@ -7,6 +7,7 @@ import os
 import threading
 from datetime import datetime, timezone
 
+from ..targets.registry import login_facts
 from .output.lines import say, tell
 from .settings import add_logging_options
 
@@ -51,7 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_profile_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--profile", help="the profile of ~/.aws/config (codecatalyst; also: AWS_PROFILE)"
+        "--profile",
+        help=f"the profile of ~/.aws/config ({login_facts().profile}; also: AWS_PROFILE)",
     )
 
 
@@ -65,7 +67,6 @@ def run(options: argparse.Namespace) -> int:
     from ..aws.sso.awsconfig import add_missing
     from ..aws.sso.login import log_in
     from ..aws.trust import ca_bundle
-    from ..targets.registry import login_facts
     from ..transport.dial import Trust
 
     environ = os.environ

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
 from ..targets.model import SSH_SESSION, SessionRequest, StartSettings
+from ..targets.registry import KINDS
 from ..targets.source import open_source
 from ..transport.address import StreamSettings
 from .settings import add_setting
@@ -30,17 +31,7 @@ ConnectTimeout of ssh to more than --wait.
 In a ProxyCommand, give %n as TARGET: the name as you typed it. %h is in lower case.
 """
 
-EPILOG = """\
-The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
-BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
-
-examples, in ~/.ssh/config and on the command line:
-  Host *.codecatalyst codecatalyst-dev-env*
-    User mde-user
-    ProxyCommand connector proxy --profile codecatalyst %n
-
-  ssh -o 'ProxyCommand connector proxy --no-start -vv %n' mde-user@my-env
-"""
+EPILOG = "\n".join(row.proxy_help for row in KINDS)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -53,7 +53,8 @@ class KindRow(NamedTuple):
     :param endpoint_variables: variables that name another API than the service's own.
     :param login: ``None`` for a kind that needs no login of the connector.
     :param name_help: which names there are, for help texts; ``list_help`` what `connector list`
-        prints of each target.
+        prints of each target; ``proxy_help`` where `connector proxy` finds credentials, and
+        examples of it.
     """
 
     name: str
@@ -65,6 +66,7 @@ class KindRow(NamedTuple):
     endpoint_variables: tuple[str, ...]
     name_help: str
     list_help: str
+    proxy_help: str
     login: LoginFacts | None = None
 
     def recognises(self, name: str) -> bool:
@@ -116,6 +118,17 @@ for a missing value:
 --json prints an array of objects: sshName, alias (or null), space, project, id, state,
 stateReason, instanceType, inactivityTimeoutMinutes, repositories (each with name and
 branch), creatorId, lastUpdatedTime. Later versions may add members but remove none.
+""",
+    proxy_help="""\
+The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
+BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
+
+examples, in ~/.ssh/config and on the command line:
+  Host *.codecatalyst codecatalyst-dev-env*
+    User mde-user
+    ProxyCommand connector proxy --profile codecatalyst %n
+
+  ssh -o 'ProxyCommand connector proxy --no-start -vv %n' mde-user@my-env
 """,
     # The profile of AWS's guide. The first variable is botocore's, the second one the toolkit's.
     login=LoginFacts(

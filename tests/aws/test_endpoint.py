@@ -151,10 +151,10 @@ def test_unknown_profile_is_reported(
     cloud: Cloud, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.way = "botocore"
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_PROFILE", "stranger")
     refused = refusal(make_sessions(cloud, clock))
     assert type(refused) is ConfigError
-    assert "nobody" in str(refused)
+    assert "stranger" in str(refused)
 
 
 def test_aws_keys_are_not_looked_up(

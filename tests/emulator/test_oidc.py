@@ -100,7 +100,7 @@ async def test_invalid_client_is_refused(world: World, sso: Any, registered: Cli
     short = world.oidc.register_client(seconds=10)
     world.clock.advance(10)
     for members in (
-        {**good, "clientId": "nobody"},
+        {**good, "clientId": "stranger"},
         {**good, "clientSecret": "wrong"},
         {**good, "clientSecret": "\u00e9"},
         request(short, refresh_token),

@@ -354,7 +354,7 @@ async def test_only_its_creator_has_access_to_an_environment(
 async def test_bearer_tokens_expire_and_can_be_revoked(
     world: World, client: Any, make_client: MakeClient
 ) -> None:
-    stranger = make_client(token="nobody-knows-me")
+    stranger = make_client(token="unknown-token")
     error = await refused(stranger.list_spaces)
     assert (code_of(error), status_of(error)) == ("UnauthorizedException", 401)
 

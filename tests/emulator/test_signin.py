@@ -144,7 +144,7 @@ async def test_page_names_the_client_and_checks_the_password(world: World, sso: 
     assert PASSWORD not in text
     for form in (
         form_of(world, password="guessed"),
-        form_of(world, user="nobody"),
+        form_of(world, user="stranger"),
         {"decision": "allow"},
     ):
         status, text, answer = await press(world, path, form)
@@ -157,7 +157,7 @@ async def test_page_names_the_client_and_checks_the_password(world: World, sso: 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"client_id": "nobody"},
+        {"client_id": "stranger"},
         {"redirect_uri": "http://elsewhere.example/oauth/callback"},
         {"redirect_uri": "http://127.0.0.1:5000/elsewhere"},
         {"response_type": "token"},

@@ -23,7 +23,7 @@ from connector.transport.address import StreamSettings
 from connector.transport.dial import Trust
 
 _WORDS = model.Words("toy", "toys", "the toy shop", "the toy shop")
-ROW = registry.KindRow("toy", __name__, _WORDS, (), (".toy",), (), (), "NAME.toy is a toy.\n", "")
+ROW = registry.KindRow("toy", __name__, _WORDS, (), (".toy",), (), (), "NAME.toy\n", "", "")
 
 Wait = Callable[[Waiting, float], None]
 

@@ -252,7 +252,7 @@ def test_crash_at_the_start_leaves_no_session_and_no_descriptors(
     assert source.stopped == [SessionAccess("wss://localhost/", "token")]
     assert os.read(result, 1) == b""
     with pytest.raises(BrokenPipeError):
-        os.write(feed, b"to nobody")
+        os.write(feed, b"unread")
     os.close(feed)
     os.close(result)
 

@@ -180,7 +180,7 @@ def test_output_notices_without_a_write_that_the_reader_left(loop: Loop, kind: s
     loop.run(lambda: bool(broken))
 
     assert broken == [None]
-    sink.write(b"nobody reads this")
+    sink.write(b"unread output")
     assert sink.pending_bytes == 0
     sink.close()
 

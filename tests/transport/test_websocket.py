@@ -45,7 +45,7 @@ class Owner:
         self.texts += 1
 
     def link_writable(self) -> None:
-        raise AssertionError("nobody was told to wait")
+        raise AssertionError("the test did not expect a wait")
 
     def link_lost(self, error: ConnectorError | None) -> None:
         self.lost.append(error)

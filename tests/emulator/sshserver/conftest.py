@@ -32,7 +32,7 @@ def openssh(tmp_path: Path, host_key: paramiko.PKey) -> Iterator[OpenSsh]:
         f"Host {HOST}\n"
         f"  ProxyCommand {sys.executable} -I {helper} {tmp_path}/socket\n"
         "  ProxyUseFdpass yes\n"
-        "  User nobody-in-particular\n"
+        "  User stranger\n"
         "  StrictHostKeyChecking yes\n"
         f"  UserKnownHostsFile {known_hosts}\n"
         "  GlobalKnownHostsFile /dev/null\n"

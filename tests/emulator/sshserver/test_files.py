@@ -101,7 +101,7 @@ def test_sftp_truncates_and_keeps_the_rest(openssh: OpenSsh) -> None:
     file.write_text("0123456789")
     with paramiko.Transport(asyncio.run(openssh.server.connect())) as transport:
         transport.start_client(timeout=10)
-        transport.auth_none("anybody")
+        transport.auth_none("stranger")
         client = paramiko.SFTPClient.from_transport(transport)
         assert client is not None
         client.truncate("file", 4)

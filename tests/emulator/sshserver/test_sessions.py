@@ -183,7 +183,7 @@ def test_resize_reaches_the_command(openssh: OpenSsh) -> None:
     connection = asyncio.run(openssh.server.connect())
     with paramiko.Transport(connection) as transport:
         transport.start_client(timeout=10)
-        transport.auth_none("anybody")
+        transport.auth_none("stranger")
         channel = transport.open_session()
         channel.get_pty("xterm", 80, 24)
         channel.exec_command(
