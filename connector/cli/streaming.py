@@ -69,7 +69,7 @@ def run_stream(
             from .output.progress import SSH_HINT, WaitDisplay  # most targets run already
 
             hint = SSH_HINT if sys.platform == "win32" and not seat else ""
-            display = WaitDisplay(hint, report=report)
+            display = WaitDisplay(options.host or "", hint, report=report)
         display.show(waiting)
 
     def end(exit_code: int) -> None:

@@ -1,4 +1,4 @@
-"""What is shown while a Dev Environment starts, where stderr is no terminal."""
+"""What is shown while a target starts, where stderr is no terminal."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def test_each_state_has_one_line(capfd: pytest.CaptureFixture[str]) -> None:
         Waiting(status, elapsed, None)
         for status, elapsed in (("STOPPED", 0), ("STOPPED", 1), ("STARTING", 1.7), ("STARTING", 90))
     ]
-    assert shown(capfd, WaitDisplay("A hint"), *waits) == [
-        "connector: The target is STOPPED; the start takes a few minutes. A hint",
+    assert shown(capfd, WaitDisplay("my-env", "A hint"), *waits) == [
+        "connector: my-env is STOPPED; the start takes a few minutes. A hint",
         "connector: STARTING after 2 s",
     ]
 

@@ -106,7 +106,7 @@ def test_stopped_environment_is_started_before_ssh(
     answer = call(commands, "my.env", *options, "echo hello")
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
     first, *others = answer.stderr.decode().splitlines()
-    assert first.startswith("connector: The target is STOPPED")
+    assert first.startswith("connector: my.env is STOPPED")
     assert [line.split()[1] for line in others] == ["STARTING"]
     assert cloud.count(START_ENVIRONMENT) == 1
     assert cloud.count(START) == 1  # ssh's own time limit begins after the start

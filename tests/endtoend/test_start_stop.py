@@ -29,7 +29,7 @@ def test_start_and_stop_change_the_state(commands: Commands, cloud: Cloud) -> No
     environment = f"Dev Environment {cloud.environment.id} of ExampleCorp/web.site-1"
     code, out, err = run(commands, "start", cloud.host)
     assert (code, out) == (0, f"{environment} is RUNNING\n")
-    assert err.startswith("connector: The target is STOPPED")
+    assert err.startswith(f"connector: {cloud.host} is STOPPED")
     assert "ssh" not in err
     assert run(commands, "start", cloud.host) == (0, f"{environment} is RUNNING\n", "")
     assert cloud.count(START_ENVIRONMENT) == 1

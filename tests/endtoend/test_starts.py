@@ -29,7 +29,7 @@ def test_ssh_starts_a_stopped_environment(ssh: Ssh, cloud: Cloud) -> None:
     answer = ssh.run("echo hello")
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
     first, *others = answer.stderr.decode().splitlines()
-    assert first == ("connector: The target is STOPPED; the start takes a few minutes")
+    assert first == f"connector: {ssh.host} is STOPPED; the start takes a few minutes"
     assert [line.split()[1] for line in others] == ["STARTING"]
     assert cloud.count(START_ENVIRONMENT) == 1
     assert len(cloud.sessions) == 1
@@ -131,7 +131,7 @@ def test_ssh_that_times_out_leaves_only_log_lines(ssh: Ssh, cloud: Cloud) -> Non
     assert answer.returncode == 255
     ssh.commands.wait_connectors_gone(AT_ONCE)
     assert re.search(
-        rf"connector: ssh timed out after [23] s, but the target is still starting\. Run "
+        rf"connector: ssh timed out after [23] s, but {ssh.host} is still starting\. Run "
         rf"`connector start {ssh.host}`, which waits until it runs\n",
         answer.stderr.decode(),
     )

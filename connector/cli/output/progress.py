@@ -20,6 +20,7 @@ SSH_HINT = (
 class WaitDisplay:
     """Shows a wait: on a terminal one line that changes, otherwise a line for each new state.
 
+    :param name: the target, as the user named it; empty if by options alone.
     :param hint: added to the first line.
     :param starts: whether the target starts; then the first line says how long that takes.
     :param report: prints the first line, and the line about a timeout of ssh. The others go to
@@ -27,8 +28,14 @@ class WaitDisplay:
     """
 
     def __init__(
-        self, hint: str = "", *, starts: bool = True, report: Callable[[str], None] = say
+        self,
+        name: str = "",
+        hint: str = "",
+        *,
+        starts: bool = True,
+        report: Callable[[str], None] = say,
     ) -> None:
+        self._name = name
         self._hint = hint
         self._report = report
         self._starts = starts
@@ -44,7 +51,8 @@ class WaitDisplay:
             return
         if not self._status and self._starts:
             usual = "a few minutes" if waiting.usual is None else f"about {waiting.usual:.0f} s"
-            first = f"The target is {waiting.status}; the start takes {usual}"
+            name = self._name or "The target"
+            first = f"{name} is {waiting.status}; the start takes {usual}"
             self._report(f"{first}. {self._hint}" if self._hint else first)
         elif waiting.status != self._status and not terminal:
             say(f"{waiting.status} after {waiting.elapsed:.0f} s")
@@ -59,8 +67,9 @@ class WaitDisplay:
         :param command: the command that waits for the start.
         """
         if self._elapsed is not None:
+            name = self._name or "the target"
             self._report(
-                f"ssh timed out after {self._elapsed:.0f} s, but the target is still starting. "
+                f"ssh timed out after {self._elapsed:.0f} s, but {name} is still starting. "
                 f"Run `{command}`, which waits until it runs"
             )
 
@@ -98,7 +107,7 @@ def patience(title: str, *, starts: bool = True) -> Iterator[Patience]:
     :param starts: see :class:`WaitDisplay`.
     """
     if not _can_draw():
-        yield Patience(WaitDisplay(starts=starts))
+        yield Patience(WaitDisplay(title, starts=starts))
         return
     from .bar import StartBar
 
