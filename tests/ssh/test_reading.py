@@ -36,7 +36,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Setup:
     return Setup(tmp_path_factory.mktemp("ssh"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(HOST_LINES)
 def test_host_line_names_the_same_hosts_as_for_ssh(setup: Setup, line: str) -> None:
     """The installed OpenSSH decides about quotes, comments and backslashes."""
