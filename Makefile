@@ -39,19 +39,19 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The pages of docs that are made from the program; a test says when they are not current.
+# Make the pages of docs that come from the program.
 docs: $(VENV)/.installed
 	@$(BIN)/python -m manual
 
-# What docs/examples.md shows of a terminal, printed again by the real programs.
+# Print again what docs/examples.md shows of a terminal.
 transcripts: $(VENV)/.installed
 	@$(BIN)/python -m manual.transcripts
 
-# The README's picture of a terminal, drawn from a real run.
+# Draw the README's picture of a terminal from a real run.
 pictures: $(VENV)/.installed
 	$(BIN)/python -m manual.picture
 
-# Some four minutes; then the chart of the README and the tables of figures.
+# Measure all figures in some five minutes; then make the chart and the tables.
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks --json benchmarks/results.json
 	$(BIN)/python -m benchmarks.chart
@@ -63,11 +63,11 @@ fuzz: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --group fuzz
 	$(BIN)/python -m fuzz --seconds $(SECONDS)
 
-# Half an hour and more; its table is kept in docs.
+# Run sessions with faults for half an hour or more; docs/ keeps the table.
 soak: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.soak --output docs/soak-$$(date +%F).md
 
-# The sdist, and the wheel with its SBOM, in dist/: see docs/releasing.md.
+# Build the sdist and the wheel with its SBOM in dist/.
 dist: $(VENV)/.installed
 	rm -rf dist build
 	$(PYTHON) -m venv build/runtime

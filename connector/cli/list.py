@@ -6,13 +6,15 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from ..errors import ConnectorError
 from ..targets.registry import KINDS, rows_of
 from .output.lines import printable, say, tell, tell_json
 from .settings import add_logging_options
 from .target import add_place_options, add_service_options, query_of
 
 if TYPE_CHECKING:
-    from ..targets.model import Row, Words
+    from ..targets.model import Listing, Query, Row, Words
+    from ..targets.registry import KindRow
 
 #: Seconds for the whole listing. The user can press Ctrl-C earlier.
 LIST_TIMEOUT = 30.0
@@ -43,15 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    query = query_of(options)
-    kinds = rows_of(query)
-    listings = [
-        kind.load().list_targets(kind.narrowed(query, os.environ), os.environ, LIST_TIMEOUT)
-        for kind in kinds
-    ]
+    kinds, listings, errors = _listed(query_of(options))
     rows = [row for listing in listings for row in listing.rows]
     if options.json:
-        tell_json([row.document for row in rows])
+        tell_json([{"sshName": row.name, **row.document} for row in rows])
     elif rows and os.isatty(1):
         from .output.table import print_table
 
@@ -60,6 +57,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         tell(*("\t".join(_fields(row)) for row in rows))
     exit_code = 0
+    for error in errors:
+        say(str(error))
+        exit_code = exit_code or error.exit_code
     for problem in (problem for listing in listings for problem in listing.problems):
         say(str(problem.error))
         exit_code = exit_code or (0 if problem.is_refusal else problem.error.exit_code)
@@ -67,6 +67,27 @@ def run(options: argparse.Namespace) -> int:
         for kind, listing in zip(kinds, listings, strict=True):
             _say_nothing(kind.words, elsewhere=listing.elsewhere)
     return exit_code
+
+
+def _listed(query: Query) -> tuple[list[KindRow], list[Listing], list[ConnectorError]]:
+    """Return the kinds that could be listed, their lists, and the errors of the others.
+
+    :raises ConnectorError: when no kind could be listed; the error of the first.
+    """
+    kinds: list[KindRow] = []
+    listings: list[Listing] = []
+    errors: list[ConnectorError] = []
+    for kind in rows_of(query):
+        narrowed = kind.narrowed(query, os.environ)
+        try:
+            listings.append(kind.load().list_targets(narrowed, os.environ, LIST_TIMEOUT))
+        except ConnectorError as error:
+            errors.append(error)
+        else:
+            kinds.append(kind)
+    if not kinds:
+        raise errors[0]
+    return kinds, listings, errors
 
 
 def _say_nothing(words: Words, *, elsewhere: bool) -> None:

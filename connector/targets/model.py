@@ -106,7 +106,7 @@ class Row(NamedTuple):
     :param alias: what the target's owner calls it; may be empty.
     :param fields: of a line for programs, after name and state.
     :param cells: of the table for people, one for each column of the listing.
-    :param document: what JSON has of the target.
+    :param document: what JSON has of the target, besides ``sshName``.
     :param host_key_alias: the name under which ssh keeps the target's host key.
     :param about: describes the target in a comment of ssh's configuration.
     """

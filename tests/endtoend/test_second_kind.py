@@ -150,7 +150,18 @@ def test_list_shows_both_kinds(user: User, cloud: Cloud) -> None:
         ["train.toy", "ON", "wood"],
     ]
     assert any(cloud.environment.id in line for line in lines)
-    assert {"toy": "bear"} in json.loads(user.says("list", "--json"))
+    assert {"sshName": "bear.toy", "toy": "bear"} in json.loads(user.says("list", "--json"))
+
+
+def test_list_of_one_kind_survives_an_error_of_another(user: User) -> None:
+    del user.commands.environ["AWS_BEARER_TOKEN_CODECATALYST"]
+    answer = user.run("list")
+    assert answer.returncode == 77
+    assert [line.split("\t")[0] for line in answer.stdout.decode().splitlines()] == [
+        "bear.toy",
+        "train.toy",
+    ]
+    assert len(answer.stderr.splitlines()) == 1
 
 
 def test_option_of_a_kind_leaves_out_the_others(user: User) -> None:
