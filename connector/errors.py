@@ -148,11 +148,6 @@ class TLSFailed(ConnectFailed):
         """Return the error of a handshake that fails; ``words`` are OpenSSL's own."""
         return cls(f"TLS with {host} failed ({words})", _WRONG_PEER_HINT)
 
-    @classmethod
-    def wrong_name(cls, host: str) -> TLSFailed:
-        """Return the error of a certificate for another host."""
-        return cls.certificate(host, _WRONG_NAMES[0], "")
-
 
 class ProxyFailed(ConnectFailed):
     """The proxy that the environment names refused or could not be reached."""

@@ -281,7 +281,7 @@ class Lifecycle:
         self._progress_at = now
 
     def command_exited(self, status: int, now: float) -> None:
-        """Note a command's exit status. Its input is of no use from here on."""
+        """Note a command's exit status. The command reads no more input."""
         self.status = status & 0xFF
         self.input_ended(now)
 

@@ -36,8 +36,9 @@ sys.exit(main())
 #: A connector that gives the agent 3 s instead of 8 s to open the session.
 IMPATIENT = """\
 import sys
-from connector.transport import tunnel
-tunnel.AGENT_TIMEOUT = 3.0
+from connector.transport import lifecycle
+assert lifecycle.AGENT_TIMEOUT == 8.0
+lifecycle.AGENT_TIMEOUT = 3.0
 from connector.__main__ import main
 sys.exit(main())
 """
