@@ -1,9 +1,9 @@
-"""Start the connector as ssh will, to see whether it runs."""
+"""Try out the programs that a command relies on: the connector as ssh starts it, and ssh."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -19,6 +19,8 @@ def first_that_runs(commands: Iterable[Sequence[str]]) -> list[str]:
     :param commands: in order of preference. The last one may start another version.
     :raises ConfigError: when none of them runs. The message names the last one.
     """
+    from importlib.metadata import version
+
     *better, last = commands
     for command in better:
         why, said = _start(command)
@@ -52,3 +54,15 @@ def _start(command: Sequence[str]) -> tuple[str, str]:
         return error.strerror or type(error).__name__, ""
     why = f"exit status {ran.status}" if ran.status else ""
     return why, ran.stdout_text
+
+
+def ssh_passes_descriptors(ssh: str) -> bool:
+    """Return whether ``ProxyUseFdpass yes`` works with the ssh at this path.
+
+    The first call for a program takes some 0.1 s; the answer is remembered.
+    """
+    from ..ssh.fdpass import passes_descriptors
+    from ..targets.memory import Memory, cache_file
+
+    memory = Memory(cache_file(os.environ, "ssh-fdpass.json"), ssh)
+    return passes_descriptors(ssh, run_program, memory)
