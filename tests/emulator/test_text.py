@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.emulator.agent.text import TextStream
+from connector.emulator.agent.outbox import TextStream
 
 
 def test_text_passes_whole_wherever_it_is_split() -> None:

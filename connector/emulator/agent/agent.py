@@ -30,9 +30,8 @@ from ...datachannel.messages import (
 from . import handshakes
 from .behaviour import AgentBehaviour
 from .farend import CloseFarEnd, Event, InputReceived, OpenFarEnd, SessionEnded
-from .outbox import Outbox
+from .outbox import Outbox, TextStream
 from .plugins import Failure, Message, Plugin, Port, Refused, closing_flag
-from .text import TextStream
 
 _INPUT_ON_WIRE = INPUT_STREAM_DATA.encode().ljust(32)
 _ACKNOWLEDGE_ON_WIRE = ACKNOWLEDGE.encode().ljust(32)

@@ -67,7 +67,7 @@ class AgentBehaviour:
     #: The time after the start of a process in which its terminal is not read, only written.
     first_output_delay: float = 1.0
     #: Treat output of shells and commands as UTF-8, which damages other bytes: see
-    #: :class:`~connector.emulator.agent.text.TextStream`.
+    #: :class:`~connector.emulator.agent.outbox.TextStream`.
     treats_output_as_text: bool = True
     #: Let the flag TerminateSession end sessions of all types. The real agent acks it and ignores
     #: it in all sessions but ``Port``.
