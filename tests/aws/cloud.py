@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.emulator.api.bearer import BearerTokens
-from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.resources import DevEnvironment
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel, DevEnvironment
 from connector.emulator.api.rest import Intercept, RestServer
 from connector.emulator.api.sso.oidc import OidcService
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from connector.emulator.api.bearer import BearerTokens
-from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.resources import (
+from connector.emulator.api.codecatalyst.model import (
+    CodeCatalystModel,
     Project,
     Space,
     Status,

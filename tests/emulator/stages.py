@@ -11,8 +11,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from connector.emulator.agent.behaviour import CLEAN
-from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.resources import (
+from connector.emulator.api.codecatalyst.model import (
+    CodeCatalystModel,
     DevEnvironment,
     Project,
     Space,

@@ -22,7 +22,7 @@ from connector.datachannel.messages import (
 )
 from connector.emulator.agent.behaviour import CLEAN, REAL
 from connector.emulator.agent.plugins import WORKER_DIED
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.faults.interference import Frame
 from connector.emulator.faults.plans import Direction
 from connector.emulator.gateway.gateway import GatewayBehaviour, Rejoin

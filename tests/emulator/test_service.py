@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.emulator.api.codecatalyst import operations
-from connector.emulator.api.codecatalyst.resources import (
+from connector.emulator.api.codecatalyst.model import (
     Project,
     Space,
     Status,

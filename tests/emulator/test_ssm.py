@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
-from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.resources import (
+from connector.emulator.api.codecatalyst.model import (
+    CodeCatalystModel,
     Project,
     Space,
     Status,

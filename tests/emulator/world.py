@@ -15,8 +15,8 @@ import aiohttp
 from yarl import URL
 
 from connector.emulator.api.bearer import BearerTokens
-from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.resources import (
+from connector.emulator.api.codecatalyst.model import (
+    CodeCatalystModel,
     DevEnvironment,
     Project,
     Repository,

@@ -18,8 +18,8 @@ from aiohttp import web
 
 from connector.emulator.agent.behaviour import REAL, AgentBehaviour
 from connector.emulator.api.bearer import BearerTokens
-from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.resources import (
+from connector.emulator.api.codecatalyst.model import (
+    CodeCatalystModel,
     DevEnvironment,
     Project,
     Space,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.machine.sshserver import SshServer, make_host_key
 
 from .breaking import send_digest

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.api.errors import InternalFailure
 
 from .cloud import START, Cloud

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli import doctor as command
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.sessions import Session
 
 from .cloud import START, Cloud, host_of

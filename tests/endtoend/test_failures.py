@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from connector.emulator.agent.behaviour import REAL
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.api.errors import (
     AccessDeniedException,
     ApiError,

@@ -17,8 +17,7 @@ import connector
 from connector import errors
 from connector.emulator.access import Access
 from connector.emulator.agent.behaviour import CLEAN
-from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import CodeCatalystModel, Status
 from connector.emulator.api.codecatalyst.world import CodeCatalystWorld
 from connector.emulator.app import Emulator, EmulatorThread
 

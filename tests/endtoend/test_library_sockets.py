@@ -17,7 +17,7 @@ import pytest
 
 import connector
 from connector.datachannel.channel import DataChannel
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.faults.plans import (
     At,
     Cut,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.api.codecatalyst.resources import (
+from connector.emulator.api.codecatalyst.model import (
     DevEnvironment,
     Repository,
     Settings,

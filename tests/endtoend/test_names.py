@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.api.codecatalyst.resources import DevEnvironment, Status
+from connector.emulator.api.codecatalyst.model import DevEnvironment, Status
 from connector.emulator.api.errors import AccessDeniedException, InternalFailure
 
 from .causes import CAUSES

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from connector.emulator.agent.behaviour import REAL
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 
 from .cloud import Cloud
 from .commands import END, Commands, Process, Ssh

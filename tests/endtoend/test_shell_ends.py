@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from connector.emulator.agent.behaviour import REAL
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.faults.plans import How
 from connector.emulator.gateway.gateway import Rejoin
 

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.api.errors import ConflictException
 
 from .cloud import Cloud

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.api.errors import ApiError, ServiceQuotaExceededException
 
 from .causes import CAUSES

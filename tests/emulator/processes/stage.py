@@ -17,8 +17,8 @@ from connector.emulator.agent.behaviour import (
     AgentBehaviour,
     ExecuteAs,
 )
-from connector.emulator.api.codecatalyst.model import CodeCatalystModel
-from connector.emulator.api.codecatalyst.resources import (
+from connector.emulator.api.codecatalyst.model import (
+    CodeCatalystModel,
     DevEnvironment,
 )
 from connector.emulator.certificates import Certificates

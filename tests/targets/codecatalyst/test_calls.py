@@ -12,7 +12,7 @@ from connector.aws.api import Api, CallFailed, Refused
 from connector.aws.profile import load_profile
 from connector.aws.sdk import ClientFactory
 from connector.aws.sso.tokens import BearerTokens
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.errors import TargetNotFound
 from connector.targets.codecatalyst.api import TOKEN_VARIABLES, light_api, sdk_api
 from connector.targets.codecatalyst.calls import Calls, state_of

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.api.errors import AccessDeniedException, ConflictException
 from connector.errors import AccessDenied, SessionNotFound, TargetNotReady
 from connector.sessions import Waiting

@@ -13,8 +13,8 @@ from connector.aws.api import Api
 from connector.aws.profile import load_profile
 from connector.aws.sdk import ClientFactory
 from connector.aws.sso.tokens import BearerToken, BearerTokens
-from connector.emulator.api.codecatalyst import resources
-from connector.emulator.api.codecatalyst.resources import (
+from connector.emulator.api.codecatalyst import model
+from connector.emulator.api.codecatalyst.model import (
     Project,
     Settings,
     Space,
@@ -82,7 +82,7 @@ def token(cloud: Cloud) -> BearerToken:
     ).load()
 
 
-def add(cloud: Cloud, space: str, project: str, **details: object) -> resources.DevEnvironment:
+def add(cloud: Cloud, space: str, project: str, **details: object) -> model.DevEnvironment:
     if space not in [known.name for known in cloud.model.spaces()]:
         cloud.model.add_space(Space(space))
     creator = cloud.model.user(cloud.environment.creator_id)
@@ -104,7 +104,7 @@ def test_listing_has_all_members(
         status=Status.FAILED,
         status_reason="No image",
         alias="My.Env",
-        repositories=(resources.Repository("code", "main"), resources.Repository("docs")),
+        repositories=(model.Repository("code", "main"), model.Repository("docs")),
         settings=Settings(instance_type="dev.standard1.large", inactivity_timeout_minutes=0),
         last_updated_time=1_800_000_000.5,
     )

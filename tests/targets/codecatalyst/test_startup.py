@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from connector.emulator.api.codecatalyst.resources import Status
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.api.errors import (
     AccessDeniedException,
     ApiError,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -15,9 +17,7 @@ from ..errors import (
 )
 from ..rest import Endpoint
 from . import operations
-from .model import CodeCatalystModel
-from .paging import matches, page
-from .resources import DevEnvironment, Ide, Project, Space
+from .model import CodeCatalystModel, DevEnvironment, Ide, Project, Space
 
 Members = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -127,7 +127,7 @@ class CodeCatalystService:
         found = [
             environment
             for environment in self._model.environments(space, project)
-            if matches(_environment_attributes(environment), members.get("filters"))
+            if _matches(_environment_attributes(environment), members.get("filters"))
         ]
         return _listing(
             members,
@@ -160,7 +160,7 @@ class CodeCatalystService:
         for project in self._model.projects(space):
             has_access = str(caller not in project.outsiders).lower()
             attributes = {"name": project.name, "hasAccessTo": has_access}
-            if matches(attributes, members.get("filters")):
+            if _matches(attributes, members.get("filters")):
                 found.append(project)
         return _listing(
             members,
@@ -200,7 +200,7 @@ def _listing(
     summary: Callable[[Item], Answer],
 ) -> Answer:
     size = members.get("maxResults") or page_size
-    found, next_token = page(items, key, scope, size, members.get("nextToken"))
+    found, next_token = _page(items, key, scope, size, members.get("nextToken"))
     return {"items": [_present(summary(item)) for item in found], "nextToken": next_token}
 
 
@@ -276,3 +276,66 @@ def _project_summary(project: Project) -> Answer:
 def _timestamp(seconds: float) -> str:
     time = datetime.fromtimestamp(seconds, timezone.utc)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# The names are the API's. The default is EQ.
+_COMPARISONS: Mapping[str, Callable[[str, str], bool]] = {
+    "EQ": operator.eq,
+    "GT": operator.gt,
+    "GE": operator.ge,
+    "LT": operator.lt,
+    "LE": operator.le,
+    "BEGINS_WITH": str.startswith,
+}
+
+
+def _matches(attributes: Mapping[str, str], filters: Iterable[Mapping[str, Any]] | None) -> bool:
+    """Return whether every filter matches. A filter matches if one of its values does.
+
+    :raises ValidationException: for an unknown key or comparison.
+    """
+    result = True  # no early return: a malformed filter is an error in any case
+    for rule in filters or ():
+        name = rule.get("comparisonOperator") or "EQ"
+        if rule["key"] not in attributes:
+            raise ValidationException(f"Filter key must be one of {', '.join(attributes)}")
+        if name not in _COMPARISONS:
+            raise ValidationException(f"Comparison must be one of {', '.join(_COMPARISONS)}")
+        attribute = attributes[rule["key"]]
+        result = result and any(_COMPARISONS[name](attribute, value) for value in rule["values"])
+    return result
+
+
+def _page(
+    items: Iterable[Item],
+    key: Callable[[Item], tuple[str, ...]],
+    scope: str,
+    size: int,
+    next_token: str | None,
+) -> tuple[list[Item], str | None]:
+    """Return one page of ``items`` in the order of ``key``, and the token of the next page.
+
+    A token holds the last key of its page, not a count. So no item is skipped or repeated when
+    others are added or removed between two pages.
+
+    :param key: returns the unique key of an item, whose parts have no newlines.
+    :param scope: what is listed. A token is valid only in its own scope.
+    :param size: the maximum of items on a page.
+    :raises ValidationException: if the token does not belong to this scope.
+    """
+    after = _read_token(next_token, scope) if next_token else ()
+    rest = sorted((item for item in items if key(item) > after), key=key)
+    if len(rest) <= size:
+        return rest, None
+    last = "\n".join((scope, *key(rest[size - 1])))
+    return rest[:size], base64.urlsafe_b64encode(last.encode()).decode()
+
+
+def _read_token(token: str, scope: str) -> tuple[str, ...]:
+    try:
+        found, *after = base64.b64decode(token, altchars=b"-_", validate=True).decode().split("\n")
+    except ValueError:
+        found, after = "", []
+    if found != scope or not after:
+        raise ValidationException("The nextToken is invalid")
+    return tuple(after)

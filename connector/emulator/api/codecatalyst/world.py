@@ -9,8 +9,7 @@ from ...sessions import Session, Sessions
 from ..bearer import BearerTokens
 from ..rest import Endpoint
 from ..world import PlannedTarget
-from .model import CodeCatalystModel
-from .resources import DevEnvironment, Project, Repository, Space, Status, User
+from .model import CodeCatalystModel, DevEnvironment, Project, Repository, Space, Status, User
 from .service import CodeCatalystService
 
 SPACE = "ExampleCorp"
