@@ -21,8 +21,7 @@ from .api.bearer import BearerTokens
 from .api.rest import RestServer
 from .api.ssm import SessionManagerService
 from .api.sso.oidc import OidcService
-from .api.sso.portal import portal_endpoints
-from .api.sso.signin import SignIn
+from .api.sso.signin import SignIn, portal_endpoints
 from .api.world import DEMO, PlannedTarget, World
 from .certificates import make_certificates
 from .faults.misbehaviours import Misbehaviours

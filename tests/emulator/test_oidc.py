@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from connector.emulator.api.rest import Operation
-from connector.emulator.api.sso import oidcerrors
+from connector.emulator.api.sso import grants
 from connector.emulator.api.sso.grants import Client
 from connector.emulator.api.sso.oidc import (
     CREATE_TOKEN,
@@ -129,20 +129,20 @@ async def test_invalid_grant_is_refused(
 @pytest.mark.parametrize(
     "kind",
     [
-        oidcerrors.InvalidRequestException,
-        oidcerrors.InvalidClientException,
-        oidcerrors.InvalidGrantException,
-        oidcerrors.ExpiredTokenException,
-        oidcerrors.UnsupportedGrantTypeException,
-        oidcerrors.UnauthorizedClientException,
-        oidcerrors.AuthorizationPendingException,
-        oidcerrors.SlowDownException,
-        oidcerrors.AccessDeniedException,
-        oidcerrors.InternalServerException,
+        grants.InvalidRequestException,
+        grants.InvalidClientException,
+        grants.InvalidGrantException,
+        grants.ExpiredTokenException,
+        grants.UnsupportedGrantTypeException,
+        grants.UnauthorizedClientException,
+        grants.AuthorizationPendingException,
+        grants.SlowDownException,
+        grants.AccessDeniedException,
+        grants.InternalServerException,
     ],
 )
 async def test_every_oidc_error_can_be_ordered(
-    world: World, sso: Any, registered: Client, kind: type[oidcerrors.OidcError]
+    world: World, sso: Any, registered: Client, kind: type[grants.OidcError]
 ) -> None:
     refresh_token = world.oidc.issue_refresh_token(registered, world.user.id)
     world.misbehaviours.refuse("CreateToken", kind("as ordered"))

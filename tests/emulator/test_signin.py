@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from connector.emulator.api.sso.oidc import DEVICE_CODE
-from connector.emulator.api.sso.portal import LOGOUT
+from connector.emulator.api.sso.signin import LOGOUT
 
 from .calls import call, code_of, refused, status_of
 from .contract import check_input

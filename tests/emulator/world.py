@@ -27,8 +27,7 @@ from connector.emulator.api.codecatalyst.model import (
 from connector.emulator.api.codecatalyst.service import CodeCatalystService
 from connector.emulator.api.rest import RestServer
 from connector.emulator.api.sso.oidc import OidcService
-from connector.emulator.api.sso.portal import portal_endpoints
-from connector.emulator.api.sso.signin import SignIn
+from connector.emulator.api.sso.signin import SignIn, portal_endpoints
 from connector.emulator.certificates import Certificates
 from connector.emulator.faults.misbehaviours import Misbehaviours
 from connector.emulator.sessions import Sessions, data_channel_url

@@ -32,7 +32,7 @@ from connector.emulator.api.errors import (
     UnauthorizedException,
 )
 from connector.emulator.api.rest import Proceed
-from connector.emulator.api.sso.oidcerrors import (
+from connector.emulator.api.sso.grants import (
     ExpiredTokenException,
     InternalServerException,
     SlowDownException,

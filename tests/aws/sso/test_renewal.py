@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from connector.emulator.api.rest import Proceed
-from connector.emulator.api.sso.oidcerrors import InternalServerException, InvalidGrantException
+from connector.emulator.api.sso.grants import InternalServerException, InvalidGrantException
 from connector.errors import CredentialsError
 from connector.locks import file_lock
 

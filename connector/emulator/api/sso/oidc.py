@@ -15,14 +15,19 @@ from urllib.parse import urlsplit
 from ..bearer import BearerTokens
 from ..rest import Endpoint, Operation
 from ..shapes import ListOf, Structure, Text
-from .grants import CODE_SECONDS, DEVICE_SECONDS, Client, CodeGrant, DeviceGrant, RefreshGrant
-from .oidcerrors import (
+from .grants import (
+    CODE_SECONDS,
+    DEVICE_SECONDS,
+    Client,
+    CodeGrant,
+    DeviceGrant,
     ExpiredTokenException,
     InvalidClientException,
     InvalidClientMetadataException,
     InvalidGrantException,
     InvalidRedirectUriException,
     InvalidRequestException,
+    RefreshGrant,
     UnauthorizedClientException,
     UnsupportedGrantTypeException,
 )
