@@ -68,15 +68,14 @@ ROOMS = {
 EMULATOR = {
     "access": set(),
     "agent": set(),
-    "certificates": set(),
     "listener": set(),
     "sessions": set(),
     "machine": {"agent"},
     "api": {"access", "listener", "sessions"},
-    "faults": {"api"},
+    "faults": set(),
     "gateway": {"agent", "faults", "listener", "machine", "sessions"},
     "app": {
-        *("access", "agent", "api", "certificates", "faults", "gateway", "machine", "sessions"),
+        *("access", "agent", "api", "faults", "gateway", "listener", "machine", "sessions"),
     },
     "harness": {"access", "agent", "api", "app", "faults", "gateway"},
     "pytestplugin": {"harness", "missing_packages"},

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 from .access import Access
@@ -17,19 +20,16 @@ from .agent.behaviour import REAL, AgentBehaviour
 from .agent.farend import Opener
 from .agent.plugins import Plugin
 from .api import default_world
-from .api.bearer import BearerTokens
-from .api.rest import RestServer
+from .api.rest import BearerTokens, Misbehaviours, RestServer
 from .api.ssm import SessionManagerService
 from .api.sso.oidc import OidcService
 from .api.sso.signin import SignIn, portal_endpoints
 from .api.world import DEMO, PlannedTarget, World
-from .certificates import make_certificates
-from .faults.misbehaviours import Misbehaviours
 from .faults.plans import NO_FAULTS, FaultPlan
 from .gateway.gateway import Gateway, GatewayBehaviour
 from .gateway.relay import RelayBehaviour
+from .listener import make_certificates
 from .machine.port import Dialer, tcp_dialer
-from .machine.signals import default_signals_for_children
 from .sessions import Sessions, data_channel_url
 
 Result = TypeVar("Result")
@@ -195,3 +195,43 @@ class EmulatorThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+#: Python ignores these itself, and :mod:`subprocess` restores their defaults in children.
+_RESTORED = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
+
+
+@contextlib.contextmanager
+def default_signals_for_children() -> Iterator[None]:
+    """Give programs that are started in this block the default signal dispositions.
+
+    A shell starts ``connector emulator &`` with SIGINT and SIGQUIT ignored. Programs inherit
+    ignored signals, so Ctrl-C would interrupt no program of the machine. They do not inherit
+    handlers. So every ignored signal gets a handler that does nothing, and this process still
+    ignores it. Only the main thread can set handlers; in other threads nothing changes.
+    """
+    if not _can_set_handlers():
+        yield
+        return
+    restored = {getattr(signal, name, None) for name in _RESTORED}
+    ignored = [
+        number
+        for number in signal.valid_signals() - restored
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, _do_nothing)
+    try:
+        yield
+    finally:
+        if _can_set_handlers():
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+
+
+def _can_set_handlers() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    pass

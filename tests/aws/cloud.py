@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from connector.emulator.api.bearer import BearerTokens
 from connector.emulator.api.codecatalyst.model import CodeCatalystModel, DevEnvironment
-from connector.emulator.api.rest import Intercept, RestServer
+from connector.emulator.api.rest import BearerTokens, Intercept, RestServer
 from connector.emulator.api.sso.oidc import OidcService
 
 Result = TypeVar("Result")

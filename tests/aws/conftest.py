@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.api.bearer import BearerTokens
 from connector.emulator.api.codecatalyst.model import (
     CodeCatalystModel,
     Project,
@@ -16,10 +15,10 @@ from connector.emulator.api.codecatalyst.model import (
     Status,
 )
 from connector.emulator.api.codecatalyst.service import CodeCatalystService
-from connector.emulator.api.rest import RestServer
+from connector.emulator.api.rest import BearerTokens, RestServer
 from connector.emulator.api.sso.oidc import OidcService
 from connector.emulator.api.sso.signin import SignIn, portal_endpoints
-from connector.emulator.certificates import Certificates, make_certificates
+from connector.emulator.listener import Certificates, make_certificates
 from connector.emulator.sessions import Sessions, data_channel_url
 from connector.targets.codecatalyst.sessions import CodeCatalystSessions
 

@@ -10,7 +10,7 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 from botocore.config import Config
 
-from connector.emulator.certificates import Certificates, make_certificates
+from connector.emulator.listener import Certificates, make_certificates
 
 from .contract import check_answer
 from .stages import Stage, open_stage

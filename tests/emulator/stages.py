@@ -18,8 +18,8 @@ from connector.emulator.api.codecatalyst.model import (
     Space,
     Status,
 )
-from connector.emulator.certificates import Certificates
 from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
+from connector.emulator.listener import Certificates
 from connector.emulator.machine.port import tcp_dialer
 from connector.emulator.sessions import Session, Sessions, data_channel_url
 

@@ -41,7 +41,7 @@ from connector.emulator.faults.plans import (
     slow_acks,
 )
 from connector.emulator.gateway.gateway import Rejoin
-from connector.emulator.gateway.wire import Wire
+from connector.emulator.gateway.relay import Wire
 
 from .client import dial
 from .stages import FAST, Stage, assert_closed, eventually

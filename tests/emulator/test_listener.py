@@ -11,9 +11,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from connector.emulator.api.rest import RestServer
-from connector.emulator.certificates import Certificates
 from connector.emulator.gateway.gateway import Gateway
-from connector.emulator.listener import Listener
+from connector.emulator.listener import Certificates, Listener
 from connector.emulator.machine.port import tcp_dialer
 from connector.emulator.sessions import Sessions
 

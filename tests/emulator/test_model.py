@@ -16,7 +16,7 @@ from connector.emulator.api.codecatalyst.model import (
     Status,
 )
 from connector.emulator.api.errors import ResourceNotFoundException
-from connector.emulator.certificates import make_certificates
+from connector.emulator.listener import make_certificates
 from connector.emulator.sessions import Session, Sessions
 
 from .world import FakeClock

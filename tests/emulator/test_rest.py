@@ -12,7 +12,7 @@ from aiohttp import web
 
 from connector.emulator.api.errors import InternalFailure
 from connector.emulator.api.rest import Proceed, RestServer
-from connector.emulator.certificates import Certificates
+from connector.emulator.listener import Certificates
 
 from .world import World
 

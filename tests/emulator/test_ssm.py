@@ -21,7 +21,7 @@ from connector.emulator.api.ssm import (
     TERMINATE_SESSION,
     SessionManagerService,
 )
-from connector.emulator.certificates import Certificates
+from connector.emulator.listener import Certificates
 from connector.emulator.sessions import Session, Sessions, data_channel_url
 
 from .calls import call, code_of, refused, status_of

@@ -14,7 +14,6 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from connector.emulator.api.bearer import BearerTokens
 from connector.emulator.api.codecatalyst.model import (
     CodeCatalystModel,
     DevEnvironment,
@@ -25,11 +24,10 @@ from connector.emulator.api.codecatalyst.model import (
     User,
 )
 from connector.emulator.api.codecatalyst.service import CodeCatalystService
-from connector.emulator.api.rest import RestServer
+from connector.emulator.api.rest import BearerTokens, Misbehaviours, RestServer
 from connector.emulator.api.sso.oidc import OidcService
 from connector.emulator.api.sso.signin import SignIn, portal_endpoints
-from connector.emulator.certificates import Certificates
-from connector.emulator.faults.misbehaviours import Misbehaviours
+from connector.emulator.listener import Certificates
 from connector.emulator.sessions import Sessions, data_channel_url
 
 TOKEN = "token-of-alice"

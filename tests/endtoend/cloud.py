@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from connector.emulator.agent.behaviour import REAL, AgentBehaviour
-from connector.emulator.api.bearer import BearerTokens
 from connector.emulator.api.codecatalyst.model import (
     CodeCatalystModel,
     DevEnvironment,
@@ -26,14 +25,13 @@ from connector.emulator.api.codecatalyst.model import (
     Status,
 )
 from connector.emulator.api.codecatalyst.service import CodeCatalystService
-from connector.emulator.api.rest import Proceed, RestServer
+from connector.emulator.api.rest import BearerTokens, Misbehaviours, Proceed, RestServer
 from connector.emulator.api.ssm import SessionManagerService
-from connector.emulator.certificates import make_certificates
 from connector.emulator.faults.interference import Frame
-from connector.emulator.faults.misbehaviours import Misbehaviours
 from connector.emulator.faults.plans import Direction
 from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
 from connector.emulator.gateway.relay import RelayBehaviour
+from connector.emulator.listener import make_certificates
 from connector.emulator.machine.port import Dialer, tcp_dialer
 from connector.emulator.machine.sessionprocess import process_opener
 from connector.emulator.sessions import Form, Session, Sessions, data_channel_url

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from connector.emulator.api.rest import Proceed
-from connector.emulator.certificates import make_certificates
+from connector.emulator.listener import make_certificates
 from tests.aws.peers import ConnectProxy
 
 from ..hostile.gateway import HostileGateway

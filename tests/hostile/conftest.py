@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.certificates import Certificates, make_certificates
+from connector.emulator.listener import Certificates, make_certificates
 
 from .gateway import HostileGateway, Play
 from .slow import SLOW

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.emulator.certificates import Certificates, make_certificates
+from connector.emulator.listener import Certificates, make_certificates
 from connector.errors import ConnectFailed, RemoteProtocolError
 from connector.transport import probe as probe_module
 from connector.transport.address import StreamSettings

@@ -1,16 +1,17 @@
-"""An HTTPS server for APIs in AWS's style: routes, bodies, errors, and a log of the requests.
+"""An HTTPS server for APIs in AWS's style: routes, bodies, tokens, errors, and a log.
 
 It has no operations of its own. Services bring theirs as :class:`Endpoint`; one port serves them
-all.
+all. :class:`Misbehaviours` makes it refuse and delay requests.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import ssl
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,7 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from ..listener import HOST, Listener
-from .errors import ApiError, UnknownOperationException
+from .errors import ApiError, UnauthorizedException, UnknownOperationException
 from .shapes import InvalidInput, Structure
 
 BODY_MAX = 1 << 20  # bytes; a choice, because AWS documents no limit
@@ -282,3 +283,71 @@ def _loggable(name: str, value: str) -> str:
     if name.lower() not in SECRET_HEADERS:
         return value
     return f"sha256:{hashlib.sha256(value.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"
+
+
+class BearerTokens:
+    """The bearer tokens that APIs accept, with their users and expiry times.
+
+    Tokens may be added and revoked at any time.
+
+    :param now: the clock, in seconds since the epoch.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._tokens: dict[str, tuple[str, float | None]] = {}
+
+    def accept(self, token: str, user_id: str, expires_at: float | None = None) -> None:
+        """Accept ``token`` for ``user_id`` until ``expires_at`` (seconds since the epoch)."""
+        self._tokens[token] = (user_id, expires_at)
+
+    def revoke(self, token: str) -> None:
+        """Reject ``token`` from now on.
+
+        :raises KeyError: if it was never accepted.
+        """
+        del self._tokens[token]
+
+    def authenticate(self, authorization: str | None) -> str:
+        """Return the id of the user of an ``Authorization`` header's token.
+
+        :raises UnauthorizedException: if the header has no bearer token that is valid now.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise UnauthorizedException("The request has no bearer token")
+        user_id, expires_at = self._tokens.get(token.strip(), ("", None))
+        if not user_id:
+            raise UnauthorizedException("The bearer token is invalid")
+        if expires_at is not None and self._now() >= expires_at:
+            raise UnauthorizedException("The bearer token has expired")
+        return user_id
+
+
+class Misbehaviours:
+    """Faults of an API: an :data:`Intercept` that refuses and delays requests.
+
+    Each operation has a queue of orders. Each request of it carries out the next order.
+    """
+
+    def __init__(self) -> None:
+        self._orders: defaultdict[str, deque[ApiError | float]] = defaultdict(deque)
+
+    def refuse(self, operation: str, error: ApiError, times: int = 1) -> None:
+        """Answer the next ``times`` requests of ``operation`` with ``error`` and nothing else."""
+        self._orders[operation].extend([error] * times)
+
+    def delay(self, operation: str, seconds: float, times: int = 1) -> None:
+        """Delay the next ``times`` requests of ``operation``."""
+        self._orders[operation].extend([seconds] * times)
+
+    async def __call__(
+        self, operation: str, request: web.Request, proceed: Proceed
+    ) -> web.Response:
+        """Answer a request as the next order of its operation says."""
+        orders = self._orders[operation]
+        order = orders.popleft() if orders else 0.0
+        if isinstance(order, ApiError):
+            raise order
+        await asyncio.sleep(order)
+        return await proceed()

@@ -12,8 +12,7 @@ from typing import Protocol
 
 from ..access import Names, SshDefaults
 from ..sessions import Session
-from .bearer import BearerTokens
-from .rest import Endpoint
+from .rest import BearerTokens, Endpoint
 from .sso.signin import SignInUser
 
 #: The group of targets that are not given one. It has all that a name may have: a dot, a dash.

@@ -1,1 +1,1 @@
-"""What goes wrong: fault plans for sessions, refusals and delays for the API."""
+"""What goes wrong between client and agent: plans, and what carries them out."""

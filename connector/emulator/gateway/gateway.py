@@ -50,9 +50,8 @@ from ..sessions import (
     cell_number,
 )
 from .link import WRITE_HIGH_WATER, Link
-from .relay import Relay, RelayBehaviour
+from .relay import Relay, RelayBehaviour, Tap
 from .sigv4 import is_signed
-from .wire import Tap
 
 #: The maximum of a frame in bytes. AWS's is unknown; the real agent accepts payloads of 4 MiB.
 MAX_FRAME = 4 * 1024 * 1024 + 64 * 1024

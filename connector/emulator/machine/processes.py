@@ -1,16 +1,18 @@
-"""The machine's processes: their user, their start and their end. POSIX only."""
+"""The machine's processes: their user, terminal, start and end. POSIX only."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import pty
 import pwd
+import struct
+import termios
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from .terminal import Terminal
 
 #: Seconds between SIGHUP and SIGKILL.
 HANG_UP_TIMEOUT = 1.0
@@ -77,3 +79,95 @@ def read_output(number: int, size: int = CHUNK) -> bytes | None:
         if error.errno != errno.EIO:
             raise
         return b""
+
+
+# The opcodes of RFC 4254, section 8, and RFC 8160, with their names in <termios.h>. Names that a
+# system lacks are skipped.
+_CONTROL_CHARACTERS = {
+    1: "VINTR",
+    2: "VQUIT",
+    3: "VERASE",
+    4: "VKILL",
+    5: "VEOF",
+    6: "VEOL",
+    7: "VEOL2",
+    8: "VSTART",
+    9: "VSTOP",
+    10: "VSUSP",
+    12: "VREPRINT",
+    13: "VWERASE",
+    14: "VLNEXT",
+}
+_INPUT, _OUTPUT, _LOCAL = 0, 1, 3  # indices in the result of tcgetattr
+_FLAGS = {
+    36: (_INPUT, "ICRNL"),
+    34: (_INPUT, "INLCR"),
+    35: (_INPUT, "IGNCR"),
+    38: (_INPUT, "IXON"),
+    39: (_INPUT, "IXANY"),
+    40: (_INPUT, "IXOFF"),
+    41: (_INPUT, "IMAXBEL"),
+    42: (_INPUT, "IUTF8"),
+    50: (_LOCAL, "ISIG"),
+    51: (_LOCAL, "ICANON"),
+    53: (_LOCAL, "ECHO"),
+    54: (_LOCAL, "ECHOE"),
+    55: (_LOCAL, "ECHOK"),
+    56: (_LOCAL, "ECHONL"),
+    57: (_LOCAL, "NOFLSH"),
+    58: (_LOCAL, "TOSTOP"),
+    59: (_LOCAL, "IEXTEN"),
+    60: (_LOCAL, "ECHOCTL"),
+    61: (_LOCAL, "ECHOKE"),
+    70: (_OUTPUT, "OPOST"),
+    72: (_OUTPUT, "ONLCR"),
+    73: (_OUTPUT, "OCRNL"),
+    75: (_OUTPUT, "ONLRET"),
+}
+_LAST_WITH_UINT32 = 159
+_DISABLED = 255  # RFC 4254: turns a control character off
+_OPCODE_AND_VALUE = struct.Struct("!BI")
+
+
+class Terminal:
+    """A pseudo-terminal. Its owner closes it.
+
+    :param term: the client's ``TERM``.
+    :param modes: the client's terminal modes in the encoding of RFC 4254, section 8. Malformed
+        and unknown modes are ignored.
+    """
+
+    def __init__(self, term: str, modes: bytes) -> None:
+        self.term = term
+        self.master, self._slave = pty.openpty()
+        self.slave_name = os.ttyname(self._slave)
+        self._set_modes(modes)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Set a new size; the foreground process gets a signal."""
+        size = struct.pack("HHHH", min(rows, 0xFFFF), min(columns, 0xFFFF), 0, 0)
+        if self.master >= 0:
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
+
+    def close(self) -> None:
+        """Close both ends. Processes with this terminal get SIGHUP."""
+        if self.master >= 0:
+            os.close(self.master)
+            os.close(self._slave)
+            self.master = -1
+
+    def _set_modes(self, modes: bytes) -> None:
+        attributes = termios.tcgetattr(self._slave)
+        for start in range(0, len(modes) - 4, _OPCODE_AND_VALUE.size):
+            opcode, value = _OPCODE_AND_VALUE.unpack_from(modes, start)
+            if opcode == 0 or opcode > _LAST_WITH_UINT32:
+                break
+            if opcode in _CONTROL_CHARACTERS:
+                index = getattr(termios, _CONTROL_CHARACTERS[opcode], None)
+                if index is not None and value <= _DISABLED:
+                    attributes[6][index] = b"\0" if value == _DISABLED else bytes([value])
+            elif opcode in _FLAGS:
+                place, name = _FLAGS[opcode]
+                flag = getattr(termios, name, 0)
+                attributes[place] = attributes[place] | flag if value else attributes[place] & ~flag
+        termios.tcsetattr(self._slave, termios.TCSANOW, attributes)

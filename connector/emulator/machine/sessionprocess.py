@@ -28,8 +28,15 @@ from ..agent.plugins import (
     Plugin,
     Shell,
 )
-from .processes import CHUNK, HANG_UP_TIMEOUT, Account, on_terminal, read_output, signal_groups
-from .terminal import Terminal
+from .processes import (
+    CHUNK,
+    HANG_UP_TIMEOUT,
+    Account,
+    Terminal,
+    on_terminal,
+    read_output,
+    signal_groups,
+)
 
 #: Variables that the agent sets for all its processes.
 TERM = "xterm-256color"

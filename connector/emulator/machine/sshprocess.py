@@ -17,11 +17,11 @@ from .processes import (
     CHUNK,
     HANG_UP_TIMEOUT,
     Account,
+    Terminal,
     on_terminal,
     read_output,
     signal_groups,
 )
-from .terminal import Terminal
 
 _logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.certificates import Certificates
+from connector.emulator.listener import Certificates
 from connector.emulator.machine import sessionprocess
 
 from .stage import Stage, open_stage

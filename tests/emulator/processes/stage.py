@@ -21,8 +21,8 @@ from connector.emulator.api.codecatalyst.model import (
     CodeCatalystModel,
     DevEnvironment,
 )
-from connector.emulator.certificates import Certificates
 from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
+from connector.emulator.listener import Certificates
 from connector.emulator.machine.port import tcp_dialer
 from connector.emulator.machine.sessionprocess import process_opener
 from connector.emulator.sessions import Form, Session, data_channel_url

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.emulator.app import default_signals_for_children
 from connector.emulator.harness import ConnectorEmulator
-from connector.emulator.machine.signals import default_signals_for_children
 
 #: A shell starts a command with ``&`` in this way.
 BACKGROUND = "trap '' INT QUIT HUP TERM; exec \"$@\""
@@ -37,7 +37,7 @@ def in_background(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_programs_get_default_signals_from_a_background_process(tmp_path: Path) -> None:
     script = (
         "import subprocess, sys\n"
-        "from connector.emulator.machine.signals import default_signals_for_children\n"
+        "from connector.emulator.app import default_signals_for_children\n"
         f"show = [sys.executable, '-c', {IGNORED!r}]\n"
         "subprocess.run(show)\n"
         "with default_signals_for_children():\n"

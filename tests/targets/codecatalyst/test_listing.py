@@ -29,8 +29,7 @@ from connector.emulator.api.errors import (
     UnauthorizedException,
     ValidationException,
 )
-from connector.emulator.api.rest import Proceed
-from connector.emulator.faults.misbehaviours import Misbehaviours
+from connector.emulator.api.rest import Misbehaviours, Proceed
 from connector.errors import (
     AccessDenied,
     ConnectFailed,

@@ -9,13 +9,12 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from ...sessions import Form, Session
-from ..bearer import BearerTokens
 from ..errors import (
     AccessDeniedException,
     ResourceNotFoundException,
     ValidationException,
 )
-from ..rest import Endpoint
+from ..rest import BearerTokens, Endpoint
 from . import operations
 from .model import CodeCatalystModel, DevEnvironment, Ide, Project, Space
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ...access import Names, SshDefaults
 from ...sessions import Session, Sessions
-from ..bearer import BearerTokens
-from ..rest import Endpoint
+from ..rest import BearerTokens, Endpoint
 from ..world import PlannedTarget
 from .model import CodeCatalystModel, DevEnvironment, Project, Repository, Space, Status, User
 from .service import CodeCatalystService

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..bearer import BearerTokens
-from ..rest import Endpoint, Operation
+from ..rest import BearerTokens, Endpoint, Operation
 from ..shapes import ListOf, Structure, Text
 from .grants import (
     CODE_SECONDS,

@@ -17,9 +17,8 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from ..bearer import BearerTokens
 from ..errors import ApiError
-from ..rest import Endpoint, Operation, Page
+from ..rest import BearerTokens, Endpoint, Operation, Page
 from ..shapes import Structure, Text
 from .grants import Client
 from .oidc import OidcService
