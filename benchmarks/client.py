@@ -19,15 +19,21 @@ class Client:
     """A ProxyCommand under measurement.
 
     :param greeting: the far end's first output, which the constructor waits for.
+    :param directory: the current directory, where ``python -m`` looks for modules first.
     :ivar greeted_after: seconds from exec to the greeting on its stdout.
     """
 
     def __init__(
-        self, command: Sequence[str], environ: Mapping[str, str], greeting: bytes = GREETING
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        greeting: bytes = GREETING,
+        directory: str | None = None,
     ) -> None:
+        pipe = subprocess.PIPE
         started = time.perf_counter()
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, bufsize=0
+            command, stdin=pipe, stdout=pipe, env=environ, cwd=directory, bufsize=0
         )
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("a pipe is missing")

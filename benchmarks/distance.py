@@ -21,7 +21,7 @@ def measure(stand: Stand) -> list[Row]:
         serving([*python("benchmarks.delayer"), str(ROUND_TRIP / 2)]) as (_, port),
     ):
         proxy = f"http://127.0.0.1:{int(port)}"
-        connect = far.connector(HTTPS_PROXY=proxy, NO_PROXY="", no_proxy="")
+        connect = far.connector({"HTTPS_PROXY": proxy, "NO_PROXY": "", "no_proxy": ""})
         for _ in range(RUNS):
             memory.unlink(missing_ok=True)
             for times in (cold, ahead):  # the first connection notes the gateway for the second

@@ -135,7 +135,7 @@ def main() -> None:
     """``[--boto3] HOST``"""
     by_boto3 = sys.argv[1] == "--boto3"
     names = sys.argv[-1].split("=")[1:]
-    context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
+    context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
     url, token = (start_by_boto3 if by_boto3 else start_by_http)(names, context)
     os.write(1, join(url, token, context)[2])
 

@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.datachannel.channel import DEFAULT_MAX_IN_FLIGHT
 from connector.datachannel.messages import HEADER
 
 from .client import Client
+from .store import VARIABLES, Store, make_store
 from .target import GREETING
 
 Start = Callable[[], Client]
@@ -32,21 +34,30 @@ AGENT_WINDOW = DEFAULT_MAX_IN_FLIGHT // (1024 + HEADER.size)
 class FarEnd:
     """An emulated service.
 
-    :ivar environ: the variables of its clients.
+    :ivar environ: the variables of its clients, which trust the system's whole store.
+    :ivar store: that store, with the service's CA.
     """
 
     pid: int
     access: Mapping[str, Any]
     environ: Mapping[str, str]
+    store: Store
 
-    def connector(self, *, greeting: bytes = GREETING, **variables: str) -> Start:
+    def connector(
+        self,
+        variables: Mapping[str, str] | None = None,
+        *,
+        greeting: bytes = GREETING,
+        directory: str | None = None,
+    ) -> Start:
         """Return a function that starts ``connector proxy`` to here, with these variables too."""
         command = [sys.executable, "-m", "connector", "proxy", self.access["host"]]
-        return lambda: Client(command, {**self.environ, **variables}, greeting)
+        environ = {**self.environ, **(variables or {})}
+        return lambda: Client(command, environ, greeting, directory)
 
-    def program(self, module: str, *arguments: str) -> Start:
+    def program(self, module: str, *arguments: str, **variables: str) -> Start:
         """Return a function that starts another ProxyCommand of this package to this far end."""
-        return lambda: Client([*python(module), *arguments], self.environ)
+        return lambda: Client([*python(module), *arguments], {**self.environ, **variables})
 
 
 @dataclass
@@ -93,12 +104,15 @@ class Stand:
             words = [directory, str(port or self.port), *options, *(["--paced"] if paced else [])]
             with serving([*python("benchmarks.farend"), *words]) as (process, line):
                 access = json.loads(line)
-                yield FarEnd(process.pid, access, {**self.environ, **access["environment"]})
+                environ = {**self.environ, **access["environment"]}
+                store = make_store(Path(directory), Path(environ.pop("AWS_CA_BUNDLE")))
+                environ.update(store.system)
+                yield FarEnd(process.pid, access, environ, store)
 
 
 @contextmanager
 def stand(runs: int) -> Iterator[Stand]:
-    unwanted = ("PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME")
+    unwanted = ("PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME", *VARIABLES)
     environ = {name: value for name, value in os.environ.items() if name not in unwanted}
     with (
         tempfile.TemporaryDirectory(prefix="connector-bench-") as home,

@@ -90,7 +90,7 @@ def _send_least(far: FarEnd, size: int) -> Transfer:
 def _uploads(stand: Stand, far: FarEnd) -> list[Row]:
     rows: list[Row] = []
     for size in (1024, 4096, 16384, 32768):
-        start = far.connector(CONNECTOR_PAYLOAD_SIZE=str(size))
+        start = far.connector({"CONNECTOR_PAYLOAD_SIZE": str(size)})
         ours, least = stand.repeat(
             partial(upload, start, MEGABYTES, far), partial(_send_least, far, size)
         )
