@@ -1,4 +1,4 @@
-"""Small files that other programs write too: bounded reads, atomic writes.
+"""Small files that other programs write too: bounded reads, atomic writes, locks.
 
 Paths are strings here and in every module that a connection uses: importing pathlib takes a
 millisecond.
@@ -12,8 +12,10 @@ import os
 import secrets
 import select
 import stat
+import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 
 #: The path of a file.
 AnyPath = str | os.PathLike[str]
@@ -219,3 +221,51 @@ def check_writable(path: AnyPath) -> None:
 def reason(error: Exception) -> str:
     """Return the operating system's words for an error, without the path."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+_POLL_INTERVAL = 0.05  # seconds; neither system call can wait for a bounded time
+
+
+@contextmanager
+def file_lock(path: AnyPath, timeout: float) -> Iterator[None]:
+    """Hold the lock on ``path``. The system releases it when the process dies.
+
+    The empty lock file is never removed: otherwise two processes could lock two files of the
+    same name. On a file system without locks, nothing is held.
+
+    :param timeout: seconds to wait for another process to release the lock.
+    :raises TimeoutError: when another process still holds it.
+    :raises OSError: when the file cannot be created or locked.
+    """
+    deadline = time.monotonic() + timeout
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"another process holds it for more than {timeout:.1f} s")
+            time.sleep(_POLL_INTERVAL)
+        yield
+    finally:
+        os.close(descriptor)  # this releases the lock
+
+
+def _try_lock(descriptor: int) -> bool:
+    # The modules are imported here, because most connections lock nothing.
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # PermissionError: EACCES, Windows's answer
+        return False
+    except OSError as error:
+        # Some network file systems have no locks. The file is still replaced atomically.
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True

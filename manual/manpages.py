@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Iterator
 
 from connector.cli.commands import COMMANDS
-from connector.cli.overview import EPILOG, GROUPS
+from connector.cli.parsers import EPILOG, GROUPS
 
 from . import reference
 

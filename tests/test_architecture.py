@@ -23,11 +23,10 @@ MAY_IMPORT = {
     "sessions": {"errors"},
     "programs": set(),
     "files": set(),
-    "locks": {"files"},
     "datachannel": {"errors"},
     "transport": {"errors", "sessions", "datachannel"},
-    "aws": {"errors", "sessions", "files", "locks"},
-    "targets": {"errors", "sessions", "files", "locks", "transport", "aws", "ssh", "doctor"},
+    "aws": {"errors", "sessions", "files"},
+    "targets": {"errors", "sessions", "files", "transport", "aws", "ssh", "doctor"},
     "ssh": {"errors", "files", "programs"},
     "settings": {
         *("errors", "files", "datachannel.limits", "transport.liveness"),
@@ -39,7 +38,7 @@ MAY_IMPORT = {
     },
     "emulator": {"errors", *(f"datachannel.{name}" for name in WIRE)},
     "cli": {
-        *("errors", "sessions", "files", "locks", "programs", "fast"),
+        *("errors", "sessions", "files", "programs", "fast"),
         *("transport", "aws", "ssh", "settings", "targets", "doctor", "emulator"),
         *("datachannel.dialogue", "datachannel.trace"),  # to read a recorded dialogue
     },

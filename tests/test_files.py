@@ -21,13 +21,13 @@ from connector.errors import ConfigError
 from connector.files import (
     MAX_BYTES,
     FileProblem,
+    file_lock,
     make_directory_of,
     read_own_text,
     read_text,
     settle_home,
     write_private,
 )
-from connector.locks import file_lock
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no such files")
 

@@ -59,7 +59,7 @@ def test_open_socket_needs_no_asyncio() -> None:
 def test_warnings_are_not_printed_without_a_logging_setup() -> None:
     program = (
         "import logging, connector; connector.open_socket; "
-        "logging.getLogger('connector.aws.sso.renewal').warning('a word')"
+        "logging.getLogger('connector.aws.sso.oidc').warning('a word')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")

@@ -14,8 +14,7 @@ from ..errors import ConfigError, ConnectorError
 from ..settings.table import SETTINGS
 from ..targets.model import GONE, RUNNING, Query
 from ..targets.registry import KINDS
-from .output.lines import say, tell
-from .question import agreed, can_ask
+from .output.lines import agreed, can_ask, say, tell
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
@@ -149,8 +148,7 @@ def _setup(
     from ..ssh.command import is_temporary, proxy_command
     from ..ssh.places import find_ssh
     from ..ssh.plan import plan_setup
-    from .itself import isolated_commands
-    from .processes import first_that_runs
+    from .itself import first_that_runs, isolated_commands
 
     program = find_ssh()
     command = first_that_runs(isolated_commands())
@@ -231,8 +229,7 @@ def _make(plan: Plan, plan_again: Callable[[], Plan], unseen: bool) -> None:
 
     :param unseen: whether to make changes that the user has not seen.
     """
-    from ..files import make_directory_of, reason
-    from ..locks import file_lock
+    from ..files import file_lock, make_directory_of, reason
     from ..targets.memory import cache_file
 
     path = cache_file(os.environ, "config-ssh.lock")

@@ -1,4 +1,4 @@
-"""Parse the command line with argparse."""
+"""Parse the command line with argparse, and print its help."""
 
 from __future__ import annotations
 
@@ -6,9 +6,46 @@ import argparse
 import sys
 from typing import NoReturn
 
-from . import overview
 from .commands import COMMANDS, RUNNERS, configure_command
 from .output.lines import tell
+
+#: Heading -> its commands, in the order in which a new user needs them.
+GROUPS = {
+    "first steps": ("login", "list", "config-ssh", "ssh"),
+    "every day": ("start", "stop", "shell", "exec", "sessions"),
+    "when something fails": ("doctor", "whoami", "logout", "trace"),
+    "settings": ("config", "completion"),
+    "without an AWS account": ("demo", "emulator"),
+    "for other programs to call": ("proxy", "attach"),
+}
+
+USAGE = """\
+connector COMMAND [options]
+       connector help COMMAND    show the options and examples of a command
+       connector --version"""
+
+_ABOUT = """\
+Treat a cloud development environment as an SSH host: for ssh, scp, rsync, git and VS Code.
+"""
+
+EPILOG = """\
+examples:
+  connector demo            # try it without an AWS account
+  connector login
+  connector list
+  connector ssh my-env
+  connector config-ssh      # once: then ssh, scp, rsync, git and VS Code work
+"""
+
+
+def _description() -> str:
+    """Return what the program does, and its commands in groups."""
+    rows = [_ABOUT]
+    width = max(map(len, COMMANDS))
+    for heading, names in GROUPS.items():
+        lines = [f"    {name:{width}}  {COMMANDS[name]}" for name in names]
+        rows.append("\n".join((f"{heading}:", *lines, "")))
+    return "\n".join(rows)
 
 
 def parse(named: str, words: list[str]) -> argparse.Namespace:
@@ -42,9 +79,9 @@ def explain(arguments: list[str]) -> NoReturn:
     """Print help, the version or a usage error for arguments without a command, and exit."""
     parser = argparse.ArgumentParser(
         prog="connector",
-        usage=overview.USAGE,
-        description=overview.description(COMMANDS),
-        epilog=overview.EPILOG,
+        usage=USAGE,
+        description=_description(),
+        epilog=EPILOG,
         formatter_class=formatter,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")

@@ -114,7 +114,7 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> str:
     if works_isolated(os.environ):
         command = next(commands)
     else:
-        from .processes import first_that_runs
+        from .itself import first_that_runs
 
         command = first_that_runs(commands)
     words = [*command, "proxy", *target.words]

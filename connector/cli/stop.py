@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..targets.model import RUNNING
 from .boundary import INTERRUPTED
-from .output.lines import tell
-from .question import agreed, can_ask
+from .output.lines import agreed, can_ask, tell
 from .settings import add_logging_options
 from .target import (
     LEFT_OUT,

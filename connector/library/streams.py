@@ -12,8 +12,7 @@ from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ConnectorError, SessionEnded
 from ..sessions import Waiting
 from ..transport.liveness import PING_INTERVAL
-from .carrier import Carrier
-from .options import WAIT, Options, query_of
+from .carrier import WAIT, Carrier, Options, query_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

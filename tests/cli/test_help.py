@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.cli import config, overview
+from connector.cli import config, parsers
 from connector.cli.commands import COMMANDS
 from connector.cli.main import main
 from connector.cli.parsers import parse, parser_of
@@ -64,7 +64,7 @@ def test_every_command_says_what_it_does_and_gives_examples(command: str) -> Non
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_examples_are_what_the_command_takes(command: str) -> None:
-    epilog = (parser_of(command).epilog if command else overview.EPILOG) or ""
+    epilog = (parser_of(command).epilog if command else parsers.EPILOG) or ""
     for name, *words in calls(epilog):
         assert not command or name == command
         parse(name, words)  # or it exits
@@ -87,7 +87,7 @@ def test_examples_fit_a_terminal_that_is_not_small(command: str) -> None:
 
 
 def test_every_command_has_its_place_in_the_overview() -> None:
-    placed = [name for names in overview.GROUPS.values() for name in names]
+    placed = [name for names in parsers.GROUPS.values() for name in names]
 
     assert set(COMMANDS) == set(placed)
     assert len(placed) == len(set(placed))

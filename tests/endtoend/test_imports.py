@@ -72,7 +72,7 @@ HEAVY = {
             *("ssh", "startup"),
         )
     ),
-    *("connector.aws.sso.renewal", "connector.emulator"),
+    *("connector.aws.sso.oidc", "connector.emulator"),
     "connector.settings.file",
     "connector.targets.sweeping",
 }

@@ -8,7 +8,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from connector.locks import file_lock
+from connector.files import file_lock
 from manual.errors import ends_with, exit_codes, load
 from manual.harvest import harvest, shape
 

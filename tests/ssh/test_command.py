@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.cli.processes import require_runs
+from connector.cli.itself import require_runs
 from connector.errors import ConfigError
 from connector.ssh.command import (
     is_temporary,

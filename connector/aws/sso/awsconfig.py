@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from ...errors import ConfigError
 from ...files import (
     FileProblem,
+    file_lock,
     make_directory_of,
     read_bytes,
     reason,
     replace_file,
 )
-from ...locks import file_lock
 from ..profile import Profile, SsoSession, load_profile, parse_config
 
 _LOCK_TIMEOUT = 5.0  # seconds; the lock is held while a small file is written

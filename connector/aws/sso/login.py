@@ -20,8 +20,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ...errors import ConfigError, CredentialsError, ServiceError
-from ...files import check_writable, make_directory_of, reason
-from ...locks import file_lock
+from ...files import check_writable, file_lock, make_directory_of, reason
 from ..api import CallFailed, Refused
 from ..profile import SsoSession
 from ..sdk import ClientFactory

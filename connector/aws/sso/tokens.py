@@ -113,7 +113,7 @@ class BearerTokens:
         except Unusable as problem:
             raise CredentialsError(str(problem), remedy) from None
         if token.expires_at - self._now() < REFRESH_WINDOW:
-            from .renewal import renew
+            from .oidc import renew
 
             try:
                 token = renew(cache, self._clients, session.region, self._now, timeout)

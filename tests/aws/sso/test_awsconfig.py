@@ -13,7 +13,7 @@ import pytest
 from connector.aws.profile import SsoSession, load_profile, sso_session
 from connector.aws.sso.awsconfig import add_missing
 from connector.errors import ConfigError
-from connector.locks import file_lock
+from connector.files import file_lock
 from connector.targets.codecatalyst.api import LOGIN
 
 ADDED = """\

@@ -18,7 +18,7 @@ from aiohttp import web
 from connector.emulator.api.rest import Proceed
 from connector.emulator.api.sso.grants import InternalServerException, InvalidGrantException
 from connector.errors import CredentialsError
-from connector.locks import file_lock
+from connector.files import file_lock
 
 from ..cloud import Cloud, write_cache
 from ..helpers import always
