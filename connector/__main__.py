@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> int:
     """Run the command line. Ctrl-C during the imports ends it without a traceback."""
     try:
+        if sys.argv[1:2] == ["proxy"]:
+            from .cli.dialer import split
+
+            split()
         from .fast import collector
 
         collector.pause()  # the command line resumes it

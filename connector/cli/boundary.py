@@ -11,6 +11,10 @@ from .output.lines import say_in_place
 
 INTERRUPTED = 130
 
+#: Errors of a system that has run out of memory or of processes. A process that cannot fork gets
+#: EAGAIN.
+_NO_MEMORY = (errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)
+
 logger = logging.getLogger(__name__)
 
 
@@ -52,7 +56,7 @@ def _exhausted(error: BaseException) -> ResourcesExhausted | None:
             )
         # CPython has no exception type for a thread that cannot start, only this text.
         no_thread = isinstance(cause, RuntimeError) and "can't start new thread" in str(cause)
-        no_memory = isinstance(cause, OSError) and cause.errno in (errno.ENOMEM, errno.ENOBUFS)
+        no_memory = isinstance(cause, OSError) and cause.errno in _NO_MEMORY
         if no_thread or no_memory or isinstance(cause, MemoryError):
             return ResourcesExhausted(
                 "The system has no memory or no thread left for the connector",

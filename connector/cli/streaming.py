@@ -20,11 +20,13 @@ from ..transport.stdio import (
     open_shared_output,
     take_standard_streams,
 )
+from .dialer import get_dialer
 from .settings import add_logging_options, add_setting
 
 if TYPE_CHECKING:
     import argparse
 
+    from ..transport.roles import Input, Output
     from .interactive import Interaction
     from .output.progress import WaitDisplay
 
@@ -73,24 +75,46 @@ def run_stream(
         display.show(waiting)
 
     def end(exit_code: int) -> None:
-        if display is not None and seat is None and exit_code == STREAM_SIGNALS["SIGHUP"]:
+        if (
+            display is not None
+            and not seat
+            and not dialer
+            and exit_code == STREAM_SIGNALS["SIGHUP"]
+        ):
             from .target import start_command
 
             display.cut_off(start_command(options))
         tunnel.end(exit_code)
 
+    dialer = get_dialer()
     stream_in, stream_out = take_standard_streams()
     source, settings = prepare(options)
     with closing(Loop()) as loop:
         user = seat(loop, stream_in, stream_out) if seat else None
-        stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
         session = Session(loop, source)
         handled = _end_on_signals(loop, end, signals)
         try:
             import_lightly("uuid", "websockets.version")
             session.begin()
-            from ..transport.tunnel import Tunnel  # this import takes no longer than the service
+            from ..transport.tunnel import Observer, Tunnel  # takes no longer than the service
 
+            observer: Observer | None = user
+            stdin: Input
+            stdout: Output
+            if dialer:
+                from ..transport.handover import Handover
+
+                observer = handover = Handover(
+                    loop,
+                    stream_in,
+                    stream_out,
+                    dialer.word,
+                    dialer.leave,
+                    lambda: tunnel.end(0),
+                )
+                stdin, stdout = handover.input, handover.output
+            else:
+                stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
             loop.call_at(loop.time() + _START_TIME, collector.resume)
             tunnel = Tunnel(
                 loop,
@@ -101,7 +125,7 @@ def run_stream(
                 report,
                 show_wait,
                 lambda: open_shared_output(loop, 2),
-                user,
+                observer,
             )
             if user:
                 user.sit_down(tunnel)

@@ -33,10 +33,12 @@ class Output(Protocol):
     It calls ``on_progress()`` after each successful write, and ``on_broken(error)`` once when
     no write can succeed any more; the error is ``None`` when the reader has left.
 
-    :ivar pending_bytes: bytes that were not yet written.
     """
 
-    pending_bytes: int
+    @property
+    def pending_bytes(self) -> int:
+        """The number of bytes that were not yet written."""
+        ...
 
     def start(self, on_progress: Callable[[], None], on_broken: OnBroken) -> None: ...
 

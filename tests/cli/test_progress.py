@@ -18,11 +18,19 @@ def shown(capfd: pytest.CaptureFixture[str], display: WaitDisplay, *waits: Waiti
 def test_each_state_has_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     waits = [
         Waiting(status, elapsed, None)
-        for status, elapsed in (("STOPPED", 0), ("STOPPED", 1), ("STARTING", 1.7), ("STARTING", 90))
+        for status, elapsed in (("STOPPED", 0), ("STOPPED", 1), ("STARTING", 1.7), ("STARTING", 9))
     ]
     assert shown(capfd, WaitDisplay("my-env", "A hint"), *waits) == [
         "connector: my-env is STOPPED; the start takes a few minutes. A hint",
         "connector: STARTING after 2 s",
+    ]
+
+
+def test_long_wait_has_a_line_every_ten_seconds(capfd: pytest.CaptureFixture[str]) -> None:
+    """VS Code ends an ssh that prints nothing for 17 s."""
+    waits = [Waiting("STARTING", elapsed, None) for elapsed in range(0, 35, 5)]
+    assert shown(capfd, WaitDisplay("my-env"), *waits)[1:] == [
+        f"connector: STARTING after {elapsed} s" for elapsed in (10, 20, 30)
     ]
 
 

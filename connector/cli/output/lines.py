@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ...errors import LinkLost
+from ..dialer import get_dialer
 
 #: A write of at most this much to a pipe that polls writable does not block (pipe(7)).
 _PIPE_BUF = 4096
@@ -154,22 +155,30 @@ def is_raw(descriptor: int) -> bool:
 
 
 def write_past_ssh(data: bytes) -> None:
-    """Write lines to the controlling terminal if we are in its foreground, without blocking.
+    """Write lines to the controlling terminal if ssh is in its foreground, without blocking.
 
     With ControlPersist, ssh (``ssh_proxy_connect`` in sshconnect.c) gives its ProxyCommand the null
     device for stderr, but keeps it in ssh's own session and process group. That group is in the
-    foreground while the user waits for ssh, and leaves it when ssh goes into the background.
+    foreground while the user waits for ssh, and leaves it when ssh goes into the background. With
+    ``ProxyUseFdpass``, this process leaves stderr and the group when it has handed over its stream.
 
     If ssh's own stderr is the null device too, the user wants no messages: nothing is written.
     Only Linux shows this.
 
     :raises OSError: when there is no controlling terminal, or when it would block.
     """
-    if sys.platform == "win32" or is_null(f"/proc/{os.getppid()}/fd/2"):
+    if sys.platform == "win32":
         return
+    dialer = get_dialer()
+    caller = dialer.caller if dialer else os.getppid()
+    group = dialer.group if dialer else os.getpgrp()
+    if is_null(f"/proc/{caller}/fd/2"):
+        return
+    if dialer and os.getpgid(caller) != group:
+        return  # the ssh that started this process has ended: another one works in the background
     terminal = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     try:
-        if os.tcgetpgrp(terminal) != os.getpgrp():
+        if os.tcgetpgrp(terminal) != group:
             return
         if is_raw(terminal):
             data = b"\r\n" + data.replace(b"\n", b"\r\n")

@@ -16,9 +16,13 @@ SSH_HINT = (
     "ssh times out after its ConnectTimeout (15 s in VS Code); `connector start` has no such limit"
 )
 
+#: Seconds from one line to the next where lines cannot change. VS Code waits 17 s for the next
+#: output of ssh.
+LINE_INTERVAL = 10.0
+
 
 class WaitDisplay:
-    """Shows a wait: on a terminal one line that changes, otherwise a line for each new state.
+    """Shows a wait: on a terminal one line that changes, otherwise a line now and then.
 
     :param name: the target, as the user named it; empty if by options alone.
     :param hint: added to the first line.
@@ -41,6 +45,7 @@ class WaitDisplay:
         self._starts = starts
         self._status = ""
         self._elapsed: float | None = None  # None when no wait is going on
+        self._told_at = 0.0  # seconds of the wait at the last line
 
     def show(self, waiting: Waiting | None) -> None:
         """Show the wait, or remove its line if ``waiting`` is ``None``."""
@@ -54,12 +59,18 @@ class WaitDisplay:
             name = self._name or "The target"
             first = f"{name} is {waiting.status}; the start takes {usual}"
             self._report(f"{first}. {self._hint}" if self._hint else first)
-        elif waiting.status != self._status and not terminal:
+            self._told_at = waiting.elapsed
+        elif not terminal and self._is_news(waiting):
             say(f"{waiting.status} after {waiting.elapsed:.0f} s")
+            self._told_at = waiting.elapsed
         self._status = waiting.status
         if terminal:
             usual = "" if waiting.usual is None else f" of about {waiting.usual:.0f}"
             say_in_place(f"{waiting.status}, {waiting.elapsed:.0f}{usual} s")
+
+    def _is_news(self, waiting: Waiting) -> bool:
+        elapsed = waiting.elapsed - self._told_at
+        return waiting.status != self._status or elapsed >= LINE_INTERVAL
 
     def cut_off(self, command: str) -> None:
         """Tell the user how to wait if ssh has ended the ProxyCommand during a start.

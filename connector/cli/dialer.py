@@ -1,0 +1,118 @@
+"""Two processes for an ssh with ``ProxyUseFdpass``: ssh waits for one, the other is the stream.
+
+Such an ssh waits without a limit for a socket and then for the exit of its ProxyCommand. So the
+process that ssh has started, the *dialer*, forks at once. The child does the work. The dialer
+exits when the child has handed the socket over, or with the child's exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import NoReturn
+
+#: Signals that the dialer passes on to the child.
+_PASSED_ON = ("SIGHUP", "SIGTERM", "SIGINT")
+
+
+class Dialer:
+    """What the child knows of the dialer and of the program that started it.
+
+    :ivar word: the pipe to the dialer; writing a byte lets it exit with 0.
+    :ivar caller: the process id of the program that started the dialer, usually ssh.
+    :ivar group: the process group of both.
+    """
+
+    def __init__(self, word: int, caller: int, group: int) -> None:
+        self.word = word
+        self.caller = caller
+        self.group = group
+
+    def leave(self) -> None:
+        """Let the dialer exit, and leave the terminal and the stderr of ssh.
+
+        A process group of its own keeps the Ctrl-C for ssh away from the stream: ssh ends in
+        order, and the end of its socket ends the stream. Programs that read the stderr of ssh to
+        its end need not wait for this process. A file has no such readers, so it is kept.
+        """
+        with suppress(OSError):  # the dialer was killed: then ssh does not wait for it
+            os.write(self.word, b"\n")
+        os.close(self.word)
+        os.setpgid(0, 0)
+        if stat.S_ISREG(os.fstat(2).st_mode):
+            return
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 1)  # it is a copy of stderr
+        os.dup2(null, 2)
+        os.close(null)
+
+
+#: The dialer of this process, if it is a dialer's child.
+_dialer: Dialer | None = None
+
+
+def get_dialer() -> Dialer | None:
+    """Return the dialer of this process; ``None`` if ssh has started this process itself."""
+    return _dialer
+
+
+def split() -> None:
+    """Fork if stdin and stdout are one socket. Only the child returns then.
+
+    Call it before there is any thread: a child has only the thread that forks. The fork costs
+    some 2 ms, and less the fewer modules are loaded.
+
+    :raises SystemExit: after a message, when the system allows no further process.
+    """
+    global _dialer
+    if sys.platform == "win32" or not _one_socket():
+        return
+    caller, group = os.getppid(), os.getpgrp()
+    try:
+        reader, writer = os.pipe()
+        child = os.fork()
+    except OSError as error:
+        from .boundary import guarded
+        from .output.lines import say_to_user
+
+        raise SystemExit(guarded(partial(_fail, error), say_to_user)) from None
+    if child:
+        os.close(writer)
+        _wait_for(child, reader)
+    os.close(reader)
+    _dialer = Dialer(writer, caller, group)
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error
+
+
+def _one_socket() -> bool:
+    """Return whether stdin and stdout are the same socket."""
+    try:
+        stdin, stdout = os.fstat(0), os.fstat(1)
+    except OSError:  # one is closed, which is reported later
+        return False
+    return stat.S_ISSOCK(stdin.st_mode) and os.path.samestat(stdin, stdout)
+
+
+def _wait_for(child: int, word: int) -> NoReturn:
+    """Exit with 0 at the child's word, else with its exit code. Pass signals on to the child."""
+    import signal
+
+    def handle(action: Callable[[int, object], None] | signal.Handlers) -> None:
+        for name in _PASSED_ON:
+            number = getattr(signal, name)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+                signal.signal(number, action)
+
+    handle(lambda number, _: os.kill(child, number))
+    if os.read(word, 1):
+        os._exit(0)  # without clean-up: ssh waits for this exit
+    handle(signal.SIG_IGN)  # the process id of the child may soon be that of another process
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os._exit(code if code >= 0 else 128 - code)
