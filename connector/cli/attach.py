@@ -9,8 +9,8 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..sessions import SessionAccess, SessionSource, StartProgress
 from ..transport.address import StreamSettings
-from ..transport.dial import Trust
 from ..transport.loop import Loop
+from ..transport.trust import Trust
 from .interactive import ESCAPES, PORT, SIGNALS, Interaction
 from .streaming import STREAM_SIGNALS, add_stream_options, run_stream
 

@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from ..aws.sso.awsconfig import add_missing
     from ..aws.sso.login import log_in
     from ..aws.trust import ca_bundle
-    from ..transport.dial import Trust
+    from ..transport.trust import Trust
 
     environ = os.environ
     facts = login_facts()

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from ..aws.sso.login import log_out
     from ..aws.trust import ca_bundle
     from ..targets.registry import login_facts
-    from ..transport.dial import Trust
+    from ..transport.trust import Trust
 
     profile = load_profile(options.profile, os.environ, login_facts().profile)
     session = sso_session(profile)

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from ..aws.http import BadResponse, exchange
 from ..errors import ConnectFailed, ConnectorError, ProxyFailed, ServiceError, TLSFailed
-from ..transport.dial import Candidate, Route, Trust, proxy_for, proxy_variable
+from ..transport.dial import Candidate, Route, proxy_for, proxy_variable
+from ..transport.trust import Trust
 from . import public
 from .findings import Facts, Leg, Result, Status
 from .words import Harmless, Words, words

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ServiceError
 from ..fast.records import NamedTuple
-from .dial import Trust
 from .liveness import PING_INTERVAL
+from .trust import Trust
 
 # The hosts of SSM's message gateways: service.region.domain (standard, FIPS, China, dualstack),
 # and the same behind the name of a VPC endpoint. Regular expressions for these would take longer

@@ -12,14 +12,12 @@ import os
 import socket
 import ssl
 import sys
-import threading
 import time
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..errors import (
     NETWORK_HINT,
-    ConfigError,
     ConnectFailed,
     ProxyFailed,
     ProxyUnreachable,
@@ -29,8 +27,6 @@ from ..fast.records import NamedTuple
 
 #: Bytes of a proxy's answer to CONNECT, at most.
 _MAX_PROXY_ANSWER = 64 * 1024
-
-_BUNDLE_HINT = "It has to be a file of CA certificates in PEM format"
 
 
 class HttpProxy(NamedTuple):
@@ -45,46 +41,6 @@ class HttpProxy(NamedTuple):
 
     def __repr__(self) -> str:
         return f"the proxy http://{self.host}:{self.port}"
-
-
-class Trust:
-    """The CA certificates that the API and the stream are checked against.
-
-    :param ca_bundle: the path of a file of CA certificates; ``None`` for the system's.
-    """
-
-    def __init__(self, ca_bundle: str | None = None) -> None:
-        self._ca_bundle = ca_bundle
-        self._loading = threading.Lock()
-        self._context: ssl.SSLContext | None = None
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        """The TLS context, which checks certificate and host name.
-
-        API and stream share one, since loading the certificates takes 25 ms.
-
-        :raises ConfigError: when the bundle cannot be read.
-        """
-        with self._loading:  # two threads dial at once: one the API, one the gateway
-            if self._context is None:
-                self._context = _load_context(self._ca_bundle)
-            return self._context
-
-    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Return a TLS connection to any host. Blocks; see :func:`dial` for the errors."""
-        return dial(host, port, self.context, timeout)
-
-
-def _load_context(ca_bundle: str | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_bundle)
-    except ssl.SSLError:
-        raise ConfigError(f"the CA bundle {ca_bundle} holds no certificate", _BUNDLE_HINT) from None
-    except OSError as error:
-        raise ConfigError(
-            f"the CA bundle {ca_bundle} cannot be read: {error.strerror}", _BUNDLE_HINT
-        ) from None
 
 
 def proxy_variable() -> str | None:

@@ -26,7 +26,7 @@ from connector.targets.codecatalyst.hosts import EnvironmentName
 from connector.targets.codecatalyst.sessions import CodeCatalystSessions
 from connector.targets.memory import Memory, cache_file
 from connector.targets.model import SSH_SESSION, SessionRequest, StartSettings
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 
 from .cloud import TOKEN, Cloud
 

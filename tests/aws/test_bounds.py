@@ -15,7 +15,7 @@ from connector.aws.sso.oidc import Oidc
 from connector.aws.sso.tokens import BearerTokens
 from connector.errors import ConnectFailed, ServiceError
 from connector.targets.codecatalyst.api import light_api, sdk_api
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 
 from .cloud import Cloud, write_cache
 from .peers import TlsPeer

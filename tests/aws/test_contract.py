@@ -21,7 +21,7 @@ from connector.aws.sdk import ClientFactory
 from connector.targets.codecatalyst.api import light_api, sdk_api
 from connector.targets.codecatalyst.requests import configuration_of
 from connector.targets.model import COMMAND, SHELL, SessionRequest
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 
 from .peers import TlsPeer
 

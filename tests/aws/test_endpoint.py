@@ -18,7 +18,7 @@ from connector.sessions import SessionSource
 from connector.targets.codecatalyst.api import ENDPOINT
 from connector.targets.codecatalyst.hosts import EnvironmentName
 from connector.transport.address import StreamSettings
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 
 from .cloud import TOKEN, Cloud
 from .helpers import START, UNWATCHED, Clock, make_sessions, refusal

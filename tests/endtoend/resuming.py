@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 from connector.errors import ServiceThrottled, SessionEnded
 from connector.sessions import SessionAccess, SessionSource, StartProgress
 from connector.transport.address import StreamSettings
-from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
+from connector.transport.trust import Trust
 from connector.transport.tunnel import Tunnel
 
 from .cloud import ACCESS_KEY_ID, Cloud

@@ -19,10 +19,10 @@ from connector.datachannel.messages import PayloadType
 from connector.errors import ConnectorError
 from connector.sessions import SessionAccess, StartProgress, Waiting
 from connector.transport.address import StreamSettings
-from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
+from connector.transport.trust import Trust
 from connector.transport.tunnel import Observer, Tunnel
 
 from ..hostile.gateway import (

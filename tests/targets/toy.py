@@ -20,7 +20,7 @@ from connector.ssh.facts import SshFacts
 from connector.targets import model, registry
 from connector.targets.model import Query, SessionRequest, StartSettings, State
 from connector.transport.address import StreamSettings
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 
 _WORDS = model.Words("toy", "toys", "the toy shop", "the toy shop")
 ROW = registry.KindRow("toy", __name__, _WORDS, (), (".toy",), (), (), "NAME.toy\n", "", "")

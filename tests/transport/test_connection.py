@@ -14,9 +14,9 @@ from connector.sessions import SessionAccess, StartProgress
 from connector.transport import connection
 from connector.transport.address import StreamSettings
 from connector.transport.connection import Connection
-from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
+from connector.transport.trust import Trust
 
 PATIENCE = 10.0
 

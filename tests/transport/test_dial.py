@@ -19,7 +19,8 @@ from connector.errors import (
     ProxyUnreachable,
     TLSFailed,
 )
-from connector.transport.dial import Trust, dial, proxy_for
+from connector.transport.dial import dial, proxy_for
+from connector.transport.trust import Trust
 from tests.aws.peers import ConnectProxy, TlsPeer, listening
 
 GATEWAY = ("gateway.example", 443)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from connector.transport.address import StreamAddress, StreamSettings
-from connector.transport.dial import Trust
 from connector.transport.dialler import Dialler
 from connector.transport.loop import Loop
+from connector.transport.trust import Trust
 from tests.aws.peers import TlsPeer, listening
 
 PATIENCE = 10.0

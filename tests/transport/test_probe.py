@@ -8,9 +8,9 @@ from connector.emulator.listener import Certificates, make_certificates
 from connector.errors import ConnectFailed, RemoteProtocolError
 from connector.transport import probe as probe_module
 from connector.transport.address import StreamSettings
-from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.probe import Probe
+from connector.transport.trust import Trust
 
 from ..endtoend.states import Source
 from ..hostile.gateway import Conversation, HostileGateway, handshake, output

@@ -15,10 +15,10 @@ from connector.transport import lifecycle as lifecycle_module
 from connector.transport import tunnel as tunnel_module
 from connector.transport.address import StreamSettings
 from connector.transport.connection import Connection
-from connector.transport.dial import Trust
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
+from connector.transport.trust import Trust
 from connector.transport.tunnel import Tunnel
 
 PATIENCE = 20.0

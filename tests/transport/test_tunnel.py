@@ -7,11 +7,11 @@ import os
 from connector.cli.attach import GivenSession
 from connector.sessions import SessionAccess
 from connector.transport.address import StreamSettings
-from connector.transport.dial import Trust
 from connector.transport.lifecycle import Phase
 from connector.transport.loop import Loop
 from connector.transport.session import Session
 from connector.transport.stdio import open_input, open_output
+from connector.transport.trust import Trust
 from connector.transport.tunnel import Tunnel
 
 

@@ -20,7 +20,7 @@ from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
 from ...doctor.words import Harmless, Words, words
 from ...errors import ConnectorError
 from ...transport.address import StreamSettings
-from ...transport.dial import Trust
+from ...transport.trust import Trust
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from .account import identify
 from .api import ENDPOINT, TOKEN_VARIABLES, light_api, sdk_api

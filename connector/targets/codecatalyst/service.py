@@ -13,7 +13,7 @@ from ...aws.trust import ca_bundle
 from ...errors import ConfigError
 from ...fast.records import NamedTuple
 from ...transport.address import StreamSettings
-from ...transport.dial import Trust
+from ...transport.trust import Trust
 from ..memory import Memory, cache_file
 from .api import ENDPOINT, LOGIN, TOKEN_VARIABLES, light_api, sdk_api
 

@@ -13,7 +13,7 @@ from connector.aws.sdk import ClientFactory
 from connector.aws.sso.tokens import BearerToken, BearerTokens
 from connector.errors import ConfigError, ConnectorError, CredentialsError
 from connector.targets.codecatalyst.api import TOKEN_VARIABLES
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 PROFILE = "codecatalyst"

@@ -39,7 +39,7 @@ from connector.emulator.api.sso.grants import (
 )
 from connector.errors import ConfigError, CredentialsError, ServiceError
 from connector.targets.codecatalyst.api import TOKEN_VARIABLES
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 
 from ...browser import Browser
 from ...logins import logging_in

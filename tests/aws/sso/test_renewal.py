@@ -205,7 +205,7 @@ from connector.aws.sdk import ClientFactory
 from connector.aws.profile import load_profile
 from connector.aws.sso.tokens import BearerTokens
 from connector.targets.codecatalyst.api import TOKEN_VARIABLES
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 profile = load_profile("codecatalyst", os.environ)
 connect = Trust(os.environ["AWS_CA_BUNDLE"]).connect
 tokens = BearerTokens(profile, os.environ, ClientFactory(profile.name, connect), TOKEN_VARIABLES)

@@ -18,7 +18,7 @@ from connector.targets.codecatalyst.api import TOKEN_VARIABLES, light_api, sdk_a
 from connector.targets.codecatalyst.calls import Calls, state_of
 from connector.targets.codecatalyst.hosts import EnvironmentName
 from connector.targets.codecatalyst.listing import sessions_of
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 
 from ...aws.cloud import Cloud
 from ...aws.helpers import (

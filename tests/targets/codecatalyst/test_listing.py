@@ -50,7 +50,7 @@ from connector.targets.codecatalyst.listing import (
     Repository,
 )
 from connector.targets.codecatalyst.listing import list_environments as list_all
-from connector.transport.dial import Trust
+from connector.transport.trust import Trust
 
 from ...aws.cloud import TOKEN, Cloud
 from ...aws.helpers import (
