@@ -18,13 +18,11 @@ from .output.lines import agreed, can_ask, say, tell
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
-    from ..ssh.facts import SshFacts
     from ..ssh.include import NamedHost
     from ..ssh.places import Places
-    from ..ssh.plan import Plan
+    from ..ssh.plan import Part, Plan
     from ..targets.kind import Kind
     from ..targets.model import Row
-    from ..targets.registry import KindRow
 
 DESCRIPTION = """\
 Set up ssh, scp, rsync, git and VS Code to reach targets by name. This writes a file beside
@@ -66,6 +64,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="change this file instead of ~/.ssh/config: a file for ssh -F, or for VS Code's "
         "remote.SSH.configFile",
     )
+    parser.add_argument(
+        "--compression",
+        action="store_true",
+        default=None,
+        help="let ssh compress, which speeds up text (the default, unless --no-compression was "
+        "given before)",
+    )
+    parser.add_argument(
+        "--no-compression",
+        dest="compression",
+        action="store_false",
+        default=None,
+        help="leave compression out, also in later runs: for uploads above some 20 MB/s",
+    )
     parser.add_argument("--remove", action="store_true", help="undo the changes of earlier runs")
     parser.add_argument(
         "--unchecked",
@@ -81,45 +93,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    _end_what_runs_with_us()
-    # The file of the first kind records that the user's file was created: it is removed last.
-    for row in reversed(KINDS) if options.remove else KINDS:
-        _configure(options, row)
-    return 0
-
-
-def _configure(options: argparse.Namespace, row: KindRow) -> None:
-    """Change the configuration for one kind of target, in a file of its own."""
-    from ..ssh.include import WAIT_MARGIN
     from ..ssh.places import find_places
 
-    kind = row.load()
-    places = find_places(kind.ssh, options.ssh_config)
+    _end_what_runs_with_us()
+    kinds = [row.load() for row in KINDS]
+    ours = [(kind, find_places(kind.ssh, options.ssh_config)) for kind in kinds]
+    places = ours[0][1]
     if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):
         say(f"ssh reads {places.config} and ignores HOME")
-    if options.remove:
-        plan_again, outcome = _removal(kind.ssh, places)
-    else:
-        plan_again, outcome = _setup(options, places, row, kind)
+    plan_again, outcome = _removal(ours) if options.remove else _setup(options, ours)
     plan = plan_again()
     changes = [change for change in plan.changes if change.differs]
     tell(*(line for change in changes for line in change.diff()))
     for note in plan.notes:
         say(note)
     if not changes:
-        tell(f"Nothing to change. {outcome}")
+        tell(f"Nothing to change. {outcome[0]}")
     elif options.dry_run:
         tell("Nothing was written (--dry-run).")
     elif options.yes or _agreed():
         _make(plan, plan_again, options.yes)
-        tell(f"Done. {outcome}")
-        if not options.remove:
-            tell(
-                "VS Code waits 15 s for ssh. To let stopped targets start, set "
-                f'"remote.SSH.connectTimeout": {options.wait + WAIT_MARGIN:.0f} in VS Code.'
-            )
+        tell(f"Done. {outcome[0]}", *outcome[1:])
     else:
         tell("Nothing was written.")
+    return 0
 
 
 def _end_what_runs_with_us() -> None:
@@ -130,48 +127,83 @@ def _end_what_runs_with_us() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _removal(facts: SshFacts, places: Places) -> tuple[Callable[[], Plan], str]:
+#: A function that plans anew, and lines for the user after the change. The first one is also
+#: printed when there is nothing to change.
+_Planned = tuple[Callable[[], "Plan"], list[str]]
+
+
+def _removal(ours: Sequence[tuple[Kind, Places]]) -> _Planned:
     from ..ssh.plan import plan_removal
 
-    outcome = f"{places.config} contains nothing of connector."
-    if os.path.exists(places.setting(facts.known_hosts)):
-        outcome += f" The host keys of your {facts.nouns} stay in {facts.known_hosts}."
-    return lambda: plan_removal(facts, places), outcome
+    outcome = f"{ours[0][1].config} contains nothing of connector."
+    for kind, places in ours:
+        facts = kind.ssh
+        if os.path.exists(places.setting(facts.known_hosts)):
+            outcome += f" The host keys of your {facts.nouns} stay in {facts.known_hosts}."
+    kinds = [(kind.ssh, places) for kind, places in ours]
+    return lambda: plan_removal(kinds), [outcome]
 
 
-def _setup(
-    options: argparse.Namespace, places: Places, row: KindRow, kind: Kind
-) -> tuple[Callable[[], Plan], str]:
-    """Return a function that plans the set-up, and a line about what to do next."""
+def _setup(options: argparse.Namespace, ours: Sequence[tuple[Kind, Places]]) -> _Planned:
     from ..programs import run_program
     from ..ssh.check import SshClient
-    from ..ssh.command import is_temporary, proxy_command
+    from ..ssh.command import is_temporary
+    from ..ssh.include import WAIT_MARGIN
     from ..ssh.places import find_ssh
     from ..ssh.plan import plan_setup
-    from .itself import first_that_runs, isolated_commands
+    from .itself import first_that_runs, isolated_commands, uses_descriptor
 
     program = find_ssh()
     command = first_that_runs(isolated_commands())
-    profile = _profile(options.profile, kind.ssh, places)
-    line = proxy_command(command, profile)
+    fdpass = uses_descriptor(program)
     temporary = next(filter(is_temporary, filter(os.path.isabs, command)), None)
     if temporary:
         say(
             f"{temporary} is in a temporary directory: ssh fails when it is removed. "
             "Install connector (pipx install), and run this again"
         )
-    hosts = _known_hosts(profile, row, kind)
-    ssh = "ssh" if places.is_default else f"ssh -F {places.config}"
-    example = hosts[0].name if hosts else f"<name>{kind.ssh.suffix}"
+    parts = [_part(options, kind, places, command, fdpass=fdpass) for kind, places in ours]
+    listed = next((part for part in parts if part.hosts), parts[0])
+    example = listed.hosts[0].name if listed.hosts else f"<name>{listed.facts.suffix}"
+    places = listed.places
+    outcome = [f"Try: {'ssh' if places.is_default else f'ssh -F {places.config}'} {example}"]
+    if not fdpass:
+        outcome.append(
+            "VS Code waits 15 s for ssh. To let stopped targets start, set "
+            f'"remote.SSH.connectTimeout": {options.wait + WAIT_MARGIN:.0f} in VS Code.'
+        )
     client = None if options.unchecked else SshClient(program, run_program)
-
-    def plan() -> Plan:
-        return plan_setup(kind.ssh, places, line, hosts, client, options.wait)
-
-    return plan, f"Try: {ssh} {example}"
+    return lambda: plan_setup(parts, client), outcome
 
 
-def _known_hosts(profile: str | None, row: KindRow, kind: Kind) -> Sequence[NamedHost] | None:
+def _part(
+    options: argparse.Namespace,
+    kind: Kind,
+    places: Places,
+    command: Sequence[str],
+    *,
+    fdpass: bool,
+) -> Part:
+    """Return what to write for one kind. What no option says stays as earlier runs wrote it."""
+    from ..ssh.command import profile_of, proxy_command
+    from ..ssh.include import Choices, compression_of, proxy_command_of
+    from ..ssh.plan import Part, read_ours
+
+    written = read_ours(kind.ssh, places)
+    # None leaves the profile to the environment of ssh.
+    profile = (
+        options.profile
+        or profile_of(proxy_command_of(written))
+        or os.environ.get("AWS_PROFILE")
+        or os.environ.get("AWS_DEFAULT_PROFILE")
+        or None
+    )
+    compression = compression_of(written) if options.compression is None else options.compression
+    choices = Choices(proxy_command(command, profile), fdpass, compression, options.wait)
+    return Part(kind.ssh, places, choices, _known_hosts(profile, kind))
+
+
+def _known_hosts(profile: str | None, kind: Kind) -> Sequence[NamedHost] | None:
     """Return all targets, those first that make good examples.
 
     Return None if the list is incomplete: then a name may not be unique.
@@ -186,8 +218,8 @@ def _known_hosts(profile: str | None, row: KindRow, kind: Kind) -> Sequence[Name
             raise listing.malformed
     except ConnectorError as error:
         say(
-            "IDEs will not show your targets in their lists, but ssh reaches them by name. "
-            f"{str(error).rstrip('.')}; then run this again"
+            f"IDEs will not show your {kind.ssh.nouns} in their lists, but ssh reaches them by "
+            f"name. {str(error).rstrip('.')}; then run this again"
         )
         return None
     usable = [each for each in listing.rows if each.state.phase != GONE]
@@ -200,15 +232,6 @@ def _known_hosts(profile: str | None, row: KindRow, kind: Kind) -> Sequence[Name
 def _best_first(row: Row) -> tuple[bool, bool, str, str]:
     """Sort those first that make a good example: one that runs, and has an alias."""
     return row.state.phase != RUNNING, not row.alias, row.alias, row.host_key_alias
-
-
-def _profile(named: str | None, facts: SshFacts, places: Places) -> str | None:
-    """Return the profile for ssh, or None to leave it to the environment of ssh."""
-    from ..ssh.command import profile_of
-    from ..ssh.plan import current_proxy_command
-
-    named = named or profile_of(current_proxy_command(facts, places))
-    return named or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or None
 
 
 def _agreed() -> bool:

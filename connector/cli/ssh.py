@@ -91,6 +91,7 @@ class _Words(argparse.Action):
 def run(options: argparse.Namespace) -> int:
     from ..ssh.client import command_line
     from ..ssh.places import find_ssh
+    from .itself import uses_descriptor
 
     if options.words[0] == "--" and len(options.words) > 1:  # argparse keeps it
         del options.words[0]
@@ -102,7 +103,8 @@ def run(options: argparse.Namespace) -> int:
     facts = kind_of(query_of(options)).ssh
     host = facts.host_word(options.host) or target.host_name
     proxy, alias = _proxy_command(options, target), target.host_key_alias
-    words = command_line(host, alias, proxy, _config_file(facts), arguments)
+    config = _config_file(facts)
+    words = command_line(host, alias, proxy, config, arguments, fdpass=uses_descriptor(ssh))
     return _become([ssh, *words])
 
 

@@ -1,9 +1,10 @@
 """The call of OpenSSH's client by ``connector ssh``.
 
-Three settings come first on the command line, so that nothing in the user's configuration can
+Four settings come first on the command line, so that nothing in the user's configuration can
 override them:
 
 - ProxyCommand, which carries the bytes;
+- ProxyUseFdpass, which says how ssh gets them, see :mod:`.fdpass`;
 - HostKeyAlias, under which the host key of the target is stored, whatever the target's name is;
 - CanonicalizeHostname=no. DNS does not know the host name; if it did, the sections of another host
   would apply.
@@ -30,6 +31,7 @@ Host *
     ConnectTimeout 660
     ServerAliveInterval 15
     ServerAliveCountMax 3
+    Compression yes
     StrictHostKeyChecking accept-new
     UserKnownHostsFile {known_hosts}
 """
@@ -52,17 +54,20 @@ def command_line(
     proxy_command: str,
     config_file: str,
     arguments: Sequence[str],
+    *,
+    fdpass: bool,
 ) -> list[str]:
     """Return the words of the call after the program.
 
     :param host: the host name that ssh is called with.
     :param proxy_command: quoted for ssh, with each ``%`` doubled.
     :param arguments: the user's options and command. ssh accepts options after the host, too.
+    :param fdpass: whether ssh takes its connection as a descriptor.
     """
     return [
         *("-F", config_file),
         *("-o", f"ProxyCommand={proxy_command}"),
-        *("-o", "ProxyUseFdpass=no"),
+        *("-o", f"ProxyUseFdpass={'yes' if fdpass else 'no'}"),
         *("-o", f"HostKeyAlias={host_key_alias}"),
         *("-o", "CanonicalizeHostname=no"),
         host,

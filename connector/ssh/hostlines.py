@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -26,14 +26,18 @@ class HostLines:
 
     Each file is read once, however often it is included. Files with the smallest depth come first.
 
+    :param text: the content of the user's file.
+    :param places: of each kind of target. They have this file in common.
     :ivar patterns: the words, in the order in which they were found.
     :ivar unread: whether some included files were not read because of a limit.
     """
 
-    def __init__(self, text: bytes, places: Places) -> None:
+    def __init__(self, text: bytes, places: Sequence[Places]) -> None:
         self.unread = False
-        self._places = places
-        self._seen = {places.ours, places.config}
+        self._places = places[0]
+        known = {self._places.config, *(each.ours for each in places)}
+        self._seen = set(known)
+        self._most = MOST_FILES + len(known)
         self._bytes_left = MOST_BYTES
         self._found: dict[str, None] = {}
         texts = [text]
@@ -60,7 +64,7 @@ class HostLines:
                 for path in (path for word in line.words for path in self._places.included(word)):
                     if path in self._seen:
                         continue
-                    if len(self._seen) >= MOST_FILES + 2:
+                    if len(self._seen) >= self._most:
                         self.unread = True
                         break
                     self._seen.add(path)

@@ -25,6 +25,33 @@ _CREATED_MARKS = (
     "# The file that includes this one was not there, and was made with it.",
 )
 
+#: Comments about settings that differ: where ssh takes a descriptor, and where it does not.
+_FDPASS_COMMENTS = {
+    True: """\
+    # ssh takes the connection from the connector once the target runs. ConnectTimeout begins then,
+    # also the one that VS Code sets. Programs that do not know this setting ignore it.""",
+    False: """\
+    # This ssh cannot take a connection from another program.""",
+}
+_TIMEOUT_COMMENTS = {
+    True: """\
+    # Seconds until the SSH server has to answer. Programs without ProxyUseFdpass count the start
+    # of a stopped target too, which may take {wait:.0f} s of them.""",
+    False: """\
+    # Seconds until the SSH server has to answer. The connector starts a stopped target first,
+    # which may take {wait:.0f} s of them. VS Code ignores this setting and waits for 15 s; to
+    # change that, set "remote.SSH.connectTimeout": {connect_timeout:.0f} in VS Code.""",
+}
+
+_COMPRESSION = "    Compression yes\n"
+#: The second one also records that the user left compression out: never change its words.
+_COMPRESSION_COMMENTS = {
+    True: """\
+    # A target sends about 1 MB/s, so compressed text arrives some four times faster. If you upload
+    # more than 20 MB/s, run `connector config-ssh --no-compression`.""",
+    False: "    # Compression is left out, by `connector config-ssh --no-compression`.",
+}
+
 _NAMED = """\
 # {nouns} by name, for programs that show a list of hosts.
 # HostKeyAlias stores a host key under the id, so that it stays known under another name.
@@ -44,21 +71,23 @@ Host {patterns}
 
     # %n is the name as typed. ssh converts %h to lower case, but names contain capitals.
     ProxyCommand {proxy_command}
-    ProxyUseFdpass no
+
+{fdpass_comment}
+    ProxyUseFdpass {fdpass}
 
     # Only the connector can resolve these names. A search in DNS would fail, or find a server,
     # and the sections for that server would apply.
     CanonicalizeHostname no
 
-    # Seconds until the SSH server has to answer. The connector starts a stopped target first,
-    # which may take {wait:.0f} s of them. VS Code ignores this setting and waits for 15 s; to
-    # change that, set "remote.SSH.connectTimeout": {connect_timeout:.0f} in VS Code.
+{timeout_comment}
     ConnectTimeout {connect_timeout:.0f}
 
     # Detect a dead connection after 45 seconds, and keep an idle one alive.
     ServerAliveInterval 15
     ServerAliveCountMax 3
 
+{compression_comment}
+{compression}
     # Accept a first host key, reject a changed one, and keep these keys apart from those of your
     # servers. A rebuilt target has a new key; ssh then prints how to remove the old one.
     StrictHostKeyChecking accept-new
@@ -68,17 +97,16 @@ Host {patterns}
 # The section repeats all settings, because some programs read only the section of a name. It has
 # the name in its ProxyCommand, because some programs do not know %n.
 _SECTION = """\
-# {about}
-Host {name}
+{about}Host {name}
     HostKeyAlias {alias}
     User {user}
     ProxyCommand {proxy_command}
-    ProxyUseFdpass no
+    ProxyUseFdpass {fdpass}
     CanonicalizeHostname no
     ConnectTimeout {connect_timeout:.0f}
     ServerAliveInterval 15
     ServerAliveCountMax 3
-    StrictHostKeyChecking accept-new
+{compression}    StrictHostKeyChecking accept-new
     UserKnownHostsFile {known_hosts}
 """
 
@@ -88,7 +116,7 @@ MOST_NAMES = 5000
 
 _WORD = "[A-Za-z0-9][A-Za-z0-9._-]*"
 _WRITTEN = re.compile(
-    rf"^# (?P<about>.*)\nHost (?P<name>{_WORD})\n    HostKeyAlias (?P<alias>{_WORD})$",
+    rf"^(?:# (?P<about>.*)\n)?Host (?P<name>{_WORD})\n    HostKeyAlias (?P<alias>{_WORD})$",
     re.MULTILINE,
 )
 
@@ -105,37 +133,51 @@ class NamedHost(NamedTuple):
     about: str
 
 
+class Choices(NamedTuple):
+    """The settings that are the same for all targets of a kind.
+
+    ``proxy_command``: a value that :func:`connector.ssh.command.proxy_command` made.
+    ``fdpass``: whether ssh takes its connection as a descriptor, see :mod:`.fdpass`.
+    ``compression``: whether ssh compresses the stream.
+    ``wait``: the seconds in which a target has to start; ssh gets WAIT_MARGIN more.
+    """
+
+    proxy_command: str
+    fdpass: bool
+    compression: bool
+    wait: float
+
+
 def render(
     facts: SshFacts,
-    proxy_command: str,
+    choices: Choices,
     hosts: Sequence[NamedHost] | None,
     previous: bytes | None,
     *,
     created_config: bool,
-    wait: float,
 ) -> bytes:
     """Return the content of the whole file.
 
-    :param proxy_command: a value that :func:`connector.ssh.command.proxy_command` made.
     :param hosts: the targets with a name, the best examples first; ``None`` if they are unknown:
         the sections of ``previous`` stay.
     :param previous: the file's content now; ``None`` if there is no file.
     :param created_config: whether the including file is created in the same step. The new content
         records that, so that a removal deletes both.
-    :param wait: the seconds in which a target has to start; ssh gets WAIT_MARGIN more.
     """
     sections = _written(previous) if hosts is None else _sections(facts, hosts)
     values = {
         "user": facts.user,
         "known_hosts": facts.known_hosts,
-        "connect_timeout": wait + WAIT_MARGIN,
+        "connect_timeout": choices.wait + WAIT_MARGIN,
+        "fdpass": "yes" if choices.fdpass else "no",
+        "compression": _COMPRESSION if choices.compression else "",
     }
     named = [
         _SECTION.format(
-            about=section.about,
+            about=f"# {section.about}\n" if section.about else "",
             name=section.name,
             alias=section.host_key_alias,
-            proxy_command=for_name(proxy_command, section.name),
+            proxy_command=for_name(choices.proxy_command, section.name),
             **values,
         )
         for section in sections
@@ -146,8 +188,10 @@ def render(
         created_config=f"#\n{_CREATED_CONFIG}\n" if created else "",
         nouns=facts.nouns,
         patterns=" ".join(facts.patterns),
-        proxy_command=proxy_command,
-        wait=wait,
+        proxy_command=choices.proxy_command,
+        fdpass_comment=_FDPASS_COMMENTS[choices.fdpass],
+        timeout_comment=_TIMEOUT_COMMENTS[choices.fdpass].format(wait=choices.wait, **values),
+        compression_comment=_COMPRESSION_COMMENTS[choices.compression],
         named="\n".join([_NAMED.format(nouns=facts.nouns), *named, ""]) if named else "",
         **values,
     )
@@ -170,6 +214,12 @@ def proxy_command_of(content: bytes | None) -> str:
     return found[1].decode("utf-8", "replace") if found else ""
 
 
+def compression_of(content: bytes | None) -> bool:
+    """Return whether the file has ssh compress the stream, or does not say that it must not."""
+    left_out = _COMPRESSION_COMMENTS[False]
+    return content is None or f"\n{left_out}\n".encode() not in content
+
+
 def _sections(facts: SshFacts, hosts: Sequence[NamedHost]) -> list[NamedHost]:
     """Return the sections to write, sorted by name.
 
@@ -189,8 +239,11 @@ def _sections(facts: SshFacts, hosts: Sequence[NamedHost]) -> list[NamedHost]:
 def _written(previous: bytes | None) -> list[NamedHost]:
     """Return the sections in the file. Earlier versions wrote shorter ones."""
     text = (previous or b"").decode("utf-8", "replace")
-    return [NamedHost(*found.group("name", "alias", "about")) for found in _WRITTEN.finditer(text)]
+    return [
+        NamedHost(found["name"], found["alias"], found["about"] or "")
+        for found in _WRITTEN.finditer(text)
+    ]
 
 
 def _one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
+    return "".join(char if char.isprintable() else " " for char in text).strip()

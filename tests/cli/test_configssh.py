@@ -256,7 +256,7 @@ def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> Non
     assert done.returncode == 0
     assert user.is_set_up
     *_, line = done.stderr.splitlines()  # the first may be about a connector in /tmp
-    assert line.startswith("connector: IDEs will not show your targets in their lists, but")
+    assert line.startswith("connector: IDEs will not show your Dev Environments in their lists")
     assert "Run `connector login" in line
     assert line.endswith("; then run this again")
 
@@ -276,6 +276,20 @@ def test_the_profile_that_was_named_last_is_named(user: User) -> None:
 
     user.succeed("--remove", "--yes")
     user.succeed("--yes")
+    assert proxy_command(user).endswith(" proxy --profile work %n")
+
+
+def test_compression_is_left_out_until_it_is_asked_for_again(user: User) -> None:
+    user.succeed("--yes")
+    assert "\n    Compression yes\n" in user.ours.read_text()
+    user.succeed("--yes", "--no-compression")
+    assert "\n    Compression" not in user.ours.read_text()
+    assert user.succeed().startswith("Nothing to change")  # what was chosen once stays
+    user.succeed("--yes", "--profile", "work")
+    assert "\n    Compression" not in user.ours.read_text()
+
+    user.succeed("--yes", "--compression")
+    assert "\n    Compression yes\n" in user.ours.read_text()
     assert proxy_command(user).endswith(" proxy --profile work %n")
 
 

@@ -204,6 +204,8 @@ def test_config_ssh_makes_ssh_reach_toys(user: User, ssh: Ssh, sshd: Sshd, tmp_p
     told = user.says("config-ssh", "--yes", "--ssh-config", str(config))
     assert "Host *.toy" in told
     assert "Host *.codecatalyst" in told
+    assert [told.count(words) for words in (f"+++ {config}\n", "\nDone. Try: ")] == [1, 1]
+    assert "# \n" not in (config.parent / "toy_config").read_text()
     words = [option for option in ssh.key_options() if not option.startswith("UserKnown")]
     words = [word for word in words if not word.startswith("HostKeyAlias")]
     words += [f"UserKnownHostsFile {tmp_path}/keys", f"User {USER}", "LogLevel ERROR"]
@@ -211,8 +213,9 @@ def test_config_ssh_makes_ssh_reach_toys(user: User, ssh: Ssh, sshd: Sshd, tmp_p
     command = [program("ssh"), "-F", str(config), *options, "train.toy", "echo hello"]
     answer = user.commands.run(*command)
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
-    user.says("config-ssh", "--remove", "--yes", "--ssh-config", str(config))
-    assert not config.exists()
+    told = user.says("config-ssh", "--remove", "--yes", "--ssh-config", str(config))
+    assert told.count("contains nothing of connector") == 1
+    assert list(config.parent.iterdir()) == []
 
 
 def test_shell_and_exec(user: User, shop: Shop) -> None:

@@ -11,13 +11,14 @@ from connector.programs import run_program
 from connector.ssh.check import Answer, SshClient
 from connector.ssh.command import for_name, proxy_command
 from connector.ssh.config import parse
-from connector.ssh.include import NamedHost
+from connector.ssh.include import Choices, NamedHost
 from connector.ssh.places import find_places
-from connector.ssh.plan import Plan, plan_removal, plan_setup
+from connector.ssh.plan import Part, Plan, plan_removal, plan_setup
 from connector.targets.codecatalyst.ssh import SSH
 
 ID = "01234567-89ab-cdef-0123-456789abcdef"
 COMMAND = proxy_command(["/opt/the connector/connector"], "codecatalyst")
+CHOICES = Choices(COMMAND, fdpass=True, compression=True, wait=600.0)
 ABOUT = "web, of the project My.Project in the space Space"
 WEB = NamedHost("web.codecatalyst", f"codecatalyst-{ID}", ABOUT)
 OTHER = NamedHost("Db.My.Project.codecatalyst", f"codecatalyst-{ID.replace('0', 'f')}", "Db")
@@ -41,8 +42,8 @@ class Setup:
         self.include = f"Include {self.ours}".encode()
         self.client = SshClient(shutil.which("ssh") or "ssh", run_program)
 
-    def plan(self, hosts: Sequence[NamedHost] | None = (WEB,), command: str = COMMAND) -> Plan:
-        return plan_setup(SSH, self.places, command, hosts, self.client, wait=600.0)
+    def plan(self, hosts: Sequence[NamedHost] | None = (WEB,), choices: Choices = CHOICES) -> Plan:
+        return plan_setup([Part(SSH, self.places, choices, hosts)], self.client)
 
     def set_up(self, hosts: Sequence[NamedHost] | None = (WEB,)) -> Plan:
         plan = self.plan(hosts)
@@ -50,7 +51,7 @@ class Setup:
         return plan
 
     def remove(self) -> Plan:
-        plan = plan_removal(SSH, self.places)
+        plan = plan_removal([(SSH, self.places)])
         plan.make()
         return plan
 
@@ -67,6 +68,7 @@ class Setup:
             assert answer.value("user") == "mde-user"
             assert answer.value("connecttimeout") == "660"
             assert answer.value("stricthostkeychecking") == "accept-new"
+            assert answer.value("compression") == "yes"
         assert self.ask(WEB.name).value("hostkeyalias") == f"codecatalyst-{ID}"
 
     def files(self) -> dict[str, tuple[int, int, int, bytes]]:

@@ -16,12 +16,12 @@ from connector.programs import Ran, run_program
 from connector.ssh import hostlines
 from connector.ssh.check import ANY_HOST, SshClient
 from connector.ssh.hostlines import HostLines
-from connector.ssh.plan import Plan, plan_setup
+from connector.ssh.plan import Part, Plan, plan_setup
 from connector.targets.codecatalyst.ssh import SSH
 
 from ..endtoend.sshd import program
 from ..endtoend.waiting import PATIENCE, alive, eventually
-from .setups import COMMAND, WEB, Setup
+from .setups import CHOICES, WEB, Setup
 
 #: A client that creates a certificate for each connection, as companies use it.
 MINT = """\
@@ -64,7 +64,7 @@ def runs(mint: Path) -> list[str]:
 
 
 def lines(setup: Setup) -> HostLines:
-    return HostLines(setup.config.read_bytes(), setup.places)
+    return HostLines(setup.config.read_bytes(), [setup.places])
 
 
 def test_no_command_is_run_for_the_users_hosts(setup: Setup, mint: Path) -> None:
@@ -140,7 +140,7 @@ def test_hosts_that_are_not_compared_are_counted(setup: Setup) -> None:
 
 
 def unchecked(setup: Setup) -> Plan:
-    plan = plan_setup(SSH, setup.places, COMMAND, [WEB], None, wait=600.0)
+    plan = plan_setup([Part(SSH, setup.places, CHOICES, [WEB])], None)
     plan.make()
     return plan
 

@@ -26,13 +26,16 @@ def settings(
     user: str = "",
     system: str = "",
     host: str = "my-env.codecatalyst",
+    fdpass: bool = False,
 ) -> dict[str, str]:
     """Return what ``ssh -G`` prints for a call, with configurations of the test."""
     for name, text in (("user", user), ("system", system)):
         (tmp_path / f"{name} config").write_text(text)
     ours = tmp_path / "our config"
     ours.write_text(configuration(SSH, f'"{tmp_path}/user config"', f"{tmp_path}/system config"))
-    words = command_line(host, ALIAS, "connector proxy", str(ours), ["-G", *arguments])
+    words = command_line(
+        host, ALIAS, "connector proxy", str(ours), ["-G", *arguments], fdpass=fdpass
+    )
     done = subprocess.run(
         [str(PROGRAM), *words],
         stdin=subprocess.DEVNULL,
@@ -54,12 +57,22 @@ def test_call_needs_no_configuration(tmp_path: Path) -> None:
     assert found["userknownhostsfile"].endswith("/.ssh/known_hosts_codecatalyst")
     assert found["hostkeyalias"] == ALIAS
     assert found["proxycommand"] == "connector proxy"
+    assert found["compression"] == "yes"
+
+
+@pytest.mark.parametrize("fdpass", [True, False])
+def test_connection_is_taken_as_the_caller_says(tmp_path: Path, fdpass: bool) -> None:
+    user = f"Host *\n  ProxyUseFdpass {'no' if fdpass else 'yes'}\n"
+    found = settings(tmp_path, user=user, fdpass=fdpass)
+    assert found["proxyusefdpass"] == ("yes" if fdpass else "no")
 
 
 def test_missing_configurations_are_ignored(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text(configuration(SSH, "/none/user", "/none/system"))
-    words = command_line("a.codecatalyst", ALIAS, "connector", str(config), ["-T", "-G"])
+    words = command_line(
+        "a.codecatalyst", ALIAS, "connector", str(config), ["-T", "-G"], fdpass=True
+    )
     done = subprocess.run([str(PROGRAM), *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -89,7 +102,8 @@ def test_user_cannot_redirect_the_connection(tmp_path: Path) -> None:
         "Match all\n  CanonicalizeHostname always\n  CanonicalDomains invalid\n"
         "  CanonicalizeFallbackLocal no\n"
     )
-    found = settings(tmp_path, "-o", "ProxyCommand=none", "-o", "HostKeyAlias=x", user=user)
+    words = ["-o", "ProxyCommand=none", "-o", "HostKeyAlias=x", "-o", "ProxyUseFdpass=yes"]
+    found = settings(tmp_path, *words, user=user)
     assert found["proxycommand"] == "connector proxy"
     assert "proxyjump" not in found
     assert found["proxyusefdpass"] == "no"
@@ -109,7 +123,12 @@ def test_proxy_command_runs_with_its_exact_words(tmp_path: Path, word: str) -> N
     config = tmp_path / "config"
     config.write_text(configuration(SSH, "/none/user", "/none/system"))
     words = command_line(
-        "a.codecatalyst", ALIAS, as_proxy_command([str(script), word, "end"]), str(config), ["-T"]
+        "a.codecatalyst",
+        ALIAS,
+        as_proxy_command([str(script), word, "end"]),
+        str(config),
+        ["-T"],
+        fdpass=False,
     )
     subprocess.run(
         [str(PROGRAM), *words],

@@ -14,7 +14,7 @@ from connector.ssh.include import NamedHost, render
 from connector.targets.codecatalyst.ssh import SSH
 
 from ..endtoend.commands import EXAMPLE
-from .setups import BY_AWS, COMMAND, ID, OTHER, WEB, host_patterns
+from .setups import BY_AWS, CHOICES, COMMAND, ID, OTHER, WEB, host_patterns
 from .thirdparty import ALL, connect_libssh
 
 WORDS = shlex.split(COMMAND)[:-1]
@@ -43,7 +43,7 @@ def reader(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def generated(tmp_path: Path) -> Path:
     path = tmp_path / "config"
-    path.write_bytes(render(SSH, COMMAND, [WEB, OTHER], None, created_config=False, wait=600))
+    path.write_bytes(render(SSH, CHOICES, [WEB, OTHER], None, created_config=False))
     return path
 
 
@@ -120,8 +120,8 @@ def test_every_reader_keeps_blanks_in_the_command(
     tmp_path: Path, reader: str, profile: str | None
 ) -> None:
     path = tmp_path / "config"
-    line = proxy_command(["/opt/a b/connector"], profile)
-    path.write_bytes(render(SSH, line, [WEB], None, created_config=False, wait=600))
+    choices = CHOICES._replace(proxy_command=proxy_command(["/opt/a b/connector"], profile))
+    path.write_bytes(render(SSH, choices, [WEB], None, created_config=False))
 
     words = ["--profile", profile] if profile else []
     assert ALL[reader](path, WEB.name).command == ["/opt/a b/connector", "proxy", *words, WEB.name]
@@ -137,9 +137,7 @@ def test_host_lines_have_no_character_that_is_syntax_for_a_reader(generated: Pat
 
 def test_service_name_gets_no_section(tmp_path: Path) -> None:
     """Its ``=`` would end the word. The pattern matches it."""
-    text = render(
-        SSH, COMMAND, [WEB._replace(name=BY_AWS), OTHER], None, created_config=False, wait=600
-    )
+    text = render(SSH, CHOICES, [WEB._replace(name=BY_AWS), OTHER], None, created_config=False)
 
     assert b"Host codecatalyst-dev-env=" not in text
     assert OTHER.name.encode() in text
@@ -167,8 +165,8 @@ def test_libssh_runs_the_command_of_a_listed_name_and_rejects_the_patterns(tmp_p
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{said}.new"; mv "{said}.new" "{said}"\n')
     script.chmod(0o755)
     path = tmp_path / "config"
-    line = proxy_command([str(script)], "codecatalyst")
-    path.write_bytes(render(SSH, line, [WEB], None, created_config=False, wait=600))
+    choices = CHOICES._replace(proxy_command=proxy_command([str(script)], "codecatalyst"))
+    path.write_bytes(render(SSH, choices, [WEB], None, created_config=False))
 
     assert "apply options" in connect_libssh(path, "x.codecatalyst")
     assert not said.exists()

@@ -12,12 +12,12 @@ from connector.errors import ConfigError
 from connector.ssh import client, config
 from connector.ssh.change import Change
 from connector.ssh.check import ANY_HOST
-from connector.ssh.include import MOST_NAMES, NamedHost, render
-from connector.ssh.plan import current_proxy_command
+from connector.ssh.include import MOST_NAMES, NamedHost, compression_of, proxy_command_of, render
+from connector.ssh.plan import read_ours
 from connector.targets.codecatalyst.ssh import SSH
 
 from ..endtoend.commands import EXAMPLE
-from .setups import BY_AWS, COMMAND, ID, OTHER, WEB, Setup, host_patterns
+from .setups import BY_AWS, CHOICES, COMMAND, ID, OTHER, WEB, Setup, host_patterns
 
 CONSOLE = b"""\
 Host codecatalyst-dev-env*
@@ -247,7 +247,8 @@ def test_unknown_hosts_stay_and_deleted_hosts_go(setup: Setup) -> None:
     assert not any(change.differs for change in setup.plan(None).changes)
     assert setup.ask(other.name).value("hostkeyalias") == other.host_key_alias
 
-    moved = setup.plan(None, COMMAND.replace("/opt/", "/usr/"))
+    command = COMMAND.replace("/opt/", "/usr/")
+    moved = setup.plan(None, CHOICES._replace(proxy_command=command))
     moved.make()
     assert setup.ours.read_text() == full.replace("/opt/", "/usr/")
 
@@ -283,7 +284,7 @@ def test_config_ssh_connector_ssh_and_the_example_set_the_same(setup: Setup) -> 
     other = setup.directory / "other"
     other.write_text(client.configuration(SSH, "/nowhere", "/nowhere"))
     keywords = ["user", "connecttimeout", "serveraliveinterval", "serveralivecountmax"]
-    keywords += ["stricthostkeychecking", "userknownhostsfile", "proxyusefdpass"]
+    keywords += ["stricthostkeychecking", "userknownhostsfile", "compression"]
 
     ours, *others = (
         [setup.client.ask(config, BY_AWS).value(keyword) for keyword in keywords]
@@ -373,12 +374,12 @@ def test_file_of_an_earlier_version_gets_literal_commands(setup: Setup) -> None:
         f"    HostKeyAlias codecatalyst-{ID}\n"
     )
     setup.ours.write_text(old)
-    assert current_proxy_command(SSH, setup.places) == COMMAND
+    assert proxy_command_of(read_ours(SSH, setup.places)) == COMMAND
     setup.set_up(None)
 
     setup.assert_works()
     assert "dev-env=" not in setup.ours.read_text()
-    assert current_proxy_command(SSH, setup.places) == COMMAND
+    assert proxy_command_of(read_ours(SSH, setup.places)) == COMMAND
     once = setup.ours.read_bytes()
     setup.set_up([WEB])
     assert setup.ours.read_bytes() == once
@@ -422,12 +423,47 @@ Host *.codecatalyst codecatalyst-dev-env* aws-devenv-*
 """
 
 
-def test_settings_in_the_file_are_those_of_earlier_versions() -> None:
-    text = render(SSH, COMMAND, [WEB], None, created_config=False, wait=600.0).decode()
+@pytest.mark.parametrize("fdpass", [True, False])
+@pytest.mark.parametrize("compression", [True, False])
+def test_choices_add_two_settings_to_those_of_earlier_versions(
+    fdpass: bool, compression: bool
+) -> None:
+    choices = CHOICES._replace(fdpass=fdpass, compression=compression)
+    text = render(SSH, choices, [WEB], None, created_config=False).decode()
     lines = [line for line in text.splitlines() if line.strip() and "#" not in line[:5]]
 
-    assert lines == SETTINGS.splitlines()
+    expected = SETTINGS.replace("Fdpass no", "Fdpass yes") if fdpass else SETTINGS
+    if compression:
+        expected = expected.replace("Max 3\n", "Max 3\n    Compression yes\n")
+    assert lines == expected.splitlines()
     assert max(map(len, text.splitlines())) <= 100
+    assert "\n\n\n" not in text
+
+
+@pytest.mark.parametrize("compression", [True, False])
+def test_choice_about_compression_can_be_read_again(setup: Setup, compression: bool) -> None:
+    setup.plan(choices=CHOICES._replace(compression=compression)).make()
+    assert compression_of(read_ours(SSH, setup.places)) is compression
+    assert setup.ask(WEB.name).value("compression") == ("yes" if compression else "no")
+
+
+def test_file_of_an_earlier_version_gets_compression() -> None:
+    text = render(SSH, CHOICES, [WEB], None, created_config=False).decode()
+    old = "".join(line for line in text.splitlines(True) if "ompress" not in line)
+    assert compression_of(old.encode())
+    assert compression_of(None)
+
+
+def test_user_may_refuse_descriptors_above_our_line(setup: Setup) -> None:
+    """The connector serves both, so that the line stays where the user moved it."""
+    text = b"ProxyUseFdpass no\nCompression no\n" + setup.include + b"\n"
+    setup.config.write_bytes(text)
+    setup.set_up()
+    assert setup.config.read_bytes() == text
+
+    setup.config.write_bytes(text.replace(b"no", b"yes"))
+    setup.plan(choices=CHOICES._replace(fdpass=False)).make()
+    assert setup.config.read_bytes().startswith(setup.include)  # this ssh cannot take any
 
 
 def test_first_names_of_too_many_are_listed(setup: Setup) -> None:
