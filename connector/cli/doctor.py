@@ -108,7 +108,7 @@ def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
 
 def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
     from ..doctor.findings import examine
-    from ..doctor.report import Report
+    from ..doctor.words import Report
 
     began = time.monotonic()
     view = open_view(as_json=options.json, report=Report() if options.report else None)

@@ -1,4 +1,4 @@
-"""Texts that keep their words and their values apart, so that a report can show the words alone.
+"""Texts that keep their words and their values apart, and reports that show the words alone.
 
 The words come from this source and are the same for every user. The values come from the user's
 files and variables, from ssh, the service and the network, and any of them may be private. The user
@@ -8,8 +8,12 @@ sees both together. A plain string counts as one private value.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from string import Formatter
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .findings import Finding
 
 
 class Harmless(str):
@@ -79,3 +83,54 @@ def joined(separator: str, texts: Iterable[Words]) -> Words:
     """Return one text with a separator between the given ones. The separator has no braces."""
     values = {f"part{number}": text for number, text in enumerate(texts)}
     return Words(separator.join(f"{{{name}}}" for name in values), values)
+
+
+class Report:
+    """One report: findings without private values, which users can show to others.
+
+    It consists of words from this source, numbers, and values that are known to be harmless. A
+    placeholder such as ``<host-1>`` replaces every other value; its name is the name of the field.
+    In one report, equal values have equal placeholders.
+    """
+
+    def __init__(self) -> None:
+        self._placeholders: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def finding(self, finding: Finding) -> Finding:
+        """Return the finding without private values."""
+        result = finding.result
+        return replace(
+            finding,
+            result=replace(
+                result,
+                text=self.value("text", result.text),
+                hint=self.value("hint", result.hint),
+                facts={name: self.value(name, value) for name, value in result.facts.items()},
+            ),
+        )
+
+    def value(self, name: str, value: Any) -> Any:
+        """Return a value of a JSON document without private parts.
+
+        :param name: the value's name in this source. It names the placeholder.
+        """
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, Words):
+            return value.without_values(self._placeholder)
+        if isinstance(value, Harmless):
+            return str(value)
+        if isinstance(value, dict):
+            return {member: self.value(member, item) for member, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.value(name, item) for item in value]
+        return self._placeholder(name, str(value))
+
+    def _placeholder(self, name: str, value: str) -> str:
+        if not value:
+            return ""
+        if value not in self._placeholders:
+            number = self._counts[name] = self._counts.get(name, 0) + 1
+            self._placeholders[value] = f"<{name}-{number}>"
+        return self._placeholders[value]

@@ -6,8 +6,7 @@ import pytest
 
 from connector.doctor import public
 from connector.doctor.findings import Finding, Leg, Result, examine
-from connector.doctor.report import Report
-from connector.doctor.words import Harmless, words
+from connector.doctor.words import Harmless, Report, words
 from connector.errors import ServiceError
 
 

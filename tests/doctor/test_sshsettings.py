@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.doctor.sshsettings import Remarks, check_settings
-from connector.targets.codecatalyst.ssh import SSH
+from connector.targets.codecatalyst.kind import KIND
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from connector.targets.codecatalyst.ssh import SSH
 def test_canonicalize_hostname_is_a_problem_unless_it_is_off(value: str, remarked: bool) -> None:
     remarks = Remarks()
     settings = {"user": "mde-user", "canonicalizehostname": value}
-    check_settings(SSH, settings, starts=True, wait=600.0, remarks=remarks)
+    check_settings(KIND.ssh, settings, starts=True, wait=600.0, remarks=remarks)
 
     assert bool(remarks) is remarked
     assert ("CanonicalizeHostname makes ssh search DNS for the name" in remarks.text) is remarked
@@ -24,6 +24,6 @@ def test_canonicalize_hostname_is_a_problem_unless_it_is_off(value: str, remarke
 
 def test_default_settings_are_no_problem() -> None:
     remarks = Remarks()
-    check_settings(SSH, {"user": "mde-user"}, starts=True, wait=600.0, remarks=remarks)
+    check_settings(KIND.ssh, {"user": "mde-user"}, starts=True, wait=600.0, remarks=remarks)
 
     assert not remarks

@@ -69,7 +69,7 @@ HEAVY = {
         f"connector.targets.codecatalyst.{name}"
         for name in (
             *("account", "doctor", "listing", "refusals", "remembered", "requests", "rows"),
-            *("ssh", "startup"),
+            "startup",
         )
     ),
     *("connector.aws.sso.oidc", "connector.emulator"),

@@ -14,7 +14,7 @@ from connector.ssh.config import parse
 from connector.ssh.include import Choices, NamedHost
 from connector.ssh.places import find_places
 from connector.ssh.plan import Part, Plan, plan_removal, plan_setup
-from connector.targets.codecatalyst.ssh import SSH
+from connector.targets.codecatalyst.kind import KIND
 
 ID = "01234567-89ab-cdef-0123-456789abcdef"
 COMMAND = proxy_command(["/opt/the connector/connector"], "codecatalyst")
@@ -38,12 +38,12 @@ class Setup:
         self.directory = directory
         self.config = directory / "config"
         self.ours = directory / "codecatalyst_config"
-        self.places = find_places(SSH, str(self.config))
+        self.places = find_places(KIND.ssh, str(self.config))
         self.include = f"Include {self.ours}".encode()
         self.client = SshClient(shutil.which("ssh") or "ssh", run_program)
 
     def plan(self, hosts: Sequence[NamedHost] | None = (WEB,), choices: Choices = CHOICES) -> Plan:
-        return plan_setup([Part(SSH, self.places, choices, hosts)], self.client)
+        return plan_setup([Part(KIND.ssh, self.places, choices, hosts)], self.client)
 
     def set_up(self, hosts: Sequence[NamedHost] | None = (WEB,)) -> Plan:
         plan = self.plan(hosts)
@@ -51,7 +51,7 @@ class Setup:
         return plan
 
     def remove(self) -> Plan:
-        plan = plan_removal([(SSH, self.places)])
+        plan = plan_removal([(KIND.ssh, self.places)])
         plan.make()
         return plan
 

@@ -17,7 +17,7 @@ from connector.ssh import hostlines
 from connector.ssh.check import ANY_HOST, SshClient
 from connector.ssh.hostlines import HostLines
 from connector.ssh.plan import Part, Plan, plan_setup
-from connector.targets.codecatalyst.ssh import SSH
+from connector.targets.codecatalyst.kind import KIND
 
 from ..endtoend.sshd import program
 from ..endtoend.waiting import PATIENCE, alive, eventually
@@ -140,7 +140,7 @@ def test_hosts_that_are_not_compared_are_counted(setup: Setup) -> None:
 
 
 def unchecked(setup: Setup) -> Plan:
-    plan = plan_setup([Part(SSH, setup.places, CHOICES, [WEB])], None)
+    plan = plan_setup([Part(KIND.ssh, setup.places, CHOICES, [WEB])], None)
     plan.make()
     return plan
 

@@ -10,7 +10,7 @@ import pytest
 
 from connector.cli.itself import as_proxy_command
 from connector.ssh.client import command_line, configuration
-from connector.targets.codecatalyst.ssh import SSH
+from connector.targets.codecatalyst.kind import KIND
 
 PROGRAM = shutil.which("ssh")
 ID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -32,7 +32,9 @@ def settings(
     for name, text in (("user", user), ("system", system)):
         (tmp_path / f"{name} config").write_text(text)
     ours = tmp_path / "our config"
-    ours.write_text(configuration(SSH, f'"{tmp_path}/user config"', f"{tmp_path}/system config"))
+    ours.write_text(
+        configuration(KIND.ssh, f'"{tmp_path}/user config"', f"{tmp_path}/system config")
+    )
     words = command_line(
         host, ALIAS, "connector proxy", str(ours), ["-G", *arguments], fdpass=fdpass
     )
@@ -69,7 +71,7 @@ def test_connection_is_taken_as_the_caller_says(tmp_path: Path, fdpass: bool) ->
 
 def test_missing_configurations_are_ignored(tmp_path: Path) -> None:
     config = tmp_path / "config"
-    config.write_text(configuration(SSH, "/none/user", "/none/system"))
+    config.write_text(configuration(KIND.ssh, "/none/user", "/none/system"))
     words = command_line(
         "a.codecatalyst", ALIAS, "connector", str(config), ["-T", "-G"], fdpass=True
     )
@@ -121,7 +123,7 @@ def test_proxy_command_runs_with_its_exact_words(tmp_path: Path, word: str) -> N
     script.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$(dirname "$0")/written"\n')
     script.chmod(0o755)
     config = tmp_path / "config"
-    config.write_text(configuration(SSH, "/none/user", "/none/system"))
+    config.write_text(configuration(KIND.ssh, "/none/user", "/none/system"))
     words = command_line(
         "a.codecatalyst",
         ALIAS,
@@ -163,4 +165,4 @@ def test_plain_words_are_not_quoted() -> None:
     ],
 )
 def test_host_word_is_the_name_for_a_configured_ssh(name: str, expected: str | None) -> None:
-    assert SSH.host_word(name) == expected
+    assert KIND.ssh.host_word(name) == expected

@@ -11,7 +11,7 @@ from connector.ssh.facts import SshFacts
 from connector.ssh.include import Choices, NamedHost
 from connector.ssh.places import find_places
 from connector.ssh.plan import Part, Plan, plan_removal, plan_setup
-from connector.targets.codecatalyst.ssh import SSH
+from connector.targets.codecatalyst.kind import KIND
 
 from .setups import CHOICES, WEB, Setup
 
@@ -36,7 +36,7 @@ def boats_of(setup: Setup) -> Part:
 
 
 def both(setup: Setup) -> list[Part]:
-    return [Part(SSH, setup.places, CHOICES, [WEB]), boats_of(setup)]
+    return [Part(KIND.ssh, setup.places, CHOICES, [WEB]), boats_of(setup)]
 
 
 def plan_both(setup: Setup) -> Plan:

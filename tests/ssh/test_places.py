@@ -11,7 +11,7 @@ import pytest
 import connector.ssh.places
 from connector.errors import ConfigError
 from connector.ssh.places import find_places, ssh_home, user_config
-from connector.targets.codecatalyst.ssh import SSH
+from connector.targets.codecatalyst.kind import KIND
 
 from ..endtoend.sshd import program
 from .setups import Setup
@@ -20,7 +20,7 @@ HOME = Path("/home/me")
 
 
 def test_include_in_the_directory_of_ssh_has_the_name_only() -> None:
-    places = find_places(SSH, None, HOME)
+    places = find_places(KIND.ssh, None, HOME)
 
     assert (places.config, places.ours) == (
         Path("/home/me/.ssh/config"),
@@ -68,7 +68,7 @@ def test_include_has_a_whole_path_if_home_differs(
 
     for home in (other, account):
         monkeypatch.setenv("HOME", str(home))
-        for line in (find_places(SSH, None).include, f"Include {user_config()}"):
+        for line in (find_places(KIND.ssh, None).include, f"Include {user_config()}"):
             config.write_text(f"{line}\n")
             assert told(config, home, "user") == "account"
             assert (str(account) in line) is (home is other)
@@ -85,12 +85,12 @@ def test_relative_include_that_ssh_does_not_find_is_replaced(
     setup.config.write_text("Include codecatalyst_config\nHost a\n")
 
     monkeypatch.setenv("HOME", str(account))
-    setup.places = find_places(SSH, str(setup.config))
+    setup.places = find_places(KIND.ssh, str(setup.config))
     setup.set_up()
     assert setup.config.read_text() == "Include codecatalyst_config\nHost a\n"
 
     monkeypatch.setenv("HOME", str(other))
-    setup.places = find_places(SSH, str(setup.config))
+    setup.places = find_places(KIND.ssh, str(setup.config))
     setup.set_up()
     assert setup.config.read_text() == f"Include {setup.ours}\nHost a\n"
     setup.assert_works()
@@ -107,7 +107,7 @@ def test_ssh_home_ignores_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/elsewhere")
 
     assert ssh_home() == Path(pwd.getpwuid(os.getuid()).pw_dir)
-    assert find_places(SSH, None).config == ssh_home() / ".ssh/config"
+    assert find_places(KIND.ssh, None).config == ssh_home() / ".ssh/config"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_ssh_home_ignores_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_include_elsewhere_has_a_whole_path(config: str, ours: str, include: str) -> None:
-    places = find_places(SSH, config, HOME)
+    places = find_places(KIND.ssh, config, HOME)
 
     assert places.ours == Path(ours)
     assert not places.is_default
@@ -130,7 +130,7 @@ def test_include_elsewhere_has_a_whole_path(config: str, ours: str, include: str
 
 def test_path_that_no_include_can_name_is_refused() -> None:
     with pytest.raises(ConfigError, match="cannot be used in"):
-        _ = find_places(SSH, "/x/[1]/config", HOME).include
+        _ = find_places(KIND.ssh, "/x/[1]/config", HOME).include
 
 
 def test_relative_path_starts_in_the_working_directory(
@@ -139,10 +139,10 @@ def test_relative_path_starts_in_the_working_directory(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/you")
 
-    assert find_places(SSH, "my/config", HOME).config == tmp_path / "my/config"
-    assert find_places(SSH, "~/config", HOME).config == Path("/home/you/config")
-    assert find_places(SSH, "", HOME).config == tmp_path  # a directory, which is refused
-    assert find_places(SSH, "/", HOME).config == Path("/")
+    assert find_places(KIND.ssh, "my/config", HOME).config == tmp_path / "my/config"
+    assert find_places(KIND.ssh, "~/config", HOME).config == Path("/home/you/config")
+    assert find_places(KIND.ssh, "", HOME).config == tmp_path  # a directory, which is refused
+    assert find_places(KIND.ssh, "/", HOME).config == Path("/")
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def test_relative_path_starts_in_the_working_directory(
     ],
 )
 def test_our_file_is_recognised_in_every_form(word: str, ours: bool) -> None:
-    assert find_places(SSH, None, HOME).is_ours(word) is ours
+    assert find_places(KIND.ssh, None, HOME).is_ours(word) is ours
 
 
 def test_include_pattern_matches_existing_files(tmp_path: Path) -> None:
     (tmp_path / ".ssh/config.d").mkdir(parents=True)
     for name in ("b.conf", "a.conf", "c"):
         (tmp_path / ".ssh/config.d" / name).touch()
-    places = find_places(SSH, None, tmp_path)
+    places = find_places(KIND.ssh, None, tmp_path)
 
     found = [places.included(word) for word in ("config.d/*.conf", "~/.ssh/config.d/c", "none")]
     directory = tmp_path / ".ssh/config.d"

@@ -11,7 +11,7 @@ import pytest
 from connector.ssh import config
 from connector.ssh.command import proxy_command
 from connector.ssh.include import NamedHost, render
-from connector.targets.codecatalyst.ssh import SSH
+from connector.targets.codecatalyst.kind import KIND
 
 from ..endtoend.commands import EXAMPLE
 from .setups import BY_AWS, CHOICES, COMMAND, ID, OTHER, WEB, host_patterns
@@ -43,7 +43,7 @@ def reader(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def generated(tmp_path: Path) -> Path:
     path = tmp_path / "config"
-    path.write_bytes(render(SSH, CHOICES, [WEB, OTHER], None, created_config=False))
+    path.write_bytes(render(KIND.ssh, CHOICES, [WEB, OTHER], None, created_config=False))
     return path
 
 
@@ -121,7 +121,7 @@ def test_every_reader_keeps_blanks_in_the_command(
 ) -> None:
     path = tmp_path / "config"
     choices = CHOICES._replace(proxy_command=proxy_command(["/opt/a b/connector"], profile))
-    path.write_bytes(render(SSH, choices, [WEB], None, created_config=False))
+    path.write_bytes(render(KIND.ssh, choices, [WEB], None, created_config=False))
 
     words = ["--profile", profile] if profile else []
     assert ALL[reader](path, WEB.name).command == ["/opt/a b/connector", "proxy", *words, WEB.name]
@@ -131,13 +131,13 @@ def test_host_lines_have_no_character_that_is_syntax_for_a_reader(generated: Pat
     in_example = list(host_patterns(filled_in(EXAMPLE.read_text()).encode()))
     words = [*host_patterns(generated.read_bytes()), *in_example]
 
-    assert {*SSH.patterns, WEB.name, "my-env"} < set(words)
+    assert {*KIND.ssh.patterns, WEB.name, "my-env"} < set(words)
     assert not [word for word in words if re.search(r"[^A-Za-z0-9._*-]", word)]
 
 
 def test_service_name_gets_no_section(tmp_path: Path) -> None:
     """Its ``=`` would end the word. The pattern matches it."""
-    text = render(SSH, CHOICES, [WEB._replace(name=BY_AWS), OTHER], None, created_config=False)
+    text = render(KIND.ssh, CHOICES, [WEB._replace(name=BY_AWS), OTHER], None, created_config=False)
 
     assert b"Host codecatalyst-dev-env=" not in text
     assert OTHER.name.encode() in text
@@ -166,7 +166,7 @@ def test_libssh_runs_the_command_of_a_listed_name_and_rejects_the_patterns(tmp_p
     script.chmod(0o755)
     path = tmp_path / "config"
     choices = CHOICES._replace(proxy_command=proxy_command([str(script)], "codecatalyst"))
-    path.write_bytes(render(SSH, choices, [WEB], None, created_config=False))
+    path.write_bytes(render(KIND.ssh, choices, [WEB], None, created_config=False))
 
     assert "apply options" in connect_libssh(path, "x.codecatalyst")
     assert not said.exists()

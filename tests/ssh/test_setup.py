@@ -14,7 +14,7 @@ from connector.ssh.change import Change
 from connector.ssh.check import ANY_HOST
 from connector.ssh.include import MOST_NAMES, NamedHost, compression_of, proxy_command_of, render
 from connector.ssh.plan import read_ours
-from connector.targets.codecatalyst.ssh import SSH
+from connector.targets.codecatalyst.kind import KIND
 
 from ..endtoend.commands import EXAMPLE
 from .setups import BY_AWS, CHOICES, COMMAND, ID, OTHER, WEB, Setup, host_patterns
@@ -282,7 +282,7 @@ def test_text_of_the_service_cannot_leave_its_comment(setup: Setup) -> None:
 def test_config_ssh_connector_ssh_and_the_example_set_the_same(setup: Setup) -> None:
     setup.set_up()
     other = setup.directory / "other"
-    other.write_text(client.configuration(SSH, "/nowhere", "/nowhere"))
+    other.write_text(client.configuration(KIND.ssh, "/nowhere", "/nowhere"))
     keywords = ["user", "connecttimeout", "serveraliveinterval", "serveralivecountmax"]
     keywords += ["stricthostkeychecking", "userknownhostsfile", "compression"]
 
@@ -374,12 +374,12 @@ def test_file_of_an_earlier_version_gets_literal_commands(setup: Setup) -> None:
         f"    HostKeyAlias codecatalyst-{ID}\n"
     )
     setup.ours.write_text(old)
-    assert proxy_command_of(read_ours(SSH, setup.places)) == COMMAND
+    assert proxy_command_of(read_ours(KIND.ssh, setup.places)) == COMMAND
     setup.set_up(None)
 
     setup.assert_works()
     assert "dev-env=" not in setup.ours.read_text()
-    assert proxy_command_of(read_ours(SSH, setup.places)) == COMMAND
+    assert proxy_command_of(read_ours(KIND.ssh, setup.places)) == COMMAND
     once = setup.ours.read_bytes()
     setup.set_up([WEB])
     assert setup.ours.read_bytes() == once
@@ -429,7 +429,7 @@ def test_choices_add_two_settings_to_those_of_earlier_versions(
     fdpass: bool, compression: bool
 ) -> None:
     choices = CHOICES._replace(fdpass=fdpass, compression=compression)
-    text = render(SSH, choices, [WEB], None, created_config=False).decode()
+    text = render(KIND.ssh, choices, [WEB], None, created_config=False).decode()
     lines = [line for line in text.splitlines() if line.strip() and "#" not in line[:5]]
 
     expected = SETTINGS.replace("Fdpass no", "Fdpass yes") if fdpass else SETTINGS
@@ -443,12 +443,12 @@ def test_choices_add_two_settings_to_those_of_earlier_versions(
 @pytest.mark.parametrize("compression", [True, False])
 def test_choice_about_compression_can_be_read_again(setup: Setup, compression: bool) -> None:
     setup.plan(choices=CHOICES._replace(compression=compression)).make()
-    assert compression_of(read_ours(SSH, setup.places)) is compression
+    assert compression_of(read_ours(KIND.ssh, setup.places)) is compression
     assert setup.ask(WEB.name).value("compression") == ("yes" if compression else "no")
 
 
 def test_file_of_an_earlier_version_gets_compression() -> None:
-    text = render(SSH, CHOICES, [WEB], None, created_config=False).decode()
+    text = render(KIND.ssh, CHOICES, [WEB], None, created_config=False).decode()
     old = "".join(line for line in text.splitlines(True) if "ompress" not in line)
     assert compression_of(old.encode())
     assert compression_of(None)

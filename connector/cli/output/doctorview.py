@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status as Spinner
 
-    from ...doctor.report import Report
+    from ...doctor.words import Report
 
 _TITLE_WIDTH = 18  # of the longest title
 _SECONDS_WIDTH = 7

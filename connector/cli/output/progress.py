@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Protocol
 
 from ...sessions import Waiting
-from .lines import say, say_in_place
+from .lines import printable, say, say_in_place
 
 #: On Windows ssh ends its ProxyCommand without a signal, so the hint has to be printed early.
 SSH_HINT = (
@@ -120,12 +121,59 @@ def patience(title: str, *, starts: bool = True) -> Iterator[Patience]:
     if not _can_draw():
         yield Patience(WaitDisplay(title, starts=starts))
         return
-    from .bar import StartBar
-
-    with StartBar(title) as bar:
+    with _StartBar(title) as bar:
         yield Patience(bar)
 
 
 def _can_draw() -> bool:
     """Return whether stderr is a terminal that can replace a line; that of Emacs cannot."""
     return os.isatty(2) and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+class _StartBar:
+    """A progress bar on a terminal: a ``Display`` that disappears at the end of its ``with`` block.
+
+    :param title: the target that starts or stops.
+    """
+
+    def __init__(self, title: str) -> None:
+        # Most commands draw no bar, and rich is slow to import.
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[time]}", markup=False),
+            console=Console(stderr=True, markup=False, emoji=False, highlight=False),
+            transient=True,
+        )
+        self._title = printable(title)
+        self._task = self._progress.add_task("", total=None, time="")
+
+    def show(self, waiting: Waiting | None) -> None:
+        """Show the wait, or remove the bar if ``waiting`` is ``None``."""
+        if waiting is None:
+            self._progress.stop()
+            return
+        usual = waiting.usual
+        self._progress.update(
+            self._task,
+            description=f"{self._title} is {printable(waiting.status)}",
+            total=usual,
+            completed=0 if usual is None else min(waiting.elapsed, usual),
+            time=f"{waiting.elapsed:.0f} s" + (f" of about {usual:.0f}" if usual else ""),
+        )
+        self._progress.start()
+
+    def __enter__(self) -> _StartBar:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()

@@ -16,15 +16,33 @@ if TYPE_CHECKING:
 #: Seconds to renew the login for a user at a prompt.
 _TOKEN_TIMEOUT = 10.0
 
+_NO_ID = "00000000-0000-0000-0000-000000000000"
+
 
 class CodeCatalyst:
     """The kind of :class:`connector.targets.kind.Kind`. Each method imports what it needs."""
 
     @property
     def ssh(self) -> SshFacts:
-        from .ssh import SSH
+        from ...ssh.facts import SshFacts
+        from .hosts import SERVICE_PREFIXES
+        from .names import SUFFIX
 
-        return SSH
+        return SshFacts(
+            title="Amazon CodeCatalyst Dev Environments",
+            nouns="Dev Environments",
+            patterns=(f"*{SUFFIX}", "codecatalyst-dev-env*", "aws-devenv-*"),
+            examples=(
+                f"a.b{SUFFIX}",
+                f"codecatalyst-dev-env=Aa=b.c={_NO_ID}",
+                f"aws-devenv-{_NO_ID}",
+            ),
+            suffix=SUFFIX,
+            service_prefixes=SERVICE_PREFIXES,
+            user="mde-user",
+            known_hosts="~/.ssh/known_hosts_codecatalyst",
+            file_prefix="codecatalyst_",
+        )
 
     def legs(self, case: Case) -> KindLegs:
         from .doctor import CodeCatalystLegs
