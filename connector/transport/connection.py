@@ -138,6 +138,11 @@ class Connection:
         if self._link:
             self._link.set_reading(reading)
 
+    def end_rest(self) -> None:
+        """Read now, if the link rests from reading."""
+        if self._link:
+            self._link.end_rest()
+
     def close(self, timeout: float) -> None:
         """Close the link in order, within ``timeout`` seconds. Make no other link."""
         self._stop()

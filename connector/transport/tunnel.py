@@ -375,6 +375,7 @@ class Tunnel:
             self._channel_alarm.set(when, self._channel_due)
 
     def _channel_due(self) -> None:
+        self._connection.end_rest()  # an ack may wait there that seems to be overdue
         if self._lifecycle.phase == Phase.ENDED:
             return  # an earlier callback of this turn has ended it
         self._channel.handle_timer(self._loop.time())

@@ -32,6 +32,7 @@ from ..errors import (
 from .address import StreamAddress
 from .liveness import Liveness, Sign
 from .loop import Alarm, Loop
+from .pace import Pace
 
 if TYPE_CHECKING:
     from .roles import LinkOwner
@@ -104,9 +105,11 @@ class Link:
         self._closing = False
         self._lost = False
         self._reading = True
-        self._read_pending = (
-            False  # whether the next turn reads, even if the socket is not readable
-        )
+        # Whether the next turn reads, even if the socket is not readable.
+        self._read_pending = False
+        self._pace = Pace()
+        self._resting = False
+        self._rest_alarm = Alarm(loop)
         self._backlog: deque[Event] = deque()  # events beyond the budget of a turn
         self._unwritable = False  # writing has failed; the link ends at the next turn
         self._close_error: LinkLost | None = None  # from the gateway's close frame
@@ -149,6 +152,12 @@ class Link:
                 # Decrypted bytes may wait in the TLS layer, where nothing polls.
                 self._schedule_read()
 
+    def end_rest(self) -> None:
+        """Read now what came during a rest, if the link rests (see :mod:`.pace`)."""
+        if self._resting:
+            self._stop_resting()
+            self._readable()
+
     def close(self, timeout: float) -> None:
         """Send a close frame, and wait up to ``timeout`` seconds for the answer."""
         if self._lost or self._closing:
@@ -185,6 +194,8 @@ class Link:
         """Read what is there. Stop after a read of less than ``enough`` bytes."""
         if self._lost:
             return
+        if self._resting:
+            self._stop_resting()
         if len(self._backlog) > FRAME_BUDGET:
             self._process_events(FRAME_BUDGET)
             self._schedule_read()
@@ -243,7 +254,22 @@ class Link:
                     break
         self._flush()
         if messages and not self._lost:
+            rest = self._pace.rest(messages, self._loop.time())
             self._owner.link_messages(messages)
+            if rest:
+                self._rest(rest)
+
+    def _rest(self, seconds: float) -> None:
+        """Stop reading for some seconds, unless more is to be read now."""
+        if self._reading and not (self._read_pending or self._backlog or self._lost):
+            self._resting = True
+            self._watch()
+            self._rest_alarm.set(self._loop.time() + seconds, self.end_rest)
+
+    def _stop_resting(self) -> None:
+        self._resting = False
+        self._rest_alarm.cancel()
+        self._watch()
 
     def _process_response(self) -> None:
         problem = self._protocol.handshake_exc
@@ -359,7 +385,7 @@ class Link:
         if not self._lost:
             self._loop.watch(
                 self._fd,
-                self._readable if self._reading else None,
+                self._readable if self._reading and not self._resting else None,
                 self._flush if self._outgoing else None,
             )
 
@@ -403,6 +429,7 @@ class Link:
         self._loop.watch(self._fd, None, None)
         self._liveness_alarm.cancel()
         self._close_alarm.cancel()
+        self._rest_alarm.cancel()
         self._sock.close()
 
 

@@ -133,6 +133,124 @@ def test_frames_before_a_broken_link_are_handed_on(scene: Scene) -> None:
     assert isinstance(error, LinkLost)
 
 
+class Rests:
+    """A pace that rests after every batch for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def rest(self, messages: list[bytes], now: float) -> float:
+        return self.seconds
+
+
+LONG, SHORT = 3600.0, 0.005
+
+
+def begin_rest(scene: Scene, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the link rest after one message, and send it three more."""
+    monkeypatch.setattr(scene.link, "_pace", Rests(seconds))
+    scene.say(LONGER)
+    scene.loop.run(lambda: bool(scene.owner.calls))
+    for _ in range(3):
+        scene.say(LONGER)
+
+
+def turn(loop: Loop, times: int) -> None:
+    """Run a few turns, each of which handles what is ready."""
+    left = times
+
+    def last() -> bool:
+        nonlocal left
+        left -= 1
+        loop.call_soon(lambda: None)
+        return left < 0
+
+    loop.run(last)
+
+
+def test_messages_that_come_during_a_rest_are_handed_on_after_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_rest(scene, SHORT, monkeypatch)
+
+    scene.loop.run(lambda: len(scene.owner.calls) == 2)
+
+    assert scene.owner.calls == [1, 3]
+
+
+def test_nothing_is_read_until_a_rest_ends(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_rest(scene, LONG, monkeypatch)
+    turn(scene.loop, 5)
+    resting = scene.owner.calls.copy()
+
+    scene.link.end_rest()
+
+    assert resting == [1]
+    assert scene.owner.calls == [1, 3]
+
+
+def test_link_without_a_rest_hands_on_each_message(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_rest(scene, 0.0, monkeypatch)
+    scene.link.end_rest()  # there is none
+    calls = scene.owner.calls.copy()
+
+    scene.loop.run(lambda: sum(scene.owner.calls) == 4)
+
+    assert calls == [1]
+
+
+def test_rest_leaves_a_paused_link_paused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_rest(scene, LONG, monkeypatch)
+    scene.link.set_reading(False)
+    scene.link.end_rest()
+    turn(scene.loop, 5)
+    paused = scene.owner.calls.copy()
+
+    scene.link.set_reading(True)
+    scene.loop.run(lambda: len(scene.owner.calls) == 2)
+
+    assert paused == [1]
+    assert scene.owner.calls == [1, 3]
+
+
+def test_loss_during_a_rest_is_reported_after_what_came_before_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_rest(scene, SHORT, monkeypatch)
+    scene.far.close()
+
+    scene.loop.run(lambda: bool(scene.owner.lost))
+
+    assert scene.owner.messages == [LONGER] * 4
+    (error,) = scene.owner.lost
+    assert isinstance(error, LinkLost)
+
+
+def test_failed_write_during_a_rest_loses_no_message(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_rest(scene, LONG, monkeypatch)
+    scene.far.close()
+    scene.link.send_messages([TYPED])
+
+    scene.loop.run(lambda: bool(scene.owner.lost))
+
+    assert scene.owner.messages == [LONGER] * 4
+
+
+def test_abort_ends_a_rest(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_rest(scene, SHORT, monkeypatch)
+    scene.link.abort()
+    waited = []
+    scene.loop.call_at(scene.loop.time() + 2 * SHORT, lambda: waited.append(True))
+
+    scene.loop.run(lambda: bool(waited))
+
+    assert scene.owner.calls == [1]
+
+
 @pytest.mark.parametrize("before", [[], [TYPED], [LONGER]])
 def test_close_reason_is_reported_when_eof_comes_with_it(scene: Scene, before: list[bytes]) -> None:
     for message in before:
