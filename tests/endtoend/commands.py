@@ -245,9 +245,12 @@ class Commands:
 
 
 class Ssh:
-    """ssh, scp and sftp, set up to reach the Dev Environment through ``connector proxy``."""
+    """ssh, scp and sftp, set up to reach the Dev Environment through ``connector proxy``.
 
-    def __init__(self, commands: Commands, cloud: Cloud, sshd: Sshd) -> None:
+    :param fdpass: the value of ``ProxyUseFdpass``.
+    """
+
+    def __init__(self, commands: Commands, cloud: Cloud, sshd: Sshd, fdpass: str = "yes") -> None:
         self.commands = commands
         self.host = cloud.host
         self._key = sshd.user_key
@@ -260,6 +263,7 @@ class Ssh:
                     "Host codecatalyst-dev-env*",
                     f"  User {USER}",
                     "  ProxyCommand connector proxy %n",
+                    f"  ProxyUseFdpass {fdpass}",
                     "  ConnectTimeout 30",
                     *(f"  {option}" for option in self.key_options()),
                     "",

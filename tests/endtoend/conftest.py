@@ -95,8 +95,14 @@ def commands(cloud: Cloud, tmp_path: Path) -> Iterator[Commands]:
 
 
 @pytest.fixture
-def ssh(commands: Commands, cloud: Cloud, sshd: Sshd) -> Ssh:
-    return Ssh(commands, cloud, sshd)
+def fdpass() -> str:
+    """``ProxyUseFdpass`` of ssh. A module replaces this to run its tests with both values."""
+    return "yes"
+
+
+@pytest.fixture
+def ssh(commands: Commands, cloud: Cloud, sshd: Sshd, fdpass: str) -> Ssh:
+    return Ssh(commands, cloud, sshd, fdpass)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,14 @@ from .commands import CONNECTOR, END, Commands, Process, Ssh
 from .terminals import Terminal
 from .waiting import PATIENCE
 
-#: ssh's own line when its ProxyCommand ends.
-CLOSED = b"UNKNOWN port 65535"
+#: ssh's own words when its ProxyCommand ends, by the value of ProxyUseFdpass.
+CLOSED = {"yes": b"proxy dialer did not pass back", "no": b"UNKNOWN port 65535"}
+
+
+@pytest.fixture(params=list(CLOSED), ids=["fdpass", "pipes"])
+def fdpass(request: pytest.FixtureRequest) -> str:
+    value: str = request.param
+    return value
 
 
 class Sharing:
@@ -66,7 +72,7 @@ def said(shown: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize("persist", ["60", "yes", "no"])
 def test_reason_appears_once_on_the_terminal(
-    ssh: Ssh, cloud: Cloud, short_path: Path, persist: str
+    ssh: Ssh, cloud: Cloud, short_path: Path, fdpass: str, persist: str
 ) -> None:
     refuse(cloud)
     sharing = Sharing(ssh, short_path, persist)
@@ -76,7 +82,7 @@ def test_reason_appears_once_on_the_terminal(
         assert process.wait() == 255
     (line,) = said(shown)
     assert b"No" in line
-    assert shown.index(line) < shown.index(CLOSED)
+    assert shown.index(line) < shown.index(CLOSED[fdpass])
 
 
 def test_missing_login_appears_on_the_terminal(sharing: Sharing, ssh: Ssh) -> None:
@@ -137,7 +143,7 @@ def test_end_of_a_background_session_is_not_shown(sharing: Sharing, ssh: Ssh, cl
 
 
 def test_connector_in_the_background_writes_nothing_to_the_terminal(
-    sharing: Sharing, ssh: Ssh, cloud: Cloud
+    sharing: Sharing, ssh: Ssh, cloud: Cloud, fdpass: str
 ) -> None:
     refuse(cloud)
     script = (
@@ -148,7 +154,7 @@ def test_connector_in_the_background_writes_nothing_to_the_terminal(
         ssh.commands, sys.executable, "-c", script, *sharing.words("-n", "true")
     )
     shown = sharing.terminal.reader.rest()
-    assert CLOSED in shown
+    assert CLOSED[fdpass] in shown
     assert said(shown) == []
     assert process.wait() == 0
 
@@ -161,11 +167,13 @@ def test_user_who_discards_stderr_gets_no_line(sharing: Sharing, cloud: Cloud) -
     assert process.wait() == 255
 
 
-def test_connector_without_terminal_is_silent(sharing: Sharing, ssh: Ssh, cloud: Cloud) -> None:
+def test_connector_without_terminal_is_silent(
+    sharing: Sharing, ssh: Ssh, cloud: Cloud, fdpass: str
+) -> None:
     refuse(cloud)
     process = ssh.commands.start(*sharing.words("true"), start_new_session=True)
     assert process.wait() == 255
-    assert CLOSED.decode() in process.stderr()
+    assert CLOSED[fdpass].decode() in process.stderr()
     assert "connector:" not in process.stderr()
 
 

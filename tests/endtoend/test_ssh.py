@@ -23,6 +23,12 @@ from .matrix import LOGIN
 MEGABYTE = bytes(range(256)) * 4096
 
 
+@pytest.fixture(params=["yes", "no"], ids=["fdpass", "pipes"])
+def fdpass(request: pytest.FixtureRequest) -> str:
+    value: str = request.param
+    return value
+
+
 @pytest.mark.parametrize("status", [0, 3, 255])
 def test_exit_status_is_that_of_the_remote_command(ssh: Ssh, status: int) -> None:
     answer = ssh.run(f"exit {status}")

@@ -46,9 +46,9 @@ class Editor:
         self._ssh = ssh
         self.windows: list[Window] = []
 
-    def open(self) -> Window:
+    def open(self, connect_timeout: int = 15) -> Window:
         port = free_port()
-        options = ["-v", "-T", "-D", str(port), "-o", "ConnectTimeout=15"]
+        options = ["-v", "-T", "-D", str(port), "-o", f"ConnectTimeout={connect_timeout}"]
         process = self._ssh.start(options=options)
         process.send(SCRIPT)
         process.reader.until(b"d1ce: start\n", 15)
@@ -102,6 +102,17 @@ def test_two_windows_carry_their_traffic_at_once(
         thread.join(3 * PATIENCE)
     assert [answer == DATA for answer in answers] == [True, True]
     assert len(cloud.sessions) == 2
+
+
+def test_window_opens_when_the_start_takes_longer_than_connect_timeout(
+    editor: Editor, service: TcpService, cloud: Cloud
+) -> None:
+    cloud.stopped(start_seconds=3)
+    window = editor.open(connect_timeout=1)
+    with connect_through(window.socks_port, service.port, "127.0.0.1") as connection:
+        connection.sendall(b"hello")
+        assert receive_exactly(connection, 5) == b"hello"
+    window.ssh.signal(signal.SIGTERM)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
