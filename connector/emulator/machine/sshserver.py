@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko.common import (
     AUTH_SUCCESSFUL,
+    MSG_CHANNEL_REQUEST,
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     OPEN_FAILED_CONNECT_FAILED,
     OPEN_SUCCEEDED,
@@ -112,7 +113,7 @@ class _Connection(threading.Thread):
         self._on_end = on_end
         self._sock = sock
         self._channels = _Channels(home)
-        self._transport = _Transport(sock, self._channels.opened)
+        self._transport = _Transport(sock, self._channels.opened, self._channels.answered)
         self._transport.set_log_channel(_paramiko_logger.name)
         self._transport.banner_timeout = LOGIN_TIMEOUT
         self._transport.add_server_key(host_key)
@@ -141,16 +142,36 @@ _PARAMIKO: Any = paramiko.Transport  # key exchanges are not in its public inter
 
 
 class _Transport(paramiko.Transport):
-    """A transport that reports each new channel. ``accept`` would need a polling thread."""
+    """A transport that reports each new channel, and each request that has got its reply.
+
+    ``accept`` would need a polling thread for the channels. The reply has to come first: a client
+    that is told of the end of a process before the start of it reports an error.
+    """
 
     # The same exchange under its name in RFC 8731, which paramiko lacks.
     _kex_info: ClassVar[dict[str, Any]] = {**_PARAMIKO._kex_info}
     _kex_info[FIRST_KEX] = _kex_info[f"{FIRST_KEX}@libssh.org"]
     _preferred_kex = (FIRST_KEX, *_PARAMIKO._preferred_kex)
 
-    def __init__(self, sock: socket.socket, opened: Callable[[paramiko.Channel], None]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        opened: Callable[[paramiko.Channel], None],
+        answered: Callable[[], None],
+    ) -> None:
         super().__init__(sock)
         self._opened = opened
+        self._answered = answered
+        self._channel_handler_table = {
+            **_PARAMIKO._channel_handler_table,
+            MSG_CHANNEL_REQUEST: self._answer,
+        }
+
+    def _answer(self, channel: Any, message: paramiko.Message) -> None:
+        try:
+            channel._handle_request(message)
+        finally:
+            self._answered()
 
     def _queue_incoming_channel(self, channel: paramiko.Channel) -> None:
         self._opened(channel)
@@ -165,6 +186,7 @@ class _Channels(paramiko.ServerInterface):
         self._environments: dict[int, dict[str, str]] = {}
         self._terminals: dict[int, Terminal] = {}
         self._processes: dict[int, ChannelProcess] = {}
+        self._accepted: list[ChannelProcess] = []
         self._forwardings: dict[int, Forwarding] = {}
 
     def opened(self, channel: paramiko.Channel) -> None:
@@ -174,6 +196,11 @@ class _Channels(paramiko.ServerInterface):
         forwarding = self._forwardings.get(channel.get_id())
         if forwarding is not None:
             forwarding.start(channel)
+
+    def answered(self) -> None:
+        """Start the process of a request that the client knows to be accepted by now."""
+        while self._accepted:
+            self._accepted.pop().start()
 
     def close(self) -> None:
         """End all processes and forwarded connections, and wait for that."""
@@ -264,14 +291,15 @@ class _Channels(paramiko.ServerInterface):
         number = channel.get_id()
         if number in self._processes:
             return False
-        self._processes[number] = ChannelProcess(
+        process = ChannelProcess(
             channel,
             command,
             self._home,
             self._environments.get(number, {}),
             self._terminals.get(number),
         )
-        self._processes[number].start()
+        self._processes[number] = process
+        self._accepted.append(process)
         return True
 
 

@@ -24,6 +24,8 @@ from .clients import HOST, OpenSsh, needs_clients
 
 pytestmark = needs_clients
 
+MSG_CHANNEL_SUCCESS = b"\x63"  # RFC 4254, section 9
+
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
@@ -46,6 +48,24 @@ def alive(pid: int) -> bool:
 def test_command_has_separate_output_errors_and_status(openssh: OpenSsh) -> None:
     result = openssh.run(HOST, "echo out; echo err >&2; exit 3")
     assert (result.stdout, result.stderr, result.returncode) == (b"out\n", b"err\n", 3)
+
+
+def test_command_starts_after_the_reply_to_its_request(
+    openssh: OpenSsh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a client could be told of the end of a command before its start."""
+    send = paramiko.Transport._send_user_message  # type: ignore[attr-defined]
+    running: list[list[str]] = []
+
+    def watched(transport: paramiko.Transport, message: paramiko.Message) -> None:
+        if message.asbytes()[:1] == MSG_CHANNEL_SUCCESS:
+            names = [thread.name for thread in threading.enumerate()]
+            running.append([name for name in names if name == "ssh process"])
+        send(transport, message)
+
+    monkeypatch.setattr(paramiko.Transport, "_send_user_message", watched)
+    assert openssh.run(HOST, "cat", data=b"input").stdout == b"input"
+    assert running == [[]]
 
 
 def test_command_runs_at_home_with_a_clean_environment(
