@@ -119,9 +119,13 @@ class ConnectFailed(ConnectorError):
 
 
 class TLSFailed(ConnectFailed):
-    """A TLS handshake failed: certificate, name or protocol."""
+    """A TLS handshake failed: certificate, name or protocol.
+
+    :ivar of_certificate: whether the certificate is refused.
+    """
 
     exit_code = 76  # EX_PROTOCOL
+    of_certificate = False
 
     @classmethod
     def certificate(cls, host: str, code: int, words: str) -> TLSFailed:
@@ -129,7 +133,12 @@ class TLSFailed(ConnectFailed):
 
         :param code: one of OpenSSL's X509_V_ERR_*; ``words`` are OpenSSL's own.
         """
-        whose = f"the certificate of {host}"
+        error = cls._refusal(f"the certificate of {host}", code, words)
+        error.of_certificate = True
+        return error
+
+    @classmethod
+    def _refusal(cls, whose: str, code: int, words: str) -> TLSFailed:
         if code in (_EXPIRED, _NOT_YET_VALID):
             when = "has expired" if code == _EXPIRED else "is not valid yet"
             return cls(f"{whose} {when}", "Check the clock of this machine")

@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
 def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
     from ..aws.profile import load_profile
     from ..aws.trust import ca_bundle
+    from ..targets.memory import anchor_memory
 
     # Remove the secret from the environment before other code can see it.
     given = os.environ.pop(VARIABLE, None)
@@ -86,8 +87,9 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings
         from ..transport.address import gateway_region
 
         access = access._replace(signer=UpgradeSigner(options.profile, gateway_region))
+    bundle = ca_bundle(os.environ, profile)
     return GivenSession(access), StreamSettings(
-        Trust(ca_bundle(os.environ, profile)),
+        Trust(bundle, anchor_memory(os.environ, bundle)),
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
         url_given=True,

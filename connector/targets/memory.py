@@ -47,6 +47,14 @@ class Memory:
             logger.info("nothing can be remembered in %s (%s)", self._path, reason(error))
 
 
+def anchor_memory(environ: Mapping[str, str], ca_bundle: str | None) -> Memory:
+    """Return the memory of the CA certificates that verified the last connections.
+
+    :param ca_bundle: the path of the file that has them; None for the system's.
+    """
+    return Memory(cache_file(environ, "anchors.json"), ca_bundle or "the system's store")
+
+
 def keys_of(path: AnyPath) -> list[str]:
     """Return the keys of all entries of a file, the oldest first."""
     return list(_read(path))

@@ -14,7 +14,7 @@ from ...errors import ConfigError
 from ...fast.records import NamedTuple
 from ...transport.address import StreamSettings
 from ...transport.trust import Trust
-from ..memory import Memory, cache_file
+from ..memory import Memory, anchor_memory, cache_file
 from .api import ENDPOINT, LOGIN, TOKEN_VARIABLES, light_api, sdk_api
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def open_service(
     url = given_endpoint(ENDPOINT, endpoint_url, environ)
     bundle = ca_bundle(environ, profile)
     overridden = endpoint_is_overridden(ENDPOINT, endpoint_url, environ, profile)
-    settings = StreamSettings(Trust(bundle), overridden)
+    trust = Trust(bundle, anchor_memory(environ, bundle))
+    settings = StreamSettings(trust, overridden)
     clients = ClientFactory(profile.known_name, settings.trust.connect)
     light_url = light_endpoint(ENDPOINT, url, environ, profile)
     connect = settings.trust.connect
