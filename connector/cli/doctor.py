@@ -101,8 +101,9 @@ def run(options: argparse.Namespace) -> int:
 def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     """Return the case of a user with these options."""
     from ..doctor.case import Case, Commands
+    from .itself import ssh_passes_descriptors
 
-    commands = Commands(query_of, _read_proxy_options, _completed)
+    commands = Commands(query_of, _read_proxy_options, _completed, ssh_passes_descriptors)
     return Case(options, options.ssh_config, environ, commands, kind_of(query_of(options)))
 
 

@@ -38,16 +38,18 @@ class KindLegs(Protocol):
 
 @dataclass(frozen=True)
 class Commands:
-    """Functions of other commands, so that the doctor treats options in the same way.
+    """Functions of other commands, so that the doctor treats options and ssh in the same way.
 
     :ivar query_of: return what options ask for.
     :ivar read_proxy_options: parse the arguments of ``connector proxy``; raises ConfigError.
     :ivar completed: return the user's options, completed by those of a ProxyCommand.
+    :ivar passes_descriptors: return whether ``ProxyUseFdpass yes`` works with the ssh of a path.
     """
 
     query_of: Callable[[argparse.Namespace], Query]
     read_proxy_options: Callable[[Sequence[str]], argparse.Namespace]
     completed: Callable[[argparse.Namespace, argparse.Namespace], argparse.Namespace]
+    passes_descriptors: Callable[[str], bool]
 
 
 class Case:

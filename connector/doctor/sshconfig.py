@@ -18,7 +18,14 @@ from . import public
 from .case import Case
 from .findings import Facts, Result, Status
 from .installed import DRAIN_TIMEOUT, MAX_OUTPUT, PROGRAM_TIMEOUT, run
-from .sshsettings import CURE, Remarks, check_settings, settings_of, shown_user
+from .sshsettings import (
+    CURE,
+    Remarks,
+    check_settings,
+    settings_of,
+    shown_user,
+    takes_descriptor,
+)
 from .words import Harmless, Words, joined, words
 
 #: The connector within the command line of a shell or of another program.
@@ -60,6 +67,7 @@ def ssh_config(case: Case) -> Result:
     facts: Facts = {
         "user": shown_user(case.ssh_facts, settings),
         "connectTimeout": _number(settings.get("connecttimeout", "none")),
+        "proxyUseFdpass": takes_descriptor(settings),
         "controlPersist": _number(settings.get("controlpersist", "no")),
         "pythonVariables": [],
     }
@@ -96,7 +104,14 @@ def ssh_config(case: Case) -> Result:
     arguments = command_line[len(launcher) + 1 :]
     proxy = _proxy_options(case, arguments, host, settings.get("user", ""))
     _check_name(arguments, proxy, host, remarks)
-    check_settings(case.ssh_facts, settings, starts=proxy.start, wait=proxy.wait, remarks=remarks)
+    check_settings(
+        case.ssh_facts,
+        settings,
+        starts=proxy.start,
+        wait=proxy.wait,
+        passes_descriptors=lambda: case.commands.passes_descriptors(case.ssh),
+        remarks=remarks,
+    )
     if variables:
         remarks.add(
             words(
@@ -110,10 +125,16 @@ def ssh_config(case: Case) -> Result:
     case.options = case.commands.completed(case.options, proxy)
     if remarks:
         return Result(remarks.text, Status.WARN, remarks.hint, facts)
+    begin = (
+        words("begins when the target runs")
+        if takes_descriptor(settings)
+        else words("includes the start of the target")
+    )
     text = words(
-        "ssh {host} leads to this connector, as user {user}",
+        "ssh {host} leads to this connector, as user {user}; ConnectTimeout {begin}",
         host=host,
         user=Harmless(case.ssh_facts.user),
+        begin=begin,
     )
     return Result(text, facts=facts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..errors import ConfigError
 from ..ssh.facts import SshFacts
@@ -95,12 +95,24 @@ def settings_of(case: Case, host: str) -> dict[str, str]:
     return {name.lower(): value for name, _, value in pairs}
 
 
+def takes_descriptor(settings: Mapping[str, str]) -> bool:
+    """Return whether ssh wants its connection from the ProxyCommand as a descriptor."""
+    return settings.get("proxyusefdpass", "no") == "yes"
+
+
 def check_settings(
-    facts: SshFacts, settings: Mapping[str, str], *, starts: bool, wait: float, remarks: Remarks
+    facts: SshFacts,
+    settings: Mapping[str, str],
+    *,
+    starts: bool,
+    wait: float,
+    passes_descriptors: Callable[[], bool],
+    remarks: Remarks,
 ) -> None:
     """Remark on settings that break ssh or hide messages.
 
     :param starts: whether the ProxyCommand starts a stopped target, within ``wait`` seconds.
+    :param passes_descriptors: returns whether this ssh can take its connection as a descriptor.
     :raises ConfigError: when ssh cannot connect at all with these settings.
     """
     _check_control_path(settings)
@@ -115,23 +127,24 @@ def check_settings(
         )
     limit = settings.get("connecttimeout", "none")
     wanted = wait + WAIT_MARGIN
-    if starts and limit.isdigit() and int(limit) < wanted:
+    if takes_descriptor(settings):
+        if not passes_descriptors():
+            remarks.add(
+                words("ProxyUseFdpass is yes, but this ssh takes no connection from a program"),
+                words("Set ProxyUseFdpass to no for these hosts"),
+            )
+    elif starts and limit.isdigit() and int(limit) < wanted:
+        better = words("ProxyUseFdpass to yes, or ") if passes_descriptors() else words("")
         remarks.add(
             words(
                 "ConnectTimeout {limit} ends ssh before a stopped target has started",
                 limit=int(limit),
             ),
             words(
-                "Set ConnectTimeout to {wanted:.0f}, or run `connector start` first", wanted=wanted
+                "Set {better}ConnectTimeout to {wanted:.0f}, or run `connector start` first",
+                better=better,
+                wanted=wanted,
             ),
-        )
-    if settings.get("proxyusefdpass", "no") == "yes":
-        remarks.add(
-            words(
-                "ProxyUseFdpass makes ssh expect a socket from the ProxyCommand, and the connector "
-                "has none to pass"
-            ),
-            words("Set ProxyUseFdpass to no for these hosts"),
         )
     if settings.get("canonicalizehostname", "no") not in ("no", "false"):
         remarks.add(

@@ -64,7 +64,7 @@ def refuse(arguments: object) -> argparse.Namespace:
 def case(tmp_path: Path) -> Callable[..., Case]:
     def make(**options: str) -> Case:
         given = argparse.Namespace(**{**vars(NOTHING), **options})
-        commands = Commands(query_of, refuse, lambda options, proxy: options)
+        commands = Commands(query_of, refuse, lambda options, proxy: options, lambda ssh: False)
         return Case(given, "none", {"PATH": str(tmp_path)}, commands, cast("Kind", Boats()))
 
     return make

@@ -8,14 +8,25 @@ from connector.doctor.sshsettings import Remarks, check_settings
 from connector.targets.codecatalyst.kind import KIND
 
 
+def remarks_on(passes: bool = True, starts: bool = True, **settings: str) -> Remarks:
+    remarks = Remarks()
+    check_settings(
+        KIND.ssh,
+        {"user": "mde-user", **settings},
+        starts=starts,
+        wait=600.0,
+        passes_descriptors=lambda: passes,
+        remarks=remarks,
+    )
+    return remarks
+
+
 @pytest.mark.parametrize(
     ("value", "remarked"),
     [("no", False), ("false", False), ("yes", True), ("true", True), ("always", True)],
 )
 def test_canonicalize_hostname_is_a_problem_unless_it_is_off(value: str, remarked: bool) -> None:
-    remarks = Remarks()
-    settings = {"user": "mde-user", "canonicalizehostname": value}
-    check_settings(KIND.ssh, settings, starts=True, wait=600.0, remarks=remarks)
+    remarks = remarks_on(canonicalizehostname=value)
 
     assert bool(remarks) is remarked
     assert ("CanonicalizeHostname makes ssh search DNS for the name" in remarks.text) is remarked
@@ -23,7 +34,25 @@ def test_canonicalize_hostname_is_a_problem_unless_it_is_off(value: str, remarke
 
 
 def test_default_settings_are_no_problem() -> None:
-    remarks = Remarks()
-    check_settings(KIND.ssh, {"user": "mde-user"}, starts=True, wait=600.0, remarks=remarks)
+    assert not remarks_on()
+    assert not remarks_on(passes=False)
 
-    assert not remarks
+
+@pytest.mark.parametrize("timeout", ["15", "660", "none"])
+def test_descriptor_makes_every_timeout_good(timeout: str) -> None:
+    assert not remarks_on(proxyusefdpass="yes", connecttimeout=timeout)
+
+
+def test_descriptor_that_ssh_does_not_take_is_a_problem() -> None:
+    remarks = remarks_on(passes=False, proxyusefdpass="yes", connecttimeout="15")
+
+    assert remarks.text == "ProxyUseFdpass is yes, but this ssh takes no connection from a program"
+    assert remarks.hint == "Set ProxyUseFdpass to no for these hosts"
+
+
+def test_short_timeout_has_two_cures_where_ssh_takes_descriptors() -> None:
+    timeout = "ConnectTimeout to 660, or run `connector start` first"
+
+    assert remarks_on(connecttimeout="15").hint == f"Set ProxyUseFdpass to yes, or {timeout}"
+    assert remarks_on(passes=False, connecttimeout="15").hint == f"Set {timeout}"
+    assert not remarks_on(connecttimeout="15", starts=False)

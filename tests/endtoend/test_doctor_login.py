@@ -200,15 +200,11 @@ def test_host_name_that_ssh_looks_up_in_dns_fails(patient: Patient) -> None:
     assert "Set CanonicalizeHostname to no" in diagnosis.text("ssh-config")
 
 
-@pytest.mark.parametrize(
-    ("line", "code"),
-    [("ProxyCommand exec connector proxy %n", 69), ("ProxyUseFdpass yes", 69)],
-)
-def test_proxy_command_that_ssh_cannot_run_fails(patient: Patient, line: str, code: int) -> None:
-    patient.write_config(line, "ProxyCommand connector proxy %n")
+def test_proxy_command_that_ssh_cannot_run_fails(patient: Patient) -> None:
+    patient.write_config("ProxyCommand exec connector proxy %n")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (code, ["ssh-login"])
+    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["ssh-login"])
     assert diagnosis.by_status("warn") == ["ssh-config"]
 
 

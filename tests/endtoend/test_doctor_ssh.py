@@ -77,6 +77,18 @@ def test_section_with_weak_settings_warns(patient: Patient, lines: list[str], wo
     assert words in diagnosis.text("ssh-config")
 
 
+def test_ssh_that_takes_a_descriptor_may_have_any_timeout(patient: Patient, cloud: Cloud) -> None:
+    patient.write_config(
+        "ProxyUseFdpass yes", "ConnectTimeout 3", "ProxyCommand connector proxy %n"
+    )
+    diagnosis = patient.examine()
+
+    assert diagnosis.by_status("ok") == list(diagnosis.legs)
+    assert "ConnectTimeout begins when the target runs" in diagnosis.text("ssh-config")
+    assert diagnosis.legs["ssh-config"]["facts"]["proxyUseFdpass"] is True
+    assert all_stopped_once(cloud)
+
+
 def test_host_name_that_ssh_looks_up_in_dns_fails(patient: Patient) -> None:
     patient.write_config(
         "CanonicalizeHostname always",
