@@ -151,11 +151,11 @@ def _setup(options: argparse.Namespace, ours: Sequence[tuple[Kind, Places]]) -> 
     from ..ssh.include import WAIT_MARGIN
     from ..ssh.places import find_ssh
     from ..ssh.plan import plan_setup
-    from .itself import first_that_runs, isolated_commands, uses_descriptor
+    from .itself import first_that_runs, isolated_commands, ssh_passes_descriptors
 
     program = find_ssh()
     command = first_that_runs(isolated_commands())
-    fdpass = uses_descriptor(program)
+    fdpass = ssh_passes_descriptors(program)
     temporary = next(filter(is_temporary, filter(os.path.isabs, command)), None)
     if temporary:
         say(

@@ -21,9 +21,6 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..programs import run_program
 
-#: Whether `connector proxy` hands its connection over where ssh asks for that.
-_PROXY_HANDS_OVER = False
-
 #: Variables that say where Python finds modules.
 _OF_MODULES = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE")
 
@@ -166,8 +163,3 @@ def ssh_passes_descriptors(ssh: str) -> bool:
 
     memory = Memory(cache_file(os.environ, "ssh-fdpass.json"), ssh)
     return passes_descriptors(ssh, run_program, memory)
-
-
-def uses_descriptor(ssh: str) -> bool:
-    """Return whether to configure ``ProxyUseFdpass yes`` for this ssh."""
-    return _PROXY_HANDS_OVER and ssh_passes_descriptors(ssh)

@@ -91,7 +91,7 @@ class _Words(argparse.Action):
 def run(options: argparse.Namespace) -> int:
     from ..ssh.client import command_line
     from ..ssh.places import find_ssh
-    from .itself import uses_descriptor
+    from .itself import ssh_passes_descriptors
 
     if options.words[0] == "--" and len(options.words) > 1:  # argparse keeps it
         del options.words[0]
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     host = facts.host_word(options.host) or target.host_name
     proxy, alias = _proxy_command(options, target), target.host_key_alias
     config = _config_file(facts)
-    words = command_line(host, alias, proxy, config, arguments, fdpass=uses_descriptor(ssh))
+    words = command_line(host, alias, proxy, config, arguments, fdpass=ssh_passes_descriptors(ssh))
     return _become([ssh, *words])
 
 

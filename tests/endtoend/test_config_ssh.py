@@ -112,6 +112,18 @@ def test_settings_for_all_hosts_do_not_break_ours(configured: Configured, cloud:
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
 
 
+def test_start_of_a_stopped_environment_outlasts_the_timeout_of_ssh(
+    configured: Configured, cloud: Cloud
+) -> None:
+    asleep = cloud.add("ExampleCorp", "Shop", "asleep", status=Status.STOPPED)
+    asleep.start_seconds = 3.0
+    configured.configure()
+
+    options = ("-o", "ConnectTimeout=1", "asleep.codecatalyst", "echo hello")
+    answer = configured.run(*configured.command("ssh", *options))
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+
+
 def hosts(configured: Configured) -> list[str]:
     """Return the literal hosts in the file, which an IDE offers."""
     lines = configured.ours.read_text().splitlines()
