@@ -15,11 +15,6 @@ from unittest.mock import patch
 from connector.aws.api import CallFailed, Refused
 from connector.aws.profile import SsoSession
 from connector.aws.responses import check
-from connector.aws.sso.cache import (
-    Unusable,
-    token_of_response,
-    with_refresh_token,
-)
 from connector.aws.sso.login import token_by_device_code
 from connector.aws.sso.oidc import (
     RESPONSES,
@@ -28,7 +23,13 @@ from connector.aws.sso.oidc import (
     register,
     registration_file,
 )
-from connector.aws.sso.tokens import BearerToken, BearerTokens
+from connector.aws.sso.tokens import (
+    BearerToken,
+    BearerTokens,
+    Unusable,
+    token_of_response,
+    with_refresh_token,
+)
 from connector.errors import ConnectorError
 from connector.sessions import StartProgress, Waiting
 from connector.targets.codecatalyst.account import identify

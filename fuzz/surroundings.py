@@ -12,7 +12,7 @@ from pathlib import Path
 from connector.aws.endpoint import endpoint_is_overridden
 from connector.aws.http import MAX_BODY, BadResponse, read_response
 from connector.aws.profile import load_profile
-from connector.aws.sso.cache import SsoCache, Unusable
+from connector.aws.sso.tokens import SsoCache, Unusable
 from connector.aws.trust import ca_bundle
 from connector.errors import ConfigError, ProxyFailed, ServiceError
 from connector.sessions import SessionAccess

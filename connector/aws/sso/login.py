@@ -24,9 +24,9 @@ from ...files import check_writable, file_lock, make_directory_of, reason
 from ..api import CallFailed, Refused
 from ..profile import SsoSession
 from ..sdk import ClientFactory
-from .cache import CachedToken, SsoCache, Unusable, token_of_response
 from .callback import CALLBACK_TIMEOUT, Callback
 from .oidc import Oidc, Registration, call_once, register, registration_file, requested_scopes
+from .tokens import CachedToken, SsoCache, Unusable, token_of_response
 
 #: Show the user the URL to open, and the device code to compare; None for the other grant.
 Show = Callable[[str, "str | None"], None]

@@ -23,7 +23,7 @@ from ..api import CallFailed, Refused
 from ..profile import SsoSession
 from ..responses import Object, Shape, non_empty, number, text
 from ..sdk import ClientFactory, call
-from .cache import (
+from .tokens import (
     REFRESH_WINDOW,
     CachedToken,
     SsoCache,

@@ -1,22 +1,205 @@
 """Find the bearer token of a call, and renew it before it expires.
 
 A token comes from the first of these places that has one: a variable with the token, a variable
-with the path of a token file, the SSO session of the profile in the AWS CLI's cache.
+with the path of a token file, the SSO session of the profile in the AWS CLI's cache. That token
+file is shared with the AWS CLI and the SDKs: format and path are those of botocore's
+``SSOTokenProvider``.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ...errors import CredentialsError
 from ...fast.records import NamedTuple
-from ...files import FileProblem, read_text
+from ...files import (
+    FileProblem,
+    read_own_text,
+    read_text,
+    write_private,
+)
 from ..profile import Profile, sso_session
 from ..sdk import ClientFactory
-from .cache import REFRESH_WINDOW, SsoCache, Unusable, check_token
+
+#: Seconds before its end in which a token is renewed. botocore's SSOTokenProvider has the same.
+REFRESH_WINDOW = 15 * 60
+
+#: Year, month, day; hour, minute, second; sign, hours and minutes of the zone. Decimals of a
+#: second are dropped, so a token ends a moment early.
+_TIME = (
+    r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?)?"
+    r" *(?:[Zz]|UTC|GMT|([+-])([0-9]{2}):?([0-9]{2})?)?"
+)
+
+
+class Unusable(Exception):
+    """There is no token, or no new one. The text says why on one line, without secrets."""
+
+
+class CachedToken(NamedTuple):
+    """The content of a token file. ``expires_at`` is in seconds since the epoch."""
+
+    access_token: str
+    expires_at: float
+    document: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"CachedToken(expires_at={self.expires_at})"
+
+    def refresh_request(self, now: float) -> dict[str, str]:
+        """Return the members of the CreateToken call that renews this token.
+
+        :raises Unusable: when the file lacks one of them, or the registration has expired.
+        """
+        names = ("clientId", "clientSecret", "refreshToken", "registrationExpiresAt")
+        values: dict[str, Any] = {name: self.document.get(name) for name in names}
+        missing = [name for name, value in values.items() if not (isinstance(value, str) and value)]
+        if missing:
+            raise Unusable(f"the login has no {missing[0]} to renew it with")
+        if parse_time(values.pop("registrationExpiresAt")) <= now:
+            raise Unusable("the client registration of the login has expired too")
+        return {"grantType": "refresh_token", **values}
+
+
+class SsoCache:
+    """The token file of one SSO session."""
+
+    def __init__(self, session_name: str) -> None:
+        directory = cache_directory()
+        key = hashlib.sha1(session_name.encode(), usedforsecurity=False).hexdigest()
+        self.path = os.path.join(directory, f"{key}.json")
+        self.lock_path = os.path.join(directory, f"{key}.lock")
+
+    def read(self) -> CachedToken:
+        """Return the token in the file, expired or not.
+
+        :raises Unusable: when there is no file, or it holds no token.
+        """
+        try:
+            document = json.loads(read_own_text(self.path))
+        except FileNotFoundError:
+            raise Unusable("there is no SSO login") from None
+        except FileProblem as problem:
+            raise Unusable(f"the SSO token file {self.path} {problem}") from None
+        except (ValueError, RecursionError):
+            raise Unusable(f"the SSO token file {self.path} is not JSON") from None
+        if not isinstance(document, dict):
+            raise Unusable(f"the SSO token file {self.path} is not a JSON object")
+        for name in ("accessToken", "expiresAt"):
+            if not isinstance(document.get(name), str) or not document[name]:
+                raise Unusable(f"the SSO token file {self.path} has no valid {name}")
+        try:
+            check_token(document["accessToken"])
+            expires_at = parse_time(document["expiresAt"])
+        except Unusable as problem:
+            raise Unusable(f"the SSO token file {self.path} is damaged: {problem}") from None
+        return CachedToken(document["accessToken"], expires_at, document)
+
+    def write(self, token: CachedToken) -> None:
+        """Replace the file atomically.
+
+        :raises OSError: when it cannot be written.
+        """
+        write_private(self.path, json.dumps(token.document))
+
+
+def cache_directory() -> str:
+    """Return the directory that the AWS CLI and the SDKs use for SSO. No variable changes it."""
+    return os.path.join(os.path.expanduser("~"), ".aws", "sso", "cache")
+
+
+def token_of_response(
+    response: Mapping[str, Any], document: Mapping[str, Any], now: float
+) -> CachedToken:
+    """Return the token in a response of CreateToken, without saving it.
+
+    :param response: the checked response.
+    :param document: the members of the token file so far. Those that the response does not
+        replace stay. By RFC 6749 section 6 the old refresh token stays valid if the response
+        has no new one.
+    :param now: seconds since the epoch.
+    :raises Unusable: when the response holds no token.
+    """
+    if "accessToken" not in response or "expiresIn" not in response:
+        raise Unusable("the SSO service sent no token")
+    token = response["accessToken"]
+    check_token(token)
+    expires_at = now + response["expiresIn"]
+    document = {
+        **with_refresh_token(response, document),
+        "accessToken": token,
+        "expiresAt": format_time(expires_at),
+    }
+    return CachedToken(token, expires_at, document)
+
+
+def with_refresh_token(response: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of the token file with the refresh token of CreateToken's response."""
+    new = response.get("refreshToken")
+    return {**document, "refreshToken": new} if new else dict(document)
+
+
+def check_token(token: str) -> None:
+    """Refuse a token that would break an ``Authorization`` header.
+
+    RFC 6750 section 2.1 allows fewer characters still.
+
+    :raises Unusable: when it is empty, or holds blanks, control or non-ASCII characters.
+    """
+    if not token:
+        raise Unusable("the token is empty")
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise Unusable("the token contains blanks, line breaks or invalid characters")
+
+
+def parse_time(text: str) -> float:
+    """Parse a time in any form that AWS's tools write; return seconds since the epoch.
+
+    These are ISO 8601 and HTTP dates, which botocore reads too. ISO 8601 may have any number
+    of decimals, lack separators, and end in ``Z``, ``UTC``, an offset or nothing (UTC).
+
+    :raises Unusable: when the text has none of these forms.
+    """
+    import re
+    from datetime import datetime, timedelta, timezone  # not needed for a token from a variable
+
+    # Python 3.10's fromisoformat reads neither Z nor other decimals than three or six.
+    match = re.fullmatch(_TIME, text.strip())
+    try:
+        if match is None:
+            from email.utils import parsedate_to_datetime
+
+            time = parsedate_to_datetime(text)
+            return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+        year, month, day, hour, minute, second, sign, hours, minutes = match.groups(default="0")
+        time = datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour),
+            int(minute),
+            int(second),
+            tzinfo=timezone.utc,
+        )
+        ahead = timedelta(hours=int(hours), minutes=int(minutes)).total_seconds()
+        return time.timestamp() + (ahead if sign == "-" else -ahead)
+    except (ValueError, TypeError, LookupError, OverflowError):
+        raise Unusable(f"{ascii(text)[:60]} is not a time") from None
+
+
+def format_time(epoch: float) -> str:
+    """Return a time as botocore and the AWS CLI write it."""
+    from datetime import datetime, timezone
+
+    return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
 
 #: Seconds that renewing a token may take where time is not short.
 RENEWAL_TIMEOUT = 8.0

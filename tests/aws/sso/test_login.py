@@ -22,10 +22,9 @@ from botocore.utils import JSONFileCache
 
 from connector.aws.profile import SsoSession, load_profile, sso_session
 from connector.aws.sdk import ClientFactory
-from connector.aws.sso.cache import CachedToken
 from connector.aws.sso.login import log_in, log_out, token_by_device_code
 from connector.aws.sso.oidc import Oidc, register, registration_file
-from connector.aws.sso.tokens import BearerTokens
+from connector.aws.sso.tokens import BearerTokens, CachedToken
 from connector.emulator.api.errors import (
     ApiError,
     ThrottlingException,

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws.sso.cache import Unusable, parse_time
-from connector.aws.sso.tokens import BearerToken
+from connector.aws.sso.tokens import BearerToken, Unusable, parse_time
 from connector.files import MAX_BYTES
 
 from ..cloud import CONFIG, write_cache
