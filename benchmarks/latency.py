@@ -20,6 +20,9 @@ LOADED_SECONDS = 6.0
 #: Seconds between two probes during a copy.
 GAP = 0.01
 
+#: The same during a copy at the agent's pace. The link must rest again between two probes.
+PACED_SECONDS, PACED_GAP = 20.0, 0.4
+
 ROUND_TRIP = 0.05  # seconds, of the distant link
 
 #: Bytes of a copy in one write.
@@ -41,6 +44,16 @@ def measure(stand: Stand) -> list[Row]:
                     f"p50 {percentile(times, 50):.1f} ms, the copy {speed:.0f} MB/s",
                 )
             )
+    with stand.far_end(paced=True) as far:
+        times, speed = under_download(far.connector(), b"trickle\n", PACED_SECONDS, PACED_GAP)
+        rows.append(
+            Row(
+                "echo while a copy runs down at the agent's pace, p99",
+                *(percentile(times, 99), "ms"),
+                limits=(at_most(30),),
+                note=f"p50 {percentile(times, 50):.1f} ms, the copy {speed:.2f} MB/s",
+            )
+        )
     with stand.far_end(delay=ROUND_TRIP / 2, window=AGENT_WINDOW) as far:
         for way, loaded in copies:
             times, speed = loaded(far.connector())
@@ -87,17 +100,26 @@ def echo(start: Start) -> list[float]:
     return times
 
 
-def under_download(start: Start) -> tuple[list[float], float]:
-    """Return the milliseconds of probes whose answers come during a copy, and the copy's MB/s."""
+def under_download(
+    start: Start,
+    order: bytes = b"flood\n",
+    seconds: float = LOADED_SECONDS,
+    gap: float = GAP,
+) -> tuple[list[float], float]:
+    """Return the milliseconds of probes whose answers come during a copy, and the copy's MB/s.
+
+    :param order: the order to the target that makes the copy.
+    :param seconds: how long the copy runs; ``gap`` is the time between two probes.
+    """
     client = start()
-    client.write(b"flood\n")
+    client.write(order)
     times: list[float] = []
     received = owed = 0
     sent = 0.0
     waiting = False
     started = time.perf_counter()
-    while (now := time.perf_counter()) - started < LOADED_SECONDS:
-        if not waiting and now - sent >= GAP:
+    while (now := time.perf_counter()) - started < seconds:
+        if not waiting and now - sent >= gap:
             sent, waiting = time.perf_counter(), True
             client.write(PROBE)
         data = client.read_some()
@@ -110,7 +132,7 @@ def under_download(start: Start) -> tuple[list[float], float]:
             times.append((time.perf_counter() - sent) * 1000)
             waiting = False
     client.end()
-    return times, received / MEGABYTE / LOADED_SECONDS
+    return times, received / MEGABYTE / seconds
 
 
 def under_upload(start: Start) -> tuple[list[float], float]:

@@ -26,6 +26,10 @@ PROBE = b"x"
 FLOOD_WINDOW = 1024 * 1024
 CREDIT, CREDIT_BYTES = b"c", 128 * 1024
 
+#: Bytes and seconds of a trickle: slower than the stock agent's pace, so that no answer waits in
+#: the kernel's buffers between this process and the agent.
+DROP, DROP_SECONDS = 1024, 0.002
+
 
 def main() -> None:
     greeting, silent = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
@@ -60,7 +64,7 @@ def _greet_and_obey(connection: socket.socket) -> None:
     ``upload N``: read N bytes, then answer ``.``; ``download N``: send N bytes; ``wait``: answer
     the milliseconds from the connection to this line; ``echo``: send everything back; ``sink``:
     answer probes in the input; ``flood``: send zeros as the credit allows, and answers to probes
-    among them.
+    among them; ``trickle``: the same slowly, without credit.
     """
     accepted = time.perf_counter()
     connection.sendall(GREETING)
@@ -84,6 +88,8 @@ def _greet_and_obey(connection: socket.socket) -> None:
         connection.sendall(b"%f\n" % ((time.perf_counter() - accepted) * 1000))
     elif order == b"flood":
         _flood(connection)
+    elif order == b"trickle":
+        _trickle(connection)
     while data := connection.recv(CHUNK):
         if order == b"echo":
             connection.sendall(data)
@@ -108,6 +114,21 @@ def _flood(connection: socket.socket) -> None:
             answers = answers[connection.send(answers) :]
         elif writable:
             credit -= connection.send(block[:credit])
+
+
+def _trickle(connection: socket.socket) -> None:
+    drop = bytes(DROP)
+    due = time.monotonic()
+    while True:
+        wait = max(0.0, due - time.monotonic())
+        if select.select([connection], [], [], wait)[0]:
+            data = connection.recv(CHUNK)
+            if not data:
+                return
+            connection.sendall(PROBE * data.count(PROBE))
+        elif time.monotonic() >= due:
+            connection.sendall(drop)
+            due += DROP_SECONDS
 
 
 if __name__ == "__main__":
