@@ -16,8 +16,8 @@ from connector.aws.sso.tokens import SsoCache, Unusable
 from connector.aws.trust import ca_bundle
 from connector.errors import ConfigError, ProxyFailed, ServiceError
 from connector.sessions import SessionAccess
-from connector.targets.codecatalyst.api import ENDPOINT
 from connector.targets.codecatalyst.hosts import Search, resolve
+from connector.targets.codecatalyst.service import ENDPOINT
 from connector.targets.memory import Memory
 from connector.targets.source import GatewayMemory
 from connector.transport.address import check_stream_url

@@ -88,6 +88,12 @@ def light_endpoint(
     return url if _is_plain_url(url) else None
 
 
+def host_and_port(url: str) -> tuple[str, int]:
+    """Return host and port of a result of :func:`light_endpoint`."""
+    host, _, port = url.removeprefix("https://").partition("/")[0].partition(":")
+    return host, int(port or 443)
+
+
 def _is_plain_url(url: str) -> bool:
     """Return whether a URL has only host, port and a path that no client rewrites."""
     authority, _, path = url.removeprefix("https://").partition("/")

@@ -23,6 +23,7 @@ from ..errors import (
     TLSFailed,
 )
 from .api import CallFailed, Operation, Refused
+from .endpoint import host_and_port
 from .http import BadResponse, Response, exchange
 from .responses import check
 
@@ -41,11 +42,9 @@ class LightApi:
     def __init__(
         self, operations: Mapping[str, Operation], endpoint_url: str, connect: Connect
     ) -> None:
-        parts = urlsplit(endpoint_url)
         self._operations = operations
-        self._host = parts.hostname or ""
-        self._port = parts.port or 443
-        self._path = parts.path.rstrip("/")
+        self._host, self._port = host_and_port(endpoint_url)
+        self._path = urlsplit(endpoint_url).path.rstrip("/")
         self._connect = connect
 
     def call(

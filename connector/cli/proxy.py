@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..sessions import SessionSource
 from ..targets.model import SSH_SESSION, SessionRequest, StartSettings
 from ..targets.registry import KINDS
-from ..targets.source import open_source
-from ..transport.address import StreamSettings
 from .settings import add_setting
 from .streaming import add_stream_options, run_stream
 from .target import (
@@ -21,6 +18,9 @@ from .target import (
 
 if TYPE_CHECKING:
     import argparse
+
+    from ..sessions import SessionSource
+    from ..transport.address import StreamSettings
 
 DESCRIPTION = f"""\
 Start a session of a target, and connect stdin and stdout to its SSH server. ssh runs this
@@ -58,11 +58,17 @@ def prepare(
 ) -> tuple[SessionSource, StreamSettings]:
     """Return the session source of the target, and the settings of the stream.
 
+    The first packet to the service leaves as early as can be, and imports that are not needed for
+    it follow.
+
     :param request: what the session is for.
     :raises ConfigError: when an option or variable is not usable.
     """
+    finder = open_finder(options)
+    from ..targets.source import open_source
+
     return open_source(
-        open_finder(options),
+        finder,
         request,
         StartSettings(options.start, options.wait),
         ping_interval=options.ping_interval,

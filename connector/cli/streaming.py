@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ..fast import collector
 from ..fast.lean import import_lightly
-from ..sessions import SessionSource, Waiting
-from ..transport.address import StreamSettings
-from ..transport.loop import Loop
-from ..transport.session import Session
 from ..transport.stdio import (
     open_input,
     open_output,
@@ -25,7 +19,11 @@ from .settings import add_logging_options, add_setting
 
 if TYPE_CHECKING:
     import argparse
+    import signal
 
+    from ..sessions import SessionSource, Waiting
+    from ..transport.address import StreamSettings
+    from ..transport.loop import Loop
     from ..transport.roles import Input, Output
     from .interactive import Interaction
     from .output.progress import WaitDisplay
@@ -36,10 +34,10 @@ _START_TIME = 1.0
 #: Signal -> exit code. SIGHUP is the normal end: ssh ends its ProxyCommand with it.
 STREAM_SIGNALS = {"SIGHUP": 0, "SIGTERM": 143, "SIGINT": 130}
 
-Prepare = Callable[["argparse.Namespace"], tuple[SessionSource, StreamSettings]]
+Prepare = Callable[["argparse.Namespace"], "tuple[SessionSource, StreamSettings]"]
 
 #: Makes the interaction of a user with the session, from the descriptors of the stream.
-Seat = Callable[[Loop, int, int], "Interaction"]
+Seat = Callable[["Loop", int, int], "Interaction"]
 
 
 def add_stream_options(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +87,13 @@ def run_stream(
     dialer = get_dialer()
     stream_in, stream_out = take_standard_streams()
     source, settings = prepare(options)
+    # The connections are made meanwhile.
+    import signal
+    from contextlib import closing
+
+    from ..transport.loop import Loop
+    from ..transport.session import Session
+
     with closing(Loop()) as loop:
         user = seat(loop, stream_in, stream_out) if seat else None
         session = Session(loop, source)
@@ -143,6 +148,8 @@ def _end_on_signals(
     loop: Loop, end: Callable[[int], None], signals: Mapping[str, int]
 ) -> list[signal.Signals]:
     """Let signals call ``end(exit code)`` in the loop. Return the signals that do."""
+    import signal
+
     handled: list[signal.Signals] = []
     # Python runs a handler only between two bytecodes: this wakes the loop at once.
     signal.set_wakeup_fd(loop.wake_writer.fileno(), warn_on_full_buffer=False)

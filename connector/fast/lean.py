@@ -1,7 +1,7 @@
 """Import a library without the modules that it imports and one connection never uses.
 
-For the time of the import, ``sys.modules`` has a stand-in for such a module. The program must
-have one thread then: another thread that imports the same module would get the stand-in.
+For the time of the import, ``sys.modules`` has a stand-in for such a module. No other thread may
+import the same module then: it would get the stand-in.
 
 Saves some 25 ms of CPU time a connection, of which each stand-in has its share (see
 :func:`_stand_ins`): ``python -m benchmarks.tricks lean``.

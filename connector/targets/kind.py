@@ -166,7 +166,9 @@ class Kind(Protocol):
         ...
 
     def open_finder(self, query: Query, environ: Mapping[str, str]) -> Finder:
-        """Return what finds the target of a query. Nothing is looked up yet.
+        """Return what finds the target of a query.
+
+        Nothing is looked up yet, but the connection to the service may be made already.
 
         :raises ConfigError: when a name, option or variable is not usable.
         """

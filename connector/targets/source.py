@@ -47,8 +47,10 @@ def open_source(
     settings = finder.settings._replace(ping_interval=ping_interval, payload_size=payload_size)
     target = finder.known()  # a look-up takes time, in which the ends of the stream are heeded
     gateway = gateway_memory_of(target).recall() if target else ""
+    settings = settings._replace(likely_gateway=gateway)
+    settings.dial_ahead()
     source = LateSource(finder, target, lambda found: source_of(found, request, start))
-    return source, settings._replace(likely_gateway=gateway)
+    return source, settings
 
 
 def source_of(target: Target, request: SessionRequest, start: StartSettings) -> SessionSource:

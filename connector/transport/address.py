@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ServiceError
 from ..fast.records import NamedTuple
+from .dial import dial_ahead
 from .liveness import PING_INTERVAL
-from .trust import Trust
+
+if TYPE_CHECKING:
+    from .trust import Trust
 
 # The hosts of SSM's message gateways: service.region.domain (standard, FIPS, China, dualstack),
 # and the same behind the name of a VPC endpoint. Regular expressions for these would take longer
@@ -57,6 +61,19 @@ class StreamSettings(NamedTuple):
     payload_size: int = DEFAULT_PAYLOAD_SIZE
     likely_gateway: str = ""
     url_given: bool = False
+
+    def guess(self) -> StreamAddress | None:
+        """Return the address of the likely gateway, if it may be dialled."""
+        try:
+            return self.check(f"wss://{self.likely_gateway}/")
+        except ServiceError:
+            return None  # the name comes from a file, and may be anything
+
+    def dial_ahead(self) -> None:
+        """Begin to connect to the likely gateway; see :func:`.dial.dial_ahead`."""
+        address = self.guess()
+        if address:
+            dial_ahead(address.host, address.port)
 
     def check(self, stream_url: str) -> StreamAddress:
         """Return the address of a stream URL.

@@ -3,44 +3,41 @@
 Both the stream and the API connect this way. Everything here blocks, within a deadline, and
 runs in a thread of its own. Each step has its own error, so that the user reads which one
 failed.
+
+:func:`dial_ahead` takes the steps before TLS while the program still imports the modules that use
+the connection. So this module is imported early, and uses ``_socket``, the part of the standard
+library's ``socket`` that is written in C: it is there 5 ms earlier.
 """
 
 from __future__ import annotations
 
-import base64
+import _socket
+import _thread
 import os
-import socket
-import ssl
 import sys
 import time
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     NETWORK_HINT,
     ConnectFailed,
-    ProxyFailed,
     ProxyUnreachable,
     TLSFailed,
 )
 from ..fast.records import NamedTuple
 
-#: Bytes of a proxy's answer to CONNECT, at most.
-_MAX_PROXY_ANSWER = 64 * 1024
+if TYPE_CHECKING:
+    import socket
+    import ssl
 
+    from .proxies import HttpProxy
 
-class HttpProxy(NamedTuple):
-    """An HTTP proxy.
+#: Seconds to connect ahead: DNS, TCP and proxy.
+AHEAD_TIMEOUT = 4.0
 
-    :param authorization: user and password in Base64; ``repr`` and ``str`` leave it out.
-    """
-
-    host: str
-    port: int
-    authorization: str = ""
-
-    def __repr__(self) -> str:
-        return f"the proxy http://{self.host}:{self.port}"
+#: Seconds after which a connection that was made ahead is closed if no dial has wanted it.
+#: Servers close connections that stay silent; those of AWS wait longer.
+AHEAD_LIFETIME = 5.0
 
 
 def proxy_variable() -> str | None:
@@ -48,7 +45,7 @@ def proxy_variable() -> str | None:
 
     The name in lower case has precedence. If it is set to nothing, no variable sets a proxy.
     """
-    name = _variable("https_proxy")
+    name = variable_of("https_proxy")
     return name if name and os.environ[name] else None
 
 
@@ -56,46 +53,18 @@ def proxy_for(host: str, port: int) -> HttpProxy | None:
     """Return the proxy for this host, from ``HTTPS_PROXY`` or the system's settings.
 
     The API, the stream and ``doctor`` all use it. ``NO_PROXY`` excepts hosts from
-    ``HTTPS_PROXY``: see :mod:`.noproxy`.
+    ``HTTPS_PROXY``.
 
     :raises ProxyFailed: when the setting is not an ``http://`` URL.
     """
-    variable = proxy_variable()
-    if variable:
-        from .noproxy import is_excepted
-
-        url, exceptions = os.environ[variable], _variable("no_proxy")
-        if exceptions and is_excepted(os.environ[exceptions], host, port):
-            return None
-    elif sys.platform in ("darwin", "win32"):
-        # This module takes 25 ms to import. On Linux only variables set a proxy.
-        from urllib.request import getproxies, proxy_bypass
-
-        if proxy_bypass(f"{host}:{port}"):
-            return None
-        url = getproxies().get("https", "")
-    else:
-        url = ""
-    if not url:
+    if proxy_variable() is None and sys.platform not in ("darwin", "win32"):
         return None
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        proxy_host, proxy_port = parts.hostname, parts.port
-    except ValueError:
-        raise ProxyFailed("the proxy setting is not a URL", "Check HTTPS_PROXY") from None
-    if parts.scheme != "http" or not proxy_host:
-        raise ProxyFailed(
-            f"{parts.scheme}:// proxies are not supported",
-            "Set HTTPS_PROXY to an http:// URL",
-        )
-    authorization = ""
-    if parts.username is not None:
-        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = base64.b64encode(login.encode("utf-8", "surrogateescape")).decode()
-    return HttpProxy(proxy_host, proxy_port or 80, authorization)
+    from .proxies import find_proxy
+
+    return find_proxy(host, port)
 
 
-def _variable(name: str) -> str | None:
+def variable_of(name: str) -> str | None:
     """Return the variable that is set under this name: in lower case, or else in any case."""
     if name in os.environ:
         return name
@@ -133,7 +102,7 @@ class Route:
         """
         proxy = self.proxy
         if proxy:
-            hint = _proxy_hint(self.host)
+            hint = proxy_hint(self.host)
             return _resolve(proxy.host, proxy.port, str(proxy), ProxyUnreachable, hint)
         return _resolve(self.host, self.port, self._label, ConnectFailed, NETWORK_HINT)
 
@@ -145,16 +114,22 @@ class Route:
         :raises ConnectFailed: when the host does not accept a connection in time.
         :raises ProxyFailed: when the proxy refuses, or (``ProxyUnreachable``) is not reached.
         """
+        return _whole(self.connect_barely(candidates, deadline))
+
+    def connect_barely(self, candidates: list[Candidate], deadline: float) -> _socket.socket:
+        """Return what :meth:`connect` does, without an import of ``socket``."""
         proxy = self.proxy
         if proxy:
-            hint = _proxy_hint(self.host)
+            hint = proxy_hint(self.host)
             sock = _connect(candidates, deadline, str(proxy), ProxyUnreachable, hint)
         else:
             sock = _connect(candidates, deadline, self._label, ConnectFailed, NETWORK_HINT)
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             if proxy:
-                _ask_proxy(sock, proxy, self.host, self.port, deadline)
+                from .proxies import ask_proxy
+
+                ask_proxy(sock, proxy, self.host, self.port, deadline)
         except BaseException:
             sock.close()
             raise
@@ -186,8 +161,11 @@ def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -
     :raises TLSFailed: when certificate, name or protocol do not fit.
     """
     deadline = time.monotonic() + timeout
+    ahead = _ahead.pop((host, port), None) if context else None
+    sock = ahead.take(deadline) if ahead else None
     route = Route(host, port, proxy_for(host, port) if context else None)
-    sock = route.connect(route.resolve(), deadline)
+    if sock is None:
+        sock = route.connect(route.resolve(), deadline)
     try:
         if context:
             sock = route.encrypt(sock, context, deadline)
@@ -198,12 +176,111 @@ def dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -
     return sock
 
 
+def dial_ahead(host: str, port: int) -> None:
+    """Connect to a host that will be dialled with TLS soon, in a thread. Nothing is sent to it.
+
+    The next :func:`dial` of this host takes the connection, or fails with the error of the
+    attempt. After :data:`AHEAD_LIFETIME` both are forgotten.
+    """
+    if (host, port) not in _ahead:
+        _ahead[host, port] = _Ahead(host, port)
+
+
+class _Ahead:
+    """A connection that is made in a thread. It has one owner: the thread, or who took it."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
+        self._socket: _socket.socket | None = None
+        self._error: BaseException | None = None
+        self._wanted = True
+        self._lock = _thread.allocate_lock()
+        # Both are locked until something happens: threading.Event would be another import.
+        self._done = _thread.allocate_lock()
+        self._taken = _thread.allocate_lock()
+        self._done.acquire()
+        self._taken.acquire()
+        _thread.start_new_thread(self._run, ())
+
+    def take(self, deadline: float) -> socket.socket | None:
+        """Return the connection; ``None`` if it is not there in time, or cannot be used any more.
+
+        :raises ConnectorError: when the attempt has failed.
+        """
+        self._done.acquire(timeout=remaining(deadline))
+        sock, error = self._leave()
+        self._taken.release()
+        if error:
+            raise error
+        if sock is None:
+            return None
+        whole = _whole(sock)
+        if _is_closed(whole):
+            whole.close()
+            return None
+        return whole
+
+    def _run(self) -> None:
+        host, port = self._address
+        deadline = time.monotonic() + AHEAD_TIMEOUT
+        try:
+            route = Route(host, port, proxy_for(host, port))
+            sock = route.connect_barely(route.resolve(), deadline)
+        except BaseException as error:  # noqa: BLE001 - raised to the caller of take()
+            self._error = error
+        else:
+            with self._lock:
+                wanted = self._wanted
+                self._socket = sock if wanted else None
+            if not wanted:
+                sock.close()
+        self._done.release()
+        if not self._taken.acquire(timeout=AHEAD_LIFETIME):
+            _ahead.pop(self._address, None)
+            unused, _ = self._leave()
+            if unused:
+                unused.close()
+
+    def _leave(self) -> tuple[_socket.socket | None, BaseException | None]:
+        """Return socket and error, for the first caller alone."""
+        with self._lock:
+            self._wanted = False
+            found = self._socket, self._error
+            self._socket = self._error = None
+            return found
+
+
+#: The connections that were made ahead and that no dial has taken, by host and port.
+_ahead: dict[tuple[str, int], _Ahead] = {}
+
+
+def _whole(sock: _socket.socket) -> socket.socket:
+    """Return the same connection as an object of ``socket``, which has more methods."""
+    import socket
+
+    timeout = sock.gettimeout()
+    whole = socket.socket(sock.family, sock.type, sock.proto, sock.detach())
+    whole.settimeout(timeout)
+    return whole
+
+
+def _is_closed(sock: socket.socket) -> bool:
+    """Return whether the peer has closed a connection that is still unused."""
+    sock.setblocking(False)
+    try:
+        return not sock.recv(1, _socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 def _resolve(
     host: str, port: int, label: str, failure: type[ConnectFailed], hint: str
 ) -> list[Candidate]:
     """Return the addresses of a host, which an error calls ``label``."""
     try:
-        found = socket.getaddrinfo(_name(host), port, type=socket.SOCK_STREAM)
+        found = _socket.getaddrinfo(_name(host), port, type=_socket.SOCK_STREAM)
     except OSError as error:
         raise failure(
             f"{label} cannot be reached (its name cannot be resolved: {error.strerror})", hint
@@ -219,15 +296,15 @@ def _connect(
     label: str,
     failure: type[ConnectFailed],
     hint: str,
-) -> socket.socket:
+) -> _socket.socket:
     """Return a connection to the first address that accepts one; an error says ``label``."""
     problem: OSError = TimeoutError()
     for index, (family, kind, protocol, _, target) in enumerate(candidates):
         # A dead address must not use up the time of the ones behind it.
-        share = _remaining(deadline) / (len(candidates) - index)
+        share = remaining(deadline) / (len(candidates) - index)
         sock = None
         try:
-            sock = socket.socket(family, kind, protocol)  # a kernel may lack IPv6
+            sock = _socket.socket(family, kind, protocol)  # a kernel may lack IPv6
             sock.settimeout(share)
             sock.connect(target)
         except OSError as error:
@@ -241,74 +318,17 @@ def _connect(
     raise failure(f"{label} cannot be reached ({problem.strerror})", hint)
 
 
-def _ask_proxy(
-    sock: socket.socket, proxy: HttpProxy, host: str, port: int, deadline: float
-) -> None:
-    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
-    if proxy.authorization:
-        request += f"Proxy-Authorization: Basic {proxy.authorization}\r\n"
-    answer = b""
-    try:
-        sock.settimeout(_remaining(deadline))
-        sock.sendall(f"{request}\r\n".encode("ascii"))
-        while b"\r\n\r\n" not in answer and len(answer) < _MAX_PROXY_ANSWER:
-            sock.settimeout(_remaining(deadline))
-            # Take no byte beyond the answer: it belongs to TLS.
-            peeked = sock.recv(4096, socket.MSG_PEEK)
-            if not peeked:
-                break
-            end = (answer + peeked).find(b"\r\n\r\n")
-            take = len(peeked) if end < 0 else end + 4 - len(answer)
-            answer += sock.recv(take)
-    except TimeoutError:
-        raise ProxyFailed(f"{proxy} does not answer", _proxy_hint(host)) from None
-    except OSError as error:
-        raise ProxyFailed(
-            f"{proxy} broke the connection ({error.strerror})", _proxy_hint(host)
-        ) from None
-    version, _, said = answer.split(b"\r\n", 1)[0].partition(b" ")
-    if not version.startswith(b"HTTP/1."):
-        raise ProxyFailed(f"{proxy} does not answer in HTTP", _proxy_hint(host))
-    if not said.startswith(b"2"):
-        hint = _proxy_hint(host)
-        if said.startswith(b"407"):
-            schemes = _schemes(answer)
-            if schemes and "basic" not in map(str.lower, schemes):
-                raise ProxyFailed(
-                    f"{proxy} requires a login by {' or '.join(schemes)}, which is not supported",
-                    "Set HTTPS_PROXY to a local proxy that logs in there, such as px or cntlm",
-                )
-            hint = "Put the proxy's user name and password into HTTPS_PROXY"
-        shown = " ".join(said[:100].decode("ascii", "replace").split())
-        raise ProxyFailed(f"{proxy} refuses to connect to {host} ({shown})", hint)
-
-
-def _schemes(answer: bytes) -> list[str]:
-    """Return the login schemes that a proxy offers (RFC 9110, section 11.7.1).
-
-    Proxies send one header for each scheme; further schemes in one header are ignored.
-    """
-    found = []
-    for line in answer.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.lower() == b"proxy-authenticate":
-            words = value.decode("latin-1").replace(",", " ").split()
-            if "basic" in map(str.lower, words):
-                return ["Basic"]
-            found += [word for word in words[:1] if word.isascii() and word.isalnum()]
-    return list(dict.fromkeys(found))[:4]
-
-
-def _proxy_hint(host: str) -> str:
+def proxy_hint(host: str) -> str:
     return f"Check HTTPS_PROXY, or name {host} in NO_PROXY"
 
 
 def _encrypt(
     sock: socket.socket, host: str, context: ssl.SSLContext, deadline: float
 ) -> ssl.SSLSocket:
+    import ssl
+
     try:
-        sock.settimeout(_remaining(deadline))
+        sock.settimeout(remaining(deadline))
         return context.wrap_socket(sock, server_hostname=_name(host))
     except ssl.SSLCertVerificationError as error:
         raise TLSFailed.certificate(host, error.verify_code, error.verify_message) from None
@@ -327,6 +347,6 @@ def _name(host: str) -> str | bytes:
     return host.encode() if host.isascii() else host
 
 
-def _remaining(deadline: float) -> float:
+def remaining(deadline: float) -> float:
     """Return the seconds left; never 0, which would mean "do not block" to a socket."""
     return max(0.001, deadline - time.monotonic())

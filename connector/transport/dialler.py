@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from ..errors import ConnectFailed, ServiceError
+from ..errors import ConnectFailed
 from .address import StreamAddress, StreamSettings
 from .dial import dial
 from .loop import Loop
@@ -80,10 +80,9 @@ class Dialler:
 
         A guess that is wrong or that fails is dropped.
         """
-        try:
-            address = self._settings.check(f"wss://{self._settings.likely_gateway}/")
-        except ServiceError:
-            return  # the name comes from a file, and may be anything
+        address = self._settings.guess()
+        if address is None:
+            return
         self.cancel()  # an earlier guess, if the target took long to start
         logger.info("dialling %s:%d ahead", address.host, address.port)
         self._attempt = self._begin(address, DIAL_TIMEOUT)

@@ -1,4 +1,7 @@
-"""stdin and stdout: reserved for the stream, and opened as an Input and an Output."""
+"""stdin and stdout: reserved for the stream, and opened as an Input and an Output.
+
+They are reserved before the first connection is made, so this module imports little by itself.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from .loop import Loop
-from .pumps import PolledInput, PolledOutput
 
 if TYPE_CHECKING:
+    from .loop import Loop
     from .roles import Input, Output
 
 
@@ -54,6 +56,8 @@ def _is_open(fd: int) -> bool:
 def open_input(loop: Loop, fd: int) -> Input:
     """Return an input of this descriptor, polled if possible."""
     if _pollable(fd):
+        from .pumps import PolledInput
+
         return PolledInput(loop, fd)
     from .threaded import ThreadedInput
 
@@ -62,7 +66,11 @@ def open_input(loop: Loop, fd: int) -> Input:
 
 def open_output(loop: Loop, fd: int) -> Output:
     """Return an output of this descriptor, polled if possible."""
-    return PolledOutput(loop, fd) if _pollable(fd) else open_shared_output(loop, fd)
+    if _pollable(fd):
+        from .pumps import PolledOutput
+
+        return PolledOutput(loop, fd)
+    return open_shared_output(loop, fd)
 
 
 def open_shared_output(loop: Loop, fd: int) -> Output:

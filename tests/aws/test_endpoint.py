@@ -15,8 +15,8 @@ from connector.cli import proxy
 from connector.cli.settings import settle
 from connector.errors import ConfigError
 from connector.sessions import SessionSource
-from connector.targets.codecatalyst.api import ENDPOINT
 from connector.targets.codecatalyst.hosts import EnvironmentName
+from connector.targets.codecatalyst.service import ENDPOINT
 from connector.transport.address import StreamSettings
 from connector.transport.trust import Trust
 

@@ -6,6 +6,8 @@ import contextlib
 import os
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from connector.errors import (
     ProxyUnreachable,
     TLSFailed,
 )
-from connector.transport.dial import dial, proxy_for
+from connector.transport import dial as ahead
+from connector.transport.dial import Candidate, Route, dial, dial_ahead, proxy_for
 from connector.transport.trust import Trust
 from tests.aws.peers import ConnectProxy, TlsPeer, listening
 
@@ -183,3 +186,90 @@ def test_proxy_without_a_scheme_is_an_http_proxy(monkeypatch: pytest.MonkeyPatch
 
     assert proxy is not None
     assert (proxy.host, proxy.port) == ("proxy.example", 3128)
+
+
+@pytest.fixture
+def unused() -> Iterator[None]:
+    """Wait until no connection that was made ahead is left."""
+    yield
+    deadline = time.monotonic() + 10
+    while ahead._ahead and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ahead._ahead == {}
+
+
+def test_dial_takes_the_connection_that_was_made_ahead(tmp_path: Path, unused: None) -> None:
+    with TlsPeer(tmp_path, "localhost") as peer:
+        dial_ahead("localhost", peer.port)
+        dial_ahead("localhost", peer.port)  # one is enough
+
+        dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5).close()
+        assert ahead._ahead == {}
+        dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5).close()
+
+        peer.wait_served()
+        assert peer.connections == 2
+
+
+def test_connection_made_ahead_goes_through_the_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused: None
+) -> None:
+    with TlsPeer(tmp_path, "localhost") as peer, ConnectProxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        dial_ahead("localhost", peer.port)
+
+        dial("localhost", peer.port, Trust(str(peer.ca_file)).context, 5).close()
+
+        assert proxy.targets == [f"localhost:{peer.port}"]
+
+
+def test_failure_ahead_is_the_failure_of_the_dial(unused: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    dial_ahead("localhost", port)
+    with refusal(ConnectFailed, "cannot be reached", "refused"):
+        dial("localhost", port, Trust().context, 5)
+
+
+def test_unused_connection_is_closed_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, unused: None
+) -> None:
+    monkeypatch.setattr(ahead, "AHEAD_LIFETIME", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        dial_ahead("127.0.0.1", server.getsockname()[1])
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(10)
+            assert connection.recv(1) == b""
+
+
+def test_connection_that_the_host_has_closed_is_not_used(unused: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = "127.0.0.1", server.getsockname()[1]
+        dial_ahead(*address)
+        server.accept()[0].close()
+        assert ahead._ahead.pop(address).take(time.monotonic() + 10) is None
+
+
+def test_attempt_that_is_late_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch, unused: None
+) -> None:
+    resolved = threading.Event()
+    resolve = Route.resolve
+
+    def slow(self: Route) -> list[Candidate]:
+        found = resolve(self)
+        assert resolved.wait(10)
+        return found
+
+    monkeypatch.setattr(Route, "resolve", slow)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        dial_ahead("127.0.0.1", port)
+        attempt = ahead._ahead.pop(("127.0.0.1", port))
+        assert attempt.take(time.monotonic()) is None
+        resolved.set()
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(10)
+            assert connection.recv(1) == b""

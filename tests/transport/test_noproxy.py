@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from connector.transport.dial import proxy_for, proxy_variable
-from connector.transport.noproxy import is_excepted
+from connector.transport.proxies import is_excepted
 
 API = "codecatalyst.global.api.aws"
 GATEWAY = "ssmmessages.us-west-2.amazonaws.com"

@@ -1,29 +1,19 @@
-"""CodeCatalyst's API: its operations (model 2022-09-28), and its names in AWS's settings."""
+"""CodeCatalyst's API: its operations (model 2022-09-28), and the clients that call them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ...aws.api import Operation
-from ...aws.endpoint import EndpointNames
 from ...aws.responses import Object, list_of, non_empty, number, text
 from ...aws.sso.tokens import TokenVariables
-from ..registry import login_facts
+from .service import LOGIN
 
 if TYPE_CHECKING:
     from ...aws.light import Connect, LightApi
     from ...aws.sdk import ClientFactory, SdkApi
 
-#: The default is that of botocore's endpoint-rule-set-1.json, in every region.
-#: AWS's toolkits set CODECATALYST_ENDPOINT.
-ENDPOINT = EndpointNames(
-    default="https://codecatalyst.global.api.aws",
-    variable="AWS_ENDPOINT_URL_CODECATALYST",
-    tool_variable="CODECATALYST_ENDPOINT",
-)
-
-#: The login that ``connector login`` makes, and the variables that come before it.
-LOGIN = login_facts()
+#: The variables that come before the login.
 TOKEN_VARIABLES = TokenVariables(*LOGIN.token_variables)
 
 # The endpoint is global. A fixed region keeps the user's from having an effect.

@@ -22,9 +22,9 @@ from ...transport.address import StreamSettings
 from ...transport.trust import Trust
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from .account import identify
-from .api import ENDPOINT, TOKEN_VARIABLES, light_api, sdk_api
+from .api import TOKEN_VARIABLES, light_api, sdk_api
 from .refusals import not_running, quote
-from .service import active_profile
+from .service import ENDPOINT, active_profile
 
 if TYPE_CHECKING:
     from ...aws.api import Api

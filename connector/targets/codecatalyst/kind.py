@@ -50,7 +50,6 @@ class CodeCatalyst:
         return CodeCatalystLegs(case)
 
     def open_finder(self, query: Query, environ: Mapping[str, str]) -> Finder:
-        from .finder import Finder
         from .hosts import resolve
         from .service import open_service
 
@@ -62,6 +61,8 @@ class CodeCatalyst:
             environ=environ,
         )
         service = open_service(query.profile, query.endpoint_url, environ)
+        from .finder import Finder  # while the connection of the service is made
+
         return Finder(service, wanted, query.words)
 
     def check(self, request: SessionRequest) -> None:

@@ -5,21 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ...aws.endpoint import endpoint_is_overridden, given_endpoint, light_endpoint
+from ...aws.endpoint import (
+    EndpointNames,
+    endpoint_is_overridden,
+    given_endpoint,
+    host_and_port,
+    light_endpoint,
+)
 from ...aws.profile import Profile, load_profile
-from ...aws.sdk import ClientFactory
-from ...aws.sso.tokens import BearerTokens
-from ...aws.trust import ca_bundle
 from ...errors import ConfigError
 from ...fast.records import NamedTuple
-from ...transport.address import StreamSettings
-from ...transport.trust import Trust
-from ..memory import Memory, anchor_memory, cache_file
-from .api import ENDPOINT, LOGIN, TOKEN_VARIABLES, light_api, sdk_api
+from ...transport.dial import dial_ahead
+from ..registry import login_facts
 
 if TYPE_CHECKING:
     from ...aws.api import Api
+    from ...aws.sso.tokens import BearerTokens
+    from ...transport.address import StreamSettings
+    from ..memory import Memory
     from .namecache import NameCache
+
+#: CodeCatalyst's names in AWS's settings. The default is that of botocore's
+#: endpoint-rule-set-1.json, in every region. AWS's toolkits set CODECATALYST_ENDPOINT.
+ENDPOINT = EndpointNames(
+    default="https://codecatalyst.global.api.aws",
+    variable="AWS_ENDPOINT_URL_CODECATALYST",
+    tool_variable="CODECATALYST_ENDPOINT",
+)
+
+#: The login that ``connector login`` makes, and the variables that come before it.
+LOGIN = login_facts()
 
 
 class Service(NamedTuple):
@@ -51,27 +66,45 @@ class Service(NamedTuple):
 def open_service(
     profile_name: str | None, endpoint_url: str | None, environ: Mapping[str, str]
 ) -> Service:
-    """Return the service that options and variables name. No call is made yet.
+    """Return the service that options and variables name.
+
+    No call is made yet, but the connection for the first one. The modules that make the call are
+    imported meanwhile.
 
     :param profile_name: the option ``--profile``, as ``endpoint_url`` is ``--endpoint-url``.
     :raises ConfigError: when one of them is not usable.
     """
     profile = active_profile(profile_name, environ)
     url = given_endpoint(ENDPOINT, endpoint_url, environ)
-    bundle = ca_bundle(environ, profile)
-    overridden = endpoint_is_overridden(ENDPOINT, endpoint_url, environ, profile)
-    trust = Trust(bundle, anchor_memory(environ, bundle))
-    settings = StreamSettings(trust, overridden)
-    clients = ClientFactory(profile.known_name, settings.trust.connect)
     light_url = light_endpoint(ENDPOINT, url, environ, profile)
-    connect = settings.trust.connect
-    api: Api = light_api(light_url, connect) if light_url else sdk_api(clients, url)
+    if light_url:
+        dial_ahead(*host_and_port(light_url))
+
+    from ...aws.sdk import ClientFactory
+    from ...aws.sso.tokens import BearerTokens
+    from ...aws.trust import ca_bundle
+    from ...transport.address import StreamSettings
+    from ...transport.trust import Trust
+    from ..memory import Memory, anchor_memory, cache_file
+    from .api import TOKEN_VARIABLES, light_api, sdk_api
+
+    bundle = ca_bundle(environ, profile)
+    trust = Trust(bundle, anchor_memory(environ, bundle))
+    overridden = endpoint_is_overridden(ENDPOINT, endpoint_url, environ, profile)
+    clients = ClientFactory(profile.known_name, trust.connect)
+    api: Api = light_api(light_url, trust.connect) if light_url else sdk_api(clients, url)
     tokens = BearerTokens(profile, environ, clients, TOKEN_VARIABLES)
     # An endpoint that botocore alone can resolve is told apart by the profile.
     endpoint = light_url or url or f"that of the profile {profile.name}"
-    listed = Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}")
-    starts = cache_file(environ, "starts.json")
-    return Service(api, tokens, settings, profile.known_name, listed, endpoint, starts)
+    return Service(
+        api,
+        tokens,
+        StreamSettings(trust, overridden),
+        profile.known_name,
+        Memory(cache_file(environ, "names.json"), f"{tokens.origin} at {endpoint}"),
+        endpoint,
+        cache_file(environ, "starts.json"),
+    )
 
 
 def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
@@ -81,7 +114,7 @@ def active_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
     so that every command works right after it.
     """
     profile = load_profile(name, environ)
-    if profile.name is not None or any(map(environ.get, TOKEN_VARIABLES)):
+    if profile.name is not None or any(map(environ.get, LOGIN.token_variables)):
         return profile
     if (profile.values or {}).get("sso_session"):
         return profile

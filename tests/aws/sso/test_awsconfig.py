@@ -14,7 +14,7 @@ from connector.aws.profile import SsoSession, load_profile, sso_session
 from connector.aws.sso.awsconfig import add_missing
 from connector.errors import ConfigError
 from connector.files import file_lock
-from connector.targets.codecatalyst.api import LOGIN
+from connector.targets.codecatalyst.service import LOGIN
 
 ADDED = """\
 [profile codecatalyst]
