@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -103,3 +106,48 @@ class Client:
             if stream:
                 stream.close()
         self._process.wait(PATIENCE)
+
+
+class SocketClient(Client):
+    """A ProxyCommand that hands its stream over as a socket, as to ``ProxyUseFdpass``.
+
+    It greets after its first process has ended, because ssh waits for that, too.
+    """
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+        ours, theirs = socket.socketpair()
+        started = time.perf_counter()
+        with theirs:
+            dialer = subprocess.Popen(
+                command, stdin=theirs.fileno(), stdout=theirs.fileno(), env=environ
+            )
+        with ours:
+            _, (self._stdin,), _, _ = socket.recv_fds(ours, 1, 1)
+        self._stdout = os.dup(self._stdin)
+        _, status, usage = os.wait4(dialer.pid, 0)
+        dialer.returncode = os.waitstatus_to_exitcode(status)
+        self._dialer_cpu = usage.ru_utime + usage.ru_stime
+        self.read_exactly(len(GREETING))
+        self.greeted_after = time.perf_counter() - started
+
+    @property
+    def pid(self) -> int:
+        """The process that carries the stream: it has made the pair of sockets."""
+        with socket.socket(fileno=os.dup(self._stdin)) as stream:
+            pid, _, _ = struct.unpack(
+                "3i", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+            )
+        return int(pid)
+
+    def cpu(self) -> float:
+        return super().cpu() + self._dialer_cpu
+
+    def end(self) -> None:
+        pid = self.pid
+        os.close(self._stdin)
+        os.close(self._stdout)
+        deadline = time.monotonic() + PATIENCE
+        # It is not our child, so it cannot be waited for.
+        with contextlib.suppress(OSError):
+            while time.monotonic() < deadline and cpu_seconds(pid) >= 0:
+                time.sleep(0.01)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
-#: Signals that the dialer passes on to the child.
-_PASSED_ON = ("SIGHUP", "SIGTERM", "SIGINT")
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 class Dialer:
@@ -101,18 +100,11 @@ def _one_socket() -> bool:
 
 
 def _wait_for(child: int, word: int) -> NoReturn:
-    """Exit with 0 at the child's word, else with its exit code. Pass signals on to the child."""
-    import signal
+    """Exit with 0 at the child's word, else with its exit code.
 
-    def handle(action: Callable[[int, object], None] | signal.Handlers) -> None:
-        for name in _PASSED_ON:
-            number = getattr(signal, name)
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
-                signal.signal(number, action)
-
-    handle(lambda number, _: os.kill(child, number))
+    A signal ends this process at once. The child sees that by the pipe, and ends in order.
+    """
     if os.read(word, 1):
         os._exit(0)  # without clean-up: ssh waits for this exit
-    handle(signal.SIG_IGN)  # the process id of the child may soon be that of another process
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os._exit(code if code >= 0 else 128 - code)

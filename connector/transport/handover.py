@@ -125,6 +125,7 @@ class Handover(Observer):
     def _go(self) -> None:
         logger.info("ssh has its socket; stderr ends here")
         self._settle()
+        self._loop.watch(self._dialer, None, None)
         self._passed()
         os.close(self._fd_in)
         os.close(self._fd_out)
@@ -143,7 +144,7 @@ class Handover(Observer):
     def _settle(self) -> None:
         self._settled = True
         self._alarm.cancel()
-        for fd in (self._fd_in, self._ours.fileno(), self._dialer):
+        for fd in (self._fd_in, self._ours.fileno()):
             self._loop.watch(fd, None, None)
         self._theirs.close()
         self._channel.close()

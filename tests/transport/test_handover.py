@@ -250,7 +250,12 @@ def test_offer_that_the_system_refuses_is_an_error(
         stand.output.write(GREETING)
 
 
-def test_killed_dialer_ends_the_session(stand: Stand) -> None:
+@pytest.mark.parametrize("passes", [True, False])
+def test_killed_dialer_ends_the_session(stand: Stand, passes: bool) -> None:
+    """A program that keeps its socket waits for the dialer to the end."""
+    if not passes:
+        stand.program.sendall(BANNER)
+        stand.until(lambda: stand.received)
     stand.dialer.close()
     stand.until(lambda: stand.events)
     stand.turn()
