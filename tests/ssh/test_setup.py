@@ -292,6 +292,8 @@ def test_config_ssh_connector_ssh_and_the_example_set_the_same(setup: Setup) -> 
     )
     assert others == [ours, ours]
     assert None not in ours
+    for path in (setup.config, EXAMPLE):
+        assert setup.client.ask(path, BY_AWS).value("proxyusefdpass") == "yes"
 
 
 def test_diff_shows_what_changes() -> None:
