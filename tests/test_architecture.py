@@ -39,9 +39,11 @@ MAY_IMPORT = {
     "emulator": {"errors", *(f"datachannel.{name}" for name in WIRE)},
     "cli": {
         *("errors", "sessions", "files", "programs", "fast"),
-        *("transport", "aws", "ssh", "settings", "targets", "doctor", "emulator"),
+        *("transport", "aws", "ssh", "settings", "targets", "doctor", "emulator", "copy"),
+        "library.carrier",  # the options of the sessions that a copy opens
         *("datachannel.dialogue", "datachannel.trace"),  # to read a recorded dialogue
     },
+    "copy": {"errors", "sessions", "programs", "library"},
     "library": {"errors", "sessions", "datachannel.limits", "transport", "targets"},
     "__main__": {"cli", "fast"},
     "__init__": {"errors", "sessions", "library"},  # imported when a name is first used
@@ -54,7 +56,7 @@ ROOMS = {
     "websockets": {"transport/websocket.py", "fast/lean.py", "emulator"},
     "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py", "library/streams.py"},
     "aiohttp": {"emulator"},
-    "paramiko": {"emulator", "cli/demo.py"},
+    "paramiko": {"copy", "emulator", "cli/demo.py"},
     "trustme": {"emulator"},
     "argcomplete": {"cli/completion.py"},
     "tomllib": {"settings/file.py", "emulator/faults/data.py"},

@@ -28,6 +28,7 @@ COMMANDS = {
     "proxy": "connect ssh to a target: the ProxyCommand",
     "list": "list your targets with their names for ssh",
     "ssh": "start a target, wait until it runs, and call ssh",
+    "cp": "copy files over several connections at once",
     "shell": "open a shell on a target, without ssh",
     "exec": "run a command on a target, without ssh",
     "start": "start a target, and wait until it runs",

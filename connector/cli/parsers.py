@@ -12,7 +12,7 @@ from .output.lines import tell
 #: Heading -> its commands, in the order in which a new user needs them.
 GROUPS = {
     "first steps": ("login", "list", "config-ssh", "ssh"),
-    "every day": ("start", "stop", "shell", "exec", "sessions"),
+    "every day": ("cp", "start", "stop", "shell", "exec", "sessions"),
     "when something fails": ("doctor", "whoami", "logout", "trace"),
     "settings": ("config", "completion"),
     "without an AWS account": ("demo", "emulator"),

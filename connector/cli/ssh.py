@@ -102,13 +102,13 @@ def run(options: argparse.Namespace) -> int:
         target.run_until_running(progress, StartSettings(options.start, options.wait))
     facts = kind_of(query_of(options)).ssh
     host = facts.host_word(options.host) or target.host_name
-    proxy, alias = _proxy_command(options, target), target.host_key_alias
-    config = _config_file(facts)
+    proxy, alias = proxy_command(options, target), target.host_key_alias
+    config = config_file(facts)
     words = command_line(host, alias, proxy, config, arguments, fdpass=ssh_passes_descriptors(ssh))
     return _become([ssh, *words])
 
 
-def _proxy_command(options: argparse.Namespace, target: Target) -> str:
+def proxy_command(options: argparse.Namespace, target: Target) -> str:
     """Return the connector's command for this very target, which needs no look-up."""
     from .itself import as_proxy_command, isolated_commands, works_isolated
 
@@ -132,7 +132,7 @@ def _proxy_command(options: argparse.Namespace, target: Target) -> str:
     return as_proxy_command(words + ["-v"] * options.verbose)
 
 
-def _config_file(facts: SshFacts) -> str:
+def config_file(facts: SshFacts) -> str:
     """Write the configuration for ssh if it has changed, and return its path.
 
     :raises ConfigError: when it cannot be written.

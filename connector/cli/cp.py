@@ -1,0 +1,192 @@
+"""``connector cp``: copy files over several connections at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from ..settings.table import SETTINGS
+from ..targets.model import Query, StartSettings
+from ..targets.registry import kind_of
+from .output.lines import say
+from .output.progress import patience
+from .settings import add_logging_options, add_setting
+from .target import NAMES, add_place_options, add_service_options, open_target, query_of
+
+if TYPE_CHECKING:
+    from ..copy.links import Way
+    from ..copy.names import Wish
+    from ..targets.kind import Target
+
+DESCRIPTION = f"""\
+Copy files to or from a target over several ssh connections at once. The agent of a target sends
+0.7 MB/s over each session, so a download over eight is some seven times as fast as scp.
+
+A word TARGET:PATH is at the target; PATH is relative to the home directory there. Any other word
+is a file of this machine: write ./a:b if its name has a colon. - is stdin or stdout.
+
+{NAMES}
+A file gets its name when it is whole. Both ends compare SHA-256 digests where the target has
+sha256sum or shasum. Your ssh configuration applies, as with `connector ssh`.
+"""
+
+EPILOG = """\
+exit code: 0 if all is copied; 1 if some files are not, each with a line on stderr; see
+docs/exit-codes.md for the others.
+
+examples:
+  connector cp my-env:/projects/app/build.tar .
+  connector cp -r -p src my-env:/projects/
+  connector cp --resume my-env:big.img .      # go on after an interruption
+  connector cp my-env:log.txt - | grep ERROR
+"""
+
+#: Connections by default: down, where the agent sets the pace, and up, where it does not.
+_DOWN, _UP, _MOST = 8, 4, 32
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.epilog = EPILOG
+    parser.usage = "%(prog)s [options] SOURCE ... DESTINATION"
+    parser.add_argument("words", nargs="+", metavar="SOURCE", help="the files, and where they go")
+    parser.add_argument("-r", "--recursive", action="store_true", help="copy directories")
+    parser.add_argument("-p", "--preserve", action="store_true", help="keep times and modes")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an earlier copy: files and parts that are there are checked and kept",
+    )
+    parser.add_argument(
+        "-j",
+        "--connections",
+        type=_count,
+        metavar="N",
+        help=f"connections at most, 1 to {_MOST} ({_DOWN} down, {_UP} up)",
+    )
+    parser.add_argument(
+        "-o",
+        dest="ssh_options",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="an option of ssh, as in ssh_config, such as -o IdentityFile=PATH",
+    )
+    add_place_options(parser)
+    add_service_options(parser)
+    add_setting(parser, "start")
+    add_setting(parser, "wait")
+    add_logging_options(parser)
+    parser.set_defaults(
+        id=None,
+        ping_interval=SETTINGS["ping-interval"],
+        payload_size=SETTINGS["payload-size"],
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {_MOST}")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    from ..copy.names import wish_of
+    from ..ssh.places import find_ssh
+
+    if len(options.words) < 2:
+        raise ConfigError("the destination is missing", "Write a source and a destination")
+    wish = wish_of(options.words)
+    options.host = wish.far.host
+    ssh = find_ssh()  # fail before the target is started
+    target = open_target(options)
+    _end_on_signals()
+    with patience(options.host) as progress:
+        target.run_until_running(progress, StartSettings(options.start, options.wait))
+    with _private_directory() as directory:
+        return _copy(options, wish, _way(options, wish, target, ssh, directory))
+
+
+def _copy(options: argparse.Namespace, wish: Wish, way: Way) -> int:
+    from ..copy.copying import Copy
+
+    most = options.connections or (_DOWN if wish.downloads else _UP)
+    copy = Copy(
+        wish,
+        way,
+        most,
+        recursive=options.recursive,
+        preserve=options.preserve,
+        resume=options.resume,
+        report=say,
+    )
+    copy.run(lambda progress: None)
+    for name, problem in copy.problems:
+        say(f"{os.fsdecode(name)}: {problem}")
+    return 1 if copy.problems else 0
+
+
+def _way(options: argparse.Namespace, wish: Wish, target: Target, ssh: str, directory: str) -> Way:
+    """Return how the copy connects: through this process where ssh takes descriptors."""
+    from ..copy.links import Way
+    from ..library.carrier import Options
+    from ..ssh.client import command_line
+    from .itself import ssh_passes_descriptors
+    from .ssh import config_file, proxy_command
+
+    facts = kind_of(query_of(options)).ssh
+    host = facts.host_word(options.host) or target.host_name
+    descriptors = ssh_passes_descriptors(ssh)
+    user = ("-l", wish.far.user) if wish.far.user else ()
+    given = [word for option in options.ssh_options for word in ("-o", option)]
+    words = command_line(
+        host,
+        target.host_key_alias,
+        proxy_command(options, target),
+        config_file(facts),
+        [*user, *given],
+        fdpass=descriptors,
+    )
+    return Way(
+        ssh,
+        Options(
+            Query(target.host_name, (), options.profile, options.endpoint_url),
+            options.start,
+            options.wait,
+            options.ping_interval,
+            options.payload_size,
+        ),
+        words,
+        host,
+        descriptors,
+        directory,
+    )
+
+
+@contextmanager
+def _private_directory() -> Iterator[str]:
+    """Make a directory for sockets. Their paths must be shorter than 104 bytes."""
+    directory = tempfile.mkdtemp(prefix="connector-")
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class _Ended(BaseException):
+    """A signal ends the copy."""
+
+
+def _end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the copy as Ctrl-C does."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)

@@ -1,0 +1,1 @@
+"""Copies over several SSH connections at once, for ``connector cp``."""

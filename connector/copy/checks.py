@@ -1,0 +1,84 @@
+"""The comparison of digests, in a thread beside the connections."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from ..errors import InternalError
+from .digests import NoDigests, Run, far_digests, here_digest
+from .sftp import words_of
+from .sides import part_of
+from .work import Task, Work
+
+#: Files whose digests the far end makes by one command.
+_BATCH = 250
+
+#: Seconds between two looks whether the copy has ended.
+_PAUSE = 0.5
+
+DIFFERENT = "is not the same at both ends: it was changed, or damaged on its way"
+
+logger = logging.getLogger(__name__)
+
+
+class Checker(threading.Thread):
+    """Compares files at both ends once they are copied.
+
+    A large file is compared before it gets its name, a small one afterwards.
+
+    :param run: runs a command of the far end.
+    :ivar why_not: why no digests are compared; empty while they are.
+    """
+
+    def __init__(self, work: Work, run: Run, *, downloads: bool) -> None:
+        super().__init__(name="copy checks")
+        self.why_not = ""
+        self.error: InternalError | None = None
+        self._work = work
+        self._run = run
+        self._downloads = downloads
+
+    def run(self) -> None:
+        """Run the thread. Only ``Thread.start`` calls this."""
+        try:
+            while not self._work.ended:
+                self._work.wait(lambda: self._work.ended or self._work.has_checks, _PAUSE)
+                tasks = self._work.take_checks(_BATCH)
+                if tasks:
+                    self._check(tasks)
+        except Exception as error:
+            logger.debug("a bug", exc_info=True)
+            self.error = InternalError.of(error)
+            self._work.stop()
+
+    def _check(self, tasks: list[Task]) -> None:
+        wanted = [task for task in tasks if task.is_large or task.digest]
+        found: dict[bytes, str] = {}
+        if wanted and not self.why_not:
+            try:
+                found = far_digests(
+                    self._run, [(self._far(task), task.file.attributes.size) for task in wanted]
+                )
+            except NoDigests as error:
+                self.why_not = str(error)
+        for task in tasks:
+            far = found.get(self._far(task), "")
+            try:
+                here = task.digest or (here_digest(self._here(task)) if far else "")
+            except OSError as error:
+                self._work.checked(task, words_of(error), compared=False)
+                continue
+            equal = here == far or not far or not here
+            self._work.checked(
+                task, "" if equal else DIFFERENT, compared=bool(far and here) or task not in wanted
+            )
+
+    def _far(self, task: Task) -> bytes:
+        return task.file.source if self._downloads else self._copied(task)
+
+    def _here(self, task: Task) -> bytes:
+        return self._copied(task) if self._downloads else task.file.source
+
+    def _copied(self, task: Task) -> bytes:
+        return part_of(task.target) if task.is_large else task.target

@@ -1,0 +1,186 @@
+"""One copy from its plan to its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .checks import Checker
+from .crew import Crew
+from .digests import Run
+from .jobs import Jobs, remove_part
+from .links import Link, Way
+from .names import Wish
+from .plan import Plan, Planner
+from .ranges import MOST
+from .resuming import Resumer
+from .sftp import BLOCK
+from .sides import Far, Here, Side
+from .work import LARGE, Work
+
+#: Bytes of the largest range of a download. The agent sends it in 3 s.
+_MOST_DOWN = 64 * BLOCK
+
+#: Small files for which another connection is worth its start.
+_FILES_EACH = 8
+
+#: Seconds for the connections to end in order after an interruption.
+_PATIENCE = 2.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a copy is. Sizes are in bytes, and include what an earlier copy had copied."""
+
+    copied: int
+    kept: int
+    size: int
+    done: int
+    files: int
+    connections: int
+
+
+class Copy:
+    """Copies what a user wishes.
+
+    :param most: connections at most.
+    :param report: prints a line for the user.
+    """
+
+    def __init__(
+        self,
+        wish: Wish,
+        way: Way,
+        most: int,
+        *,
+        recursive: bool,
+        preserve: bool,
+        resume: bool,
+        report: Callable[[str], None],
+    ) -> None:
+        self._wish = wish
+        self._way = way
+        self._most = most
+        self._recursive = recursive
+        self._preserve = preserve
+        self._resume = resume
+        self._report = report
+        self._here = Here()
+        self._first = Link(way, 0, may_ask=os.isatty(2))
+        self._plan = Plan()
+        self._same = self._same_size = 0
+        self._work = Work([], MOST)
+        self._crew: Crew | None = None
+        self._checker: Checker | None = None
+
+    @property
+    def problems(self) -> list[tuple[bytes, str]]:
+        """Names of what was not copied, and why."""
+        return [*self._plan.problems, *self._work.problems]
+
+    @property
+    def unchecked(self) -> tuple[int, str]:
+        """How many files were not compared at the end, and why."""
+        return self._work.unchecked, self._checker.why_not if self._checker else ""
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether a part of a large file is left, with which a later copy can go on."""
+        left = any(task.has_part and task.is_large for task in self._work.left_over())
+        return left or bool(self._work.resumable)
+
+    def progress(self) -> Progress:
+        """Return how far the copy is."""
+        work, crew = self._work, self._crew
+        return Progress(
+            work.copied + work.kept + self._same_size,
+            work.kept + self._same_size,
+            self._plan.size + self._same_size,
+            work.done + self._same,
+            len(self._plan.files) + self._same,
+            crew.connected if crew else 1,
+        )
+
+    def run(self, show: Callable[[Progress], None]) -> None:
+        """Copy. What cannot be copied is in :attr:`problems`.
+
+        :param show: called several times a second.
+        :raises ConnectorError: when the copy cannot begin, or all connections are lost.
+        """
+        self._first.open()
+        try:
+            self._prepare()
+            self._start()
+        except BaseException:
+            self._first.close()
+            raise
+        try:
+            while not self._work.ended:
+                self._work.wait(lambda: self._work.ended, 0.2)
+                show(self.progress())
+        finally:
+            self._end()
+        self._raise_failure()
+
+    def _prepare(self) -> None:
+        pipeline = self._first.pipeline
+        far = Far(pipeline.sftp)
+        source, target = self._sides(far)
+        planner = Planner(source, target, pipeline.run_all, recursive=self._recursive)
+        self._plan = planner.plan(self._wish)
+        if self._resume:
+            resumer = self._resumer(self._first.run)
+            kept = resumer.drop_whole(self._plan, target, pipeline.run_all)
+            self._same, self._same_size = len(kept), sum(file.attributes.size for file in kept)
+
+    def _resumer(self, run: Run) -> Resumer:
+        return Resumer(run, self._report, downloads=self._wish.downloads)
+
+    def _start(self) -> None:
+        downloads = self._wish.downloads
+        self._work = Work(self._plan.files, _MOST_DOWN if downloads else MOST)
+        target = self._here if downloads else None
+        self._crew = Crew(self._work, self._way, self._jobs, target, self._report)
+        self._checker = Checker(self._work, self._crew.run, downloads=downloads)
+        self._crew.start(self._first, self._count())
+        self._checker.start()
+
+    def _count(self) -> int:
+        """Return how many connections are worth their start."""
+        ranges = self._plan.size // LARGE
+        return max(1, min(self._most, ranges + len(self._plan.files) // _FILES_EACH))
+
+    def _sides(self, far: Far) -> tuple[Side, Side]:
+        return (far, self._here) if self._wish.downloads else (self._here, far)
+
+    def _jobs(self, far: Far) -> Jobs:
+        crew = self._crew
+        resumer = self._resumer(crew.run) if self._resume and crew else None
+        return Jobs(
+            self._work,
+            *self._sides(far),
+            self._plan.directories,
+            preserve=self._preserve,
+            resume=resumer.ranges if resumer else None,
+        )
+
+    def _end(self) -> None:
+        """End all connections, and remove what is of no further use."""
+        self._work.stop()
+        if self._crew is not None and self._checker is not None:
+            self._crew.end(_PATIENCE)
+            self._checker.join()
+        if self._wish.downloads:
+            for task in self._work.left_over():
+                if task.has_part and not task.is_large:
+                    for _ in remove_part(self._here, task):
+                        continue
+
+    def _raise_failure(self) -> None:
+        for error in (
+            self._checker.error if self._checker else None,
+            self._crew.error if self._crew and self._work.left_over() else None,
+        ):
+            if error is not None:
+                raise error

@@ -1,0 +1,290 @@
+"""The jobs that copy files: each item of work is done by one job on one connection.
+
+A file is written under a name of its own beside the target, and renamed when it is whole. So the
+target's name never leads to half a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import stat
+from collections import deque
+from collections.abc import Callable
+
+from . import journal
+from .plan import DirectoryCopy, FileCopy
+from .ranges import Range, Ranges
+from .sftp import BLOCK, Attributes, Job, SftpError, words_of
+from .sides import Answer, File, Side, is_missing, part_of
+from .work import DIRECTORIES, DISCARD, FINISH, PREPARE, RANGE, TRIES, WHOLE, Item, Task, Work
+
+#: The change of a source while it is copied, in words.
+CHANGED = "changed while it was copied"
+
+#: The permissions that a file without -p keeps of its source.
+_PERMISSIONS = 0o777
+
+
+logger = logging.getLogger(__name__)
+
+
+class NotCopied(Exception):
+    """A file cannot be copied. The text ends a sentence that begins with its name."""
+
+
+class Jobs:
+    """Makes the jobs of one connection.
+
+    :param directories: of the target, whose modes and times are set at the end.
+    :param preserve: keep times and modes.
+    :param resume: returns the ranges of a large file that an earlier copy has left, in a job.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        source: Side,
+        target: Side,
+        directories: list[DirectoryCopy],
+        *,
+        preserve: bool,
+        resume: Callable[[Task, Side], Job[list[Range]]] | None = None,
+    ) -> None:
+        self._work = work
+        self._source = source
+        self._target = target
+        self._directories = directories
+        self._preserve = preserve
+        self._resume = resume
+        self._steps = {
+            WHOLE: self._whole,
+            PREPARE: self._prepare,
+            RANGE: self._range,
+            FINISH: self._finish,
+            DISCARD: self._discard,
+            DIRECTORIES: self._end_directories,
+        }
+
+    def job(self, item: Item) -> Job[None]:
+        """Do an item of work, and report to :class:`.work.Work`."""
+        try:
+            yield from self._steps[item.kind](item)
+        except NotCopied as error:
+            self._work.fail(item, str(error))
+        except (SftpError, OSError) as error:
+            # The far end or the disk may do better later: what is copied of a large file is kept.
+            keeps = item.kind == RANGE and not is_missing(error)
+            self._work.fail(item, words_of(error), keeps_part=keeps)
+
+    def _whole(self, item: Item) -> Job[None]:
+        task = item.task
+        file = yield from self._source.open_source(task.file.source)
+        mode = yield from self._settle(task)
+        task.has_part = True
+        part = part_of(task.target)
+        # A descriptor that is open for writing stays so, whatever the mode of the file.
+        made = stat.S_IMODE(task.file.attributes.mode) & _PERMISSIONS
+        copy = yield from self._target.create(part, 0o600 if mode is not None else made)
+        item.hash = hashlib.sha256()
+        size = task.file.attributes.size
+        seen = yield from self._transfer(item, file, copy, Range(0, size))
+        if not size:
+            yield from self._to_end(item, file, copy)
+        closing = file.close(), copy.close()
+        for closed in closing:
+            yield from closed.wait()
+        if _changed(task.file, seen):
+            task.tries += 1
+            if task.tries == TRIES:
+                raise NotCopied(CHANGED)
+            task.file.attributes = seen
+            self._work.give_back(item, item.reached)
+            return
+        yield from self._give_attributes(task, part, mode)
+        yield from self._target.replace(part, task.target)
+        task.digest = item.hash.hexdigest() if size else ""
+        self._work.whole_done(item)
+
+    def _prepare(self, item: Item) -> Job[None]:
+        task = item.task
+        task.final_mode = yield from self._settle(task)
+        part, log = part_of(task.target), part_of(task.target, "journal")
+        size = task.file.attributes.size
+        done: list[Range] = []
+        if self._resume is not None:
+            done = yield from self._resume(task, self._target)
+        task.has_part = True
+        if not done:
+            wanted = stat.S_IMODE(task.file.attributes.mode) & _PERMISSIONS
+            made = 0o600 if task.final_mode is not None else wanted | 0o600
+            copy = yield from self._target.create(part, made)
+            status = yield from copy.status().wait()
+            if task.final_mode is None and wanted | 0o600 != wanted:
+                task.final_mode = stat.S_IMODE(status.mode) & wanted
+            yield from copy.close().wait()
+            notes = yield from self._target.create(log, 0o600)
+            yield from notes.write(0, journal.head(source_of(task.file))).wait()
+            yield from notes.close().wait()
+            task.lines = 1
+        self._work.prepared(item, Ranges(size, done))
+
+    def _range(self, item: Item) -> Job[None]:
+        task = item.task
+        file = yield from self._source.open_source(task.file.source)
+        copy = yield from self._target.reopen(part_of(task.target))
+        item.hash = hashlib.sha256()
+        seen = yield from self._transfer(item, file, copy, item.range)
+        for closed in (file.close(), copy.close()):
+            yield from closed.wait()
+        if _changed(task.file, seen):
+            raise NotCopied(CHANGED)
+        yield from self.note(item)
+        self._work.range_done(item)
+
+    def note(self, item: Item) -> Job[None]:
+        """Write into the journal how far a range is copied."""
+        if item.reached == item.range.start:
+            return
+        task = item.task
+        place = task.lines * journal.LINE_SIZE
+        task.lines += 1
+        kept = journal.Kept(Range(item.range.start, item.reached), item.hash.hexdigest())
+        notes = yield from self._target.reopen(part_of(task.target, "journal"))
+        yield from notes.write(place, journal.line(kept)).wait()
+        yield from notes.close().wait()
+
+    def _finish(self, item: Item) -> Job[None]:
+        task = item.task
+        seen = yield from self._source.stat(task.file.source)
+        if _changed(task.file, seen):
+            raise NotCopied(CHANGED)
+        part = part_of(task.target)
+        yield from self._give_attributes(task, part, task.final_mode)
+        yield from self._target.replace(part, task.target)
+        task.has_part = False
+        yield from _remove(self._target, part_of(task.target, "journal"))
+        self._work.finished(item)
+
+    def _discard(self, item: Item) -> Job[None]:
+        yield from remove_part(self._target, item.task)
+        self._work.finished(item)
+
+    def _end_directories(self, item: Item) -> Job[None]:
+        """Set the attributes of directories, the deepest first: their parents may lock them."""
+        for directory in reversed(self._directories):
+            yield from self._end_directory(directory)
+        self._work.finished(item)
+
+    def _end_directory(self, directory: DirectoryCopy) -> Job[None]:
+        found, place = directory.attributes, directory.target
+        wanted = stat.S_IMODE(found.mode)
+        try:
+            if self._preserve and not directory.failed:
+                times = (found.atime, found.mtime)
+                yield from self._target.set_attributes(place, wanted, times)
+            elif directory.made and wanted & 0o700 != 0o700:
+                made = yield from self._target.stat(place)
+                mode = stat.S_IMODE(made.mode) & wanted
+                yield from self._target.set_attributes(place, mode, None)
+        except (SftpError, OSError) as error:
+            self._work.problems.append((place, words_of(error)))
+
+    def _settle(self, task: Task) -> Job[int | None]:
+        """Look at what is in the target's place; return the mode to set at the end.
+
+        A new file gets its mode when it is created, by way of the umask.
+        """
+        found = None if task.file.fresh else (yield from self._look(task))
+        wanted = stat.S_IMODE(task.file.attributes.mode)
+        if self._preserve:
+            return wanted
+        return None if found is None else stat.S_IMODE(found.mode)
+
+    def _look(self, task: Task) -> Job[Attributes | None]:
+        try:
+            found = yield from self._target.lstat(task.target)
+            if stat.S_ISLNK(found.mode):
+                task.target = yield from self._target.real_path(task.target)
+                found = yield from self._target.lstat(task.target)
+        except (SftpError, OSError) as error:
+            if is_missing(error):
+                return None
+            raise
+        if stat.S_ISDIR(found.mode):
+            raise NotCopied("the target has a directory of this name")
+        if found.mode and not stat.S_ISREG(found.mode):
+            raise NotCopied("the target has a special file of this name")
+        return found
+
+    def _give_attributes(self, task: Task, part: bytes, mode: int | None) -> Job[None]:
+        found = task.file.attributes
+        times = (found.atime, found.mtime) if self._preserve else None
+        if mode is not None or times is not None:
+            yield from self._target.set_attributes(part, mode, times)
+
+    def _transfer(self, item: Item, file: File, copy: File, wanted: Range) -> Job[Attributes]:
+        """Copy a range, and return the source's attributes after its last byte was read."""
+        reads: deque[tuple[int, int, Answer[bytes]]] = deque()
+        writes: deque[Answer[None]] = deque()
+        item.reached = next_start = wanted.start
+        status: Answer[Attributes] | None = None
+        while True:
+            while next_start < wanted.end and len(reads) * BLOCK < file.window:
+                size = min(BLOCK, wanted.end - next_start)
+                reads.append((next_start, size, file.read(next_start, size)))
+                next_start += size
+            if status is None and next_start == wanted.end:
+                status = file.status()
+            if not reads:
+                break
+            start, size, answer = reads.popleft()
+            data = yield from answer.wait()
+            while data and len(data) < size:
+                more = yield from file.read(start + len(data), size - len(data)).wait()
+                data = data + more if more else b""
+            if not data:
+                raise NotCopied(CHANGED)
+            self._take(item, data)
+            writes.append(copy.write(start, data))
+            while len(writes) * BLOCK >= copy.window:
+                yield from writes.popleft().wait()
+        for written in writes:
+            yield from written.wait()
+        assert status is not None
+        return (yield from status.wait())
+
+    def _to_end(self, item: Item, file: File, copy: File) -> Job[None]:
+        """Copy a file that says to be empty: those of /proc have content all the same."""
+        while data := (yield from file.read(item.reached, BLOCK).wait()):
+            start = item.reached
+            self._take(item, data)
+            yield from copy.write(start, data).wait()
+
+    def _take(self, item: Item, data: bytes) -> None:
+        item.hash.update(data)
+        item.reached += len(data)
+        self._work.progress(len(data))
+
+
+def remove_part(target: Side, task: Task) -> Job[None]:
+    """Remove what a copy has left beside a target, as far as possible."""
+    for kind in ("part", "journal") if task.is_large else ("part",):
+        yield from _remove(target, part_of(task.target, kind))
+
+
+def _remove(target: Side, path: bytes) -> Job[None]:
+    try:
+        yield from target.remove(path)
+    except (SftpError, OSError) as error:
+        logger.info("%s is not removed: %s", ascii(path), words_of(error))
+
+
+def source_of(file: FileCopy) -> journal.Source:
+    """Return the state of a source for its journal."""
+    return journal.Source(file.attributes.size, file.attributes.mtime)
+
+
+def _changed(file: FileCopy, seen: Attributes) -> bool:
+    known = file.attributes
+    return (known.size, known.mtime) != (seen.size, seen.mtime)

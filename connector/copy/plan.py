@@ -1,0 +1,235 @@
+"""From the words of a copy to its files and directories.
+
+The rules are scp's and cp's. A directory as the target takes the sources in; several sources need
+one. Symbolic links are followed. A file that cannot be copied becomes a problem with a line of its
+own, and the rest is copied.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from ..errors import ConfigError
+from .names import Place, Wish
+from .sftp import Attributes, Entry, Job, SftpError, words_of
+from .sides import Side, is_missing
+
+#: Directories that are listed at the same time.
+_WALKERS = 16
+
+Run = Callable[[Iterable[Job[None]]], None]
+
+
+@dataclass
+class FileCopy:
+    """A file to copy.
+
+    :ivar fresh: whether there can be no file of this name at the target yet.
+    """
+
+    source: bytes
+    target: bytes
+    attributes: Attributes
+    fresh: bool = False
+
+
+@dataclass
+class DirectoryCopy:
+    """A directory to make. Its parent stands before it in the plan.
+
+    :ivar parent: its parent in the plan, if that is made too.
+    :ivar made: whether this copy has created it; ``failed``: whether it cannot be had.
+    """
+
+    source: bytes
+    target: bytes
+    attributes: Attributes
+    parent: DirectoryCopy | None = None
+    made: bool = False
+    failed: bool = False
+    files: list[FileCopy] = field(default_factory=list)
+
+
+@dataclass
+class Plan:
+    """All that is to be copied.
+
+    :ivar problems: names, and why each cannot be copied.
+    """
+
+    files: list[FileCopy] = field(default_factory=list)
+    directories: list[DirectoryCopy] = field(default_factory=list)
+    problems: list[tuple[bytes, str]] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all files."""
+        return sum(file.attributes.size for file in self.files)
+
+
+class Planner:
+    """Looks at both ends, and plans the copy.
+
+    :param recursive: whether directories are copied.
+    :param run: runs jobs of both sides, many at once.
+    """
+
+    def __init__(self, source: Side, target: Side, run: Run, *, recursive: bool) -> None:
+        self._source = source
+        self._target = target
+        self._run = run
+        self._recursive = recursive
+        self._plan = Plan()
+        self._pending: deque[tuple[DirectoryCopy, tuple[bytes, ...]]] = deque()
+
+    def plan(self, wish: Wish) -> Plan:
+        """Return the plan. Directories of the target are made already.
+
+        :raises ConfigError: when the target cannot take the sources.
+        """
+        self._run([self._roots(wish)])
+        while self._pending:
+            batch = [self._pending.popleft() for _ in range(min(_WALKERS, len(self._pending)))]
+            self._run([self._walk(*each) for each in batch])
+        self._run([self._make(each) for each in self._plan.directories])
+        for directory in self._plan.directories:
+            if directory.parent is not None and directory.parent.failed:
+                directory.failed = True
+            if not directory.failed:
+                for file in directory.files:
+                    file.fresh = directory.made
+                self._plan.files += directory.files
+            directory.files = []
+        return self._plan
+
+    def _problem(self, name: bytes, error: SftpError | OSError | str) -> None:
+        self._plan.problems.append((name, error if isinstance(error, str) else words_of(error)))
+
+    def _roots(self, wish: Wish) -> Job[None]:
+        into = yield from self._is_directory(wish.target)
+        named = wish.target.path.endswith(b"/")
+        if not into and len(wish.sources) > 1:
+            raise ConfigError(
+                f"{wish.target} is not a directory",
+                "Several sources need a directory as their target",
+            )
+        for source in wish.sources:
+            name = os.path.basename(source.path.rstrip(b"/"))
+            is_contents = name in (b"", b".", b"..")
+            place = wish.target.path
+            if into and not is_contents:
+                place = os.path.join(place, name)
+            try:
+                attributes = yield from self._source.stat(source.path)
+            except (SftpError, OSError) as error:
+                self._problem(source.path, error)
+                continue
+            if stat.S_ISDIR(attributes.mode):
+                if self._recursive:
+                    yield from self._root(source.path, place, attributes)
+                else:
+                    self._problem(source.path, "is a directory: give -r to copy it")
+            elif named and not into:
+                self._problem(source.path, f"{wish.target} is not a directory")
+            else:
+                self._add_file(self._plan.files, source.path, place, attributes)
+
+    def _is_directory(self, place: Place) -> Job[bool]:
+        if place.is_stream:
+            return False
+        try:
+            attributes = yield from self._target.stat(place.path)
+        except (SftpError, OSError) as error:
+            if is_missing(error):
+                return False
+            raise ConfigError(f"{place}: {words_of(error)}") from None
+        return stat.S_ISDIR(attributes.mode)
+
+    def _root(self, source: bytes, place: bytes, attributes: Attributes) -> Job[None]:
+        root = DirectoryCopy(source, place.rstrip(b"/") or b"/", attributes)
+        self._plan.directories.append(root)
+        real = yield from self._source.real_path(source)
+        self._pending.append((root, (real,)))
+
+    def _add_file(
+        self, files: list[FileCopy], source: bytes, target: bytes, attributes: Attributes
+    ) -> None:
+        if stat.S_ISREG(attributes.mode):
+            files.append(FileCopy(source, target, attributes))
+        else:
+            self._problem(source, f"is {_kind(attributes.mode)}, not a regular file")
+
+    def _walk(self, directory: DirectoryCopy, above: tuple[bytes, ...]) -> Job[None]:
+        """List a directory.
+
+        :param above: the real paths of the directories that links on the way here lead to.
+        """
+        try:
+            entries = yield from self._source.list_directory(directory.source)
+        except (SftpError, OSError) as error:
+            self._problem(directory.source, error)
+            return
+        for entry in sorted(entries):
+            source = os.path.join(directory.source, entry.name)
+            if entry.name in (b"", b".", b"..") or b"/" in entry.name or b"\0" in entry.name:
+                self._problem(source, "the far end reports a name that no file can have")
+                continue
+            try:
+                yield from self._visit(directory, above, source, entry)
+            except (SftpError, OSError) as error:
+                self._problem(source, error)
+
+    def _visit(
+        self, directory: DirectoryCopy, above: tuple[bytes, ...], source: bytes, entry: Entry
+    ) -> Job[None]:
+        attributes = entry.attributes
+        is_link = stat.S_ISLNK(attributes.mode)
+        if is_link or not attributes.mode:  # SFTP allows servers to leave the mode out
+            attributes = yield from self._source.stat(source)
+        target = os.path.join(directory.target, entry.name)
+        if not stat.S_ISDIR(attributes.mode):
+            self._add_file(directory.files, source, target, attributes)
+            return
+        if is_link:
+            real = yield from self._source.real_path(source)
+            inside = yield from self._source.real_path(directory.source)
+            if real in above or f"{os.fsdecode(inside)}/".startswith(f"{os.fsdecode(real)}/"):
+                self._problem(source, "is a symbolic link to a directory that holds it")
+                return
+            above = (*above, real)
+        sub = DirectoryCopy(source, target, attributes, directory)
+        self._plan.directories.append(sub)
+        self._pending.append((sub, above))
+
+    def _make(self, directory: DirectoryCopy) -> Job[None]:
+        # Until all files are there, the directory has to be writable.
+        mode = stat.S_IMODE(directory.attributes.mode) & 0o777 | 0o700
+        try:
+            yield from self._target.make_directory(directory.target, mode)
+            directory.made = True
+        except (SftpError, OSError) as error:
+            try:
+                found = yield from self._target.stat(directory.target)
+            except (SftpError, OSError):
+                found = None
+            if found is None or not stat.S_ISDIR(found.mode):
+                directory.failed = True
+                if directory.parent is None or not directory.parent.failed:
+                    self._problem(
+                        directory.target,
+                        words_of(error) if found is None else "is not a directory",
+                    )
+
+
+def _kind(mode: int) -> str:
+    kinds = (
+        (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISBLK, "a device"),
+        (stat.S_ISCHR, "a device"),
+    )
+    return next((words for test, words in kinds if test(mode)), "a special file")

@@ -1,0 +1,284 @@
+"""What is to be done, shared by all connections.
+
+Each file is a :class:`Task`. A small file is one item of work. A large one is prepared, copied in
+ranges by any number of connections, checked and finished. This module does no input or output.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .plan import FileCopy
+from .ranges import LEAST, Range, Ranges
+from .sftp import Attributes
+
+#: Bytes from which on a file is copied in ranges.
+LARGE = 4 * LEAST
+
+#: Kinds of items.
+WHOLE, PREPARE, RANGE, FINISH, DISCARD = "whole", "prepare", "range", "finish", "discard"
+DIRECTORIES = "directories"
+
+#: The range of an item that is about a whole file.
+NO_RANGE = Range(0, 0)
+
+#: How often a small file is copied that changes meanwhile.
+TRIES = 3
+
+
+@dataclass(eq=False)
+class Task:
+    """A file on its way.
+
+    :ivar target: where it goes; a link at the target's place is followed.
+    :ivar final_mode: the mode to set at the end; None: it is right already.
+    :ivar digest: the SHA-256 digest of what was copied, once it is known.
+    :ivar has_part: whether there may be an unfinished file beside the target.
+    :ivar lines: lines of the journal.
+    :ivar problem: why the file cannot be copied.
+    :ivar busy: items that connections work on.
+    """
+
+    file: FileCopy
+    target: bytes
+    ranges: Ranges | None = None
+    final_mode: int | None = None
+    digest: str = ""
+    has_part: bool = False
+    lines: int = 0
+    problem: str = ""
+    busy: int = 0
+    tries: int = 0
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the file is copied in ranges."""
+        return self.file.attributes.size >= LARGE
+
+
+@dataclass(eq=False)
+class Item:
+    """A piece of work for one connection.
+
+    :ivar range: of a large file, for the kind ``RANGE``.
+    :ivar reached: up to where the range is copied.
+    :ivar hash: of the bytes from the start of the range to there.
+    """
+
+    kind: str
+    task: Task
+    range: Range = NO_RANGE
+    reached: int = 0
+    hash: Any = None
+
+
+class Work:
+    """All tasks, and what the connections have done of them. Any thread may call the methods.
+
+    :param most: bytes of the largest range.
+    :ivar connections: how many connections there are.
+    :ivar copied: bytes that are copied; ``kept``: bytes that an earlier copy had copied.
+    :ivar done: files that are whole; ``unchecked``: those whose digests were not compared.
+    :ivar resumable: large files of which a part is left that a later copy can go on with.
+    :ivar problems: names of files that were not copied, and why.
+    """
+
+    def __init__(self, files: list[FileCopy], most: int) -> None:
+        self.connections = 1
+        self.copied = self.kept = self.done = self.unchecked = self.resumable = 0
+        self.problems: list[tuple[bytes, str]] = []
+        self.changed = threading.Condition()
+        self._most = most
+        self._stopped = False
+        tasks = [Task(file, file.target) for file in files]
+        # Small files fill the gaps that large ones leave at the end.
+        self._pending = deque(sorted(tasks, key=lambda task: not task.is_large))
+        self._last = Task(FileCopy(b"", b"", Attributes(0, 0, 0, 0)), b"")
+        self._open = {*tasks, self._last}
+        self._ranged: list[Task] = []
+        self._urgent: deque[Item] = deque()
+        self._to_check: deque[Task] = deque()
+        self._end_if_done()
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self._stopped or not self._open
+
+    def left_over(self) -> list[Task]:
+        """Return the files that have not ended."""
+        with self.changed:
+            return [task for task in self._open if task is not self._last]
+
+    def take(self) -> Item | None:
+        """Return an item for a connection, or None if there is none at the moment."""
+        with self.changed:
+            item = None if self._stopped else self._next()
+            if item is not None:
+                item.task.busy += 1
+            return item
+
+    def _next(self) -> Item | None:
+        if self._urgent:
+            return self._urgent.popleft()
+        shares = 1 if self._pending else self.connections
+        for task in self._ranged:
+            taken = None
+            if task.ranges is not None and not task.problem:
+                taken = task.ranges.take(shares, self._most)
+            if taken is not None:
+                return Item(RANGE, task, taken, taken.start)
+        if self._pending:
+            task = self._pending.popleft()
+            return Item(PREPARE if task.is_large else WHOLE, task)
+        return None
+
+    def wait_for_item(self, timeout: float) -> None:
+        """Wait until :meth:`take` may return an item, or all is done."""
+        self.wait(lambda: self.ended or self._has_item(), timeout)
+
+    def _has_item(self) -> bool:
+        return bool(self._urgent or self._pending) or any(
+            task.ranges is not None and task.ranges.free_bytes for task in self._ranged
+        )
+
+    def wait(self, condition: Callable[[], object], timeout: float) -> None:
+        """Wait until a condition is true that another thread changes."""
+        with self.changed:
+            self.changed.wait_for(condition, timeout)
+
+    def stop(self) -> None:
+        """Let all connections end."""
+        with self.changed:
+            self._stopped = True
+            self.changed.notify_all()
+
+    # What the connections report.
+
+    def progress(self, size: int) -> None:
+        """Take note of bytes that are copied."""
+        with self.changed:
+            self.copied += size
+
+    def prepared(self, item: Item, ranges: Ranges) -> None:
+        """Take note that the ranges of a large file can be copied."""
+        with self.changed:
+            self.kept += ranges.copied
+            item.task.ranges = ranges
+            self._ranged.append(item.task)
+            self._after(item)
+
+    def range_done(self, item: Item) -> None:
+        """Take note that a range is copied up to ``item.reached``; the rest becomes free."""
+        with self.changed:
+            if item.task.ranges is not None:
+                item.task.ranges.finish(item.range, item.reached)
+            self._after(item)
+
+    def whole_done(self, item: Item) -> None:
+        """Take note that a small file has its own name."""
+        with self.changed:
+            item.task.has_part = False
+            self._to_check.append(item.task)
+            self._after(item)
+
+    def finished(self, item: Item) -> None:
+        """Take note of the end of a file, or of the directories."""
+        with self.changed:
+            item.task.has_part = False
+            self._close(item.task)
+            self._after(item)
+
+    def give_back(self, item: Item, copied: int = 0) -> None:
+        """Return an item that was not done.
+
+        :param copied: bytes that were reported as progress, and count no more.
+        """
+        with self.changed:
+            self.copied -= copied
+            if item.kind == RANGE and item.task.ranges is not None:
+                item.task.ranges.finish(item.range, item.range.start)
+            elif item.kind != RANGE and not item.task.problem:
+                self._urgent.append(Item(item.kind, item.task))
+            self._after(item)
+
+    def fail(self, item: Item, problem: str, *, keeps_part: bool = False) -> None:
+        """Take note that a file cannot be copied.
+
+        :param keeps_part: leave the unfinished file, which a later copy may go on with.
+        """
+        with self.changed:
+            if keeps_part:
+                item.task.has_part = False
+                self.resumable += 1
+            self._fail(item.task, problem)
+            self._after(item)
+
+    def _fail(self, task: Task, problem: str) -> None:
+        if not task.problem:
+            task.problem = problem
+            self.problems.append((task.file.source, problem))
+
+    def _after(self, item: Item) -> None:
+        task = item.task
+        task.busy -= 1
+        if not task.busy and task in self._open:
+            if task.problem:
+                self._drop(task)
+            elif task.ranges is not None and task.ranges.is_whole and task in self._ranged:
+                self._ranged.remove(task)
+                self._to_check.append(task)
+        self.changed.notify_all()
+
+    def _drop(self, task: Task) -> None:
+        """End a file that cannot be copied, after its unfinished part is removed."""
+        if task in self._ranged:
+            self._ranged.remove(task)
+        if task.has_part:
+            task.has_part = False  # it is removed once
+            self._urgent.append(Item(DISCARD, task))
+        else:
+            self._close(task)
+
+    def _close(self, task: Task) -> None:
+        if task in self._open:
+            self._open.remove(task)
+            self.done += not task.problem and task is not self._last
+            self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        """Let the directories get their modes and times once all files are there."""
+        if self._open == {self._last} and not self._last.busy:
+            self._urgent.append(Item(DIRECTORIES, self._last))
+
+    # What the checker asks and reports.
+
+    @property
+    def has_checks(self) -> bool:
+        """Whether files wait for the comparison of their digests."""
+        return bool(self._to_check)
+
+    def take_checks(self, most: int) -> list[Task]:
+        """Return files whose digests are to be compared."""
+        with self.changed:
+            return [self._to_check.popleft() for _ in range(min(most, len(self._to_check)))]
+
+    def checked(self, task: Task, problem: str, *, compared: bool) -> None:
+        """Take note of a comparison.
+
+        :param problem: empty if the digests are equal, or could not be compared.
+        """
+        with self.changed:
+            self.unchecked += not compared
+            if problem:
+                self._fail(task, problem)
+                self._drop(task)
+            elif task.is_large:
+                self._urgent.append(Item(FINISH, task))
+            else:
+                self._close(task)
+            self.changed.notify_all()
