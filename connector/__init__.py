@@ -5,6 +5,8 @@ For programs: :func:`open_socket` and :func:`connect`, see docs/library.md.
 The package itself imports nothing, since every ``ssh`` pays for its imports.
 """
 
+__version__ = "0.1.0"
+
 #: Type checkers take this for true. ``typing`` would be one more import.
 TYPE_CHECKING = False
 

@@ -42,10 +42,11 @@ MAY_IMPORT = {
         *("transport", "aws", "ssh", "settings", "targets", "doctor", "emulator", "copy"),
         "library.carrier",  # the options of the sessions that a copy opens
         *("datachannel.dialogue", "datachannel.trace"),  # to read a recorded dialogue
+        "__version__",
     },
     "copy": {"errors", "sessions", "programs", "library"},
     "library": {"errors", "sessions", "datachannel.limits", "transport", "targets"},
-    "__main__": {"cli", "fast"},
+    "__main__": {"cli", "fast", "__version__"},
     "__init__": {"errors", "sessions", "library"},  # imported when a name is first used
 }
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import NoReturn
 
+from .. import __version__
 from .commands import COMMANDS, RUNNERS, configure_command
 from .output.lines import tell
 
@@ -119,7 +120,5 @@ class _Version(argparse.Action):
 
 
 def _tell_version() -> int:
-    from importlib.metadata import version
-
-    tell(f"connector {version('devenv-connector')}")
+    tell(f"connector {__version__}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.metadata
 import logging
 import os
 import re
@@ -62,7 +63,18 @@ def test_the_overview_names_every_command() -> None:
 
 
 def test_the_version_is_the_packages() -> None:
-    assert re.fullmatch(r"connector \d+\.\d+\.\d+\n", run("--version").stdout)
+    version = importlib.metadata.version("devenv-connector")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    assert run("--version").stdout == f"connector {version}\n"
+    assert run("--vers").stdout == f"connector {version}\n"  # by argparse
+
+
+def test_the_version_imports_nothing_of_the_command_line() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "connector", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "connector.__main__" in done.stderr or "runpy" in done.stderr
+    assert done.stdout.startswith("connector ")
+    assert "connector.cli" not in done.stderr
 
 
 @pytest.mark.parametrize("words", [(), ("nonsense",), ("proxy", "a", "b"), ("proxy", "--not")])
