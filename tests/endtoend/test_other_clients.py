@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import sys
 from pathlib import Path
 
@@ -116,6 +118,45 @@ def test_libssh_connects_by_name_alone(configured: Configured, sshd: Sshd) -> No
 
     words = [str(configured.config), NAME, USER, str(sshd.user_key)]
     answer = configured.run(sys.executable, "-c", LIBSSH, *words)
+    assert (answer.returncode, answer.stdout) == (3, b"hello\n"), answer.stderr
+
+
+def literal_command(configured: Configured) -> str:
+    """Return the ProxyCommand of the section of the name, for a program without an ssh_config."""
+    configured.config.parent.parent.mkdir()
+    configured.configure()
+    command: str = paramiko.SSHConfig.from_path(str(configured.ours)).lookup(NAME)["proxycommand"]
+    return command
+
+
+def test_plink_of_putty_connects_by_the_command_of_the_section(
+    configured: Configured, sshd: Sshd, tmp_path: Path
+) -> None:
+    key = tmp_path / "key.ppk"
+    puttygen, plink = program("puttygen"), program("plink")
+    assert configured.run(puttygen, str(sshd.user_key), "-o", str(key)).returncode == 0
+    host_key = sshd.known_hosts.read_text().split()[2]
+    digest = hashlib.sha256(base64.b64decode(host_key)).digest()
+    fingerprint = base64.b64encode(digest).decode().rstrip("=")
+
+    answer = configured.run(
+        *(plink, "-batch", "-proxycmd", literal_command(configured), "-i", str(key)),
+        *("-hostkey", f"SHA256:{fingerprint}", f"{USER}@{NAME}", "echo hello; exit 3"),
+    )
+    assert (answer.returncode, answer.stdout) == (3, b"hello\n"), answer.stderr
+
+
+def test_dbclient_of_dropbear_connects_by_the_command_of_the_section(
+    configured: Configured, sshd: Sshd, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    convert = [program("dropbearconvert"), "openssh", "dropbear", str(sshd.user_key), str(key)]
+    assert configured.run(*convert).returncode == 0
+
+    answer = configured.run(
+        *(program("dbclient"), "-y", "-y", "-J", literal_command(configured), "-i", str(key)),
+        *(f"{USER}@{NAME}", "echo hello; exit 3"),
+    )
     assert (answer.returncode, answer.stdout) == (3, b"hello\n"), answer.stderr
 
 
