@@ -112,7 +112,8 @@ def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
     from ..doctor.words import Report
 
     began = time.monotonic()
-    view = open_view(as_json=options.json, report=Report() if options.report else None)
+    report = Report(case.kind_legs.states) if options.report else None
+    view = open_view(as_json=options.json, report=report)
     findings = []
     try:
         for finding in examine(plan.legs(), view.begin):

@@ -24,7 +24,7 @@ class KindLegs(Protocol):
 
     @property
     def states(self) -> Collection[str]:
-        """The states of the service's targets. A report may show them."""
+        """The states of the service's targets. A report shows them, other values it hides."""
         ...
 
     def service(self) -> list[Leg]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
 from contextlib import suppress
 
 from ..errors import ConnectorError, ServiceError, TargetNotReady
@@ -20,17 +19,12 @@ END_TIMEOUT = 3.5
 
 
 class _NoPatience:
-    """A ``StartProgress`` for a target that was running a moment ago: it does not wait.
-
-    :param states: the states that a report may show.
-    """
-
-    def __init__(self, states: Collection[str]) -> None:
-        self._states = states
+    """A ``StartProgress`` for a target that was running a moment ago: it does not wait."""
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
-        state = public.known(waiting.status, self._states)
-        raise TargetNotReady(words("it is {state}", state=state), words("Try again in a minute"))
+        raise TargetNotReady(
+            words("it is {state}", state=waiting.status), words("Try again in a minute")
+        )
 
     def go_on(self) -> None:
         """Do nothing: there was no wait."""
@@ -42,17 +36,16 @@ class _NoPatience:
 class _OneSession:
     """A ``SessionSource`` with one session, which starts before the tunnel asks for it."""
 
-    def __init__(self, source: SessionSource, states: Collection[str]) -> None:
+    def __init__(self, source: SessionSource) -> None:
         self.access: SessionAccess | None = None
         self.stopped = False
         self.problem: ConnectorError | None = None  # the reason why it could not be stopped
         self._source = source
-        self._states = states
         self._stopping = threading.Lock()
 
     def begin(self) -> None:
         """Start the session."""
-        self.access = self._source.start(_NoPatience(self._states))
+        self.access = self._source.start(_NoPatience())
 
     def start(self, progress: StartProgress) -> SessionAccess:
         """Return access to the session that :meth:`begin` has started."""
@@ -94,7 +87,7 @@ class Visit:
         case = self._case
         if case.source is None:
             raise RuntimeError("there is no source of sessions")
-        self._session = _OneSession(case.source, case.kind_legs.states)
+        self._session = _OneSession(case.source)
         self._idle.clear()
         try:
             self._session.begin()

@@ -7,7 +7,7 @@ sees both together. A plain string counts as one private value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from string import Formatter
 from typing import TYPE_CHECKING, Any
@@ -91,9 +91,12 @@ class Report:
     It consists of words from this source, numbers, and values that are known to be harmless. A
     placeholder such as ``<host-1>`` replaces every other value; its name is the name of the field.
     In one report, equal values have equal placeholders.
+
+    :param states: of the kind's targets. They are harmless wherever they stand.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, states: Collection[str] = ()) -> None:
+        self._states = states
         self._placeholders: dict[str, str] = {}
         self._counts: dict[str, int] = {}
 
@@ -128,8 +131,8 @@ class Report:
         return self._placeholder(name, str(value))
 
     def _placeholder(self, name: str, value: str) -> str:
-        if not value:
-            return ""
+        if not value or value in self._states:
+            return value
         if value not in self._placeholders:
             number = self._counts[name] = self._counts.get(name, 0) + 1
             self._placeholders[value] = f"<{name}-{number}>"

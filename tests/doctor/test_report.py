@@ -55,6 +55,13 @@ def test_facts_keep_names_numbers_and_harmless_values() -> None:
     }
 
 
+def test_states_of_the_kind_are_shown() -> None:
+    result = Result(words("it is {state}", state="AFLOAT"), facts={"status": "AFLOAT", "was": "X"})
+    shown = Report(("AFLOAT", "SUNK")).finding(found(result)).result
+
+    assert (shown.text, shown.facts) == ("it is AFLOAT", {"status": "AFLOAT", "was": "<was-1>"})
+
+
 def test_error_without_words_is_shown_by_its_kind_and_place() -> None:
     def fail() -> Result:
         raise ServiceError("it said arn:aws:secret")

@@ -244,6 +244,7 @@ def test_doctor_examines_a_toy(user: User) -> None:
     for name in ("session", "greeting", "session-end"):
         assert legs[name]["status"] == "ok", legs[name]
     assert "identity" not in legs
+    assert b"It is ON" in user.run("doctor", "bear.toy", "--report").stdout
 
 
 def test_completion_offers_toys(user: User, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ class CodeCatalystLegs:
         with calls.explained(token):
             state = calls.look(token, CALL_TIMEOUT)
         target = calls.name
-        status = public.known(quote(state.status, token.value), _STATES)
+        status = quote(state.status, token.value)
         facts = {"status": status, "statusReason": quote(state.reason, token.value)}
         if state.phase == RUNNING:
             return Result(words("{environment} is RUNNING", environment=str(target)), facts=facts)
