@@ -37,6 +37,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     target = open_target(options)
     with patience(named(options, target)) as progress:
-        target.run_until_running(progress, StartSettings(timeout=options.wait))
-    tell(f"{target} is RUNNING")
+        state = target.run_until_running(progress, StartSettings(timeout=options.wait))
+    tell(f"{target} is {state.status}")
     return 0

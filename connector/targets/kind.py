@@ -77,8 +77,8 @@ class Target(Protocol):
         """Look the target up again if its name was remembered and means another one by now."""
         ...
 
-    def run_until_running(self, progress: StartProgress, settings: StartSettings) -> None:
-        """Start the target if need be, and return when it runs.
+    def run_until_running(self, progress: StartProgress, settings: StartSettings) -> State:
+        """Start the target if need be, and return its state when it runs.
 
         :raises TargetNotReady: when the target cannot run, or does not in time.
         :raises StartAbandoned: when ``progress`` says that the caller has left.

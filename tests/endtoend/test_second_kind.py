@@ -174,7 +174,7 @@ def test_option_of_a_kind_leaves_out_the_others(user: User) -> None:
 def test_stop_start_and_state(user: User, shop: Shop) -> None:
     assert user.says("stop", "bear.toy", "--wait") == "toy bear is OFF\n"
     assert shop.toys["bear"] == "OFF"
-    assert user.says("start", "bear.toy") == "toy bear is RUNNING\n"
+    assert user.says("start", "bear.toy") == "toy bear is ON\n"
     assert shop.toys["bear"] == "ON"
     assert user.run("start", "ball.toy").returncode == 68
 

@@ -54,13 +54,14 @@ class Toy:
 
     doubter = confirm
 
-    def run_until_running(self, progress: StartProgress, settings: StartSettings) -> None:
+    def run_until_running(self, progress: StartProgress, settings: StartSettings) -> State:
         if self.state().phase != model.RUNNING:
             if not settings.allowed:
                 raise TargetNotReady(f"{self} is OFF")
             progress.wait(Waiting("OFF", 0.0, None), 0.0)
             ask("/switch", name=self.name, status="ON")
         progress.go_on()
+        return self.state()
 
     def stop(self) -> State:
         ask("/switch", name=self.name, status="OFF")

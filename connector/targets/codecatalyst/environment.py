@@ -69,13 +69,14 @@ class Environment:
         if self.calls.is_remembered:
             self.state()
 
-    def run_until_running(self, progress: StartProgress, settings: StartSettings) -> None:
+    def run_until_running(self, progress: StartProgress, settings: StartSettings) -> State:
         from .startup import Startup
 
         token = self.calls.tokens.load(CALL_TIMEOUT)
         with self.calls.explained(token):
             state = self.calls.look(token, CALL_TIMEOUT)
-        Startup(self.calls, progress, settings, self._memory()).until_running(state, token)
+        startup = Startup(self.calls, progress, settings, self._memory())
+        return startup.until_running(state, token)
 
     def stop(self) -> State:
         def stop(token: BearerToken) -> State:

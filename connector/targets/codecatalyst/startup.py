@@ -64,8 +64,8 @@ class Startup:
         self._accepted_at: float | None = None  # of the first start that was ours
         self._refusal: ConnectorError | None = None  # of the last start
 
-    def until_running(self, state: State, token: BearerToken) -> None:
-        """Return when the environment runs.
+    def until_running(self, state: State, token: BearerToken) -> State:
+        """Return the environment's state when it runs.
 
         :param state: the state now, as an answer to ``token``.
         :raises ConnectorError: when the environment cannot run, or does not in time.
@@ -85,6 +85,7 @@ class Startup:
             self._durations.note(self._clock() - self._accepted_at)
             self._accepted_at = None
         self._progress.go_on()
+        return state
 
     def _check_hope(self, state: State) -> None:
         """:raises ConnectorError: when waiting cannot help, or the time is over."""
