@@ -16,8 +16,7 @@ from .boundary import INTERRUPTED
 from .output.doctorview import exit_code, open_view
 from .settings import add_logging_options, settle
 from .target import (
-    LEFT_OUT,
-    NAMES,
+    NAMES_OR_OPTIONS,
     add_host,
     add_target_options,
     query_of,
@@ -34,7 +33,7 @@ greeting of the SSH server, and stop the session. doctor changes nothing else: i
 start a stopped target. Without TARGET it checks everything up to the login. It takes at most
 40 s.
 
-{NAMES}{LEFT_OUT}
+{NAMES_OR_OPTIONS}
 doctor takes missing options from the ProxyCommand that ssh's configuration has for TARGET.
 TARGET may also be a host name of your own from that configuration.
 """

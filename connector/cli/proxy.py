@@ -9,8 +9,7 @@ from ..targets.registry import KINDS
 from .settings import add_setting
 from .streaming import add_stream_options, run_stream
 from .target import (
-    LEFT_OUT,
-    NAMES,
+    NAMES_OR_OPTIONS,
     add_host,
     add_target_options,
     open_finder,
@@ -27,7 +26,7 @@ Start a session of a target, and connect stdin and stdout to its SSH server. ssh
 command as its ProxyCommand. A stopped target is started first, which takes minutes. ssh waits
 that long with "ProxyUseFdpass yes", or with a ConnectTimeout of more than --wait.
 
-{NAMES}{LEFT_OUT}
+{NAMES_OR_OPTIONS}
 In a ProxyCommand, give %n as TARGET: the name as you typed it. %h is in lower case.
 """
 

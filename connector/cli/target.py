@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from ..targets.kind import Finder, Target
 
+#: Which names there are, for a command that needs one.
 NAMES = "\n".join(row.name_help for row in KINDS)
 
-LEFT_OUT = "With --id, TARGET can be left out. Space, project and id together avoid a look-up.\n"
+#: The same, for a command that also finds a target by options.
+NAMES_OR_OPTIONS = "\n".join(row.name_help + row.left_out_help for row in KINDS)
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:

@@ -55,6 +55,7 @@ class KindRow(NamedTuple):
     :param name_help: which names there are, for help texts; ``list_help`` what `connector list`
         prints of each target; ``proxy_help`` where `connector proxy` finds credentials, and
         examples of it.
+    :param left_out_help: which options stand for a name, in the commands that accept them.
     """
 
     name: str
@@ -68,6 +69,7 @@ class KindRow(NamedTuple):
     list_help: str
     proxy_help: str
     login: LoginFacts | None = None
+    left_out_help: str = ""
 
     def recognises(self, name: str) -> bool:
         """Return whether a host name is this kind's by its spelling."""
@@ -107,6 +109,9 @@ TARGET is the name of a Dev Environment. `connector list` shows the names:
   <id>             or at least its first eight characters
   codecatalyst-dev-env=<space>=<project>=<id> or aws-devenv-<id>    AWS's names
 --space and --project limit the search.
+""",
+    left_out_help="""\
+With --id, TARGET can be left out. Space, project and id together avoid a look-up.
 """,
     list_help="""\
 On a terminal, list prints a table with as many columns as fit. Otherwise it prints one

@@ -171,6 +171,12 @@ def test_option_of_a_kind_leaves_out_the_others(user: User) -> None:
     assert b"--space does not go with the name 'bear.toy'" in answer.stderr
 
 
+def test_help_keeps_the_words_of_each_kind_together(user: User) -> None:
+    told = user.says("start", "--help")
+    assert told.index("With --id, TARGET can be left out") < told.index("NAME.toy")
+    assert "NAME.toy" in user.says("ssh", "--help")
+
+
 def test_stop_start_and_state(user: User, shop: Shop) -> None:
     assert user.says("stop", "bear.toy", "--wait") == "toy bear is OFF\n"
     assert shop.toys["bear"] == "OFF"

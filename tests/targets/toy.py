@@ -22,8 +22,18 @@ from connector.targets.model import Query, SessionRequest, StartSettings, State
 from connector.transport.address import StreamSettings
 from connector.transport.trust import Trust
 
-_WORDS = model.Words("toy", "toys", "the toy shop", "the toy shop")
-ROW = registry.KindRow("toy", __name__, _WORDS, (), (".toy",), (), (), "NAME.toy\n", "", "")
+ROW = registry.KindRow(
+    name="toy",
+    module=__name__,
+    words=model.Words(noun="toy", nouns="toys", service="the toy shop", console="the toy shop"),
+    prefixes=(),
+    suffixes=(".toy",),
+    options=(),
+    endpoint_variables=(),
+    name_help="NAME.toy\n",
+    list_help="",
+    proxy_help="",
+)
 
 Wait = Callable[[Waiting, float], None]
 
@@ -139,7 +149,17 @@ class ToyLegs:
 
 
 class ToyKind:
-    ssh = SshFacts("Toys", "toys", ("*.toy",), ("a.toy",), ".toy", (), "me", "~/.ssh/toys", "toy_")
+    ssh = SshFacts(
+        title="Toys",
+        nouns="toys",
+        patterns=("*.toy",),
+        examples=("a.toy",),
+        suffix=".toy",
+        service_prefixes=(),
+        user="me",
+        known_hosts="~/.ssh/toys",
+        file_prefix="toy_",
+    )
     legs = ToyLegs
     open_finder = ToyFinder
 
