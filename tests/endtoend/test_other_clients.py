@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import asyncssh
 import paramiko
 import pytest
 
+from ..ssh.thirdparty import READERS
 from .cloud import Cloud
 from .commands import Ssh
 from .sshd import USER, Sshd, program
@@ -42,6 +44,27 @@ status = channel.get_exit_status()
 channel.close()
 session.disconnect()
 sys.exit(status)
+"""
+
+#: How open-remote-ssh runs a ProxyCommand: node makes one socket for each standard stream.
+NODE = """\
+const fs = require("node:fs");
+const { spawn } = require("node:child_process");
+const [readers, file, host] = process.argv.slice(2);
+const loaded = require(`${readers}/node_modules/ssh-config-5`);
+const config = (loaded.default ?? loaded).parse(fs.readFileSync(file, "utf8"));
+const found = config.compute(host).ProxyCommand;
+const words = (Array.isArray(found) ? found : found.split(" ")).map((word) =>
+    word.replace("%n", host));
+const proxy = spawn(words[0], words.slice(1), { stdio: ["pipe", "pipe", "inherit"] });
+let heard = "";
+proxy.stdout.on("data", (data) => {
+    heard += data;
+    if (heard.includes("\\n")) proxy.stdin.end();
+});
+proxy.on("close", (code) => {
+    console.log(JSON.stringify([code, heard.split("\\n")[0]]));
+});
 """
 
 #: Companies share such a configuration. DNS does not know our names, so ssh would fail.
@@ -158,6 +181,25 @@ def test_dbclient_of_dropbear_connects_by_the_command_of_the_section(
         *(f"{USER}@{NAME}", "echo hello; exit 3"),
     )
     assert (answer.returncode, answer.stdout) == (3, b"hello\n"), answer.stderr
+
+
+@pytest.mark.parametrize("name", [NAME, "Front.web.site-1.codecatalyst"])
+def test_node_reads_the_greeting_by_the_command_of_the_section(
+    configured: Configured, tmp_path: Path, name: str
+) -> None:
+    node = program("node")
+    if not (READERS / "node_modules").is_dir():
+        pytest.skip("npm's ssh-config of `make test` is not installed")
+    (tmp_path / "client.cjs").write_text(NODE)
+    configured.config.parent.parent.mkdir()
+    configured.configure()
+
+    answer = configured.run(
+        node, str(tmp_path / "client.cjs"), str(READERS), str(configured.ours), name
+    )
+    code, greeting = json.loads(answer.stdout)
+    assert code == 0, answer.stderr
+    assert greeting.startswith("SSH-2.0-OpenSSH")
 
 
 @pytest.mark.parametrize("fallback", ["yes", "no"])
