@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 class Dialer:
     """What the child knows of the dialer and of the program that started it.
 
-    :ivar word: the pipe to the dialer; writing a byte lets it exit with 0.
+    :ivar life: a pipe that ends when the dialer ends.
     :ivar caller: the process id of the program that started the dialer, usually ssh.
     :ivar group: the process group of both.
     """
 
-    def __init__(self, word: int, caller: int, group: int) -> None:
-        self.word = word
+    def __init__(self, word: int, life: int, caller: int, group: int) -> None:
+        self._word = word  # writing a byte into this pipe lets the dialer exit with 0
+        self.life = life
         self.caller = caller
         self.group = group
 
@@ -39,8 +40,9 @@ class Dialer:
         its end need not wait for this process. A file has no such readers, so it is kept.
         """
         with suppress(OSError):  # the dialer was killed: then ssh does not wait for it
-            os.write(self.word, b"\n")
-        os.close(self.word)
+            os.write(self._word, b"\n")
+        os.close(self._word)
+        os.close(self.life)
         os.setpgid(0, 0)
         if stat.S_ISREG(os.fstat(2).st_mode):
             return
@@ -72,7 +74,8 @@ def split() -> None:
         return
     caller, group = os.getppid(), os.getpgrp()
     try:
-        reader, writer = os.pipe()
+        heard, word = os.pipe()
+        life, living = os.pipe()
         child = os.fork()
     except OSError as error:
         from .boundary import guarded
@@ -80,10 +83,11 @@ def split() -> None:
 
         raise SystemExit(guarded(partial(_fail, error), say_to_user)) from None
     if child:
-        os.close(writer)
-        _wait_for(child, reader)
-    os.close(reader)
-    _dialer = Dialer(writer, caller, group)
+        os.close(word)
+        _wait_for(child, heard)
+    os.close(heard)
+    os.close(living)
+    _dialer = Dialer(word, life, caller, group)
 
 
 def _fail(error: OSError) -> NoReturn:
@@ -102,7 +106,7 @@ def _one_socket() -> bool:
 def _wait_for(child: int, word: int) -> NoReturn:
     """Exit with 0 at the child's word, else with its exit code.
 
-    A signal ends this process at once. The child sees that by the pipe, and ends in order.
+    A signal ends this process at once. The child sees that by its pipe, and ends in order.
     """
     if os.read(word, 1):
         os._exit(0)  # without clean-up: ssh waits for this exit

@@ -113,7 +113,7 @@ def run_stream(
                     loop,
                     stream_in,
                     stream_out,
-                    dialer.word,
+                    dialer.life,
                     dialer.leave,
                     lambda: tunnel.end(0),
                 )

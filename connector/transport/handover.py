@@ -47,9 +47,11 @@ class Handover(Observer):
 
     :param fd_in: the descriptor of the UNIX socket that ssh waits on.
     :param fd_out: another descriptor of the same socket.
-    :param dialer: a pipe that breaks when the process is killed that ssh waits for.
+    :param dialer: a pipe that ends when the process ends that ssh waits for.
     :param passed: called when ssh has its socket.
     :param gone: called when ssh has ended: before the hand-over, or by closing its socket.
+    :ivar input: what ssh sends; it has nothing before the hand-over.
+    :ivar output: what ssh gets; it keeps everything until the hand-over.
     """
 
     def __init__(
@@ -73,7 +75,6 @@ class Handover(Observer):
         self.input = LateInput(loop, self._close)
         self.output = LateOutput(self.offer, self._close)
         loop.watch(fd_in, self._look, None)
-        # The writing end of a pipe polls as readable once its reader is gone.
         loop.watch(dialer, self._dialer_gone, None)
 
     def session_opened(self, session_type: str | None) -> None:
@@ -123,7 +124,7 @@ class Handover(Observer):
         self._gone()
 
     def _go(self) -> None:
-        logger.info("ssh has its socket; stderr ends here")
+        logger.info("ssh has its socket")
         self._settle()
         self._loop.watch(self._dialer, None, None)
         self._passed()

@@ -74,7 +74,7 @@ def test_failure_before_the_hand_over_is_told(ssh: Ssh, cloud: Cloud) -> None:
 
 
 def test_refused_port_is_told_before_the_hand_over(ssh: Ssh, cloud: Cloud) -> None:
-    cloud.port = 9  # nothing listens there
+    cloud.port = 0  # nothing listens there
     answer = ssh.run("true")
     first, *_, last = answer.stderr.decode().splitlines()
     assert (answer.returncode, last) == (255, NO_SOCKET)

@@ -74,6 +74,7 @@ HEAVY = {
     ),
     *("connector.aws.sso.oidc", "connector.emulator"),
     "connector.settings.file",
+    "connector.transport.handover",
     "connector.targets.sweeping",
 }
 

@@ -42,13 +42,13 @@ class Stand:
         self.received = b""
         self.program, theirs = _pair(family)
         self.program.settimeout(5)
-        reader, self.word = os.pipe()
-        self.dialer = os.fdopen(reader, "rb")
+        self.life, living = os.pipe()
+        self.dialer = os.fdopen(living, "wb")
         self.handover = Handover(
             loop,
             os.dup(theirs.fileno()),
             os.dup(theirs.fileno()),
-            self.word,
+            self.life,
             lambda: self.events.append("passed"),
             lambda: self.events.append("gone"),
         )
@@ -90,7 +90,7 @@ class Stand:
         self.program.close()
         self.dialer.close()
         with suppress(OSError):
-            os.close(self.word)
+            os.close(self.life)
 
 
 def _pair(family: int) -> tuple[socket.socket, socket.socket]:
