@@ -21,7 +21,7 @@ from connector.transport.address import StreamSettings
 from connector.transport.trust import Trust
 
 from .cloud import TOKEN, Cloud
-from .helpers import START, UNWATCHED, Clock, make_sessions, refusal
+from .helpers import START, STOP, UNWATCHED, Clock, make_sessions, refusal
 from .peers import listening
 
 
@@ -122,7 +122,7 @@ def test_configured_endpoint_is_called(
         (home / ".aws/config").write_text(f"[default]\nendpoint_url = {cloud.url}\n")
     source, settings = prepared(cloud)
     assert settings.endpoint_overridden
-    assert source.start(UNWATCHED).session_id
+    source.stop(source.start(UNWATCHED), 5)
     agent = cloud.server.requests[0].headers["User-Agent"]
     assert agent.startswith("devenv-connector" if way == "light" else "Botocore")
 
@@ -187,8 +187,8 @@ def test_given_token_needs_no_profile(
     else:
         options += ["--profile", "nosuch"]
     source, _ = prepared(cloud, *options)
-    source.start(UNWATCHED)
-    assert cloud.operations() == [START]
+    source.stop(source.start(UNWATCHED), 5)
+    assert cloud.operations() == [START, STOP]
 
 
 def test_ignored_endpoint_does_not_override(monkeypatch: pytest.MonkeyPatch) -> None:
