@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import distance, handover, latency, resources, ssh, startup, throughput
+from . import distance, handover, latency, many, resources, ssh, startup, throughput
 from .processes import Machine
 from .report import Row, document, machine, table
 from .stand import Stand, stand
@@ -22,6 +22,7 @@ from .stand import Stand, stand
 GROUPS: dict[str, Callable[[Stand], list[Row]]] = {
     "startup": startup.measure,
     "handover": handover.measure,
+    "many": many.measure,
     "distance": distance.measure,
     "latency": latency.measure,
     "throughput": throughput.measure,

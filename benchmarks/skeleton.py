@@ -1,8 +1,9 @@
 """The minimum that a ProxyCommand in Python does until the server's greeting.
 
-It starts a session, opens its data channel, answers the handshake, prints the first output and
-ends. It is the yardstick for the time to the greeting. ``--boto3`` starts the session by boto3's
-client instead of http.client. It uses nothing of the connector and protects nothing.
+It starts a session, opens its data channel, answers the handshake, prints the first output, and
+ends with its stdin. It is the yardstick for the time to the greeting. ``--boto3`` starts the
+session by boto3's client instead of http.client. It uses nothing of the connector and protects
+nothing.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ def main() -> None:
     names = sys.argv[-1].split("=")[1:]
     context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
     url, token = (start_by_boto3 if by_boto3 else start_by_http)(names, context)
-    os.write(1, join(url, token, context)[2])
+    joined = join(url, token, context)
+    os.write(1, joined[2])
+    sys.stdin.read()  # the session stays open, as the connector's does
 
 
 if __name__ == "__main__":
