@@ -47,8 +47,8 @@ _COMPRESSION = "    Compression yes\n"
 #: The second one also records that the user left compression out: never change its words.
 _COMPRESSION_COMMENTS = {
     True: """\
-    # A target sends about 1 MB/s, so compressed text arrives some four times faster. If you upload
-    # more than 20 MB/s, run `connector config-ssh --no-compression`.""",
+    # A target sends at most 1 MB/s, so compressed text arrives some four times faster. If you
+    # upload more than 20 MB/s, run `connector config-ssh --no-compression`.""",
     False: "    # Compression is left out, by `connector config-ssh --no-compression`.",
 }
 
