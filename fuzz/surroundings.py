@@ -114,7 +114,7 @@ def stream_url(data: bytes) -> None:
     assert " " not in address.resource
     assert address.secure or (overridden and _is_this_machine(address.host))
     assert 0 < address.port < 65536
-    # websockets parses the URL too, for the Host header. Its result must be the same.
+    # Another parser has to find the same host.
     from websockets.uri import parse_uri
 
     read = parse_uri(address.url.split("?", 1)[0])

@@ -54,7 +54,7 @@ MAY_IMPORT = {
 ROOMS = {
     "boto3": {"aws"},
     "botocore": {"aws", "targets"},
-    "websockets": {"transport/websocket.py", "fast/lean.py", "emulator"},
+    "websockets": {"transport/frames.py", "fast/lean.py", "emulator"},
     "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py", "library/streams.py"},
     "aiohttp": {"emulator"},
     "paramiko": {"copy", "emulator", "cli/demo.py"},

@@ -33,6 +33,13 @@ class StreamAddress(NamedTuple):
     secure: bool
 
     @property
+    def authority(self) -> str:
+        """Host and port as the ``Host`` header has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = 443 if self.secure else 80
+        return host if self.port == usual else f"{host}:{self.port}"
+
+    @property
     def resource(self) -> str:
         """The target of the request line: the part of the URL behind the host, verbatim."""
         rest = self.url.split("://", 1)[1]

@@ -1,24 +1,17 @@
 """Link: one WebSocket connection to the gateway.
 
-The sans-I/O core of ``websockets`` speaks the protocol. This module adds what the core leaves
-to its caller: the socket, batches in both directions, and keepalive.
+:mod:`.frames` speaks the protocol. This module adds the socket, batches in both directions, and
+keepalive.
 """
 
 from __future__ import annotations
 
-import logging
 import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-
-from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus, PayloadTooBig
-from websockets.frames import Frame, Opcode
-from websockets.protocol import Event, State
-from websockets.uri import parse_uri
 
 from ..errors import (
     ConnectFailed,
@@ -30,6 +23,21 @@ from ..errors import (
     UpgradeRejected,
 )
 from .address import StreamAddress
+from .frames import (
+    BINARY,
+    CLOSE,
+    CONNECTING,
+    CONT,
+    NORMAL,
+    OPEN,
+    PING,
+    TEXT,
+    TOO_BIG,
+    BadFrame,
+    BadUpgrade,
+    Frame,
+    WebSocket,
+)
 from .liveness import Liveness, Sign
 from .loop import Alarm, Loop
 from .pace import Pace
@@ -65,14 +73,9 @@ FRAME_BUDGET = 1024
 # again at the next wake-up. Acks are longer, and come in bursts.
 _KEYSTROKE = 256
 
-# websockets logs whole frames at DEBUG, and the first frame holds the token.
-_NO_FRAMES = logging.getLogger("connector.transport.frames")
-_NO_FRAMES.setLevel(logging.CRITICAL + 1)
-
 #: Close codes by which a server speaks of itself rather than of this client (RFC 6455 and its
 #: registry): going away, internal error, restart, try again later.
 _SERVER_LEAVES = (1001, 1011, 1012, 1013)
-_TOO_BIG = 1009
 
 
 class Link:
@@ -98,9 +101,8 @@ class Link:
         self._fd = sock.fileno()
         self._owner = owner
         self._address = address
-        self._outgoing = bytearray()
         self._fragments = bytearray()
-        self._fragments_opcode = Opcode.BINARY
+        self._fragments_opcode = BINARY
         self._opened = False
         self._closing = False
         self._lost = False
@@ -110,37 +112,31 @@ class Link:
         self._pace = Pace()
         self._resting = False
         self._rest_alarm = Alarm(loop)
-        self._backlog: deque[Event] = deque()  # events beyond the budget of a turn
+        self._backlog: deque[Frame] = deque()  # frames beyond the budget of a turn
         self._unwritable = False  # writing has failed; the link ends at the next turn
         self._close_error: LinkLost | None = None  # from the gateway's close frame
         self._liveness = Liveness(ping_interval, loop.time(), time.time())
         self._liveness_alarm = Alarm(loop)
         self._close_alarm = Alarm(loop)
-        # The request line has the URL's path and query verbatim: websockets would parse and
-        # rebuild them, and a presigned query must not change in one byte.
-        self._protocol = ClientProtocol(
-            parse_uri(address.url.split("?", 1)[0]), max_size=MAX_FRAME, logger=_NO_FRAMES
-        )
-        request = self._protocol.connect()
-        request.path = address.resource
-        request.headers.update(headers)
-        self._protocol.send_request(request)
+        self._protocol = WebSocket(MAX_FRAME)
+        self._outgoing = self._protocol.outgoing
+        self._protocol.upgrade(address.authority, address.resource, headers)
         self._flush()
         self._watch()
 
     def send_text(self, text: str) -> None:
         """Send a text frame. It is dropped after the end of the link."""
-        if self._protocol.state is State.OPEN:
-            self._protocol.send_text(text.encode())
+        if self._protocol.state == OPEN:
+            self._protocol.send(TEXT, text.encode())
             self._flush()
 
     def send_messages(self, messages: list[bytes]) -> None:
         """Send binary frames in one write. They are dropped after the end of the link."""
-        if self._protocol.state is not State.OPEN:
+        if self._protocol.state != OPEN:
             return
-        send = self._protocol.send_binary
+        send = self._protocol.send
         for message in messages:
-            send(message)
+            send(BINARY, message)
         self._flush()
 
     def set_reading(self, reading: bool) -> None:
@@ -163,10 +159,10 @@ class Link:
         if self._lost or self._closing:
             return
         self._closing = True
-        if self._protocol.state is not State.OPEN:
+        if self._protocol.state != OPEN:
             self._end(None)
             return
-        self._protocol.send_close(1000)
+        self._protocol.close(NORMAL)
         self._close_alarm.set(self._loop.time() + timeout, lambda: self._end(None))
         self.set_reading(True)
         self._flush()
@@ -206,12 +202,14 @@ class Link:
             while received < _READ_BUDGET and len(self._backlog) < FRAME_BUDGET:
                 data = self._sock.recv(READ_SIZE)
                 if not data:
-                    self._protocol.receive_eof()
                     error = self._eof_error()
                     break
                 received += len(data)
-                self._protocol.receive_data(data)
-                self._backlog += self._protocol.events_received()
+                self._protocol.receive(data)
+                self._backlog += self._protocol.events
+                self._protocol.events.clear()
+                if self._protocol.error:
+                    break
                 if received < enough:
                     break  # TLS has returned a whole record, and the selector reports the next one
             else:
@@ -222,34 +220,33 @@ class Link:
             error = LinkLost(f"the connection to {self._address.host} broke: {_reason_of(problem)}")
         if received:
             self._liveness.heard(self._loop.time())
-        over = error or self._protocol.parser_exc or self._protocol.handshake_exc
+        fault = self._protocol.error
+        over = error or fault
         self._process_events(len(self._backlog) if over else FRAME_BUDGET)
         if self._backlog:
             self._schedule_read()
         if self._lost:
             return
-        if not self._opened and self._protocol.handshake_exc:
-            # An answer that is not HTTP gives no event.
-            error = error or self._rejection(self._protocol.handshake_exc)
-        if self._protocol.parser_exc and not error:
-            error = self._parser_error(self._protocol.parser_exc)
+        if isinstance(fault, BadUpgrade):
+            error = error or self._rejection(fault)
+        elif fault:
+            error = error or _parser_error(fault)
         if error:
             self._flush()
             self._end(None if self._closing else error)
 
     def _process_events(self, most: int) -> None:
         """Handle up to ``most`` of the frames that were read."""
+        if not self._opened and self._protocol.state != CONNECTING:
+            self._process_upgrade()
         messages: list[bytes] = []
         take = self._backlog.popleft
         for _ in range(min(most, len(self._backlog))):
-            event = take()
-            if not isinstance(event, Frame):
-                self._process_response()
-            elif event.opcode is Opcode.BINARY and event.fin:
-                data = event.data
-                messages.append(data if type(data) is bytes else bytes(data))
+            frame = take()
+            if frame.opcode == BINARY and frame.fin:
+                messages.append(frame.data)
             else:
-                self._process_other_frame(event, messages)
+                self._process_other_frame(frame, messages)
                 if self._lost:
                     break
         self._flush()
@@ -271,48 +268,42 @@ class Link:
         self._rest_alarm.cancel()
         self._watch()
 
-    def _process_response(self) -> None:
-        problem = self._protocol.handshake_exc
-        if problem is not None:
-            self._end(self._rejection(problem))
-            return
+    def _process_upgrade(self) -> None:
         self._opened = True
         self._arm_liveness_alarm()
         self._owner.link_opened()
 
     def _process_other_frame(self, frame: Frame, messages: list[bytes]) -> None:
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            if frame.opcode is not Opcode.CONT:
+        if frame.opcode in (TEXT, BINARY, CONT):
+            if frame.opcode != CONT:
                 self._fragments_opcode = frame.opcode
             self._fragments += frame.data
             if not frame.fin:
                 return
             data = bytes(self._fragments)
             self._fragments.clear()
-            if self._fragments_opcode is Opcode.BINARY:
+            if self._fragments_opcode == BINARY:
                 messages.append(data)
             else:
                 # This text may close the channel, so hand on what came before it first.
                 self._owner.link_messages(messages.copy())
                 messages.clear()
                 self._owner.link_text(data.decode("utf-8", "replace"))
-        elif frame.opcode is Opcode.CLOSE and not self._closing:
-            close = self._protocol.close_rcvd
-            code = f" ({close.code})" if close else ""
-            reason = f": {close.reason[:200]}" if close and close.reason else ""
-            words = f"the gateway closed the connection{code}{reason}"
-            self._close_error = _error_of_close(close.code if close else 0, words)
+        elif frame.opcode == CLOSE and not self._closing:
+            code, reason = self._protocol.close_code, self._protocol.close_reason[:200]
+            words = f"the gateway closed the connection ({code}){': ' if reason else ''}{reason}"
+            self._close_error = _error_of_close(code, words)
             # Deliver the frames that came before the close first.
             self._loop.call_soon(self._end, self._close_error)
 
-    def _rejection(self, problem: Exception) -> ConnectorError:
+    def _rejection(self, problem: BadUpgrade) -> ConnectorError:
         host = self._address.host
-        if not isinstance(problem, InvalidStatus):
+        status = problem.status
+        if status in (0, 101):
             return UpgradeRejected(
                 f"{host} is not a message gateway",
                 "A proxy may answer in its place: check the proxy and the network",
             )
-        status = problem.response.status_code
         if status in (401, 403):
             return UpgradeRejected(
                 f"the gateway {host} refused the connection ({status})",
@@ -336,21 +327,11 @@ class Link:
             )
         return LinkLost("the gateway broke the connection")
 
-    def _parser_error(self, problem: Exception) -> ConnectorError:
-        if isinstance(problem, EOFError):
-            return LinkLost("the gateway broke the connection")
-        if isinstance(problem, PayloadTooBig):
-            return RemoteProtocolError(f"the gateway sent a frame of more than {MAX_FRAME} bytes")
-        return RemoteProtocolError("the gateway broke the WebSocket protocol")
-
     # Writing.
 
     def _flush(self) -> None:
         if self._unwritable:
             return
-        for data in self._protocol.data_to_send():
-            # An empty item asks to half-close TCP, which TLS cannot do.
-            self._outgoing += data
         if not self._outgoing and not self.write_paused:
             return
         sent = 0
@@ -404,8 +385,8 @@ class Link:
             silence = self._liveness.silence(now)
             self._end(LinkLost(f"the gateway has been silent for {silence:.0f} s"))
             return
-        if sign == Sign.PING and self._protocol.state is State.OPEN:
-            self._protocol.send_ping(b"keepalive")
+        if sign == Sign.PING and self._protocol.state == OPEN:
+            self._protocol.send(PING, b"keepalive")
             self._flush()
         self._arm_liveness_alarm()
 
@@ -433,10 +414,16 @@ class Link:
         self._sock.close()
 
 
+def _parser_error(problem: BadFrame) -> ConnectorError:
+    if problem.code == TOO_BIG:
+        return RemoteProtocolError(f"the gateway sent a frame of more than {MAX_FRAME} bytes")
+    return RemoteProtocolError("the gateway broke the WebSocket protocol")
+
+
 def _error_of_close(code: int, words: str) -> LinkLost:
     if code in _SERVER_LEAVES:
         return LinkLost(words)
-    return MessageRefused(words) if code == _TOO_BIG else LinkClosed(words)
+    return MessageRefused(words) if code == TOO_BIG else LinkClosed(words)
 
 
 def _reason_of(problem: OSError) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import importlib.metadata
-import logging
 import os
 import re
 import subprocess
@@ -147,13 +146,6 @@ def test_log_file_never_takes_the_place_of_a_closed_stream(closed: str, tmp_path
     assert done.returncode == 78
     said = "There is no session" if closed == "2>&-" else "Stdin or stdout is closed"
     assert f" connector.said: {said}" in log.read_text()
-
-
-def test_the_frames_of_websockets_are_never_logged() -> None:
-    """They hold the token."""
-    import connector.transport.websocket  # noqa: F401
-
-    assert not logging.getLogger("connector.transport.frames").isEnabledFor(logging.CRITICAL)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ import pytest
 import trustme
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import Event
 from websockets.server import ServerProtocol
 
 from connector.errors import ConnectorError, LinkLost, MessageRefused
+from connector.transport import frames
 from connector.transport.address import check_stream_url
 from connector.transport.loop import Loop
 from connector.transport.websocket import FRAME_BUDGET, Link
@@ -292,12 +292,12 @@ TINY = {
 }
 
 
-class Backlog(deque[Event]):
-    """A backlog that counts the events taken out of it."""
+class Backlog(deque[frames.Frame]):
+    """A backlog that counts the frames taken out of it."""
 
     taken = 0
 
-    def popleft(self) -> Event:
+    def popleft(self) -> frames.Frame:
         self.taken += 1
         return super().popleft()
 
