@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from .errors import ConfigError
 from .fast.records import NamedTuple
+from .fast.typed import Protocol
 
 #: Returns new headers that authenticate an upgrade to a stream URL, for each dial. Blocks.
 Signer = Callable[[str], Mapping[str, str]]
@@ -87,18 +87,15 @@ class StartProgress(Protocol):
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
         """Report why the start takes longer, and pause for ``seconds``."""
-        ...
 
     def go_on(self) -> None:
         """Report that the wait is over. The source may now start a session."""
-        ...
 
     def may_leave(self, harmless: bool) -> None:
         """Report whether the source can be abandoned from here on without leaving a session.
 
         :param harmless: True if the calls that follow start nothing, such as a look-up.
         """
-        ...
 
 
 class SessionSource(Protocol):
@@ -109,7 +106,6 @@ class SessionSource(Protocol):
 
         :raises ConnectorError: with the reason, when the session cannot be started.
         """
-        ...
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:
         """Return new access to a session whose link was lost; ``None`` to use the old one.
@@ -117,18 +113,15 @@ class SessionSource(Protocol):
         A new URL is checked like the first. An empty URL, an empty session id and a signer
         that is ``None`` stand for the old ones.
         """
-        ...
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         """End the session at the service, within ``timeout`` seconds.
 
         :raises ConnectorError: when the service did not confirm the end.
         """
-        ...
 
     def tidy(self) -> None:
         """Clean up sessions that other processes left behind.
 
         The tunnel calls this once data flows, and does not wait for it at its end.
         """
-        ...

@@ -104,7 +104,7 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_one_way(path: Path) -> None:
     place = path.relative_to(ROOT).with_suffix("").parts[0]
-    allowed = MAY_IMPORT[place] | {place, "fast.records"}
+    allowed = MAY_IMPORT[place] | {place, "fast.records", "fast.typed"}
     for name in imports(path):
         if name.startswith("connector."):
             inner = name.removeprefix("connector.")

@@ -6,9 +6,8 @@ second earlier, and covers the common settings. :mod:`.sdk` calls through botoco
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
-
 from ..fast.records import NamedTuple
+from ..fast.typed import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ..errors import ConnectorError
@@ -53,7 +52,6 @@ class Api(Protocol):
         :raises CallFailed: when there was no response, or a malformed one.
         :raises ConfigError: when a setting is not usable.
         """
-        ...
 
 
 #: The status that an error code stands for. Not every service sends it: SSO-OIDC, for one,

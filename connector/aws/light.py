@@ -10,7 +10,6 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..errors import (
@@ -22,6 +21,7 @@ from ..errors import (
     ServiceError,
     TLSFailed,
 )
+from ..fast.typed import Any
 from .api import CallFailed, Operation, Refused
 from .endpoint import host_and_port
 from .http import BadResponse, Response, exchange

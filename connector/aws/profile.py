@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, CredentialsError, quoted
 from ..fast.records import NamedTuple
+from ..fast.typed import TYPE_CHECKING
 from ..files import BYTE_ORDER_MARK, AnyPath, FileProblem, read_bytes
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 from ..errors import ServiceError
+from ..fast.typed import Any
 from .api import CallFailed
 
 #: Check a value of a response and return the value to use; raise :class:`Wrong` for any other.

@@ -12,10 +12,10 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, ServiceError
+from ..fast.typed import TYPE_CHECKING, Any
 from .api import CallFailed, Operation, Refused
 from .endpoint import check_endpoint
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+
+from ..fast.typed import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import argparse

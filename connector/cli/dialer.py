@@ -12,7 +12,8 @@ import stat
 import sys
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+
+from ..fast.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import NoReturn

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
 
 from ..fast import collector
 from ..fast.quick import QuickParser
+from ..fast.typed import TYPE_CHECKING, cast
 from ..files import settle_home
 from .boundary import guarded
 from .commands import ALIASES, COMMANDS, configure_command, load_command

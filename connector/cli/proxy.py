@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..fast.typed import TYPE_CHECKING
 from ..targets.model import SSH_SESSION, SessionRequest, StartSettings
 from ..targets.registry import KINDS
 from .settings import add_setting

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from ..fast.typed import TYPE_CHECKING
 from ..settings.lookup import Found, Lookup
 from ..settings.table import FLAG, SETTINGS, BadValue, Setting, Value
 from .output.lines import say

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from ..fast import collector
 from ..fast.lean import import_lightly
+from ..fast.typed import TYPE_CHECKING
 from ..transport.stdio import (
     open_input,
     open_output,

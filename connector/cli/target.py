@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+from ..fast.typed import TYPE_CHECKING
 from ..targets.model import Query
 from ..targets.registry import KINDS, kind_of
 from .settings import add_setting

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NewType
-
 from ..errors import ConnectorError, RemoteProtocolError, SessionEncrypted
 from ..fast.records import NamedTuple
+from ..fast.typed import NewType
 from .payloads import (
     ActionStatus,
     ClientAction,

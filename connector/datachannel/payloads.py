@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 import struct
-from typing import Any
 
 from ..errors import RemoteProtocolError
 from ..fast.records import NamedTuple
+from ..fast.typed import Any
 from .messages import wire_id_to_text
 
 MESSAGE_SCHEMA_VERSION = "1.0"

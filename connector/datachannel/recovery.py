@@ -8,7 +8,8 @@ arrived ahead of their turn. Neither knows the meaning of a message, and neither
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+
+from ..fast.typed import Generic, TypeVar
 
 T = TypeVar("T")
 

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import Any, cast
+
+from .typed import Any, cast
 
 
 class _Later(ModuleType):

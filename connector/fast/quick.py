@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+
+from .typed import Any
 
 _ACTIONS = ("store", "store_true", "store_false", "count")
 

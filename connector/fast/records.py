@@ -10,7 +10,8 @@ Saves 5 ms of CPU time a connection: ``python -m benchmarks.tricks records``.
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+
+from .typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing import TypeVar

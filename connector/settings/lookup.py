@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..fast.records import NamedTuple
+from ..fast.typed import TYPE_CHECKING
 from .table import SETTINGS, BadValue, Setting, Value
 
 if TYPE_CHECKING:

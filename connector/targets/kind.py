@@ -11,7 +11,8 @@ All methods raise ConnectorError and nothing else. Credentials are the kind's ow
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+
+from ..fast.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ..doctor.case import Case, KindLegs
@@ -37,45 +38,36 @@ class Target(Protocol):
     @property
     def key(self) -> str:
         """Which target this is, whatever it is called; for the ledger and for caches."""
-        ...
 
     @property
     def service(self) -> str:
         """Which API serves the target, so that only this API is asked to end its sessions."""
-        ...
 
     @property
     def name(self) -> str:
         """A short name for people."""
-        ...
 
     @property
     def words(self) -> tuple[str, ...]:
         """The arguments by which every command finds this target without a look-up."""
-        ...
 
     @property
     def host_name(self) -> str:
         """The canonical name for ssh."""
-        ...
 
     @property
     def host_key_alias(self) -> str:
         """The name under which ssh keeps the target's host key."""
-        ...
 
     @property
     def start_command(self) -> str:
         """The command that starts the target, for hints."""
-        ...
 
     def state(self) -> State:
         """Ask the service for the state."""
-        ...
 
     def confirm(self) -> None:
         """Look the target up again if its name was remembered and means another one by now."""
-        ...
 
     def run_until_running(self, progress: StartProgress, settings: StartSettings) -> State:
         """Start the target if need be, and return its state when it runs.
@@ -83,11 +75,9 @@ class Target(Protocol):
         :raises TargetNotReady: when the target cannot run, or does not in time.
         :raises StartAbandoned: when ``progress`` says that the caller has left.
         """
-        ...
 
     def stop(self) -> State:
         """Stop the target and return the state that this led to."""
-        ...
 
     def until_stopped(self, state: State, wait: Callable[[Waiting, float], None]) -> State:
         """Return the state of the target once it is no longer stopping.
@@ -96,22 +86,18 @@ class Target(Protocol):
         :param wait: shows what is waited for, and pauses for some seconds.
         :raises TargetNotReady: when the target runs again, or has not stopped in time.
         """
-        ...
 
     def sessions(self) -> list[SessionInfo]:
         """Return the sessions that live."""
-        ...
 
     def stop_session(self, session_id: str) -> None:
         """End one session.
 
         :raises SessionNotFound: when the target has no such session.
         """
-        ...
 
     def source(self, request: SessionRequest, settings: StartSettings) -> SessionSource:
         """Return the source of sessions of this form."""
-        ...
 
     def doubter(self) -> Callable[[], bool] | None:
         """Return a check whether a remembered name means another target by now.
@@ -119,7 +105,6 @@ class Target(Protocol):
         The check runs in another thread while a session starts, and changes nothing. None where
         the name was not remembered. A check that fails returns False.
         """
-        ...
 
 
 class Finder(Protocol):
@@ -134,11 +119,9 @@ class Finder(Protocol):
     @property
     def settings(self) -> StreamSettings:
         """How hosts are reached."""
-        ...
 
     def known(self) -> Target | None:
         """Return the target if no network is needed to know it, else None."""
-        ...
 
     def find(self) -> Target:
         """Return the target, after a look-up if need be.
@@ -146,11 +129,9 @@ class Finder(Protocol):
         :raises TargetNotFound: when there is none of this name.
         :raises ConfigError: when the name is ambiguous.
         """
-        ...
 
     def find_anew(self) -> Target:
         """Return the target after a look-up; raises what :meth:`find` raises."""
-        ...
 
 
 class Kind(Protocol):
@@ -159,11 +140,9 @@ class Kind(Protocol):
     @property
     def ssh(self) -> SshFacts:
         """What the configuration of ssh has to know."""
-        ...
 
     def legs(self, case: Case) -> KindLegs:
         """Return the legs of ``connector doctor`` that know the service."""
-        ...
 
     def open_finder(self, query: Query, environ: Mapping[str, str]) -> Finder:
         """Return what finds the target of a query.
@@ -172,29 +151,24 @@ class Kind(Protocol):
 
         :raises ConfigError: when a name, option or variable is not usable.
         """
-        ...
 
     def check(self, request: SessionRequest) -> None:
         """:raises ConfigError: when the service cannot start a session of this form."""
-        ...
 
     def profile_problem(self, query: Query, environ: Mapping[str, str]) -> ConfigError | None:
         """Return what is wrong with the profile that a query names, or None.
 
         A token of a variable works without the profile, whose endpoint and CA are then not used.
         """
-        ...
 
     def list_targets(self, query: Query, environ: Mapping[str, str], timeout: float) -> Listing:
         """List the targets of a query whose name is empty, within ``timeout`` seconds.
 
         :raises ConnectorError: when nothing can be listed at all, or not in time.
         """
-        ...
 
     def remembered(self, environ: Mapping[str, str]) -> Remembered:
         """Return what shells may complete words with. No network is used."""
-        ...
 
     def identify(
         self, query: Query, environ: Mapping[str, str], before_call: Callable[[], None]
@@ -203,4 +177,3 @@ class Kind(Protocol):
 
         :param before_call: called when a login was found, and before the service is asked.
         """
-        ...

@@ -6,9 +6,9 @@ The ProxyCommand imports this module, so it holds data alone and is cheap to imp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from ..fast.records import NamedTuple
+from ..fast.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..errors import ConnectorError

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError, quoted
 from ..fast.records import NamedTuple
+from ..fast.typed import TYPE_CHECKING, cast
 from .model import Query, Words
 
 if TYPE_CHECKING:

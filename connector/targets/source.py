@@ -11,10 +11,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import ConnectorError
+from ..fast.typed import TYPE_CHECKING
 from ..sessions import SessionAccess, SessionSource, StartProgress
 from .ledger import Entering, Entry, Ledger
 from .memory import Memory, cache_file

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE
 from ..errors import ServiceError
 from ..fast.records import NamedTuple
+from ..fast.typed import TYPE_CHECKING
 from .dial import dial_ahead
 from .liveness import PING_INTERVAL
 

@@ -11,7 +11,6 @@ import logging
 import random
 import socket
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     NETWORK_HINT,
@@ -25,6 +24,7 @@ from ..errors import (
     ServiceThrottled,
     UpgradeRejected,
 )
+from ..fast.typed import TYPE_CHECKING, Any
 from .address import StreamAddress, StreamSettings
 from .dialler import DIAL_TIMEOUT, Dialler
 from .loop import Alarm, Loop

@@ -16,7 +16,6 @@ import _thread
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     NETWORK_HINT,
@@ -25,6 +24,7 @@ from ..errors import (
     TLSFailed,
 )
 from ..fast.records import NamedTuple
+from ..fast.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import socket

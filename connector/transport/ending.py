@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..datachannel.channel import DataChannel
+from ..fast.typed import TYPE_CHECKING
 from .connection import Connection
 from .lifecycle import Lifecycle, Phase, View
 from .loop import Alarm, Loop

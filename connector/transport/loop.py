@@ -14,7 +14,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+
+from ..fast.typed import Any, TypeVar
 
 T = TypeVar("T")
 Callback = Callable[[], None]

@@ -6,10 +6,10 @@ No module imports this one when it runs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from ..datachannel.events import Event as Event  # the events that an Observer translates
 from ..errors import ConnectorError
+from ..fast.typed import Protocol
 from .pumps import OnBroken
 
 
@@ -38,7 +38,6 @@ class Output(Protocol):
     @property
     def pending_bytes(self) -> int:
         """The number of bytes that were not yet written."""
-        ...
 
     def start(self, on_progress: Callable[[], None], on_broken: OnBroken) -> None: ...
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..fast.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .loop import Loop

@@ -23,9 +23,9 @@ import ssl
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, TLSFailed
+from ..fast.typed import TYPE_CHECKING, Any
 from .dial import dial
 
 if TYPE_CHECKING:

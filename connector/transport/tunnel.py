@@ -10,7 +10,6 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from ..datachannel.channel import DataChannel, State
 from ..datachannel.events import (
@@ -24,6 +23,7 @@ from ..datachannel.events import (
 )
 from ..datachannel.handshake import COMMAND_SESSION_TYPES, PORT_SESSION
 from ..errors import ConnectorError, LinkLost
+from ..fast.typed import TYPE_CHECKING
 from ..sessions import SessionAccess, Waiting
 from .address import StreamSettings
 from .connection import Connection

@@ -11,7 +11,6 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ..errors import (
     ConnectFailed,
@@ -22,6 +21,7 @@ from ..errors import (
     RemoteProtocolError,
     UpgradeRejected,
 )
+from ..fast.typed import TYPE_CHECKING
 from .address import StreamAddress
 from .frames import (
     BINARY,

@@ -14,10 +14,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ...errors import CredentialsError
 from ...fast.records import NamedTuple
+from ...fast.typed import Any
 from ...files import (
     FileProblem,
     read_own_text,

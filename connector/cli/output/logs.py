@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
+from ...fast.typed import TYPE_CHECKING
 from .lines import SAID, say, write_lines
 
 if TYPE_CHECKING:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...aws.api import Operation
 from ...aws.responses import Object, list_of, non_empty, number, text
 from ...aws.sso.tokens import TokenVariables
+from ...fast.typed import TYPE_CHECKING
 from .service import LOGIN
 
 if TYPE_CHECKING:

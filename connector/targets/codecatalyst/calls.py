@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
 from ...aws.api import CallFailed, Refused
 from ...aws.sso.tokens import BearerToken, BearerTokens
 from ...errors import ConnectorError
+from ...fast.typed import TYPE_CHECKING, Any
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
 from .hosts import EnvironmentName, one_line
 

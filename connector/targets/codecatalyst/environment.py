@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
 
 from ...aws.api import Refused
 from ...errors import SessionNotFound
+from ...fast.typed import TYPE_CHECKING, TypeVar
 from ..memory import Memory
 from ..model import STOPPED, STOPPING, SessionInfo, SessionRequest, StartSettings, State
 from .calls import Calls

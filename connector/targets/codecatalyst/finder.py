@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ...errors import AccessDenied, ConfigError, TargetNotFound
+from ...fast.typed import TYPE_CHECKING
 from .calls import Calls
 from .environment import Environment
 from .hosts import EnvironmentName, Search, Where, one_line

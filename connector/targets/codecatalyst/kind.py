@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
+from ...fast.typed import TYPE_CHECKING
 from ..model import Account, Listing, Query, Remembered, SessionRequest
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ...aws.endpoint import (
     EndpointNames,
@@ -15,6 +14,7 @@ from ...aws.endpoint import (
 from ...aws.profile import Profile, load_profile
 from ...errors import ConfigError
 from ...fast.records import NamedTuple
+from ...fast.typed import TYPE_CHECKING
 from ...transport.dial import dial_ahead
 from ..registry import login_facts
 

@@ -6,11 +6,11 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from ...aws.api import CallFailed, Refused
 from ...aws.retry import Retry, may_pass
 from ...aws.sso.tokens import BearerToken
+from ...fast.typed import TYPE_CHECKING, Any
 from ...sessions import SessionAccess, StartProgress
 from ..memory import Memory
 from ..model import RUNNING, SSH, SSH_SESSION, SessionRequest, StartSettings, State
