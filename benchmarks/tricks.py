@@ -18,23 +18,19 @@ from .client import Client
 from .report import machine
 from .stand import FarEnd, stand
 
-_LIGHTLY = "import connector.fast.lean as lean; whole = lean.import_lightly; lean.import_lightly = "
-
 #: Trick -> the statements that switch it off, which run before the connector is imported.
 TRICKS = {
     "collector": "from connector.fast import collector; collector.pause = lambda: None",
     "quick": "from connector.fast.quick import QuickParser; QuickParser.parse = lambda *_: None",
     "records": "import typing, connector.fast.records as records; "
     "records.NamedTuple = typing.NamedTuple",
-    **{
-        f"lean: {name}": f"{_LIGHTLY} lambda *names: whole(*set(names) - {{{name!r}}})"
-        for name in ("dataclasses", "logging", "uuid", "websockets.version")
-    },
-    "lean": f"{_LIGHTLY} lambda *names: None",
+    "typed": "import typing, sys; sys.modules['connector.fast.typed'] = typing",
+    "logs": "import logging, sys; logging.Logger = logging.getLogger; "
+    "logging.set_up_later = lambda set_up: set_up(); sys.modules['connector.fast.logs'] = logging",
 }
 
 #: Modules that both runs of a pair import first, so that only the trick differs.
-_FIRST = "import typing, connector.fast.collector, connector.fast.quick, connector.fast.lean"
+_FIRST = "import connector.fast.collector, connector.fast.quick"
 
 #: The minimum that a trick has to save, in ms of CPU time.
 WORTHWHILE = 1.5

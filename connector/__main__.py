@@ -20,9 +20,6 @@ def main() -> int:
         from .fast import collector
 
         collector.pause()  # the command line resumes it
-        from .fast.lean import import_lightly
-
-        import_lightly("dataclasses", "logging")
         from .cli.main import main as run
 
         return run()

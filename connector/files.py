@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import select
 import stat
 import sys
@@ -148,7 +147,7 @@ def replace_file(path: AnyPath, content: bytes, like: os.stat_result | None = No
     :raises OSError: when it cannot be written. The old file is then unchanged.
     """
     # Importing tempfile takes as long as reading a token.
-    temporary = f"{os.fspath(path)}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    temporary = f"{os.fspath(path)}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "wb") as file:
@@ -213,7 +212,7 @@ def check_writable(path: AnyPath) -> None:
     """
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    probe = f"{os.fspath(path)}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    probe = f"{os.fspath(path)}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     os.unlink(probe)
 

@@ -63,12 +63,3 @@ def test_warnings_are_not_printed_without_a_logging_setup() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
-
-
-def test_no_module_is_hidden_from_other_threads() -> None:
-    program = (
-        "import sys, connector; connector.open_socket; import connector.transport.websocket; "
-        "print('connector.fast.lean' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert done.stdout == b"False\n"

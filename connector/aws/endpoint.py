@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..fast.records import NamedTuple
@@ -144,6 +143,10 @@ def check_endpoint(url: str) -> None:
 
     :raises ConfigError: when it is not an https URL with a host.
     """
+    if url.startswith("https://") and _is_plain_url(url) and 0 < host_and_port(url)[1] < 65536:
+        return
+    from urllib.parse import urlsplit  # only for the other URLs
+
     try:
         parts = urlsplit(url)
         valid = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0

@@ -10,7 +10,6 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from urllib.parse import quote, urlsplit
 
 from ..errors import (
     NETWORK_HINT,
@@ -32,6 +31,9 @@ from .responses import check
 Connect = Callable[[str, int, float], socket.socket]
 
 
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
 class LightApi:
     """An ``Api`` that opens a connection for each call.
 
@@ -44,7 +46,8 @@ class LightApi:
     ) -> None:
         self._operations = operations
         self._host, self._port = host_and_port(endpoint_url)
-        self._path = urlsplit(endpoint_url).path.rstrip("/")
+        path = endpoint_url.removeprefix("https://").partition("/")[2]
+        self._path = f"/{path}".rstrip("/")
         self._connect = connect
 
     def call(
@@ -69,7 +72,7 @@ class LightApi:
         for name, value in members.items():
             label = f"{{{name}}}"
             if label in path:
-                path = path.replace(label, quote(value, safe="-._~", errors="replace"))
+                path = path.replace(label, _quoted(value))
             else:
                 content[name] = value
         body = json.dumps(content).encode() if operation.has_body else b""
@@ -86,6 +89,15 @@ class LightApi:
         if operation.method != "GET":
             lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+def _quoted(text: str) -> str:
+    """Return text as a segment of a path."""
+    if _UNRESERVED.issuperset(text):
+        return text
+    from urllib.parse import quote  # names of spaces and ids of sessions rarely need it
+
+    return quote(text, safe="-._~", errors="replace")
 
 
 def send(

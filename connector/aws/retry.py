@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import random
 import time
 from collections.abc import Callable
 
+from ..fast.logs import Logger
 from .api import CallFailed, Refused
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0  # seconds
@@ -15,7 +14,14 @@ _SHORTEST_TRY = 1.0  # seconds; with less time left, another try would time out
 #: would fail any number of tries.
 _CONNECT_TRIES = 3
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
+
+
+def random_fraction() -> float:
+    """Return a uniform random number in [0, 1). Few calls need one, so the import waits."""
+    import random
+
+    return random.random()
 
 
 def may_pass(failure: Refused | CallFailed, *, idempotent: bool = False) -> bool:
@@ -53,7 +59,7 @@ class Retry:
         tries: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        rand: Callable[[], float] = random.random,
+        rand: Callable[[], float] = random_fraction,
     ) -> None:
         self._what = what
         self._deadline = deadline

@@ -12,9 +12,9 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from urllib.parse import urlsplit
 
 from ..errors import ConfigError, ServiceError
+from ..fast.logs import set_up_now
 from ..fast.typed import TYPE_CHECKING, Any
 from .api import CallFailed, Operation, Refused
 from .endpoint import check_endpoint
@@ -73,6 +73,7 @@ class ClientFactory:
         :param endpoint_url: None for botocore's own choice.
         :raises ConfigError: when profile, configuration file or endpoint are not usable.
         """
+        set_up_now()
         from botocore import UNSIGNED
         from botocore.config import Config
 
@@ -179,6 +180,8 @@ def call(client: Any, operation: str, **members: Any) -> dict[str, Any]:
     :raises Refused: when the service answered with an error.
     :raises CallFailed: when there was no response, or a malformed one.
     """
+    from urllib.parse import urlsplit
+
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
@@ -221,6 +224,8 @@ class _Carrier:
         :param event_name: ends with the name of the operation.
         :raises CallFailed: botocore passes it on.
         """
+        from urllib.parse import urlsplit
+
         from botocore import xform_name
         from botocore.awsrequest import AWSResponse
         from botocore.compat import HTTPHeaders
@@ -251,6 +256,8 @@ class _Body:
 
 
 def _bytes_of(request: AWSPreparedRequest) -> bytes:
+    from urllib.parse import urlsplit
+
     parts = urlsplit(request.url)
     body = request.body or b""
     content = body.encode() if isinstance(body, str) else body

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import logging
 from collections.abc import Callable
 
 from ..errors import ConnectorError, InternalError, ResourcesExhausted
+from ..fast.logs import Logger
 from .output.lines import say_in_place
 
 INTERRUPTED = 130
@@ -15,7 +15,7 @@ INTERRUPTED = 130
 #: EAGAIN.
 _NO_MEMORY = (errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 def guarded(body: Callable[[], int], report: Callable[[str], None]) -> int:

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 
 from ..fast import collector
+from ..fast.logs import set_up_later
 from ..fast.quick import QuickParser
 from ..fast.typed import TYPE_CHECKING, cast
 from ..files import settle_home
 from .boundary import guarded
 from .commands import ALIASES, COMMANDS, configure_command, load_command
 from .output.lines import say, say_to_user
-from .output.logs import set_up_logging
 from .settings import settle
 
 if TYPE_CHECKING:
@@ -40,8 +40,20 @@ def _run(words: list[str], report: Callable[[str], None]) -> int:
     options.report_line = report
     settle(options)
     if hasattr(options, "verbose"):
-        set_up_logging(options)
+        _set_up_logging(options)
     return load_command(name).run(options)
+
+
+def _set_up_logging(options: argparse.Namespace) -> None:
+    def set_up() -> None:
+        from .output.logs import set_up_logging
+
+        set_up_logging(options)
+
+    if options.verbose or options.log_file:
+        set_up()
+    else:
+        set_up_later(set_up)  # most commands have nothing to write
 
 
 def _parse(words: list[str]) -> tuple[str, argparse.Namespace]:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Mapping
 
 from ..fast import collector
-from ..fast.lean import import_lightly
 from ..fast.typed import TYPE_CHECKING
 from ..transport.stdio import (
     open_input,
@@ -99,7 +98,6 @@ def run_stream(
         session = Session(loop, source)
         handled = _end_on_signals(loop, end, signals)
         try:
-            import_lightly("uuid", "websockets.version")
             session.begin()
             from ..transport.tunnel import Observer, Tunnel  # takes no longer than the service
 

@@ -13,7 +13,6 @@ What a channel may do, and when, is in the tables of :mod:`.phases`; read that m
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable
 
 from ..errors import ConnectorError, LocalProtocolError, PortConnectFailed
@@ -156,7 +155,7 @@ class DataChannel:
         self._change_link(phases.Trigger.CONNECTED)
         self._sender.recovery.retransmit_all()
         self._progress.link_made(now)
-        request_id = str(uuid.UUID(bytes=self._new_ids(16), version=4))
+        request_id = messages.random_uuid(self._new_ids(16))
         return payloads.open_data_channel(token, self._client_id, request_id, CLIENT_VERSION)
 
     def connection_lost(self, now: float) -> None:

@@ -16,13 +16,13 @@ session goes on without an entry.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import socket
 import sys
 import threading
 from collections.abc import Callable
 
+from ..fast.logs import Logger
 from ..files import make_directory_of, reason
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"  # proc(5): another one after each boot
@@ -31,7 +31,7 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"  # proc(5): another one after each 
 #: would drop the process's lock on it (fcntl(2)), so its own entries are never opened again.
 held: set[str] = set()
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 class Ledger:

@@ -6,17 +6,17 @@ They save time and nothing else: a file that is missing, damaged or not writable
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Mapping
 
+from ..fast.logs import Logger
 from ..files import AnyPath, FileProblem, make_directory_of, read_own_text, reason, write_private
 
 #: Targets that are remembered. The oldest ones go first.
 MOST = 100
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 class Memory:

@@ -7,15 +7,15 @@ each session in the ledger, and :class:`RememberingSource` remembers its gateway
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from ..errors import ConnectorError
+from ..fast.logs import Logger
 from ..fast.typed import TYPE_CHECKING
 from ..sessions import SessionAccess, SessionSource, StartProgress
+from ..transport.address import authority_of
 from .ledger import Entering, Entry, Ledger
 from .memory import Memory, cache_file
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _DOUBT_PATIENCE = 1.0
 _STOP_TIMEOUT = 2.0  # for the session of a target whose name has moved
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 def open_source(
@@ -81,10 +81,7 @@ class GatewayMemory:
 
     def note(self, stream_url: str) -> None:
         """Remember host and port of a stream URL. Its query is a secret and is not kept."""
-        try:
-            gateway = urlsplit(stream_url).netloc
-        except ValueError:
-            return  # the dial reports it
+        gateway = authority_of(stream_url)
         if "@" not in gateway:
             self._memory.note(gateway)
 

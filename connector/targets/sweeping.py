@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import logging
 import os
 import time
 from collections.abc import Callable
 
 from ..errors import ConnectorError
+from ..fast.logs import Logger
 from ..fast.records import NamedTuple
 from ..files import reason
 from .ledger import Ledger, held, lock, remove, this_boot
@@ -34,7 +34,7 @@ _STOP_TIMEOUT = 5.0  # seconds for each session
 _MAX_BYTES = 4096  # of an entry; ours have some 250
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 class _Left(NamedTuple):

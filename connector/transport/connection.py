@@ -7,8 +7,6 @@ until the gateway accepts a link, refuses one, or :data:`RECONNECT_TIMEOUT` has 
 
 from __future__ import annotations
 
-import logging
-import random
 import socket
 from collections.abc import Callable, Mapping
 
@@ -24,6 +22,7 @@ from ..errors import (
     ServiceThrottled,
     UpgradeRejected,
 )
+from ..fast.logs import Logger
 from ..fast.typed import TYPE_CHECKING, Any
 from .address import StreamAddress, StreamSettings
 from .dialler import DIAL_TIMEOUT, Dialler
@@ -60,8 +59,15 @@ _SMALLER = "Unset --payload-size and CONNECTOR_PAYLOAD_SIZE"
 #: The level below DEBUG at which the dialogue is logged: a line for each frame.
 DIALOGUE = 5
 
-logger = logging.getLogger(__name__)
-dialogue_logger = logging.getLogger("connector.dialogue")
+logger = Logger(__name__)
+dialogue_logger = Logger("connector.dialogue")
+
+
+def _random_fraction() -> float:
+    """Return a uniform random number in [0, 1). Few sessions need one, so the import waits."""
+    import random
+
+    return random.random()
 
 
 class Connection:
@@ -77,7 +83,7 @@ class Connection:
         session: Session,
         settings: StreamSettings,
         owner: ConnectionOwner,
-        rand: Callable[[], float] = random.random,
+        rand: Callable[[], float] = _random_fraction,
     ) -> None:
         self._loop = loop
         self._session = session

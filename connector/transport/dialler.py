@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import ssl
 import threading
 from collections.abc import Callable
 
 from ..errors import ConnectFailed
+from ..fast.logs import Logger
 from .address import StreamAddress, StreamSettings
 from .dial import dial
 from .loop import Loop
@@ -16,7 +16,7 @@ from .loop import Loop
 #: Seconds to connect to the gateway: DNS, TCP, proxy and TLS.
 DIAL_TIMEOUT = 6.0
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 OnSocket = Callable[[socket.socket], None]
 OnError = Callable[[BaseException], None]

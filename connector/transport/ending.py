@@ -6,10 +6,10 @@ stopped at the service. :mod:`.lifecycle` has the phases, the causes and the tim
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from ..datachannel.channel import DataChannel
+from ..fast.logs import Logger
 from ..fast.typed import TYPE_CHECKING
 from .connection import Connection
 from .lifecycle import Lifecycle, Phase, View
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Seconds that the gateway may take to answer the close frame.
 CLOSE_TIMEOUT = 0.3
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 class Ending:

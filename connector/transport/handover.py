@@ -21,13 +21,13 @@ allows.
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import socket
 from collections.abc import Callable
 
 from ..errors import LinkLost
+from ..fast.logs import Logger
 from .loop import Alarm, Loop
 from .pumps import READER_GONE, OnBroken, PolledInput, PolledOutput
 from .tunnel import Observer
@@ -39,7 +39,7 @@ GREETING_TIMEOUT = 1.0
 #: ssh reads one byte with the descriptor, and ignores its value. A newline is an empty line.
 _MESSAGE = b"\n"
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 class Handover(Observer):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping
 
 from ..errors import ConnectorError, StartAbandoned
+from ..fast.logs import Logger
 from ..sessions import SessionAccess, SessionSource, Waiting
 from .loop import Loop
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 OnStarted = Callable[[SessionAccess], None]
 OnFailed = Callable[[BaseException], None]

@@ -16,7 +16,6 @@ says which of its certificates to load, and is not trusted itself.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import socket
 import ssl
@@ -25,6 +24,7 @@ import threading
 import time
 
 from ..errors import ConfigError, TLSFailed
+from ..fast.logs import Logger
 from ..fast.typed import TYPE_CHECKING, Any
 from .dial import dial
 
@@ -52,7 +52,7 @@ _BUNDLE_HINT = "It has to be a file of CA certificates in PEM format"
 
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----\n", "\n-----END CERTIFICATE-----"
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 class Trust:

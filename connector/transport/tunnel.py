@@ -6,9 +6,8 @@ and moves the data; :mod:`.lifecycle` decides what happens when, :mod:`.ending` 
 
 from __future__ import annotations
 
-import logging
+import os
 import time
-import uuid
 from collections.abc import Callable, Iterable
 
 from ..datachannel.channel import DataChannel, State
@@ -22,7 +21,9 @@ from ..datachannel.events import (
     SessionOpened,
 )
 from ..datachannel.handshake import COMMAND_SESSION_TYPES, PORT_SESSION
+from ..datachannel.messages import random_uuid
 from ..errors import ConnectorError, LinkLost
+from ..fast.logs import Logger
 from ..fast.typed import TYPE_CHECKING
 from ..sessions import SessionAccess, Waiting
 from .address import StreamSettings
@@ -45,7 +46,7 @@ OUTPUT_LOW_WATER = 64 * 1024
 #: logs in, and cleaning up would delay it.
 TIDY_DELAY = 2.0
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 class Observer:
@@ -110,7 +111,7 @@ class Tunnel:
         self._unsent = b""  # read from stdin, and not yet accepted by the channel
         self._connection = Connection(loop, session, settings, self)
         self._channel = DataChannel(
-            client_id=str(uuid.uuid4()),
+            client_id=random_uuid(os.urandom(16)),
             epoch_offset=time.time() - loop.time(),
             payload_size=settings.payload_size,
         )

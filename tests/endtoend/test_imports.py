@@ -25,32 +25,16 @@ sys.exit(code)
 
 #: Packages and top-level modules that the connector uses, ...
 USED = {
-    *("base64", "collections", "connector", "contextlib", "dataclasses", "enum"),
-    *("errno", "functools", "gc", "hashlib", "heapq", "importlib", "ipaddress", "itertools"),
-    *("json", "logging", "math", "random", "re", "select", "selectors"),
-    *("signal", "socket", "ssl", "struct", "threading", "types", "typing", "urllib", "uuid"),
-    "websockets",
+    *("binascii", "bisect", "collections", "connector", "contextlib"),
+    *("errno", "gc", "hashlib", "heapq", "importlib", "itertools"),
+    *("json", "re", "select", "selectors"),
+    *("signal", "socket", "ssl", "struct", "threading"),
 }
 
-#: ... that websockets uses, ...
-OF_WEBSOCKETS = {"binascii", "hmac", "http", "secrets", "warnings", "zlib"}
-
-#: ... and that those two use. They differ between versions of Python.
+#: ... and that those use. They differ between versions of Python.
 BEHIND = {
-    *("annotationlib", "array", "ast", "atexit", "bisect", "copy", "copyreg", "dis"),
-    *(
-        "encodings",
-        "fnmatch",
-        "glob",
-        "grp",
-        "pwd",
-        "inspect",
-        "keyword",
-        "linecache",
-        "locale",
-    ),
-    *("ntpath", "opcode", "operator", "reprlib", "string", "token"),
-    *("tokenize", "weakref"),
+    *("array", "atexit", "base64", "copyreg", "encodings", "enum", "functools"),
+    *("keyword", "math", "operator", "reprlib", "types", "warnings", "weakref"),
 }
 
 if sys.version_info < (3, 11):
@@ -58,8 +42,10 @@ if sys.version_info < (3, 11):
 
 #: Modules that no import may bring in again.
 HEAVY = {
+    *("dataclasses", "hmac", "http", "ipaddress", "logging", "random", "secrets", "string"),
+    *("typing", "urllib.parse", "uuid", "websockets"),
     *("argparse", "asyncio", "bz2", "calendar", "concurrent", "configparser", "ctypes", "datetime"),
-    *("email", "encodings.idna", "http.client", "importlib.metadata", "importlib.util"),
+    *("email", "encodings.idna", "importlib.metadata", "importlib.util"),
     *("lzma", "multiprocessing", "shlex", "shutil", "subprocess", "tempfile", "unittest"),
     *("tomllib", "urllib.request", "xml", "zipfile"),
     *("aiohttp", "argcomplete", "boto3", "botocore", "paramiko", "tomli", "urllib3"),
@@ -103,10 +89,10 @@ def modules(
 
 
 def test_one_connection_imports_only_what_it_uses(modules: set[str]) -> None:
-    assert {"connector.aws.light", "websockets.client", "ssl"} <= modules
+    assert {"connector.aws.light", "connector.transport.frames", "ssl"} <= modules
     imported = {name.split(".")[0] for name in modules}
     public = {name for name in imported if not name.startswith("_")}
-    assert public - USED - OF_WEBSOCKETS - BEHIND == set()
+    assert public - USED - BEHIND == set()
 
 
 def test_heavy_modules_are_not_imported_indirectly(modules: set[str]) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
 
 from ...errors import CredentialsError
+from ...fast.logs import Logger
 from ...fast.records import NamedTuple
 from ...fast.typed import Any
 from ...files import (
@@ -204,7 +204,7 @@ def format_time(epoch: float) -> str:
 #: Seconds that renewing a token may take where time is not short.
 RENEWAL_TIMEOUT = 8.0
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 class TokenVariables(NamedTuple):

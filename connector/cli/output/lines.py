@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import logging
+import _thread
 import os
 import select
-import signal
 import stat
 import sys
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
 from ...errors import LinkLost
+from ...fast.logs import Logger
 from ..dialer import get_dialer
 
 #: A write of at most this much to a pipe that polls writable does not block (pipe(7)).
 _PIPE_BUF = 4096
 
 #: Logs every printed line for the log file: with ControlPersist, ssh discards stderr.
-SAID = logging.getLogger("connector.said")
+SAID = Logger("connector.said")
 
 _shown_in_place = False
 
-_writing = threading.Lock()
+_writing = _thread.allocate_lock()
 
 
 def say(*lines: str) -> None:
@@ -182,6 +181,8 @@ def write_past_ssh(data: bytes) -> None:
             return
         if is_raw(terminal):
             data = b"\r\n" + data.replace(b"\n", b"\r\n")
+        import signal
+
         # If the shell puts us into the background now, the write would stop this process.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ...aws.api import CallFailed, Refused
 from ...aws.sso.tokens import BearerToken, BearerTokens
 from ...errors import ConnectorError
+from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING, Any
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
 from .hosts import EnvironmentName, one_line
@@ -34,7 +34,7 @@ _PHASES = {
     "DELETED": GONE,
 }
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 def state_of(status: str, reason: str = "") -> State:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from ...errors import AccessDenied, ConfigError, TargetNotFound
+from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from .calls import Calls
 from .environment import Environment
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOOK_UP_TIMEOUT = 6.0
 _TOKEN_TIMEOUT = 4.0  # seconds to renew the login before that
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 class Finder:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import random
 import time
 from collections.abc import Callable
 
 from ...aws.api import CallFailed, Refused
-from ...aws.retry import Retry, may_pass
+from ...aws.retry import Retry, may_pass, random_fraction
 from ...aws.sso.tokens import BearerToken
+from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING, Any
 from ...sessions import SessionAccess, StartProgress
 from ..memory import Memory
@@ -19,7 +18,7 @@ from .calls import Calls
 if TYPE_CHECKING:
     from .startup import Startup
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 #: Seconds for all tries together. VS Code's settings give a ProxyCommand 15 s from its start to
 #: the banner of sshd; the rest is for the interpreter, the WebSocket and the agent.
@@ -50,7 +49,7 @@ class CodeCatalystSessions:
         start_timeout: float = START_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        rand: Callable[[], float] = random.random,
+        rand: Callable[[], float] = random_fraction,
     ) -> None:
         self._calls = calls
         self._settings = settings
