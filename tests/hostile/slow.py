@@ -49,7 +49,7 @@ UPGRADE = "The gateway does not answer the upgrade to a WebSocket"
 SLOW: dict[str, Play] = {
     "upgrade that never comes": silent_before_the_upgrade,
     "upgrade that drips": dripping(b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 9999),
-    "refusal that drips": dripping(b"HTTP/1.1 403 No\r\n\r\n" + b"because " * 9999),
+    "refusal that drips": dripping(b"HTTP/1.1 403 No\r\nX: " + b"because " * 7999),
     "text": repeating(frame(TEXT, b"hello") * 50),
     "unknown messages": repeating(frame(BINARY, AgentMessage("agent_session_state").encode()) * 9),
     "pauses": repeating(frame(BINARY, AgentMessage(PAUSE_PUBLICATION).encode()) * 9),

@@ -11,6 +11,7 @@ from .gateway import Conversation
 
 OK = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 NO_GATEWAY = "127.0.0.1 is not a message gateway"
+REFUSED = "refused the connection (403)"
 
 #: Name of a case -> the response, and words of the error.
 ANSWERS = {
@@ -25,15 +26,15 @@ ANSWERS = {
     "a line without an end": (b"HTTP/1.1 101 " + b"x" * 1_000_000, NO_GATEWAY),
     "a huge header": (OK.encode() + b"X: " + b"y" * 1_000_000 + b"\r\n\r\n", NO_GATEWAY),
     "too many headers": (OK.encode() + b"X: y\r\n" * 100_000, NO_GATEWAY),
-    "too large a body": (b"HTTP/1.1 403 No\r\nContent-Length: 999999999999\r\n\r\n", NO_GATEWAY),
+    "too large a body": (b"HTTP/1.1 403 No\r\nContent-Length: 999999999999\r\n\r\n", REFUSED),
     "a body in chunks": (
         b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\nfffffffff\r\n",
-        NO_GATEWAY,
+        REFUSED,
     ),
-    "escape sequences": (b"HTTP/1.1 403 \x1b[31m\r\nContent-Length: 0\r\n\r\n", NO_GATEWAY),
+    "escape sequences": (b"HTTP/1.1 403 \x1b[31m\r\nContent-Length: 0\r\n\r\n", REFUSED),
     "a plain refusal": (
         b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno",
-        "refused the connection (403)",
+        REFUSED,
     ),
     "an ordinary page": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "(200)"),
 }
