@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "files": set(),
     "datachannel": {"errors"},
     "transport": {"errors", "sessions", "datachannel"},
-    "aws": {"errors", "sessions", "files"},
+    "aws": {"errors", "sessions", "files", "fast.plain"},
     "targets": {"errors", "sessions", "files", "transport", "aws", "ssh", "doctor"},
     "ssh": {"errors", "files", "programs"},
     "settings": {

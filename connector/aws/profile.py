@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 
 from ..errors import ConfigError, CredentialsError, quoted
+from ..fast import plain
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING
 from ..files import BYTE_ORDER_MARK, AnyPath, FileProblem, read_bytes
@@ -136,7 +137,10 @@ def parse_config(content: bytes, path: AnyPath) -> dict[str, dict[str, str]]:
     :param path: the file's path, for the error.
     :raises ConfigError: when the content cannot be parsed.
     """
-    import configparser  # only where there is a file
+    known = plain.sections(content)
+    if known is not None:
+        return known
+    import configparser
     import io
 
     shown = f"The AWS configuration file {path}"
@@ -213,12 +217,14 @@ def _complaint(error: configparser.Error) -> str:
 
 def _split_header(header: str) -> tuple[str, str]:
     """Split ``profile "my name"`` into kind and label. A single word is its own label."""
-    import shlex
+    words = plain.words(header)
+    if words is None:
+        import shlex
 
-    try:
-        words = shlex.split(header)
-    except ValueError:  # an unclosed quote
-        return "", ""
+        try:
+            words = shlex.split(header)
+        except ValueError:  # an unclosed quote
+            return "", ""
     if len(words) == 2:
         return words[0], words[1]
     return "", header

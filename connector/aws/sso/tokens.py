@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ...errors import CredentialsError
+from ...fast import plain
 from ...fast.logs import Logger
 from ...fast.records import NamedTuple
 from ...fast.typed import Any
@@ -167,8 +168,11 @@ def parse_time(text: str) -> float:
 
     :raises Unusable: when the text has none of these forms.
     """
+    known = plain.time(text)
+    if known is not None:
+        return known
     import re
-    from datetime import datetime, timedelta, timezone  # not needed for a token from a variable
+    from datetime import datetime, timedelta, timezone
 
     # Python 3.10's fromisoformat reads neither Z nor other decimals than three or six.
     match = re.fullmatch(_TIME, text.strip())
