@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import tempfile
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ConnectorError, InternalError
 from ..settings.table import SETTINGS
 from ..targets.model import Query, StartSettings
 from ..targets.registry import kind_of
@@ -71,6 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"connections at most, 1 to {_MOST} ({_DOWN} down, {_UP} up)",
     )
+    parser.add_argument("--json", action="store_true", help="print events in JSON on stdout")
     parser.add_argument(
         "-o",
         dest="ssh_options",
@@ -107,15 +109,19 @@ def run(options: argparse.Namespace) -> int:
     options.host = wish.far.host
     ssh = find_ssh()  # fail before the target is started
     target = open_target(options)
-    _end_on_signals()
     with patience(options.host) as progress:
         target.run_until_running(progress, StartSettings(options.start, options.wait))
-    with _private_directory() as directory:
-        return _copy(options, wish, _way(options, wish, target, ssh, directory))
+    _end_on_signals()
+    try:
+        with _private_directory() as directory:
+            return _copy(options, wish, _way(options, wish, target, ssh, directory))
+    except _Ended as ended:
+        return ended.exit_code
 
 
 def _copy(options: argparse.Namespace, wish: Wish, way: Way) -> int:
     from ..copy.copying import Copy
+    from .output.copyview import Outcome, view_of
 
     most = options.connections or (_DOWN if wish.downloads else _UP)
     copy = Copy(
@@ -126,11 +132,34 @@ def _copy(options: argparse.Namespace, wish: Wish, way: Way) -> int:
         preserve=options.preserve,
         resume=options.resume,
         report=say,
+        before_end=_ignore_signals,
     )
-    copy.run(lambda progress: None)
-    for name, problem in copy.problems:
-        say(f"{os.fsdecode(name)}: {problem}")
-    return 1 if copy.problems else 0
+    with view_of(as_json=options.json) as view:
+        exit_code = InternalError.exit_code
+        try:
+            copy.run(view.show)
+            exit_code = 1 if copy.problems else 0
+        except (ConnectorError, _Ended) as error:
+            exit_code = error.exit_code
+            raise
+        finally:
+            problems = [(os.fsdecode(name), problem) for name, problem in copy.problems]
+            view.end(Outcome(copy.progress(), problems, copy.unchecked, exit_code))
+            if copy.can_resume:
+                say(f"To go on later, run `{_command_to_resume(options)}`")
+    return exit_code
+
+
+def _command_to_resume(options: argparse.Namespace) -> str:
+    """Return the command that goes on with this copy."""
+    query = query_of(options)._replace(name="")
+    words = ["connector", "cp", "--resume", *query.words]
+    words += ["-r"] * options.recursive + ["-p"] * options.preserve
+    if options.connections:
+        words += ["-j", str(options.connections)]
+    words += [word for option in options.ssh_options for word in ("-o", option)]
+    dashed = any(word.startswith("-") for word in options.words)
+    return shlex.join([*words, *(["--"] if dashed else []), *options.words])
 
 
 def _way(options: argparse.Namespace, wish: Wish, target: Target, ssh: str, directory: str) -> Way:
@@ -181,12 +210,35 @@ def _private_directory() -> Iterator[str]:
 
 
 class _Ended(BaseException):
-    """A signal ends the copy."""
+    """A signal ends the copy.
+
+    :ivar exit_code: of the command.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__()
+        self.exit_code = exit_code
+
+
+def _signals() -> Iterator[tuple[int, int]]:
+    """Yield the signals that end the copy, with their exit codes; but those that are ignored."""
+    for name, exit_code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            yield number, exit_code
 
 
 def _end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end the copy as Ctrl-C does."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+    """Let signals end the copy in order."""
+    for number, exit_code in _signals():
+
+        def end(*_: object, exit_code: int = exit_code) -> None:
+            raise _Ended(exit_code)
+
+        signal.signal(number, end)
+
+
+def _ignore_signals() -> None:
+    """Ignore signals from now on: the copy ends within seconds, and leaves nothing behind."""
+    for number, _ in _signals():
+        signal.signal(number, signal.SIG_IGN)

@@ -6,7 +6,8 @@ import logging
 import threading
 
 from ..errors import InternalError
-from .digests import NoDigests, Run, far_digests, here_digest
+from .digests import NoDigests, Run, far_digests, far_prefix_digest, here_digest
+from .ranges import Range
 from .sftp import words_of
 from .sides import part_of
 from .work import Task, Work
@@ -53,19 +54,23 @@ class Checker(threading.Thread):
             self._work.stop()
 
     def _check(self, tasks: list[Task]) -> None:
-        wanted = [task for task in tasks if task.is_large or task.digest]
+        wanted = [task for task in tasks if task.digest or task.is_resumable]
+        grew = [task for task in wanted if task.grew and self._downloads]
         found: dict[bytes, str] = {}
         if wanted and not self.why_not:
             try:
-                found = far_digests(
-                    self._run, [(self._far(task), task.file.attributes.size) for task in wanted]
+                sizes = {self._far(task): task.file.attributes.size for task in wanted}
+                found = {self._far(task): self._prefix(task) for task in grew}
+                found |= far_digests(
+                    self._run, [each for each in sizes.items() if each[0] not in found]
                 )
             except NoDigests as error:
                 self.why_not = str(error)
         for task in tasks:
             far = found.get(self._far(task), "")
             try:
-                here = task.digest or (here_digest(self._here(task)) if far else "")
+                size = task.file.attributes.size
+                here = task.digest or (here_digest(self._here(task), Range(0, size)) if far else "")
             except OSError as error:
                 self._work.checked(task, words_of(error), compared=False)
                 continue
@@ -73,6 +78,9 @@ class Checker(threading.Thread):
             self._work.checked(
                 task, "" if equal else DIFFERENT, compared=bool(far and here) or task not in wanted
             )
+
+    def _prefix(self, task: Task) -> str:
+        return far_prefix_digest(self._run, self._far(task), task.file.attributes.size)
 
     def _far(self, task: Task) -> bytes:
         return task.file.source if self._downloads else self._copied(task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from .ranges import MOST
 from .resuming import Resumer
 from .sftp import BLOCK
 from .sides import Far, Here, Side
+from .streamjobs import DownloadJobs, UploadJobs
+from .streams import PIECE, Stdin, Stdout
 from .work import LARGE, Work
 
 #: Bytes of the largest range of a download. The agent sends it in 3 s.
@@ -46,6 +49,7 @@ class Copy:
 
     :param most: connections at most.
     :param report: prints a line for the user.
+    :param before_end: called before all connections are ended, which must not be interrupted.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Copy:
         preserve: bool,
         resume: bool,
         report: Callable[[str], None],
+        before_end: Callable[[], None],
     ) -> None:
         self._wish = wish
         self._way = way
@@ -66,8 +71,12 @@ class Copy:
         self._preserve = preserve
         self._resume = resume
         self._report = report
+        self._before_end = before_end
         self._here = Here()
         self._first = Link(way, 0, may_ask=os.isatty(2))
+        self._changed = threading.Condition()
+        self._stdin = Stdin(self._changed) if wish.sources[0].is_stream else None
+        self._stdout = Stdout(self._changed) if wish.target.is_stream else None
         self._plan = Plan()
         self._same = self._same_size = 0
         self._work = Work([], MOST)
@@ -87,7 +96,7 @@ class Copy:
     @property
     def can_resume(self) -> bool:
         """Whether a part of a large file is left, with which a later copy can go on."""
-        left = any(task.has_part and task.is_large for task in self._work.left_over())
+        left = any(task.has_part and task.is_resumable for task in self._work.left_over())
         return left or bool(self._work.resumable)
 
     def progress(self) -> Progress:
@@ -113,6 +122,7 @@ class Copy:
             self._prepare()
             self._start()
         except BaseException:
+            self._before_end()
             self._first.close()
             raise
         try:
@@ -139,7 +149,14 @@ class Copy:
 
     def _start(self) -> None:
         downloads = self._wish.downloads
-        self._work = Work(self._plan.files, _MOST_DOWN if downloads else MOST)
+        streams = self._stdin is not None or self._stdout is not None
+        self._work = Work(
+            self._plan.files,
+            PIECE if streams else _MOST_DOWN if downloads else MOST,
+            streamed=streams,
+            limit=self._stdout.limit if self._stdout else None,
+            changed=self._changed,
+        )
         target = self._here if downloads else None
         self._crew = Crew(self._work, self._way, self._jobs, target, self._report)
         self._checker = Checker(self._work, self._crew.run, downloads=downloads)
@@ -148,14 +165,22 @@ class Copy:
 
     def _count(self) -> int:
         """Return how many connections are worth their start."""
+        if self._stdin is not None:
+            return self._most
         ranges = self._plan.size // LARGE
         return max(1, min(self._most, ranges + len(self._plan.files) // _FILES_EACH))
 
     def _sides(self, far: Far) -> tuple[Side, Side]:
-        return (far, self._here) if self._wish.downloads else (self._here, far)
+        if self._wish.downloads:
+            return far, self._stdout or self._here
+        return self._stdin or self._here, far
 
     def _jobs(self, far: Far) -> Jobs:
         crew = self._crew
+        if self._stdin is not None:
+            return UploadJobs(self._work, self._stdin, far, preserve=self._preserve)
+        if self._stdout is not None and crew is not None:
+            return DownloadJobs(self._work, far, self._stdout, crew.run)
         resumer = self._resumer(crew.run) if self._resume and crew else None
         return Jobs(
             self._work,
@@ -167,6 +192,7 @@ class Copy:
 
     def _end(self) -> None:
         """End all connections, and remove what is of no further use."""
+        self._before_end()
         self._work.stop()
         if self._crew is not None and self._checker is not None:
             self._crew.end(_PATIENCE)

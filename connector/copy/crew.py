@@ -31,9 +31,9 @@ from .jobs import Jobs, remove_part
 from .links import Link, Way
 from .sftp import ConnectionLost, Job, Pipeline, SftpError
 from .sides import Far, Side
-from .work import RANGE, WHOLE, Item, Work
+from .work import RANGE, Item, Work
 
-#: Jobs of small files on one connection, and bytes that are asked for, up to which another one
+#: Jobs of small files on one connection, and bytes that are not there yet, up to which another one
 #: starts. So the next range begins before the answers to the last one have arrived.
 _MOST_JOBS = 24
 _MOST_BYTES = 512 * 1024
@@ -216,7 +216,7 @@ class Crew:
 
         try:
             while not self._work.ended:
-                while self._has_room(pipeline) and (item := self._work.take()) is not None:
+                while self._has_room(pipeline, items) and (item := self._work.take()) is not None:
                     items.add(item)
                     pipeline.start(counted(item))
                 if pipeline.running:
@@ -237,15 +237,18 @@ class Crew:
             link.close()
         return done
 
-    def _has_room(self, pipeline: Pipeline) -> bool:
-        return pipeline.running < _MOST_JOBS and pipeline.sftp.outstanding < _MOST_BYTES
+    def _has_room(self, pipeline: Pipeline, items: set[Item]) -> bool:
+        """Return whether another item may start. More would be lost to the other connections."""
+        ahead = pipeline.sftp.outstanding + sum(item.left for item in items)
+        return pipeline.running < _MOST_JOBS and ahead < _MOST_BYTES
 
     def _clean(self, pipeline: Pipeline, items: set[Item]) -> None:
         """Remove the unfinished small files of the far end when the copy is interrupted."""
         far = Far(pipeline.sftp)
         if self._target is None:
             for item in items:
-                if item.kind == WHOLE and item.task.has_part:
+                if item.task.has_part and not item.task.is_resumable:
+                    item.task.has_part = False
                     pipeline.run(remove_part(far, item.task))
 
     def _return(self, jobs: Jobs, item: Item) -> None:

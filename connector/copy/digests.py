@@ -78,6 +78,17 @@ def far_range_digests(run: Run, path: bytes, ranges: Sequence[Range], block: int
     return digests
 
 
+def far_prefix_digest(run: Run, path: bytes, size: int) -> str:
+    """Return the digest of the first bytes of a file of the far end, which may grow meanwhile.
+
+    :raises NoDigests: as :func:`far_digests`, and when the file cannot be read.
+    """
+    script = _HEAD + b"head -c %d < %s | d\n" % (size, _quoted(_plain(path)))
+    for _, digest in _parse(_run(run, script, size)):
+        return digest
+    raise NoDigests("the far end cannot read the file")
+
+
 def here_digest(path: bytes, wanted: Range | None = None) -> str:
     """Return the digest of a file of this machine, or of a part of it.
 

@@ -74,7 +74,7 @@ class Jobs:
             self._work.fail(item, str(error))
         except (SftpError, OSError) as error:
             # The far end or the disk may do better later: what is copied of a large file is kept.
-            keeps = item.kind == RANGE and not is_missing(error)
+            keeps = item.kind == RANGE and item.task.is_resumable and not is_missing(error)
             self._work.fail(item, words_of(error), keeps_part=keeps)
 
     def _whole(self, item: Item) -> Job[None]:
@@ -94,7 +94,7 @@ class Jobs:
         closing = file.close(), copy.close()
         for closed in closing:
             yield from closed.wait()
-        if _changed(task.file, seen):
+        if self._changed(task, seen):
             task.tries += 1
             if task.tries == TRIES:
                 raise NotCopied(CHANGED)
@@ -115,19 +115,34 @@ class Jobs:
         if self._resume is not None:
             done = yield from self._resume(task, self._target)
         task.has_part = True
+        wanted = stat.S_IMODE(task.file.attributes.mode) & _PERMISSIONS
+        is_new = task.final_mode is None
+        if is_new and done:
+            # What an earlier copy has made may have had another mode in mind.
+            task.final_mode = yield from self._mode_of_new(task, wanted)
         if not done:
-            wanted = stat.S_IMODE(task.file.attributes.mode) & _PERMISSIONS
-            made = 0o600 if task.final_mode is not None else wanted | 0o600
-            copy = yield from self._target.create(part, made)
-            status = yield from copy.status().wait()
-            if task.final_mode is None and wanted | 0o600 != wanted:
-                task.final_mode = stat.S_IMODE(status.mode) & wanted
-            yield from copy.close().wait()
+            made = yield from self._make(part, wanted | 0o600 if is_new else 0o600)
+            if is_new and wanted | 0o600 != wanted:
+                task.final_mode = made & wanted
             notes = yield from self._target.create(log, 0o600)
             yield from notes.write(0, journal.head(source_of(task.file))).wait()
             yield from notes.close().wait()
             task.lines = 1
         self._work.prepared(item, Ranges(size, done))
+
+    def _make(self, path: bytes, mode: int) -> Job[int]:
+        """Create a file, and return the mode that the umask has left."""
+        made = yield from self._target.create(path, mode)
+        status = yield from made.status().wait()
+        yield from made.close().wait()
+        return stat.S_IMODE(status.mode)
+
+    def _mode_of_new(self, task: Task, wanted: int) -> Job[int]:
+        """Return the mode that a new file gets here by way of the umask."""
+        probe = part_of(task.target, "mode")
+        mode = yield from self._make(probe, wanted | 0o600)
+        yield from self._target.remove(probe)
+        return mode & wanted
 
     def _range(self, item: Item) -> Job[None]:
         task = item.task
@@ -137,7 +152,7 @@ class Jobs:
         seen = yield from self._transfer(item, file, copy, item.range)
         for closed in (file.close(), copy.close()):
             yield from closed.wait()
-        if _changed(task.file, seen):
+        if self._changed(task, seen):
             raise NotCopied(CHANGED)
         yield from self.note(item)
         self._work.range_done(item)
@@ -157,7 +172,7 @@ class Jobs:
     def _finish(self, item: Item) -> Job[None]:
         task = item.task
         seen = yield from self._source.stat(task.file.source)
-        if _changed(task.file, seen):
+        if self._changed(task, seen):
             raise NotCopied(CHANGED)
         part = part_of(task.target)
         yield from self._give_attributes(task, part, task.final_mode)
@@ -234,6 +249,7 @@ class Jobs:
                 size = min(BLOCK, wanted.end - next_start)
                 reads.append((next_start, size, file.read(next_start, size)))
                 next_start += size
+                item.left = wanted.end - next_start
             if status is None and next_start == wanted.end:
                 status = file.status()
             if not reads:
@@ -261,6 +277,16 @@ class Jobs:
             self._take(item, data)
             yield from copy.write(start, data).wait()
 
+    def _changed(self, task: Task, seen: Attributes) -> bool:
+        """Return whether the source is another one by now. A log that has only grown is not."""
+        known = task.file.attributes
+        if seen.size > known.size:
+            task.grew = True
+            return False
+        # After it has grown, a new time says nothing. The files of /proc always have a new one.
+        newer = seen.mtime != known.mtime and not task.grew and known.size > 0
+        return seen.size < known.size or newer
+
     def _take(self, item: Item, data: bytes) -> None:
         item.hash.update(data)
         item.reached += len(data)
@@ -283,8 +309,3 @@ def _remove(target: Side, path: bytes) -> Job[None]:
 def source_of(file: FileCopy) -> journal.Source:
     """Return the state of a source for its journal."""
     return journal.Source(file.attributes.size, file.attributes.mtime)
-
-
-def _changed(file: FileCopy, seen: Attributes) -> bool:
-    known = file.attributes
-    return (known.size, known.mtime) != (seen.size, seen.mtime)

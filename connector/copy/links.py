@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import IO
 
@@ -79,6 +79,8 @@ class Way:
     host: str
     descriptors: bool
     directory: str
+    #: Held while an ssh starts its ProxyCommand: one at a time keeps the memory small.
+    starting: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Link:
@@ -108,7 +110,7 @@ class Link:
         try:
             if self._way.descriptors:
                 carrier = self._open_session()
-                with carrier.near, self._listen() as listener:
+                with carrier.near, self._listen() as listener, self._way.starting:
                     self._start_ssh()
                     self._hand_over(listener, carrier.near)
             else:

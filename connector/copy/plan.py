@@ -128,8 +128,12 @@ class Planner:
             except (SftpError, OSError) as error:
                 self._problem(source.path, error)
                 continue
-            if stat.S_ISDIR(attributes.mode):
-                if self._recursive:
+            if source.is_stream and into:
+                self._problem(source.path, f"{wish.target} is a directory: name the file")
+            elif stat.S_ISDIR(attributes.mode):
+                if wish.target.is_stream:
+                    self._problem(source.path, "is a directory, which cannot go to stdout")
+                elif self._recursive:
                     yield from self._root(source.path, place, attributes)
                 else:
                     self._problem(source.path, "is a directory: give -r to copy it")

@@ -50,6 +50,11 @@ class Ranges:
         return sum(free.size for free in self._free)
 
     @property
+    def first_free(self) -> int:
+        """Where the first byte is that no connection has taken."""
+        return self._free[0].start if self._free else self._size
+
+    @property
     def is_whole(self) -> bool:
         """Whether every byte is copied."""
         return self.copied == self._size

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from . import journal
 from .digests import NoDigests, Run, far_digests, far_range_digests, here_digest
-from .jobs import source_of
+from .jobs import remove_part, source_of
 from .plan import FileCopy, Plan
 from .ranges import MOST, Range, merged
 from .sftp import BLOCK, Job, SftpError
@@ -47,6 +47,8 @@ class Resumer:
             kept += self._equal(alike[start : start + _BATCH])
         names = {file.target for file in kept}
         plan.files = [file for file in plan.files if file.target not in names]
+        # A copy that was killed at its very end, or another program, has finished the file.
+        run_all(remove_part(target, Task(file, file.target)) for file in kept)
         return kept
 
     def ranges(self, task: Task, target: Side) -> Job[list[Range]]:

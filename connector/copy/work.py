@@ -10,11 +10,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .plan import FileCopy
 from .ranges import LEAST, Range, Ranges
 from .sftp import Attributes
+
+if TYPE_CHECKING:
+    from .streams import Stdin
 
 #: Bytes from which on a file is copied in ranges.
 LARGE = 4 * LEAST
@@ -35,6 +38,8 @@ class Task:
     """A file on its way.
 
     :ivar target: where it goes; a link at the target's place is followed.
+    :ivar streamed: whether one end is stdin or stdout.
+    :ivar grew: whether the source has grown: what it had at first is copied.
     :ivar final_mode: the mode to set at the end; None: it is right already.
     :ivar digest: the SHA-256 digest of what was copied, once it is known.
     :ivar has_part: whether there may be an unfinished file beside the target.
@@ -45,7 +50,9 @@ class Task:
 
     file: FileCopy
     target: bytes
-    ranges: Ranges | None = None
+    ranges: Ranges | Stdin | None = None
+    streamed: bool = False
+    grew: bool = False
     final_mode: int | None = None
     digest: str = ""
     has_part: bool = False
@@ -57,7 +64,12 @@ class Task:
     @property
     def is_large(self) -> bool:
         """Whether the file is copied in ranges."""
-        return self.file.attributes.size >= LARGE
+        return self.streamed or self.file.attributes.size >= LARGE
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether another copy can go on with a part of the file."""
+        return self.is_large and not self.streamed
 
 
 @dataclass(eq=False)
@@ -66,6 +78,7 @@ class Item:
 
     :ivar range: of a large file, for the kind ``RANGE``.
     :ivar reached: up to where the range is copied.
+    :ivar left: bytes that the job has not asked for yet.
     :ivar hash: of the bytes from the start of the range to there.
     """
 
@@ -73,6 +86,7 @@ class Item:
     task: Task
     range: Range = NO_RANGE
     reached: int = 0
+    left: int = 0
     hash: Any = None
 
 
@@ -80,6 +94,8 @@ class Work:
     """All tasks, and what the connections have done of them. Any thread may call the methods.
 
     :param most: bytes of the largest range.
+    :param limit: up to where a file may be copied that goes to stdout.
+    :param changed: the lock, if a stream needs it too.
     :ivar connections: how many connections there are.
     :ivar copied: bytes that are copied; ``kept``: bytes that an earlier copy had copied.
     :ivar done: files that are whole; ``unchecked``: those whose digests were not compared.
@@ -87,14 +103,23 @@ class Work:
     :ivar problems: names of files that were not copied, and why.
     """
 
-    def __init__(self, files: list[FileCopy], most: int) -> None:
+    def __init__(
+        self,
+        files: list[FileCopy],
+        most: int,
+        *,
+        streamed: bool = False,
+        limit: Callable[[], int] | None = None,
+        changed: threading.Condition | None = None,
+    ) -> None:
         self.connections = 1
         self.copied = self.kept = self.done = self.unchecked = self.resumable = 0
         self.problems: list[tuple[bytes, str]] = []
-        self.changed = threading.Condition()
+        self.changed = changed or threading.Condition()
+        self._limit = limit
         self._most = most
         self._stopped = False
-        tasks = [Task(file, file.target) for file in files]
+        tasks = [Task(file, file.target, streamed=streamed) for file in files]
         # Small files fill the gaps that large ones leave at the end.
         self._pending = deque(sorted(tasks, key=lambda task: not task.is_large))
         self._last = Task(FileCopy(b"", b"", Attributes(0, 0, 0, 0)), b"")
@@ -128,14 +153,19 @@ class Work:
         shares = 1 if self._pending else self.connections
         for task in self._ranged:
             taken = None
-            if task.ranges is not None and not task.problem:
+            if task.ranges is not None and not task.problem and self._may_go_on(task.ranges):
                 taken = task.ranges.take(shares, self._most)
             if taken is not None:
-                return Item(RANGE, task, taken, taken.start)
+                return Item(RANGE, task, taken, taken.start, taken.size)
         if self._pending:
             task = self._pending.popleft()
-            return Item(PREPARE if task.is_large else WHOLE, task)
+            if task.is_large:
+                return Item(PREPARE, task)
+            return Item(WHOLE, task, left=task.file.attributes.size)
         return None
+
+    def _may_go_on(self, ranges: Ranges | Stdin) -> bool:
+        return self._limit is None or ranges.first_free < self._limit()
 
     def wait_for_item(self, timeout: float) -> None:
         """Wait until :meth:`take` may return an item, or all is done."""
@@ -143,7 +173,8 @@ class Work:
 
     def _has_item(self) -> bool:
         return bool(self._urgent or self._pending) or any(
-            task.ranges is not None and task.ranges.free_bytes for task in self._ranged
+            task.ranges is not None and task.ranges.free_bytes and self._may_go_on(task.ranges)
+            for task in self._ranged
         )
 
     def wait(self, condition: Callable[[], object], timeout: float) -> None:
@@ -164,13 +195,26 @@ class Work:
         with self.changed:
             self.copied += size
 
-    def prepared(self, item: Item, ranges: Ranges) -> None:
+    def prepared(self, item: Item, ranges: Ranges | Stdin) -> None:
         """Take note that the ranges of a large file can be copied."""
         with self.changed:
             self.kept += ranges.copied
             item.task.ranges = ranges
             self._ranged.append(item.task)
             self._after(item)
+
+    def stream_ended(self, task: Task, size: int, digest: str, problem: str) -> None:
+        """Take note of the end of stdin.
+
+        :param problem: why it cannot be read to its end; empty if it was.
+        """
+        with self.changed:
+            if problem:
+                self._fail(task, problem)
+            task.file.attributes = task.file.attributes._replace(size=size)
+            task.digest = digest
+            task.busy += 1
+            self._after(Item(RANGE, task))
 
     def range_done(self, item: Item) -> None:
         """Take note that a range is copied up to ``item.reached``; the rest becomes free."""

@@ -50,7 +50,7 @@ class WaitDisplay:
 
     def show(self, waiting: Waiting | None) -> None:
         """Show the wait, or remove its line if ``waiting`` is ``None``."""
-        terminal = _can_draw()
+        terminal = can_draw()
         self._elapsed = None if waiting is None else waiting.elapsed
         if waiting is None:
             say_in_place("")
@@ -118,14 +118,14 @@ def patience(title: str, *, starts: bool = True) -> Iterator[Patience]:
     :param title: the target, as the user named it.
     :param starts: see :class:`WaitDisplay`.
     """
-    if not _can_draw():
+    if not can_draw():
         yield Patience(WaitDisplay(title, starts=starts))
         return
     with _StartBar(title) as bar:
         yield Patience(bar)
 
 
-def _can_draw() -> bool:
+def can_draw() -> bool:
     """Return whether stderr is a terminal that can replace a line; that of Emacs cannot."""
     return os.isatty(2) and os.environ.get("TERM") not in ("dumb", "unknown")
 
