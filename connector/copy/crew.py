@@ -246,10 +246,11 @@ class Crew:
         """Remove the unfinished small files of the far end when the copy is interrupted."""
         far = Far(pipeline.sftp)
         if self._target is None:
-            for item in items:
-                if item.task.has_part and not item.task.is_resumable:
-                    item.task.has_part = False
-                    pipeline.run(remove_part(far, item.task))
+            own = {item.task for item in items}
+            for task in self._work.left_over():
+                if task.has_part and not task.is_resumable and (task in own or not task.busy):
+                    task.has_part = False
+                    pipeline.run(remove_part(far, task))
 
     def _return(self, jobs: Jobs, item: Item) -> None:
         """Give an item back, of a connection that has ended."""

@@ -16,6 +16,7 @@ from connector.emulator.machine.sshserver import SshServer, make_host_key
 from .breaking import send_digest
 from .cloud import Cloud
 from .commands import Commands, Ssh
+from .copies import Copies
 from .doctor import Patient
 from .library import nothing_left
 from .resuming import make_ssm_client
@@ -103,6 +104,13 @@ def fdpass() -> str:
 @pytest.fixture
 def ssh(commands: Commands, cloud: Cloud, sshd: Sshd, fdpass: str) -> Ssh:
     return Ssh(commands, cloud, sshd, fdpass)
+
+
+@pytest.fixture
+def copies(commands: Commands, cloud: Cloud, sshd: Sshd) -> Copies:
+    """Copies to and from an agent without its pace."""
+    cloud.unpaced()
+    return Copies(commands, cloud, sshd)
 
 
 @pytest.fixture(scope="session")

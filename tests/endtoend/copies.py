@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .cloud import Cloud
 from .commands import CONNECTOR, Answer, Commands, Process
 from .sshd import USER, Sshd
+
+#: Bytes of a file that is copied in ranges, and no multiple of anything.
+LARGE = 4_000_017
 
 
 class Copies:
@@ -55,11 +61,21 @@ class Copies:
     def words(self, *words: str | Path) -> list[str]:
         return [*CONNECTOR, "cp", *self.options, *map(str, words)]
 
-    def run(self, *words: str | Path, input: bytes = b"", cwd: Path | None = None) -> Answer:
-        return self.commands.run(*self.words(*words), input=input, cwd=cwd)
+    def run(self, *words: str | Path, input: bytes = b"") -> Answer:
+        return self.commands.run(*self.words(*words), input=input)
 
     def start(self, *words: str | Path) -> Process:
         return self.commands.start(*self.words(*words))
+
+
+def content(size: int, seed: int = 1) -> bytes:
+    """Return random bytes."""
+    return random.Random(seed).randbytes(size)
+
+
+def events(output: bytes) -> list[dict[str, Any]]:
+    """Return the events of ``--json``."""
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def tree_of(directory: Path) -> dict[bytes, bytes | None]:
@@ -76,9 +92,9 @@ def tree_of(directory: Path) -> dict[bytes, bytes | None]:
     return found
 
 
-def left_over(*directories: Path) -> list[Path]:
-    """Return unfinished files and journals."""
-    return sorted(path for each in directories for path in each.rglob(".*.connector-*"))
+def left_over(*directories: Path) -> list[str]:
+    """Return the names of unfinished files and journals."""
+    return sorted(path.name for each in directories for path in each.rglob(".*.connector-*"))
 
 
 def make_tree(root: Path, files: Sequence[tuple[str, bytes]]) -> None:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 
 import pytest
 
 from .cloud import START, Cloud
-from .commands import Commands
-from .copies import Copies, left_over, make_tree, tree_of
-from .sshd import Sshd
-
-#: Bytes of a file that is copied in ranges, and no multiple of anything.
-LARGE = 4_000_017
+from .copies import LARGE, Copies, content, left_over, make_tree, tree_of
 
 ODD_NAMES = (
     "-r",
@@ -26,16 +20,6 @@ ODD_NAMES = (
     "*?[x]",
     "." + "x" * 254,
 )
-
-
-@pytest.fixture
-def copies(commands: Commands, cloud: Cloud, sshd: Sshd) -> Copies:
-    cloud.unpaced()
-    return Copies(commands, cloud, sshd)
-
-
-def content(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
 
 
 @pytest.mark.parametrize("size", [0, 1, 32 * 1024, 200_001, LARGE])

@@ -1,0 +1,205 @@
+"""``connector cp`` when files, connections or the service fail."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.api.errors import AccessDeniedException, ThrottlingException
+
+from .cloud import START, Cloud
+from .commands import CONNECTOR
+from .copies import LARGE, Copies, content, events, left_over, make_tree, tree_of
+from .waiting import eventually
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_missing_file_does_not_stop_the_others(copies: Copies, way: str) -> None:
+    source, target = copies.ends(way)
+    make_tree(source, [("there", b"x")])
+    words = [copies.way(way, name, "")[0] for name in ("missing", "there")]
+    answer = copies.run(*words, copies.way(way, "there", "")[1])
+    assert answer.returncode == 1
+    assert b"missing: " in answer.stderr
+    assert b"no such file" in answer.stderr
+    assert tree_of(target) == {b"there": b"x"}
+
+
+def test_reason_is_an_event_of_json(copies: Copies) -> None:
+    answer = copies.run("--json", copies.at("missing"), copies.here)
+    problem, end = events(answer.stdout)
+    assert problem["event"] == "problem"
+    assert problem["reason"] == "there is no such file at the far end"
+    assert (end["notCopied"], end["exitCode"]) == (1, answer.returncode) == (1, 1)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_directory_in_the_place_of_a_file_is_reported(copies: Copies, way: str) -> None:
+    source, target = copies.ends(way)
+    make_tree(source, [("tree/a", b"x"), ("tree/b", b"y")])
+    (target / "tree/a").mkdir(parents=True)
+    answer = copies.run("-r", *copies.way(way, "tree", ""))
+    assert answer.returncode == 1
+    assert b"tree/a: the target has a directory of this name\n" in answer.stderr
+    assert tree_of(target / "tree") == {b"a": None, b"b": b"y"}
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_file_in_the_place_of_a_directory_is_reported_once(copies: Copies, way: str) -> None:
+    source, target = copies.ends(way)
+    make_tree(source, [("tree/sub/deep/a", b"x"), ("tree/b", b"y")])
+    make_tree(target, [("tree/sub", b"a file")])
+    answer = copies.run("-r", *copies.way(way, "tree", ""))
+    assert answer.returncode == 1
+    assert len(answer.stderr.splitlines()) == 1
+    assert b"sub: is not a directory" in answer.stderr
+    assert tree_of(target / "tree") == {b"sub": b"a file", b"b": b"y"}
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_unwritable_directory_is_reported(copies: Copies, way: str) -> None:
+    source, _ = copies.ends(way)
+    make_tree(source, [("file", b"x")])
+    word = copies.way(way, "file", "")[0]
+    answer = copies.run(word, f"{copies.host}:/sys" if way == "up" else "/sys")  # for root too
+    assert answer.returncode == 1
+    assert b"file: permission denied" in answer.stderr
+
+
+def test_missing_directory_of_the_target_is_reported(copies: Copies) -> None:
+    make_tree(copies.far, [("file", content(LARGE))])
+    answer = copies.run(copies.at("file"), copies.here / "no/such/file")
+    assert answer.returncode == 1
+    assert b"file: no such file or directory" in answer.stderr
+    answer = copies.run(copies.at("file"), f"{copies.here}/missing/")
+    assert answer.returncode == 1
+    assert b"missing/ is not a directory" in answer.stderr
+
+
+def test_full_disk_is_reported_and_leaves_the_old_file(copies: Copies) -> None:
+    (copies.far / "file").write_bytes(content(LARGE))
+    (copies.here / "file").write_bytes(b"old")
+    script = 'ulimit -f 1024; trap "" XFSZ; exec "$@"'
+    words = copies.words("-j", "2", copies.at("file"), copies.here)
+    answer = copies.commands.run("/bin/sh", "-c", script, "sh", *words)
+    assert answer.returncode == 1
+    assert b"file: file too large\n" in answer.stderr
+    assert (copies.here / "file").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_source_that_changes_is_reported(copies: Copies, cloud: Cloud, way: str) -> None:
+    cloud.behave(REAL, latency_to_agent=0.05, latency_to_client=0.05)
+    source, target = copies.ends(way)
+    (source / "file").write_bytes(content(3 * LARGE))
+    process = copies.start("-j", "2", *copies.way(way, "file", "file"))
+    eventually(lambda: left_over(target), "an unfinished file")
+    with (source / "file").open("r+b") as file:
+        file.truncate(LARGE)
+    assert process.wait(60) == 1
+    assert "file: changed while it was copied\n" in process.stderr()
+    assert os.listdir(target) == []
+
+
+def test_log_that_grows_is_copied_as_it_was(copies: Copies, cloud: Cloud) -> None:
+    cloud.behave(REAL)
+    (copies.far / "log").write_bytes(content(LARGE))
+    process = copies.start(copies.at("log"), copies.here)
+    eventually(lambda: left_over(copies.here), "an unfinished file")
+    with (copies.far / "log").open("ab") as file:
+        file.write(b"another line\n")
+    assert process.wait(60) == 0, process.stderr()
+    assert (copies.here / "log").read_bytes() == content(LARGE)
+
+
+def test_copy_whose_sessions_are_cut_at_random_is_whole(copies: Copies, cloud: Cloud) -> None:
+    cloud.behave(REAL)
+    make_tree(copies.far, [(f"tree/{index}", content(index * 700, index)) for index in range(150)])
+    (copies.far / "tree/big").write_bytes(content(3 * LARGE))
+    process = copies.start("-r", "-j", "4", copies.at("tree"), copies.here)
+    rng = random.Random(1)
+    cut = 0
+    cloud.wait_for_agents(2)
+    while process.popen.poll() is None and cut < 8:
+        living = [each for each in list(cloud.sessions) if each.end_reason is None]
+        if living and not threading.Event().wait(rng.uniform(0.2, 0.6)):
+            cloud.stop_session(rng.choice(living))
+            cut += 1
+    assert process.wait(100) == 0, process.stderr()
+    assert cut > 3
+    assert tree_of(copies.here) == tree_of(copies.far)
+    assert left_over(copies.here) == []
+
+
+def test_upload_whose_sessions_are_cut_is_whole(copies: Copies, cloud: Cloud) -> None:
+    cloud.behave(REAL, latency_to_agent=0.02, latency_to_client=0.02)
+    make_tree(copies.here, [(f"tree/{index}", content(index * 700, index)) for index in range(99)])
+    (copies.here / "tree/big").write_bytes(content(8 * LARGE))
+    process = copies.start("-r", copies.here / "tree", copies.at(""))
+    eventually(lambda: left_over(copies.far), "an unfinished file")
+    cut = 0
+    while process.popen.poll() is None and cut < 4:
+        living = [each for each in list(cloud.sessions) if each.end_reason is None]
+        if living and not threading.Event().wait(0.15):
+            cloud.stop_session(living[0])
+            cut += 1
+    assert process.wait(100) == 0, process.stderr()
+    assert cut > 0
+    assert tree_of(copies.far) == tree_of(copies.here)
+    assert left_over(copies.far) == []
+
+
+def test_refused_sessions_lower_the_number_of_connections(copies: Copies, cloud: Cloud) -> None:
+    cloud.behave(REAL)
+    (copies.far / "file").write_bytes(content(LARGE))
+    refuse_after_the_first(cloud, copies)
+    answer = copies.run("-j", "3", copies.at("file"), copies.here)
+    assert answer.returncode == 0, answer.stderr
+    assert (copies.here / "file").read_bytes() == content(LARGE)
+    assert b"The copy goes on over " in answer.stderr
+
+
+def refuse_after_the_first(cloud: Cloud, copies: Copies) -> None:
+    """Let the service refuse all sessions but one."""
+
+    def refuse(_: object) -> None:
+        cloud.misbehaviours.refuse(START, AccessDeniedException("One is enough"), times=100)
+        cloud.after_start = None
+
+    cloud.after_start = refuse
+
+
+def test_throttled_sessions_are_tried_again(copies: Copies, cloud: Cloud) -> None:
+    cloud.misbehaviours.refuse(START, ThrottlingException("Slow down"), times=3)
+    (copies.far / "file").write_bytes(content(LARGE))
+    answer = copies.run("-j", "3", copies.at("file"), copies.here)
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert (copies.here / "file").read_bytes() == content(LARGE)
+
+
+def test_copy_fails_when_no_connection_is_left(copies: Copies, cloud: Cloud) -> None:
+    cloud.behave(REAL)
+    (copies.far / "file").write_bytes(content(2 * LARGE))
+    refuse_after_the_first(cloud, copies)
+    process = copies.start("-j", "2", copies.at("file"), copies.here)
+    eventually(lambda: left_over(copies.here), "an unfinished file")
+    cloud.stop_session(cloud.sessions[0])
+    assert process.wait(60) == 77
+    said = process.stderr()
+    assert "To go on later, run `connector cp --resume " in said
+    assert not (copies.here / "file").exists()
+
+
+def test_login_that_fails_is_explained(copies: Copies, cloud: Cloud, tmp_path: Path) -> None:
+    words = [*CONNECTOR, "cp", "-o", "BatchMode=yes", "-o", f"IdentityFile={tmp_path}/none"]
+    words += ["-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=/dev/null"]
+    words += ["-o", "IdentityAgent=none", copies.at("file"), str(copies.here)]
+    answer = copies.commands.run(*words)
+    assert answer.returncode == 77
+    assert b"connector: The login by ssh failed (" in answer.stderr
+    assert b"Permission denied" in answer.stderr
