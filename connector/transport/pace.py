@@ -35,8 +35,10 @@ LAP = 8 * FULL
 #: each read brings several messages anyway.
 FASTEST = 2_000_000
 
-#: Bytes a second below which a rest would bring too few messages at once.
-SLOWEST = 200_000
+#: Bytes a second below which the longest rest would bring less than two messages, and seconds in
+#: which a run has to bring that much. The next message after a longer pause does not wait.
+SLOWEST = 100_000
+PAUSE = 0.05
 
 #: A run ends when the rests slow its sender down to less than this share of its speed: then the
 #: sender waits for acks. GAIN is the weight of the last lap in that speed, which a busy machine
@@ -83,7 +85,7 @@ class Pace:
         if self._lap < LAP and seconds < FIRST_REST / 2:  # the link ended its rest early
             return self._next_rest
         speed = self._lap / seconds
-        if speed < SLOWEST:  # the sender pauses
+        if speed < SLOWEST and (seconds > PAUSE or not rested):
             self._end_run()
             return 0.0
         if rested:

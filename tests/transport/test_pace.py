@@ -97,6 +97,25 @@ def test_rests_begin_after_a_run_and_grow_to_the_longest() -> None:
     assert max(reader.waits) <= LONGEST_REST
 
 
+@pytest.mark.parametrize(("interval", "least"), [(0.001, 15), (0.003, 5), (0.008, 2)])
+def test_rests_bring_several_messages_at_once_at_any_pace(interval: float, least: int) -> None:
+    reader = read(stream(*[FULL] * 1000, interval=interval))
+
+    rested = reader.reads[RUN_MESSAGES + 30 : -1]
+    assert sum(rested) / len(rested) >= least
+
+
+def test_hiccups_of_the_sender_do_not_end_a_run() -> None:
+    """A busy machine delays a few messages now and then, which come together."""
+    hiccup, every = 0.012, 0.08
+    uneven = [
+        (when + max(0.0, hiccup - (when - BEGIN) % every), message)
+        for when, message in stream(*[FULL] * 1000)
+    ]
+
+    assert sum(read(uneven).rests) > 0.8
+
+
 @pytest.mark.parametrize(
     "arrivals",
     [
