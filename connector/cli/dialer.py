@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from contextlib import suppress
-from functools import partial
 
 from ..fast.typed import TYPE_CHECKING
 
@@ -40,6 +38,8 @@ class Dialer:
         order, and the end of its socket ends the stream. Programs that read the stderr of ssh to
         its end need not wait for this process. A file has no such readers, so it is kept.
         """
+        from contextlib import suppress  # the first packet leaves before such imports
+
         with suppress(OSError):  # the dialer was killed: then ssh does not wait for it
             os.write(self._word, b"\n")
         os.close(self._word)
@@ -79,10 +79,7 @@ def split() -> None:
         life, living = os.pipe()
         child = os.fork()
     except OSError as error:
-        from .boundary import guarded
-        from .output.lines import say_to_user
-
-        raise SystemExit(guarded(partial(_fail, error), say_to_user)) from None
+        _fail(error)
     if child:
         os.close(word)
         _wait_for(child, heard)
@@ -92,7 +89,13 @@ def split() -> None:
 
 
 def _fail(error: OSError) -> NoReturn:
-    raise error
+    from .boundary import guarded
+    from .output.lines import say_to_user
+
+    def fail() -> int:
+        raise error
+
+    raise SystemExit(guarded(fail, say_to_user))
 
 
 def _one_socket() -> bool:
