@@ -18,10 +18,10 @@ from .setups import CHOICES, WEB, Setup
 BOATS = SshFacts(
     title="Boats",
     nouns="boats",
-    patterns=("*.boat", "boat=*"),
-    examples=("a.boat", "boat=b"),
+    patterns=("*.boat", "boat-*"),
+    examples=("a.boat", "boat-b"),
     suffix=".boat",
-    service_prefixes=("boat=",),
+    service_prefixes=("boat-",),
     user="sailor",
     known_hosts="~/.ssh/known_hosts_boats",
     file_prefix="boats_",
@@ -54,7 +54,7 @@ def set_up_boats(setup: Setup) -> tuple[Change, ...]:
 
 
 def assert_boats_work(setup: Setup) -> None:
-    for host in (ANNA.name, "other.boat", "boat=x"):
+    for host in (ANNA.name, "other.boat", "boat-x"):
         answer = setup.ask(host)
         expected = for_name(COMMAND, host) if host == ANNA.name else COMMAND
         assert (answer.value("user"), answer.value("proxycommand")) == ("sailor", expected)
@@ -163,7 +163,7 @@ def test_notes_of_one_plan_are_not_repeated(setup: Setup) -> None:
 
 
 def test_host_of_the_user_that_one_kind_would_capture_is_left_alone(setup: Setup) -> None:
-    setup.config.write_bytes(b"Host boat=mine codecatalyst-dev-envoy\n  User x\n")
+    setup.config.write_bytes(b"Host boat-mine codecatalyst-dev-envoy\n  User x\n")
     with pytest.raises(ConfigError, match="settings of codecatalyst-dev-envoy"):
         plan_both(setup)
 
