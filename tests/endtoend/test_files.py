@@ -1,4 +1,4 @@
-"""Files over ssh: scp, sftp, rsync and git."""
+"""Files over ssh: scp, sftp, rsync, lftp and git."""
 
 from __future__ import annotations
 
@@ -81,6 +81,25 @@ def test_rsync_sends_only_changes(ssh: Ssh, here: Path, there: Path, cloud: Clou
 def _literal_bytes(answer: Answer) -> int:
     (line,) = [line for line in answer.stdout.decode().splitlines() if "Literal data" in line]
     return int("".join(filter(str.isdigit, line)))
+
+
+def test_lftp_shares_a_file_out_among_sessions(
+    ssh: Ssh, here: Path, there: Path, cloud: Cloud
+) -> None:
+    (there / "file").write_bytes(DATA)
+    shell = shlex.join(ssh.command("ssh", "-a", "-x"))
+    commands = (
+        f"set sftp:connect-program {shlex.quote(shell)}",
+        "set cmd:fail-exit yes",
+        "set pget:min-chunk-size 10k",
+        f"pget -n 4 {there}/file -o {here}/copy",
+        f"put {here}/copy -o {there}/back",
+    )
+    lftp = [program("lftp"), "--norc", "-e", "; ".join((*commands, "exit")), f"sftp://{ssh.host}"]
+    succeed(ssh.commands.run(*lftp))
+    assert (here / "copy").read_bytes() == DATA
+    assert (there / "back").read_bytes() == DATA
+    assert len(cloud.sessions) == 4
 
 
 def test_git_clones_and_pushes(ssh: Ssh, here: Path, there: Path) -> None:
