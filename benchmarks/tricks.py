@@ -26,8 +26,7 @@ TRICKS = {
     "records": "import typing, connector.fast.records as records; "
     "records.NamedTuple = typing.NamedTuple",
     "typed": "import typing, sys; sys.modules['connector.fast.typed'] = typing",
-    "logs": "import logging, sys; logging.Logger = logging.getLogger; "
-    "logging.set_up_later = lambda set_up: set_up(); sys.modules['connector.fast.logs'] = logging",
+    "logs": "import logging",  # then our loggers are those of logging
     "plain": "from connector.fast import plain; "
     "plain.sections = plain.words = plain.time = lambda _: None",
 }
