@@ -28,7 +28,7 @@ TRICKS = {
     "typed": "import typing, sys; sys.modules['connector.fast.typed'] = typing",
     "logs": "import logging",  # then our loggers are those of logging
     "plain": "from connector.fast import plain; "
-    "plain.sections = plain.words = plain.time = lambda _: None",
+    "plain.sections = plain.words = plain.command = plain.time = lambda _: None",
 }
 
 #: Modules that both runs of a pair import first, so that only the trick differs.

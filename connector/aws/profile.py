@@ -50,13 +50,16 @@ class Profile(NamedTuple):
     @property
     def login_command(self) -> str:
         """The command that gets a new token for this profile."""
-        import shlex
-
         name = self.name
         if name is None and self.values is not None:
             name = "default"  # `connector login` uses it only if it is named
-        words = ("connector", "login")
-        return shlex.join(words if name is None else (*words, "--profile", name))
+        words = ("connector", "login", *(() if name is None else ("--profile", name)))
+        plainly = plain.command(words)
+        if plainly is not None:
+            return plainly
+        import shlex
+
+        return shlex.join(words)
 
 
 class SsoSession(NamedTuple):

@@ -3,10 +3,13 @@
 A connection with an SSO login reads the AWS configuration file and the time at which the token
 expires. Each function reads the usual form only; for any other text the caller uses the library.
 
-Saves 5 ms of CPU time a connection with an SSO login: ``python -m benchmarks.tricks plain``.
+Saves 4 ms of CPU time a connection with an SSO login: ``python -m benchmarks.tricks plain``.
 """
 
 from __future__ import annotations
+
+#: The days of each month, the leap day left out.
+_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def sections(content: bytes) -> dict[str, dict[str, str]] | None:
@@ -48,10 +51,17 @@ def words(header: str) -> list[str] | None:
     return header.split()
 
 
+def command(arguments: tuple[str, ...]) -> str | None:
+    """Return a line for a shell as ``shlex.join`` does, or None if a word may need quotes."""
+    if all(word.isascii() and word.replace("-", "a").isalnum() for word in arguments):
+        return " ".join(arguments)
+    return None
+
+
 def time(text: str) -> float | None:
     """Return the seconds since the epoch of a time such as ``2026-11-30T08:00:00Z``.
 
-    :returns: None for any other form. A day after the 28th needs a calendar too.
+    :returns: None for any other form, and for a leap day, which needs a calendar.
     """
     if len(text) != 20 or text[4::3] != "--T::Z":
         return None
@@ -59,7 +69,9 @@ def time(text: str) -> float | None:
     if not text.isascii() or not all(map(str.isdigit, digits)):
         return None
     year, month, day, hour, minute, second = map(int, digits)
-    if not (1 <= month <= 12 and 1 <= day <= 28 and hour < 24 and minute < 60 and second < 60):
+    if not (1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]):
+        return None
+    if hour > 23 or minute > 59 or second > 59:
         return None
     # The year begins in March, so that a leap day is its last day.
     year, month = (year, month - 3) if month > 2 else (year - 1, month + 9)

@@ -84,6 +84,17 @@ def test_words_of_a_header_are_split_as_by_the_library(header: str) -> None:
     assert found is None or found == shlex.split(header)
 
 
+@given(words=st.lists(st.text("ab9-_ '$\u0663\xe9", max_size=4), max_size=3))
+def test_command_is_joined_as_by_the_library(words: list[str]) -> None:
+    found = plain.command(tuple(words))
+    assert found is None or found == shlex.join(words)
+
+
+def test_usual_command_is_plain() -> None:
+    words = ("connector", "login", "--profile", "codecatalyst")
+    assert plain.command(words) == "connector login --profile codecatalyst"
+
+
 def test_usual_headers_are_plain() -> None:
     assert plain.words("sso-session my-login") == ["sso-session", "my-login"]
     assert plain.words("default") == ["default"]
@@ -98,7 +109,8 @@ def test_usual_headers_are_plain() -> None:
 def test_time_is_read_as_by_the_library(moment: datetime) -> None:
     found = plain.time(f"{moment:%Y-%m-%dT%H:%M:%SZ}")
     whole = moment.replace(microsecond=0, tzinfo=timezone.utc)
-    assert found == (None if moment.day > 28 else whole.timestamp())
+    leap_day = (moment.month, moment.day) == (2, 29)
+    assert found == (None if leap_day else whole.timestamp())
 
 
 @pytest.mark.parametrize(
@@ -107,7 +119,12 @@ def test_time_is_read_as_by_the_library(moment: datetime) -> None:
         *("", "2026-11-30T08:00:00", "2026-11-20T08:00:00+00:00", "2026-11-20T08:00:00UTC"),
         *("2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-01-00T00:00:00Z"),
         *("2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z", "2026-01-01T00:00:60Z"),
-        *("2026-02-29T00:00:00Z", "2026-01-01 00:00:00Z", "-026-01-01T00:00:00Z"),
+        *(
+            "2026-02-29T00:00:00Z",
+            "2026-04-31T00:00:00Z",
+            "2026-01-01 00:00:00Z",
+            "-026-01-01T00:00:00Z",
+        ),
         *("2026-01-01T00:00:0 Z", "\u0662026-01-01T00:00:00Z", "2026-01-01T00:00:00.5Z"),
     ],
 )
