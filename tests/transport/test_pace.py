@@ -209,12 +209,19 @@ def transfer(
 PUNCTUAL = replace(REAL, late_record_probability=0.0)
 
 
-@pytest.mark.parametrize("delay", [0.0005, 0.02, 0.1])
-def test_agent_retransmits_nothing_because_of_a_rest(delay: float) -> None:
+@pytest.mark.parametrize(
+    ("interval", "delay"),
+    [(INTERVAL, 0.0005), (INTERVAL, 0.02), (INTERVAL, 0.1), (8 * INTERVAL, 0.0005)],
+)
+def test_agent_retransmits_nothing_because_of_a_rest(interval: float, delay: float) -> None:
     """Not even at the first rests, whenever the agent looks for overdue messages."""
-    ticks = [RESEND_TICK * number / 40 for number in range(40)]
+    agent = replace(PUNCTUAL, message_interval=interval)
+    count = 400 if interval == INTERVAL else 120
+    retransmitted = [
+        transfer(agent, delay, Reader(), count, RESEND_TICK * tick / 40)[1] for tick in range(40)
+    ]
 
-    assert [tick for tick in ticks if transfer(PUNCTUAL, delay, Reader(), 400, tick)[1]] == []
+    assert retransmitted == [0] * 40
 
 
 @pytest.mark.parametrize("delay", [0.0005, 0.02, 0.1])
