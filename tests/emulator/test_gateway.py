@@ -351,6 +351,19 @@ async def test_slow_port_stops_the_client(stage: Stage) -> None:
         assert await reader.readexactly(len(CHUNK)) == CHUNK
 
 
+async def test_acks_are_read_after_a_full_port_has_closed(stage: Stage) -> None:
+    stage.gateway.behaviour = replace(FAST, agent=replace(CLEAN, drain_timeout=600.0))
+    client, reader, writer = await stage.connect()
+    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    await chunks_until_full(client.send)
+    client.sends_acks = False
+    writer.write(b"bye")
+    assert await client.read(3) == b"bye"
+    client.sends_acks = True
+    writer.transport.abort()
+    await client.wait_closed()
+
+
 async def test_latency_delays_both_ways_and_keeps_the_order(stage: Stage) -> None:
     slow = RelayBehaviour(latency_to_agent=0.03, latency_to_client=0.05)
     stage.gateway.behaviour = replace(FAST, relay=slow)

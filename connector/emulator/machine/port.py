@@ -105,4 +105,6 @@ class _Port(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost.set()
+        # asyncio does not resume here, and the agent has to read the acks of the last output.
+        self._owner.full(False)
         self._owner.closed(None)

@@ -319,6 +319,9 @@ class _Process(asyncio.SubprocessProtocol):
         """Close the files. Closing a terminal sends SIGHUP to its processes."""
         self._released = True
         self._reading = False
+        if self._input_full:  # or the agent would read no acks of the last output
+            self._input_full = False
+            self._owner.full(False)
         for source in self._sources:
             if source.polled and not source.ended:
                 self._loop.remove_reader(source.number)

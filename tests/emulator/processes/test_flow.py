@@ -8,7 +8,9 @@ import random
 import pytest
 
 from connector.emulator.agent.behaviour import CLEAN, ExecuteAs
+from connector.emulator.agent.worker import Worker
 
+from ..stages import eventually
 from .stage import INTERACTIVE, SEPARATE, Stage, read_until
 
 
@@ -29,6 +31,36 @@ async def test_large_input_arrives_whole_after_a_late_read(stage: Stage) -> None
     assert (await read_until(client, b"!")).strip(b"\r\n!") == (
         hashlib.sha256(data).hexdigest().encode()
     )
+
+
+async def test_acks_are_read_after_a_process_has_left_its_input(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.behave(CLEAN, drain_timeout=600.0)
+    seen: list[bool] = []
+    tell = Worker.full
+
+    def full(worker: Worker, full: bool) -> None:
+        seen.append(full)
+        tell(worker, full)
+
+    monkeypatch.setattr(Worker, "full", full)
+    client = await stage.python(
+        "import os, time, tty\n"
+        "tty.setraw(0)\n"
+        "print('ready.')\n"
+        "while not os.path.exists('go'):\n"
+        "    time.sleep(0.01)\n"
+        "print('bye!')\n"
+    )
+    await read_until(client, b"ready.")
+    for _ in range(200):
+        await client.send(bytes(1000))
+    await eventually(lambda: seen == [True])
+    (stage.home / "go").touch()
+    await read_until(client, b"bye!")
+    await client.wait_closed()
+    assert seen == [True, False]
 
 
 LINES = b"".join(b"%d\n" % number for number in range(1, 100_001))
