@@ -13,6 +13,7 @@ from connector.datachannel import phases
 
 from . import errors, manpages, reference
 from .harvest import harvest
+from .sections import put
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,19 +34,6 @@ def _with_phases(path: Path) -> str:
     tables = (("session", phases.SESSION), ("link", phases.LINK), ("input", phases.INPUT))
     made = "\n".join(f"**The {name}**\n\n{phases.as_markdown(table)}" for name, table in tables)
     return put(path.read_text(encoding="utf-8"), "phases", made)
-
-
-def put(page: str, name: str, made: str) -> str:
-    """Return a page with the part between its comments ``name`` and ``/name`` replaced.
-
-    :raises ValueError: when the page lacks one of the comments.
-    """
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, found, rest = page.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not (found and found_end):
-        raise ValueError(f"the page lacks {begin} or {end}")
-    return f"{before}{begin}\n{made.rstrip()}\n{end}{after}"
 
 
 def main() -> int:
