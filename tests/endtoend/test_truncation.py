@@ -34,12 +34,13 @@ TO_AGENT, TO_CLIENT = Direction.TO_AGENT, Direction.TO_CLIENT
 
 DATA = random.Random(10).randbytes(100_000)
 
-#: The number of messages lost in a row. The agent repairs one in 100 ms at best, so the gap remains
-#: until the end on a slow machine too.
+#: The number of messages lost in a row. The agent repairs one of them in 100 ms at best.
 GAP = 20
 
 #: The first lost message. The first two messages are the handshake's request and end.
 LOST = 12
+
+#: The bytes before the gap.
 WHOLE = (LOST - 2) * REAL.message_size
 
 NO_ACKS = FrameFault(Effect.DROP, TO_CLIENT, odds=1.0, scope=Scope.ACKS)
@@ -59,6 +60,12 @@ def close_with_a_gap(cloud: Cloud, *, after: int, lost: int, output: str = "") -
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
 
 
+def assert_ends_in_the_gap(data: bytes | bytearray) -> None:
+    """Assert that the data is a prefix. A slow machine lets the agent repair some of the gap."""
+    assert DATA.startswith(data)
+    assert len(data) in range(WHOLE, WHOLE + GAP * REAL.message_size, REAL.message_size)
+
+
 def send_data(connection: socket.socket) -> None:
     connection.sendall(DATA)
     connection.recv(1)  # stay
@@ -75,7 +82,7 @@ def test_gap_at_the_end_of_the_output_fails_after_the_prefix(
         cloud.port = service.port
         process = commands.proxy()
         assert process.wait() == LinkLost.exit_code == 74
-        assert process.reader.rest() == DATA[:WHOLE]
+        assert_ends_in_the_gap(process.reader.rest())
     hint = "The output is complete up to the gap: try again"
     assert process.stderr() == f"{MISSING}{told}. {hint}\n"
     assert cloud.stops(cloud.session()) == 1
@@ -176,7 +183,7 @@ def test_library_stream_raises_where_the_output_is_truncated(cloud: Cloud) -> No
 
     with TcpService(send_data) as service:
         cloud.port = service.port
-        assert asyncio.run(main()) == DATA[:WHOLE]
+        assert_ends_in_the_gap(asyncio.run(main()))
 
 
 @pytest.mark.usefixtures("library")
@@ -195,7 +202,7 @@ def test_library_socket_raises_where_the_output_is_truncated(cloud: Cloud) -> No
             pytest.raises(LinkLost, match="before all of its output had arrived"),
         ):
             read_to_the_end()
-    assert data == DATA[:WHOLE]
+    assert_ends_in_the_gap(data)
 
 
 @pytest.mark.usefixtures("library")
