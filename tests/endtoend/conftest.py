@@ -18,6 +18,7 @@ from .cloud import Cloud
 from .commands import Commands, Ssh
 from .copies import Copies
 from .doctor import Patient
+from .executing import Exec
 from .library import nothing_left
 from .resuming import make_ssm_client
 from .secrecy import leaks, logging_all_to
@@ -111,6 +112,11 @@ def copies(commands: Commands, cloud: Cloud, sshd: Sshd) -> Copies:
     """Copies to and from an agent without its pace."""
     cloud.unpaced()
     return Copies(commands, cloud, sshd)
+
+
+@pytest.fixture
+def execute(commands: Commands, cloud: Cloud) -> Exec:
+    return Exec(commands, cloud)
 
 
 @pytest.fixture(scope="session")
