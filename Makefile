@@ -21,7 +21,7 @@ demo: $(VENV)/.installed
 
 # All tests. Tests that need a missing program are skipped.
 test: $(VENV)/.installed $(READERS)/.installed
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Check the style, the words and the workflows.
 lint: $(VENV)/.installed

@@ -12,7 +12,9 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 #: Variables that a test process keeps. The others are the user's and may change the connector's
@@ -72,6 +74,21 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 _clean_environment()
 _default_signals()
+
+
+#: The rooms whose tests wait for processes: seconds for a file instead of milliseconds.
+_SLOW_ROOMS = ("endtoend", "hostile", "cli", "copy", "ssh", "emulator", "manual")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow rooms first, so that no worker begins a long file at the end of the run."""
+    rooms = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        room = item.path.relative_to(rooms).parts[0] if rooms in item.path.parents else ""
+        return _SLOW_ROOMS.index(room) if room in _SLOW_ROOMS else len(_SLOW_ROOMS)
+
+    items.sort(key=place)  # stable: a file's tests stay together
 
 
 def pytest_xdist_auto_num_workers() -> int:
