@@ -2,7 +2,7 @@
 
 argparse is a slow import, and it makes a parser slowly.
 
-Saves 10 ms of CPU time a connection: ``python -m benchmarks.tricks quick``.
+Saves 6 ms of CPU time a connection: ``python -m benchmarks.tricks quick``.
 """
 
 from __future__ import annotations
