@@ -134,7 +134,8 @@ class WebSocket:
         if self._mask is mask_slowly and (size > _LARGE or self._frames_sent > _MANY):
             self._mask = _fastest_mask()
         key = self._random(4)
-        self.outgoing += head + key + self._mask(data, key)
+        self.outgoing += head + key
+        self.outgoing += self._mask(data, key)
 
     def close(self, code: int) -> None:
         """Send a close frame. Frames are received until the peer answers it."""
