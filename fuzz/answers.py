@@ -35,9 +35,9 @@ from connector.sessions import StartProgress, Waiting
 from connector.targets.codecatalyst.account import identify
 from connector.targets.codecatalyst.api import OPERATIONS, TOKEN_VARIABLES, light_api
 from connector.targets.codecatalyst.calls import Calls
+from connector.targets.codecatalyst.environment import CodeCatalystSessions
 from connector.targets.codecatalyst.hosts import EnvironmentName
 from connector.targets.codecatalyst.listing import list_environments, sessions_of
-from connector.targets.codecatalyst.sessions import CodeCatalystSessions
 from connector.targets.memory import Memory
 from connector.targets.model import StartSettings
 

@@ -12,8 +12,7 @@ from .output.lines import tell, tell_json
 from .settings import add_setting, warn_of_missing_profile
 
 if TYPE_CHECKING:
-    from ..settings.lookup import Found
-    from ..settings.table import Setting, Value
+    from ..settings.table import Found, Setting, Value
 
 DESCRIPTION = """\
 Show the settings and where each comes from. An option wins over a variable, a variable over

@@ -6,8 +6,7 @@ import os
 from collections.abc import Callable
 
 from ..fast.typed import TYPE_CHECKING
-from ..settings.lookup import Found, Lookup
-from ..settings.table import FLAG, SETTINGS, BadValue, Setting, Value
+from ..settings.table import FLAG, SETTINGS, BadValue, Found, Lookup, Setting, Value
 from .output.lines import say
 
 if TYPE_CHECKING:

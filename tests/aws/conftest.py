@@ -22,7 +22,7 @@ from connector.emulator.api.sso.oidc import OidcService
 from connector.emulator.api.sso.signin import SignIn, portal_endpoints
 from connector.emulator.listener import Certificates, make_certificates
 from connector.emulator.sessions import Sessions, data_channel_url
-from connector.targets.codecatalyst.sessions import CodeCatalystSessions
+from connector.targets.codecatalyst.environment import CodeCatalystSessions
 
 from .cloud import CACHE_NAME, CONFIG, PASSWORD, TOKEN, Cloud, Loop
 from .helpers import Clock, make_sessions

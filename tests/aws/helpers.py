@@ -22,8 +22,8 @@ from connector.errors import (
 from connector.sessions import Waiting
 from connector.targets.codecatalyst.api import TOKEN_VARIABLES, light_api, sdk_api
 from connector.targets.codecatalyst.calls import Calls
+from connector.targets.codecatalyst.environment import CodeCatalystSessions
 from connector.targets.codecatalyst.hosts import EnvironmentName
-from connector.targets.codecatalyst.sessions import CodeCatalystSessions
 from connector.targets.memory import Memory, cache_file
 from connector.targets.model import SSH_SESSION, SessionRequest, StartSettings
 from connector.transport.trust import Trust

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.errors import ProxyFailed
-from connector.targets.codecatalyst.sessions import CodeCatalystSessions
+from connector.targets.codecatalyst.environment import CodeCatalystSessions
 
 from .cloud import Cloud
 from .helpers import UNWATCHED, Clock, make_sessions

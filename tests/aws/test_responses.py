@@ -12,7 +12,7 @@ from connector.errors import (
 )
 from connector.sessions import SessionAccess
 from connector.targets.codecatalyst.api import OPERATIONS
-from connector.targets.codecatalyst.sessions import CodeCatalystSessions
+from connector.targets.codecatalyst.environment import CodeCatalystSessions
 
 from .cloud import Cloud
 from .helpers import START, UNWATCHED, always, refusal

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.settings.lookup import settings_path
-from connector.settings.table import SETTINGS
+from connector.settings.table import SETTINGS, settings_path
 
 from .running import run
 

@@ -10,8 +10,7 @@ import pytest
 from connector.errors import ConfigError
 from connector.files import MAX_BYTES
 from connector.settings.file import SettingsFile
-from connector.settings.lookup import Lookup, settings_path
-from connector.settings.table import SETTINGS
+from connector.settings.table import SETTINGS, Lookup, settings_path
 
 DIGITS = "9" * 9000
 

@@ -9,8 +9,7 @@ from ...errors import ConfigError
 from ..memory import Memory, cache_file, keys_of
 from ..model import Remembered
 from .hosts import EnvironmentName
-from .namecache import NameCache
-from .names import Names
+from .names import NameCache, Names
 
 
 def remembered(environ: Mapping[str, str]) -> Remembered:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...aws.sso.tokens import BearerTokens
     from ...transport.address import StreamSettings
     from ..memory import Memory
-    from .namecache import NameCache
+    from .names import NameCache
 
 #: CodeCatalyst's names in AWS's settings. The default is that of botocore's
 #: endpoint-rule-set-1.json, in every region. AWS's toolkits set CODECATALYST_ENDPOINT.
@@ -58,7 +58,7 @@ class Service(NamedTuple):
     @property
     def names(self) -> NameCache:
         """The names of the last listing."""
-        from .namecache import NameCache  # a whole name needs none of them
+        from .names import NameCache  # a whole name needs none of them
 
         return NameCache(self.listed)
 

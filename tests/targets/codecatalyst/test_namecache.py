@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.targets.codecatalyst.hosts import EnvironmentName
-from connector.targets.codecatalyst.namecache import MAX_AGE, NameCache
+from connector.targets.codecatalyst.names import MAX_AGE, NameCache
 from connector.targets.memory import Memory
 
 ONE = EnvironmentName("Space", "Project", "id-1", "Al.ias")

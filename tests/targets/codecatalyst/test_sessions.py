@@ -35,7 +35,7 @@ from connector.errors import (
     TargetNotReady,
 )
 from connector.sessions import SessionAccess, SessionSource
-from connector.targets.codecatalyst.sessions import CodeCatalystSessions
+from connector.targets.codecatalyst.environment import CodeCatalystSessions
 
 from ...aws.cloud import TOKEN, Cloud
 from ...aws.helpers import (

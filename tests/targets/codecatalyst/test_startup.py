@@ -30,7 +30,7 @@ from connector.errors import (
     TargetNotReady,
 )
 from connector.sessions import Waiting
-from connector.targets.codecatalyst import sessions
+from connector.targets.codecatalyst import environment
 from connector.targets.codecatalyst.startup import SILENCE_TIMEOUT, Durations
 from connector.targets.memory import Memory, cache_file
 from connector.targets.model import StartSettings
@@ -82,7 +82,7 @@ def failure(cloud: Cloud, watcher: Watcher, settings: StartSettings = STARTS) ->
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the question why a start was refused the time that a busy machine needs."""
-    monkeypatch.setattr(sessions, "_STATUS_TIMEOUT", 20.0)
+    monkeypatch.setattr(environment, "_STATUS_TIMEOUT", 20.0)
 
 
 def begin_in(cloud: Cloud, status: Status, ends: float | None = None) -> None:
