@@ -23,6 +23,9 @@ AnyPath = str | os.PathLike[str]
 #: bytes each.
 MAX_BYTES = 8 << 20
 
+#: Bytes of one read, at least.
+_STEP = 64 << 10
+
 #: Some editors write this before UTF-8 text.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -114,11 +117,14 @@ def _read(path: AnyPath) -> bytes:
     flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     content = b""
     with open(os.open(path, os.O_RDONLY | flags), "rb", buffering=0) as file:
-        waits = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+        status = os.fstat(file.fileno())
+        waits = stat.S_ISFIFO(status.st_mode)
+        # A read takes memory for all that it asks for.
+        step = max(status.st_size + 1, _STEP)
         while len(content) <= MAX_BYTES:
             if waits:
                 _wait_readable(file.fileno(), deadline)
-            piece = file.read(MAX_BYTES + 1 - len(content))
+            piece = file.read(min(step, MAX_BYTES + 1 - len(content)))
             if not piece:
                 break
             content += piece

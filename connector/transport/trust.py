@@ -204,8 +204,10 @@ def _is_hashed(directory: str) -> bool:
 def _read(path: str) -> bytes | None:
     """Return the content of a file; None if it cannot be read, or is too large to be searched."""
     try:
-        with open(path, "rb") as file:
-            text = file.read(_LARGE + 1)
+        with open(path, "rb", buffering=0) as file:
+            # A read takes memory for all that it asks for. Only a regular file has a size.
+            size = os.fstat(file.fileno()).st_size
+            text = file.read(size + 1 if 0 < size < _LARGE else _LARGE + 1)
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return None
     return text if len(text) <= _LARGE else None
