@@ -50,6 +50,8 @@ _MOST = 8
 
 _BUNDLE_HINT = "It has to be a file of CA certificates in PEM format"
 
+_DER = 2  # _ssl.ENCODING_DER
+
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----\n", "\n-----END CERTIFICATE-----"
 
 logger = Logger(__name__)
@@ -188,7 +190,7 @@ def _verified_chain(sock: socket.socket) -> list[str]:
     else:
         # The method of the socket came with 3.13; this is what it calls.
         inner: Any = getattr(sock, "_sslobj", None)
-        chain = [each.public_bytes(2) for each in inner.get_verified_chain()] if inner else []
+        chain = [each.public_bytes(_DER) for each in inner.get_verified_chain()] if inner else []
     return [ssl.DER_cert_to_PEM_cert(certificate).rstrip() for certificate in chain]
 
 

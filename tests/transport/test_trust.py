@@ -17,6 +17,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,21 @@ def test_bundle_of_several_servers_remembers_the_cas_of_all(
     assert bundle.connect(peer) == 2
     assert bundle.connect(other) == 2
     assert other.connections == 3  # the first found that another CA was remembered
+
+
+def test_two_connections_at_once_remember_the_cas_of_both(
+    bundle: Bundle, peer: TlsPeer, other: TlsPeer
+) -> None:
+    bundle.write(some_ca(), ca_of(peer), ca_of(other))
+    trust = Trust(str(bundle.path), bundle.memory)
+
+    with ThreadPoolExecutor(6) as pool:  # as the API and the gateway are dialled
+        loaded = list(pool.map(functools.partial(connect, trust), 3 * [peer, other]))
+
+    assert loaded == 6 * [3]
+    assert bundle.connect(peer) == 2
+    assert bundle.connect(other) == 2
+    assert peer.connections == other.connections == 4
 
 
 def test_ca_removed_from_the_bundle_is_not_trusted(bundle: Bundle, peer: TlsPeer) -> None:
