@@ -99,7 +99,7 @@ def test_lftp_shares_a_file_out_among_sessions(
     succeed(ssh.commands.run(*lftp))
     assert (here / "copy").read_bytes() == DATA
     assert (there / "back").read_bytes() == DATA
-    assert len(cloud.sessions) == 4
+    assert len(cloud.sessions) > 1  # a session whose part is done takes another part
 
 
 def test_git_clones_and_pushes(ssh: Ssh, here: Path, there: Path) -> None:
