@@ -290,9 +290,11 @@ class Link:
                 messages.clear()
                 self._owner.link_text(data.decode("utf-8", "replace"))
         elif frame.opcode == CLOSE and not self._closing:
-            code, reason = self._protocol.close_code, self._protocol.close_reason[:200]
-            words = f"the gateway closed the connection ({code}){': ' if reason else ''}{reason}"
-            self._close_error = _error_of_close(code, words)
+            text = self._protocol.close_reason[:200]
+            code = f" ({self._protocol.close_code})"
+            reason = f": {text}" if text else ""
+            words = f"the gateway closed the connection{code}{reason}"
+            self._close_error = _error_of_close(self._protocol.close_code, words)
             # Deliver the frames that came before the close first.
             self._loop.call_soon(self._end, self._close_error)
 
