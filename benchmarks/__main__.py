@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import distance, handover, latency, many, resources, ssh, startup, throughput
+from . import copies, distance, handover, latency, many, resources, ssh, startup, throughput
 from .processes import Machine
 from .report import Row, document, machine, table
 from .stand import Stand, stand
@@ -27,6 +27,7 @@ GROUPS: dict[str, Callable[[Stand], list[Row]]] = {
     "latency": latency.measure,
     "throughput": throughput.measure,
     "ssh": ssh.measure,
+    "copies": copies.measure,
     "resources": resources.measure,
 }
 

@@ -1,0 +1,171 @@
+"""``connector cp`` beside scp, at the agent's real pace: one large file, and many small ones.
+
+scp copies less, since it takes so long. Both are compared by their speed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.endtoend.sshd import USER, Sshd, program
+
+from .processes import descendants
+from .report import Of, Row, at_least, at_most
+from .stand import MEGABYTE, FarEnd, Stand, python
+
+#: Megabytes of the large file, and small files of the tree; for connector and for scp.
+LARGE, LARGE_OF_SCP = 64, 8
+SMALL, SMALL_OF_SCP = 2000, 250
+
+#: Bytes of a small file.
+SMALL_SIZE = 1000
+
+#: Seconds between two looks at the memory.
+_LOOK = 0.05
+
+
+@dataclass(frozen=True)
+class Copied:
+    """The seconds of a copy, and the most MiB of memory of all its processes but ssh."""
+
+    wall: float
+    memory: float
+
+
+def measure(stand: Stand) -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="connector-bench-") as name:
+        directory = Path(name)
+        sshd = Sshd(directory)
+        try:
+            with stand.far_end(sshd.port, paced=True) as far:
+                return _rows(_Copies(directory, sshd, far))
+        finally:
+            sshd.close()
+
+
+def _rows(copies: _Copies) -> list[Row]:
+    copies.make_large("large", LARGE)
+    copies.make_large("large of scp", LARGE_OF_SCP)
+    copies.make_small("small", SMALL)
+    copies.make_small("small of scp", SMALL_OF_SCP)
+    scp, ours = copies.by_scp("large of scp"), copies.by_connector("large")
+    small_scp, small_ours = copies.by_scp("small of scp"), copies.by_connector("small")
+    return [
+        Row(
+            f"cp of {LARGE} MB down over 8 connections",
+            *(LARGE / ours.wall, "MB/s", LARGE_OF_SCP / scp.wall, f"scp of {LARGE_OF_SCP} MB"),
+            (at_least(6, Of.RATIO),),
+            f"{ours.wall:.1f} s",
+        ),
+        Row(
+            f"cp -r of {SMALL:,} files of {SMALL_SIZE:,} bytes",
+            *(SMALL / small_ours.wall, "files/s"),
+            *(SMALL_OF_SCP / small_scp.wall, f"scp -r of {SMALL_OF_SCP} files"),
+            (at_least(4, Of.RATIO),),
+            f"{small_ours.wall:.1f} s",
+        ),
+        Row(
+            "memory of cp, all processes but ssh",
+            *(max(ours.memory, small_ours.memory), "MiB"),
+            limits=(at_most(64),),
+            note="proportional set size at the most",
+        ),
+    ]
+
+
+class _Copies:
+    """Copies from one far end."""
+
+    def __init__(self, directory: Path, sshd: Sshd, far: FarEnd) -> None:
+        self._directory = directory
+        self._environ = far.environ
+        self._host = far.access["host"]
+        options = {
+            "User": USER,
+            "IdentityFile": sshd.user_key,
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": sshd.known_hosts,
+            "GlobalKnownHostsFile": "/dev/null",
+            "HostKeyAlias": sshd.alias,
+            "BatchMode": "yes",
+            "Compression": "no",
+        }
+        self._options = [
+            word for name, value in options.items() for word in ("-o", f"{name}={value}")
+        ]
+
+    def make_large(self, name: str, megabytes: int) -> None:
+        (self._directory / name).write_bytes(os.urandom(megabytes * MEGABYTE))
+
+    def make_small(self, name: str, count: int) -> None:
+        for index in range(count):
+            path = self._directory / name / str(index % 20) / str(index)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(SMALL_SIZE))
+
+    def by_connector(self, name: str) -> Copied:
+        return self._copy([*python("connector"), "cp", "-r", *self._options], name)
+
+    def by_scp(self, name: str) -> Copied:
+        proxy = " ".join([*python("connector"), "proxy", "%n"])
+        options = ["-q", "-r", "-F", "none", "-o", f"ProxyCommand={proxy}", *self._options]
+        return self._copy([program("scp"), *options], name)
+
+    def _copy(self, command: Sequence[str], name: str) -> Copied:
+        source, target = self._directory / name, self._directory / "target"
+        words = [*command, f"{self._host}:{source}", str(target)]
+        started = time.perf_counter()
+        process = subprocess.Popen(words, env=self._environ)
+        with _memory_of(process.pid) as memory:
+            code = process.wait()
+        wall = time.perf_counter() - started
+        if code or subprocess.call(["diff", "-rq", str(source), str(target)]):
+            raise RuntimeError(f"{command[0]} of {name} failed with {code}")
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink()
+        return Copied(wall, memory())
+
+
+@contextmanager
+def _memory_of(root: int) -> Iterator[Callable[[], float]]:
+    """Watch a process and its descendants; yield a function that returns the most MiB so far."""
+    most = 0.0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not done.wait(_LOOK):
+            most = max(most, sum(map(_proportional, descendants([root]))))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield lambda: most
+    finally:
+        done.set()
+        thread.join()
+
+
+def _proportional(pid: int) -> float:
+    """Return a process's MiB, a shared page counted in parts; 0 for ssh, and for one that ended.
+
+    The resident size would count a page twice while a process forks.
+    """
+    with suppress(OSError, IndexError, ValueError):
+        name = Path(os.readlink(f"/proc/{pid}/exe")).name
+        if name not in ("ssh", "scp"):
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    return int(line.split()[1]) / 1024
+    return 0.0
