@@ -33,6 +33,10 @@ class AgentBehaviour:
     message_size: int = 1024
     #: The pause after each output message; 0 sends as fast as the link allows.
     message_interval: float = 0.001
+    #: How late a message may be without a longer pause after it. Each real agent is a process of
+    #: its own; here one loop serves all, and rounds timers up to milliseconds. With this, many
+    #: sessions keep the pace of one.
+    makes_up: float = 0.0
     #: The maximum of messages in flight. The real agent has no such window.
     window: int | None = None
     #: Retransmit everything in flight when the client is back. The real agent leaves that to its

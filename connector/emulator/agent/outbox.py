@@ -100,7 +100,8 @@ class Outbox:
             del unsent[: count * size]
             if not unsent:
                 self._unsent.popleft()
-            self._next_output_at = now + self._behaviour.message_interval
+            late = min(now - self._next_output_at, self._behaviour.makes_up)
+            self._next_output_at = now + self._behaviour.message_interval - late
             payloads = [data[start : start + size] for start in range(0, len(data), size)]
             frames += self._frames(payload_type, payloads, now)
         return frames
