@@ -13,10 +13,10 @@ from .sides import part_of
 from .work import Task, Work
 
 #: Files whose digests the far end makes by one command.
-_BATCH = 250
+_BATCH = 2000
 
-#: Seconds between two looks whether the copy has ended.
-_PAUSE = 0.5
+#: Seconds between two looks for files that are copied.
+_PAUSE = 0.1
 
 DIFFERENT = "is not the same at both ends: it was changed, or damaged on its way"
 
@@ -44,7 +44,7 @@ class Checker(threading.Thread):
         """Run the thread. Only ``Thread.start`` calls this."""
         try:
             while not self._work.ended:
-                self._work.wait(lambda: self._work.ended or self._work.has_checks, _PAUSE)
+                self._work.wait_for_end(_PAUSE)
                 tasks = self._work.take_checks(_BATCH)
                 if tasks:
                     self._check(tasks)

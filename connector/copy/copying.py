@@ -127,7 +127,7 @@ class Copy:
             raise
         try:
             while not self._work.ended:
-                self._work.wait(lambda: self._work.ended, 0.2)
+                self._work.wait_for_end(0.2)
                 show(self.progress())
         finally:
             self._end()

@@ -169,7 +169,7 @@ class Crew:
         while True:
             if failures:
                 pause = min(_LAST_PAUSE, _FIRST_PAUSE * 2 ** (failures - 1))
-                self._work.wait(lambda: self._work.ended, pause * random.uniform(0.5, 1))
+                self._work.wait_for_end(pause * random.uniform(0.5, 1))
             if self._work.ended:
                 return None
             link = Link(self._way, next(self._numbers), may_ask=False)

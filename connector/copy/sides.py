@@ -6,7 +6,6 @@ piece of code copies in both directions. Every method may raise SftpError or OSE
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -268,9 +267,12 @@ class Here:
 
     def create(self, path: bytes, mode: int) -> Job[File]:
         yield from ()
-        with contextlib.suppress(FileNotFoundError):
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _O_PLAIN
+        try:
+            return HereFile(os.open(path, flags, mode))
+        except FileExistsError:
             os.unlink(path)
-        return HereFile(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _O_PLAIN, mode))
+            return HereFile(os.open(path, flags, mode))
 
     def reopen(self, path: bytes) -> Job[File]:
         yield from ()

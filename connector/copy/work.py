@@ -116,6 +116,7 @@ class Work:
         self.copied = self.kept = self.done = self.unchecked = self.resumable = 0
         self.problems: list[tuple[bytes, str]] = []
         self.changed = changed or threading.Condition()
+        self._end = threading.Event()
         self._limit = limit
         self._most = most
         self._stopped = False
@@ -169,7 +170,8 @@ class Work:
 
     def wait_for_item(self, timeout: float) -> None:
         """Wait until :meth:`take` may return an item, or all is done."""
-        self.wait(lambda: self.ended or self._has_item(), timeout)
+        with self.changed:
+            self.changed.wait_for(lambda: self.ended or self._has_item(), timeout)
 
     def _has_item(self) -> bool:
         return bool(self._urgent or self._pending) or any(
@@ -177,15 +179,15 @@ class Work:
             for task in self._ranged
         )
 
-    def wait(self, condition: Callable[[], object], timeout: float) -> None:
-        """Wait until a condition is true that another thread changes."""
-        with self.changed:
-            self.changed.wait_for(condition, timeout)
+    def wait_for_end(self, timeout: float) -> None:
+        """Wait until all is done. Unlike the condition, this does not wake at each file."""
+        self._end.wait(timeout)
 
     def stop(self) -> None:
         """Let all connections end."""
         with self.changed:
             self._stopped = True
+            self._end.set()
             self.changed.notify_all()
 
     # What the connections report.
@@ -296,15 +298,12 @@ class Work:
 
     def _end_if_done(self) -> None:
         """Let the directories get their modes and times once all files are there."""
+        if not self._open:
+            self._end.set()
         if self._open == {self._last} and not self._last.busy:
             self._urgent.append(Item(DIRECTORIES, self._last))
 
     # What the checker asks and reports.
-
-    @property
-    def has_checks(self) -> bool:
-        """Whether files wait for the comparison of their digests."""
-        return bool(self._to_check)
 
     def take_checks(self, most: int) -> list[Task]:
         """Return files whose digests are to be compared."""
