@@ -106,6 +106,8 @@ def run(options: argparse.Namespace) -> int:
     if len(options.words) < 2:
         raise ConfigError("the destination is missing", "Write a source and a destination")
     wish = wish_of(options.words)
+    if options.json and wish.target.is_stream:
+        raise ConfigError("--json does not go with stdout as the destination", "Leave one out")
     options.host = wish.far.host
     ssh = find_ssh()  # fail before the target is started
     target = open_target(options)
