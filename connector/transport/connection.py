@@ -227,11 +227,13 @@ class Connection:
     def _connected(
         self, address: StreamAddress, sock: socket.socket, headers: Mapping[str, str]
     ) -> None:
+        from .pace import CALM
         from .websocket import Link
 
         self._owner.connection_dialled()
         interval = self._settings.ping_interval
-        self._link = Link(self._loop, sock, address, self, interval, headers)
+        calm = CALM if self._accepted_once else 0
+        self._link = Link(self._loop, sock, address, self, interval, headers, calm)
         self._alarm.set(self._loop.time() + UPGRADE_TIMEOUT, self._upgrade_timed_out)
 
     def _upgrade_timed_out(self) -> None:

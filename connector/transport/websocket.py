@@ -84,6 +84,7 @@ class Link:
     :param sock: a non-blocking socket, with TLS if the address is secure. The link owns it.
     :param ping_interval: seconds between two pings.
     :param headers: more headers of the upgrade, besides those of every WebSocket.
+    :param calm: bytes to wait for before the link may rest from reading, see :class:`.pace.Pace`.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Link:
         owner: LinkOwner,
         ping_interval: float,
         headers: Mapping[str, str],
+        calm: int = 0,
     ) -> None:
         self.write_paused = False
         self._loop = loop
@@ -109,7 +111,7 @@ class Link:
         self._reading = True
         # Whether the next turn reads, even if the socket is not readable.
         self._read_pending = False
-        self._pace = Pace()
+        self._pace = Pace(calm)
         self._resting = False
         self._rest_alarm = Alarm(loop)
         self._backlog: deque[Frame] = deque()  # frames beyond the budget of a turn

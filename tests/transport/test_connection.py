@@ -11,10 +11,11 @@ import pytest
 
 from connector.errors import ConnectorError, CredentialsError, LinkLost, ServiceError
 from connector.sessions import SessionAccess, StartProgress
-from connector.transport import connection
+from connector.transport import connection, websocket
 from connector.transport.address import StreamSettings
 from connector.transport.connection import Connection
 from connector.transport.loop import Loop
+from connector.transport.pace import CALM
 from connector.transport.session import Session
 from connector.transport.trust import Trust
 
@@ -156,6 +157,25 @@ def test_refused_url_is_not_signed(scene: Scene) -> None:
     scene.connection.open(PATIENCE)
     assert isinstance(scene.run_until_failure(), ServiceError)
     assert scene.signed_urls == []
+
+
+def test_link_after_a_cut_is_calm_for_longer(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    calm: list[object] = []
+    real = websocket.Link
+
+    def link(*details: object) -> object:
+        calm.append(details[-1])
+        return real(*details)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(websocket, "Link", link)
+    address = scene.connection._settings.check(scene.url)
+    for lost_before in (False, True):
+        scene.connection._accepted_once = lost_before
+        ours, theirs = socket.socketpair()
+        with theirs:
+            scene.connection._connected(address, ours, {})
+            scene.connection.abort()
+    assert calm == [0, CALM]
 
 
 def test_new_access_keeps_the_old_values_that_it_lacks(scene: Scene) -> None:

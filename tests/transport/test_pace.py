@@ -46,13 +46,13 @@ class Reader:
     :ivar waits: the seconds that each message waited to be read.
     """
 
-    def __init__(self, *, may_rest: bool = True) -> None:
+    def __init__(self, *, may_rest: bool = True, calm: int = 0) -> None:
         self.reads: list[int] = []
         self.rests: list[float] = []
         self.waits: list[float] = []
         self.rests_until = 0.0
         self._may_rest = may_rest
-        self._pace = Pace()
+        self._pace = Pace(calm)
 
     def read(self, arrived: deque[tuple[float, bytes]], now: float) -> list[bytes]:
         """Take the messages that have arrived by now, unless the reader rests."""
@@ -103,6 +103,15 @@ def test_rests_bring_several_messages_at_once_at_any_pace(interval: float, least
 
     rested = reader.reads[RUN_MESSAGES + 30 : -1]
     assert sum(rested) / len(rested) >= least
+
+
+def test_first_rest_waits_for_the_bytes_of_a_calm_link() -> None:
+    calm = 100
+    reader = Reader(calm=calm * len(FULL))
+    reader.read_all(stream(*[FULL] * 1000))
+
+    assert reader.rests[:2] == pytest.approx([FIRST_REST, FIRST_REST + STEP])
+    assert set(reader.reads[: calm + RUN_MESSAGES - 1]) == {1}
 
 
 def test_hiccups_of_the_sender_do_not_end_a_run() -> None:
