@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,6 +104,8 @@ def run(options: argparse.Namespace) -> int:
     from ..copy.names import wish_of
     from ..ssh.places import find_ssh
 
+    if sys.platform == "win32":
+        raise ConfigError("`connector cp` does not run on Windows", "Use scp, or run it in WSL")
     if len(options.words) < 2:
         raise ConfigError("the destination is missing", "Write a source and a destination")
     wish = wish_of(options.words)

@@ -195,7 +195,9 @@ class Crew:
             left = self._working - 1
             self.error = error
         if left and not self._work.ended:
-            self._report(f"{error}. The copy goes on over {left} connections")
+            self._report(
+                f"{error}. The copy goes on with {left} of {len(self._threads)} connections"
+            )
 
     def _forget(self, link: Link) -> None:
         with self._lock, suppress(ValueError):

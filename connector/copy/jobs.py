@@ -177,8 +177,16 @@ class Jobs:
         if self._changed(task, seen):
             raise NotCopied(CHANGED)
         part = part_of(task.target)
-        yield from self._give_attributes(task, part, task.final_mode)
-        yield from self._target.replace(part, task.target)
+        try:
+            yield from self._give_attributes(task, part, task.final_mode)
+            yield from self._target.replace(part, task.target)
+        except (SftpError, OSError) as error:
+            # The answer to an earlier request was lost with its connection.
+            if not (task.returned and is_missing(error)):
+                raise
+            found = yield from self._target.stat(task.target)
+            if found.size != task.file.attributes.size:
+                raise
         task.has_part = False
         yield from _remove(self._target, part_of(task.target, "journal"))
         self._work.finished(item)

@@ -45,6 +45,7 @@ class Task:
     :ivar has_part: whether there may be an unfinished file beside the target.
     :ivar lines: lines of the journal.
     :ivar problem: why the file cannot be copied.
+    :ivar returned: whether an item of it was given back, which may have been done all the same.
     :ivar busy: items that connections work on.
     """
 
@@ -58,6 +59,7 @@ class Task:
     has_part: bool = False
     lines: int = 0
     problem: str = ""
+    returned: bool = False
     busy: int = 0
     tries: int = 0
 
@@ -249,6 +251,7 @@ class Work:
             if item.kind == RANGE and item.task.ranges is not None:
                 item.task.ranges.finish(item.range, item.range.start)
             elif item.kind != RANGE and not item.task.problem:
+                item.task.returned = True
                 self._urgent.append(Item(item.kind, item.task))
             self._after(item)
 

@@ -161,7 +161,7 @@ def test_refused_sessions_lower_the_number_of_connections(copies: Copies, cloud:
     answer = copies.run("-j", "3", copies.at("file"), copies.here)
     assert answer.returncode == 0, answer.stderr
     assert (copies.here / "file").read_bytes() == content(LARGE)
-    assert b"The copy goes on over " in answer.stderr
+    assert b"The copy goes on with " in answer.stderr
 
 
 def refuse_after_the_first(cloud: Cloud, copies: Copies) -> None:
