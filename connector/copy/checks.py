@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
-from ..errors import InternalError
 from .digests import NoDigests, Run, far_digests, far_prefix_digest, here_digest
 from .ranges import Range
 from .sftp import words_of
@@ -20,8 +18,6 @@ _PAUSE = 0.1
 
 DIFFERENT = "is not the same at both ends: it was changed, or damaged on its way"
 
-logger = logging.getLogger(__name__)
-
 
 class Checker(threading.Thread):
     """Compares files at both ends once they are copied.
@@ -35,7 +31,7 @@ class Checker(threading.Thread):
     def __init__(self, work: Work, run: Run, *, downloads: bool) -> None:
         super().__init__(name="copy checks")
         self.why_not = ""
-        self.error: InternalError | None = None
+        self.error: Exception | None = None
         self._work = work
         self._run = run
         self._downloads = downloads
@@ -48,9 +44,8 @@ class Checker(threading.Thread):
                 tasks = self._work.take_checks(_BATCH)
                 if tasks:
                     self._check(tasks)
-        except Exception as error:
-            logger.debug("a bug", exc_info=True)
-            self.error = InternalError.of(error)
+        except Exception as error:  # noqa: BLE001 - the main thread raises it
+            self.error = error
             self._work.stop()
 
     def _check(self, tasks: list[Task]) -> None:

@@ -16,9 +16,9 @@ from contextlib import suppress
 from ..errors import (
     ConnectFailed,
     ConnectorError,
-    InternalError,
     LinkLost,
     QuotaExceeded,
+    ResourcesExhausted,
     ServiceError,
     ServiceThrottled,
     SessionEnded,
@@ -82,7 +82,7 @@ class Crew:
         target: Side | None,
         report: Callable[[str], None],
     ) -> None:
-        self.error: ConnectorError | None = None
+        self.error: Exception | None = None
         self._work = work
         self._way = way
         self._make_jobs = make_jobs
@@ -92,11 +92,12 @@ class Crew:
         self._lock = threading.Lock()
         self._links: list[Link] = []
         self._threads: list[threading.Thread] = []
-        self._working = 0
+        self._working = self._count = 0
+        self._reasons: set[str] = set()  # that the user was told
 
     def start(self, first: Link, count: int) -> None:
         """Start the connections; the first one is open already."""
-        self._work.connections = self._working = count
+        self._work.connections = self._working = self._count = count
         self._links.append(first)
         for index in range(count):
             link = None if index else first
@@ -152,9 +153,8 @@ class Crew:
                 done = self._serve(link)
                 failures = 0 if done else failures + 1
                 link = None
-        except Exception as error:
-            logger.debug("a bug", exc_info=True)
-            self.error = InternalError.of(error)
+        except Exception as error:  # noqa: BLE001 - the main thread raises it
+            self.error = error
             self._work.stop()
         finally:
             with self._lock:
@@ -180,6 +180,15 @@ class Crew:
             except StartAbandoned:
                 self._forget(link)
                 return None
+            except OSError as error:
+                self._forget(link)
+                self._give_up(
+                    ResourcesExhausted(
+                        f"The system allows no more open files ({error.strerror})",
+                        "Raise the limit: `ulimit -n` shows it",
+                    )
+                )
+                return None
             except ConnectorError as error:
                 self._forget(link)
                 failures += 1
@@ -194,10 +203,10 @@ class Crew:
         with self._lock:
             left = self._working - 1
             self.error = error
-        if left and not self._work.ended:
-            self._report(
-                f"{error}. The copy goes on with {left} of {len(self._threads)} connections"
-            )
+            is_known = str(error) in self._reasons
+            self._reasons.add(str(error))
+        if left and not is_known and not self._work.ended:
+            self._report(f"{error}. The copy goes on with {left} of {self._count} connections")
 
     def _forget(self, link: Link) -> None:
         with self._lock, suppress(ValueError):
