@@ -107,7 +107,7 @@ def check_stream_url(
         host, port = _host_and_port(authority_of(url))
     except (OSError, ValueError):
         raise ServiceError("the session has a malformed stream URL") from None
-    if not host or not _is_plain(url) or "#" in url:
+    if not host or host.startswith(".") or not _is_plain(url) or "#" in url:
         raise ServiceError("the session has a malformed stream URL")
     scheme = url.partition(":")[0].lower()
     secure = scheme == "wss"

@@ -63,6 +63,7 @@ def test_other_hosts_need_an_endpoint_from_the_user(host: str) -> None:
         "",
         "wss://",
         "wss:///v1",
+        f"wss://.localhost{PATH}",  # ssl raises a ValueError for it
         f"wss://@localhost{PATH}",
         f"wss://user@ssmmessages.us-west-2.amazonaws.com{PATH}",
         f"wss://ssmmessages.us-west-2.amazonaws.com:99999{PATH}",
