@@ -97,6 +97,7 @@ class WebSocket:
         self._needed = 0  # bytes that the buffer has to have before there is another frame
         self._fragments = -1  # bytes of the message that is received in fragments; -1: none is
         self._mask: Mask = mask_slowly
+        self._mask_sought = False  # whether a faster one was looked for
         self._frames_sent = 0
 
     # Sending.
@@ -131,7 +132,8 @@ class WebSocket:
         else:
             head = bytes((0x80 | opcode, 0x80 | 127)) + size.to_bytes(8, "big")
         self._frames_sent += 1
-        if self._mask is mask_slowly and (size > _LARGE or self._frames_sent > _MANY):
+        if not self._mask_sought and (size > _LARGE or self._frames_sent > _MANY):
+            self._mask_sought = True
             self._mask = _fastest_mask()
         key = self._random(4)
         self.outgoing += head + key
@@ -304,7 +306,10 @@ def _fastest_mask() -> Mask:
     spec = PathFinder.find_spec("websockets.speedups", places) if places else None
     if spec is None or spec.loader is None:
         return mask_slowly
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError:  # it is for another system, or may not be loaded from there
+        return mask_slowly
     mask: Mask = module.apply_mask
     return mask

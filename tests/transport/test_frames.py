@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -139,6 +142,31 @@ def test_frames_are_masked_in_c_after_the_start(monkeypatch: pytest.MonkeyPatch)
     client.send(BINARY, bytes(2000))
     client.send(BINARY, b"small")
     assert masked == [bytes(2000), b"small"]
+
+
+def test_faster_mask_is_looked_for_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sought = []
+
+    def seek() -> frames.Mask:
+        sought.append(True)
+        return mask_slowly
+
+    monkeypatch.setattr(frames, "_fastest_mask", seek)
+    client = WebSocket(LIMIT)
+    for _ in range(200):
+        client.send(BINARY, b"small")
+    assert sought == [True]
+
+
+def test_mask_that_cannot_be_loaded_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = tmp_path / "websockets"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / f"speedups{EXTENSION_SUFFIXES[0]}").write_text("for another system")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert frames._fastest_mask() is mask_slowly
 
 
 def test_each_frame_has_a_key_of_its_own() -> None:
