@@ -1,5 +1,7 @@
 """``python -m benchmarks.tricks [TRICK ...]``: measure what each trick of connector/fast saves.
 
+The codec of transport/frames.py is such a trick, too.
+
 Each run is a whole ``connector proxy`` from its start to the server's greeting, with one trick
 switched off or with all on. The two take turns, so both meet the same machine. Noise can only add
 to a run's time, so each figure is the difference between the lower quartiles of both kinds of run.
@@ -26,6 +28,8 @@ TRICKS = {
     "records": "import typing, connector.fast.records as records; "
     "records.NamedTuple = typing.NamedTuple",
     "typed": "import typing, sys; sys.modules['connector.fast.typed'] = typing",
+    # What a connection by the codec of websockets would import. It brings typing and logging.
+    "frames": "import websockets.client",
     "logs": "import logging",  # then our loggers are those of logging
     "plain": "from connector.fast import plain; "
     "plain.sections = plain.words = plain.command = plain.time = lambda _: None",

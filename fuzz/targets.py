@@ -9,7 +9,7 @@ from connector.datachannel import payloads
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import ACKNOWLEDGE, INPUT_STREAM_DATA, OUTPUT_STREAM_DATA
 
-from . import answers, core, surroundings
+from . import answers, core, surroundings, websocket
 
 Target = Callable[[bytes], None]
 
@@ -27,6 +27,7 @@ TARGETS: dict[str, Target] = {
     "http-answer": surroundings.http_answer,
     "known-gateways": surroundings.known_gateways,
     "answers": answers.answers,
+    "websocket": websocket.websocket,
 }
 
 _REQUEST = payloads.handshake_request(
@@ -97,4 +98,5 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "known-gateways": [b'{"a":"ssmmessages.us-west-2.amazonaws.com","b":"localhost:8443"}'],
     "answers": answers.SEEDS,
+    "websocket": websocket.SEEDS,
 }

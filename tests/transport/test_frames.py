@@ -12,33 +12,28 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.client import ClientProtocol
-from websockets.exceptions import PayloadTooBig
 from websockets.frames import CloseCode, Opcode
 from websockets.frames import Frame as TheirFrame
 from websockets.http11 import Request
-from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
-from websockets.uri import parse_uri
 
 from connector.transport import frames
 from connector.transport.frames import (
     BINARY,
     CLOSE,
     CLOSING,
+    MAX_HEAD,
     OPEN,
     PING,
     TEXT,
-    TOO_BIG,
-    BadFrame,
     BadUpgrade,
     WebSocket,
     mask_slowly,
 )
+from fuzz.websocket import ANSWER, LIMIT, compare_answers, compare_frames
 
 RESOURCE = "/v1/data?a=%2F&b=c+d&X-Amz-Signature=00%20"
-LIMIT = 1000
 
 
 def plain(opcode: Opcode, data: bytes, fin: bool = True) -> bytes:
@@ -212,7 +207,20 @@ def test_frames_are_received_until_the_peer_answers_the_close(ends: Ends) -> Non
     assert ends.give(plain(Opcode.BINARY, b"too late")) == []
 
 
-@pytest.mark.parametrize("status", [200, 302, 403, 503])
+def test_control_frames_within_a_message_do_not_count_as_part_of_it(ends: Ends) -> None:
+    whole = bytes(LIMIT - 1)
+    given = [(Opcode.TEXT, whole, False), (Opcode.PING, b"keepalive", True)]
+    given += [(Opcode.CONT, b"x", True)]
+    assert ends.give(b"".join(plain(*each) for each in given)) == given
+    assert ends.client.error is None
+
+
+def test_close_within_a_message_has_its_code(ends: Ends) -> None:
+    ends.give(plain(Opcode.TEXT, b"begun", fin=False) + plain(Opcode.CLOSE, b"\3\xe9bye"))
+    assert (ends.client.close_code, ends.client.close_reason) == (1001, "bye")
+
+
+@pytest.mark.parametrize("status", [200, 302, 307, 403, 407, 503])
 def test_refused_upgrade_has_its_status(status: int) -> None:
     ends = Ends()
     ends.server.send_response(ends.server.reject(status, "no"))
@@ -236,6 +244,83 @@ def test_malformed_answer_is_refused(answer: bytes) -> None:
     ends.client.receive(answer)
     assert isinstance(ends.client.error, BadUpgrade)
     assert ends.client.error.status in (0, 101)
+
+
+@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1"])
+def test_refusal_of_an_old_load_balancer_has_its_status(version: bytes) -> None:
+    ends = Ends()
+    ends.client.receive(version + b" 503 Service Unavailable\r\nConnection: close\r\n\r\n")
+    assert isinstance(ends.client.error, BadUpgrade)
+    assert ends.client.error.status == 503
+
+
+def test_old_version_of_http_upgrades_nothing() -> None:
+    client = WebSocket(LIMIT, bytes)
+    client.upgrade("gateway.test", "/", {})
+    client.receive(ANSWER.replace(b"HTTP/1.1", b"HTTP/1.0"))
+    assert isinstance(client.error, BadUpgrade)
+    assert client.error.status == 101
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_interim_answers_before_the_upgrade_are_skipped(size: int) -> None:
+    client = WebSocket(LIMIT, bytes)
+    client.upgrade("gateway.test", "/", {})
+    early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    data = early + ANSWER + plain(Opcode.BINARY, b"at once")
+    for start in range(0, len(data), size):
+        client.receive(data[start : start + size])
+    assert client.error is None
+    assert taken(client) == [(BINARY, b"at once", True)]
+
+
+def test_interim_answers_without_end_are_refused() -> None:
+    client = WebSocket(LIMIT)
+    client.upgrade("gateway.test", "/", {})
+    early = b"HTTP/1.1 102 Processing\r\n\r\n"
+    for _ in range(MAX_HEAD // len(early) + 1):
+        client.receive(early)
+    assert isinstance(client.error, BadUpgrade)
+
+
+def test_answer_that_comes_by_bytes_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = 0
+    take_answer = WebSocket._take_answer
+
+    def take(client: WebSocket, data: bytes) -> int:
+        nonlocal searched
+        searched += len(data)
+        return take_answer(client, data)
+
+    monkeypatch.setattr(WebSocket, "_take_answer", take)
+    client = WebSocket(LIMIT, bytes)
+    client.upgrade("gateway.test", "/", {})
+    answer = ANSWER.replace(b"Upgrade: websocket", b"Upgrade: websocket" + b"\r\na: b" * 8000)
+    for byte in answer:
+        client.receive(bytes((byte,)))
+    assert client.state == OPEN
+    assert searched < 2 * len(answer)
+
+
+@pytest.mark.parametrize("cuts", [(), (1,) * len(ANSWER)])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ANSWER.replace(b"Connection: Upgrade", b"Connection: keep-alive,\r\n Upgrade"),
+        ANSWER.replace(b"Upgrade: websocket", b"Upgrade: websocket\r\nUpgrade: websocket"),
+        ANSWER.replace(b"Sec-", b"Sec-WebSocket-Accept: AAAA\r\nSec-"),
+        ANSWER.replace(b"Upgrade: websocket", b"Upgrade: , websocket ,"),
+        ANSWER.replace(b"Connection: ", b"Connection: keep-alive\r\nConnection: "),
+        ANSWER.replace(b"Sec-", b"Sec-WebSocket-Extensions:\r\nSec-"),
+        ANSWER.replace(b" Switching Protocols", b""),
+        ANSWER.replace(b"Upgrade:", b"Upgrade :"),
+    ],
+)
+def test_unusual_answer_is_read_as_websockets_reads_it(
+    changed: bytes, cuts: tuple[int, ...]
+) -> None:
+    assert changed != ANSWER
+    compare_answers(changed, cuts)
 
 
 @pytest.mark.parametrize(
@@ -291,63 +376,7 @@ _PIECES = st.one_of(
     st.binary(max_size=4),
 )
 
-#: Pings, which complete any frame that was begun.
-_PADDING = raw(0x89, b"") * LIMIT
-
-
-class Theirs:
-    """The client of ``websockets``, connected, after these bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        silent = logging.getLogger("silent")
-        client = ClientProtocol(parse_uri("wss://gateway.test/"), max_size=LIMIT, logger=silent)
-        client.send_request(client.connect())
-        server = ServerProtocol(logger=silent)
-        server.receive_data(b"".join(client.data_to_send()))
-        (request,) = server.events_received()
-        assert isinstance(request, Request)
-        server.send_response(server.accept(request))
-        client.receive_data(b"".join(server.data_to_send()))
-        client.events_received()
-        client.receive_data(data)
-        self.received = [
-            (int(event.opcode), bytes(event.data), event.fin)
-            for event in client.events_received()
-            if isinstance(event, TheirFrame)
-        ]
-        self.error = client.parser_exc
-        self.sent = b"".join(client.data_to_send())
-
-
-def pongs(data: bytes) -> list[bytes]:
-    """Return the pongs that a client has sent."""
-    server = ServerProtocol(state=State.OPEN, logger=logging.getLogger("silent"))
-    server.receive_data(data)
-    frames = [event for event in server.events_received() if isinstance(event, TheirFrame)]
-    return [bytes(frame.data) for frame in frames if frame.opcode is Opcode.PONG]
-
 
 @given(st.lists(_PIECES, max_size=8), st.lists(st.integers(1, 400), max_size=8))
 def test_any_input_is_read_as_websockets_reads_it(pieces: list[bytes], cuts: list[int]) -> None:
-    ends = Ends()
-    ends.open()
-    data = b"".join(pieces)
-    theirs = Theirs(data)
-
-    received = []
-    rest = data
-    for cut in [*cuts, len(data)]:
-        received += ends.give(rest[:cut])
-        rest = rest[cut:]
-    error = ends.client.error
-
-    assert received == theirs.received
-    assert pongs(bytes(ends.client.outgoing)) == pongs(theirs.sent)
-    if theirs.error:
-        assert isinstance(error, BadFrame)
-    if isinstance(error, BadFrame) and error.code == TOO_BIG:
-        assert isinstance(theirs.error, PayloadTooBig)
-    if error:
-        # The error may be found before the frame is complete. Theirs then comes with its end.
-        assert Theirs(data + _PADDING).error
-        assert Theirs(data + _PADDING[1:]).error
+    compare_frames(b"".join(pieces), cuts)
