@@ -150,7 +150,9 @@ def _memory_of(root: int) -> Iterator[Callable[[], float]]:
     def watch() -> None:
         nonlocal most
         while not done.wait(_LOOK):
-            most = max(most, sum(map(_proportional, descendants([root]))))
+            # A child that has not become another program yet uses its parent's memory (vfork).
+            own = {_command(pid): pid for pid in reversed(descendants([root]))}
+            most = max(most, sum(map(_proportional, own.values())))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -159,6 +161,13 @@ def _memory_of(root: int) -> Iterator[Callable[[], float]]:
     finally:
         done.set()
         thread.join()
+
+
+def _command(pid: int) -> bytes:
+    """Return the command line of a process; empty if it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _proportional(pid: int) -> float:
