@@ -114,5 +114,8 @@ def _wait_for(child: int, word: int) -> NoReturn:
     """
     if os.read(word, 1):
         os._exit(0)  # without clean-up: ssh waits for this exit
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except ChildProcessError:  # SIGCHLD was ignored at our start, so the system forgets the code
+        code = 1
     os._exit(code if code >= 0 else 128 - code)

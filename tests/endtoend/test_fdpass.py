@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -294,15 +294,17 @@ def test_stderr_of_a_background_ssh_ends_while_the_stream_goes_on(ssh: Ssh) -> N
 
 
 class OneSocket:
-    """The connector with one socket as its stdin and stdout."""
+    """The connector with one socket as its stdin and stdout.
 
-    def __init__(self, commands: Commands, cloud: Cloud) -> None:
+    :param before: a command that starts it.
+    """
+
+    def __init__(self, commands: Commands, cloud: Cloud, before: Sequence[str] = ()) -> None:
         self.program, theirs = socket.socketpair()
         self.reader = Reader(self.program.fileno())
         with theirs:
-            self.dialer = commands.start(
-                *(*CONNECTOR, "proxy", cloud.host), stdin=theirs.fileno(), stdout=theirs.fileno()
-            )
+            command = [*before, *CONNECTOR, "proxy", cloud.host]
+            self.dialer = commands.start(*command, stdin=theirs.fileno(), stdout=theirs.fileno())
 
 
 @pytest.fixture
@@ -343,3 +345,17 @@ def test_dialer_exits_with_the_code_of_a_failure(commands: Commands, cloud: Clou
         assert one.dialer.wait() == 77
         assert "Run `connector login" in one.dialer.stderr()
         assert one.reader.rest() == b""
+
+
+def test_failure_is_told_where_the_end_of_children_is_ignored(
+    commands: Commands, cloud: Cloud
+) -> None:
+    """Some daemons ignore SIGCHLD, and their children inherit that."""
+    del commands.environ["AWS_BEARER_TOKEN_CODECATALYST"]
+    ignore = "signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    before = [sys.executable, "-c", f"import os, signal, sys; {ignore}"]
+    one = OneSocket(commands, cloud, before)
+    with one.program:
+        assert one.dialer.wait() == 1
+        assert "Run `connector login" in one.dialer.stderr()
+        assert "Traceback" not in one.dialer.stderr()
