@@ -44,13 +44,15 @@ class Dialer:
             os.write(self._word, b"\n")
         os.close(self._word)
         os.close(self.life)
-        os.setpgid(0, 0)
-        if stat.S_ISREG(os.fstat(2).st_mode):
-            return
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 1)  # it is a copy of stderr
-        os.dup2(null, 2)
-        os.close(null)
+        # ssh has its stream by now: no failure of these may end it.
+        with suppress(OSError):
+            os.setpgid(0, 0)
+        with suppress(OSError):
+            if not stat.S_ISREG(os.fstat(2).st_mode):
+                null = os.open(os.devnull, os.O_RDWR)
+                os.dup2(null, 1)  # it is a copy of stderr
+                os.dup2(null, 2)
+                os.close(null)
 
 
 #: The dialer of this process, if it is a dialer's child.

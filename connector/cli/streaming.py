@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .interactive import Interaction
     from .output.progress import WaitDisplay
 
+#: Seconds to end a session that got no tunnel, such as for a lack of open files.
+_ABANDON_TIMEOUT = 3.0
+
 #: Seconds after which the start is over and the garbage collector resumes.
 _START_TIME = 1.0
 
@@ -99,39 +102,43 @@ def run_stream(
         handled = _end_on_signals(loop, end, signals)
         try:
             session.begin()
-            from ..transport.tunnel import Observer, Tunnel  # takes no longer than the service
+            try:
+                from ..transport.tunnel import Observer, Tunnel  # takes no longer than the service
 
-            observer: Observer | None = user
-            stdin: Input
-            stdout: Output
-            if dialer:
-                from ..transport.handover import Handover
+                observer: Observer | None = user
+                stdin: Input
+                stdout: Output
+                if dialer:
+                    from ..transport.handover import Handover
 
-                observer = handover = Handover(
+                    observer = handover = Handover(
+                        loop,
+                        stream_in,
+                        stream_out,
+                        dialer.life,
+                        dialer.leave,
+                        lambda: tunnel.end(0),
+                    )
+                    stdin, stdout = handover.input, handover.output
+                else:
+                    stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
+                loop.call_at(loop.time() + _START_TIME, collector.resume)
+                tunnel = Tunnel(
                     loop,
-                    stream_in,
-                    stream_out,
-                    dialer.life,
-                    dialer.leave,
-                    lambda: tunnel.end(0),
+                    session,
+                    user.keyboard(stdin) if user else stdin,
+                    stdout,
+                    settings,
+                    report,
+                    show_wait,
+                    lambda: open_shared_output(loop, 2),
+                    observer,
                 )
-                stdin, stdout = handover.input, handover.output
-            else:
-                stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
-            loop.call_at(loop.time() + _START_TIME, collector.resume)
-            tunnel = Tunnel(
-                loop,
-                session,
-                user.keyboard(stdin) if user else stdin,
-                stdout,
-                settings,
-                report,
-                show_wait,
-                lambda: open_shared_output(loop, 2),
-                observer,
-            )
-            if user:
-                user.sit_down(tunnel)
+                if user:
+                    user.sit_down(tunnel)
+            except BaseException:
+                session.abandon(_ABANDON_TIMEOUT)  # there is no tunnel that would end it
+                raise
             return tunnel.run()
         finally:
             if user:

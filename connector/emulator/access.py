@@ -12,7 +12,7 @@ _SSH_CONFIG = """\
 Host {patterns}
     User {user}
     ProxyCommand {proxy}
-    ConnectTimeout 15
+    ConnectTimeout 660
     StrictHostKeyChecking accept-new
     UserKnownHostsFile {known_hosts}
     LogLevel ERROR

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -118,3 +119,22 @@ def test_ignored_signal_does_not_end_the_connector(
         assert process.reader.exactly(len(DATA)) == DATA
         process.signal(signal.SIGTERM)
         assert process.wait(END) == 143
+
+
+#: Run ``connector proxy`` on a system that has no descriptor left for its tunnel.
+NO_DESCRIPTORS = """\
+import errno, os, sys
+from connector.transport import tunnel
+def fail(*_):
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+tunnel.Tunnel = fail
+from connector.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_session_without_a_tunnel_is_stopped(commands: Commands, cloud: Cloud) -> None:
+    done = commands.run(sys.executable, "-c", NO_DESCRIPTORS, "proxy", cloud.host)
+    assert (done.returncode, done.stdout) == (71, b"")
+    assert b"open files" in done.stderr
+    assert cloud.stops(cloud.session()) == 1
