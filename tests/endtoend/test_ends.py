@@ -47,6 +47,7 @@ def dialling(cloud: Cloud, processes: Callable[[], list[Process]]) -> Iterator[N
         processes()
         for _ in CAUSES:
             assert accepted.acquire(timeout=20)
+        cloud.wait_for_sessions(len(CAUSES))  # the gateway may be dialled before the session starts
         yield
 
 
