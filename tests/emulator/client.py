@@ -30,7 +30,7 @@ RESPONSE = (
 class _Connection(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self.transport.close()  # without it, Python 3.10 warns of a TLS transport left open
+        self.transport.abort()  # without it, Python 3.10 warns of a TLS transport left open
 
 
 async def dial(url: str, ca_file: Path) -> ClientConnection:

@@ -7,6 +7,7 @@ all. :class:`Misbehaviours` makes it refuse and delay requests.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import ssl
@@ -170,7 +171,9 @@ class RestServer:
         # A TLS transport waits for its peer before it closes; the loop may end earlier.
         for transport in transports:
             if transport is not None:
-                transport.abort()
+                # CPython 3.11.2 and older fail here if the transport was closed twice.
+                with contextlib.suppress(AttributeError):
+                    transport.abort()
         if self._listener is not None:
             await self._listener.hang_up()
             self._listener = None

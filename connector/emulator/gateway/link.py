@@ -143,7 +143,7 @@ class Link(ServerConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self.transport.close()  # without it, Python 3.10 warns of a TLS transport left open
+        self.transport.abort()  # without it, Python 3.10 warns of a TLS transport left open
         if not self.first.done():
             self.first.set_result("")
 
