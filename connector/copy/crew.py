@@ -129,7 +129,7 @@ class Crew:
     def end(self, patience: float) -> None:
         """Wait until all connections have ended.
 
-        :param patience: seconds after which those are cut that have not.
+        :param patience: seconds after which the connections that are left are cut.
         """
         for thread in self._threads:
             thread.join(patience if thread.is_alive() else 0)

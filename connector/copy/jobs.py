@@ -1,7 +1,7 @@
 """The jobs that copy files: each item of work is done by one job on one connection.
 
-A file is written under a name of its own beside the target, and renamed when it is whole. So the
-target's name never leads to half a file.
+A file is written under another name beside its destination, and renamed when it is whole. So the
+destination never holds half a file.
 """
 
 from __future__ import annotations
@@ -237,9 +237,9 @@ class Jobs:
                 return None
             raise
         if stat.S_ISDIR(found.mode):
-            raise NotCopied("the target has a directory of this name")
+            raise NotCopied("the destination has a directory of this name")
         if found.mode and not stat.S_ISREG(found.mode):
-            raise NotCopied("the target has a special file of this name")
+            raise NotCopied("the destination has a special file of this name")
         return found
 
     def _give_attributes(self, task: Task, part: bytes, mode: int | None) -> Job[None]:

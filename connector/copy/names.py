@@ -1,4 +1,4 @@
-"""The words of a copy, in scp's manner: ``TARGET:path`` at the far end, anything else here.
+"""The arguments of a copy, as of scp: ``TARGET:path`` at the far end, anything else here.
 
 A word is local if it has no colon, or a slash before its first colon. So ``./a:b`` is a local file.
 A single ``-`` is stdin as the source, and stdout as the destination. Paths are bytes: a name need
@@ -68,7 +68,7 @@ def _in_home(path: bytes) -> bytes:
 
 
 def wish_of(words: list[str]) -> Wish:
-    """Return what the words ask for; the last one is the target.
+    """Return the copy that the words ask for; the last one is the destination.
 
     :raises ConfigError: when both ends are here, both are far, or the sources are on different
         targets.

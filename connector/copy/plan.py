@@ -1,8 +1,8 @@
-"""From the words of a copy to its files and directories.
+"""Turn the arguments of a copy into its files and directories.
 
-The rules are scp's and cp's. A directory as the target takes the sources in; several sources need
-one. Symbolic links are followed. A file that cannot be copied becomes a problem with a line of its
-own, and the rest is copied.
+The rules are scp's and cp's. If the destination is a directory, the sources go into it; several
+sources need one. Symbolic links are followed. A file that cannot be copied becomes a problem with
+a line of its own, and the rest is copied.
 """
 
 from __future__ import annotations

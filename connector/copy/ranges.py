@@ -1,4 +1,4 @@
-"""Which parts of a large file are still to be copied, and by whom.
+"""The parts of a large file that are still to be copied, shared out among the connections.
 
 A connection takes a range, copies it from its beginning, and reports how far it came. Ranges are
 large at first and small at the end, so that all connections finish together however fast each is

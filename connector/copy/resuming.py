@@ -1,4 +1,4 @@
-"""What an earlier copy has left: whole files, and ranges of large ones. Both are checked."""
+"""Find what an earlier copy has left, and check it: whole files, and ranges of large ones."""
 
 from __future__ import annotations
 

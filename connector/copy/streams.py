@@ -122,7 +122,7 @@ class Stdin(Here):
 
 
 class Stdout(Here):
-    """stdout as the target of a copy.
+    """stdout as the destination of a copy.
 
     :param changed: the lock of the work, notified when more may be copied.
     :ivar error: why it cannot be written.

@@ -1,4 +1,4 @@
-"""What is to be done, shared by all connections.
+"""The work of a copy, shared by all its connections.
 
 Each file is a :class:`Task`. A small file is one item of work. A large one is prepared, copied in
 ranges by any number of connections, checked and finished. This module does no input or output.

@@ -1,10 +1,10 @@
-"""Whether an ssh takes its connection from the ProxyCommand as a descriptor: ProxyUseFdpass.
+"""Find out whether an ssh takes a descriptor from its ProxyCommand: ``ProxyUseFdpass``.
 
 OpenSSH does so since 6.5 (readconf.c and ssh_proxy_fdpass_connect of sshconnect.c). OpenSSH for
 Windows knows the setting and fails; other programs called ``ssh`` may do anything. So the
 connector hands one connection over, and sees whether ssh's greeting arrives on it.
 
-This file is also the ProxyCommand of that try. It therefore imports nothing of the connector.
+This file is also the ProxyCommand of that test. It therefore imports nothing of the connector.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """The client's side of the WebSocket protocol (RFC 6455), sans-I/O: bytes in, frames out.
 
-``websockets`` has such a core, too, but its import brings ``typing``, ``dataclasses``, ``logging``,
-regular expressions and the parser of mail. So this module does what a link needs: no extensions, no
-subprotocols, no server. A fuzz target compares both (``fuzz/websocket.py``).
+``websockets`` has a sans-I/O core, too, but its import brings ``typing``, ``dataclasses``,
+``logging``, regular expressions and the parser of mail. So this module does what a link needs: no
+extensions, no subprotocols, no server. A fuzz target compares both (``fuzz/websocket.py``).
 
 Saves 40 ms of CPU time a connection: ``python -m benchmarks.tricks frames``. That is all that a
 connection would import for ``websockets``, and the rest of the connector does without.
 
-One function of ``websockets`` is used: it masks frames in C. It is loaded when there is something
-to gain, which is after the start.
+One function of ``websockets`` is used: it masks frames in C. It is loaded when large frames or
+many frames are sent, which is after the start.
 """
 
 from __future__ import annotations

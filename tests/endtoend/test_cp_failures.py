@@ -45,7 +45,7 @@ def test_directory_in_the_place_of_a_file_is_reported(copies: Copies, way: str) 
     (target / "tree/a").mkdir(parents=True)
     answer = copies.run("-r", *copies.way(way, "tree", ""))
     assert answer.returncode == 1
-    assert b"tree/a: the target has a directory of this name\n" in answer.stderr
+    assert b"tree/a: the destination has a directory of this name\n" in answer.stderr
     assert tree_of(target / "tree") == {b"a": None, b"b": b"y"}
 
 
