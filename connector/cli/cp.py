@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = f"""\
 Copy files to or from a target over several ssh connections at once. The agent of a target sends
-about 0.8 MB/s over each session, so a large download over eight is some seven times as fast as scp.
+about 0.8 MB/s over each session, so a large download over eight is several times as fast as scp.
 
 A word TARGET:PATH is at the target; PATH is relative to the home directory there. Any other word
 is a file of this machine: write ./a:b if its name has a colon. - is stdin or stdout.
