@@ -247,7 +247,7 @@ def file_lock(path: AnyPath, timeout: float) -> Iterator[None]:
     deadline = time.monotonic() + timeout
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() >= deadline:
                 raise TimeoutError(f"another process holds it for more than {timeout:.1f} s")
             time.sleep(_POLL_INTERVAL)
@@ -256,7 +256,11 @@ def file_lock(path: AnyPath, timeout: float) -> Iterator[None]:
         os.close(descriptor)  # this releases the lock
 
 
-def _try_lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file for this process; return whether no other has locked it.
+
+    The lock lasts until all copies of the descriptor are closed.
+    """
     # The modules are imported here, because most connections lock nothing.
     try:
         if sys.platform == "win32":

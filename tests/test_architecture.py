@@ -44,7 +44,7 @@ MAY_IMPORT = {
         *("datachannel.dialogue", "datachannel.trace"),  # to read a recorded dialogue
         "__version__",
     },
-    "copy": {"errors", "sessions", "programs", "library"},
+    "copy": {"errors", "files", "sessions", "programs", "library"},
     "library": {"errors", "sessions", "datachannel.limits", "transport", "targets"},
     "__main__": {"cli", "fast", "__version__"},
     "__init__": {"errors", "sessions", "library"},  # imported when a name is first used

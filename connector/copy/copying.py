@@ -13,6 +13,7 @@ from .digests import Run
 from .jobs import Jobs, remove_part
 from .links import Link, Way
 from .names import Wish
+from .packets import ConnectionLost
 from .plan import Plan, Planner
 from .ranges import MOST
 from .resuming import Resumer
@@ -91,7 +92,8 @@ class Copy:
     @property
     def unchecked(self) -> tuple[int, str]:
         """How many files were not compared at the end, and why."""
-        return self._work.unchecked, self._checker.why_not if self._checker else ""
+        why_not = self._checker.why_not if self._checker else ""
+        return self._work.unchecked, why_not or self._work.why_unchecked
 
     @property
     def can_resume(self) -> bool:
@@ -121,10 +123,12 @@ class Copy:
         try:
             self._prepare()
             self._start()
-        except BaseException:
+        except BaseException as error:
             self._before_end()
+            if isinstance(error, ConnectionLost):
+                error = self._first.failure()
             self._first.close()
-            raise
+            raise error from None
         try:
             while not self._work.ended:
                 self._work.wait_for_end(0.2)

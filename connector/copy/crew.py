@@ -29,7 +29,8 @@ from ..errors import (
 from ..programs import Ran
 from .jobs import Jobs, remove_part
 from .links import Link, Way
-from .sftp import ConnectionLost, Job, Pipeline, SftpError
+from .packets import ConnectionLost
+from .sftp import Job, Pipeline, SftpError
 from .sides import Far, Side
 from .work import RANGE, Item, Work
 
@@ -153,6 +154,9 @@ class Crew:
                 done = self._serve(link)
                 failures = 0 if done else failures + 1
                 link = None
+                if failures == _TRIES and isinstance(self.error, ConnectorError):
+                    self._give_up(self.error)
+                    return
         except Exception as error:  # noqa: BLE001 - the main thread raises it
             self.error = error
             self._work.stop()
@@ -213,7 +217,7 @@ class Crew:
             self._links.remove(link)
 
     def _serve(self, link: Link) -> int:
-        """Work on a connection to its end, and return how many items were done."""
+        """Work on a connection to its end, and return how many items were done or begun."""
         pipeline = link.pipeline
         jobs = self._make_jobs(Far(pipeline.sftp))
         items: set[Item] = set()
@@ -243,7 +247,7 @@ class Crew:
             logger.info("a connection was lost: %s", self.error)
         finally:
             for item in items:
-                self._return(jobs, item)
+                done += self._return(jobs, item)
             self._forget(link)
             link.close()
         return done
@@ -263,8 +267,8 @@ class Crew:
                     task.has_part = False
                     pipeline.run(remove_part(far, task))
 
-    def _return(self, jobs: Jobs, item: Item) -> None:
-        """Give an item back, of a connection that has ended."""
+    def _return(self, jobs: Jobs, item: Item) -> bool:
+        """Give an item back, of a connection that has ended; return whether a part is kept."""
         copied = item.reached - item.range.start
         if item.kind == RANGE and self._target is not None:
             # The bytes are in a file of this machine: what was copied is kept.
@@ -272,5 +276,6 @@ class Crew:
                 for _ in jobs.note(item):
                     continue
                 self._work.range_done(item)
-                return
+                return copied > 0
         self._work.give_back(item, copied)
+        return False

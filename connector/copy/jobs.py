@@ -13,16 +13,18 @@ from collections import deque
 from collections.abc import Callable
 
 from . import journal
-from .plan import DirectoryCopy, FileCopy
+from .packets import Attributes
+from .plan import SAME_TARGET, DirectoryCopy, FileCopy
 from .ranges import Range, Ranges
-from .sftp import BLOCK, Attributes, Job, SftpError, words_of
+from .sftp import BLOCK, Job, SftpError, words_of
 from .sides import Answer, File, Side, is_missing, part_of
 from .work import DIRECTORIES, DISCARD, FINISH, PREPARE, RANGE, TRIES, WHOLE, Item, Task, Work
 
 #: The change of a source while it is copied, in words.
 CHANGED = "changed while it was copied"
 
-#: The permissions that a file without -p keeps of its source.
+#: The permissions that a file keeps of its source. Like scp, a copy never makes a file run as
+#: another user: the far end must not choose such a mode (setuid).
 _PERMISSIONS = 0o777
 
 
@@ -179,6 +181,9 @@ class Jobs:
         part = part_of(task.target)
         try:
             yield from self._give_attributes(task, part, task.final_mode)
+            # Another copy to the same name, which began meanwhile, has made a file of its own.
+            if (yield from self._target.lstat(part)).size != task.file.attributes.size:
+                raise NotCopied("another copy writes to the same file")
             yield from self._target.replace(part, task.target)
         except (SftpError, OSError) as error:
             # The answer to an earlier request was lost with its connection.
@@ -203,7 +208,7 @@ class Jobs:
 
     def _end_directory(self, directory: DirectoryCopy) -> Job[None]:
         found, place = directory.attributes, directory.target
-        wanted = stat.S_IMODE(found.mode)
+        wanted = stat.S_IMODE(found.mode) & _PERMISSIONS
         try:
             if self._preserve and not directory.failed:
                 times = (found.atime, found.mtime)
@@ -221,16 +226,16 @@ class Jobs:
         A new file gets its mode when it is created, by way of the umask.
         """
         found = None if task.file.fresh else (yield from self._look(task))
-        wanted = stat.S_IMODE(task.file.attributes.mode)
-        if self._preserve:
-            return wanted
-        return None if found is None else stat.S_IMODE(found.mode)
+        mode = task.file.attributes.mode if self._preserve else found.mode if found else None
+        return None if mode is None else stat.S_IMODE(mode) & _PERMISSIONS
 
     def _look(self, task: Task) -> Job[Attributes | None]:
         try:
             found = yield from self._target.lstat(task.target)
             if stat.S_ISLNK(found.mode):
                 task.target = yield from self._target.real_path(task.target)
+                if not self._work.claim(task.target):
+                    raise NotCopied(SAME_TARGET)
                 found = yield from self._target.lstat(task.target)
         except (SftpError, OSError) as error:
             if is_missing(error):

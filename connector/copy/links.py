@@ -26,7 +26,8 @@ from ..errors import ConnectFailed, ConnectorError, CredentialsError, StartAband
 from ..library.carrier import Carrier, Options
 from ..programs import Ran
 from ..sessions import Waiting
-from .sftp import ConnectionLost, Pipeline, Sftp
+from .packets import ConnectionLost
+from .sftp import Pipeline, Sftp
 
 #: Seconds for ssh to log in, where it cannot ask the user anything.
 _LOGIN_TIMEOUT = 60.0

@@ -15,11 +15,18 @@ from dataclasses import dataclass, field
 
 from ..errors import ConfigError
 from .names import Place, Wish
-from .sftp import Attributes, Entry, Job, SftpError, words_of
-from .sides import Side, is_missing
+from .packets import Attributes, Entry
+from .sftp import Job, SftpError, words_of
+from .sides import KINDS, Side, is_hidden, is_missing, part_of
 
 #: Directories that are listed at the same time.
 _WALKERS = 16
+
+#: Bytes of the longest path. No system opens a longer one, so endless directories end here.
+_LONGEST_PATH = 4096
+
+#: Why a file is not copied whose place another one of the copy takes.
+SAME_TARGET = "another file of this copy has the same destination"
 
 Run = Callable[[Iterable[Job[None]]], None]
 
@@ -104,7 +111,29 @@ class Planner:
                     file.fresh = directory.made
                 self._plan.files += directory.files
             directory.files = []
+        self._part_equal_names()
         return self._plan
+
+    def _part_equal_names(self) -> None:
+        """Drop files that would be written to the place of another one, or of its unfinished one.
+
+        Two connections would write to it at once.
+        """
+        files: dict[bytes, FileCopy] = {}
+        for file in self._plan.files:
+            place = os.path.normpath(file.target)
+            if place in files:
+                self._problem(file.source, SAME_TARGET)
+            else:
+                files[place] = file
+        hidden = [place for place in files if is_hidden(place)]
+        if hidden:
+            used = {part_of(place, kind) for place in files for kind in KINDS}
+            for place in used.intersection(hidden):
+                self._problem(
+                    files.pop(place).source, "another file has this name until it is whole"
+                )
+        self._plan.files = list(files.values())
 
     def _problem(self, name: bytes, error: SftpError | OSError | str) -> None:
         self._plan.problems.append((name, error if isinstance(error, str) else words_of(error)))
@@ -114,7 +143,7 @@ class Planner:
         named = wish.target.path.endswith(b"/")
         if not into and len(wish.sources) > 1:
             raise ConfigError(
-                f"{wish.target} is not a directory",
+                f"The destination {wish.target} is not a directory",
                 "Several sources need a directory as their target",
             )
         for source in wish.sources:
@@ -150,7 +179,9 @@ class Planner:
         except (SftpError, OSError) as error:
             if is_missing(error):
                 return False
-            raise ConfigError(f"{place}: {words_of(error)}") from None
+            raise ConfigError(
+                f"The destination {place} cannot be used: {words_of(error)}"
+            ) from None
         return stat.S_ISDIR(attributes.mode)
 
     def _root(self, source: bytes, place: bytes, attributes: Attributes) -> Job[None]:
@@ -181,6 +212,9 @@ class Planner:
             source = os.path.join(directory.source, entry.name)
             if entry.name in (b"", b".", b"..") or b"/" in entry.name or b"\0" in entry.name:
                 self._problem(source, "the far end reports a name that no file can have")
+                continue
+            if len(source) > _LONGEST_PATH:
+                self._problem(source, "its path is too long")
                 continue
             try:
                 yield from self._visit(directory, above, source, entry)

@@ -12,12 +12,26 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import struct
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import paramiko
 from paramiko import sftp as wire
+
+from ..errors import ConfigError
+from .packets import (
+    Attributes,
+    ConnectionLost,
+    Entry,
+    attributes,
+    attributes_of,
+    binary,
+    first_name,
+    names,
+    nothing,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -32,6 +46,12 @@ BLOCK = 32 * 1024
 
 #: Jobs that run at the same time without a limit of bytes. More requests could fill all buffers.
 _MOST_JOBS = 128
+
+#: Bytes of the largest packet that is taken, as by OpenSSH (SFTP_MAX_MSG_LENGTH).
+_MOST_PACKET = 256 * 1024
+
+#: Files that one session lists at most: so a server that never ends cannot fill the memory.
+_MOST_FILES = 1_000_000
 
 #: SSH_FX_OP_UNSUPPORTED of section 7.
 _UNSUPPORTED = 8
@@ -67,26 +87,6 @@ class SftpError(Exception):
     def is_unsupported(self) -> bool:
         """Whether the server does not know the request."""
         return self.code == _UNSUPPORTED
-
-
-class ConnectionLost(Exception):
-    """The connection to the SFTP server has ended."""
-
-
-class Attributes(NamedTuple):
-    """What a server says of a file; ``None`` for what it leaves out."""
-
-    size: int
-    mode: int
-    mtime: int
-    atime: int
-
-
-class Entry(NamedTuple):
-    """A file in a directory."""
-
-    name: bytes
-    attributes: Attributes
 
 
 class Reply(Generic[T]):
@@ -140,6 +140,8 @@ class _Stream:
         return len(data)
 
     def recv(self, size: int) -> bytes:
+        if size > _MOST_PACKET:
+            raise ConnectionLost(f"a packet has {size} bytes")
         try:
             data = self._sock.recv(size)
         except OSError as error:
@@ -176,10 +178,11 @@ class Sftp:
 
     def __init__(self, sock: socket.socket) -> None:
         self.outstanding = 0
+        self._listed = 0
         self._awaited: set[Reply[Any]] = set()  # paramiko keeps weak references only
         try:
             self._client = _Client(cast("paramiko.Channel", _Stream(sock)))
-        except (paramiko.SSHException, wire.SFTPError) as error:
+        except (paramiko.SSHException, wire.SFTPError, struct.error) as error:
             raise ConnectionLost from error
 
     def receive(self) -> None:
@@ -195,53 +198,60 @@ class Sftp:
         self.outstanding -= size
 
     def stat(self, path: bytes) -> Reply[Attributes]:
-        return self._ask(_attributes, wire.CMD_STAT, path)
+        return self._ask(attributes, wire.CMD_STAT, path)
 
     def lstat(self, path: bytes) -> Reply[Attributes]:
-        return self._ask(_attributes, wire.CMD_LSTAT, path)
+        return self._ask(attributes, wire.CMD_LSTAT, path)
 
     def fstat(self, handle: bytes) -> Reply[Attributes]:
-        return self._ask(_attributes, wire.CMD_FSTAT, handle)
+        return self._ask(attributes, wire.CMD_FSTAT, handle)
 
     def open(self, path: bytes, flags: int, mode: int = 0) -> Reply[bytes]:
         """Open a file and return its handle.
 
         :param flags: ``wire.SFTP_FLAG_*``; ``mode`` is that of a file that is created.
         """
-        return self._ask(_binary, wire.CMD_OPEN, path, flags, _attributes_of(mode=mode or None))
+        return self._ask(binary, wire.CMD_OPEN, path, flags, attributes_of(mode=mode or None))
 
     def close(self, handle: bytes) -> Reply[None]:
-        return self._ask(_nothing, wire.CMD_CLOSE, handle)
+        return self._ask(nothing, wire.CMD_CLOSE, handle)
 
     def read(self, handle: bytes, offset: int, size: int) -> Reply[bytes]:
         """Read at most so many bytes. The end of the file is an answer without any."""
-        return self._ask(_binary, wire.CMD_READ, handle, wire.int64(offset), size, size=size)
+
+        def data(kind: int, message: paramiko.Message) -> bytes:
+            found = binary(kind, message)
+            if len(found) > size:
+                raise SftpError(wire.SFTP_FAILURE, "it sent more than was asked for")
+            return found
+
+        return self._ask(data, wire.CMD_READ, handle, wire.int64(offset), size, size=size)
 
     def write(self, handle: bytes, offset: int, data: Buffer) -> Reply[None]:
         size = len(memoryview(data))
         content = bytes(data)
-        return self._ask(_nothing, wire.CMD_WRITE, handle, wire.int64(offset), content, size=size)
+        return self._ask(nothing, wire.CMD_WRITE, handle, wire.int64(offset), content, size=size)
 
     def set_attributes(
         self, path: bytes, mode: int | None = None, times: tuple[int, int] | None = None
     ) -> Reply[None]:
-        return self._ask(_nothing, wire.CMD_SETSTAT, path, _attributes_of(mode, times))
+        return self._ask(nothing, wire.CMD_SETSTAT, path, attributes_of(mode, times))
 
     def make_directory(self, path: bytes, mode: int) -> Reply[None]:
-        return self._ask(_nothing, wire.CMD_MKDIR, path, _attributes_of(mode))
+        return self._ask(nothing, wire.CMD_MKDIR, path, attributes_of(mode))
 
     def remove(self, path: bytes) -> Reply[None]:
-        return self._ask(_nothing, wire.CMD_REMOVE, path)
+        return self._ask(nothing, wire.CMD_REMOVE, path)
 
     def real_path(self, path: bytes) -> Reply[bytes]:
         """Return the absolute path without symbolic links."""
-        return self._ask(_first_name, wire.CMD_REALPATH, path)
+        return self._ask(first_name, wire.CMD_REALPATH, path)
 
     def replace(self, old: bytes, new: bytes) -> Job[None]:
         """Rename a file. The new name may exist."""
         try:
             # OpenSSH's extension. SFTP's own rename fails if the new name exists.
-            request = self._ask(_nothing, wire.CMD_EXTENDED, b"posix-rename@openssh.com", old, new)
+            request = self._ask(nothing, wire.CMD_EXTENDED, b"posix-rename@openssh.com", old, new)
             yield from request.wait()
         except SftpError as error:
             if not error.is_unsupported:
@@ -249,11 +259,19 @@ class Sftp:
             yield from self._replace_in_two_steps(old, new)
 
     def list_directory(self, path: bytes) -> Job[list[Entry]]:
-        """Return the files of a directory, without the directory itself and its parent."""
-        handle = yield from self._ask(_binary, wire.CMD_OPENDIR, path).wait()
+        """Return the files of a directory, without the directory itself and its parent.
+
+        :raises ConfigError: when this session has listed too many files.
+        """
+        handle = yield from self._ask(binary, wire.CMD_OPENDIR, path).wait()
         entries: list[Entry] = []
-        while batch := (yield from self._ask(_names, wire.CMD_READDIR, handle).wait()):
+        while batch := (yield from self._ask(names, wire.CMD_READDIR, handle).wait()):
             entries += (entry for entry in batch if entry.name not in (b".", b".."))
+            self._listed += len(batch)
+            if self._listed > _MOST_FILES:
+                raise ConfigError(
+                    f"The source has more than {_MOST_FILES:,} files", "Copy its parts one by one"
+                )
         yield from self.close(handle).wait()
         return entries
 
@@ -263,7 +281,7 @@ class Sftp:
         except SftpError as error:
             if not error.is_missing:
                 raise
-        yield from self._ask(_nothing, wire.CMD_RENAME, old, new).wait()
+        yield from self._ask(nothing, wire.CMD_RENAME, old, new).wait()
 
     def _ask(
         self,
@@ -352,49 +370,6 @@ class Pipeline:
             self._jobs.discard(job)
             return
         reply.waiter = lambda: self._ready.append(job)
-
-
-def _attributes_of(
-    mode: int | None = None, times: tuple[int, int] | None = None
-) -> paramiko.SFTPAttributes:
-    attributes = paramiko.SFTPAttributes()
-    attributes.st_mode = mode
-    if times is not None:
-        attributes.st_atime, attributes.st_mtime = times
-    return attributes
-
-
-def _attributes(kind: int, message: paramiko.Message) -> Attributes:
-    found = cast(Any, paramiko.SFTPAttributes)._from_msg(message)
-    return Attributes(
-        found.st_size or 0, found.st_mode or 0, found.st_mtime or 0, found.st_atime or 0
-    )
-
-
-def _binary(kind: int, message: paramiko.Message) -> bytes:
-    """Return a handle or data. The status "end of file" stands for no data."""
-    return b"" if kind == wire.CMD_STATUS else message.get_binary()
-
-
-def _nothing(kind: int, message: paramiko.Message) -> None:
-    """Take the status "OK", which holds nothing."""
-
-
-def _names(kind: int, message: paramiko.Message) -> list[Entry]:
-    """Return the files. The status "end of file" stands for none."""
-    entries = []
-    for _ in range(0 if kind == wire.CMD_STATUS else message.get_int()):
-        name = message.get_binary()
-        message.get_binary()  # the line of "ls -l", in no fixed form
-        entries.append(Entry(name, _attributes(kind, message)))
-    return entries
-
-
-def _first_name(kind: int, message: paramiko.Message) -> bytes:
-    names = _names(kind, message)
-    if not names:
-        raise ConnectionLost
-    return names[0].name
 
 
 def words_of(error: SftpError | OSError) -> str:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from paramiko import sftp as wire
 
-from .sftp import BLOCK, Attributes, Entry, Job, Reply, Sftp, SftpError
+from .holds import Holds
+from .packets import Attributes, Entry
+from .sftp import BLOCK, Job, Reply, Sftp, SftpError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -28,6 +30,9 @@ _READ_WINDOW = 16 * BLOCK
 _WRITE_WINDOW = 64 * BLOCK
 
 _NEW = wire.SFTP_FLAG_WRITE | wire.SFTP_FLAG_CREATE | wire.SFTP_FLAG_EXCL
+
+#: What stands beside an unfinished file: itself, its journal, and a file that shows the umask.
+KINDS = ("part", "journal", "mode")
 
 _O_PLAIN = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
@@ -181,29 +186,32 @@ class Far:
 
 
 class HereFile:
-    """A file of this machine."""
+    """A file of this machine.
+
+    :ivar descriptor: of the open file; -1 once it is closed.
+    """
 
     window = BLOCK
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
 
     def read(self, offset: int, size: int) -> Now[bytes]:
-        return Now(os.pread(self._descriptor, size, offset))
+        return Now(os.pread(self.descriptor, size, offset))
 
     def write(self, offset: int, data: Buffer) -> Now[None]:
         rest = memoryview(data)
         while rest:
-            written = os.pwrite(self._descriptor, rest, offset)
+            written = os.pwrite(self.descriptor, rest, offset)
             offset += written
             rest = rest[written:]
         return Now(None)
 
     def status(self) -> Now[Attributes]:
-        return Now(_attributes(os.fstat(self._descriptor)))
+        return Now(_attributes(os.fstat(self.descriptor)))
 
     def close(self) -> Now[None]:
-        descriptor, self._descriptor = self._descriptor, -1
+        descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
         return Now(None)
@@ -217,6 +225,9 @@ class Here:
     """The files of this machine."""
 
     is_far = False
+
+    def __init__(self) -> None:
+        self._holds = Holds()
 
     def stat(self, path: bytes) -> Job[Attributes]:
         yield from ()
@@ -253,11 +264,15 @@ class Here:
 
     def replace(self, old: bytes, new: bytes) -> Job[None]:
         yield from ()
+        self._holds.check_own(old)
         os.replace(old, new)
+        self._holds.drop(old)
 
     def remove(self, path: bytes) -> Job[None]:
         yield from ()
+        self._holds.check_free(path)
         os.unlink(path)
+        self._holds.drop(path)
 
     def open_source(self, path: bytes) -> Job[File]:
         yield from ()
@@ -269,23 +284,31 @@ class Here:
         yield from ()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _O_PLAIN
         try:
-            return HereFile(os.open(path, flags, mode))
+            file = HereFile(os.open(path, flags, mode))
         except FileExistsError:
-            os.unlink(path)
-            return HereFile(os.open(path, flags, mode))
+            yield from self.remove(path)
+            file = HereFile(os.open(path, flags, mode))
+        self._holds.take(path, file.descriptor)
+        return file
 
     def reopen(self, path: bytes) -> Job[File]:
         yield from ()
-        file = os.open(path, os.O_RDWR | _O_PLAIN)
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            os.close(file)
+        file = HereFile(os.open(path, os.O_RDWR | _O_PLAIN))
+        if not stat.S_ISREG(os.fstat(file.descriptor).st_mode):
+            file.close()
             raise OSError(errno.EINVAL, "Not a regular file")
-        return HereFile(file)
+        self._holds.take(path, file.descriptor)
+        return file
 
 
 def is_missing(error: SftpError | OSError) -> bool:
     """Return whether an error says that there is no such file."""
     return error.is_missing if isinstance(error, SftpError) else error.errno == errno.ENOENT
+
+
+def is_hidden(path: bytes) -> bool:
+    """Return whether a path may be that of an unfinished file, or of what belongs to it."""
+    return path.endswith(tuple(f".connector-{kind}".encode() for kind in KINDS))
 
 
 def part_of(target: bytes, kind: str = "part") -> bytes:

@@ -6,8 +6,9 @@ import time
 
 from .digests import NoDigests, Run, far_digests, far_prefix_digest
 from .jobs import Jobs, NotCopied
+from .packets import Attributes
 from .ranges import Ranges
-from .sftp import BLOCK, Attributes, Job, words_of
+from .sftp import BLOCK, Job, words_of
 from .sides import Far, Side, part_of
 from .streams import Stdin, Stdout
 from .work import Item, Task, Work
@@ -35,7 +36,7 @@ class UploadJobs(Jobs):
 
         def ended(error: OSError | None) -> None:
             problem = "" if error is None else words_of(error)
-            self._work.stream_ended(task, self._stdin.copied, self._stdin.hash.hexdigest(), problem)
+            self._work.stream_ended(task, self._stdin.size, self._stdin.hash.hexdigest(), problem)
 
         self._stdin.start(ended)
 
@@ -83,14 +84,16 @@ class DownloadJobs(Jobs):
             time.sleep(_PAUSE)
         if stdout.error is not None:
             raise stdout.error
-        source, size = task.file.source, task.file.attributes.size
+        source, size, why = task.file.source, task.file.attributes.size, ""
         try:
             if task.grew:
                 far = far_prefix_digest(self._run, source, size)
             else:
                 far = far_digests(self._run, [(source, size)]).get(source, "")
-        except NoDigests:
-            far = ""
+        except NoDigests as error:
+            far, why = "", str(error)
+        if size and not far:
+            self._work.not_compared(why)
         if size and far and far != stdout.hash.hexdigest():
             raise NotCopied(DIFFERENT)
         self._work.finished(item)

@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .packets import Attributes
 from .ranges import Range
-from .sftp import BLOCK, Attributes, Job
+from .sftp import BLOCK, Job
 from .sides import File, Here, Now
 
 if TYPE_CHECKING:
@@ -37,13 +38,14 @@ class Stdin(Here):
     It stands in for :class:`.ranges.Ranges`: a range exists once it is read.
 
     :param changed: the lock of the work, notified when there is another range.
-    :ivar copied: bytes that are copied.
+    :ivar copied: bytes that are copied; ``size``: those that are read.
     """
 
     window = BLOCK
 
     def __init__(self, changed: threading.Condition) -> None:
-        self.copied = 0
+        super().__init__()
+        self.copied = self.size = 0
         self.hash = hashlib.sha256()
         self._changed = changed
         self._pieces: dict[int, bytes] = {}  # by their start
@@ -55,16 +57,16 @@ class Stdin(Here):
         threading.Thread(target=self._run, args=(ended,), daemon=True, name="stdin").start()
 
     def _run(self, ended: Callable[[OSError | None], None]) -> None:
-        start, error = 0, None
+        error = None
         try:
             while piece := _read_piece():
                 self.hash.update(piece)
                 with self._changed:
                     self._changed.wait_for(lambda: len(self._pieces) * PIECE < _HELD)
-                    self._pieces[start] = piece
-                    self._ready.append(Range(start, start + len(piece)))
+                    self._pieces[self.size] = piece
+                    self._ready.append(Range(self.size, self.size + len(piece)))
+                    self.size += len(piece)
                     self._changed.notify_all()
-                start += len(piece)
         except OSError as problem:
             error = problem
         with self._changed:
@@ -131,6 +133,7 @@ class Stdout(Here):
     window = BLOCK
 
     def __init__(self, changed: threading.Condition) -> None:
+        super().__init__()
         self.error: OSError | None = None
         self.hash = hashlib.sha256()
         self.written = 0

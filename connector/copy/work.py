@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .packets import Attributes
 from .plan import FileCopy
 from .ranges import LEAST, Range, Ranges
-from .sftp import Attributes
 
 if TYPE_CHECKING:
     from .streams import Stdin
@@ -101,6 +101,7 @@ class Work:
     :ivar connections: how many connections there are.
     :ivar copied: bytes that are copied; ``kept``: bytes that an earlier copy had copied.
     :ivar done: files that are whole; ``unchecked``: those whose digests were not compared.
+    :ivar why_unchecked: why they were not, as far as that is known here.
     :ivar resumable: large files of which a part is left that a later copy can go on with.
     :ivar problems: names of files that were not copied, and why.
     """
@@ -117,6 +118,8 @@ class Work:
         self.connections = 1
         self.copied = self.kept = self.done = self.unchecked = self.resumable = 0
         self.problems: list[tuple[bytes, str]] = []
+        self.why_unchecked = "the far end could not read them"
+        self._claimed: set[bytes] = set()
         self.changed = changed or threading.Condition()
         self._end = threading.Event()
         self._limit = limit
@@ -193,6 +196,13 @@ class Work:
             self.changed.notify_all()
 
     # What the connections report.
+
+    def claim(self, target: bytes) -> bool:
+        """Return whether no other file goes to the place that a symbolic link leads to."""
+        with self.changed:
+            is_free = target not in self._claimed
+            self._claimed.add(target)
+            return is_free
 
     def progress(self, size: int) -> None:
         """Take note of bytes that are copied."""
@@ -312,6 +322,12 @@ class Work:
         """Return files whose digests are to be compared."""
         with self.changed:
             return [self._to_check.popleft() for _ in range(min(most, len(self._to_check)))]
+
+    def not_compared(self, why: str) -> None:
+        """Take note that the digests of a file that goes to stdout were not compared."""
+        with self.changed:
+            self.unchecked += 1
+            self.why_unchecked = why or self.why_unchecked
 
     def checked(self, task: Task, problem: str, *, compared: bool) -> None:
         """Take note of a comparison.

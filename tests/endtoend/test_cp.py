@@ -163,3 +163,19 @@ def test_names_are_relative_to_the_home_directory(copies: Copies, tmp_path: Path
         assert answer.stderr == (
             f"connector: {missing}: there is no such file at the far end\n".encode()
         )
+
+
+def test_permissions_are_kept_but_not_setuid(copies: Copies) -> None:
+    (copies.far / "file").write_bytes(b"x")
+    (copies.far / "file").chmod(0o6755)
+    answer = copies.run("-p", copies.at("file"), copies.here)
+    assert answer.returncode == 0, answer.stderr
+    assert (copies.here / "file").stat().st_mode & 0o7777 == 0o755
+
+
+def test_time_before_1970_does_not_stop_a_copy(copies: Copies) -> None:
+    (copies.here / "file").write_bytes(b"x")
+    os.utime(copies.here / "file", (-1e9, -1e9))
+    answer = copies.run("-p", copies.here / "file", copies.at(""))
+    assert answer.returncode == 0, answer.stderr
+    assert (copies.far / "file").stat().st_mtime == 0

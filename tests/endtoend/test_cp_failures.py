@@ -213,3 +213,50 @@ def test_lack_of_open_files_lowers_the_number_of_connections(copies: Copies, clo
     assert answer.returncode == 0, answer.stderr
     assert (copies.here / "file").read_bytes() == content(3 * LARGE)
     assert b"The system allows no more open files" in answer.stderr
+
+
+@pytest.mark.parametrize("size", [5000, LARGE])
+def test_two_sources_for_one_target_are_not_mixed(copies: Copies, size: int) -> None:
+    make_tree(copies.far, [("a/file", content(size, 1)), ("b/file", content(size, 2))])
+    answer = copies.run(copies.at("a/file"), copies.at("b/file"), copies.here)
+    assert answer.returncode == 1
+    assert b"b/file: another file of this copy has the same destination\n" in answer.stderr
+    assert tree_of(copies.here) == {b"file": content(size, 1)}
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_two_links_to_one_target_are_not_mixed(copies: Copies, way: str) -> None:
+    source, target = copies.ends(way)
+    make_tree(source, [("tree/a", content(300_000, 1)), ("tree/b", content(300_000, 2))])
+    make_tree(target, [("tree/file", b"old")])
+    for name in ("a", "b"):
+        (target / "tree" / name).symlink_to("file")
+    answer = copies.run("-r", *copies.way(way, "tree", ""))
+    assert answer.returncode == 1
+    assert answer.stderr.count(b"another file of this copy has the same destination\n") == 1
+    found = (target / "tree/file").read_bytes()
+    assert found in (content(300_000, 1), content(300_000, 2))
+    assert left_over(target) == []
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_file_with_the_name_of_an_unfinished_one_is_not_mixed_up(copies: Copies, way: str) -> None:
+    source, target = copies.ends(way)
+    hidden = "tree/.file.connector-part"
+    make_tree(source, [("tree/file", content(300_000)), (hidden, b"x" * 300_001)])
+    answer = copies.run("-r", *copies.way(way, "tree", ""))
+    assert answer.returncode == 1
+    assert b"-part: another file has this name until it is whole\n" in answer.stderr
+    assert tree_of(target / "tree") == {b"file": content(300_000)}
+
+
+def test_second_copy_to_one_name_leaves_the_first_alone(copies: Copies, cloud: Cloud) -> None:
+    cloud.behave(REAL)
+    make_tree(copies.far, [("a/file", content(2 * LARGE)), ("b/file", content(LARGE, 2))])
+    first = copies.start("-j", "2", copies.at("a/file"), copies.here)
+    eventually(lambda: left_over(copies.here), "an unfinished file")
+    second = copies.run("-j", "1", copies.at("b/file"), copies.here)
+    assert second.returncode == 1
+    assert b"b/file: another copy writes to the same file\n" in second.stderr
+    assert first.wait(60) == 0, first.stderr()
+    assert tree_of(copies.here) == {b"file": content(2 * LARGE)}

@@ -189,7 +189,7 @@ class EventView:
             "end",
             outcome.progress,
             notCompared=unchecked,
-            whyNotCompared=why or None,
+            whyNotCompared=why if unchecked else None,
             notCopied=len(outcome.problems),
             exitCode=outcome.exit_code,
         )
@@ -219,7 +219,7 @@ def say_outcome(outcome: Outcome) -> None:
     for file, reason in outcome.problems:
         say(f"{printable(file)}: {reason}")
     unchecked, why = outcome.unchecked
-    if unchecked and why:
+    if unchecked:
         say(f"Digests of {unchecked} files were not compared: {why}")
 
 

@@ -1,0 +1,113 @@
+"""SFTP with a far end that breaks the protocol."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from connector.copy import sftp as module
+from connector.copy.packets import Attributes, ConnectionLost, attributes_of
+from connector.copy.sftp import Pipeline, Reply, Sftp, SftpError
+from connector.errors import ConfigError
+
+#: What the server sends after the number of the request: type and content.
+Answer = tuple[int, bytes]
+
+STATUS, HANDLE, DATA, NAME, ATTRS = 101, 102, 103, 104, 105
+ONE_NAME = struct.pack(">I", 1) + struct.pack(">I", 1) + b"x" + bytes(8)
+
+
+@contextmanager
+def server(answer: Callable[[int], Answer], version: bytes = b"\0\0\0\3") -> Iterator[Pipeline]:
+    """Run a server that answers each request by its type."""
+    near, far = socket.socketpair()
+
+    def serve() -> None:
+        with far, far.makefile("rb") as stream:
+            while len(size := stream.read(4)) == 4:
+                request = stream.read(int.from_bytes(size, "big"))
+                kind, content = (2, version)
+                if request[0] != 1:
+                    kind, content = answer(request[0])
+                    content = request[1:5] + content
+                packet = bytes([kind]) + content
+                try:
+                    far.sendall(struct.pack(">I", len(packet)) + packet)
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        with near:
+            yield Pipeline(Sftp(near))
+    finally:
+        near.close()
+        thread.join()
+
+
+def test_packet_that_is_too_large_ends_the_connection() -> None:
+    with (
+        server(lambda _: (DATA, bytes(300_000))) as pipeline,
+        pytest.raises(ConnectionLost, match="a packet has"),
+    ):
+        pipeline.run(pipeline.sftp.read(b"", 0, 1000).wait())
+
+
+def test_data_beyond_what_was_asked_for_is_refused() -> None:
+    with (
+        server(lambda _: (DATA, struct.pack(">I", 1001) + bytes(1001))) as pipeline,
+        pytest.raises(SftpError, match="it sent more than was asked for"),
+    ):
+        pipeline.run(pipeline.sftp.read(b"", 0, 1000).wait())
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (NAME, b"\xff\xff\xff\xff"),
+        (NAME, struct.pack(">II", 1, 2000) + bytes(2010)),
+        (ATTRS, b"\x80\0\0\0" + b"\xff\xff\xff\xff"),
+    ],
+    ids=["names", "a long name", "extensions"],
+)
+def test_count_that_a_packet_cannot_hold_ends_the_connection(kind: int, content: bytes) -> None:
+    with server(lambda _: (kind, content)) as pipeline:
+        sftp = pipeline.sftp
+        reply: Reply[Any] = sftp.real_path(b".") if kind == NAME else sftp.stat(b".")
+        with pytest.raises(ConnectionLost, match=r"a packet cannot hold|a name has"):
+            pipeline.run(reply.wait())
+
+
+def test_version_that_is_cut_off_ends_the_connection() -> None:
+    with pytest.raises(ConnectionLost), server(lambda _: (STATUS, b""), version=b""):
+        pass
+
+
+def test_directory_without_end_ends_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_FILES", 1000)
+    opendir, handle = 11, struct.pack(">I", 1) + b"h"
+    with (
+        server(lambda kind: (HANDLE, handle) if kind == opendir else (NAME, ONE_NAME)) as pipeline,
+        pytest.raises(ConfigError, match="more than 1,000 files"),
+    ):
+        pipeline.run(pipeline.sftp.list_directory(b"."))
+
+
+def test_all_attributes_are_read() -> None:
+    content = struct.pack(">IQIIIII", 0x8000000F, 5, 1, 2, 0o100644, 7, 8)
+    content += struct.pack(">I", 1) + struct.pack(">I", 1) + b"a" + struct.pack(">I", 1) + b"b"
+    with server(lambda _: (ATTRS, content)) as pipeline:
+        found = pipeline.run(pipeline.sftp.stat(b".").wait())
+    assert found == Attributes(5, 0o100644, 8, 7)
+
+
+def test_times_that_sftp_cannot_hold_become_the_nearest() -> None:
+    attributes = attributes_of(times=(-5, 1 << 40))
+    assert (attributes.st_atime, attributes.st_mtime) == (0, 0xFFFF_FFFF)
