@@ -156,7 +156,7 @@ def value(action: argparse.Action) -> str:
     else:
         name = action.metavar or (action.dest.upper() if action.option_strings else action.dest)
     many = action.nargs in ("*", "+", argparse.REMAINDER)
-    return f"{name} ..." if many else name
+    return f"{name} ..." if many and " ..." not in name else name
 
 
 def _signature(action: argparse.Action) -> str:

@@ -61,8 +61,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="+",
-        metavar="SOURCE",
-        help="the files, and where they go: the last word is the DESTINATION",
+        metavar="SOURCE ... DESTINATION",
+        help="the files, and where they go",
     )
     parser.add_argument("-r", "--recursive", action="store_true", help="copy directories")
     parser.add_argument("-p", "--preserve", action="store_true", help="keep times and modes")
