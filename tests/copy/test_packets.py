@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from connector.copy import sftp as module
 from connector.copy.packets import Attributes, ConnectionLost, attributes_of
-from connector.copy.sftp import Pipeline, Reply, Sftp, SftpError
+from connector.copy.sftp import Reply, SftpError
 from connector.errors import ConfigError
 
-#: What the server sends after the number of the request: type and content.
-Answer = tuple[int, bytes]
+from .servers import ATTRS, DATA, HANDLE, NAME, STATUS, server
 
-STATUS, HANDLE, DATA, NAME, ATTRS = 101, 102, 103, 104, 105
 ONE_NAME = struct.pack(">I", 1) + struct.pack(">I", 1) + b"x" + bytes(8)
-
-
-@contextmanager
-def server(answer: Callable[[int], Answer], version: bytes = b"\0\0\0\3") -> Iterator[Pipeline]:
-    """Run a server that answers each request by its type."""
-    near, far = socket.socketpair()
-
-    def serve() -> None:
-        with far, far.makefile("rb") as stream:
-            while len(size := stream.read(4)) == 4:
-                request = stream.read(int.from_bytes(size, "big"))
-                kind, content = (2, version)
-                if request[0] != 1:
-                    kind, content = answer(request[0])
-                    content = request[1:5] + content
-                packet = bytes([kind]) + content
-                try:
-                    far.sendall(struct.pack(">I", len(packet)) + packet)
-                except OSError:
-                    return
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        with near:
-            yield Pipeline(Sftp(near))
-    finally:
-        near.close()
-        thread.join()
 
 
 def test_packet_that_is_too_large_ends_the_connection() -> None:

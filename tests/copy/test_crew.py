@@ -1,0 +1,85 @@
+"""The connections of a copy whose far end always ends them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from connector.copy import copying, crew
+from connector.copy.copying import Copy
+from connector.copy.links import Way
+from connector.copy.names import wish_of
+from connector.errors import ConnectFailed, ConnectorError
+
+from .servers import ATTRS, HANDLE, Answer, server
+
+STAT, OPEN = 17, 3
+REGULAR = b"\0\0\0\5" + (5000).to_bytes(8, "big") + (0o100644).to_bytes(4, "big")
+
+
+class FailingLink:
+    """A connection to a server that ends it at a certain request.
+
+    :ivar opened: how many there were.
+    """
+
+    opened = 0
+    fatal = OPEN
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self._stack = ExitStack()
+
+    def open(self) -> None:
+        FailingLink.opened += 1
+        self.pipeline = self._stack.enter_context(server(self._answer))
+
+    def _answer(self, kind: int) -> Answer | None:
+        if kind == self.fatal:
+            return None
+        return (ATTRS, REGULAR) if kind == STAT else (HANDLE, b"\0\0\0\1h")
+
+    def failure(self) -> ConnectorError:
+        return ConnectFailed("The far end has ended")
+
+    def close(self) -> None:
+        self._stack.close()
+
+    abort = close
+
+
+@pytest.fixture
+def copy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Copy:
+    monkeypatch.setattr(crew, "_FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(FailingLink, "opened", 0)
+    for module in (crew, copying):
+        monkeypatch.setattr(module, "Link", FailingLink)
+    way = cast(Way, None)
+    return Copy(
+        wish_of(["far:file", str(tmp_path / "file")]),
+        way,
+        1,
+        recursive=False,
+        preserve=False,
+        resume=False,
+        report=lambda _: None,
+        before_end=lambda: None,
+    )
+
+
+def test_connection_that_never_does_anything_is_given_up(copy: Copy, tmp_path: Path) -> None:
+    with pytest.raises(ConnectFailed, match="The far end has ended"):
+        copy.run(lambda _: None)
+    assert FailingLink.opened == 6
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_connection_that_ends_before_the_plan_is_explained(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FailingLink, "fatal", STAT)
+    with pytest.raises(ConnectFailed, match="The far end has ended"):
+        copy.run(lambda _: None)
+    assert FailingLink.opened == 1
