@@ -208,7 +208,8 @@ class Jobs:
 
     def _end_directory(self, directory: DirectoryCopy) -> Job[None]:
         found, place = directory.attributes, directory.target
-        wanted = stat.S_IMODE(found.mode) & _PERMISSIONS
+        # Without the sticky bit, others could remove files from a directory that all may write to.
+        wanted = stat.S_IMODE(found.mode) & (_PERMISSIONS | stat.S_ISVTX)
         try:
             if self._preserve and not directory.failed:
                 times = (found.atime, found.mtime)

@@ -173,6 +173,16 @@ def test_permissions_are_kept_but_not_setuid(copies: Copies) -> None:
     assert (copies.here / "file").stat().st_mode & 0o7777 == 0o755
 
 
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_shared_directory_stays_sticky_with_the_option(copies: Copies, way: str) -> None:
+    source, target = copies.ends(way)
+    make_tree(source, [("tree/file", b"x")])
+    (source / "tree").chmod(0o3777)
+    answer = copies.run("-r", "-p", *copies.way(way, "tree", ""))
+    assert answer.returncode == 0, answer.stderr
+    assert (target / "tree").stat().st_mode & 0o7777 == 0o1777
+
+
 def test_time_before_1970_does_not_stop_a_copy(copies: Copies) -> None:
     (copies.here / "file").write_bytes(b"x")
     os.utime(copies.here / "file", (-1e9, -1e9))
