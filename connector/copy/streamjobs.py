@@ -68,6 +68,10 @@ class DownloadJobs(Jobs):
                 self._stdout.write(item.reached, data)
                 item.reached += len(data)
                 self._work.progress(len(data))
+                while item.reached >= self._stdout.limit() and self._stdout.error is None:
+                    if self._work.ended:
+                        return
+                    time.sleep(_PAUSE)
             yield from file.close().wait()
         self._work.prepared(item, Ranges(size))
 
