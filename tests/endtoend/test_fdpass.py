@@ -147,6 +147,7 @@ def dialling(ssh: Ssh, cloud: Cloud, start: Callable[[], list[Process]]) -> Iter
         start()
         for _ in range(2):
             assert accepted.acquire(timeout=PATIENCE)
+        cloud.wait_for_sessions(2)  # the gateway may be dialled before the session starts
         yield
 
 
