@@ -22,6 +22,9 @@ _EVENT_INTERVAL = 1.0
 #: Seconds over which the rate is measured.
 _RATE_TIME = 10.0
 
+#: Unit, bytes, digits after the point.
+_UNITS = (("MB", 1_000_000, 1), ("kB", 1000, 1), ("bytes", 1, 0))
+
 
 class View(Protocol):
     """Shows a copy."""
@@ -155,10 +158,10 @@ class BarView:
         say_outcome(outcome)
         progress, seconds = outcome.progress, self._rate.elapsed
         moved = progress.copied - progress.kept
-        kept = f", {megabytes(progress.kept)} were there" if progress.kept else ""
+        kept = f", {in_units(progress.kept)} were there" if progress.kept else ""
         say(
-            f"Copied {progress.done} of {progress.files} files: {megabytes(moved)} in "
-            f"{seconds:.1f} s ({moved / 1e6 / max(seconds, 0.001):.1f} MB/s){kept}"
+            f"Copied {progress.done} of {progress.files} files: {in_units(moved)} in "
+            f"{seconds:.1f} s ({in_units(round(moved / max(seconds, 0.001)))}/s){kept}"
         )
 
     def __enter__(self) -> BarView:
@@ -220,19 +223,21 @@ def say_outcome(outcome: Outcome) -> None:
         say(f"{printable(file)}: {reason}")
     unchecked, why = outcome.unchecked
     if unchecked:
-        say(f"Digests of {unchecked} files were not compared: {why}")
+        files = outcome.progress.files
+        say(f"Digests were not compared for {unchecked} of {files} files: {why}")
 
 
 def of_size(progress: Progress) -> str:
-    """Return how much is copied, in megabytes."""
+    """Return how much is copied."""
     if not progress.size:
-        return megabytes(progress.copied)
-    return f"{progress.copied / 1e6:.1f} of {megabytes(progress.size)}"
+        return in_units(progress.copied)
+    return f"{in_units(progress.copied)} of {in_units(progress.size)}"
 
 
-def megabytes(size: int) -> str:
-    """Return a size in megabytes."""
-    return f"{size / 1e6:.1f} MB"
+def in_units(size: int) -> str:
+    """Return a number of bytes in a unit that suits it."""
+    unit, factor, digits = next(each for each in _UNITS if size >= each[1] or each[1] == 1)
+    return f"{size / factor:.{digits}f} {unit}"
 
 
 def in_words(progress: Progress, rate: float) -> str:
