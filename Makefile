@@ -51,7 +51,7 @@ transcripts: $(VENV)/.installed
 pictures: $(VENV)/.installed
 	$(BIN)/python -m manual.picture
 
-# Measure all figures in some five minutes; then make the chart and the tables.
+# Measure all figures in some seven minutes; then make the chart and the tables.
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks --json benchmarks/results.json
 	$(BIN)/python -m benchmarks.chart

@@ -15,6 +15,8 @@ from typing import Any
 
 from manual.sections import put
 
+from .copies import LARGE, LARGE_OF_SCP
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
 PICTURES = ROOT / "docs" / "pictures"
@@ -44,7 +46,11 @@ SHOWN = (
     ),
     Shown("Echo of a keystroke (median)", "echo of one byte, p50", ("plain relay",)),
     Shown("Upload, 1 KiB messages", "upload, 1,024-byte messages", ("least sender",)),
-    Shown("Download, 1 KiB messages", "download, 1,024-byte messages"),
+    Shown(
+        "Download of 64 MB at the agent's pace, by connector cp",
+        f"cp of {LARGE} MB down over 8 connections",
+        (f"scp of {LARGE_OF_SCP} MB",),
+    ),
     Shown("Memory of an idle connection", "memory, idle"),
 )
 
