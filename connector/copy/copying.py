@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import resource
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,8 +32,13 @@ _MOST_DOWN = 64 * BLOCK
 #: Small files for which another connection is worth its start.
 _FILES_EACH = 8
 
+#: Files that a copy has open besides its connections, and those of each connection with its jobs.
+_OPEN_FILES, _OPEN_FILES_EACH = 40, 14
+
 #: Seconds for the connections to end in order after an interruption.
 _PATIENCE = 2.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,6 @@ class Copy:
         self._first.open()
         try:
             self._prepare()
-            self._start()
         except BaseException as error:
             self._before_end()
             if isinstance(error, ConnectionLost):
@@ -130,6 +137,7 @@ class Copy:
             self._first.close()
             raise error from None
         try:
+            self._start()
             while not self._work.ended:
                 self._work.wait_for_end(0.2)
                 show(self.progress())
@@ -168,11 +176,15 @@ class Copy:
         self._checker.start()
 
     def _count(self) -> int:
-        """Return how many connections are worth their start."""
-        if self._stdin is not None:
-            return self._most
-        ranges = self._plan.size // LARGE
-        return max(1, min(self._most, ranges + len(self._plan.files) // _FILES_EACH))
+        """Return how many connections are worth their start, and can have their files open."""
+        worth = self._most
+        if self._stdin is None:
+            ranges = self._plan.size // LARGE
+            worth = max(1, min(worth, ranges + len(self._plan.files) // _FILES_EACH))
+        allowed = connections_for(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        if allowed < worth:
+            logger.info("only %d connections, for the limit of open files", allowed)
+        return min(worth, allowed)
 
     def _sides(self, far: Far) -> tuple[Side, Side]:
         if self._wish.downloads:
@@ -198,9 +210,11 @@ class Copy:
         """End all connections, and remove what is of no further use."""
         self._before_end()
         self._work.stop()
-        if self._crew is not None and self._checker is not None:
+        if self._crew is not None:
             self._crew.end(_PATIENCE)
+        if self._checker is not None and self._checker.is_alive():
             self._checker.join()
+        self._first.close()  # an interrupt may come before the crew has it
         if self._wish.downloads:
             for task in self._work.left_over():
                 if task.has_part and not task.is_large:
@@ -214,3 +228,13 @@ class Copy:
         ):
             if error is not None:
                 raise error
+
+
+def connections_for(limit: int) -> int:
+    """Return how many connections a limit of open files is enough for, one at least.
+
+    :param limit: of this process, as ``resource.getrlimit`` returns it.
+    """
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(1, (limit - _OPEN_FILES) // _OPEN_FILES_EACH)

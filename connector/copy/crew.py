@@ -132,13 +132,14 @@ class Crew:
 
         :param patience: seconds after which the connections that are left are cut.
         """
-        for thread in self._threads:
+        started = [thread for thread in self._threads if thread.is_alive()]
+        for thread in started:
             thread.join(patience if thread.is_alive() else 0)
         with self._lock:
             links = list(self._links)
         for link in links:
             link.abort()
-        for thread in self._threads:
+        for thread in started:
             thread.join()
 
     # In the threads.

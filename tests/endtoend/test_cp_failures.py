@@ -205,14 +205,14 @@ def test_login_that_fails_is_explained(copies: Copies, cloud: Cloud, tmp_path: P
     assert b"Permission denied" in answer.stderr
 
 
-def test_lack_of_open_files_lowers_the_number_of_connections(copies: Copies, cloud: Cloud) -> None:
+def test_limit_of_open_files_lowers_the_number_of_connections(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
     (copies.far / "file").write_bytes(content(3 * LARGE))
-    words = copies.words("-j", "12", copies.at("file"), copies.here)
+    words = copies.words("-v", "-j", "12", copies.at("file"), copies.here)
     answer = copies.commands.run("/bin/sh", "-c", 'ulimit -n 80; exec "$@"', "sh", *words)
     assert answer.returncode == 0, answer.stderr
     assert (copies.here / "file").read_bytes() == content(3 * LARGE)
-    assert b"The system allows no more open files" in answer.stderr
+    assert b"only 2 connections, for the limit of open files" in answer.stderr
 
 
 @pytest.mark.parametrize("size", [5000, LARGE])
