@@ -10,7 +10,8 @@ import hashlib
 import logging
 import stat
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from . import journal
 from .packets import Attributes
@@ -81,21 +82,23 @@ class Jobs:
 
     def _whole(self, item: Item) -> Job[None]:
         task = item.task
-        file = yield from self._source.open_source(task.file.source)
         mode = yield from self._settle(task)
-        task.has_part = True
         part = part_of(task.target)
         # A descriptor that is open for writing stays so, whatever the mode of the file.
         made = stat.S_IMODE(task.file.attributes.mode) & _PERMISSIONS
-        copy = yield from self._target.create(part, 0o600 if mode is not None else made)
         item.hash = hashlib.sha256()
         size = task.file.attributes.size
-        if not 0 < size < BLOCK:
-            seen = yield from self._transfer(item, file, copy, Range(0, size))
-        else:
-            seen = yield from self._transfer_small(item, file, copy)
-        if not size:
-            yield from self._to_end(item, file, copy)
+        file = yield from self._source.open_source(task.file.source)
+        with _closed_on_failure(file):
+            task.has_part = True
+            copy = yield from self._target.create(part, 0o600 if mode is not None else made)
+            with _closed_on_failure(copy):
+                if 0 < size < BLOCK:
+                    seen = yield from self._transfer_small(item, file, copy)
+                else:
+                    seen = yield from self._transfer(item, file, copy, Range(0, size))
+                if not size:
+                    yield from self._to_end(item, file, copy)
         file.close()
         yield from copy.close().wait()
         if self._changed(task, seen):
@@ -151,9 +154,11 @@ class Jobs:
     def _range(self, item: Item) -> Job[None]:
         task = item.task
         file = yield from self._source.open_source(task.file.source)
-        copy = yield from self._target.reopen(part_of(task.target))
         item.hash = hashlib.sha256()
-        seen = yield from self._transfer(item, file, copy, item.range)
+        with _closed_on_failure(file):
+            copy = yield from self._target.reopen(part_of(task.target))
+            with _closed_on_failure(copy):
+                seen = yield from self._transfer(item, file, copy, item.range)
         for closed in (file.close(), copy.close()):
             yield from closed.wait()
         if self._changed(task, seen):
@@ -320,6 +325,19 @@ class Jobs:
         item.hash.update(data)
         item.reached += len(data)
         self._work.progress(len(data))
+
+
+@contextmanager
+def _closed_on_failure(file: File) -> Iterator[None]:
+    """Close a file whose copy fails, so that the far end does not run out of handles.
+
+    A lost connection closes all its files itself.
+    """
+    try:
+        yield
+    except (NotCopied, SftpError, OSError):
+        file.close()
+        raise
 
 
 def remove_part(target: Side, task: Task) -> Job[None]:

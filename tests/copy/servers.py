@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from connector.copy.sftp import Pipeline, Sftp
 
@@ -18,7 +18,8 @@ STATUS, HANDLE, DATA, NAME, ATTRS = 101, 102, 103, 104, 105
 
 def serve(far: socket.socket, answer: Callable[[int], Answer | None], version: bytes) -> None:
     """Answer each request by its type. None ends the connection."""
-    with far, far.makefile("rb") as stream:
+    # A client that leaves while answers are on their way resets the connection.
+    with far, far.makefile("rb") as stream, suppress(ConnectionResetError, BrokenPipeError):
         while len(size := stream.read(4)) == 4:
             request = stream.read(int.from_bytes(size, "big"))
             kind, content = 2, version
@@ -29,10 +30,7 @@ def serve(far: socket.socket, answer: Callable[[int], Answer | None], version: b
                     return
                 kind, content = found[0], request[1:5] + found[1]
             packet = bytes([kind]) + content
-            try:
-                far.sendall(struct.pack(">I", len(packet)) + packet)
-            except OSError:
-                return
+            far.sendall(struct.pack(">I", len(packet)) + packet)
 
 
 @contextmanager
