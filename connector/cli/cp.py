@@ -233,8 +233,8 @@ class _Ended(BaseException):
 def _signals() -> Iterator[tuple[int, int]]:
     """Yield the signals that end the copy, with their exit codes; but those that are ignored."""
     for name, exit_code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+        number = signal.Signals[name]
+        if signal.getsignal(number) is not signal.SIG_IGN:
             yield number, exit_code
 
 

@@ -87,7 +87,7 @@ class Copy:
         self._stdin = Stdin(self._changed) if wish.sources[0].is_stream else None
         self._stdout = Stdout(self._changed) if wish.target.is_stream else None
         self._plan = Plan()
-        self._same = self._same_size = 0
+        self._size = self._same = self._same_size = 0
         self._work = Work([], MOST)
         self._crew: Crew | None = None
         self._checker: Checker | None = None
@@ -115,7 +115,7 @@ class Copy:
         return Progress(
             work.copied + work.kept + self._same_size,
             work.kept + self._same_size,
-            self._plan.size + self._same_size,
+            (self._plan.size if self._stdin else self._size) + self._same_size,
             work.done + self._same,
             len(self._plan.files) + self._same,
             crew.connected if crew else 1,
@@ -155,6 +155,7 @@ class Copy:
             resumer = self._resumer(self._first.run)
             kept = resumer.drop_whole(self._plan, target, pipeline.run_all)
             self._same, self._same_size = len(kept), sum(file.attributes.size for file in kept)
+        self._size = self._plan.size  # that of stdin is known at its end
 
     def _resumer(self, run: Run) -> Resumer:
         return Resumer(run, self._report, downloads=self._wish.downloads)
@@ -179,7 +180,7 @@ class Copy:
         """Return how many connections are worth their start, and can have their files open."""
         worth = self._most
         if self._stdin is None:
-            ranges = self._plan.size // LARGE
+            ranges = self._size // LARGE
             worth = max(1, min(worth, ranges + len(self._plan.files) // _FILES_EACH))
         allowed = connections_for(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         if allowed < worth:

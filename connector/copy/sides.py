@@ -34,7 +34,7 @@ _NEW = wire.SFTP_FLAG_WRITE | wire.SFTP_FLAG_CREATE | wire.SFTP_FLAG_EXCL
 #: What stands beside an unfinished file: itself, its journal, and a file that shows the umask.
 KINDS = ("part", "journal", "mode")
 
-_O_PLAIN = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_O_PLAIN = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Answer(Protocol[T_co]):
@@ -277,7 +277,7 @@ class Here:
     def open_source(self, path: bytes) -> Job[File]:
         yield from ()
         # A FIFO in the place of a file must not block the copy.
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         return HereFile(os.open(path, flags))
 
     def create(self, path: bytes, mode: int) -> Job[File]:
