@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .waiting import PATIENCE, eventually
+
+if TYPE_CHECKING:
+    from .cloud import Cloud
 
 GREETING = b"welcome\n"
 
@@ -114,3 +117,22 @@ def receive_exactly(connection: socket.socket, size: int) -> bytes:
             break
         data += chunk
     return bytes(data)
+
+
+@contextlib.contextmanager
+def silent_gateway(cloud: Cloud, start: Callable[[], object], count: int) -> Iterator[None]:
+    """Let so many connectors, which ``start`` starts, dial a gateway that never answers."""
+    accepted = threading.Semaphore(0)
+
+    def never_answer(connection: socket.socket) -> None:
+        accepted.release()
+        while connection.recv(65536):
+            pass
+
+    with TcpService(never_answer) as gateway:
+        cloud.stream_base = f"wss://127.0.0.1:{gateway.port}"
+        start()
+        for _ in range(count):
+            assert accepted.acquire(timeout=PATIENCE)
+        cloud.wait_for_sessions(count)  # the gateway may be dialled before the session starts
+        yield

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -20,7 +18,7 @@ from connector.emulator.agent.behaviour import REAL
 from .causes import CAUSES
 from .cloud import START, Cloud
 from .commands import END, Commands, Process
-from .targets import GREETING, Recorder, TcpService, greeting_echo
+from .targets import GREETING, Recorder, TcpService, greeting_echo, silent_gateway
 
 DATA = bytes(range(256)) * 1000
 
@@ -33,22 +31,10 @@ def starting(cloud: Cloud, processes: Callable[[], list[Process]]) -> Iterator[N
     yield
 
 
-@contextlib.contextmanager
-def dialling(cloud: Cloud, processes: Callable[[], list[Process]]) -> Iterator[None]:
-    accepted = threading.Semaphore(0)
-
-    def never_answer(connection: socket.socket) -> None:
-        accepted.release()
-        while connection.recv(65536):
-            pass
-
-    with TcpService(never_answer) as gateway:
-        cloud.stream_base = f"wss://127.0.0.1:{gateway.port}"
-        processes()
-        for _ in CAUSES:
-            assert accepted.acquire(timeout=20)
-        cloud.wait_for_sessions(len(CAUSES))  # the gateway may be dialled before the session starts
-        yield
+def dialling(
+    cloud: Cloud, processes: Callable[[], list[Process]]
+) -> contextlib.AbstractContextManager[None]:
+    return silent_gateway(cloud, processes, len(CAUSES))
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from connector.emulator.api.errors import AccessDeniedException
 from .cloud import START, Cloud
 from .commands import CONNECTOR, END, Commands, Process, Ssh
 from .sshd import USER, Sshd
-from .targets import GREETING, TcpService, greeting_echo
+from .targets import GREETING, TcpService, greeting_echo, silent_gateway
 from .terminals import Terminal
 from .waiting import PATIENCE, Reader, alive, eventually
 
@@ -133,22 +133,10 @@ def starting(ssh: Ssh, cloud: Cloud, start: Callable[[], list[Process]]) -> Iter
     yield
 
 
-@contextlib.contextmanager
-def dialling(ssh: Ssh, cloud: Cloud, start: Callable[[], list[Process]]) -> Iterator[None]:
-    accepted = threading.Semaphore(0)
-
-    def never_answer(connection: socket.socket) -> None:
-        accepted.release()
-        while connection.recv(65536):
-            pass
-
-    with TcpService(never_answer) as gateway:
-        cloud.stream_base = f"wss://127.0.0.1:{gateway.port}"
-        start()
-        for _ in range(2):
-            assert accepted.acquire(timeout=PATIENCE)
-        cloud.wait_for_sessions(2)  # the gateway may be dialled before the session starts
-        yield
+def dialling(
+    ssh: Ssh, cloud: Cloud, start: Callable[[], list[Process]]
+) -> contextlib.AbstractContextManager[None]:
+    return silent_gateway(cloud, start, 2)
 
 
 @contextlib.contextmanager
