@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..transport.address import StreamSettings
     from ..transport.loop import Loop
     from ..transport.roles import Input, Output
+    from ..transport.tunnel import Observer
+    from .dialer import Dialer
     from .interactive import Interaction
     from .output.progress import WaitDisplay
 
@@ -103,25 +105,11 @@ def run_stream(
         try:
             session.begin()
             try:
-                from ..transport.tunnel import Observer, Tunnel  # takes no longer than the service
+                from ..transport.tunnel import Tunnel  # takes no longer than the service
 
-                observer: Observer | None = user
-                stdin: Input
-                stdout: Output
-                if dialer:
-                    from ..transport.handover import Handover
-
-                    observer = handover = Handover(
-                        loop,
-                        stream_in,
-                        stream_out,
-                        dialer.life,
-                        dialer.leave,
-                        lambda: tunnel.end(0),
-                    )
-                    stdin, stdout = handover.input, handover.output
-                else:
-                    stdin, stdout = open_input(loop, stream_in), open_output(loop, stream_out)
+                stdin, stdout, observer = _open_streams(
+                    loop, (stream_in, stream_out), dialer, lambda: tunnel.end(0)
+                )
                 loop.call_at(loop.time() + _START_TIME, collector.resume)
                 tunnel = Tunnel(
                     loop,
@@ -132,7 +120,7 @@ def run_stream(
                     report,
                     show_wait,
                     lambda: open_shared_output(loop, 2),
-                    observer,
+                    user or observer,
                 )
                 if user:
                     user.sit_down(tunnel)
@@ -147,6 +135,22 @@ def run_stream(
             # The exit code is known: a later signal must not replace it.
             for number in handled:
                 signal.signal(number, signal.SIG_IGN)
+
+
+def _open_streams(
+    loop: Loop, fds: tuple[int, int], dialer: Dialer | None, gone: Callable[[], None]
+) -> tuple[Input, Output, Observer | None]:
+    """Return the streams of these descriptors, and what hands them to ssh.
+
+    :param dialer: None where ssh does not wait for a descriptor.
+    :param gone: called when ssh has ended.
+    """
+    if dialer is None:
+        return open_input(loop, fds[0]), open_output(loop, fds[1]), None
+    from ..transport.handover import Handover
+
+    handover = Handover(loop, *fds, dialer.life, dialer.leave, gone)
+    return handover.input, handover.output, handover
 
 
 def _end_on_signals(

@@ -121,8 +121,8 @@ class Trust:
 class _Part:
     """Some certificates of a store.
 
-    :ivar path: the store's file, ``digest`` the SHA-256 of its content; empty if a part of the
-        store is of no use.
+    :ivar path: the store's file, ``digest`` the SHA-256 of its content; both are empty if
+        the whole store is to be loaded at once.
     :ivar anchors: the certificates of the file that the part has, in PEM.
     :ivar context: the TLS context of the part; None if the whole store is to be loaded at once.
     """
