@@ -52,9 +52,13 @@ class ConfigError(ConnectorError):
 
 
 class CredentialsError(ConnectorError):
-    """No usable bearer token: none, corrupt, expired, or refused by the service (401)."""
+    """No usable bearer token or AWS keys: none, corrupt, expired, or refused by the service."""
 
     exit_code = 77  # EX_NOPERM
+
+
+class NoKeys(CredentialsError):
+    """No source has any AWS keys. Expired, refused and incomplete ones are other errors."""
 
 
 class AccessDenied(ConnectorError):

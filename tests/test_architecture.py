@@ -25,7 +25,10 @@ MAY_IMPORT = {
     "files": set(),
     "datachannel": {"errors"},
     "transport": {"errors", "sessions", "datachannel"},
-    "aws": {"errors", "sessions", "files", "fast.plain"},
+    "aws": {
+        *("errors", "sessions", "files", "fast.plain"),
+        *("transport.address", "transport.dial", "transport.trust"),  # of a cloud's hosts
+    },
     "targets": {"errors", "sessions", "files", "transport", "aws", "ssh", "doctor"},
     "ssh": {"errors", "files", "programs"},
     "settings": {
