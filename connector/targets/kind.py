@@ -60,6 +60,14 @@ class Target(Protocol):
         """The name under which ssh keeps the target's host key."""
 
     @property
+    def user(self) -> str:
+        """The user that this target expects of ssh; empty: the one of the kind's ``SshFacts``."""
+
+    @property
+    def stop_warning(self) -> str:
+        """What a stop costs the user, to be asked before it; empty: stop without asking."""
+
+    @property
     def start_command(self) -> str:
         """The command that starts the target, for hints."""
 

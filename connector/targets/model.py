@@ -109,6 +109,7 @@ class Row(NamedTuple):
     :param document: what JSON has of the target, besides ``sshName``.
     :param host_key_alias: the name under which ssh keeps the target's host key.
     :param about: describes the target in a comment of ssh's configuration.
+    :param user: that the target expects of ssh; empty: the one of the kind's ``SshFacts``.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Row(NamedTuple):
     document: Mapping[str, Any]
     host_key_alias: str
     about: str
+    user: str = ""
 
 
 class Column(NamedTuple):

@@ -190,6 +190,9 @@ class Environment:
     :param starts: a file that remembers how long starts take.
     """
 
+    user = ""  # all have the user of the kind
+    stop_warning = ""  # files of the persistent volume survive a stop
+
     def __init__(self, calls: Calls, service: str, starts: str) -> None:
         self.service = service
         self.calls = calls
