@@ -1,0 +1,164 @@
+"""What a kind of target adds to the base of all kinds that AWS's regional APIs serve.
+
+The base, :class:`.kind.RegionalKind`, fulfils the contract of :mod:`connector.targets.kind`: names,
+Regions, profiles, caches, retries, sessions, doctor. It asks one :class:`Backend` about all that
+differs from service to service. A room has a class that inherits from ``Backend``, and the line
+``KIND = RegionalKind(TheBackend())`` in the module that its row in the registry names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ...fast.records import NamedTuple
+from ...fast.typed import TYPE_CHECKING, Any, Protocol
+from ..model import State
+
+if TYPE_CHECKING:
+    from ...aws.api import Refused
+    from ...aws.cloud import Cloud
+    from ...aws.signed import Service
+    from ...errors import ConnectorError
+    from ...sessions import SessionAccess
+    from ...ssh.facts import SshFacts
+    from ..model import Column, Query, SessionRequest
+    from ..registry import KindRow
+
+#: The state of a target that no call has told yet.
+UNKNOWN = State("", "", "")
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Found(NamedTuple):
+    """A target as its id or an answer of the service describes it.
+
+    :param id: what calls of the API take; unique in its Region.
+    :param labels: the parts of its name, from the narrowest place to the widest, without the
+        Region: ``("space", "domain")``. The target can be called by the first label alone, by the
+        first two, and so on. Empty: it is called by its id.
+    :param region: the Region; empty in an answer of :meth:`Backend.exact`: that of the query.
+    :param aliases: other whole names that find it: an address, the id of its task.
+    :param state: empty (:data:`UNKNOWN`) unless an answer told it.
+    :param details: facts for later calls, all JSON. Names are remembered with them: keep them few.
+    """
+
+    id: str
+    labels: tuple[str, ...] = ()
+    region: str = ""
+    aliases: tuple[str, ...] = ()
+    state: State = UNKNOWN
+    details: Mapping[str, Any] = _NOTHING
+
+
+class Backend(Protocol):
+    """A kind's own part. One object for each kind, without any state.
+
+    Calls raise ``Refused``, ``CallFailed`` (see :mod:`connector.aws.api`) and ``ConnectorError``.
+    The base retries, and explains refusals to users. A method that takes a ``timeout`` makes one
+    try within that many seconds. The ProxyCommand imports the module of this class: methods import
+    what they need.
+    """
+
+    #: Seconds for which sessions may be refused after a start, while an agent registers.
+    settles: float = 60.0
+
+    #: Whether the caller of a session may end it (ssm:TerminateSession) and rejoin it
+    #: (ssm:ResumeSession). If not, both are tried, but a service that denies them is no error.
+    terminates: bool = True
+
+    @property
+    def row(self) -> KindRow:
+        """The kind's row of the registry."""
+
+    @property
+    def ssh(self) -> SshFacts:
+        """What the configuration of ssh has to know."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of `connector list`, the most telling first. The base adds the Region."""
+
+    @property
+    def states(self) -> Collection[str]:
+        """The words that the service has for states. Reports of the doctor show them."""
+
+    @property
+    def service(self) -> Service:
+        """The API that starts sessions. The base connects to it early, and doctor checks it."""
+
+    def exact(self, name: str) -> Found | None:
+        """Return the target of a name that needs no look-up, such as an id or an ARN; else None.
+
+        :param name: as the user gave it, or what is left of it without suffix, profile and Region.
+        """
+
+    def host_name(self, found: Found) -> str:
+        """Return a name for ssh that :meth:`exact` reads back, without suffix and Region.
+
+        The base appends both, unless the kind has prefixes for such a name.
+        """
+        return found.id
+
+    def check(self, request: SessionRequest) -> None:
+        """:raises ConfigError: when the service cannot start a session of this form."""
+
+    def list_region(self, cloud: Cloud, region: str, deadline: float) -> Sequence[Found]:
+        """Return all targets of a Region; :func:`.pages.items_of` reads pages.
+
+        :param deadline: on the clock of ``time.monotonic``.
+        """
+
+    def look(self, cloud: Cloud, found: Found, timeout: float) -> Found:
+        """Return the target as the service describes it now, with its state.
+
+        :raises Refused: also when the service does not know the target any more.
+        """
+
+    def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
+        """Ask for the start of a stopped target. The base calls :meth:`look` until it runs."""
+
+    def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
+        """Stop the target and return the state that this led to."""
+
+    def open(
+        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
+    ) -> SessionAccess:
+        """Start a session. The base adds the signer of its stream.
+
+        :param query: has the kind's options; :meth:`look` finds details that ``found`` lacks.
+        """
+
+    def may_settle(self, refused: Refused) -> bool:
+        """Return whether a refused session may be granted once an agent has registered."""
+        return refused.code == "TargetNotConnected"
+
+    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+        """Return the error for users of a refused call; None for the base's own words.
+
+        :param what: was refused, as in "start a session".
+        """
+        return None
+
+    def user(self, found: Found) -> str:
+        """Return the user that the target expects of ssh; empty: that of :attr:`ssh`."""
+        return ""
+
+    def host_key_alias(self, found: Found) -> str:
+        """Return the name under which ssh keeps the target's host key."""
+        return f"{self.row.name}-{found.id}"
+
+    def stop_warning(self, found: Found) -> str:
+        """Return what a stop costs the user, to be asked before it; empty: stop without asking."""
+        return ""
+
+    def fields(self, found: Found) -> tuple[str, ...]:
+        """Return what a line for programs has after name, state, labels, Region and id."""
+        return ()
+
+    def cells(self, found: Found) -> tuple[str, ...]:
+        """Return the texts of :attr:`columns`."""
+
+    def document(self, found: Found) -> dict[str, Any]:
+        """Return what JSON has of a target besides sshName, name, id, region and state."""
+        return {}
