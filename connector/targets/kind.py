@@ -68,6 +68,13 @@ class Target(Protocol):
         """What a stop costs the user, to be asked before it; empty: stop without asking."""
 
     @property
+    def billing(self) -> str:
+        """How the target is billed while it runs, as in "is billed by the second".
+
+        Where this is not empty, commands offer a stop at their end.
+        """
+
+    @property
     def start_command(self) -> str:
         """The command that starts the target, for hints."""
 

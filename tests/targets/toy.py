@@ -50,7 +50,7 @@ class Toy:
         self.name, self.key, self.service = name, f"toy {name}", os.environ["TOY_URL"]
         self.host_name = self.host_key_alias = f"{name}.toy"
         self.words: tuple[str, ...] = (self.host_name,)
-        self.user = self.stop_warning = ""
+        self.user = self.stop_warning = self.billing = ""
         self.start_command = f"connector start {self.host_name}"
 
     def __str__(self) -> str:

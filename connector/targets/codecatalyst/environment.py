@@ -192,6 +192,7 @@ class Environment:
 
     user = ""  # all have the user of the kind
     stop_warning = ""  # files of the persistent volume survive a stop
+    billing = ""  # it stops by itself when it is idle
 
     def __init__(self, calls: Calls, service: str, starts: str) -> None:
         self.service = service

@@ -93,6 +93,20 @@ class Backend(Protocol):
         :param name: as the user gave it, or what is left of it without suffix, profile and Region.
         """
 
+    def made(self, name: str, query: Query) -> Found | None:
+        """Return the target that a query wants to be made; None: the query means an existing one.
+
+        Nothing is made yet: a session is refused, :meth:`look` says that it is stopped, and
+        :meth:`start` makes it.
+
+        :param name: as of :meth:`exact`, which is asked after this method.
+        """
+        return None
+
+    def missing_hint(self, name: str) -> str:
+        """Return what to do about a name that no target has; empty for the base's words."""
+        return ""
+
     def host_name(self, found: Found) -> str:
         """Return a name for ssh that :meth:`exact` reads back, without suffix and Region.
 
@@ -115,8 +129,11 @@ class Backend(Protocol):
         :raises Refused: also when the service does not know the target any more.
         """
 
-    def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
-        """Ask for the start of a stopped target. The base calls :meth:`look` until it runs."""
+    def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> Found | None:
+        """Ask for the start of a stopped target. The base calls :meth:`look` until it runs.
+
+        :returns: what was started, where that is another target than ``found``; else None.
+        """
 
     def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
         """Stop the target and return the state that this led to."""
@@ -150,6 +167,13 @@ class Backend(Protocol):
 
     def stop_warning(self, found: Found) -> str:
         """Return what a stop costs the user, to be asked before it; empty: stop without asking."""
+        return ""
+
+    def billing(self, found: Found) -> str:
+        """Return how a running target is billed, as in "is billed by the second".
+
+        Where this is not empty, commands offer a stop at their end.
+        """
         return ""
 
     def fields(self, found: Found) -> tuple[str, ...]:
