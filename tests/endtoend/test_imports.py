@@ -54,14 +54,14 @@ HEAVY = {
     *(
         f"connector.targets.codecatalyst.{name}"
         for name in (
-            *("account", "doctor", "listing", "refusals", "remembered", "requests", "rows"),
-            "startup",
+            *("account", "awaited", "doctor", "listing", "refusals", "remembered", "requests"),
+            "rows",
         )
     ),
     *("connector.aws.sso.oidc", "connector.emulator"),
     "connector.settings.file",
     "connector.transport.handover",
-    "connector.targets.sweeping",
+    *("connector.targets.startup", "connector.targets.sweeping"),
 }
 
 

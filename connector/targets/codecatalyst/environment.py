@@ -32,7 +32,7 @@ from .calls import Calls
 if TYPE_CHECKING:
     from ...aws.sso.tokens import BearerToken
     from ...sessions import SessionSource, StartProgress, Waiting
-    from .startup import Startup
+    from ..startup import Startup
 
 logger = Logger(__name__)
 
@@ -96,10 +96,12 @@ class CodeCatalystSessions:
             if not isinstance(answer, State):
                 return _access(answer)
             if startup is None:
-                from .startup import Startup  # for an environment that does not run
+                from ..startup import Startup  # for an environment that does not run
+                from .awaited import AwaitedEnvironment
 
-                startup = Startup(self._calls, progress, self._settings, self._starts, self._clock)
-            startup.until_running(answer, token)
+                awaited = AwaitedEnvironment(self._calls, token)
+                startup = Startup(awaited, progress, self._settings, self._starts, self._clock)
+            startup.until_running(answer)
 
     def resume(self, access: SessionAccess) -> None:
         """Return None: CodeCatalyst gives no fresh access to a session."""
@@ -234,13 +236,14 @@ class Environment:
             self.state()
 
     def run_until_running(self, progress: StartProgress, settings: StartSettings) -> State:
-        from .startup import Startup
+        from ..startup import Startup
+        from .awaited import AwaitedEnvironment
 
         token = self.calls.tokens.load(CALL_TIMEOUT)
         with self.calls.explained(token):
             state = self.calls.look(token, CALL_TIMEOUT)
-        startup = Startup(self.calls, progress, settings, self._memory())
-        return startup.until_running(state, token)
+        awaited = AwaitedEnvironment(self.calls, token)
+        return Startup(awaited, progress, settings, self._memory()).until_running(state)
 
     def stop(self) -> State:
         def stop(token: BearerToken) -> State:
@@ -256,9 +259,11 @@ class Environment:
         return self._ask(stop)
 
     def until_stopped(self, state: State, wait: Callable[[Waiting, float], None]) -> State:
-        from .startup import until_stopped
+        from ..startup import until_stopped
+        from .awaited import AwaitedEnvironment
 
-        return until_stopped(self.calls, state, wait)
+        token = self.calls.tokens.load(CALL_TIMEOUT)
+        return until_stopped(AwaitedEnvironment(self.calls, token), state, wait)
 
     def sessions(self) -> list[SessionInfo]:
         from .listing import sessions_of

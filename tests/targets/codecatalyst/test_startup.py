@@ -31,9 +31,9 @@ from connector.errors import (
 )
 from connector.sessions import Waiting
 from connector.targets.codecatalyst import environment
-from connector.targets.codecatalyst.startup import SILENCE_TIMEOUT, Durations
 from connector.targets.memory import Memory, cache_file
 from connector.targets.model import StartSettings
+from connector.targets.startup import SILENCE_TIMEOUT, Durations
 
 from ...aws.cloud import Cloud
 from ...aws.helpers import (

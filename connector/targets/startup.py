@@ -1,8 +1,7 @@
-"""Waiting for a Dev Environment: until it runs, starting it if need be, or until it has stopped.
+"""Waiting for a target: until it runs, starting it if need be, or until it has stopped.
 
-The states, and what the service refuses while they change, are those of its model (2022-09-28)
-and of the AWS Toolkit for VS Code: a start can be refused while another update is under way, and
-the environment may be STOPPED again after its start was accepted.
+A start can be refused while another change is under way, and the target may be stopped again
+after its start was accepted.
 """
 
 from __future__ import annotations
@@ -10,49 +9,67 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from ...aws.api import CallFailed, Refused
-from ...aws.retry import may_pass
-from ...aws.sso.tokens import BearerToken
-from ...errors import ConnectorError, TargetNotReady
-from ...sessions import StartProgress, Waiting
-from ..memory import Memory
-from ..model import RUNNING, STARTING, STOPPED, STOPPING, StartSettings, State
-from .calls import Calls
-from .refusals import not_running
+from ..aws.api import CallFailed, Refused
+from ..aws.retry import may_pass
+from ..errors import ConnectorError, TargetNotReady
+from ..sessions import StartProgress, Waiting
+from .memory import Memory
+from .model import RUNNING, STARTING, STOPPED, STOPPING, StartSettings, State
 
 POLL_INTERVAL = 1.0  # seconds; the toolkit's
-START_INTERVAL = 5.0  # seconds until an environment that is still STOPPED is started again
+START_INTERVAL = 5.0  # seconds until a target that is still stopped is started again
 MOST_STARTS = 3
 SILENCE_TIMEOUT = 30.0  # seconds without a good answer that a start under way survives
 
-#: Seconds that it may take until an environment has stopped.
+#: Seconds that it may take until a target has stopped.
 STOP_TIMEOUT = 600.0
-
-# Seconds for each question, and for the token before it.
-_TOKEN_TIMEOUT, _CALL_TIMEOUT = 4.0, 6.0
 
 _MOST_DURATIONS = 5
 
 logger = logging.getLogger(__name__)
 
 
-class Startup:
-    """One wait for a Dev Environment. Starts and time are counted over all calls.
+class Awaited(Protocol):
+    """A target that is waited for. ``str()`` of it names the target in a message.
 
-    :param starts: remembers how long starts of this environment take.
+    Calls raise ``Refused``, ``CallFailed`` and ``ConnectorError``.
+
+    :ivar console: where the user can look at the target, for hints.
+    """
+
+    console: str
+
+    def look(self) -> State:
+        """Ask for the state."""
+
+    def start(self) -> None:
+        """Ask for the start. Asking twice does no harm."""
+
+    def error_of(self, failure: Refused | CallFailed) -> ConnectorError:
+        """Return the error for users that a failed call leads to."""
+
+    def not_running(self, state: State) -> ConnectorError:
+        """Return the error of a target that does not run, and will not by waiting."""
+
+
+class Startup:
+    """One wait for a target. Starts and time are counted over all calls.
+
+    :param starts: remembers how long starts of this target take.
     :param clock: seconds of a monotonic clock; ``progress`` makes the pauses.
     """
 
     def __init__(
         self,
-        calls: Calls,
+        target: Awaited,
         progress: StartProgress,
         settings: StartSettings,
         starts: Memory,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._calls = calls
+        self._target = target
         self._progress = progress
         self._settings = settings
         self._durations = Durations(starts)
@@ -64,14 +81,13 @@ class Startup:
         self._accepted_at: float | None = None  # of the first start that was ours
         self._refusal: ConnectorError | None = None  # of the last start
 
-    def until_running(self, state: State, token: BearerToken) -> State:
-        """Return the environment's state when it runs.
+    def until_running(self, state: State) -> State:
+        """Return the target's state when it runs.
 
-        :param state: the state now, as an answer to ``token``.
-        :raises ConnectorError: when the environment cannot run, or does not in time.
+        :param state: the state now.
+        :raises ConnectorError: when the target cannot run, or does not in time.
         :raises StartAbandoned: when the caller has left.
         """
-        self._token = token
         self._answered_at = self._clock()
         while state.phase != RUNNING:
             self._check_hope(state)
@@ -80,7 +96,7 @@ class Startup:
                 self._start()
             self._wait(state, POLL_INTERVAL)
             state = self._look(state)
-        logger.info("the environment runs after %.1f s", self._clock() - self._began)
+        logger.info("the target runs after %.1f s", self._clock() - self._began)
         if self._accepted_at is not None:
             self._durations.note(self._clock() - self._accepted_at)
             self._accepted_at = None
@@ -96,11 +112,11 @@ class Startup:
         if in_vain and self._refusal:
             raise self._refusal
         if in_vain or state.phase not in hopes:
-            raise not_running(self._calls.name, state.status, state.reason, self._token)
+            raise self._target.not_running(state)
         if self._clock() - self._began >= self._settings.timeout:
             raise TargetNotReady(
-                f"{self._calls.name} is still {state.status} after {self._settings.timeout:.0f} s",
-                "Wait longer with --wait, or look at it in the CodeCatalyst console",
+                f"{self._target} is still {state.status} after {self._settings.timeout:.0f} s",
+                f"Wait longer with --wait, or look at it in {self._target.console}",
             )
 
     def _start_is_old(self) -> bool:
@@ -110,14 +126,13 @@ class Startup:
         return self._starts < MOST_STARTS and self._start_is_old()
 
     def _start(self) -> None:
-        self._token = self._calls.tokens.load(_TOKEN_TIMEOUT)
         try:
-            self._calls.start(self._token, _CALL_TIMEOUT)
+            self._target.start()
         except (Refused, CallFailed) as failure:
             logger.info("the start is refused: %s", failure)
             if failure.status == 409:  # an update is under way, such as the start of another client
                 return
-            self._refusal = self._calls.error_of(failure, self._token)
+            self._refusal = self._target.error_of(failure)
             if not may_pass(failure, idempotent=True) and failure.status != 400:
                 raise self._refusal from failure
         else:
@@ -128,13 +143,12 @@ class Startup:
         self._asked_at = self._clock()
 
     def _look(self, before: State) -> State:
-        self._token = self._calls.tokens.load(_TOKEN_TIMEOUT)
         try:
-            state = self._calls.look(self._token, _CALL_TIMEOUT)
+            state = self._target.look()
         except (Refused, CallFailed) as failure:
             passes = may_pass(failure, idempotent=True)
             if not passes or self._clock() - self._answered_at >= SILENCE_TIMEOUT:
-                raise self._calls.error_of(failure, self._token) from failure
+                raise self._target.error_of(failure) from failure
             logger.info("the state is not known: %s", failure)
             return before
         self._answered_at = self._clock()
@@ -146,17 +160,17 @@ class Startup:
 
 
 def until_stopped(
-    calls: Calls,
+    target: Awaited,
     state: State,
     wait: Callable[[Waiting, float], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> State:
-    """Return the state of a Dev Environment once it is no longer STOPPING.
+    """Return the state of a target once it is no longer stopping.
 
     :param state: the state now.
     :param wait: shows what is waited for, and pauses for some seconds.
     :param clock: seconds of a monotonic clock.
-    :raises TargetNotReady: when the environment runs again, or has not stopped in time.
+    :raises TargetNotReady: when the target runs again, or has not stopped in time.
     :raises ConnectorError: when the service cannot be asked.
     """
     began = answered_at = clock()
@@ -164,30 +178,29 @@ def until_stopped(
         elapsed = clock() - began
         if elapsed >= STOP_TIMEOUT:
             raise TargetNotReady(
-                f"{calls.name} is still STOPPING after {STOP_TIMEOUT:.0f} s",
-                "Look at it in the CodeCatalyst console",
+                f"{target} has not stopped within {STOP_TIMEOUT:.0f} s",
+                f"Look at it in {target.console}",
             )
         wait(Waiting(state.status, elapsed, None), POLL_INTERVAL)
-        token = calls.tokens.load(_CALL_TIMEOUT)
         try:
-            state = calls.look(token, _CALL_TIMEOUT)
+            state = target.look()
         except (Refused, CallFailed) as failure:
             passes = may_pass(failure, idempotent=True)
             if not passes or clock() - answered_at >= SILENCE_TIMEOUT:
-                raise calls.error_of(failure, token) from failure
+                raise target.error_of(failure) from failure
             logger.info("the state is not known: %s", failure)
         else:
             answered_at = clock()
     if state.phase in (RUNNING, STARTING):
         raise TargetNotReady(
-            f"{calls.name} is {state.status}: it was started again while it stopped",
+            f"{target} is {state.status}: it was started again while it stopped",
             "Find out who uses it, and stop it again",
         )
     return state
 
 
 class Durations:
-    """The seconds that the last starts of a Dev Environment took."""
+    """The seconds that the last starts of a target took."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
