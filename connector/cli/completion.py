@@ -138,5 +138,5 @@ def _complete_profile(**_: object) -> Iterable[str]:
 
 _BY_DEST = {
     "profile": _complete_profile,
-    **{option.name: _complete_value for row in KINDS for option in row.options},
+    **{option.dest: _complete_value for row in KINDS for option in row.options},
 }

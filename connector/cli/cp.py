@@ -15,12 +15,19 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectorError, InternalError
 from ..settings.table import SETTINGS
-from ..targets.model import Query, StartSettings
-from ..targets.registry import kind_of
+from ..targets.model import SSH, Query
+from ..targets.registry import PLACE, SESSION, START, kind_of
 from .output.lines import say
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
-from .target import NAMES, add_place_options, add_service_options, open_target, query_of
+from .target import (
+    NAMES,
+    add_kind_options,
+    add_service_options,
+    open_target,
+    query_of,
+    start_settings,
+)
 
 if TYPE_CHECKING:
     from ..copy.links import Way
@@ -87,7 +94,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="OPTION",
         help="an option of ssh, as in ssh_config, such as -o IdentityFile=PATH",
     )
-    add_place_options(parser)
+    add_kind_options(parser, PLACE, START, SESSION)
     add_service_options(parser)
     add_setting(parser, "start")
     add_setting(parser, "wait")
@@ -118,9 +125,9 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError("--json does not go with stdout as the destination", "Leave one out")
     options.host = wish.far.host
     ssh = find_ssh()  # fail before the target is started
-    target = open_target(options)
+    target = open_target(options, SSH)
     with patience(options.host) as progress:
-        target.run_until_running(progress, StartSettings(options.start, options.wait))
+        target.run_until_running(progress, start_settings(options))
     _end_on_signals()
     try:
         with _private_directory() as directory:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
-from ..targets.registry import KINDS, kind_of
+from ..targets.registry import KINDS, SESSION, STREAM, kind_of
 from . import proxy
 from .boundary import INTERRUPTED
 from .output.doctorview import exit_code, open_view
@@ -20,6 +20,7 @@ from .target import (
     add_host,
     add_target_options,
     query_of,
+    start_settings,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_host(parser)
-    add_target_options(parser)
+    add_target_options(parser, SESSION, STREAM)
     parser.add_argument(
         "-F",
         "--ssh-config",
@@ -143,6 +144,7 @@ def _read_proxy_options(arguments: Sequence[str]) -> argparse.Namespace:
     proxy.configure(parser)
     options = parser.parse_args(arguments)
     settle(options)
+    options.start = start_settings(options).allowed
     return options
 
 
@@ -150,9 +152,9 @@ def _completed(options: argparse.Namespace, proxy: argparse.Namespace) -> argpar
     """Return the user's options; those of a ProxyCommand take the place of missing ones."""
     completed = argparse.Namespace(**vars(options))
     completed.host = proxy.host
-    own = (option.name for row in KINDS for option in row.options)
+    own = {option.dest for row in KINDS for option in row.options}
     for name in (*own, "profile", "endpoint_url"):
-        setattr(completed, name, getattr(options, name) or getattr(proxy, name))
+        setattr(completed, name, getattr(options, name, None) or getattr(proxy, name))
     return completed
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
 from ..targets.model import COMMAND, SessionRequest
-from ..targets.registry import kind_of
+from ..targets.registry import row_of
 from ..transport.address import StreamSettings
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Loop
@@ -71,7 +71,10 @@ def run(options: argparse.Namespace) -> int:
 
     def prepare_command(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
         # Messages about the command count the user's words, not those of the wrapper.
-        kind_of(query_of(options)).check(SessionRequest(COMMAND, tuple(options.words)))
+        query = query_of(options)
+        row = row_of(query)
+        row.require(COMMAND, query.name)
+        row.load().check(SessionRequest(COMMAND, tuple(options.words)))
         words = wrap(options.words, token, on_terminal=on_terminal)
         return prepare(options, SessionRequest(COMMAND, tuple(words)))
 

@@ -7,10 +7,10 @@ import os
 from typing import TYPE_CHECKING
 
 from ..errors import ConnectorError
-from ..targets.registry import KINDS, rows_of
+from ..targets.registry import KINDS, PLACE, rows_of
 from .output.lines import printable, say, tell, tell_json
 from .settings import add_logging_options
-from .target import add_place_options, add_service_options, query_of
+from .target import add_kind_options, add_service_options, query_of
 
 if TYPE_CHECKING:
     from ..targets.model import Listing, Query, Row, Words
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_place_options(parser)
+    add_kind_options(parser, PLACE)
     add_service_options(parser)
     add_logging_options(parser)
 

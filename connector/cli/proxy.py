@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..fast.typed import TYPE_CHECKING
-from ..targets.model import SSH_SESSION, SessionRequest, StartSettings
-from ..targets.registry import KINDS
+from ..targets.model import SSH_SESSION, SessionRequest
+from ..targets.registry import KINDS, SESSION, START, STREAM
 from .settings import add_setting
 from .streaming import add_stream_options, run_stream
 from .target import (
@@ -12,6 +12,7 @@ from .target import (
     add_host,
     add_target_options,
     open_finder,
+    start_settings,
 )
 
 if TYPE_CHECKING:
@@ -35,17 +36,20 @@ EPILOG = "\n".join(row.proxy_help for row in KINDS)
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
-    add_session_options(parser)
+    add_session_options(parser, SESSION, STREAM)
 
 
 def run(options: argparse.Namespace) -> int:
     return run_stream(options, prepare)
 
 
-def add_session_options(parser: argparse.ArgumentParser) -> None:
-    """Add all options that :func:`prepare` and the stream use."""
+def add_session_options(parser: argparse.ArgumentParser, *roles: str) -> None:
+    """Add all options that :func:`prepare` and the stream use.
+
+    :param roles: of further options that belong to a kind.
+    """
     add_host(parser)
-    add_target_options(parser)
+    add_target_options(parser, START, *roles)
     add_setting(parser, "start")
     add_setting(parser, "wait")
     add_stream_options(parser)
@@ -62,13 +66,13 @@ def prepare(
     :param request: what the session is for.
     :raises ConfigError: when an option or variable is not usable.
     """
-    finder = open_finder(options)
+    finder = open_finder(options, request.form)
     from ..targets.source import open_source
 
     return open_source(
         finder,
         request,
-        StartSettings(options.start, options.wait),
+        start_settings(options),
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
     )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from ..fast.typed import TYPE_CHECKING
-from ..settings.table import FLAG, SETTINGS, BadValue, Found, Lookup, Setting, Value
+from ..settings.table import FLAG, SETTINGS, BadValue, Found, Lookup, Setting, Type, Value
 from .output.lines import say
 
 if TYPE_CHECKING:
@@ -19,23 +19,29 @@ def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
     The default is the :class:`Setting` itself, which :func:`settle` replaces.
     """
     setting = SETTINGS[name]
-    option = f"--{name}"
     if setting.type is not FLAG:
-        parser.add_argument(
-            option,
-            metavar=setting.type.metavar,
-            type=_type(setting.type.parse),
-            default=setting,
-            help=setting.explained,
-        )
+        add_value(parser, name, setting.type, setting.explained, setting)
         return
-    parser.add_argument(option, action="store_true", default=setting, help=setting.explained)
+    parser.add_argument(f"--{name}", action="store_true", default=setting, help=setting.explained)
     parser.add_argument(
         f"--no-{name}",
         dest=setting.dest,
         action="store_false",
         default=setting,
         help=f"do not {setting.help}",
+    )
+
+
+def add_value(
+    parser: argparse.ArgumentParser,
+    name: str,
+    type: Type,
+    help: str,
+    default: Setting | None = None,
+) -> None:
+    """Add an option with a value."""
+    parser.add_argument(
+        f"--{name}", metavar=type.metavar, type=_type(type.parse), default=default, help=help
     )
 
 

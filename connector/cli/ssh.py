@@ -12,16 +12,17 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..targets.model import StartSettings
-from ..targets.registry import kind_of
+from ..targets.model import SSH
+from ..targets.registry import PLACE, SESSION, START, kind_of
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
 from .target import (
     NAMES,
-    add_place_options,
+    add_kind_options,
     add_service_options,
     open_target,
     query_of,
+    start_settings,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help="the name of the target; the arguments after it go to ssh",
     )
-    add_place_options(parser)
+    add_kind_options(parser, PLACE, START, SESSION)
     add_service_options(parser)
     add_setting(parser, "start")
     add_setting(parser, "wait")
@@ -97,9 +98,9 @@ def run(options: argparse.Namespace) -> int:
         del options.words[0]
     options.host, *arguments = options.words
     ssh = find_ssh()  # fail before the target is started
-    target = open_target(options)
+    target = open_target(options, SSH)
     with patience(options.host) as progress:
-        target.run_until_running(progress, StartSettings(options.start, options.wait))
+        target.run_until_running(progress, start_settings(options))
     facts = kind_of(query_of(options)).ssh
     host = facts.host_word(options.host) or target.host_name
     proxy, alias = proxy_command(options, target), target.host_key_alias
@@ -127,8 +128,8 @@ def proxy_command(options: argparse.Namespace, target: Target) -> str:
     ):
         if value:
             words.append(f"{option}={value}")  # the value may begin with a dash
-    if not options.start:
-        words.append("--no-start")
+    if options.start is not None:
+        words.append("--start" if options.start else "--no-start")
     return as_proxy_command(words + ["-v"] * options.verbose)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..targets.model import StartSettings
+from ..targets.registry import START
 from .output.lines import tell
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = f"Start a target and wait until it runs.\n\n{NAMES_OR_OPTIONS}"
     parser.epilog = EPILOG
     add_host(parser)
-    add_target_options(parser)
+    add_target_options(parser, START)
     add_setting(parser, "wait")
     add_logging_options(parser)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 
 from ..fast.typed import TYPE_CHECKING
-from ..targets.model import Query
-from ..targets.registry import KINDS, kind_of
-from .settings import add_setting
+from ..settings.table import type_of
+from ..targets.model import Query, StartSettings
+from ..targets.registry import KINDS, PLACE, TARGET, row_of
+from .settings import add_setting, add_value
 
 if TYPE_CHECKING:
     import argparse
 
     from ..targets.kind import Finder, Target
+    from ..targets.registry import KindOption
 
 #: Which names there are, for a command that needs one.
 NAMES = "\n".join(row.name_help for row in KINDS)
@@ -21,22 +23,30 @@ NAMES = "\n".join(row.name_help for row in KINDS)
 NAMES_OR_OPTIONS = "\n".join(row.name_help + row.left_out_help for row in KINDS)
 
 
-def add_target_options(parser: argparse.ArgumentParser) -> None:
-    """Add all options that name a target, but not the host name itself."""
-    add_place_options(parser)
-    for row in KINDS:
-        for option in row.options:
-            if option.names_target:
-                add_setting(parser, option.name)
+def add_target_options(parser: argparse.ArgumentParser, *roles: str) -> None:
+    """Add all options that name a target, but not the host name itself.
+
+    :param roles: of further options that belong to a kind.
+    """
+    add_kind_options(parser, PLACE, TARGET, *roles)
     add_service_options(parser)
 
 
-def add_place_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where a target is."""
-    for row in KINDS:
-        for option in row.options:
-            if not option.names_target:
-                add_setting(parser, option.name)
+def add_kind_options(parser: argparse.ArgumentParser, *roles: str) -> None:
+    """Add the options of all kinds that have one of these roles, each once."""
+    found: dict[str, KindOption] = {}
+    for role in roles:
+        for row in KINDS:
+            found.update((option.name, option) for option in row.options if option.role == role)
+    for option in found.values():
+        if option.variables:
+            add_setting(parser, option.name)
+        elif option.type == "flag":
+            parser.add_argument(
+                f"--{option.name}", action="store_true", default=None, help=option.help
+            )
+        else:
+            add_value(parser, option.name, type_of(option), option.help)
 
 
 def add_service_options(parser: argparse.ArgumentParser) -> None:
@@ -49,25 +59,27 @@ def add_host(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("host", nargs="?", metavar="TARGET", help="the name of the target")
 
 
-def open_target(options: argparse.Namespace) -> Target:
+def open_target(options: argparse.Namespace, form: str = "") -> Target:
     """Return the target that options and variables name.
 
     A name that was not listed lately is looked up, which takes some seconds.
 
-    :raises ConfigError: when an option or variable is not usable, or the name is ambiguous.
+    :param form: of the session that the command needs, if it needs one.
+    :raises ConfigError: when an option or variable is not usable, the name is ambiguous, or the
+        service starts no sessions of this form.
     :raises TargetNotFound: when there is no such target.
     :raises ConnectorError: when the name cannot be looked up.
     """
-    return open_finder(options).find()
+    return open_finder(options, form).find()
 
 
-def open_finder(options: argparse.Namespace) -> Finder:
-    """Return what finds the target that options and variables name.
-
-    :raises ConfigError: when an option or variable is not usable.
-    """
+def open_finder(options: argparse.Namespace, form: str = "") -> Finder:
+    """Return what finds the target that options and variables name; see :func:`open_target`."""
     query = query_of(options)
-    return kind_of(query).open_finder(query, os.environ)
+    row = row_of(query)
+    if form:
+        row.require(form, query.name)
+    return row.load().open_finder(query, os.environ)
 
 
 def named(options: argparse.Namespace, target: Target) -> str:
@@ -86,11 +98,20 @@ def start_command(options: argparse.Namespace) -> str:
 def query_of(options: argparse.Namespace) -> Query:
     """Return what these options ask for."""
     values = vars(options)
-    given = tuple(
-        (option.name, values[option.name])
+    given = {
+        option.name: values[option.dest]
         for row in KINDS
         for option in row.options
-        if values.get(option.name) is not None
-    )
+        if values.get(option.dest) is not None
+    }
     name, profile = values.get("host") or "", values.get("profile")
-    return Query(name, given, profile, values.get("endpoint_url"))
+    return Query(name, tuple(given.items()), profile, values.get("endpoint_url"))
+
+
+def start_settings(options: argparse.Namespace) -> StartSettings:
+    """Return whether and how long to start the target of these options.
+
+    Without the option or the setting, the kind decides.
+    """
+    allowed = row_of(query_of(options)).starts_unasked if options.start is None else options.start
+    return StartSettings(allowed, options.wait)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from ..datachannel.limits import MAX_PAYLOAD_SIZE
 from ..errors import ConfigError, ConnectorError, InternalError, SessionEnded, StartAbandoned
 from ..sessions import SessionSource, Waiting
-from ..targets.model import SSH_SESSION, Query, StartSettings
-from ..targets.registry import kind_of
+from ..targets.model import SSH, SSH_SESSION, Query, StartSettings
+from ..targets.registry import row_of
 from ..targets.source import open_source
 from ..transport.address import StreamSettings
 from ..transport.loop import Loop
@@ -37,7 +37,7 @@ class Options:
     """Which target, and how it is reached; see :func:`connector.open_socket`."""
 
     query: Query
-    start: bool
+    start: bool | None
     wait: float
     ping_interval: float
     payload_size: int
@@ -53,10 +53,13 @@ class Options:
 
         :raises ConfigError: when a name or a setting is not usable.
         """
+        row = row_of(self.query)
+        row.require(SSH, self.query.name)
+        allowed = row.starts_unasked if self.start is None else self.start
         return open_source(
-            kind_of(self.query).open_finder(self.query, os.environ),
+            row.load().open_finder(self.query, os.environ),
             SSH_SESSION,
-            StartSettings(self.start, self.wait),
+            StartSettings(allowed, self.wait),
             ping_interval=self.ping_interval,
             payload_size=self.payload_size,
         )
@@ -66,11 +69,12 @@ def query_of(
     name: str,
     space: str | None,
     project: str | None,
+    region: str | None,
     profile: str | None,
     endpoint_url: str | None,
 ) -> Query:
     """Return the query of a program that gave these arguments."""
-    given = (("space", space), ("project", project))
+    given = (("space", space), ("project", project), ("region", region))
     options = tuple((option, value) for option, value in given if value is not None)
     return Query(name, options, profile, endpoint_url)
 

@@ -23,9 +23,10 @@ def open_socket(
     *,
     space: str | None = None,
     project: str | None = None,
+    region: str | None = None,
     profile: str | None = None,
     endpoint_url: str | None = None,
-    start: bool = True,
+    start: bool | None = None,
     wait: float = WAIT,
     ping_interval: float = PING_INTERVAL,
     payload_size: int = DEFAULT_PAYLOAD_SIZE,
@@ -38,9 +39,11 @@ def open_socket(
 
     :param name: the target's name, as ``ssh`` is called with it.
     :param space: the name of the target's space, unless ``name`` has it; ``project`` likewise.
+    :param region: the Region of the target, unless ``name`` has it; only for kinds in Regions.
     :param profile: the profile of ``~/.aws/config`` whose login is used.
     :param endpoint_url: the URL of another API than the service's own.
-    :param start: whether to start a target that is stopped.
+    :param start: whether to start a target that is stopped; ``None``: yes, unless a target that
+        runs costs money.
     :param wait: seconds until the target has to run, 1 to 3600.
     :param ping_interval: seconds between two pings to the gateway, 1 to 3600. After 2.25 times
         that without an answer, the connection is made anew.
@@ -49,7 +52,7 @@ def open_socket(
         An exception that it raises ends the start and passes through.
     :raises ConnectorError: when there is no stream; the subclass says why.
     """
-    query = query_of(name, space, project, profile, endpoint_url)
+    query = query_of(name, space, project, region, profile, endpoint_url)
     news: SimpleQueue[Waiting | None] = SimpleQueue()
     carrier = Carrier(Options(query, start, wait, ping_interval, payload_size), news.put)
     stream = TunnelSocket(carrier)

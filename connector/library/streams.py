@@ -26,9 +26,10 @@ def connect(
     *,
     space: str | None = None,
     project: str | None = None,
+    region: str | None = None,
     profile: str | None = None,
     endpoint_url: str | None = None,
-    start: bool = True,
+    start: bool | None = None,
     wait: float = WAIT,
     ping_interval: float = PING_INTERVAL,
     payload_size: int = DEFAULT_PAYLOAD_SIZE,
@@ -45,7 +46,7 @@ def connect(
 
     :raises ConfigError: at once, when a number is out of its range.
     """
-    query = query_of(name, space, project, profile, endpoint_url)
+    query = query_of(name, space, project, region, profile, endpoint_url)
     return Connecting(Options(query, start, wait, ping_interval, payload_size), on_waiting)
 
 

@@ -13,7 +13,7 @@ from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
 from ..errors import ConfigError, quoted
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING
-from ..targets.registry import KINDS
+from ..targets.registry import KINDS, KindOption
 from ..transport.liveness import PING_INTERVAL
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Setting(NamedTuple):
     :param help: describes it in a few words.
     :param variables: of the environment; the first one that is set counts.
     :param default: ``None``: there is none.
+    :param varies: says what the default is, where it depends on the kind of target.
     :param theirs: the variables belong to AWS or to a kind of target, whose own code reads them.
         A value of the file is put into the first of them.
     """
@@ -57,6 +58,7 @@ class Setting(NamedTuple):
     variables: tuple[str, ...]
     default: Value | None = None
     theirs: bool = False
+    varies: str = ""
 
     @property
     def dest(self) -> str:
@@ -66,10 +68,9 @@ class Setting(NamedTuple):
     @property
     def explained(self) -> str:
         """The help, with the default and the variables."""
-        if self.type is FLAG:
-            known = "the default; " if self.default else ""
-        else:
-            known = "" if self.default is None else f"{self.default:g}; "
+        known = f"{self.varies}; " if self.varies else ""
+        if self.default is not None:
+            known = f"{self.default:g}; "
         return f"{self.help} ({known}also: {', '.join(self.variables)})"
 
 
@@ -94,6 +95,13 @@ def _payload_size(text: str) -> int:
     return size
 
 
+def _port(text: str) -> str:
+    port = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    if not 1 <= port <= 65535:
+        raise BadValue(f"{quoted(text)} is no port from 1 to 65535")
+    return str(port)
+
+
 def _flag(text: str) -> bool:
     known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
     if text.lower() not in known:
@@ -105,18 +113,34 @@ TEXT = Type(_text, (str,), "a string")
 UUID = TEXT._replace(metavar="UUID")
 URL = TEXT._replace(metavar="URL")
 PATH = TEXT._replace(metavar="PATH")
+PORT = Type(_port, (int,), "a whole number", "PORT")
 SECONDS = Type(_seconds, (int, float), "a number", "SECONDS")
 BYTES = Type(_payload_size, (int,), "a whole number", "BYTES")
 FLAG = Type(_flag, (bool,), "true or false")
 
 #: What a registry row calls the type of an option.
-_TYPES = {"text": TEXT, "uuid": UUID}
+_TYPES = {"text": TEXT, "uuid": UUID, "port": PORT, "flag": FLAG}
+
+
+def type_of(option: KindOption) -> Type:
+    """Return the type of an option that belongs to a kind of target."""
+    if option.type != "choice":
+        return _TYPES[option.type]
+
+    def choice(text: str) -> str:
+        if text not in option.choices:
+            raise BadValue(f"{quoted(text)} is none of {', '.join(option.choices)}")
+        return text
+
+    return Type(choice, (str,), "a string", "|".join(option.choices))
+
 
 _TABLE = (
     *(
-        Setting(option.name, _TYPES[option.type], option.help, option.variables, theirs=True)
+        Setting(option.name, type_of(option), option.help, option.variables, theirs=True)
         for kind in KINDS
         for option in kind.options
+        if option.variables
     ),
     Setting(
         "profile",
@@ -137,7 +161,7 @@ _TABLE = (
         FLAG,
         "start a target that is stopped",
         ("CONNECTOR_START",),
-        True,
+        varies="the default where it costs no money",
     ),
     Setting(
         "wait",

@@ -26,19 +26,25 @@ class Query(NamedTuple):
     """What a user asks for: a name and options, each empty or ``None`` where it was left out.
 
     :param name: the target's name, as ``ssh`` is called with it.
-    :param options: names and values of the options that belong to a kind of target.
+    :param options: names and values of the options that belong to a kind of target. The value of
+        a flag is True.
     :param profile: the profile of ``~/.aws/config``.
     :param endpoint_url: the URL of another API than the service's own.
     """
 
     name: str = ""
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str | bool], ...] = ()
     profile: str | None = None
     endpoint_url: str | None = None
 
     def option(self, name: str) -> str | None:
         """Return the value of an option, or None where it was not given."""
-        return next((value for known, value in self.options if known == name), None)
+        found = next((value for known, value in self.options if known == name), None)
+        return found if isinstance(found, str) else None
+
+    def flag(self, name: str) -> bool:
+        """Return whether a flag was given."""
+        return (name, True) in self.options
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -46,7 +52,9 @@ class Query(NamedTuple):
         words = [self.name] if self.name else []
         shared = (("profile", self.profile), ("endpoint-url", self.endpoint_url))
         for option, value in (*self.options, *shared):
-            if value:
+            if value is True:
+                words.append(f"--{option}")
+            elif value:
                 # A value in a word of its own must not begin with a dash.
                 dashed = value.startswith("-")
                 words += [f"--{option}={value}"] if dashed else [f"--{option}", value]

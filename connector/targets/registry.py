@@ -5,31 +5,45 @@ A name or an option leads to a kind, and only the module of that kind is importe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 
 from ..errors import ConfigError, quoted
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING, cast
-from .model import Query, Words
+from .model import COMMAND, SHELL, SSH, Query, Words
 
 if TYPE_CHECKING:
     from .kind import Kind
 
 
-class KindOption(NamedTuple):
-    """An option that belongs to a kind of target, and a setting of the user's file.
+#: What an option of a kind is about, and so which commands have it. A place: all that look for
+#: targets. TARGET: all that need one. START: those that may start it. SESSION: those that open a
+#: session for ssh. STREAM: `proxy` alone, since ssh tells the value to its ProxyCommand.
+PLACE, TARGET, START, SESSION, STREAM = "place", "target", "start", "session", "stream"
 
-    :param type: of its values: ``text`` or ``uuid``.
-    :param variables: of the environment. The kind reads them itself.
-    :param names_target: whether the option names a target without any other name.
+
+class KindOption(NamedTuple):
+    """An option that belongs to one or more kinds of target.
+
+    :param type: of its values: ``text``, ``uuid``, ``port``, ``choice`` or ``flag``.
+    :param variables: of the environment. The kind reads them itself. An option with variables is
+        also a setting of the user's file; one without has to be given each time.
+    :param role: one of the words above.
+    :param choices: the values of a ``choice``.
     """
 
     name: str
     type: str
     help: str
-    variables: tuple[str, ...]
-    names_target: bool = False
+    variables: tuple[str, ...] = ()
+    role: str = PLACE
+    choices: tuple[str, ...] = ()
+
+    @property
+    def dest(self) -> str:
+        """The name of the option's value, as argparse makes it."""
+        return self.name.replace("-", "_")
 
 
 class LoginFacts(NamedTuple):
@@ -50,6 +64,12 @@ class KindRow(NamedTuple):
 
     :param module: has the kind as ``KIND``.
     :param prefixes: of host names that are this kind's alone; ``suffixes`` likewise, in any case.
+    :param id_prefixes: likewise, if 8 or 17 hexadecimal digits and nothing else follow, as in the
+        ids of EC2's API: ``i-0123456789abcdef0``.
+    :param forms: the forms of a session that the service can start.
+    :param starts_unasked: whether a command that needs a stopped target starts it. False where a
+        target that runs costs money: then only ``--start``, the setting and `connector start` do.
+    :param example: names of such targets, for the line of the kind in help texts.
     :param endpoint_variables: variables that name another API than the service's own.
     :param login: ``None`` for a kind that needs no login of the connector.
     :param name_help: which names there are, for help texts; ``list_help`` what `connector list`
@@ -70,10 +90,40 @@ class KindRow(NamedTuple):
     proxy_help: str
     login: LoginFacts | None = None
     left_out_help: str = ""
+    id_prefixes: tuple[str, ...] = ()
+    forms: tuple[str, ...] = (SSH, SHELL, COMMAND)
+    starts_unasked: bool = True
+    example: str = ""
 
     def recognises(self, name: str) -> bool:
         """Return whether a host name is this kind's by its spelling."""
-        return name.startswith(self.prefixes) or name.lower().endswith(self.suffixes)
+        return (
+            name.startswith(self.prefixes)
+            or name.lower().endswith(self.suffixes)
+            or any(is_id(name, prefix) for prefix in self.id_prefixes)
+        )
+
+    def option(self, name: str) -> KindOption | None:
+        """Return the option of this name, or None where the kind has none."""
+        return next((option for option in self.options if option.name == name), None)
+
+    def require(self, form: str, name: str) -> None:
+        """Check that the service can start a session of this form.
+
+        :raises ConfigError: when it cannot. The hint has a command that works for the target.
+        """
+        if form in self.forms:
+            return
+        name = name if name.isprintable() and 0 < len(name) <= 60 and " " not in name else "NAME"
+        if form == SSH:
+            raise ConfigError(
+                f"{self.words.service} starts no sessions for ssh in {self.words.nouns}",
+                f"Use `connector shell {name}`",
+            )
+        raise ConfigError(
+            f"{self.words.service} starts only sessions for ssh in {self.words.nouns}",
+            f"Use `connector ssh {name}{' -- COMMAND' if form == COMMAND else ''}`",
+        )
 
     def narrowed(self, query: Query, environ: Mapping[str, str]) -> Query:
         """Return the query with the places that variables name, where no option does."""
@@ -81,7 +131,7 @@ class KindRow(NamedTuple):
             (option.name, value)
             for option in self.options
             for value in [next(filter(None, map(environ.get, option.variables)), None)]
-            if value and not option.names_target and not query.option(option.name)
+            if value and option.role == PLACE and not query.option(option.name)
         )
         return query._replace(options=(*query.options, *found))
 
@@ -96,10 +146,11 @@ _CODECATALYST = KindRow(
     words=Words("Dev Environment", "Dev Environments", "CodeCatalyst", "the CodeCatalyst console"),
     prefixes=("codecatalyst-dev-env=", "aws-devenv-"),
     suffixes=(".codecatalyst",),
+    example="my-env, my-env.codecatalyst",
     options=(
         KindOption("space", "text", "the space's name", ("SPACE_NAME",)),
         KindOption("project", "text", "the project's name", ("PROJECT_NAME",)),
-        KindOption("id", "uuid", "the Dev Environment's id", ("DEVENV_ID",), names_target=True),
+        KindOption("id", "uuid", "the Dev Environment's id", ("DEVENV_ID",), TARGET),
     ),
     endpoint_variables=("AWS_ENDPOINT_URL_CODECATALYST", "CODECATALYST_ENDPOINT"),
     name_help="""\
@@ -147,19 +198,40 @@ examples, in ~/.ssh/config and on the command line:
 KINDS = [_CODECATALYST]
 
 
+def is_id(name: str, prefix: str) -> bool:
+    """Return whether a name is a prefix with 8 or 17 hexadecimal digits, in any case."""
+    digits = name[len(prefix) :].lower()
+    return (
+        len(digits) in (8, 17)
+        and not digits.strip("0123456789abcdef")
+        and name[: len(prefix)].lower() == prefix
+    )
+
+
 def row_of(query: Query) -> KindRow:
     """Return the row of the kind that a query is about.
 
-    :raises ConfigError: when an option belongs to another kind than the name.
+    :raises ConfigError: when an option belongs to another kind than the name, or to several.
     """
     row = next((row for row in KINDS if query.name and row.recognises(query.name)), None)
     if row is None:
-        return next(_with_options(query), KINDS[0])
-    own = [option.name for option in row.options]
+        return _by_options(query)
     for option, _ in query.options:
-        if option not in own:
+        if row.option(option) is None:
             raise ConfigError(f"--{option} does not go with the name {quoted(query.name)}")
     return row
+
+
+def _by_options(query: Query) -> KindRow:
+    """Return the row of a query whose name tells no kind."""
+    rows = rows_of(query)
+    if len(rows) == 1 or rows[0] is KINDS[0] or not query.name:
+        return rows[0]
+    names = [f"{query.name}{suffix}" for row in rows for suffix in row.suffixes[:1]]
+    raise ConfigError(
+        f"The name {quoted(query.name)} does not say which kind of target it is",
+        f"Write {' or '.join(names)}",
+    )
 
 
 def kind_of(query: Query) -> Kind:
@@ -168,8 +240,15 @@ def kind_of(query: Query) -> Kind:
 
 
 def rows_of(query: Query) -> list[KindRow]:
-    """Return the rows of all kinds that a query without a name can be about."""
-    return list(_with_options(query))
+    """Return the rows of all kinds that a query without a name can be about.
+
+    :raises ConfigError: when no kind has all options of the query.
+    """
+    rows = [row for row in KINDS if all(row.option(name) for name, _ in query.options)]
+    if not rows:
+        given = " and ".join(f"--{name}" for name, _ in query.options)
+        raise ConfigError(f"{given} do not go together: no kind of target has them all")
+    return rows
 
 
 def login_facts() -> LoginFacts:
@@ -179,14 +258,7 @@ def login_facts() -> LoginFacts:
 
 def names_target(query: Query, environ: Mapping[str, str]) -> bool:
     """Return whether a query names a target, by itself or by variables."""
-    naming = [option for row in KINDS for option in row.options if option.names_target]
+    naming = [option for row in KINDS for option in row.options if option.role == TARGET]
     return bool(query.name) or any(
         query.option(option.name) or any(map(environ.get, option.variables)) for option in naming
     )
-
-
-def _with_options(query: Query) -> Iterator[KindRow]:
-    for row in KINDS:
-        own = [option.name for option in row.options]
-        if all(name in own for name, _ in query.options):
-            yield row

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from connector.errors import ConfigError
-from connector.targets import registry
+from connector.targets import model, registry
 from connector.targets.codecatalyst.hosts import SERVICE_PREFIXES
 from connector.targets.codecatalyst.names import SUFFIX
 from connector.targets.model import Query
@@ -17,19 +17,41 @@ from . import toy
 
 FIRST = registry.KINDS[0]
 SPACE = (("space", "MySpace"),)
+TOYS = toy.ROW
+
+SHELF = registry.KindOption("shelf", "text", "where it stands", ("SHELF",))
+GENTLY = registry.KindOption("gently", "flag", "wake it gently", role=registry.START)
+
+#: A kind with ids, options, one form of session, and targets that cost money.
+DOLLS = toy.ROW._replace(
+    name="doll",
+    suffixes=(".doll",),
+    id_prefixes=("d-",),
+    options=(SHELF, GENTLY),
+    forms=(model.SSH,),
+    starts_unasked=False,
+)
+#: Another one with the same option.
+CARS = toy.ROW._replace(name="car", suffixes=(".car",), options=(SHELF,), forms=(model.SHELL,))
 
 
 @pytest.fixture(autouse=True)
 def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Register the second kind."""
-    monkeypatch.setattr(registry, "KINDS", [FIRST, toy.ROW])
+    monkeypatch.setattr(registry, "KINDS", [FIRST, TOYS])
+
+
+@pytest.fixture
+def more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register kinds that share an option."""
+    monkeypatch.setattr(registry, "KINDS", [FIRST, TOYS, DOLLS, CARS])
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        (Query("bear.toy"), toy.ROW),
-        (Query("BEAR.TOY"), toy.ROW),
+        (Query("bear.toy"), TOYS),
+        (Query("BEAR.TOY"), TOYS),
         (Query("bear.codecatalyst"), FIRST),
         (Query("aws-devenv-1"), FIRST),
         (Query("codecatalyst-dev-env=a=b=c"), FIRST),
@@ -50,7 +72,7 @@ def test_option_of_another_kind_is_refused() -> None:
 
 
 def test_query_with_an_option_leaves_out_kinds_without_it() -> None:
-    assert registry.rows_of(Query()) == [FIRST, toy.ROW]
+    assert registry.rows_of(Query()) == [FIRST, TOYS]
     assert registry.rows_of(Query(options=SPACE)) == [FIRST]
 
 
@@ -58,7 +80,7 @@ def test_variables_narrow_a_query_of_their_own_kind() -> None:
     environ = {"SPACE_NAME": "A", "PROJECT_NAME": "B", "DEVENV_ID": "1"}
     assert FIRST.narrowed(Query(), environ).options == (("space", "A"), ("project", "B"))
     assert FIRST.narrowed(Query(options=SPACE), environ).option("space") == "MySpace"
-    assert toy.ROW.narrowed(Query(), environ) == Query()
+    assert TOYS.narrowed(Query(), environ) == Query()
 
 
 @pytest.mark.parametrize(
@@ -77,12 +99,84 @@ def test_query_names_a_target_by_name_option_or_variable(
 
 
 def test_words_of_a_query_name_the_same_target() -> None:
-    query = Query("bear", (("space", "-odd"), ("id", "1")), "work", "https://x")
+    options = (("space", "-odd"), ("id", "1"), ("gently", True), ("shelf", ""))
+    query = Query("bear", options, "work", "https://x")
     assert query.words == (
-        *("bear", "--space=-odd", "--id", "1", "--profile", "work"),
+        *("bear", "--space=-odd", "--id", "1", "--gently", "--profile", "work"),
         *("--endpoint-url", "https://x"),
     )
     assert Query().words == ()
+
+
+def test_flag_of_a_query_has_no_value() -> None:
+    query = Query("bear", (("gently", True), ("shelf", "top")))
+    assert query.flag("gently")
+    assert not query.flag("shelf")
+    assert (query.option("gently"), query.option("shelf")) == (None, "top")
+
+
+@pytest.mark.usefixtures("more")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("d-0123456789abcdef0", DOLLS),
+        ("D-0123456789ABCDEF0", DOLLS),
+        ("d-01234567", DOLLS),
+        ("d-0123456789abcdef", FIRST),  # 16 digits
+        ("d-0123456789abcdefg", FIRST),
+        ("d-love-cats", FIRST),
+        ("d-", FIRST),
+        ("x-01234567", FIRST),
+        ("d-love-cats.doll", DOLLS),
+    ],
+)
+def test_id_is_recognised_by_its_digits(name: str, expected: registry.KindRow) -> None:
+    assert registry.row_of(Query(name)) is expected
+
+
+@pytest.mark.usefixtures("more")
+def test_name_that_options_leave_to_several_kinds_is_refused() -> None:
+    with pytest.raises(ConfigError, match="does not say which kind") as caught:
+        registry.row_of(Query("anna", (("shelf", "top"),)))
+    assert caught.value.hint == "Write anna.doll or anna.car"
+    assert registry.row_of(Query("anna", (("shelf", "top"), ("gently", True)))) is DOLLS
+    assert registry.row_of(Query("", (("shelf", "top"),))) is DOLLS
+
+
+@pytest.mark.usefixtures("more")
+def test_options_of_different_kinds_are_refused() -> None:
+    with pytest.raises(ConfigError, match="--space and --shelf do not go together"):
+        registry.rows_of(Query("", (*SPACE, ("shelf", "top"))))
+    with pytest.raises(ConfigError, match="--space and --shelf do not go together"):
+        registry.row_of(Query("anna", (*SPACE, ("shelf", "top"))))
+
+
+@pytest.mark.usefixtures("more")
+def test_kinds_may_share_an_option() -> None:
+    query = Query(options=(("shelf", "top"),))
+    assert registry.rows_of(query) == [DOLLS, CARS]
+    assert DOLLS.narrowed(Query(), {"SHELF": "low"}) == Query(options=(("shelf", "low"),))
+
+
+@pytest.mark.parametrize(
+    ("row", "form", "hint"),
+    [
+        (DOLLS, model.SHELL, "Use `connector ssh anna.doll`"),
+        (DOLLS, model.COMMAND, "Use `connector ssh anna.doll -- COMMAND`"),
+        (CARS, model.SSH, "Use `connector shell anna.doll`"),
+    ],
+)
+def test_form_that_a_service_lacks_is_refused_with_one_that_works(
+    row: registry.KindRow, form: str, hint: str
+) -> None:
+    for each in row.forms:
+        row.require(each, "anna.doll")
+    with pytest.raises(ConfigError) as caught:
+        row.require(form, "anna.doll")
+    assert caught.value.hint == hint
+    with pytest.raises(ConfigError) as caught:
+        row.require(form, "a" * 90)
+    assert caught.value.hint == hint.replace("anna.doll", "NAME")
 
 
 def test_row_agrees_with_the_room() -> None:
