@@ -19,9 +19,9 @@ def remembered(environ: Mapping[str, str]) -> Remembered:
     uses, and a surplus name does less harm than the time to find out.
     """
     listings = list(_listings(environ))
-    listed = {names.of(each): _where(each) for names in listings for each in names.environments}
+    listed = {names.of(each): _where(each) for names in listings for each in names.items}
     reached = {} if listed else {each.host_name: _where(each) for each in _reached(environ)}
-    every = [each for names in listings for each in names.environments]
+    every = [each for names in listings for each in names.items]
     return Remembered(
         listed or reached,
         {"space": {each.space for each in every}, "project": {each.project for each in every}},

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from connector.targets.codecatalyst.hosts import EnvironmentName
-from connector.targets.codecatalyst.names import MAX_AGE, NameCache
+from connector.targets.codecatalyst.names import NameCache
 from connector.targets.memory import Memory
+from connector.targets.names import MAX_AGE
 
 ONE = EnvironmentName("Space", "Project", "id-1", "Al.ias")
 TWO = EnvironmentName("Space", "Project", "id-2")

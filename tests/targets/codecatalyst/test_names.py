@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 
 from connector.errors import ConfigError, TargetNotFound
 from connector.targets.codecatalyst.hosts import EnvironmentName as Env
-from connector.targets.codecatalyst.names import (
-    SUFFIX,
-    Names,
-    bare,
-    is_plain,
-)
+from connector.targets.codecatalyst.names import SUFFIX, Names, is_plain
+from connector.targets.names import bare
 
 
 def uuid(start: str, end: str = "0") -> str:
@@ -216,7 +212,7 @@ def test_thousands_of_names_are_quick() -> None:
         ]
     )
     before = time.process_time()
-    assert len({many.of(each) for each in many.environments}) == 2000
+    assert len({many.of(each) for each in many.items}) == 2000
     with pytest.raises(TargetNotFound):
         many.one("x" * 1_000_000)
     assert time.process_time() - before < 5
@@ -226,16 +222,16 @@ def test_thousands_of_names_are_quick() -> None:
 def test_thousands_of_ids_are_quick(alias: str) -> None:
     many = Names([Env("Space", "project", uuid(f"{n:08}"), alias) for n in range(5000)])
     before = time.process_time()
-    assert many.of(many.environments[4999]) == "00004999.codecatalyst"
-    assert len({many.of(each) for each in many.environments}) == 5000
+    assert many.of(many.items[4999]) == "00004999.codecatalyst"
+    assert len({many.of(each) for each in many.items}) == 5000
     assert many.find("0000499", "space", "PROJECT") == []
-    assert many.find("00004999", "space", "PROJECT") == [many.environments[4999]]
+    assert many.find("00004999", "space", "PROJECT") == [many.items[4999]]
     assert time.process_time() - before < 5
 
 
 def test_suffix_is_removed_once() -> None:
-    assert bare("a.CodeCatalyst") == "a"
-    assert bare("a.codecatalyst.codecatalyst") == "a.codecatalyst"
+    assert bare("a.CodeCatalyst", SUFFIX) == "a"
+    assert bare("a.codecatalyst.codecatalyst", SUFFIX) == "a.codecatalyst"
 
 
 # Few letters, so that names run into each other.
