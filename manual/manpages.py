@@ -9,7 +9,9 @@ import argparse
 from collections.abc import Iterator
 
 from connector.cli.commands import COMMANDS
+from connector.cli.kinds import page
 from connector.cli.parsers import EPILOG, GROUPS
+from connector.targets.registry import KINDS
 
 from . import reference
 
@@ -46,6 +48,12 @@ def _overview() -> Iterator[str]:
         yield f".SS {_escaped(heading)}"
         for name in names:
             yield from (".TP", f".BR connector\\-{_escaped(name)} (1)", _escaped(COMMANDS[name]))
+    yield ".SH KINDS OF TARGET"
+    yield "A name leads to its kind. These texts are also those of"
+    yield '.BR "connector help" " KIND".'
+    for row in KINDS:
+        yield f".SS {_escaped(row.name)}"
+        yield from _prose(page(row))
     yield ".SH NOTES"
     yield from _prose(EPILOG)
 

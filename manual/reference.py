@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterator
 
 from connector.cli.commands import COMMANDS, configure_command
+from connector.cli.kinds import page
 from connector.settings.table import SECONDS, SETTINGS
+from connector.targets.registry import KINDS
 
 HEAD = """\
 # Commands
@@ -47,9 +49,15 @@ def render() -> str:
     """Return the whole page."""
     parsers = list(commands())
     overview = [f"- [`{parser.prog}`](#{_anchor(parser)}): {words}" for parser, words in parsers]
+    overview += [
+        f"- [`connector help {row.name}`](#connector-help-{row.name}): {row.words.nouns}"
+        for row in KINDS
+    ]
     parts = [HEAD, *overview]
     for parser, words in parsers:
         parts += ["", *_command(parser, words)]
+    for row in KINDS:
+        parts += ["", f"## connector help {row.name}", "", *_prose(page(row))]
     return "\n".join([*parts, "", *_settings(), "", *_variables(parsers), ""])
 
 
@@ -217,7 +225,9 @@ def _settings() -> Iterator[str]:
     yield SETTINGS_HEAD
     for setting in SETTINGS.values():
         default = setting.default
-        shown = "" if default is None else "true" if default is True else f"{default:g}"
+        shown = "" if default is None else f"{default:g}"
+        if setting.varies:
+            shown = f"yes is {setting.varies}"
         value = setting.type.wanted + (", of seconds" if setting.type is SECONDS else "")
         yield f"| `{setting.name}` | {value} | {shown} | {', '.join(setting.variables)} |"
 

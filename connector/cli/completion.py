@@ -87,7 +87,7 @@ def _parser(line: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers()
     explained = commands.add_parser("help", help=HELP)
-    explained.add_argument("command", nargs="?", choices=COMMANDS)
+    explained.add_argument("command", nargs="?", choices=[*COMMANDS, *(row.name for row in KINDS)])
     given = line.split()[1:2]
     for name, summary in COMMANDS.items():
         aliases = [alias for alias, meant in ALIASES.items() if meant == name]

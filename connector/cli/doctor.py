@@ -16,7 +16,7 @@ from .boundary import INTERRUPTED
 from .output.doctorview import exit_code, open_view
 from .settings import add_logging_options, settle
 from .target import (
-    NAMES_OR_OPTIONS,
+    NAMES,
     add_host,
     add_target_options,
     query_of,
@@ -34,7 +34,7 @@ greeting of the SSH server, and stop the session. doctor changes nothing else: i
 start a stopped target. Without TARGET it checks everything up to the login. It takes at most
 40 s.
 
-{NAMES_OR_OPTIONS}
+{NAMES}
 doctor takes missing options from the ProxyCommand that ssh's configuration has for TARGET.
 TARGET may also be a host name of your own from that configuration.
 """

@@ -19,7 +19,7 @@ from .interactive import ESCAPES, SIGNALS, Interaction
 from .output.lines import say
 from .proxy import add_session_options, prepare
 from .streaming import run_stream
-from .target import NAMES_OR_OPTIONS, query_of
+from .target import NAMES, query_of
 
 if TYPE_CHECKING:
     from ..transport.roles import Event, Input
@@ -28,7 +28,7 @@ DESCRIPTION = f"""\
 Run a command on a target in a session of Session Manager, without ssh and keys. A stopped
 target is started first, which takes minutes.
 
-{NAMES_OR_OPTIONS}
+{NAMES}
 The command and each argument must have 1 to 255 characters. No shell interprets them; to
 run a line of shell, use -- sh -c 'LINE'.
 

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..errors import ConnectorError
-from ..targets.registry import KINDS, PLACE, rows_of
+from ..targets.registry import PLACE, rows_of
 from .output.lines import printable, say, tell, tell_json
 from .settings import add_logging_options
 from .target import add_kind_options, add_service_options, query_of
@@ -24,15 +24,18 @@ List all your targets. The name in each line is the shortest one that every comm
 connector accepts, and ssh after `connector config-ssh`.
 """
 
-EPILOG = (
-    "\n".join(row.list_help for row in KINDS)
-    + """
+EPILOG = """\
+On a terminal, list prints a table for each kind, with as many columns as fit. Otherwise it
+prints one line for each target, without a heading, and fields that are separated by tabs: ssh
+name, state, and those of the kind. "-" stands for a missing value. `connector help KIND` names
+the fields of a kind, and the members of its objects in the array that --json prints. Later
+versions may add members but remove none.
+
 examples:
   connector list
   connector list --project web | awk '$2 == "RUNNING" {print $1}'
   connector list --json | jq -r '.[] | select(.state == "STOPPED").sshName'
 """
-)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

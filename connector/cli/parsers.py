@@ -7,7 +7,9 @@ import sys
 from typing import NoReturn
 
 from .. import __version__
+from ..targets.registry import KINDS
 from .commands import COMMANDS, RUNNERS, configure_command
+from .kinds import page, row_named
 from .output.lines import tell
 
 #: Heading -> its commands, in the order in which a new user needs them.
@@ -23,6 +25,7 @@ GROUPS = {
 USAGE = """\
 connector COMMAND [options]
        connector help COMMAND    show the options and examples of a command
+       connector help KIND       show the names and options of a kind of target
        connector --version"""
 
 _ABOUT = """\
@@ -46,6 +49,9 @@ def _description() -> str:
     for heading, names in GROUPS.items():
         lines = [f"    {name:{width}}  {COMMANDS[name]}" for name in names]
         rows.append("\n".join((f"{heading}:", *lines, "")))
+    width = max(len(row.name) for row in KINDS)
+    kinds = [f"    {row.name:{width}}  {row.words.nouns}, such as {row.example}" for row in KINDS]
+    rows.append("\n".join(("kinds of target (connector help KIND):", *kinds, "")))
     return "\n".join(rows)
 
 
@@ -90,6 +96,10 @@ def explain(arguments: list[str]) -> NoReturn:
         parser.print_help(sys.stderr)
         parser.exit(2)
     command = arguments[0]
+    kind = row_named(command)
+    if kind is not None and arguments[1:] == ["--help"]:
+        tell(*page(kind).splitlines())
+        parser.exit()
     if not command.startswith("-"):
         from difflib import get_close_matches
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..fast.typed import TYPE_CHECKING
 from ..targets.model import SSH_SESSION, SessionRequest
-from ..targets.registry import KINDS, SESSION, START, STREAM
+from ..targets.registry import SESSION, START, STREAM
 from .settings import add_setting
 from .streaming import add_stream_options, run_stream
 from .target import (
-    NAMES_OR_OPTIONS,
+    NAMES,
     add_host,
     add_target_options,
     open_finder,
@@ -26,11 +26,16 @@ Start a session of a target, and connect stdin and stdout to its SSH server. ssh
 command as its ProxyCommand. A stopped target is started first, which takes minutes. ssh waits
 that long with "ProxyUseFdpass yes", or with a ConnectTimeout of more than --wait.
 
-{NAMES_OR_OPTIONS}
+{NAMES}
 In a ProxyCommand, give %n as TARGET: the name as you typed it. %h is in lower case.
 """
 
-EPILOG = "\n".join(row.proxy_help for row in KINDS)
+EPILOG = """\
+examples, in ~/.ssh/config and on the command line:
+  ProxyCommand connector proxy --profile work %n
+
+  ssh -o 'ProxyCommand connector proxy --no-start -vv %n' me@my-env
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -33,7 +33,7 @@ def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def add_value(
-    parser: argparse.ArgumentParser,
+    parser: argparse._ActionsContainer,
     name: str,
     type: Type,
     help: str,

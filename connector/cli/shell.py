@@ -11,13 +11,13 @@ from ..transport.loop import Loop
 from .interactive import ESCAPES, SIGNALS, Interaction
 from .proxy import add_session_options, prepare
 from .streaming import run_stream
-from .target import NAMES_OR_OPTIONS
+from .target import NAMES
 
 DESCRIPTION = f"""\
 Open a shell on a target in a session of Session Manager, without ssh and keys. A stopped
 target is started first, which takes minutes.
 
-{NAMES_OR_OPTIONS}
+{NAMES}
 {ESCAPES}"""
 
 EPILOG = """\

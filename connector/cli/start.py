@@ -10,7 +10,7 @@ from .output.lines import tell
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
 from .target import (
-    NAMES_OR_OPTIONS,
+    NAMES,
     add_host,
     add_target_options,
     named,
@@ -26,7 +26,7 @@ examples:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.description = f"Start a target and wait until it runs.\n\n{NAMES_OR_OPTIONS}"
+    parser.description = f"Start a target and wait until it runs.\n\n{NAMES}"
     parser.epilog = EPILOG
     add_host(parser)
     add_target_options(parser, START)

@@ -10,7 +10,7 @@ from .boundary import INTERRUPTED
 from .output.lines import agreed, can_ask, tell
 from .settings import add_logging_options
 from .target import (
-    NAMES_OR_OPTIONS,
+    NAMES,
     add_host,
     add_target_options,
     named,
@@ -24,7 +24,7 @@ DESCRIPTION = f"""\
 Stop a target, which ends all its sessions. On a terminal, stop lists the open sessions first
 and asks you. Without --wait, stop returns before the target has stopped.
 
-{NAMES_OR_OPTIONS}"""
+{NAMES}"""
 
 
 EPILOG = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..fast.typed import TYPE_CHECKING
-from ..settings.table import type_of
+from ..settings.table import SETTINGS, type_of
 from ..targets.model import Query, StartSettings
 from ..targets.registry import KINDS, PLACE, TARGET, row_of
 from .settings import add_setting, add_value
@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from ..targets.kind import Finder, Target
     from ..targets.registry import KindOption
 
-#: Which names there are, for a command that needs one.
-NAMES = "\n".join(row.name_help for row in KINDS)
+_WIDTH = max(len(row.example) for row in KINDS)
+_KINDS = "".join(f"  {row.example:{_WIDTH}}  {row.words.nouns}\n" for row in KINDS)
 
-#: The same, for a command that also finds a target by options.
-NAMES_OR_OPTIONS = "\n".join(row.name_help + row.left_out_help for row in KINDS)
+#: Which names there are, for the help of a command that needs one.
+NAMES = f"""\
+TARGET is a name that `connector list` shows, such as:
+{_KINDS}`connector help KIND` says more about one kind: {", ".join(row.name for row in KINDS)}.
+"""
+
+#: The most kinds that the help of an option names.
+_MOST_KINDS = 2
 
 
 def add_target_options(parser: argparse.ArgumentParser, *roles: str) -> None:
@@ -34,19 +40,23 @@ def add_target_options(parser: argparse.ArgumentParser, *roles: str) -> None:
 
 def add_kind_options(parser: argparse.ArgumentParser, *roles: str) -> None:
     """Add the options of all kinds that have one of these roles, each once."""
+    group = parser.add_argument_group("options for some kinds of target")
     found: dict[str, KindOption] = {}
     for role in roles:
         for row in KINDS:
             found.update((option.name, option) for option in row.options if option.role == role)
     for option in found.values():
+        told, default = option.help, None
         if option.variables:
-            add_setting(parser, option.name)
-        elif option.type == "flag":
-            parser.add_argument(
-                f"--{option.name}", action="store_true", default=None, help=option.help
-            )
+            default = SETTINGS[option.name]
+            told = default.explained
+        kinds = [row.name for row in KINDS if row.option(option.name)]
+        if len(kinds) <= _MOST_KINDS:
+            told = f"{', '.join(kinds)}: {told}"
+        if option.type == "flag":
+            group.add_argument(f"--{option.name}", action="store_true", default=default, help=told)
         else:
-            add_value(parser, option.name, type_of(option), option.help)
+            add_value(group, option.name, type_of(option), told, default)
 
 
 def add_service_options(parser: argparse.ArgumentParser) -> None:

@@ -54,6 +54,9 @@ class QuickParser:
             self._options.update(dict.fromkeys(names, (dest, action, type)))
         self._able &= not more
 
+    def add_argument_group(self, title: str) -> QuickParser:
+        return self
+
     def set_defaults(self, **values: Any) -> None:
         self._values.update(values)
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Value = str | float | int | bool
 
+#: The beginning of the variables that name the API of one service.
+_OF_A_SERVICE = "AWS_ENDPOINT_URL_"
+
 
 class BadValue(ValueError):
     """A text is no value of a setting. The message quotes the text and says why."""
@@ -71,7 +74,10 @@ class Setting(NamedTuple):
         known = f"{self.varies}; " if self.varies else ""
         if self.default is not None:
             known = f"{self.default:g}; "
-        return f"{self.help} ({known}also: {', '.join(self.variables)})"
+        variables = [name for name in self.variables if not name.startswith(_OF_A_SERVICE)]
+        if len(variables) < len(self.variables):
+            variables.insert(0, f"{_OF_A_SERVICE}<SERVICE>")
+        return f"{self.help} ({known}also: {', '.join(variables)})"
 
 
 def _text(text: str) -> str:
@@ -237,10 +243,24 @@ class Lookup:
         if self._file is None:
             return
         for setting in SETTINGS.values():
-            if setting.theirs and not any(self._environ.get(name) for name in setting.variables):
-                value = self._file.get(setting)
-                if value is not None:
-                    self._environ[setting.variables[0]] = str(value)
+            value = self._file.get(setting) if setting.theirs else None
+            if value is not None:
+                self._environ.update(dict.fromkeys(self._unset(setting), str(value)))
+
+    def _unset(self, setting: Setting) -> list[str]:
+        """Return the variables into which the value of a setting goes."""
+        if setting.name != "endpoint-url":
+            sets = [setting.variables[:1]] if self._none_of(setting.variables) else []
+        else:  # a kind whose API a variable names keeps that
+            sets = [
+                tuple(name for name in kind.endpoint_variables if name.startswith(_OF_A_SERVICE))
+                for kind in KINDS
+                if self._none_of((*kind.endpoint_variables, "AWS_ENDPOINT_URL"))
+            ]
+        return [name for names in sets for name in names]
+
+    def _none_of(self, names: tuple[str, ...]) -> bool:
+        return not any(map(self._environ.get, names))
 
 
 def settings_path(environ: Mapping[str, str]) -> str:

@@ -72,9 +72,9 @@ class KindRow(NamedTuple):
     :param example: names of such targets, for the line of the kind in help texts.
     :param endpoint_variables: variables that name another API than the service's own.
     :param login: ``None`` for a kind that needs no login of the connector.
-    :param name_help: which names there are, for help texts; ``list_help`` what `connector list`
-        prints of each target; ``proxy_help`` where `connector proxy` finds credentials, and
-        examples of it.
+    :param name_help: which names there are, for `connector help`; ``list_help`` what `connector
+        list` prints of each target; ``proxy_help`` where the commands find credentials, and how
+        ssh's configuration looks.
     :param left_out_help: which options stand for a name, in the commands that accept them.
     """
 
@@ -140,13 +140,22 @@ class KindRow(NamedTuple):
         return cast("Kind", import_module(self.module).KIND)
 
 
+#: Options that several kinds have.
+REGION = KindOption(
+    "region",
+    "text",
+    "the Region of AWS; for a list also several (a,b) or all",
+    ("AWS_REGION", "AWS_DEFAULT_REGION"),
+)
+PORT = KindOption("port", "port", "the port of the SSH server; 22 without it", role=STREAM)
+
 _CODECATALYST = KindRow(
     name="codecatalyst",
     module="connector.targets.codecatalyst.kind",
     words=Words("Dev Environment", "Dev Environments", "CodeCatalyst", "the CodeCatalyst console"),
     prefixes=("codecatalyst-dev-env=", "aws-devenv-"),
     suffixes=(".codecatalyst",),
-    example="my-env, my-env.codecatalyst",
+    example="my-env.codecatalyst or my-env",
     options=(
         KindOption("space", "text", "the space's name", ("SPACE_NAME",)),
         KindOption("project", "text", "the project's name", ("PROJECT_NAME",)),
@@ -154,37 +163,35 @@ _CODECATALYST = KindRow(
     ),
     endpoint_variables=("AWS_ENDPOINT_URL_CODECATALYST", "CODECATALYST_ENDPOINT"),
     name_help="""\
-TARGET is the name of a Dev Environment. `connector list` shows the names:
+names:
   <alias>.<project>.<space>.codecatalyst    in upper or lower case; short forms are
                    <alias>, <alias>.codecatalyst and <alias>.<project>.codecatalyst
   <id>             or at least its first eight characters
   codecatalyst-dev-env=<space>=<project>=<id> or aws-devenv-<id>    AWS's names
---space and --project limit the search.
+--space and --project limit the search. `connector list` shows the names.
 """,
     left_out_help="""\
 With --id, TARGET can be left out. Space, project and id together avoid a look-up.
 """,
     list_help="""\
-On a terminal, list prints a table with as many columns as fit. Otherwise it prints one
-line for each Dev Environment, without a heading: these fields, separated by tabs, with "-"
-for a missing value:
+fields of a line of `connector list`:
   ssh name, state, alias, space, project, repositories (name:branch, separated by commas),
   instance type, inactivity timeout in minutes (0: never), id
 
---json prints an array of objects: sshName, alias (or null), space, project, id, state,
-stateReason, instanceType, inactivityTimeoutMinutes, repositories (each with name and
-branch), creatorId, lastUpdatedTime. Later versions may add members but remove none.
+members of its object with --json:
+  sshName, kind, alias (or null), space, project, id, state, stateReason, instanceType,
+  inactivityTimeoutMinutes, repositories (each with name and branch), creatorId,
+  lastUpdatedTime
 """,
     proxy_help="""\
 The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
 BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
+AWS_ENDPOINT_URL_CODECATALYST and CODECATALYST_ENDPOINT can name another API.
 
-examples, in ~/.ssh/config and on the command line:
+in ~/.ssh/config, which `connector config-ssh` writes for you:
   Host *.codecatalyst codecatalyst-dev-env*
     User mde-user
     ProxyCommand connector proxy --profile codecatalyst %n
-
-  ssh -o 'ProxyCommand connector proxy --no-start -vv %n' mde-user@my-env
 """,
     # The profile of AWS's guide. The first variable is botocore's, the second one the toolkit's.
     login=LoginFacts(

@@ -171,10 +171,20 @@ def test_option_of_a_kind_leaves_out_the_others(user: User) -> None:
     assert b"--space does not go with the name 'bear.toy'" in answer.stderr
 
 
-def test_help_keeps_the_words_of_each_kind_together(user: User) -> None:
-    told = user.says("start", "--help")
-    assert told.index("With --id, TARGET can be left out") < told.index("NAME.toy")
-    assert "NAME.toy" in user.says("ssh", "--help")
+def test_help_has_a_line_for_each_kind(user: User) -> None:
+    for command in ("start", "ssh", "proxy"):
+        told = user.says(command, "--help")
+        assert "  my-env.codecatalyst or my-env  Dev Environments\n  bear.toy    " in told
+        assert "With --id" not in told  # that is on the page of the kind
+    assert "    toy           toys, such as bear.toy\n" in user.says("help")
+
+
+def test_help_of_a_kind_explains_its_names(user: User) -> None:
+    told = user.says("help", "toy")
+    assert told == "Toys: targets of the toy shop.\n\nNAME.toy\n"
+    assert user.says("toy", "--help") == told
+    assert "With --id, TARGET can be left out" in user.says("help", "codecatalyst")
+    assert user.run("toy").returncode == 2
 
 
 def test_stop_start_and_state(user: User, shop: Shop) -> None:

@@ -28,6 +28,7 @@ ROW = registry.KindRow(
     words=model.Words(noun="toy", nouns="toys", service="the toy shop", console="the toy shop"),
     prefixes=(),
     suffixes=(".toy",),
+    example="bear.toy",
     options=(),
     endpoint_variables=(),
     name_help="NAME.toy\n",
