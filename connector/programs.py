@@ -238,6 +238,7 @@ def run_program(
     command: Sequence[str],
     timeout: float,
     *,
+    environ: Mapping[str, str] | None = None,
     directory: str | None = None,
     limit: int | None = None,
     drain: float | None = None,
@@ -247,13 +248,13 @@ def run_program(
     When the program times out or a signal interrupts the wait, its process group is killed.
 
     :param timeout: seconds.
-    :param directory: see :class:`Program`, as for ``limit``.
+    :param environ: see :class:`Program`, as for ``directory`` and ``limit``.
     :param drain: see :meth:`Program.wait`.
     :raises TimeoutError: when the program has not ended in time.
     :raises OSError: when the program cannot be started.
     """
     with _HeldSignals() as held:
-        program = Program(command, directory=directory, limit=limit)
+        program = Program(command, environ=environ, directory=directory, limit=limit)
         try:
             held.release()
             return program.wait(timeout, drain)
