@@ -8,59 +8,109 @@ from ..fast.typed import TYPE_CHECKING
 from ..transport.address import StreamSettings
 from ..transport.dial import dial_ahead
 from ..transport.trust import Trust
-from .endpoint import check_endpoint, host_and_port
+from .endpoint import (
+    EndpointNames,
+    endpoint_is_overridden,
+    given_endpoint,
+    host_and_port,
+    light_endpoint,
+)
 from .keys import KeySource
-from .profile import load_profile
-from .signed import LightSignedApi, Service, SignedApi
+from .profile import Profile, load_profile, with_credentials
+from .regions import check_region, domain_of, region_of
+from .signed import LightSigned, SdkSigned, Service, SignedApi
 from .trust import ca_bundle
 
 if TYPE_CHECKING:
     from ..transport.trust import AnchorMemory
+    from .sdk import ClientFactory
 
 
 class Cloud:
     """One profile's access to the signed APIs of all Regions.
 
+    :param profile: the profile that applies, with the settings of the credentials file.
+    :param trust: the CA certificates of all hosts.
+    :param endpoint_url: of all services, instead of their own; None for their own.
     :ivar region: the Region of variables and profile; None if they name none.
+    :ivar keys: the keys that requests are signed with.
     :ivar settings: how hosts are reached.
-    :ivar profile: the profile's name; None for the default.
-    :ivar origin: tells keys and endpoints apart in the keys of caches. It holds no secret.
+    :ivar profile: the profile's name if it exists, else None.
+    :ivar origin: tells accounts and endpoints apart in the keys of caches. It holds no secret.
     """
 
     def __init__(
         self,
-        region: str | None,
+        profile: Profile,
         keys: KeySource,
-        settings: StreamSettings,
-        profile: str | None,
+        trust: Trust,
         endpoint_url: str | None,
         environ: Mapping[str, str],
     ) -> None:
-        self.region = region
+        of_profile = (profile.values or {}).get("region")
+        self.region = region_of(environ) or of_profile or None
         self.keys = keys
-        self.settings = settings
-        self.profile = profile
+        self.profile = profile.known_name
+        overridden = any(name.startswith("AWS_ENDPOINT_URL_") for name in environ)
+        names = EndpointNames("", "", "")
+        overridden |= endpoint_is_overridden(names, endpoint_url, environ, profile)
+        self.settings = StreamSettings(trust, overridden)
+        self.origin = f"{keys.origin} at {endpoint_url or environ.get('AWS_ENDPOINT_URL') or 'AWS'}"
+        self._profile = profile
         self._endpoint_url = endpoint_url
         self._environ = environ
-        self.origin = f"{keys.origin} at {endpoint_url or 'AWS'}"
+        self._apis: dict[tuple[str, str], SignedApi] = {}
+        self._clients: ClientFactory | None = None
 
     def api(self, service: Service, region: str) -> SignedApi:
-        """Return the client of a service in a Region."""
-        url = self._endpoint(service, region)
-        return LightSignedApi(service, region, url, self.keys, self.settings.trust.connect)
+        """Return the client of a service in a Region.
+
+        :raises ConfigError: when the Region's name or an endpoint is not usable.
+        """
+        known = self._apis.get((service.name, region))
+        if known is None:
+            known = self._apis[service.name, region] = self._api(service, region)
+        return known
 
     def dial_ahead(self, service: Service, region: str) -> None:
-        """Begin to connect to a service that will be called soon. Nothing is sent to it."""
-        dial_ahead(*host_and_port(self._endpoint(service, region)))
+        """Begin to connect to a service that will be called soon. Nothing is sent to it.
 
-    def _endpoint(self, service: Service, region: str) -> str:
-        variable = f"AWS_ENDPOINT_URL_{service.name.upper().replace('-', '_')}"
-        given = (
-            self._endpoint_url
-            or self._environ.get(variable)
-            or self._environ.get("AWS_ENDPOINT_URL")
-        )
-        return given or f"https://{service.prefix}.{region}.amazonaws.com"
+        :raises ConfigError: when the Region's name or an endpoint is not usable.
+        """
+        url = self._light_endpoint(service, region)
+        if url:
+            dial_ahead(*host_and_port(url))
+
+    def _api(self, service: Service, region: str) -> SignedApi:
+        url = self._light_endpoint(service, region)
+        if url and service.target:
+            connect = self.settings.trust.connect
+            return LightSigned(service, region, url, self.keys, connect)
+        from .sdk import ClientFactory
+
+        if self._clients is None:
+            self._clients = ClientFactory(self.profile, self.settings.trust.connect)
+        names = _names(service, "")
+        given = given_endpoint(names, self._endpoint_url, self._environ)
+        return SdkSigned(service, region, given, self.keys, self._clients)
+
+    def _light_endpoint(self, service: Service, region: str) -> str | None:
+        """Return the endpoint that botocore would use; None if only botocore can tell."""
+        check_region(region)
+        domain = domain_of(region)
+        has_hosts = domain and service.prefix
+        default = f"https://{service.prefix}.{region}.{domain}" if has_hosts else ""
+        names = _names(service, default)
+        given = given_endpoint(names, self._endpoint_url, self._environ)
+        variables = (names.variable, "AWS_ENDPOINT_URL")
+        if not default and not given and not any(map(self._environ.get, variables)):
+            return None
+        return light_endpoint(names, given, self._environ, self._profile)
+
+
+def _names(service: Service, default: str) -> EndpointNames:
+    name = service.name.upper().replace("-", "_")
+    return EndpointNames(default, f"AWS_ENDPOINT_URL_{name}", "")
 
 
 def open_cloud(
@@ -76,17 +126,8 @@ def open_cloud(
         (``targets.memory.anchor_memory``).
     :raises ConfigError: when a setting is not usable.
     """
-    profile = load_profile(profile_name, environ)
-    if endpoint_url:
-        check_endpoint(endpoint_url)
+    profile = with_credentials(load_profile(profile_name, environ), environ)
     bundle = ca_bundle(environ, profile)
     trust = Trust(bundle, anchors(environ, bundle) if anchors else None)
-    region = (
-        environ.get("AWS_REGION")
-        or environ.get("AWS_DEFAULT_REGION")
-        or (profile.values or {}).get("region")
-    )
-    overridden = bool(endpoint_url or any(key.startswith("AWS_ENDPOINT_URL") for key in environ))
     keys = KeySource(profile, environ, trust.connect, named=bool(profile_name))
-    settings = StreamSettings(trust, overridden)
-    return Cloud(region or None, keys, settings, profile.known_name, endpoint_url, environ)
+    return Cloud(profile, keys, trust, endpoint_url, environ)

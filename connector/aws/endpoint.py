@@ -6,13 +6,12 @@ botocore takes longer than a whole call.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from ..errors import ConfigError
 from ..fast.records import NamedTuple
 from ..files import FileProblem, read_text
-from .profile import Profile
+from .profile import Profile, credentials_file
 
 # Settings that also change the endpoint, in ways that only botocore knows.
 _BOTOCORE_VARIABLES = (
@@ -114,9 +113,8 @@ def _credentials_file_decides(environ: Mapping[str, str]) -> bool:
     botocore merges that file into the profiles. It rarely holds anything but keys, so it is
     searched for the names of settings, not parsed.
     """
-    path = environ.get("AWS_SHARED_CREDENTIALS_FILE") or os.path.join("~", ".aws/credentials")
     try:
-        text = read_text(os.path.expanduser(os.path.expandvars(path)))
+        text = read_text(credentials_file(environ))
     except (FileNotFoundError, FileProblem):
         return False
     return any(name in text for name in (*_BOTOCORE_SETTINGS, "endpoint_url", "services"))

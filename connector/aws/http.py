@@ -38,10 +38,13 @@ class Response(NamedTuple):
     body: bytes
 
 
-def exchange(sock: socket.socket, request: bytes, timeout: float) -> Response:
+def exchange(
+    sock: socket.socket, request: bytes, timeout: float, max_body: int = MAX_BODY
+) -> Response:
     """Send a request and read the response to it.
 
     :param timeout: seconds for both together.
+    :param max_body: bytes of the largest body that is read.
     :raises TimeoutError: when the response is not complete in time.
     :raises OSError: when the connection breaks.
     :raises BadResponse: when the response breaks HTTP or a limit above.
@@ -60,17 +63,18 @@ def exchange(sock: socket.socket, request: bytes, timeout: float) -> Response:
 
     limit()
     sock.sendall(request)
-    return read_response(receive)
+    return read_response(receive, max_body)
 
 
-def read_response(receive: Callable[[], bytes]) -> Response:
+def read_response(receive: Callable[[], bytes], max_body: int = MAX_BODY) -> Response:
     """Read the final response and skip interim ones (1xx).
 
     :param receive: return the next bytes; none when the connection has ended.
+    :param max_body: bytes of the largest body that is read.
     :raises ConnectionError: when the connection ends within the response.
     :raises BadResponse: when the response breaks HTTP or a limit above.
     """
-    reader = _Reader(receive)
+    reader = _Reader(receive, max_body)
     status = 100
     while status < 200:
         status, reason = _status(reader.line())
@@ -83,8 +87,9 @@ def read_response(receive: Callable[[], bytes]) -> Response:
 class _Reader:
     """Cuts received bytes into lines and blocks."""
 
-    def __init__(self, receive: Callable[[], bytes]) -> None:
+    def __init__(self, receive: Callable[[], bytes], max_body: int) -> None:
         self._receive = receive
+        self.max_body = max_body
         self._buffer = bytearray()
         self._head_left = MAX_HEAD
 
@@ -103,12 +108,12 @@ class _Reader:
 
     def rest(self) -> bytes:
         """Return everything up to the end of the connection."""
-        while len(self._buffer) <= MAX_BODY:
+        while len(self._buffer) <= self.max_body:
             piece = self._receive()
             if not piece:
                 return bytes(self._buffer)
             self._buffer += piece
-        raise _too_large()
+        raise _too_large(self.max_body)
 
     def _more(self) -> None:
         piece = self._receive()
@@ -157,8 +162,8 @@ def _body(reader: _Reader, status: int, headers: dict[str, str]) -> bytes:
         return reader.rest()
     if not (length.isascii() and length.isdigit() and len(length) < 10):
         raise BadResponse("has a malformed Content-Length")
-    if int(length) > MAX_BODY:
-        raise _too_large()
+    if int(length) > reader.max_body:
+        raise _too_large(reader.max_body)
     return reader.exactly(int(length))
 
 
@@ -172,12 +177,12 @@ def _chunks(reader: _Reader) -> bytes:
         if size == 0:
             _headers(reader)  # the trailer section
             return bytes(body)
-        if len(body) + size > MAX_BODY:
-            raise _too_large()
+        if len(body) + size > reader.max_body:
+            raise _too_large(reader.max_body)
         body += reader.exactly(size)
         if reader.line():
             raise BadResponse("has a malformed chunk")
 
 
-def _too_large() -> BadResponse:
-    return BadResponse(f"is larger than {MAX_BODY >> 20} MiB")
+def _too_large(max_body: int) -> BadResponse:
+    return BadResponse(f"is larger than {max_body >> 20} MiB")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
 
-from ..errors import NoKeys
+from ..errors import ConnectorError, CredentialsError
+from ..fast.logs import Logger
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING
-from .profile import Profile
+from .profile import Profile, load_profile, with_credentials
 
 if TYPE_CHECKING:
     from .light import Connect
+
+#: Seconds before their end in which keys are replaced.
+_SPARE = 5 * 60
+
+logger = Logger(__name__)
 
 
 class AwsKeys(NamedTuple):
@@ -32,11 +41,13 @@ class AwsKeys(NamedTuple):
 class KeySource:
     """The keys of a profile. They are kept, and replaced shortly before they expire.
 
-    :param profile: the profile that applies.
-    :param environ: the variables of AWS's tools.
+    :param profile: the profile that applies, with the settings of the credentials file.
+    :param environ: the variables of AWS's tools. botocore, which is asked in all cases but the
+        plain ones, reads them from ``os.environ``.
     :param connect: opens the connections, with the user's CA certificates and proxy.
     :param named: whether the option ``--profile`` named the profile. Variables with keys then
         do not count.
+    :param now: return the seconds since the epoch.
     """
 
     def __init__(
@@ -46,12 +57,16 @@ class KeySource:
         connect: Connect,
         *,
         named: bool = False,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._profile = profile
         self._environ = environ
         self._connect = connect
         self._named = named
+        self._now = now
+        self._lock = threading.Lock()
         self._keys: AwsKeys | None = None
+        self._loaded = self._refused = False
 
     def load(self, timeout: float) -> AwsKeys:
         """Return keys that have not expired.
@@ -59,20 +74,73 @@ class KeySource:
         :param timeout: seconds for getting them, besides the time of a user at a prompt.
         :raises NoKeys: when no source has any.
         :raises CredentialsError: when a source has expired, fails or is incomplete.
-        :raises ConfigError: when the profile does not exist.
+        :raises ConfigError: when the profile does not exist, or its settings are not usable.
         """
-        environ = self._environ
-        key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-        if not key or not secret:
-            raise NoKeys("There are no AWS keys", "Run `aws configure`, or set AWS_PROFILE")
-        return AwsKeys(key, secret, environ.get("AWS_SESSION_TOKEN") or None)
+        deadline = time.monotonic() + timeout
+        if not self._lock.acquire(timeout=timeout):
+            raise CredentialsError(
+                f"The AWS keys of the profile {self._profile.shown_name} did not come in time",
+                "Try again",
+            )
+        try:
+            return self._load(max(deadline - time.monotonic(), 0.1))
+        finally:
+            self._lock.release()
 
-    def renew(self) -> None:
-        """Forget the keys: the service says that they have expired."""
-        self._keys = None
+    def renew(self, used: AwsKeys) -> None:
+        """Replace keys that have expired, as the service says. Others that came since stay."""
+        with self._lock:
+            if self._keys is not None and self._keys[:3] == used[:3]:
+                self._keys, self._refused = None, True
+
+    @property
+    def profile_name(self) -> str:
+        """The name of the profile, for messages."""
+        return self._profile.shown_name
 
     @property
     def origin(self) -> str:
         """A text that differs between accounts and holds no secret. Caches use it as a key."""
-        key = self._environ.get("AWS_ACCESS_KEY_ID")
-        return f"key {key}" if key and not self._named else f"profile {self._profile.shown_name}"
+        key = None if self._named else self._environ.get("AWS_ACCESS_KEY_ID")
+        return f"key {key}" if key else f"profile {self._profile.shown_name}"
+
+    def _load(self, timeout: float) -> AwsKeys:
+        kept = self._keys
+        if kept is not None and self._left(kept) > _SPARE:
+            return kept
+        try:
+            self._keys = self._find(timeout)
+        except ConnectorError as error:
+            if kept is None or self._left(kept) <= 0:
+                raise
+            logger.info("using the AWS keys that expire soon: %s", error)
+            return kept
+        self._loaded, self._refused = True, False
+        return self._keys
+
+    def _left(self, keys: AwsKeys) -> float:
+        """Return the seconds until keys expire; infinite if they do not, as far as is known."""
+        return float("inf") if keys.expires_at is None else keys.expires_at - self._now()
+
+    def _find(self, timeout: float) -> AwsKeys:
+        from .quick import quick_keys
+
+        profile = self._profile
+        if self._loaded:  # another program may have written new keys
+            again = load_profile(profile.shown_name, self._environ)
+            profile = with_credentials(again._replace(name=profile.name), self._environ)
+        keys = quick_keys(profile, self._environ, named=self._named, now=self._now())
+        is_of_role = keys is not None and keys.expires_at is not None
+        if keys is not None and not (self._refused and is_of_role):
+            return keys
+        from .chain import find_keys
+
+        return find_keys(
+            profile,
+            self._connect,
+            named=self._named,
+            timeout=timeout,
+            uses_cache=not self._refused,
+            # Later, a terminal may be in use by a shell.
+            may_ask=not self._loaded and os.isatty(0),
+        )

@@ -23,7 +23,7 @@ from ..errors import (
 from ..fast.typed import Any
 from .api import CallFailed, Operation, Refused
 from .endpoint import host_and_port
-from .http import BadResponse, Response, exchange
+from .http import MAX_BODY, BadResponse, Response, exchange
 from .responses import check
 
 #: Open a TLS connection to a host and port within some seconds, with the user's CA
@@ -106,13 +106,15 @@ def send(
     request: bytes,
     connect_timeout: float,
     read_timeout: float,
+    max_body: int = MAX_BODY,
 ) -> Response:
     """Send one request on a new connection and return the response.
 
     :param address: host and port.
     :param connect_timeout: seconds until TLS is established.
     :param read_timeout: seconds for the request and the whole response.
-    :raises CallFailed: when there is no complete response within ``http``'s limits.
+    :param max_body: bytes of the largest body that is read.
+    :raises CallFailed: when there is no complete response within these limits.
     """
     try:
         sock = connect(*address, connect_timeout)
@@ -120,7 +122,7 @@ def send(
         raise CallFailed(error, transient=_is_transient(error)) from error
     try:
         with sock:
-            return exchange(sock, request, read_timeout)
+            return exchange(sock, request, read_timeout, max_body)
     except (OSError, BadResponse) as problem:
         raise CallFailed(_explain(problem, address[0])) from problem
 

@@ -25,12 +25,14 @@ class Profile(NamedTuple):
     :param name: the name that was asked for; None if nothing named one and ``default`` applies.
     :param profiles: all profiles of the file, by name.
     :param sso_sessions: all SSO sessions of the file, by name.
+    :param credentials: the sections of the credentials file, see :func:`with_credentials`.
     """
 
     name: str | None
     profiles: Mapping[str, Mapping[str, str]]
     sso_sessions: Mapping[str, Mapping[str, str]]
     config_file: str
+    credentials: Mapping[str, Mapping[str, str]] = {}
 
     @property
     def shown_name(self) -> str:
@@ -85,6 +87,29 @@ def load_profile(
     config_file = _config_file(environ)
     profiles, sso_sessions = _read_profiles(config_file)
     return Profile(name, profiles, sso_sessions, config_file)
+
+
+def with_credentials(profile: Profile, environ: Mapping[str, str]) -> Profile:
+    """Return a profile with the sections of the credentials file.
+
+    botocore puts the settings of that file before those of the same profile in the configuration
+    file, and so does this function.
+
+    :param environ: AWS_SHARED_CREDENTIALS_FILE names the file; the default is
+        ``~/.aws/credentials``.
+    :raises ConfigError: when the file exists but cannot be read or parsed.
+    """
+    sections = _read_sections(credentials_file(environ))
+    profiles = dict(profile.profiles)
+    for name, values in sections.items():
+        profiles[name] = {**profiles.get(name, {}), **values}
+    return profile._replace(profiles=profiles, credentials=sections)
+
+
+def credentials_file(environ: Mapping[str, str]) -> str:
+    """Return the path of the credentials file."""
+    name = environ.get("AWS_SHARED_CREDENTIALS_FILE") or os.path.join("~", ".aws/credentials")
+    return os.path.expanduser(os.path.expandvars(name))
 
 
 def sso_session(profile: Profile) -> SsoSession:

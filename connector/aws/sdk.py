@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.tokens import FrozenAuthToken
 
+    from .keys import AwsKeys
     from .light import Connect
     from .responses import Shape
 
-# No call here needs AWS keys. Without any, botocore would look for them in all places: the
-# profile's credential_process, and for up to two seconds EC2's metadata address.
+# Without any keys, botocore would look for them in all places: the profile's credential_process,
+# and for up to two seconds EC2's metadata address.
 _NO_KEY = "unused"
+
+#: Bytes of the largest response of a signed API: a page of 1000 EC2 instances in XML.
+MAX_SIGNED_BODY = 16 << 20
 
 #: botocore's parsers raise these when a member has another type than the model says: a list
 #: instead of an object, a time out of range, deeply nested JSON.
@@ -56,20 +60,23 @@ class ClientFactory:
     def create(
         self,
         service: str,
-        responses: Mapping[str, Shape],
+        responses: Mapping[str, Shape] | None,
         *,
         region: str,
         connect_timeout: float,
         read_timeout: float,
         token: str | None = None,
+        keys: AwsKeys | None = None,
         endpoint_url: str | None = None,
     ) -> Any:
         """Return a client that makes each call once. The caller closes it.
 
-        :param responses: the shape of each operation's response, by botocore's method names.
+        :param responses: the shape of each operation's JSON response, by botocore's method
+            names. None: botocore gets the responses as they are, and the caller checks them.
         :param connect_timeout: seconds until TLS is established.
         :param read_timeout: seconds for the request and the whole response.
-        :param token: the bearer token; None for calls without a signature.
+        :param token: the bearer token.
+        :param keys: the AWS keys. Without token and keys, calls have no signature.
         :param endpoint_url: None for botocore's own choice.
         :raises ConfigError: when profile, configuration file or endpoint are not usable.
         """
@@ -79,22 +86,28 @@ class ClientFactory:
 
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 1},
-            signature_version=UNSIGNED if token is None else None,
+            signature_version=UNSIGNED if token is None and keys is None else None,
         )
         with self._creating:
-            client = self._create(service, region, token, endpoint_url, config)
+            client = self._create(service, region, token, keys, endpoint_url, config)
         try:
             check_endpoint(client.meta.endpoint_url)
         except ConfigError:
             client.close()
             raise
         # botocore takes what a handler of this event returns as the response.
-        carrier = _Carrier(self._connect, responses, connect_timeout, read_timeout)
+        carrier = Carrier(self._connect, responses, connect_timeout, read_timeout)
         client.meta.events.register("before-send", carrier.send)
         return client
 
     def _create(
-        self, service: str, region: str, token: str | None, endpoint_url: str | None, config: Config
+        self,
+        service: str,
+        region: str,
+        token: str | None,
+        keys: AwsKeys | None,
+        endpoint_url: str | None,
+        config: Config,
     ) -> Any:
         import botocore.session
         from botocore.exceptions import BotoCoreError
@@ -107,6 +120,9 @@ class ClientFactory:
                 )
                 # The mode "auto" of a user's configuration would ask EC2's metadata address.
                 self._session.set_config_variable("defaults_mode", "legacy")
+                if keys:  # times stay as they are sent: shapes check text and numbers
+                    parsers = self._session.get_component("response_parser_factory")
+                    parsers.set_parser_defaults(timestamp_parser=lambda sent: sent)
             self._session.register_component("token_provider", _FixedToken(token))
             return self._session.create_client(
                 service,
@@ -115,8 +131,9 @@ class ClientFactory:
                 # With None, botocore would look for a CA bundle by its own rules.
                 verify=True,
                 config=config,
-                aws_access_key_id=_NO_KEY,
-                aws_secret_access_key=_NO_KEY,
+                aws_access_key_id=keys.access_key_id if keys else _NO_KEY,
+                aws_secret_access_key=keys.secret_key if keys else _NO_KEY,
+                aws_session_token=keys.session_token if keys else None,
             )
         except (BotoCoreError, ValueError) as error:  # ValueError: a malformed endpoint
             raise ConfigError(
@@ -201,13 +218,16 @@ def call(client: Any, operation: str, **members: Any) -> dict[str, Any]:
     return response
 
 
-class _Carrier:
-    """Sends the requests of one client instead of botocore."""
+class Carrier:
+    """Sends the requests of one client instead of botocore.
+
+    :param responses: see :meth:`ClientFactory.create`.
+    """
 
     def __init__(
         self,
         connect: Connect,
-        responses: Mapping[str, Shape],
+        responses: Mapping[str, Shape] | None,
         connect_timeout: float,
         read_timeout: float,
     ) -> None:
@@ -216,7 +236,7 @@ class _Carrier:
         self._timeouts = connect_timeout, read_timeout
 
     def send(self, request: AWSPreparedRequest, event_name: str, **kwargs: object) -> AWSResponse:
-        """Return the response with only those members that the operation's shape accepts.
+        """Return the response, with only those members that the operation's shape accepts.
 
         botocore's parser rejects a whole response for one member of the wrong type. That would
         lose a new refresh token, for example.
@@ -230,14 +250,16 @@ class _Carrier:
         from botocore.awsrequest import AWSResponse
         from botocore.compat import HTTPHeaders
 
+        from .http import MAX_BODY
         from .light import parse, send
         from .responses import check
 
         parts = urlsplit(request.url)
         address = (parts.hostname or "", parts.port or 443)
-        response = send(self._connect, address, _bytes_of(request), *self._timeouts)
+        limit = MAX_BODY if self._responses else MAX_SIGNED_BODY
+        response = send(self._connect, address, _bytes_of(request), *self._timeouts, limit)
         body = response.body
-        if response.status < 300:
+        if self._responses and response.status < 300:
             host, operation = address[0], xform_name(event_name.rsplit(".", 1)[-1])
             members = check(parse(response, host), self._responses[operation], host)
             body = json.dumps(members).encode()

@@ -1,22 +1,41 @@
-"""The signed APIs of AWS: what a service and its clients look like."""
+"""The signed APIs of AWS: what a service is, and the two clients that call one.
+
+:class:`LightSigned` speaks JSON 1.1 without botocore. :class:`SdkSigned` calls through botocore,
+which knows all protocols and all endpoints.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 
+from ..fast.logs import Logger
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING, Any, Protocol
+from .api import Refused
 from .endpoint import host_and_port
 from .light import parse, send
 from .responses import check
 from .sigv4 import signed_headers
 
 if TYPE_CHECKING:
-    from .keys import KeySource
+    from .keys import AwsKeys, KeySource
     from .light import Connect
     from .responses import Shape
+    from .sdk import ClientFactory
+
+#: Seconds to connect, where there is time for that: for TCP and TLS.
+_CONNECT_TIMEOUT = 4.0
+
+#: Bytes of the largest response in JSON: a page of 100 ECS tasks with all their containers.
+_MAX_BODY = 4 << 20
+
+#: Codes of the refusal of keys that have expired. The last one is EC2's.
+EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired"))
+
+logger = Logger(__name__)
 
 
 class SignedOperation(NamedTuple):
@@ -33,8 +52,9 @@ class SignedOperation(NamedTuple):
 class Service(NamedTuple):
     """One service of AWS.
 
-    :param name: botocore's name: ``ssm``.
-    :param prefix: the first part of its hosts: ``api.sagemaker``.
+    :param name: botocore's name: ``ssm``. Requests are signed for it.
+    :param prefix: the first part of its hosts: ``api.sagemaker``. Empty: botocore alone knows
+        its hosts.
     :param target: what begins ``X-Amz-Target`` for services that speak JSON 1.1:
         ``AmazonSSM``. Empty: botocore alone speaks the protocol.
     :param operations: by the names of botocore's methods: ``start_session``.
@@ -47,54 +67,68 @@ class Service(NamedTuple):
 
 
 class SignedApi(Protocol):
-    """A client that makes each call once."""
+    """A client that makes each call once, and once more if the keys have expired."""
 
     def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
         """Call an operation and return the checked members of its response.
 
+        Times in the response are as the service sends them: text or numbers.
+
         :param operation: the name of the botocore client's method: ``start_session``.
-        :param timeout: seconds for the whole call.
+        :param timeout: seconds for the whole call, and for getting keys.
         :param members: the members of the operation's input.
         :raises Refused: when the service answered with an error.
         :raises CallFailed: when there was no response, or a malformed one.
-        :raises ConnectorError: when there are no keys.
+        :raises CredentialsError: when there are no usable keys.
+        :raises ConfigError: when a setting is not usable.
         """
 
 
-class LightSignedApi:
+class LightSigned:
     """A ``SignedApi`` for services that speak JSON 1.1. It opens a connection for each call.
 
     :param region: the Region to sign for.
-    :param endpoint_url: host, port and path only.
+    :param endpoint_url: a result of ``endpoint.light_endpoint``.
+    :param now: return the seconds since the epoch.
     """
 
     def __init__(
-        self, service: Service, region: str, endpoint_url: str, keys: KeySource, connect: Connect
+        self,
+        service: Service,
+        region: str,
+        endpoint_url: str,
+        keys: KeySource,
+        connect: Connect,
+        *,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._service = service
         self._region = region
         self._host, self._port = host_and_port(endpoint_url)
-        path = endpoint_url.removeprefix("https://").partition("/")[2]
-        self._path = f"/{path}"
+        self._path = "/" + endpoint_url.removeprefix("https://").partition("/")[2]
         self._keys = keys
         self._connect = connect
+        self._now = now
 
     def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
-        deadline = time.monotonic() + timeout
         row = self._service.operations[operation]
-        request = self._request(row, members, self._keys.load(timeout))
-        left = max(0.1, deadline - time.monotonic())
-        response = send(self._connect, (self._host, self._port), request, left, left)
-        return check(parse(response, self._host), row.response, self._host)
-
-    def _request(self, row: SignedOperation, members: dict[str, Any], keys: Any) -> bytes:
         body = json.dumps(members).encode()
+
+        def once(keys: AwsKeys, left: float) -> dict[str, Any]:
+            request = self._request(row.name, body, keys)
+            address = self._host, self._port
+            response = send(self._connect, address, request, *_split(left), _MAX_BODY)
+            return check(parse(response, self._host), row.response, self._host)
+
+        return _with_keys(self._keys, timeout, once)
+
+    def _request(self, name: str, body: bytes, keys: AwsKeys) -> bytes:
         host = self._host if self._port == 443 else f"{self._host}:{self._port}"
         headers = {
-            "X-Amz-Target": f"{self._service.target}.{row.name}",
+            "X-Amz-Target": f"{self._service.target}.{name}",
             "Content-Type": "application/x-amz-json-1.1",
         }
-        headers |= signed_headers(
+        signature = signed_headers(
             keys,
             method="POST",
             host=host,
@@ -104,14 +138,88 @@ class LightSignedApi:
             body=body,
             service=self._service.name,
             region=self._region,
-            now=time.time(),
+            now=self._now(),
         )
         lines = [
             f"POST {self._path} HTTP/1.1",
             f"Host: {host}",
             "Accept-Encoding: identity",
             "User-Agent: devenv-connector",
-            *(f"{name}: {value}" for name, value in headers.items()),
+            *(f"{name}: {value}" for name, value in {**headers, **signature}.items()),
             f"Content-Length: {len(body)}",
         ]
         return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+class SdkSigned:
+    """A ``SignedApi`` that creates a botocore client for each call.
+
+    :param endpoint_url: None for botocore's own choice (see ``endpoint.given_endpoint``).
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        region: str,
+        endpoint_url: str | None,
+        keys: KeySource,
+        clients: ClientFactory,
+    ) -> None:
+        self._service = service
+        self._region = region
+        self._endpoint_url = endpoint_url
+        self._keys = keys
+        self._clients = clients
+
+    def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
+        from urllib.parse import urlsplit
+
+        from .sdk import call
+
+        row = self._service.operations[operation]
+
+        def once(keys: AwsKeys, left: float) -> dict[str, Any]:
+            connect_timeout, read_timeout = _split(left)
+            client = self._clients.create(
+                self._service.name,
+                None,
+                region=self._region,
+                keys=keys,
+                endpoint_url=self._endpoint_url,
+                connect_timeout=connect_timeout,
+                read_timeout=read_timeout,
+            )
+            with closing(client):
+                answer = call(client, operation, **members)
+            host = urlsplit(client.meta.endpoint_url).hostname or ""
+            return check(answer, row.response, host)
+
+        return _with_keys(self._keys, timeout, once)
+
+
+def _with_keys(
+    source: KeySource, timeout: float, once: Callable[[AwsKeys, float], dict[str, Any]]
+) -> dict[str, Any]:
+    """Make a call; if its keys have expired, make it once more with new ones.
+
+    :param once: make the call with keys, within some seconds.
+    """
+    deadline = time.monotonic() + timeout
+    keys = source.load(timeout)
+    try:
+        return once(keys, deadline - time.monotonic())
+    except Refused as refused:
+        if refused.code not in EXPIRED:
+            raise
+        logger.info("the service says that the keys have expired (%s)", refused)
+        source.renew(keys)
+        fresh = source.load(max(deadline - time.monotonic(), 0.1))
+        if fresh[:3] == keys[:3]:
+            raise
+    return once(fresh, deadline - time.monotonic())
+
+
+def _split(seconds: float) -> tuple[float, float]:
+    """Return the seconds to connect, and those for request and response."""
+    connect_timeout = min(_CONNECT_TIMEOUT, max(0.4 * seconds, 0.1))
+    return connect_timeout, max(seconds - connect_timeout, 0.1)

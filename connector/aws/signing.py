@@ -6,16 +6,22 @@ the stream URL is presigned.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, urlsplit
 
-from ..errors import ConfigError, CredentialsError
+from ..errors import ConfigError
+from ..fast.typed import TYPE_CHECKING
+from .sigv4 import encoded, signed_headers
 
 if TYPE_CHECKING:
-    import botocore.session
+    from .keys import KeySource
+    from .light import Connect
+    from .profile import Profile
 
 _SERVICE = "ssmmessages"
+
+#: Seconds to get keys. The link gives up a moment later (``transport.connection``).
+_TIMEOUT = 7.0
 
 
 def canonical_query(query: str) -> str:
@@ -26,83 +32,105 @@ def canonical_query(query: str) -> str:
 
     :param query: the raw query without the ``?``.
     """
-    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
-    encoded = sorted((_encode(name), _encode(value)) for name, value in pairs)
-    return "&".join(f"{name}={value}" for name, value in encoded)
+    pairs = sorted((encoded(name), encoded(value)) for name, value in _pairs(query))
+    return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def _encode(text: str) -> str:
-    return quote(text, safe="-_.~", errors="surrogateescape")
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """Return the decoded names and values of a query."""
+    parts = (part.partition("=") for part in query.split("&") if part)
+    return [(_decoded(name), _decoded(value)) for name, _, value in parts]
+
+
+def _decoded(text: str) -> str:
+    text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote  # takes 2 ms to import, and few queries need it
+
+    return unquote(text, errors="surrogateescape")
 
 
 class UpgradeSigner:
-    """Signs upgrades with the credentials of an AWS profile. Not thread-safe.
+    """Signs upgrades with AWS keys. A call blocks while new keys are got.
 
-    A call blocks and imports botocore. Credentials are kept, so that a link can reconnect
-    before their source can be reached again.
-
-    :param profile: the name of the profile.
-    :param region_of: return the region in the name of a gateway, or None. The profile's
-        region then applies.
+    :param keys: the source of the keys. It keeps them, so that a link can reconnect before
+        their origin can be reached again.
+    :param region_of: return the Region in the name of a gateway, or None.
+    :param region: the Region for gateways whose names have none.
+    :param now: return the seconds since the epoch.
     """
 
-    def __init__(self, profile: str, region_of: Callable[[str], str | None]) -> None:
-        self._profile = profile
+    def __init__(
+        self,
+        keys: KeySource,
+        region_of: Callable[[str], str | None],
+        region: str | None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = keys
         self._region_of = region_of
-        self._session: botocore.session.Session | None = None
+        self._region = region
+        self._now = now
 
     def __call__(self, url: str) -> Mapping[str, str]:
         """Return the headers to add to the upgrade, which are valid for some minutes.
 
         :param url: the checked stream URL. A presigned one needs no headers.
-        :raises ConfigError: when the profile does not exist, or the region is unknown.
-        :raises CredentialsError: when the profile has no credentials, or getting them fails.
+        :raises ConfigError: when the Region is unknown, or the profile does not exist.
+        :raises CredentialsError: when there are no usable keys.
         """
-        parts = urlsplit(url)
-        names = parse_qsl(parts.query, keep_blank_values=True)
-        if any(name.lower().startswith("x-amz-") for name, _ in names):
+        scheme, _, rest = url.partition("://")
+        target, _, query = rest.partition("?")
+        authority, slash, path = target.partition("/")
+        if any(name.lower().startswith("x-amz-") for name, _ in _pairs(query)):
             return {}
-        import botocore.session
-        from botocore.auth import SigV4Auth
-        from botocore.awsrequest import AWSRequest
-        from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
-
-        region = self._region_of(parts.hostname or "")
-        try:
-            if self._session is None:
-                self._session = botocore.session.Session(profile=self._profile)
-            # The session caches credentials and renews expired ones.
-            credentials = self._session.get_credentials()
-            frozen = credentials and credentials.get_frozen_credentials()
-            region = region or self._session.get_config_variable("region")
-        except ProfileNotFound:
-            raise ConfigError(
-                f"There is no AWS profile {self._profile}", "Check --profile and ~/.aws/config"
-            ) from None
-        except ClientError as error:
-            raise self._failed(error.response.get("Error", {}).get("Code", "")) from error
-        except (BotoCoreError, ValueError, OSError, RuntimeError) as error:
-            raise self._failed(type(error).__name__) from error
-        if not frozen:
-            raise CredentialsError(
-                f"The profile {self._profile} has no AWS credentials",
-                "Choose a profile that has some, or leave out --profile and do not sign",
-            )
+        # WebSocket clients write Host in lower case and without a default port.
+        port = ":443" if scheme == "wss" else ":80"
+        host = authority.lower().removesuffix(port)
+        keys = self._keys.load(_TIMEOUT)
+        region = self._region_of(_without_port(host)) or self._region
         if not region:
             raise ConfigError(
-                f"The profile {self._profile} has no region to sign for", "Add `region` to it"
+                f"The profile {self._keys.profile_name} has no region to sign for",
+                "Add `region` to it",
             )
-        # botocore writes Host as WebSocket clients do: in lower case, without a default port.
-        # It signs the query as given, so it gets the canonical one. The dialled URL is not
-        # changed.
-        scheme = "https" if parts.scheme == "wss" else "http"
-        signed = parts._replace(scheme=scheme, query=canonical_query(parts.query))
-        request = AWSRequest("GET", signed.geturl())
-        SigV4Auth(frozen, _SERVICE, region).add_auth(request)
-        return dict(request.headers.items())
-
-    def _failed(self, why: str) -> CredentialsError:
-        return CredentialsError(
-            f"Cannot get the AWS credentials of the profile {self._profile} ({why[:100]})",
-            f"Try `aws sts get-caller-identity --profile {self._profile}`",
+        return signed_headers(
+            keys,
+            method="GET",
+            host=host,
+            path=slash + path,
+            query=canonical_query(query),
+            headers={},
+            body=b"",
+            service=_SERVICE,
+            region=region,
+            now=self._now(),
         )
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+def profile_signer(
+    profile: Profile,
+    environ: Mapping[str, str],
+    connect: Connect,
+    region_of: Callable[[str], str | None],
+) -> UpgradeSigner:
+    """Return a signer with the keys and the Region of a profile that an option names.
+
+    :param connect: opens the connections to the sources of keys.
+    :param region_of: see :class:`UpgradeSigner`.
+    :raises ConfigError: when the credentials file cannot be read.
+    """
+    from .keys import KeySource
+    from .profile import with_credentials
+    from .regions import region_of as region_of_variables
+
+    whole = with_credentials(profile, environ)
+    region = region_of_variables(environ) or (whole.values or {}).get("region")
+    return UpgradeSigner(KeySource(whole, environ, connect, named=True), region_of, region)

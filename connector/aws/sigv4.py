@@ -104,13 +104,20 @@ def presigned_query(
     return f"{text}&X-Amz-Signature={_signature(keys.secret_key, stamp, scope, canonical)}"
 
 
-def encoded(text: str) -> str:
-    """Return a name or a value of a query, percent-encoded as SigV4 does."""
-    if _UNRESERVED.issuperset(text):
-        return text
-    from urllib.parse import quote  # takes 2 ms to import, and most texts do not need it
+def encoded(text: str, safe: frozenset[str] = _UNRESERVED) -> str:
+    """Return text percent-encoded as SigV4 does. Bytes that are not UTF-8 stay as they are.
 
-    return quote(text, safe="-_.~", errors="surrogateescape")
+    :param safe: the characters that are not encoded.
+    """
+    if safe.issuperset(text):
+        return text
+    # urllib.parse takes 2 ms to import.
+    return "".join(
+        character
+        if character in safe
+        else "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
+        for character in text
+    )
 
 
 def _stamp(now: float) -> str:
@@ -128,18 +135,14 @@ def _canonical(
 
 def _path(path: str) -> str:
     """Return a path in canonical form: every segment is encoded once more."""
-    if _PATH.issuperset(path) and "//" not in path and "/." not in path:
-        return path or "/"
-    from urllib.parse import quote
-
     segments: list[str] = []
     for segment in path.split("/"):
-        if segment == ".." and segments:
-            segments.pop()
-        elif segment not in ("", ".", ".."):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
             segments.append(segment)
     ending = "/" if segments and path.endswith("/") else ""
-    return f"/{quote('/'.join(segments), safe='/~')}{ending}"
+    return f"/{encoded('/'.join(segments), _PATH)}{ending}"
 
 
 def _signature(secret_key: str, stamp: str, scope: str, canonical: str) -> str:

@@ -82,14 +82,16 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings
             f"Name the file with its JSON by --session-file, or set {VARIABLE}",
         )
     profile = load_profile(options.profile, os.environ)
+    bundle = ca_bundle(os.environ, profile)
+    trust = Trust(bundle, anchor_memory(os.environ, bundle))
     if options.profile:
-        from ..aws.signing import UpgradeSigner
+        from ..aws.signing import profile_signer
         from ..transport.address import gateway_region
 
-        access = access._replace(signer=UpgradeSigner(options.profile, gateway_region))
-    bundle = ca_bundle(os.environ, profile)
+        signer = profile_signer(profile, os.environ, trust.connect, gateway_region)
+        access = access._replace(signer=signer)
     return GivenSession(access), StreamSettings(
-        Trust(bundle, anchor_memory(os.environ, bundle)),
+        trust,
         ping_interval=options.ping_interval,
         payload_size=options.payload_size,
         url_given=True,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from connector.aws.signing import UpgradeSigner, canonical_query
+from connector.aws.profile import load_profile
+from connector.aws.signing import UpgradeSigner, canonical_query, profile_signer
 from connector.emulator.gateway.sigv4 import is_signed
 from connector.errors import ConfigError, CredentialsError
 from connector.transport.address import gateway_region
+from connector.transport.trust import Trust
 
 from .peers import listening
 
@@ -28,6 +31,11 @@ def profiles(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def signer(name: str) -> UpgradeSigner:
+    profile = load_profile(name, os.environ)
+    return profile_signer(profile, os.environ, Trust().connect, gateway_region)
+
+
 @pytest.mark.parametrize(
     ("host", "region"),
     [
@@ -39,51 +47,51 @@ def profiles(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_region_comes_from_the_gateways_name(host: str, region: str) -> None:
-    signed = UpgradeSigner("regional", gateway_region)(f"wss://{host}{PATH}")
+    signed = signer("regional")(f"wss://{host}{PATH}")
     assert f"/{region}/ssmmessages/aws4_request" in signed["Authorization"]
     assert "hidden" not in str(signed)
     assert "Host" not in signed
 
 
 def test_other_host_uses_the_profiles_region() -> None:
-    signed = UpgradeSigner("regional", gateway_region)(f"wss://localhost:8443{PATH}")
+    signed = signer("regional")(f"wss://localhost:8443{PATH}")
     assert "/eu-west-1/ssmmessages/" in signed["Authorization"]
     with pytest.raises(ConfigError, match="has no region"):
-        UpgradeSigner("plain", gateway_region)(f"wss://localhost:8443{PATH}")
+        signer("plain")(f"wss://localhost:8443{PATH}")
 
 
 def test_session_token_of_temporary_credentials_is_sent() -> None:
     url = f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
-    assert UpgradeSigner("session", gateway_region)(url)["X-Amz-Security-Token"] == "a-token"
+    assert signer("session")(url)["X-Amz-Security-Token"] == "a-token"
 
 
 @pytest.mark.parametrize("name", ["X-Amz-Signature", "x-amz-algorithm"])
 def test_presigned_url_is_not_signed_again(name: str) -> None:
-    assert UpgradeSigner("nosuch", gateway_region)(f"wss://localhost{PATH}&{name}=abc") == {}
+    assert signer("nosuch")(f"wss://localhost{PATH}&{name}=abc") == {}
 
 
-def test_failing_credentials_are_reported_with_a_command_to_check() -> None:
-    with pytest.raises(CredentialsError, match="aws sts get-caller-identity --profile broken"):
-        UpgradeSigner("broken", gateway_region)(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
+def test_failing_credentials_are_reported() -> None:
+    with pytest.raises(CredentialsError, match="credential_process of the profile broken"):
+        signer("broken")(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
 
 
 def test_host_is_signed_as_a_websocket_sends_it() -> None:
     """Host is in lower case and has no default port. The signature depends on it."""
-    signer = UpgradeSigner("regional", gateway_region)
-    plain = signer(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
-    spelled = signer(f"wss://SSMMESSAGES.us-west-2.amazonaws.com:443{PATH}")
+    sign = signer("regional")
+    plain = sign(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
+    spelled = sign(f"wss://SSMMESSAGES.us-west-2.amazonaws.com:443{PATH}")
     while spelled["X-Amz-Date"] != plain["X-Amz-Date"]:
-        plain = signer(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
-        spelled = signer(f"wss://SSMMESSAGES.us-west-2.amazonaws.com:443{PATH}")
+        plain = sign(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
+        spelled = sign(f"wss://SSMMESSAGES.us-west-2.amazonaws.com:443{PATH}")
     assert spelled["Authorization"] == plain["Authorization"]
 
 
 def test_credentials_are_kept_for_the_next_dial(home: Path) -> None:
     url = f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
-    signer = UpgradeSigner("regional", gateway_region)
-    signer(url)
+    sign = signer("regional")
+    sign(url)
     (home / ".aws/config").unlink()
-    assert "Credential=AKIDX/" in signer(url)["Authorization"]
+    assert "Credential=AKIDX/" in sign(url)["Authorization"]
 
 
 def test_refused_role_is_reported(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,9 +110,7 @@ def test_refused_role_is_reported(home: Path, monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(
             CredentialsError, match=r"of the profile role \(AccessDenied\)"
         ) as caught:
-            UpgradeSigner("role", gateway_region)(
-                f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
-            )
+            signer("role")(f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}")
     assert "hidden" not in str(caught.value)
 
 
@@ -137,7 +143,7 @@ def test_signature_of_a_real_stream_url_is_accepted() -> None:
     """The emulator's check shares no code with botocore."""
     target = f"{PATH}&cell-number=AB+cd/E==&b=2&a=%2B&a=&empty"
     host = "ssmmessages.us-west-2.amazonaws.com"
-    signed = dict(UpgradeSigner("regional", gateway_region)(f"wss://{host}{target}"))
+    signed = dict(signer("regional")(f"wss://{host}{target}"))
     lower = {name.lower(): value for name, value in signed.items()}
     headers = {**signed, **lower, "host": host}
     assert is_signed("GET", target, headers, "ssmmessages", {"AKIDX": "hidden"})

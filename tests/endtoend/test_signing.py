@@ -113,7 +113,7 @@ def test_wrong_key_is_refused_and_not_shown(attach: Attach, cloud: Cloud) -> Non
     ("profile", "exit_code", "words"),
     [
         ("nosuch", 78, "There is no AWS profile nosuch"),
-        ("empty", 77, "The profile empty has no AWS credentials"),
+        ("empty", 77, "There are no AWS keys for the profile empty"),
     ],
 )
 def test_profile_that_cannot_sign_fails(

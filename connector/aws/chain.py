@@ -1,0 +1,260 @@
+"""AWS keys by botocore's chain: roles, SSO, programs, containers and the machine itself.
+
+botocore has no deadline for the chain: a program may hang, and so may a metadata address. So the
+chain runs in a thread of its own, and its caller waits for a limited time. Two things differ from
+the AWS CLI. A program of ``credential_process`` gets no stdin, which in a ProxyCommand carries the
+bytes of SSH. And a user is asked for an MFA code only on the terminal of an interactive command.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CredentialsError, NoKeys
+from ..fast.logs import Logger, set_up_now
+from .clicache import CliCache
+from .keyerrors import NoCode, explain, try_it
+from .keys import AwsKeys
+from .profile import Profile
+from .regions import region_of
+from .terminal import ask_secret
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+    from .light import Connect
+
+#: Seconds of one call of STS or SSO: to connect, and for request and response.
+_CALL_TIMEOUTS = 4.0, 8.0
+
+#: Bytes that a program of ``credential_process`` may write.
+_MAX_OUTPUT = 1 << 20
+
+logger = Logger(__name__)
+
+
+def find_keys(
+    profile: Profile,
+    connect: Connect,
+    *,
+    named: bool,
+    timeout: float,
+    uses_cache: bool,
+    may_ask: bool,
+) -> AwsKeys:
+    """Return the keys that botocore finds.
+
+    :param profile: with the settings of the credentials file.
+    :param connect: opens the connections to STS and SSO.
+    :param named: whether the option ``--profile`` named the profile.
+    :param timeout: seconds, besides those of a user at a prompt.
+    :param uses_cache: whether the AWS CLI's cache may have the keys of a role.
+    :param may_ask: whether the user may be asked for an MFA code.
+    :raises NoKeys: when no source has any.
+    :raises CredentialsError: when a source has expired, fails, or takes too long.
+    :raises ConfigError: when profile or settings are not usable.
+    """
+    set_up_now()
+    search = _Search(profile, connect, named, uses_cache)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            found = search.answers.get(timeout=max(deadline - time.monotonic(), 0.001))
+        except queue.Empty:
+            raise search.abandon(timeout) from None
+        if isinstance(found, AwsKeys):
+            return found
+        if isinstance(found, BaseException):
+            raise explain(found, profile, search.ran_program) from found
+        code = None
+        if may_ask:
+            before = time.monotonic()
+            try:
+                code = ask_secret(found)
+            finally:
+                if code is None:
+                    search.codes.put(None)
+            deadline += time.monotonic() - before
+        search.codes.put(code)
+
+
+class _Search:
+    """The chain in a thread.
+
+    :ivar answers: gets questions for the user (text), and at last keys or an exception.
+    :ivar codes: gets the user's answers; None if there is none.
+    :ivar ran_program: whether a ``credential_process`` was started last.
+    """
+
+    def __init__(self, profile: Profile, connect: Connect, named: bool, uses_cache: bool) -> None:
+        self.answers: queue.SimpleQueue[AwsKeys | str | BaseException] = queue.SimpleQueue()
+        self.codes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.ran_program = False
+        self._profile = profile
+        self._connect = connect
+        self._named = named
+        self._uses_cache = uses_cache
+        self._lock = threading.Lock()
+        self._program: subprocess.Popen[bytes] | None = None
+        self._abandoned = False
+        threading.Thread(target=self._run, name="aws-keys", daemon=True).start()
+
+    def abandon(self, waited: float) -> CredentialsError:
+        """End the search and return the error that says so.
+
+        :param waited: the seconds that it took so far.
+        """
+        with self._lock:
+            self._abandoned = True
+            program = self._program
+            if program is not None:
+                program.kill()
+        name = self._profile.shown_name
+        if program is not None:
+            return CredentialsError(
+                f"The credential_process of the profile {name} did not end within {waited:.0f} s",
+                "Run it in a terminal: it gets no input here",
+            )
+        return CredentialsError(
+            f"The AWS keys of the profile {name} did not come within {waited:.0f} s", try_it(name)
+        )
+
+    def _run(self) -> None:
+        try:
+            self.answers.put(self._keys())
+        except BaseException as error:  # noqa: BLE001 - raised to the caller of find_keys()
+            self.answers.put(error)
+
+    def _keys(self) -> AwsKeys:
+        from botocore.credentials import create_credential_resolver
+        from botocore.session import Session
+
+        name = self._profile.name
+        # A profile that the option names excludes the variables with keys; another does not.
+        session = Session(
+            session_vars=None if self._named else {"profile": (None, None, name, None)},
+            profile=name if self._named else None,
+        )
+        session.set_config_variable("defaults_mode", "legacy")  # "auto" asks EC2's metadata
+        send: Any = self._send
+        session.register("before-send", send)
+        cache: Any = CliCache(self._uses_cache)
+        region = self._region
+        resolver: Any = create_credential_resolver(session, cache, region)
+        self._replace_providers(session, resolver, cache, region)
+        credentials = resolver.load_credentials()
+        if credentials is None:
+            raise NoKeys(
+                f"There are no AWS keys for the profile {self._profile.shown_name}",
+                "Run `aws configure` or `aws configure sso`, or name another profile by --profile",
+            )
+        frozen = credentials.get_frozen_credentials()
+        # botocore has no public name for it. Without, the keys are kept until they are refused.
+        end = getattr(credentials, "_expiry_time", None)
+        return AwsKeys(
+            frozen.access_key, frozen.secret_key, frozen.token or None, end and end.timestamp()
+        )
+
+    @property
+    def _region(self) -> str | None:
+        """The Region whose STS is asked."""
+        return region_of(os.environ) or (self._profile.values or {}).get("region") or None
+
+    def _replace_providers(
+        self, session: Any, resolver: Any, cache: Any, region: str | None
+    ) -> None:
+        """Let the chain start programs and ask for codes by our rules.
+
+        The providers of a role's ``source_profile`` are made by the builder.
+        """
+        from botocore import credentials as providers
+        from botocore.utils import create_nested_client
+
+        def create_client(service: str, **settings: Any) -> Any:
+            return create_nested_client(session, service, **{"region_name": region, **settings})
+
+        def load_config() -> Any:
+            return session.full_config
+
+        start = self._start
+
+        class Builder(providers.ProfileProviderBuilder):
+            def _create_process_provider(self, profile_name: str) -> Any:
+                popen: Any = start
+                return providers.ProcessProvider(profile_name, load_config, popen)
+
+        name = self._profile.shown_name
+        builder: Any = Builder(session, cache, region)
+        kept = {provider.METHOD: provider for provider in resolver.providers}
+        sourcer = providers.CanonicalNameCredentialSourcer(
+            [providers.EnvProvider(), kept["container-role"], kept["iam-role"]]
+        )
+        role = providers.AssumeRoleProvider(
+            load_config, create_client, cache, name, self._ask, sourcer, builder
+        )
+        process = builder._create_process_provider(name)
+        ours = {role.METHOD: role, process.METHOD: process}
+        resolver.providers = [ours.get(each.METHOD, each) for each in resolver.providers]
+
+    def _ask(self, question: str) -> str:
+        """Return the code that the user enters; the thread that waits for the keys asks."""
+        self.answers.put(question)
+        code = self.codes.get()
+        if code is None:
+            raise NoCode
+        return code
+
+    def _start(self, words: list[str], **_: Any) -> _Program:
+        """Start a program as ``subprocess.Popen`` does, without stdin."""
+        with self._lock:
+            if self._abandoned:
+                raise TimeoutError
+            self.ran_program = True
+            self._program = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # it may hold secrets, and ssh shows what we write
+            )
+            return _Program(self._program, self._ended)
+
+    def _ended(self) -> None:
+        with self._lock:
+            self._program = None
+
+    def _send(self, request: AWSPreparedRequest, **kwargs: Any) -> AWSResponse | None:
+        """Send a request to STS or SSO, with the user's CA certificates and proxy."""
+        if not request.url.startswith("https://"):
+            return None  # an endpoint of the user on this machine: botocore sends it
+        from .sdk import Carrier
+
+        return Carrier(self._connect, None, *_CALL_TIMEOUTS).send(request, **kwargs)
+
+
+class _Program:
+    """A program of ``credential_process``, with the members of ``Popen`` that botocore uses."""
+
+    def __init__(self, program: subprocess.Popen[bytes], ended: Callable[[], None]) -> None:
+        self._program = program
+        self._ended = ended
+        self.returncode = 0
+
+    def communicate(self) -> tuple[bytes, bytes]:
+        """Return what the program writes, and wait for its end."""
+        stdout = self._program.stdout
+        assert stdout is not None
+        with stdout:
+            output = stdout.read(_MAX_OUTPUT + 1)
+        if len(output) > _MAX_OUTPUT:
+            self._program.kill()
+        self.returncode = self._program.wait()
+        self._ended()
+        if len(output) > _MAX_OUTPUT:
+            raise ValueError("too much output")
+        return output, b""

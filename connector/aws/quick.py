@@ -1,0 +1,111 @@
+"""AWS keys without botocore, where the settings leave no doubt which ones botocore would use.
+
+These are keys in variables, keys in a profile, and those of a role that the AWS CLI's cache still
+holds. The order is that of ``botocore.credentials.create_credential_resolver``. All other cases
+are left to :mod:`.chain`, the wrong ones too: it has the words for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import CredentialsError
+from ..fast import plain
+from .clicache import cached_keys, role_key, sso_key
+from .keys import AwsKeys
+from .profile import Profile
+
+_KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
+
+#: Settings that come before keys in the configuration file, and that only botocore can follow.
+_BEFORE_CONFIG = ("login_session", "credential_process")
+
+
+def quick_keys(
+    profile: Profile, environ: Mapping[str, str], *, named: bool, now: float
+) -> AwsKeys | None:
+    """Return the keys that botocore would use, or None if botocore has to be asked.
+
+    :param profile: with the settings of the credentials file.
+    :param named: whether the option ``--profile`` named the profile.
+    :param now: seconds since the epoch.
+    :raises CredentialsError: when a secret key is missing, or the keys of variables have expired.
+    """
+    values = profile.values
+    if values is None and profile.name is not None:
+        return None  # the profile does not exist
+    if not named and environ.get("AWS_ACCESS_KEY_ID"):
+        return _of_variables(environ, now)
+    if values is None:
+        return None
+    if "role_arn" in values and "web_identity_token_file" not in values:
+        return _of_role(profile, values, now)
+    if "web_identity_token_file" in values or "AWS_WEB_IDENTITY_TOKEN_FILE" in environ:
+        return None
+    if "sso_role_name" in values or "sso_account_id" in values:
+        return _of_sso(profile, values, now)
+    own = profile.credentials.get(profile.shown_name, {})
+    if _KEY in own:
+        return _of_file(profile, own)
+    if _SECRET in own or any(name in values for name in _BEFORE_CONFIG):
+        return None
+    return _of_file(profile, values) if _KEY in values else None
+
+
+def _of_variables(environ: Mapping[str, str], now: float) -> AwsKeys | None:
+    key, secret = environ["AWS_ACCESS_KEY_ID"], environ.get("AWS_SECRET_ACCESS_KEY")
+    if not secret:
+        raise CredentialsError(
+            "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not",
+            "Set both, or unset AWS_ACCESS_KEY_ID to use a profile",
+        )
+    token = environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN") or None
+    end = environ.get("AWS_CREDENTIAL_EXPIRATION")
+    expires_at = plain.time(end) if end else None
+    if end and expires_at is None:
+        return None  # a time in another form
+    if expires_at is not None and expires_at <= now:
+        raise CredentialsError(
+            "The AWS keys in the variables have expired (AWS_CREDENTIAL_EXPIRATION)",
+            "Set new ones, or unset AWS_ACCESS_KEY_ID to use a profile",
+        )
+    return AwsKeys(key, secret, token, expires_at)
+
+
+def _of_file(profile: Profile, values: Mapping[str, str]) -> AwsKeys:
+    missing = [name for name in (_KEY, _SECRET) if not values.get(name)]
+    if missing:
+        raise CredentialsError(
+            f"The AWS keys of the profile {profile.shown_name} are incomplete: {missing[0]} "
+            "is missing",
+            "Add it to the profile, or run `aws configure`",
+        )
+    # The first of the two that is there counts, even if it is empty.
+    token = values.get("aws_security_token", values.get("aws_session_token"))
+    return AwsKeys(values[_KEY], values[_SECRET], token or None)
+
+
+def _of_role(profile: Profile, values: Mapping[str, str], now: float) -> AwsKeys | None:
+    source = values.get("source_profile")
+    if (source is None) == ("credential_source" not in values):
+        return None
+    if source is not None and source not in profile.profiles:
+        return None
+    return cached_keys(role_key(values), now)
+
+
+def _of_sso(profile: Profile, values: Mapping[str, str], now: float) -> AwsKeys | None:
+    session = values.get("sso_session")
+    settings = dict(values)
+    if session is not None:
+        of_session = profile.sso_sessions.get(session)
+        if of_session is None:
+            return None
+        if any(settings.get(name, value) != value for name, value in of_session.items()):
+            return None
+        settings |= of_session
+    names = ("sso_role_name", "sso_account_id", "sso_start_url", "sso_region")
+    if any(name not in settings for name in names):
+        return None
+    role, account, start_url, _ = (settings[name] for name in names)
+    return cached_keys(sso_key(role, account, session, start_url), now)
