@@ -54,7 +54,7 @@ def far_digests(run: Run, files: Sequence[tuple[bytes, int]]) -> dict[bytes, str
     :param files: paths and sizes.
     :raises NoDigests: when the far end has no program for it, or does not answer.
     """
-    named = {_plain(path): path for path, _ in files}
+    named = {plain(path): path for path, _ in files}
     script = _HEAD + b"".join(b"d -- %s\n" % names for names in _groups(named))
     output = _run(run, script, sum(size for _, size in files))
     return {named[name]: digest for name, digest in _parse(output) if name in named}
@@ -68,7 +68,7 @@ def far_range_digests(run: Run, path: bytes, ranges: Sequence[Range], block: int
     """
     lines = [
         b"dd if=%s bs=%d skip=%d count=%d 2>/dev/null | d\n"
-        % (_quoted(_plain(path)), block, each.start // block, -(-each.size // block))
+        % (quoted(plain(path)), block, each.start // block, -(-each.size // block))
         for each in ranges
     ]
     output = _run(run, _HEAD + b"".join(lines), sum(each.size for each in ranges))
@@ -83,7 +83,7 @@ def far_prefix_digest(run: Run, path: bytes, size: int) -> str:
 
     :raises NoDigests: as :func:`far_digests`, and when the file cannot be read.
     """
-    script = _HEAD + b"head -c %d < %s | d\n" % (size, _quoted(_plain(path)))
+    script = _HEAD + b"head -c %d < %s | d\n" % (size, quoted(plain(path)))
     for _, digest in _parse(_run(run, script, size)):
         return digest
     raise NoDigests("the far end cannot read the file")
@@ -123,7 +123,7 @@ def _groups(names: dict[bytes, bytes]) -> Iterator[bytes]:
     words: list[bytes] = []
     size = 0
     for name in names:
-        word = _quoted(name)
+        word = quoted(name)
         if size + len(word) > _NAMES and words:
             yield b" ".join(words)
             words, size = [], 0
@@ -145,10 +145,11 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
     return {b"n": b"\n", b"r": b"\r"}.get(found[1], found[1])
 
 
-def _plain(path: bytes) -> bytes:
+def plain(path: bytes) -> bytes:
     """Return a path that no program takes for stdin or an option."""
     return path if path.startswith(b"/") else b"./" + path
 
 
-def _quoted(name: bytes) -> bytes:
+def quoted(name: bytes) -> bytes:
+    """Return a name as one word of a script."""
     return b"'" + name.replace(b"'", b"'\\''") + b"'"

@@ -82,7 +82,7 @@ class Jobs:
 
     def _whole(self, item: Item) -> Job[None]:
         task = item.task
-        mode = yield from self._settle(task)
+        mode = yield from self.settle(task)
         part = part_of(task.target)
         # A descriptor that is open for writing stays so, whatever the mode of the file.
         made = stat.S_IMODE(task.file.attributes.mode) & _PERMISSIONS
@@ -108,14 +108,14 @@ class Jobs:
             task.file.attributes = seen
             self._work.give_back(item, item.reached)
             return
-        yield from self._give_attributes(task, part, mode)
+        yield from self.give_attributes(task, part, mode)
         yield from self._target.replace(part, task.target)
         task.digest = item.hash.hexdigest() if size else ""
         self._work.whole_done(item)
 
     def _prepare(self, item: Item) -> Job[None]:
         task = item.task
-        task.final_mode = yield from self._settle(task)
+        task.final_mode = yield from self.settle(task)
         part, log = part_of(task.target), part_of(task.target, "journal")
         size = task.file.attributes.size
         done: list[Range] = []
@@ -185,7 +185,7 @@ class Jobs:
             raise NotCopied(CHANGED)
         part = part_of(task.target)
         try:
-            yield from self._give_attributes(task, part, task.final_mode)
+            yield from self.give_attributes(task, part, task.final_mode)
             # Another copy to the same name, which began meanwhile, has made a file of its own.
             if (yield from self._target.lstat(part)).size != task.file.attributes.size:
                 raise NotCopied("another copy writes to the same file")
@@ -208,10 +208,10 @@ class Jobs:
     def _end_directories(self, item: Item) -> Job[None]:
         """Set the attributes of directories, the deepest first: their parents may lock them."""
         for directory in reversed(self._directories):
-            yield from self._end_directory(directory)
+            yield from self.end_directory(directory)
         self._work.finished(item)
 
-    def _end_directory(self, directory: DirectoryCopy) -> Job[None]:
+    def end_directory(self, directory: DirectoryCopy) -> Job[None]:
         found, place = directory.attributes, directory.target
         # Without the sticky bit, others could remove files from a directory that all may write to.
         wanted = stat.S_IMODE(found.mode) & (_PERMISSIONS | stat.S_ISVTX)
@@ -226,7 +226,7 @@ class Jobs:
         except (SftpError, OSError) as error:
             self._work.problems.append((place, words_of(error)))
 
-    def _settle(self, task: Task) -> Job[int | None]:
+    def settle(self, task: Task) -> Job[int | None]:
         """Look at what is in the target's place; return the mode to set at the end.
 
         A new file gets its mode when it is created, by way of the umask.
@@ -253,7 +253,7 @@ class Jobs:
             raise NotCopied("the destination has a special file of this name")
         return found
 
-    def _give_attributes(self, task: Task, part: bytes, mode: int | None) -> Job[None]:
+    def give_attributes(self, task: Task, part: bytes, mode: int | None) -> Job[None]:
         found = task.file.attributes
         times = (found.atime, found.mtime) if self._preserve else None
         if mode is not None or times is not None:

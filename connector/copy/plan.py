@@ -142,10 +142,7 @@ class Planner:
         into = yield from self._is_directory(wish.target)
         named = wish.target.path.endswith(b"/")
         if not into and len(wish.sources) > 1:
-            raise ConfigError(
-                f"The destination {wish.target} is not a directory",
-                "Several sources need a directory as their target",
-            )
+            raise needs_directory(wish)
         for source in wish.sources:
             name = os.path.basename(source.path.rstrip(b"/"))
             is_contents = name in (b"", b".", b"..")
@@ -261,6 +258,14 @@ class Planner:
                         directory.target,
                         words_of(error) if found is None else "is not a directory",
                     )
+
+
+def needs_directory(wish: Wish) -> ConfigError:
+    """Return the error of several sources whose destination is no directory."""
+    return ConfigError(
+        f"The destination {wish.target} is not a directory",
+        "Several sources need a directory as their target",
+    )
 
 
 def _kind(mode: int) -> str:

@@ -28,7 +28,7 @@ class UploadJobs(Jobs):
 
     def _prepare(self, item: Item) -> Job[None]:
         task = item.task
-        task.final_mode = yield from self._settle(task)
+        task.final_mode = yield from self.settle(task)
         task.has_part = True
         mode = 0o600 if task.final_mode is not None else task.file.attributes.mode
         yield from self._make(part_of(task.target), mode & 0o777)

@@ -1,0 +1,156 @@
+"""One command of a target with its streams, run by a child process such as ``connector exec``."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from ..errors import ConnectFailed
+
+#: Seconds in which a command has to read or to write something, once it has begun.
+_PATIENCE = 300.0
+
+#: Seconds for the child to end its session, and then after SIGKILL.
+_END_TIMEOUT = 8.0
+
+#: Bytes of the longest line, and lines of stderr that are kept.
+_LONGEST_LINE = 64 * 1024
+_KEPT = 20
+
+_CHUNK = 64 * 1024
+
+#: What the connector puts before its own lines on stderr.
+_OWN = "connector: "
+
+
+class CommandLost(Exception):
+    """The command has ended before its answer was whole. Its words tell why."""
+
+
+class Command:
+    """A running command.
+
+    :param words: of the child process.
+    :param report: prints a line of the connector that is the child.
+    :raises OSError: when the child cannot be started.
+    """
+
+    def __init__(self, words: Sequence[str], report: Callable[[str], None]) -> None:
+        self._report = report
+        self._buffer = b""
+        self._begun = False
+        self._said: deque[str] = deque(maxlen=_KEPT)
+        pipe = subprocess.PIPE
+        # Ctrl-C must end this process alone, which then ends the child in order.
+        self._child = subprocess.Popen(
+            words, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, start_new_session=True
+        )
+        for stream in (self._child.stdin, self._child.stdout):
+            os.set_blocking(_open(stream).fileno(), False)
+        self._listener = threading.Thread(target=self._listen, daemon=True, name="stderr")
+        self._listener.start()
+
+    def read(self, size: int) -> bytes:
+        """Read at most so many bytes; none at the end of the output."""
+        if not self._buffer:
+            self._buffer = self._receive()
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
+    def unread(self, data: bytes) -> None:
+        """Give back bytes that :meth:`read` has returned last."""
+        self._buffer = data + self._buffer
+
+    def read_line(self) -> list[str]:
+        """Read a line, and return its words.
+
+        :raises CommandLost: when there is none.
+        """
+        line = bytearray()
+        while b"\n" not in line:
+            data = self._receive() if not self._buffer else self._buffer
+            self._buffer = b""
+            line += data
+            if not data or len(line) > _LONGEST_LINE:
+                raise CommandLost
+        first, _, self._buffer = bytes(line).partition(b"\n")
+        self._begun = True
+        return first.decode("utf-8", "replace").split()
+
+    def write(self, data: bytes) -> None:
+        """Write to the command's input.
+
+        :raises CommandLost: when the command reads no more.
+        """
+        rest = memoryview(data)
+        stream = _open(self._child.stdin).fileno()
+        try:
+            while rest:
+                self._wait([], [stream])
+                rest = rest[os.write(stream, rest[:_CHUNK]) :]
+        except BrokenPipeError:
+            raise CommandLost from None
+
+    def end_input(self) -> None:
+        _open(self._child.stdin).close()
+
+    def status(self) -> int:
+        """Wait for the end, and return the exit status: that of the command or of its failure."""
+        while self._receive():
+            continue
+        return self._child.wait(_PATIENCE)
+
+    def said(self) -> list[str]:
+        """Return the last lines that the command has written to stderr. It has to have ended."""
+        self._listener.join(_END_TIMEOUT)
+        return list(self._said)
+
+    def end(self) -> None:
+        """End the command if it runs, and its session with it."""
+        if self._child.poll() is None:
+            self._child.terminate()
+            try:
+                self._child.wait(_END_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait(_END_TIMEOUT)
+        self._listener.join(_END_TIMEOUT)
+        for stream in (self._child.stdin, self._child.stdout):
+            _open(stream).close()
+
+    def _receive(self) -> bytes:
+        stream = _open(self._child.stdout).fileno()
+        self._wait([stream], [])
+        return os.read(stream, _CHUNK)
+
+    def _wait(self, readable: list[int], writable: list[int]) -> None:
+        # Until the first line, the child itself limits how long a start may take.
+        patience = _PATIENCE if self._begun else None
+        if not any(select.select(readable, writable, [], patience)):
+            raise ConnectFailed(f"The target has not gone on with the copy for {_PATIENCE:.0f} s")
+
+    def _listen(self) -> None:
+        with _open(self._child.stderr) as stream:
+            rest = b""
+            while data := os.read(stream.fileno(), _CHUNK):
+                *lines, rest = (rest + data)[-_LONGEST_LINE:].split(b"\n")
+                self._hear(lines)
+            self._hear([rest])
+
+    def _hear(self, lines: list[bytes]) -> None:
+        for line in lines:
+            text = line.decode("utf-8", "replace").strip()
+            if text.startswith(_OWN):
+                self._report(text.removeprefix(_OWN))
+            elif text:
+                self._said.append(text)
+
+
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None  # all three are pipes
+    return stream

@@ -1,0 +1,274 @@
+"""A copy by tar in commands of the target, for targets that have no SSH server.
+
+:class:`TarCopy` has the methods of :class:`.copying.Copy`, and the same rules apply. It needs no
+more than sh, tar and the programs of ``connector exec`` at the target, and starts one command.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ..errors import ConfigError, ConnectorError, SessionEnded
+from . import tardown, tarup
+from .checks import DIFFERENT
+from .checksums import NONE
+from .command import Command, CommandLost
+from .copying import Progress
+from .jobs import Jobs, NotCopied
+from .names import Wish
+from .plan import FileCopy, Plan, Planner, needs_directory
+from .ranges import MOST
+from .sftp import Job, words_of
+from .sides import Here, at_once
+from .work import Task, Work
+
+_CHUNK = 1 << 20
+_STDIN = 0
+
+_NEEDED = "A copy needs sh, base64, dd, tr, tar and, for an upload, stty, mkdir, mv, rm and chmod"
+
+logger = logging.getLogger(__name__)
+
+
+class CommandFailed(Exception):
+    """The command failed before it began, and has told the user why.
+
+    :ivar exit_code: of the command, for this program to exit with.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+class TarCopy:
+    """Copies what a user wishes.
+
+    :param words: of the program that runs a command of the target; those of the command follow.
+    :param report: prints a line for the user.
+    :param before_end: called before the command is ended, which must not be interrupted.
+    """
+
+    #: A later copy begins anew.
+    can_resume = False
+
+    def __init__(
+        self,
+        wish: Wish,
+        words: Sequence[str],
+        *,
+        recursive: bool,
+        preserve: bool,
+        report: Callable[[str], None],
+        before_end: Callable[[], None],
+    ) -> None:
+        self.problems: list[tuple[bytes, str]] = []
+        self._wish = wish
+        self._words = words
+        self._recursive = recursive
+        self._preserve = preserve
+        self._report = report
+        self._before_end = before_end
+        self._token = secrets.token_hex(8)
+        self._here = Here()
+        self._plan = Plan()
+        self._copied = self._done = 0
+        self._program = ""
+        self._command: Command | None = None
+        self._show: Callable[[Progress], None] = lambda _: None
+
+    @property
+    def unchecked(self) -> tuple[int, str]:
+        """How many files were not compared at the end, and why."""
+        lacks = "the target has neither sha256sum nor cksum, or no tee"
+        return (self._done, lacks) if self._program == NONE else (0, "")
+
+    def progress(self) -> Progress:
+        """Return how far the copy is. The size of a download is not known before its end."""
+        size = max(self._plan.size, self._copied)
+        return Progress(self._copied, 0, size, self._done, len(self._plan.files), 1)
+
+    def run(self, show: Callable[[Progress], None]) -> None:
+        """Copy. What cannot be copied is in :attr:`problems`.
+
+        :raises ConnectorError: when the copy cannot begin, or the command is lost.
+        :raises CommandFailed: when the command did not begin, and has told why.
+        """
+        self._show = show
+        try:
+            if self._wish.downloads:
+                self._download()
+            else:
+                self._upload()
+        except CommandLost:
+            raise self._lost() from None
+        finally:
+            self._before_end()
+            if self._command is not None:
+                self._command.end()
+
+    def _start(self, script: str, words: list[str]) -> Command:
+        command = [*self._words, "sh", "-c", script, "sh", self._token, *words]
+        self._command = Command(command, self._report)
+        return self._command
+
+    def _answer(self) -> list[str]:
+        """Return the words of the target's next line.
+
+        :raises CommandLost: when it is not a line of the script.
+        """
+        assert self._command is not None
+        token, *words = self._command.read_line() or [""]
+        if token != self._token or not words:
+            raise CommandLost
+        return words
+
+    def _first_answer(self) -> list[str]:
+        assert self._command is not None
+        try:
+            what, *words = self._answer()
+        except CommandLost:
+            status = self._command.status()
+            if status and not self._command.said():
+                raise CommandFailed(status) from None
+            raise
+        if what == "lacks":
+            raise ConfigError(f"The target has no {', '.join(words)}", _NEEDED)
+        if what == "refused":
+            place = self._wish.target
+            raise ConfigError(f"The destination {place} cannot be used: {' '.join(words)}")
+        return words
+
+    def _lost(self) -> ConnectorError:
+        assert self._command is not None
+        status, said = self._command.status(), self._command.said()
+        logger.info("the command has ended with the status %d", status)
+        words = said[-1] if said else f"exit status {status}"
+        return SessionEnded(f"The command that copies has ended early ({words})", "Try again")
+
+    def _progressed(self, size: int) -> None:
+        self._copied += size
+        self._show(self.progress())
+
+    # Downloads.
+
+    def _download(self) -> None:
+        wish = self._wish
+        to_stdout = wish.target.is_stream
+        into = not to_stdout and os.path.isdir(wish.target.path)
+        if len(wish.sources) > 1 and not into:
+            raise needs_directory(wish)
+        recursive = self._recursive and not to_stdout
+        script_words = ["r" if recursive else "", *tardown.words_for(wish.sources)]
+        with self._directory(into=into, wanted=not to_stdout) as directory:
+            command = self._start(tardown.SCRIPT, script_words)
+            self._program = self._first_answer()[-1]
+            received = tardown.Received(directory)
+            store = tardown.Store(self._progressed, stdout=to_stdout)
+            receiver = tardown.Receiver(command, self._token, self._program, received, store)
+            try:
+                for source in wish.sources:
+                    receiver.receive(source, recursive=recursive)
+            finally:
+                store.close()
+            receiver.end()
+            self.problems += receiver.problems
+            planner = Planner(received, self._here, run_all, recursive=self._recursive)
+            self._plan = planner.plan(wish)
+            self.problems += self._plan.problems
+            if to_stdout:
+                self._done = len(self._plan.files)
+                self.problems += [(source, DIFFERENT) for source in receiver.differs]
+            else:
+                self._give_names(received, receiver)
+
+    def _give_names(self, received: tardown.Received, receiver: tardown.Receiver) -> None:
+        work = Work([], MOST)
+        jobs = Jobs(work, received, self._here, [], preserve=self._preserve)
+        for file in self._plan.files:
+            problem = DIFFERENT if receiver.is_damaged(file.source) else ""
+            problem = problem or self._give_name(jobs, file, received.content(file.source))
+            self._done += not problem
+            if problem:
+                self.problems.append((file.source, problem))
+        run_all(jobs.end_directory(each) for each in reversed(self._plan.directories))
+        self.problems += work.problems
+
+    def _give_name(self, jobs: Jobs, file: FileCopy, content: bytes) -> str:
+        """Give a received file its name, and return why this is not possible; else nothing."""
+        task = Task(file, file.target)
+        try:
+            mode = at_once(jobs.settle(task))
+            at_once(jobs.give_attributes(task, content, mode))
+            at_once(self._here.replace(content, task.target))
+        except NotCopied as error:
+            return str(error)
+        except OSError as error:
+            return words_of(error)
+        return ""
+
+    @contextmanager
+    def _directory(self, *, into: bool, wanted: bool) -> Iterator[bytes]:
+        """Make a private directory beside the destination, so that files need only be renamed."""
+        if not wanted:
+            yield b""
+            return
+        path = self._wish.target.path
+        parent = path if into else os.path.dirname(path.rstrip(b"/"))
+        directory = os.path.join(parent, b".connector-" + self._token.encode())
+        try:
+            os.mkdir(directory, 0o700)
+        except OSError as error:
+            why = words_of(error)
+            raise ConfigError(
+                f"The destination {self._wish.target} cannot be used: {why}"
+            ) from None
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    # Uploads.
+
+    def _upload(self) -> None:
+        if not self._wish.sources[0].is_stream:
+            self._send(self._here)
+            return
+        with tempfile.NamedTemporaryFile() as spool:
+            while data := os.read(_STDIN, _CHUNK):
+                spool.write(data)
+            spool.flush()
+            self._send(tarup.Spooled(os.fsencode(spool.name)))
+
+    def _send(self, source: Here) -> None:
+        command = self._start(tarup.SCRIPT, [*tarup.words_for(self._wish), self._token])
+        kind, self._program = self._first_answer()
+        target = tarup.Announced(kind)
+        planner = Planner(source, target, run_all, recursive=self._recursive)
+        self._plan = planner.plan(self._wish)
+        self.problems += self._plan.problems
+        sender = tarup.Sender(
+            command, self._plan, source, self._program, self._progressed, preserve=self._preserve
+        )
+        try:
+            sender.send()
+        except CommandLost:
+            logger.info("the target reads no more")
+        while (answer := self._answer())[0] != "end":
+            sender.take(answer[0], answer[1:])
+            self._done = sender.done
+            self._show(self.progress())
+        sender.end()
+        self.problems += sender.problems
+
+
+def run_all(jobs: Iterable[Job[None]]) -> None:
+    """Run jobs that wait for nothing."""
+    for job in jobs:
+        at_once(job)

@@ -1,0 +1,354 @@
+"""The download half of a copy by tar: the target's archives become a tree of received files.
+
+The script at the target sends, for each source::
+
+    TOKEN file|directory|special|missing
+    the archive, for a file, and for a directory if those are copied
+    TOKEN end sSTATUS CHECKSUM
+
+The checksum is that of the archive, made at the target by a second reader of it. So a file that
+grows meanwhile, such as a log, is copied as tar has read it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tarfile
+from collections.abc import Callable, Iterator
+from typing import IO, cast
+
+from ..errors import RemoteProtocolError
+from .checksums import PROGRAMS, Checksum
+from .command import Command, CommandLost
+from .digests import plain
+from .names import Place
+from .packets import Attributes, Entry
+from .sftp import Job
+from .sides import Here
+
+SCRIPT = f"""\
+set -f;t=$1 r=$2;shift 2;m=;h=none
+for x in base64 dd tr tar;do command -v $x >/dev/null||m="$m $x";done
+[ ! "$m" ]||{{ echo "$t lacks$m";exit 3;}}
+exec 3>&1
+if [ -w /dev/fd/3 ]&&command -v tee >/dev/null;then
+for x in {" ".join(PROGRAMS)};do command -v $x >/dev/null&&h=$x&&break;done;fi
+echo "$t sums $h"
+o(){{ cd "$1" 2>/dev/null&&[ -e "./$2" ]||{{ echo "$t missing";return;}}
+k=special;if [ -d "./$2" ];then k=directory;elif [ -f "./$2" ];then k=file;fi
+echo "$t $k";case $k$r in special*|directory)return;;esac
+if [ $h = none ];then tar chf - "./$2" 3>&-;d=s$?
+else d=$({{ {{ tar chf - "./$2" 3>&- 4>&-;echo s$? >&4;}}|tee /dev/fd/3|$h 3>&- 4>&-;}} 4>&1);fi
+echo "$t end" $d;}}
+while [ $# -gt 0 ];do (o "$1" "$2");shift 2;done"""
+
+#: Bytes of the longest header of a member: the names and times of one file.
+_LONGEST_HEADER = 1 << 20
+
+#: Bytes of zeros at the end of an archive, at most. GNU tar fills 10 KiB.
+_LONGEST_PADDING = 1 << 20
+
+_CHUNK = 64 * 1024
+
+#: What GNU tar says of a file that has grown, such as a log. It has sent what there was at first.
+_GREW = "file changed as we read it"
+
+_MISSING = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def words_for(sources: tuple[Place, ...]) -> list[str]:
+    """Return the script's words for the sources: the directory and the name of each."""
+    words: list[str] = []
+    for source in sources:
+        path = source.path.rstrip(b"/") or b"/"
+        directory, name = os.path.split(path)
+        if name in (b"", b".", b".."):
+            directory, name = path, b"."
+        words += map(os.fsdecode, (plain(directory or b"."), name))
+    return words
+
+
+class Received(Here):
+    """The files that have arrived, under the names that the user has for them.
+
+    :param directory: a private directory of this machine, which holds the content of the files.
+    :ivar numbers: the number of each file in that directory.
+    """
+
+    def __init__(self, directory: bytes) -> None:
+        super().__init__()
+        self.numbers: dict[bytes, int] = {}
+        self._directory = directory
+        self._known: dict[bytes, Attributes] = {}
+        self._children: dict[bytes, list[bytes]] = {}
+
+    def add(self, path: bytes, attributes: Attributes) -> None:
+        """Add a file of any kind; later ones of the same name replace it."""
+        if path not in self._known:
+            self._children.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
+        self._known[path] = attributes
+        if stat.S_ISREG(attributes.mode):
+            self.numbers.setdefault(path, len(self.numbers))
+
+    def attributes(self, path: bytes) -> Attributes | None:
+        return self._known.get(os.path.normpath(path))
+
+    def content(self, path: bytes) -> bytes:
+        """Return the path of the received content of a file."""
+        return os.path.join(self._directory, b"%d" % self.numbers[os.path.normpath(path)])
+
+    def stat(self, path: bytes) -> Job[Attributes]:
+        yield from ()
+        found = self.attributes(path)
+        if found is None:
+            raise _MISSING
+        return found
+
+    def list_directory(self, path: bytes) -> Job[list[Entry]]:
+        yield from ()
+        path = os.path.normpath(path)
+        place = b"" if path == b"." else path
+        names = [name for name in self._children.get(place, []) if name not in (b"", b".")]
+        return [Entry(name, self._known[os.path.join(place, name)]) for name in names]
+
+    def real_path(self, path: bytes) -> Job[bytes]:
+        yield from ()
+        return os.path.normpath(path)
+
+
+class Receiver:
+    """Reads what the script sends.
+
+    :param store: keeps the content of files.
+    :ivar problems: names of what was not received, and why.
+    :ivar differs: sources whose checksum is not that of the target.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        token: str,
+        program: str,
+        received: Received,
+        store: Store,
+    ) -> None:
+        self.problems: list[tuple[bytes, str]] = []
+        self.differs: list[bytes] = []
+        self._command = command
+        self._token = token
+        self._program = program
+        self._received = received
+        self._store = store
+        self._failed: list[bytes] = []
+
+    def receive(self, source: Place, *, recursive: bool) -> None:
+        """Receive one source, or take note of the problem.
+
+        :raises CommandLost: when the command has ended before.
+        """
+        kind = self._answer()[0]
+        path = os.path.normpath(source.path)
+        if kind == "special" or (kind == "directory" and not recursive):
+            mode = stat.S_IFDIR if kind == "directory" else stat.S_IFSOCK
+            self._received.add(path, Attributes(0, mode, 0, 0))
+        elif kind in ("file", "directory"):
+            archive = _Archive(self._command, self._program)
+            name = os.fsencode(words_for((source,))[1])
+            for member in archive.members():
+                self._member(source.path, name, member, archive)
+            archive.skip_padding()
+            self._end(source.path, archive)
+
+    def end(self) -> None:
+        """Wait for the end of the command, and take note of what tar has said."""
+        self._command.status()
+        said = self._command.said()
+        if not said or any(_GREW not in line for line in said):
+            words = said[-1] if said else "it has failed"
+            self.problems += [(source, f"tar at the target: {words}") for source in self._failed]
+
+    def is_damaged(self, path: bytes) -> bool:
+        """Return whether a file is of an archive whose checksum is wrong."""
+        return any(
+            path == source or path.startswith(os.path.join(source, b"")) or source == b"."
+            for source in self.differs
+        )
+
+    def _answer(self) -> list[str]:
+        token, *words = self._command.read_line() or [""]
+        if token != self._token or not words:
+            raise CommandLost
+        return words
+
+    def _end(self, source: bytes, archive: _Archive) -> None:
+        words = self._answer()
+        self._failed += [source] * ("s0" not in words)
+        if self._program in PROGRAMS and archive.sum.text() not in words:
+            self.differs.append(source)
+
+    def _member(
+        self, source: bytes, name: bytes, member: tarfile.TarInfo, archive: _Archive
+    ) -> None:
+        place = _place(source, name, member.name)
+        if place is None:
+            self.problems.append((source, "the far end reports a name that no file can have"))
+            return
+        if member.islnk():
+            self._link(_place(source, name, member.linkname), place)
+        elif member.isreg() and not member.issparse():
+            self._received.add(place, _attributes(member, stat.S_IFREG))
+            self._store.begin(self._received.content(place), member.mode & 0o777)
+            left = member.size
+            while left:
+                data = archive.read(min(left, _CHUNK))
+                left -= len(data)
+                self._store.write(data)
+        else:
+            self._received.add(place, _attributes(member, _TYPES.get(member.type, 0)))
+
+    def _link(self, other: bytes | None, place: bytes) -> None:
+        """Give a file the content of another one, of which tar has found a second name."""
+        found = self._received.attributes(other) if other is not None else None
+        if found is None or other is None or other not in self._received.numbers:
+            self.problems.append((place, "tar at the target has not sent its content"))
+            return
+        self._received.add(place, found)
+        self._store.begin(self._received.content(place), found.mode & 0o777)
+        with open(self._received.content(other), "rb") as file:
+            while data := file.read(_CHUNK):
+                self._store.write(data)
+
+
+class Store:
+    """Writes the content of received files to this machine.
+
+    :param stdout: whether everything goes to stdout.
+    :param progress: called with the number of bytes that are written.
+    """
+
+    def __init__(self, progress: Callable[[int], None], *, stdout: bool) -> None:
+        self._progress = progress
+        self._stdout = stdout
+        self._file = -1
+
+    def begin(self, path: bytes, mode: int) -> None:
+        """Go on with another file. A new one gets its mode by way of the umask."""
+        self.close()
+        if not self._stdout:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+
+    def write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(_STDOUT if self._stdout else self._file, rest) :]
+        self._progress(len(data))
+
+    def close(self) -> None:
+        """Close the last file."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+
+
+class _Archive:
+    """An archive in the output of the command, as a file for :mod:`tarfile`.
+
+    Unlike that module's own streams it reads nothing beyond the archive.
+
+    :ivar sum: the checksum of what was read.
+    """
+
+    def __init__(self, command: Command, program: str) -> None:
+        self.sum = Checksum(program)
+        self._command = command
+        self._position = 0
+
+    def members(self) -> Iterator[tarfile.TarInfo]:
+        """Yield the members. The caller has to read the content of each file.
+
+        :raises RemoteProtocolError: when this is no archive.
+        """
+        try:
+            archive = tarfile.TarFile(
+                fileobj=cast(IO[bytes], self), encoding="utf-8", errors="surrogateescape"
+            )
+            while (member := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined]  # or all would stay in memory
+                yield member
+        except tarfile.TarError:
+            raise RemoteProtocolError("tar at the target has sent no archive") from None
+
+    def read(self, size: int) -> bytes:
+        """Read so many bytes.
+
+        :raises CommandLost: when the output ends before.
+        """
+        if size > _LONGEST_HEADER:
+            raise RemoteProtocolError("tar at the target has sent too long a header")
+        data = bytearray()
+        while len(data) < size:
+            more = self._command.read(size - len(data))
+            if not more:
+                raise CommandLost
+            data += more
+        self._position += size
+        self.sum.update(bytes(data))
+        return bytes(data)
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, position: int) -> int:
+        """Skip everything before a position."""
+        while self._position < position:
+            self.read(min(position - self._position, _CHUNK))
+        return self._position
+
+    def skip_padding(self) -> None:
+        """Read the zeros at the end of the archive."""
+        end = self._position + _LONGEST_PADDING
+        while self._position < end:
+            data = self._command.read(_CHUNK)
+            rest = data.lstrip(b"\0")
+            zeros = data[: len(data) - len(rest)]
+            self._position += len(zeros)
+            self.sum.update(zeros)
+            if rest or not data:
+                self._command.unread(rest)
+                return
+
+
+def _place(source: bytes, name: bytes, member: str) -> bytes | None:
+    """Return the user's name of a member; None for a member that is not of this source.
+
+    :param name: of the source in the archive; a full stop stands for the content of a directory.
+    """
+    parts = [part for part in _bytes(member).split(b"/") if part not in (b"", b".")]
+    if name != b".":
+        if parts[:1] != [name]:
+            return None
+        del parts[0]
+    if b".." in parts:
+        return None
+    return os.path.normpath(os.path.join(source, *parts))
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _attributes(member: tarfile.TarInfo, kind: int) -> Attributes:
+    time = int(member.mtime)
+    return Attributes(member.size, kind | member.mode & 0o7777, time, time)
+
+
+_STDOUT = 1
+
+_TYPES = {
+    tarfile.DIRTYPE: stat.S_IFDIR,
+    tarfile.FIFOTYPE: stat.S_IFIFO,
+    tarfile.CHRTYPE: stat.S_IFCHR,
+    tarfile.BLKTYPE: stat.S_IFBLK,
+}
