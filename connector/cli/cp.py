@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectorError, InternalError
 from ..settings.table import SETTINGS
-from ..targets.model import SSH, Query
-from ..targets.registry import PLACE, SESSION, START, kind_of
+from ..targets.model import COMMAND, SSH, Query
+from ..targets.registry import PLACE, SESSION, START, kind_of, row_of
 from .output.lines import say
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
@@ -30,8 +30,10 @@ from .target import (
 )
 
 if TYPE_CHECKING:
+    from ..copy.copying import Copy
     from ..copy.links import Way
     from ..copy.names import Wish
+    from ..copy.tarcopy import TarCopy
     from ..targets.kind import Target
 
 DESCRIPTION = f"""\
@@ -42,8 +44,11 @@ A word TARGET:PATH is at the target; PATH is relative to the home directory ther
 is a file of this machine: write ./a:b if its name has a colon. - is stdin or stdout.
 
 {NAMES}
+Some kinds of target have no SSH server as a rule: there one command runs tar instead. It needs
+sh, base64, dd, tr and tar at the target, and stty for an upload; --resume, -j and -o have no use.
+
 A file gets its name when it is whole. Both ends compare SHA-256 digests where the target has
-sha256sum or shasum. Your ssh configuration applies, as with `connector ssh`.
+sha256sum, shasum or, for tar, cksum. Your ssh configuration applies, as with `connector ssh`.
 """
 
 EPILOG = """\
@@ -124,38 +129,34 @@ def run(options: argparse.Namespace) -> int:
     if options.json and wish.target.is_stream:
         raise ConfigError("--json does not go with stdout as the destination", "Leave one out")
     options.host = wish.far.host
-    ssh = find_ssh()  # fail before the target is started
-    target = open_target(options, SSH)
+    by_tar = row_of(query_of(options)).copies_by_tar
+    if by_tar:
+        _refuse_options_of_ssh(options, wish)
+    ssh = "" if by_tar else find_ssh()  # fail before the target is started
+    target = open_target(options, COMMAND if by_tar else SSH)
     with patience(options.host) as progress:
         target.run_until_running(progress, start_settings(options))
     _end_on_signals()
     try:
+        if by_tar:
+            return _copy(options, _tar_copy(options, wish, target))
         with _private_directory() as directory:
-            return _copy(options, wish, _way(options, wish, target, ssh, directory))
+            return _copy(options, _ssh_copy(options, wish, target, ssh, directory))
     except _Ended as ended:
         return ended.exit_code
 
 
-def _copy(options: argparse.Namespace, wish: Wish, way: Way) -> int:
-    from ..copy.copying import Copy
+def _copy(options: argparse.Namespace, copy: Copy | TarCopy) -> int:
+    from ..copy.command import CommandFailed
     from .output.copyview import Outcome, view_of
 
-    most = options.connections or (_DOWN if wish.downloads else _UP)
-    copy = Copy(
-        wish,
-        way,
-        most,
-        recursive=options.recursive,
-        preserve=options.preserve,
-        resume=options.resume,
-        report=say,
-        before_end=_ignore_signals,
-    )
     with view_of(as_json=options.json) as view:
         exit_code = InternalError.exit_code
         try:
             copy.run(view.show)
             exit_code = 1 if copy.problems else 0
+        except CommandFailed as failed:  # it has told the user why
+            exit_code = failed.exit_code
         except (ConnectorError, _Ended) as error:
             exit_code = error.exit_code
             raise
@@ -177,6 +178,67 @@ def _command_to_resume(options: argparse.Namespace) -> str:
     words += [word for option in options.ssh_options for word in ("-o", option)]
     dashed = any(word.startswith("-") for word in options.words)
     return shlex.join([*words, *(["--"] if dashed else []), *options.words])
+
+
+def _ssh_copy(
+    options: argparse.Namespace, wish: Wish, target: Target, ssh: str, directory: str
+) -> Copy:
+    """Return the copy by SFTP over several connections of the user's ssh."""
+    from ..copy.copying import Copy
+
+    return Copy(
+        wish,
+        _way(options, wish, target, ssh, directory),
+        options.connections or (_DOWN if wish.downloads else _UP),
+        recursive=options.recursive,
+        preserve=options.preserve,
+        resume=options.resume,
+        report=say,
+        before_end=_ignore_signals,
+    )
+
+
+def _tar_copy(options: argparse.Namespace, wish: Wish, target: Target) -> TarCopy:
+    """Return the copy by tar in a command, which `connector exec` runs on this very target."""
+    from ..copy.tarcopy import TarCopy
+    from .itself import own_command
+
+    words = [*own_command(), "exec", *target.words]
+    for option, value in (
+        ("--profile", options.profile),
+        ("--endpoint-url", options.endpoint_url),
+        ("--log-file", options.log_file),
+    ):
+        if value:
+            words.append(f"{option}={value}")  # the value may begin with a dash
+    return TarCopy(
+        wish,
+        [*words, "--"],
+        recursive=options.recursive,
+        preserve=options.preserve,
+        report=say,
+        before_end=_ignore_signals,
+    )
+
+
+def _refuse_options_of_ssh(options: argparse.Namespace, wish: Wish) -> None:
+    """Check that a copy by tar can do what the user asks for.
+
+    :raises ConfigError: when only a copy over ssh can.
+    """
+    given = (
+        ("--resume", options.resume),
+        ("--connections", options.connections),
+        ("-o", options.ssh_options),
+        (f"{wish.far.user}@", wish.far.user),
+    )
+    nouns = row_of(query_of(options)).words.nouns
+    for what, value in given:
+        if value:
+            raise ConfigError(
+                f"{what} does not go with {nouns}, which are copied to by tar, not over ssh",
+                "Leave it out, or use scp if the target has an SSH server",
+            )
 
 
 def _way(options: argparse.Namespace, wish: Wish, target: Target, ssh: str, directory: str) -> Way:

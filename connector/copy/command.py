@@ -32,6 +32,17 @@ class CommandLost(Exception):
     """The command has ended before its answer was whole. Its words tell why."""
 
 
+class CommandFailed(Exception):
+    """The command failed before it began, and has told the user why.
+
+    :ivar exit_code: of the command, for this program to exit with.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
 class Command:
     """A running command.
 
@@ -132,7 +143,7 @@ class Command:
         # Until the first line, the child itself limits how long a start may take.
         patience = _PATIENCE if self._begun else None
         if not any(select.select(readable, writable, [], patience)):
-            raise ConnectFailed(f"The target has not gone on with the copy for {_PATIENCE:.0f} s")
+            raise ConnectFailed("The target has not gone on with the copy for 5 minutes")
 
     def _listen(self) -> None:
         with _open(self._child.stderr) as stream:

@@ -6,19 +6,18 @@ more than sh, tar and the programs of ``connector exec`` at the target, and star
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ..errors import ConfigError, ConnectorError, SessionEnded
 from . import tardown, tarup
 from .checks import DIFFERENT
 from .checksums import NONE
-from .command import Command, CommandLost
+from .command import Command, CommandFailed, CommandLost
 from .copying import Progress
 from .jobs import Jobs, NotCopied
 from .names import Wish
@@ -32,19 +31,6 @@ _CHUNK = 1 << 20
 _STDIN = 0
 
 _NEEDED = "A copy needs sh, base64, dd, tr, tar and, for an upload, stty, mkdir, mv, rm and chmod"
-
-logger = logging.getLogger(__name__)
-
-
-class CommandFailed(Exception):
-    """The command failed before it began, and has told the user why.
-
-    :ivar exit_code: of the command, for this program to exit with.
-    """
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
 
 
 class TarCopy:
@@ -148,9 +134,8 @@ class TarCopy:
     def _lost(self) -> ConnectorError:
         assert self._command is not None
         status, said = self._command.status(), self._command.said()
-        logger.info("the command has ended with the status %d", status)
-        words = said[-1] if said else f"exit status {status}"
-        return SessionEnded(f"The command that copies has ended early ({words})", "Try again")
+        reason = said[-1] if said else f"exit status {status}"
+        return SessionEnded(f"The command that copies has ended early ({reason})", "Try again")
 
     def _progressed(self, size: int) -> None:
         self._copied += size
@@ -256,10 +241,8 @@ class TarCopy:
         sender = tarup.Sender(
             command, self._plan, source, self._program, self._progressed, preserve=self._preserve
         )
-        try:
+        with suppress(CommandLost):  # tar reads no more; the script tells why
             sender.send()
-        except CommandLost:
-            logger.info("the target reads no more")
         while (answer := self._answer())[0] != "end":
             sender.take(answer[0], answer[1:])
             self._done = sender.done

@@ -69,6 +69,8 @@ class KindRow(NamedTuple):
     :param forms: the forms of a session that the service can start.
     :param starts_unasked: whether a command that needs a stopped target starts it. False where a
         target that runs costs money: then only ``--start``, the setting and `connector start` do.
+    :param copies_by_tar: whether `connector cp` runs tar in commands, for targets that rarely have
+        an SSH server. Otherwise it speaks SFTP over the user's ssh.
     :param example: names of such targets, for the line of the kind in help texts.
     :param endpoint_variables: variables that name another API than the service's own.
     :param login: ``None`` for a kind that needs no login of the connector.
@@ -93,6 +95,7 @@ class KindRow(NamedTuple):
     id_prefixes: tuple[str, ...] = ()
     forms: tuple[str, ...] = (SSH, SHELL, COMMAND)
     starts_unasked: bool = True
+    copies_by_tar: bool = False
     example: str = ""
 
     def recognises(self, name: str) -> bool:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.copy.command import CommandFailed
 from connector.copy.names import wish_of
-from connector.copy.tarcopy import CommandFailed, TarCopy
+from connector.copy.tarcopy import TarCopy
 from connector.errors import ConfigError, SessionEnded
 
 from .images import BUSYBOX, busybox_image, image
