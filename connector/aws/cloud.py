@@ -59,17 +59,20 @@ class Cloud:
         self._profile = profile
         self._endpoint_url = endpoint_url
         self._environ = environ
-        self._apis: dict[tuple[str, str], SignedApi] = {}
+        # By the service's table, of which one service has several: each room lists what it calls.
+        self._apis: dict[tuple[int, str], SignedApi] = {}
         self._clients: ClientFactory | None = None
 
     def api(self, service: Service, region: str) -> SignedApi:
         """Return the client of a service in a Region.
 
+        :param service: has to live as long as the cloud, as a constant of a module does.
         :raises ConfigError: when the Region's name or an endpoint is not usable.
         """
-        known = self._apis.get((service.name, region))
+        key = id(service.operations), region
+        known = self._apis.get(key)
         if known is None:
-            known = self._apis[service.name, region] = self._api(service, region)
+            known = self._apis[key] = self._api(service, region)
         return known
 
     def dial_ahead(self, service: Service, region: str) -> None:
