@@ -97,10 +97,13 @@ def presigned_query(
     }
     if keys.session_token is not None:
         added["X-Amz-Security-Token"] = keys.session_token
-    pairs = sorted((encoded(name), encoded(value)) for name, value in {**query, **added}.items())
-    text = "&".join(f"{name}={value}" for name, value in pairs)
+    # Some services want the request's own parameters before those of the signature.
+    text = "&".join(
+        f"{encoded(name)}={encoded(value)}" for name, value in (*query.items(), *added.items())
+    )
     empty = hashlib.sha256(b"").hexdigest()
-    canonical = _canonical("GET", path, text, {"host": host}, empty)
+    in_order = "&".join(sorted(text.split("&"), key=lambda pair: pair.partition("=")[::2]))
+    canonical = _canonical("GET", path, in_order, {"host": host}, empty)
     return f"{text}&X-Amz-Signature={_signature(keys.secret_key, stamp, scope, canonical)}"
 
 
