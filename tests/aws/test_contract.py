@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -23,10 +21,7 @@ from connector.targets.codecatalyst.requests import configuration_of
 from connector.targets.model import COMMAND, SHELL, SessionRequest
 from connector.transport.trust import Trust
 
-from .peers import TlsPeer
-
-#: The headers to compare. The others are about the connection, or name the client and its tries.
-MATTER = ("host", "authorization", "content-type", "content-length", "accept-encoding")
+from .recording import Recorder, Request, read
 
 #: The members that name a Dev Environment ...
 PLACE = {
@@ -55,48 +50,6 @@ ANSWER = json.dumps(
 ).encode()
 
 
-@dataclass(frozen=True)
-class Request:
-    line: str
-    headers: dict[str, str]
-    body: Any
-
-
-class Recorder(TlsPeer):
-    """Records requests, and answers each with the members that any operation needs."""
-
-    def _handle(self, connection: socket.socket) -> None:
-        with self.context.wrap_socket(connection, server_side=True) as stream:
-            self.requests.append(_whole(stream))
-            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(ANSWER)}\r\n\r\n"
-            stream.sendall(head.encode() + ANSWER)
-
-
-def _whole(stream: ssl.SSLSocket) -> bytes:
-    request = b""
-    while b"\r\n\r\n" not in request:
-        request += stream.recv(65536)
-    head, _, body = request.partition(b"\r\n\r\n")
-    while len(body) < int(_headers(head).get("content-length", "0")):
-        body += stream.recv(65536)
-    return head + b"\r\n\r\n" + body
-
-
-def _headers(head: bytes) -> dict[str, str]:
-    pairs = [line.split(": ", 1) for line in head.decode("ascii").split("\r\n")[1:]]
-    return {name.lower(): value for name, value in pairs}
-
-
-def _read(request: bytes) -> Request:
-    head, _, body = request.partition(b"\r\n\r\n")
-    headers = _headers(head)
-    return Request(
-        head.split(b"\r\n", 1)[0].decode("ascii"),
-        {name: headers[name] for name in MATTER if name in headers},
-        json.loads(body) if body else None,
-    )
-
-
 class PlainBotocore:
     """A client of botocore with its own transport."""
 
@@ -123,13 +76,13 @@ class PlainBotocore:
 
 def _asked(directory: Path, prefix: str, ask: Callable[[Api], object]) -> Iterator[Request]:
     """Yield the request of plain botocore, of botocore through us, and of our client."""
-    with Recorder(directory, "localhost") as peer:
+    with Recorder(directory, ANSWER) as peer:
         url = f"https://localhost:{peer.port}{prefix}"
         ca_bundle = str(peer.ca_file)
         ask(PlainBotocore(url, ca_bundle))
         ask(sdk_api(ClientFactory(None, Trust(ca_bundle).connect), url))
         ask(light_api(url, Trust(ca_bundle).connect))
-    return map(_read, peer.requests)
+    return map(read, peer.requests)
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "/stage", "/a.b/~c-d_e/"])
@@ -200,7 +153,7 @@ def test_request_about_the_user_equals_botocores(
 
 @pytest.mark.parametrize("suffix", ["", ":443"])
 def test_host_header_omits_the_default_port(tmp_path: Path, suffix: str) -> None:
-    with Recorder(tmp_path, "localhost") as peer:
+    with Recorder(tmp_path, ANSWER) as peer:
         trust = Trust(str(peer.ca_file))
         dialled = []
 
@@ -211,4 +164,4 @@ def test_host_header_omits_the_default_port(tmp_path: Path, suffix: str) -> None
         api = light_api(f"https://api.example{suffix}", connect)
         api.call("get_dev_environment", "t", connect_timeout=5, read_timeout=5, id="x")
     assert dialled == [("api.example", 443)]
-    assert _read(peer.requests[0]).headers["host"] == "api.example"
+    assert read(peer.requests[0]).headers["host"] == "api.example"

@@ -1,0 +1,201 @@
+"""The client of signed APIs sends the same requests as botocore, and to the same hosts."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import botocore.session
+import pytest
+from botocore.awsrequest import AWSPreparedRequest
+
+from connector.aws.keys import KeySource
+from connector.aws.profile import load_profile
+from connector.aws.regions import domain_of
+from connector.aws.responses import Object
+from connector.aws.sdk import ClientFactory
+from connector.aws.signed import LightSigned, SdkSigned, Service, SignedApi, SignedOperation
+from connector.transport.trust import Trust
+
+from .recording import MATTER, Recorder, Request, read
+
+NOW = 1_790_000_000
+
+SSM = Service(
+    "ssm",
+    "ssm",
+    "AmazonSSM",
+    {
+        "start_session": SignedOperation("StartSession", Object()),
+        "describe_sessions": SignedOperation("DescribeSessions", Object()),
+    },
+)
+ECS = Service(
+    "ecs",
+    "ecs",
+    "AmazonEC2ContainerServiceV20141113",
+    {"execute_command": SignedOperation("ExecuteCommand", Object())},
+)
+SAGEMAKER = Service(
+    "sagemaker",
+    "api.sagemaker",
+    "SageMaker",
+    {"describe_space": SignedOperation("DescribeSpace", Object())},
+)
+
+MEMBERS: list[tuple[Service, str, dict[str, Any]]] = [
+    (SSM, "start_session", {"Target": "i-0123456789abcdef0"}),
+    (
+        SSM,
+        "start_session",
+        {
+            "Target": "i-0123456789abcdef0",
+            "DocumentName": "AWS-StartSSHSession",
+            "Parameters": {"portNumber": ["22"]},
+        },
+    ),
+    (SSM, "start_session", {"Target": "mi-1", "Reason": 'caf\u00e9 \u20ac "&<>\n'}),
+    (SSM, "describe_sessions", {"State": "Active", "MaxResults": 5, "NextToken": "a/b+c="}),
+    (ECS, "execute_command", {"command": "sh", "interactive": True, "task": "arn:aws:ecs:t/1"}),
+    (SAGEMAKER, "describe_space", {"DomainId": "d-1", "SpaceName": "space"}),
+]
+
+ENVIRONMENTS = [
+    {"AWS_ACCESS_KEY_ID": "AKIDX", "AWS_SECRET_ACCESS_KEY": "hidden/+="},
+    {
+        "AWS_ACCESS_KEY_ID": "ASIAX",
+        "AWS_SECRET_ACCESS_KEY": "hidden",
+        "AWS_SESSION_TOKEN": "a/token+of=",
+    },
+]
+
+
+def _keys(environ: dict[str, str], trust: Trust) -> KeySource:
+    return KeySource(load_profile(None, environ), environ, trust.connect)
+
+
+class PlainBotocore:
+    """A client of botocore with its own transport."""
+
+    def __init__(self, service: Service, url: str, ca_bundle: str, keys: KeySource) -> None:
+        self._service, self._url, self._ca_bundle = service, url, ca_bundle
+        self._found = keys.load(5)
+
+    def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
+        client = botocore.session.Session().create_client(
+            self._service.name,
+            "eu-west-1",
+            endpoint_url=self._url,
+            verify=self._ca_bundle,
+            aws_access_key_id=self._found.access_key_id,
+            aws_secret_access_key=self._found.secret_key,
+            aws_session_token=self._found.session_token,
+        )
+        with closing(client):
+            answer: dict[str, Any] = getattr(client, operation)(**members)
+            return answer
+
+
+def _asked(
+    directory: Path,
+    prefix: str,
+    service: Service,
+    environ: dict[str, str],
+    ask: Callable[[SignedApi], object],
+) -> Iterator[Request]:
+    """Yield the request of plain botocore, of botocore through us, and of our client."""
+    moment = datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc).replace(tzinfo=None)
+    with (
+        Recorder(directory, b"{}") as peer,
+        patch("botocore.auth.get_current_datetime", lambda: moment),
+    ):
+        url = f"https://localhost:{peer.port}{prefix}"
+        trust = Trust(str(peer.ca_file))
+        keys = _keys(environ, trust)
+        region = "eu-west-1"
+        ask(PlainBotocore(service, url, str(peer.ca_file), keys))
+        ask(SdkSigned(service, region, url, keys, ClientFactory(None, trust.connect)))
+        ask(LightSigned(service, region, url, keys, trust.connect, now=lambda: NOW))
+    headers = (*MATTER, "x-amz-target", "x-amz-date", "x-amz-security-token")
+    return (read(request, headers) for request in peer.requests)
+
+
+@pytest.mark.parametrize("environ", ENVIRONMENTS, ids=["lasting", "temporary"])
+@pytest.mark.parametrize("prefix", ["", "/", "/stage", "/a.b/~c-d_e/"])
+@pytest.mark.parametrize(("service", "operation", "members"), MEMBERS)
+def test_signed_request_equals_botocores(
+    tmp_path: Path,
+    environ: dict[str, str],
+    prefix: str,
+    service: Service,
+    operation: str,
+    members: dict[str, Any],
+) -> None:
+    """The signatures are equal too, so every byte of the bodies is."""
+
+    def ask(api: SignedApi) -> None:
+        api.call(operation, timeout=10, **members)
+
+    botocores, carried, ours = _asked(tmp_path, prefix, service, environ, ask)
+    assert ours == carried == botocores
+    assert ours.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=A")
+    assert ours.body == members
+
+
+class Seen(Exception):
+    """Stops a request before it is sent."""
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Callable[[str, str], str]:
+    """Return a function that returns the URL which botocore calls for a service in a Region."""
+    session = botocore.session.Session()
+
+    def url(service: str, region: str) -> str:
+        seen = []
+
+        def stop(request: AWSPreparedRequest, **kwargs: object) -> None:
+            seen.append(request.url)
+            raise Seen
+
+        client = session.create_client(
+            service, region, aws_access_key_id="AKIDX", aws_secret_access_key="hidden"
+        )
+        client.meta.events.register("before-send", stop)
+        operations = {"ssm": "describe_sessions", "ecs": "list_clusters"}
+        members = {"State": "Active"} if service == "ssm" else {}
+        with closing(client), pytest.raises(Seen):
+            getattr(client, operations.get(service, "list_spaces"))(**members)
+        return str(seen[0])
+
+    return url
+
+
+def _regions() -> list[str]:
+    session = botocore.session.Session()
+    loader = session.get_component("data_loader")
+    return [
+        region
+        for partition in loader.load_data("partitions")["partitions"]
+        for region in partition["regions"]
+        if not region.endswith("-global")
+    ]
+
+
+@pytest.mark.parametrize("service", [SSM, ECS, SAGEMAKER], ids=lambda service: str(service.name))
+def test_hosts_of_all_regions_equal_botocores(
+    service: Service, hosts: Callable[[str, str], str], home: Path
+) -> None:
+    light = {region: domain_of(region) for region in _regions()}
+    assert sum(domain is not None for domain in light.values()) >= 36
+    assert light["us-iso-east-1"] is light["eusc-de-east-1"] is light["eu-isoe-west-1"] is None
+    # One Region of each first word, since creating a client takes a while.
+    chosen = {region.rsplit("-", 2)[0]: region for region, domain in light.items() if domain}
+    assert {"cn", "us", "us-gov", "eu", "ap"} <= chosen.keys()
+    for region in chosen.values():
+        ours = f"https://{service.prefix}.{region}.{light[region]}/"
+        assert hosts(service.name, region) == ours
