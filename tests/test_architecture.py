@@ -75,10 +75,11 @@ EMULATOR = {
     "agent": set(),
     "listener": set(),
     "sessions": set(),
+    "sigv4": set(),
     "machine": {"agent"},
-    "api": {"access", "listener", "sessions"},
+    "api": {"access", "listener", "sessions", "sigv4"},
     "faults": set(),
-    "gateway": {"agent", "faults", "listener", "machine", "sessions"},
+    "gateway": {"agent", "faults", "listener", "machine", "sessions", "sigv4"},
     "app": {
         *("access", "agent", "api", "faults", "gateway", "listener", "machine", "sessions"),
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _SSH_CONFIG = """\
@@ -19,7 +19,13 @@ Host {patterns}
 """
 
 #: Variables of the user that would lead a client away from the emulator.
-_MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+MISLEADING = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+)
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,13 @@ class SshDefaults:
 
 @dataclass(frozen=True)
 class Access:
-    """All that a client needs to reach an emulated target. It holds a bearer token.
+    """All that a client needs to reach an emulated target. It holds secrets.
 
     :ivar names: the names of the first target.
     :ivar ssh: how ssh's configuration describes the service's targets.
     :ivar environment: variables that lead the connector, and any AWS SDK, to the emulator.
-    :ivar access_key_id: the key whose requests ssm:ResumeSession accepts, with any secret key.
+    :ivar bearer_token: the token of APIs that take one.
+    :ivar access_key_id: the key of APIs whose requests are signed, with ``secret_key``.
     :ivar password: the password of the sign-in pages.
     """
 
@@ -63,9 +70,10 @@ class Access:
     endpoint_url: str
     gateway_url: str
     ca_file: Path
-    bearer_token: str
+    bearer_token: str = field(repr=False)
     access_key_id: str
-    password: str
+    secret_key: str = field(repr=False)
+    password: str = field(repr=False)
 
     @property
     def alias(self) -> str:
@@ -84,7 +92,7 @@ class Access:
 
         :param directory: for the clients' caches, so that the user's own stay as they are.
         """
-        environ = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+        environ = {name: value for name, value in os.environ.items() if name not in MISLEADING}
         for name in ("NO_PROXY", "no_proxy"):
             environ[name] = ",".join(filter(None, ("127.0.0.1", environ.get(name))))
         for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):

@@ -19,26 +19,28 @@ from .access import Access
 from .agent.behaviour import REAL, AgentBehaviour
 from .agent.farend import Opener
 from .agent.plugins import Plugin
-from .api import default_world
+from .api import WORLDS, make_world
+from .api.account import Account
 from .api.rest import BearerTokens, Misbehaviours, RestServer
-from .api.ssm import SessionManagerService
+from .api.ssm.service import SessionManagerService
 from .api.sso.oidc import OidcService
 from .api.sso.signin import SignIn, portal_endpoints
-from .api.world import DEMO, PlannedTarget, World
+from .api.sts.service import SecurityTokenService
+from .api.world import DEMO, PlannedTarget, Services, World
 from .faults.plans import NO_FAULTS, FaultPlan
 from .gateway.gateway import Gateway, GatewayBehaviour
 from .gateway.relay import RelayBehaviour
 from .listener import make_certificates
 from .machine.port import Dialer, tcp_dialer
-from .sessions import Sessions, data_channel_url
+from .sessions import Session, Sessions, data_channel_url
 
 Result = TypeVar("Result")
 
 
 class Emulator:
-    """One service with its targets, to be used with ``async with``.
+    """Services with their targets, to be used with ``async with``.
 
-    Entering it returns the :class:`Access` to the first target.
+    Entering it returns the :class:`Access` to the first target of the first kind.
 
     :param directory: for certificates; only its owner should be able to read it.
     :param port: a TCP port of this machine that stands for the targets' SSH server;
@@ -46,10 +48,13 @@ class Emulator:
     :param agent: how the SSM agents behave.
     :param relay: how the service treats a session.
     :param faults: what goes wrong in every session.
-    :param targets: at least one.
+    :param targets: of the first kind, at least one. The other kinds have the usual ones.
+    :param kinds: the kinds of targets, of :data:`.api.WORLDS`.
     :param home: the home directory on the machine; ``None`` for the user's own.
 
-    :ivar world: the service's state.
+    :ivar world: the state of the first kind's service.
+    :ivar worlds: the state of each kind's service.
+    :ivar account: of the APIs whose requests are signed.
     :ivar misbehaviours: makes the API refuse or delay requests.
     :ivar gateway: the message gateway; ``None`` until the emulator has started.
     :ivar server: the server of the API; ``None`` until the emulator has started.
@@ -64,10 +69,18 @@ class Emulator:
         relay: RelayBehaviour | None = None,
         faults: FaultPlan = NO_FAULTS,
         targets: Sequence[PlannedTarget] = DEMO,
+        kinds: Sequence[str] = (next(iter(WORLDS)),),
         home: Path | None = None,
     ) -> None:
         self.sessions = Sessions()
-        self.world: World = default_world(self.sessions, targets)
+        self.account = Account(self.sessions, self._stream_url)
+        self._tokens = BearerTokens(self.sessions.now)
+        services = Services(self.sessions, self._tokens, self._stream_url, self.account)
+        self.worlds: dict[str, World] = {
+            kind: make_world(kind, services, targets if kind == kinds[0] else DEMO)
+            for kind in kinds
+        }
+        self.world = self.worlds[kinds[0]]
         self.misbehaviours = Misbehaviours()
         self.gateway: Gateway | None = None
         self.server: RestServer | None = None
@@ -92,7 +105,7 @@ class Emulator:
     async def _start(self) -> Access:
         certificates = make_certificates(self._directory)
         self._stack.enter_context(default_signals_for_children())
-        tokens = BearerTokens(self.sessions.now)
+        tokens = self._tokens
         token = secrets.token_urlsafe(48)
         tokens.accept(token, self.world.user_id)
         self.gateway = gateway = Gateway(
@@ -101,21 +114,20 @@ class Emulator:
             certificates.server_context,
             port_number=self._port or 22,
             open_process=_process_opener(self._home),
+            is_signed_upgrade=self.account.signs_upgrade,
             behaviour=self._behaviour,
         )
         await gateway.start()
         self._stack.push_async_callback(gateway.stop)
-        stream_url = partial(data_channel_url, gateway.url)
         oidc = OidcService(tokens, self.sessions.now, self.sessions.random_bytes)
         password = secrets.token_urlsafe(9)
-        access_key_id = f"AKIA{secrets.token_hex(8).upper()}"
-        ssm = SessionManagerService(self.sessions, stream_url, access_key_id)
         self.server = server = RestServer(
             [
-                *self.world.endpoints(tokens, stream_url),
+                *(endpoint for world in self.worlds.values() for endpoint in world.endpoints()),
                 *oidc.endpoints(),
                 *portal_endpoints(tokens),
-                *ssm.endpoints(),
+                *SessionManagerService(self.account).endpoints(),
+                *SecurityTokenService(self.account).endpoints(),
             ],
             certificates.server_context,
             pages=SignIn(oidc, self.world.users, password).pages(),
@@ -124,7 +136,11 @@ class Emulator:
         await self._stack.enter_async_context(server)
         oidc.url = server.url
         environment = {
-            **self.world.variables(server.url, token),
+            **{
+                name: value
+                for world in self.worlds.values()
+                for name, value in world.variables(server.url, token).items()
+            },
             "AWS_CA_BUNDLE": str(certificates.ca_file),
             "AWS_ENDPOINT_URL_SSO": server.url,
             "AWS_ENDPOINT_URL_SSO_OIDC": server.url,
@@ -137,9 +153,14 @@ class Emulator:
             gateway.url,
             certificates.ca_file,
             token,
-            access_key_id,
+            self.account.user_key.id,
+            self.account.user_key.secret,
             password,
         )
+
+    def _stream_url(self, session: Session) -> str:
+        assert self.gateway is not None  # sessions are opened by requests, after the start
+        return data_channel_url(self.gateway.url, session)
 
     def _dialer(self) -> Dialer:
         if self._port is not None:

@@ -32,9 +32,32 @@ _CELL_PREFIX = b"\xfb\xef\xfe\x01"
 class Form(Enum):
     """What a session gives its client."""
 
+    #: A port of the machine, by default its SSH server's.
     SSH = "ssh"
+    #: A port of the machine, whose session type asks clients to multiplex connections.
+    FORWARD = "forward"
     SHELL = "shell"
     COMMAND = "command"
+    #: One line that ``sh`` runs on a terminal.
+    LINE = "line"
+    #: One line that ``sh`` runs without a terminal.
+    PIPED_LINE = "piped line"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The signed request that opened a session.
+
+    :ivar target: the machine as the request names it.
+    :ivar owner: the caller's ARN.
+    :ivar document: the name of the session's document; empty without one.
+    """
+
+    target: str
+    region: str
+    owner: str
+    document: str = ""
+    reason: str = ""
 
 
 @dataclass(eq=False)
@@ -42,9 +65,12 @@ class Session:
     """One session. Times are seconds since the epoch.
 
     :ivar machine_id: the machine that the session leads to.
-    :ivar command: the words of a command; empty for other forms.
+    :ivar command: the words of a command, or one line; empty for other forms.
     :ivar access_time: when the present token was issued.
-    :ivar end_reason: ``None`` while the session lives.
+    :ivar end_reason: ``None`` while the session lives; ``end_time`` likewise.
+    :ivar port: of a session to a port; ``None`` means that of the SSH server.
+    :ivar origin: ``None`` if no signed request opened the session. Its data channel needs no
+        signature then.
     """
 
     id: str
@@ -55,6 +81,9 @@ class Session:
     command: tuple[str, ...] = ()
     access_time: float = 0.0
     end_reason: str | None = None
+    end_time: float | None = None
+    port: int | None = None
+    origin: Origin | None = None
 
 
 class Sessions:
@@ -84,6 +113,9 @@ class Sessions:
         user_name: str,
         form: Form = Form.SSH,
         command: tuple[str, ...] = (),
+        *,
+        port: int | None = None,
+        origin: Origin | None = None,
     ) -> Session:
         """Return a new session. Every call opens another one.
 
@@ -98,6 +130,8 @@ class Sessions:
             form,
             command,
             access_time=now,
+            port=port,
+            origin=origin,
         )
         self._sessions[session.id] = session
         return session
@@ -105,6 +139,10 @@ class Sessions:
     def find(self, session_id: str) -> Session | None:
         """Return the session of this id, whether it lives or has ended."""
         return self._sessions.get(session_id)
+
+    def opened_by_requests(self) -> list[Session]:
+        """Return the sessions that signed requests opened, the ended ones included."""
+        return [session for session in self._sessions.values() if session.origin is not None]
 
     def authenticate(self, session_id: str, token_value: str) -> Session | None:
         """Return the living session that this token opens; ``None`` for any other id or token."""
@@ -134,7 +172,7 @@ class Sessions:
         """
         if session.end_reason is not None:
             return
-        session.end_reason = reason
+        session.end_reason, session.end_time = reason, self.now()
         for listener in self._listeners:
             listener(session)
 

@@ -9,7 +9,7 @@ import pytest
 
 from connector.aws.profile import load_profile
 from connector.aws.signing import UpgradeSigner, canonical_query, profile_signer
-from connector.emulator.gateway.sigv4 import is_signed
+from connector.emulator.sigv4 import is_signed
 from connector.errors import ConfigError, CredentialsError
 from connector.transport.address import gateway_region
 from connector.transport.trust import Trust

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from botocore.config import Config
 
 from connector.emulator.listener import Certificates, make_certificates
 
-from .contract import check_answer
+from .contract import check_raw_answer
 from .stages import Stage, open_stage
 from .world import TOKEN, World, open_world
 
@@ -81,9 +80,3 @@ def make_client(boto: Any, world: World, monkeypatch: pytest.MonkeyPatch) -> Ite
 def client(make_client: MakeClient) -> Any:
     """boto3's CodeCatalyst client with a valid token."""
     return make_client()
-
-
-def check_raw_answer(operation_model: Any, response_dict: Any, **_: Any) -> None:
-    if response_dict["status_code"] < 300:
-        assert response_dict["status_code"] == operation_model.http.get("responseCode", 200)
-        check_answer(json.loads(response_dict["body"]), operation_model.output_shape)

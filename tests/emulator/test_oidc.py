@@ -9,7 +9,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from connector.emulator.api.rest import Operation
+from connector.emulator.api.protocols.protocol import Operation
 from connector.emulator.api.sso import grants
 from connector.emulator.api.sso.grants import Client
 from connector.emulator.api.sso.oidc import (

@@ -14,7 +14,7 @@ from connector.emulator.api.codecatalyst.model import (
     Space,
     Status,
 )
-from connector.emulator.api.rest import Operation
+from connector.emulator.api.protocols.protocol import Operation
 from connector.emulator.sessions import Form, Session
 
 from .calls import call, code_of, refused, status_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.emulator.gateway.sigv4 import is_signed
+from connector.emulator.sigv4 import is_signed
 
 KEYS = {"AKIDEXAMPLE": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
 SIGNATURE = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"

@@ -1,136 +1,251 @@
-"""ssm:ResumeSession and ssm:TerminateSession, called by botocore's client."""
+"""Systems Manager's operations of sessions, called by botocore's client."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from botocore.config import Config
 
-from connector.emulator.api.codecatalyst.model import (
-    CodeCatalystModel,
-    Project,
-    Space,
-    Status,
-)
-from connector.emulator.api.rest import Operation, RestServer
-from connector.emulator.api.ssm import (
-    RESUME_SESSION,
-    TERMINATE_SESSION,
-    SessionManagerService,
-)
+from connector.emulator.api.account import Account
+from connector.emulator.api.ssm.service import SessionManagerService
 from connector.emulator.listener import Certificates
-from connector.emulator.sessions import Session, Sessions, data_channel_url
+from connector.emulator.sessions import Form, Sessions, data_channel_url
 
 from .calls import call, code_of, refused, status_of
-from .conftest import check_raw_answer
 from .contract import check_input
+from .signing import GATEWAY, INSTANCE, Signed, open_signed
 
-KEY = "AKIDEXAMPLE"
-GATEWAY = "wss://127.0.0.1:7777"
-
-
-class Ssm:
-    """The service with one session, and clients with a key."""
-
-    def __init__(self, boto: Any, server: RestServer, ca_file: str) -> None:
-        self._boto = boto
-        self._server = server
-        self._ca_file = ca_file
-
-    def client(self, key: str = KEY) -> Any:
-        client = self._boto.client(
-            "ssm",
-            region_name="us-east-1",
-            endpoint_url=self._server.url,
-            verify=self._ca_file,
-            aws_access_key_id=key,
-            aws_secret_access_key="anything",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-        client.meta.events.register("before-parse", check_raw_answer)
-        return client
+SSH = "AWS-StartSSHSession"
 
 
 @pytest.fixture
-def model() -> CodeCatalystModel:
-    return CodeCatalystModel(Sessions())
+async def signed(boto: Any, certificates: Certificates) -> AsyncIterator[Signed]:
+    async with open_signed(boto, certificates) as signed:
+        yield signed
 
 
-@pytest.fixture
-def session(model: CodeCatalystModel) -> Session:
-    model.add_space(Space("MySpace"))
-    project = model.add_project(Project("MySpace", "My.Project"))
-    environment = model.add_environment(project, model.add_user("alice"), Status.RUNNING)
-    return model.start_session(environment)
+async def start(signed: Signed, **members: Any) -> Any:
+    return await call(signed.client("ssm").start_session, Target=INSTANCE, **members)
 
 
-@pytest.fixture
-async def ssm(
-    boto: Any, model: CodeCatalystModel, certificates: Certificates
-) -> AsyncIterator[Ssm]:
-    service = SessionManagerService(model.sessions, partial(data_channel_url, GATEWAY), KEY)
-    async with RestServer(service.endpoints(), certificates.server_context) as server:
-        yield Ssm(boto, server, str(certificates.ca_file))
+def test_ssm_operations_match_botocores_model(boto: Any) -> None:
+    model = boto.client("ssm", region_name="us-east-1").meta.service_model
+    account = Account(Sessions(), lambda session: "")
+    for endpoint in SessionManagerService(account).endpoints():
+        operation = endpoint.operation
+        theirs = model.operation_model(operation.name)
+        route = (theirs.http["method"], theirs.http["requestUri"])
+        assert (operation.method, operation.path) == route
+        assert operation.target == f"{model.metadata['targetPrefix']}.{operation.name}"
+        check_input(operation.input, theirs.input_shape, operation.name)
+
+
+async def test_start_returns_a_session_of_the_caller(signed: Signed) -> None:
+    answer = await start(signed)
+    session = signed.account.sessions.authenticate(answer["SessionId"], answer["TokenValue"])
+    assert session is not None
+    assert session.id.startswith("mary-")
+    assert answer["StreamUrl"] == data_channel_url(GATEWAY, session)
+    assert (session.machine_id, session.form) == (INSTANCE, Form.SHELL)
 
 
 @pytest.mark.parametrize(
-    "operation", [RESUME_SESSION, TERMINATE_SESSION], ids=lambda operation: operation.name
+    ("document", "parameters", "form", "command", "port"),
+    [
+        (SSH, {"portNumber": ["2222"]}, Form.SSH, (), 2222),
+        (SSH, {}, Form.SSH, (), 22),
+        ("AWS-StartPortForwardingSession", {"portNumber": ["80"]}, Form.FORWARD, (), 80),
+        ("AWS-StartInteractiveCommand", {"command": ["ls -l"]}, Form.LINE, ("ls -l",), None),
+        ("AWS-StartNonInteractiveCommand", {"command": ["w"]}, Form.PIPED_LINE, ("w",), None),
+        ("SSM-SessionManagerRunShell", {}, Form.SHELL, (), None),
+    ],
 )
-def test_ssm_operations_match_botocores_model(boto: Any, operation: Operation) -> None:
-    model = boto.client("ssm", region_name="us-east-1").meta.service_model
-    theirs = model.operation_model(operation.name)
-    assert (operation.method, operation.path) == (theirs.http["method"], theirs.http["requestUri"])
-    assert operation.target == f"{model.metadata['targetPrefix']}.{operation.name}"
-    check_input(operation.input, theirs.input_shape, operation.name)
-
-
-async def test_resume_returns_a_fresh_token_and_revokes_the_old_one(
-    ssm: Ssm, model: CodeCatalystModel, session: Session
+async def test_document_decides_the_session(
+    signed: Signed,
+    document: str,
+    parameters: dict[str, list[str]],
+    form: Form,
+    command: tuple[str, ...],
+    port: int | None,
 ) -> None:
-    old = session.token_value
-    answer = await call(ssm.client().resume_session, SessionId=session.id)
-    assert answer["SessionId"] == session.id
-    assert answer["StreamUrl"] == data_channel_url(GATEWAY, session)
-    assert answer["TokenValue"] not in ("", old)
-    assert model.sessions.authenticate(session.id, old) is None
-    assert model.sessions.authenticate(session.id, answer["TokenValue"]) is session
+    answer = await start(signed, DocumentName=document, Parameters=parameters)
+    session = signed.account.sessions.find(answer["SessionId"])
+    assert session is not None
+    assert (session.form, session.command, session.port) == (form, command, port)
 
 
-async def test_resume_of_an_ended_session_returns_an_empty_token(
-    ssm: Ssm, model: CodeCatalystModel, session: Session
+@pytest.mark.parametrize(
+    ("document", "parameters", "code"),
+    [
+        ("AWS-StartNothing", {}, "InvalidDocument"),
+        (SSH, {"portNumber": ["65536"]}, "InvalidParameters"),
+        (SSH, {"portNumber": ["22", "23"]}, "InvalidParameters"),
+        (SSH, {"port": ["22"]}, "InvalidParameters"),
+        ("AWS-StartInteractiveCommand", {}, "InvalidParameters"),
+        ("SSM-SessionManagerRunShell", {"command": ["ls"]}, "InvalidParameters"),
+        ("no document name", {}, "ValidationException"),
+    ],
+)
+async def test_wrong_document_or_parameter_is_refused(
+    signed: Signed, document: str, parameters: dict[str, list[str]], code: str
 ) -> None:
-    model.sessions.end(session, "timed out")
-    answer = await call(ssm.client().resume_session, SessionId=session.id)
+    client = signed.client("ssm")
+    members = {"Target": INSTANCE, "DocumentName": document, "Parameters": parameters}
+    error = await refused(client.start_session, **members)
+    assert (code_of(error), status_of(error)) == (code, 400)
+    assert signed.account.sessions.opened_by_requests() == []
+
+
+async def test_parameters_without_a_document_are_refused(signed: Signed) -> None:
+    client = signed.client("ssm")
+    members = {"Target": INSTANCE, "Parameters": {"portNumber": ["22"]}}
+    assert code_of(await refused(client.start_session, **members)) == "InvalidParameters"
+
+
+async def test_unconnected_and_unknown_targets_are_refused(signed: Signed) -> None:
+    signed.yard.offline.add(INSTANCE)
+    client = signed.client("ssm")
+    for target in (INSTANCE, "i-0fedcba9876543210"):
+        error = await refused(client.start_session, Target=target)
+        assert isinstance(error, client.exceptions.TargetNotConnected)
+        assert error.response["Error"]["Message"] == f"{target} is not connected."
+    elsewhere = signed.client("ssm", region="eu-west-1")
+    signed.yard.offline.clear()
+    assert code_of(await refused(elsewhere.start_session, Target=INSTANCE)) == "TargetNotConnected"
+    assert (await start(signed))["SessionId"]
+
+
+async def test_resume_returns_a_fresh_token_and_revokes_the_old_one(signed: Signed) -> None:
+    started = await start(signed)
+    signed.shift = 1.0  # a cell number has the second of its issue
+    answer = await call(signed.client("ssm").resume_session, SessionId=started["SessionId"])
+    sessions = signed.account.sessions
+    assert answer["SessionId"] == started["SessionId"]
+    assert answer["StreamUrl"] != started["StreamUrl"]
+    assert sessions.authenticate(answer["SessionId"], started["TokenValue"]) is None
+    assert sessions.authenticate(answer["SessionId"], answer["TokenValue"]) is not None
+
+
+async def test_resume_of_an_ended_session_returns_an_empty_token(signed: Signed) -> None:
+    session_id = (await start(signed))["SessionId"]
+    client = signed.client("ssm")
+    assert (await call(client.terminate_session, SessionId=session_id))["SessionId"] == session_id
+    session = signed.account.sessions.find(session_id)
+    assert session is not None
+    assert session.end_reason == "TerminateSession was called"
+    answer = await call(client.resume_session, SessionId=session_id)
     assert answer["TokenValue"] == ""
 
 
-async def test_unknown_session_does_not_exist(ssm: Ssm) -> None:
-    for operation in ("resume_session", "terminate_session"):
-        client = ssm.client()
-        error = await refused(getattr(client, operation), SessionId="mary-0123456789abcdef0")
-        assert (status_of(error), code_of(error)) == (400, "DoesNotExistException")
-        assert isinstance(error, client.exceptions.DoesNotExistException)
+async def test_session_of_another_region_or_none_does_not_exist(signed: Signed) -> None:
+    session_id = (await start(signed))["SessionId"]
+    for client, name in (
+        (signed.client("ssm"), "mary-0123456789abcdef0"),
+        (signed.client("ssm", region="eu-west-1"), session_id),
+    ):
+        for operation in ("resume_session", "terminate_session"):
+            error = await refused(getattr(client, operation), SessionId=name)
+            assert (status_of(error), code_of(error)) == (400, "DoesNotExistException")
+            assert isinstance(error, client.exceptions.DoesNotExistException)
 
 
-async def test_terminate_ends_the_session(ssm: Ssm, session: Session) -> None:
-    answer = await call(ssm.client().terminate_session, SessionId=session.id)
-    assert answer["SessionId"] == session.id
-    assert session.end_reason == "TerminateSession was called"
+async def test_sessions_are_described_while_they_live_and_afterwards(signed: Signed) -> None:
+    client = signed.client("ssm")
+    first = (await start(signed, Reason="a look", DocumentName=SSH))["SessionId"]
+    second = (await start(signed))["SessionId"]
+    await call(client.terminate_session, SessionId=first)
+    (active,) = (await call(client.describe_sessions, State="Active"))["Sessions"]
+    (ended,) = (await call(client.describe_sessions, State="History"))["Sessions"]
+    assert (active["SessionId"], active["Status"]) == (second, "Connected")
+    assert "EndDate" not in active
+    assert (ended["SessionId"], ended["Status"]) == (first, "Terminated")
+    assert ended["StartDate"] <= ended["EndDate"]
+    assert (ended["Reason"], ended["DocumentName"]) == ("a look", SSH)
+    assert ended["Owner"] == "arn:aws:iam::111122223333:user/mary"
+    assert ended["Target"] == INSTANCE
+    elsewhere = signed.client("ssm", region="eu-west-1")
+    assert (await call(elsewhere.describe_sessions, State="Active"))["Sessions"] == []
 
 
-async def test_unknown_key_is_refused(ssm: Ssm, session: Session) -> None:
-    error = await refused(ssm.client("AKIDUNKNOWN").resume_session, SessionId=session.id)
-    assert code_of(error) == "UnrecognizedClientException"
+async def test_sessions_are_filtered_and_paged(signed: Signed) -> None:
+    signed.yard.names.append("mi-0123456789abcdef0")
+    client = signed.client("ssm")
+    ids = [(await start(signed))["SessionId"] for _ in range(5)]
+    other = (await call(client.start_session, Target="mi-0123456789abcdef0"))["SessionId"]
 
+    async def found(*filters: tuple[str, str]) -> set[str]:
+        rules = [{"key": key, "value": value} for key, value in filters]
+        answer = await call(client.describe_sessions, State="Active", Filters=rules)
+        return {session["SessionId"] for session in answer["Sessions"]}
 
-async def test_too_long_session_id_is_refused(ssm: Ssm) -> None:
-    error = await refused(ssm.client().resume_session, SessionId="x" * 97)
+    now = datetime.now(timezone.utc)
+    before, after = (now + timedelta(hours=hours) for hours in (-1, 1))
+    assert await found(("Target", INSTANCE)) == set(ids)
+    assert await found(("Target", INSTANCE), ("SessionId", ids[3])) == {ids[3]}
+    assert await found(("Owner", "arn:aws:iam::111122223333:user/bob")) == set()
+    assert await found(("InvokedAfter", before.isoformat())) == {*ids, other}
+    assert await found(("InvokedBefore", before.isoformat())) == set()
+    assert await found(("InvokedAfter", after.strftime("%Y-%m-%dT%H:%M:%SZ"))) == set()
+    pages = client.get_paginator("describe_sessions").paginate(
+        State="Active", PaginationConfig={"PageSize": 2}
+    )
+    listed = await call(lambda: [each["SessionId"] for page in pages for each in page["Sessions"]])
+    assert listed == [other, *reversed(ids)]
+    assert len(signed.server.requests_for("DescribeSessions")) == 6 + 3
+    error = await refused(client.describe_sessions, State="Active", NextToken="none of ours")
+    assert isinstance(error, client.exceptions.InvalidNextToken)
+    wrong = [{"key": "InvokedAfter", "value": "yesterday"}]
+    error = await refused(client.describe_sessions, State="Active", Filters=wrong)
     assert code_of(error) == "ValidationException"
 
 
-async def test_other_operations_are_unknown(ssm: Ssm) -> None:
-    error = await refused(ssm.client().list_documents)
-    assert status_of(error) == 404
+async def test_instances_are_described_with_the_state_of_their_agents(signed: Signed) -> None:
+    nodes = [f"mi-{number:017x}" for number in range(6)]
+    signed.yard.names += nodes
+    signed.yard.offline.add(nodes[0])
+    client = signed.client("ssm")
+    pages = client.get_paginator("describe_instance_information").paginate(
+        PaginationConfig={"PageSize": 5}
+    )
+    listed = await call(
+        lambda: [each for page in pages for each in page["InstanceInformationList"]]
+    )
+    assert [each["InstanceId"] for each in listed] == [INSTANCE, *nodes]
+    assert [each["PingStatus"] for each in listed[:3]] == ["Online", "ConnectionLost", "Online"]
+
+    async def found(**members: Any) -> list[str]:
+        answer = await call(client.describe_instance_information, **members)
+        return [each["InstanceId"] for each in answer["InstanceInformationList"]]
+
+    lost = {"Key": "PingStatus", "Values": ["ConnectionLost", "Inactive"]}
+    older = {"key": "ResourceType", "valueSet": ["EC2Instance"]}
+    assert await found(Filters=[lost]) == [nodes[0]]
+    assert await found(InstanceInformationFilterList=[older]) == [INSTANCE]
+    assert await found(Filters=[lost, {"Key": "InstanceIds", "Values": [INSTANCE]}]) == []
+    describe = client.describe_instance_information
+    error = await refused(describe, Filters=[{"Key": "Weight", "Values": ["1"]}])
+    assert isinstance(error, client.exceptions.InvalidFilterKey)
+    error = await refused(describe, Filters=[lost], InstanceInformationFilterList=[older])
+    assert code_of(error) == "ValidationException"
+
+
+async def test_connection_status_follows_the_agent(signed: Signed) -> None:
+    client = signed.client("ssm")
+
+    async def status() -> str:
+        answer = await call(client.get_connection_status, Target=INSTANCE)
+        return str(answer["Status"])
+
+    assert await status() == "connected"
+    signed.yard.offline.add(INSTANCE)
+    assert await status() == "notconnected"
+
+
+async def test_malformed_requests_and_other_operations_are_refused(signed: Signed) -> None:
+    client = signed.client("ssm")
+    error = await refused(client.resume_session, SessionId="x" * 97)
+    assert code_of(error) == "ValidationException"
+    error = await refused(client.list_documents)
+    assert code_of(error) == "UnknownOperationException"

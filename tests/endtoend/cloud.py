@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from connector.emulator.agent.behaviour import REAL, AgentBehaviour
+from connector.emulator.api.account import Account
 from connector.emulator.api.codecatalyst.model import (
     CodeCatalystModel,
     DevEnvironment,
@@ -26,7 +27,7 @@ from connector.emulator.api.codecatalyst.model import (
 )
 from connector.emulator.api.codecatalyst.service import CodeCatalystService
 from connector.emulator.api.rest import BearerTokens, Misbehaviours, Proceed, RestServer
-from connector.emulator.api.ssm import SessionManagerService
+from connector.emulator.api.ssm.service import SessionManagerService
 from connector.emulator.faults.interference import Frame
 from connector.emulator.faults.plans import Direction
 from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
@@ -42,9 +43,6 @@ Result = TypeVar("Result")
 
 START = "StartDevEnvironmentSession"
 STOP = "StopDevEnvironmentSession"
-
-#: The access key that may resume sessions by ssm:ResumeSession.
-ACCESS_KEY_ID = "AKIDOFTHETESTS"
 
 
 class Cloud:
@@ -83,7 +81,8 @@ class Cloud:
         )
         self.gateway.tap = self._see
         service = CodeCatalystService(self._model, self.tokens, self._stream_url)
-        ssm = SessionManagerService(self._model.sessions, self._url_of, ACCESS_KEY_ID)
+        self.account = Account(self._model.sessions, self._url_of)
+        ssm = SessionManagerService(self.account)
         endpoints = [*service.endpoints(), *ssm.endpoints()]
         self.server = RestServer(endpoints, certificates.server_context)
         self.server.intercept = self._intercept
@@ -159,7 +158,8 @@ class Cloud:
 
     def secrets(self) -> list[str]:
         """Return what must never be printed: the tokens, and the queries of stream URLs."""
-        return [self.token, self.query_secret, "role=publish", *self._given_tokens]
+        key = self.account.user_key.secret
+        return [self.token, key, self.query_secret, "role=publish", *self._given_tokens]
 
     # Actions of tests
 
@@ -321,7 +321,7 @@ class Cloud:
         self, operation: str, request: web.Request, proceed: Proceed
     ) -> web.Response:
         with self._seen:
-            self._arrived[operation] += 1
+            self._arrived[operation.rpartition(":")[2]] += 1  # without the service
             if operation == STOP:
                 self._stopped.append(request.match_info["sessionId"])
             self._seen.notify_all()

@@ -23,7 +23,7 @@ from connector.transport.stdio import open_input, open_output
 from connector.transport.trust import Trust
 from connector.transport.tunnel import Tunnel
 
-from .cloud import ACCESS_KEY_ID, Cloud
+from .cloud import Cloud
 from .waiting import PATIENCE, Reader
 
 
@@ -34,8 +34,8 @@ def make_ssm_client(cloud: Cloud) -> Any:
         region_name="us-east-1",
         endpoint_url=cloud.server.url,
         verify=str(cloud.ca_file),
-        aws_access_key_id=ACCESS_KEY_ID,
-        aws_secret_access_key="anything",
+        aws_access_key_id=cloud.account.user_key.id,
+        aws_secret_access_key=cloud.account.user_key.secret,
         config=Config(retries={"total_max_attempts": 1}),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.emulator.api.ssm import SsmError
+from connector.emulator.api.errors import ApiError
 from connector.emulator.faults.plans import (
     At,
     Cut,
@@ -43,7 +43,7 @@ def test_throttled_resume_is_retried(cloud: Cloud, ssm: Any) -> None:
     inject_faults(
         cloud, Cut(How.RESET, At(bytes=SIZE // 2, direction=TO_AGENT)), rejoin=Rejoin.FRESH_TOKEN
     )
-    busy = SsmError("Rate exceeded", code="ThrottlingException")
+    busy = ApiError("Rate exceeded", "ThrottlingException", 400)
     cloud.misbehaviours.refuse("ResumeSession", busy, times=2)
     source = ResumingSource(cloud, ssm)
     with TunnelThread(source, cloud.ca_file) as tunnel:

@@ -126,14 +126,18 @@ class Port(Plugin):
     """``Port``: a TCP port of the machine.
 
     :ivar number: the number that the handshake tells the client.
+    :ivar forwards: the session asks for many connections, multiplexed. This agent serves one,
+        as the real one serves clients that are too old to multiplex.
     """
 
     number: int = 22
+    forwards: bool = False
     session_type = "Port"
 
     @property
     def properties(self) -> dict[str, str]:
-        return {"portNumber": str(self.number), "type": ""}
+        kind = "LocalPortForwarding" if self.forwards else ""
+        return {"portNumber": str(self.number), "type": kind}
 
     def take(self, payload_type: int, payload: bytes) -> Resized | Signalled | CloseFarEnd | None:
         return closing_flag(payload_type, payload)

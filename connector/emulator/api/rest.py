@@ -1,7 +1,7 @@
 """An HTTPS server for APIs in AWS's style: routes, bodies, tokens, errors, and a log.
 
 It has no operations of its own. Services bring theirs as :class:`Endpoint`; one port serves them
-all. :class:`Misbehaviours` makes it refuse and delay requests.
+all, in each operation's protocols. :class:`Misbehaviours` makes it refuse and delay requests.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import ssl
-import uuid
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -22,7 +20,8 @@ from aiohttp import web
 
 from ..listener import HOST, Listener
 from .errors import ApiError, UnauthorizedException, UnknownOperationException
-from .shapes import InvalidInput, Structure
+from .protocols.protocol import REST_JSON, Answer, Operation, Protocol, Received
+from .shapes import InvalidInput
 
 BODY_MAX = 1 << 20  # bytes; a choice, because AWS documents no limit
 LOG_MAX = 10_000  # requests in the log
@@ -31,46 +30,23 @@ SECRET_HEADERS = frozenset(
     {"authorization", "cookie", "x-amz-security-token", "x-amz-sso_bearer_token"}
 )
 
-Answer = Mapping[str, Any]
 Proceed = Callable[[], Awaitable[web.Response]]
 Intercept = Callable[[str, web.Request, Proceed], Awaitable[web.Response]]
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One operation of an API. It answers success with status 200.
-
-    :ivar input: all members: those that ``path`` names in braces, those of ``query`` and
-        ``headers``, and the rest, which the JSON body has.
-    :ivar query: the members in the query string.
-    :ivar target: the value of the header X-Amz-Target, for operations that share a method and
-        a path.
-    :ivar headers: the members in headers, with the name of each header.
-    """
-
-    name: str
-    method: str
-    path: str
-    input: Structure
-    query: tuple[str, ...] = ()
-    target: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """One operation and the functions that carry it out.
 
-    :ivar authenticate: returns the caller's id for an ``Authorization`` header; may raise
-        ApiError.
-    :ivar handle: returns the answer's members for the caller's id and the checked members; may
+    :ivar authenticate: returns the caller of a request; may raise ApiError.
+    :ivar handle: returns the answer's members for this caller and the checked members; may
         raise ApiError.
     :ivar invalid: returns the error for a request that breaks the operation's input shape.
     """
 
     operation: Operation
-    authenticate: Callable[[str | None], str]
-    handle: Callable[[str, Mapping[str, Any]], Answer]
+    authenticate: Callable[[Received], Any]
+    handle: Callable[[Any, Mapping[str, Any]], Answer]
     invalid: Callable[[str], ApiError]
 
 
@@ -85,13 +61,23 @@ class Page:
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """One answered request. The values of headers with secrets are hashed."""
+    """One answered request. The values of headers with secrets are hashed.
+
+    :ivar service: the service's name in IAM, such as ``ssm``; empty for APIs without IAM.
+    """
 
     method: str
     path: str
     operation: str
     status: int
     headers: Mapping[str, str]
+    service: str = ""
+
+    def is_of(self, operation: str) -> bool:
+        """Return whether this is a request of ``operation``: ``StartSession`` or with a service,
+        ``ssm:StartSession``.
+        """
+        return operation in (self.operation, f"{self.service}:{self.operation}")
 
 
 class RestServer:
@@ -126,17 +112,18 @@ class RestServer:
 
     def requests_for(self, operation: str) -> list[RequestRecord]:
         """Return the requests of one operation so far, in the order of their answers."""
-        return [record for record in self.requests if record.operation == operation]
+        return [record for record in self.requests if record.is_of(operation)]
 
     def make_app(self) -> web.Application:
         """Return the aiohttp application with all routes."""
         app = web.Application(client_max_size=BODY_MAX)
-        routes: dict[tuple[str, str], list[Endpoint]] = {}
+        routes: dict[tuple[str, str], list[tuple[Protocol, Endpoint]]] = {}
         for endpoint in self._endpoints:
-            operation = endpoint.operation
-            routes.setdefault((operation.method, operation.path), []).append(endpoint)
-        for (method, path), endpoints in routes.items():
-            app.router.add_route(method, path, self._handler(endpoints))
+            for protocol in endpoint.operation.protocols:
+                route = protocol.route(endpoint.operation)
+                routes.setdefault(route, []).append((protocol, endpoint))
+        for (method, path), candidates in routes.items():
+            app.router.add_route(method, path, self._handler(candidates))
         for page in self._pages:
             app.router.add_route(page.method, page.path, page.handle)
         app.router.add_route("*", "/{rest:.*}", self._unknown_operation)
@@ -191,95 +178,87 @@ class RestServer:
         await self.stop()
 
     def _handler(
-        self, endpoints: list[Endpoint]
+        self, candidates: list[tuple[Protocol, Endpoint]]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
-            target = request.headers.get("X-Amz-Target", "")
-            for endpoint in endpoints:
-                if endpoint.operation.target in ("", target):
-                    return await self._answer(endpoint, request)
-            return await self._unknown_operation(request)
+            received = await _receive(request)
+            try:
+                for protocol, endpoint in candidates:
+                    if protocol.claims(endpoint.operation, received):
+                        return await self._answer(protocol, endpoint, request, received)
+            except InvalidInput:
+                return await self._unknown_operation(request)
+            speaking = (protocol for protocol, _ in candidates if protocol.speaks(received))
+            return self._refuse(request, next(speaking, REST_JSON))
 
         return handle
 
-    async def _answer(self, endpoint: Endpoint, request: web.Request) -> web.Response:
+    async def _answer(
+        self, protocol: Protocol, endpoint: Endpoint, request: web.Request, received: Received
+    ) -> web.Response:
+        operation = endpoint.operation
+
         async def proceed() -> web.Response:
             try:
-                return _response(200, await _answer(endpoint, request))
+                return protocol.answer(operation, _carry_out(protocol, endpoint, received))
             except ApiError as error:
-                return _error_response(error)
+                return protocol.error(error)
 
-        operation = endpoint.operation.name
         try:
             if self.intercept is None:
                 response = await proceed()
             else:
-                response = await self.intercept(operation, request, proceed)
+                response = await self.intercept(operation.full_name, request, proceed)
         except ApiError as error:
-            response = _error_response(error)
-        return self._recorded(request, operation, response)
+            response = protocol.error(error)
+        return self._recorded(request, response, operation)
 
     async def _unknown_operation(self, request: web.Request) -> web.Response:
+        return self._refuse(request, REST_JSON)
+
+    def _refuse(self, request: web.Request, protocol: Protocol) -> web.Response:
         error = UnknownOperationException("No operation has this method and path")
-        return self._recorded(request, "", _error_response(error))
+        return self._recorded(request, protocol.error(error), None)
 
     def _recorded(
-        self, request: web.Request, operation: str, response: web.Response
+        self, request: web.Request, response: web.Response, operation: Operation | None
     ) -> web.Response:
         headers = {name: _loggable(name, value) for name, value in request.headers.items()}
+        name, service = (operation.name, operation.service) if operation else ("", "")
         self.requests.append(
-            RequestRecord(request.method, request.path, operation, response.status, headers)
+            RequestRecord(request.method, request.path, name, response.status, headers, service)
         )
         return response
 
 
-async def _answer(endpoint: Endpoint, request: web.Request) -> Answer:
-    caller = endpoint.authenticate(request.headers.get("Authorization"))
+def _carry_out(protocol: Protocol, endpoint: Endpoint, received: Received) -> Answer:
+    caller = endpoint.authenticate(received)
     operation = endpoint.operation
     try:
-        members = await _read_body(request) if request.method in ("PUT", "POST") else {}
-        query = {name: request.query[name] for name in operation.query if name in request.query}
-        headers = {
-            name: request.headers[header]
-            for name, header in operation.headers.items()
-            if header in request.headers
-        }
-        members = {**members, **query, **headers, **request.match_info}
+        members = protocol.read(operation, received)
         operation.input.check(members)
     except InvalidInput as error:
         raise endpoint.invalid(str(error)) from None
     return endpoint.handle(caller, members)
 
 
-async def _read_body(request: web.Request) -> dict[str, Any]:
+async def _receive(request: web.Request) -> Received:
+    content, problem = b"", ""
     try:
         content = await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise InvalidInput(f"The body is larger than {BODY_MAX} bytes") from None
+        problem = f"The body is larger than {BODY_MAX} bytes"
     except web.RequestPayloadError:
-        raise InvalidInput("The body is not encoded as its headers say") from None
-    try:
-        document = json.loads(content) if content else {}
-    except (ValueError, RecursionError):
-        raise InvalidInput("The body is not JSON") from None
-    if not isinstance(document, dict):
-        raise InvalidInput("The body is not a JSON object")
-    # In JSON, null stands for an optional member that is missing.
-    return {name: value for name, value in document.items() if value is not None}
-
-
-def _response(status: int, members: Answer) -> web.Response:
-    return web.json_response(
-        {name: value for name, value in members.items() if value is not None},
-        status=status,
-        headers={"x-amzn-RequestId": str(uuid.uuid4())},
+        problem = "The body is not encoded as its headers say"
+    return Received(
+        request.method,
+        request.raw_path,
+        request.headers,
+        request.query,
+        request.match_info,
+        content,
+        problem,
     )
-
-
-def _error_response(error: ApiError) -> web.Response:
-    response = _response(error.status, error.body())
-    response.headers["x-amzn-errortype"] = error.code
-    return response
 
 
 def _loggable(name: str, value: str) -> str:
@@ -311,6 +290,10 @@ class BearerTokens:
         """
         del self._tokens[token]
 
+    def user_of(self, received: Received) -> str:
+        """Return the id of the user of a request; raises what :meth:`authenticate` raises."""
+        return self.authenticate(received.headers.get("Authorization"))
+
     def authenticate(self, authorization: str | None) -> str:
         """Return the id of the user of an ``Authorization`` header's token.
 
@@ -330,7 +313,8 @@ class BearerTokens:
 class Misbehaviours:
     """Faults of an API: an :data:`Intercept` that refuses and delays requests.
 
-    Each operation has a queue of orders. Each request of it carries out the next order.
+    Each operation has a queue of orders. Each request of it carries out the next order. An
+    operation is named as ``StartSession``, or as ``ssm:StartSession`` where services share names.
     """
 
     def __init__(self) -> None:
@@ -348,7 +332,7 @@ class Misbehaviours:
         self, operation: str, request: web.Request, proceed: Proceed
     ) -> web.Response:
         """Answer a request as the next order of its operation says."""
-        orders = self._orders[operation]
+        orders = self._orders[operation] or self._orders[operation.rpartition(":")[2]]
         order = orders.popleft() if orders else 0.0
         if isinstance(order, ApiError):
             raise order

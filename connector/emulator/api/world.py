@@ -1,17 +1,18 @@
 """The contract between the emulator and a service that has targets.
 
 The service's room holds a *world*: users, targets and the API that serves them. ``app.py`` adds
-what all services share: TLS, sign-in, sessions, the gateway, agents and machines.
+what all services share: TLS, sign-in, signatures, sessions, the gateway, agents and machines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..access import Names, SshDefaults
-from ..sessions import Session
+from ..sessions import Session, Sessions
+from .account import Account
 from .rest import BearerTokens, Endpoint
 from .sso.signin import SignInUser
 
@@ -38,8 +39,22 @@ class PlannedTarget:
 DEMO = (PlannedTarget("demo"),)
 
 
+class Services(NamedTuple):
+    """What the worlds of an emulator share.
+
+    :ivar tokens: the bearer tokens that APIs accept.
+    :ivar stream_url: returns the URL of a session's data channel.
+    :ivar account: of the APIs whose requests are signed.
+    """
+
+    sessions: Sessions
+    tokens: BearerTokens
+    stream_url: Callable[[Session], str]
+    account: Account
+
+
 class World(Protocol):
-    """The state of one service."""
+    """The state of one service. It is made for ``Services`` and at least one planned target."""
 
     @property
     def user_id(self) -> str:
@@ -59,14 +74,8 @@ class World(Protocol):
     def users(self) -> Iterable[SignInUser]:
         """Return the users who can sign in."""
 
-    def endpoints(
-        self, tokens: BearerTokens, stream_url: Callable[[Session], str]
-    ) -> list[Endpoint]:
-        """Return the API's operations.
-
-        :param tokens: the tokens that the API accepts.
-        :param stream_url: returns the URL of a new session's data channel.
-        """
+    def endpoints(self) -> list[Endpoint]:
+        """Return the API's operations."""
 
     def variables(self, endpoint_url: str, token: str) -> dict[str, str]:
         """Return the environment variables that lead clients of this service to the emulator."""

@@ -25,6 +25,8 @@ from websockets.http11 import Request, Response
 from ..agent.behaviour import REAL, AgentBehaviour
 from ..agent.farend import Opener, Owner
 from ..agent.plugins import (
+    InteractiveCommand,
+    NonInteractiveCommand,
     Plugin,
     Port,
     Shell,
@@ -40,7 +42,7 @@ from ..faults.plans import (
     Restart,
 )
 from ..listener import HOST, Listener
-from ..machine.port import Dialer, port_opener
+from ..machine.port import Dialer, port_opener, tcp_dialer
 from ..sessions import (
     DATA_CHANNEL_PATH,
     DATA_CHANNEL_ROLE,
@@ -49,9 +51,9 @@ from ..sessions import (
     Sessions,
     cell_number,
 )
+from ..sigv4 import is_signed
 from .link import WRITE_HIGH_WATER, Link
 from .relay import Relay, RelayBehaviour, Tap
-from .sigv4 import is_signed
 
 #: The maximum of a frame in bytes. AWS's is unknown; the real agent accepts payloads of 4 MiB.
 MAX_FRAME = 4 * 1024 * 1024 + 64 * 1024
@@ -108,6 +110,8 @@ class Gateway:
     :param dialer: connects to the port of sessions for SSH.
     :param port_number: the number of that port in the agents' handshakes.
     :param open_process: returns the opener of the process that a plugin runs.
+    :param is_signed_upgrade: returns whether an upgrade has a good signature, for its target and
+        headers. Sessions that signed requests open need one. Without this none does.
     :param seed: makes the agents' chances repeatable.
 
     :ivar behaviour: may be replaced at any time; applies to sessions that open afterwards.
@@ -123,6 +127,7 @@ class Gateway:
         *,
         port_number: int = 22,
         open_process: Callable[[Plugin], Opener] | None = None,
+        is_signed_upgrade: Callable[[str, Mapping[str, str]], bool] | None = None,
         behaviour: GatewayBehaviour | None = None,
         seed: int | None = None,
     ) -> None:
@@ -131,6 +136,7 @@ class Gateway:
         self._sessions = sessions
         self._open_port = port_opener(dialer)
         self._open_process = open_process or _no_process
+        self._is_signed_upgrade = is_signed_upgrade
         self._ssl_context = ssl_context
         self._port_number = port_number
         self._rng = random.Random(seed)
@@ -256,18 +262,23 @@ class Gateway:
         session_id = unquote(url.path[len(DATA_CHANNEL_PATH) :])
         again = session_id in self._relays
         query = parse_qs(url.query)
-        keys = self.behaviour.signing_keys
         if (
             query.get("role") != [DATA_CHANNEL_ROLE]
             or (again and not self._may_rejoin(session_id, url.query))
-            or (
-                keys is not None
-                and "X-Amz-Signature" not in query
-                and not is_signed("GET", request.path, request.headers, "ssmmessages", keys)
-            )
+            or ("X-Amz-Signature" not in query and not self._is_signed(session_id, request))
         ):
             return connection.respond(HTTPStatus.FORBIDDEN, "")
         return None
+
+    def _is_signed(self, session_id: str, request: Request) -> bool:
+        """Return whether an upgrade has the signature that its session needs, if any."""
+        keys = self.behaviour.signing_keys
+        if keys is not None:
+            return is_signed("GET", request.path, request.headers, "ssmmessages", keys)
+        session = self._sessions.find(session_id)
+        if self._is_signed_upgrade is None or session is None or session.origin is None:
+            return True
+        return self._is_signed_upgrade(request.path, request.headers)
 
     async def _serve_link(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Link)
@@ -365,11 +376,25 @@ class Gateway:
         return relay
 
     def _plugin(self, session: Session, behaviour: AgentBehaviour) -> tuple[Plugin, Opener]:
-        if session.form is Form.SSH:
-            return Port(self._port_number), self._open_port
-        shell = session.form is Form.SHELL
-        plugin = Shell() if shell else command_plugin(session.command, behaviour.execute_as)
+        if session.form in (Form.SSH, Form.FORWARD):
+            own = session.port in (None, 22, self._port_number)
+            number = self._port_number if own else session.port or 0
+            # Every other port of the machine is that port of this one.
+            opener = self._open_port if own else port_opener(tcp_dialer(number))
+            return Port(number, forwards=session.form is Form.FORWARD), opener
+        plugin = self._process_plugin(session, behaviour)
         return plugin, self._open_process(plugin)
+
+    def _process_plugin(self, session: Session, behaviour: AgentBehaviour) -> Plugin:
+        if session.form is Form.SHELL:
+            return Shell()
+        if session.form is Form.COMMAND:
+            return command_plugin(session.command, behaviour.execute_as)
+        (line,) = session.command
+        if session.form is Form.LINE:
+            return InteractiveCommand(line)
+        # Output and errors come together: a choice, AWS's document is not public.
+        return NonInteractiveCommand(("sh", "-c", line))
 
     def _session_ended(self, session: Session) -> None:
         relay = self._relays.get(session.id)

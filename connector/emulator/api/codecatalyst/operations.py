@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..rest import Operation
+from ..protocols.protocol import Operation
 from ..shapes import (
     ListOf,
     Shape,

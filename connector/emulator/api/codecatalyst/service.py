@@ -59,7 +59,7 @@ class CodeCatalystService:
             (operations.GET_USER_DETAILS, self._get_user_details),
         )
         return [
-            Endpoint(operation, self._tokens.authenticate, handler, ValidationException)
+            Endpoint(operation, self._tokens.user_of, handler, ValidationException)
             for operation, handler in handlers
         ]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ...access import Names, SshDefaults
-from ...sessions import Session, Sessions
-from ..rest import BearerTokens, Endpoint
-from ..world import PlannedTarget
+from ..rest import Endpoint
+from ..world import PlannedTarget, Services
 from .model import CodeCatalystModel, DevEnvironment, Project, Repository, Space, Status, User
 from .service import CodeCatalystService
 
@@ -27,8 +26,9 @@ class CodeCatalystWorld:
     :ivar model: the state, which tests may change on the emulator's event loop.
     """
 
-    def __init__(self, sessions: Sessions, targets: Sequence[PlannedTarget]) -> None:
-        self.model = CodeCatalystModel(sessions)
+    def __init__(self, services: Services, targets: Sequence[PlannedTarget]) -> None:
+        self.model = CodeCatalystModel(services.sessions)
+        self._services = services
         self._owner = self.model.add_user(USER_NAME)
         self.model.add_space(Space(SPACE))
         self._environments: list[DevEnvironment] = []
@@ -50,9 +50,8 @@ class CodeCatalystWorld:
     def users(self) -> list[User]:
         return self.model.users()
 
-    def endpoints(
-        self, tokens: BearerTokens, stream_url: Callable[[Session], str]
-    ) -> list[Endpoint]:
+    def endpoints(self) -> list[Endpoint]:
+        tokens, stream_url = self._services.tokens, self._services.stream_url
         return CodeCatalystService(self.model, tokens, stream_url).endpoints()
 
     def variables(self, endpoint_url: str, token: str) -> dict[str, str]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..rest import BearerTokens, Endpoint, Operation
+from ..protocols.protocol import Operation, Received
+from ..rest import BearerTokens, Endpoint
 from ..shapes import ListOf, Structure, Text
 from .grants import (
     CODE_SECONDS,
@@ -280,7 +281,7 @@ class OidcService:
         return base64.urlsafe_b64encode(self._random_bytes(count)).decode()
 
 
-def _no_caller(authorization: str | None) -> str:
+def _no_caller(received: Received) -> str:
     return ""
 
 

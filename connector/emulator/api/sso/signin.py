@@ -18,7 +18,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from ..errors import ApiError
-from ..rest import BearerTokens, Endpoint, Operation, Page
+from ..protocols.protocol import Operation
+from ..rest import BearerTokens, Endpoint, Page
 from ..shapes import Structure, Text
 from .grants import Client
 from .oidc import OidcService
@@ -198,4 +199,4 @@ def portal_endpoints(tokens: BearerTokens) -> list[Endpoint]:
         tokens.revoke(token)
         return {}
 
-    return [Endpoint(LOGOUT, lambda authorization: "", log_out, InvalidRequestException)]
+    return [Endpoint(LOGOUT, lambda received: "", log_out, InvalidRequestException)]
