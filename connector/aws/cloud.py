@@ -80,12 +80,12 @@ class Cloud:
 
         :raises ConfigError: when the Region's name or an endpoint is not usable.
         """
-        url = self._light_endpoint(service, region)
+        url = self.endpoint(service, region)
         if url:
             dial_ahead(*host_and_port(url))
 
     def _api(self, service: Service, region: str) -> SignedApi:
-        url = self._light_endpoint(service, region)
+        url = self.endpoint(service, region)
         if url and service.target:
             connect = self.settings.trust.connect
             return LightSigned(service, region, url, self.keys, connect)
@@ -97,8 +97,11 @@ class Cloud:
         given = given_endpoint(names, self._endpoint_url, self._environ)
         return SdkSigned(service, region, given, self.keys, self._clients)
 
-    def _light_endpoint(self, service: Service, region: str) -> str | None:
-        """Return the endpoint that botocore would use; None if only botocore can tell."""
+    def endpoint(self, service: Service, region: str) -> str | None:
+        """Return the endpoint that botocore would use; None if only botocore can tell.
+
+        :raises ConfigError: when the Region's name or an endpoint is not usable.
+        """
         check_region(region)
         domain = domain_of(region)
         has_hosts = domain and service.prefix

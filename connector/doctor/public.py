@@ -26,6 +26,7 @@ _REGION = (
     r"(us|us-gov|eu|ap|ca|sa|me|af|il|mx|cn)"
     r"-(north|south|east|west|central|northeast|northwest|southeast|southwest)-\d"
 )
+_API_URL = rf"https://[a-z.]+\.{_REGION}\.amazonaws\.com(\.cn)?"
 _VERSION = r"\d+(\.\d+){0,4}((a|b|rc|\.dev|\.post)\d+)?"
 _OF_DISTRIBUTION = r"(\s(Debian|Ubuntu)-(\d+|[.+~-]|deb|ubuntu|u|bpo)+)?"
 _TLS_LIBRARY = r"(OpenSSL|LibreSSL) \d+\.\d+\.\d+[a-z]?(-fips)?(\s+\d{1,2} [A-Z][a-z]{2} \d{4})?"
@@ -65,6 +66,11 @@ def host(name: str) -> str:
 def region(name: str) -> str:
     """Return the name of an AWS region, marked as harmless if it has the usual form."""
     return _matching(_REGION, name)
+
+
+def api_url(url: str) -> str:
+    """Return the URL of an API, marked as harmless if it is one of AWS's own endpoints."""
+    return _matching(_API_URL, url)
 
 
 def version(text: str) -> str:

@@ -69,6 +69,10 @@ class State(NamedTuple):
     phase: str = FAILED
 
 
+#: The state of a target that no answer has told yet.
+UNKNOWN = State("", "", "")
+
+
 class StartSettings(NamedTuple):
     """Whether and how long to start a target.
 

@@ -40,7 +40,7 @@ _LONGEST = 300  # characters of what was mistyped that are compared
 
 def bare(name: str, suffix: str) -> str:
     """Return the name without the suffix of its kind, in any case."""
-    return name[: -len(suffix)] if name.lower().endswith(suffix) else name
+    return name[: len(name) - len(suffix)] if name.lower().endswith(suffix) else name
 
 
 class Names(Generic[Item]):

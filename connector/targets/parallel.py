@@ -15,14 +15,20 @@ Result = TypeVar("Result")
 MOST_THREADS = 8
 
 
-def for_all(work: Callable[[Item], Result], items: Sequence[Item], deadline: float) -> list[Result]:
+def for_all(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    deadline: float,
+    late: Callable[[Item], Result] | None = None,
+) -> list[Result]:
     """Do the work for each item in threads; return the results in the order of the items.
 
     The threads are daemons. An executor of the standard library would wait for its threads when
     the process exits, and a name resolver knows no deadline.
 
     :param deadline: on the clock of ``time.monotonic``.
-    :raises TimeoutError: when the deadline has passed before all work is done.
+    :param late: return the result of an item whose work is not done by the deadline.
+    :raises TimeoutError: when the deadline has passed before all work is done, without ``late``.
     :raises Exception: the first that the work raises; then no further item is begun.
     """
     todo: queue.SimpleQueue[tuple[int, Item]] = queue.SimpleQueue()
@@ -51,7 +57,11 @@ def for_all(work: Callable[[Item], Result], items: Sequence[Item], deadline: flo
             try:
                 number, result, error = done.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                raise TimeoutError from None
+                if late is None:
+                    raise TimeoutError from None
+                missing = (number for number in range(len(items)) if number not in results)
+                results |= {number: late(items[number]) for number in missing}
+                break
             if error is not None:
                 raise error
             results[number] = result  # type: ignore[assignment]

@@ -35,11 +35,11 @@ class Awaited(Protocol):
     """A target that is waited for. ``str()`` of it names the target in a message.
 
     Calls raise ``Refused``, ``CallFailed`` and ``ConnectorError``.
-
-    :ivar console: where the user can look at the target, for hints.
     """
 
-    console: str
+    @property
+    def console(self) -> str:
+        """Where the user can look at the target, for hints."""
 
     def look(self) -> State:
         """Ask for the state."""

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ...fast.records import NamedTuple
 from ...fast.typed import TYPE_CHECKING, Any, Protocol
-from ..model import State
+from ..model import UNKNOWN, State
 
 if TYPE_CHECKING:
     from ...aws.api import Refused
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from ...ssh.facts import SshFacts
     from ..model import Column, Query, SessionRequest
     from ..registry import KindRow
-
-#: The state of a target that no call has told yet.
-UNKNOWN = State("", "", "")
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -39,7 +36,7 @@ class Found(NamedTuple):
         first two, and so on. Empty: it is called by its id.
     :param region: the Region; empty in an answer of :meth:`Backend.exact`: that of the query.
     :param aliases: other whole names that find it: an address, the id of its task.
-    :param state: empty (:data:`UNKNOWN`) unless an answer told it.
+    :param state: unknown unless an answer told it.
     :param details: facts for later calls, all JSON. Names are remembered with them: keep them few.
     """
 
@@ -90,7 +87,10 @@ class Backend(Protocol):
     def exact(self, name: str) -> Found | None:
         """Return the target of a name that needs no look-up, such as an id or an ARN; else None.
 
-        :param name: as the user gave it, or what is left of it without suffix, profile and Region.
+        It has to return None for a name that is not well formed, such as an ARN with a dot and a
+        Region behind it: the base takes these off, and asks again.
+
+        :param name: as the user gave it, without suffix.
         """
 
     def made(self, name: str, query: Query) -> Found | None:
@@ -108,10 +108,14 @@ class Backend(Protocol):
         return ""
 
     def host_name(self, found: Found) -> str:
-        """Return a name for ssh that :meth:`exact` reads back, without suffix and Region.
+        """Return a name for ssh that :meth:`exact` reads back, without suffix.
 
-        The base appends both, unless the kind has prefixes for such a name.
+        The base appends the Region, unless the name tells it, and the suffix.
         """
+        return found.id
+
+    def session_target(self, found: Found) -> str:
+        """Return what Systems Manager calls the target of sessions, to list those that live."""
         return found.id
 
     def check(self, request: SessionRequest) -> None:
@@ -124,7 +128,7 @@ class Backend(Protocol):
         """
 
     def look(self, cloud: Cloud, found: Found, timeout: float) -> Found:
-        """Return the target as the service describes it now, with its state.
+        """Return the target as the service describes it now, with its state, and its labels.
 
         :raises Refused: also when the service does not know the target any more.
         """
@@ -153,7 +157,7 @@ class Backend(Protocol):
     def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
         """Return the error for users of a refused call; None for the base's own words.
 
-        :param what: was refused, as in "start a session".
+        :param what: was refused, as in "stop" or "start a session on": the target follows.
         """
         return None
 

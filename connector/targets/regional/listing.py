@@ -1,0 +1,250 @@
+"""All targets of some Regions, and the sessions of one target."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from ...aws.api import CallFailed, Refused
+from ...aws.cloud import Cloud, open_cloud
+from ...aws.responses import Object, list_of, non_empty
+from ...aws.signed import Service, SignedOperation
+from ...errors import (
+    NETWORK_HINT,
+    AccessDenied,
+    ConnectFailed,
+    ConnectorError,
+    CredentialsError,
+    TargetNotFound,
+)
+from ...ssh.facts import is_plain
+from ..memory import anchor_memory
+from ..model import GONE, Column, Listing, ListProblem, Query, Row, SessionInfo
+from ..parallel import for_all
+from .backend import Backend, Found
+from .finder import regions_of
+from .naming import Names, cache_of
+from .pages import ask, items_of
+from .place import ALL_REGIONS, Place, known_profiles, region_words
+from .refusals import explain
+from .ssm import ssm_of
+from .target import Calls, one_line
+
+#: The operation of EC2 that lists the Regions that the account has enabled.
+_EC2 = Service(
+    "ec2",
+    "ec2",
+    "",
+    {
+        "describe_regions": SignedOperation(
+            "DescribeRegions", Object({"Regions": list_of(Object({"RegionName": non_empty}))})
+        )
+    },
+)
+
+#: The Region that is asked for the others if none applies.
+_FIRST_REGION = "us-east-1"
+
+#: Seconds before the end in which a Region has to have answered.
+_GRACE = 0.5
+
+
+class Problem(NamedTuple):
+    """A Region that could not be listed."""
+
+    region: str
+    error: ConnectorError
+
+
+def list_targets(
+    backend: Backend, query: Query, environ: Mapping[str, str], timeout: float
+) -> Listing:
+    """List the targets of the Regions of a query; see ``Kind.list_targets``.
+
+    A Region that cannot be listed does not hide the others.
+    """
+    cloud = open_cloud(query.profile, query.endpoint_url, environ, anchor_memory)
+    regions = regions_of(Place(""), query, cloud)
+    found, problems = _list(backend, cloud, regions, time.monotonic() + timeout)
+    names = _names(backend, cloud, found, query.profile, environ)
+    several = len({each.region for each in found}) > 1
+    columns = backend.columns
+    if several:
+        columns = (Column("REGION", 12), *columns)
+    rows = [_row(backend, names, each, several=several) for each in sorted(found, key=_order)]
+    return Listing(
+        rows,
+        columns,
+        [ListProblem(each.error, isinstance(each.error, AccessDenied)) for each in problems],
+        not problems,
+        None,
+        False,
+    )
+
+
+def look_up(
+    backend: Backend,
+    cloud: Cloud,
+    place: Place,
+    regions: Sequence[str],
+    query: Query,
+    environ: Mapping[str, str],
+    timeout: float,
+) -> Found:
+    """Return the target that a name means.
+
+    :raises TargetNotFound: when there is none.
+    :raises ConfigError: when there are several.
+    :raises ConnectorError: when a Region that may have it cannot be listed.
+    """
+    found, problems = _list(backend, cloud, regions, time.monotonic() + timeout)
+    for problem in problems:  # it may have a target of the same name
+        if not isinstance(problem.error, AccessDenied):
+            raise problem.error
+    usable = [each for each in found if each.state.phase != GONE]
+    profile = place.profile or query.profile
+    names = _names(backend, cloud, usable, profile, environ)
+    if not names.find(place.name, regions):
+        names = _names(backend, cloud, found, profile, environ)  # the service says it is gone
+    try:
+        return names.one(place, regions)
+    except TargetNotFound as error:
+        closed = ", ".join(each.region for each in problems)
+        if not closed:
+            raise
+        hint = f"{error.hint}. You may not list those in {closed}"
+        raise TargetNotFound(error.message, hint) from None
+
+
+def sessions_of(calls: Calls, timeout: float) -> list[SessionInfo]:
+    """List the live sessions of a target by ssm:DescribeSessions."""
+    filters = [{"key": "Target", "value": calls.backend.session_target(calls.found)}]
+    items = items_of(
+        ssm_of(calls.cloud, calls.found.region),
+        "describe_sessions",
+        "Sessions",
+        time.monotonic() + timeout,
+        State="Active",
+        Filters=filters,
+    )
+    return [SessionInfo(each["SessionId"], iso_time(each.get("StartDate"))) for each in items]
+
+
+def iso_time(value: object) -> str:
+    """Return a time of a service in ISO 8601; empty for a value that is none."""
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, (int, float)) and 0 <= value < 1e11:
+        moment = datetime.fromtimestamp(value, timezone.utc)
+    else:
+        return value if isinstance(value, str) else ""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def enabled_regions(cloud: Cloud, deadline: float) -> list[str]:
+    """Return all Regions that the account has enabled (ec2:DescribeRegions).
+
+    :raises ConnectorError: when that cannot be asked.
+    """
+    first = next(iter(region_words(cloud.region)), ALL_REGIONS)
+    api = cloud.api(_EC2, _FIRST_REGION if first == ALL_REGIONS else first)
+    try:
+        answer = ask(api, "describe_regions", deadline)
+    except Refused as refused:
+        raise explain(refused, "list the Regions", "EC2") from refused
+    except CallFailed as failure:
+        raise failure.error from failure
+    except TimeoutError:
+        raise ConnectFailed("EC2 has not listed the Regions in time", NETWORK_HINT) from None
+    return sorted(each["RegionName"] for each in answer["Regions"])
+
+
+def _list(
+    backend: Backend, cloud: Cloud, regions: Sequence[str], deadline: float
+) -> tuple[list[Found], list[Problem]]:
+    """List some Regions in parallel and remember the names.
+
+    :raises ConnectorError: when no Region can be listed; the error of the first.
+    """
+    if ALL_REGIONS in regions:
+        regions = enabled_regions(cloud, deadline)
+    words = backend.row.words
+
+    def late(region: str) -> Problem:
+        slow = f"{words.service} has not listed the {words.nouns} in {region} in time"
+        return Problem(region, ConnectFailed(slow, NETWORK_HINT))
+
+    def work(region: str) -> Sequence[Found] | Problem:
+        try:
+            listed = backend.list_region(cloud, region, deadline - _GRACE)
+            return [each._replace(region=each.region or region) for each in listed]
+        except Refused as refused:
+            what = f"list the {words.nouns} in {region}"
+            own = backend.explain(refused, what, None)
+            return Problem(region, own or explain(refused, what, words.service))
+        except CallFailed as failure:
+            return Problem(region, failure.error)
+        except TimeoutError:
+            return late(region)
+        except CredentialsError:
+            raise  # other Regions need the same keys
+        except ConnectorError as error:
+            return Problem(region, error)
+
+    found: list[Found] = []
+    problems: list[Problem] = []
+    for region, answer in zip(regions, for_all(work, regions, deadline, late), strict=True):
+        if isinstance(answer, Problem):
+            problems.append(answer)
+            continue
+        found += answer
+        cache_of(backend, cloud, region).note(each for each in answer if each.state.phase != GONE)
+    if problems and len(problems) == len(regions):
+        raise problems[0].error
+    return found, problems
+
+
+def _names(
+    backend: Backend,
+    cloud: Cloud,
+    found: Sequence[Found],
+    profile: str | None,
+    environ: Mapping[str, str],
+) -> Names:
+    usual = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or "default"
+    named = profile if profile and profile != usual and is_plain(profile) else None
+    return Names(backend, found, region_words(cloud.region), named, known_profiles(environ))
+
+
+def _order(each: Found) -> tuple[Any, ...]:
+    labels = [label.lower() for label in reversed(each.labels)]
+    return (each.region, labels, each.labels, each.id)
+
+
+def _row(backend: Backend, names: Names, each: Found, *, several: bool) -> Row:
+    name = names.of(each)
+    labels = [one_line(label) for label in each.labels]
+    cells = backend.cells(each)
+    noun = backend.row.words.noun
+    return Row(
+        name,
+        each.state,
+        labels[0] if labels else "",
+        (".".join(labels), each.region, each.id, *backend.fields(each)),
+        (each.region, *cells) if several else cells,
+        {
+            "sshName": name,
+            "name": labels[0] if labels else None,
+            "kind": backend.row.name,
+            "region": each.region,
+            "id": each.id,
+            "state": each.state.status,
+            "stateReason": each.state.reason or None,
+            **backend.document(each),
+        },
+        backend.host_key_alias(each),
+        f"{noun} {'.'.join(labels) or each.id} in {each.region}",
+        backend.user(each),
+    )

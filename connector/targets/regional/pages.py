@@ -1,0 +1,72 @@
+"""The lists of regional APIs, page by page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from ...aws.api import CallFailed, Refused
+from ...aws.retry import Retry, may_pass
+from ...errors import ServiceError
+from ...fast.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ...aws.signed import SignedApi
+
+_CALL_TIMEOUT = 12.0  # seconds for one try
+_TRIES = 3
+_SHORTEST_TRY = 0.1  # seconds
+_MOST_PAGES = 200  # of a list
+
+
+def items_of(
+    api: SignedApi,
+    operation: str,
+    member: str,
+    deadline: float,
+    *,
+    token: str = "NextToken",
+    **members: Any,
+) -> Iterator[Any]:
+    """Yield the items of all pages of a list. Failures that may pass are tried again.
+
+    :param operation: the name of the botocore client's method.
+    :param member: of the answer, that has the items.
+    :param deadline: on the clock of ``time.monotonic``.
+    :param token: the member of request and answer that names the next page.
+    :param members: of the request.
+    :raises TimeoutError: when the deadline has passed.
+    :raises Refused: when the service refuses.
+    :raises CallFailed: when there is no answer, or the pages do not end.
+    """
+    seen: set[str] = set()
+    for _ in range(_MOST_PAGES):
+        answer = ask(api, operation, deadline, **members)
+        yield from answer.get(member, ())
+        following = answer.get(token)
+        if not following:
+            return
+        if following in seen:
+            break
+        seen.add(following)
+        members[token] = following
+    raise CallFailed(ServiceError(f"The list of {operation} does not end"))
+
+
+def ask(api: SignedApi, operation: str, deadline: float, **members: Any) -> dict[str, Any]:
+    """Make a call that changes nothing; failures that may pass are tried again.
+
+    :raises TimeoutError: when the deadline has passed.
+    """
+    retry = Retry(operation, deadline, tries=_TRIES)
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        try:
+            return api.call(operation, timeout=min(_CALL_TIMEOUT, left), **members)
+        except (Refused, CallFailed) as failure:
+            if deadline - time.monotonic() < _SHORTEST_TRY:
+                raise TimeoutError from failure  # our own deadline cut the call short
+            if not retry.pause(failure, passes=may_pass(failure, idempotent=True)):
+                raise

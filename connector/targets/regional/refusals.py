@@ -1,0 +1,106 @@
+"""What a refusal of a regional API means to the user: the error, its message and the hint."""
+
+from __future__ import annotations
+
+from ...aws.api import Refused
+from ...errors import (
+    AccessDenied,
+    ConnectorError,
+    CredentialsError,
+    QuotaExceeded,
+    RequestRefused,
+    ServiceError,
+    ServiceThrottled,
+    TargetNotFound,
+    TargetNotReady,
+)
+from ..model import GONE, STOPPED, STOPPING, State
+from .sessions import DENIED
+from .target import one_line
+
+_QUOTE_MAX = 400  # characters of the service's own words: an ARN and an action fit
+
+#: Codes of keys that no service knows, or whose signature is wrong (AWS General Reference,
+#: "Common errors", and those of EC2's API).
+_UNKNOWN_KEYS = (
+    *("UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"),
+    *("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"),
+    *("MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidAccessKeyId"),
+)
+_EXPIRED_KEYS = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+
+
+def explain(refused: Refused, what: str, service: str) -> ConnectorError:
+    """Return the error of a refused call.
+
+    :param what: was refused, as in "stop instance web".
+    :param service: the service, for people.
+    """
+    said = said_by(refused)
+    code, status = refused.code, refused.status
+    if code in DENIED or (status == 403 and code not in _UNKNOWN_KEYS):
+        return AccessDenied(
+            f"You may not {what}{said}",
+            "Ask for that permission, or choose another profile with --profile",
+        )
+    if code in _EXPIRED_KEYS:
+        return CredentialsError(
+            f"The AWS keys have expired, so {service} does not {what}{said}",
+            "Sign in again, as by `aws sso login`, or set fresh keys",
+        )
+    if code in _UNKNOWN_KEYS or status == 401:
+        return CredentialsError(
+            f"{service} does not accept the AWS keys{said}",
+            "Check the profile and the clock, and whether the Region is enabled in the account",
+        )
+    if code == "TargetNotConnected":
+        return TargetNotReady(
+            f"Cannot {what}: its SSM agent is not connected{said}",
+            "The agent may be starting: try again in a minute. Else check it, its role and network",
+        )
+    if is_unknown(refused):
+        return TargetNotFound(
+            f"Cannot {what}: {service} does not know it{said}", "See `connector list`"
+        )
+    if "LimitExceeded" in code or ("QuotaExceeded" in code and status != 429):
+        return QuotaExceeded(f"Cannot {what}: a limit of the account is reached{said}")
+    if status == 429:
+        return ServiceThrottled(f"{service} asks to slow down{said}", "Try again in a minute")
+    if status == 409:
+        return TargetNotReady(
+            f"Cannot {what}: it is busy with another change{said}", "Try again in a minute"
+        )
+    if 400 <= status < 500:
+        return RequestRefused(f"{service} refuses to {what} ({code}){said}")
+    return ServiceError(
+        f"{service} answered with an error ({refused}){said}", "Try again in a minute"
+    )
+
+
+def is_unknown(refused: Refused) -> bool:
+    """Return whether the service says that there is no such target."""
+    code = refused.code
+    return refused.status == 404 or "NotFound" in code or code == "DoesNotExistException"
+
+
+def not_running(subject: str, state: State, start_command: str, console: str) -> TargetNotReady:
+    """Return the error of a target that does not run, and will not by waiting."""
+    why = f": {quote(state.reason)}" if state.reason else ""
+    hint = f"Look at it in {console}"
+    if state.phase in (STOPPED, STOPPING):
+        hint = f"Start it with `{start_command}`"
+    elif state.phase == GONE:
+        hint = "It cannot be used any more"
+    return TargetNotReady(f"{subject} is {quote(state.status)}{why}", hint)
+
+
+def said_by(refused: Refused) -> str:
+    """Return the service's message, to be put behind ours; empty when there is none."""
+    words = quote(refused.message)
+    return f": {words}" if words else ""
+
+
+def quote(text: str) -> str:
+    """Return text of the service on one line, cut, without control characters."""
+    text = one_line(text).rstrip(".")
+    return text if len(text) <= _QUOTE_MAX else f"{text[: _QUOTE_MAX - 3]}..."

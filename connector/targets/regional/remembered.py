@@ -1,0 +1,31 @@
+"""Names that earlier commands have left, for completion. No network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...aws.regions import region_of
+from ..memory import Memory, keys_of
+from ..model import Remembered
+from .backend import Backend
+from .naming import NameCache, Names, path_of
+from .place import known_profiles, region_words
+
+
+def remembered(backend: Backend, environ: Mapping[str, str]) -> Remembered:
+    """Return the names for ssh of all that are remembered, and their Regions.
+
+    Names of all profiles are offered: only the command itself knows which one it uses. Each has
+    its Region, so that it is found from everywhere.
+    """
+    path = path_of(backend, environ)
+    profiles = known_profiles(environ)
+    home = region_words(region_of(environ))
+    found: dict[str, str] = {}
+    regions: set[str] = set()
+    for key in keys_of(path):
+        known = NameCache(Memory(path, key)).recall(float("inf")) or ()
+        names = Names(backend, known, home, None, profiles)
+        found |= {names.of(each): each.region for each in names.items}
+        regions |= {each.region for each in names.items}
+    return Remembered(found, {"region": regions})

@@ -1,0 +1,195 @@
+"""The source of a target's sessions: the kind's API starts them, SSM resumes and ends them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ...aws.api import CallFailed, Refused
+from ...aws.retry import Retry, may_pass, random_fraction
+from ...errors import CredentialsError, SessionEnded
+from ...fast.logs import Logger
+from ...fast.typed import TYPE_CHECKING
+from ...sessions import SessionAccess, StartProgress, Waiting
+from ..memory import Memory
+from ..model import RUNNING, SSH_SESSION, SessionRequest, StartSettings, State
+from .ssm import resume, signer_of, terminate
+from .target import Calls
+
+if TYPE_CHECKING:
+    from ..startup import Startup
+
+#: Seconds for all tries together. VS Code's settings give a ProxyCommand 15 s from its start to
+#: the banner of sshd; the rest is for the interpreter, the WebSocket and the agent.
+START_TIMEOUT = 8.0
+_STATUS_TIMEOUT = 2.0  # for the question why a start was refused
+_RESUME_TIMEOUT = 8.0
+
+#: Codes of a service that denies an action to the caller.
+DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
+
+logger = Logger(__name__)
+
+
+class RegionalSessions:
+    """Starts, resumes and ends sessions of one target: a ``SessionSource``.
+
+    :param starts: remembers how long starts of the target take.
+    :param request: what the sessions are for.
+    :param start_timeout: seconds to start a session on a target that runs, with all tries.
+    :param clock: seconds of a monotonic clock; ``sleep`` goes with it.
+    :param rand: uniform in [0, 1), for the pauses.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        settings: StartSettings,
+        starts: Memory,
+        request: SessionRequest = SSH_SESSION,
+        *,
+        start_timeout: float = START_TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        rand: Callable[[], float] = random_fraction,
+    ) -> None:
+        self._calls = calls
+        self._settings = settings
+        self._starts = starts
+        self._request = request
+        self._start_timeout = start_timeout
+        self._clock = clock
+        self._sleep = sleep
+        self._rand = rand
+        self._may_resume = True
+
+    def start(self, progress: StartProgress) -> SessionAccess:
+        """Start a session, and the target before it if need be.
+
+        Only a refusal makes us ask for the target's state, so that one that runs costs no extra
+        call.
+
+        :raises ConnectorError: what was refused or failed, and what to do about it.
+        """
+        startup: Startup | None = None
+        while True:
+            answer = self._open(None if startup is None else progress)
+            if not isinstance(answer, State):
+                return answer._replace(signer=signer_of(self._calls.cloud, self._region))
+            if startup is None:
+                from ..startup import Startup  # for a target that does not run
+
+                startup = Startup(self._calls, progress, self._settings, self._starts, self._clock)
+            startup.until_running(answer)
+
+    def resume(self, access: SessionAccess) -> SessionAccess | None:
+        """Return fresh access to a session; None where the caller may not ask for it.
+
+        :raises SessionEnded: when the service does not know the session any more.
+        :raises ConnectorError: when the service cannot be asked now.
+        """
+        if not self._may_resume or not access.session_id:
+            return None
+        try:
+            fresh = resume(self._calls.cloud, self._region, access.session_id, _RESUME_TIMEOUT)
+        except Refused as refused:
+            if refused.code in DENIED:
+                logger.info("the session cannot be resumed with a fresh token: %s", refused)
+                self._may_resume = False
+                return None
+            if refused.code == "DoesNotExistException":
+                raise self._ended() from refused
+            raise self._calls.error_of(refused, "resume the session on") from refused
+        except CallFailed as failure:
+            raise failure.error from failure
+        except CredentialsError as error:
+            logger.info("the old token has to do: %s", error)
+            return None
+        if not fresh.token_value:
+            raise self._ended()
+        return fresh
+
+    def stop(self, access: SessionAccess, timeout: float) -> None:
+        """End a session. A session that is gone already counts as ended.
+
+        :param timeout: seconds.
+        :raises ConnectorError: when the service refused, or could not be told in time.
+        """
+        if not access.session_id:
+            return
+        with self._calls.explained("end the session on"):
+            try:
+                terminate(self._calls.cloud, self._region, access.session_id, timeout)
+            except Refused as refused:
+                gone = refused.code == "DoesNotExistException"
+                if not gone and (self._calls.backend.terminates or refused.code not in DENIED):
+                    raise
+
+    def tidy(self) -> None:
+        """Do nothing: the ledger knows which sessions are left."""
+
+    @property
+    def _region(self) -> str:
+        return self._calls.found.region
+
+    def _ended(self) -> SessionEnded:
+        return SessionEnded(
+            f"the session on {self._calls} has timed out or was ended", "Connect again"
+        )
+
+    def _open(self, started: StartProgress | None) -> SessionAccess | State:
+        """Return a session, or the state because of which there is none.
+
+        Throttling, errors of the service and connections that could not be made are tried again
+        while there is time, and so is what may settle. A lost answer is not: the session that the
+        service may have started would become an orphan.
+
+        :param started: shows the wait for the agent of a target that was just started; None: it
+            was not.
+        :raises ConnectorError: what was refused or failed, and what to do about it.
+        """
+        calls = self._calls
+        began = self._clock()
+        deadline = began + (self._start_timeout if started is None else calls.backend.settles)
+
+        def wait(seconds: float) -> None:
+            if started is None:
+                self._sleep(seconds)
+            else:
+                started.wait(
+                    Waiting(calls.found.state.status, self._clock() - began, None), seconds
+                )
+
+        retry = Retry(
+            "Starting a session", deadline, clock=self._clock, sleep=wait, rand=self._rand
+        )
+        asked = False
+        while True:
+            left = min(deadline - self._clock(), self._start_timeout)
+            try:
+                access = calls.open(self._request, left)
+            except (Refused, CallFailed) as failure:
+                settles = isinstance(failure, Refused) and calls.backend.may_settle(failure)
+                passes = may_pass(failure)
+                if isinstance(failure, Refused) and not asked and (settles or not passes):
+                    asked = True
+                    place = calls.found[:3]
+                    state = self._state()
+                    if state and state.phase not in (RUNNING, ""):
+                        return state
+                    if calls.found[:3] != place:
+                        continue  # the refusal was about another target
+                if not retry.pause(failure, passes=settles or passes):
+                    raise calls.error_of(failure, "start a session on") from failure
+            else:
+                if started is not None:
+                    started.go_on()
+                return access
+
+    def _state(self) -> State | None:
+        """Return the state, or None when it cannot be told."""
+        try:
+            return self._calls.look(_STATUS_TIMEOUT)
+        except (Refused, CallFailed) as failure:
+            logger.info("the state of the target is not known: %s", failure)
+            return None

@@ -1,0 +1,95 @@
+"""Systems Manager's operations for sessions (botocore's model ``ssm/2014-11-06``)."""
+
+from __future__ import annotations
+
+from ...aws.responses import Object, list_of, non_empty, text
+from ...aws.signed import Service, SignedOperation
+from ...fast.typed import TYPE_CHECKING, Any
+from ...sessions import SessionAccess, Signer
+from ..model import COMMAND, SSH, SessionRequest
+
+if TYPE_CHECKING:
+    from ...aws.cloud import Cloud
+    from ...aws.signed import SignedApi
+
+# A session with an unreadable id could never be ended, so the id has to be text.
+_ACCESS = Object({"StreamUrl": non_empty, "TokenValue": non_empty, "SessionId": text})
+_SESSION = Object({"SessionId": non_empty}, lenient={"StartDate": lambda value: value})
+
+SSM = Service(
+    "ssm",
+    "ssm",
+    "AmazonSSM",
+    {
+        "start_session": SignedOperation("StartSession", _ACCESS),
+        # Empty texts stand for a session that has timed out.
+        "resume_session": SignedOperation(
+            "ResumeSession",
+            Object({"SessionId": text}, optional={"TokenValue": text, "StreamUrl": text}),
+        ),
+        "terminate_session": SignedOperation("TerminateSession", Object()),
+        "describe_sessions": SignedOperation(
+            "DescribeSessions", Object(lenient={"Sessions": list_of(_SESSION), "NextToken": text})
+        ),
+    },
+)
+
+
+def ssm_of(cloud: Cloud, region: str) -> SignedApi:
+    """Return the client of Systems Manager in a Region."""
+    return cloud.api(SSM, region)
+
+
+def start_ssm_session(
+    cloud: Cloud,
+    region: str,
+    target: str,
+    request: SessionRequest,
+    port: int,
+    timeout: float,
+) -> SessionAccess:
+    """Start a session on a target of Systems Manager by StartSession; one try.
+
+    :param port: of the SSH server, for the form ``SSH``.
+    :raises Refused: when the service refuses.
+    :raises CallFailed: when there is no answer, or a malformed one.
+    """
+    answer = ssm_of(cloud, region).call(
+        "start_session", timeout=timeout, Target=target, **_document(request, port)
+    )
+    return SessionAccess(answer["StreamUrl"], answer["TokenValue"], answer["SessionId"])
+
+
+def _document(request: SessionRequest, port: int) -> dict[str, Any]:
+    if request.form == SSH:
+        parameters = {"portNumber": [str(port)]}
+        return {"DocumentName": "AWS-StartSSHSession", "Parameters": parameters}
+    if request.form != COMMAND:
+        return {}
+    import shlex  # ssh has no need of it
+
+    parameters = {"command": [shlex.join(request.words)]}
+    return {"DocumentName": "AWS-StartInteractiveCommand", "Parameters": parameters}
+
+
+def resume(cloud: Cloud, region: str, session_id: str, timeout: float) -> SessionAccess:
+    """Return fresh access to a session by ResumeSession; one try.
+
+    Its token is empty if the session has timed out.
+    """
+    answer = ssm_of(cloud, region).call("resume_session", timeout=timeout, SessionId=session_id)
+    url, token = answer.get("StreamUrl", ""), answer.get("TokenValue", "")
+    return SessionAccess(url, token, session_id, signer_of(cloud, region))
+
+
+def terminate(cloud: Cloud, region: str, session_id: str, timeout: float) -> None:
+    """End a session by TerminateSession; one try."""
+    ssm_of(cloud, region).call("terminate_session", timeout=timeout, SessionId=session_id)
+
+
+def signer_of(cloud: Cloud, region: str) -> Signer:
+    """Return what signs the upgrades of a session's stream."""
+    from ...aws.signing import UpgradeSigner
+    from ...transport.address import gateway_region
+
+    return UpgradeSigner(cloud.keys, gateway_region, region)

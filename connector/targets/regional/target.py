@@ -1,0 +1,308 @@
+"""One target of a regional API, and the calls about it.
+
+:class:`RegionalTarget` fulfils the contract of :class:`connector.targets.kind.Target`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ...aws.api import CallFailed, Refused
+from ...errors import ConnectorError, SessionNotFound
+from ...fast.logs import Logger
+from ...fast.typed import TYPE_CHECKING
+from ..memory import Memory, cache_file
+from ..model import (
+    GONE,
+    STOPPED,
+    STOPPING,
+    Query,
+    SessionInfo,
+    SessionRequest,
+    StartSettings,
+    State,
+)
+
+if TYPE_CHECKING:
+    from ...aws.cloud import Cloud
+    from ...sessions import SessionAccess, SessionSource, StartProgress, Waiting
+    from .backend import Backend, Found
+    from .place import Place
+
+#: Seconds that a call for a user at a prompt may take, and those that waits and checks give one.
+CALL_TIMEOUT = 10.0
+POLL_TIMEOUT = 6.0
+_DOUBT_TIMEOUT = 4.0
+
+logger = Logger(__name__)
+
+
+class Calls:
+    """Calls about one target, each a single try: what a kind adds, and what all need.
+
+    It is also what :mod:`connector.targets.startup` waits for. Calls raise ``Refused``,
+    ``CallFailed`` and ``ConnectorError``; :meth:`explained` turns the first two into the last.
+
+    :param find_again: looks the target up, for one that is known from memory alone. It is called
+        once at most: when the service does not know the remembered target any more, or calls it
+        by another name. Its errors pass through.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        cloud: Cloud,
+        found: Found,
+        query: Query,
+        name: str,
+        find_again: Callable[[], Found] | None = None,
+    ) -> None:
+        self.backend = backend
+        self.cloud = cloud
+        self.found = found
+        self.query = query
+        self._name = name
+        self._find_again = find_again
+
+    def __str__(self) -> str:
+        found, noun = self.found, self.backend.row.words.noun
+        label = one_line(found.labels[0]) if found.labels else ""
+        return f"{noun} {label} ({found.id})" if label else f"{noun} {found.id}"
+
+    @property
+    def console(self) -> str:
+        return self.backend.row.words.console
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether no answer has shown yet that the name still means this target."""
+        return self._find_again is not None
+
+    def look(self, timeout: float = POLL_TIMEOUT) -> State:
+        """Return the state. A remembered target that has moved is looked up."""
+        try:
+            fresh = self._look(self.found, timeout)
+        except Refused as refused:
+            if not 400 <= refused.status < 500 or not self.has_moved():
+                raise
+            fresh = self._look(self.found, timeout)
+        else:
+            if self._find_again and not self._is_meant(fresh) and self.has_moved():
+                fresh = self._look(self.found, timeout)
+        self._find_again = None
+        self.found = fresh
+        return fresh.state
+
+    def start(self) -> None:
+        started = self.backend.start(self.cloud, self.found, self.query, POLL_TIMEOUT)
+        if started:
+            self.found = started._replace(region=started.region or self.found.region)
+
+    def stop(self, timeout: float) -> State:
+        """Stop the target and return the state that this led to."""
+        return self.backend.stop(self.cloud, self.found, timeout)
+
+    def open(self, request: SessionRequest, timeout: float) -> SessionAccess:
+        """Start a session."""
+        return self.backend.open(self.cloud, self.found, request, self.query, timeout)
+
+    def doubter(self) -> Callable[[], bool] | None:
+        """See :meth:`connector.targets.kind.Target.doubter`."""
+        if self._find_again is None:
+            return None
+        found = self.found
+
+        def doubt() -> bool:
+            try:
+                return not self._is_meant(self._look(found, _DOUBT_TIMEOUT))
+            except (Refused, CallFailed, ConnectorError) as failure:
+                logger.info("the remembered name cannot be checked: %s", failure)
+                return False
+
+        return doubt
+
+    def has_moved(self) -> bool:
+        """Look a remembered target up again; return whether it is another one by now."""
+        find_again, self._find_again = self._find_again, None
+        if find_again is None:
+            return False
+        before, self.found = self.found, find_again()
+        return (self.found.region, self.found.id) != (before.region, before.id)
+
+    def error_of(self, failure: Refused | CallFailed, what: str = "start") -> ConnectorError:
+        """Return the error for users that a failed call leads to.
+
+        :param what: was refused, as in "stop" or "start a session on".
+        """
+        if isinstance(failure, CallFailed):
+            return failure.error
+        from .refusals import explain
+
+        own = self.backend.explain(failure, what, self.found)
+        return own or explain(failure, f"{what} {self}", self.backend.row.words.service)
+
+    def not_running(self, state: State) -> ConnectorError:
+        from .refusals import not_running
+
+        return not_running(str(self), state, self.command("start"), self.console)
+
+    @contextmanager
+    def explained(self, what: str) -> Iterator[None]:
+        """Turn the errors of calls in this context into a ``ConnectorError``."""
+        try:
+            yield
+        except (Refused, CallFailed) as failure:
+            raise self.error_of(failure, what) from failure
+
+    def command(self, *words: str) -> str:
+        """Return a command of the connector about this target, in the user's own words."""
+        import shlex
+
+        return shlex.join(["connector", *words, *self.query.words])
+
+    def _look(self, found: Found, timeout: float) -> Found:
+        fresh = self.backend.look(self.cloud, found, timeout)
+        return fresh._replace(region=fresh.region or found.region)
+
+    def _is_meant(self, fresh: Found) -> bool:
+        """Return whether the name still means a remembered target, and it can be used."""
+        from .naming import means
+
+        return fresh.state.phase != GONE and means(self._name, fresh)
+
+
+class RegionalTarget:
+    """One target.
+
+    :param place: what the name of the query says.
+    """
+
+    def __init__(self, calls: Calls, place: Place) -> None:
+        self.calls = calls
+        self._place = place
+
+    def __str__(self) -> str:
+        return str(self.calls)
+
+    @property
+    def key(self) -> str:
+        return f"{self.calls.backend.row.name} {self.calls.found.region} {self.calls.found.id}"
+
+    @property
+    def service(self) -> str:
+        return f"ssm for {self.calls.cloud.origin}"
+
+    @property
+    def name(self) -> str:
+        found = self.calls.found
+        return one_line(found.labels[0]) if found.labels else found.id
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        options = tuple(pair for pair in self.calls.query.options if pair[0] != "region")
+        return Query(self.host_name, options).words
+
+    @property
+    def host_name(self) -> str:
+        return host_name(self.calls.backend, self.calls.found, self._place.profile)
+
+    @property
+    def host_key_alias(self) -> str:
+        return self.calls.backend.host_key_alias(self.calls.found)
+
+    @property
+    def user(self) -> str:
+        return self.calls.backend.user(self.calls.found)
+
+    @property
+    def stop_warning(self) -> str:
+        return self.calls.backend.stop_warning(self.calls.found)
+
+    @property
+    def billing(self) -> str:
+        return self.calls.backend.billing(self.calls.found)
+
+    @property
+    def start_command(self) -> str:
+        return self.calls.command("start")
+
+    def state(self) -> State:
+        with self.calls.explained("describe"):
+            return self.calls.look(CALL_TIMEOUT)
+
+    def confirm(self) -> None:
+        if self.calls.is_remembered:
+            self.state()
+
+    def run_until_running(self, progress: StartProgress, settings: StartSettings) -> State:
+        from ..startup import Startup
+
+        state = self.state()
+        return Startup(self.calls, progress, settings, self._starts()).until_running(state)
+
+    def stop(self) -> State:
+        with self.calls.explained("stop"):
+            try:
+                return self.calls.stop(CALL_TIMEOUT)
+            except Refused as refused:
+                # A service may refuse to stop a target that is stopping.
+                logger.info("the stop is refused: %s", refused)
+                state = self.calls.look(CALL_TIMEOUT)
+                if state.phase not in (STOPPING, STOPPED):
+                    raise
+                return state
+
+    def until_stopped(self, state: State, wait: Callable[[Waiting, float], None]) -> State:
+        from ..startup import until_stopped
+
+        return until_stopped(self.calls, state, wait)
+
+    def sessions(self) -> list[SessionInfo]:
+        from .listing import sessions_of
+
+        with self.calls.explained("list the sessions of"):
+            return sessions_of(self.calls, CALL_TIMEOUT)
+
+    def stop_session(self, session_id: str) -> None:
+        if session_id not in [each.id for each in self.sessions()]:
+            raise SessionNotFound(
+                f"{self} has no session {session_id}",
+                f"List them with `{self.calls.command('sessions', 'list')}`",
+            )
+        from .ssm import terminate
+
+        with self.calls.explained("end a session of"):
+            terminate(self.calls.cloud, self.calls.found.region, session_id, CALL_TIMEOUT)
+
+    def source(self, request: SessionRequest, settings: StartSettings) -> SessionSource:
+        from .sessions import RegionalSessions
+
+        return RegionalSessions(self.calls, settings, self._starts(), request)
+
+    def doubter(self) -> Callable[[], bool] | None:
+        return self.calls.doubter()
+
+    def _starts(self) -> Memory:
+        import os
+
+        return Memory(cache_file(os.environ, "starts.json"), self.key)
+
+
+def host_name(backend: Backend, found: Found, profile: str | None) -> str:
+    """Return the name for ssh by which the target is found without a look-up.
+
+    :param profile: that the name has to tell, if any.
+    """
+    name = backend.host_name(found)
+    exact = backend.exact(name)
+    labels = [] if exact and exact.region else [found.region]
+    labels += [profile] if profile else []
+    suffix = next(iter(backend.row.suffixes), "")
+    return ".".join((name, *labels)) + suffix if labels else name
+
+
+def one_line(text: str) -> str:
+    """Return text of the service on one line, without control characters."""
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(text.split())
