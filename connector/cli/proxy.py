@@ -18,7 +18,7 @@ from .target import (
 if TYPE_CHECKING:
     import argparse
 
-    from ..sessions import SessionSource
+    from ..targets.source import LateSource
     from ..transport.address import StreamSettings
 
 DESCRIPTION = f"""\
@@ -62,7 +62,7 @@ def add_session_options(parser: argparse.ArgumentParser, *roles: str) -> None:
 
 def prepare(
     options: argparse.Namespace, request: SessionRequest = SSH_SESSION
-) -> tuple[SessionSource, StreamSettings]:
+) -> tuple[LateSource, StreamSettings]:
     """Return the session source of the target, and the settings of the stream.
 
     The first packet to the service leaves as early as can be, and imports that are not needed for

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from ..sessions import SessionSource
 from ..targets.model import SHELL, SessionRequest
-from ..transport.address import StreamSettings
 from ..transport.loop import Loop
 from .interactive import ESCAPES, SIGNALS, Interaction
 from .proxy import add_session_options, prepare
 from .streaming import run_stream
-from .target import NAMES
+from .target import NAMES, named
+
+if TYPE_CHECKING:
+    from ..targets.source import LateSource
+    from ..transport.address import StreamSettings
 
 DESCRIPTION = f"""\
 Open a shell on a target in a session of Session Manager, without ssh and keys. A stopped
@@ -41,11 +48,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    return run_stream(options, _prepare, _sit_at, SIGNALS)
+    streams = _StandardStreams()
+    sources: list[LateSource] = []
+
+    def prepared(options: argparse.Namespace) -> tuple[LateSource, StreamSettings]:
+        source, settings = prepare(options, SessionRequest(SHELL))
+        sources.append(source)
+        return source, settings
+
+    exit_code = run_stream(options, prepared, _sit_at, SIGNALS)
+    target = sources[0].target
+    if target and target.billing:
+        from .afterwards import offer_stop
+
+        streams.take_back()
+        offer_stop(target, named(options, target), ask=exit_code not in SIGNALS.values())
+    return exit_code
 
 
-def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
-    return prepare(options, SessionRequest(SHELL))
+class _StandardStreams:
+    """Descriptors 0 and 1, for a question after the stream of the session has taken both."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[int, ...] = ()
+        with suppress(OSError):  # one is closed, which the stream reports
+            _ = os.fstat(0), os.fstat(1)
+            self._kept = (os.dup(0), os.dup(1))
+
+    def take_back(self) -> None:
+        """Restore both, and let Ctrl-C interrupt the question."""
+        for number, kept in enumerate(self._kept):
+            os.dup2(kept, number)
+            if sys.platform != "win32":
+                os.set_blocking(number, True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _sit_at(loop: Loop, stdin: int, stdout: int) -> Interaction:

@@ -106,6 +106,8 @@ def run(options: argparse.Namespace) -> int:
     proxy, alias = proxy_command(options, target), target.host_key_alias
     config = config_file(facts)
     words = command_line(host, alias, proxy, config, arguments, fdpass=ssh_passes_descriptors(ssh))
+    if target.billing:
+        return _run([ssh, *words], target, options.host)
     return _become([ssh, *words])
 
 
@@ -157,6 +159,23 @@ def config_file(facts: SshFacts) -> str:
     except OSError as error:
         raise ConfigError(f"{path} cannot be written ({reason(error)})") from None
     return path
+
+
+def _run(command: list[str], target: Target, name: str) -> int:
+    """Run ssh, and offer a stop of the target after it. Return the exit status of ssh.
+
+    :raises ConfigError: when ssh cannot be run.
+    """
+    from .afterwards import offer_stop
+    from .child import Child
+
+    child = Child()
+    try:
+        exit_code = child.run(command)
+    except OSError as error:
+        raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None
+    offer_stop(target, name, ask=not child.signalled)
+    return exit_code
 
 
 def _become(command: list[str]) -> int:

@@ -39,7 +39,7 @@ def open_source(
     *,
     ping_interval: float,
     payload_size: int,
-) -> tuple[SessionSource, StreamSettings]:
+) -> tuple[LateSource, StreamSettings]:
     """Return the source of sessions, and the way to their streams.
 
     ``ping_interval`` and ``payload_size`` are those of ``StreamSettings``.
@@ -162,7 +162,7 @@ class LateSource:
     A target that is known from memory is used at once. If its name means another target by now,
     its session is stopped before anything is sent to it, and the name is looked up.
 
-    :param target: the target, where it is known.
+    :ivar target: the target; None until it is known.
     """
 
     def __init__(
@@ -171,14 +171,14 @@ class LateSource:
         target: Target | None,
         source_of: Callable[[Target], SessionSource],
     ) -> None:
+        self.target = target
         self._finder = finder
-        self._target = target
         self._source_of = source_of
         self._source: SessionSource | None = None
 
     def start(self, progress: StartProgress) -> SessionAccess:
         self._finder.may_leave = progress.may_leave
-        target = self._target or self._finder.find()
+        self.target = target = self.target or self._finder.find()
         self._source = source = self._source_of(target)
         doubter = target.doubter()
         if doubter is None:
@@ -192,7 +192,8 @@ class LateSource:
             source.stop(access, _STOP_TIMEOUT)
         except ConnectorError as error:
             logger.info("the session could not be stopped: %s", error)
-        self._source = self._source_of(self._finder.find_anew())
+        self.target = self._finder.find_anew()
+        self._source = self._source_of(self.target)
         return self._source.start(progress)
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -24,6 +25,11 @@ class ThreadedInput:
         self._requests: SimpleQueue[int] = SimpleQueue()
         self._asked = False
         self._ended = False
+        # Keys that come after the end are for the next reader of a terminal, so the thread must
+        # not wait in a read that nothing can end.
+        self._end, self._end_writer = -1, -1
+        if sys.platform != "win32" and os.isatty(fd):
+            self._end, self._end_writer = os.pipe()
 
     def start(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         self._on_data = on_data
@@ -40,7 +46,10 @@ class ThreadedInput:
         self._loop.call_soon(self._took, b"")
 
     def close(self) -> None:
-        # Nothing can end a read that blocks, so the thread stays until the process exits.
+        # Nothing can end a read of a file, so the thread stays until the process exits.
+        writer, self._end_writer = self._end_writer, -1
+        if writer >= 0:
+            os.close(writer)
         self._ended = True
         self._requests.put(0)
 
@@ -49,10 +58,14 @@ class ThreadedInput:
             data = self._read_some(size)
             self._loop.call_soon(self._took, data)
             if not data:
-                return
+                break
+        if self._end >= 0:
+            os.close(self._end)
 
     def _read_some(self, size: int) -> bytes:
         try:
+            if self._end >= 0 and self._end in select.select([self._fd, self._end], [], [])[0]:
+                return b""
             return os.read(self._fd, size)
         except BlockingIOError:  # another process that shares it made it non-blocking
             select.select([self._fd], [], [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from .cloud import Cloud
 from .commands import Answer, Commands, Ssh
 from .sshd import USER, Sshd, program
 from .targets import GREETING, TcpService, greeting_echo
+from .terminals import Terminal
 
 #: The connector with one more row in its registry, as a program of its own.
 SCRIPT = """\
@@ -282,3 +284,83 @@ def test_library_connects_to_a_toy(
         cloud.port = service.port
         with connector.open_socket("bear.toy") as stream:
             assert stream.recv(len(GREETING)) == GREETING
+
+
+def ssh_words(sshd: Sshd, tmp_path: Path) -> list[str]:
+    """Return options of ssh for this machine only."""
+    words = [f"IdentityFile {sshd.user_key}", "IdentitiesOnly yes", "BatchMode yes"]
+    words += [f"UserKnownHostsFile {tmp_path}/keys", "LogLevel ERROR"]
+    return ["-l", USER, *(word for option in words for word in ("-o", option))]
+
+
+@pytest.fixture
+def billed(user: User) -> User:
+    """A user of toys that are billed."""
+    user.commands.environ["TOY_BILLING"] = "is billed by the hour"
+    return user
+
+
+@pytest.mark.parametrize(("key", "state"), [(b"y", "OFF"), (b"n", "ON")])
+def test_ssh_offers_to_stop_a_billed_toy(
+    billed: User, shop: Shop, sshd: Sshd, tmp_path: Path, key: bytes, state: str
+) -> None:
+    command = [billed.path, "ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo hello; exit 3"]
+    with Terminal(24, 80) as terminal:
+        process = terminal.start(billed.commands, *command)
+        shown = terminal.reader.until(b"bear.toy still runs and is billed by the hour. Stop it?")
+        assert b"hello" in shown
+        terminal.type(key + b"\n")
+        assert process.wait() == 3
+    assert shop.toys["bear"] == state
+
+
+def test_ssh_without_a_terminal_says_that_a_billed_toy_still_runs(
+    billed: User, shop: Shop, sshd: Sshd, tmp_path: Path
+) -> None:
+    answer = billed.run("ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo hello; exit 3")
+    assert (answer.returncode, answer.stdout) == (3, b"hello\n")
+    assert answer.stderr.decode().splitlines() == [
+        "connector: bear.toy still runs and is billed by the hour. "
+        "Stop it with `connector stop bear.toy`"
+    ]
+    assert shop.toys["bear"] == "ON"
+
+
+def test_ssh_is_silent_about_a_billed_toy_that_was_stopped(
+    billed: User, shop: Shop, sshd: Sshd, tmp_path: Path
+) -> None:
+    process = billed.commands.start(
+        billed.path, "ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo up; cat"
+    )
+    process.reader.until(b"up\n")
+    shop.toys["bear"] = "OFF"
+    process.end_input()
+    assert process.wait() == 0
+    assert process.stderr() == ""
+
+
+@pytest.mark.parametrize(("key", "state"), [(b"y", "OFF"), (b"\x03", "ON")])
+def test_shell_offers_to_stop_a_billed_toy(
+    billed: User, shop: Shop, key: bytes, state: str
+) -> None:
+    with Terminal(24, 80) as terminal:
+        process = terminal.start(billed.commands, billed.path, "shell", "bear.toy")
+        terminal.type(b"echo a$((40+2))b\n")
+        terminal.reader.until(b"a42b")
+        terminal.type(b"exit\n")
+        terminal.reader.until(b"bear.toy still runs and is billed by the hour. Stop it?")
+        assert not terminal.is_raw
+        terminal.type(key + b"\n")
+        assert process.wait() == (0 if key == b"y" else 130)
+    assert shop.toys["bear"] == state
+
+
+def test_terminated_ssh_does_not_ask(billed: User, shop: Shop, sshd: Sshd, tmp_path: Path) -> None:
+    command = [billed.path, "ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo up; cat"]
+    with Terminal(24, 80) as terminal:
+        process = terminal.start(billed.commands, *command)
+        terminal.reader.until(b"up")
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 255
+    assert "Stop it with" in process.stderr()
+    assert shop.toys["bear"] == "ON"

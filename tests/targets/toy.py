@@ -51,7 +51,8 @@ class Toy:
         self.name, self.key, self.service = name, f"toy {name}", os.environ["TOY_URL"]
         self.host_name = self.host_key_alias = f"{name}.toy"
         self.words: tuple[str, ...] = (self.host_name,)
-        self.user = self.stop_warning = self.billing = ""
+        self.user = self.stop_warning = ""
+        self.billing = os.environ.get("TOY_BILLING", "")
         self.start_command = f"connector start {self.host_name}"
 
     def __str__(self) -> str:

@@ -279,6 +279,22 @@ def test_terminal_is_read_without_changing_its_mode(loop: Loop) -> None:
         os.close(slave)
 
 
+def test_keys_after_the_end_are_left_to_the_next_reader_of_the_terminal(loop: Loop) -> None:
+    master, slave = pty.openpty()
+    source = open_input(loop, slave)
+    before = set(threading.enumerate())
+    source.start(lambda _: pytest.fail("read"), lambda: pytest.fail("ended"))
+    (reader,) = set(threading.enumerate()) - before
+    source.set_wanted(100)
+    source.close()
+    reader.join(60)
+    assert not reader.is_alive()
+    os.write(master, b"later\n")
+    assert os.read(slave, 100) == b"later\n"
+    os.close(master)
+    os.close(slave)
+
+
 def test_print_does_not_reach_the_stream() -> None:
     script = """
 import os, subprocess, sys
