@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 #: The module and the class of each kind's world. The first kind is the default.
 WORLDS = {
     "codecatalyst": ("codecatalyst.world", "CodeCatalystWorld"),
+    "ec2": ("ec2.world", "Ec2World"),
 }
 
 

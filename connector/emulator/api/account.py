@@ -130,7 +130,8 @@ class Machine(Protocol):
     def information(self) -> Mapping[str, Any] | None:
         """Return the members of its ``InstanceInformation``; ``None`` if SSM does not list it.
 
-        InstanceId, ResourceType, PlatformType … The list adds PingStatus and LastPingDateTime.
+        InstanceId, ResourceType, PlatformType … The list adds LastPingDateTime, and PingStatus
+        where it is not told.
         """
 
 

@@ -204,7 +204,7 @@ class SessionManagerService:
         for machine in self._account.machines(region):
             information = machine.information()
             if information is not None:
-                yield {**information, **_ping(machine, self._account.now())}
+                yield {**_ping(machine, self._account.now()), **information}
 
 
 def _session_arn(call: Call) -> list[str]:

@@ -1,0 +1,1 @@
+"""EC2 as the emulator has it: instances, managed nodes and pushed keys."""

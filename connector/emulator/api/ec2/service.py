@@ -1,0 +1,263 @@
+"""EC2's operations and EC2 Instance Connect's, carried out on the model.
+
+Source of names, shapes and limits: botocore's models ``ec2/2016-11-15`` and
+``ec2-instance-connect/2018-04-02``. Members have their names on the wire.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..account import Account
+from ..errors import ApiError
+from ..protocols.protocol import Instant
+from ..protocols.query import Ec2Query
+from ..rest import Endpoint
+from ..room import page
+from ..shapes import Flag, ListOf, Structure, Text, Whole
+from ..signed import EC2, JSON, Call, SignedApi
+from .model import Ec2Model, Instance, Status
+
+_QUERY = Ec2Query("2016-11-15", "http://ec2.amazonaws.com/doc/2016-11-15/")
+
+#: The numbers of states, as the model's documentation has them.
+_CODES = {
+    Status.PENDING: 0,
+    Status.RUNNING: 16,
+    Status.SHUTTING_DOWN: 32,
+    Status.TERMINATED: 48,
+    Status.STOPPING: 64,
+    Status.STOPPED: 80,
+}
+
+_PAGE_MAX = 1000
+
+_FILTERS = ListOf(Structure({"Name": Text(), "Value": ListOf(Text())}))
+_IDS = Structure({"InstanceId": ListOf(Text()), "DryRun": Flag()}, ("InstanceId",))
+
+DESCRIBE_INSTANCES = Structure(
+    {
+        "InstanceId": ListOf(Text()),
+        "Filter": _FILTERS,
+        "MaxResults": Whole(5, _PAGE_MAX),
+        "NextToken": Text(),
+        "DryRun": Flag(),
+        "IncludeManagedResources": Flag(),
+    }
+)
+DESCRIBE_REGIONS = Structure(
+    {"RegionName": ListOf(Text()), "AllRegions": Flag(), "Filter": _FILTERS, "DryRun": Flag()}
+)
+DESCRIBE_IMAGES = Structure(
+    {
+        "ImageId": ListOf(Text()),
+        "Filter": _FILTERS,
+        "Owner": ListOf(Text()),
+        "ExecutableBy": ListOf(Text()),
+        "IncludeDeprecated": Flag(),
+        "IncludeDisabled": Flag(),
+        "MaxResults": Whole(1, _PAGE_MAX),
+        "NextToken": Text(),
+        "DryRun": Flag(),
+    }
+)
+SEND_SSH_PUBLIC_KEY = Structure(
+    {
+        "InstanceId": Text(10, 32, r"^i-[a-f0-9]+$"),
+        "InstanceOSUser": Text(
+            1,
+            32,
+            r"(^[A-Za-z_][A-Za-z0-9\@\._-]{0,30}[A-Za-z0-9\$_-]?$)|"
+            r"(^(?=.{2,32}$)[0-9]{1,32}[A-Za-z\@\._-][A-Za-z0-9\@\._-]*[A-Za-z0-9\$_-]?$)",
+        ),
+        "SSHPublicKey": Text(80, 4096),
+        "AvailabilityZone": Text(6, 32, r"^(\w+-){2,3}\d+\w+$"),
+    },
+    ("InstanceId", "InstanceOSUser", "SSHPublicKey"),
+)
+
+
+class Ec2Service:
+    """Both APIs, as endpoints for a ``RestServer``."""
+
+    def __init__(self, account: Account, model: Ec2Model) -> None:
+        self._account = account
+        self._model = model
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return all operations."""
+        ec2 = SignedApi(self._account, "ec2", protocols=(_QUERY,), dialect=EC2)
+        connect = SignedApi(
+            self._account,
+            "ec2-instance-connect",
+            "AWSEC2InstanceConnectService",
+            dialect=replace(JSON, invalid="InvalidArgsException"),
+        )
+        return [
+            ec2.endpoint("DescribeInstances", DESCRIBE_INSTANCES, self._describe),
+            ec2.endpoint("StartInstances", _IDS, self._start, resources=_instances_of),
+            ec2.endpoint("StopInstances", _IDS, self._stop, resources=_instances_of),
+            ec2.endpoint("DescribeRegions", DESCRIBE_REGIONS, self._regions),
+            ec2.endpoint("DescribeImages", DESCRIBE_IMAGES, self._images),
+            connect.endpoint(
+                "SendSSHPublicKey",
+                SEND_SSH_PUBLIC_KEY,
+                self._push,
+                resources=lambda call: [call.arn(f"instance/{call['InstanceId']}", "ec2")],
+            ),
+        ]
+
+    def _describe(self, call: Call) -> Mapping[str, Any]:
+        ids = call.get("InstanceId", ())
+        if ids and "MaxResults" in call.members:
+            raise ApiError(
+                "The parameter instancesSet cannot be used with the parameter maxResults",
+                "InvalidParameterCombination",
+                400,
+            )
+        found = [each for each in self._found(call) if _matches(each, call.get("Filter", ()))]
+        size, token = call.get("MaxResults", _PAGE_MAX), call.get("NextToken")
+        instances, following = page(found, size, token, "InvalidNextToken")
+        reservations = [
+            {
+                "reservationId": f"r-{instance.id[2:]}",
+                "ownerId": self._account.id,
+                "groupSet": [],
+                "instancesSet": [self._summary(instance)],
+            }
+            for instance in instances
+        ]
+        return {"reservationSet": reservations, "nextToken": following}
+
+    def _start(self, call: Call) -> Mapping[str, Any]:
+        return {
+            "instancesSet": [self._changed(each, self._model.start) for each in self._found(call)]
+        }
+
+    def _stop(self, call: Call) -> Mapping[str, Any]:
+        return {
+            "instancesSet": [self._changed(each, self._model.stop) for each in self._found(call)]
+        }
+
+    def _regions(self, call: Call) -> Mapping[str, Any]:
+        wanted = call.get("RegionName")
+        rows = [
+            {
+                "regionName": name,
+                "regionEndpoint": f"ec2.{name}.amazonaws.com",
+                "optInStatus": "opt-in-not-required" if enabled else "not-opted-in",
+            }
+            for name, enabled in self._account.regions.items()
+            if (enabled or call.get("AllRegions")) and (not wanted or name in wanted)
+        ]
+        return {"regionInfo": rows}
+
+    def _images(self, call: Call) -> Mapping[str, Any]:
+        wanted = call.get("ImageId", ())
+        images = {each.image_id: each.platform for each in self._model.instances(call.region)}
+        return {
+            "imagesSet": [
+                {"imageId": id, "name": platform.image, "platformDetails": platform.details}
+                for id, platform in images.items()
+                if id in wanted
+            ]
+        }
+
+    def _push(self, call: Call) -> Mapping[str, Any]:
+        found = [
+            each for each in self._model.instances(call.region) if each.id == call["InstanceId"]
+        ]
+        if not found:
+            raise ApiError("Instance not found", "EC2InstanceNotFoundException", 400)
+        if found[0].status is not Status.RUNNING:
+            raise ApiError(
+                "The instance is not in a valid state", "EC2InstanceStateInvalidException", 400
+            )
+        if not re.match(r"(ssh-ed25519|ssh-rsa) [A-Za-z0-9+/=]+(\s|$)", call["SSHPublicKey"]):
+            raise ApiError("Invalid SSH public key", "InvalidArgsException", 400)
+        self._model.push_key(found[0], call["InstanceOSUser"], call["SSHPublicKey"])
+        return {"RequestId": "00000000-0000-4000-8000-000000000000", "Success": True}
+
+    def _found(self, call: Call) -> list[Instance]:
+        ids = call.get("InstanceId", ())
+        for id in ids:
+            if not re.fullmatch(r"i-([0-9a-f]{8}|[0-9a-f]{17})", id):
+                raise ApiError(f'Invalid id: "{id}"', "InvalidInstanceID.Malformed", 400)
+        return self._model.instances(call.region, ids)
+
+    def _changed(self, instance: Instance, change: Any) -> Mapping[str, Any]:
+        before = instance.status
+        change(instance)
+        return {
+            "instanceId": instance.id,
+            "previousState": _state(before),
+            "currentState": _state(instance.status),
+        }
+
+    def _summary(self, instance: Instance) -> Mapping[str, Any]:
+        platform = instance.platform
+        profile = f"instance-profile/{instance.profile}"
+        gone = instance.status is Status.TERMINATED
+        return {
+            "instanceId": instance.id,
+            "imageId": instance.image_id,
+            "instanceState": _state(instance.status),
+            "privateDnsName": "" if gone else instance.dns_name,
+            "dnsName": "",
+            "reason": instance.reason,
+            "stateReason": {"code": "Client.UserInitiatedShutdown", "message": instance.reason}
+            if instance.reason
+            else None,
+            "amiLaunchIndex": 0,
+            "instanceType": instance.type,
+            "launchTime": Instant(instance.launch_time),
+            "placement": {
+                "availabilityZone": f"{instance.region}a",
+                "tenancy": "default",
+            },
+            "platform": "windows" if platform.type == "Windows" else None,
+            "platformDetails": platform.details,
+            "privateIpAddress": None if gone else instance.address,
+            "architecture": "x86_64",
+            "rootDeviceType": "ebs",
+            "virtualizationType": "hvm",
+            "hypervisor": "xen",
+            "tagSet": [{"key": key, "value": value} for key, value in instance.tags.items()],
+            "iamInstanceProfile": {"arn": self._account.arn("iam", "", profile), "id": "AIPA1"}
+            if instance.profile
+            else None,
+        }
+
+
+def _instances_of(call: Call) -> list[str]:
+    return [call.arn(f"instance/{id}") for id in call["InstanceId"]]
+
+
+def _state(status: Status) -> Mapping[str, Any]:
+    return {"code": _CODES[status], "name": status.value}
+
+
+def _matches(instance: Instance, filters: Any) -> bool:
+    """Return whether an instance matches all filters. Values may have ``*``.
+
+    :raises ApiError: for a filter that the emulator does not know.
+    """
+    known = {
+        "instance-id": instance.id,
+        "instance-state-name": instance.status.value,
+        "private-ip-address": instance.address,
+        "private-dns-name": instance.dns_name,
+        **{f"tag:{key}": value for key, value in instance.tags.items()},
+    }
+    for rule in filters:
+        name = rule.get("Name", "")
+        if name not in known and not name.startswith("tag:"):
+            raise ApiError(f"The filter '{name}' is invalid", "InvalidParameterValue", 400)
+        value = known.get(name)
+        if value is None or not any(fnmatchcase(value, each) for each in rule.get("Value", ())):
+            return False
+    return True
