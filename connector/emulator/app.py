@@ -108,10 +108,12 @@ class Emulator:
         tokens = self._tokens
         token = secrets.token_urlsafe(48)
         tokens.accept(token, self.world.user_id)
+        dialer, dialer_of = self._dialers()
         self.gateway = gateway = Gateway(
             self.sessions,
-            self._dialer(),
+            dialer,
             certificates.server_context,
+            dialer_of=dialer_of,
             port_number=self._port or 22,
             open_process=_process_opener(self._home),
             is_signed_upgrade=self.account.signs_upgrade,
@@ -162,14 +164,14 @@ class Emulator:
         assert self.gateway is not None  # sessions are opened by requests, after the start
         return data_channel_url(self.gateway.url, session)
 
-    def _dialer(self) -> Dialer:
+    def _dialers(self) -> tuple[Dialer, Callable[[str], Dialer] | None]:
         if self._port is not None:
-            return tcp_dialer(self._port)
+            return tcp_dialer(self._port), None
         from .machine.sshserver import SshServer, make_host_key  # POSIX only
 
         server = SshServer(make_host_key(), self._home)
         self._stack.push_async_callback(asyncio.to_thread, server.close)
-        return server.connect
+        return server.connect, server.dialer_of
 
 
 def _process_opener(home: Path) -> Callable[[Plugin], Opener] | None:

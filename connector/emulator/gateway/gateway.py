@@ -108,6 +108,8 @@ class Gateway:
 
     :param sessions: the table of sessions and their tokens.
     :param dialer: connects to the port of sessions for SSH.
+    :param dialer_of: returns the dialer of a machine by its id; without it, ``dialer`` is that of
+        all.
     :param port_number: the number of that port in the agents' handshakes.
     :param open_process: returns the opener of the process that a plugin runs.
     :param is_signed_upgrade: returns whether an upgrade has a good signature, for its target and
@@ -125,6 +127,7 @@ class Gateway:
         dialer: Dialer,
         ssl_context: ssl.SSLContext,
         *,
+        dialer_of: Callable[[str], Dialer] | None = None,
         port_number: int = 22,
         open_process: Callable[[Plugin], Opener] | None = None,
         is_signed_upgrade: Callable[[str, Mapping[str, str]], bool] | None = None,
@@ -134,7 +137,7 @@ class Gateway:
         self.behaviour = behaviour or GatewayBehaviour()
         self.tap: Tap | None = None
         self._sessions = sessions
-        self._open_port = port_opener(dialer)
+        self._dialer_of = dialer_of or (lambda machine_id: dialer)
         self._open_process = open_process or _no_process
         self._is_signed_upgrade = is_signed_upgrade
         self._ssl_context = ssl_context
@@ -380,8 +383,8 @@ class Gateway:
             own = session.port in (None, 22, self._port_number)
             number = self._port_number if own else session.port or 0
             # Every other port of the machine is that port of this one.
-            opener = self._open_port if own else port_opener(tcp_dialer(number))
-            return Port(number, forwards=session.form is Form.FORWARD), opener
+            dialer = self._dialer_of(session.machine_id) if own else tcp_dialer(number)
+            return Port(number, forwards=session.form is Form.FORWARD), port_opener(dialer)
         plugin = self._process_plugin(session, behaviour)
         return plugin, self._open_process(plugin)
 

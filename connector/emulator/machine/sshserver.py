@@ -14,6 +14,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
+from .port import Dialer
 from .processes import Terminal
 from .sftp import LocalFiles, SftpServer
 from .sshprocess import ChannelProcess
@@ -64,14 +66,21 @@ class SshServer:
 
     def __init__(self, host_key: paramiko.PKey, home: Path | None = None) -> None:
         self.host_key = host_key
+        self._keys: dict[str, paramiko.PKey] = {}
         self._home = home or Path.home()
         self._connections: set[_Connection] = set()
         self._lock = threading.Lock()
         self._closed = False
 
-    async def connect(self) -> socket.socket:
+    def dialer_of(self, machine_id: str) -> Dialer:
+        """Return the dialer of one machine. Each machine has a host key of its own."""
+        key = self._keys.get(machine_id) or self._keys.setdefault(machine_id, make_host_key())
+        return partial(self.connect, key)
+
+    async def connect(self, host_key: paramiko.PKey | None = None) -> socket.socket:
         """Return the client's end of a new connection, non-blocking. It is a ``Dialer``.
 
+        :param host_key: by default the server's own.
         :raises ConnectionRefusedError: after :meth:`close`.
         """
         with self._lock:
@@ -79,7 +88,8 @@ class SshServer:
                 raise ConnectionRefusedError("the SSH server is closed")
             ours, theirs = socket.socketpair()
             theirs.setblocking(False)
-            connection = _Connection(ours, self.host_key, self._home, self._forget)
+            key = host_key or self.host_key
+            connection = _Connection(ours, key, self._home, self._forget)
             self._connections.add(connection)
         connection.start()
         return theirs
