@@ -1,0 +1,1 @@
+"""Amazon SageMaker's domains, spaces and apps, as far as remote access needs them."""
