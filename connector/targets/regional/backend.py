@@ -120,6 +120,7 @@ class Backend(Protocol):
 
     def check(self, request: SessionRequest) -> None:
         """:raises ConfigError: when the service cannot start a session of this form."""
+        return
 
     def list_region(self, cloud: Cloud, region: str, deadline: float) -> Sequence[Found]:
         """Return all targets of a Region; :func:`.pages.items_of` reads pages.
@@ -160,6 +161,13 @@ class Backend(Protocol):
         :param what: was refused, as in "stop" or "start a session on": the target follows.
         """
         return None
+
+    def advice(self, found: Found) -> str:
+        """Return what to do about a target that waiting does not make run.
+
+        Empty for the base's own words: start it, or look at the console.
+        """
+        return ""
 
     def user(self, found: Found) -> str:
         """Return the user that the target expects of ssh; empty: that of :attr:`ssh`."""

@@ -83,10 +83,15 @@ def is_unknown(refused: Refused) -> bool:
     return refused.status == 404 or "NotFound" in code or code == "DoesNotExistException"
 
 
-def not_running(subject: str, state: State, start_command: str, console: str) -> TargetNotReady:
-    """Return the error of a target that does not run, and will not by waiting."""
+def not_running(
+    subject: str, state: State, start_command: str, console: str, advice: str = ""
+) -> TargetNotReady:
+    """Return the error of a target that does not run, and will not by waiting.
+
+    :param advice: the kind's own hint, where it knows one.
+    """
     why = f": {quote(state.reason)}" if state.reason else ""
-    hint = f"Look at it in {console}"
+    hint = advice or f"Look at it in {console}"
     if state.phase in (STOPPED, STOPPING):
         hint = f"Start it with `{start_command}`"
     elif state.phase == GONE:

@@ -145,7 +145,8 @@ class Calls:
     def not_running(self, state: State) -> ConnectorError:
         from .refusals import not_running
 
-        return not_running(str(self), state, self.command("start"), self.console)
+        advice = self.backend.advice(self.found)
+        return not_running(str(self), state, self.command("start"), self.console, advice)
 
     @contextmanager
     def explained(self, what: str) -> Iterator[None]:
