@@ -42,6 +42,8 @@ class Form(Enum):
     LINE = "line"
     #: One line that ``sh`` runs without a terminal.
     PIPED_LINE = "piped line"
+    #: One line that the agent of a container splits into words and runs on a terminal.
+    CONTAINER_LINE = "container line"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Session:
     :ivar command: the words of a command, or one line; empty for other forms.
     :ivar access_time: when the present token was issued.
     :ivar end_reason: ``None`` while the session lives; ``end_time`` likewise.
+    :ivar path: the ``PATH`` of a container's image; empty means that of the machine.
     :ivar port: of a session to a port; ``None`` means that of the SSH server.
     :ivar origin: ``None`` if no signed request opened the session. Its data channel needs no
         signature then.
@@ -84,6 +87,7 @@ class Session:
     end_time: float | None = None
     port: int | None = None
     origin: Origin | None = None
+    path: str = ""
 
 
 class Sessions:

@@ -58,7 +58,12 @@ class Ends:
         return [each for end in (self.near, self.far) for each in end.rglob(".connector-*")]
 
 
-IMAGES = ["slim", pytest.param("busybox", marks=pytest.mark.skipif(not BUSYBOX, reason="none"))]
+IMAGES = [
+    "slim",
+    pytest.param(
+        "busybox", marks=pytest.mark.skipif(not BUSYBOX, reason="this machine has no busybox")
+    ),
+]
 
 
 @pytest.fixture(params=IMAGES)

@@ -186,6 +186,29 @@ class InteractiveCommand(OnTerminal):
 
 
 @dataclass(frozen=True)
+class ContainerCommand(OnTerminal):
+    """``InteractiveCommands`` in a container: the agent runs the words itself, without a shell.
+
+    Source: ``ContainerMode`` in the agent's ``shell_unix.go``.
+
+    :ivar path: the ``PATH`` of the container; empty means that of the machine.
+    """
+
+    line: str
+    path: str = ""
+    session_type = "InteractiveCommands"
+
+    @property
+    def arguments(self) -> list[str]:
+        """The words of the line. :raises OSError: as the agent, when a quote is not closed."""
+        try:
+            return shlex.split(self.line)
+        except ValueError:
+            reason = "EOF found when expecting closing quote"
+            raise OSError(f"Failed to parse commands input: {reason}") from None
+
+
+@dataclass(frozen=True)
 class NonInteractiveCommand(Plugin):
     """``NonInteractiveCommands``: a program without a terminal and without input.
 

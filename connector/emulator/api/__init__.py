@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 WORLDS = {
     "codecatalyst": ("codecatalyst.world", "CodeCatalystWorld"),
     "ec2": ("ec2.world", "Ec2World"),
+    "ecs": ("ecs.world", "EcsWorld"),
     "sagemaker": ("sagemaker.world", "SageMakerWorld"),
 }
 

@@ -25,6 +25,7 @@ from websockets.http11 import Request, Response
 from ..agent.behaviour import REAL, AgentBehaviour
 from ..agent.farend import Opener, Owner
 from ..agent.plugins import (
+    ContainerCommand,
     InteractiveCommand,
     NonInteractiveCommand,
     Plugin,
@@ -394,6 +395,8 @@ class Gateway:
         if session.form is Form.COMMAND:
             return command_plugin(session.command, behaviour.execute_as)
         (line,) = session.command
+        if session.form is Form.CONTAINER_LINE:
+            return ContainerCommand(line, session.path)
         if session.form is Form.LINE:
             return InteractiveCommand(line)
         # Output and errors come together: a choice, AWS's document is not public.

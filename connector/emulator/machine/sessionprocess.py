@@ -23,6 +23,7 @@ from ..agent.farend import (
     Resized,
 )
 from ..agent.plugins import (
+    ContainerCommand,
     InteractiveCommand,
     NonInteractiveCommand,
     Plugin,
@@ -78,6 +79,8 @@ def process_opener(plugin: Plugin, home: Path) -> Opener:
         if isinstance(plugin, NonInteractiveCommand):
             open_command = _open_with_pipes if plugin.separate else _open_with_file
             return open_command(owner, list(plugin.arguments), environment, home)
+        if isinstance(plugin, ContainerCommand):
+            return _open_in_container(owner, plugin, environment, home)
         # The real agent's default is a plain `sh`. Which shell a service configures is not known.
         # Ours is the login shell, as with ssh.
         assert isinstance(plugin, Shell | InteractiveCommand)
@@ -96,6 +99,15 @@ async def _open_on_terminal(
     process = _Process(owner, [source], terminal)
     null = subprocess.DEVNULL
     await process.start(on_terminal(terminal, arguments), environment, home, null, null)
+
+
+async def _open_in_container(
+    owner: Owner, plugin: ContainerCommand, environment: dict[str, str], home: Path
+) -> None:
+    arguments, path = plugin.arguments, plugin.path or environment["PATH"]
+    if shutil.which(arguments[0], path=path) is None:
+        raise OSError(_reason(arguments[0], path, FileNotFoundError(2, os.strerror(2))))
+    await _open_on_terminal(owner, arguments, {**environment, "PATH": path}, home)
 
 
 async def _open_with_pipes(
