@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..targets.registry import login_facts
+from ..targets.model import COMMAND, SHELL, SSH
+from ..targets.registry import KINDS, KindRow
 from .itself import own_command
 from .settings import add_logging_options
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from ..emulator.faults.plans import FaultPlan
 
 DESCRIPTION = """\
-Run emulated targets on this machine until Ctrl-C: the service's API, the message gateway,
+Run emulated targets on this machine until Ctrl-C: the services' APIs, the message gateway,
 the agent, shells and an SSH server. stdout gets only the lines to evaluate in the shell from
 which you connect; stderr explains what to type there. Everything listens on loopback only,
-and demands a token that was made for this run.
+and demands a token or a key that was made for this run.
 """
 
 #: The values of ``emulator.behaviour.ExecuteAs``, which is not imported for a ``--help``.
@@ -52,13 +53,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--json", metavar="FILE", help="also write all access data to this file (mode 0600)"
     )
     parser.add_argument(
+        "--kind",
+        metavar="KIND",
+        choices=[row.name for row in KINDS],
+        action="append",
+        dest="kinds",
+        help="run targets of this kind: %(choices)s; repeat it for more kinds; default: "
+        f"{KINDS[0].name}",
+    )
+    parser.add_argument(
         "--environment",
         metavar="[PROJECT/]ALIAS[:STATE[:SECONDS]]",
         type=_environment,
         action="append",
         dest="environments",
-        help="run this target, in this project, running or stopped, with a start that takes "
-        "so many seconds; repeat it for more targets; default: demo",
+        help="run this target of the first kind, in this project or what the kind has instead, "
+        "running or stopped, with a start that takes so many seconds; repeat it for more targets; "
+        "default: demo",
     )
     parser.add_argument(
         "--target",
@@ -130,6 +141,8 @@ def as_document(access: Access) -> dict[str, object]:
         "gatewayUrl": access.gateway_url,
         "caFile": str(access.ca_file),
         "bearerToken": access.bearer_token,
+        "accessKeyId": access.access_key_id,
+        "secretAccessKey": access.secret_key,
         "password": access.password,
         "environment": dict(access.environment),
     }
@@ -161,20 +174,23 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
         aliases = [each.alias.lower() for each in planned if each.group == project]
         if len(set(aliases)) < len(aliases):
             raise ConfigError(f"two targets in the project {project} have the same alias")
+    kinds = tuple(dict.fromkeys(options.kinds or [KINDS[0].name]))
     emulator = Emulator(
         directory,
         port=options.target,
         agent=agent,
         faults=_read_faults(options.faults),
         targets=planned or DEMO,
+        kinds=kinds,
     )
+    row = next(row for row in KINDS if row.name == kinds[0])
     async with emulator as access:
         config = access.write_ssh_config(directory, proxy_command("%n"))
         home = directory / "home"
         home.mkdir()
         if options.json:
             _write_private(Path(options.json), json.dumps(as_document(access), indent=2))
-        before, exports, after = _instructions(access, config, home)
+        before, exports, after = _instructions(access, row, config, home)
         for text, stream in ((before, sys.stderr), (exports, sys.stdout), (after, sys.stderr)):
             stream.write(text)
             stream.flush()
@@ -183,34 +199,51 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
             Path(options.json).unlink(missing_ok=True)
 
 
-def _instructions(access: Access, config: Path, home: Path) -> tuple[str, str, str]:
-    """Return the text before the exports, the exports, and the text after them."""
+def _instructions(access: Access, row: KindRow, config: Path, home: Path) -> tuple[str, str, str]:
+    """Return the text before the exports, the exports, and the text after them.
+
+    :param row: of the first target's kind.
+    """
+    from ..emulator.access import MISLEADING
+
     lines = [f"export {name}={shlex.quote(v)}" for name, v in access.environment.items()]
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
         lines.append('export NO_PROXY="127.0.0.1,$NO_PROXY" no_proxy="127.0.0.1,$no_proxy"')
-    login = login_facts()
+    if "AWS_ACCESS_KEY_ID" in access.environment:
+        lines.append(f"unset {' '.join(MISLEADING)}")
+    # A short name belongs to the first kind.
+    name = access.alias if row is KINDS[0] else access.name
     before = (
         "Emulated targets are running on this machine. To connect to them, evaluate these lines\n"
         "in another terminal:\n\n"
     )
-    after = (
-        "\nThen connect from there by ssh:\n\n"
-        f"  ssh -F {shlex.quote(str(config))} {access.name}\n\n"
+    parts = []
+    if SSH in row.forms:
+        parts.append(
+            "Then connect from there by ssh:\n\n"
+            f"  ssh -F {shlex.quote(str(config))} {access.name}\n"
+        )
+    parts.append(
         "Or, if `connector` is on the PATH, without any configuration:\n\n"
         "  connector list\n"
-        f"  connector ssh {access.alias}\n"
-        f"  connector shell {access.alias}\n"
-        f"  connector exec {access.alias} -- uname -a\n\n"
-        "Or by the service's own name, from the project's folder, as for real targets:\n\n"
-        f"  ssh -F examples/ssh_config {access.host}\n\n"
-        "To try the login, in a home of its own so that your real login stays unchanged (the\n"
-        "browser warns of an unknown certificate):\n\n"
-        f"  unset {login.token_variables[0]}\n"
-        f"  export HOME={shlex.quote(str(home))} AWS_PROFILE={login.profile}\n"
-        f"  connector login     # the password on its page: {access.password}\n"
-        "  connector whoami\n\n"
-        "Ctrl-C ends it.\n"
+        + (f"  connector ssh {name}\n" if SSH in row.forms else "")
+        + (f"  connector shell {name}\n" if SHELL in row.forms else "")
+        + (f"  connector exec {name} -- uname -a\n" if COMMAND in row.forms else "")
     )
+    if row.login is not None:
+        parts.append(
+            "Or by the service's own name, from the project's folder, as for real targets:\n\n"
+            f"  ssh -F examples/ssh_config {access.host}\n"
+        )
+        parts.append(
+            "To try the login, in a home of its own so that your real login stays unchanged (the\n"
+            "browser warns of an unknown certificate):\n\n"
+            f"  unset {row.login.token_variables[0]}\n"
+            f"  export HOME={shlex.quote(str(home))} AWS_PROFILE={row.login.profile}\n"
+            f"  connector login     # the password on its page: {access.password}\n"
+            "  connector whoami\n"
+        )
+    after = "".join(f"\n{part}" for part in [*parts, "Ctrl-C ends it.\n"])
     return before, "".join(f"{line}\n" for line in lines), after
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 _SSH_CONFIG = """\
 Host {patterns}
-    User {user}
-    ProxyCommand {proxy}
+{user}    ProxyCommand {proxy}
     ConnectTimeout 660
     StrictHostKeyChecking accept-new
     UserKnownHostsFile {known_hosts}
@@ -46,10 +45,15 @@ class Names:
 
 @dataclass(frozen=True)
 class SshDefaults:
-    """What ssh needs to know of a service's targets: host patterns and the user."""
+    """What ssh needs to know of a service's targets.
+
+    :ivar user: empty where it differs by target.
+    :ivar words: what the ProxyCommand has besides the name, such as ``--port %p``.
+    """
 
     patterns: tuple[str, ...]
-    user: str
+    user: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Access:
     """All that a client needs to reach an emulated target. It holds secrets.
 
     :ivar names: the names of the first target.
-    :ivar ssh: how ssh's configuration describes the service's targets.
+    :ivar ssh: how ssh's configuration describes the targets of each kind.
     :ivar environment: variables that lead the connector, and any AWS SDK, to the emulator.
     :ivar bearer_token: the token of APIs that take one.
     :ivar access_key_id: the key of APIs whose requests are signed, with ``secret_key``.
@@ -65,7 +69,7 @@ class Access:
     """
 
     names: Names
-    ssh: SshDefaults
+    ssh: tuple[SshDefaults, ...]
     environment: Mapping[str, str]
     endpoint_url: str
     gateway_url: str
@@ -92,7 +96,11 @@ class Access:
 
         :param directory: for the clients' caches, so that the user's own stay as they are.
         """
-        environ = {name: value for name, value in os.environ.items() if name not in MISLEADING}
+        environ = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in MISLEADING and not name.startswith("AWS_ENDPOINT_URL")
+        }
         for name in ("NO_PROXY", "no_proxy"):
             environ[name] = ",".join(filter(None, ("127.0.0.1", environ.get(name))))
         for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
@@ -105,11 +113,14 @@ class Access:
         :param proxy: the words of the ProxyCommand.
         """
         path = directory / "ssh_config"
-        text = _SSH_CONFIG.format(
-            patterns=" ".join(self.ssh.patterns),
-            user=self.ssh.user,
-            proxy=shlex.join(proxy),
-            known_hosts=directory / "known_hosts",
+        blocks = (
+            _SSH_CONFIG.format(
+                patterns=" ".join(each.patterns),
+                user=f"    User {each.user}\n" if each.user else "",
+                proxy=shlex.join([*proxy, *each.words]),
+                known_hosts=directory / "known_hosts",
+            )
+            for each in self.ssh
         )
-        path.write_text(text)
+        path.write_text("\n".join(blocks))
         return path

@@ -149,7 +149,7 @@ class Emulator:
         }
         return Access(
             self.world.targets[0],
-            self.world.ssh,
+            tuple(world.ssh for world in self.worlds.values()),
             dict(sorted(environment.items())),
             server.url,
             gateway.url,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .access import Names
 from .agent.behaviour import REAL, AgentBehaviour
+from .api import WORLDS
 from .api.errors import ApiError
 from .api.rest import RequestRecord
-from .api.world import PlannedTarget
+from .api.world import PlannedTarget, World
 from .app import Emulator, EmulatorThread
 from .faults.plans import FaultPlan, How
 from .gateway.gateway import Gateway
+
+Result = TypeVar("Result")
 
 
 class ConnectorEmulator:
@@ -24,6 +27,8 @@ class ConnectorEmulator:
 
     :param directory: an empty directory for certificates, caches, ssh's files and the home
         directory of the machine.
+    :param kinds: of targets: keys of ``connector.emulator.api.WORLDS``. The names below, and the
+        methods without a kind, are about the first one.
 
     :ivar alias: the first target's alias, ``demo``.
     :ivar name: the first target's name for ssh and ``connector``.
@@ -41,11 +46,11 @@ class ConnectorEmulator:
     environ: dict[str, str]
     ssh_config: Path
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, kinds: Sequence[str] = (next(iter(WORLDS)),)) -> None:
         self.home = directory / "home"
         self._directory = directory
         self._stack = ExitStack()
-        self._emulator = Emulator(directory / "certificates", home=self.home)
+        self._emulator = Emulator(directory / "certificates", kinds=kinds, home=self.home)
         self._thread = EmulatorThread(self._emulator)
 
     def __enter__(self) -> ConnectorEmulator:
@@ -63,23 +68,46 @@ class ConnectorEmulator:
 
     # Targets
 
-    def add_target(self, alias: str, *, running: bool = True, start_seconds: float = 0.0) -> Names:
+    def add_target(
+        self,
+        alias: str,
+        *,
+        running: bool = True,
+        start_seconds: float = 0.0,
+        group: str | None = None,
+        kind: str | None = None,
+    ) -> Names:
         """Add a target and return its names.
 
         :param start_seconds: the time that a start of it takes.
+        :param group: what the service files it under, such as a project; by default the usual one.
+        :param kind: by default the first one; likewise in the methods below.
         """
         planned = PlannedTarget(alias, running=running, start_seconds=start_seconds)
-        return self._thread.call(lambda: self._emulator.world.add(planned))
+        if group is not None:
+            planned = replace(planned, group=group)
+        return self.call(lambda: self._world(kind).add(planned))
 
-    def state(self, alias: str | None = None) -> str:
+    def names(self, kind: str | None = None) -> list[Names]:
+        """Return the names of all targets of a kind."""
+        return self.call(lambda: list(self._world(kind).targets))
+
+    def state(self, alias: str | None = None, *, kind: str | None = None) -> str:
         """Return the state of a target, such as ``RUNNING``; by default of the first one.
 
         :raises KeyError: if no target has this alias.
         """
-        return self._thread.call(lambda: self._emulator.world.state(alias or self.alias))
+        return self.call(lambda: self._world(kind).state(alias or self.alias))
 
-    def set_state(self, state: str, alias: str | None = None, reason: str | None = None) -> None:
-        """Force a target into a state. Any state but ``RUNNING`` ends its sessions.
+    def set_state(
+        self,
+        state: str,
+        alias: str | None = None,
+        reason: str | None = None,
+        *,
+        kind: str | None = None,
+    ) -> None:
+        """Force a target into a state. A state in which it does not run ends its sessions.
 
         :param alias: by default the first target's.
         :param reason: why, as the service's API tells its callers.
@@ -87,7 +115,14 @@ class ConnectorEmulator:
         :raises ValueError: if the service knows no such state.
         """
         alias = alias or self.alias
-        self._thread.call(lambda: self._emulator.world.set_state(alias, state, reason))
+        self.call(lambda: self._world(kind).set_state(alias, state, reason))
+
+    def call(self, work: Callable[[], Result]) -> Result:
+        """Return the result of ``work``, which runs on the emulator's event loop."""
+        return self._thread.call(work)
+
+    def _world(self, kind: str | None) -> World:
+        return self._emulator.worlds[kind] if kind else self._emulator.world
 
     # Sessions that are opened later
 
@@ -110,13 +145,13 @@ class ConnectorEmulator:
     @property
     def fault_log(self) -> list[str]:
         """What the faults have done so far, a line each."""
-        return self._thread.call(lambda: [str(done) for done in self._gateway.fault_log])
+        return self.call(lambda: [str(done) for done in self._gateway.fault_log])
 
     # Sessions that are open
 
     def cut_links(self, how: How = How.RESET) -> int:
         """Break the connections of all clients and return their number. The sessions live on."""
-        return self._thread.call(lambda: self._gateway.cut_links(how))
+        return self.call(lambda: self._gateway.cut_links(how))
 
     # The API
 
@@ -127,23 +162,35 @@ class ConnectorEmulator:
         :param code: the error's name, such as ``ThrottlingException``.
         """
         error = ApiError("The emulator was told to refuse this request", code, status)
-        self._thread.call(lambda: self._emulator.misbehaviours.refuse(operation, error, times))
+        self.call(lambda: self._emulator.misbehaviours.refuse(operation, error, times))
 
     def delay(self, operation: str, seconds: float, times: int = 1) -> None:
         """Answer the next requests of an operation ``seconds`` later."""
-        self._thread.call(lambda: self._emulator.misbehaviours.delay(operation, seconds, times))
+        self.call(lambda: self._emulator.misbehaviours.delay(operation, seconds, times))
 
     def requests(self, operation: str | None = None) -> list[RequestRecord]:
         """Return the answered requests, of one operation or of all, in order."""
         server = self._emulator.server
         assert server is not None
-        return self._thread.call(
+        return self.call(
             lambda: [
-                record
-                for record in server.requests
-                if operation is None or record.operation == operation
+                record for record in server.requests if operation is None or record.is_of(operation)
             ]
         )
+
+    # Permissions, of the APIs whose requests are signed
+
+    def deny(self, action: str, resource: str = "*") -> None:
+        """Refuse an action, as IAM does for a user without the permission.
+
+        :param action: such as ``ssm:StartSession``; it may have ``*``.
+        :param resource: an ARN, which may have ``*``.
+        """
+        self.call(lambda: self._emulator.account.deny(action, resource))
+
+    def allow(self) -> None:
+        """Undo all that :meth:`deny` did."""
+        self.call(self._emulator.account.denials.clear)
 
     @property
     def _gateway(self) -> Gateway:
@@ -154,4 +201,4 @@ class ConnectorEmulator:
         def behave() -> None:
             self._gateway.behaviour = replace(self._gateway.behaviour, **changes)
 
-        self._thread.call(behave)
+        self.call(behave)

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def connector_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConnectorEmulator]:
-    """A running emulator with the target ``demo``, and its controls. Each test gets its own."""
+def connector_emulator(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ConnectorEmulator]:
+    """A running emulator with the target ``demo``, and its controls. Each test gets its own.
+
+    Indirect parameters choose the kind of target, or several kinds.
+    """
     from . import missing_packages
 
     missing = missing_packages()
@@ -28,5 +33,9 @@ def connector_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Con
         )
     from .harness import ConnectorEmulator
 
-    with ConnectorEmulator(tmp_path_factory.mktemp("connector-emulator")) as emulator:
+    directory = tmp_path_factory.mktemp("connector-emulator")
+    chosen = getattr(request, "param", ())
+    kinds = (chosen,) if isinstance(chosen, str) else tuple(chosen)
+    made = ConnectorEmulator(directory, kinds) if kinds else ConnectorEmulator(directory)
+    with made as emulator:
         yield emulator
