@@ -86,15 +86,25 @@ def _of_file(profile: Profile, values: Mapping[str, str]) -> AwsKeys:
 
 
 def _of_role(profile: Profile, values: Mapping[str, str], now: float) -> AwsKeys | None:
-    source = values.get("source_profile")
-    if (source is None) == ("credential_source" not in values):
+    """Return the cached keys of a role, if the profile that it starts from has keys too."""
+    source = profile.profiles.get(values.get("source_profile", ""))
+    if source is None or "credential_source" in values:
         return None
-    if source is not None and source not in profile.profiles:
+    is_complete = bool(source.get(_KEY) and source.get(_SECRET))
+    if "role_arn" in source and not is_complete:
         return None
-    return cached_keys(role_key(values), now)
+    if is_complete or _sso_key(profile, source) is not None:
+        return cached_keys(role_key(values), now)
+    return None
 
 
 def _of_sso(profile: Profile, values: Mapping[str, str], now: float) -> AwsKeys | None:
+    key = _sso_key(profile, values)
+    return None if key is None else cached_keys(key, now)
+
+
+def _sso_key(profile: Profile, values: Mapping[str, str]) -> str | None:
+    """Return the key of an SSO role's entry in the cache, or None if settings are missing."""
     session = values.get("sso_session")
     settings = dict(values)
     if session is not None:
@@ -108,4 +118,4 @@ def _of_sso(profile: Profile, values: Mapping[str, str], now: float) -> AwsKeys 
     if any(name not in settings for name in names):
         return None
     role, account, start_url, _ = (settings[name] for name in names)
-    return cached_keys(sso_key(role, account, session, start_url), now)
+    return sso_key(role, account, session, start_url)
