@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "datachannel": {"errors"},
     "transport": {"errors", "sessions", "datachannel"},
     "aws": {
-        *("errors", "sessions", "files", "fast.plain"),
+        *("errors", "sessions", "files", "programs", "fast.plain"),
         *("transport.address", "transport.dial", "transport.trust"),  # of a cloud's hosts
     },
     "targets": {"errors", "sessions", "files", "transport", "aws", "ssh", "doctor"},

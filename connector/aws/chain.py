@@ -3,17 +3,16 @@
 botocore has no deadline for the chain: a program may hang, and so may a metadata address. So the
 chain runs in a thread of its own, and its caller waits for a limited time. Two things differ from
 the AWS CLI. A program of ``credential_process`` gets no stdin, which in a ProxyCommand carries the
-bytes of SSH. And a user is asked for an MFA code only on the terminal of an interactive command.
+bytes of SSH, and no terminal. And a user is asked for an MFA code only on the terminal of an
+interactive command.
 """
 
 from __future__ import annotations
 
 import os
 import queue
-import subprocess
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CredentialsError, NoKeys
@@ -28,13 +27,17 @@ from .terminal import ask_secret
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+    from ..programs import Program, Ran
     from .light import Connect
 
 #: Seconds of one call of STS or SSO: to connect, and for request and response.
 _CALL_TIMEOUTS = 4.0, 8.0
 
-#: Bytes that a program of ``credential_process`` may write.
+#: Bytes of the output of a ``credential_process`` that are read.
 _MAX_OUTPUT = 1 << 20
+
+#: Seconds that one may take. Its end comes earlier, when the caller gives up.
+_PROGRAM_TIMEOUT = 600.0
 
 logger = Logger(__name__)
 
@@ -101,7 +104,7 @@ class _Search:
         self._named = named
         self._uses_cache = uses_cache
         self._lock = threading.Lock()
-        self._program: subprocess.Popen[bytes] | None = None
+        self._program: Program | None = None
         self._abandoned = False
         threading.Thread(target=self._run, name="aws-keys", daemon=True).start()
 
@@ -113,10 +116,9 @@ class _Search:
         with self._lock:
             self._abandoned = True
             program = self._program
-            if program is not None:
-                program.kill()
         name = self._profile.shown_name
         if program is not None:
+            program.end()
             return CredentialsError(
                 f"The credential_process of the profile {name} did not end within {waited:.0f} s",
                 "Run it in a terminal: it gets no input here",
@@ -210,23 +212,19 @@ class _Search:
             raise NoCode
         return code
 
-    def _start(self, words: list[str], **_: Any) -> _Program:
-        """Start a program as ``subprocess.Popen`` does, without stdin."""
+    def _start(self, words: list[str], **_: Any) -> _Finished:
+        """Run a program, as ``subprocess.Popen`` starts it, but without stdin and terminal."""
+        from ..programs import Program
+
         with self._lock:
             if self._abandoned:
                 raise TimeoutError
             self.ran_program = True
-            self._program = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # it may hold secrets, and ssh shows what we write
-            )
-            return _Program(self._program, self._ended)
-
-    def _ended(self) -> None:
+            program = self._program = Program(words, limit=_MAX_OUTPUT)
+        ran = program.wait(_PROGRAM_TIMEOUT)
         with self._lock:
             self._program = None
+        return _Finished(ran)
 
     def _send(self, request: AWSPreparedRequest, **kwargs: Any) -> AWSResponse | None:
         """Send a request to STS or SSO, with the user's CA certificates and proxy."""
@@ -237,24 +235,13 @@ class _Search:
         return Carrier(self._connect, None, *_CALL_TIMEOUTS).send(request, **kwargs)
 
 
-class _Program:
-    """A program of ``credential_process``, with the members of ``Popen`` that botocore uses."""
+class _Finished:
+    """A program that has ended, with the members of ``Popen`` that botocore uses."""
 
-    def __init__(self, program: subprocess.Popen[bytes], ended: Callable[[], None]) -> None:
-        self._program = program
-        self._ended = ended
-        self.returncode = 0
+    def __init__(self, ran: Ran) -> None:
+        self._ran = ran
+        self.returncode = ran.status
 
     def communicate(self) -> tuple[bytes, bytes]:
-        """Return what the program writes, and wait for its end."""
-        stdout = self._program.stdout
-        assert stdout is not None
-        with stdout:
-            output = stdout.read(_MAX_OUTPUT + 1)
-        if len(output) > _MAX_OUTPUT:
-            self._program.kill()
-        self.returncode = self._program.wait()
-        self._ended()
-        if len(output) > _MAX_OUTPUT:
-            raise ValueError("too much output")
-        return output, b""
+        """Return what the program wrote, without stderr: botocore would quote that."""
+        return self._ran.stdout, b""

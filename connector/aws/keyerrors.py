@@ -6,6 +6,7 @@ from ..errors import ConfigError, ConnectorError, CredentialsError, InternalErro
 from .api import CallFailed, Refused
 from .profile import Profile
 from .regions import has_to_be_enabled, is_known
+from .sdk import UNREADABLE
 from .signed import EXPIRED
 
 #: Codes of the refusal of keys: of keys that AWS does not know, ...
@@ -66,7 +67,7 @@ def explain(error: BaseException, profile: Profile, ran_program: bool) -> Connec
         )
     if "ClientError" in kinds:
         return _failed(name, str(getattr(error, "response", {}).get("Error", {}).get("Code", "")))
-    failed = isinstance(error, (OSError, ValueError, RuntimeError))
+    failed = isinstance(error, (*UNREADABLE, RuntimeError))
     if ran_program and (failed or "CredentialRetrievalError" in kinds):
         return CredentialsError(
             f"The credential_process of the profile {name} failed ({type(error).__name__})",

@@ -38,7 +38,7 @@ MAX_SIGNED_BODY = 16 << 20
 
 #: botocore's parsers raise these when a member has another type than the model says: a list
 #: instead of an object, a time out of range, deeply nested JSON.
-_UNREADABLE = (
+UNREADABLE = (
     *(AttributeError, TypeError, ValueError, LookupError),
     *(ArithmeticError, RecursionError, OSError),
 )
@@ -213,7 +213,7 @@ def call(client: Any, operation: str, **members: Any) -> dict[str, Any]:
         ) from None
     except BotoCoreError as error:
         raise CallFailed(ConfigError(f"Cannot call {host}: {error}")) from error
-    except (ResponseParserError, *_UNREADABLE) as error:
+    except (ResponseParserError, *UNREADABLE) as error:
         raise CallFailed(ServiceError(f"The response from {host} is malformed")) from error
     return response
 
