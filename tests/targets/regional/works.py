@@ -1,0 +1,75 @@
+"""An emulator with lamps in several Regions, as one user sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import TypeVar
+
+from connector.emulator.api.account import Account
+from connector.emulator.api.errors import ApiError
+from connector.emulator.app import Emulator, EmulatorThread
+from connector.targets.model import Listing, Query
+from connector.targets.regional.target import RegionalTarget
+
+from . import lamp
+from .lampworld import LampWorld
+
+Result = TypeVar("Result")
+
+
+class Lampworks:
+    """The emulator with lamps, as one user sees it.
+
+    :ivar environ: the variables of the user.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._emulator = Emulator(directory / "certificates", home=directory)
+        self.world = self._emulator.worlds["lamp"] = LampWorld(self._emulator.account)
+        self._thread = EmulatorThread(self._emulator)
+        self.environ: MutableMapping[str, str] = {}
+
+    def __enter__(self) -> Lampworks:
+        self.environ = dict(self._thread.__enter__().environment)
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._thread.__exit__(*details)
+
+    @property
+    def account(self) -> Account:
+        return self._emulator.account
+
+    def call(self, work: Callable[[], Result]) -> Result:
+        return self._thread.call(work)
+
+    def refuse(self, operation: str, code: str, status: int = 400, times: int = 1) -> None:
+        error = ApiError("The emulator was told so", code, status)
+        self.call(lambda: self._emulator.misbehaviours.refuse(operation, error, times))
+
+    def operations(self) -> list[str]:
+        """Return the names of the operations that were called, in order."""
+        server = self._emulator.server
+        assert server is not None
+        return self.call(lambda: [record.operation for record in server.requests])
+
+    def query(self, name: str = "", profile: str | None = None, **options: str) -> Query:
+        return Query(name, tuple(options.items()), profile)
+
+    def target(self, name: str, profile: str | None = None, **options: str) -> RegionalTarget:
+        finder = lamp.KIND.open_finder(self.query(name, profile, **options), self.environ)
+        target = finder.find()
+        assert isinstance(target, RegionalTarget)
+        return target
+
+    def listing(self, profile: str | None = None, **options: str) -> Listing:
+        query = self.query("", profile, **options)
+        return lamp.KIND.list_targets(query, self.environ, 20.0)
+
+
+def write_config(environ: Mapping[str, str], text: str) -> None:
+    """Write the user's AWS configuration file."""
+    path = Path(environ["HOME"], ".aws", "config")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
