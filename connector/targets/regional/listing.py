@@ -27,7 +27,7 @@ from .backend import Backend, Found
 from .finder import regions_of
 from .naming import Names, cache_of
 from .pages import ask, items_of
-from .place import ALL_REGIONS, Place, known_profiles, region_words
+from .place import ALL_REGIONS, Place, is_region, known_profiles, region_words
 from .refusals import explain
 from .ssm import ssm_of
 from .target import Calls, one_line
@@ -214,7 +214,8 @@ def _names(
     environ: Mapping[str, str],
 ) -> Names:
     usual = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or "default"
-    named = profile if profile and profile != usual and is_plain(profile) else None
+    told = profile and profile != usual and is_plain(profile) and not is_region(profile.lower())
+    named = profile if told else None
     return Names(backend, found, region_words(cloud.region), named, known_profiles(environ))
 
 

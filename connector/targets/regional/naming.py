@@ -110,11 +110,12 @@ class Names(names.Names[Found]):
         place = read_place(self._backend, Query(whole.lower()), lambda: self._profiles)
         if (place.profile or "").lower() != (self._profile or "").lower():
             return False
+        region = place.region
+        numbers = self.folded.get(place.name, [])
         if place.found:
-            region = place.found.region or place.region
-            return place.found.id == item.id and region in ("", item.region)
-        numbers = self.folded.get(place.name, ())
-        within = self._within((place.region,) if place.region else self._home)
+            region, id = place.found.region or region, place.found.id
+            numbers = [each for each in self.spelled.get(id, ()) if self.items[each].id == id]
+        within = self._within((region,) if region else self._home)
         return [self.items[number] for number in numbers if number in within] == [item]
 
     def _within(self, regions: Collection[str]) -> Collection[int]:

@@ -1,7 +1,7 @@
 """The place that a name gives: a profile, a Region, and what is left to look for.
 
-A name is ``<labels>[.<region>][.<profile>]<suffix>``, in any case. A last label is a profile if
-``~/.aws/config`` has it, and a Region if it looks like one. Both win over variables and settings.
+A name is ``<labels>[.<region>][.<profile>]<suffix>``, in any case. A last label is a Region if it
+looks like one, else a profile if AWS's files have it. Both win over options and variables.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ def read_place(backend: Backend, query: Query, profiles: Callable[[], Collection
     if found:
         return Place(name, found=found)
     profile, region = None, ""
-    rest, dot, label = name.rpartition(".")
-    if dot and rest:
+    rest, _, label = name.rpartition(".")
+    if rest and not is_region(label.lower()):
         profile = _profile(label, query.profile, profiles)
         if profile is not None:
             name = rest
-            rest, dot, label = name.rpartition(".")
-        if dot and rest and is_region(label.lower()):
-            name, region = rest, label.lower()
+            rest, _, label = name.rpartition(".")
+    if rest and is_region(label.lower()):
+        name, region = rest, label.lower()
     found = backend.made(name, query) or (backend.exact(name) if profile or region else None)
     return Place(name, region, profile, found)
 
