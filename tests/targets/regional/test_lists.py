@@ -221,6 +221,6 @@ def test_account_is_that_of_the_keys(lampworks: Lampworks) -> None:
 
 def test_profile_that_does_not_exist_is_a_problem(lampworks: Lampworks) -> None:
     assert lamp.KIND.profile_problem(Query(), lampworks.environ) is None
-    problem = lamp.KIND.profile_problem(Query(profile="nobody"), lampworks.environ)
+    problem = lamp.KIND.profile_problem(Query(profile="unknown"), lampworks.environ)
     assert problem is not None
-    assert "The profile nobody does not exist" in str(problem)
+    assert "The profile unknown does not exist" in str(problem)
