@@ -71,6 +71,7 @@ class Session:
     :ivar access_time: when the present token was issued.
     :ivar end_reason: ``None`` while the session lives; ``end_time`` likewise.
     :ivar path: the ``PATH`` of a container's image; empty means that of the machine.
+    :ivar token_ends: when the token opens nothing any more; ``None`` means never.
     :ivar port: of a session to a port; ``None`` means that of the SSH server.
     :ivar origin: ``None`` if no signed request opened the session. Its data channel needs no
         signature then.
@@ -83,6 +84,7 @@ class Session:
     form: Form = Form.SSH
     command: tuple[str, ...] = ()
     access_time: float = 0.0
+    token_ends: float | None = None
     end_reason: str | None = None
     end_time: float | None = None
     port: int | None = None
@@ -152,6 +154,8 @@ class Sessions:
         """Return the living session that this token opens; ``None`` for any other id or token."""
         session = self._sessions.get(session_id)
         if session is None or session.end_reason is not None:
+            return None
+        if session.token_ends is not None and self.now() >= session.token_ends:
             return None
         same = hmac.compare_digest(session.token_value.encode(), token_value.encode())
         return session if same else None

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 #: The module and the class of each kind's world. The first kind is the default.
 WORLDS = {
     "codecatalyst": ("codecatalyst.world", "CodeCatalystWorld"),
+    "codebuild": ("codebuild.world", "CodeBuildWorld"),
     "ec2": ("ec2.world", "Ec2World"),
     "ecs": ("ecs.world", "EcsWorld"),
     "sagemaker": ("sagemaker.world", "SageMakerWorld"),
+    "ssm": ("gamelift.world", "PlainWorld"),
 }
 
 
