@@ -1,0 +1,99 @@
+"""AWS's own CLI against the emulator, with this connector as its Session Manager plugin."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.emulator.harness import ConnectorEmulator
+
+PROFILE = "work"
+
+#: What the CLI starts as ``session-manager-plugin``: it answers as that does, and attaches.
+PLUGIN = """\
+#!{python}
+import os, sys
+words = sys.argv[1:]
+if words == ["--version"]:
+    print("1.2.764.0")
+elif not words:
+    print("\\nThe Session Manager plugin was installed successfully.\\n")
+else:
+    session, profile = words[0], words[3]
+    if session.startswith("AWS_SSM_START_SESSION_RESPONSE"):
+        session = os.environ.pop(session)
+    os.environ["CONNECTOR_SESSION"] = session
+    attach = [sys.executable, "-m", "connector", "attach", "--profile", profile]
+    os.execv(sys.executable, attach)
+"""
+
+
+class AwsCli:
+    """A user of the CLI whose profile has the emulator's key.
+
+    :ivar command: the words that start the CLI.
+    """
+
+    def __init__(self, emulator: ConnectorEmulator, directory: Path) -> None:
+        if importlib.util.find_spec("awscli") is None:
+            pytest.skip("the AWS CLI is not installed")
+        self.command = [sys.executable, "-m", "awscli"]
+        plugin = directory / "bin" / "session-manager-plugin"
+        plugin.parent.mkdir()
+        plugin.write_text(PLUGIN.format(python=sys.executable))
+        plugin.chmod(0o755)
+        self.environ = dict(emulator.environ)
+        keys = [self.environ.pop(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+        region = self.environ.pop("AWS_REGION")
+        del self.environ["AWS_DEFAULT_REGION"]
+        config = directory / "config"
+        config.write_text(
+            f"[profile {PROFILE}]\nregion = {region}\naws_access_key_id = {keys[0]}\n"
+            f"aws_secret_access_key = {keys[1]}\n"
+            f"[profile stranger]\nregion = {region}\naws_access_key_id = {keys[0]}\n"
+            "aws_secret_access_key = of-another-account\n"
+        )
+        self.environ |= {
+            "AWS_CONFIG_FILE": str(config),
+            "AWS_SHARED_CREDENTIALS_FILE": str(directory / "none"),
+            "AWS_PROFILE": PROFILE,
+            "AWS_PAGER": "",
+            "PATH": f"{plugin.parent}{os.pathsep}{self.environ['PATH']}",
+            # The CLI brings a botocore of its own, which warns of Pythons near their end.
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def run(
+        self, *words: str, input: str = "", profile: str = PROFILE
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.command, *words],
+            env={**self.environ, "AWS_PROFILE": profile},
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def says(self, *words: str, input: str = "") -> str:
+        """Return the output of a command that succeeds."""
+        done = self.run(*words, "--profile", PROFILE, input=input)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def answer(self, *words: str) -> Any:
+        """Return the answer of an API's operation."""
+        return json.loads(self.says(*words, "--output", "json"))
+
+    def proxy(self, *words: str) -> str:
+        """Return a ProxyCommand that runs the CLI."""
+        return shlex.join([*self.command, *words, "--profile", PROFILE])
