@@ -29,8 +29,8 @@ MAY_IMPORT = {
         *("errors", "sessions", "files", "programs", "fast.plain"),
         *("transport.address", "transport.dial", "transport.trust"),  # of a cloud's hosts
     },
-    "targets": {"errors", "sessions", "files", "transport", "aws", "ssh", "doctor"},
-    "ssh": {"errors", "files", "programs"},
+    "targets": {"errors", "sessions", "files", "transport", "aws", "ssh", "doctor", "fast.plain"},
+    "ssh": {"errors", "files", "programs", "fast.plain"},
     "settings": {
         *("errors", "files", "datachannel.limits", "transport.liveness"),
         "targets.registry",
@@ -47,7 +47,7 @@ MAY_IMPORT = {
         *("datachannel.dialogue", "datachannel.trace"),  # to read a recorded dialogue
         "__version__",
     },
-    "copy": {"errors", "files", "sessions", "programs", "library"},
+    "copy": {"errors", "files", "sessions", "programs", "library", "ssh.client"},
     "library": {"errors", "sessions", "datachannel.limits", "transport", "targets"},
     "__main__": {"cli", "fast", "__version__"},
     "__init__": {"errors", "sessions", "library"},  # imported when a name is first used

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError, ConnectorError, InternalError
 from ..settings.table import SETTINGS
 from ..targets.model import COMMAND, SSH, Query
-from ..targets.registry import PLACE, SESSION, START, kind_of, row_of
+from ..targets.registry import PLACE, SESSION, START, row_of
 from .output.lines import say
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
@@ -245,35 +245,27 @@ def _way(options: argparse.Namespace, wish: Wish, target: Target, ssh: str, dire
     """Return how the copy connects: through this process where ssh takes descriptors."""
     from ..copy.links import Way
     from ..library.carrier import Options
-    from ..ssh.client import command_line
     from .itself import ssh_passes_descriptors
-    from .ssh import config_file, proxy_command
+    from .sshcall import asked_by_ssh, call_of, proxy_command
 
-    facts = kind_of(query_of(options)).ssh
-    host = facts.host_word(options.host) or target.host_name
-    descriptors = ssh_passes_descriptors(ssh)
     user = ("-l", wish.far.user) if wish.far.user else ()
     given = [word for option in options.ssh_options for word in ("-o", option)]
-    words = command_line(
-        host,
-        target.host_key_alias,
-        proxy_command(options, target),
-        config_file(facts),
-        [*user, *given],
-        fdpass=descriptors,
-    )
+    call = call_of(options, target, [*user, *given], fdpass=ssh_passes_descriptors(ssh))
+    places = [option.name for option in row_of(query_of(options)).options if option.role == PLACE]
+    own = [pair for pair in query_of(options).options if pair[0] not in places]
+    if call.fdpass:
+        own += asked_by_ssh(options, ssh, call).items()
     return Way(
         ssh,
+        call,
+        "" if call.fdpass else proxy_command(options, target),
         Options(
-            Query(target.host_name, (), options.profile, options.endpoint_url),
+            Query(target.host_name, tuple(own), options.profile, options.endpoint_url),
             options.start,
             options.wait,
             options.ping_interval,
             options.payload_size,
         ),
-        words,
-        host,
-        descriptors,
         directory,
     )
 

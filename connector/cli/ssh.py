@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..targets.model import SSH
-from ..targets.registry import PLACE, SESSION, START, kind_of
+from ..targets.registry import PLACE, SESSION, START
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
 from .target import (
@@ -21,12 +20,10 @@ from .target import (
     add_kind_options,
     add_service_options,
     open_target,
-    query_of,
     start_settings,
 )
 
 if TYPE_CHECKING:
-    from ..ssh.facts import SshFacts
     from ..targets.kind import Target
 
 DESCRIPTION = f"""\
@@ -90,9 +87,9 @@ class _Words(argparse.Action):
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..ssh.client import command_line
     from ..ssh.places import find_ssh
     from .itself import ssh_passes_descriptors
+    from .sshcall import call_of, proxy_command
 
     if options.words[0] == "--" and len(options.words) > 1:  # argparse keeps it
         del options.words[0]
@@ -101,64 +98,9 @@ def run(options: argparse.Namespace) -> int:
     target = open_target(options, SSH)
     with patience(options.host) as progress:
         target.run_until_running(progress, start_settings(options))
-    facts = kind_of(query_of(options)).ssh
-    host = facts.host_word(options.host) or target.host_name
-    proxy, alias = proxy_command(options, target), target.host_key_alias
-    config = config_file(facts)
-    words = command_line(host, alias, proxy, config, arguments, fdpass=ssh_passes_descriptors(ssh))
-    if target.billing:
-        return _run([ssh, *words], target, options.host)
-    return _become([ssh, *words])
-
-
-def proxy_command(options: argparse.Namespace, target: Target) -> str:
-    """Return the connector's command for this very target, which needs no look-up."""
-    from .itself import as_proxy_command, isolated_commands, works_isolated
-
-    commands = isolated_commands()
-    if works_isolated(os.environ):
-        command = next(commands)
-    else:
-        from .itself import first_that_runs
-
-        command = first_that_runs(commands)
-    words = [*command, "proxy", *target.words]
-    for option, value in (
-        ("--profile", options.profile),
-        ("--endpoint-url", options.endpoint_url),
-        ("--log-file", options.log_file and os.path.abspath(options.log_file)),
-    ):
-        if value:
-            words.append(f"{option}={value}")  # the value may begin with a dash
-    if options.start is not None:
-        words.append("--start" if options.start else "--no-start")
-    return as_proxy_command(words + ["-v"] * options.verbose)
-
-
-def config_file(facts: SshFacts) -> str:
-    """Write the configuration for ssh if it has changed, and return its path.
-
-    :raises ConfigError: when it cannot be written.
-    """
-    from ..files import FileProblem, make_directory_of, read_text, reason, write_private
-    from ..ssh.client import configuration
-    from ..ssh.places import user_config
-    from ..targets.memory import cache_file
-
-    path = cache_file(os.environ, "ssh_config")
-    system = "/etc/ssh/ssh_config"
-    if sys.platform == "win32":
-        system = os.path.join(os.environ.get("PROGRAMDATA", r"C:\ProgramData"), "ssh/ssh_config")
-    text = configuration(facts, user_config(), system)
-    with suppress(FileNotFoundError, FileProblem):
-        if read_text(path) == text:
-            return path
-    try:
-        make_directory_of(path)
-        write_private(path, text)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({reason(error)})") from None
-    return path
+    call = call_of(options, target, arguments, fdpass=ssh_passes_descriptors(ssh))
+    command = [ssh, *call.words(proxy_command(options, target))]
+    return _run(command, target, options.host) if target.billing else _become(command)
 
 
 def _run(command: list[str], target: Target, name: str) -> int:

@@ -26,6 +26,7 @@ from ..errors import ConnectFailed, ConnectorError, CredentialsError, StartAband
 from ..library.carrier import Carrier, Options
 from ..programs import Ran
 from ..sessions import Waiting
+from ..ssh.client import Call
 from .packets import ConnectionLost
 from .sftp import Pipeline, Sftp
 
@@ -67,18 +68,16 @@ class Way:
     """How connections are made.
 
     :ivar ssh: ssh's path.
-    :ivar options: of the sessions that this process opens.
-    :ivar words: ssh's words for the host: options, host name and the user's own options.
-    :ivar host: the host name among them.
-    :ivar descriptors: whether ssh takes its connection as a descriptor.
+    :ivar call: how ssh is called.
+    :ivar proxy_command: for an ssh that does not take its connection as a descriptor.
+    :ivar options: of the sessions that this process opens for one that does.
     :ivar directory: a private directory, for sockets.
     """
 
     ssh: str
+    call: Call
+    proxy_command: str
     options: Options
-    words: Sequence[str]
-    host: str
-    descriptors: bool
     directory: str
     #: Held while an ssh starts its ProxyCommand: one at a time keeps the memory small.
     starting: threading.Lock = field(default_factory=threading.Lock)
@@ -109,7 +108,7 @@ class Link:
         :raises ConnectorError: with the reason, when there is no connection.
         """
         try:
-            if self._way.descriptors:
+            if self._way.call.fdpass:
                 carrier = self._open_session()
                 with carrier.near, self._listen() as listener, self._way.starting:
                     self._start_ssh()
@@ -129,7 +128,7 @@ class Link:
         options = (f"ControlPath={self._base}.c", "ControlMaster=no", "ProxyCommand=false")
         words = [self._way.ssh, "-F", "/dev/null", *_as_options(options), "-o", "BatchMode=yes"]
         done = subprocess.run(
-            [*words, "-T", self._way.host, command],
+            [*words, "-T", self._way.call.host, command],
             input=stdin,
             capture_output=True,
             timeout=timeout,
@@ -173,7 +172,7 @@ class Link:
         said = self._last_words()
         if "Permission denied" in said or "Host key verification failed" in said:
             return CredentialsError(
-                f"The login by ssh failed ({said})", _HINT.format(self._way.host)
+                f"The login by ssh failed ({said})", _HINT.format(self._way.call.host)
             )
         return ConnectFailed(f"The connection of ssh was lost ({said or 'without a word'})")
 
@@ -220,11 +219,12 @@ class Link:
     def _words(self) -> list[str]:
         control = (f"ControlPath={self._base}.c", "ControlMaster=yes", "ControlPersist=no")
         words = _as_options((*_SETTINGS, *control, f"BatchMode={'no' if self._may_ask else 'yes'}"))
-        if self._way.descriptors:
+        proxy = self._way.proxy_command
+        if self._way.call.fdpass:
             fetch = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fetch.py")
-            proxy = shlex.join([sys.executable, "-I", "-S", fetch, f"{self._base}.s"])
-            words += _as_options(("ProxyUseFdpass=yes", f"ProxyCommand={proxy.replace('%', '%%')}"))
-        return [*words, *self._way.words, "-s", "sftp"]
+            command = shlex.join([sys.executable, "-I", "-S", fetch, f"{self._base}.s"])
+            proxy = command.replace("%", "%%")
+        return [*words, *self._way.call.words(proxy), "-s", "sftp"]
 
     def _hand_over(self, listener: socket.socket, near: socket.socket) -> None:
         """Give the tunnel's end to the program that ssh has started."""

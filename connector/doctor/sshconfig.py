@@ -133,7 +133,7 @@ def ssh_config(case: Case) -> Result:
     text = words(
         "ssh {host} leads to this connector, as user {user}; ConnectTimeout {begin}",
         host=host,
-        user=Harmless(case.ssh_facts.user),
+        user=shown_user(case.ssh_facts, settings),
         begin=begin,
     )
     return Result(text, facts=facts)

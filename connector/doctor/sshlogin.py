@@ -235,7 +235,7 @@ class Login:
             "Load your key with `ssh-add`; `ssh -v {host}` shows which keys ssh tries",
             host=self._case.ssh_host,
         )
-        if settings.get("user") != self._case.ssh_facts.user:
+        if self._case.ssh_facts.user not in ("", settings.get("user")):
             hint = words(
                 "Log in as {user}, as `connector config-ssh` sets it",
                 user=Harmless(self._case.ssh_facts.user),

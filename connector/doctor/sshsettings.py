@@ -117,7 +117,7 @@ def check_settings(
     """
     _check_control_path(settings)
     user = settings.get("user", "")
-    if user != facts.user:
+    if facts.user and user != facts.user:
         remarks.add(
             words(
                 "the user is {user}, but the target expects {known}",

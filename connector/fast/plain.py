@@ -12,6 +12,19 @@ from __future__ import annotations
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
+def is_id(name: str, prefix: str) -> bool:
+    """Return whether a name is a prefix with 8 or 17 hexadecimal digits, in any case.
+
+    AWS's ids of machines look so: a digest of 32 bits in the old form, of 68 bits in the new.
+    """
+    digits = name[len(prefix) :].lower()
+    return (
+        len(digits) in (8, 17)
+        and not digits.strip("0123456789abcdef")
+        and name[: len(prefix)].lower() == prefix
+    )
+
+
 def sections(content: bytes) -> dict[str, dict[str, str]] | None:
     """Return the sections of a configuration file by their headers, as RawConfigParser does.
 

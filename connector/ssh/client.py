@@ -22,13 +22,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..fast.records import NamedTuple
 from .facts import SshFacts
 
 #: The same values as in the file that config-ssh writes.
 _DEFAULTS = """\
 Host *
-    User {user}
-    ConnectTimeout 660
+{user}    ConnectTimeout 660
     ServerAliveInterval 15
     ServerAliveCountMax 3
     Compression yes
@@ -37,39 +37,45 @@ Host *
 """
 
 
-def configuration(facts: SshFacts, user_config: str, system_config: str) -> str:
+def configuration(facts: SshFacts, user: str, user_config: str, system_config: str) -> str:
     """Return the text of the configuration file.
 
+    :param user: that the target expects; empty if it is not known.
     :param user_config: the path of the user's own file as a word of an Include line, see
         :func:`.places.user_config`. The file need not exist.
     """
     # A Host line in an included file ends with that file: these defaults apply to every host.
-    defaults = _DEFAULTS.format(user=facts.user, known_hosts=facts.known_hosts)
+    line = f"    User {user}\n" if user else ""
+    defaults = _DEFAULTS.format(user=line, known_hosts=facts.known_hosts)
     return f'Include {user_config}\nInclude "{system_config}"\n{defaults}'
 
 
-def command_line(
-    host: str,
-    host_key_alias: str,
-    proxy_command: str,
-    config_file: str,
-    arguments: Sequence[str],
-    *,
-    fdpass: bool,
-) -> list[str]:
-    """Return the words of the call after the program.
+class Call(NamedTuple):
+    """A call of ssh.
 
     :param host: the host name that ssh is called with.
-    :param proxy_command: quoted for ssh, with each ``%`` doubled.
+    :param config_file: the path of a file with :func:`configuration`.
     :param arguments: the user's options and command. ssh accepts options after the host, too.
     :param fdpass: whether ssh takes its connection as a descriptor.
     """
-    return [
-        *("-F", config_file),
-        *("-o", f"ProxyCommand={proxy_command}"),
-        *("-o", f"ProxyUseFdpass={'yes' if fdpass else 'no'}"),
-        *("-o", f"HostKeyAlias={host_key_alias}"),
-        *("-o", "CanonicalizeHostname=no"),
-        host,
-        *arguments,
-    ]
+
+    host: str
+    host_key_alias: str
+    config_file: str
+    arguments: Sequence[str]
+    fdpass: bool
+
+    def words(self, proxy_command: str) -> list[str]:
+        """Return the words of the call after the program.
+
+        :param proxy_command: quoted for ssh, with each other ``%`` doubled.
+        """
+        return [
+            *("-F", self.config_file),
+            *("-o", f"ProxyCommand={proxy_command}"),
+            *("-o", f"ProxyUseFdpass={'yes' if self.fdpass else 'no'}"),
+            *("-o", f"HostKeyAlias={self.host_key_alias}"),
+            *("-o", "CanonicalizeHostname=no"),
+            self.host,
+            *self.arguments,
+        ]

@@ -50,11 +50,12 @@ def is_temporary(program: str) -> bool:
     )
 
 
-def proxy_command(command: Sequence[str], profile: str | None) -> str:
+def proxy_command(command: Sequence[str], profile: str | None, options: Sequence[str] = ()) -> str:
     """Return the value of ProxyCommand.
 
     :param command: the words that start the connector.
     :param profile: the AWS profile to use; ``None``: the environment variables decide.
+    :param options: further words, in which ssh replaces ``%p`` and the like.
     :raises ConfigError: when a word means something else to one of the readers.
     """
     program = command[0].replace("\\", "/") if os.name == "nt" else command[0]
@@ -63,7 +64,7 @@ def proxy_command(command: Sequence[str], profile: str | None) -> str:
         if profile.startswith("-"):
             raise ConfigError(f"The profile name {profile!a} would be read as an option")
         words += ["--profile", profile]
-    return " ".join([*(_quoted(word) for word in words), "%n"])
+    return " ".join([*(_quoted(word) for word in words), *options, "%n"])
 
 
 def for_name(proxy_command: str, name: str) -> str:
@@ -76,7 +77,7 @@ def for_name(proxy_command: str, name: str) -> str:
 
 def profile_of(proxy_command: str) -> str | None:
     """Return the profile in a value that :func:`proxy_command` made."""
-    found = re.search(r' --profile (?:"([^"]+)"|([^ ]+)) %n$', proxy_command)
+    found = re.search(r' --profile (?:"([^"]+)"|([^ ]+))(?: --[a-z-]+ %[a-z])* %n$', proxy_command)
     return (found[1] or found[2]) if found else None
 
 

@@ -6,6 +6,7 @@ file of its own, so several kinds can be configured side by side.
 
 from __future__ import annotations
 
+from ..fast.plain import is_id
 from ..fast.records import NamedTuple
 
 
@@ -22,9 +23,11 @@ class SshFacts(NamedTuple):
     ``suffix``: the ending of a target's name as a host name, with its dot.
     ``service_prefixes``: the beginnings of the host names that the service itself defines. These
         names never get the suffix.
-    ``user``: the user that every target expects.
+    ``user``: the user that every target expects; empty if that depends on the target.
     ``known_hosts``: the file for the targets' host keys, apart from the keys of servers.
     ``file_prefix``: the beginning of the included file's name.
+    ``id_prefixes``: service names too, if an id follows, see :func:`is_id`.
+    ``proxy_options``: words by which ssh tells its ProxyCommand something: ``--port``, ``%p``.
     """
 
     title: str
@@ -36,10 +39,14 @@ class SshFacts(NamedTuple):
     user: str
     known_hosts: str
     file_prefix: str
+    id_prefixes: tuple[str, ...] = ()
+    proxy_options: tuple[str, ...] = ()
 
     def is_service_name(self, host: str) -> bool:
         """Return whether the service defines the form of this host name."""
-        return host.startswith(self.service_prefixes)
+        return host.startswith(self.service_prefixes) or any(
+            is_id(host, prefix) for prefix in self.id_prefixes
+        )
 
     def is_name(self, host: str) -> bool:
         """Return whether the connector resolves this host name to a target of this kind."""

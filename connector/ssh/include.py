@@ -43,6 +43,7 @@ _TIMEOUT_COMMENTS = {
     # change that, set "remote.SSH.connectTimeout": {connect_timeout:.0f} in VS Code.""",
 }
 
+_USER = "    User {}\n"
 _COMPRESSION = "    Compression yes\n"
 #: The second one also records that the user left compression out: never change its words.
 _COMPRESSION_COMMENTS = {
@@ -66,9 +67,7 @@ _TEMPLATE = """\
 {created_config}
 {named}# All other names of {nouns}. No pattern contains "=", where some programs end a word.
 Host {patterns}
-    # The user that all {nouns} expect.
-    User {user}
-
+{user}
     # %n is the name as typed. ssh converts %h to lower case, but names contain capitals.
     ProxyCommand {proxy_command}
 
@@ -99,8 +98,7 @@ Host {patterns}
 _SECTION = """\
 {about}Host {name}
     HostKeyAlias {alias}
-    User {user}
-    ProxyCommand {proxy_command}
+{user_line}    ProxyCommand {proxy_command}
     ProxyUseFdpass {fdpass}
     CanonicalizeHostname no
     ConnectTimeout {connect_timeout:.0f}
@@ -116,7 +114,8 @@ MOST_NAMES = 5000
 
 _WORD = "[A-Za-z0-9][A-Za-z0-9._-]*"
 _WRITTEN = re.compile(
-    rf"^(?:# (?P<about>.*)\n)?Host (?P<name>{_WORD})\n    HostKeyAlias (?P<alias>{_WORD})$",
+    rf"^(?:# (?P<about>.*)\n)?Host (?P<name>{_WORD})\n    HostKeyAlias (?P<alias>{_WORD})$"
+    rf"(?:\n    User (?P<user>{_WORD})$)?",
     re.MULTILINE,
 )
 
@@ -125,12 +124,13 @@ class NamedHost(NamedTuple):
     """A target with a name for ssh, as its section in the file describes it.
 
     ``name``: the host name that ssh is called with. ``host_key_alias``: the name under which its
-    host key is stored. ``about``: what its comment says.
+    host key is stored. ``about``: what its comment says. ``user``: empty for the kind's user.
     """
 
     name: str
     host_key_alias: str
     about: str
+    user: str = ""
 
 
 class Choices(NamedTuple):
@@ -166,7 +166,6 @@ def render(
     """
     sections = _written(previous) if hosts is None else _sections(facts, hosts)
     values = {
-        "user": facts.user,
         "known_hosts": facts.known_hosts,
         "connect_timeout": choices.wait + WAIT_MARGIN,
         "fdpass": "yes" if choices.fdpass else "no",
@@ -178,6 +177,7 @@ def render(
             name=section.name,
             alias=section.host_key_alias,
             proxy_command=for_name(choices.proxy_command, section.name),
+            user_line=_USER.format(user) if (user := section.user or facts.user) else "",
             **values,
         )
         for section in sections
@@ -188,6 +188,7 @@ def render(
         created_config=f"#\n{_CREATED_CONFIG}\n" if created else "",
         nouns=facts.nouns,
         patterns=" ".join(facts.patterns),
+        user=_user_lines(facts),
         proxy_command=choices.proxy_command,
         fdpass_comment=_FDPASS_COMMENTS[choices.fdpass],
         timeout_comment=_TIMEOUT_COMMENTS[choices.fdpass].format(wait=choices.wait, **values),
@@ -196,6 +197,16 @@ def render(
         **values,
     )
     return text.encode()
+
+
+def _user_lines(facts: SshFacts) -> str:
+    """Return the lines about the user of all names of the kind."""
+    if facts.user:
+        return f"    # The user that all {facts.nouns} expect.\n{_USER.format(facts.user)}"
+    return (
+        "    # Each target expects a user of its own. The sections above have it where it is\n"
+        "    # known. Elsewhere name it, as in user@host, or in a User line of your own.\n"
+    )
 
 
 def is_written_by_us(facts: SshFacts, content: bytes) -> bool:
@@ -230,8 +241,9 @@ def _sections(facts: SshFacts, hosts: Sequence[NamedHost]) -> list[NamedHost]:
     """
     sections = []
     for host in [host for host in hosts if not facts.is_service_name(host.name)][:MOST_NAMES]:
-        if not (is_plain(host.name) and is_plain(host.host_key_alias)):
-            raise ValueError(f"{host.name!r} with {host.host_key_alias!r} cannot be written")
+        words = (host.name, host.host_key_alias, host.user or "none")
+        if not all(map(is_plain, words)):
+            raise ValueError(f"{words!r} cannot be written")
         sections.append(host._replace(about=_one_line(host.about)))
     return sorted(sections)
 
@@ -240,7 +252,7 @@ def _written(previous: bytes | None) -> list[NamedHost]:
     """Return the sections in the file. Earlier versions wrote shorter ones."""
     text = (previous or b"").decode("utf-8", "replace")
     return [
-        NamedHost(found["name"], found["alias"], found["about"] or "")
+        NamedHost(found["name"], found["alias"], found["about"] or "", found["user"] or "")
         for found in _WRITTEN.finditer(text)
     ]
 

@@ -174,7 +174,9 @@ def _like_ours(parts: Sequence[Part], theirs: HostLines) -> list[str]:
 def _wanted(part: Part) -> dict[str, dict[str, str]]:
     """Return the settings that ssh has to show, by host name: for an example of each form."""
     facts, choices = part.facts, part.choices
-    every = {"user": facts.user, "canonicalizehostname": "false"}
+    every = {"canonicalizehostname": "false"}
+    if facts.user:
+        every["user"] = facts.user
     if not choices.fdpass:
         every["proxyusefdpass"] = "no"  # where ssh can use both, the user may choose "no"
     wanted = {name: {**every, "proxycommand": choices.proxy_command} for name in facts.examples}
@@ -183,6 +185,7 @@ def _wanted(part: Part) -> dict[str, dict[str, str]]:
             **every,
             "proxycommand": for_name(choices.proxy_command, host.name),
             "hostkeyalias": host.host_key_alias,
+            **({"user": host.user} if host.user else {}),
         }
     return wanted
 

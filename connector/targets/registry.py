@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from ..errors import ConfigError, quoted
+from ..fast.plain import is_id
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING, cast
 from .model import COMMAND, SHELL, SSH, Query, Words
@@ -65,7 +66,7 @@ class KindRow(NamedTuple):
     :param module: has the kind as ``KIND``.
     :param prefixes: of host names that are this kind's alone; ``suffixes`` likewise, in any case.
     :param id_prefixes: likewise, if 8 or 17 hexadecimal digits and nothing else follow, as in the
-        ids of EC2's API: ``i-0123456789abcdef0``.
+        ids of machines: ``i-0123456789abcdef0``.
     :param forms: the forms of a session that the service can start.
     :param starts_unasked: whether a command that needs a stopped target starts it. False where a
         target that runs costs money: then only ``--start``, the setting and `connector start` do.
@@ -206,16 +207,6 @@ in ~/.ssh/config, which `connector config-ssh` writes for you:
 
 #: The first kind has the names that no spelling and no option gives to another kind.
 KINDS = [_CODECATALYST]
-
-
-def is_id(name: str, prefix: str) -> bool:
-    """Return whether a name is a prefix with 8 or 17 hexadecimal digits, in any case."""
-    digits = name[len(prefix) :].lower()
-    return (
-        len(digits) in (8, 17)
-        and not digits.strip("0123456789abcdef")
-        and name[: len(prefix)].lower() == prefix
-    )
 
 
 def row_of(query: Query) -> KindRow:

@@ -201,7 +201,7 @@ def test_unwritable_configuration_is_reported(
 def test_damaged_configuration_is_rewritten(
     commands: Commands, environment: DevEnvironment, options: list[str]
 ) -> None:
-    config = commands.directory / "home/.cache/devenv-connector/ssh_config"
+    config = commands.directory / "home/.cache/devenv-connector/codecatalyst_ssh_config"
     config.parent.mkdir(parents=True)
     config.write_text("Nonsense")
     assert call(commands, "my.env", *options, "true").returncode == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli.itself import as_proxy_command
-from connector.ssh.client import command_line, configuration
+from connector.ssh.client import Call, configuration
 from connector.targets.codecatalyst.kind import KIND
 
 PROGRAM = shutil.which("ssh")
@@ -33,11 +33,12 @@ def settings(
         (tmp_path / f"{name} config").write_text(text)
     ours = tmp_path / "our config"
     ours.write_text(
-        configuration(KIND.ssh, f'"{tmp_path}/user config"', f"{tmp_path}/system config")
+        configuration(
+            KIND.ssh, "mde-user", f'"{tmp_path}/user config"', f"{tmp_path}/system config"
+        )
     )
-    words = command_line(
-        host, ALIAS, "connector proxy", str(ours), ["-G", *arguments], fdpass=fdpass
-    )
+    call = Call(host, ALIAS, str(ours), ["-G", *arguments], fdpass)
+    words = call.words("connector proxy")
     done = subprocess.run(
         [str(PROGRAM), *words],
         stdin=subprocess.DEVNULL,
@@ -69,12 +70,17 @@ def test_connection_is_taken_as_the_caller_says(tmp_path: Path, fdpass: bool) ->
     assert found["proxyusefdpass"] == ("yes" if fdpass else "no")
 
 
+def test_user_that_is_not_known_is_left_to_ssh(tmp_path: Path) -> None:
+    text = configuration(KIND.ssh, "", "/none/user", "/none/system")
+    assert "User " not in text
+    assert "UserKnownHostsFile" in text
+
+
 def test_missing_configurations_are_ignored(tmp_path: Path) -> None:
     config = tmp_path / "config"
-    config.write_text(configuration(KIND.ssh, "/none/user", "/none/system"))
-    words = command_line(
-        "a.codecatalyst", ALIAS, "connector", str(config), ["-T", "-G"], fdpass=True
-    )
+    config.write_text(configuration(KIND.ssh, "mde-user", "/none/user", "/none/system"))
+    call = Call("a.codecatalyst", ALIAS, str(config), ["-T", "-G"], fdpass=True)
+    words = call.words("connector")
     done = subprocess.run([str(PROGRAM), *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -123,15 +129,9 @@ def test_proxy_command_runs_with_its_exact_words(tmp_path: Path, word: str) -> N
     script.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$(dirname "$0")/written"\n')
     script.chmod(0o755)
     config = tmp_path / "config"
-    config.write_text(configuration(KIND.ssh, "/none/user", "/none/system"))
-    words = command_line(
-        "a.codecatalyst",
-        ALIAS,
-        as_proxy_command([str(script), word, "end"]),
-        str(config),
-        ["-T"],
-        fdpass=False,
-    )
+    config.write_text(configuration(KIND.ssh, "mde-user", "/none/user", "/none/system"))
+    call = Call("a.codecatalyst", ALIAS, str(config), ["-T"], fdpass=False)
+    words = call.words(as_proxy_command([str(script), word, "end"]))
     subprocess.run(
         [str(PROGRAM), *words],
         stdin=subprocess.DEVNULL,

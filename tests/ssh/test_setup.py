@@ -282,7 +282,7 @@ def test_text_of_the_service_cannot_leave_its_comment(setup: Setup) -> None:
 def test_config_ssh_connector_ssh_and_the_example_set_the_same(setup: Setup) -> None:
     setup.set_up()
     other = setup.directory / "other"
-    other.write_text(client.configuration(KIND.ssh, "/nowhere", "/nowhere"))
+    other.write_text(client.configuration(KIND.ssh, KIND.ssh.user, "/nowhere", "/nowhere"))
     keywords = ["user", "connecttimeout", "serveraliveinterval", "serveralivecountmax"]
     keywords += ["stricthostkeychecking", "userknownhostsfile", "compression"]
 

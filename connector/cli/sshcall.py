@@ -1,0 +1,107 @@
+"""The call of ssh for a target, as ``connector ssh`` and ``connector cp`` make it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from ..programs import run_program
+from ..ssh.client import Call
+from ..ssh.facts import is_plain
+from ..targets.registry import kind_of
+from .itself import as_proxy_command, first_that_runs, isolated_commands, works_isolated
+from .target import query_of
+
+#: Seconds for ssh to print its settings. A ``Match exec`` can run anything.
+_ANSWER_TIMEOUT = 10.0
+
+if TYPE_CHECKING:
+    from ..ssh.facts import SshFacts
+    from ..targets.kind import Target
+
+
+def call_of(
+    options: argparse.Namespace, target: Target, arguments: Sequence[str], *, fdpass: bool
+) -> Call:
+    """Return the call of ssh for a target.
+
+    :param arguments: the user's own.
+    :param fdpass: whether ssh takes its connection as a descriptor.
+    :raises ConfigError: when the configuration for ssh cannot be written.
+    """
+    facts = kind_of(query_of(options)).ssh
+    host = facts.host_word(options.host) or target.host_name
+    config = _config_file(facts, target.user or facts.user)
+    return Call(host, target.host_key_alias, config, arguments, fdpass)
+
+
+def proxy_command(options: argparse.Namespace, target: Target) -> str:
+    """Return the connector's command for this very target, which needs no look-up."""
+    commands = isolated_commands()
+    works = works_isolated(os.environ)
+    command = next(commands) if works else first_that_runs(commands)
+    words = [*command, "proxy", *target.words]
+    for option, value in (
+        ("--profile", options.profile),
+        ("--endpoint-url", options.endpoint_url),
+        ("--log-file", options.log_file and os.path.abspath(options.log_file)),
+    ):
+        if value:
+            words.append(f"{option}={value}")  # the value may begin with a dash
+    if options.start is not None:
+        words.append("--start" if options.start else "--no-start")
+    by_ssh = kind_of(query_of(options)).ssh.proxy_options
+    return " ".join([as_proxy_command(words + ["-v"] * options.verbose), *by_ssh])
+
+
+def asked_by_ssh(options: argparse.Namespace, ssh: str, call: Call) -> dict[str, str]:
+    """Return the options that ssh would tell its ProxyCommand, for a session without one."""
+    words = kind_of(query_of(options)).ssh.proxy_options
+    if not words:
+        return {}
+    try:
+        ran = run_program([ssh, "-G", *call.words("none")], _ANSWER_TIMEOUT)
+    except OSError:  # which includes TimeoutError
+        return {}  # the call of ssh that follows reports its own failure
+    settings = dict(line.partition(" ")[::2] for line in reversed(ran.stdout_text.splitlines()))
+    values = {"%p": settings.get("port"), "%r": settings.get("user")}
+    told = {
+        name.removeprefix("--"): values[token]
+        for name, token in zip(words[::2], words[1::2], strict=True)
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _config_file(facts: SshFacts, user: str) -> str:
+    """Write the configuration for ssh if it has changed, and return its path.
+
+    Each kind and user has a file, so that calls at the same time do not change each other's.
+
+    :raises ConfigError: when it cannot be written.
+    """
+    from ..files import FileProblem, make_directory_of, read_text, reason, write_private
+    from ..ssh.client import configuration
+    from ..ssh.places import user_config
+    from ..targets.memory import cache_file
+
+    user = user if is_plain(user) else ""
+    of_user = f"{user}_" if user != facts.user else ""
+    path = cache_file(os.environ, f"{facts.file_prefix}{of_user}ssh_config")
+    system = "/etc/ssh/ssh_config"
+    if sys.platform == "win32":
+        system = os.path.join(os.environ.get("PROGRAMDATA", r"C:\ProgramData"), "ssh/ssh_config")
+    text = configuration(facts, user, user_config(), system)
+    with suppress(FileNotFoundError, FileProblem):
+        if read_text(path) == text:
+            return path
+    try:
+        make_directory_of(path)
+        write_private(path, text)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({reason(error)})") from None
+    return path
