@@ -57,6 +57,10 @@ class CredentialsError(ConnectorError):
     exit_code = 77  # EX_NOPERM
 
 
+class NoLogin(CredentialsError):
+    """There is no bearer token, and no login to take one from; not one that has expired."""
+
+
 class NoKeys(CredentialsError):
     """No source has any AWS keys. Expired, refused and incomplete ones are other errors."""
 

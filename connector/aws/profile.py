@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from ..errors import ConfigError, CredentialsError, quoted
+from ..errors import ConfigError, NoLogin, quoted
 from ..fast import plain
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING
@@ -115,7 +115,7 @@ def credentials_file(environ: Mapping[str, str]) -> str:
 def sso_session(profile: Profile) -> SsoSession:
     """Return the SSO session that a profile names.
 
-    :raises CredentialsError: when there is no profile, or it names no session.
+    :raises NoLogin: when there is no profile, or it names no session.
     :raises ConfigError: when the named profile does not exist, or its session is incomplete.
     """
     shown = f"The profile {profile.shown_name} of {profile.config_file}"
@@ -124,7 +124,7 @@ def sso_session(profile: Profile) -> SsoSession:
     if profile.values is None:
         if profile.name is not None:
             raise ConfigError(f"{shown} does not exist", f"{writes}, {another}")
-        raise CredentialsError(
+        raise NoLogin(
             f"There is no bearer token, and no default profile in "
             f"{profile.config_file} to take one from",
             f"Run `{profile.login_command}`",
@@ -134,7 +134,7 @@ def sso_session(profile: Profile) -> SsoSession:
         why = "has no sso_session"
         if "sso_start_url" in profile.values:  # the form before 2022, which has no tokens
             why = "has sso_start_url instead of sso_session"
-        raise CredentialsError(
+        raise NoLogin(
             f"{shown} {why}, so there is no bearer token",
             f"Run `connector login --profile NAME` with a new name, {another}",
         )

@@ -123,7 +123,12 @@ def _complete_name(**_: object) -> Mapping[str, str]:
 def _complete_value(action: argparse.Action, **_: object) -> Iterable[str]:
     """Complete an option that belongs to a kind of target."""
     name = action.dest.replace("_", "-")
-    return {value for found in _remembered() for value in found.values.get(name, ())}
+    given = {word for row in KINDS if (own := row.option(name)) for word in own.choices}
+    return given or {value for found in _remembered() for value in found.values.get(name, ())}
+
+
+def _complete_kind(**_: object) -> Iterable[str]:
+    return [row.name for row in KINDS]
 
 
 def _remembered() -> Iterator[Remembered]:
@@ -137,6 +142,7 @@ def _complete_profile(**_: object) -> Iterable[str]:
 
 
 _BY_DEST = {
+    "kind": _complete_kind,
     "profile": _complete_profile,
     **{option.dest: _complete_value for row in KINDS for option in row.options},
 }

@@ -14,6 +14,7 @@ from ..errors import ConfigError, ConnectorError
 from ..settings.table import SETTINGS
 from ..targets.model import GONE, RUNNING, Query
 from ..targets.registry import KINDS
+from .kinds import add_kinds, kinds_of
 from .output.lines import agreed, can_ask, say, tell
 from .settings import add_logging_options
 
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from ..ssh.plan import Part, Plan
     from ..targets.kind import Kind
     from ..targets.model import Row
+    from ..targets.registry import KindRow
 
 DESCRIPTION = """\
 Set up ssh, scp, rsync, git and VS Code to reach targets by name. This writes a file beside
 ~/.ssh/config, and adds one line at the top of ~/.ssh/config that includes it. config-ssh
 first shows the changes and asks you. Run it again for new targets, or after the connector
-has moved. --remove undoes all changes.
+has moved. --remove undoes all changes, or those of each --kind.
 
 config-ssh checks the result with `ssh -G`, for names of targets and for one other name. Each
 check runs the commands of `Match exec` in your configuration, as each ssh does, up to ten
@@ -52,6 +54,10 @@ _LIST_TIMEOUT = 30.0
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
+    add_kinds(
+        parser,
+        "set up this kind of target, besides those of earlier runs (by default the first)",
+    )
     parser.add_argument(
         "--profile",
         help="the AWS profile for ssh (default: the one that ssh's configuration has now, else "
@@ -96,8 +102,13 @@ def run(options: argparse.Namespace) -> int:
     from ..ssh.places import find_places
 
     _end_what_runs_with_us()
-    kinds = [row.load() for row in KINDS]
-    ours = [(kind, find_places(kind.ssh, options.ssh_config)) for kind in kinds]
+    every = [
+        (row, kind, find_places(kind.ssh, options.ssh_config))
+        for row in KINDS
+        for kind in [row.load()]
+    ]
+    ours = [each[1:] for each in every if _concerns(options, *each)]
+    ours = ours or [every[0][1:]]  # nothing is set up yet
     places = ours[0][1]
     if places.is_default and places.config != Path(os.path.expanduser("~/.ssh/config")):
         say(f"ssh reads {places.config} and ignores HOME")
@@ -117,6 +128,27 @@ def run(options: argparse.Namespace) -> int:
     else:
         tell("Nothing was written.")
     return 0
+
+
+def _concerns(options: argparse.Namespace, row: KindRow, kind: Kind, places: Places) -> bool:
+    """Return whether to set up or remove a kind.
+
+    Patterns of a kind can match other hosts of the user. So a kind is set up only when the user
+    asks for it, and then kept up to date. Another program's file with the name of ours matters
+    only for a kind that the user asks for.
+
+    :raises ConfigError: when our file cannot be read.
+    """
+    from ..ssh.change import read_config
+    from ..ssh.include import is_written_by_us
+
+    kinds = kinds_of(options)
+    if (kinds and options.remove) or row.name in kinds:
+        return row.name in kinds
+    content = read_config(places.ours)
+    if content is None:
+        return bool(options.remove)
+    return is_written_by_us(kind.ssh, content) or row is KINDS[0]
 
 
 def _end_what_runs_with_us() -> None:
@@ -199,7 +231,8 @@ def _part(
         or None
     )
     compression = compression_of(written) if options.compression is None else options.compression
-    choices = Choices(proxy_command(command, profile), fdpass, compression, options.wait)
+    command_line = proxy_command(command, profile, kind.ssh.proxy_options)
+    choices = Choices(command_line, fdpass, compression, options.wait)
     return Part(kind.ssh, places, choices, _known_hosts(profile, kind))
 
 
@@ -224,7 +257,7 @@ def _known_hosts(profile: str | None, kind: Kind) -> Sequence[NamedHost] | None:
         return None
     usable = [each for each in listing.rows if each.state.phase != GONE]
     return [
-        NamedHost(each.name, each.host_key_alias, each.about)
+        NamedHost(each.name, each.host_key_alias, each.about, each.user)
         for each in sorted(usable, key=_best_first)
     ]
 

@@ -1,8 +1,43 @@
-"""The page of `connector help KIND` about one kind of target."""
+"""The option ``--kind``, and the page of ``connector help KIND`` about one kind of target."""
 
 from __future__ import annotations
 
+import argparse
+
 from ..targets.registry import KINDS, KindRow
+
+
+def add_kinds(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add the option that names one or more kinds; see :func:`kinds_of`."""
+    parser.add_argument(
+        "--kind",
+        action="append",
+        default=[],
+        type=_kinds,
+        metavar="KIND",
+        help=f"{help}: {', '.join(row.name for row in KINDS)}; repeat it for more",
+    )
+
+
+def kinds_of(options: argparse.Namespace) -> list[str]:
+    """Return the names of all kinds that were given, without duplicates."""
+    return list(dict.fromkeys(name for names in options.kind for name in names))
+
+
+def _kinds(text: str) -> list[str]:
+    names = text.lower().split(",")
+    for name in names:
+        kind_named(name)
+    return names
+
+
+def kind_named(name: str) -> KindRow:
+    """Return the row of the kind that an option names."""
+    row = row_named(name)
+    if row is None:
+        known = ", ".join(row.name for row in KINDS)
+        raise argparse.ArgumentTypeError(f"there is no kind {name!r}: there are {known}")
+    return row
 
 
 def row_named(name: str) -> KindRow | None:

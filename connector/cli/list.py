@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import ConnectorError
-from ..targets.registry import PLACE, rows_of
+from ..errors import (
+    NETWORK_HINT,
+    AccessDenied,
+    ConfigError,
+    ConnectFailed,
+    ConnectorError,
+    NoKeys,
+    NoLogin,
+)
+from ..targets.model import Listing
+from ..targets.registry import KINDS, PLACE, rows_of
+from .kinds import add_kinds, kinds_of
 from .output.lines import printable, say, tell, tell_json
 from .settings import add_logging_options
 from .target import add_kind_options, add_service_options, query_of
 
 if TYPE_CHECKING:
-    from ..targets.model import Listing, Query, Row, Words
+    from ..targets.model import Query, Row
     from ..targets.registry import KindRow
 
 #: Seconds for the whole listing. The user can press Ctrl-C earlier.
 LIST_TIMEOUT = 30.0
 
+#: Seconds on top, for a kind that ends its own listing in time.
+_GRACE = 2.0
+
+#: The list of a kind, or why there is none.
+_Outcome = Listing | ConnectorError
+
 DESCRIPTION = """\
-List all your targets. The name in each line is the shortest one that every command of
-connector accepts, and ssh after `connector config-ssh`.
+List all your targets, of all kinds for which you have credentials. The name in each line is
+the shortest one that every command of connector accepts, and ssh after `connector config-ssh`.
 """
 
 EPILOG = """\
@@ -41,6 +60,7 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
+    add_kinds(parser, "list only targets of this kind")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_kind_options(parser, PLACE)
     add_service_options(parser)
@@ -48,56 +68,103 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    kinds, listings, errors = _listed(query_of(options))
-    rows = [row for listing in listings for row in listing.rows]
-    if options.json:
-        tell_json([{"sshName": row.name, **row.document} for row in rows])
-    elif rows and os.isatty(1):
-        from .output.table import print_table
-
-        for listing in listings:
-            print_table(listing)
-    else:
-        tell(*("\t".join(_fields(row)) for row in rows))
-    exit_code = 0
-    for error in errors:
-        say(str(error))
-        exit_code = exit_code or error.exit_code
-    for problem in (problem for listing in listings for problem in listing.problems):
-        say(str(problem.error))
-        exit_code = exit_code or (0 if problem.is_refusal else problem.error.exit_code)
-    if not rows and not exit_code:
-        for kind, listing in zip(kinds, listings, strict=True):
-            _say_nothing(kind.words, elsewhere=listing.elsewhere)
-    return exit_code
+    query, kinds = query_of(options), kinds_of(options)
+    rows = rows_of(query)
+    wanted = [row for row in rows if not kinds or row.name in kinds]
+    if not wanted:
+        first = query.options[0][0]
+        raise ConfigError(f"--{first} does not go with --kind {','.join(kinds)}")
+    lists = _listed(wanted, query)
+    _print(lists, options)
+    return _tell_problems(lists, asked=bool(kinds) or len(wanted) < len(KINDS))
 
 
-def _listed(query: Query) -> tuple[list[KindRow], list[Listing], list[ConnectorError]]:
-    """Return the kinds that could be listed, their lists, and the errors of the others.
+def _listed(rows: Sequence[KindRow], query: Query) -> list[tuple[KindRow, _Outcome]]:
+    """Return the lists of all kinds, or why there is none.
+
+    Kinds without any credentials are left out, unless no kind can be listed.
 
     :raises ConnectorError: when no kind could be listed; the error of the first.
     """
-    kinds: list[KindRow] = []
-    listings: list[Listing] = []
-    errors: list[ConnectorError] = []
-    for kind in rows_of(query):
-        narrowed = kind.narrowed(query, os.environ)
+    found: dict[str, _Outcome] = {}
+
+    def look(row: KindRow) -> None:
         try:
-            listings.append(kind.load().list_targets(narrowed, os.environ, LIST_TIMEOUT))
+            narrowed = row.narrowed(query, os.environ)
+            found[row.name] = row.load().list_targets(narrowed, os.environ, LIST_TIMEOUT)
         except ConnectorError as error:
-            errors.append(error)
-        else:
-            kinds.append(kind)
-    if not kinds:
-        raise errors[0]
-    return kinds, listings, errors
+            found[row.name] = error
 
-
-def _say_nothing(words: Words, *, elsewhere: bool) -> None:
-    if elsewhere:
-        say(f"No {words.noun} is there. Others are elsewhere: run `connector list`")
+    if len(rows) == 1:
+        look(rows[0])
     else:
-        say(f"You have no {words.noun}. Create one in {words.console}")
+        from ..targets.parallel import for_all
+
+        with suppress(TimeoutError):
+            for_all(look, rows, time.monotonic() + LIST_TIMEOUT + _GRACE)
+    outcomes = [(row, found.get(row.name) or _silent(row)) for row in rows]
+    errors = [outcome for _, outcome in outcomes if isinstance(outcome, ConnectorError)]
+    real = [error for error in errors if not isinstance(error, (NoKeys, NoLogin))]
+    if len(errors) == len(rows):
+        raise (real or errors)[0]
+    return [each for each in outcomes if not isinstance(each[1], (NoKeys, NoLogin))]
+
+
+def _silent(row: KindRow) -> ConnectorError:
+    return ConnectFailed(
+        f"{row.words.service} did not list your {row.words.nouns} in {LIST_TIMEOUT:.0f} s",
+        NETWORK_HINT,
+    )
+
+
+def _print(lists: Sequence[tuple[KindRow, _Outcome]], options: argparse.Namespace) -> None:
+    listings = [(kind, each) for kind, each in lists if not isinstance(each, ConnectorError)]
+    rows = [(kind, row) for kind, listing in listings for row in listing.rows]
+    if options.json:
+        tell_json([{"sshName": row.name, "kind": kind.name, **row.document} for kind, row in rows])
+    elif rows and os.isatty(1):
+        from .output.table import print_table
+
+        for _, listing in listings:
+            print_table(listing)
+    else:
+        tell(*("\t".join(_fields(row)) for _, row in rows))
+
+
+def _tell_problems(lists: Sequence[tuple[KindRow, _Outcome]], *, asked: bool) -> int:
+    """Say once what could not be listed, and return the exit code.
+
+    :param asked: whether the user asked for these kinds. Of others, most users may list few.
+    """
+    exit_code = 0
+    said: set[str] = set()
+    listings: list[tuple[KindRow, Listing]] = []
+    for row, outcome in lists:
+        if isinstance(outcome, ConnectorError):
+            harmless = not asked and isinstance(outcome, (AccessDenied, ConfigError))
+            problems = [(outcome, harmless)]
+        else:
+            listings.append((row, outcome))
+            problems = [(problem.error, problem.is_refusal) for problem in outcome.problems]
+        for error, harmless in problems:
+            exit_code = exit_code or (0 if harmless else error.exit_code)
+            if str(error) not in said:
+                said.add(str(error))
+                say(str(error))
+    if not exit_code and not any(listing.rows for _, listing in listings):
+        _say_nothing(listings)
+    return exit_code
+
+
+def _say_nothing(listings: Sequence[tuple[KindRow, Listing]]) -> None:
+    if len(listings) > 1:
+        *nouns, last = [row.words.nouns for row, _ in listings]
+        say(f"You have no {', '.join(nouns)} or {last} here")
+    for row, listing in listings:
+        if listing.elsewhere:
+            say(f"No {row.words.noun} is there. Others are elsewhere: run `connector list`")
+        elif len(listings) == 1:
+            say(f"You have no {row.words.nouns}. Create one in {row.words.console}")
 
 
 def _fields(row: Row) -> list[str]:

@@ -12,6 +12,8 @@ from .output.lines import say
 if TYPE_CHECKING:
     import argparse
 
+    from ..targets.registry import KindRow
+
 
 def add_setting(parser: argparse.ArgumentParser, name: str) -> None:
     """Add the option of a setting; a flag also gets its opposite.
@@ -78,19 +80,20 @@ def settle(options: argparse.Namespace) -> None:
     lookup.stand_in()
 
 
-def warn_of_missing_profile(name: str | None) -> None:
+def warn_of_missing_profile(name: str | None, row: KindRow | None = None) -> None:
     """Warn on stderr if the user named a profile that does not exist.
 
     A token from a variable works without the profile, but the profile's endpoint and CA would be
     missing.
 
     :param name: the settled option ``--profile``.
+    :param row: the kind that uses the profile; None for the first one.
     """
     from ..targets.model import Query
-    from ..targets.registry import kind_of
+    from ..targets.registry import row_of
 
     query = Query(profile=name)
-    problem = kind_of(query).profile_problem(query, os.environ)
+    problem = (row or row_of(query)).load().profile_problem(query, os.environ)
     if problem is not None:
         say(str(problem))
 

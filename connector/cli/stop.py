@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigError
 from ..targets.model import RUNNING
 from .boundary import INTERRUPTED
 from .output.lines import agreed, can_ask, tell
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = f"""\
 Stop a target, which ends all its sessions. On a terminal, stop lists the open sessions first
-and asks you. Without --wait, stop returns before the target has stopped.
+and asks you. It also asks where a stop loses something, and then needs a terminal or --yes.
+Without --wait, stop returns before the target has stopped.
 
 {NAMES}"""
 
@@ -55,9 +57,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     target = open_target(options)
     name = named(options, target)
-    if options.yes or not can_ask():
+    warning = target.stop_warning
+    if options.yes or not (warning or can_ask()):
         target.confirm()
-    elif not _agreed(target, name):
+    elif warning and not can_ask():
+        raise ConfigError(
+            f"Nothing was stopped, since a stop has a price and there is no terminal to ask on: "
+            f"{warning}",
+            "Give --yes to stop it",
+        )
+    elif not _agreed(target, name, warning):
         tell("Nothing was stopped.")
         return INTERRUPTED
     state = target.stop()
@@ -70,16 +79,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _agreed(target: Target, name: str) -> bool:
-    """Say which sessions end with the target, and ask; return True if there are none."""
+def _agreed(target: Target, name: str, warning: str) -> bool:
+    """Say what a stop costs and which sessions it ends, and ask; True if it costs nothing."""
     if target.state().phase != RUNNING:
         return True
     sessions = target.sessions()
-    if not sessions:
+    if not sessions and not warning:
         return True
-    one = len(sessions) == 1
-    tell(f"{name} has {len(sessions)} {'session, which ends' if one else 'sessions, which end'}:")
-    tell(*(f"  {session.id}  since {session.started}" for session in sessions[:_MOST_LISTED]))
+    if sessions:
+        one = len(sessions) == 1
+        end = "session, which ends" if one else "sessions, which end"
+        tell(f"{name} has {len(sessions)} {end}:")
+        tell(*(f"  {session.id}  since {session.started}" for session in sessions[:_MOST_LISTED]))
     if len(sessions) > _MOST_LISTED:
         tell(f"  and {len(sessions) - _MOST_LISTED} more")
+    if warning:
+        tell(f"{warning[:1].upper()}{warning[1:]}.")
     return agreed("Stop it?")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 
-from ..targets.registry import kind_of
+from ..targets.registry import KINDS
+from .kinds import kind_named
 from .login import shown_time
 from .output.lines import tell, tell_json
-from .settings import add_logging_options, add_setting, warn_of_missing_profile
-from .target import query_of
+from .settings import add_logging_options, warn_of_missing_profile
+from .target import add_service_options, query_of
 
 DESCRIPTION = """\
 Ask the service which user the bearer token belongs to. whoami finds and renews the token
@@ -28,7 +29,15 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
-    add_setting(parser, "profile")
+    parser.add_argument(
+        "--kind",
+        type=kind_named,
+        default=KINDS[0],
+        metavar="KIND",
+        help=f"the kind of target whose service to ask ({KINDS[0].name}): "
+        f"{', '.join(row.name for row in KINDS)}",
+    )
+    add_service_options(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_logging_options(parser)
 
@@ -37,9 +46,9 @@ def run(options: argparse.Namespace) -> int:
     query = query_of(options)
 
     def warn() -> None:
-        warn_of_missing_profile(options.profile)
+        warn_of_missing_profile(options.profile, options.kind)
 
-    account = kind_of(query).identify(query, os.environ, warn)
+    account = options.kind.load().identify(query, os.environ, warn)
     if options.json:
         tell_json(account.document)
         return 0

@@ -87,6 +87,7 @@ def test_json_lists_the_fields_of_environments(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", front.pop("lastUpdatedTime"))
     assert front == {
         "sshName": "Web.Front.codecatalyst",
+        "kind": "codecatalyst",
         "alias": "Web.Front",
         "space": "Other.Space",
         "project": "web.site-1",

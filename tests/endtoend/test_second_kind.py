@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,83 +13,13 @@ import connector
 from connector.targets import registry
 from connector.targets.kind import Kind
 
-from ..account import own_account
 from ..targets import toy
 from .cloud import Cloud
-from .commands import Answer, Commands, Ssh
+from .commands import Commands, Ssh
+from .shop import Shop, User, program_in
 from .sshd import USER, Sshd, program
 from .targets import GREETING, TcpService, greeting_echo
 from .terminals import Terminal
-
-#: The connector with one more row in its registry, as a program of its own.
-SCRIPT = """\
-#!{python}
-import sys
-sys.path.insert(0, {root!r})
-from tests.targets import toy
-from connector.targets import registry
-registry.KINDS.append(toy.ROW)
-from connector.__main__ import main
-sys.exit(main())
-"""
-
-
-class Shop:
-    """The service of toys: its sessions are those of the emulator's gateway."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.toys = {"bear": "ON", "train": "ON"}
-        self.forms: list[str] = []
-        self._cloud = cloud
-        shop = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                members = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                body = json.dumps(shop.answer(self.path, **members)).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def answer(
-        self,
-        path: str,
-        name: str = "",
-        status: str = "",
-        form: str = "",
-        words: tuple[str, ...] = (),
-        id: str = "",
-    ) -> Any:
-        if path == "/list":
-            return list(self.toys)
-        if path == "/state":
-            return self.toys[name]
-        if path == "/switch":
-            self.toys[name] = status
-        if path == "/session":
-            self.forms.append(form)
-            return self._cloud.start_session(*words, shell=form == "shell")
-        living = [each for each in self._cloud.sessions if each.end_reason is None]
-        if path == "/sessions":
-            return [each.id for each in living]
-        ending = [each for each in living if each.id == id] if path == "/end" else []
-        for each in ending:
-            self._cloud.stop_session(each)
-        return bool(ending)
 
 
 @pytest.fixture
@@ -105,37 +30,8 @@ def shop(cloud: Cloud) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def program_of(tmp_path: Path) -> str:
-    """The path of the connector that knows toys."""
-    path = tmp_path / "bin" / "connector"
-    path.parent.mkdir()
-    root = str(Path(__file__).parents[2])
-    path.write_text(SCRIPT.format(python=sys.executable, root=root))
-    path.chmod(0o755)
-    return str(path)
-
-
-class User:
-    """Runs the connector that knows toys."""
-
-    def __init__(self, commands: Commands, shop: Shop, path: str) -> None:
-        self.commands = commands
-        self.path = path
-        commands.environ |= {"TOY_URL": shop.url, **own_account(Path(commands.environ["HOME"]))}
-        commands.environ["PATH"] = f"{Path(path).parent}{os.pathsep}{commands.environ['PATH']}"
-
-    def run(self, *words: str, input: bytes = b"") -> Answer:
-        return self.commands.run(self.path, *words, input=input)
-
-    def says(self, *words: str, input: bytes = b"") -> str:
-        answer = self.run(*words, input=input)
-        assert answer.returncode == 0, answer.stderr
-        return answer.stdout.decode()
-
-
-@pytest.fixture
-def user(commands: Commands, shop: Shop, program_of: str) -> User:
-    return User(commands, shop, program_of)
+def user(commands: Commands, shop: Shop, tmp_path: Path) -> User:
+    return User(commands, shop, program_in(tmp_path / "bin"))
 
 
 def test_toys_fulfil_the_contract() -> None:
@@ -152,11 +48,13 @@ def test_list_shows_both_kinds(user: User, cloud: Cloud) -> None:
         ["train.toy", "ON", "wood"],
     ]
     assert any(cloud.environment.id in line for line in lines)
-    assert {"sshName": "bear.toy", "toy": "bear"} in json.loads(user.says("list", "--json"))
+    assert {"sshName": "bear.toy", "kind": "toy", "toy": "bear"} in json.loads(
+        user.says("list", "--json")
+    )
 
 
 def test_list_of_one_kind_survives_an_error_of_another(user: User) -> None:
-    del user.commands.environ["AWS_BEARER_TOKEN_CODECATALYST"]
+    user.commands.environ["AWS_BEARER_TOKEN_CODECATALYST"] = "not accepted"
     answer = user.run("list")
     assert answer.returncode == 77
     assert [line.split("\t")[0] for line in answer.stdout.decode().splitlines()] == [
@@ -164,6 +62,17 @@ def test_list_of_one_kind_survives_an_error_of_another(user: User) -> None:
         "train.toy",
     ]
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_list_leaves_out_a_kind_without_a_login(user: User) -> None:
+    del user.commands.environ["AWS_BEARER_TOKEN_CODECATALYST"]
+    answer = user.run("list")
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert [line.split("\t")[0] for line in answer.stdout.decode().splitlines()] == [
+        "bear.toy",
+        "train.toy",
+    ]
+    assert user.run("list", "--kind", "codecatalyst").returncode == 77
 
 
 def test_option_of_a_kind_leaves_out_the_others(user: User) -> None:
@@ -176,7 +85,7 @@ def test_option_of_a_kind_leaves_out_the_others(user: User) -> None:
 def test_help_has_a_line_for_each_kind(user: User) -> None:
     for command in ("start", "ssh", "proxy"):
         told = user.says(command, "--help")
-        assert "  my-env.codecatalyst or my-env  Dev Environments\n  bear.toy    " in told
+        assert "  my-env.codecatalyst or my-env  Dev Environments\n  bear.toy  " in told
         assert "With --id" not in told  # that is on the page of the kind
     assert "    toy           toys, such as bear.toy\n" in user.says("help")
 
@@ -219,7 +128,8 @@ def test_ssh_needs_no_configuration(user: User, ssh: Ssh, sshd: Sshd, tmp_path: 
 
 def test_config_ssh_makes_ssh_reach_toys(user: User, ssh: Ssh, sshd: Sshd, tmp_path: Path) -> None:
     config = Path(user.commands.environ["HOME"], ".ssh", "config")
-    told = user.says("config-ssh", "--yes", "--ssh-config", str(config))
+    kinds = ("--kind", "toy,codecatalyst")
+    told = user.says("config-ssh", "--yes", *kinds, "--ssh-config", str(config))
     assert "Host *.toy" in told
     assert "Host *.codecatalyst" in told
     assert [told.count(words) for words in (f"+++ {config}\n", "\nDone. Try: ")] == [1, 1]

@@ -48,6 +48,7 @@ def ask(path: str, **members: Any) -> Any:
 
 class Toy:
     def __init__(self, name: str) -> None:
+        self.id = name
         self.name, self.key, self.service = name, f"toy {name}", os.environ["TOY_URL"]
         self.host_name = self.host_key_alias = f"{name}.toy"
         self.words: tuple[str, ...] = (self.host_name,)
@@ -59,7 +60,7 @@ class Toy:
         return f"toy {self.name}"
 
     def state(self) -> State:
-        status = ask("/state", name=self.name)
+        status = ask("/state", name=self.id)
         return State(status, phase=model.RUNNING if status == "ON" else model.STOPPED)
 
     def confirm(self) -> None:
@@ -72,12 +73,12 @@ class Toy:
             if not settings.allowed:
                 raise TargetNotReady(f"{self} is OFF")
             progress.wait(Waiting("OFF", 0.0, None), 0.0)
-            ask("/switch", name=self.name, status="ON")
+            ask("/switch", name=self.id, status="ON")
         progress.go_on()
         return self.state()
 
     def stop(self) -> State:
-        ask("/switch", name=self.name, status="OFF")
+        ask("/switch", name=self.id, status="OFF")
         return self.state()
 
     def until_stopped(self, state: State, wait: Wait) -> State:
@@ -173,7 +174,7 @@ class ToyKind:
         """Toys need no profile."""
 
     def list_targets(self, query: Query, environ: Any, timeout: float) -> model.Listing:
-        toys = [Toy(name) for name in ask("/list")]
+        toys = [Toy(name) for name in ask("/list") if "-" not in name]
         about = [("", ("wood",), ("wood",), {"toy": toy.name}, toy.host_name, "") for toy in toys]
         rows = [
             model.Row(toy.host_name, toy.state(), *more)

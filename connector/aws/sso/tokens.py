@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from ...errors import CredentialsError
+from ...errors import CredentialsError, NoLogin
 from ...fast import plain
 from ...fast.logs import Logger
 from ...fast.records import NamedTuple
@@ -42,6 +42,13 @@ _TIME = (
 
 class Unusable(Exception):
     """There is no token, or no new one. The text says why on one line, without secrets."""
+
+
+class Missing(Unusable):
+    """There is no token file."""
+
+    def __str__(self) -> str:
+        return "there is no SSO login"
 
 
 class CachedToken(NamedTuple):
@@ -81,12 +88,13 @@ class SsoCache:
     def read(self) -> CachedToken:
         """Return the token in the file, expired or not.
 
-        :raises Unusable: when there is no file, or it holds no token.
+        :raises Missing: when there is no file.
+        :raises Unusable: when it holds no token.
         """
         try:
             document = json.loads(read_own_text(self.path))
         except FileNotFoundError:
-            raise Unusable("there is no SSO login") from None
+            raise Missing from None
         except FileProblem as problem:
             raise Unusable(f"the SSO token file {self.path} {problem}") from None
         except (ValueError, RecursionError):
@@ -268,7 +276,8 @@ class BearerTokens:
         """Return a token that has not expired.
 
         :param timeout: seconds for renewing it, or for waiting while another process does.
-        :raises CredentialsError: when there is no token; the hint says how to log in.
+        :raises NoLogin: when there is no token and no login; the hint says how to log in.
+        :raises CredentialsError: when a token or login is not usable.
         :raises ConfigError: when the profile that was asked for cannot have one.
         """
         variable = self._variables.token
@@ -297,6 +306,8 @@ class BearerTokens:
         cache = SsoCache(session.name)
         try:
             token = cache.read()
+        except Missing:
+            raise NoLogin("there is no SSO login", remedy) from None
         except Unusable as problem:
             raise CredentialsError(str(problem), remedy) from None
         if token.expires_at - self._now() < REFRESH_WINDOW:

@@ -1,0 +1,113 @@
+"""The service of toys and dolls, two kinds of target that live in the tests, and its user."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from ..account import own_account
+from .cloud import Cloud
+from .commands import Answer, Commands
+
+#: The connector with two more rows in its registry, as a program of its own.
+SCRIPT = """\
+#!{python}
+import sys
+sys.path.insert(0, {root!r})
+from tests.targets import doll, toy
+from connector.targets import registry
+registry.KINDS += [toy.ROW, doll.ROW]
+from connector.__main__ import main
+sys.exit(main())
+"""
+
+
+class Shop:
+    """The service of toys: its sessions are those of the emulator's gateway."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.toys = {"bear": "ON", "train": "ON"}
+        self.forms: list[str] = []
+        self._cloud = cloud
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                members = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.dumps(shop.answer(self.path, **members)).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(
+        self,
+        path: str,
+        name: str = "",
+        status: str = "",
+        form: str = "",
+        words: tuple[str, ...] = (),
+        id: str = "",
+    ) -> Any:
+        if path == "/list":
+            return list(self.toys)
+        if path == "/state":
+            return self.toys[name]
+        if path == "/switch":
+            self.toys[name] = status
+        if path == "/session":
+            self.forms.append(form)
+            return self._cloud.start_session(*words, shell=form == "shell")
+        living = [each for each in self._cloud.sessions if each.end_reason is None]
+        if path == "/sessions":
+            return [each.id for each in living]
+        ending = [each for each in living if each.id == id] if path == "/end" else []
+        for each in ending:
+            self._cloud.stop_session(each)
+        return bool(ending)
+
+
+def program_in(directory: Path) -> str:
+    """Write the connector that knows the kinds of the tests; return its path."""
+    path = directory / "connector"
+    path.parent.mkdir()
+    root = str(Path(__file__).parents[2])
+    path.write_text(SCRIPT.format(python=sys.executable, root=root))
+    path.chmod(0o755)
+    return str(path)
+
+
+class User:
+    """Runs the connector that knows toys and dolls."""
+
+    def __init__(self, commands: Commands, shop: Shop, path: str) -> None:
+        self.commands = commands
+        self.path = path
+        commands.environ |= {"TOY_URL": shop.url, **own_account(Path(commands.environ["HOME"]))}
+        commands.environ["PATH"] = f"{Path(path).parent}{os.pathsep}{commands.environ['PATH']}"
+
+    def run(self, *words: str, input: bytes = b"") -> Answer:
+        return self.commands.run(self.path, *words, input=input)
+
+    def says(self, *words: str, input: bytes = b"") -> str:
+        answer = self.run(*words, input=input)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout.decode()
