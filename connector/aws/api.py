@@ -76,7 +76,10 @@ class Refused(Exception):
 
     :ivar status: the HTTP status that the code stands for; for other codes, that on the wire.
     :ivar message: the service's own words. Neither cut nor stripped of control characters.
+    :ivar keys_error: the error to show to the user, where AWS keys are the reason.
     """
+
+    keys_error: ConnectorError | None = None
 
     def __init__(self, status: int, code: str, message: str) -> None:
         code = "".join(character for character in code if character.isalnum())[:80]

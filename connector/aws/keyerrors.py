@@ -10,7 +10,10 @@ from .sdk import UNREADABLE
 from .signed import EXPIRED
 
 #: Codes of the refusal of keys: of keys that AWS does not know, ...
-_UNKNOWN = ("UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure")
+_UNKNOWN = (
+    *("UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"),
+    *("InvalidAccessKeyId", "MissingAuthenticationToken", "MissingAuthenticationTokenException"),
+)
 
 #: ... and of a signature that does not fit.
 _UNFIT = ("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature")
@@ -117,12 +120,12 @@ def refusal_of_keys(refused: Refused, name: str, region: str) -> ConnectorError 
             f"Enable the Region {region} in the account, or check the keys: "
             f"`aws sts get-caller-identity --profile {name}`",
         )
-    if code in _UNKNOWN or code == "MissingAuthenticationToken":
+    if code in _UNKNOWN:
         return CredentialsError(f"AWS does not accept the keys of the profile {name}", try_it(name))
     return None
 
 
-def unreachable_region(failed: CallFailed, region: str, service: str) -> ConnectorError | None:
+def unknown_region(failed: CallFailed, region: str, service: str) -> ConnectorError | None:
     """Return the error of a call to a Region that does not exist; None for any other failure.
 
     :param service: the name of the service that was called.

@@ -27,6 +27,9 @@ _ALWAYS_ENABLED = frozenset(
     )
 )
 
+#: GovCloud's, which each account of GovCloud may use.
+_GOV = ("us-gov-east-1", "us-gov-west-1")
+
 _CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -63,7 +66,7 @@ def domain_of(region: str) -> str | None:
 
 def has_to_be_enabled(region: str) -> bool:
     """Return whether an account can use a Region only after its owner has enabled it."""
-    return region.split("-")[0] in _COMMERCIAL and region not in _ALWAYS_ENABLED
+    return domain_of(region) == "amazonaws.com" and region not in (*_ALWAYS_ENABLED, *_GOV)
 
 
 def is_known(region: str) -> bool:

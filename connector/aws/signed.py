@@ -14,7 +14,7 @@ from contextlib import closing
 from ..fast.logs import Logger
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING, Any, Protocol
-from .api import Refused
+from .api import CallFailed, Refused
 from .endpoint import host_and_port
 from .light import parse, send
 from .responses import check
@@ -120,7 +120,7 @@ class LightSigned:
             response = send(self._connect, address, request, *_split(left), _MAX_BODY)
             return check(parse(response, self._host), row.response, self._host)
 
-        return _with_keys(self._keys, timeout, once)
+        return _with_keys(self._keys, self._service, self._region, timeout, once)
 
     def _request(self, name: str, body: bytes, keys: AwsKeys) -> bytes:
         host = self._host if self._port == 443 else f"{self._host}:{self._port}"
@@ -194,16 +194,39 @@ class SdkSigned:
             host = urlsplit(client.meta.endpoint_url).hostname or ""
             return check(answer, row.response, host)
 
-        return _with_keys(self._keys, timeout, once)
+        return _with_keys(self._keys, self._service, self._region, timeout, once)
 
 
 def _with_keys(
-    source: KeySource, timeout: float, once: Callable[[AwsKeys, float], dict[str, Any]]
+    source: KeySource,
+    service: Service,
+    region: str,
+    timeout: float,
+    once: Callable[[AwsKeys, float], dict[str, Any]],
 ) -> dict[str, Any]:
     """Make a call; if its keys have expired, make it once more with new ones.
 
     :param once: make the call with keys, within some seconds.
     """
+    try:
+        return _renewing(source, timeout, once)
+    except Refused as refused:
+        from .keyerrors import refusal_of_keys
+
+        refused.keys_error = refusal_of_keys(refused, source.profile_name, region)
+        raise
+    except CallFailed as failed:
+        from .keyerrors import unknown_region
+
+        error = unknown_region(failed, region, service.name)
+        if error is None:
+            raise
+        raise error from failed
+
+
+def _renewing(
+    source: KeySource, timeout: float, once: Callable[[AwsKeys, float], dict[str, Any]]
+) -> dict[str, Any]:
     deadline = time.monotonic() + timeout
     keys = source.load(timeout)
     try:

@@ -33,12 +33,13 @@ class Recorder(TlsPeer):
 
     def _handle(self, connection: socket.socket) -> None:
         with self.context.wrap_socket(connection, server_side=True) as stream:
-            self.requests.append(_whole(stream))
+            self.requests.append(read_whole(stream))
             head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(self._answer_body)}\r\n\r\n"
             stream.sendall(head.encode() + self._answer_body)
 
 
-def _whole(stream: ssl.SSLSocket) -> bytes:
+def read_whole(stream: ssl.SSLSocket) -> bytes:
+    """Return a whole request with a body of a known length."""
     request = b""
     while b"\r\n\r\n" not in request:
         request += stream.recv(65536)

@@ -6,7 +6,6 @@ from ...aws.api import Refused
 from ...errors import (
     AccessDenied,
     ConnectorError,
-    CredentialsError,
     QuotaExceeded,
     RequestRefused,
     ServiceError,
@@ -20,15 +19,6 @@ from .target import one_line
 
 _QUOTE_MAX = 400  # characters of the service's own words: an ARN and an action fit
 
-#: Codes of keys that no service knows, or whose signature is wrong (AWS General Reference,
-#: "Common errors", and those of EC2's API).
-_UNKNOWN_KEYS = (
-    *("UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"),
-    *("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"),
-    *("MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidAccessKeyId"),
-)
-_EXPIRED_KEYS = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
-
 
 def explain(refused: Refused, what: str, service: str) -> ConnectorError:
     """Return the error of a refused call.
@@ -38,20 +28,12 @@ def explain(refused: Refused, what: str, service: str) -> ConnectorError:
     """
     said = said_by(refused)
     code, status = refused.code, refused.status
-    if code in DENIED or (status == 403 and code not in _UNKNOWN_KEYS):
+    if refused.keys_error:
+        return refused.keys_error
+    if code in DENIED or status == 403:
         return AccessDenied(
             f"You may not {what}{said}",
             "Ask for that permission, or choose another profile with --profile",
-        )
-    if code in _EXPIRED_KEYS:
-        return CredentialsError(
-            f"The AWS keys have expired, so {service} does not {what}{said}",
-            "Sign in again, as by `aws sso login`, or set fresh keys",
-        )
-    if code in _UNKNOWN_KEYS or status == 401:
-        return CredentialsError(
-            f"{service} does not accept the AWS keys{said}",
-            "Check the profile and the clock, and whether the Region is enabled in the account",
         )
     if code == "TargetNotConnected":
         return TargetNotReady(

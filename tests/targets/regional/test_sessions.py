@@ -145,9 +145,9 @@ def test_refusal_that_may_pass_is_tried_again(
     [
         ("AccessDeniedException", AccessDenied, "You may not start a session on lamp desk"),
         ("AccessDenied", AccessDenied, "You may not start a session on lamp desk"),
-        ("ExpiredTokenException", CredentialsError, "The AWS keys have expired"),
-        ("UnrecognizedClientException", CredentialsError, "does not accept the AWS keys"),
-        ("InvalidSignatureException", CredentialsError, "does not accept the AWS keys"),
+        ("ExpiredTokenException", CredentialsError, "have expired. Get new ones"),
+        ("UnrecognizedClientException", CredentialsError, "AWS does not accept the keys"),
+        ("InvalidSignatureException", CredentialsError, "AWS refuses the signature"),
         ("TargetNotConnected", TargetNotReady, "its SSM agent is not connected"),
         ("LampNotFoundException", TargetNotFound, "Lampworks does not know it"),
         ("ResourceNotFoundException", TargetNotFound, "Lampworks does not know it"),
