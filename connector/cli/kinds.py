@@ -49,6 +49,7 @@ def page(row: KindRow) -> str:
     """Return all that `connector help` says about one kind."""
     from ..settings.table import SETTINGS, type_of
 
+    texts = row.load_help()
     options = []
     for option in row.options:
         metavar = "" if option.type == "flag" else type_of(option).metavar or option.dest.upper()
@@ -58,9 +59,9 @@ def page(row: KindRow) -> str:
     lines = [f"  {name:{width}}  {told}\n" for name, told in options]
     parts = (
         f"{row.words.nouns[:1].upper()}{row.words.nouns[1:]}: targets of {row.words.service}.\n",
-        row.name_help + row.left_out_help,
+        texts.names,
         "".join(["options of this kind:\n", *lines] if lines else []),
-        row.list_help,
-        row.proxy_help,
+        texts.listing,
+        texts.access,
     )
     return "\n".join(part for part in parts if part)

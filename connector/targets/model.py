@@ -111,6 +111,19 @@ class Words(NamedTuple):
     console: str
 
 
+class HelpTexts(NamedTuple):
+    """What `connector help` says about a kind. Each text ends with a newline, or is empty.
+
+    :param names: which names there are.
+    :param listing: the fields and members of what `connector list` prints of each target.
+    :param access: where the commands find credentials, and how ssh's configuration looks.
+    """
+
+    names: str
+    listing: str
+    access: str
+
+
 class Row(NamedTuple):
     """A target in a list. Texts are the service's own and not yet fit to be printed.
 

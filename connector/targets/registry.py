@@ -16,6 +16,7 @@ from .model import COMMAND, SHELL, SSH, Query, Words
 
 if TYPE_CHECKING:
     from .kind import Kind
+    from .model import HelpTexts
 
 
 #: What an option of a kind is about, and so which commands have it. A place: all that look for
@@ -64,6 +65,7 @@ class KindRow(NamedTuple):
     """One kind.
 
     :param module: has the kind as ``KIND``.
+    :param help_module: has the texts of `connector help` as ``HELP``.
     :param prefixes: of host names that are this kind's alone; ``suffixes`` likewise, in any case.
     :param id_prefixes: likewise, if 8 or 17 hexadecimal digits and nothing else follow, as in the
         ids of machines: ``i-0123456789abcdef0``.
@@ -75,24 +77,17 @@ class KindRow(NamedTuple):
     :param example: names of such targets, for the line of the kind in help texts.
     :param endpoint_variables: variables that name another API than the service's own.
     :param login: ``None`` for a kind that needs no login of the connector.
-    :param name_help: which names there are, for `connector help`; ``list_help`` what `connector
-        list` prints of each target; ``proxy_help`` where the commands find credentials, and how
-        ssh's configuration looks.
-    :param left_out_help: which options stand for a name, in the commands that accept them.
     """
 
     name: str
     module: str
+    help_module: str
     words: Words
     prefixes: tuple[str, ...]
     suffixes: tuple[str, ...]
     options: tuple[KindOption, ...]
     endpoint_variables: tuple[str, ...]
-    name_help: str
-    list_help: str
-    proxy_help: str
     login: LoginFacts | None = None
-    left_out_help: str = ""
     id_prefixes: tuple[str, ...] = ()
     forms: tuple[str, ...] = (SSH, SHELL, COMMAND)
     starts_unasked: bool = True
@@ -143,6 +138,10 @@ class KindRow(NamedTuple):
         """Import the kind."""
         return cast("Kind", import_module(self.module).KIND)
 
+    def load_help(self) -> HelpTexts:
+        """Import the texts of `connector help`."""
+        return cast("HelpTexts", import_module(self.help_module).HELP)
+
 
 #: Options that several kinds have.
 REGION = KindOption(
@@ -156,6 +155,7 @@ PORT = KindOption("port", "port", "the port of the SSH server; 22 without it", r
 _CODECATALYST = KindRow(
     name="codecatalyst",
     module="connector.targets.codecatalyst.kind",
+    help_module="connector.targets.codecatalyst.help",
     words=Words("Dev Environment", "Dev Environments", "CodeCatalyst", "the CodeCatalyst console"),
     prefixes=("codecatalyst-dev-env=", "aws-devenv-"),
     suffixes=(".codecatalyst",),
@@ -166,37 +166,6 @@ _CODECATALYST = KindRow(
         KindOption("id", "uuid", "the Dev Environment's id", ("DEVENV_ID",), TARGET),
     ),
     endpoint_variables=("AWS_ENDPOINT_URL_CODECATALYST", "CODECATALYST_ENDPOINT"),
-    name_help="""\
-names:
-  <alias>.<project>.<space>.codecatalyst    in upper or lower case; short forms are
-                   <alias>, <alias>.codecatalyst and <alias>.<project>.codecatalyst
-  <id>             or at least its first eight characters
-  codecatalyst-dev-env=<space>=<project>=<id> or aws-devenv-<id>    AWS's names
---space and --project limit the search. `connector list` shows the names.
-""",
-    left_out_help="""\
-With --id, TARGET can be left out. Space, project and id together avoid a look-up.
-""",
-    list_help="""\
-fields of a line of `connector list`:
-  ssh name, state, alias, space, project, repositories (name:branch, separated by commas),
-  instance type, inactivity timeout in minutes (0: never), id
-
-members of its object with --json:
-  sshName, kind, alias (or null), space, project, id, state, stateReason, instanceType,
-  inactivityTimeoutMinutes, repositories (each with name and branch), creatorId,
-  lastUpdatedTime
-""",
-    proxy_help="""\
-The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
-BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
-AWS_ENDPOINT_URL_CODECATALYST and CODECATALYST_ENDPOINT can name another API.
-
-in ~/.ssh/config, which `connector config-ssh` writes for you:
-  Host *.codecatalyst codecatalyst-dev-env*
-    User mde-user
-    ProxyCommand connector proxy --profile codecatalyst %n
-""",
     # The profile of AWS's guide. The first variable is botocore's, the second one the toolkit's.
     login=LoginFacts(
         "codecatalyst",

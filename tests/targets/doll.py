@@ -19,6 +19,7 @@ from . import toy
 ROW = toy.ROW._replace(
     name="doll",
     module=__name__,
+    help_module=__name__,
     words=model.Words(noun="doll", nouns="dolls", service="the toy shop", console="the toy shop"),
     suffixes=(".doll",),
     id_prefixes=("d-",),
@@ -34,8 +35,6 @@ ROW = toy.ROW._replace(
     forms=(model.SSH,),
     starts_unasked=False,
     example="anna.doll, d-01234567",
-    name_help="NAME.doll, d-01234567\n",
-    proxy_help="Dolls need no credentials.\n",
 )
 
 #: The dolls of the shop: their names and their ids there.
@@ -110,3 +109,4 @@ class DollKind(toy.ToyKind):
 
 
 KIND = DollKind()
+HELP = model.HelpTexts("NAME.doll, d-01234567\n", "", "Dolls need no credentials.\n")

@@ -25,15 +25,13 @@ from connector.transport.trust import Trust
 ROW = registry.KindRow(
     name="toy",
     module=__name__,
+    help_module=__name__,
     words=model.Words(noun="toy", nouns="toys", service="the toy shop", console="the toy shop"),
     prefixes=(),
     suffixes=(".toy",),
     example="bear.toy",
     options=(),
     endpoint_variables=(),
-    name_help="NAME.toy\n",
-    list_help="",
-    proxy_help="",
 )
 
 Wait = Callable[[Waiting, float], None]
@@ -190,3 +188,4 @@ class ToyKind:
 
 
 KIND = ToyKind()
+HELP = model.HelpTexts("NAME.toy\n", "", "")

@@ -22,14 +22,12 @@ from connector.targets.regional.kind import RegionalKind
 ROW = registry.KindRow(
     name="lamp",
     module=__name__,
+    help_module=__name__,
     words=model.Words(noun="lamp", nouns="lamps", service="Lampworks", console="the lamp shop"),
     prefixes=("lamp-",),
     suffixes=(".lamp",),
     options=(registry.KindOption("region", "text", "the Region", ("AWS_REGION",)),),
     endpoint_variables=(),
-    name_help="NAME.lamp\n",
-    list_help="",
-    proxy_help="",
 )
 
 _LAMP = Object(
@@ -145,4 +143,5 @@ class SharedLamps(Lamps):
 
 
 KIND = RegionalKind(Lamps())
+HELP = model.HelpTexts("NAME.lamp\n", "", "")
 SHARED_KIND = RegionalKind(SharedLamps())
