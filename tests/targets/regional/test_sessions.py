@@ -66,21 +66,11 @@ def source_of(
     )
 
 
-def living(works: Lampworks) -> list[str]:
-    return works.call(
-        lambda: [
-            each.id
-            for each in works.account.sessions.opened_by_requests()
-            if each.end_reason is None
-        ]
-    )
-
-
 def failure(works: Lampworks, clock: Clock, settings: StartSettings = NO_START) -> ConnectorError:
     with pytest.raises(ConnectorError) as caught:
         source_of(works.target("desk.lamp"), clock, settings).start(UNWATCHED)
     assert str(caught.value).isprintable()
-    assert living(works) == []
+    assert works.living() == []
     return caught.value
 
 
@@ -299,7 +289,7 @@ def test_session_on_a_target_that_has_another_name_is_replaced(
 ) -> None:
     fresh = move(lampworks)
     late(lampworks, clock).start(Leaving())
-    (session,) = living(lampworks)
+    (session,) = lampworks.living()
     found = lampworks.account.sessions.find(session)
     assert found is not None
     assert found.machine_id == fresh.id
@@ -311,7 +301,7 @@ def test_refused_session_on_a_remembered_target_leads_to_a_look_up(
     fresh = move(lampworks)
     desk.life.set("BROKEN")
     late(lampworks, clock).start(Leaving())
-    (session,) = living(lampworks)
+    (session,) = lampworks.living()
     found = lampworks.account.sessions.find(session)
     assert found is not None
     assert found.machine_id == fresh.id
@@ -403,7 +393,7 @@ def test_ended_session_is_ended_at_the_service(
 ) -> None:
     source = source_of(lampworks.target("desk.lamp"), clock)
     source.stop(access, 5)
-    assert living(lampworks) == []
+    assert lampworks.living() == []
     source.stop(access._replace(session_id="mary-0"), 5)
     source.stop(access._replace(session_id=""), 5)
     assert lampworks.operations().count("TerminateSession") == 2
@@ -437,7 +427,7 @@ def test_sessions_of_a_killed_connector_are_ended(
         Ledger(str(tmp_path / "ledger"), target.service),
     )
     source.tidy()
-    assert living(lampworks) == []
+    assert lampworks.living() == []
 
 
 # Commands about sessions and states
@@ -457,7 +447,7 @@ def test_session_is_stopped_by_its_id(lampworks: Lampworks, access: SessionAcces
     with pytest.raises(SessionNotFound, match=f"has no session {access.session_id}"):
         lampworks.target("floor.lamp").stop_session(access.session_id)
     lampworks.target("desk.lamp").stop_session(access.session_id)
-    assert living(lampworks) == []
+    assert lampworks.living() == []
 
 
 def test_target_is_started_and_stopped(lampworks: Lampworks, desk: Lamp, clock: Clock) -> None:

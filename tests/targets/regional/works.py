@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from connector.emulator.api.account import Account
 from connector.emulator.api.errors import ApiError
 from connector.emulator.app import Emulator, EmulatorThread
+from connector.emulator.sessions import Session
 from connector.targets.model import Listing, Query
 from connector.targets.regional.target import RegionalTarget
 
@@ -21,11 +23,12 @@ Result = TypeVar("Result")
 class Lampworks:
     """The emulator with lamps, as one user sees it.
 
+    :param port: of the SSH server of all lamps; None for the emulator's own.
     :ivar environ: the variables of the user.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._emulator = Emulator(directory / "certificates", home=directory)
+    def __init__(self, directory: Path, port: int | None = None) -> None:
+        self._emulator = Emulator(directory / "certificates", home=directory, port=port)
         self.world = self._emulator.worlds["lamp"] = LampWorld(self._emulator.account)
         self._thread = EmulatorThread(self._emulator)
         self.environ: MutableMapping[str, str] = {}
@@ -47,6 +50,24 @@ class Lampworks:
     def refuse(self, operation: str, code: str, status: int = 400, times: int = 1) -> None:
         error = ApiError("The emulator was told so", code, status)
         self.call(lambda: self._emulator.misbehaviours.refuse(operation, error, times))
+
+    def behave(self, **changes: Any) -> None:
+        """Change the behaviour of the gateway for sessions that are opened from now on."""
+        gateway = self._emulator.gateway
+        assert gateway is not None
+
+        def behave() -> None:
+            gateway.behaviour = replace(gateway.behaviour, **changes)
+
+        self.call(behave)
+
+    def sessions(self) -> list[Session]:
+        """Return all sessions that signed requests have opened, in order."""
+        return self.call(lambda: list(self.account.sessions.opened_by_requests()))
+
+    def living(self) -> list[str]:
+        """Return the ids of the sessions that live."""
+        return [each.id for each in self.sessions() if each.end_reason is None]
 
     def operations(self) -> list[str]:
         """Return the names of the operations that were called, in order."""

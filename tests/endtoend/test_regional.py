@@ -1,0 +1,428 @@
+"""Targets of a regional API with the real program: ssh, lost links, expired keys, orphans, doctor.
+
+The kind lives in the tests (``tests/targets/regional/lamp.py``), so that its base is tested alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.api.account import Role
+from connector.emulator.faults.plans import FaultPlan, random_cuts
+from connector.emulator.gateway.gateway import Rejoin
+from connector.targets import registry
+from connector.targets.model import SSH_SESSION, StartSettings
+
+from ..account import own_account
+from ..targets.regional import lamp
+from ..targets.regional.lampworld import Lamp
+from ..targets.regional.works import Lampworks, write_config
+from .breaking import DATA, DIGEST, SIZE, TO_AGENT, send_digest
+from .commands import Answer, Commands, Process
+from .matrix import FAST
+from .resuming import TunnelThread
+from .sshd import USER, Sshd, program
+from .targets import GREETING, TcpService, greeting_echo
+from .waiting import eventually
+
+#: The connector with lamps in its registry. It sweeps 0.2 s after its stream has opened, not 2 s.
+SCRIPT = """\
+#!{python}
+import sys
+sys.path.insert(0, {root!r})
+from tests.targets.regional import lamp
+from connector.targets import registry
+registry.KINDS.append(lamp.ROW)
+from connector.transport import tunnel
+tunnel.TIDY_DELAY = 0.2
+from connector.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[TcpService]:
+    """A port that greets and echoes."""
+    with TcpService(greeting_echo) as service:
+        yield service
+
+
+class User:
+    """Runs the connector that knows lamps, with keys of the account in the environment."""
+
+    def __init__(self, commands: Commands, directory: Path) -> None:
+        self.commands = commands
+        self.path = str(directory / "bin" / "connector")
+        Path(self.path).parent.mkdir()
+        root = str(Path(__file__).parents[2])
+        Path(self.path).write_text(SCRIPT.format(python=sys.executable, root=root))
+        Path(self.path).chmod(0o755)
+        self.home = Path(commands.environ["HOME"])
+        environ = commands.environ
+        environ |= own_account(self.home)
+        environ["PATH"] = f"{Path(self.path).parent}{os.pathsep}{environ['PATH']}"
+
+    def reaches(self, works: Lampworks) -> None:
+        self.commands.environ |= works.environ
+
+    def run(self, *words: str, input: bytes = b"") -> Answer:
+        return self.commands.run(self.path, *words, input=input)
+
+    def says(self, *words: str, input: bytes = b"") -> str:
+        answer = self.run(*words, input=input)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout.decode()
+
+    def proxy(self, name: str, *words: str) -> Process:
+        process = self.commands.start(self.path, "proxy", name, *words)
+        process.reader.until(GREETING)
+        return process
+
+    def ledger(self) -> list[Path]:
+        directory = self.home / ".cache/devenv-connector/sessions"
+        paths = list(directory.iterdir()) if directory.exists() else []
+        return [path for path in paths if path.stat().st_size]
+
+
+@pytest.fixture
+def user(commands: Commands, tmp_path: Path) -> User:
+    return User(commands, tmp_path)
+
+
+@pytest.fixture
+def lampworks(user: User, service: TcpService, tmp_path: Path) -> Iterator[Lampworks]:
+    """Lamps whose port greets and echoes."""
+    with Lampworks(tmp_path / "works", service.port) as works:
+        user.reaches(works)
+        yield works
+        eventually(lambda: works.living() == [], "the end of all sessions")
+
+
+@pytest.fixture
+def desk(lampworks: Lampworks) -> Lamp:
+    return lampworks.world.add_lamp("desk")
+
+
+def hang_up(process: Process) -> None:
+    process.hang_up()
+    assert process.wait() == 0
+
+
+# Commands
+
+
+@pytest.mark.usefixtures("desk")
+def test_list_start_stop_and_state(user: User, lampworks: Lampworks) -> None:
+    lampworks.world.add_lamp("floor", region="eu-west-1", state="OFF")
+    told = user.says("list", "--region", "us-west-2,eu-west-1")
+    assert [line.split("\t")[:2] for line in told.splitlines()] == [
+        ["floor.eu-west-1.lamp", "OFF"],
+        ["desk.lamp", "ON"],
+    ]
+    assert "is ON" in user.says("start", "floor.eu-west-1.lamp")
+    assert "is OFF" in user.says("stop", "desk.lamp", "--yes")
+
+
+@pytest.mark.usefixtures("lampworks")
+def test_error_is_one_line_with_its_exit_code(user: User) -> None:
+    answer = user.run("start", "desk.lamp")
+    assert answer.returncode == 68
+    assert answer.stderr == (
+        b"connector: There is no lamp 'desk' in us-west-2. See `connector list --kind lamp`\n"
+    )
+
+
+@pytest.mark.usefixtures("desk")
+def test_known_name_in_small_letters_reaches_its_target(user: User, lampworks: Lampworks) -> None:
+    user.says("list")
+    before = len(lampworks.operations())
+    hang_up(user.proxy("DESK.lamp"))
+    called = lampworks.operations()[before:]
+    assert sorted(called) == ["DescribeLamp", "StartSession", "TerminateSession"]
+
+
+def test_ssh_reaches_a_lamp_through_its_configuration(
+    user: User, the_sshd: Sshd, tmp_path: Path
+) -> None:
+    with Lampworks(tmp_path / "works", the_sshd.port) as works:
+        works.world.add_lamp("desk")
+        user.reaches(works)
+        options = [
+            *(f"IdentityFile {the_sshd.user_key}", "IdentitiesOnly yes", "BatchMode yes"),
+            *(f"UserKnownHostsFile {the_sshd.known_hosts}", f"HostKeyAlias {the_sshd.alias}"),
+            *("ProxyCommand connector proxy %n", "ProxyUseFdpass yes", "LogLevel ERROR"),
+        ]
+        words = [word for option in options for word in ("-o", option)]
+        command = [program("ssh"), "-F", "none", "-l", USER, *words]
+        for host in ("desk.us-west-2.lamp", "lamp-000abc00"):
+            answer = user.commands.run(*command, host, "cat", input=b"a\0b\n")
+            assert (answer.returncode, answer.stdout) == (0, b"a\0b\n"), answer.stderr
+        eventually(lambda: works.living() == [], "the end of all sessions")
+
+
+@pytest.mark.usefixtures("desk")
+def test_shell_and_exec(user: User, lampworks: Lampworks) -> None:
+    assert "a42b" in user.says("shell", "desk.lamp", input=b"echo a$((40+2))b\n")
+    documents = [each.origin.document for each in lampworks.sessions() if each.origin]
+    assert documents == ["SSM-SessionManagerRunShell"]
+
+
+@pytest.mark.usefixtures("desk")
+def test_sessions_are_listed_and_stopped(user: User, lampworks: Lampworks) -> None:
+    process = user.proxy("desk.lamp")
+    (session,) = lampworks.living()
+    assert session in user.says("sessions", "list", "desk.lamp")
+    assert user.says("sessions", "stop", "desk.lamp", "--all") == f"stopped {session}\n"
+    process.wait()
+    assert user.run("sessions", "stop", "desk.lamp", "none").returncode == 68
+
+
+# Imports
+
+
+RUN = """\
+import sys
+bare = set(sys.modules)
+sys.path.insert(0, {root!r})
+from tests.targets.regional import lamp
+from connector.targets import registry
+registry.KINDS.append(lamp.ROW)
+from connector.__main__ import main
+written = sys.argv.pop(1)
+code = main()
+with open(written, "w") as file:
+    print(*sorted(set(sys.modules) - bare), file=file)
+sys.exit(code)
+"""
+
+#: Modules that no connection to an id with keys in the environment may import.
+HEAVY = {
+    *("botocore", "boto3", "asyncio", "dataclasses", "http", "logging", "typing", "hmac", "random"),
+    *("datetime", "configparser", "shlex", "subprocess", "urllib.request", "difflib", "bisect"),
+    *("functools.cached_property", "email", "argparse", "concurrent"),
+    *(
+        f"connector.targets.regional.{name}"
+        for name in ("account", "doctor", "listing", "naming", "pages", "refusals", "remembered")
+    ),
+    *("connector.targets.names", "connector.targets.startup", "connector.targets.sweeping"),
+    *("connector.aws.sdk", "connector.aws.chain", "connector.aws.sso", "connector.doctor"),
+}
+
+
+@pytest.mark.usefixtures("desk")
+def test_connection_to_an_id_imports_only_what_it_needs(user: User, tmp_path: Path) -> None:
+    written = tmp_path / "modules"
+    environ = dict(user.commands.environ)
+    del environ["PYTHONWARNINGS"], environ["CONNECTOR_LOG_FILE"]
+    script = RUN.format(root=str(Path(__file__).parents[2]))
+    words = ("-c", script, str(written), "proxy", "lamp-000abc00")
+    process = user.commands.start(sys.executable, *words, environ=environ)
+    process.reader.until(GREETING)
+    hang_up(process)
+    modules = written.read_text().split()
+    assert "connector.targets.regional.sessions" in modules
+    heavy = {name for name in modules if any(f"{name}.".startswith(f"{each}.") for each in HEAVY)}
+    assert heavy == set()
+
+
+# Lost links
+
+
+@pytest.fixture
+def judged(user: User, tmp_path: Path) -> Iterator[Lampworks]:
+    """Lamps whose port answers with the digest of what it got."""
+    with TcpService(send_digest) as service, Lampworks(tmp_path / "works", service.port) as works:
+        works.world.add_lamp("desk")
+        user.reaches(works)
+        yield works
+        eventually(lambda: works.living() == [], "the end of all sessions")
+
+
+def tunnel_to(works: Lampworks, name: str = "desk.lamp") -> TunnelThread:
+    target = works.target(name)
+    source = target.source(SSH_SESSION, StartSettings(allowed=False))
+    return TunnelThread(source, Path(works.environ["AWS_CA_BUNDLE"]))
+
+
+@pytest.fixture
+def in_process(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process have the user's files and variables."""
+    monkeypatch.setattr(registry, "KINDS", [*registry.KINDS, lamp.ROW])
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(user.home))
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("rejoin", [Rejoin.FRESH_TOKEN, Rejoin.FRESH_URL])
+def test_lost_links_are_resumed_with_fresh_tokens(judged: Lampworks, rejoin: Rejoin) -> None:
+    plan = random_cuts(random.Random(5), 3, SIZE, TO_AGENT)
+    judged.behave(faults=FaultPlan(tuple(plan.faults)), rejoin=rejoin, agent=FAST)
+    with tunnel_to(judged) as tunnel:
+        tunnel.reader.until(GREETING)
+        tunnel.send_in_background(DATA)
+        assert tunnel.reader.until(b"\n") == DIGEST
+        tunnel.end_input()
+        assert tunnel.wait() == 0
+    assert judged.operations().count("ResumeSession") >= 3
+    assert tunnel.notices == []
+
+
+@pytest.mark.usefixtures("in_process")
+def test_hourly_close_loses_no_byte(judged: Lampworks) -> None:
+    judged.behave(rejoin=Rejoin.FRESH_TOKEN, agent=REAL, link_lifetime=0.5)
+    with tunnel_to(judged) as tunnel:
+        tunnel.reader.until(GREETING)
+        judged.behave(link_lifetime=None)
+        half = SIZE // 2
+        tunnel.send_in_background(DATA[:half])
+        eventually(lambda: "ResumeSession" in judged.operations(), "a call of ResumeSession")
+        tunnel.send_in_background(DATA[half:])
+        assert tunnel.reader.until(b"\n") == DIGEST
+        tunnel.end_input()
+        assert tunnel.wait() == 0
+    assert judged.operations().count("ResumeSession") == 1
+
+
+@pytest.mark.usefixtures("in_process")
+def test_old_token_resumes_where_the_caller_may_not_ask_for_another(judged: Lampworks) -> None:
+    judged.account.deny("ssm:ResumeSession")
+    plan = random_cuts(random.Random(5), 3, SIZE, TO_AGENT)
+    judged.behave(faults=FaultPlan(tuple(plan.faults)), rejoin=Rejoin.SAME_TOKEN, agent=FAST)
+    with tunnel_to(judged) as tunnel:
+        tunnel.reader.until(GREETING)
+        tunnel.send_in_background(DATA)
+        assert tunnel.reader.until(b"\n") == DIGEST
+        tunnel.end_input()
+        assert tunnel.wait() == 0
+    assert judged.operations().count("ResumeSession") == 1
+
+
+@pytest.mark.usefixtures("in_process")
+def test_keys_that_expire_in_mid_session_are_renewed(judged: Lampworks, user: User) -> None:
+    """The profile's program gives keys that the service lets expire earlier than it says."""
+    role = Role("arn:aws:iam::111122223333:role/lamplighter")
+
+    def give(seconds: float) -> None:
+        key = judged.call(lambda: judged.account.add_role_key(role, "mary", seconds))
+        document = {
+            "Version": 1,
+            "AccessKeyId": key.id,
+            "SecretAccessKey": key.secret,
+            "SessionToken": key.token,
+            "Expiration": "2099-01-01T00:00:00Z",
+        }
+        (user.home / "keys.json").write_text(json.dumps(document))
+
+    give(60)
+    program = f"/bin/cat {user.home / 'keys.json'}"
+    environ = dict(judged.environ, HOME=str(user.home))
+    write_config(environ, f"[default]\ncredential_process = {program}\nregion = us-west-2\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        del judged.environ[name]
+    plan = random_cuts(random.Random(5), 2, SIZE, TO_AGENT)
+    judged.behave(faults=FaultPlan(tuple(plan.faults)), rejoin=Rejoin.FRESH_TOKEN, agent=FAST)
+    with tunnel_to(judged) as tunnel:
+        tunnel.reader.until(GREETING)
+        sessions = judged.account.sessions
+        judged.call(lambda: setattr(sessions, "now", lambda: time.time() + 120))
+        give(3600)
+        tunnel.send_in_background(DATA)
+        assert tunnel.reader.until(b"\n") == DIGEST
+        tunnel.end_input()
+        assert tunnel.wait() == 0
+    assert judged.operations().count("ResumeSession") >= 3  # one was refused
+
+
+# Orphans
+
+
+@pytest.mark.usefixtures("desk")
+def test_next_connection_ends_the_session_of_a_killed_one(user: User, lampworks: Lampworks) -> None:
+    first = user.proxy("desk.lamp")
+    eventually(lambda: len(user.ledger()) == 1, "the entry")
+    first.signal(signal.SIGKILL)
+    first.wait()
+    (left,) = lampworks.living()
+    second = user.proxy("lamp-000abc00")
+    eventually(lambda: left not in lampworks.living(), "the sweep")
+    assert len(lampworks.living()) == 1
+    hang_up(second)
+    eventually(lambda: user.ledger() == [], "the end of all entries")
+
+
+# The doctor
+
+
+def legs_of(answer: Answer) -> dict[str, dict[str, Any]]:
+    return {leg["name"]: leg for leg in json.loads(answer.stdout)["legs"]}
+
+
+def test_doctor_examines_a_lamp(user: User, the_sshd: Sshd, tmp_path: Path) -> None:
+    with Lampworks(tmp_path / "works", the_sshd.port) as works:
+        works.world.add_lamp("desk")
+        user.reaches(works)
+        legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
+        report = user.run("doctor", "desk.lamp", "--report").stdout.decode()
+        eventually(lambda: works.living() == [], "the end of all sessions")
+    for name in ("keys", "region", "api-tls", "identity", "target", "session", "greeting"):
+        assert legs[name]["status"] == "ok", legs[name]
+    assert legs["identity"]["text"] == "AWS knows you as arn:aws:iam::111122223333:user/mary"
+    assert legs["target"]["text"] == "lamp desk (lamp-000abc00) is ON"
+    assert "111122223333" not in report
+    assert "us-west-2" in report
+
+
+@pytest.mark.usefixtures("desk")
+def test_doctor_tells_that_there_are_no_keys(user: User) -> None:
+    environ = user.commands.environ
+    del environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
+    environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
+    assert legs["keys"]["status"] == "fail"
+    assert legs["identity"]["status"] == "skip"
+    assert legs["api-tls"]["status"] == "ok"
+
+
+@pytest.mark.usefixtures("desk")
+def test_doctor_tells_that_keys_are_refused(user: User) -> None:
+    user.commands.environ["AWS_SECRET_ACCESS_KEY"] = "another"
+    legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
+    assert (legs["keys"]["status"], legs["identity"]["status"]) == ("ok", "fail")
+    assert "the secret key of the profile default does not fit" in legs["identity"]["text"]
+
+
+@pytest.mark.usefixtures("desk")
+def test_doctor_tells_that_the_region_is_not_enabled(user: User) -> None:
+    legs = legs_of(user.run("doctor", "desk.af-south-1.lamp", "--json"))
+    assert legs["region"]["text"] == "af-south-1"
+    assert "Enable the Region af-south-1 in the account" in legs["identity"]["hint"]
+
+
+def test_doctor_tells_which_permission_is_missing(
+    user: User, lampworks: Lampworks, desk: Lamp
+) -> None:
+    lampworks.account.deny("lamps:DescribeLamp")
+    lampworks.account.deny("ssm:StartSession", desk.arn)
+    legs = legs_of(user.run("doctor", "lamp-000abc00", "--json"))
+    assert legs["target"]["status"] == "warn"
+    assert "lamps:DescribeLamp" in legs["target"]["text"]
+    assert legs["session"]["status"] == "fail"
+    assert "not authorized to perform: ssm:StartSession" in legs["session"]["text"]
+
+
+def test_doctor_tells_that_the_lamp_is_off(user: User, desk: Lamp) -> None:
+    desk.life.set("OFF")
+    legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
+    assert (legs["target"]["status"], legs["session"]["status"]) == ("warn", "skip")
+    assert "connector start desk.lamp" in legs["target"]["hint"]
