@@ -24,7 +24,8 @@ from .api.account import Account
 from .api.rest import BearerTokens, Misbehaviours, RestServer
 from .api.ssm.service import SessionManagerService
 from .api.sso.oidc import OidcService
-from .api.sso.signin import SignIn, portal_endpoints
+from .api.sso.portal import Portal
+from .api.sso.signin import SignIn
 from .api.sts.service import SecurityTokenService
 from .api.world import DEMO, PlannedTarget, Services, World
 from .faults.plans import NO_FAULTS, FaultPlan
@@ -127,7 +128,7 @@ class Emulator:
             [
                 *(endpoint for world in self.worlds.values() for endpoint in world.endpoints()),
                 *oidc.endpoints(),
-                *portal_endpoints(tokens),
+                *Portal(tokens, self.account).endpoints(),
                 *SessionManagerService(self.account).endpoints(),
                 *SecurityTokenService(self.account).endpoints(),
             ],

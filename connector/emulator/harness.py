@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from .access import Names
 from .agent.behaviour import REAL, AgentBehaviour
 from .api import WORLDS
+from .api.account import Role
 from .api.errors import ApiError
 from .api.rest import RequestRecord
 from .api.world import PlannedTarget, World
@@ -191,6 +192,14 @@ class ConnectorEmulator:
     def allow(self) -> None:
         """Undo all that :meth:`deny` did."""
         self.call(self._emulator.account.denials.clear)
+
+    def add_role(self, name: str, *, mfa_code: str = "", external_id: str = "") -> Role:
+        """Add a role that the user may assume, and that a login finds in the portal.
+
+        :param mfa_code: the code of the user's device, if the role demands one.
+        :param external_id: what a request has to have, if the role demands it.
+        """
+        return self.call(lambda: self._emulator.account.add_role(name, mfa_code, external_id))
 
     @property
     def _gateway(self) -> Gateway:

@@ -10,6 +10,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
+from connector.emulator.api.account import Account
 from connector.emulator.api.codecatalyst.model import (
     CodeCatalystModel,
     Project,
@@ -19,7 +20,8 @@ from connector.emulator.api.codecatalyst.model import (
 from connector.emulator.api.codecatalyst.service import CodeCatalystService
 from connector.emulator.api.rest import BearerTokens, RestServer
 from connector.emulator.api.sso.oidc import OidcService
-from connector.emulator.api.sso.signin import SignIn, portal_endpoints
+from connector.emulator.api.sso.portal import Portal
+from connector.emulator.api.sso.signin import SignIn
 from connector.emulator.listener import Certificates, make_certificates
 from connector.emulator.sessions import Sessions, data_channel_url
 from connector.targets.codecatalyst.environment import CodeCatalystSessions
@@ -89,8 +91,9 @@ def cloud(
     service = CodeCatalystService(
         model, tokens, lambda session: data_channel_url("wss://localhost:1", session)
     )
+    portal = Portal(tokens, Account(model.sessions, lambda session: ""))
     server = RestServer(
-        [*service.endpoints(), *oidc.endpoints(), *portal_endpoints(tokens)],
+        [*service.endpoints(), *oidc.endpoints(), *portal.endpoints()],
         certificates.server_context,
         pages=SignIn(oidc, model.users, PASSWORD).pages(),
     )

@@ -13,11 +13,9 @@ import pytest
 from yarl import URL
 
 from connector.emulator.api.sso.oidc import DEVICE_CODE
-from connector.emulator.api.sso.signin import LOGOUT
 
 from .calls import call, code_of, refused, status_of
-from .contract import check_input
-from .world import PASSWORD, TOKEN, World
+from .world import PASSWORD, World
 
 CALLBACK = "http://127.0.0.1:5000/oauth/callback"
 VERIFIER = "verifier-" * 7
@@ -251,25 +249,3 @@ async def test_grant_without_its_code_is_refused(sso: Any, grant_type: str) -> N
     client = await client_of(sso, grantTypes=["authorization_code", DEVICE_CODE])
     error = await refused(sso.create_token, **client, grantType=grant_type)
     assert code_of(error) == "InvalidRequestException"
-
-
-async def test_logout_revokes_the_token(world: World, make_client: Any) -> None:
-    portal, user = make_client("sso"), make_client()
-    await call(portal.logout, accessToken=TOKEN)
-    assert status_of(await refused(user.verify_session)) == 401
-    error = await refused(portal.logout, accessToken=TOKEN)
-    assert (code_of(error), status_of(error)) == ("UnauthorizedException", 401)
-    (record, *_) = world.server.requests_for("Logout")
-    assert TOKEN not in str(record)
-    answer = await world.request("POST", "/logout", headers={})
-    assert (answer.status, answer.error) == (400, "InvalidRequestException")
-
-
-def test_logout_matches_botocores_model(boto: Any) -> None:
-    model = boto._session.get_service_model("sso").operation_model("Logout")
-    assert (model.http["method"], model.http["requestUri"]) == (LOGOUT.method, LOGOUT.path)
-    check_input(LOGOUT.input, model.input_shape, "Logout")
-    places = {
-        name: shape.serialization["name"] for name, shape in model.input_shape.members.items()
-    }
-    assert places == LOGOUT.headers

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from connector.emulator.api.account import Account
 from connector.emulator.api.codecatalyst.model import (
     CodeCatalystModel,
     DevEnvironment,
@@ -26,7 +27,8 @@ from connector.emulator.api.codecatalyst.model import (
 from connector.emulator.api.codecatalyst.service import CodeCatalystService
 from connector.emulator.api.rest import BearerTokens, Misbehaviours, RestServer
 from connector.emulator.api.sso.oidc import OidcService
-from connector.emulator.api.sso.signin import SignIn, portal_endpoints
+from connector.emulator.api.sso.portal import Portal
+from connector.emulator.api.sso.signin import SignIn
 from connector.emulator.listener import Certificates
 from connector.emulator.sessions import Sessions, data_channel_url
 
@@ -75,6 +77,7 @@ class World:
     clock: FakeClock
     model: CodeCatalystModel
     tokens: BearerTokens
+    account: Account
     oidc: OidcService
     server: RestServer
     misbehaviours: Misbehaviours
@@ -143,7 +146,9 @@ async def open_world(certificates: Certificates) -> AsyncIterator[World]:
     )
     oidc = OidcService(tokens, clock, model.sessions.random_bytes)
     service = CodeCatalystService(model, tokens, partial(data_channel_url, GATEWAY))
-    endpoints = [*service.endpoints(), *oidc.endpoints(), *portal_endpoints(tokens)]
+    account = Account(model.sessions, partial(data_channel_url, GATEWAY))
+    portal = Portal(tokens, account)
+    endpoints = [*service.endpoints(), *oidc.endpoints(), *portal.endpoints()]
     pages = SignIn(oidc, model.users, PASSWORD).pages()
     async with RestServer(endpoints, certificates.server_context, pages=pages) as server:
         oidc.url = server.url
@@ -153,6 +158,7 @@ async def open_world(certificates: Certificates) -> AsyncIterator[World]:
             clock,
             model,
             tokens,
+            account,
             oidc,
             server,
             misbehaviours,

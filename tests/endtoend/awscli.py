@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 from connector.emulator.harness import ConnectorEmulator
 
 PROFILE = "work"
+SSO_PROFILE = "sso"
 
 #: What the CLI starts as ``session-manager-plugin``: it answers as that does, and attaches.
 PLUGIN = """\
@@ -46,6 +48,7 @@ class AwsCli:
         if importlib.util.find_spec("awscli") is None:
             pytest.skip("the AWS CLI is not installed")
         self.command = [sys.executable, "-m", "awscli"]
+        self._directory = directory
         plugin = directory / "bin" / "session-manager-plugin"
         plugin.parent.mkdir()
         plugin.write_text(PLUGIN.format(python=sys.executable))
@@ -66,10 +69,25 @@ class AwsCli:
             "AWS_SHARED_CREDENTIALS_FILE": str(directory / "none"),
             "AWS_PROFILE": PROFILE,
             "AWS_PAGER": "",
+            "HOME": str(directory),
             "PATH": f"{plugin.parent}{os.pathsep}{self.environ['PATH']}",
             # The CLI brings a botocore of its own, which warns of Pythons near their end.
             "PYTHONWARNINGS": "ignore",
         }
+
+    def write_sso_profile(self, role: str, token: str) -> None:
+        """Write a profile of a role, as `aws configure sso` and `aws sso login` leave it."""
+        with (self._directory / "config").open("a") as config:
+            config.write(
+                f"[profile {SSO_PROFILE}]\nsso_session = shop\nsso_account_id = 111122223333\n"
+                f"sso_role_name = {role}\nregion = us-west-2\n"
+                "[sso-session shop]\nsso_region = us-west-2\nsso_start_url = https://shop.example\n"
+            )
+        cache = self._directory / ".aws" / "sso" / "cache"
+        cache.mkdir(parents=True)
+        name = hashlib.sha1(b"shop").hexdigest()
+        document = {"accessToken": token, "expiresAt": "2099-01-01T00:00:00Z"}
+        (cache / f"{name}.json").write_text(json.dumps(document))
 
     def run(
         self, *words: str, input: str = "", profile: str = PROFILE

@@ -11,14 +11,16 @@ import pytest
 
 from connector.emulator.harness import ConnectorEmulator
 
-from .awscli import AwsCli
+from .awscli import SSO_PROFILE, AwsCli
 from .sshd import program
 from .targets import GREETING, TcpService, greeting_echo
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConnectorEmulator]:
-    with ConnectorEmulator(tmp_path_factory.mktemp("emulator"), ("ec2", "ecs")) as emulator:
+    with ConnectorEmulator(
+        tmp_path_factory.mktemp("emulator"), ("ec2", "ecs", "codecatalyst")
+    ) as emulator:
         yield emulator
 
 
@@ -98,6 +100,13 @@ def test_instances_and_sessions_are_listed(aws: AwsCli, instance: str) -> None:
     (newest, *_) = aws.answer("ssm", "describe-sessions", *words)["Sessions"]
     assert (newest["Reason"], newest["Status"]) == ("a look", "Terminated")
     assert newest["Owner"] == aws.answer("sts", "get-caller-identity")["Arn"]
+
+
+def test_login_of_sso_becomes_a_role(aws: AwsCli, emulator: ConnectorEmulator) -> None:
+    role = emulator.add_role("Developer")
+    aws.write_sso_profile(role.name, emulator.environment["AWS_BEARER_TOKEN_CODECATALYST"])
+    identity = json.loads(aws.run("sts", "get-caller-identity", profile=SSO_PROFILE).stdout)
+    assert identity["Arn"] == "arn:aws:sts::111122223333:assumed-role/Developer/mary"
 
 
 def test_refusals_reach_the_user_of_the_cli(

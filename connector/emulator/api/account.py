@@ -184,6 +184,16 @@ class Account:
         identity = Identity(self.arn("iam", "", f"user/{name}"), f"AIDA{self._letters(17)}", name)
         return self._add_key(Key(f"AKIA{self._letters(16)}", self._secret(30), identity))
 
+    def add_role(self, name: str, mfa_code: str = "", external_id: str = "") -> Role:
+        """Add a role that every caller may assume, and return it.
+
+        :param mfa_code: of the user's device, which the role then demands.
+        """
+        serial = self.arn("iam", "", f"mfa/{USER_NAME}") if mfa_code else ""
+        role = Role(self.arn("iam", "", f"role/{name}"), serial, mfa_code, external_id)
+        self.roles[role.arn] = role
+        return role
+
     def add_role_key(self, role: Role, session_name: str, seconds: float) -> Key:
         """Return a temporary key of a role's session."""
         arn = self.arn("sts", "", f"assumed-role/{role.name}/{session_name}")

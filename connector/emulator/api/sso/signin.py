@@ -1,9 +1,8 @@
-"""The emulated SSO as a user sees it: the sign-in pages, and the portal that ends a login.
+"""The emulated SSO as a user sees it: the sign-in pages.
 
 On the pages a user allows or denies a client. A login in the browser begins at ``/authorize``
 (RFC 6749, section 4.1.1, with PKCE). AWS has ``scopes`` there where the RFC has ``scope``. A user
-enters a device code at ``/device`` (RFC 8628, section 3.3). The portal, botocore's model
-``sso/2019-06-10``, has one operation here: Logout.
+enters a device code at ``/device`` (RFC 8628, section 3.3).
 """
 
 from __future__ import annotations
@@ -12,15 +11,12 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from ..errors import ApiError
-from ..protocols.protocol import Operation
-from ..rest import BearerTokens, Endpoint, Page
-from ..shapes import Structure, Text
+from ..rest import Page
 from .grants import Client
 from .oidc import OidcService
 
@@ -168,35 +164,3 @@ def _page(title: str, body: str) -> web.Response:
 
 def _bad_request(why: str) -> web.HTTPBadRequest:
     return web.HTTPBadRequest(text=_text("Bad request", f"<p>{why}</p>"), content_type="text/html")
-
-
-TOKEN_HEADER = "x-amz-sso_bearer_token"
-
-LOGOUT = Operation(
-    "Logout",
-    "POST",
-    "/logout",
-    Structure({"accessToken": Text()}, ("accessToken",)),
-    headers={"accessToken": TOKEN_HEADER},
-)
-
-
-class InvalidRequestException(ApiError):
-    """The request lacks its token."""
-
-    status = 400
-
-
-def portal_endpoints(tokens: BearerTokens) -> list[Endpoint]:
-    """Return the portal's operations. An unknown token is an UnauthorizedException.
-
-    :param tokens: loses the token that is logged out.
-    """
-
-    def log_out(caller: str, members: Mapping[str, Any]) -> Mapping[str, Any]:
-        token = members["accessToken"]
-        tokens.authenticate(f"Bearer {token}")
-        tokens.revoke(token)
-        return {}
-
-    return [Endpoint(LOGOUT, lambda received: "", log_out, InvalidRequestException)]
