@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 
-from ..fast.typed import TYPE_CHECKING
+from ..fast.typed import TYPE_CHECKING, Any
 from ..transport.address import StreamSettings
 from ..transport.dial import dial_ahead
 from ..transport.trust import Trust
@@ -134,6 +135,22 @@ def open_cloud(
     """
     profile = with_credentials(load_profile(profile_name, environ), environ)
     bundle = ca_bundle(environ, profile)
-    trust = Trust(bundle, anchors(environ, bundle) if anchors else None)
-    keys = KeySource(profile, environ, trust.connect, named=bool(profile_name))
+    named = bool(profile_name)
+    variables = {name: value for name, value in environ.items() if name.startswith("AWS_")}
+    given = profile, named, bundle, variables
+    with _opening:
+        known = next((access for before, access in _opened if before == given), None)
+        if known is None:
+            trust = Trust(bundle, anchors(environ, bundle) if anchors else None)
+            known = trust, KeySource(profile, environ, trust.connect, named=named)
+            _opened.append((given, known))
+            del _opened[:-_MOST_OPENED]
+    trust, keys = known
     return Cloud(profile, keys, trust, endpoint_url, environ)
+
+
+#: What the last clouds were opened with, and the certificates and keys that they share. Several
+#: kinds of targets need the same keys: a user is asked for a code once, a program runs once.
+_opened: list[tuple[tuple[Any, ...], tuple[Trust, KeySource]]] = []
+_opening = threading.Lock()
+_MOST_OPENED = 8

@@ -66,6 +66,8 @@ class KeySource:
         self._now = now
         self._lock = threading.Lock()
         self._keys: AwsKeys | None = None
+        self._failure: ConnectorError | None = None
+        self._searches = 0
         self._loaded = self._refused = False
 
     def load(self, timeout: float) -> AwsKeys:
@@ -77,12 +79,16 @@ class KeySource:
         :raises ConfigError: when the profile does not exist, or its settings are not usable.
         """
         deadline = time.monotonic() + timeout
+        searches = self._searches
         if not self._lock.acquire(timeout=timeout):
             raise CredentialsError(
                 f"The AWS keys of the profile {self._profile.shown_name} did not come in time",
                 "Try again",
             )
         try:
+            if self._failure and self._searches > searches:
+                # Another thread has just searched: the user is not asked for a code again.
+                raise type(self._failure)(self._failure.message, self._failure.hint)
             return self._load(max(deadline - time.monotonic(), 0.1))
         finally:
             self._lock.release()
@@ -108,13 +114,17 @@ class KeySource:
         kept = self._keys
         if kept is not None and self._left(kept) > _SPARE:
             return kept
+        self._failure = None
         try:
             self._keys = self._find(timeout)
         except ConnectorError as error:
             if kept is None or self._left(kept) <= 0:
+                self._failure = error
                 raise
             logger.info("using the AWS keys that expire soon: %s", error)
             return kept
+        finally:
+            self._searches += 1
         self._loaded, self._refused = True, False
         return self._keys
 

@@ -37,3 +37,21 @@ def test_each_region_has_a_client_of_its_own(region: str) -> None:
     assert (cloud.api(service, region) is cloud.api(service, "us-east-1")) is (
         region == "us-east-1"
     )
+
+
+def test_clouds_of_the_same_settings_share_their_keys() -> None:
+    first, second = open_cloud(None, None, ENVIRON), open_cloud(None, "https://localhost", ENVIRON)
+    assert first.keys is second.keys
+    others = (
+        open_cloud("work", None, ENVIRON),
+        open_cloud(None, None, {**ENVIRON, "AWS_ACCESS_KEY_ID": "AKIDOTHER"}),
+        open_cloud(None, None, {**ENVIRON, "AWS_PROFILE": "work"}),
+    )
+    assert len({id(each.keys) for each in (first, *others)}) == 4
+
+
+def test_clouds_that_are_remembered_are_limited() -> None:
+    first = open_cloud(None, None, ENVIRON)
+    for number in range(20):
+        open_cloud(f"profile-{number}", None, ENVIRON)
+    assert open_cloud(None, None, ENVIRON).keys is not first.keys

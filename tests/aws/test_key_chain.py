@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.tokens import SSOTokenProvider
@@ -430,6 +431,58 @@ def test_threads_share_one_search(sources: Sources, configure: Callable[[str], N
         thread.join()
     assert len(set(found)) == 1
     assert sources.asked == ["AssumeRole"]
+
+
+class CountingLock:
+    """A lock that counts the threads that have asked for it."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._lock = threading.Lock()
+        self.release = self._lock.release
+
+    def acquire(self, timeout: float) -> bool:
+        self.asked += 1
+        return self._lock.acquire(timeout=timeout)
+
+
+def test_threads_share_one_failing_search(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    """The others wait while the program of the first runs."""
+    runs, go = home / "runs", home / "go"
+    code = (
+        "import os, time\n"
+        f"open({str(runs)!r}, 'a').write('run ')\n"
+        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
+        "raise SystemExit(1)\n"
+    )
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    source = source_of("work")
+    lock: Any = CountingLock()
+    source._lock = lock
+    found: list[str] = []
+
+    def ask() -> None:
+        try:
+            source.load(60)
+        except CredentialsError as error:
+            found.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while lock.asked < 4:
+        time.sleep(0.02)
+    go.touch()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(found)) == 1
+    assert runs.read_text() == "run "
+    with pytest.raises(CredentialsError):
+        source.load(60)
+    assert runs.read_text() == "run run "
 
 
 MFA = f"{BASE}{WORK}mfa_serial = arn:aws:iam::123456789012:mfa/mary\n"
