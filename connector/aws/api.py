@@ -66,6 +66,8 @@ _STATUS_OF_CODE = {
     "ResourceNotFoundException": 404,
     "ConflictException": 409,
     "ThrottlingException": 429,
+    "Throttling": 429,
+    "RequestLimitExceeded": 429,
 }
 
 

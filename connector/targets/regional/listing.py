@@ -25,7 +25,7 @@ from ..model import GONE, Column, Listing, ListProblem, Query, Row, SessionInfo
 from ..parallel import for_all
 from .backend import Backend, Found
 from .finder import regions_of
-from .naming import Names, cache_of
+from .naming import Names, cache_of, regions_memory
 from .pages import ask, items_of
 from .place import ALL_REGIONS, Place, is_region, known_profiles, region_words
 from .refusals import explain
@@ -57,6 +57,11 @@ class Problem(NamedTuple):
     region: str
     error: ConnectorError
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it holds nothing that the user could use."""
+        return isinstance(self.error, AccessDenied)
+
 
 def list_targets(
     backend: Backend, query: Query, environ: Mapping[str, str], timeout: float
@@ -77,8 +82,8 @@ def list_targets(
     return Listing(
         rows,
         columns,
-        [ListProblem(each.error, isinstance(each.error, AccessDenied)) for each in problems],
-        not problems,
+        [ListProblem(each.error, each.is_refusal) for each in problems],
+        all(each.is_refusal for each in problems),
         None,
         False,
     )
@@ -101,7 +106,7 @@ def look_up(
     """
     found, problems = _list(backend, cloud, regions, time.monotonic() + timeout)
     for problem in problems:  # it may have a target of the same name
-        if not isinstance(problem.error, AccessDenied):
+        if not problem.is_refusal:
             raise problem.error
     usable = [each for each in found if each.state.phase != GONE]
     profile = place.profile or query.profile
@@ -170,6 +175,7 @@ def _list(
     """
     if ALL_REGIONS in regions:
         regions = enabled_regions(cloud, deadline)
+        regions_memory(backend, cloud).note(regions)
     words = backend.row.words
 
     def late(region: str) -> Problem:

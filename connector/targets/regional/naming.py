@@ -166,6 +166,11 @@ def cache_of(backend: Backend, cloud: Cloud, region: str) -> NameCache:
     return NameCache(Memory(path_of(backend, os.environ), f"{cloud.origin} in {region}"))
 
 
+def regions_memory(backend: Backend, cloud: Cloud) -> Memory:
+    """Return the memory of the Regions that the account has enabled."""
+    return Memory(path_of(backend, os.environ), f"{cloud.origin} in all Regions")
+
+
 def path_of(backend: Backend, environ: Mapping[str, str]) -> str:
     """Return the path of the file with the names of a kind."""
     return cache_file(environ, f"names-{backend.row.name}.json")
@@ -174,6 +179,11 @@ def path_of(backend: Backend, environ: Mapping[str, str]) -> str:
 def recall(backend: Backend, cloud: Cloud, place: Place, regions: Sequence[str]) -> Found | None:
     """Return the one target that a name means in the last listings of these Regions, or None."""
     found: list[Found] = []
+    if ALL_REGIONS in regions:
+        enabled = regions_memory(backend, cloud).recall()
+        regions = (
+            [each for each in enabled if isinstance(each, str)] if isinstance(enabled, list) else []
+        )
     for region in regions:
         known = cache_of(backend, cloud, region).recall()
         if known is None:

@@ -178,7 +178,8 @@ class RegionalSessions:
                     if state and state.phase not in (RUNNING, ""):
                         return state
                     if calls.found[:3] != place:
-                        continue  # the refusal was about another target
+                        # The refusal was about another target. A name moves once at most.
+                        return self._open(started)
                 if not retry.pause(failure, passes=settles or passes):
                     raise calls.error_of(failure, "start a session on") from failure
             else:

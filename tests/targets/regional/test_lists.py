@@ -75,7 +75,7 @@ def test_region_that_denies_the_list_does_not_hide_the_others(lampworks: Lampwor
     (problem,) = listing.problems
     assert isinstance(problem.error, AccessDenied)
     assert problem.is_refusal
-    assert not listing.is_whole
+    assert listing.is_whole
 
 
 def test_region_that_fails_is_told_and_tried_again_before(lampworks: Lampworks) -> None:
@@ -87,6 +87,7 @@ def test_region_that_fails_is_told_and_tried_again_before(lampworks: Lampworks) 
     (problem,) = listing.problems
     assert isinstance(problem.error, CredentialsError)
     assert not problem.is_refusal
+    assert not listing.is_whole
 
 
 def test_error_of_the_only_region_is_raised(lampworks: Lampworks) -> None:
@@ -151,6 +152,23 @@ def test_id_needs_no_call(lampworks: Lampworks) -> None:
         assert target.key == f"lamp {region} lamp-000abc00"
         assert target.doubter() is None
     assert lampworks.operations() == []
+
+
+def test_all_regions_that_are_enabled_are_listed_and_remembered(lampworks: Lampworks) -> None:
+    lampworks.world.add_lamp("desk", region="eu-west-1")
+    lampworks.world.add_lamp("dark", region="me-south-1")
+    assert names(lampworks, region="all") == ["desk.eu-west-1.lamp"]
+    enabled = [name for name, is_on in lampworks.account.regions.items() if is_on]
+    assert lampworks.operations().count("ListLamps") == len(enabled)
+    calls = len(lampworks.operations())
+    assert lampworks.target("desk.lamp", region="all").calls.found.region == "eu-west-1"
+    assert len(lampworks.operations()) == calls
+
+
+def test_list_of_all_regions_needs_their_names(lampworks: Lampworks) -> None:
+    lampworks.account.deny("ec2:DescribeRegions")
+    with pytest.raises(AccessDenied, match=r"You may not list the Regions: .*DescribeRegions"):
+        lampworks.listing(region="all")
 
 
 def test_id_is_looked_up_in_several_regions(lampworks: Lampworks) -> None:

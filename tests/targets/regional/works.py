@@ -28,7 +28,10 @@ class Lampworks:
     """
 
     def __init__(self, directory: Path, port: int | None = None) -> None:
-        self._emulator = Emulator(directory / "certificates", home=directory, port=port)
+        kinds = ("codecatalyst", "ec2")  # EC2 lists the Regions
+        self._emulator = Emulator(
+            directory / "certificates", kinds=kinds, home=directory, port=port
+        )
         self.world = self._emulator.worlds["lamp"] = LampWorld(self._emulator.account)
         self._thread = EmulatorThread(self._emulator)
         self.environ: MutableMapping[str, str] = {}
