@@ -54,6 +54,7 @@ def page(row: KindRow) -> str:
     for option in row.options:
         metavar = "" if option.type == "flag" else type_of(option).metavar or option.dest.upper()
         told = SETTINGS[option.name].explained if option.variables else option.help
+        told = told.replace("%%", "%")  # argparse would do so
         options.append((f"--{option.name} {metavar}".rstrip(), told))
     width = max((len(name) for name, _ in options), default=0)
     lines = [f"  {name:{width}}  {told}\n" for name, told in options]

@@ -159,7 +159,15 @@ _TABLE = (
         "endpoint-url",
         URL,
         "the URL of another API than the service's own",
-        (*(name for kind in KINDS for name in kind.endpoint_variables), "AWS_ENDPOINT_URL"),
+        (
+            *dict.fromkeys(
+                name
+                for kind in KINDS
+                for name in kind.endpoint_variables
+                if name != "AWS_ENDPOINT_URL"
+            ),
+            "AWS_ENDPOINT_URL",
+        ),
         theirs=True,
     ),
     Setting(
