@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import connector
+from connector.targets.registry import KINDS
 
 ROOT = Path(connector.__file__).parent
 
@@ -166,21 +168,46 @@ def test_no_file_has_more_than_450_lines() -> None:
     assert {name: lines for name, lines in long.items() if lines > 450} == {}
 
 
-#: Names of the first kind of target, which only its own rooms may use.
-WORDS_OF_A_KIND = ("CodeCatalyst", "codecatalyst", "Dev Environment")
+#: Kind -> the words that only its own rooms and the registries may use.
+WORDS_OF_A_KIND = {
+    "codecatalyst": r"CodeCatalyst|codecatalyst|Dev Environment",
+    "sagemaker": r"SageMaker|sagemaker",
+    "ec2": r"\bEC2\b|\bec2\b",
+    "ecs": r"\bECS\b|\becs\b",
+    "codebuild": r"CodeBuild|codebuild",
+    "ssm": r"HyperPod|GameLift|gamelift",
+}
 
-ROOMS_OF_A_KIND = (
-    "targets/codecatalyst/",
-    "targets/registry.py",
-    "emulator/api/codecatalyst/",
-    "emulator/api/__init__.py",  # the row of the emulator
-)
+#: Further rooms of a kind. The emulator's protocols are those of certain services.
+ALSO = {
+    "codecatalyst": ("emulator/api/codecatalyst/",),
+    "codebuild": ("emulator/api/", "targets/ssm/"),  # the prefix of a paused build
+    **dict.fromkeys(("sagemaker", "ec2", "ecs", "ssm"), ("emulator/api/",)),
+}
+
+#: Places that may name a kind since it is AWS's own word there: an API that all kinds need, a
+#: size that one service sets, the metadata address of a machine.
+ALLOWED = {
+    "ec2": {
+        *("aws/signed.py", "aws/sdk.py", "aws/chain.py"),
+        "targets/regional/listing.py",  # ec2:DescribeRegions, for all kinds
+        "cli/attach.py",  # sessions that other programs have started
+    },
+    "ecs": {"aws/signed.py", "cli/attach.py", "emulator/agent/behaviour.py"},
+    "sagemaker": {"aws/signed.py"},
+}
+
+REGISTRIES = ("targets/registry.py", "emulator/api/__init__.py")
 
 
-def test_only_the_room_of_a_kind_names_it() -> None:
-    naming = {
-        path.relative_to(ROOT).as_posix()
-        for path in FILES
-        if any(word in path.read_text() for word in WORDS_OF_A_KIND)
-    }
-    assert {name for name in naming if not name.startswith(ROOMS_OF_A_KIND)} == set()
+@pytest.mark.parametrize("kind", WORDS_OF_A_KIND)
+def test_only_the_room_of_a_kind_names_it(kind: str) -> None:
+    word = re.compile(WORDS_OF_A_KIND[kind])
+    rooms = (f"targets/{kind}/", *ALSO[kind])
+    naming = {path.relative_to(ROOT).as_posix() for path in FILES if word.search(path.read_text())}
+    strangers = {name for name in naming if not name.startswith((*rooms, *REGISTRIES))}
+    assert strangers - ALLOWED.get(kind, set()) == set()
+
+
+def test_words_of_every_kind_are_kept_in_its_rooms() -> None:
+    assert {row.name for row in KINDS} <= set(WORDS_OF_A_KIND)
