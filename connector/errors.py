@@ -51,6 +51,10 @@ class ConfigError(ConnectorError):
     exit_code = 78  # EX_CONFIG
 
 
+class NoRegion(ConfigError):
+    """Nothing names a Region of AWS. Kinds of other services can be listed all the same."""
+
+
 class CredentialsError(ConnectorError):
     """No usable bearer token or AWS keys: none, corrupt, expired, or refused by the service."""
 

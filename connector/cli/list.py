@@ -17,6 +17,7 @@ from ..errors import (
     ConnectorError,
     NoKeys,
     NoLogin,
+    NoRegion,
 )
 from ..targets.model import Listing
 from ..targets.registry import KINDS, PLACE, rows_of
@@ -37,6 +38,9 @@ _GRACE = 2.0
 
 #: The list of a kind, or why there is none.
 _Outcome = Listing | ConnectorError
+
+#: Why a kind is left out where another one can be listed: the user does not use its service.
+_LEFT_OUT = (NoKeys, NoLogin, NoRegion)
 
 DESCRIPTION = """\
 List all your targets, of all kinds for which you have credentials. The name in each line is
@@ -82,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
 def _listed(rows: Sequence[KindRow], query: Query) -> list[tuple[KindRow, _Outcome]]:
     """Return the lists of all kinds, or why there is none.
 
-    Kinds without any credentials are left out, unless no kind can be listed.
+    Kinds without any credentials or Region are left out, unless no kind can be listed.
 
     :raises ConnectorError: when no kind could be listed; the error of the first.
     """
@@ -104,10 +108,10 @@ def _listed(rows: Sequence[KindRow], query: Query) -> list[tuple[KindRow, _Outco
             for_all(look, rows, time.monotonic() + LIST_TIMEOUT + _GRACE)
     outcomes = [(row, found.get(row.name) or _silent(row)) for row in rows]
     errors = [outcome for _, outcome in outcomes if isinstance(outcome, ConnectorError)]
-    real = [error for error in errors if not isinstance(error, (NoKeys, NoLogin))]
+    real = [error for error in errors if not isinstance(error, _LEFT_OUT)]
     if len(errors) == len(rows):
         raise (real or errors)[0]
-    return [each for each in outcomes if not isinstance(each[1], (NoKeys, NoLogin))]
+    return [each for each in outcomes if not isinstance(each[1], _LEFT_OUT)]
 
 
 def _silent(row: KindRow) -> ConnectorError:

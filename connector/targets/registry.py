@@ -174,8 +174,21 @@ _CODECATALYST = KindRow(
     ),
 )
 
+ECS = KindRow(
+    name="ecs",
+    module="connector.targets.ecs.kind",
+    help_module="connector.targets.ecs.help",
+    words=Words("ECS container", "ECS tasks", "ECS", "the ECS console"),
+    prefixes=("arn:aws:ecs:", "ecs:"),
+    suffixes=(".ecs",),
+    example="app.web.prod.ecs or app.ecs",
+    options=(REGION, PORT),
+    endpoint_variables=("AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_SSM"),
+    copies_by_tar=True,
+)
+
 #: The first kind has the names that no spelling and no option gives to another kind.
-KINDS = [_CODECATALYST]
+KINDS = [_CODECATALYST, ECS]
 
 
 def row_of(query: Query) -> KindRow:

@@ -38,6 +38,7 @@ def test_file_can_hold_every_setting(tmp_path: Path, monkeypatch: pytest.MonkeyP
     space = "MySpace"
     project = 'My.Project'
     id = "01234567-89ab-cdef-0123-456789abcdef"
+    region = "eu-west-1"
     "profile" = "work"
     endpoint-url = "https://api.example"
 
@@ -53,6 +54,7 @@ def test_file_can_hold_every_setting(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "space": "MySpace",
         "project": "My.Project",
         "id": "01234567-89ab-cdef-0123-456789abcdef",
+        "region": "eu-west-1",
         "profile": "work",
         "endpoint-url": "https://api.example",
         "start": False,
@@ -61,7 +63,7 @@ def test_file_can_hold_every_setting(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "payload-size": 16384,
         "log-file": str(tmp_path / "connector.log"),
     }
-    assert [file.line(name) for name in SETTINGS] == [2, 3, 4, 5, 6, 8, 9, 10, 11, 12]
+    assert [file.line(name) for name in SETTINGS] == [2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13]
 
 
 def test_byte_order_mark_and_crlf_are_accepted(tmp_path: Path) -> None:
@@ -109,7 +111,7 @@ def test_escaped_key_has_no_line(tmp_path: Path) -> None:
         ("log-file = 'here.log'", ", line 1: log-file has to be an absolute path"),
         ("waiit = 600", ", line 1: there is no setting 'waiit'. Did you mean wait?"),
         ("Payload_Size = 1", "no setting 'Payload_Size'. Did you mean payload-size?"),
-        ("xyz = 1", "There are: space, project, id, profile,"),
+        ("xyz = 1", "There are: space, project, id, region, profile,"),
         ("'a\\u001bb' = 1", "no setting 'a\\\\u001bb'"),
         ("\n[connector]\nwait = 1", ", line 2: there is no table 'connector'. Settings stand"),
         ("wait = 1\nwait = 2\n", " is not TOML: line 2, column"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...aws.cloud import Cloud, open_cloud
-from ...errors import ConfigError
+from ...errors import NoRegion
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from ..memory import anchor_memory
@@ -93,14 +93,14 @@ class RegionalFinder:
 def regions_of(place: Place, query: Query, cloud: Cloud) -> tuple[str, ...]:
     """Return the Regions in which a query looks; ``("all",)`` for all.
 
-    :raises ConfigError: when nothing names any.
+    :raises NoRegion: when nothing names any.
     """
     if place.found and place.found.region:
         return (place.found.region,)
     regions = (place.region,) if place.region else region_words(query.option("region"))
     regions = regions or region_words(cloud.region)
     if not regions:
-        raise ConfigError(
+        raise NoRegion(
             "No AWS Region is set",
             "Give --region or set AWS_REGION, or add `region` to the profile",
         )

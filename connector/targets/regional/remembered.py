@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from ...aws.regions import region_of
+from ...errors import ConfigError
 from ..memory import Memory, keys_of
 from ..model import Remembered
 from .backend import Backend
@@ -19,7 +21,9 @@ def remembered(backend: Backend, environ: Mapping[str, str]) -> Remembered:
     its Region, so that it is found from everywhere.
     """
     path = path_of(backend, environ)
-    profiles = known_profiles(environ)
+    profiles: Collection[str] = ()
+    with suppress(ConfigError):  # a broken file is no obstacle to the names of a default profile
+        profiles = known_profiles(environ)
     home = region_words(region_of(environ))
     found: dict[str, str] = {}
     regions: set[str] = set()

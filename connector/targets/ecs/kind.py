@@ -1,0 +1,210 @@
+"""ECS tasks as a kind of target: names, states, and sessions by ECS Exec."""
+
+from __future__ import annotations
+
+from ...aws.api import Refused
+from ...errors import ConfigError, TargetNotReady
+from ...fast.typed import TYPE_CHECKING, Any
+from ..model import COMMAND, SSH, Column, SessionRequest, State
+from ..regional.backend import Backend, Found
+from ..regional.kind import RegionalKind
+from ..registry import ECS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...aws.cloud import Cloud
+    from ...aws.signed import Service
+    from ...errors import ConnectorError
+    from ...sessions import SessionAccess
+    from ...ssh.facts import SshFacts
+    from ..model import Query
+
+#: AWS's own spellings: the ARN of a task, and the target of ssm:StartSession.
+ARN, TARGET = "arn:aws:ecs:", "ecs:"
+
+#: The shell of an image: bash if there is one. The agent starts it without a login.
+_SHELL = "sh -c 'command -v bash >/dev/null 2>&1 && exec bash; exec sh'"
+
+#: What the service answers for a task that was replaced, or has no agent (yet).
+_INVALID, _NOT_CONNECTED = "InvalidParameterException", "TargetNotConnectedException"
+_AGENT = "execute command agent"
+
+
+def is_task_id(text: str) -> bool:
+    """Return whether text is the id of a task: 32 hexadecimal digits."""
+    return len(text) == 32 and not text.lower().strip("0123456789abcdef")
+
+
+class Ecs(Backend):
+    """The kind's own part of the base."""
+
+    terminates = False  # most users of ECS Exec may call ecs:ExecuteCommand alone
+    row = ECS
+    columns = (Column("SERVICE", 8), Column("CLUSTER", 8), Column("TASKS", 5), Column("LAUNCH", 7))
+    states = (
+        *("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING"),
+        *("DEPROVISIONING", "STOPPED", "EXEC_OFF", "EXEC_PENDING", "EXEC_STOPPED", "NO_TASK"),
+    )
+
+    @property
+    def service(self) -> Service:
+        from .api import API
+
+        return API
+
+    @property
+    def ssh(self) -> SshFacts:
+        from ...ssh.facts import SshFacts
+
+        return SshFacts(
+            title="Amazon ECS tasks",
+            nouns="ECS tasks",
+            patterns=("*.ecs",),
+            examples=("app.web.prod.ecs",),
+            suffix=".ecs",
+            service_prefixes=ECS.prefixes,
+            user="root",
+            known_hosts="~/.ssh/known_hosts_ecs",
+            file_prefix="ecs_",
+        )
+
+    def exact(self, name: str) -> Found | None:
+        """Read a task's id, with its container or not, ``host_name`` and AWS's spellings."""
+        if name.startswith(ARN) and "." not in name:
+            region, cluster, id = name.split(":")[3], *name.split("/")[1:]
+            return Found(f"{cluster}/{id}/", (), region)
+        if name.startswith(TARGET) and "." not in name and name.count("_") > 1:
+            cluster, id, runtime = name.removeprefix(TARGET).rsplit("_", 2)
+            return Found(f"{cluster}/{id}/", details={"runtime": runtime})
+        labels = name.split("..")
+        if len(labels) == 3 and all(labels) and "." not in "".join(labels):
+            return Found("/".join(reversed(labels)), tuple(labels))
+        container, _, id = name.rpartition(".")
+        if is_task_id(id) and "." not in container:
+            return Found(f"/{id}/{container}")
+        return None
+
+    def host_name(self, found: Found) -> str:
+        return "..".join(reversed(found.id.split("/")))
+
+    def session_target(self, found: Found) -> str:
+        cluster = found.id.partition("/")[0]
+        return f"{TARGET}{cluster}_{found.details.get('task')}_{found.details.get('runtime')}"
+
+    def check(self, request: SessionRequest) -> None:
+        try:
+            "".join(request.words).encode()
+        except UnicodeEncodeError:  # arguments that Python could not decode
+            raise ConfigError(
+                "An argument of the command is not UTF-8",
+                "Have a shell make it at the far end (sh -c)",
+            ) from None
+
+    def list_region(self, cloud: Cloud, region: str, deadline: float) -> Sequence[Found]:
+        from .tasks import Tasks
+
+        return Tasks(cloud, region, deadline).containers()
+
+    def look(self, cloud: Cloud, found: Found, timeout: float) -> Found:
+        import time
+
+        from .tasks import Tasks
+
+        tasks = Tasks(cloud, found.region, time.monotonic() + timeout)
+        return tasks.container(found)._replace(region=found.region)
+
+    def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
+        cluster, task = found.id.partition("/")[0], found.details.get("task", "TASK")
+        raise ConfigError(
+            "The connector stops no ECS tasks: a service would start others in their place",
+            f"Run `aws ecs stop-task --cluster {cluster} --task {task}`",
+        )
+
+    def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
+        """Raise an error. No state leads here: tasks start by themselves, or are gone."""
+        raise ConfigError("The connector starts no ECS tasks", self.advice(found))
+
+    def open(
+        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
+    ) -> SessionAccess:
+        """Start a session in the task that was remembered; after a deployment, in another one."""
+        known = found if found.details.get("task") else self.look(cloud, found, timeout / 2)
+        try:
+            return self._open(cloud, known, request, query, timeout)
+        except Refused as refused:
+            if known is not found or refused.code not in (_INVALID, "TargetNotConnected"):
+                raise
+            fresh = self.look(cloud, found, timeout / 2)
+            if fresh.details.get("task") in (None, known.details["task"]):
+                raise
+            return self._open(cloud, fresh, request, query, timeout / 2)
+
+    def _open(
+        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
+    ) -> SessionAccess:
+        from ...sessions import SessionAccess
+
+        cluster, _, container = found.id.split("/")
+        if "task" not in found.details:
+            raise Refused(400, _INVALID, f"{found.state.reason}")
+        if request.form == SSH:
+            from ..regional.ssm import start_ssm_session
+
+            target, port = self.session_target(found), int(query.option("port") or 22)
+            return start_ssm_session(cloud, found.region, target, request, port, timeout)
+        import shlex
+
+        answer = cloud.api(self.service, found.region).call(
+            "execute_command",
+            timeout=timeout,
+            cluster=cluster,
+            task=found.details["task"],
+            container=container,
+            command=shlex.join(request.words) if request.form == COMMAND else _SHELL,
+            interactive=True,
+        )["session"]
+        return SessionAccess(answer["streamUrl"], answer["tokenValue"], answer["sessionId"])
+
+    def may_settle(self, refused: Refused) -> bool:
+        waits = refused.code == _INVALID and _AGENT in refused.message
+        return waits or refused.code in (_NOT_CONNECTED, "TargetNotConnected")
+
+    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+        if not found or not self.may_settle(refused):
+            return None
+        return TargetNotReady(
+            f"Cannot {what} {found.id}: the agent of ECS Exec is not connected",
+            "Try again in a minute. Else check the task role (ssmmessages) and the network",
+        )
+
+    def advice(self, found: Found) -> str:
+        cluster, owner, _ = found.id.split("/")
+        if found.state.status != "EXEC_OFF":
+            return f"Look at `aws ecs describe-services --cluster {cluster} --services {owner}`"
+        if found.details.get("kind") != "service":
+            return "Run the task anew by `aws ecs run-task --enable-execute-command`"
+        return (
+            f"Run `aws ecs update-service --cluster {cluster} --service {owner} "
+            "--enable-execute-command --force-new-deployment`"
+        )
+
+    def fields(self, found: Found) -> tuple[str, ...]:
+        details = found.details
+        return details.get("task", ""), str(details.get("count", 0)), details.get("launch", "")
+
+    def cells(self, found: Found) -> tuple[str, ...]:
+        return (*found.labels[1:], *self.fields(found)[1:])
+
+    def document(self, found: Found) -> dict[str, Any]:
+        container, owner, cluster = found.labels
+        names = ("task", "tasks", "launch", "runtime")
+        return {
+            "container": container,
+            found.details.get("kind", "service"): owner,
+            "cluster": cluster,
+            **{name: found.details.get(name) for name in names},
+        }
+
+
+KIND = RegionalKind(Ecs())
