@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from connector.emulator.access import MISLEADING
+from connector.targets.registry import KINDS
 
 from .commands import CONNECTOR
 from .sshd import program
@@ -182,3 +186,18 @@ def test_bad_fault_plan_is_refused_in_one_line(
     assert (answer.returncode, answer.stdout) == (78, "")
     assert len(answer.stderr.splitlines()) == 1
     assert problem in answer.stderr
+
+
+@pytest.mark.parametrize("kind", [row.name for row in KINDS])
+def test_target_of_each_kind_is_listed(tmp_path: Path, kind: str) -> None:
+    with emulator(tmp_path, "--kind", kind, "--json", str(tmp_path / "access")) as emulated:
+        access = json.loads((tmp_path / "access").read_text())
+        answer = emulated.run(f"connector list --kind {kind}")
+    assert answer.returncode == 0, answer.stderr
+    assert "demo" in answer.stdout
+    lines = (tmp_path / "exports").read_text().splitlines()
+    signed = "AWS_ACCESS_KEY_ID" in access["environment"]
+    assert [line for line in lines if not line.startswith("export ")] == (
+        [f"unset {' '.join(MISLEADING)}"] if signed else []
+    )
+    assert access["secretAccessKey"] not in emulated.instructions
