@@ -133,7 +133,7 @@ async def test_query_has_lists_and_escapes(signed: Signed) -> None:
     assert answer["NextToken"] == "7 <&>"
     error = await refused(client.describe_tags, MaxResults=4000)
     assert code_of(error) == "InvalidParameterValue"
-    assert code_of(await refused(client.describe_vpcs)) == "UnknownOperationException"
+    assert code_of(await refused(client.describe_vpcs)) == "InvalidAction"
 
 
 @pytest.mark.parametrize("service", ["codebuild", CBOR])

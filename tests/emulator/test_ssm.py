@@ -248,4 +248,4 @@ async def test_malformed_requests_and_other_operations_are_refused(signed: Signe
     error = await refused(client.resume_session, SessionId="x" * 97)
     assert code_of(error) == "ValidationException"
     error = await refused(client.list_documents)
-    assert code_of(error) == "UnknownOperationException"
+    assert (code_of(error), status_of(error)) == ("UnknownOperationException", 400)

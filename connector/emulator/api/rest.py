@@ -19,7 +19,7 @@ from typing import Any
 from aiohttp import web
 
 from ..listener import HOST, Listener
-from .errors import ApiError, UnauthorizedException, UnknownOperationException
+from .errors import ApiError, UnauthorizedException
 from .protocols.protocol import REST_JSON, Answer, Operation, Protocol, Received
 from .shapes import InvalidInput
 
@@ -182,12 +182,9 @@ class RestServer:
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             received = await _receive(request)
-            try:
-                for protocol, endpoint in candidates:
-                    if protocol.claims(endpoint.operation, received):
-                        return await self._answer(protocol, endpoint, request, received)
-            except InvalidInput:
-                return await self._unknown_operation(request)
+            for protocol, endpoint in candidates:
+                if protocol.claims(endpoint.operation, received):
+                    return await self._answer(protocol, endpoint, request, received)
             speaking = (protocol for protocol, _ in candidates if protocol.speaks(received))
             return self._refuse(request, next(speaking, REST_JSON))
 
@@ -217,8 +214,7 @@ class RestServer:
         return self._refuse(request, REST_JSON)
 
     def _refuse(self, request: web.Request, protocol: Protocol) -> web.Response:
-        error = UnknownOperationException("No operation has this method and path")
-        return self._recorded(request, protocol.error(error), None)
+        return self._recorded(request, protocol.error(protocol.unknown_operation()), None)
 
     def _recorded(
         self, request: web.Request, response: web.Response, operation: Operation | None

@@ -6,11 +6,13 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from ..errors import ApiError
+from ..errors import ApiError, UnknownOperationException
 from ..shapes import InvalidInput, Structure
 
 Answer = Mapping[str, Any]
@@ -36,6 +38,15 @@ class Received:
     names: Mapping[str, str]
     content: bytes
     problem: str = ""
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        """The parameters of a form, without their order; empty if the body is no form."""
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != "application/x-www-form-urlencoded":
+            return {}
+        text = self.content.decode("utf-8", "surrogateescape")
+        return dict(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))
 
     def body(self) -> bytes:
         """Return the content; raises InvalidInput if it could not be read."""
@@ -64,6 +75,10 @@ class Protocol:
     def speaks(self, received: Received) -> bool:
         """Return whether a request of an unknown operation wants its error in this protocol."""
         return False
+
+    def unknown_operation(self) -> ApiError:
+        """Return the error of a request that names no operation."""
+        return UnknownOperationException("No operation has this method and path")
 
     def read(self, operation: Operation, received: Received) -> dict[str, Any]:
         """Return the members; raises InvalidInput."""
@@ -107,6 +122,9 @@ class JsonRpc(Protocol):
 
     def speaks(self, received: Received) -> bool:
         return "X-Amz-Target" in received.headers
+
+    def unknown_operation(self) -> ApiError:
+        return ApiError("The operation is unknown", "UnknownOperationException", 400)
 
     def error(self, error: ApiError) -> web.Response:
         body = {"__type": error.code, **error.body()}

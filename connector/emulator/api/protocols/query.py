@@ -7,11 +7,10 @@ both. Members have their names on the wire: for EC2 ``InstanceId`` is a list, an
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from aiohttp import web
@@ -23,7 +22,10 @@ from .protocol import Answer, Instant, Operation, Protocol, Received
 #: The longest list of a request. A choice: AWS's limits differ by operation.
 LIST_MAX = 10_000
 
-_FORM = "application/x-www-form-urlencoded"
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+#: Characters that XML 1.0 cannot have.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Query(Protocol):
@@ -47,16 +49,19 @@ class Query(Protocol):
         return "POST", "/"
 
     def claims(self, operation: Operation, received: Received) -> bool:
-        form = dict(_form(received))
-        return form.get("Action") == operation.name and form.get("Version") == self._version
+        form = received.form
+        return (form.get("Action"), form.get("Version")) == (operation.name, self._version)
 
     def speaks(self, received: Received) -> bool:
-        return dict(_form(received)).get("Version") == self._version
+        return received.form.get("Version") == self._version
+
+    def unknown_operation(self) -> ApiError:
+        return ApiError("The action is not valid for this web service.", "InvalidAction", 400)
 
     def read(self, operation: Operation, received: Received) -> dict[str, Any]:
         received.body()
         tree: dict[str, Any] = {}
-        for name, value in _form(received):
+        for name, value in received.form.items():
             if name not in ("Action", "Version"):
                 _plant(tree, name.split("."), value)
         members = {name: self._grown(member) for name, member in tree.items()}
@@ -109,7 +114,7 @@ class Query(Protocol):
             return node
         if self.level and node.keys() == {self.level} and isinstance(node[self.level], dict):
             node = node[self.level]
-        if node and all(name.isascii() and name.isdigit() for name in node):
+        if node and all(_NUMBER.fullmatch(name) for name in node):
             if len(node) > LIST_MAX:
                 raise InvalidInput(f"A list has more than {LIST_MAX} items")
             return [self._grown(node[name]) for name in sorted(node, key=int)]
@@ -136,13 +141,6 @@ class Ec2Query(Query):
         return self.response(error.status, text.encode())
 
 
-def _form(received: Received) -> Iterator[tuple[str, str]]:
-    """Yield the parameters of a form; none if the body is no form."""
-    if received.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _FORM:
-        text = received.content.decode("utf-8", "surrogateescape")
-        yield from parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
-
-
 def _plant(tree: dict[str, Any], path: list[str], value: str) -> None:
     """Put a value into the tree of a form, where dots separate the levels of its name."""
     if len(path) > 10:
@@ -157,5 +155,4 @@ def _plant(tree: dict[str, Any], path: list[str], value: str) -> None:
 
 def _text(text: str) -> str:
     """Return the text with XML's escapes, without the characters that XML cannot have."""
-    printable = (c if c in "\t\n\r" or c >= " " else "?" for c in text)
-    return escape("".join(printable).encode("utf-8", "replace").decode())
+    return escape(_UNPRINTABLE.sub("?", text))
