@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+import _thread
 from collections.abc import Callable, Mapping
 
-from ..fast.typed import TYPE_CHECKING, Any
-from ..transport.address import StreamSettings
+from ..fast.records import NamedTuple
+from ..fast.typed import TYPE_CHECKING
 from ..transport.dial import dial_ahead
-from ..transport.trust import Trust
 from .endpoint import (
     EndpointNames,
     endpoint_is_overridden,
@@ -19,50 +18,107 @@ from .endpoint import (
 from .keys import KeySource
 from .profile import Profile, load_profile, with_credentials
 from .regions import check_region, domain_of, region_of
-from .signed import LightSigned, SdkSigned, Service, SignedApi
-from .trust import ca_bundle
 
 if TYPE_CHECKING:
-    from ..transport.trust import AnchorMemory
+    import socket
+
+    from ..transport.address import StreamSettings
+    from ..transport.trust import AnchorMemory, Trust
     from .sdk import ClientFactory
+    from .signed import Service, SignedApi
+
+    #: Return what remembers the CA certificates of a bundle.
+    Anchors = Callable[[Mapping[str, str], str | None], AnchorMemory]
+
+#: The variables besides AWS's own that name the CA certificates.
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+class _Opening(NamedTuple):
+    """What a cloud is opened with: all that its keys and certificates depend on."""
+
+    profile: Profile
+    variables: Mapping[str, str]
+    named: bool
+
+
+class _Access:
+    """The keys and the CA certificates of clouds that are opened with the same settings."""
+
+    def __init__(
+        self, opening: _Opening, environ: Mapping[str, str], anchors: Anchors | None
+    ) -> None:
+        self.opening = opening
+        self.keys = KeySource(opening.profile, environ, self.connect, named=opening.named)
+        self._environ = environ
+        self._anchors = anchors
+        self._lock = _thread.allocate_lock()
+        self._trust: Trust | None = None
+
+    @property
+    def trust(self) -> Trust:
+        """The CA certificates of all hosts.
+
+        TLS takes longer to import than all that is needed before the first connection is begun.
+
+        :raises ConfigError: when a setting names a bundle that is not usable.
+        """
+        with self._lock:
+            if self._trust is None:
+                from ..transport.trust import Trust
+                from .trust import ca_bundle
+
+                bundle = ca_bundle(self._environ, self.opening.profile)
+                memory = self._anchors and self._anchors(self._environ, bundle)
+                self._trust = Trust(bundle, memory)
+            return self._trust
+
+    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
+        return self.trust.connect(host, port, timeout)
 
 
 class Cloud:
     """One profile's access to the signed APIs of all Regions.
 
-    :param profile: the profile that applies, with the settings of the credentials file.
-    :param trust: the CA certificates of all hosts.
+    :param access: the keys and certificates.
     :param endpoint_url: of all services, instead of their own; None for their own.
     :ivar region: the Region of variables and profile; None if they name none.
     :ivar keys: the keys that requests are signed with.
-    :ivar settings: how hosts are reached.
     :ivar profile: the profile's name if it exists, else None.
     :ivar origin: tells accounts and endpoints apart in the keys of caches. It holds no secret.
     """
 
     def __init__(
-        self,
-        profile: Profile,
-        keys: KeySource,
-        trust: Trust,
-        endpoint_url: str | None,
-        environ: Mapping[str, str],
+        self, access: _Access, endpoint_url: str | None, environ: Mapping[str, str]
     ) -> None:
+        profile = access.opening.profile
         of_profile = (profile.values or {}).get("region")
         self.region = region_of(environ) or of_profile or None
-        self.keys = keys
+        self.keys = access.keys
         self.profile = profile.known_name
-        overridden = any(name.startswith("AWS_ENDPOINT_URL_") for name in environ)
-        names = EndpointNames("", "", "")
-        overridden |= endpoint_is_overridden(names, endpoint_url, environ, profile)
-        self.settings = StreamSettings(trust, overridden)
-        self.origin = f"{keys.origin} at {endpoint_url or environ.get('AWS_ENDPOINT_URL') or 'AWS'}"
+        at = endpoint_url or environ.get("AWS_ENDPOINT_URL") or "AWS"
+        self.origin = f"{self.keys.origin} at {at}"
+        self._access = access
         self._profile = profile
         self._endpoint_url = endpoint_url
         self._environ = environ
         # By the service's table, of which one service has several: each room lists what it calls.
         self._apis: dict[tuple[int, str], SignedApi] = {}
         self._clients: ClientFactory | None = None
+
+    @property
+    def settings(self) -> StreamSettings:
+        """How hosts are reached.
+
+        :raises ConfigError: when a setting names CA certificates that are not usable.
+        """
+        from ..transport.address import StreamSettings
+
+        names = EndpointNames("", "", "")
+        environ = self._environ
+        overridden = any(name.startswith("AWS_ENDPOINT_URL_") for name in environ)
+        overridden |= endpoint_is_overridden(names, self._endpoint_url, environ, self._profile)
+        return StreamSettings(self._access.trust, overridden)
 
     def api(self, service: Service, region: str) -> SignedApi:
         """Return the client of a service in a Region.
@@ -86,16 +142,16 @@ class Cloud:
             dial_ahead(*host_and_port(url))
 
     def _api(self, service: Service, region: str) -> SignedApi:
+        from .signed import LightSigned, SdkSigned
+
         url = self.endpoint(service, region)
         if url and service.target:
-            connect = self.settings.trust.connect
-            return LightSigned(service, region, url, self.keys, connect)
+            return LightSigned(service, region, url, self.keys, self._access.connect)
         from .sdk import ClientFactory
 
         if self._clients is None:
-            self._clients = ClientFactory(self.profile, self.settings.trust.connect)
-        names = _names(service, "")
-        given = given_endpoint(names, self._endpoint_url, self._environ)
+            self._clients = ClientFactory(self.profile, self._access.connect)
+        given = given_endpoint(_names(service, ""), self._endpoint_url, self._environ)
         return SdkSigned(service, region, given, self.keys, self._clients)
 
     def endpoint(self, service: Service, region: str) -> str | None:
@@ -124,33 +180,32 @@ def open_cloud(
     profile_name: str | None,
     endpoint_url: str | None,
     environ: Mapping[str, str],
-    anchors: Callable[[Mapping[str, str], str | None], AnchorMemory] | None = None,
+    anchors: Anchors | None = None,
 ) -> Cloud:
     """Return the cloud that options and variables name. No call is made.
 
     :param profile_name: the option ``--profile``, as ``endpoint_url`` is ``--endpoint-url``.
-    :param anchors: return what remembers the CA certificates of a bundle
-        (``targets.memory.anchor_memory``).
-    :raises ConfigError: when a setting is not usable.
+    :param anchors: as ``targets.memory.anchor_memory``.
+    :raises ConfigError: when a file with profiles cannot be read.
     """
     profile = with_credentials(load_profile(profile_name, environ), environ)
-    bundle = ca_bundle(environ, profile)
-    named = bool(profile_name)
-    variables = {name: value for name, value in environ.items() if name.startswith("AWS_")}
-    given = profile, named, bundle, variables
-    with _opening:
-        known = next((access for before, access in _opened if before == given), None)
-        if known is None:
-            trust = Trust(bundle, anchors(environ, bundle) if anchors else None)
-            known = trust, KeySource(profile, environ, trust.connect, named=named)
-            _opened.append((given, known))
-            del _opened[:-_MOST_OPENED]
-    trust, keys = known
-    return Cloud(profile, keys, trust, endpoint_url, environ)
+    variables = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith("AWS_") or name in _BUNDLES
+    }
+    opening = _Opening(profile, variables, bool(profile_name))
+    with _lock:
+        access = next((known for known in _known if known.opening == opening), None)
+        if access is None:
+            access = _Access(opening, environ, anchors)
+            _known.append(access)
+            del _known[:-_MOST_KNOWN]
+    return Cloud(access, endpoint_url, environ)
 
 
-#: What the last clouds were opened with, and the certificates and keys that they share. Several
-#: kinds of targets need the same keys: a user is asked for a code once, a program runs once.
-_opened: list[tuple[tuple[Any, ...], tuple[Trust, KeySource]]] = []
-_opening = threading.Lock()
-_MOST_OPENED = 8
+#: What the last clouds share. Several kinds of targets need the same keys: the user is asked for a
+#: code once, and a program runs once.
+_known: list[_Access] = []
+_lock = _thread.allocate_lock()
+_MOST_KNOWN = 8

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -64,7 +64,7 @@ class KeySource:
         self._connect = connect
         self._named = named
         self._now = now
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self._keys: AwsKeys | None = None
         self._failure: ConnectorError | None = None
         self._searches = 0
