@@ -1,0 +1,91 @@
+"""The known host keys of targets that get new keys with each start.
+
+ssh reads its known keys only when it has the server's greeting (``ssh_login`` of sshconnect.c). The
+connector carries the greeting, so it can make the file fit the start that answers just before.
+Then ssh accepts the first key of each start, and still rejects a key that changes within one.
+
+The file itself says, in comments, to which start the keys of a host belong. So this knowledge and
+the keys are never apart.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from ..fast.logs import Logger
+from ..files import FileProblem, make_directory_of, read_own_text, reason, replace_file
+
+_MARK = "# connector: the keys of {host} are those of {start}"
+
+logger = Logger(__name__)
+
+
+def keep_keys_of_start(known_hosts: str, hosts: Sequence[str], start: str) -> None:
+    """Remove the known keys of hosts, unless they belong to this start of their target.
+
+    A file that cannot be read or written stays as it is, and ssh rejects a new key.
+
+    :param known_hosts: a file of the connector, as ssh's UserKnownHostsFile names it.
+    :param hosts: names under which ssh stores the target's keys.
+    :param start: tells this start of the target from all others; one line.
+    """
+    path = _path_of(known_hosts)
+    try:
+        lines = read_own_text(path).splitlines()
+    except FileNotFoundError:
+        lines = []
+    except FileProblem as problem:
+        logger.info("%s %s", path, problem)
+        return
+    kept = lines
+    for host in dict.fromkeys(host.lower() for host in hosts if host):
+        mark = _MARK.format(host=host, start=start)
+        if mark not in kept:
+            logger.info("forgetting the host keys of earlier starts of %s", host)
+            kept = [line for line in kept if not _is_about(line, host)] + [mark]
+    if kept is lines:
+        return
+    try:
+        make_directory_of(path)
+        replace_file(path, "".join(f"{line}\n" for line in kept).encode())
+    except OSError as error:
+        logger.info("%s cannot be written (%s)", path, reason(error))
+
+
+def _is_about(line: str, host: str) -> bool:
+    """Return whether a line holds a key of the host, or says whose its keys are."""
+    if line.startswith(_MARK.format(host=host, start="")):
+        return True
+    names = line.partition(" ")[0].split(",")
+    return any(
+        name == host or name.startswith(f"[{host}]:") or _is_hash_of(name, host) for name in names
+    )
+
+
+def _is_hash_of(name: str, host: str) -> bool:
+    """Return whether a name is the host's hash, which HashKnownHosts makes: |1|salt|HMAC-SHA1."""
+    if not name.startswith("|1|"):
+        return False
+    import hmac
+    from binascii import Error, a2b_base64
+
+    try:
+        salt, digest = map(a2b_base64, name.split("|")[2:])
+    except (Error, ValueError):
+        return False
+    return hmac.compare_digest(hmac.digest(salt, host.encode(), "sha1"), digest)
+
+
+def _path_of(setting: str) -> str:
+    """Return the path that ssh reads in a setting: ``~`` is the home in the user database."""
+    home = os.path.expanduser("~")
+    if sys.platform != "win32":
+        import pwd
+
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:  # an id without a name, as in some containers
+            home = os.path.expanduser("~")
+    return os.path.join(home, setting[2:]) if setting.startswith("~/") else setting
