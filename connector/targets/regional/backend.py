@@ -64,6 +64,9 @@ class Backend(Protocol):
     #: (ssm:ResumeSession). If not, both are tried, but a service that denies them is no error.
     terminates: bool = True
 
+    #: Whether each start of a target has an SSH host key of its own, see :meth:`machine_of`.
+    changes_host_keys: bool = False
+
     @property
     def row(self) -> KindRow:
         """The kind's row of the registry."""
@@ -134,10 +137,19 @@ class Backend(Protocol):
         :raises Refused: also when the service does not know the target any more.
         """
 
+    def ready(self, found: Found) -> bool:
+        """Return whether sessions can be opened on a target that runs, as it is set up.
+
+        If not, commands that start a target call :meth:`start`, which changes it or refuses to.
+        """
+        return True
+
     def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> Found | None:
         """Ask for the start of a stopped target. The base calls :meth:`look` until it runs.
 
         :returns: what was started, where that is another target than ``found``; else None.
+        :raises Refused: with the status 409 while a change is under way that has to end first.
+            The start is then asked for again.
         """
 
     def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
@@ -150,6 +162,14 @@ class Backend(Protocol):
 
         :param query: has the kind's options; :meth:`look` finds details that ``found`` lacks.
         """
+
+    def machine_of(self, cloud: Cloud, found: Found, timeout: float) -> str:
+        """Return what tells this start of the target from all others; empty if that is not told.
+
+        Only asked where :attr:`changes_host_keys`. Before ssh sees the greeting of a session, its
+        known keys of earlier starts are removed.
+        """
+        return ""
 
     def may_settle(self, refused: Refused) -> bool:
         """Return whether a refused session may be granted once an agent has registered."""

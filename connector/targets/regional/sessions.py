@@ -93,7 +93,7 @@ class RegionalSessions:
         try:
             fresh = resume(self._calls.cloud, self._region, access.session_id, _RESUME_TIMEOUT)
         except Refused as refused:
-            if refused.code in DENIED:
+            if self._is_denied(refused):
                 logger.info("the session cannot be resumed with a fresh token: %s", refused)
                 self._may_resume = False
                 return None
@@ -122,11 +122,20 @@ class RegionalSessions:
                 terminate(self._calls.cloud, self._region, access.session_id, timeout)
             except Refused as refused:
                 gone = refused.code == "DoesNotExistException"
-                if not gone and (self._calls.backend.terminates or refused.code not in DENIED):
+                if not gone and (self._calls.backend.terminates or not self._is_denied(refused)):
                     raise
 
     def tidy(self) -> None:
         """Do nothing: the ledger knows which sessions are left."""
+
+    def _is_denied(self, refused: Refused) -> bool:
+        """Return whether the caller may not do this with a session.
+
+        Of a session that the kind's own service has made, Systems Manager may also say that it
+        does not exist.
+        """
+        passes = may_pass(refused)
+        return refused.code in DENIED or not (self._calls.backend.terminates or passes)
 
     @property
     def _region(self) -> str:

@@ -15,6 +15,7 @@ from ...fast.typed import TYPE_CHECKING
 from ..memory import Memory, cache_file
 from ..model import (
     GONE,
+    RUNNING,
     STOPPED,
     STOPPING,
     Query,
@@ -105,7 +106,14 @@ class Calls:
 
     def open(self, request: SessionRequest, timeout: float) -> SessionAccess:
         """Start a session."""
-        return self.backend.open(self.cloud, self.found, request, self.query, timeout)
+        if not self.backend.changes_host_keys:
+            return self.backend.open(self.cloud, self.found, request, self.query, timeout)
+        from .freshkeys import MachineQuestion
+
+        question = MachineQuestion(self, timeout)
+        access = self.backend.open(self.cloud, self.found, request, self.query, timeout)
+        question.settle()
+        return access
 
     def doubter(self) -> Callable[[], bool] | None:
         """See :meth:`connector.targets.kind.Target.doubter`."""
@@ -240,6 +248,9 @@ class RegionalTarget:
         from ..startup import Startup
 
         state = self.state()
+        ready = self.calls.backend.ready(self.calls.found)
+        if state.phase == RUNNING and settings.allowed and not ready:
+            state = state._replace(phase=STOPPED)
         return Startup(self.calls, progress, settings, self._starts()).until_running(state)
 
     def stop(self) -> State:
