@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from ...aws.api import CallFailed, Refused
@@ -26,7 +25,7 @@ from ..parallel import for_all
 from .backend import Backend, Found
 from .finder import regions_of
 from .naming import Names, cache_of, regions_memory
-from .pages import ask, items_of
+from .pages import ask, iso_time, items_of
 from .place import ALL_REGIONS, Place, is_region, known_profiles, region_words
 from .refusals import explain
 from .ssm import ssm_of
@@ -135,17 +134,6 @@ def sessions_of(calls: Calls, timeout: float) -> list[SessionInfo]:
         Filters=filters,
     )
     return [SessionInfo(each["SessionId"], iso_time(each.get("StartDate"))) for each in items]
-
-
-def iso_time(value: object) -> str:
-    """Return a time of a service in ISO 8601; empty for a value that is none."""
-    if isinstance(value, datetime):
-        moment = value
-    elif isinstance(value, (int, float)) and 0 <= value < 1e11:
-        moment = datetime.fromtimestamp(value, timezone.utc)
-    else:
-        return value if isinstance(value, str) else ""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def enabled_regions(cloud: Cloud, deadline: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""The lists of regional APIs, page by page."""
+"""The lists of regional APIs, page by page, and the times in them."""
 
 from __future__ import annotations
 
@@ -70,3 +70,16 @@ def ask(api: SignedApi, operation: str, deadline: float, **members: Any) -> dict
                 raise TimeoutError from failure  # our own deadline cut the call short
             if not retry.pause(failure, passes=may_pass(failure, idempotent=True)):
                 raise
+
+
+def iso_time(value: object) -> str:
+    """Return a time of a service in ISO 8601; empty for a value that is none."""
+    from datetime import datetime, timezone  # ssh has no need of it
+
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, (int, float)) and 0 <= value < 1e11:
+        moment = datetime.fromtimestamp(value, timezone.utc)
+    else:
+        return value if isinstance(value, str) else ""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
