@@ -93,6 +93,19 @@ class TargetNotReady(ConnectorError):
     exit_code = 75  # EX_TEMPFAIL
 
 
+class ConsentNeeded(TargetNotReady):
+    """A start would change more than the target's state, so the user has to agree first.
+
+    :ivar flag: the option by which the user agrees, without its dashes.
+    :ivar question: asks a user at a terminal the same.
+    """
+
+    def __init__(self, message: str, hint: str, flag: str, question: str) -> None:
+        super().__init__(message, hint)
+        self.flag = flag
+        self.question = question
+
+
 class StartAbandoned(ConnectorError):
     """The caller has left while the session was started. No user reads this."""
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 from ..targets.model import SSH
 from ..targets.registry import PLACE, SESSION, START
-from .output.progress import patience
 from .settings import add_logging_options, add_setting
+from .start import start_target
 from .target import (
     NAMES,
     add_kind_options,
@@ -95,9 +95,7 @@ def run(options: argparse.Namespace) -> int:
         del options.words[0]
     options.host, *arguments = options.words
     ssh = find_ssh()  # fail before the target is started
-    target = open_target(options, SSH)
-    with patience(options.host) as progress:
-        target.run_until_running(progress, start_settings(options))
+    target, _ = start_target(options, open_target(options, SSH), start_settings(options))
     call = call_of(options, target, arguments, fdpass=ssh_passes_descriptors(ssh))
     command = [ssh, *call.words(proxy_command(options, target))]
     return _run(command, target, options.host) if target.billing else _become(command)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
+from ..errors import ConsentNeeded
 from ..targets.model import StartSettings
 from ..targets.registry import START
-from .output.lines import tell
+from .output.lines import agreed, can_ask, tell
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
 from .target import (
@@ -16,6 +18,10 @@ from .target import (
     named,
     open_target,
 )
+
+if TYPE_CHECKING:
+    from ..targets.kind import Target
+    from ..targets.model import State
 
 EPILOG = """\
 examples:
@@ -35,8 +41,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    target = open_target(options)
-    with patience(named(options, target)) as progress:
-        state = target.run_until_running(progress, StartSettings(timeout=options.wait))
+    settings = StartSettings(timeout=options.wait)
+    target, state = start_target(options, open_target(options), settings)
     tell(f"{target} is {state.status}")
     return 0
+
+
+def start_target(
+    options: argparse.Namespace, target: Target, settings: StartSettings
+) -> tuple[Target, State]:
+    """Start a target, wait until it runs, and return it with its state.
+
+    If the start would change more than that, it first needs a yes: an option, or an answer of the
+    user at a terminal.
+
+    :raises ConnectorError: when the target does not run.
+    """
+    while True:
+        try:
+            with patience(named(options, target)) as progress:
+                return target, target.run_until_running(progress, settings)
+        except ConsentNeeded as needed:
+            if not can_ask() or not agreed(needed.question):
+                raise
+            setattr(options, needed.flag.replace("-", "_"), True)
+        target = open_target(options)
