@@ -241,6 +241,7 @@ def _known_hosts(profile: str | None, kind: Kind) -> Sequence[NamedHost] | None:
 
     Return None if the list is incomplete: then a name may not be unique.
     """
+    from ..ssh.facts import is_plain
     from ..ssh.include import NamedHost
 
     try:
@@ -255,9 +256,15 @@ def _known_hosts(profile: str | None, kind: Kind) -> Sequence[NamedHost] | None:
             f"name. {str(error).rstrip('.')}; then run this again"
         )
         return None
-    usable = [each for each in listing.rows if each.state.phase != GONE]
+    # A name that is not plain gets no section. The patterns may match it.
+    usable = [each for each in listing.rows if each.state.phase != GONE and is_plain(each.name)]
     return [
-        NamedHost(each.name, each.host_key_alias, each.about, each.user)
+        NamedHost(
+            each.name,
+            each.host_key_alias,
+            each.about,
+            each.user if is_plain(each.user) else "",
+        )
         for each in sorted(usable, key=_best_first)
     ]
 

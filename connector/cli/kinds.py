@@ -6,6 +6,9 @@ import argparse
 
 from ..targets.registry import KINDS, KindRow
 
+#: Columns of a page.
+_WIDTH = 96
+
 
 def add_kinds(parser: argparse.ArgumentParser, help: str) -> None:
     """Add the option that names one or more kinds; see :func:`kinds_of`."""
@@ -47,6 +50,8 @@ def row_named(name: str) -> KindRow | None:
 
 def page(row: KindRow) -> str:
     """Return all that `connector help` says about one kind."""
+    from textwrap import fill
+
     from ..settings.table import SETTINGS, type_of
 
     texts = row.load_help()
@@ -56,8 +61,18 @@ def page(row: KindRow) -> str:
         told = SETTINGS[option.name].explained if option.variables else option.help
         told = told.replace("%%", "%")  # argparse would do so
         options.append((f"--{option.name} {metavar}".rstrip(), told))
-    width = max((len(name) for name, _ in options), default=0)
-    lines = [f"  {name:{width}}  {told}\n" for name, told in options]
+    width = max((len(name) for name, _ in options), default=0) + 4
+    lines = [
+        fill(
+            told,
+            _WIDTH,
+            initial_indent=f"  {name}".ljust(width),
+            subsequent_indent=" " * width,
+            break_on_hyphens=False,
+        )
+        + "\n"
+        for name, told in options
+    ]
     parts = (
         f"{row.words.nouns[:1].upper()}{row.words.nouns[1:]}: targets of {row.words.service}.\n",
         texts.names,

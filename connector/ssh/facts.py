@@ -71,4 +71,13 @@ def is_plain(word: str) -> bool:
     return word[:1].isalnum() and letters.isalnum() and word.isascii()
 
 
+def is_key_alias(word: str) -> bool:
+    """Return whether ssh, and the readers of its files, take the word for a name of a host key.
+
+    Ids of services have these characters: ``cluster/task``, ``arn:aws:…``.
+    """
+    return is_plain(word.translate(_AS_DASHES))
+
+
+_AS_DASHES = str.maketrans(":/@+", "----")
 _WITHOUT_PUNCTUATION = str.maketrans("", "", "._-")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..fast.records import NamedTuple
 from .command import for_name
-from .facts import SshFacts, is_plain
+from .facts import SshFacts, is_key_alias, is_plain
 
 #: Seconds of ssh's ConnectTimeout on top of the seconds in which a target has to start.
 WAIT_MARGIN = 60.0
@@ -113,8 +113,9 @@ _SECTION = """\
 MOST_NAMES = 5000
 
 _WORD = "[A-Za-z0-9][A-Za-z0-9._-]*"
+_ALIAS = "[A-Za-z0-9][A-Za-z0-9._:/@+-]*"
 _WRITTEN = re.compile(
-    rf"^(?:# (?P<about>.*)\n)?Host (?P<name>{_WORD})\n    HostKeyAlias (?P<alias>{_WORD})$"
+    rf"^(?:# (?P<about>.*)\n)?Host (?P<name>{_WORD})\n    HostKeyAlias (?P<alias>{_ALIAS})$"
     rf"(?:\n    User (?P<user>{_WORD})$)?",
     re.MULTILINE,
 )
@@ -241,9 +242,10 @@ def _sections(facts: SshFacts, hosts: Sequence[NamedHost]) -> list[NamedHost]:
     """
     sections = []
     for host in [host for host in hosts if not facts.is_service_name(host.name)][:MOST_NAMES]:
-        words = (host.name, host.host_key_alias, host.user or "none")
-        if not all(map(is_plain, words)):
-            raise ValueError(f"{words!r} cannot be written")
+        if not (is_plain(host.name) and is_key_alias(host.host_key_alias)):
+            raise ValueError(f"{host.name!r} with {host.host_key_alias!r} cannot be written")
+        if host.user and not is_plain(host.user):
+            raise ValueError(f"the user {host.user!r} cannot be written")
         sections.append(host._replace(about=_one_line(host.about)))
     return sorted(sections)
 

@@ -1,0 +1,350 @@
+"""Every kind of target passes through every command, by real programs, and by the library.
+
+Each test runs for all kinds of the registry. What differs between kinds is in the registry, and in
+:data:`FACTS`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+import connector
+from connector.emulator.agent.behaviour import REAL
+from connector.emulator.api.world import PlannedTarget
+from connector.emulator.app import Emulator, EmulatorThread
+from connector.targets.model import COMMAND, SHELL, SSH
+from connector.targets.registry import KINDS, KindRow
+
+from ..account import own_account
+from .sshd import USER, Sshd, program
+from .waiting import PATIENCE, eventually
+
+ROWS = {row.name: row for row in KINDS}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What differs between kinds.
+
+    :ivar running: the state of a target that runs, in the words of its service.
+    :ivar stopped: likewise of one that a stop has stopped; empty: there is no stop.
+    :ivar restarts: whether a stopped target can be started again.
+    """
+
+    running: str = "RUNNING"
+    stopped: str = "STOPPED"
+    restarts: bool = True
+
+
+FACTS = {
+    "codecatalyst": Facts(),
+    "codebuild": Facts("RUN_SANDBOX", "STOPPED", restarts=False),
+    "ec2": Facts("running", "stopped"),
+    "ecs": Facts(stopped="", restarts=False),
+    "sagemaker": Facts("InService", "Stopped"),
+    "ssm": Facts(stopped="", restarts=False),
+}
+
+
+class Site:
+    """An emulated account with targets of one kind, and a user of it."""
+
+    def __init__(self, row: KindRow, directory: Path, sshd: Sshd) -> None:
+        self.row = row
+        self.facts = FACTS[row.name]
+        self.sshd = sshd
+        self.home = directory / "home"
+        machine = directory / "machine"
+        for path in (machine, self.home, self.home / ".ssh", directory / "bin"):
+            path.mkdir(mode=0o700)
+        self._emulator = Emulator(
+            directory / "certificates",
+            kinds=(row.name,),
+            port=sshd.port,
+            agent=replace(REAL, message_interval=0.0),
+            targets=(PlannedTarget("demo"), PlannedTarget("other")),
+            home=machine,
+        )
+        self._thread = EmulatorThread(self._emulator)
+        self.access = self._thread.__enter__()
+        self.name, self.host = self.access.name, self.access.host
+        script = directory / "bin" / "connector"
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} -m connector "$@"\n')
+        script.chmod(0o700)
+        foreign = ("AWS_", "CONNECTOR_", "SSH_AUTH_SOCK", "XDG_CONFIG_HOME")
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+        self.environ = {
+            **inherited,
+            **own_account(self.home),
+            **self.access.environment,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1",
+            "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONWARNINGS": "default",
+            "SHELL": "/bin/sh",
+            "XDG_CACHE_HOME": str(directory / "cache"),
+        }
+        self.config = self.home / ".ssh" / "config"
+        key = ("Host *", f"IdentityFile {sshd.user_key}", "IdentitiesOnly yes", "BatchMode yes")
+        self.config.write_text("\n".join((*key, "StrictHostKeyChecking accept-new", "")))
+        self.config.chmod(0o600)
+
+    def close(self) -> None:
+        self._thread.__exit__()
+
+    def secrets(self) -> list[str]:
+        return [self.access.bearer_token, self.access.secret_key]
+
+    def run(self, *words: str, input: str = "") -> subprocess.CompletedProcess[str]:
+        ran = subprocess.run(
+            words,
+            env=self.environ,
+            cwd=self.home,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=3 * PATIENCE,
+        )
+        for secret in self.secrets():
+            assert secret not in ran.stdout + ran.stderr
+        return ran
+
+    def says(self, *words: str, input: str = "") -> str:
+        """Return what a connector prints that succeeds."""
+        ran = self.run("connector", *words, input=input)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def refused(self, *words: str) -> str:
+        """Return the only line of a connector that refuses its arguments."""
+        ran = self.run("connector", *words)
+        assert ran.returncode == 78, ran.stderr
+        (line,) = ran.stderr.splitlines()
+        return line
+
+    def state(self, alias: str = "demo") -> str:
+        return self._thread.call(lambda: self._emulator.world.state(alias))
+
+    def name_of(self, alias: str) -> str:
+        names = self._thread.call(lambda: list(self._emulator.world.targets))
+        return next(each.name for each in names if each.alias == alias)
+
+    def living(self) -> int:
+        sessions = self._emulator.sessions
+        return self._thread.call(
+            lambda: sum(each.end_reason is None for each in sessions._sessions.values())
+        )
+
+    def needs(self, *forms: str) -> None:
+        """Skip a test for a kind without these forms of sessions."""
+        if not set(forms) <= set(self.row.forms):
+            pytest.skip(f"{self.row.name} has no such sessions")
+
+
+@pytest.fixture(scope="module", params=ROWS)
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, the_sshd: Sshd
+) -> Iterator[Site]:
+    site = Site(ROWS[request.param], tmp_path_factory.mktemp(request.param), the_sshd)
+    yield site
+    site.close()
+
+
+def test_every_kind_has_facts() -> None:
+    assert set(ROWS) <= set(FACTS)
+
+
+def test_list_shows_name_state_and_kind(site: Site) -> None:
+    lines = [line.split("\t") for line in site.says("list", "--kind", site.row.name).splitlines()]
+    assert [site.name, site.facts.running] in [line[:2] for line in lines]
+    listed = json.loads(site.says("list", "--json"))
+    (found,) = [each for each in listed if each["sshName"] == site.name]
+    assert (found["kind"], found["state"]) == (site.row.name, site.facts.running)
+
+
+def test_help_explains_the_kind(site: Site) -> None:
+    told = site.says("help", site.row.name)
+    assert told.startswith(site.row.words.nouns[:1].upper() + site.row.words.nouns[1:])
+    assert site.row.suffixes[0] in told
+    for option in site.row.options:
+        assert f"  --{option.name}" in told
+    assert max(map(len, told.splitlines())) <= 100
+
+
+def test_whoami_tells_the_user(site: Site) -> None:
+    assert site.says("whoami", "--kind", site.row.name)
+
+
+def test_config_ssh_leads_ssh_and_scp_to_the_target(site: Site, tmp_path: Path) -> None:
+    site.needs(SSH)
+    mine = site.config.read_text()
+    told = site.says("config-ssh", "--yes", "--kind", site.row.name)
+    assert f"Host {site.name}\n" in told
+    login = ("-o", f"User={USER}")
+    for name in (site.name, site.host):
+        ran = site.run(program("ssh"), *login, name, "echo a$((40+2))b")
+        assert (ran.returncode, ran.stdout) == (0, "a42b\n"), ran.stderr
+    sent, got = tmp_path / "sent", tmp_path / "got"
+    sent.write_bytes(os.urandom(100_000))
+    ran = site.run(program("scp"), "-q", *login, f"{site.name}:{sent}", str(got))
+    assert (ran.returncode, got.read_bytes()) == (0, sent.read_bytes()), ran.stderr
+    site.says("config-ssh", "--yes", "--remove")
+    assert site.config.read_text() == mine
+
+
+def test_connector_ssh_needs_no_configuration(site: Site) -> None:
+    site.needs(SSH)
+    told = site.says("ssh", site.name, "-l", USER, "echo a$((40+2))b")
+    assert told == "a42b\n"
+    assert site.run("connector", "ssh", site.name, "-l", USER, "exit 3").returncode == 3
+
+
+def test_cp_copies_there_and_back(site: Site, tmp_path: Path) -> None:
+    sent, got, there = (tmp_path / name for name in ("sent", "got", "there"))
+    sent.write_bytes(os.urandom(300_000))
+    if SSH not in site.row.forms and not site.row.copies_by_tar:
+        assert "Use `connector shell" in site.refused("cp", str(sent), f"{site.name}:{there}")
+        return
+    options = () if site.row.copies_by_tar else ("-o", f"User={USER}", "-j", "2")
+    site.says("cp", *options, str(sent), f"{site.name}:{there}")
+    site.says("cp", *options, f"{site.name}:{there}", str(got))
+    assert got.read_bytes() == there.read_bytes() == sent.read_bytes()
+
+
+def test_shell_runs_what_is_typed(site: Site) -> None:
+    if SHELL not in site.row.forms:
+        assert f"Use `connector ssh {site.name}`" in site.refused("shell", site.name)
+        return
+    assert "a42b" in site.says("shell", site.name, input="echo a$((40+2))b\n")
+
+
+def test_exec_gives_bytes_and_exit_status(site: Site) -> None:
+    if COMMAND not in site.row.forms:
+        hint = f"Use `connector ssh {site.name} -- COMMAND`"
+        assert hint in site.refused("exec", site.name, "--", "true")
+        return
+    assert site.says("exec", site.name, "--", "echo", "a  b") == "a  b\n"
+    assert site.run("connector", "exec", site.name, "--", "sh", "-c", "exit 3").returncode == 3
+
+
+def test_sessions_are_listed_and_stopped(site: Site) -> None:
+    if SSH in site.row.forms:
+        words = ["connector", "proxy", site.name]
+    else:
+        words = ["connector", "shell", site.name]
+    process = subprocess.Popen(
+        words,
+        env=site.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.read(1)  # the session is open
+        (line,) = site.says("sessions", "list", site.name).splitlines()
+        id = line.split()[0]
+        assert site.says("sessions", "stop", site.name, id) == f"stopped {id}\n"
+        process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()
+    assert site.says("sessions", "list", site.name) == ""
+
+
+def test_no_session_is_left_behind(site: Site) -> None:
+    eventually(lambda: site.living() == 0, "the end of all sessions")
+
+
+def test_doctor_finds_nothing_wrong(site: Site) -> None:
+    words = ("config-ssh", "--yes", "--kind", site.row.name)
+    if SSH in site.row.forms:
+        site.says(*words)
+    ran = site.run("connector", "doctor", site.name, "--json")
+    if SSH in site.row.forms:
+        site.says(*words, "--remove")
+    legs = {leg["name"]: leg for leg in json.loads(ran.stdout)["legs"]}
+    legs.pop("ssh-login", None)  # the tests' sshd has one user, and another name than the kind's
+    wrong = {name: leg for name, leg in legs.items() if leg["status"] == "fail"}
+    assert wrong == {}
+    if SSH in site.row.forms:
+        assert {legs[name]["status"] for name in ("session", "greeting", "session-end")} == {"ok"}
+
+
+def test_report_of_doctor_names_nothing_of_the_user(site: Site) -> None:
+    told = site.run("connector", "doctor", site.name, "--report").stdout
+    assert site.name not in told
+    assert str(site.home) not in told
+
+
+def test_completion_offers_listed_names(site: Site, tmp_path: Path) -> None:
+    site.says("list")
+    line = f"connector start {site.name[:3]}"
+    offered = tmp_path / "offered"
+    environ = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(offered)}
+    environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    done = subprocess.run(
+        ["connector"], env={**site.environ, **environ}, capture_output=True, timeout=PATIENCE
+    )
+    assert site.name in offered.read_text(), done.stderr
+
+
+@pytest.mark.usefixtures("library")
+def test_library_reaches_the_ssh_server(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    if SSH not in site.row.forms:
+        with pytest.raises(connector.ConfigError, match="no sessions for ssh"):
+            connector.open_socket(site.name)
+        return
+    with connector.open_socket(site.name) as stream:
+        assert stream.recv(4) == b"SSH-"
+
+
+def test_options_of_other_kinds_are_refused(site: Site) -> None:
+    other = "--region" if site.row.name == "codecatalyst" else "--space"
+    assert f"{other} does not go with the name" in site.refused("start", site.name, other, "x-1")
+
+
+def test_unknown_name_is_refused(site: Site) -> None:
+    name = f"nothing-like-it{site.row.suffixes[0]}"
+    ran = site.run("connector", "start", name)
+    assert ran.returncode == 68, ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_start_of_a_running_target_changes_nothing(site: Site) -> None:
+    assert site.facts.running in site.says("start", site.name)
+
+
+def test_target_is_stopped_and_started(site: Site) -> None:
+    if not site.facts.stopped:
+        ran = site.run("connector", "stop", "--yes", site.name)
+        assert ran.returncode == 78, ran.stderr
+        assert len(ran.stderr.splitlines()) == 1
+        return
+    name = site.name_of("other")
+    site.says("stop", "--yes", "--wait", name)
+    assert site.state("other") == site.facts.stopped
+    started = ("start", name)
+    if not site.facts.restarts:
+        assert site.run("connector", *started).returncode == 75
+        return
+    if SSH in site.row.forms:
+        words = (name, "-l", USER, "echo started")
+        if not site.row.starts_unasked:
+            assert site.run("connector", "ssh", *words).returncode == 75
+            assert site.state("other") == site.facts.stopped
+        assert site.says("ssh", "--start", *words) == "started\n"
+    else:
+        site.says(*started)
+    assert site.state("other") == site.facts.running
+    assert site.facts.running in site.says(*started)
