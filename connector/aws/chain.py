@@ -9,6 +9,7 @@ interactive command.
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
 import threading
@@ -36,8 +37,8 @@ _CALL_TIMEOUTS = 4.0, 8.0
 #: Bytes of the output of a ``credential_process`` that are read.
 _MAX_OUTPUT = 1 << 20
 
-#: Seconds that one may take. Its end comes earlier, when the caller gives up.
-_PROGRAM_TIMEOUT = 600.0
+#: Seconds that one may take: it may show a dialog to its user.
+_PROGRAM_TIMEOUT = 30.0
 
 logger = Logger(__name__)
 
@@ -65,26 +66,45 @@ def find_keys(
     """
     set_up_now()
     search = _Search(profile, connect, named, uses_cache)
-    deadline = time.monotonic() + timeout
+    try:
+        return _wait(search, profile, timeout, may_ask)
+    finally:
+        search.end()
+
+
+def _wait(search: _Search, profile: Profile, timeout: float, may_ask: bool) -> AwsKeys:
+    began = time.monotonic()
+    deadline = began + timeout
     while True:
         try:
             found = search.answers.get(timeout=max(deadline - time.monotonic(), 0.001))
         except queue.Empty:
-            raise search.abandon(timeout) from None
+            if search.runs_program and deadline < began + _PROGRAM_TIMEOUT:
+                deadline = began + _PROGRAM_TIMEOUT
+                continue
+            raise _late(search, profile, deadline - began) from None
         if isinstance(found, AwsKeys):
             return found
         if isinstance(found, BaseException):
             raise explain(found, profile, search.ran_program) from found
-        code = None
-        if may_ask:
-            before = time.monotonic()
-            try:
-                code = ask_secret(found)
-            finally:
-                if code is None:
-                    search.codes.put(None)
-            deadline += time.monotonic() - before
-        search.codes.put(code)
+        if not may_ask:
+            search.codes.put(None)
+            continue
+        asked = time.monotonic()
+        search.codes.put(ask_secret(found))
+        deadline += time.monotonic() - asked
+
+
+def _late(search: _Search, profile: Profile, waited: float) -> CredentialsError:
+    name = profile.shown_name
+    if search.runs_program:
+        return CredentialsError(
+            f"The credential_process of the profile {name} did not end within {waited:.0f} s",
+            "Run it in a terminal: it gets no input here",
+        )
+    return CredentialsError(
+        f"The AWS keys of the profile {name} did not come within {waited:.0f} s", try_it(name)
+    )
 
 
 class _Search:
@@ -105,27 +125,22 @@ class _Search:
         self._uses_cache = uses_cache
         self._lock = threading.Lock()
         self._program: Program | None = None
-        self._abandoned = False
+        self._ended = False
         threading.Thread(target=self._run, name="aws-keys", daemon=True).start()
 
-    def abandon(self, waited: float) -> CredentialsError:
-        """End the search and return the error that says so.
+    @property
+    def runs_program(self) -> bool:
+        """Whether a ``credential_process`` runs."""
+        return self._program is not None
 
-        :param waited: the seconds that it took so far.
-        """
+    def end(self) -> None:
+        """End the search: its program, and its wait for the user."""
         with self._lock:
-            self._abandoned = True
+            self._ended = True
             program = self._program
-        name = self._profile.shown_name
         if program is not None:
             program.end()
-            return CredentialsError(
-                f"The credential_process of the profile {name} did not end within {waited:.0f} s",
-                "Run it in a terminal: it gets no input here",
-            )
-        return CredentialsError(
-            f"The AWS keys of the profile {name} did not come within {waited:.0f} s", try_it(name)
-        )
+        self.codes.put(None)
 
     def _run(self) -> None:
         try:
@@ -217,14 +232,17 @@ class _Search:
         from ..programs import Program
 
         with self._lock:
-            if self._abandoned:
+            if self._ended:
                 raise TimeoutError
             self.ran_program = True
             program = self._program = Program(words, limit=_MAX_OUTPUT)
-        ran = program.wait(_PROGRAM_TIMEOUT)
-        with self._lock:
-            self._program = None
-        return _Finished(ran)
+        atexit.register(program.end)
+        try:
+            return _Finished(program.wait(2 * _PROGRAM_TIMEOUT))
+        finally:
+            atexit.unregister(program.end)
+            with self._lock:
+                self._program = None
 
     def _send(self, request: AWSPreparedRequest, **kwargs: Any) -> AWSResponse | None:
         """Send a request to STS or SSO, with the user's CA certificates and proxy."""

@@ -229,8 +229,10 @@ def _renewing(
 ) -> dict[str, Any]:
     deadline = time.monotonic() + timeout
     keys = source.load(timeout)
+    # A user may have been asked for a code. The call must have time all the same.
+    left = max(deadline - time.monotonic(), timeout / 2)
     try:
-        return once(keys, deadline - time.monotonic())
+        return once(keys, left)
     except Refused as refused:
         if refused.code not in EXPIRED:
             raise
@@ -239,7 +241,7 @@ def _renewing(
         fresh = source.load(max(deadline - time.monotonic(), 0.1))
         if fresh[:3] == keys[:3]:
             raise
-    return once(fresh, deadline - time.monotonic())
+    return once(fresh, max(deadline - time.monotonic(), timeout / 2))
 
 
 def _split(seconds: float) -> tuple[float, float]:

@@ -245,13 +245,53 @@ def test_missing_program_is_reported(sources: Sources, configure: Callable[[str]
 
 @pytest.mark.parametrize("rest", ["time.sleep(300)", "while True: print('hidden' * 1000)"])
 def test_program_that_does_not_end_is_killed_at_the_deadline(
-    sources: Sources, configure: Callable[[str], None], home: Path, rest: str
+    sources: Sources,
+    configure: Callable[[str], None],
+    home: Path,
+    rest: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("connector.aws.chain._PROGRAM_TIMEOUT", 3)
     pid_file = home / "pid"
     code = f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\n{rest}\n"
     configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
     with pytest.raises(CredentialsError, match=r"credential_process .* did not end within 3 s"):
-        load("work", 3)
+        load("work", 1)
+    _wait_gone(int(pid_file.read_text()))
+
+
+def test_program_may_take_longer_than_a_call(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    """It may show a dialog to its user."""
+    go = home / "go"
+    code = (
+        "import os, time\n"
+        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
+        f"print('''{KEYS_JSON}''')\n"
+    )
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    timer = threading.Timer(1, go.touch)
+    timer.start()
+    assert load("work", 0.2) == AwsKeys("AKIDP", "hidden-p")
+    timer.join()
+
+
+def test_program_is_ended_with_the_command_that_needs_its_keys(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    pid_file = home / "pid"
+    code = (
+        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)\n"
+    )
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    command = subprocess.Popen(
+        [sys.executable, "-c", LOAD], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while not (pid_file.exists() and pid_file.read_text()):
+        time.sleep(0.02)
+    command.send_signal(signal.SIGINT)
+    command.communicate(timeout=60)
     _wait_gone(int(pid_file.read_text()))
 
 
