@@ -70,7 +70,7 @@ class Access:
 
     names: Names
     ssh: tuple[SshDefaults, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     endpoint_url: str
     gateway_url: str
     ca_file: Path

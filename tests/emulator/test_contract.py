@@ -27,6 +27,9 @@ PROTOCOLS = {
     "ec2": Ec2Query,
 }
 
+#: The versions of the APIs with query protocols.
+VERSIONS = {"ec2": "2016-11-15", "sts": "2011-06-15"}
+
 
 def signed_endpoints() -> list[Endpoint]:
     emulator = Emulator(Path(), kinds=tuple(WORLDS))
