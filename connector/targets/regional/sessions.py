@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from ...aws.api import CallFailed, Refused
 from ...aws.retry import Retry, may_pass, random_fraction
-from ...errors import CredentialsError, SessionEnded
+from ...errors import CredentialsError, SessionEnded, TargetNotFound
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from ...sessions import SessionAccess, StartProgress, Waiting
 from ..memory import Memory
-from ..model import RUNNING, SSH_SESSION, SessionRequest, StartSettings, State
+from ..model import RUNNING, SSH_SESSION, UNKNOWN, SessionRequest, StartSettings, State
 from .ssm import resume, signer_of, terminate
 from .target import Calls
 
@@ -181,9 +181,9 @@ class RegionalSessions:
                 settles = isinstance(failure, Refused) and calls.backend.may_settle(failure)
                 passes = may_pass(failure)
                 if isinstance(failure, Refused) and not asked and (settles or not passes):
-                    asked = True
                     place = calls.found[:3]
                     state = self._state()
+                    asked = state is not None
                     if state and state.phase not in (RUNNING, ""):
                         return state
                     if calls.found[:3] != place:
@@ -197,9 +197,17 @@ class RegionalSessions:
                 return access
 
     def _state(self) -> State | None:
-        """Return the state, or None when it cannot be told."""
+        """Return the state, which is unknown if the caller may not ask; None for no answer.
+
+        :raises TargetNotFound: when the service says that there is no such target.
+        """
         try:
             return self._calls.look(_STATUS_TIMEOUT)
         except (Refused, CallFailed) as failure:
             logger.info("the state of the target is not known: %s", failure)
-            return None
+            if isinstance(failure, CallFailed):
+                return None
+            error = self._calls.error_of(failure, "start a session on")
+            if isinstance(error, TargetNotFound):
+                raise error from failure
+            return UNKNOWN
