@@ -174,6 +174,27 @@ _CODECATALYST = KindRow(
     ),
 )
 
+EC2 = KindRow(
+    name="ec2",
+    module="connector.targets.ec2.kind",
+    help_module="connector.targets.ec2.help",
+    words=Words("machine", "EC2 instances", "EC2", "the EC2 console"),
+    prefixes=("aws-ec2-",),
+    suffixes=(".ec2",),
+    id_prefixes=("i-", "mi-"),
+    starts_unasked=False,
+    example="web.ec2 or i-0123456789abcdef0",
+    options=(
+        REGION,
+        PORT,
+        KindOption(
+            "push-key", "flag", "push your public key by EC2 Instance Connect first", role=SESSION
+        ),
+        KindOption("user", "text", "the user for --push-key, as ssh tells it", role=STREAM),
+    ),
+    endpoint_variables=("AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_SSM"),
+)
+
 ECS = KindRow(
     name="ecs",
     module="connector.targets.ecs.kind",
@@ -188,7 +209,7 @@ ECS = KindRow(
 )
 
 #: The first kind has the names that no spelling and no option gives to another kind.
-KINDS = [_CODECATALYST, ECS]
+KINDS = [_CODECATALYST, EC2, ECS]
 
 
 def row_of(query: Query) -> KindRow:

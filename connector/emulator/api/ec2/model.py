@@ -6,7 +6,7 @@ seconds since the epoch. Where AWS documents no rule, the text calls ours a choi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -161,9 +161,11 @@ class Ec2Model:
     """Instances and managed nodes of all Regions.
 
     :param sessions: the table of all sessions; its clock and its random bytes are the model's.
+    :ivar on_push: told of an instance that has got another key, whose sshd asks for it.
     """
 
     def __init__(self, sessions: Sessions) -> None:
+        self.on_push: Callable[[Instance], None] = lambda instance: None
         self.sessions = sessions
         self.now = sessions.now
         self._instances: dict[str, Instance] = {}
@@ -188,6 +190,11 @@ class Ec2Model:
         instance = Instance(region=region, life=life, **{**known, **details})
         self._instances[instance.id] = instance
         return instance
+
+    def remove(self, instance: Instance) -> None:
+        """Forget an instance, as EC2 does an hour after its termination."""
+        self.set_status(instance, Status.TERMINATED)
+        del self._instances[instance.id]
 
     def add_node(self, node: ManagedNode) -> ManagedNode:
         """Add a managed node and return it."""
@@ -266,6 +273,7 @@ class Ec2Model:
     def push_key(self, instance: Instance, user: str, key: str) -> None:
         """Let a user log in with a public key for the next 60 s."""
         instance.keys.append(PushedKey(user, key, self.now() + KEY_SECONDS))
+        self.on_push(instance)
 
     def keys(self, instance: Instance) -> list[PushedKey]:
         """Return the pushed keys that live."""

@@ -1,0 +1,33 @@
+"""The texts of ``connector help ec2``."""
+
+from __future__ import annotations
+
+from ..model import HelpTexts
+
+HELP = HelpTexts(
+    names="""\
+names:
+  <name>.ec2       the tag Name of an instance, or the name of a managed node; in upper or
+                   lower case, with the Region and the profile where they are needed:
+                   <name>.<region>.ec2, <name>.<region>.<profile>.ec2
+  i-<digits>, mi-<digits>    ids, also with .<region>.ec2; they need no look-up
+  10.0.0.5.ec2, ip-10-0-0-5.ec2    a private address or DNS name
+  aws-ec2-i-<digits>    the name that AWS Toolkit for VS Code writes
+`connector list --kind ec2` shows the names.
+""",
+    listing="""\
+fields of a line of `connector list`:
+  ssh name, state, name, Region, id, state of the agent, type, private address, platform
+
+members of its object with --json:
+  sshName, kind, name, id, region, state, stateReason, agent, type, address, platform, user
+""",
+    access="""\
+Credentials come from where AWS's tools find them: variables, profiles, SSO, roles.
+An instance that runs costs money: only `connector start` and --start start one.
+
+in ~/.ssh/config, which `connector config-ssh --kind ec2` writes for you:
+  Host *.ec2 i-* mi-*
+    ProxyCommand connector proxy --port %p --user %r %n
+""",
+)

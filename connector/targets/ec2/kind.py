@@ -1,0 +1,119 @@
+"""EC2 instances and managed nodes as a kind of target: the door of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...fast.plain import is_id
+from ...fast.typed import TYPE_CHECKING, Any
+from ..model import SSH, Column, State
+from ..regional.backend import Backend, Found
+from ..regional.kind import RegionalKind
+from ..regional.ssm import SSM, start_ssm_session
+from ..registry import EC2
+
+if TYPE_CHECKING:
+    from ...aws.api import Refused
+    from ...aws.cloud import Cloud
+    from ...errors import ConnectorError
+    from ...sessions import SessionAccess
+    from ...ssh.facts import SshFacts
+    from ..model import Query, SessionRequest
+
+_TOOLKIT = "aws-ec2-"  # AWS's toolkits write it in front of an instance's id
+
+#: The details of a machine that lists show.
+_SHOWN = ("agent", "type", "address", "platform")
+
+
+class Ec2(Backend):
+    """The backend of EC2 instances and managed nodes."""
+
+    row = EC2
+    settles = 120.0  # agents are Online up to 90 s before sessions reach them
+    columns = (Column("AGENT", 7), Column("TYPE", 6), Column("ADDRESS", 8), Column("PLATFORM", 8))
+    states = (
+        *("pending", "running", "shutting-down", "terminated", "stopping", "stopped"),
+        *("Online", "ConnectionLost", "Inactive"),
+    )
+    service = SSM
+
+    @property
+    def ssh(self) -> SshFacts:
+        from ...ssh.facts import SshFacts
+
+        id = "0123456789abcdef0"
+        return SshFacts(
+            title="Amazon EC2 instances and managed nodes",
+            nouns="EC2 instances",
+            patterns=("*.ec2", "i-*", "mi-*", f"{_TOOLKIT}i-*"),
+            examples=("a.b.ec2", f"i-{id}", f"mi-{id}", f"{_TOOLKIT}i-{id}"),
+            suffix=".ec2",
+            service_prefixes=(_TOOLKIT,),
+            user="",
+            known_hosts="~/.ssh/known_hosts_ec2",
+            file_prefix="ec2_",
+            id_prefixes=EC2.id_prefixes,
+            proxy_options=("--port", "%p", "--user", "%r"),
+        )
+
+    def exact(self, name: str) -> Found | None:
+        id = name.removeprefix(_TOOLKIT).lower()
+        return Found(id) if is_id(id, "i-") or is_id(id, "mi-") else None
+
+    def list_region(self, cloud: Cloud, region: str, deadline: float) -> Sequence[Found]:
+        from .machines import list_machines
+
+        return list_machines(cloud, region, deadline)
+
+    def look(self, cloud: Cloud, found: Found, timeout: float) -> Found:
+        from .machines import look
+
+        return look(cloud, found, timeout)
+
+    def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
+        from .machines import change
+
+        change(cloud, found, "start", timeout)
+
+    def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
+        from .machines import change
+
+        return change(cloud, found, "stop", timeout)
+
+    def open(
+        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
+    ) -> SessionAccess:
+        if query.flag("push-key") and request.form == SSH:
+            from .access import push_key
+
+            push_key(cloud, found, query, timeout)
+        port = int(query.option("port") or 22)
+        return start_ssm_session(cloud, found.region, found.id, request, port, timeout)
+
+    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+        from .access import explain
+
+        return explain(refused, what, found)
+
+    def advice(self, found: Found) -> str:
+        from .access import agent_advice
+
+        return agent_advice(found)
+
+    def user(self, found: Found) -> str:
+        return str(found.details.get("user") or "ec2-user")
+
+    def stop_warning(self, found: Found) -> str:
+        return "A stop ends its sessions, and loses data of instance stores and the public address"
+
+    def fields(self, found: Found) -> tuple[str, ...]:
+        return tuple(str(found.details.get(name, "")) for name in _SHOWN)
+
+    cells = fields
+
+    def document(self, found: Found) -> dict[str, Any]:
+        return {name: found.details.get(name) or None for name in (*_SHOWN, "user")}
+
+
+KIND = RegionalKind(Ec2())

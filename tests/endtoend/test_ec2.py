@@ -1,0 +1,464 @@
+"""EC2 instances and managed nodes, by every command, with real ssh, scp and rsync."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.api.ec2.model import AgentTimes, Instance, Ping, Status
+from connector.emulator.api.ec2.world import NODE
+
+from .fleet import Fleet, User
+from .secrecy import leaks
+from .sshd import USER, Sshd, program
+from .waiting import eventually
+
+LIST = ("connector", "list", "--kind", "ec2")
+START, END = "ssm:StartSession", "ssm:TerminateSession"
+LOOK = ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation"]
+
+
+@pytest.fixture(scope="module")
+def the_fleet(tmp_path_factory: pytest.TempPathFactory, the_sshd: Sshd) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), the_sshd)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def fleet(the_fleet: Fleet) -> Fleet:
+    the_fleet.reset()
+    return the_fleet
+
+
+@pytest.fixture
+def user(fleet: Fleet, tmp_path: Path) -> Iterator[User]:
+    user = User(fleet, tmp_path)
+    yield user
+    (tmp_path / "home" / ".aws" / "credentials").unlink()  # the only file that has the key
+    assert leaks(tmp_path, fleet.secrets()) == []
+
+
+# Lists and names
+
+
+def test_list_shows_instances_and_managed_nodes(user: User, fleet: Fleet) -> None:
+    lines = [line.split("\t") for line in user.says(*LIST).splitlines()]
+    names = [line[:5] for line in lines]
+    assert names == [
+        ["build-server.ec2", "Online", "build-server", "us-west-2", NODE.id],
+        ["db.ec2", "stopped", "db", "us-west-2", fleet.db.id],
+        ["web.ec2", "running", "web", "us-west-2", fleet.web.id],
+    ]
+    assert [line[5:] for line in lines] == [
+        ["Online", "managed node", "192.168.7.20", "Ubuntu 24.04"],
+        ["-", "t3.medium", "10.0.0.6", "Amazon Linux 2023"],
+        ["Online", "t3.medium", "10.0.0.5", "Amazon Linux 2023"],
+    ]
+    assert fleet.calls() == LOOK
+
+
+def test_list_tells_an_agent_that_is_offline(user: User, fleet: Fleet) -> None:
+    fleet.web.ping = Ping.LOST
+    listed = {each["name"]: each for each in json.loads(user.says(*LIST, "--json"))}
+    assert listed["web"]["state"] == "running"
+    assert listed["web"]["agent"] == "ConnectionLost"
+    assert listed["web"]["stateReason"] == "its SSM agent is ConnectionLost"
+    assert (listed["db"]["agent"], listed["db"]["stateReason"]) == (None, None)
+
+
+def test_list_of_all_regions_asks_the_enabled_ones(user: User, fleet: Fleet) -> None:
+    assert len(user.says(*LIST, "--region", "all").splitlines()) == 3
+    calls = fleet.calls()
+    assert calls[0] == "ec2:DescribeRegions"
+    assert calls.count("ec2:DescribeInstances") == 16
+
+
+def test_list_needs_no_permission_for_agents(user: User, fleet: Fleet) -> None:
+    fleet.account.deny("ssm:DescribeInstanceInformation")
+    lines = user.says(*LIST).splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [
+        ["db.ec2", "stopped"],
+        ["web.ec2", "running"],
+    ]
+
+
+def test_list_names_the_missing_permission(user: User, fleet: Fleet) -> None:
+    fleet.account.deny("ec2:DescribeInstances")
+    line = user.fails(77, "list", "--kind", "ec2")
+    assert "You may not list the EC2 instances in us-west-2" in line
+    assert "ec2:DescribeInstances" in line
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("web.ec2", "WEB.ec2", "web.us-west-2.ec2", "web.us-west-2.work.ec2", "web.work.ec2"),
+        *("10.0.0.5.ec2", "ip-10-0-0-5.ec2", "ip-10-0-0-5.us-west-2.compute.internal.ec2"),
+    ],
+)
+def test_name_finds_the_instance(user: User, name: str) -> None:
+    user.write(
+        ".aws/config", "[default]", "region = us-west-2", "[profile work]", "region = us-west-2"
+    )
+    config = (user.home / ".aws" / "credentials").read_text()
+    user.write(".aws/credentials", config + config.replace("default", "work"))
+    assert user.says("connector", "exec", name, "--", "echo", "here") == "here\n"
+
+
+def test_ambiguous_name_is_refused_with_candidates(user: User, fleet: Fleet) -> None:
+    twin = fleet.call(lambda: fleet.world.model.add_instance("us-west-2", "web"))
+    try:
+        line = user.fails(78, "exec", "web.ec2", "--", "true")
+        assert f"{fleet.web.id}.ec2" in line
+        assert f"{twin.id}.ec2" in line
+        assert user.says("connector", "exec", twin.id, "--", "echo", "twin") == "twin\n"
+    finally:
+        fleet.call(lambda: fleet.world.model.remove(twin))
+
+
+@pytest.mark.parametrize("form", ["{id}", "aws-ec2-{id}", "{id}.us-west-2.ec2"])
+def test_id_makes_one_call_for_a_session(user: User, fleet: Fleet, form: str) -> None:
+    name = form.format(id=fleet.web.id)
+    assert user.says("connector", "exec", name, "--", "echo", "one call") == "one call\n"
+    assert fleet.calls() == [START, END]
+
+
+def test_managed_node_is_reached_by_its_names(user: User, fleet: Fleet) -> None:
+    for name in (NODE.id, "build-server.ec2", "build01.example.com.ec2"):
+        assert user.says("connector", "exec", name, "--", "echo", "node") == "node\n"
+
+
+def test_unknown_id_is_told(user: User, fleet: Fleet) -> None:
+    line = user.fails(68, "exec", "i-0123456789abcdef0", "--", "true")
+    assert "AWS knows no i-0123456789abcdef0 in us-west-2" in line
+    assert fleet.calls() == [START, "ec2:DescribeInstances"]
+
+
+# Sessions
+
+
+def test_ssh_scp_and_rsync_by_config_ssh(user: User, fleet: Fleet) -> None:
+    user.configure_ssh()
+    assert user.says("ssh", "web.ec2", "echo hello; cat /etc/hostname >/dev/null") == "hello\n"
+    content = bytes(range(256)) * 4000
+    (user.home / "data").write_bytes(content)
+    user.says(program("scp"), "-q", "data", f"web.ec2:{user.home}/by-scp")
+    assert (user.home / "by-scp").read_bytes() == content
+    user.says(program("rsync"), "-a", f"web.ec2:{user.home}/data", "by-rsync")
+    assert (user.home / "by-rsync").read_bytes() == content
+    eventually(lambda: not fleet.living(fleet.web), "the end of all sessions")
+    assert (user.home / ".ssh" / "known_hosts_ec2").exists()
+
+
+def test_config_ssh_knows_the_user_of_each_platform(user: User) -> None:
+    user.says("connector", "config-ssh", "--kind", "ec2", "--yes")
+    asked = {name: user.says("ssh", "-G", name) for name in ("web.ec2", "build-server.ec2")}
+    users = {name: f"\n{text}".split("\nuser ")[1].split()[0] for name, text in asked.items()}
+    assert users == {"web.ec2": "ec2-user", "build-server.ec2": "ubuntu"}
+    assert "proxycommand" in asked["web.ec2"]
+    assert "i-*" not in (user.home / ".ssh" / "config").read_text()
+
+
+def test_config_ssh_touches_ids_only_if_asked(user: User) -> None:
+    before = user.says("ssh", "-G", "i-0123456789abcdef0")
+    ran = user.connector("config-ssh", "--yes")
+    assert user.says("ssh", "-G", "i-0123456789abcdef0") == before, ran.stderr
+
+
+def test_ssh_by_id_makes_one_call(user: User, fleet: Fleet) -> None:
+    user.configure_ssh()
+    before = len(fleet.calls())
+    assert user.says("ssh", fleet.web.id, "echo hello") == "hello\n"
+    eventually(lambda: fleet.calls()[-1] == END, "the end of the session")
+    assert fleet.calls()[before:] == [START, END]
+
+
+def test_ssh_reaches_another_port(user: User, fleet: Fleet) -> None:
+    user.configure_ssh()
+    port = fleet.sshd.port
+    assert user.says("ssh", "-p", str(port), "web.ec2", "echo port") == "port\n"
+    (session,) = fleet.call(lambda: fleet.account.sessions.opened_by_requests())[-1:]
+    assert session.port == port
+
+
+def test_connector_ssh_and_cp_need_no_configuration(user: User) -> None:
+    assert user.says("connector", "ssh", "web.ec2", "echo hello") == "hello\n"
+    (user.home / "file").write_bytes(b"content")
+    user.says("connector", "cp", "file", f"web.ec2:{user.home}/copied")
+    assert (user.home / "copied").read_bytes() == b"content"
+
+
+def test_exec_has_exact_bytes_and_status(user: User) -> None:
+    program_text = r"cat; printf '\000\377\r\n' >&2; exit 7"
+    ran = subprocess.run(
+        ["connector", "exec", "web.ec2", "--", "sh", "-c", program_text],
+        env=user.environ,
+        input=bytes(range(256)),
+        capture_output=True,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stdout) == (7, bytes(range(256)))
+    assert ran.stderr.endswith(b"\x00\xff\r\n")
+
+
+def test_shell_runs_on_a_managed_node(user: User) -> None:
+    ran = user.connector("shell", NODE.id, input="echo $((40+2))\nexit\n")
+    assert ran.returncode == 0
+    assert "42" in ran.stdout
+
+
+def test_sessions_are_listed_and_ended(user: User, fleet: Fleet) -> None:
+    proxy = subprocess.Popen(
+        ["connector", "proxy", "web.ec2"],
+        env=user.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with proxy:
+        assert proxy.stdout is not None
+        assert proxy.stdout.readline().startswith(b"SSH-2.0-")
+        (session,) = fleet.living(fleet.web)
+        assert session.id in user.says("connector", "sessions", "list", "web.ec2")
+        told = user.says("connector", "sessions", "stop", "web.ec2", session.id)
+        assert told == f"stopped {session.id}\n"
+        assert fleet.living(fleet.web) == []
+
+
+# Start and stop
+
+
+def test_no_session_starts_an_instance_unasked(user: User, fleet: Fleet) -> None:
+    line = user.fails(75, "exec", "db.ec2", "--", "true")
+    assert f"machine db ({fleet.db.id}) is stopped" in line.lower()
+    assert "Start it with `connector start db.ec2`" in line
+    assert "ec2:StartInstances" not in fleet.calls()
+
+
+@pytest.mark.parametrize("how", ["option", "variable", "setting"])
+def test_session_starts_an_instance_when_asked(user: User, fleet: Fleet, how: str) -> None:
+    fleet.db.agent = AgentTimes(online=1.0, sessions=2.0)
+    environ = {"CONNECTOR_START": "yes"} if how == "variable" else {}
+    options = ["--start"] if how == "option" else []
+    if how == "setting":
+        (user.home / ".config" / "connector").mkdir(parents=True)
+        user.write(".config/connector/config.toml", "start = true")
+    ran = user.connector("exec", *options, fleet.db.id, "--", "echo", "started", **environ)
+    assert (ran.returncode, ran.stdout) == (0, "started\n"), ran.stderr
+    calls = fleet.calls()
+    assert calls.count("ec2:StartInstances") == 1
+    assert calls.count(START) > 2  # the agent is Online before sessions reach it
+
+
+def test_start_waits_until_the_agent_is_online(user: User, fleet: Fleet) -> None:
+    fleet.db.agent = AgentTimes(online=1.5)
+    told = user.says("connector", "start", "db.ec2")
+    assert told == f"machine db ({fleet.db.id}) is running\n"
+    assert fleet.call(lambda: fleet.world.model.ping(fleet.db)) is Ping.ONLINE
+
+
+def test_start_without_permission_is_explained(user: User, fleet: Fleet) -> None:
+    fleet.account.deny("ec2:StartInstances")
+    line = user.fails(77, "start", "db.ec2")
+    assert "You may not start machine db" in line
+    assert "ec2:StartInstances on resource: arn:aws:ec2:us-west-2:111122223333:instance/i-" in line
+
+
+def test_stop_warns_and_asks(user: User, fleet: Fleet) -> None:
+    line = user.fails(78, "stop", "web.ec2")
+    assert "loses data of instance stores and the public address" in line
+    assert fleet.web.status is Status.RUNNING
+
+
+def test_stop_ends_the_instance(user: User, fleet: Fleet) -> None:
+    told = user.says("connector", "stop", "--yes", "--wait", "web.ec2")
+    assert told == f"machine web ({fleet.web.id}) is stopped\n"
+    assert fleet.web.status is Status.STOPPED
+
+
+@pytest.mark.parametrize("verb", ["start", "stop"])
+def test_managed_node_cannot_be_started_or_stopped(user: User, verb: str) -> None:
+    if verb == "start":
+        NODE.ping = Ping.LOST
+        line = user.fails(75, "start", NODE.id)
+        assert f"machine build-server ({NODE.id}) is ConnectionLost" in line.lower().replace(
+            "connectionlost", "ConnectionLost"
+        )
+        assert "Check that the machine is on" in line
+    else:
+        line = user.fails(65, "stop", "--yes", NODE.id)
+        assert f"AWS cannot stop {NODE.id}, which is a managed node" in line
+
+
+# Agents that are not connected
+
+
+def test_agent_that_never_registered_is_explained(user: User, fleet: Fleet) -> None:
+    fleet.web.agent, fleet.web.profile = None, None
+    line = user.fails(75, "exec", "web.ec2", "--", "true")
+    assert "is running: no SSM agent has registered" in line
+    assert "It has no instance profile" in line
+
+
+def test_agent_that_is_offline_is_explained(user: User, fleet: Fleet) -> None:
+    fleet.web.ping = Ping.LOST
+    line = user.fails(75, "exec", fleet.web.id, "--", "true")
+    assert "is running: its SSM agent is ConnectionLost" in line
+    assert "its route to the ssm endpoints" in line
+
+
+def test_agent_that_comes_back_is_waited_for(user: User, fleet: Fleet) -> None:
+    now = fleet.account.now
+    fleet.web.life.since = now()  # another client has started it
+    fleet.web.launch_time = now()
+    fleet.web.agent = AgentTimes(online=2.0)
+    assert user.says("connector", "exec", fleet.web.id, "--", "echo", "up") == "up\n"
+    assert "ec2:StartInstances" not in fleet.calls()
+
+
+def test_terminated_instance_cannot_be_used(user: User, fleet: Fleet) -> None:
+    fleet.call(lambda: fleet.world.set_state("db", "terminated"))
+    line = user.fails(75, "exec", "--start", fleet.db.id, "--", "true")
+    assert "is terminated" in line
+    assert "It cannot be used any more" in line
+
+
+# Keys of EC2 Instance Connect
+
+
+def test_pushed_key_logs_in(user: User, fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    with_keys = Sshd(tmp_path / "own")
+    authorized = tmp_path / "own" / "authorized_keys"
+    authorized.write_text("")
+    key = user.home / ".ssh" / "id_ed25519"
+    subprocess.run([program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    model = fleet.world.model
+
+    def authorize(instance: Instance) -> None:
+        keys = (each.key for each in model.keys(instance) if each.user == USER)
+        authorized.write_text("".join(f"{key}\n" for key in keys))
+
+    model.on_push = authorize
+    try:
+        config = user.config.read_text().replace(str(fleet.sshd.user_key), str(key))
+        user.config.write_text(config)
+        user.configure_ssh()
+        port = str(with_keys.port)
+        denied = user.run("ssh", "-p", port, "web.ec2", "true")
+        assert denied.returncode == 255
+        assert "Permission denied" in denied.stderr
+        words = [
+            "connector",
+            "ssh",
+            "--push-key",
+            "web.ec2",
+            "-p",
+            port,
+            "-o",
+            f"IdentityFile={key}",
+        ]
+        assert user.says(*words, "echo pushed") == "pushed\n"
+        assert fleet.calls().count("ec2-instance-connect:SendSSHPublicKey") == 1
+        authorized.write_text("")
+        user.config.write_text(
+            f"Host web.ec2\n  Port {port}\n"
+            "  ProxyCommand connector proxy --push-key --user %r --port %p %n\n"
+            + user.config.read_text()
+        )
+        assert user.says("ssh", "web.ec2", "echo pushed") == "pushed\n"
+    finally:
+        model.on_push = lambda instance: None
+        with_keys.close()
+
+
+def test_key_is_not_pushed_to_managed_nodes(user: User) -> None:
+    line = user.fails(78, "proxy", "--push-key", NODE.id)
+    assert f"--push-key is for EC2 instances; {NODE.id} is a managed node" in line
+
+
+def test_missing_key_is_told(user: User) -> None:
+    user.write(".ssh/config", "Host *", "IdentityFile none")
+    line = user.fails(78, "proxy", "--push-key", "--user", "ec2-user", "web.ec2")
+    assert "There is no ed25519 or RSA key of ssh that can be pushed. Make one with" in line
+
+
+# Doctor
+
+
+def legs(user: User, *words: str) -> dict[str, dict[str, str]]:
+    ran = user.connector("doctor", *words, "--json")
+    return {leg["name"]: leg for leg in json.loads(ran.stdout)["legs"]}
+
+
+def test_doctor_finds_nothing_wrong(user: User) -> None:
+    user.configure_ssh()
+    found = legs(user, "web.ec2")
+    bad = {name: leg for name, leg in found.items() if leg["status"] not in ("ok", "skip")}
+    assert bad == {}
+    assert found["greeting"]["status"] == "ok"
+    assert found["ssh-login"]["status"] == "ok"
+
+
+def test_doctor_finds_a_stopped_instance(user: User) -> None:
+    leg = legs(user, "db.ec2")["target"]
+    assert leg["status"] == "warn"
+    assert "is stopped" in leg["text"]
+    assert "connector start db.ec2" in leg["hint"]
+
+
+def test_doctor_finds_an_agent_that_is_offline(user: User, fleet: Fleet) -> None:
+    fleet.web.agent = None
+    leg = legs(user, "web.ec2")["target"]
+    assert leg["status"] == "fail"
+    assert "no SSM agent has registered" in leg["text"]
+
+
+def test_doctor_finds_a_missing_permission(user: User, fleet: Fleet) -> None:
+    fleet.account.deny("ssm:StartSession", "*document/AWS-StartSSHSession")
+    leg = legs(user, "web.ec2")["session"]
+    assert leg["status"] == "fail"
+    assert "ssm:StartSession" in leg["text"]
+    assert "document/AWS-StartSSHSession" in leg["text"]
+
+
+def test_doctor_finds_keys_that_aws_does_not_know(user: User) -> None:
+    user.write(
+        ".aws/credentials",
+        "[default]",
+        "aws_access_key_id = AKIAUNKNOWN123456789",
+        "aws_secret_access_key = wrong",
+    )
+    leg = legs(user, "web.ec2")["identity"]
+    assert leg["status"] == "fail"
+    assert "does not accept the keys" in leg["text"]
+
+
+# Completion and the library
+
+
+def test_completion_offers_names(user: User, tmp_path: Path) -> None:
+    user.says(*LIST)
+    offered, line = tmp_path / "offered", "connector exec we"
+    user.connector(
+        _ARGCOMPLETE="1",
+        _ARGCOMPLETE_STDOUT_FILENAME=str(offered),
+        COMP_LINE=line,
+        COMP_POINT=str(len(line)),
+    )
+    assert offered.read_text().split() == ["web.us-west-2.ec2"]
+
+
+def test_library_connects(user: User) -> None:
+    text = (
+        "import connector\n"
+        "with connector.open_socket('web.ec2') as stream:\n"
+        "    print(stream.recv(8).decode())\n"
+    )
+    assert user.says(sys.executable, "-c", text) == "SSH-2.0-\n"
