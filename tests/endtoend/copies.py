@@ -14,7 +14,7 @@ from .commands import CONNECTOR, Answer, Commands, Process
 from .sshd import USER, Sshd
 
 #: Bytes of a file that is copied in ranges, and no multiple of anything.
-LARGE = 4_000_017
+LARGE = 3_200_017
 
 
 class Copies:

@@ -120,12 +120,12 @@ def test_log_that_grows_is_copied_as_it_was(copies: Copies, cloud: Cloud) -> Non
 def test_copy_whose_sessions_are_cut_at_random_is_whole(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
     make_tree(copies.far, [(f"tree/{index}", content(index * 700, index)) for index in range(150)])
-    (copies.far / "tree/big").write_bytes(content(3 * LARGE))
+    (copies.far / "tree/big").write_bytes(content(2 * LARGE))
     process = copies.start("-r", "-j", "4", copies.at("tree"), copies.here)
     rng = random.Random(1)
     cut = 0
     cloud.wait_for_agents(2)
-    while process.popen.poll() is None and cut < 8:
+    while process.popen.poll() is None and cut < 6:
         living = [each for each in list(cloud.sessions) if each.end_reason is None]
         if living and not threading.Event().wait(rng.uniform(0.2, 0.6)):
             cloud.stop_session(rng.choice(living))
@@ -139,7 +139,7 @@ def test_copy_whose_sessions_are_cut_at_random_is_whole(copies: Copies, cloud: C
 def test_upload_whose_sessions_are_cut_is_whole(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL, latency_to_agent=0.02, latency_to_client=0.02)
     make_tree(copies.here, [(f"tree/{index}", content(index * 700, index)) for index in range(99)])
-    (copies.here / "tree/big").write_bytes(content(8 * LARGE))
+    (copies.here / "tree/big").write_bytes(content(5 * LARGE))
     process = copies.start("-r", copies.here / "tree", copies.at(""))
     eventually(lambda: left_over(copies.far), "an unfinished file")
     cut = 0
@@ -207,11 +207,11 @@ def test_login_that_fails_is_explained(copies: Copies, cloud: Cloud, tmp_path: P
 
 def test_limit_of_open_files_lowers_the_number_of_connections(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
-    (copies.far / "file").write_bytes(content(3 * LARGE))
+    (copies.far / "file").write_bytes(content(LARGE))
     words = copies.words("-v", "-j", "12", copies.at("file"), copies.here)
     answer = copies.commands.run("/bin/sh", "-c", 'ulimit -n 80; exec "$@"', "sh", *words)
     assert answer.returncode == 0, answer.stderr
-    assert (copies.here / "file").read_bytes() == content(3 * LARGE)
+    assert (copies.here / "file").read_bytes() == content(LARGE)
     assert b"only 2 connections, for the limit of open files" in answer.stderr
 
 
@@ -252,11 +252,11 @@ def test_file_with_the_name_of_an_unfinished_one_is_not_mixed_up(copies: Copies,
 
 def test_second_copy_to_one_name_leaves_the_first_alone(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
-    make_tree(copies.far, [("a/file", content(2 * LARGE)), ("b/file", content(LARGE, 2))])
+    make_tree(copies.far, [("a/file", content(LARGE)), ("b/file", content(500_000, 2))])
     first = copies.start("-j", "2", copies.at("a/file"), copies.here)
     eventually(lambda: left_over(copies.here), "an unfinished file")
     second = copies.run("-j", "1", copies.at("b/file"), copies.here)
     assert second.returncode == 1
     assert b"b/file: another copy writes to the same file\n" in second.stderr
     assert first.wait(60) == 0, first.stderr()
-    assert tree_of(copies.here) == {b"file": content(2 * LARGE)}
+    assert tree_of(copies.here) == {b"file": content(LARGE)}
