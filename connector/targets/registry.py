@@ -208,8 +208,33 @@ ECS = KindRow(
     copies_by_tar=True,
 )
 
+SAGEMAKER = KindRow(
+    name="sagemaker",
+    module="connector.targets.sagemaker.kind",
+    help_module="connector.targets.sagemaker.help",
+    words=Words("SageMaker space", "SageMaker spaces", "SageMaker", "SageMaker Studio"),
+    prefixes=(
+        *(f"arn:{each}:sagemaker:" for each in ("aws", "aws-cn", "aws-us-gov")),
+        *("sm_lc_", "sm_dl_", "smc_lc_", "smc_dl_"),
+    ),
+    suffixes=(".sagemaker",),
+    example="my-space.sagemaker",
+    forms=(SSH,),
+    options=(
+        REGION,
+        KindOption(
+            "enable-remote-access",
+            "flag",
+            "turn remote access to the space on if it is off; this restarts the space",
+            role=START,
+        ),
+    ),
+    endpoint_variables=("AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SSM"),
+)
+
 #: The first kind has the names that no spelling and no option gives to another kind.
 KINDS = [_CODECATALYST, EC2, ECS]
+KINDS = [_CODECATALYST, ECS, SAGEMAKER]
 
 
 def row_of(query: Query) -> KindRow:

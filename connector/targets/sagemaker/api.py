@@ -1,0 +1,69 @@
+"""The operations of SageMaker's API that a space needs, and the members that we read.
+
+Source: botocore's model ``sagemaker/2017-07-24``.
+"""
+
+from __future__ import annotations
+
+from ...aws.responses import Object, Shape, list_of, non_empty, number, text
+from ...aws.signed import Service, SignedOperation
+
+
+def _texts(*names: str) -> dict[str, Shape]:
+    return dict.fromkeys(names, text)
+
+
+#: What CreateApp takes. The service may add members to a space's specification that it does not.
+_IMAGE = ("SageMakerImageArn", "SageMakerImageVersionArn", "SageMakerImageVersionAlias")
+_OTHERS = ("InstanceType", "LifecycleConfigArn", "TrainingPlanArn")
+_SPEC = Object(lenient=dict.fromkeys((*_IMAGE, *_OTHERS), non_empty))
+_OF_APP = Object(lenient={"DefaultResourceSpec": _SPEC})
+_APPS = {"JupyterLabAppSettings": _OF_APP, "CodeEditorAppSettings": _OF_APP}
+_SETTINGS = Object(lenient={**_texts("AppType", "RemoteAccess"), **_APPS})
+_OWNER = Object(lenient=_texts("OwnerUserProfileName"))
+_TIME = number(0, 1e11)
+_APP = Object(
+    _texts("Status"),
+    lenient={
+        **_texts("DomainId", "SpaceName", "FailureReason"),
+        "CreationTime": _TIME,
+        "ResourceSpec": _SPEC,
+    },
+)
+_DOMAIN = Object(_texts("DomainId", "DomainArn", "DomainName"))
+_SUMMARY = Object(
+    _texts("DomainId", "SpaceName"),
+    lenient={
+        **_texts("Status"),
+        "SpaceSettingsSummary": _SETTINGS,
+        "OwnershipSettingsSummary": _OWNER,
+    },
+)
+_SPACE = Object(
+    {"SpaceArn": non_empty, "Status": text},
+    lenient={**_texts("FailureReason"), "SpaceSettings": _SETTINGS, "OwnershipSettings": _OWNER},
+)
+_SESSION = Object({"StreamUrl": non_empty, "TokenValue": non_empty, "SessionId": text})
+
+
+def _list(name: str, item: Object) -> SignedOperation:
+    shape = Object({name: list_of(item)}, optional=_texts("NextToken"))
+    return SignedOperation(f"List{name}", shape)
+
+
+SERVICE = Service(
+    "sagemaker",
+    "api.sagemaker",
+    "SageMaker",
+    {
+        "list_domains": _list("Domains", _DOMAIN),
+        "list_spaces": _list("Spaces", _SUMMARY),
+        "list_apps": _list("Apps", _APP),
+        "describe_space": SignedOperation("DescribeSpace", _SPACE),
+        "describe_app": SignedOperation("DescribeApp", _APP),
+        "create_app": SignedOperation("CreateApp", Object()),
+        "delete_app": SignedOperation("DeleteApp", Object()),
+        "update_space": SignedOperation("UpdateSpace", Object()),
+        "start_session": SignedOperation("StartSession", _SESSION),
+    },
+)
