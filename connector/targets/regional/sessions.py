@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Seconds for all tries together. VS Code's settings give a ProxyCommand 15 s from its start to
 #: the banner of sshd; the rest is for the interpreter, the WebSocket and the agent.
 START_TIMEOUT = 8.0
-_STATUS_TIMEOUT = 2.0  # for the question why a start was refused
+_STATUS_TIMEOUT = 3.0  # for the question why a start was refused
 _RESUME_TIMEOUT = 8.0
 
 #: Codes of a service that denies an action to the caller.
@@ -179,17 +179,17 @@ class RegionalSessions:
                 access = calls.open(self._request, left)
             except (Refused, CallFailed) as failure:
                 settles = isinstance(failure, Refused) and calls.backend.may_settle(failure)
-                passes = may_pass(failure)
-                if isinstance(failure, Refused) and not asked and (settles or not passes):
+                passes = settles or may_pass(failure)
+                if not asked and (settles or not passes) and _may_be_of_state(failure):
                     place = calls.found[:3]
                     state = self._state()
                     asked = state is not None
-                    if state and state.phase not in (RUNNING, ""):
+                    if state and state.phase not in (RUNNING, UNKNOWN.phase):
                         return state
                     if calls.found[:3] != place:
                         # The refusal was about another target. A name moves once at most.
                         return self._open(started)
-                if not retry.pause(failure, passes=settles or passes):
+                if not retry.pause(failure, passes=passes):
                     raise calls.error_of(failure, "start a session on") from failure
             else:
                 if started is not None:
@@ -211,3 +211,8 @@ class RegionalSessions:
             if isinstance(error, TargetNotFound):
                 raise error from failure
             return UNKNOWN
+
+
+def _may_be_of_state(failure: Refused | CallFailed) -> bool:
+    """Return whether a service may refuse so because its target does not run."""
+    return isinstance(failure, Refused) and not failure.keys_error

@@ -85,7 +85,7 @@ class Calls:
         try:
             fresh = self._look(self.found, timeout)
         except Refused as refused:
-            if not 400 <= refused.status < 500 or not self.has_moved():
+            if refused.keys_error or refused.status not in (400, 404) or not self.has_moved():
                 raise
             fresh = self._look(self.found, timeout)
         else:

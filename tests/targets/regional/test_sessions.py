@@ -25,6 +25,7 @@ from connector.targets import model
 from connector.targets.ledger import Ledger
 from connector.targets.memory import Memory
 from connector.targets.model import SSH_SESSION, SessionRequest, StartSettings
+from connector.targets.regional import sessions
 from connector.targets.regional.kind import RegionalKind
 from connector.targets.regional.sessions import RegionalSessions
 from connector.targets.regional.target import RegionalTarget
@@ -203,6 +204,27 @@ def test_stopped_target_is_started_only_where_that_is_allowed(
     watcher = Watcher(clock)
     source_of(lampworks.target("desk.lamp"), clock, STARTS).start(watcher)
     assert (desk.life.state, watcher.seen, watcher.went_on) == ("ON", ["OFF"], 2)
+
+
+def test_state_without_an_answer_is_asked_again(
+    lampworks: Lampworks, desk: Lamp, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "_STATUS_TIMEOUT", 0.5)
+    target = lampworks.target("desk.lamp")
+    desk.life.set("OFF")
+    lampworks.delay("DescribeLamp", 3.0)
+    source_of(target, clock, STARTS).start(Watcher(clock))
+    assert desk.life.state == "ON"
+
+
+@pytest.mark.usefixtures("desk")
+def test_state_is_not_asked_for_with_keys_that_are_refused(
+    lampworks: Lampworks, clock: Clock
+) -> None:
+    lampworks.environ["AWS_SECRET_ACCESS_KEY"] = "another"
+    with pytest.raises(CredentialsError, match="does not fit its access key"):
+        source_of(lampworks.target("lamp-000abc00"), clock).start(UNWATCHED)
+    assert lampworks.operations() == ["StartSession"]
 
 
 def test_agent_that_registers_after_a_start_is_waited_for(

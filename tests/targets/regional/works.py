@@ -54,6 +54,10 @@ class Lampworks:
         error = ApiError("The emulator was told so", code, status)
         self.call(lambda: self._emulator.misbehaviours.refuse(operation, error, times))
 
+    def delay(self, operation: str, seconds: float) -> None:
+        """Answer the next request of an operation later."""
+        self.call(lambda: self._emulator.misbehaviours.delay(operation, seconds, 1))
+
     def behave(self, **changes: Any) -> None:
         """Change the behaviour of the gateway for sessions that are opened from now on."""
         gateway = self._emulator.gateway
