@@ -125,7 +125,7 @@ def hang_up(process: Process) -> None:
 @pytest.mark.usefixtures("desk")
 def test_list_start_stop_and_state(user: User, lampworks: Lampworks) -> None:
     lampworks.world.add_lamp("floor", region="eu-west-1", state="OFF")
-    told = user.says("list", "--region", "us-west-2,eu-west-1")
+    told = user.says("list", "--kind", "lamp", "--region", "us-west-2,eu-west-1")
     assert [line.split("\t")[:2] for line in told.splitlines()] == [
         ["floor.eu-west-1.lamp", "OFF"],
         ["desk.lamp", "ON"],
@@ -145,7 +145,7 @@ def test_error_is_one_line_with_its_exit_code(user: User) -> None:
 
 @pytest.mark.usefixtures("desk")
 def test_known_name_in_small_letters_reaches_its_target(user: User, lampworks: Lampworks) -> None:
-    user.says("list")
+    user.says("list", "--kind", "lamp")
     before = len(lampworks.operations())
     hang_up(user.proxy("DESK.lamp"))
     called = lampworks.operations()[before:]

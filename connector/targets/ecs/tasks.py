@@ -13,7 +13,7 @@ from ..model import FAILED, GONE, RUNNING, STARTING, STOPPING, State
 from ..parallel import for_all
 from ..regional.backend import Found
 from ..regional.pages import ask, items_of
-from ..regional.sessions import DENIED
+from ..regional.refusals import DENIED
 from .api import API
 from .kind import is_task_id
 

@@ -61,7 +61,7 @@ class Backend(Protocol):
     settles: float = 60.0
 
     #: Whether the caller of a session may end it (ssm:TerminateSession) and rejoin it
-    #: (ssm:ResumeSession). If not, both are tried, but a service that denies them is no error.
+    #: (ssm:ResumeSession). If not, both are tried, but a refusal is no error.
     terminates: bool = True
 
     #: Whether each start of a target has an SSH host key of its own, see :meth:`machine_of`.

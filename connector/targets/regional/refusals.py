@@ -14,8 +14,10 @@ from ...errors import (
     TargetNotReady,
 )
 from ..model import GONE, STOPPED, STOPPING, State
-from .sessions import DENIED
 from .target import one_line
+
+#: Codes of a service that denies an action to the caller; EC2 has the last one.
+DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 
 _QUOTE_MAX = 400  # characters of the service's own words: an ARN and an action fit
 

@@ -25,8 +25,9 @@ START_TIMEOUT = 8.0
 _STATUS_TIMEOUT = 3.0  # for the question why a start was refused
 _RESUME_TIMEOUT = 8.0
 
-#: Codes of a service that denies an action to the caller.
-DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
+#: The code of a session that Systems Manager does not know. It may also say so of a session that
+#: another service has opened in its own name.
+_GONE = "DoesNotExistException"
 
 logger = Logger(__name__)
 
@@ -83,7 +84,7 @@ class RegionalSessions:
             startup.until_running(answer)
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:
-        """Return fresh access to a session; None where the caller may not ask for it.
+        """Return fresh access to a session; None where the caller does not get it.
 
         :raises SessionEnded: when the service does not know the session any more.
         :raises ConnectorError: when the service cannot be asked now.
@@ -93,13 +94,13 @@ class RegionalSessions:
         try:
             fresh = resume(self._calls.cloud, self._region, access.session_id, _RESUME_TIMEOUT)
         except Refused as refused:
-            if self._is_denied(refused):
-                logger.info("the session cannot be resumed with a fresh token: %s", refused)
-                self._may_resume = False
-                return None
-            if refused.code == "DoesNotExistException":
+            if may_pass(refused):
+                raise self._calls.error_of(refused, "resume the session on") from refused
+            if refused.code == _GONE and self._calls.backend.terminates:
                 raise self._ended() from refused
-            raise self._calls.error_of(refused, "resume the session on") from refused
+            logger.info("the old token has to do: %s", refused)
+            self._may_resume = refused.keys_error is not None  # keys may be renewed by then
+            return None
         except CallFailed as failure:
             raise failure.error from failure
         except CredentialsError as error:
@@ -121,21 +122,12 @@ class RegionalSessions:
             try:
                 terminate(self._calls.cloud, self._region, access.session_id, timeout)
             except Refused as refused:
-                gone = refused.code == "DoesNotExistException"
-                if not gone and (self._calls.backend.terminates or not self._is_denied(refused)):
+                may_end = self._calls.backend.terminates or may_pass(refused)
+                if refused.code != _GONE and may_end:
                     raise
 
     def tidy(self) -> None:
         """Do nothing: the ledger knows which sessions are left."""
-
-    def _is_denied(self, refused: Refused) -> bool:
-        """Return whether the caller may not do this with a session.
-
-        Of a session that the kind's own service has made, Systems Manager may also say that it
-        does not exist.
-        """
-        passes = may_pass(refused)
-        return refused.code in DENIED or not (self._calls.backend.terminates or passes)
 
     @property
     def _region(self) -> str:

@@ -388,6 +388,25 @@ def test_session_that_is_over_is_not_resumed(
         source.resume(access._replace(session_id="mary-0"))
 
 
+def test_session_of_a_service_may_be_unknown_to_systems_manager(
+    lampworks: Lampworks, access: SessionAccess, clock: Clock
+) -> None:
+    target = lamp.SHARED_KIND.open_finder(lampworks.query("desk.lamp"), lampworks.environ).find()
+    assert isinstance(target, RegionalTarget)
+    source = source_of(target, clock)
+    lampworks.refuse("ResumeSession", "DoesNotExistException")
+    assert source.resume(access) is None
+
+
+def test_old_token_has_to_do_while_keys_are_refused(
+    lampworks: Lampworks, access: SessionAccess, clock: Clock
+) -> None:
+    source = source_of(lampworks.target("desk.lamp"), clock)
+    lampworks.refuse("ResumeSession", "UnrecognizedClientException")
+    assert source.resume(access) is None
+    assert source.resume(access) is not None
+
+
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
