@@ -233,8 +233,7 @@ SAGEMAKER = KindRow(
 )
 
 #: The first kind has the names that no spelling and no option gives to another kind.
-KINDS = [_CODECATALYST, EC2, ECS]
-KINDS = [_CODECATALYST, ECS, SAGEMAKER]
+KINDS = [_CODECATALYST, EC2, ECS, SAGEMAKER]
 
 
 def row_of(query: Query) -> KindRow:
