@@ -121,3 +121,27 @@ def test_refusals_reach_the_user_of_the_cli(
     emulator.allow()
     assert "AccessDeniedException" in done.stderr
     assert "is not authorized to perform: ssm:StartSession on resource: arn:aws:ec2:" in done.stderr
+
+
+def test_cli_finds_stops_and_starts_an_instance(aws: AwsCli, emulator: ConnectorEmulator) -> None:
+    instance = emulator.add_target("spare").members["instance"]
+    ids = ("--instance-ids", instance)
+    filters = ("--filters", "Name=tag:Name,Values=spa*", "Name=instance-state-name,Values=running")
+    found = aws.answer("ec2", "describe-instances", *filters)["Reservations"]
+    assert [each["Instances"][0]["InstanceId"] for each in found] == [instance]
+    (stopped,) = aws.answer("ec2", "stop-instances", *ids)["StoppingInstances"]
+    assert stopped["PreviousState"]["Name"] == "running"
+    aws.says("ec2", "wait", "instance-stopped", *ids)
+    aws.says("ec2", "start-instances", *ids)
+    aws.says("ec2", "wait", "instance-running", *ids)
+    agents = aws.answer("ssm", "describe-instance-information", "--max-items", "50")
+    assert instance in [each["InstanceId"] for each in agents["InstanceInformationList"]]
+
+
+def test_cli_pushes_a_key(aws: AwsCli, instance: str, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    make = [program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(make, check=True, timeout=60)
+    words = ("--instance-id", instance, "--instance-os-user", "ec2-user")
+    push = ("ec2-instance-connect", "send-ssh-public-key", *words)
+    assert aws.answer(*push, "--ssh-public-key", f"file://{key}.pub")["Success"] is True

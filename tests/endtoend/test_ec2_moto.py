@@ -1,0 +1,166 @@
+"""moto judges our calls of EC2: list, start and stop. moto has no agents and no sessions.
+
+Systems Manager is the emulator's. It knows moto's instance as a machine of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.emulator.api.account import HOME_REGION
+from connector.emulator.api.ec2.model import ManagedNode
+from connector.emulator.listener import make_certificates
+
+from .fleet import Fleet, User
+from .sshd import Sshd
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("moto") is None, reason="needs moto")
+
+
+class Moto:
+    """moto's server with TLS, and a client of AWS's SDK that plays the owner of the account."""
+
+    def __init__(self, directory: Path) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import make_server
+
+        certificates = make_certificates(directory)
+        self.ca_file = certificates.ca_file
+        self._server = make_server(
+            "127.0.0.1",
+            0,
+            DomainDispatcherApplication(create_backend_app),
+            threaded=True,
+            ssl_context=certificates.server_context,
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.url = f"https://127.0.0.1:{self._server.server_port}"
+
+    def client(self) -> Any:
+        import boto3  # type: ignore[import-untyped]
+
+        return boto3.client(
+            "ec2",
+            region_name=HOME_REGION,
+            endpoint_url=self.url,
+            verify=str(self.ca_file),
+            aws_access_key_id="owner",
+            aws_secret_access_key="owner",
+        )
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        moto = Moto(tmp_path_factory.mktemp("moto"))
+        yield moto
+        moto.close()
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, the_sshd: Sshd) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), the_sshd)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def user(fleet: Fleet, moto: Moto, tmp_path: Path) -> User:
+    user = User(fleet, tmp_path)
+    bundle = user.home / "bundle.pem"
+    bundle.write_bytes(moto.ca_file.read_bytes() + fleet.access.ca_file.read_bytes())
+    user.environ |= {
+        "AWS_CA_BUNDLE": str(bundle),
+        "AWS_ENDPOINT_URL_EC2": moto.url,
+        "AWS_ENDPOINT_URL_SSM": user.environ.pop("AWS_ENDPOINT_URL"),
+    }
+    return user
+
+
+@pytest.fixture
+def instance(moto: Moto, fleet: Fleet) -> Iterator[str]:
+    """A new instance of moto's, with an agent of the emulator's."""
+    client = moto.client()
+    image = client.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "judged"}]}]
+    started = client.run_instances(
+        ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.small", TagSpecifications=tags
+    )
+    id = started["Instances"][0]["InstanceId"]
+    fleet.call(lambda: fleet.world.model.add_node(ManagedNode(id, HOME_REGION)))
+    yield id
+    client.terminate_instances(InstanceIds=[id])
+    client.close()
+
+
+def state(moto: Moto, id: str) -> str:
+    client = moto.client()
+    (reservation,) = client.describe_instances(InstanceIds=[id])["Reservations"]
+    client.close()
+    return str(reservation["Instances"][0]["State"]["Name"])
+
+
+def test_list_shows_the_instances_of_moto(user: User, instance: str) -> None:
+    listed = json.loads(user.says("connector", "list", "--kind", "ec2", "--json"))
+    (found,) = (each for each in listed if each["id"] == instance)
+    assert found["name"] == "judged"
+    assert (found["state"], found["agent"], found["type"]) == ("running", "Online", "t3.small")
+    assert found["address"].startswith("10.")
+    assert found["region"] == HOME_REGION
+
+
+def test_pages_of_moto_are_put_together(user: User, moto: Moto, instance: str) -> None:
+    client = moto.client()
+    image = client.describe_instances()["Reservations"][0]["Instances"][0]["ImageId"]
+    more = client.run_instances(ImageId=image, MinCount=1010, MaxCount=1010)["Instances"]
+    try:
+        listed = json.loads(user.says("connector", "list", "--kind", "ec2", "--json"))
+        ids = {each["id"] for each in listed}
+        assert {each["InstanceId"] for each in more} | {instance} <= ids
+    finally:
+        client.terminate_instances(InstanceIds=[each["InstanceId"] for each in more])
+        client.close()
+
+
+def test_stop_and_start_are_carried_out_by_moto(user: User, moto: Moto, instance: str) -> None:
+    told = user.says("connector", "stop", "--yes", "--wait", instance)
+    assert told == f"machine judged ({instance}) is stopped\n"
+    assert state(moto, instance) == "stopped"
+    told = user.says("connector", "start", instance)
+    assert told == f"machine judged ({instance}) is running\n"
+    assert state(moto, instance) == "running"
+
+
+def test_session_leads_to_the_instance_of_moto(user: User, instance: str) -> None:
+    assert user.says("connector", "exec", "judged.ec2", "--", "echo", "here") == "here\n"
+
+
+def test_terminated_instance_of_moto_is_gone(user: User, moto: Moto, instance: str) -> None:
+    client = moto.client()
+    client.terminate_instances(InstanceIds=[instance])
+    client.close()
+    line = user.fails(75, "start", instance)
+    assert f"machine judged ({instance}) is terminated" in line.replace("Machine", "machine")
+
+
+def test_unknown_instance_of_moto_is_told(user: User) -> None:
+    line = user.fails(68, "start", "i-0123456789abcdef0")
+    assert "AWS knows no i-0123456789abcdef0 in us-west-2" in line
