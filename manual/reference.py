@@ -227,7 +227,7 @@ def _settings() -> Iterator[str]:
         default = setting.default
         shown = "" if default is None else f"{default:g}"
         if setting.varies:
-            shown = f"yes is {setting.varies}"
+            shown = f"true {setting.varies}"
         value = setting.type.wanted + (", of seconds" if setting.type is SECONDS else "")
         yield f"| `{setting.name}` | {value} | {shown} | {', '.join(setting.variables)} |"
 

@@ -40,7 +40,7 @@ COMMANDS = {
     "logout": "log out: remove the token and revoke it",
     "doctor": "check each step of the way to a target, and say what to fix",
     "trace": "read the messages of a recorded session, with gaps and retransmissions",
-    "whoami": "show which user the token belongs to, and when it expires",
+    "whoami": "show which user the token or the keys belong to, and when they expire",
     "config-ssh": "set up ssh, scp, rsync and VS Code to reach targets by name",
     "emulator": "run emulated targets on this machine",
     "completion": "set up your shell to complete commands, options and names",

@@ -103,6 +103,8 @@ def _origin(setting: Setting, value: Value | None, found: Found | None) -> str:
         return f"variable {found.variable}"
     if found.file is not None:
         return found.file.place(setting.name)
+    if setting.varies:
+        return f"default: yes {setting.varies}"
     return "not set" if found.value is None else "default"
 
 

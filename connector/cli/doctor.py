@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
-from ..targets.registry import KINDS, SESSION, STREAM, kind_of
+from ..targets.registry import KINDS, SESSION, STREAM, row_of
 from . import proxy
 from .boundary import INTERRUPTED
 from .output.doctorview import exit_code, open_view
@@ -26,6 +26,7 @@ from .target import (
 if TYPE_CHECKING:
     from ..doctor.case import Case
     from ..doctor.plan import Plan
+    from ..targets.registry import KindRow
 
 DESCRIPTION = f"""\
 Check each leg of the way to a target by itself: versions, ssh and its configuration, login,
@@ -53,6 +54,9 @@ examples:
   connector doctor my-env
   connector doctor my-env --report              # for an issue: without your names
 """
+
+#: Seconds for ssh to print its settings. A ``Match exec`` can run anything.
+_SSH_TIMEOUT = 10.0
 
 #: Signal -> exit code. A closed terminal ends doctor as Ctrl-C does. Windows has no SIGHUP.
 _ENDS = {
@@ -104,7 +108,41 @@ def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     from .itself import ssh_passes_descriptors
 
     commands = Commands(query_of, _read_proxy_options, _completed, ssh_passes_descriptors)
-    return Case(options, options.ssh_config, environ, commands, kind_of(query_of(options)))
+    return Case(options, options.ssh_config, environ, commands, _row(options).load())
+
+
+def _row(options: argparse.Namespace) -> KindRow:
+    """Return the row of the target's kind, which ssh's configuration may tell."""
+    query = query_of(options)
+    if query.name and not query.options and not _is_told(query.name):
+        for name in _names_in_ssh(options):
+            if _is_told(name):
+                return row_of(query._replace(name=name))
+    return row_of(query)
+
+
+def _is_told(name: str) -> bool:
+    return any(row.recognises(name) for row in KINDS)
+
+
+def _names_in_ssh(options: argparse.Namespace) -> list[str]:
+    """Return the names that ssh's configuration has for a host name of the user's own."""
+    import shlex
+    import shutil
+
+    from ..programs import run_program
+
+    ssh = shutil.which("ssh")
+    if ssh is None or options.host.startswith("-"):
+        return []  # the legs report it
+    config = ["-F", options.ssh_config] if options.ssh_config else []
+    try:
+        ran = run_program([ssh, "-G", *config, options.host], _SSH_TIMEOUT)
+        settings = dict(line.partition(" ")[::2] for line in reversed(ran.stdout_text.split("\n")))
+        words = shlex.split(settings.get("proxycommand", ""), posix=os.name != "nt")
+    except (OSError, ValueError):  # which includes TimeoutError
+        return []
+    return [*words, settings.get("hostname", "")]
 
 
 def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:

@@ -1,4 +1,4 @@
-"""``connector whoami``: show which user the bearer token belongs to."""
+"""``connector whoami``: show which user the token or the keys belong to."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .settings import add_logging_options, warn_of_missing_profile
 from .target import add_service_options, query_of
 
 DESCRIPTION = """\
-Ask the service which user the bearer token belongs to. whoami finds and renews the token
-in the same way as `connector proxy`.
+Ask the service which user the token, or the AWS keys, belong to. whoami finds and renews
+them in the same way as `connector proxy`.
 """
 
 
@@ -56,6 +56,6 @@ def run(options: argparse.Namespace) -> int:
         f"the profile {account.profile}" if account.profile else "an environment variable or a file"
     )
     expires = "unknown" if account.expires_at is None else shown_time(account.expires_at)
-    lines = (*account.lines, ("token", f"from {origin}"), ("expires", expires))
+    lines = (*account.lines, (account.credentials, f"from {origin}"), ("expires", expires))
     tell(*(f"{title:9}{text}" for title, text in lines))
     return 0

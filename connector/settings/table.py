@@ -50,7 +50,7 @@ class Setting(NamedTuple):
     :param help: describes it in a few words.
     :param variables: of the environment; the first one that is set counts.
     :param default: ``None``: there is none.
-    :param varies: says what the default is, where it depends on the kind of target.
+    :param varies: says when a flag is on by default, where that depends on the kind of target.
     :param theirs: the variables belong to AWS or to a kind of target, whose own code reads them.
         A value of the file is put into the first of them.
     """
@@ -71,7 +71,7 @@ class Setting(NamedTuple):
     @property
     def explained(self) -> str:
         """The help, with the default and the variables."""
-        known = f"{self.varies}; " if self.varies else ""
+        known = f"the default {self.varies}; " if self.varies else ""
         if self.default is not None:
             known = f"{self.default:g}; "
         variables = [name for name in self.variables if not name.startswith(_OF_A_SERVICE)]
@@ -175,7 +175,7 @@ _TABLE = (
         FLAG,
         "start a target that is stopped",
         ("CONNECTOR_START",),
-        varies="the default where it costs no money",
+        varies="where it costs no money",
     ),
     Setting(
         "wait",

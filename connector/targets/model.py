@@ -189,12 +189,14 @@ class Account(NamedTuple):
     :param lines: titles and texts for people; ``document`` is what JSON has.
     :param profile: the profile of the login; ``None`` where a variable or file gave the token.
     :param expires_at: seconds since the epoch; ``None`` when that is unknown.
+    :param credentials: what they are, in one word.
     """
 
     lines: tuple[tuple[str, str], ...]
     document: Mapping[str, Any]
     profile: str | None
     expires_at: float | None
+    credentials: str = "token"
 
 
 class Remembered(NamedTuple):

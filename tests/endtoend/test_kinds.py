@@ -180,7 +180,9 @@ def test_help_explains_the_kind(site: Site) -> None:
 
 
 def test_whoami_tells_the_user(site: Site) -> None:
-    assert site.says("whoami", "--kind", site.row.name)
+    told = site.says("whoami", "--kind", site.row.name)
+    credentials = "token" if site.row.login else "keys"
+    assert f"\n{credentials:9}from an environment variable or a file\n" in told
 
 
 def test_config_ssh_leads_ssh_and_scp_to_the_target(site: Site, tmp_path: Path) -> None:
@@ -277,6 +279,17 @@ def test_doctor_finds_nothing_wrong(site: Site) -> None:
     assert wrong == {}
     if SSH in site.row.forms:
         assert {legs[name]["status"] for name in ("session", "greeting", "session-end")} == {"ok"}
+
+
+def test_doctor_follows_a_name_of_the_users_own(site: Site) -> None:
+    site.needs(SSH)
+    mine = site.config.read_text()
+    section = f"Host mine\n  ProxyCommand connector proxy {site.name}\n  ConnectTimeout 900\n"
+    site.config.write_text(section + mine)
+    ran = site.run("connector", "doctor", "mine", "--json")
+    site.config.write_text(mine)
+    legs = {leg["name"]: leg for leg in json.loads(ran.stdout)["legs"]}
+    assert {legs[name]["status"] for name in ("session", "greeting")} == {"ok"}, ran.stdout
 
 
 def test_report_of_doctor_names_nothing_of_the_user(site: Site) -> None:

@@ -59,6 +59,7 @@ def account_of(
         },
         cloud.profile,
         keys.expires_at,
+        "keys",
     )
 
 
