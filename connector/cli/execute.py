@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = f"""\
 Run a command on a target in a session of Session Manager, without ssh and keys. A stopped
-target is started first, which takes minutes.
+target is started first, which takes minutes, unless it costs money: then only with --start.
 
 {NAMES}
 The command and each argument must have 1 to 255 characters. No shell interprets them; to

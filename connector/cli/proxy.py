@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = f"""\
 Start a session of a target, and connect stdin and stdout to its SSH server. ssh runs this
-command as its ProxyCommand. A stopped target is started first, which takes minutes. ssh waits
-that long with "ProxyUseFdpass yes", or with a ConnectTimeout of more than --wait.
+command as its ProxyCommand. A stopped target is started first, which takes minutes, unless
+it costs money: then only with --start. ssh waits that long with "ProxyUseFdpass yes", or with
+a ConnectTimeout of more than --wait.
 
 {NAMES}
 In a ProxyCommand, give %n as TARGET: the name as you typed it. %h is in lower case.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = f"""\
 Open a shell on a target in a session of Session Manager, without ssh and keys. A stopped
-target is started first, which takes minutes.
+target is started first, which takes minutes, unless it costs money: then only with --start.
 
 {NAMES}
 {ESCAPES}"""

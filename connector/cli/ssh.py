@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from ..targets.kind import Target
 
 DESCRIPTION = f"""\
-Start a target if it is stopped, wait until it runs, and call ssh. This works without
-`connector config-ssh`. Your ssh configuration applies; connector adds the user, the
-keep-alive messages and a separate file of host keys, unless your configuration sets them.
+Start a target if it is stopped, wait until it runs, and call ssh. A target that costs money is
+started only with --start. This works without `connector config-ssh`. Your ssh configuration
+applies; connector adds the user, the keep-alive messages and a separate file of host keys,
+unless your configuration sets them.
 
 {NAMES}
 All arguments after TARGET go to ssh unchanged. The exit status is that of ssh.

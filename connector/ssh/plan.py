@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -283,8 +284,8 @@ def _with_lines(text: bytes, places: Sequence[Places]) -> bytes:
 def _notes(
     parts: Sequence[Part], theirs: HostLines, answers: Mapping[str, Answer]
 ) -> Iterator[str]:
-    marks = tuple(pattern.strip("*") for part in parts for pattern in part.facts.patterns)
-    ours = [each for each in theirs.patterns if any(mark in each for mark in marks)]
+    patterns = [pattern for part in parts for pattern in part.facts.patterns]
+    ours = [each for each in theirs.patterns if any(_overlap(each, own) for own in patterns)]
     for pattern in ours[:_MOST_NOTES]:
         yield f"Host {pattern} stays as it is, but the connector's settings come first and win"
     if len(ours) > _MOST_NOTES:
@@ -304,6 +305,14 @@ def _notes(
             f"ControlPersist applies to {' and '.join(sharing)}: ssh then hides the connector's "
             "messages, except the reason of a failure. `ssh -v` shows them all"
         )
+
+
+def _overlap(theirs: str, ours: str) -> bool:
+    """Return whether a word of the user's Host lines seems to be about hosts of our pattern."""
+    word, fixed = theirs.removeprefix("!"), ours.strip("*?")
+    if config.is_literal(word):
+        return fnmatchcase(word, ours)
+    return word.rstrip("*").endswith(fixed) if ours.startswith("*") else word.startswith(fixed)
 
 
 def _shares(answer: Answer) -> bool:

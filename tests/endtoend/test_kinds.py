@@ -67,7 +67,7 @@ class Site:
             path.mkdir(mode=0o700)
         self._emulator = Emulator(
             directory / "certificates",
-            kinds=(row.name,),
+            kinds=(row.name, *(name for name in ROWS if name != row.name)),
             port=sshd.port,
             agent=replace(REAL, message_interval=0.0),
             targets=(PlannedTarget("demo"), PlannedTarget("other")),

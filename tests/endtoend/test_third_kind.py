@@ -310,7 +310,11 @@ def test_hosts_of_the_user_that_look_like_ids_are_left_alone(
     configuration.config.write_text(
         "Host d-love-cats\n  User felix\n  HostName cats.example\nHost d-*\n  Port 9\n"
     )
-    configuration.change("--kind", "doll")
+    words = ("config-ssh", "--yes", "--kind", "doll", "--ssh-config", str(configuration.config))
+    answer = configuration.user.run(*words)
+    assert answer.returncode == 0, answer.stderr
+    assert b"Host d-* stays as it is" in answer.stderr
+    assert b"d-love-cats" not in answer.stderr
     found = configuration.settings("d-love-cats")
     assert (found["user"], found["hostname"]) == ("felix", "cats.example")
     assert "proxycommand" not in found

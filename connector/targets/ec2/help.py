@@ -27,7 +27,7 @@ Credentials come from where AWS's tools find them: variables, profiles, SSO, rol
 An instance that runs costs money: only `connector start` and --start start one.
 
 in ~/.ssh/config, which `connector config-ssh --kind ec2` writes for you:
-  Host *.ec2 i-* mi-*
+  Host *.ec2 i-????????????????? mi-?????????????????
     ProxyCommand connector proxy --port %p --user %r %n
 """,
 )

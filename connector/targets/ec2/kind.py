@@ -46,7 +46,8 @@ class Ec2(Backend):
         return SshFacts(
             title="Amazon EC2 instances and managed nodes",
             nouns="EC2 instances",
-            patterns=("*.ec2", "i-*", "mi-*", f"{_TOOLKIT}i-*"),
+            # Whole ids: hosts of the user's own may begin with "i-", too.
+            patterns=("*.ec2", f"i-{'?' * 17}", f"mi-{'?' * 17}", f"{_TOOLKIT}i-*"),
             examples=("a.b.ec2", f"i-{id}", f"mi-{id}", f"{_TOOLKIT}i-{id}"),
             suffix=".ec2",
             service_prefixes=(_TOOLKIT,),
