@@ -15,7 +15,7 @@ from connector.emulator.api.errors import ApiError
 from connector.emulator.api.room import Lifecycle, page
 from connector.emulator.api.world import PlannedTarget, Services, World
 from connector.emulator.harness import ConnectorEmulator
-from connector.targets.registry import KINDS
+from connector.targets.registry import KINDS, KindRow
 
 from .lamps import LampWorld
 from .world import FakeClock
@@ -121,6 +121,39 @@ def test_added_targets_can_be_of_any_kind(emulator: ConnectorEmulator, lamps: An
     emulator.set_state("STOPPED", "desk", kind=KINDS[0].name)
     assert emulator.state("desk", kind=KINDS[0].name) == "STOPPED"
     assert emulator.state("desk") == "OFF"
+
+
+@pytest.fixture(scope="module")
+def all_kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConnectorEmulator]:
+    with ConnectorEmulator(tmp_path_factory.mktemp("all"), tuple(WORLDS)) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_world_keeps_its_contract(all_kinds: ConnectorEmulator, kind: str) -> None:
+    (demo, *_) = all_kinds.names(kind)
+    planned = all_kinds.add_target("api-1", running=False, start_seconds=60.0, kind=kind)
+    assert demo.alias == "demo"
+    assert planned in all_kinds.names(kind)
+    assert len({name.host for name in all_kinds.names(kind)}) == len(all_kinds.names(kind))
+    running = all_kinds.state("demo", kind=kind)
+    assert all_kinds.state("api-1", kind=kind) != running
+    all_kinds.set_state(running, "api-1", kind=kind)
+    assert all_kinds.state("api-1", kind=kind) == running
+    with pytest.raises(KeyError):
+        all_kinds.state("nothing", kind=kind)
+    with pytest.raises(KeyError):
+        all_kinds.set_state(running, "nothing", kind=kind)
+    with pytest.raises(ValueError, match="no state of any service"):
+        all_kinds.set_state("no state of any service", "demo", kind=kind)
+    assert all_kinds.state("demo", kind=kind) == running
+
+
+@pytest.mark.parametrize("row", KINDS, ids=lambda row: row.name)
+def test_names_of_a_world_are_of_its_kind(all_kinds: ConnectorEmulator, row: KindRow) -> None:
+    for names in all_kinds.names(row.name):
+        assert row.recognises(names.name)
+        assert row.recognises(names.host)
 
 
 def test_lifecycle_changes_with_the_clock_alone() -> None:
