@@ -25,6 +25,7 @@ from .plan import DirectoryCopy, FileCopy, Plan
 from .sftp import BLOCK, Job, words_of
 from .sides import File, Here, HereFile, at_once
 
+#: The end of a session sends SIGHUP twice, and SIGPIPE since the reader of stdout has ended too.
 SCRIPT = f"""\
 set -f;t=$1;m=;h=none
 for x in base64 dd tr stty tar mkdir mv rm chmod;do command -v $x >/dev/null||m="$m $x";done
@@ -32,8 +33,10 @@ for x in base64 dd tr stty tar mkdir mv rm chmod;do command -v $x >/dev/null||m=
 for x in {" ".join(PROGRAMS)};do command -v $x >/dev/null&&h=$x&&break;done
 if [ -d "$2" ];then k=directory p=$2;else k=missing p=$3;[ ! -e "$2" ]||k=file;fi
 s=$p/.connector-$t
+q(){{ trap '' HUP INT TERM PIPE;rm -rf "$s";}}
+trap q EXIT;trap 'q;exit 5' HUP INT TERM PIPE
 e=$(mkdir "$s" 2>&1)||{{ echo "$t refused" $e;exit 4;}}
-trap 'rm -rf "$s"' EXIT;trap 'exit 5' HUP INT TERM;chmod 700 "$s"
+chmod 700 "$s"
 echo "$t ready $k $h"
 if tar -C "$s" -xf -;then . "$s/commit";else echo "$t tar";fi;echo "$t end\""""
 

@@ -88,6 +88,9 @@ class Ecs(Backend):
     def host_name(self, found: Found) -> str:
         return "..".join(reversed(found.id.split("/")))
 
+    def host_key_alias(self, found: Found) -> str:
+        return f"ecs-{found.id.replace('/', '.')}"  # fit for a line of ssh's configuration
+
     def session_target(self, found: Found) -> str:
         cluster = found.id.partition("/")[0]
         return f"{TARGET}{cluster}_{found.details.get('task')}_{found.details.get('runtime')}"

@@ -1,0 +1,435 @@
+"""ECS tasks with the real program: commands, shells, copies, ssh, refusals and doctor."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import connector
+from connector.emulator.harness import ConnectorEmulator
+
+from ..copy.images import BUSYBOX, busybox_image, image
+from .ecs import Containers, words_of
+from .waiting import eventually
+
+#: All bytes, and more than a few messages of the agent.
+BINARY = random.Random(3).randbytes(60_000) + bytes(range(256))
+
+#: Words that a shell, or the agent's own parser of a line, would change without quotes.
+ODD = [
+    "",
+    " ",
+    "a  b",
+    "#x",
+    "x#y",
+    "$HOME",
+    "it's",
+    '"',
+    "\\",
+    "*",
+    "~",
+    "a\nb",
+    "täst",
+    "-n",
+    ";",
+]
+
+NEEDS_BUSYBOX = pytest.mark.skipif(not BUSYBOX, reason="this machine has no busybox")
+
+
+@pytest.fixture
+def ecs(tmp_path: Path) -> Iterator[Containers]:
+    directory = tmp_path / "emulator"
+    directory.mkdir()
+    with ConnectorEmulator(directory, ("ecs",)) as emulator:
+        emulator.set_agent(message_interval=0.0, first_output_delay=0.0)
+        yield Containers(emulator, tmp_path)
+
+
+# Commands
+
+
+@pytest.mark.parametrize("kind", ["slim", pytest.param("busybox", marks=NEEDS_BUSYBOX)])
+def test_exec_passes_bytes_and_status(ecs: Containers, tmp_path: Path, kind: str) -> None:
+    make = busybox_image if kind == "busybox" else image
+    ecs.add(path=make(tmp_path / "image"))
+    answer = ecs.execute("app.ecs", "sh", "-c", "cat; echo no >&2; exit 41", input=BINARY)
+    assert (answer.returncode, answer.stderr) == (41, b"no\n")
+    assert answer.stdout == BINARY
+
+
+def test_words_reach_the_program_as_they_are(ecs: Containers) -> None:
+    script = 'for x do printf "<%s>" "$x"; done'
+    answer = ecs.execute("demo.ecs", "sh", "-c", script, "sh", *ODD)
+    assert answer.stdout.decode() == "".join(f"<{word}>" for word in ODD)
+
+
+def test_word_that_is_not_text_is_refused(ecs: Containers) -> None:
+    code, line = ecs.refuses("exec", "demo.ecs", "--", "echo", os.fsdecode(b"\xff"))
+    assert (code, "not UTF-8" in line) == (78, True)
+
+
+def test_image_without_stty_has_no_input(ecs: Containers, tmp_path: Path) -> None:
+    ecs.add(path=image(tmp_path / "image", without=["stty"]))
+    answer = ecs.execute("app.ecs", "sh", "-c", "cat; printf '\\377' ; exit 3", input=b"lost")
+    assert (answer.returncode, answer.stdout) == (3, b"\xff")
+    assert b"The target has no stty: the command gets no input" in answer.stderr
+
+
+def test_image_with_sh_alone_has_a_status(ecs: Containers, tmp_path: Path) -> None:
+    ecs.add(path=image(tmp_path / "image", ["sh"]))
+    answer = ecs.execute("app.ecs", "sh", "-c", "echo out; exit 5")
+    assert (answer.returncode, answer.stdout.strip()) == (5, b"out")
+    assert b"The target has no base64, dd, tr" in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["exec", "shell", "cp"])
+def test_image_without_sh_is_told_in_the_agentswords_of(
+    ecs: Containers, tmp_path: Path, command: str
+) -> None:
+    ecs.add(path=image(tmp_path / "image", ["true"]))
+    words = {"exec": ("app.ecs", "--", "true"), "shell": ("app.ecs",), "cp": ("app.ecs:x", ".")}
+    answer = ecs.run(command, *words[command])
+    assert answer.returncode != 0
+    assert b'exec: "sh": executable file not found in $PATH' in answer.stderr
+
+
+def test_shell_is_bash_where_there_is_one(ecs: Containers, tmp_path: Path) -> None:
+    ecs.add("with", path=image(tmp_path / "with", ["sh", "bash"]))
+    ecs.add("without", path=image(tmp_path / "without", ["sh"]))
+    ask = b'echo "<${BASH_VERSION:+bash}>"\nexit\n'
+    assert "<bash>" in ecs.says("shell", "with.ecs", input=ask)
+    assert "<>" in ecs.says("shell", "without.ecs", input=ask)
+
+
+def test_command_survives_a_lost_link(ecs: Containers) -> None:
+    with subprocess.Popen(
+        words_of("exec", "demo.ecs", "--", "sh", "-c", "echo begun; cat; exit 9"),
+        env=ecs.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        assert ecs.emulator.cut_links() == 1
+        process.stdin.write(BINARY)
+        process.stdin.close()
+        assert process.stdout.read() == BINARY
+    assert process.returncode == 9
+
+
+# Copies
+
+
+def test_cp_copies_a_tree_both_ways(ecs: Containers, tmp_path: Path) -> None:
+    ecs.add(path=image(tmp_path / "image"))
+    tree = ecs.home / "tree" / "sub dir"
+    tree.mkdir(parents=True)
+    (tree / "it's").write_bytes(BINARY)
+    (tree / "run").write_text("#!/bin/sh\n")
+    (tree / "run").chmod(0o755)
+    ecs.says("cp", "-r", "tree", "app.ecs:there")
+    ecs.says("cp", "-r", "app.ecs:there", "back")
+    for root in (ecs.emulator.home / "there", ecs.home / "back"):
+        assert (root / "sub dir" / "it's").read_bytes() == BINARY
+        assert os.access(root / "sub dir" / "run", os.X_OK)
+    left = [*ecs.home.rglob(".connector-*"), *ecs.emulator.home.rglob(".connector-*")]
+    assert left == []
+
+
+def test_cp_speaks_json_and_streams(ecs: Containers) -> None:
+    ecs.says("cp", "-", "demo.ecs:file", input=BINARY)
+    assert (ecs.emulator.home / "file").read_bytes() == BINARY
+    assert ecs.run("cp", "demo.ecs:file", "-").stdout == BINARY
+    *_, end = ecs.says("cp", "--json", "demo.ecs:file", "here").splitlines()
+    found = json.loads(end)
+    assert (found["bytes"], found["files"], found["notCompared"]) == (len(BINARY), 1, 0)
+
+
+def test_cp_tells_what_it_does_not_copy(ecs: Containers) -> None:
+    code, line = ecs.refuses("cp", "demo.ecs:none", ".")
+    assert (code, line) == (1, "connector: none: no such file or directory")
+
+
+def test_cp_tells_what_the_image_lacks(ecs: Containers, tmp_path: Path) -> None:
+    ecs.add(path=image(tmp_path / "image", without=["tar"]))
+    code, line = ecs.refuses("cp", "app.ecs:file", ".")
+    assert code == 78
+    assert line.startswith("connector: The target has no tar. A copy needs sh, base64, dd, tr, tar")
+
+
+@pytest.mark.parametrize(
+    "words", [("--resume",), ("-j", "3"), ("-o", "User=me")], ids=lambda words: words[0]
+)
+def test_cp_refuses_options_of_ssh(ecs: Containers, words: tuple[str, ...]) -> None:
+    code, line = ecs.refuses("cp", *words, "demo.ecs:file", ".")
+    assert (code, "does not go with ECS tasks" in line) == (78, True)
+
+
+def test_interrupted_upload_leaves_nothing(ecs: Containers) -> None:
+    (ecs.home / "big").write_bytes(BINARY * 300)
+    process = subprocess.Popen(
+        words_of("cp", "big", "demo.ecs:"), env=ecs.environ, cwd=ecs.home, stderr=subprocess.PIPE
+    )
+    with process:
+        eventually(lambda: list(ecs.emulator.home.glob(".connector-*")), "the copy's directory")
+        process.terminate()
+    assert process.returncode == 143
+    eventually(lambda: list(ecs.emulator.home.iterdir()) == [], "an empty home directory")
+
+
+# Names, tasks and states
+
+
+def test_list_shows_each_service_once_with_its_state(ecs: Containers) -> None:
+    ecs.add()
+    ecs.add()
+    ecs.add("job", "", family="nightly", exec_enabled=False)
+    lines = [line.split("\t") for line in ecs.says("list").splitlines()]
+    assert [(line[0], line[1], line[6]) for line in lines] == [
+        ("job.ecs", "EXEC_OFF", "1"),
+        ("app.ecs", "RUNNING", "2"),
+        ("demo.ecs", "RUNNING", "1"),
+    ]
+    [job, app, demo] = json.loads(ecs.says("list", "--kind", "ecs", "--json"))
+    assert (job["family"], job["cluster"], len(app["tasks"])) == ("nightly", "prod", 2)
+    assert (demo["service"], demo["task"]) == ("web-site-1", ecs.first.id)
+
+
+def test_name_of_a_service_means_its_oldest_task_that_works(
+    ecs: Containers, tmp_path: Path
+) -> None:
+    tasks = []
+    for number in range(4):
+        programs = image(tmp_path / str(number))
+        (programs / "which-task").write_text(f"#!/bin/sh\necho {number}\n")
+        (programs / "which-task").chmod(0o755)
+        tasks.append(ecs.add(path=programs))
+        tasks[-1].started = 1e9 + (40, 20, 10, 30)[number]
+    tasks[2].exec_enabled = False
+    assert ecs.execute("app.ecs", "which-task").stdout == b"1\n"
+    tasks[2].exec_enabled = True
+    assert ecs.execute("app.web.prod.ecs", "which-task").stdout == b"1\n"  # it is remembered
+    ecs.says("list")
+    assert ecs.execute("app.web.ecs", "which-task").stdout == b"2\n"
+    for name in (f"{tasks[3].id}.ecs", f"app.{tasks[3].id}.ecs", f"App.{tasks[3].id}.ECS"):
+        assert ecs.execute(name, "which-task").stdout == b"3\n"
+    target = tasks[0].target(tasks[0].containers[0])
+    assert ecs.execute(target, "which-task").stdout == b"0\n"
+    arn = f"arn:aws:ecs:us-west-2:111122223333:task/prod/{tasks[0].id}"
+    assert ecs.execute(arn, "which-task").stdout == b"0\n"
+
+
+def test_task_that_a_deployment_has_replaced_is_found_anew(ecs: Containers) -> None:
+    old = ecs.add()
+    assert ecs.execute("app.ecs", "true").returncode == 0
+    ecs.add()
+    old.status = "STOPPED"
+    assert ecs.execute("app.ecs", "true").returncode == 0
+    ecs.emulator.call(lambda: ecs.world.clusters.tasks.remove(old))
+    assert ecs.execute("app.ecs", "true").returncode == 0
+
+
+def test_ambiguous_and_unknown_names_are_refused(ecs: Containers) -> None:
+    ecs.add()
+    ecs.add(service="api")
+    code, line = ecs.refuses("exec", "app.ecs", "--", "true")
+    assert code == 78
+    assert line.endswith("2 ECS tasks can be meant by 'app'. Give app.api.ecs or app.web.ecs")
+    code, line = ecs.refuses("exec", "apb.ecs", "--", "true")
+    assert (code, "There is no ECS container 'apb' in us-west-2" in line) == (68, True)
+    for name in ("0123456789abcdef" * 2, "app." + "0123456789abcdef" * 2):
+        code, line = ecs.refuses("exec", f"{name}.ecs", "--", "true")
+        assert (code, "There is no task" in line) == (68, True)
+    code, line = ecs.refuses("exec", f"none.{ecs.first.id}.ecs", "--", "true")
+    assert (code, "There are demo" in line) == (68, True)
+
+
+def test_id_of_a_task_with_several_containers_needs_one(ecs: Containers) -> None:
+    clusters = ecs.world.clusters
+    containers = {"app": "", "proxy": ""}
+    task = ecs.emulator.call(lambda: clusters.add_task("us-west-2", "prod", "w", containers))
+    code, line = ecs.refuses("exec", f"{task.id}.ecs", "--", "true")
+    assert code == 78
+    assert line.endswith(f"has the containers app, proxy. Write app.{task.id}.ecs")
+    assert ecs.execute(f"proxy.{task.id}.ecs", "true").returncode == 0
+
+
+def test_exec_that_is_off_is_told_with_the_command(ecs: Containers) -> None:
+    ecs.emulator.set_state("EXEC_OFF")
+    for command in (("exec", "demo.ecs", "--", "true"), ("shell", "demo.ecs"), ("ssh", "demo.ecs")):
+        code, line = ecs.refuses(*command)
+        assert code == 75
+        assert "is EXEC_OFF: ECS Exec is off for this task. Run `aws ecs update-service " in line
+        assert "--cluster prod --service web-site-1 --enable-execute-command" in line
+
+
+def test_agent_that_registers_is_waited_for(ecs: Containers) -> None:
+    ecs.add(agent_seconds=3.0)
+    answer = ecs.execute("app.ecs", "echo", "hi")
+    assert (answer.returncode, answer.stdout) == (0, b"hi\n")
+
+
+def test_agent_that_stays_away_is_told(ecs: Containers) -> None:
+    ecs.emulator.set_state("EXEC_PENDING")
+    code, line = ecs.refuses("exec", "demo.ecs", "--wait", "1", "--", "true")
+    assert (code, "is still EXEC_PENDING after 1 s" in line) == (75, True)
+    ecs.emulator.set_state("EXEC_STOPPED", reason="The ssmmessages endpoint is unreachable")
+    code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
+    assert (code, "is EXEC_STOPPED: The ssmmessages endpoint is unreachable" in line) == (75, True)
+
+
+def test_service_without_a_task_is_told(ecs: Containers) -> None:
+    ecs.says("list")
+    ecs.emulator.set_state("STOPPED")
+    code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
+    assert code in (68, 75)
+    assert "no task of it runs" in line or "There is no ECS container" in line
+
+
+def test_unregistered_target_is_tried_again_and_then_told(ecs: Containers) -> None:
+    from connector.emulator.api.errors import ApiError
+
+    def refuse(times: int) -> None:
+        sentence = "The execute command failed due to an internal error. Try again later."
+        error = ApiError(sentence, "TargetNotConnectedException", 400)
+        misbehaviours = ecs.emulator._emulator.misbehaviours
+        ecs.emulator.call(lambda: misbehaviours.refuse("ExecuteCommand", error, times))
+
+    refuse(2)
+    assert ecs.execute("demo.ecs", "true").returncode == 0
+    refuse(1000)
+    code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
+    assert (code, "the agent of ECS Exec is not connected" in line) == (75, True)
+
+
+def test_denied_action_is_told_with_its_resource(ecs: Containers) -> None:
+    ecs.emulator.deny("ecs:ExecuteCommand")
+    code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
+    assert code == 77
+    assert "not authorized to perform: ecs:ExecuteCommand on resource: arn:aws:ecs:" in line
+    assert ecs.first.id in line
+
+
+def test_cluster_that_may_not_be_listed_hides_no_other(ecs: Containers) -> None:
+    clusters = ecs.world.clusters
+    ecs.emulator.call(lambda: clusters.add_task("us-west-2", "secret", "w", {"app": ""}))
+    ecs.emulator.deny("ecs:DescribeTasks", "*task/secret/*")
+    assert [line.split("\t")[0] for line in ecs.says("list").splitlines()] == ["demo.ecs"]
+    ecs.emulator.deny("ecs:DescribeTasks")
+    code, line = ecs.refuses("list")
+    assert (code, "not authorized to perform: ecs:DescribeTasks" in line) == (77, True)
+
+
+# start, stop and sessions
+
+
+def test_tasks_are_not_started_or_stopped(ecs: Containers) -> None:
+    assert "is RUNNING" in ecs.says("start", "demo.ecs")
+    code, line = ecs.refuses("stop", "demo.ecs", "--yes")
+    assert code == 78
+    assert f"Run `aws ecs stop-task --cluster prod --task {ecs.first.id}`" in line
+    assert ecs.emulator.state() == "RUNNING"
+
+
+def test_sessions_are_listed_and_ended(ecs: Containers) -> None:
+    with subprocess.Popen(
+        words_of("exec", "demo.ecs", "--", "sh", "-c", "echo begun; sleep 60"),
+        env=ecs.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        [line] = ecs.says("sessions", "list", "demo.ecs").splitlines()
+        session = line.split()[0]
+        assert session.startswith("ecs-execute-command-")
+        ecs.says("sessions", "stop", "demo.ecs", session)
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert ecs.says("sessions", "list", "demo.ecs") == ""
+
+
+def test_session_ends_with_its_command(ecs: Containers) -> None:
+    assert ecs.execute("demo.ecs", "true").returncode == 0
+    target = ecs.first.target(ecs.first.containers[0])
+    assert ecs.emulator.call(lambda: ecs.world.account.sessions.living(target)) == []
+
+
+# ssh
+
+
+def test_ssh_reaches_the_server_in_the_container(ecs: Containers) -> None:
+    ecs.says("config-ssh", "--kind", "ecs", "--yes")
+    options = ("-F", str(ecs.home / ".ssh/config"), "-o", "StrictHostKeyChecking=accept-new")
+    done = subprocess.run(
+        ["ssh", *options, "root@demo.ecs", "echo over ssh; exit 4"],
+        env={**ecs.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (4, b"over ssh\n"), done.stderr
+
+
+def test_library_opens_a_socket_to_the_server(
+    ecs: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ecs.environ.items():
+        monkeypatch.setenv(name, value)
+    with connector.open_socket("demo.ecs") as stream:
+        assert stream.recv(4) == b"SSH-"
+
+
+def test_names_are_completed_after_a_list(ecs: Containers) -> None:
+    ecs.says("list")
+    done = ecs.run(
+        _ARGCOMPLETE="1",
+        _ARGCOMPLETE_STDOUT_FILENAME=str(ecs.home / "found"),
+        COMP_LINE="connector exec de",
+        COMP_POINT="17",
+    )
+    assert done.returncode == 0
+    assert "demo.ecs" in (ecs.home / "found").read_text()
+
+
+# doctor
+
+
+def legs(ecs: Containers, *words: str) -> dict[str, tuple[str, str]]:
+    """Return the status and the text of each check."""
+    report = json.loads(ecs.run("doctor", *words, "--json").stdout)
+    return {
+        leg["name"]: (leg["status"], f"{leg['text']} {leg.get('hint') or ''}")
+        for leg in report["legs"]
+    }
+
+
+def test_doctor_finds_exec_that_is_off(ecs: Containers) -> None:
+    ecs.emulator.set_state("EXEC_OFF")
+    status, text = legs(ecs, "demo.ecs")["target"]
+    assert status == "fail"
+    assert "EXEC_OFF" in text
+    assert "aws ecs update-service" in text
+
+
+def test_doctor_finds_a_missing_permission(ecs: Containers) -> None:
+    ecs.emulator.deny("ssm:StartSession")
+    found = legs(ecs, "demo.ecs")
+    assert found["target"][0] == "ok"
+    status, text = found["session"]
+    assert (status, "not authorized to perform: ssm:StartSession" in text) == ("fail", True)
+
+
+def test_doctor_finds_the_wrong_region(ecs: Containers) -> None:
+    status, text = legs(ecs, "demo.ecs", "--region", "eu-west-1")["target"]
+    assert status == "fail"
+    assert "There is no ECS container 'demo' in eu-west-1" in text
