@@ -193,7 +193,7 @@ def test_list_shows_each_service_once_with_its_state(ecs: Containers) -> None:
     ecs.add()
     ecs.add()
     ecs.add("job", "", family="nightly", exec_enabled=False)
-    lines = [line.split("\t") for line in ecs.says("list").splitlines()]
+    lines = [line.split("\t") for line in ecs.says("list", "--kind", "ecs").splitlines()]
     assert [(line[0], line[1], line[6]) for line in lines] == [
         ("job.ecs", "EXEC_OFF", "1"),
         ("app.ecs", "RUNNING", "2"),
@@ -218,7 +218,7 @@ def test_name_of_a_service_means_its_oldest_task_that_works(
     assert ecs.execute("app.ecs", "which-task").stdout == b"1\n"
     tasks[2].exec_enabled = True
     assert ecs.execute("app.web.prod.ecs", "which-task").stdout == b"1\n"  # it is remembered
-    ecs.says("list")
+    ecs.says("list", "--kind", "ecs")
     assert ecs.execute("app.web.ecs", "which-task").stdout == b"2\n"
     for name in (f"{tasks[3].id}.ecs", f"app.{tasks[3].id}.ecs", f"App.{tasks[3].id}.ECS"):
         assert ecs.execute(name, "which-task").stdout == b"3\n"
@@ -288,7 +288,7 @@ def test_agent_that_stays_away_is_told(ecs: Containers) -> None:
 
 
 def test_service_without_a_task_is_told(ecs: Containers) -> None:
-    ecs.says("list")
+    ecs.says("list", "--kind", "ecs")
     ecs.emulator.set_state("STOPPED")
     code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
     assert code in (68, 75)
@@ -323,9 +323,11 @@ def test_cluster_that_may_not_be_listed_hides_no_other(ecs: Containers) -> None:
     clusters = ecs.world.clusters
     ecs.emulator.call(lambda: clusters.add_task("us-west-2", "secret", "w", {"app": ""}))
     ecs.emulator.deny("ecs:DescribeTasks", "*task/secret/*")
-    assert [line.split("\t")[0] for line in ecs.says("list").splitlines()] == ["demo.ecs"]
+    assert [line.split("\t")[0] for line in ecs.says("list", "--kind", "ecs").splitlines()] == [
+        "demo.ecs"
+    ]
     ecs.emulator.deny("ecs:DescribeTasks")
-    code, line = ecs.refuses("list")
+    code, line = ecs.refuses("list", "--kind", "ecs")
     assert (code, "not authorized to perform: ecs:DescribeTasks" in line) == (77, True)
 
 
@@ -390,7 +392,7 @@ def test_library_opens_a_socket_to_the_server(
 
 
 def test_names_are_completed_after_a_list(ecs: Containers) -> None:
-    ecs.says("list")
+    ecs.says("list", "--kind", "ecs")
     done = ecs.run(
         _ARGCOMPLETE="1",
         _ARGCOMPLETE_STDOUT_FILENAME=str(ecs.home / "found"),
