@@ -165,7 +165,7 @@ def test_every_kind_has_facts() -> None:
 def test_list_shows_name_state_and_kind(site: Site) -> None:
     lines = [line.split("\t") for line in site.says("list", "--kind", site.row.name).splitlines()]
     assert [site.name, site.facts.running] in [line[:2] for line in lines]
-    listed = json.loads(site.says("list", "--json"))
+    listed = json.loads(site.says("list", "--kind", site.row.name, "--json"))
     (found,) = [each for each in listed if each["sshName"] == site.name]
     assert (found["kind"], found["state"]) == (site.row.name, site.facts.running)
 
@@ -299,7 +299,7 @@ def test_report_of_doctor_names_nothing_of_the_user(site: Site) -> None:
 
 
 def test_completion_offers_listed_names(site: Site, tmp_path: Path) -> None:
-    site.says("list")
+    site.says("list", "--kind", site.row.name)
     line = f"connector start {site.name[:3]}"
     offered = tmp_path / "offered"
     environ = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(offered)}
