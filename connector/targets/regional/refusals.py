@@ -16,7 +16,7 @@ from ...errors import (
 from ..model import GONE, STOPPED, STOPPING, State
 from .target import one_line
 
-#: Codes of a service that denies an action to the caller; EC2 has the last one.
+#: Codes of a service that denies an action to the caller, which differ from API to API.
 DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 
 _QUOTE_MAX = 400  # characters of the service's own words: an ARN and an action fit
