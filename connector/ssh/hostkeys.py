@@ -29,9 +29,9 @@ def keep_keys_of_start(known_hosts: str, hosts: Sequence[str], start: str) -> No
 
     :param known_hosts: a file of the connector, as ssh's UserKnownHostsFile names it.
     :param hosts: names under which ssh stores the target's keys.
-    :param start: tells this start of the target from all others; one line.
+    :param start: tells this start of the target from all others.
     """
-    path = _path_of(known_hosts)
+    path = os.path.realpath(_path_of(known_hosts))  # a link stays one
     try:
         lines = read_own_text(path).splitlines()
     except FileNotFoundError:
@@ -40,8 +40,8 @@ def keep_keys_of_start(known_hosts: str, hosts: Sequence[str], start: str) -> No
         logger.info("%s %s", path, problem)
         return
     kept = lines
-    for host in dict.fromkeys(host.lower() for host in hosts if host):
-        mark = _MARK.format(host=host, start=start)
+    for host in dict.fromkeys(host.lower() for host in hosts if host and not _splits(host)):
+        mark = _MARK.format(host=host, start=" ".join(start.split()))
         if mark not in kept:
             logger.info("forgetting the host keys of earlier starts of %s", host)
             kept = [line for line in kept if not _is_about(line, host)] + [mark]
@@ -52,6 +52,11 @@ def keep_keys_of_start(known_hosts: str, hosts: Sequence[str], start: str) -> No
         replace_file(path, "".join(f"{line}\n" for line in kept).encode())
     except OSError as error:
         logger.info("%s cannot be written (%s)", path, reason(error))
+
+
+def _splits(host: str) -> bool:
+    """Return whether a name would be two words of the file. ssh has no such name either."""
+    return host.split() != [host]
 
 
 def _is_about(line: str, host: str) -> bool:

@@ -95,6 +95,20 @@ def test_malformed_hash_is_left_alone(known_hosts: Path, name: str) -> None:
     assert keys(known_hosts) == [f"{name} {KEY}"]
 
 
+def test_words_of_other_programs_make_no_lines_of_their_own(known_hosts: Path) -> None:
+    keep(known_hosts, "box.example\nevil", "a b", "box.example", start="one\nevil key")
+    (line,) = known_hosts.read_text().splitlines()
+    assert line == "# connector: the keys of box.example are those of one evil key"
+
+
+def test_link_to_a_file_elsewhere_stays_a_link(known_hosts: Path, tmp_path: Path) -> None:
+    known_hosts.parent.mkdir()
+    known_hosts.symlink_to(tmp_path / "elsewhere")
+    keep(known_hosts, "box.example")
+    assert known_hosts.is_symlink()
+    assert (tmp_path / "elsewhere").read_text().startswith("# connector")
+
+
 def test_new_file_is_private(known_hosts: Path) -> None:
     keep(known_hosts, "box.example")
     assert known_hosts.stat().st_mode & 0o777 == 0o600
