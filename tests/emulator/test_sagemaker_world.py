@@ -56,7 +56,7 @@ def test_states_are_those_of_apps(
 ) -> None:
     space = world.space("demo")
     session = client.start_session(ResourceIdentifier=space.arn)
-    assert (world.state("demo"), world.state("off")) == ("InService", "Deleted")
+    assert (world.state("demo"), world.state("off")) == ("InService", "Stopped")
     thread.call(lambda: world.set_state("demo", "Failed", "no more machines"))
     assert world.state("demo") == "Failed"
     app = client.describe_app(
@@ -66,6 +66,8 @@ def test_states_are_those_of_apps(
     ended = world.model.account.sessions.find(session["SessionId"])
     assert ended is not None
     assert ended.end_reason is not None
+    thread.call(lambda: world.set_state("demo", "Stopped"))
+    assert world.state("demo") == "Stopped"
     with pytest.raises(KeyError):
         world.state("other")
     with pytest.raises(ValueError, match="RUNNING"):

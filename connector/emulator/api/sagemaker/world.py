@@ -15,6 +15,9 @@ from .service import SageMakerService
 #: The domain of targets without a group.
 DOMAIN = "Research"
 
+#: Studio's word for a space without an app, for which the API has none.
+STOPPED = "Stopped"
+
 #: The longest time that a stop takes, in seconds.
 STOP_SECONDS_MAX = 2.0
 
@@ -59,10 +62,11 @@ class SageMakerWorld(Room):
 
     def state(self, alias: str) -> str:
         app = self.model.settled(self.space(alias)).app
-        return app.status.value if app else AppStatus.DELETED.value
+        return app.status.value if app and app.status is not AppStatus.DELETED else STOPPED
 
     def set_state(self, alias: str, state: str, reason: str | None = None) -> None:
-        self.model.set_status(self.space(alias), AppStatus(state), reason)
+        status = AppStatus.DELETED if state == STOPPED else AppStatus(state)
+        self.model.set_status(self.space(alias), status, reason)
 
     def space(self, alias: str) -> Space:
         """Return the planned space of this name.
