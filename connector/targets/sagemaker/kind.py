@@ -79,12 +79,12 @@ class SageMaker(Backend):
         return bool(found.details.get("remoteAccess", True))
 
     def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
-        from .starting import start
+        from .spaces import start
 
         start(cloud.api(self.service, found.region), found, query, timeout)
 
     def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
-        from .starting import stop
+        from .spaces import stop
 
         return stop(cloud.api(self.service, found.region), found, timeout)
 
@@ -104,7 +104,7 @@ class SageMaker(Backend):
         return refused.code == "InternalFailure"
 
     def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
-        from .starting import explain
+        from .spaces import explain
 
         return explain(refused, found)
 

@@ -1,17 +1,20 @@
-"""Spaces as the service describes them: their states, and what is shown of them."""
+"""Spaces as the service describes them, their starts and stops, and what refusals mean."""
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from ...aws.api import Refused
 from ...aws.signed import SignedApi
-from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
+from ...errors import ConfigError, ConnectorError, ConsentNeeded, RequestRefused, TargetNotReady
+from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, Query, State
 from ..parallel import for_all
 from ..regional.backend import Found
 from ..regional.pages import iso_time, items_of
+from ..regional.refusals import said_by
 from .names import place_of, space_of
 
 #: The apps that have an SSH server, and the settings of a space about each.
@@ -22,6 +25,13 @@ NO_APP = State("Stopped", "", STOPPED)
 
 _OF_APP = {"Pending": STARTING, "InService": RUNNING, "Deleting": STOPPING}
 _OF_SPACE = {"Pending": STARTING, "Updating": STARTING, "Deleting": GONE, "Failed": FAILED}
+
+#: The option by which the user agrees to a change of the space's settings.
+ENABLE = "enable-remote-access"
+
+#: Instance types with less than 8 GiB of memory: those of AWS's guide to remote access.
+_T3, _LARGE = ("ml.t3.micro", "ml.t3.small", "ml.t3.medium"), ("c5", "c6i", "c6id", "c7i")
+TOO_SMALL = (*_T3, *(f"ml.{family}.large" for family in _LARGE))
 
 
 def list_spaces(api: SignedApi, deadline: float) -> list[Found]:
@@ -125,3 +135,82 @@ def _state_of(space: Mapping[str, Any], app: Mapping[str, Any], app_type: str) -
     if status == "Deleted":
         return NO_APP
     return State(status, app.get("FailureReason", ""), _OF_APP.get(status, FAILED))
+
+
+def start(api: SignedApi, found: Found, query: Query, timeout: float) -> None:
+    """Ask for the next step of a start.
+
+    Remote access can be turned on only while the space has no app. So an app that runs is deleted
+    first, if the user agreed.
+
+    :raises Refused: with the status 409 when a step before the last one is under way.
+    :raises ConnectorError: when the space cannot be started as it is.
+    """
+    deadline = time.monotonic() + timeout
+    place = place_of(found.id)
+    settings = api.call("describe_space", timeout=timeout, **place).get("SpaceSettings", {})
+    app_type = settings.get("AppType", "")
+    spec = settings.get(SETTINGS.get(app_type, ""), {}).get("DefaultResourceSpec", {})
+    if spec.get("InstanceType") in TOO_SMALL:
+        instance = spec["InstanceType"]
+        raise ConfigError(
+            f"Space {space_of(found.id)} has an {instance}, too small for remote access",
+            "It needs 8 GiB of memory: choose another type in SageMaker Studio",
+        )
+    app, left = app_in(found.id, app_type), deadline - time.monotonic()
+    if settings.get("RemoteAccess") == "ENABLED":
+        api.call("create_app", timeout=left, **app, **({"ResourceSpec": spec} if spec else {}))
+        return
+    if not query.flag(ENABLE):
+        raise _consent(space_of(found.id), query.words)
+    last = app_of(api, found.id, app_type, deadline)
+    left = deadline - time.monotonic()
+    if last is None or last["Status"] == "Deleted":
+        api.call("update_space", timeout=left, **place, SpaceSettings={"RemoteAccess": "ENABLED"})
+    elif last["Status"] != "Deleting":
+        api.call("delete_app", timeout=left, **app)
+    raise Refused(409, "ResourceInUse", "remote access is being turned on")
+
+
+def stop(api: SignedApi, found: Found, timeout: float) -> State:
+    """Delete the app of a space, and return the state that this led to."""
+    deadline = time.monotonic() + timeout
+    found = look(api, found, timeout)
+    if found.state == NO_APP:
+        return NO_APP
+    left = deadline - time.monotonic()
+    api.call("delete_app", timeout=left, **app_in(found.id, found.details["appType"]))
+    return look(api, found, deadline - time.monotonic()).state
+
+
+def explain(refused: Refused, found: Found | None) -> ConnectorError | None:
+    """Return the error of a refused call, or None where the base has the words."""
+    if found is None:
+        return None
+    space, said, words = space_of(found.id), said_by(refused), refused.message.lower()
+    if refused.code == "ResourceInUse":
+        return TargetNotReady(
+            f"Space {space} is busy with another app or change{said}",
+            "Try again in a minute, or look at its apps in SageMaker Studio",
+        )
+    if refused.code != "ValidationException":
+        return None
+    if "does not have remote access" in words:
+        return _consent(space, (found.id,))
+    if "instance" in words or "image" in words:
+        return RequestRefused(
+            f"Space {space} does not suit remote access{said}",
+            "It needs 8 GiB of memory, and an image of SageMaker Distribution 2.8 or later",
+        )
+    return None
+
+
+def _consent(space: str, words: tuple[str, ...]) -> ConsentNeeded:
+    command = shlex.join(("connector", "start", f"--{ENABLE}", *words))
+    lost = "restarts it, and unsaved work in it is lost"
+    return ConsentNeeded(
+        f"Remote access to space {space} is off",
+        f"`{command}` turns it on, {lost}",
+        ENABLE,
+        f"Remote access to space {space} is off. Turning it on {lost}. Turn it on?",
+    )
