@@ -9,12 +9,12 @@ from ...aws.cloud import Cloud, open_cloud
 from ...aws.profile import load_profile, with_credentials
 from ...aws.responses import Object, non_empty
 from ...aws.signed import Service, SignedOperation
+from ...aws.sso.tokens import format_time
 from ...errors import ConfigError
 from ...fast.records import NamedTuple
 from ..memory import anchor_memory
 from ..model import Account, Query
-from .finder import regions_of
-from .place import ALL_REGIONS, Place
+from .place import ANY_REGION
 from .refusals import explain
 
 _TIMEOUT = 10.0  # seconds
@@ -45,10 +45,10 @@ def account_of(
 ) -> Account:
     """Return the identity of a query's profile; see ``Kind.identify``."""
     cloud = open_cloud(query.profile, query.endpoint_url, environ, anchor_memory)
-    region = region_for_identity(Place(""), query, cloud)
     keys = cloud.keys.load(_TIMEOUT)
     before_call()
-    found = identify(cloud, region, _TIMEOUT)
+    found = identify(cloud, cloud.region or ANY_REGION, _TIMEOUT)
+    expires_at = keys.expires_at
     return Account(
         (("account", found.account), ("arn", found.arn), ("id", found.user_id)),
         {
@@ -56,9 +56,10 @@ def account_of(
             "arn": found.arn,
             "userId": found.user_id,
             "profile": cloud.profile,
+            "keysExpireAt": None if expires_at is None else format_time(expires_at),
         },
         cloud.profile,
-        keys.expires_at,
+        expires_at,
         "keys",
     )
 
@@ -75,15 +76,6 @@ def identify(cloud: Cloud, region: str, timeout: float) -> Identity:
     except CallFailed as failure:
         raise failure.error from failure
     return Identity(answer["Account"], answer["Arn"], answer["UserId"])
-
-
-def region_for_identity(place: Place, query: Query, cloud: Cloud) -> str:
-    """Return a Region of the query, whose endpoint tells the same as any other.
-
-    :raises ConfigError: when there is none.
-    """
-    region = regions_of(place, query, cloud)[0]
-    return "us-east-1" if region == ALL_REGIONS else region
 
 
 def profile_problem(query: Query, environ: Mapping[str, str]) -> ConfigError | None:

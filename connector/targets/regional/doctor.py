@@ -18,9 +18,9 @@ from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
 from ...doctor.words import Harmless, words
 from ...errors import AccessDenied
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
-from .account import identify, region_for_identity
+from .account import identify
 from .finder import regions_of
-from .place import known_profiles, read_place
+from .place import ALL_REGIONS, ANY_REGION, known_profiles, read_place
 from .refusals import quote
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class RegionalLegs:
         case = self._case
         place = read_place(self._backend, case.query, lambda: known_profiles(case.environ))
         regions = regions_of(place, case.query, self._cloud)
-        self._region = region_for_identity(place, case.query, self._cloud)
+        self._region = ANY_REGION if ALL_REGIONS in regions else regions[0]
         shown = [public.region(each) for each in regions]
         facts = {"regions": shown}
         if len(shown) == 1:

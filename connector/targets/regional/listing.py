@@ -26,7 +26,7 @@ from .backend import Backend, Found
 from .finder import regions_of
 from .naming import Names, cache_of, regions_memory
 from .pages import ask, iso_time, items_of
-from .place import ALL_REGIONS, Place, is_region, known_profiles, region_words
+from .place import ALL_REGIONS, ANY_REGION, Place, is_region, known_profiles, region_words
 from .refusals import explain
 from .ssm import ssm_of
 from .target import Calls, one_line
@@ -42,9 +42,6 @@ _EC2 = Service(
         )
     },
 )
-
-#: The Region that is asked for the others if none applies.
-_FIRST_REGION = "us-east-1"
 
 #: Seconds before the end in which a Region has to have answered.
 _GRACE = 0.5
@@ -141,8 +138,7 @@ def enabled_regions(cloud: Cloud, deadline: float) -> list[str]:
 
     :raises ConnectorError: when that cannot be asked.
     """
-    first = next(iter(region_words(cloud.region)), ALL_REGIONS)
-    api = cloud.api(_EC2, _FIRST_REGION if first == ALL_REGIONS else first)
+    api = cloud.api(_EC2, cloud.region or ANY_REGION)
     try:
         answer = ask(api, "describe_regions", deadline)
     except Refused as refused:

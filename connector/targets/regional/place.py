@@ -23,6 +23,9 @@ _DIRECTIONS = frozenset(
     )
 )
 
+#: The Region that is asked for what all Regions tell, if none applies.
+ANY_REGION = "us-east-1"
+
 #: The value of ``--region`` for all that the account has enabled.
 ALL_REGIONS = "all"
 

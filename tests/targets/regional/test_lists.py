@@ -235,6 +235,19 @@ def test_account_is_that_of_the_keys(lampworks: Lampworks) -> None:
     assert seen == ["asks"]
     assert account.document["arn"] == "arn:aws:iam::111122223333:user/mary"
     assert account.lines[0] == ("account", "111122223333")
+    assert account.credentials == "keys"
+
+
+def test_account_needs_no_region(lampworks: Lampworks) -> None:
+    del lampworks.environ["AWS_REGION"], lampworks.environ["AWS_DEFAULT_REGION"]
+    key = lampworks.account.user_key
+    write_config(
+        lampworks.environ,
+        f"[profile work]\naws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n",
+    )
+    account = lamp.KIND.identify(Query(profile="work"), lampworks.environ, lambda: None)
+    assert account.document["account"] == "111122223333"
+    assert account.profile == "work"
 
 
 def test_profile_that_does_not_exist_is_a_problem(lampworks: Lampworks) -> None:
