@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from connector.emulator.api.account import HOME_REGION, Account
-from connector.emulator.api.ec2.model import AgentTimes, Ec2Model, Instance, Ping
+from connector.emulator.api.ec2.model import AgentTimes, Ec2Model, Instance, ManagedNode, Ping
 from connector.emulator.api.ec2.service import Ec2Service
-from connector.emulator.api.ec2.world import NODE, Ec2World
+from connector.emulator.api.ec2.world import Ec2World
 from connector.emulator.api.rest import BearerTokens, Endpoint
 from connector.emulator.api.world import PlannedTarget, Services
 from connector.emulator.listener import Certificates
@@ -22,6 +22,7 @@ from .signing import Signed, open_signed
 
 KEY = f"ssh-ed25519 {'A' * 68}"
 UNKNOWN = "i-0123456789abcdef0"
+NODE = ManagedNode("mi-0a1b2c3d4e5f60718", HOME_REGION, "build-server", "build01.example.com")
 
 
 class Ec2:
@@ -37,6 +38,7 @@ class Ec2:
         )
         targets = (PlannedTarget("web", start_seconds=30.0), PlannedTarget("db", running=False))
         self.world = Ec2World(services, targets)
+        self.world.model.add_node(NODE)
         return self.world.endpoints()
 
     def client(self, service: str = "ec2", region: str = HOME_REGION) -> Any:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from connector.emulator.agent.behaviour import REAL
-from connector.emulator.api.account import Account
-from connector.emulator.api.ec2.model import AgentTimes, Instance, Ping, Status
-from connector.emulator.api.ec2.world import NODE, Ec2World
+from connector.emulator.api.account import HOME_REGION, Account
+from connector.emulator.api.ec2.model import AgentTimes, Instance, ManagedNode, Ping, Status
+from connector.emulator.api.ec2.world import Ec2World
 from connector.emulator.api.world import PlannedTarget
 from connector.emulator.app import Emulator, EmulatorThread
 from connector.emulator.sessions import Session
@@ -25,6 +25,9 @@ from .waiting import PATIENCE
 
 Result = TypeVar("Result")
 Ran = subprocess.CompletedProcess[str]
+
+#: The managed node of the account.
+NODE = ManagedNode("mi-0a1b2c3d4e5f60718", HOME_REGION, "build-server", "build01.example.com")
 
 #: Variables of the user's that would lead a program to another account.
 _FOREIGN = ("AWS_", "CONNECTOR_", "SSH_AUTH_SOCK", "XDG_CONFIG_HOME")
@@ -53,6 +56,7 @@ class Fleet:
         world = self._emulator.world
         assert isinstance(world, Ec2World)
         self.world = world
+        self.call(lambda: world.model.add_node(NODE))
 
     def close(self) -> None:
         self._thread.__exit__()

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from connector.emulator.api.ec2.model import AgentTimes, Instance, Ping, Status
-from connector.emulator.api.ec2.world import NODE
 
-from .fleet import Fleet, User
+from .fleet import NODE, Fleet, User
 from .secrecy import leaks
 from .sshd import USER, Sshd, program
 from .waiting import eventually

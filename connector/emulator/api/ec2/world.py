@@ -1,4 +1,4 @@
-"""EC2 as an emulator starts with it: instances in the home Region, and one managed node."""
+"""EC2 as an emulator starts with it: instances in the home Region."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from ..rest import Endpoint
 from ..room import Room
 from ..world import PlannedTarget, Services
 from .agents import Agents
-from .model import Ec2Model, Instance, ManagedNode, Status
+from .model import Ec2Model, Instance, Status
 from .service import Ec2Service
-
-#: The managed node that is always there.
-NODE = ManagedNode("mi-0a1b2c3d4e5f60718", HOME_REGION, "build-server", "build01.example.com")
 
 #: The longest time that a stop takes, in seconds.
 STOP_SECONDS_MAX = 2.0
@@ -34,7 +31,6 @@ class Ec2World(Room):
         self._added: list[Instance] = []
         for target in targets:
             self.add(target)
-        self.model.add_node(NODE)
         self.account.add_machines(Agents(self.account, self.model))
 
     @property
