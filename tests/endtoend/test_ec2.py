@@ -135,7 +135,7 @@ def test_managed_node_is_reached_by_its_names(user: User, fleet: Fleet) -> None:
 
 def test_unknown_id_is_told(user: User, fleet: Fleet) -> None:
     line = user.fails(68, "exec", "i-0123456789abcdef0", "--", "true")
-    assert "AWS knows no i-0123456789abcdef0 in us-west-2" in line
+    assert "machine i-0123456789abcdef0: EC2 does not know it" in line
     assert fleet.calls() == [START, "ec2:DescribeInstances"]
 
 

@@ -163,4 +163,4 @@ def test_terminated_instance_of_moto_is_gone(user: User, moto: Moto, instance: s
 
 def test_unknown_instance_of_moto_is_told(user: User) -> None:
     line = user.fails(68, "start", "i-0123456789abcdef0")
-    assert "AWS knows no i-0123456789abcdef0 in us-west-2" in line
+    assert "machine i-0123456789abcdef0: EC2 does not know it" in line

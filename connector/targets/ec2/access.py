@@ -1,7 +1,4 @@
-"""Access to a machine: keys of EC2 Instance Connect, and what refusals mean.
-
-Codes of refusals: EC2's "Error codes", botocore's models ``ssm`` and ``ec2-instance-connect``.
-"""
+"""Access to a machine: keys of EC2 Instance Connect, and agents that are not connected."""
 
 from __future__ import annotations
 
@@ -12,23 +9,16 @@ from ...aws.api import Refused
 from ...aws.cloud import Cloud
 from ...aws.responses import Object
 from ...aws.signed import Service, SignedOperation
-from ...errors import ConfigError, ConnectorError, QuotaExceeded, TargetNotFound, TargetNotReady
+from ...errors import ConfigError, ConnectorError, TargetNotReady
 from ...ssh.offered import offered_key
 from ..model import Query
 from ..regional.backend import Found
 from .machines import is_instance, look
 
-_CONNECT = Service(
-    "ec2-instance-connect",
-    "ec2-instance-connect",
-    "AWSEC2InstanceConnectService",
-    {"send_ssh_public_key": SignedOperation("SendSSHPublicKey", Object())},
-)
+_NAME = "ec2-instance-connect"
+_CALLS = {"send_ssh_public_key": SignedOperation("SendSSHPublicKey", Object())}
+_CONNECT = Service(_NAME, _NAME, "AWSEC2InstanceConnectService", _CALLS)
 _KEY_TYPES = ("ssh-ed25519", "ssh-rsa")  # of EC2's guide
-
-_ROLE = "its role (AmazonSSMManagedInstanceCore)"
-_UNKNOWN = ("InvalidInstanceID", "InvalidInstanceId", "EC2InstanceNotFoundException")
-_BUSY = ("IncorrectInstanceState", "EC2InstanceStateInvalidException")
 
 
 def push_key(cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
@@ -60,24 +50,11 @@ def push_key(cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
     )
 
 
-def explain(refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
-    """Return the error of a refusal that is EC2's own; None for the words of all kinds."""
-    if found is None:
+def explain(refused: Refused, found: Found | None) -> ConnectorError | None:
+    """Return the error of a refusal for want of an agent; None for the words of all kinds."""
+    if found is None or refused.code != "TargetNotConnected":
         return None
-    code, id = refused.code, found.id
-    if code == "TargetNotConnected":
-        return TargetNotReady(f"The SSM agent of {id} is not connected", agent_advice(found))
-    if code.startswith(_UNKNOWN):
-        hint = "Check the id, the Region and the profile"
-        return TargetNotFound(f"AWS knows no {id} in {found.region}", hint)
-    if code.startswith("Insufficient") and code.endswith("Capacity"):
-        hint = "Try again later, or change the instance's type"
-        return TargetNotReady(f"AWS has no capacity to start {id} now", hint)
-    if code.endswith("LimitExceeded") and code != "RequestLimitExceeded":
-        return QuotaExceeded(f"A quota of EC2 forbids to start {id} ({code})")
-    if code in _BUSY:
-        return TargetNotReady(f"Cannot {what} {id} in its state", "Try again in a minute")
-    return None
+    return TargetNotReady(f"The SSM agent of {found.id} is not connected", agent_advice(found))
 
 
 def agent_advice(found: Found) -> str:
@@ -85,7 +62,8 @@ def agent_advice(found: Found) -> str:
     agent, profile = found.details.get("agent"), found.details.get("profile")
     if not is_instance(found):
         return "Check that the machine is on, that its agent runs, and its activation"
+    role = "AmazonSSMManagedInstanceCore"
     if agent == "none" and profile is False:
-        return "It has no instance profile: attach one with AmazonSSMManagedInstanceCore"
+        return f"It has no instance profile: attach one with {role}"
     first = "No agent has registered: install one" if agent == "none" else "Check that it runs"
-    return f"{first}, and check {_ROLE} and its route to the ssm endpoints"
+    return f"{first}, and check its role ({role}) and its route to the ssm endpoints"

@@ -95,7 +95,7 @@ class Ec2(Backend):
     def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
         from .access import explain
 
-        return explain(refused, what, found)
+        return explain(refused, found)
 
     def advice(self, found: Found) -> str:
         from .access import agent_advice

@@ -158,7 +158,7 @@ def test_instances_of_other_regions_are_left_out(yard: Yard) -> None:
 
 @pytest.mark.parametrize("id", [UNKNOWN, "mi-0123456789abcdef0"])
 def test_unknown_machine_is_refused(yard: Yard, id: str) -> None:
-    with pytest.raises(Refused, match="InvalidInstanceI"):
+    with pytest.raises(Refused, match="InvalidInstanceIDNotFound"):
         seen(yard, id)
 
 
