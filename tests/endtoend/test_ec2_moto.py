@@ -7,72 +7,25 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from connector.emulator.api.account import HOME_REGION
 from connector.emulator.api.ec2.model import ManagedNode
-from connector.emulator.listener import make_certificates
 
 from .fleet import Fleet, User
+from .motoserver import Moto, serving
 from .sshd import Sshd
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("moto") is None, reason="needs moto")
 
 
-class Moto:
-    """moto's server with TLS, and a client of AWS's SDK that plays the owner of the account."""
-
-    def __init__(self, directory: Path) -> None:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-        from werkzeug.serving import make_server
-
-        certificates = make_certificates(directory)
-        self.ca_file = certificates.ca_file
-        self._server = make_server(
-            "127.0.0.1",
-            0,
-            DomainDispatcherApplication(create_backend_app),
-            threaded=True,
-            ssl_context=certificates.server_context,
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        self.url = f"https://127.0.0.1:{self._server.server_port}"
-
-    def client(self) -> Any:
-        import boto3  # type: ignore[import-untyped]
-
-        return boto3.client(
-            "ec2",
-            region_name=HOME_REGION,
-            endpoint_url=self.url,
-            verify=str(self.ca_file),
-            aws_access_key_id="owner",
-            aws_secret_access_key="owner",
-        )
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
 @pytest.fixture(scope="module")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        patch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        moto = Moto(tmp_path_factory.mktemp("moto"))
+    with serving(tmp_path_factory.mktemp("moto")) as moto:
         yield moto
-        moto.close()
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +51,7 @@ def user(fleet: Fleet, moto: Moto, tmp_path: Path) -> User:
 @pytest.fixture
 def instance(moto: Moto, fleet: Fleet) -> Iterator[str]:
     """A new instance of moto's, with an agent of the emulator's."""
-    client = moto.client()
+    client = moto.client("ec2")
     image = client.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "judged"}]}]
     started = client.run_instances(
@@ -112,7 +65,7 @@ def instance(moto: Moto, fleet: Fleet) -> Iterator[str]:
 
 
 def state(moto: Moto, id: str) -> str:
-    client = moto.client()
+    client = moto.client("ec2")
     (reservation,) = client.describe_instances(InstanceIds=[id])["Reservations"]
     client.close()
     return str(reservation["Instances"][0]["State"]["Name"])
@@ -128,7 +81,7 @@ def test_list_shows_the_instances_of_moto(user: User, instance: str) -> None:
 
 
 def test_pages_of_moto_are_put_together(user: User, moto: Moto, instance: str) -> None:
-    client = moto.client()
+    client = moto.client("ec2")
     image = client.describe_instances()["Reservations"][0]["Instances"][0]["ImageId"]
     more = client.run_instances(ImageId=image, MinCount=1010, MaxCount=1010)["Instances"]
     try:
@@ -154,7 +107,7 @@ def test_session_leads_to_the_instance_of_moto(user: User, instance: str) -> Non
 
 
 def test_terminated_instance_of_moto_is_gone(user: User, moto: Moto, instance: str) -> None:
-    client = moto.client()
+    client = moto.client("ec2")
     client.terminate_instances(InstanceIds=[instance])
     client.close()
     line = user.fails(75, "start", instance)
