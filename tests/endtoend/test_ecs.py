@@ -351,13 +351,14 @@ def test_sessions_are_listed_and_ended(ecs: Containers) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
+        assert ecs.says("sessions", "list", f"{ecs.first.id}.ecs").startswith("ecs-execute-")
         [line] = ecs.says("sessions", "list", "demo.ecs").splitlines()
         session = line.split()[0]
         assert session.startswith("ecs-execute-command-")
         ecs.says("sessions", "stop", "demo.ecs", session)
         process.communicate(timeout=60)
     assert process.returncode != 0
-    assert ecs.says("sessions", "list", "demo.ecs") == ""
+    assert ecs.says("sessions", "list", f"{ecs.first.id}.ecs") == ""
 
 
 def test_session_ends_with_its_command(ecs: Containers) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ...aws.api import Refused
 from ...errors import ConfigError, TargetNotReady
 from ...fast.typed import TYPE_CHECKING, Any
@@ -20,15 +22,17 @@ if TYPE_CHECKING:
     from ...ssh.facts import SshFacts
     from ..model import Query
 
-#: AWS's own spellings: the ARN of a task, and the target of ssm:StartSession.
-ARN, TARGET = "arn:aws:ecs:", "ecs:"
+#: Begins a target of ssm:StartSession.
+_TARGET = "ecs:"
 
 #: The shell of an image: bash if there is one. The agent starts it without a login.
 _SHELL = "sh -c 'command -v bash >/dev/null 2>&1 && exec bash; exec sh'"
 
 #: What the service answers for a task that was replaced, or has no agent (yet).
-_INVALID, _NOT_CONNECTED = "InvalidParameterException", "TargetNotConnectedException"
-_AGENT = "execute command agent"
+_INVALID, _AGENT = "InvalidParameterException", "execute command agent"
+
+#: The same of Systems Manager.
+_OFFLINE = "TargetNotConnected"
 
 
 def is_task_id(text: str) -> bool:
@@ -71,12 +75,14 @@ class Ecs(Backend):
 
     def exact(self, name: str) -> Found | None:
         """Read a task's id, with its container or not, ``host_name`` and AWS's spellings."""
-        if name.startswith(ARN) and "." not in name:
-            region, cluster, id = name.split(":")[3], *name.split("/")[1:]
-            return Found(f"{cluster}/{id}/", (), region)
-        if name.startswith(TARGET) and "." not in name and name.count("_") > 1:
-            cluster, id, runtime = name.removeprefix(TARGET).rsplit("_", 2)
-            return Found(f"{cluster}/{id}/", details={"runtime": runtime})
+        arn = name.split(":")
+        if len(arn) == 6 and arn[2] == "ecs":
+            cluster, _, id = arn[5].removeprefix("task/").rpartition("/")
+            if arn[5].startswith("task/") and "/" not in cluster and is_task_id(id):
+                return Found(f"{cluster}/{id}/", (), arn[3])
+        cluster, _, id = name.rpartition("_")[0].removeprefix(_TARGET).rpartition("_")
+        if name.startswith(_TARGET) and is_task_id(id):
+            return Found(f"{cluster}/{id}/", details={"runtime": name.rpartition("_")[2]})
         labels = name.split("..")
         if len(labels) == 3 and all(labels) and "." not in "".join(labels):
             return Found("/".join(reversed(labels)), tuple(labels))
@@ -92,8 +98,10 @@ class Ecs(Backend):
         return f"ecs-{found.id.replace('/', '.')}"  # fit for a line of ssh's configuration
 
     def session_target(self, found: Found) -> str:
-        cluster = found.id.partition("/")[0]
-        return f"{TARGET}{cluster}_{found.details.get('task')}_{found.details.get('runtime')}"
+        if not found.details.get("task"):
+            return ""
+        cluster, details = found.id.partition("/")[0], found.details
+        return f"{_TARGET}{cluster}_{details['task']}_{details['runtime']}"
 
     def check(self, request: SessionRequest) -> None:
         try:
@@ -110,8 +118,6 @@ class Ecs(Backend):
         return Tasks(cloud, region, deadline).containers()
 
     def look(self, cloud: Cloud, found: Found, timeout: float) -> Found:
-        import time
-
         from .tasks import Tasks
 
         tasks = Tasks(cloud, found.region, time.monotonic() + timeout)
@@ -132,25 +138,27 @@ class Ecs(Backend):
         self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
     ) -> SessionAccess:
         """Start a session in the task that was remembered; after a deployment, in another one."""
-        known = found if found.details.get("task") else self.look(cloud, found, timeout / 2)
+        deadline = time.monotonic() + timeout
+        known = found if found.details.get("task") else self.look(cloud, found, timeout)
         try:
-            return self._open(cloud, known, request, query, timeout)
+            return self._open(cloud, known, request, query, deadline)
         except Refused as refused:
-            if known is not found or refused.code not in (_INVALID, "TargetNotConnected"):
+            if known is not found or refused.code not in (_INVALID, _OFFLINE):
                 raise
-            fresh = self.look(cloud, found, timeout / 2)
+            fresh = self.look(cloud, found, deadline - time.monotonic())
             if fresh.details.get("task") in (None, known.details["task"]):
                 raise
-            return self._open(cloud, fresh, request, query, timeout / 2)
+            return self._open(cloud, fresh, request, query, deadline)
 
     def _open(
-        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
+        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, deadline: float
     ) -> SessionAccess:
         from ...sessions import SessionAccess
 
+        timeout = max(deadline - time.monotonic(), 0.1)
         cluster, _, container = found.id.split("/")
         if "task" not in found.details:
-            raise Refused(400, _INVALID, f"{found.state.reason}")
+            raise Refused(400, _INVALID, found.state.reason)
         if request.form == SSH:
             from ..regional.ssm import start_ssm_session
 
@@ -171,7 +179,7 @@ class Ecs(Backend):
 
     def may_settle(self, refused: Refused) -> bool:
         waits = refused.code == _INVALID and _AGENT in refused.message
-        return waits or refused.code in (_NOT_CONNECTED, "TargetNotConnected")
+        return waits or refused.code in (_OFFLINE, f"{_OFFLINE}Exception")
 
     def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
         if not found or not self.may_settle(refused):
@@ -182,7 +190,7 @@ class Ecs(Backend):
         )
 
     def advice(self, found: Found) -> str:
-        cluster, owner, _ = found.id.split("/")
+        cluster, owner = found.id.partition("/")[0], found.details.get("owner", found.labels[1])
         if found.state.status != "EXEC_OFF":
             return f"Look at `aws ecs describe-services --cluster {cluster} --services {owner}`"
         if found.details.get("kind") != "service":

@@ -96,7 +96,7 @@ class Tasks:
         try:
             return self._list(cluster)
         except Refused as refused:
-            if refused.code not in DENIED:
+            if refused.code not in (*DENIED, "ClusterNotFoundException"):  # it was deleted
                 raise
             return refused
 
@@ -128,7 +128,8 @@ class Tasks:
             )
         )
         chunks = [arns[start : start + _MOST] for start in range(0, len(arns), _MOST)]
-        return [task for chunk in chunks for task in self._describe(cluster, chunk)]
+        found = for_all(lambda chunk: self._describe(cluster, chunk), chunks, self._deadline)
+        return [task for tasks in found for task in tasks]
 
     def _describe(self, cluster: str, tasks: list[str]) -> list[Task]:
         answer = ask(self._api, "describe_tasks", self._deadline, cluster=cluster, tasks=tasks)
@@ -174,6 +175,7 @@ def _found(cluster: str, owner: str, name: str, tasks: list[Task]) -> Found:
         "tasks": [_last(each["taskArn"]) for each in tasks[:_MOST_IDS]],
         "count": len(tasks),
         "launch": task["launchType"],
+        "owner": _owner(task),
         "kind": "service" if task["group"].startswith(_SERVICE) else "family",
     }
     return Found("/".join(reversed(labels)), labels, state=_state(task, name), details=details)

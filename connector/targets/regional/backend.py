@@ -118,7 +118,10 @@ class Backend(Protocol):
         return found.id
 
     def session_target(self, found: Found) -> str:
-        """Return what Systems Manager calls the target of sessions, to list those that live."""
+        """Return what Systems Manager calls the target of sessions, to list those that live.
+
+        Empty where only :meth:`look` can tell, or where there can be no session.
+        """
         return found.id
 
     def check(self, request: SessionRequest) -> None:

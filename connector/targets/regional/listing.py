@@ -121,7 +121,13 @@ def look_up(
 
 def sessions_of(calls: Calls, timeout: float) -> list[SessionInfo]:
     """List the live sessions of a target by ssm:DescribeSessions."""
-    filters = [{"key": "Target", "value": calls.backend.session_target(calls.found)}]
+    target = calls.backend.session_target(calls.found)
+    if not target:  # its name alone does not tell it
+        calls.look(timeout)
+        target = calls.backend.session_target(calls.found)
+    if not target:
+        return []
+    filters = [{"key": "Target", "value": target}]
     items = items_of(
         ssm_of(calls.cloud, calls.found.region),
         "describe_sessions",
