@@ -22,6 +22,8 @@ from .clicache import CliCache
 from .keyerrors import NoCode, explain, try_it
 from .keys import AwsKeys
 from .profile import Profile
+from .program import MAX_OUTPUT, late
+from .program import TIMEOUT as PROGRAM_TIMEOUT
 from .regions import region_of
 from .terminal import ask_secret
 
@@ -33,12 +35,6 @@ if TYPE_CHECKING:
 
 #: Seconds of one call of STS or SSO: to connect, and for request and response.
 _CALL_TIMEOUTS = 4.0, 8.0
-
-#: Bytes of the output of a ``credential_process`` that are read.
-_MAX_OUTPUT = 1 << 20
-
-#: Seconds that one may take: it may show a dialog to its user.
-_PROGRAM_TIMEOUT = 30.0
 
 logger = Logger(__name__)
 
@@ -79,8 +75,8 @@ def _wait(search: _Search, profile: Profile, timeout: float, may_ask: bool) -> A
         try:
             found = search.answers.get(timeout=max(deadline - time.monotonic(), 0.001))
         except queue.Empty:
-            if search.runs_program and deadline < began + _PROGRAM_TIMEOUT:
-                deadline = began + _PROGRAM_TIMEOUT
+            if search.runs_program and deadline < began + PROGRAM_TIMEOUT:
+                deadline = began + PROGRAM_TIMEOUT
                 continue
             raise _late(search, profile, deadline - began) from None
         if isinstance(found, AwsKeys):
@@ -98,10 +94,7 @@ def _wait(search: _Search, profile: Profile, timeout: float, may_ask: bool) -> A
 def _late(search: _Search, profile: Profile, waited: float) -> CredentialsError:
     name = profile.shown_name
     if search.runs_program:
-        return CredentialsError(
-            f"The credential_process of the profile {name} did not end within {waited:.0f} s",
-            "Run it in a terminal: it gets no input here",
-        )
+        return late(name, waited)
     return CredentialsError(
         f"The AWS keys of the profile {name} did not come within {waited:.0f} s", try_it(name)
     )
@@ -235,10 +228,10 @@ class _Search:
             if self._ended:
                 raise TimeoutError
             self.ran_program = True
-            program = self._program = Program(words, limit=_MAX_OUTPUT)
+            program = self._program = Program(words, limit=MAX_OUTPUT)
         atexit.register(program.end)
         try:
-            return _Finished(program.wait(2 * _PROGRAM_TIMEOUT))
+            return _Finished(program.wait(2 * PROGRAM_TIMEOUT))
         finally:
             atexit.unregister(program.end)
             with self._lock:

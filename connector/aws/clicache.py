@@ -70,7 +70,7 @@ def cached_keys(key: str, now: float) -> AwsKeys | None:
     from .keys import AwsKeys
 
     key_id, secret, token, end = (entry["Credentials"][name] for name in _NAMES)
-    expires_at = _epoch(end)
+    expires_at = epoch_of(end)
     if expires_at is None or expires_at - now < SPARE:
         return None
     return AwsKeys(key_id, secret, token, expires_at)
@@ -133,8 +133,8 @@ def _time_text(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%S%Z")
 
 
-def _epoch(text: str) -> float | None:
-    """Return the seconds since the epoch of a time that the AWS CLI wrote."""
+def epoch_of(text: str) -> float | None:
+    """Return the seconds since the epoch of a time in a form of AWS's tools, or None."""
     for ending in ("UTC", "+00:00"):
         text = text.removesuffix(ending) + "Z" if text.endswith(ending) else text
     known = plain.time(text)

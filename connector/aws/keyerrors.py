@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import ConfigError, ConnectorError, CredentialsError, InternalError, quoted
 from .api import CallFailed, Refused
 from .profile import Profile
+from .program import failed as failed_program
 from .regions import has_to_be_enabled, is_known
 from .sdk import UNREADABLE
 from .signed import EXPIRED
@@ -72,10 +73,7 @@ def explain(error: BaseException, profile: Profile, ran_program: bool) -> Connec
         return _failed(name, str(getattr(error, "response", {}).get("Error", {}).get("Code", "")))
     failed = isinstance(error, (*UNREADABLE, RuntimeError))
     if ran_program and (failed or "CredentialRetrievalError" in kinds):
-        return CredentialsError(
-            f"The credential_process of the profile {name} failed ({type(error).__name__})",
-            "Run it in a terminal: it has to write JSON, and gets no input here",
-        )
+        return failed_program(name, type(error).__name__)
     if failed or "BotoCoreError" in kinds:
         return _failed(name, type(error).__name__)
     return InternalError.of(error)

@@ -73,7 +73,8 @@ class KeySource:
     def load(self, timeout: float) -> AwsKeys:
         """Return keys that have not expired.
 
-        :param timeout: seconds for getting them, besides the time of a user at a prompt.
+        :param timeout: seconds for getting them, besides those of a user at a prompt and of a
+            ``credential_process``, which may ask its user too.
         :raises NoKeys: when no source has any.
         :raises CredentialsError: when a source has expired, fails or is incomplete.
         :raises ConfigError: when the profile does not exist, or its settings are not usable.
@@ -133,7 +134,7 @@ class KeySource:
         return float("inf") if keys.expires_at is None else keys.expires_at - self._now()
 
     def _find(self, timeout: float) -> AwsKeys:
-        from .quick import quick_keys
+        from .quick import program_of, quick_keys
 
         profile = self._profile
         if self._loaded:  # another program may have written new keys
@@ -143,6 +144,11 @@ class KeySource:
         is_of_role = keys is not None and keys.expires_at is not None
         if keys is not None and not (self._refused and is_of_role):
             return keys
+        program = program_of(profile, self._environ, named=self._named) if keys is None else None
+        if program is not None:
+            from .program import keys_of_program
+
+            return keys_of_program(program, profile.shown_name, self._now())
         from .chain import find_keys
 
         return find_keys(

@@ -1,8 +1,8 @@
 """AWS keys without botocore, where the settings leave no doubt which ones botocore would use.
 
-These are keys in variables, keys in a profile, and those of a role that the AWS CLI's cache still
-holds. The order is that of ``botocore.credentials.create_credential_resolver``. All other cases
-are left to :mod:`.chain`, the wrong ones too: it has the words for them.
+These are keys in variables, keys in a profile, those of a role that the AWS CLI's cache still
+holds, and those of a program. The order is that of botocore's ``create_credential_resolver``. All
+other cases are left to :mod:`.chain`, the wrong ones too: it has the words for them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,15 @@ _KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
 
 #: Settings that come before keys in the configuration file, and that only botocore can follow.
 _BEFORE_CONFIG = ("login_session", "credential_process")
+
+#: Settings that come before a program.
+_BEFORE_PROGRAM = (
+    "role_arn",
+    "web_identity_token_file",
+    "sso_role_name",
+    "sso_account_id",
+    "login_session",
+)
 
 
 def quick_keys(
@@ -50,6 +59,21 @@ def quick_keys(
     if _SECRET in own or any(name in values for name in _BEFORE_CONFIG):
         return None
     return _of_file(profile, values) if _KEY in values else None
+
+
+def program_of(profile: Profile, environ: Mapping[str, str], *, named: bool) -> str | None:
+    """Return the command of the ``credential_process`` that botocore would run, if it would.
+
+    :func:`quick_keys` has found no keys.
+    """
+    values = profile.values or {}
+    if "credential_process" not in values or (not named and environ.get("AWS_ACCESS_KEY_ID")):
+        return None
+    if "AWS_WEB_IDENTITY_TOKEN_FILE" in environ:
+        return None
+    own = profile.credentials.get(profile.shown_name, {})
+    earlier = any(name in values for name in _BEFORE_PROGRAM) or _KEY in own or _SECRET in own
+    return None if earlier else values["credential_process"]
 
 
 def _of_variables(environ: Mapping[str, str], now: float) -> AwsKeys | None:

@@ -183,6 +183,11 @@ def test_refused_sso_login_is_reported(
         load("sso")
 
 
+#: Keys that have expired.
+ENDED_JSON = (
+    '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden", '
+    '"Expiration": "2020-01-01T00:00:00Z"}'
+)
 KEYS_JSON = '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden-p"}'
 
 
@@ -206,6 +211,59 @@ def test_program_gives_keys_and_gets_no_input(
     assert keys == AwsKeys("AKIDP", "hidden-p")
 
 
+def test_temporary_keys_of_a_program_are_kept_until_they_expire(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    """The program counts its runs in the key."""
+    now = 1_790_000_000.0
+    code = (
+        "import json, pathlib\n"
+        f"count = pathlib.Path({str(home / 'count')!r})\n"
+        "number = len(count.read_text()) if count.exists() else 0\n"
+        "count.write_text('x' * (number + 1))\n"
+        "print(json.dumps({'Version': 1, 'AccessKeyId': f'ASIA{number}', 'SecretAccessKey': "
+        f"'hidden', 'SessionToken': 't', 'Expiration': {iso(now + 3600)!r}}}))\n"
+    )
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    later = [0.0]
+    source = source_of("work", lambda: now + later[0])
+    first = source.load(20)
+    assert first == AwsKeys("ASIA0", "hidden", "t", now + 3600)
+    later[0] = 3000
+    assert source.load(20) == first
+    later[0] = 3400
+    assert source.load(20).access_key_id == "ASIA1"
+
+
+def test_failing_program_of_a_source_profile_is_reported(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    command = program(home, "import sys; sys.exit('hidden words')")
+    configure(f"[profile base]\ncredential_process = {command}\n{WORK}")
+    with pytest.raises(
+        CredentialsError, match="credential_process of the profile work failed"
+    ) as c:
+        load("work")
+    assert "hidden" not in str(c.value)
+
+
+def test_program_of_a_source_profile_that_hangs_is_ended(
+    sources: Sources,
+    configure: Callable[[str], None],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("connector.aws.chain.PROGRAM_TIMEOUT", 3)
+    pid_file = home / "pid"
+    code = (
+        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)\n"
+    )
+    configure(f"[profile base]\ncredential_process = {program(home, code)}\n{WORK}")
+    with pytest.raises(CredentialsError, match=r"credential_process .* did not end within 3 s"):
+        load("work", 1)
+    _wait_gone(int(pid_file.read_text()))
+
+
 def test_program_of_a_source_profile_gets_no_input(
     sources: Sources, configure: Callable[[str], None], home: Path
 ) -> None:
@@ -224,6 +282,11 @@ def test_program_of_a_source_profile_gets_no_input(
         "print('{\"Version\": 1}')",
         "print('[]')",
         "import sys; sys.stdout.buffer.write(b'hidden \\xff')",
+        'print(\'{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": 5}\')',
+        f"print('''{ENDED_JSON}''')",
+        f"print('''{ENDED_JSON.replace('2020', 'soon')}''')",
+        f"print('''{ENDED_JSON.replace('1', '2', 1)}''')",
+        "print('[' * 100_000)",
     ],
 )
 def test_failing_program_is_reported(
@@ -251,7 +314,7 @@ def test_program_that_does_not_end_is_killed_at_the_deadline(
     rest: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("connector.aws.chain._PROGRAM_TIMEOUT", 3)
+    monkeypatch.setattr("connector.aws.program.TIMEOUT", 3)
     pid_file = home / "pid"
     code = f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\n{rest}\n"
     configure(f"[profile work]\ncredential_process = {program(home, code)}\n")

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from connector.aws.clicache import CliCache
 from connector.aws.keys import AwsKeys
 from connector.aws.profile import load_profile, with_credentials
-from connector.aws.quick import quick_keys
+from connector.aws.program import keys_of_program
+from connector.aws.quick import program_of, quick_keys
 from connector.errors import CredentialsError
 
 from .sources import ROLE, iso
@@ -255,6 +256,38 @@ def test_other_cases_are_left_to_botocore(home: Path, settings_of: dict[str, str
     _fill_cache(home, time.time() + 3600)
     _write(home, {"profile work": {**settings_of}}, {})
     assert _quick("work", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "credentials", "environ", "runs"),
+    [
+        ({}, {}, {}, True),
+        (FILE, {}, {}, True),
+        ({}, FILE, {}, False),
+        ({"sso_role_name": "Role"}, {}, {}, False),
+        ({"role_arn": ROLE}, {}, {}, False),
+        ({"login_session": "arn:aws:iam::1:user/mary"}, {}, {}, False),
+        ({}, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}, False),
+    ],
+)
+def test_program_runs_where_botocore_would_run_it(
+    home: Path,
+    config: dict[str, str],
+    credentials: dict[str, str],
+    environ: dict[str, str],
+    runs: bool,
+) -> None:
+    program = home / "keys.json"
+    program.write_text('{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden-p"}')
+    command = f"cat '{program}'"
+    sections = {"profile work": {"credential_process": command, **config}}
+    _write(home, sections, {"work": credentials})
+    profile = with_credentials(load_profile("work", environ), environ)
+    found = program_of(profile, environ, named=True)
+    assert found == (command if runs else None)
+    if runs:
+        keys = keys_of_program(command, "work", 0)
+        assert keys == _botocore("work", environ, home) == AwsKeys("AKIDP", "hidden-p")
 
 
 def test_variable_of_a_web_identity_leaves_files_to_botocore(home: Path) -> None:
