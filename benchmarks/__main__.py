@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import copies, distance, handover, latency, many, resources, ssh, startup, throughput
+from . import copies, distance, handover, keys, latency, many, resources, ssh, startup, throughput
 from .processes import Machine
 from .report import Row, document, machine, table
 from .stand import Stand, stand
 
 GROUPS: dict[str, Callable[[Stand], list[Row]]] = {
     "startup": startup.measure,
+    "keys": keys.measure,
     "handover": handover.measure,
     "many": many.measure,
     "distance": distance.measure,

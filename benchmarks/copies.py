@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.endtoend.sshd import USER, Sshd, program
 
@@ -50,7 +51,7 @@ def measure(stand: Stand) -> list[Row]:
         directory = Path(name)
         sshd = Sshd(directory)
         try:
-            pace = {"message_interval": INTERVAL, "makes_up": 5 * INTERVAL}
+            pace: dict[str, Any] = {"message_interval": INTERVAL, "makes_up": 5 * INTERVAL}
             with stand.far_end(sshd.port, paced=True, **pace) as far:
                 return _rows(_Copies(directory, sshd, far))
         finally:

@@ -14,8 +14,12 @@ from pathlib import Path
 
 from connector.cli.emulator import as_document
 from connector.emulator.agent.behaviour import CLEAN, REAL
+from connector.emulator.api.ec2.world import Ec2World
 from connector.emulator.app import Emulator
 from connector.emulator.gateway.relay import RelayBehaviour
+
+#: The Regions of a fleet.
+REGIONS = ("us-west-2", "eu-west-1", "us-east-1")
 
 
 def main() -> None:
@@ -24,6 +28,7 @@ def main() -> None:
     parser.add_argument("port", type=int, help="of the TCP service that sessions lead to")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds, one way")
     parser.add_argument("--paced", action="store_true", help="with all the agent's habits")
+    parser.add_argument("--fleet", type=int, default=0, help="EC2 instances in each Region")
     parser.add_argument("--agent", type=json.loads, default={}, help="more of its habits, JSON")
     asyncio.run(_serve(parser.parse_args()))
 
@@ -31,10 +36,24 @@ def main() -> None:
 async def _serve(options: argparse.Namespace) -> None:
     agent = replace(REAL if options.paced else CLEAN, **options.agent)
     relay = RelayBehaviour(latency_to_agent=options.delay, latency_to_client=options.delay)
-    emulator = Emulator(options.directory, port=options.port, agent=agent, relay=relay)
+    kinds = ("codecatalyst", "ec2") if options.fleet else ("codecatalyst",)
+    emulator = Emulator(options.directory, port=options.port, agent=agent, relay=relay, kinds=kinds)
     async with emulator as access:
-        print(json.dumps(as_document(access)), flush=True)
+        fleet = _fleet(emulator, options.fleet) if options.fleet else None
+        print(json.dumps({**as_document(access), "fleet": fleet}), flush=True)
         await asyncio.to_thread(sys.stdin.read)
+
+
+def _fleet(emulator: Emulator, number: int) -> dict[str, str]:
+    """Add instances to the account; return an instance that runs, and a role of the SSO login."""
+    world = emulator.worlds["ec2"]
+    assert isinstance(world, Ec2World)
+    for region in REGIONS:
+        for index in range(number):
+            world.model.add_instance(region, f"machine-{index}")
+    role = emulator.account.add_role("Reader")
+    account = role.arn.split(":")[4]
+    return {"host": world.targets[0].host, "role": role.name, "account": account}
 
 
 if __name__ == "__main__":

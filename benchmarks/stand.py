@@ -47,11 +47,15 @@ class FarEnd:
         self,
         variables: Mapping[str, str] | None = None,
         *,
+        host: str = "",
         greeting: bytes = GREETING,
         directory: str | None = None,
     ) -> Start:
-        """Return a function that starts ``connector proxy`` to here, with these variables too."""
-        command = [sys.executable, "-m", "connector", "proxy", self.access["host"]]
+        """Return a function that starts ``connector proxy`` to here, with these variables too.
+
+        :param host: another target than the Dev Environment.
+        """
+        command = [sys.executable, "-m", "connector", "proxy", host or self.access["host"]]
         environ = {**self.environ, **(variables or {})}
         return lambda: Client(command, environ, greeting, directory)
 
@@ -90,17 +94,24 @@ class Stand:
 
     @contextmanager
     def far_end(
-        self, port: int | None = None, *, delay: float = 0.0, paced: bool = False, **agent: Any
+        self,
+        port: int | None = None,
+        *,
+        delay: float = 0.0,
+        paced: bool = False,
+        fleet: int = 0,
+        **agent: Any,
     ) -> Iterator[FarEnd]:
         """Start an emulated Dev Environment in its own process.
 
         :param port: the target of its sessions.
         :param delay: seconds to the agent, one way.
         :param paced: whether the agent has the real agent's pauses and faults.
+        :param fleet: the number of EC2 instances in each of some Regions; 0: there is no EC2.
         :param agent: further behaviour, see ``AgentBehaviour``.
         """
         with tempfile.TemporaryDirectory(prefix="connector-bench-") as directory:
-            options = ["--delay", str(delay), "--agent", json.dumps(agent)]
+            options = ["--delay", str(delay), "--agent", json.dumps(agent), "--fleet", str(fleet)]
             words = [directory, str(port or self.port), *options, *(["--paced"] if paced else [])]
             with serving([*python("benchmarks.farend"), *words]) as (process, line):
                 access = json.loads(line)

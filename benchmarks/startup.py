@@ -50,7 +50,7 @@ def measure(stand: Stand) -> list[Row]:
             "relay": stand.relay,
             "login": far.connector(logged_in(far)),
         }
-        wall, cpu = _greetings(starts)
+        wall, cpu = greetings(starts)
         stand.details["imports of one connection"] = imports(far)
         compared = baseline.measure(far)
     figure, skeleton = "start to the server's greeting", "bare skeleton"
@@ -80,7 +80,7 @@ def measure(stand: Stand) -> list[Row]:
     ]
 
 
-def _greetings(starts: Mapping[str, Start]) -> tuple[dict[str, float], dict[str, float]]:
+def greetings(starts: Mapping[str, Start]) -> tuple[dict[str, float], dict[str, float]]:
     """Return the median milliseconds of each, and of its CPU time.
 
     They take turns, after a round that warms them up.
