@@ -220,6 +220,17 @@ def test_remembered_names_are_completed(lampworks: Lampworks) -> None:
     assert remembered.values == {"region": {"us-west-2", "eu-west-1"}}
 
 
+def test_names_that_a_shell_could_misread_are_not_completed(lampworks: Lampworks) -> None:
+    lampworks.world.add_lamp("desk").aliases = ["$(id)"]
+    lampworks.listing()
+    path = Path(lampworks.environ["XDG_CACHE_HOME"], "devenv-connector", "names-lamp.json")
+    text = path.read_text()
+    path.write_text(text.replace('"desk"', '"$(id)"').replace("lamp-000abc00", "$(id)"))
+    assert lamp.KIND.remembered(lampworks.environ).names == {}
+    path.write_text(text.replace("us-west-2", "$(id)"))
+    assert lamp.KIND.remembered(lampworks.environ) == ({}, {"region": set()})
+
+
 @pytest.mark.parametrize("text", ["5", "{", '{"x": {"time": 1, "names": [[1]]}}'])
 def test_damaged_memory_counts_as_missing(lampworks: Lampworks, text: str) -> None:
     lampworks.world.add_lamp("desk")
