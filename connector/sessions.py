@@ -25,12 +25,19 @@ class SessionAccess(NamedTuple):
     ``stream_url`` may have a presigned query, and ``token_value`` is a secret. ``repr`` shows
     neither, so that neither reaches a log by accident. ``signer`` signs the upgrade with AWS
     credentials. Sessions opened with a bearer token have no signer.
+
+    :param raw: whether the stream carries bytes alone, without the data channel. It then has one
+        link, needs no token, and is over with the link.
+    :param refusal_hint: what the user can do if the upgrade is refused; empty: what holds for
+        every session.
     """
 
     stream_url: str
     token_value: str
     session_id: str = ""
     signer: Signer | None = None
+    raw: bool = False
+    refusal_hint: str = ""
 
     def __repr__(self) -> str:
         return f"SessionAccess(session_id={self.session_id!r})"

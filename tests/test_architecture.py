@@ -192,6 +192,7 @@ ALLOWED = {
         *("aws/signed.py", "aws/sdk.py", "aws/chain.py"),
         "targets/regional/listing.py",  # ec2:DescribeRegions, for all kinds
         "cli/attach.py",  # sessions that other programs have started
+        "transport/address.py",  # the hosts of its tunnels
     },
     "ecs": {"aws/signed.py", "cli/attach.py", "emulator/agent/behaviour.py"},
     "sagemaker": {"aws/signed.py"},

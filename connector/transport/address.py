@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SERVICES = ("ssmmessages", "ssmmessages-fips")
 _DOMAINS = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "api.amazonwebservices.com.cn")
 _VPC_DOMAINS = ("vpce.amazonaws.com", "vpce.amazonaws.com.cn")
+#: Of a host that opens raw streams to the ports of a VPC: id.service.region.domain.
+_TUNNEL_SERVICE = "ec2-instance-connect-endpoint"
 _LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -115,7 +117,7 @@ def check_stream_url(
     plain = scheme == "ws" and loopback and (endpoint_overridden or url_given)
     if not (secure or plain):
         raise ServiceError(f"the session has a stream URL to {host} that is not wss")
-    if not (loopback or endpoint_overridden or gateway_region(host)):
+    if not (loopback or endpoint_overridden or gateway_region(host) or _is_tunnel(host)):
         raise ServiceError(
             f"the session has a stream URL to {host}, which is not a gateway of AWS",
         )
@@ -164,6 +166,14 @@ def gateway_region(host: str) -> str | None:
     if endpoint == "vpce-" or not _is_label(endpoint):
         return None
     return _region(rest, _VPC_DOMAINS)
+
+
+def _is_tunnel(host: str) -> bool:
+    """Return whether a host opens raw streams, such as ``eice-0abc…`` of this service."""
+    labels, service, rest = host.partition(f".{_TUNNEL_SERVICE}.")
+    region, _, domain = rest.partition(".")
+    named = service and all(map(_is_label, labels.split(".")))
+    return bool(named) and _is_label(region) and domain in _DOMAINS
 
 
 def _region(host: str, domains: tuple[str, ...]) -> str | None:

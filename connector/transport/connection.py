@@ -2,7 +2,8 @@
 
 A lost link is not a lost session: the agent keeps the session for a while, and the channel
 keeps what was not acked. So the connection reconnects and backs off between the attempts,
-until the gateway accepts a link, refuses one, or :data:`RECONNECT_TIMEOUT` has passed.
+until the gateway accepts a link, refuses one, or :data:`RECONNECT_TIMEOUT` has passed. A raw
+stream has one link and is over with it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ ANSWER_TIMEOUT = 8.0
 #: closes the link at once.
 ACCEPTED_AFTER = 3.0
 
+#: The close code of an end in order (RFC 6455, 7.4.1).
+NORMAL_CLOSE = 1000
+
 #: Errors that another attempt may not meet.
 _TRANSIENT = (ConnectFailed, LinkLost, ServiceError, ServiceThrottled)
 
@@ -93,6 +97,7 @@ class Connection:
         self._dialler = Dialler(loop, settings)
         self._alarm = Alarm(loop)
         self._link: Link | None = None
+        self._untaken_bytes = 0  # of the last link, when it was lost
         self._up = False
         self._reading = True
         self._closed = False
@@ -113,6 +118,18 @@ class Connection:
     @property
     def write_paused(self) -> bool:
         return self._link is not None and self._link.write_paused
+
+    @property
+    def untaken_bytes(self) -> int:
+        """The bytes of a raw stream that no socket has taken. A data channel counts its own."""
+        if not self._is_raw:
+            return 0
+        return self._link.pending_bytes if self._link else self._untaken_bytes
+
+    @property
+    def _is_raw(self) -> bool:
+        access = self._session.access
+        return access is not None and access.raw
 
     def prepare(self) -> None:
         """Do what needs no session, while the session is being started.
@@ -281,14 +298,21 @@ class Connection:
 
     def link_lost(self, error: ConnectorError | None) -> None:
         was_up, self._up = self._up, False
+        self._untaken_bytes = self.untaken_bytes
         self._link = None
         self._alarm.cancel()
+        if self._is_raw and isinstance(error, LinkClosed) and error.code == NORMAL_CLOSE:
+            self._stop()
+            self._owner.connection_ended()
+            error = None
         if was_up:
             self._owner.connection_lost()
         if error is None:
-            return  # close() ended it
+            return  # close() ended it, or the peer did in order
         if self._dialler.ahead and not was_up and isinstance(error, _TRANSIENT):
             self._dial()  # the gateway dropped the socket that was dialled ahead
+        elif self._is_raw:
+            self._fail(_raw_lost(error) if was_up else self._explained(error))
         elif not self._accepted_once:
             self._fail(_first_link_lost(error) if was_up else error)
         elif isinstance(error, RemoteProtocolError):
@@ -315,6 +339,13 @@ class Connection:
             )
         else:
             self._retry(error)
+
+    def _explained(self, error: ConnectorError) -> ConnectorError:
+        """Return the error of a refused upgrade with the hint that the session brought."""
+        access = self._session.access
+        if access and access.refusal_hint and isinstance(error, UpgradeRejected):
+            error.hint = access.refusal_hint
+        return error
 
     def _is_refusal(self, error: ConnectorError, was_up: bool) -> bool:
         if isinstance(error, UpgradeRejected):
@@ -389,6 +420,15 @@ def _first_link_lost(error: ConnectorError) -> ConnectorError:
     return UpgradeRejected(
         "the gateway closed the connection without a message",
         "It may have refused the session's token: the session may be over, try again",
+    )
+
+
+def _raw_lost(error: ConnectorError) -> ConnectorError:
+    if not isinstance(error, LinkLost):
+        return error
+    return LinkLost(
+        f"the connection broke ({_words(error)})",
+        "A stream of this kind cannot be resumed: connect again",
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..datachannel.channel import DataChannel
 from ..fast.logs import Logger
 from ..fast.typed import TYPE_CHECKING
 from .connection import Connection
@@ -17,10 +16,13 @@ from .loop import Alarm, Loop
 from .session import Session
 
 if TYPE_CHECKING:
-    from .roles import Input, Output
+    from .roles import Channel, Input, Output
 
 #: Seconds that the gateway may take to answer the close frame.
 CLOSE_TIMEOUT = 0.3
+
+#: The same for a raw stream, where the answer is the only sign that the gateway has read all.
+RAW_CLOSE_TIMEOUT = 2.0
 
 logger = Logger(__name__)
 
@@ -32,6 +34,7 @@ class Ending:
     :param notify: prints a line for the user.
     :param pump: moves the data that is due; called when draining begins.
     :param view: returns the present state of the tunnel's parts.
+    :ivar channel: the channel of the session.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class Ending:
         lifecycle: Lifecycle,
         session: Session,
         connection: Connection,
-        channel: DataChannel,
+        channel: Channel,
         stdin: Input,
         outputs: list[Output],
         notify: Callable[[str], None],
@@ -51,7 +54,7 @@ class Ending:
         self._lifecycle = lifecycle
         self._session = session
         self._connection = connection
-        self._channel = channel
+        self.channel = channel
         self._stdin = stdin
         self._outputs = outputs
         self._notify = notify
@@ -84,6 +87,12 @@ class Ending:
         timeout = self._lifecycle.stop_timeout(self._loop.time())
         self._session.stop(timeout, self._session_stopped)
 
+    def link_lost(self) -> None:
+        """The link is lost. With its link, a raw stream that is being closed has ended."""
+        access = self._session.access
+        if access and access.raw and self._phase == Phase.CLOSING:
+            self._session_stopped()
+
     def release(self) -> None:
         """Close everything at once, without waiting and without a message."""
         if self._phase == Phase.ENDED:
@@ -94,7 +103,7 @@ class Ending:
         self._stdin.close()
         for output in self._outputs:
             output.close()
-        logger.info("%s", self._channel.stats)
+        logger.info("%s", self.channel.stats)
 
     # Acting on a new phase.
 
@@ -126,13 +135,18 @@ class Ending:
         self._pump()
 
     def _close(self) -> None:
-        if self._channel.linked:
+        if self.channel.linked:
             # Delivered or not: a service that can hear it should learn of the end.
-            self._channel.terminate()
-            self._connection.send_messages(self._channel.messages_to_send(self._loop.time()))
+            self.channel.terminate()
+            self._connection.send_messages(self.channel.messages_to_send(self._loop.time()))
         self._stdin.set_wanted(0)
-        self._connection.close(CLOSE_TIMEOUT)
-        if self._session.access:
+        access = self._session.access
+        self._connection.close(RAW_CLOSE_TIMEOUT if access and access.raw else CLOSE_TIMEOUT)
+        if access and access.raw:
+            if not self._connection.up:
+                self._session_stopped()
+            # Otherwise the link ends it: the service knows of no session.
+        elif access:
             self.stop_session()
         elif self._session.abandon_start():
             self._session_stopped()

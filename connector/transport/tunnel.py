@@ -1,7 +1,8 @@
 """Tunnel: one session from the API call to the last byte.
 
 stdin -> :class:`DataChannel` -> :class:`Connection`, and back. The tunnel connects the parts
-and moves the data; :mod:`.lifecycle` decides what happens when, :mod:`.ending` acts on it.
+and moves the data; :mod:`.lifecycle` decides what happens when, :mod:`.ending` acts on it. Some
+services speak no data channel: :class:`.raw.RawChannel` then takes its place.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from .pumps import CHUNK
 from .session import Session
 
 if TYPE_CHECKING:
-    from .roles import Input, Output
+    from .roles import Channel, Input, Output
 
 #: Bytes of output that wait for their reader before the tunnel stops reading the socket, and
 #: below which it reads again.
@@ -110,7 +111,7 @@ class Tunnel:
         self._stream_begun = False  # output has come, or a command runs that may print none
         self._unsent = b""  # read from stdin, and not yet accepted by the channel
         self._connection = Connection(loop, session, settings, self)
-        self._channel = DataChannel(
+        self._channel: Channel = DataChannel(
             client_id=random_uuid(os.urandom(16)),
             epoch_offset=time.time() - loop.time(),
             payload_size=settings.payload_size,
@@ -184,6 +185,10 @@ class Tunnel:
     # Starting.
 
     def _session_started(self, access: SessionAccess) -> None:
+        if access.raw:
+            from .raw import RawChannel  # few services have such streams
+
+            self._channel = self._ending.channel = RawChannel()
         if self._lifecycle.session_started():
             self._connection.open(self._lifecycle.open_by - self._loop.time())
         else:
@@ -212,7 +217,11 @@ class Tunnel:
             self._observer.link_made()
         now = self._loop.time()
         self._lifecycle.link_made(now)
-        self._connection.send_text(self._channel.connection_made(token, now))
+        first = self._channel.connection_made(token, now)
+        if first:
+            self._connection.send_text(first)
+        else:
+            self._handle(self._channel.receive_messages([], now))  # it is open already
         self._ending.settle()
         self._pump()
 
@@ -225,8 +234,12 @@ class Tunnel:
     def connection_writable(self) -> None:
         self._pump()
 
+    def connection_ended(self) -> None:
+        self._handle([ChannelClosed("")])
+
     def connection_lost(self) -> None:
         self._channel.connection_lost(self._loop.time())
+        self._ending.link_lost()
         if self._lifecycle.status is not None:
             self._ending.end(Cause.COMMAND_EXITED)  # all of its output is here
         if self._observer and self._lifecycle.running:
@@ -329,7 +342,8 @@ class Tunnel:
     def _pump(self) -> None:
         connection, channel, lifecycle = self._connection, self._channel, self._lifecycle
         if self._unsent:
-            if lifecycle.takes_input:
+            # Only the session says which channel it is for.
+            if lifecycle.takes_input and self._session.access:
                 self._unsent = self._unsent[channel.send_data(self._unsent) :]
         elif lifecycle.phase == Phase.DRAINING and not lifecycle.input_open:
             channel.send_eof()
@@ -362,7 +376,7 @@ class Tunnel:
             channel.terminating,
             channel.delivered,
             channel.in_flight_bytes,
-            channel.unacknowledged_bytes + len(self._unsent),
+            channel.unacknowledged_bytes + len(self._unsent) + self._connection.untaken_bytes,
             sum(output.pending_bytes for output in self._outputs),
             channel.output_missing,
         )

@@ -126,6 +126,11 @@ class Link:
         self._flush()
         self._watch()
 
+    @property
+    def pending_bytes(self) -> int:
+        """The bytes that wait for the socket."""
+        return len(self._outgoing)
+
     def send_text(self, text: str) -> None:
         """Send a text frame. It is dropped after the end of the link."""
         if self._protocol.state == OPEN:
@@ -427,7 +432,9 @@ def _parser_error(problem: BadFrame) -> ConnectorError:
 def _error_of_close(code: int, words: str) -> LinkLost:
     if code in _SERVER_LEAVES:
         return LinkLost(words)
-    return MessageRefused(words) if code == TOO_BIG else LinkClosed(words)
+    error = MessageRefused(words) if code == TOO_BIG else LinkClosed(words)
+    error.code = code
+    return error
 
 
 def _reason_of(problem: OSError) -> str:

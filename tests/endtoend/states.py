@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from connector.datachannel.channel import DataChannel
 from connector.datachannel.messages import PayloadType
 from connector.errors import ConnectorError
 from connector.sessions import SessionAccess, StartProgress, Waiting
@@ -196,6 +197,7 @@ class Subject:
         """Write data into stdin, and wait until the channel has it."""
         os.write(self._feed, data)
         channel = self.tunnel._channel
+        assert isinstance(channel, DataChannel)
         eventually(lambda: channel._sender.has_data or channel.in_flight_bytes, "the input")
 
     def end_input(self) -> None:
