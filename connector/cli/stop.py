@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError
+from ..errors import AccessDenied, ConfigError
 from ..targets.model import RUNNING
 from .boundary import INTERRUPTED
 from .output.lines import agreed, can_ask, tell
@@ -83,7 +83,12 @@ def _agreed(target: Target, name: str, warning: str) -> bool:
     """Say what a stop costs and which sessions it ends, and ask; True if it costs nothing."""
     if target.state().phase != RUNNING:
         return True
-    sessions = target.sessions()
+    try:
+        sessions = target.sessions()
+    except AccessDenied:
+        if not warning:
+            raise
+        sessions = []  # a user who may not list them may still be allowed to stop the target
     if not sessions and not warning:
         return True
     if sessions:

@@ -265,6 +265,16 @@ def test_stop_asks_at_a_terminal_with_what_is_lost(studio: Studio) -> None:
     assert studio.world.state("Deep-Space") == "InService"
 
 
+def test_stop_asks_even_if_sessions_may_not_be_listed(studio: Studio) -> None:
+    studio.account.deny("ssm:DescribeSessions")
+    with Terminal(24, 200) as terminal:
+        process = terminal.start(studio.commands, *CONNECTOR, "stop", SPACE)
+        terminal.reader.until(b"[y/N] ", 15)
+        terminal.type(b"y\n")
+        assert process.wait() == 0
+    assert studio.world.state("Deep-Space") == "Stopped"
+
+
 # Remote access
 
 
@@ -349,6 +359,31 @@ def test_connector_ssh_cp_and_other_names_share_the_keys(studio: Studio, tmp_pat
         ):
             assert answer.returncode == 0, answer.stderr
         studio.restart(studio.space())
+
+
+def test_app_of_another_type_is_another_start(studio: Studio) -> None:
+    studio.configure()
+    assert studio.ssh(SPACE, "true").returncode == 0
+    space = studio.space()
+
+    def change() -> None:
+        model = studio.world.model
+        model.delete_app(space)
+        model.settled(space).app_type = "CodeEditor"
+        model.create_app(space, "CodeEditor", space.spec)
+
+    studio.thread.call(change)
+    answer = studio.ssh(SPACE, "true")
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_connection_asks_about_the_app_once(studio: Studio) -> None:
+    studio.list()
+    assert studio.connector("ssh", SPACE, "true").returncode == 0
+    before = studio.calls("DescribeApp") + studio.calls("DescribeSpace")
+    studio.configure()
+    assert studio.ssh(SPACE, "true").returncode == 0
+    assert studio.calls("DescribeApp") + studio.calls("DescribeSpace") == before + 1
 
 
 def test_hashed_names_are_recognised(studio: Studio) -> None:

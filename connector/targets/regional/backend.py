@@ -64,6 +64,9 @@ class Backend(Protocol):
     #: (ssm:ResumeSession). If not, both are tried, but a refusal is no error.
     terminates: bool = True
 
+    #: Whether a name never comes to mean another target. Then a remembered name needs no check.
+    names_last: bool = False
+
     #: Whether each start of a target has an SSH host key of its own, see :meth:`machine_of`.
     changes_host_keys: bool = False
 

@@ -117,7 +117,7 @@ class Calls:
 
     def doubter(self) -> Callable[[], bool] | None:
         """See :meth:`connector.targets.kind.Target.doubter`."""
-        if self._find_again is None:
+        if self._find_again is None or self.backend.names_last:
             return None
         found = self.found
 

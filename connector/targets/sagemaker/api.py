@@ -21,12 +21,11 @@ _OF_APP = Object(lenient={"DefaultResourceSpec": _SPEC})
 _APPS = {"JupyterLabAppSettings": _OF_APP, "CodeEditorAppSettings": _OF_APP}
 _SETTINGS = Object(lenient={**_texts("AppType", "RemoteAccess"), **_APPS})
 _OWNER = Object(lenient=_texts("OwnerUserProfileName"))
-_TIME = number(0, 1e11)
 _APP = Object(
     _texts("Status"),
     lenient={
         **_texts("DomainId", "SpaceName", "FailureReason"),
-        "CreationTime": _TIME,
+        "CreationTime": number(0, 1e11),
         "ResourceSpec": _SPEC,
     },
 )

@@ -29,7 +29,7 @@ class SageMaker(Backend):
     """The backend of spaces. Their details are those of ``connector list --json``."""
 
     row = SAGEMAKER
-    changes_host_keys = True
+    changes_host_keys = names_last = True
     terminates = False  # AWS documents no such permission for the user of a space
     columns = (Column("APP", 10), Column("REMOTE", 6), Column("INSTANCE", 11))
     states = ("Stopped", "Pending", "InService", "Deleting", "Failed", "Updating")
@@ -96,9 +96,9 @@ class SageMaker(Backend):
         return SessionAccess(answer["StreamUrl"], answer["TokenValue"], answer["SessionId"])
 
     def machine_of(self, cloud: Cloud, found: Found, timeout: float) -> str:
-        found = self.look(cloud, found, timeout)
-        created = found.details["appCreationTime"]
-        return f"{found.id} since {created}" if created else ""
+        from .spaces import machine_of
+
+        return machine_of(cloud.api(self.service, found.region), found, timeout)
 
     def may_settle(self, refused: Refused) -> bool:
         return refused.code == "InternalFailure"

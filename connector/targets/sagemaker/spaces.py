@@ -35,10 +35,7 @@ TOO_SMALL = (*_T3, *(f"ml.{family}.large" for family in _LARGE))
 
 
 def list_spaces(api: SignedApi, deadline: float) -> list[Found]:
-    """Return the spaces of a Region whose apps have an SSH server.
-
-    :param deadline: on the clock of ``time.monotonic``.
-    """
+    """Return the spaces of a Region whose apps have an SSH server. The clock is monotonic."""
     domains, spaces, apps = for_all(
         lambda kind: _items(api, kind, deadline), ("Domains", "Spaces", "Apps"), deadline
     )
@@ -77,14 +74,26 @@ def look(api: SignedApi, found: Found, timeout: float) -> Found:
             raise
         listed = _items(api, "Spaces", deadline, DomainIdEquals=place_of(found.id)["DomainId"])
         names = {each["SpaceName"].lower(): each["SpaceName"] for each in listed}
-        name = names.get(space_of(found.id))
-        if name is None:
+        if space_of(found.id) not in names:
             raise
+        name = names[space_of(found.id)]
         found = found._replace(id=f"{found.id.rpartition('/')[0]}/{name}")
         left = deadline - time.monotonic()
         space = api.call("describe_space", timeout=left, **place_of(found.id))
     app = app_of(api, found.id, _settings(space).get("AppType", ""), deadline)
     return _described(found, space, app)
+
+
+def machine_of(api: SignedApi, found: Found, timeout: float) -> str:
+    """Return the space with the time of its app's creation; empty if that is not told."""
+    deadline = time.monotonic() + timeout
+    app = app_of(api, found.id, found.details.get("appType", ""), deadline)
+    if app is None or app["Status"] != "InService":  # it is of another type by now
+        found = look(api, found, deadline - time.monotonic())
+        created = found.details["appCreationTime"]
+    else:
+        created = iso_time(app.get("CreationTime"))
+    return f"{found.id} since {created}" if created else ""
 
 
 def app_of(api: SignedApi, arn: str, app_type: str, deadline: float) -> dict[str, Any] | None:
@@ -114,13 +123,12 @@ def _described(found: Found, space: Mapping[str, Any], app: Mapping[str, Any] | 
     app_type = settings.get("AppType", "")
     chosen = settings.get(SETTINGS.get(app_type, ""), {}).get("DefaultResourceSpec", {})
     owner = space.get("OwnershipSettings") or space.get("OwnershipSettingsSummary") or {}
-    created = app.get("CreationTime") and iso_time(app["CreationTime"])
     details = {
         "appType": app_type,
         "remoteAccess": settings.get("RemoteAccess") == "ENABLED",
         "instanceType": (app.get("ResourceSpec") or chosen).get("InstanceType"),
         "owner": owner.get("OwnerUserProfileName"),
-        "appCreationTime": created,
+        "appCreationTime": iso_time(app.get("CreationTime")) or None,
     }
     return found._replace(state=_state_of(space, app, app_type), details=details)
 
@@ -152,9 +160,8 @@ def start(api: SignedApi, found: Found, query: Query, timeout: float) -> None:
     app_type = settings.get("AppType", "")
     spec = settings.get(SETTINGS.get(app_type, ""), {}).get("DefaultResourceSpec", {})
     if spec.get("InstanceType") in TOO_SMALL:
-        instance = spec["InstanceType"]
         raise ConfigError(
-            f"Space {space_of(found.id)} has an {instance}, too small for remote access",
+            f"Space {place['SpaceName']} has {spec['InstanceType']}, too small for remote access",
             "It needs 8 GiB of memory: choose another type in SageMaker Studio",
         )
     app, left = app_in(found.id, app_type), deadline - time.monotonic()
@@ -187,14 +194,13 @@ def explain(refused: Refused, found: Found | None) -> ConnectorError | None:
     """Return the error of a refused call, or None where the base has the words."""
     if found is None:
         return None
-    space, said, words = space_of(found.id), said_by(refused), refused.message.lower()
+    space, said = space_of(found.id), said_by(refused)
+    words = refused.message.lower() if refused.code == "ValidationException" else ""
     if refused.code == "ResourceInUse":
         return TargetNotReady(
             f"Space {space} is busy with another app or change{said}",
             "Try again in a minute, or look at its apps in SageMaker Studio",
         )
-    if refused.code != "ValidationException":
-        return None
     if "does not have remote access" in words:
         return _consent(space, (found.id,))
     if "instance" in words or "image" in words:
@@ -207,10 +213,10 @@ def explain(refused: Refused, found: Found | None) -> ConnectorError | None:
 
 def _consent(space: str, words: tuple[str, ...]) -> ConsentNeeded:
     command = shlex.join(("connector", "start", f"--{ENABLE}", *words))
-    lost = "restarts it, and unsaved work in it is lost"
     return ConsentNeeded(
         f"Remote access to space {space} is off",
-        f"`{command}` turns it on, {lost}",
+        f"`{command}` turns it on and restarts the space: unsaved work in it is lost",
         ENABLE,
-        f"Remote access to space {space} is off. Turning it on {lost}. Turn it on?",
+        f"Remote access to space {space} is off. Turn it on? This restarts the space, and unsaved "
+        "work in it is lost.",
     )

@@ -144,6 +144,16 @@ def test_target_that_is_not_ready_is_started_though_it_runs(
     assert lampworks.operations().count("SwitchLamp") == 1
 
 
+def test_name_that_lasts_is_not_checked(
+    lampworks: Lampworks, lamps: FreshLamps, target: RegionalTarget
+) -> None:
+    known = RegionalKind(lamps).open_finder(Query(NAME), lampworks.environ).known()
+    assert known is not None
+    assert known.doubter() is not None
+    lamps.names_last = True
+    assert known.doubter() is None
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
