@@ -33,6 +33,7 @@ class Shop:
     def __init__(self, cloud: Cloud) -> None:
         self.toys = {"bear": "ON", "train": "ON"}
         self.forms: list[str] = []
+        self.options: list[dict[str, str]] = []
         self._cloud = cloud
         shop = self
 
@@ -66,6 +67,7 @@ class Shop:
         form: str = "",
         words: tuple[str, ...] = (),
         id: str = "",
+        options: dict[str, str] | None = None,
     ) -> Any:
         if path == "/list":
             return list(self.toys)
@@ -75,6 +77,7 @@ class Shop:
             self.toys[name] = status
         if path == "/session":
             self.forms.append(form)
+            self.options.append(options or {})
             return self._cloud.start_session(*words, shell=form == "shell")
         living = [each for each in self._cloud.sessions if each.end_reason is None]
         if path == "/sessions":

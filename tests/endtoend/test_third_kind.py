@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,43 @@ def test_list_of_no_kind_names_the_first_reason(user: User) -> None:
     assert answer.returncode == 77
     assert len(answer.stderr.splitlines()) == 1
     assert b"connector login" in answer.stderr
+
+
+@pytest.mark.parametrize("scope", ["sso:account:access", "codecatalyst:read_write"])
+def test_login_for_other_services_is_none_for_this_one(user: User, scope: str) -> None:
+    """`aws configure sso` makes such a login, which a service with tokens of its own refuses."""
+    del user.commands.environ["AWS_BEARER_TOKEN_CODECATALYST"]
+    aws = Path(user.commands.environ["HOME"], ".aws")
+    cache = aws / "sso" / "cache"
+    cache.mkdir(parents=True)
+    (aws / "config").write_text(
+        "[default]\nsso_session = corp\n[sso-session corp]\nsso_region = us-east-1\n"
+        f"sso_start_url = https://corp.awsapps.com/start\nsso_registration_scopes = {scope}\n"
+    )
+    token = {"accessToken": "refused", "expiresAt": "2999-01-01T00:00:00Z"}
+    digest = hashlib.sha1(b"corp", usedforsecurity=False).hexdigest()
+    (cache / f"{digest}.json").write_text(json.dumps(token))
+    answer = user.run("list", "--kind", "codecatalyst")
+    assert answer.returncode == 77
+    assert b"does not accept the token" in answer.stderr
+    answer = user.run("list")
+    assert names(answer.stdout.decode())[-2:] == ["anna.doll", "berta.doll"]
+    of_this_service = scope.startswith("codecatalyst")
+    assert (answer.returncode, bool(answer.stderr)) == (
+        (77, True) if of_this_service else (0, False)
+    )
+
+
+def test_cp_uses_the_port_and_user_that_ssh_knows(
+    user: User, shop: Shop, sshd: Sshd, tmp_path: Path
+) -> None:
+    sent, got = tmp_path / "sent file", tmp_path / "got"
+    sent.write_bytes(b"abc" * 1000)
+    options = [f"IdentityFile={sshd.user_key}", "IdentitiesOnly=yes", f"User={USER}", "Port=2222"]
+    words = [word for option in (*options, f"UserKnownHostsFile={got}s") for word in ("-o", option)]
+    user.says("cp", "-j", "1", "--hair", "long", *words, f"anna.doll:{sent}", str(got))
+    assert got.read_bytes() == sent.read_bytes()
+    assert {"port": "2222", "as": USER, "hair": "long"} in shop.options
 
 
 def test_empty_lists_are_told_in_one_line(user: User, shop: Shop) -> None:

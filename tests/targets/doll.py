@@ -50,6 +50,7 @@ class Doll(toy.Toy):
         self.host_key_alias = IDS[name]
         options = tuple((option, value) for option, value in query.options if option != "shelf")
         self.words = Query(self.host_name, options).words
+        self.options = dict(options)
         self.start_command = f"connector start {self.host_name}"
         self.stop_warning = f"{name} forgets what she wears"
 

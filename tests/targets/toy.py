@@ -47,6 +47,7 @@ def ask(path: str, **members: Any) -> Any:
 class Toy:
     def __init__(self, name: str) -> None:
         self.id = name
+        self.options: dict[str, str | bool] = {}
         self.name, self.key, self.service = name, f"toy {name}", os.environ["TOY_URL"]
         self.host_name = self.host_key_alias = f"{name}.toy"
         self.words: tuple[str, ...] = (self.host_name,)
@@ -100,7 +101,8 @@ class ToySource:
     def start(self, progress: StartProgress) -> SessionAccess:
         if self._toy.state().phase != model.RUNNING:
             self._toy.run_until_running(progress, self._settings)
-        answer = ask("/session", form=self._request.form, words=self._request.words)
+        request, options = self._request, self._toy.options
+        answer = ask("/session", form=request.form, words=request.words, options=options)
         return SessionAccess(answer["streamUrl"], answer["tokenValue"], answer["sessionId"])
 
     def resume(self, access: SessionAccess) -> None:

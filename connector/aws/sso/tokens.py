@@ -300,6 +300,12 @@ class BearerTokens:
         session = settings.get("sso_session")
         return f"login {session}" if session else f"profile {self._profile.shown_name}"
 
+    def asks_for(self, scope: str) -> bool:
+        """Return whether the token may have a scope; False if its login does not ask for it."""
+        if any(map(self._environ.get, self._variables)):
+            return True
+        return scope in sso_session(self._profile).scopes
+
     def _from_session(self, timeout: float) -> BearerToken:
         session = sso_session(self._profile)
         remedy = f"Run `{self._profile.login_command}`"

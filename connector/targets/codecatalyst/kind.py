@@ -76,13 +76,20 @@ class CodeCatalyst:
         return profile_problem(query.profile, environ)
 
     def list_targets(self, query: Query, environ: Mapping[str, str], timeout: float) -> Listing:
+        from ...errors import AccessDenied, CredentialsError, NoLogin
         from .listing import list_environments
         from .rows import rows_of
-        from .service import open_service
+        from .service import LOGIN, open_service
 
         service = open_service(query.profile, query.endpoint_url, environ)
         token = service.tokens.load(_TOKEN_TIMEOUT)
-        listing = list_environments(service.api, token, timeout)
+        try:
+            listing = list_environments(service.api, token, timeout)
+        except (AccessDenied, CredentialsError) as error:
+            if service.tokens.asks_for(LOGIN.scope):
+                raise
+            # An SSO login for AWS accounts is none for this service.
+            raise NoLogin(error.message, error.hint) from error
         if listing.is_whole:
             service.names.note(listing.usable)
         return rows_of(listing, query.option("space"), query.option("project"))
