@@ -41,6 +41,9 @@ class _Opening(NamedTuple):
     variables: Mapping[str, str]
     named: bool
 
+    def __repr__(self) -> str:
+        return f"_Opening(profile={self.profile!r})"  # variables hold secrets
+
 
 class _Access:
     """The keys and the CA certificates of clouds that are opened with the same settings."""

@@ -34,6 +34,9 @@ class Profile(NamedTuple):
     config_file: str
     credentials: Mapping[str, Mapping[str, str]] = {}
 
+    def __repr__(self) -> str:
+        return f"Profile(name={self.name!r})"  # settings hold secrets
+
     @property
     def shown_name(self) -> str:
         """The name for messages."""

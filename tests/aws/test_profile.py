@@ -11,7 +11,7 @@ import botocore.configloader
 import botocore.exceptions
 import pytest
 
-from connector.aws.profile import load_profile
+from connector.aws.profile import load_profile, with_credentials
 from connector.errors import ConfigError
 
 
@@ -66,3 +66,12 @@ def _plain(values: Mapping[str, object]) -> dict[str, object]:
         for name, value in values.items()
         if isinstance(value, str) and not value.startswith("\n")
     }
+
+
+def test_profile_shows_no_secret(home: Path) -> None:
+    (home / ".aws").mkdir()
+    (home / ".aws/config").write_text("[default]\naws_secret_access_key = hidden\n")
+    (home / ".aws/credentials").write_text("[default]\naws_session_token = hidden\n")
+    profile = with_credentials(load_profile(None, os.environ), os.environ)
+    assert profile.values == {"aws_secret_access_key": "hidden", "aws_session_token": "hidden"}
+    assert "hidden" not in f"{profile!r}"
