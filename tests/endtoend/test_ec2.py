@@ -377,6 +377,27 @@ def test_pushed_key_logs_in(user: User, fleet: Fleet, tmp_path: Path) -> None:
         with_keys.close()
 
 
+def test_key_is_pushed_once_an_instance_runs(user: User, fleet: Fleet) -> None:
+    user.configure_ssh()
+    words = ["connector", "proxy", "--start", "--push-key", "--user", USER, fleet.db.id]
+    with subprocess.Popen(
+        words, env=user.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as proxy:
+        assert proxy.stdout is not None
+        assert proxy.stdout.readline().startswith(b"SSH-2.0-")
+        proxy.terminate()
+    (pushed,) = fleet.call(lambda: fleet.world.model.keys(fleet.db))
+    public = fleet.sshd.user_key.with_suffix(".pub").read_text()
+    assert (pushed.user, pushed.key) == (USER, " ".join(public.split()[:2]))
+
+
+def test_denied_push_names_the_permission(user: User, fleet: Fleet) -> None:
+    fleet.account.deny("ec2-instance-connect:SendSSHPublicKey")
+    line = user.fails(77, "proxy", "--push-key", "--user", USER, fleet.web.id)
+    assert "ec2-instance-connect:SendSSHPublicKey on resource: arn:aws:ec2:us-west-2:" in line
+    assert START not in fleet.calls()
+
+
 def test_key_is_not_pushed_to_managed_nodes(user: User) -> None:
     line = user.fails(78, "proxy", "--push-key", NODE.id)
     assert f"--push-key is for EC2 instances; {NODE.id} is a managed node" in line

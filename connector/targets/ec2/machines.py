@@ -49,11 +49,11 @@ _AGENT = Object(
 
 
 def _operation(name: str, **lists: Object) -> SignedOperation:
-    lenient = {member: list_of(item) for member, item in lists.items()}
-    return SignedOperation(name, Object(lenient={**lenient, "NextToken": text}))
+    optional = {member: list_of(item) for member, item in lists.items()}
+    return SignedOperation(name, Object(optional={**optional, "NextToken": text}))
 
 
-_RESERVATION = Object(lenient={"Instances": list_of(_INSTANCE)})
+_RESERVATION = Object(optional={"Instances": list_of(_INSTANCE)})
 _CHANGE = Object({"CurrentState": _STATE})
 _DESCRIBE, _AGENTS = "describe_instances", "describe_instance_information"
 _EC2_CALLS = {
@@ -62,8 +62,8 @@ _EC2_CALLS = {
     "stop_instances": _operation("StopInstances", StoppingInstances=_CHANGE),
 }
 _SSM_CALLS = {_AGENTS: _operation("DescribeInstanceInformation", InstanceInformationList=_AGENT)}
-_EC2 = Service("ec2", "ec2", "", _EC2_CALLS)
-_SSM = Service("ssm", "ssm", "AmazonSSM", _SSM_CALLS)
+EC2_API = Service("ec2", "ec2", "", _EC2_CALLS)
+SSM_API = Service("ssm", "ssm", "AmazonSSM", _SSM_CALLS)
 
 
 def is_instance(found: Found) -> bool:
@@ -76,7 +76,7 @@ def list_machines(cloud: Cloud, region: str, deadline: float) -> list[Found]:
 
     Without the permission to ask for agents, instances are listed all the same.
     """
-    ec2, ssm = cloud.api(_EC2, region), cloud.api(_SSM, region)
+    ec2, ssm = cloud.api(EC2_API, region), cloud.api(SSM_API, region)
     reservations = items_of(ec2, _DESCRIBE, "Reservations", deadline, MaxResults=1000)
     instances = [each for some in reservations for each in some.get("Instances", ())]
     agents = None
@@ -99,8 +99,10 @@ def look(cloud: Cloud, found: Found, timeout: float) -> Found:
         if not nodes:
             raise unknown
         return _node(nodes[found.id], region)
-    answer = cloud.api(_EC2, region).call(_DESCRIBE, timeout=0.6 * timeout, InstanceIds=[found.id])
-    listed = [each for some in answer["Reservations"] for each in some.get("Instances", ())]
+    answer = cloud.api(EC2_API, region).call(
+        _DESCRIBE, timeout=0.6 * timeout, InstanceIds=[found.id]
+    )
+    listed = [each for some in answer.get("Reservations", ()) for each in some.get("Instances", ())]
     if not listed:
         raise unknown
     agents = None
@@ -118,7 +120,7 @@ def change(cloud: Cloud, found: Found, verb: str, timeout: float) -> State:
     if not is_instance(found):
         message = f"AWS cannot {verb} {found.id}, which is a managed node"
         raise RequestRefused(message, f"Find its machine, and {verb} that")
-    answer = cloud.api(_EC2, found.region).call(
+    answer = cloud.api(EC2_API, found.region).call(
         f"{verb}_instances", timeout=timeout, InstanceIds=[found.id]
     )
     changes = answer.get("StartingInstances") or answer.get("StoppingInstances")
@@ -139,7 +141,7 @@ def _perhaps_denied() -> Iterator[None]:
 def _agent_of(cloud: Cloud, found: Found, timeout: float) -> dict[str, Any]:
     """Return what Systems Manager knows of a machine's agent, by the machine's id."""
     filters = [{"Key": "InstanceIds", "Values": [found.id]}]
-    answer = cloud.api(_SSM, found.region).call(_AGENTS, timeout=timeout, Filters=filters)
+    answer = cloud.api(SSM_API, found.region).call(_AGENTS, timeout=timeout, Filters=filters)
     return {each["InstanceId"]: each for each in answer.get("InstanceInformationList", ())}
 
 

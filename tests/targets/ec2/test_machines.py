@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from connector.aws.api import Refused
+from connector.aws.responses import Wrong
 from connector.emulator.api.ec2.model import AgentTimes, ManagedNode, Ping, Platform, Status
 from connector.errors import RequestRefused
 from connector.targets.ec2.kind import KIND
-from connector.targets.ec2.machines import change, list_machines, look, user_of
+from connector.targets.ec2.machines import EC2_API, change, list_machines, look, user_of
 from connector.targets.model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
 from connector.targets.regional.backend import Found
 
@@ -177,6 +179,27 @@ def test_managed_node_cannot_be_changed(yard: Yard, verb: str) -> None:
 
     with pytest.raises(RequestRefused, match=f"AWS cannot {verb} mi-0123456789abcdef0"):
         change(yard.cloud(), node, verb, TIMEOUT)
+
+
+@pytest.mark.parametrize("members", [{}, {"Reservations": []}, {"Reservations": [{}]}])
+def test_answer_without_instances_is_that_of_an_unknown_machine(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, members: dict[str, Any]
+) -> None:
+    cloud = yard.cloud()
+    api = cloud.api(EC2_API, REGION)
+    row = EC2_API.operations["describe_instances"]
+    monkeypatch.setattr(api, "call", lambda operation, **_: row.response(members))
+
+    with pytest.raises(Refused, match="InvalidInstanceIDNotFound"):
+        look(cloud, Found(UNKNOWN, region=REGION), TIMEOUT)
+
+
+@pytest.mark.parametrize("instance", [{}, {"InstanceId": "i-1", "State": {}}, "i-1"])
+def test_malformed_instance_is_not_left_out(instance: object) -> None:
+    row = EC2_API.operations["describe_instances"]
+
+    with pytest.raises(Wrong):
+        row.response({"Reservations": [{"Instances": [instance]}]})
 
 
 @pytest.mark.parametrize(
