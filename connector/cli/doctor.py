@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
+from ..targets.model import COMMAND, SSH_SESSION, SessionRequest
 from ..targets.registry import KINDS, SESSION, STREAM, row_of
+from ..transport.probe import HELLO
 from . import proxy
 from .boundary import INTERRUPTED
 from .output.doctorview import exit_code, open_view
@@ -33,7 +35,7 @@ Check each leg of the way to a target by itself: versions, ssh and its configura
 network, API, the state of the target, and the gateway. Then start a session, wait for the
 greeting of the SSH server, and stop the session. doctor changes nothing else: it does not
 start a stopped target. Without TARGET it checks everything up to the login. It takes at most
-40 s.
+40 s. Where targets have no SSH server as a rule, a command is run instead, and ssh is left out.
 
 {NAMES}
 doctor takes missing options from the ProxyCommand that ssh's configuration has for TARGET.
@@ -108,7 +110,11 @@ def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     from .itself import ssh_passes_descriptors
 
     commands = Commands(query_of, _read_proxy_options, _completed, ssh_passes_descriptors)
-    return Case(options, options.ssh_config, environ, commands, _row(options).load())
+    row, request = _row(options), SSH_SESSION
+    # A host name of the user's own stands for a target with an SSH server.
+    if row.copies_by_tar and _is_told(query_of(options).name):
+        request = SessionRequest(COMMAND, ("sh", "-c", f"echo {HELLO}"))
+    return Case(options, options.ssh_config, environ, commands, row.load(), request)
 
 
 def _row(options: argparse.Namespace) -> KindRow:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ..sessions import SessionSource
-from ..targets.model import SSH_SESSION, Query, StartSettings
+from ..targets.model import SSH, SSH_SESSION, Query, SessionRequest, StartSettings
 from ..targets.registry import names_target
 from ..targets.source import gateway_memory_of, source_of
 from ..transport.address import StreamSettings
@@ -59,6 +59,8 @@ class Case:
         configuration leads to the connector, its options complete the user's.
     :ivar ssh_config_file: the file of ssh's ``-F``; empty: ssh's default.
     :ivar kind: the kind of the target.
+    :ivar request: what the session of the examination is for: ssh, or a command where targets of
+        the kind rarely have an SSH server.
     :ivar kind_legs: the legs of this kind.
     :ivar ssh_facts: what ssh has to know about this kind.
     :ivar ssh: the path of ssh.
@@ -85,7 +87,9 @@ class Case:
         environ: Mapping[str, str],
         commands: Commands,
         kind: Kind,
+        request: SessionRequest = SSH_SESSION,
     ) -> None:
+        self.request = request
         self.options = options
         self.ssh_config_file = ssh_config_file
         self.environ = environ
@@ -104,6 +108,11 @@ class Case:
         return names_target(self.query, self.environ)
 
     @property
+    def is_for_ssh(self) -> bool:
+        """Whether ssh and the SSH server are examined."""
+        return self.request.form == SSH
+
+    @property
     def query(self) -> Query:
         """What the options ask for, as far as they are known by now."""
         return self.commands.query_of(self.options)
@@ -114,6 +123,6 @@ class Case:
         :raises ConnectorError: when the target cannot be found.
         """
         target = self.kind.open_finder(self.query, self.environ).find()
-        self.source = source_of(target, SSH_SESSION, StartSettings(allowed=False))
+        self.source = source_of(target, self.request, StartSettings(allowed=False))
         self.likely_gateway = gateway_memory_of(target).recall()
         return target

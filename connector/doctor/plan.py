@@ -23,17 +23,17 @@ class Plan:
     def legs(self) -> list[Leg]:
         """Return the legs. Their names stay the same between versions."""
         case = self._case
-        legs = [
-            Leg("versions", "versions", versions),
-            Leg("ssh-client", "ssh client", lambda: ssh_client(case)),
-        ]
-        if case.options.host:
+        is_for_ssh = case.options.host and case.is_for_ssh
+        legs = [Leg("versions", "versions", versions)]
+        if case.is_for_ssh:
+            legs.append(Leg("ssh-client", "ssh client", lambda: ssh_client(case)))
+        if is_for_ssh:
             look = Leg("ssh-config", "ssh config", lambda: ssh_config(case), ("ssh-client",), 21.0)
             legs.append(look)
         legs += case.kind_legs.service()
         if case.has_target:
             legs += self._legs_of_the_target()
-        if case.options.host:
+        if is_for_ssh:
             timeout = RUN_TIMEOUT + SSH_END_TIMEOUT + GRACE
             needs = ("ssh-config", "greeting")
             legs.append(Leg("ssh-login", "ssh login", self._login.run, needs, timeout))
@@ -46,11 +46,12 @@ class Plan:
 
     def _legs_of_the_target(self) -> list[Leg]:
         visit, target = self._visit, self._case.kind_legs.target()
+        first = "SSH greeting" if self._case.is_for_ssh else "command"
         return [
             target,
             Leg("session", "session", visit.start, (target.name,), 9.0),
             Leg("gateway", "gateway", visit.gateway),
             *self._case.ways.legs("gateway", "gateway"),
-            Leg("greeting", "SSH greeting", visit.greeting, ("session", "gateway-tls"), 20.0),
+            Leg("greeting", first, visit.greeting, ("session", "gateway-tls"), 20.0),
             Leg("session-end", "session end", visit.stop, ("session",), END_TIMEOUT + GRACE),
         ]

@@ -118,23 +118,28 @@ class Visit:
         return Result(text, facts=facts)
 
     def greeting(self) -> Result:
-        """Do everything that ssh waits for: dial, upgrade, handshake and greeting."""
+        """Do everything that ssh waits for, or else that a command needs, to its first line."""
         if self._session is None:
             raise RuntimeError("there is no session")
         loop = self._loop = Loop()
         try:
-            probe = self._probe = Probe(loop, self._session, self._case.settings)
+            of_command = not self._case.is_for_ssh
+            probe = self._probe = Probe(
+                loop, self._session, self._case.settings, of_command=of_command
+            )
             self._idle.clear()
             probe.run()
         finally:
             self._idle.set()
             loop.close()
         facts = {
-            "greeting": public.greeting(probe.greeting) or None,
+            "greeting": (not of_command and public.greeting(probe.greeting)) or None,
             "steps": {name: round(seconds, 3) for name, seconds in probe.steps.items()},
         }
         if not probe.greeting:
             early = ServiceError(words("the session ended before the SSH server sent its greeting"))
+            if of_command:
+                early = ServiceError(words("the session ended before the command printed anything"))
             return Result.failed(probe.error or probe.silence or early, facts)
         steps = joined(
             ", ",
@@ -143,7 +148,8 @@ class Visit:
                 for name, seconds in probe.steps.items()
             ),
         )
-        text = words("{greeting} ({steps})", greeting=public.greeting(probe.greeting), steps=steps)
+        first = words("A command ran") if of_command else public.greeting(probe.greeting)
+        text = words("{greeting} ({steps})", greeting=first, steps=steps)
         return Result(text, facts=facts)
 
     def stop(self) -> Result:

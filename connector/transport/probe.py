@@ -1,4 +1,7 @@
-"""Probe: a tunnel that carries no input, and measures how far a session comes."""
+"""Probe: a tunnel that carries no input, and measures how far a session comes.
+
+It waits for the first line of an SSH server, or for that of a command which prints :data:`HELLO`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ from .tunnel import Observer, Tunnel
 #: Seconds that the SSH server may take for its greeting once the session is open.
 GREETING_TIMEOUT = 6.0
 
+#: What a command prints whose session is probed.
+HELLO = "connector-probe"
+
 #: Bytes that may come before the greeting. OpenSSH accepts far more.
 MAX_PREFACE = 64 * 1024
 
@@ -22,13 +28,23 @@ MAX_PREFACE = 64 * 1024
 class Probe(Observer):
     """A probe of one session, which ends when the SSH server has sent its greeting, or has not.
 
+    :param of_command: whether the session has a command, not an SSH server.
+
     :ivar steps: the steps that the session reached, and the seconds that each one took:
         ``dial``, ``upgrade``, ``handshake``, ``greeting``.
     :ivar greeting: the server's first line, such as ``SSH-2.0-OpenSSH_9.2``; empty if none came.
     :ivar silence: the reason why no greeting came, if nothing else ended the session.
     """
 
-    def __init__(self, loop: Loop, source: SessionSource, settings: StreamSettings) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        source: SessionSource,
+        settings: StreamSettings,
+        *,
+        of_command: bool = False,
+    ) -> None:
+        self._of_command = of_command
         self.steps: dict[str, float] = {}
         self.greeting = ""
         self.silence: ConnectorError | None = None
@@ -84,7 +100,8 @@ class Probe(Observer):
             return
         self._preface += data
         *lines, _ = self._preface.split(b"\n")
-        found = next((line for line in lines if line.startswith(b"SSH-")), b"")
+        first = HELLO.encode() if self._of_command else b"SSH-"
+        found = next((line for line in lines if line.startswith(first)), b"")
         if found:
             self._reach("greeting")
             self.greeting = found[:255].decode("ascii", "replace").strip()
@@ -95,7 +112,9 @@ class Probe(Observer):
 
     def _give_up(self) -> None:
         self._greeting_alarm.cancel()
-        if self._preface:
+        if self._of_command:
+            self.silence = ConnectFailed("the command prints nothing", "Try again in a minute")
+        elif self._preface:
             self.silence = RemoteProtocolError("the server at the SSH port is not an SSH server")
         else:
             self.silence = ConnectFailed(

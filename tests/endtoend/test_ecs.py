@@ -425,11 +425,25 @@ def test_doctor_finds_exec_that_is_off(ecs: Containers) -> None:
 
 
 def test_doctor_finds_a_missing_permission(ecs: Containers) -> None:
-    ecs.emulator.deny("ssm:StartSession")
+    ecs.emulator.deny("ecs:ExecuteCommand")
     found = legs(ecs, "demo.ecs")
     assert found["target"][0] == "ok"
     status, text = found["session"]
-    assert (status, "not authorized to perform: ssm:StartSession" in text) == ("fail", True)
+    assert (status, "not authorized to perform: ecs:ExecuteCommand" in text) == ("fail", True)
+
+
+def test_doctor_runs_a_command_and_needs_no_ssh(ecs: Containers) -> None:
+    ecs.emulator.deny("ssm:StartSession")
+    found = legs(ecs, "demo.ecs")
+    assert {status for status, _ in found.values()} <= {"ok", "warn", "skip"}
+    assert found["greeting"][1].startswith("A command ran (dial ")
+    assert "ssh-config" not in found
+
+
+def test_doctor_finds_an_image_without_sh(ecs: Containers, tmp_path: Path) -> None:
+    ecs.add(path=image(tmp_path / "image", ["true"]))
+    status, text = legs(ecs, "app.ecs")["greeting"]
+    assert (status, 'exec: "sh": executable file not found' in text) == ("fail", True)
 
 
 def test_doctor_finds_the_wrong_region(ecs: Containers) -> None:
