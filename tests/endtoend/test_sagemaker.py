@@ -116,7 +116,7 @@ def test_unknown_space_is_named_with_similar_ones(studio: Studio) -> None:
 
 def test_other_arn_is_refused(studio: Studio) -> None:
     arn = "arn:aws:sagemaker:us-west-2:111122223333:endpoint/demo"
-    refused(studio.connector("proxy", arn), 68, "space/DOMAIN-ID/SPACE")
+    refused(studio.connector("proxy", arn), 68, "There is no SageMaker space", arn)
 
 
 @pytest.mark.parametrize("command", ["shell", "exec"])
@@ -237,7 +237,7 @@ def test_failed_start_tells_the_reason_and_stop_clears_it(studio: Studio) -> Non
     space.start_failure = "InsufficientCapacity: no ml.t3.large"
     refused(studio.connector("start", QUIET), 75, "Failed", "InsufficientCapacity")
     space.start_failure = None
-    refused(studio.connector("start", QUIET), 75, "Failed")
+    refused(studio.connector("start", QUIET), 75, "Failed", "connector stop quiet.Shop.sagemaker")
     assert studio.connector("stop", "--yes", QUIET).returncode == 0
     assert studio.connector("start", QUIET).returncode == 0
 

@@ -14,7 +14,7 @@ from ..model import Column
 from ..regional.backend import Backend, Found
 from ..regional.kind import RegionalKind
 from ..registry import SAGEMAKER
-from .names import TOOLKIT_PREFIXES, arn_of, place_of
+from .names import TOOLKIT, arn_of, place_of
 
 if TYPE_CHECKING:
     from ...aws.api import Refused
@@ -48,10 +48,10 @@ class SageMaker(Backend):
         return SshFacts(
             title="Amazon SageMaker spaces",
             nouns="SageMaker spaces",
-            patterns=("*.sagemaker", "arn:aws*:sagemaker:*", "sm_*", "smc_*"),
-            examples=("a.b.sagemaker", arn, "sm_lc_arn_._aws", "smc_lc_arn_._aws"),
+            patterns=("*.sagemaker", "arn:aws*:sagemaker:*", *(f"{p}arn*" for p in TOOLKIT)),
+            examples=("a.b.sagemaker", arn, *(f"{p}arn_._aws" for p in TOOLKIT)),
             suffix=".sagemaker",
-            service_prefixes=("arn:", *TOOLKIT_PREFIXES),
+            service_prefixes=("arn:", *TOOLKIT),
             user="sagemaker-user",
             known_hosts="~/.ssh/known_hosts_sagemaker",
             file_prefix="sagemaker_",
@@ -60,10 +60,6 @@ class SageMaker(Backend):
     def exact(self, name: str) -> Found | None:
         arn = arn_of(name)
         return Found(arn, tuple(arn.split("/")[:0:-1]), arn.split(":")[3]) if arn else None
-
-    def missing_hint(self, name: str) -> str:
-        form = "A space's ARN is arn:aws:sagemaker:REGION:ACCOUNT:space/DOMAIN-ID/SPACE"
-        return form if name.startswith(self.row.prefixes) else ""
 
     def list_region(self, cloud: Cloud, region: str, deadline: float) -> Sequence[Found]:
         from .spaces import list_spaces
@@ -107,6 +103,11 @@ class SageMaker(Backend):
         from .spaces import explain
 
         return explain(refused, found)
+
+    def advice(self, found: Found) -> str:
+        failed = found.state.status == "Failed" and found.details["appCreationTime"]
+        name = ".".join(found.labels)
+        return f"Run `connector stop {name}.sagemaker`, and start it again" if failed else ""
 
     def host_key_alias(self, found: Found) -> str:
         return found.id.replace(":", "-").replace("/", "-").lower()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 #: What the Toolkit's names begin with, and those of the Toolkit in Cursor (``smc``): for local
 #: credentials (``lc``), and for links of Studio (``dl``).
-TOOLKIT_PREFIXES = ("sm_lc_", "sm_dl_", "smc_lc_", "smc_dl_")
+TOOLKIT = ("sm_lc_", "sm_dl_", "smc_lc_", "smc_dl_")
 
 
 def arn_of(name: str) -> str | None:
     """Return the ARN of a space that a name stands for, or None."""
-    for prefix in TOOLKIT_PREFIXES:
+    for prefix in TOOLKIT:
         if name.startswith(prefix):
             name = name[len(prefix) :].replace("_._", ":").replace("__", "/")
     head, *parts = name.replace("/", ":").split(":")

@@ -74,8 +74,3 @@ def test_host_key_alias_is_a_word_of_its_own_for_each_space() -> None:
     assert backend.host_key_alias(first) != backend.host_key_alias(second)
     assert is_plain(backend.host_key_alias(first))
     assert backend.host_key_alias(first).islower()
-
-
-def test_a_form_of_an_arn_that_is_wrong_gets_the_right_one() -> None:
-    assert "space/DOMAIN-ID/SPACE" in SageMaker().missing_hint(f"{ARN}/x")
-    assert SageMaker().missing_hint("my-space") == ""

@@ -175,6 +175,14 @@ def test_list_joins_spaces_with_domains_and_living_apps() -> None:
     assert SageMaker().cells(second) == ("JupyterLab", "off", "")
 
 
+def test_failed_app_is_to_be_stopped_but_a_failed_space_is_not() -> None:
+    backend = SageMaker()
+    api = FakeApi(describe_space=space(), describe_app=app("Failed"))
+    assert "connector stop box.Research.sagemaker" in backend.advice(spaces.look(api, FOUND, 5))
+    api = FakeApi(describe_space=space(Status="Failed"), describe_app=NONE)
+    assert backend.advice(spaces.look(api, FOUND, 5)) == ""
+
+
 # Starts
 
 
