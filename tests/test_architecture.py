@@ -182,7 +182,8 @@ WORDS_OF_A_KIND = {
 ALSO = {
     "codecatalyst": ("emulator/api/codecatalyst/",),
     "codebuild": ("emulator/api/", "targets/ssm/"),  # the prefix of a paused build
-    **dict.fromkeys(("sagemaker", "ec2", "ecs", "ssm"), ("emulator/api/",)),
+    "sagemaker": ("emulator/api/", "targets/ssm/"),  # the prefixes of nodes, jobs and endpoints
+    **dict.fromkeys(("ec2", "ecs", "ssm"), ("emulator/api/",)),
 }
 
 #: Places that may name a kind since it is AWS's own word there: an API that all kinds need, a

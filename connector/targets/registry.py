@@ -174,6 +174,26 @@ _CODECATALYST = KindRow(
     ),
 )
 
+CODEBUILD = KindRow(
+    name="codebuild",
+    module="connector.targets.codebuild.kind",
+    help_module="connector.targets.codebuild.help",
+    words=Words("sandbox", "sandboxes", "CodeBuild", "the CodeBuild console"),
+    prefixes=("codebuild-sandbox-ssh=", "arn:aws:codebuild:", "arn:aws-cn:codebuild:"),
+    suffixes=(".codebuild",),
+    example="my-project.codebuild",
+    options=(
+        REGION,
+        KindOption(
+            "new",
+            "flag",
+            "start a new sandbox of the project, which costs money until it is stopped",
+            role=START,
+        ),
+    ),
+    endpoint_variables=("AWS_ENDPOINT_URL_CODEBUILD", "AWS_ENDPOINT_URL_SSM"),
+)
+
 EC2 = KindRow(
     name="ec2",
     module="connector.targets.ec2.kind",
@@ -232,8 +252,23 @@ SAGEMAKER = KindRow(
     endpoint_variables=("AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SSM"),
 )
 
+SSM = KindRow(
+    name="ssm",
+    module="connector.targets.ssm.kind",
+    help_module="connector.targets.ssm.help",
+    words=Words("target", "targets", "Systems Manager", "the AWS console"),
+    prefixes=(
+        *("sagemaker-cluster:", "sagemaker-training-job:", "sagemaker-endpoint:", "codebuild:"),
+        *("gameliftstreams:", "arn:aws:gameliftstreams:"),
+    ),
+    suffixes=(".ssm",),
+    example="sagemaker-training-job.my-job_algo-1.ssm",
+    options=(REGION, PORT),
+    endpoint_variables=("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_GAMELIFTSTREAMS"),
+)
+
 #: The first kind has the names that no spelling and no option gives to another kind.
-KINDS = [_CODECATALYST, EC2, ECS, SAGEMAKER]
+KINDS = [_CODECATALYST, CODEBUILD, EC2, ECS, SAGEMAKER, SSM]
 
 
 def row_of(query: Query) -> KindRow:

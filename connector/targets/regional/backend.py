@@ -191,7 +191,7 @@ class Backend(Protocol):
     def advice(self, found: Found) -> str:
         """Return what to do about a target that waiting does not make run.
 
-        Empty for the base's own words: start it, or look at the console.
+        Empty for the base's own words: look at the console, or that it cannot be used any more.
         """
         return ""
 

@@ -79,7 +79,7 @@ def not_running(
     if state.phase in (STOPPED, STOPPING):
         hint = f"Start it with `{start_command}`"
     elif state.phase == GONE:
-        hint = "It cannot be used any more"
+        hint = advice or "It cannot be used any more"
     return TargetNotReady(f"{subject} is {quote(state.status)}{why}", hint)
 
 

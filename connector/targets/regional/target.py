@@ -24,6 +24,7 @@ from ..model import (
     StartSettings,
     State,
 )
+from ..registry import START
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
@@ -99,6 +100,10 @@ class Calls:
         started = self.backend.start(self.cloud, self.found, self.query, POLL_TIMEOUT)
         if started:
             self.found = started._replace(region=started.region or self.found.region)
+            # The options that made it would make another one.
+            made_by = {option.name for option in self.backend.row.options if option.role == START}
+            kept = tuple(pair for pair in self.query.options if pair[0] not in made_by)
+            self.query = self.query._replace(options=kept)
 
     def stop(self, timeout: float) -> State:
         """Stop the target and return the state that this led to."""

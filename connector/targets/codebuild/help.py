@@ -1,0 +1,35 @@
+"""The texts of ``connector help codebuild``."""
+
+from __future__ import annotations
+
+from ..model import HelpTexts
+
+HELP = HelpTexts(
+    names="""\
+names:
+  <project>.codebuild           the project's sandbox, if exactly one lives; the Region and the
+                   profile follow where they are needed: web.eu-west-1.work.codebuild
+  <project>.<uuid>.codebuild    one of several
+  codebuild-sandbox-ssh=<ARN>   AWS's name
+With --new, the name of a project means a sandbox that is started now. It costs money until it is
+stopped. Without --new, nothing is started. `connector list --kind codebuild` shows the names.
+""",
+    listing="""\
+fields of a line of `connector list`:
+  ssh name, state, project, Region, id, time of the request, image
+
+members of its object with --json:
+  sshName, kind, name (the project), region, id, state, stateReason, requestTime, image
+""",
+    access="""\
+The keys come from botocore's chain: variables, profiles, SSO, roles, containers, instances.
+ssh needs codebuild:StartSandboxConnection, and the project's service role ssm:StartSession.
+`connector shell` and `exec` need ssm:StartSession. To find a name, codebuild:ListSandboxes and
+codebuild:BatchGetSandboxes are needed.
+
+in ~/.ssh/config, which `connector config-ssh --kind codebuild` writes for you:
+  Host *.codebuild codebuild-sandbox-ssh*
+    User root
+    ProxyCommand connector proxy %n
+""",
+)

@@ -1,0 +1,37 @@
+"""What refusals mean to the user of a target without a list: what has to be switched on."""
+
+from __future__ import annotations
+
+from ...aws.api import Refused
+from ...errors import ConnectorError, TargetNotFound, TargetNotReady
+from ..regional.backend import Found
+from ..regional.refusals import is_unknown, said_by
+from .names import stream_of
+
+#: What has to be so that Systems Manager can reach a target, by the word of its name. Sources are
+#: AWS's guides of these services.
+_CURES = {
+    "sagemaker-cluster": "Check the cluster's id (the end of its ARN), group, instance and Region",
+    "sagemaker-training-job": "The job has to run, with EnableRemoteDebug and ssmmessages allowed",
+    "sagemaker-endpoint": "The variant needs EnableSSMAccess, and its role ssmmessages",
+    "codebuild": "The build has to pause at codebuild-breakpoint, with debugSessionEnabled",
+}
+
+
+def explain(refused: Refused, found: Found) -> ConnectorError | None:
+    """Return the error of a refused session; None for the words that all kinds share."""
+    said = said_by(refused)
+    if refused.code == "TargetNotConnected":
+        cure = _CURES.get(found.id.partition(":")[0], "")
+        return TargetNotReady(f"{found.id} is not connected in {found.region}{said}", cure)
+    if refused.code == "StreamSessionAccessNotReadyException":
+        return TargetNotReady(
+            f"The shell of {found.id} is not ready{said}",
+            "Try again in a minute: it comes soon after the stream session is ACTIVE",
+        )
+    if stream_of(found.id) and is_unknown(refused):
+        return TargetNotFound(
+            f"There is no stream session {found.id} in {found.region}{said}",
+            "It has to be ACTIVE or CONNECTED; the Region is that of its stream group",
+        )
+    return None

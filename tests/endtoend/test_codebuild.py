@@ -1,0 +1,395 @@
+"""CodeBuild's sandboxes by every command, with real ssh, scp and rsync."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from connector.emulator.api.codebuild.model import Project, Sandbox
+from connector.emulator.api.codebuild.world import CodeBuildWorld
+from connector.emulator.api.world import PlannedTarget
+from connector.emulator.faults.plans import How
+
+from .commands import CONNECTOR
+from .terminals import Terminal
+from .waiting import eventually
+from .workshop import Workshop
+
+REGION = "us-west-2"
+HOST = "shop.codebuild"
+
+
+class Builds(Workshop):
+    """CodeBuild with the project shop, which has a sandbox, and docs, which has none."""
+
+    def __init__(self, directory: Path) -> None:
+        targets = (PlannedTarget("shop"), PlannedTarget("docs", running=False))
+        super().__init__(directory, "codebuild", targets)
+
+    def project(self, name: str = "shop") -> Project:
+        sandbox = self.sandbox(name)
+        assert sandbox is not None
+        return sandbox.project
+
+    def sandbox(self, name: str = "shop") -> Sandbox | None:
+        world = cast(CodeBuildWorld, self.world)
+        return self.call(lambda: world.sandbox(name))
+
+    def running(self, name: str = "shop") -> Sandbox:
+        sandbox = self.sandbox(name)
+        assert sandbox is not None
+        return sandbox
+
+    def another(self, name: str = "shop") -> Sandbox:
+        """Start one more sandbox of a project."""
+        return self.call(lambda: cast(CodeBuildWorld, self.world).model.start(REGION, name))
+
+
+@pytest.fixture
+def builds(tmp_path: Path) -> Iterator[Builds]:
+    with Builds(tmp_path) as builds:
+        yield builds
+
+
+# The list and names
+
+
+def test_list_shows_living_sandboxes(builds: Builds) -> None:
+    (found,) = builds.listed()
+    assert found["sshName"] == HOST
+    assert (found["name"], found["state"], found["region"]) == ("shop", "RUN_SANDBOX", REGION)
+    assert found["id"] == builds.running().id
+    assert found["image"] == "aws/codebuild/standard:7.0"
+    line = builds.says("list", "--kind", "codebuild").splitlines()[0].split("\t")
+    assert line[:5] == [HOST, "RUN_SANDBOX", "shop", REGION, builds.running().id]
+    builds.says("stop", HOST, "--yes", "--wait")
+    assert builds.listed() == []
+
+
+def test_list_describes_sandboxes_a_hundred_at_a_time(builds: Builds) -> None:
+    for _ in range(120):
+        builds.another("docs")
+    assert len(builds.listed()) == 121
+    assert builds.calls("ListSandboxes") == 2
+    assert builds.calls("BatchGetSandboxes") == 2
+
+
+def test_several_sandboxes_of_a_project_are_ambiguous(builds: Builds) -> None:
+    first, second = builds.running(), builds.another()
+    line = builds.fails(78, "ssh", HOST, "true")
+    for sandbox in (first, second):
+        assert f"{sandbox.id.replace(':', '.')}.codebuild" in line
+    assert {each["sshName"] for each in builds.listed()} == {
+        f"{sandbox.id.replace(':', '.')}.codebuild" for sandbox in (first, second)
+    }
+    assert builds.calls("StartSandbox") == 0
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{project}.codebuild",
+        "SHOP.us-west-2.codebuild",
+        "{project}.{uuid}.codebuild",
+        "{uuid}.codebuild",
+        "codebuild-sandbox-ssh={arn}",
+    ],
+)
+def test_ssh_reaches_a_sandbox_by_every_name(builds: Builds, form: str) -> None:
+    sandbox = builds.running()
+    name = form.format(project="shop", uuid=sandbox.uuid, arn=sandbox.arn)
+    builds.configure()
+    answer = builds.ssh(name, "echo $PWD")
+    assert (answer.returncode, answer.stdout.decode()) == (0, f"{builds.home}\n"), answer.stderr
+    (session,) = builds.sessions
+    assert session.machine_id == sandbox.arn
+    builds.wait_all_ended()
+
+
+def test_arn_needs_no_look_up_and_no_region(builds: Builds) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        del builds.commands.environ[name]
+    process = builds.commands.start(
+        *CONNECTOR, "proxy", f"codebuild-sandbox-ssh={builds.running().arn}"
+    )
+    process.reader.until(b"SSH-2.0-")
+    process.hang_up()
+    assert process.wait() == 0
+    assert builds.calls("ListSandboxes") == 0
+    assert builds.calls("StartSandboxConnection") == 1
+
+
+def test_project_without_a_sandbox_says_how_to_start_one(builds: Builds) -> None:
+    line = builds.fails(68, "proxy", "docs.codebuild")
+    assert "`connector start docs.codebuild --new`" in line
+    assert builds.calls("StartSandbox") == 0
+
+
+def test_name_of_a_stopped_sandbox_is_looked_up_again(builds: Builds) -> None:
+    assert builds.says("ssh", HOST, "echo one") == "one\n"
+    builds.says("stop", HOST, "--yes")
+    fresh = builds.another()
+    assert builds.says("ssh", HOST, "echo two") == "two\n"
+    assert builds.sessions[-1].machine_id == fresh.arn
+
+
+# Copies
+
+
+def test_scp_and_rsync_take_the_name_without_colons(builds: Builds, tmp_path: Path) -> None:
+    builds.configure()
+    data = os.urandom(300_000)
+    (tmp_path / "data").write_bytes(data)
+    options = ("-o", "BatchMode=yes")
+    answer = builds.commands.run("scp", *options, str(tmp_path / "data"), f"{HOST}:by-scp")
+    assert answer.returncode == 0, answer.stderr
+    assert (builds.home / "by-scp").read_bytes() == data
+    answer = builds.commands.run("rsync", "-a", f"{HOST}:by-scp", str(tmp_path / "back"))
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "back").read_bytes() == data
+    builds.wait_all_ended()
+
+
+def test_cp_copies_over_several_connections(builds: Builds, tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(data := os.urandom(200_000))
+    builds.says("cp", str(tmp_path / "data"), f"{HOST}:copied")
+    assert (builds.home / "copied").read_bytes() == data
+
+
+# Start and stop
+
+
+def test_new_starts_a_sandbox_and_waits_until_it_runs(builds: Builds) -> None:
+    answer = builds.run("start", "docs.codebuild", "--new")
+    sandbox = builds.running("docs")
+    assert answer.stdout.decode() == f"sandbox docs ({sandbox.id}) is RUN_SANDBOX\n", answer.stderr
+    assert builds.calls("StartSandbox") == 1
+    assert builds.says("start", "docs.codebuild") == answer.stdout.decode()
+    assert builds.calls("StartSandbox") == 1
+
+
+def test_ssh_to_a_new_sandbox_reaches_that_one(builds: Builds) -> None:
+    builds.project().start_seconds = 1.5
+    answer = builds.run("ssh", "--new", HOST, "echo hello")
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+    assert builds.calls("StartSandbox") == 1
+    assert builds.sessions[-1].machine_id == builds.running().arn
+    assert b"shop.codebuild is NOT_STARTED; the start takes" in answer.stderr
+
+
+def test_proxy_with_new_starts_one_sandbox(builds: Builds) -> None:
+    process = builds.commands.start(*CONNECTOR, "proxy", "--new", "docs.codebuild")
+    process.reader.until(b"SSH-2.0-")
+    process.hang_up()
+    assert process.wait() == 0
+    assert builds.calls("StartSandbox") == 1
+    assert builds.sessions[-1].machine_id == builds.running("docs").arn
+
+
+def test_no_start_forbids_a_new_sandbox(builds: Builds) -> None:
+    line = builds.fails(75, "ssh", "--no-start", "--new", "docs.codebuild", "true")
+    assert "NOT_STARTED" in line
+    assert builds.calls("StartSandbox") == 0
+
+
+def test_session_waits_for_the_agent_of_a_new_sandbox(builds: Builds) -> None:
+    builds.project().agent_seconds = 3.0
+    answer = builds.run("ssh", "--new", HOST, "echo hello")
+    assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+    assert builds.calls("StartSandboxConnection") > 1
+
+
+def test_sandbox_that_fails_to_start_says_why(builds: Builds) -> None:
+    builds.project().start_seconds = 600.0
+    process = builds.commands.start(*CONNECTOR, "start", HOST, "--new")
+    eventually(lambda: builds.calls("StartSandbox") == 1, "a start")
+    builds.call(lambda: builds.world.set_state("shop", "FAILED", "The image cannot be pulled"))
+    assert process.wait() == 75
+    line = process.stderr().splitlines()[-1]
+    assert "is FAILED: The image cannot be pulled" in line
+    assert "`connector start shop.codebuild --new`" in line
+
+
+def test_unknown_project_is_told_by_its_name(builds: Builds) -> None:
+    line = builds.fails(68, "start", "nothing.codebuild", "--new")
+    assert "no project nothing in us-west-2" in line
+
+
+def test_stop_asks_and_says_what_is_lost(builds: Builds) -> None:
+    with Terminal(24, 100) as terminal:
+        process = builds.at(terminal, "stop", HOST, "--wait")
+        shown = terminal.reader.until(b"[y/N]")
+        assert b"all its files" in shown
+        terminal.type(b"y\n")
+        assert process.wait() == 0
+        assert b"is STOPPED" in terminal.reader.rest()
+    assert builds.world.state("shop") == "STOPPED"
+
+
+def test_start_of_a_stopped_sandbox_advises_a_new_one(builds: Builds) -> None:
+    sandbox = builds.running()
+    builds.says("stop", HOST, "--yes")
+    name = f"{sandbox.id.replace(':', '.')}.codebuild"
+    assert "`connector start shop.codebuild --new`" in builds.fails(75, "start", name)
+
+
+# The offer at the end
+
+
+def test_ssh_offers_to_stop_the_sandbox(builds: Builds) -> None:
+    with Terminal(24, 100) as terminal:
+        process = builds.at(terminal, "ssh", HOST, "echo hello; exit 7")
+        terminal.reader.until(b"shop.codebuild still runs and is billed by the second")
+        terminal.type(b"y\n")
+        assert process.wait() == 7
+    assert builds.world.state("shop") == "STOPPED"
+
+
+def test_ssh_without_a_terminal_never_stops_the_sandbox(builds: Builds) -> None:
+    answer = builds.run("ssh", HOST, "exit 7")
+    assert answer.returncode == 7
+    uuid = builds.running().uuid
+    stop = f"Stop it with `connector stop shop.{uuid}.{REGION}.codebuild`"
+    line = f"connector: {HOST} still runs and is billed by the second. {stop}"
+    assert answer.stderr.decode().splitlines()[-1] == line
+    assert builds.world.state("shop") == "RUN_SANDBOX"
+    assert builds.calls("StopSandbox") == 0
+
+
+# Shells and commands
+
+
+def test_shell_and_exec_go_through_systems_manager(builds: Builds) -> None:
+    assert "a42b" in builds.says("shell", HOST, input=b"echo a$((40+2))b\n")
+    assert builds.says("exec", HOST, "--", "echo", "a b") == "a b\n"
+    assert builds.calls("StartSandboxConnection") == 0
+    assert builds.calls("ssm:StartSession") == 2
+    builds.wait_all_ended()
+
+
+def test_denied_shell_names_the_permission(builds: Builds) -> None:
+    builds.account.deny("ssm:StartSession")
+    assert "ssm:StartSession" in builds.fails(77, "exec", HOST, "--", "true")
+
+
+# Sessions
+
+
+def test_sessions_are_listed_and_stopped(builds: Builds) -> None:
+    process = builds.commands.start(*CONNECTOR, "proxy", HOST)
+    process.reader.until(b"SSH-2.0-")
+    (session,) = builds.sessions
+    assert session.id in builds.says("sessions", "list", HOST)
+    assert session.id in builds.says("sessions", "stop", HOST, "--all")
+    process.wait()
+
+
+def test_lost_link_is_resumed_with_a_fresh_token(builds: Builds) -> None:
+    process = builds.commands.start(*CONNECTOR, "proxy", HOST)
+    process.reader.until(b"SSH-2.0-")
+    gateway = builds.emulator.gateway
+    assert gateway is not None
+    builds.call(lambda: gateway.cut_links(How.RESET))
+    eventually(lambda: builds.calls("ssm:ResumeSession") > 0, "a resume")
+    process.hang_up()
+    assert process.wait() == 0
+    builds.wait_all_ended()
+
+
+def test_denied_end_of_a_session_is_no_error(builds: Builds) -> None:
+    builds.account.deny("ssm:TerminateSession")
+    process = builds.commands.start(*CONNECTOR, "proxy", HOST)
+    process.reader.until(b"SSH-2.0-")
+    process.hang_up()
+    assert process.wait() == 0
+    assert process.stderr() == ""
+
+
+# Refusals
+
+
+def test_service_role_without_permission_is_named(builds: Builds) -> None:
+    builds.project().role_may_start_sessions = False
+    line = builds.fails(77, "proxy", HOST)
+    assert "The service role of the project shop may not start sessions" in line
+    assert "docs/codebuild.md" in line
+
+
+def test_throttled_connection_is_tried_again(builds: Builds) -> None:
+    builds.refuse("StartSandboxConnection", "ThrottlingException", times=2)
+    assert builds.says("ssh", HOST, "echo hello") == "hello\n"
+    assert builds.calls("StartSandboxConnection") == 3
+
+
+def test_denied_list_names_the_permission(builds: Builds) -> None:
+    builds.account.deny("codebuild:ListSandboxes")
+    assert "codebuild:ListSandboxes" in builds.fails(77, "proxy", HOST)
+
+
+# Doctor, completion, library
+
+
+def test_doctor_finds_no_fault_in_a_sandbox_that_runs(builds: Builds) -> None:
+    builds.configure()
+    code, legs = builds.legs(HOST)
+    assert code == 0, legs
+    assert "is RUN_SANDBOX" in legs["target"]["text"]
+    for name in ("session", "greeting", "session-end"):
+        assert legs[name]["status"] == "ok", legs[name]
+
+
+def test_doctor_finds_a_role_that_may_not_start_sessions(builds: Builds) -> None:
+    builds.project().role_may_start_sessions = False
+    builds.configure()
+    code, legs = builds.legs(HOST)
+    assert code == 77
+    assert "service role of the project shop" in legs["session"]["text"]
+
+
+def test_doctor_finds_a_missing_permission(builds: Builds) -> None:
+    builds.account.deny("codebuild:StartSandboxConnection")
+    builds.configure()
+    code, legs = builds.legs(HOST)
+    assert code == 77
+    assert legs["target"]["status"] == "ok"
+    assert "codebuild:StartSandboxConnection" in legs["session"]["text"]
+
+
+def test_doctor_finds_an_agent_that_is_not_connected(builds: Builds) -> None:
+    builds.project().agent_seconds = 1e6
+    builds.configure()
+    code, legs = builds.legs(HOST)
+    assert code == 75
+    assert "agent of the sandbox of shop is not connected" in legs["session"]["text"]
+
+
+def test_doctor_finds_a_project_without_a_sandbox(builds: Builds) -> None:
+    builds.configure()
+    code, legs = builds.legs("docs.codebuild")
+    assert code == 68
+    assert "--new" in legs["target"]["hint"]
+    assert builds.calls("StartSandbox") == 0
+
+
+def test_completion_offers_listed_sandboxes(builds: Builds, tmp_path: Path) -> None:
+    builds.listed()
+    line = "connector ssh sh"
+    offered = tmp_path / "offered"
+    environ = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(offered)}
+    environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    builds.commands.run(*CONNECTOR, environ={**builds.commands.environ, **environ})
+    assert HOST in offered.read_text()
+
+
+def test_library_connects_to_a_sandbox(builds: Builds) -> None:
+    script = f"import connector; s = connector.open_socket({HOST!r}); print(s.recv(8)); s.close()"
+    answer = builds.commands.run(CONNECTOR[0], "-c", script)
+    assert answer.stdout == b"b'SSH-2.0-'\n", answer.stderr
+
+
+def test_whoami_shows_the_account(builds: Builds) -> None:
+    assert "111122223333" in builds.says("whoami", "--kind", "codebuild")

@@ -1,0 +1,244 @@
+"""Targets that Systems Manager knows by a prefix, and the admin shell of GameLift Streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.emulator.api.gamelift.world import FORMS, STREAM_GROUP, STREAMS
+from connector.emulator.api.world import PlannedTarget
+
+from .commands import CONNECTOR
+from .terminals import Terminal
+from .waiting import eventually
+from .workshop import Workshop
+
+NODE = "sagemaker-cluster:k8s7abc9def0_workers-i-0123456789abcdef0"
+NODE_HOST = "sagemaker-cluster.k8s7abc9def0_workers-i-0123456789abcdef0.ssm"
+JOB = "sagemaker-training-job:My-Job_algo-1"
+STREAM = f"gameliftstreams:{STREAM_GROUP}/game1"
+STREAM_ARN = f"arn:aws:gameliftstreams:us-west-2:111122223333:streamsession/{STREAM_GROUP}/game1"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Workshop]:
+    targets = (
+        PlannedTarget("workers", "hyperpod"),
+        PlannedTarget("My-Job", "training"),
+        PlannedTarget("prod", "endpoint"),
+        PlannedTarget("0103e0e7-52aa-4a3d-81dd-bfc27226fa54", "build"),
+        PlannedTarget("game1", STREAMS),
+    )
+    with Workshop(tmp_path, "ssm", targets) as plain:
+        yield plain
+
+
+def hosts(plain: Workshop) -> list[str]:
+    return [names.host for names in plain.call(lambda: plain.world.targets)][: len(FORMS)]
+
+
+# Sessions
+
+
+def test_exec_and_shell_reach_each_target_by_both_names(plain: Workshop) -> None:
+    for host in hosts(plain):
+        assert plain.says("exec", host, "--", "echo", "a b") == "a b\n"
+        other = host.replace(":", ".") + ".us-west-2.ssm"
+        assert "a42b" in plain.says("shell", other, input=b"echo a$((40+2))b\n")
+    assert len({session.machine_id for session in plain.sessions}) == len(FORMS)
+    plain.wait_all_ended()
+
+
+def test_exec_gives_the_exit_status(plain: Workshop) -> None:
+    assert plain.run("exec", JOB, "--", "sh", "-c", "exit 5").returncode == 5
+
+
+def test_proxy_needs_no_look_up(plain: Workshop) -> None:
+    process = plain.commands.start(*CONNECTOR, "proxy", NODE)
+    process.reader.until(b"SSH-2.0-")
+    process.hang_up()
+    assert process.wait() == 0
+    (session,) = plain.sessions
+    assert session.origin is not None
+    assert (session.origin.target, session.port) == (NODE, 22)
+    plain.wait_all_ended()
+
+
+def test_port_of_ssh_reaches_the_session(plain: Workshop) -> None:
+    process = plain.commands.start(*CONNECTOR, "proxy", "--port", "2222", NODE)
+    eventually(lambda: bool(plain.sessions), "a session")
+    assert plain.sessions[0].port == 2222
+    process.hang_up()
+    process.wait()
+
+
+def test_ssh_scp_and_rsync_reach_a_node(plain: Workshop, tmp_path: Path) -> None:
+    plain.configure()
+    for name in (NODE, NODE_HOST):
+        answer = plain.ssh(name, "echo hello")
+        assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
+    (tmp_path / "data").write_bytes(data := os.urandom(200_000))
+    batch = ("-o", "BatchMode=yes")
+    answer = plain.commands.run("scp", *batch, str(tmp_path / "data"), f"{NODE_HOST}:by-scp")
+    assert answer.returncode == 0, answer.stderr
+    answer = plain.commands.run("rsync", "-a", f"{NODE_HOST}:by-scp", str(tmp_path / "back"))
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "back").read_bytes() == data
+    plain.wait_all_ended()
+
+
+def test_connector_ssh_and_cp_reach_a_node(plain: Workshop, tmp_path: Path) -> None:
+    assert plain.says("ssh", NODE, "echo hello") == "hello\n"
+    (tmp_path / "data").write_bytes(data := os.urandom(10_000))
+    plain.says("cp", str(tmp_path / "data"), f"{NODE_HOST}:copied")
+    assert (plain.home / "copied").read_bytes() == data
+
+
+def test_capitals_of_a_name_are_kept(plain: Workshop) -> None:
+    name = JOB.replace(":", ".")
+    assert plain.says("exec", f"{name}.SSM", "--", "echo", "x") == "x\n"
+    assert "My-Job" in plain.fails(75, "exec", f"{name.lower()}.ssm", "--", "true").replace(
+        "my-job", "My-Job"
+    )
+
+
+# GameLift Streams
+
+
+@pytest.mark.parametrize("name", [STREAM, STREAM_ARN, f"gameliftstreams.{STREAM_GROUP}_game1.ssm"])
+def test_admin_shell_opens_by_each_name(plain: Workshop, name: str) -> None:
+    assert "a42b" in plain.says("shell", name, input=b"echo a$((40+2))b\n")
+    assert plain.calls("CreateStreamSessionAdminShell") == 1
+    assert plain.calls("ssm:StartSession") == 0
+    plain.wait_all_ended()
+
+
+def test_admin_shell_of_a_starting_stream_is_asked_for_again(plain: Workshop) -> None:
+    plain.refuse(
+        "CreateStreamSessionAdminShell", "StreamSessionAccessNotReadyException", status=409, times=2
+    )
+    assert "a42b" in plain.says("shell", STREAM, input=b"echo a$((40+2))b\n")
+    assert plain.calls("CreateStreamSessionAdminShell") == 3
+
+
+def test_stream_session_has_a_shell_only(plain: Workshop) -> None:
+    for words in (["proxy", STREAM], ["exec", STREAM, "--", "true"]):
+        assert f"`connector shell {STREAM}`" in plain.fails(78, *words)
+    assert plain.calls("CreateStreamSessionAdminShell") == 0
+
+
+def test_ended_stream_session_is_not_found(plain: Workshop) -> None:
+    plain.call(lambda: plain.world.set_state("game1", "TERMINATED"))
+    assert "no stream session" in plain.fails(68, "shell", STREAM)
+
+
+def test_stream_session_that_never_is_ready_is_told_so(plain: Workshop) -> None:
+    plain.call(lambda: plain.world.set_state("game1", "ACTIVATING"))
+    assert "is not ready" in plain.fails(75, "shell", STREAM)
+
+
+def test_admin_shell_works_at_a_terminal(plain: Workshop) -> None:
+    with Terminal(24, 80) as terminal:
+        process = plain.at(terminal, "shell", STREAM)
+        terminal.type(b"echo a$((40+2))b; exit\n")
+        terminal.reader.until(b"a42b")
+        assert process.wait() == 0
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("form", "word"),
+    [
+        ("hyperpod", "the end of its ARN"),
+        ("training", "EnableRemoteDebug"),
+        ("endpoint", "EnableSSMAccess"),
+        ("build", "debugSessionEnabled"),
+    ],
+)
+def test_target_that_is_not_connected_names_the_condition(
+    plain: Workshop, form: str, word: str
+) -> None:
+    before, after, _ = FORMS[form]
+    line = plain.fails(75, "exec", f"{before}none{after}", "--", "true")
+    assert "is not connected in us-west-2" in line
+    assert word in line
+
+
+def test_malformed_name_is_refused(plain: Workshop) -> None:
+    for name in ("sagemaker-cluster:a b", "sagemaker-cluster:", "gameliftstreams:sg-1"):
+        assert "connector help ssm" in plain.fails(68, "proxy", name)
+
+
+def test_targets_are_neither_stopped_nor_listed(plain: Workshop) -> None:
+    assert "cannot stop" in plain.fails(78, "stop", NODE, "--yes")
+    assert plain.listed() == []
+    assert plain.says("start", NODE) == f"target {NODE} is not listed\n"
+
+
+# Sessions, doctor, library
+
+
+def test_sessions_are_listed_and_stopped(plain: Workshop) -> None:
+    process = plain.commands.start(*CONNECTOR, "proxy", NODE)
+    process.reader.until(b"SSH-2.0-")
+    (session,) = plain.sessions
+    assert session.id in plain.says("sessions", "list", NODE)
+    assert session.id in plain.says("sessions", "stop", NODE, "--all")
+    process.wait()
+
+
+def test_doctor_finds_no_fault_in_a_node(plain: Workshop) -> None:
+    plain.configure()
+    code, legs = plain.legs(NODE)
+    assert code == 0, legs
+    for name in ("session", "greeting", "session-end"):
+        assert legs[name]["status"] == "ok", legs[name]
+
+
+def test_doctor_finds_a_target_that_is_not_connected(plain: Workshop) -> None:
+    plain.configure()
+    plain.call(lambda: plain.world.set_state("workers", "notconnected"))
+    code, legs = plain.legs(NODE)
+    assert code == 75
+    assert "is not connected" in legs["session"]["text"]
+
+
+def test_doctor_finds_a_missing_permission(plain: Workshop) -> None:
+    plain.configure()
+    plain.account.deny("ssm:StartSession", "*:document/AWS-StartSSHSession")
+    code, legs = plain.legs(NODE)
+    assert code == 77
+    assert "AWS-StartSSHSession" in legs["session"]["text"]
+
+
+def test_doctor_finds_keys_of_another_account(plain: Workshop) -> None:
+    plain.configure()
+    plain.commands.environ["AWS_SECRET_ACCESS_KEY"] = "of-another-account"
+    code, legs = plain.legs(NODE)
+    assert code == 77
+    assert legs["identity"]["status"] == "fail", legs
+
+
+def test_library_connects_to_a_node(plain: Workshop) -> None:
+    script = f"import connector; s = connector.open_socket({NODE!r}); print(s.recv(8)); s.close()"
+    answer = plain.commands.run(CONNECTOR[0], "-c", script)
+    assert answer.stdout == b"b'SSH-2.0-'\n", answer.stderr
+
+
+def test_whoami_shows_the_account(plain: Workshop) -> None:
+    assert "111122223333" in plain.says("whoami", "--kind", "ssm")
+
+
+def test_help_shows_all_forms(plain: Workshop) -> None:
+    told = plain.says("help", "ssm")
+    for form in FORMS.values():
+        assert re.match(r"[\w-]+:", form[0])
+        assert form[0].partition(":")[0] in told
+    assert json.dumps("gameliftstreams")[1:-1] in told
