@@ -252,7 +252,7 @@ def test_session_starts_an_instance_when_asked(user: User, fleet: Fleet, how: st
     assert (ran.returncode, ran.stdout) == (0, "started\n"), ran.stderr
     calls = fleet.calls()
     assert calls.count("ec2:StartInstances") == 1
-    assert calls.count(START) > 2  # the agent is Online before sessions reach it
+    assert calls.count(START) >= 2  # refused at first
 
 
 def test_start_waits_until_the_agent_is_online(user: User, fleet: Fleet) -> None:
