@@ -51,7 +51,7 @@ _MOST_JOBS = 128
 _MOST_PACKET = 256 * 1024
 
 #: Files that one session lists at most: so a server that never ends cannot fill the memory.
-_MOST_FILES = 1_000_000
+MOST_FILES = 1_000_000
 
 #: SSH_FX_OP_UNSUPPORTED of section 7.
 _UNSUPPORTED = 8
@@ -268,9 +268,9 @@ class Sftp:
         while batch := (yield from self._ask(names, wire.CMD_READDIR, handle).wait()):
             entries += (entry for entry in batch if entry.name not in (b".", b".."))
             self._listed += len(batch)
-            if self._listed > _MOST_FILES:
+            if self._listed > MOST_FILES:
                 raise ConfigError(
-                    f"The source has more than {_MOST_FILES:,} files", "Copy its parts one by one"
+                    f"The source has more than {MOST_FILES:,} files", "Copy its parts one by one"
                 )
         yield from self.close(handle).wait()
         return entries

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from ..errors import ConfigError, ConnectorError, SessionEnded
 from . import tardown, tarup
 from .checks import DIFFERENT
-from .checksums import NONE
+from .checksums import NONE, PROGRAMS
 from .command import Command, CommandFailed, CommandLost
 from .copying import Progress
 from .jobs import Jobs, NotCopied
@@ -115,7 +115,8 @@ class TarCopy:
             raise CommandLost
         return words
 
-    def _first_answer(self) -> list[str]:
+    def _first_answer(self, wanted: int) -> list[str]:
+        """Return the words of the first answer, which are so many; the last is a program."""
         assert self._command is not None
         try:
             what, *words = self._answer()
@@ -129,6 +130,8 @@ class TarCopy:
         if what == "refused":
             place = self._wish.target
             raise ConfigError(f"The destination {place} cannot be used: {' '.join(words)}")
+        if len(words) != wanted or words[-1] not in (*PROGRAMS, NONE):
+            raise CommandLost
         return words
 
     def _lost(self) -> ConnectorError:
@@ -153,7 +156,7 @@ class TarCopy:
         script_words = ["r" if recursive else "", *tardown.words_for(wish.sources)]
         with self._directory(into=into, wanted=not to_stdout) as directory:
             command = self._start(tardown.SCRIPT, script_words)
-            self._program = self._first_answer()[-1]
+            self._program = self._first_answer(1)[-1]
             received = tardown.Received(directory)
             store = tardown.Store(self._progressed, stdout=to_stdout)
             receiver = tardown.Receiver(command, self._token, self._program, received, store)
@@ -233,7 +236,7 @@ class TarCopy:
 
     def _send(self, source: Here) -> None:
         command = self._start(tarup.SCRIPT, [*tarup.words_for(self._wish), self._token])
-        kind, self._program = self._first_answer()
+        kind, self._program = self._first_answer(2)
         target = tarup.Announced(kind)
         planner = Planner(source, target, run_all, recursive=self._recursive)
         self._plan = planner.plan(self._wish)

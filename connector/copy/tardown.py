@@ -25,7 +25,7 @@ from .command import Command, CommandLost
 from .digests import plain
 from .names import Place
 from .packets import Attributes, Entry
-from .sftp import Job
+from .sftp import MOST_FILES, Job
 from .sides import Here
 
 SCRIPT = f"""\
@@ -87,6 +87,8 @@ class Received(Here):
     def add(self, path: bytes, attributes: Attributes) -> None:
         """Add a file of any kind; later ones of the same name replace it."""
         if path not in self._known:
+            if len(self._known) == MOST_FILES:
+                raise RemoteProtocolError("tar at the target sends too many files")
             self._children.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
         self._known[path] = attributes
         if stat.S_ISREG(attributes.mode):

@@ -56,7 +56,7 @@ def test_version_that_is_cut_off_ends_the_connection() -> None:
 
 
 def test_directory_without_end_ends_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_FILES", 1000)
+    monkeypatch.setattr(module, "MOST_FILES", 1000)
     opendir, handle = 11, struct.pack(">I", 1) + b"h"
     with (
         server(lambda kind: (HANDLE, handle) if kind == opendir else (NAME, ONE_NAME)) as pipeline,

@@ -385,6 +385,8 @@ def test_command_that_does_not_begin_passes_its_exit_code_on(tmp_path: Path) -> 
     [
         "echo gone >&2; exit 9",
         "echo $1 sums none; exit 9",
+        "echo $1 sums rot13; exit 9",
+        "echo $1 sums; exit 9",
         "echo $1 sums none; echo $1 file; printf half; exit 9",
         "echo $1 sums none; echo $1 file; head -c 99999 /dev/zero; exit 9",
     ],

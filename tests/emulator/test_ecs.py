@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connector.emulator.agent.plugins import ContainerCommand
 from connector.emulator.api.account import Account
 from connector.emulator.api.ecs.model import PENDING, RUNNING, STOPPED, Clusters, Task
 from connector.emulator.api.ecs.service import EcsService
@@ -160,6 +161,15 @@ async def test_permissions_are_those_of_the_task(ecs: Ecs) -> None:
         await ecs.refused()
     )
     assert (await ecs.execute(task=ecs.add().id))["containerName"] == "app"
+
+
+def test_agent_of_a_container_splits_a_line_without_a_shell() -> None:
+    line = """sh -c 'a  "b"' "c'd" e\\ f '' $HOME *"""
+    assert ContainerCommand(line).arguments == [
+        *("sh", "-c", 'a  "b"', "c'd", "e f", "", "$HOME", "*")
+    ]
+    with pytest.raises(OSError, match="EOF found when expecting closing quote"):
+        assert ContainerCommand("sh 'a").arguments
 
 
 def test_state_of_a_task_is_its_agents_too() -> None:

@@ -131,8 +131,7 @@ class Ecs(Backend):
         )
 
     def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
-        """Raise an error. No state leads here: tasks start by themselves, or are gone."""
-        raise ConfigError("The connector starts no ECS tasks", self.advice(found))
+        """Do nothing: no state of a task means that a start of it could help."""
 
     def open(
         self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
