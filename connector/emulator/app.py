@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import secrets
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -76,7 +77,14 @@ class Emulator:
         self.sessions = Sessions()
         self.account = Account(self.sessions, self._stream_url)
         self._tokens = BearerTokens(self.sessions.now)
-        services = Services(self.sessions, self._tokens, self._stream_url, self.account)
+        services = Services(
+            self.sessions,
+            self._tokens,
+            self._stream_url,
+            self.account,
+            lambda: self.server.url if self.server else "",
+            lambda machine_id: self._dial(machine_id),
+        )
         self.worlds: dict[str, World] = {
             kind: make_world(kind, services, targets if kind == kinds[0] else DEMO)
             for kind in kinds
@@ -92,6 +100,7 @@ class Emulator:
             agent=agent, relay=relay or RelayBehaviour(), faults=faults
         )
         self._stack = AsyncExitStack()
+        self._dial: Callable[[str], Awaitable[socket.socket]]  # from the start on
 
     async def __aenter__(self) -> Access:
         try:
@@ -110,6 +119,7 @@ class Emulator:
         token = secrets.token_urlsafe(48)
         tokens.accept(token, self.world.user_id)
         dialer, dialer_of = self._dialers()
+        self._dial = lambda machine_id: (dialer_of(machine_id) if dialer_of else dialer)()
         self.gateway = gateway = Gateway(
             self.sessions,
             dialer,
@@ -133,7 +143,10 @@ class Emulator:
                 *SecurityTokenService(self.account).endpoints(),
             ],
             certificates.server_context,
-            pages=SignIn(oidc, self.world.users, password).pages(),
+            pages=[
+                *SignIn(oidc, self.world.users, password).pages(),
+                *(page for world in self.worlds.values() for page in world.pages()),
+            ],
         )
         server.intercept = self.misbehaviours
         await self._stack.enter_async_context(server)

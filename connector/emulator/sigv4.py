@@ -22,6 +22,9 @@ _AUTHORIZATION = re.compile(
 _DATE = "%Y%m%dT%H%M%SZ"
 _UNRESERVED = "-_.~"
 
+#: Seconds for which a presigned request may be valid at most: seven days.
+_EXPIRES_MAX = 7 * 24 * 3600
+
 
 class Signature(NamedTuple):
     """The signature of a request, not yet verified.
@@ -86,6 +89,46 @@ def read_signature(headers: Mapping[str, str]) -> Signature | None:
     if not date.startswith(day):
         return None
     return Signature(key_id, date, signed_at, region, service, names, value)
+
+
+class Presigned(NamedTuple):
+    """A request that is signed in its query.
+
+    :ivar target: its path and query without the signature, which is what is signed.
+    :ivar token: the session token; ``None`` for permanent keys.
+    """
+
+    signature: Signature
+    target: str
+    expires_at: float
+    token: str | None
+
+
+def read_presigned(target: str) -> Presigned | None:
+    """Return what the query of a request is signed with, ``None`` if it is not or not well.
+
+    :param target: the request's path and query.
+    """
+    path, _, query = target.partition("?")
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    texts = [values.get(f"X-Amz-{name}", "") for name in ("Algorithm", "Date", "Expires")]
+    algorithm, date, expires = texts
+    scope = values.get("X-Amz-Credential", "").split("/")
+    try:
+        signed_at = datetime.strptime(date, _DATE).replace(tzinfo=timezone.utc).timestamp()
+        key_id, day, region, service, ending = scope
+        seconds = int(expires)
+    except ValueError:
+        return None
+    names, value = values.get("X-Amz-SignedHeaders", ""), values.get("X-Amz-Signature", "")
+    well = algorithm == _ALGORITHM and ending == "aws4_request" and date.startswith(day)
+    well = well and re.fullmatch("[0-9a-f]{64}", value) is not None
+    if not well or not 1 <= seconds <= _EXPIRES_MAX:
+        return None
+    signature = Signature(key_id, date, signed_at, region, service, names, value)
+    signed = (pair for pair in query.split("&") if not pair.startswith("X-Amz-Signature="))
+    token = values.get("X-Amz-Security-Token")
+    return Presigned(signature, f"{path}?{'&'.join(signed)}", signed_at + seconds, token)
 
 
 def date_of(seconds: float) -> str:

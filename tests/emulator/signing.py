@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from botocore.config import Config
 from botocore.utils import PRIORITY_ORDERED_SUPPORTED_PROTOCOLS
 
 from connector.emulator.api.account import Account, Key
-from connector.emulator.api.rest import Endpoint, Misbehaviours, RestServer
+from connector.emulator.api.rest import Endpoint, Misbehaviours, Page, RestServer
 from connector.emulator.api.room import PlannedMachine
 from connector.emulator.api.ssm.service import SessionManagerService
 from connector.emulator.api.sts.service import SecurityTokenService
@@ -112,10 +113,11 @@ async def open_signed(
     boto: Any,
     certificates: Certificates,
     more: Callable[[Account], Iterable[Endpoint]] = lambda account: (),
+    pages: Callable[[], Iterable[Page]] = lambda: (),
 ) -> AsyncIterator[Signed]:
     """Start the services of the account.
 
-    :param more: returns the endpoints of other services.
+    :param more: returns the endpoints of other services, and ``pages`` their pages.
     """
     signed = Signed(boto, certificates)
     endpoints = [
@@ -123,8 +125,13 @@ async def open_signed(
         *SecurityTokenService(signed.account).endpoints(),
         *more(signed.account),
     ]
-    async with RestServer(endpoints, certificates.server_context) as server:
+    async with RestServer(endpoints, certificates.server_context, pages=pages()) as server:
         signed.server = server
         server.intercept = signed.misbehaviours
         yield signed
         signed.close()
+
+
+async def no_machine(machine_id: str) -> socket.socket:
+    """Refuse to connect to a machine: a ``dial`` of ``Services``."""
+    raise ConnectionRefusedError(machine_id)

@@ -18,7 +18,7 @@ from connector.emulator.sessions import Sessions
 
 from .calls import call, code_of, refused, status_of
 from .contract import check_input
-from .signing import Signed, open_signed
+from .signing import Signed, no_machine, open_signed
 
 KEY = f"ssh-ed25519 {'A' * 68}"
 UNKNOWN = "i-0123456789abcdef0"
@@ -34,7 +34,12 @@ class Ec2:
 
     def endpoints(self, account: Account) -> Iterable[Endpoint]:
         services = Services(
-            account.sessions, BearerTokens(account.now), lambda session: "", account
+            account.sessions,
+            BearerTokens(account.now),
+            lambda session: "",
+            account,
+            lambda: self.signed.server.url,
+            no_machine,
         )
         targets = (PlannedTarget("web", start_seconds=30.0), PlannedTarget("db", running=False))
         self.world = Ec2World(services, targets)
@@ -71,7 +76,7 @@ def only(answer: Any) -> Any:
 
 def test_operations_match_botocores_models(boto: Any) -> None:
     account = Account(Sessions(), lambda session: "")
-    for endpoint in Ec2Service(account, Ec2Model(account.sessions)).endpoints():
+    for endpoint in Ec2Service(account, Ec2Model(account.sessions), lambda: "").endpoints():
         operation = endpoint.operation
         model = boto.client(operation.service, region_name=HOME_REGION).meta.service_model
         theirs = model.operation_model(operation.name)

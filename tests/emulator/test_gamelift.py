@@ -17,7 +17,7 @@ from connector.emulator.sessions import Form
 
 from .calls import call, code_of, refused, status_of
 from .contract import check_input
-from .signing import Signed, open_signed
+from .signing import Signed, no_machine, open_signed
 
 ARN = f"arn:aws:gameliftstreams:{HOME_REGION}:111122223333"
 STREAM = {"Identifier": STREAM_GROUP, "StreamSessionIdentifier": "game1"}
@@ -39,7 +39,7 @@ async def plain(boto: Any, certificates: Certificates) -> AsyncIterator[Plain]:
 
     def more(account: Account) -> Any:
         tokens = BearerTokens(account.now)
-        services = Services(account.sessions, tokens, account.stream_url, account)
+        services = Services(account.sessions, tokens, account.stream_url, account, str, no_machine)
         targets = [PlannedTarget(f"{form}1", form) for form in FORMS]
         targets.append(PlannedTarget("game1", STREAMS))
         worlds.append(PlainWorld(services, targets))

@@ -9,10 +9,11 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Any, Protocol
 
 from ..sessions import Form, Origin, Session, Sessions
-from ..sigv4 import Signature, date_of, read_signature
+from ..sigv4 import Signature, date_of, read_presigned, read_signature
 
 ACCOUNT_ID = "111122223333"
 
@@ -226,23 +227,37 @@ class Account:
         if signature is None:
             raise Refusal(Refusal.MISSING)
         token = headers.get("X-Amz-Security-Token")
+        key = self._key_of(signature, token)
+        self._check_date(signature)
+        _check(signature, key, service, method, target, headers, body)
+        return self._caller(key), signature.region
+
+    def authenticate_presigned(
+        self, service: str, method: str, target: str, headers: Mapping[str, str]
+    ) -> tuple[Identity, str]:
+        """Return the caller of a request that is signed in its query, and the Region.
+
+        It takes and raises what :meth:`authenticate` does. The query says until when it is valid.
+        """
+        presigned = read_presigned(target)
+        if presigned is None:
+            raise Refusal(Refusal.MISSING)
+        signature, signed, expires_at, token = presigned
+        key = self._key_of(signature, token)
+        self._check_date(signature, expires_at)
+        _check(signature, key, service, method, signed, headers, b"")
+        return self._caller(key), signature.region
+
+    def _key_of(self, signature: Signature, token: str | None) -> Key:
         key = self._keys.get(signature.key_id)
         if key is None or not self.regions.get(signature.region) or token != key.token:
             raise Refusal(Refusal.UNKNOWN_KEY)
-        self._check_date(signature)
-        if signature.service != service:
-            text = f"Credential should be scoped to correct service: '{service}'. "
-            raise Refusal(Refusal.MISMATCH, text)
-        if not signature.matches(key.secret, method, target, headers, body):
-            raise Refusal(
-                Refusal.MISMATCH,
-                "The request signature we calculated does not match the signature you provided. "
-                "Check your AWS Secret Access Key and signing method. Consult the service "
-                "documentation for details.",
-            )
+        return key
+
+    def _caller(self, key: Key) -> Identity:
         if key.expires_at is not None and self.now() >= key.expires_at:
             raise Refusal(Refusal.EXPIRED)
-        return key.identity, signature.region
+        return key.identity
 
     def signs_upgrade(self, target: str, headers: Mapping[str, str]) -> bool:
         """Return whether the upgrade of a data channel is signed with a key of this account."""
@@ -252,9 +267,12 @@ class Account:
             return False
         return True
 
-    def _check_date(self, signature: Signature) -> None:
+    def _check_date(self, signature: Signature, expires_at: float = inf) -> None:
         now, date = self.now(), signature.date
-        if signature.signed_at < now - SKEW_MAX:
+        if now >= expires_at:
+            text = f"Signature expired: {date_of(expires_at)} is now earlier than {date_of(now)}"
+            raise Refusal(Refusal.SKEW, text)
+        if expires_at == inf and signature.signed_at < now - SKEW_MAX:
             earliest = f"{date_of(now - SKEW_MAX)} ({date_of(now)} - 5 min.)"
             raise Refusal(Refusal.SKEW, f"Signature expired: {date} is now earlier than {earliest}")
         if signature.signed_at > now + SKEW_MAX:
@@ -331,3 +349,24 @@ class Account:
         """End the sessions of a machine, such as one that stops."""
         for session in self.sessions.living(machine_id):
             self.sessions.end(session, reason)
+
+
+def _check(
+    signature: Signature,
+    key: Key,
+    service: str,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> None:
+    if signature.service != service:
+        text = f"Credential should be scoped to correct service: '{service}'. "
+        raise Refusal(Refusal.MISMATCH, text)
+    if not signature.matches(key.secret, method, target, headers, body):
+        raise Refusal(
+            Refusal.MISMATCH,
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your AWS Secret Access Key and signing method. Consult the service "
+            "documentation for details.",
+        )

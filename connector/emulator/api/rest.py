@@ -52,11 +52,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Page:
-    """A page for a browser."""
+    """A page for a browser, or another request that is no operation: it answers for itself."""
 
     method: str
     path: str
-    handle: Callable[[web.Request], Awaitable[web.Response]]
+    handle: Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ from typing import Any, NamedTuple, TypeVar
 from ..access import Names, SshDefaults
 from .account import HOME_REGION, Account
 from .errors import ApiError
-from .rest import Endpoint
+from .rest import Endpoint, Page
 from .world import PlannedTarget
 
 Item = TypeVar("Item")
@@ -106,6 +106,9 @@ class Room(ABC):
     @abstractmethod
     def endpoints(self) -> list[Endpoint]:
         """Return the API's operations."""
+
+    def pages(self) -> list[Page]:
+        return []
 
     @abstractmethod
     def state(self, alias: str) -> str:

@@ -6,14 +6,15 @@ what all services share: TLS, sign-in, signatures, sessions, the gateway, agents
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from ..access import Names, SshDefaults
 from ..sessions import Session, Sessions
 from .account import Account
-from .rest import BearerTokens, Endpoint
+from .rest import BearerTokens, Endpoint, Page
 from .sso.signin import SignInUser
 
 #: The group of targets that are not given one. It has all that a name may have: a dot, a dash.
@@ -45,12 +46,16 @@ class Services(NamedTuple):
     :ivar tokens: the bearer tokens that APIs accept.
     :ivar stream_url: returns the URL of a session's data channel.
     :ivar account: of the APIs whose requests are signed.
+    :ivar api_url: returns the URL of all APIs, once they are served.
+    :ivar dial: connects to the SSH server of a machine by its id; raises OSError if that refuses.
     """
 
     sessions: Sessions
     tokens: BearerTokens
     stream_url: Callable[[Session], str]
     account: Account
+    api_url: Callable[[], str]
+    dial: Callable[[str], Awaitable[socket.socket]]
 
 
 class World(Protocol):
@@ -76,6 +81,9 @@ class World(Protocol):
 
     def endpoints(self) -> list[Endpoint]:
         """Return the API's operations."""
+
+    def pages(self) -> list[Page]:
+        """Return what the API's port serves besides operations."""
 
     def variables(self, endpoint_url: str, token: str) -> dict[str, str]:
         """Return the environment variables that lead clients of this service to the emulator."""

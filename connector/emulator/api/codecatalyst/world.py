@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...access import Names, SshDefaults
-from ..rest import Endpoint
+from ..rest import Endpoint, Page
 from ..world import PlannedTarget, Services
 from .model import CodeCatalystModel, DevEnvironment, Project, Repository, Space, Status, User
 from .service import CodeCatalystService
@@ -53,6 +53,9 @@ class CodeCatalystWorld:
     def endpoints(self) -> list[Endpoint]:
         tokens, stream_url = self._services.tokens, self._services.stream_url
         return CodeCatalystService(self.model, tokens, stream_url).endpoints()
+
+    def pages(self) -> list[Page]:
+        return []
 
     def variables(self, endpoint_url: str, token: str) -> dict[str, str]:
         return {

@@ -15,6 +15,9 @@ from ...sessions import Sessions
 from ..errors import ApiError
 from ..room import Lifecycle
 
+#: The network of machines and endpoints that are not given another one.
+VPC, SUBNET = "vpc-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60718"
+
 #: Seconds that a key of EC2 Instance Connect lives, as its API's documentation says.
 KEY_SECONDS = 60.0
 
@@ -116,6 +119,8 @@ class Instance:
     tags: dict[str, str] = field(default_factory=dict)
     platform: Platform = Platform()
     type: str = "t3.medium"
+    vpc_id: str = VPC
+    subnet_id: str = SUBNET
     profile: str | None = "ssm-agent"
     start_seconds: float = 0.0
     stop_seconds: float = 0.0
@@ -142,6 +147,20 @@ class Instance:
 
 
 @dataclass(eq=False)
+class ConnectEndpoint:
+    """An EC2 Instance Connect Endpoint, which opens tunnels to machines of its VPC.
+
+    :ivar state: a word of EC2's model.
+    """
+
+    id: str
+    region: str
+    vpc_id: str = VPC
+    subnet_id: str = SUBNET
+    state: str = "create-complete"
+
+
+@dataclass(eq=False)
 class ManagedNode:
     """A machine outside of EC2 with an agent.
 
@@ -162,10 +181,14 @@ class Ec2Model:
 
     :param sessions: the table of all sessions; its clock and its random bytes are the model's.
     :ivar on_push: told of an instance that has got another key, whose sshd asks for it.
+    :ivar on_end: told of an instance whose connections end with it.
+    :ivar connect_endpoints: of all Regions; may be changed at any time.
     """
 
     def __init__(self, sessions: Sessions) -> None:
         self.on_push: Callable[[Instance], None] = lambda instance: None
+        self.on_end: Callable[[Instance], None] = lambda instance: None
+        self.connect_endpoints: list[ConnectEndpoint] = []
         self.sessions = sessions
         self.now = sessions.now
         self._instances: dict[str, Instance] = {}
@@ -282,3 +305,4 @@ class Ec2Model:
     def _end_sessions(self, instance: Instance) -> None:
         for session in self.sessions.living(instance.id):
             self.sessions.end(session, f"The instance is {instance.status.value}")
+        self.on_end(instance)

@@ -7,7 +7,7 @@ Source of names, shapes and limits: botocore's models ``ec2/2016-11-15`` and
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -20,6 +20,8 @@ from ..rest import Endpoint
 from ..room import page
 from ..shapes import Flag, ListOf, Structure, Text, Whole
 from ..signed import EC2, JSON, Call, SignedApi
+from . import connectendpoints
+from .connectendpoints import ConnectEndpoints
 from .model import Ec2Model, Instance, Status
 
 _QUERY = Ec2Query("2016-11-15", "http://ec2.amazonaws.com/doc/2016-11-15/")
@@ -82,10 +84,14 @@ SEND_SSH_PUBLIC_KEY = Structure(
 
 
 class Ec2Service:
-    """Both APIs, as endpoints for a ``RestServer``."""
+    """Both APIs, as endpoints for a ``RestServer``.
 
-    def __init__(self, account: Account, model: Ec2Model) -> None:
+    :param api_url: returns the URL at which they are served.
+    """
+
+    def __init__(self, account: Account, model: Ec2Model, api_url: Callable[[], str]) -> None:
         self._account = account
+        self._connect_endpoints = ConnectEndpoints(model, api_url)
         self._model = model
 
     def endpoints(self) -> list[Endpoint]:
@@ -103,6 +109,11 @@ class Ec2Service:
             ec2.endpoint("StopInstances", _IDS, self._stop, resources=_instances_of),
             ec2.endpoint("DescribeRegions", DESCRIBE_REGIONS, self._regions),
             ec2.endpoint("DescribeImages", DESCRIBE_IMAGES, self._images),
+            ec2.endpoint(
+                "DescribeInstanceConnectEndpoints",
+                connectendpoints.DESCRIBE,
+                self._connect_endpoints.describe,
+            ),
             connect.endpoint(
                 "SendSSHPublicKey",
                 SEND_SSH_PUBLIC_KEY,
@@ -222,6 +233,8 @@ class Ec2Service:
             "platform": "windows" if platform.type == "Windows" else None,
             "platformDetails": platform.details,
             "privateIpAddress": None if gone else instance.address,
+            "vpcId": None if gone else instance.vpc_id,
+            "subnetId": None if gone else instance.subnet_id,
             "architecture": "x86_64",
             "rootDeviceType": "ebs",
             "virtualizationType": "hvm",

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from ...access import Names, SshDefaults
 from ..account import HOME_REGION
-from ..rest import Endpoint
+from ..rest import Endpoint, Page
 from ..room import Room
 from ..world import PlannedTarget, Services
 from .agents import Agents
 from .model import Ec2Model, Instance, Status
 from .service import Ec2Service
+from .tunnels import Tunnels
 
 #: The longest time that a stop takes, in seconds.
 STOP_SECONDS_MAX = 2.0
@@ -23,11 +24,15 @@ class Ec2World(Room):
     """A ``World``: one account's instances. A target's group is of no meaning here.
 
     :ivar model: the state, which tests may change on the emulator's event loop.
+    :ivar tunnels: through EC2 Instance Connect Endpoints.
     """
 
     def __init__(self, services: Services, targets: Sequence[PlannedTarget]) -> None:
         super().__init__(services.account)
         self.model = Ec2Model(services.sessions)
+        self.tunnels = Tunnels(services.account, self.model, services.dial)
+        self.model.on_end = self.tunnels.end
+        self._api_url = services.api_url
         self._added: list[Instance] = []
         for target in targets:
             self.add(target)
@@ -53,7 +58,10 @@ class Ec2World(Room):
         return _names(instance)
 
     def endpoints(self) -> list[Endpoint]:
-        return Ec2Service(self.account, self.model).endpoints()
+        return Ec2Service(self.account, self.model, self._api_url).endpoints()
+
+    def pages(self) -> list[Page]:
+        return [self.tunnels.page()]
 
     def state(self, alias: str) -> str:
         return self.find(alias).status.value

@@ -1,0 +1,105 @@
+"""The operation that lists EC2 Instance Connect Endpoints.
+
+Source of names and shapes: botocore's model ``ec2/2016-11-15``. Members have their names on the
+wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import ApiError
+from ..protocols.protocol import Instant
+from ..room import page
+from ..shapes import Flag, ListOf, Structure, Text, Whole
+from ..signed import Call
+from .model import ConnectEndpoint, Ec2Model
+
+#: The most items of a page: a choice, since the model has no limit.
+_PAGE_MAX = 50
+
+DESCRIBE = Structure(
+    {
+        "InstanceConnectEndpointId": ListOf(Text()),
+        "Filter": ListOf(Structure({"Name": Text(), "Value": ListOf(Text())})),
+        "MaxResults": Whole(1, _PAGE_MAX),
+        "NextToken": Text(),
+        "DryRun": Flag(),
+    }
+)
+
+
+class ConnectEndpoints:
+    """Answers the operation.
+
+    :param api_url: returns the URL at which the endpoints' tunnels are opened. AWS gives each
+        endpoint a host of its own; ours have one address, which their DNS names tell.
+    """
+
+    def __init__(self, model: Ec2Model, api_url: Callable[[], str]) -> None:
+        self._model = model
+        self._api_url = api_url
+
+    def describe(self, call: Call) -> Mapping[str, Any]:
+        here = [each for each in self._model.connect_endpoints if each.region == call.region]
+        ids = call.get("InstanceConnectEndpointId", ())
+        known = {each.id for each in here}
+        for id in ids:
+            if id not in known:
+                text = f"The instance connect endpoint ID '{id}' does not exist"
+                raise ApiError(text, "InvalidInstanceConnectEndpointId.NotFound", 400)
+        found = [
+            each
+            for each in here
+            if (not ids or each.id in ids) and _matches(each, call.get("Filter", ()))
+        ]
+        size, token = call.get("MaxResults", _PAGE_MAX), call.get("NextToken")
+        endpoints, following = page(found, size, token, "InvalidNextToken")
+        summaries = [self._summary(call, each) for each in endpoints]
+        return {"instanceConnectEndpointSet": summaries, "nextToken": following}
+
+    def _summary(self, call: Call, endpoint: ConnectEndpoint) -> Mapping[str, Any]:
+        return {
+            "ownerId": call.account.id,
+            "instanceConnectEndpointId": endpoint.id,
+            "instanceConnectEndpointArn": arn_of(call, endpoint),
+            "state": endpoint.state,
+            "stateMessage": "",
+            "dnsName": urlsplit(self._api_url()).netloc,
+            "networkInterfaceIdSet": [f"eni-{endpoint.id.partition('-')[2]}"],
+            "vpcId": endpoint.vpc_id,
+            "availabilityZone": f"{endpoint.region}a",
+            "createdAt": Instant(0.0),
+            "subnetId": endpoint.subnet_id,
+            "preserveClientIp": False,
+            "securityGroupIdSet": ["sg-0a1b2c3d4e5f60718"],
+            "tagSet": [],
+            "ipAddressType": "ipv4",
+        }
+
+
+def arn_of(call: Call, endpoint: ConnectEndpoint) -> str:
+    """Return the ARN of an endpoint."""
+    return call.arn(f"instance-connect-endpoint/{endpoint.id}", "ec2")
+
+
+def _matches(endpoint: ConnectEndpoint, filters: Any) -> bool:
+    """Return whether an endpoint matches all filters.
+
+    :raises ApiError: for a filter that the emulator does not know.
+    """
+    known = {
+        "instance-connect-endpoint-id": endpoint.id,
+        "state": endpoint.state,
+        "subnet-id": endpoint.subnet_id,
+        "vpc-id": endpoint.vpc_id,
+    }
+    for rule in filters:
+        name = rule.get("Name", "")
+        if name not in known:
+            raise ApiError(f"The filter '{name}' is invalid", "InvalidParameterValue", 400)
+        if known[name] not in rule.get("Value", ()):
+            return False
+    return True
