@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...fast.plain import is_id
 from ...fast.typed import TYPE_CHECKING, Any
-from ..model import SSH, Column, State
+from ..model import FAILED, SSH, Column, State
 from ..regional.backend import Backend, Found
 from ..regional.kind import RegionalKind
 from ..regional.ssm import SSM, start_ssm_session
@@ -100,7 +100,7 @@ class Ec2(Backend):
     def advice(self, found: Found) -> str:
         from .access import agent_advice
 
-        return agent_advice(found)
+        return agent_advice(found) if found.state.phase == FAILED else ""
 
     def user(self, found: Found) -> str:
         return str(found.details.get("user") or "ec2-user")
