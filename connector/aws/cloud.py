@@ -148,7 +148,8 @@ class Cloud:
         from .signed import LightSigned, SdkSigned
 
         url = self.endpoint(service, region)
-        if url and service.target:
+        speaks_xml = all(each.xml_names is not None for each in service.operations.values())
+        if url and (service.target or speaks_xml):
             return LightSigned(service, region, url, self.keys, self._access.connect)
         from .sdk import ClientFactory
 

@@ -1,7 +1,7 @@
 """The signed APIs of AWS: what a service is, and the two clients that call one.
 
-:class:`LightSigned` speaks JSON 1.1 without botocore. :class:`SdkSigned` calls through botocore,
-which knows all protocols and all endpoints.
+:class:`LightSigned` speaks JSON 1.1 without botocore, and EC2's protocol where an operation tells
+its names. :class:`SdkSigned` calls through botocore, which knows all protocols and endpoints.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .responses import check
 from .sigv4 import signed_headers
 
 if TYPE_CHECKING:
+    from .http import Response
     from .keys import AwsKeys, KeySource
     from .light import Connect
     from .responses import Shape
@@ -43,10 +44,13 @@ class SignedOperation(NamedTuple):
 
     :param name: on the wire: ``StartSession``.
     :param response: the members of the response that we read.
+    :param xml_names: for EC2's API, which answers in XML: botocore's names of members by those on
+        the wire, besides those that differ in the first letter's case only. None: botocore calls.
     """
 
     name: str
     response: Shape
+    xml_names: Mapping[str, str] | None = None
 
 
 class Service(NamedTuple):
@@ -85,7 +89,7 @@ class SignedApi(Protocol):
 
 
 class LightSigned:
-    """A ``SignedApi`` for services that speak JSON 1.1. It opens a connection for each call.
+    """A ``SignedApi`` without botocore. It opens a connection for each call.
 
     :param region: the Region to sign for.
     :param endpoint_url: a result of ``endpoint.light_endpoint``.
@@ -112,22 +116,39 @@ class LightSigned:
 
     def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
         row = self._service.operations[operation]
-        body = json.dumps(members).encode()
+        headers, body = self._written(row, members)
 
         def once(keys: AwsKeys, left: float) -> dict[str, Any]:
-            request = self._request(row.name, body, keys)
+            request = self._request(headers, body, keys)
             address = self._host, self._port
             response = send(self._connect, address, request, *_split(left), _MAX_BODY)
-            return check(parse(response, self._host), row.response, self._host)
+            return check(self._read(row, response), row.response, self._host)
 
         return _with_keys(self._keys, self._service, self._region, timeout, once)
 
-    def _request(self, name: str, body: bytes, keys: AwsKeys) -> bytes:
-        host = self._host if self._port == 443 else f"{self._host}:{self._port}"
+    def _written(
+        self, row: SignedOperation, members: dict[str, Any]
+    ) -> tuple[dict[str, str], bytes]:
+        """Return the headers that tell the operation, and the body."""
+        if row.xml_names is not None:
+            from .xmlapi import FORM, form_of  # EC2 alone speaks it
+
+            return FORM, form_of(row.name, members)
         headers = {
-            "X-Amz-Target": f"{self._service.target}.{name}",
+            "X-Amz-Target": f"{self._service.target}.{row.name}",
             "Content-Type": "application/x-amz-json-1.1",
         }
+        return headers, json.dumps(members).encode()
+
+    def _read(self, row: SignedOperation, response: Response) -> dict[str, Any]:
+        if row.xml_names is None:
+            return parse(response, self._host)
+        from .xmlapi import parse_xml
+
+        return parse_xml(response, self._host, row.xml_names)
+
+    def _request(self, headers: Mapping[str, str], body: bytes, keys: AwsKeys) -> bytes:
+        host = self._host if self._port == 443 else f"{self._host}:{self._port}"
         signature = signed_headers(
             keys,
             method="POST",

@@ -48,18 +48,26 @@ _AGENT = Object(
 )
 
 
-def _operation(name: str, **lists: Object) -> SignedOperation:
+def _operation(
+    name: str, xml_names: Mapping[str, str] | None = None, **lists: Object
+) -> SignedOperation:
     optional = {member: list_of(item) for member, item in lists.items()}
-    return SignedOperation(name, Object(optional={**optional, "NextToken": text}))
+    return SignedOperation(name, Object(optional={**optional, "NextToken": text}), xml_names)
 
 
 _RESERVATION = Object(optional={"Instances": list_of(_INSTANCE)})
 _CHANGE = Object({"CurrentState": _STATE})
+_DESCRIBED = {"reservationSet": "Reservations", "instancesSet": "Instances"}
+_DESCRIBED |= {"instanceState": "State", "tagSet": "Tags"}
 _DESCRIBE, _AGENTS = "describe_instances", "describe_instance_information"
 _EC2_CALLS = {
-    _DESCRIBE: _operation("DescribeInstances", Reservations=_RESERVATION),
-    "start_instances": _operation("StartInstances", StartingInstances=_CHANGE),
-    "stop_instances": _operation("StopInstances", StoppingInstances=_CHANGE),
+    _DESCRIBE: _operation("DescribeInstances", _DESCRIBED, Reservations=_RESERVATION),
+    "start_instances": _operation(
+        "StartInstances", {"instancesSet": "StartingInstances"}, StartingInstances=_CHANGE
+    ),
+    "stop_instances": _operation(
+        "StopInstances", {"instancesSet": "StoppingInstances"}, StoppingInstances=_CHANGE
+    ),
 }
 _SSM_CALLS = {_AGENTS: _operation("DescribeInstanceInformation", InstanceInformationList=_AGENT)}
 EC2_API = Service("ec2", "ec2", "", _EC2_CALLS)

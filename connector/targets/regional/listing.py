@@ -32,13 +32,15 @@ from .ssm import ssm_of
 from .target import Calls, one_line
 
 #: The operation of EC2 that lists the Regions that the account has enabled.
-_EC2 = Service(
+EC2_REGIONS = Service(
     "ec2",
     "ec2",
     "",
     {
         "describe_regions": SignedOperation(
-            "DescribeRegions", Object({"Regions": list_of(Object({"RegionName": non_empty}))})
+            "DescribeRegions",
+            Object({"Regions": list_of(Object({"RegionName": non_empty}))}),
+            {"regionInfo": "Regions"},
         )
     },
 )
@@ -144,7 +146,7 @@ def enabled_regions(cloud: Cloud, deadline: float) -> list[str]:
 
     :raises ConnectorError: when that cannot be asked.
     """
-    api = cloud.api(_EC2, cloud.region or ANY_REGION)
+    api = cloud.api(EC2_REGIONS, cloud.region or ANY_REGION)
     try:
         answer = ask(api, "describe_regions", deadline)
     except Refused as refused:
