@@ -24,7 +24,7 @@ Sessions need ssm:StartSession. A stream session has a shell only, and needs
 gameliftstreams:CreateStreamSessionAdminShell.
 
 in ~/.ssh/config, which `connector config-ssh --kind ssm` writes for you:
-  Host *.ssm sagemaker-cluster:*
+  Host *.ssm sagemaker-cluster:* sagemaker-training-job:* sagemaker-endpoint:* codebuild:*
     User ubuntu
     ProxyCommand connector proxy --port %p %n
 """,

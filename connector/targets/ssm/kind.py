@@ -16,7 +16,7 @@ from ..model import RUNNING, SHELL, Column, State
 from ..regional.backend import Backend, Found
 from ..regional.kind import RegionalKind
 from ..registry import SSM
-from .names import host_of, stream_of, target_of
+from .names import SSM_WORDS, host_of, stream_of, target_of
 
 if TYPE_CHECKING:
     from ...aws.api import Refused
@@ -51,8 +51,8 @@ class Plain(Backend):
         return SshFacts(
             title="AWS Systems Manager's other targets",
             nouns="targets of Systems Manager",
-            patterns=("*.ssm", "sagemaker-cluster:*"),
-            examples=("codebuild.a.ssm", "sagemaker-cluster:a_b-i-0"),
+            patterns=("*.ssm", *(f"{word}:*" for word in SSM_WORDS)),
+            examples=("codebuild.a.ssm", *(f"{word}:a" for word in SSM_WORDS)),
             suffix=".ssm",
             service_prefixes=SSM.prefixes,
             user="ubuntu",  # of HyperPod's nodes; the other targets seldom have an SSH server
