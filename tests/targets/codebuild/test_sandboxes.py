@@ -1,0 +1,79 @@
+"""States of sandboxes, their names, and the end of their history."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from connector.targets.codebuild.names import id_of
+from connector.targets.codebuild.sandboxes import list_living, state_of
+from connector.targets.model import GONE, RUNNING, STARTING, STOPPING
+
+UUID = "0103e0e7-52aa-4a3d-81dd-bfc27226fa54"
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "expected"),
+    [
+        ("QUEUED", "QUEUED", STARTING),
+        ("IN_PROGRESS", "DOWNLOAD_SOURCE", STARTING),
+        ("IN_PROGRESS", "RUN_SANDBOX", RUNNING),
+        ("RUN_SANDBOX", "", RUNNING),
+        ("STOPPING", "RUN_SANDBOX", STOPPING),
+        ("STOPPED", "COMPLETED", GONE),
+        ("", "COMPLETED", GONE),
+        ("", "", STARTING),
+    ],
+)
+def test_status_comes_before_the_phase(status: str, phase: str, expected: str) -> None:
+    state = state_of({"status": status, "currentSession": {"currentPhase": phase}})
+    assert state.phase == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (f"shop:{UUID}", (f"shop:{UUID}", "")),
+        (f"shop.{UUID.upper()}", (f"shop:{UUID}", "")),
+        (f"arn:aws:codebuild:eu-west-1:1:sandbox/shop:{UUID}", (f"shop:{UUID}", "eu-west-1")),
+        (f"codebuild-sandbox-ssh=arn:aws:codebuild:a:1:sandbox/s-1:{UUID}", (f"s-1:{UUID}", "a")),
+        (f"arn:aws:codebuild:eu-west-1:1:build/shop:{UUID}", None),
+        (f"arn:aws:s3:eu-west-1:1:sandbox/shop:{UUID}", None),
+        (f"shop-{UUID}", None),
+        (f"a b:{UUID}", None),
+        (UUID, None),
+        ("shop", None),
+    ],
+)
+def test_id_is_read_from_each_form(name: str, expected: tuple[str, str] | None) -> None:
+    assert id_of(name) == expected
+
+
+class History:
+    """An API with three pages of sandboxes that ended long ago."""
+
+    def __init__(self, age: float) -> None:
+        self.age = age
+        self.pages = 0
+
+    def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
+        if operation == "batch_get_sandboxes":
+            requested = time.time() - self.age
+            return {
+                "sandboxes": [
+                    {"id": id, "status": "STOPPED", "requestTime": requested}
+                    for id in members["ids"]
+                ]
+            }
+        self.pages += 1
+        ids = [f"shop:{self.pages}-{number}" for number in range(100)]
+        return {"ids": ids, **({"nextToken": str(self.pages)} if self.pages < 3 else {})}
+
+
+@pytest.mark.parametrize(("age", "pages"), [(7 * 86400.0, 1), (3600.0, 3)])
+def test_list_ends_where_no_sandbox_can_live_any_more(age: float, pages: int) -> None:
+    history = History(age)
+    assert list_living(history, time.monotonic() + 60.0) == []
+    assert history.pages == pages
