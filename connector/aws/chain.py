@@ -96,7 +96,7 @@ def _late(search: _Search, profile: Profile, waited: float) -> CredentialsError:
     if search.runs_program:
         return late(name, waited)
     return CredentialsError(
-        f"The AWS keys of the profile {name} did not come within {waited:.0f} s", try_it(name)
+        f"The AWS keys of the profile {name} did not come within {waited:.0f} s", try_it(profile)
     )
 
 

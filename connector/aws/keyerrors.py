@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from typing import TYPE_CHECKING
+
 from ..errors import ConfigError, ConnectorError, CredentialsError, InternalError, quoted
 from .api import CallFailed, Refused
 from .profile import Profile
@@ -9,6 +12,9 @@ from .program import failed as failed_program
 from .regions import has_to_be_enabled, is_known
 from .sdk import UNREADABLE
 from .signed import EXPIRED
+
+if TYPE_CHECKING:
+    from .keys import KeySource
 
 #: Codes of the refusal of keys: of keys that AWS does not know, ...
 _UNKNOWN = (
@@ -18,6 +24,12 @@ _UNKNOWN = (
 
 #: ... and of a signature that does not fit.
 _UNFIT = ("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature")
+
+#: EC2's code of keys that have expired, and also of a clock that is wrong.
+_OF_KEYS_OR_CLOCK = "RequestExpired"
+
+#: The command of the AWS CLI that shows whose keys it finds.
+_WHO = ("sts", "get-caller-identity")
 
 #: Words of a refusal because of the time of the signature.
 _OF_TIME = ("Signature expired", "Signature not yet current")
@@ -44,19 +56,19 @@ def explain(error: BaseException, profile: Profile, ran_program: bool) -> Connec
     if isinstance(error, NoCode):
         return CredentialsError(
             f"The role of the profile {name} needs an MFA code, which cannot be asked for here",
-            f"{try_it(name)} in a terminal first: the keys are kept for an hour",
+            f"{try_it(profile)} in a terminal first: the keys are kept for an hour",
         )
     if "ProfileNotFound" in kinds:
         return ConfigError(f"There is no AWS profile {name}", "Check --profile and ~/.aws/config")
     if kinds & {"SSOError", "TokenRetrievalError"}:
         return CredentialsError(
             f"The SSO login of the profile {name} has expired, or there is none",
-            f"Run `aws sso login --profile {name}`",
+            f"Run `{_command(profile, 'sso', 'login')}`",
         )
     if "LoginError" in kinds:
         return CredentialsError(
             f"The AWS login of the profile {name} has expired, or there is none",
-            f"Run `aws login --profile {name}`",
+            f"Run `{_command(profile, 'login')}`",
         )
     if "PartialCredentialsError" in kinds:
         missing = getattr(error, "kwargs", {}).get("cred_var", "a part")
@@ -70,57 +82,85 @@ def explain(error: BaseException, profile: Profile, ran_program: bool) -> Connec
             "Check ~/.aws/config and the variables that begin with AWS_",
         )
     if "ClientError" in kinds:
-        return _failed(name, str(getattr(error, "response", {}).get("Error", {}).get("Code", "")))
+        refused = getattr(error, "response", {}).get("Error", {})
+        code, said = str(refused.get("Code", "")), str(refused.get("Message", ""))
+        return _wrong_clock() if _is_of_time(code, said) else _failed(profile, code)
     failed = isinstance(error, (*UNREADABLE, RuntimeError))
     if ran_program and (failed or "CredentialRetrievalError" in kinds):
         return failed_program(name, type(error).__name__)
     if failed or "BotoCoreError" in kinds:
-        return _failed(name, type(error).__name__)
+        return _failed(profile, type(error).__name__)
     return InternalError.of(error)
 
 
-def _failed(name: str, why: str) -> CredentialsError:
+def _failed(profile: Profile, why: str) -> CredentialsError:
     return CredentialsError(
-        f"Cannot get the AWS credentials of the profile {name} ({quoted(why)[1:-1]})", try_it(name)
+        f"Cannot get the AWS credentials of the profile {profile.shown_name} ({quoted(why)[1:-1]})",
+        try_it(profile),
     )
 
 
-def try_it(name: str) -> str:
+def try_it(profile: Profile) -> str:
     """Return the hint with a command that shows whether a profile has keys."""
-    return f"Try `aws sts get-caller-identity --profile {name}`"
+    return f"Try `{_command(profile, *_WHO)}`"
 
 
-def refusal_of_keys(refused: Refused, name: str, region: str) -> ConnectorError | None:
+def _command(profile: Profile | None, *words: str) -> str:
+    """Return a command of the AWS CLI for a profile; None: for the keys in variables.
+
+    The AWS CLI refuses ``--profile default`` where no file has that profile.
+    """
+    name = profile and profile.known_name
+    return shlex.join(["aws", *words, *(("--profile", name) if name else ())])
+
+
+def refusal_of_keys(refused: Refused, source: KeySource, region: str) -> ConnectorError | None:
     """Return the error of a call that failed because of its keys; None for any other refusal.
 
-    :param name: of the profile, for messages.
+    :param source: of the keys.
     :param region: the Region that was called.
     """
     code, said = refused.code, refused.message
-    if code in EXPIRED:
-        return CredentialsError(
-            f"The AWS keys of the profile {name} have expired",
-            f"Get new ones: run `aws sso login --profile {name}`, or what made them",
-        )
-    if code == "RequestTimeTooSkewed" or (code in _UNFIT and said.startswith(_OF_TIME)):
-        return CredentialsError(
-            "AWS refuses the signature because of its time", "Check the clock of this machine"
-        )
+    whose = source.whose
+    if code in EXPIRED and not (code == _OF_KEYS_OR_CLOCK and source.are_permanent):
+        return _expired(source)
+    if code == _OF_KEYS_OR_CLOCK or _is_of_time(code, said):
+        return _wrong_clock()
     if code in _UNFIT:
         return CredentialsError(
-            f"AWS refuses the signature: the secret key of the profile {name} does not fit its "
-            "access key",
+            f"AWS refuses the signature: the secret key {whose} does not fit its access key",
             "Copy both again",
         )
-    if code in _UNKNOWN and has_to_be_enabled(region):
+    if code not in _UNKNOWN:
+        return None
+    shows = _command(None if source.are_of_variables else source.profile, *_WHO)
+    if has_to_be_enabled(region):
         return CredentialsError(
-            f"AWS does not accept the keys of the profile {name} in {region}",
-            f"Enable the Region {region} in the account, or check the keys: "
-            f"`aws sts get-caller-identity --profile {name}`",
+            f"AWS does not accept the keys {whose} in {region}",
+            f"Enable the Region {region} in the account, or check the keys: `{shows}`",
         )
-    if code in _UNKNOWN:
-        return CredentialsError(f"AWS does not accept the keys of the profile {name}", try_it(name))
-    return None
+    return CredentialsError(f"AWS does not accept the keys {whose}", f"Try `{shows}`")
+
+
+def _is_of_time(code: str, said: str) -> bool:
+    """Return whether a signature is refused because of its time."""
+    return code == "RequestTimeTooSkewed" or (code in _UNFIT and said.startswith(_OF_TIME))
+
+
+def _wrong_clock() -> CredentialsError:
+    return CredentialsError(
+        "AWS refuses the signature because of its time", "Check the clock of this machine"
+    )
+
+
+def _expired(source: KeySource) -> CredentialsError:
+    login = _command(source.profile, "sso", "login")
+    return CredentialsError(
+        f"The AWS keys {source.whose} have expired",
+        "Set new ones, or unset AWS_ACCESS_KEY_ID to use a profile"
+        if source.are_of_variables
+        else f"Get new ones: run `{login}`, or what made them",
+    )
 
 
 def unknown_region(failed: CallFailed, region: str, service: str) -> ConnectorError | None:

@@ -48,6 +48,7 @@ class KeySource:
     :param named: whether the option ``--profile`` named the profile. Variables with keys then
         do not count.
     :param now: return the seconds since the epoch.
+    :ivar profile: as given.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class KeySource:
         named: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._profile = profile
+        self.profile = profile
         self._environ = environ
         self._connect = connect
         self._named = named
@@ -83,7 +84,7 @@ class KeySource:
         searches = self._searches
         if not self._lock.acquire(timeout=timeout):
             raise CredentialsError(
-                f"The AWS keys of the profile {self._profile.shown_name} did not come in time",
+                f"The AWS keys {self.whose} did not come in time",
                 "Try again",
             )
         try:
@@ -101,15 +102,28 @@ class KeySource:
                 self._keys, self._refused = None, True
 
     @property
-    def profile_name(self) -> str:
-        """The name of the profile, for messages."""
-        return self._profile.shown_name
+    def whose(self) -> str:
+        """Whose the keys are, for messages: "in the variables", "of the profile work"."""
+        if self.are_of_variables:
+            return "in the variables"
+        return f"of the profile {self.profile.shown_name}"
+
+    @property
+    def are_of_variables(self) -> bool:
+        """Whether variables give the keys. They come before all other sources."""
+        return not self._named and bool(self._environ.get("AWS_ACCESS_KEY_ID"))
+
+    @property
+    def are_permanent(self) -> bool:
+        """Whether the keys that were used last do not expire."""
+        return self._keys is not None and self._keys.session_token is None
 
     @property
     def origin(self) -> str:
         """A text that differs between accounts and holds no secret. Caches use it as a key."""
-        key = None if self._named else self._environ.get("AWS_ACCESS_KEY_ID")
-        return f"key {key}" if key else f"profile {self._profile.shown_name}"
+        if self.are_of_variables:
+            return f"key {self._environ['AWS_ACCESS_KEY_ID']}"
+        return f"profile {self.profile.shown_name}"
 
     def _load(self, timeout: float) -> AwsKeys:
         kept = self._keys
@@ -117,7 +131,7 @@ class KeySource:
             return kept
         self._failure = None
         try:
-            self._keys = self._find(timeout)
+            self._keys = self._checked(self._find(timeout))
         except ConnectorError as error:
             if kept is None or self._left(kept) <= 0:
                 self._failure = error
@@ -129,6 +143,20 @@ class KeySource:
         self._loaded, self._refused = True, False
         return self._keys
 
+    def _checked(self, keys: AwsKeys) -> AwsKeys:
+        """Return keys that can stand in the headers of a request.
+
+        A copied line end is the usual fault. A program may write anything.
+        """
+        whole = f"{keys.access_key_id}{keys.secret_key}{keys.session_token or ''}"
+        if whole.isascii() and whole.isprintable() and " " not in whole:
+            return keys
+        raise CredentialsError(
+            f"The AWS keys {self.whose} have a blank, a line end or another character that no key "
+            "has",
+            "Copy them again",
+        )
+
     def _left(self, keys: AwsKeys) -> float:
         """Return the seconds until keys expire; infinite if they do not, as far as is known."""
         return float("inf") if keys.expires_at is None else keys.expires_at - self._now()
@@ -136,7 +164,7 @@ class KeySource:
     def _find(self, timeout: float) -> AwsKeys:
         from .quick import program_of, quick_keys
 
-        profile = self._profile
+        profile = self.profile
         if self._loaded:  # another program may have written new keys
             again = load_profile(profile.shown_name, self._environ)
             profile = with_credentials(again._replace(name=profile.name), self._environ)

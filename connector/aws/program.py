@@ -72,11 +72,16 @@ class _Failed(Exception):
 
 def _words(command: str) -> list[str]:
     words = plain.words(command)
+    if words == []:
+        raise _Failed("it is empty")
     if words is not None:
         return words
     import shlex
 
-    return shlex.split(command)
+    try:
+        return shlex.split(command)
+    except ValueError:
+        raise _Failed("its quotes do not match") from None
 
 
 def _output(words: list[str]) -> bytes:

@@ -234,7 +234,7 @@ def _with_keys(
     except Refused as refused:
         from .keyerrors import refusal_of_keys
 
-        refused.keys_error = refusal_of_keys(refused, source.profile_name, region)
+        refused.keys_error = refusal_of_keys(refused, source, region)
         raise
     except CallFailed as failed:
         from .keyerrors import unknown_region

@@ -93,7 +93,7 @@ class UpgradeSigner:
         region = self._region_of(_without_port(host)) or self._region
         if not region:
             raise ConfigError(
-                f"The profile {self._keys.profile_name} has no region to sign for",
+                f"The profile {self._keys.profile.shown_name} has no region to sign for",
                 "Add `region` to it",
             )
         return signed_headers(

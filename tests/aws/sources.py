@@ -28,13 +28,15 @@ def iso(epoch: float) -> str:
 class Sources:
     """What the server answers with, and what it was asked.
 
-    ``refusal``: status and code of STS's answer. ``asked``: method and path, or STS's action.
+    ``refusal``: status and code of STS's answer. ``said``: its message. ``asked``: method and path,
+    or STS's action.
     ``lifetime``: seconds until the keys expire. ``silent``: whether nothing is answered.
     """
 
     url: str = ""
     lifetime: float = 3600.0
     refusal: tuple[int, str] | None = None
+    said: str = "hidden words"
     asked: list[str] = field(default_factory=list)
     forms: list[dict[str, str]] = field(default_factory=list)
     silent: bool = False
@@ -72,7 +74,7 @@ class Sources:
     def _sts(self, action: str) -> tuple[int, str]:
         self.asked.append(action)
         if self.refusal:
-            error = f"<Code>{self.refusal[1]}</Code><Message>hidden words</Message>"
+            error = f"<Code>{self.refusal[1]}</Code><Message>{self.said}</Message>"
             return self.refusal[0], f"<ErrorResponse><Error>{error}</Error></ErrorResponse>"
         if action == "GetCallerIdentity":
             result = "<Arn>arn:aws:iam::123456789012:user/mary</Arn><Account>123456789012</Account>"

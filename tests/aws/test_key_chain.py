@@ -300,6 +300,27 @@ def test_failing_program_is_reported(
     assert "hidden" not in str(c.value)
 
 
+@pytest.mark.parametrize(
+    ("command", "words"), [("", "it is empty"), ("'open", "its quotes do not match")]
+)
+def test_command_that_is_none_is_reported(
+    sources: Sources, configure: Callable[[str], None], command: str, words: str
+) -> None:
+    configure(f"[profile work]\ncredential_process = {command}\n")
+    with pytest.raises(CredentialsError, match=f"profile work failed .{words}"):
+        load("work")
+
+
+def test_wrong_clock_is_reported_where_a_role_is_refused_for_it(
+    sources: Sources, configure: Callable[[str], None]
+) -> None:
+    configure(BASE + WORK)
+    sources.refusal = 403, "SignatureDoesNotMatch"
+    sources.said = "Signature expired: 20261130T000000Z is now earlier than 20261130T010000Z"
+    with pytest.raises(CredentialsError, match="Check the clock of this machine"):
+        load("work")
+
+
 def test_missing_program_is_reported(sources: Sources, configure: Callable[[str], None]) -> None:
     configure("[profile work]\ncredential_process = /nonexistent/program\n")
     with pytest.raises(CredentialsError, match=r"profile work failed \(FileNotFoundError\)"):

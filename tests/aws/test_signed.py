@@ -174,6 +174,63 @@ def test_expired_keys_that_cannot_be_renewed_are_reported(
 
 
 @pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            "UnrecognizedClientException",
+            "AWS does not accept the keys in the variables. Try `aws sts get-caller-identity`",
+        ),
+        ("InvalidSignatureException", "the secret key in the variables does not fit"),
+        ("ExpiredToken", "keys in the variables have expired. Set new ones, or unset AWS_ACCESS"),
+    ],
+)
+def test_refusal_of_keys_in_variables_names_no_profile(
+    peer: Scripted, monkeypatch: pytest.MonkeyPatch, code: str, words: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    peer.answers = [(400, error(code))]
+    with pytest.raises(Refused) as caught:
+        ask(SSM)
+    assert words in str(caught.value.keys_error)
+    assert "profile default" not in str(caught.value.keys_error)
+
+
+@pytest.mark.parametrize(("token", "words"), [("", "Check the clock"), ("t", "have expired")])
+def test_code_of_expired_keys_means_the_clock_where_keys_do_not_expire(
+    peer: Scripted, monkeypatch: pytest.MonkeyPatch, token: str, words: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    peer.answers = [(400, error("RequestExpired"))]
+    with pytest.raises(Refused) as caught:
+        ask(SSM)
+    assert words in str(caught.value.keys_error)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AWS_SESSION_TOKEN", "hidden\r\nHost: example.com"),
+        ("AWS_SESSION_TOKEN", "hidden\n"),
+        ("AWS_SECRET_ACCESS_KEY", "hidden "),
+        ("AWS_SECRET_ACCESS_KEY", "hidden\udcff"),
+        ("AWS_ACCESS_KEY_ID", "\u043a\u043b\u044e\u0447"),
+    ],
+)
+def test_keys_that_would_break_a_header_are_refused(
+    peer: Scripted, service: Service, variable: str, value: str
+) -> None:
+    variables = {"AWS_ACCESS_KEY_ID": "AKIDE", "AWS_SECRET_ACCESS_KEY": "hidden", variable: value}
+    api = open_cloud(None, peer.url, {**os.environ, **variables}).api(service, "eu-west-1")
+    with pytest.raises(CredentialsError, match="another character that no key has") as caught:
+        api.call("describe_instance_information", timeout=10)
+    assert "hidden" not in str(caught.value)
+    assert peer.requests == []
+
+
+@pytest.mark.parametrize(
     ("code", "message", "region", "words"),
     [
         ("UnrecognizedClientException", "no", "eu-west-1", "keys of the profile default. Try"),
