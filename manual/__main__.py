@@ -11,7 +11,7 @@ from pathlib import Path
 
 from connector.datachannel import phases
 
-from . import errors, manpages, reference
+from . import cells, errors, manpages, reference
 from .harvest import harvest
 from .sections import put
 
@@ -24,6 +24,9 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
     return {
         root / "docs" / "errors.md": errors.render(errors.load(), harvest(), exit_codes),
         root / "docs" / "reference.md": reference.render(),
+        root / "docs" / "targets.md": put(
+            (root / "docs" / "targets.md").read_text(encoding="utf-8"), "cells", cells.render()
+        ),
         root / "docs" / "protocol.md": _with_phases(root / "docs" / "protocol.md"),
         **{root / "docs" / "man" / name: text for name, text in manpages.pages().items()},
     }
