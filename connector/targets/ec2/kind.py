@@ -9,12 +9,12 @@ from ...fast.typed import TYPE_CHECKING, Any
 from ..model import FAILED, SSH, Column, State
 from ..regional.backend import Backend, Found
 from ..regional.kind import RegionalKind
-from ..regional.ssm import SSM, start_ssm_session
 from ..registry import EC2
 
 if TYPE_CHECKING:
     from ...aws.api import Refused
     from ...aws.cloud import Cloud
+    from ...aws.signed import Service
     from ...errors import ConnectorError
     from ...sessions import SessionAccess
     from ...ssh.facts import SshFacts
@@ -36,7 +36,12 @@ class Ec2(Backend):
         *("pending", "running", "shutting-down", "terminated", "stopping", "stopped"),
         *("Online", "ConnectionLost", "Inactive"),
     )
-    service = SSM
+
+    @property
+    def service(self) -> Service:
+        from ..regional.ssm import SSM  # completion needs no network
+
+        return SSM
 
     @property
     def ssh(self) -> SshFacts:
@@ -89,6 +94,8 @@ class Ec2(Backend):
             from .access import push_key
 
             push_key(cloud, found, query, timeout)
+        from ..regional.ssm import start_ssm_session
+
         port = int(query.option("port") or 22)
         return start_ssm_session(cloud, found.region, found.id, request, port, timeout)
 
