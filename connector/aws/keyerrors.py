@@ -25,7 +25,7 @@ _UNKNOWN = (
 #: ... and of a signature that does not fit.
 _UNFIT = ("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature")
 
-#: EC2's code of keys that have expired, and also of a clock that is wrong.
+#: The code of one service for keys that have expired, and also for a clock that is wrong.
 _OF_KEYS_OR_CLOCK = "RequestExpired"
 
 #: The command of the AWS CLI that shows whose keys it finds.

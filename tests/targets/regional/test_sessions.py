@@ -136,7 +136,7 @@ def test_refusal_that_may_pass_is_tried_again(
     [
         ("AccessDeniedException", AccessDenied, "You may not start a session on lamp desk"),
         ("AccessDenied", AccessDenied, "You may not start a session on lamp desk"),
-        ("ExpiredTokenException", CredentialsError, "have expired. Get new ones"),
+        ("ExpiredTokenException", CredentialsError, "have expired. Set new ones"),
         ("UnrecognizedClientException", CredentialsError, "AWS does not accept the keys"),
         ("InvalidSignatureException", CredentialsError, "AWS refuses the signature"),
         ("TargetNotConnected", TargetNotReady, "its SSM agent is not connected"),
