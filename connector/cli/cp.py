@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError, ConnectorError, InternalError
 from ..settings.table import SETTINGS
 from ..targets.model import COMMAND, SSH, Query
-from ..targets.registry import PLACE, SESSION, START, row_of
+from ..targets.registry import PLACE, SESSION, START, WAY, row_of
 from .output.lines import say
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
@@ -99,7 +99,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="OPTION",
         help="an option of ssh, as in ssh_config, such as -o IdentityFile=PATH",
     )
-    add_kind_options(parser, PLACE, START, SESSION)
+    add_kind_options(parser, PLACE, START, WAY, SESSION)
     add_service_options(parser)
     add_setting(parser, "start")
     add_setting(parser, "wait")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
 from ..targets.model import COMMAND, SSH_SESSION, SessionRequest
-from ..targets.registry import KINDS, SESSION, STREAM, row_of
+from ..targets.registry import KINDS, SESSION, STREAM, WAY, row_of
 from ..transport.probe import HELLO
 from . import proxy
 from .boundary import INTERRUPTED
@@ -72,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_host(parser)
-    add_target_options(parser, SESSION, STREAM)
+    add_target_options(parser, WAY, SESSION, STREAM)
     parser.add_argument(
         "-F",
         "--ssh-config",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..fast.typed import TYPE_CHECKING
 from ..targets.model import SSH_SESSION, SessionRequest
-from ..targets.registry import SESSION, START, STREAM
+from ..targets.registry import SESSION, START, STREAM, WAY
 from .settings import add_setting
 from .streaming import add_stream_options, run_stream
 from .target import (
@@ -55,7 +55,7 @@ def add_session_options(parser: argparse.ArgumentParser, *roles: str) -> None:
     :param roles: of further options that belong to a kind.
     """
     add_host(parser)
-    add_target_options(parser, START, *roles)
+    add_target_options(parser, START, WAY, *roles)
     add_setting(parser, "start")
     add_setting(parser, "wait")
     add_stream_options(parser)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..targets.model import SSH
-from ..targets.registry import PLACE, SESSION, START
+from ..targets.registry import PLACE, SESSION, START, WAY
 from .settings import add_logging_options, add_setting
 from .start import start_target
 from .target import (
@@ -57,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help="the name of the target; the arguments after it go to ssh",
     )
-    add_kind_options(parser, PLACE, START, SESSION)
+    add_kind_options(parser, PLACE, START, WAY, SESSION)
     add_service_options(parser)
     add_setting(parser, "start")
     add_setting(parser, "wait")

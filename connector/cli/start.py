@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConsentNeeded
 from ..targets.model import StartSettings
-from ..targets.registry import START
+from ..targets.registry import START, WAY
 from .output.lines import agreed, can_ask, tell
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = f"Start a target and wait until it runs.\n\n{NAMES}"
     parser.epilog = EPILOG
     add_host(parser)
-    add_target_options(parser, START)
+    add_target_options(parser, START, WAY)
     add_setting(parser, "wait")
     add_logging_options(parser)
 

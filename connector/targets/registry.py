@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 
 #: What an option of a kind is about, and so which commands have it. A place: all that look for
-#: targets. TARGET: all that need one. START: those that may start it. SESSION: those that open a
-#: session for ssh. STREAM: `proxy` alone, since ssh tells the value to its ProxyCommand.
-PLACE, TARGET, START, SESSION, STREAM = "place", "target", "start", "session", "stream"
+#: targets. TARGET: all that need one. START: those that may start it. WAY: these, and doctor.
+#: SESSION: those that open a session for ssh. STREAM: `proxy` alone, since ssh tells the value to
+#: its ProxyCommand.
+PLACE, TARGET, START, WAY = "place", "target", "start", "way"
+SESSION, STREAM = "session", "stream"
 
 
 class KindOption(NamedTuple):
@@ -209,6 +211,13 @@ EC2 = KindRow(
         PORT,
         KindOption(
             "push-key", "flag", "push your public key by EC2 Instance Connect first", role=SESSION
+        ),
+        KindOption(
+            "via",
+            "choice",
+            "the way to the SSH server: Systems Manager, or EC2 Instance Connect Endpoint",
+            role=WAY,
+            choices=("ssm", "eice"),
         ),
         KindOption("user", "text", "the user for --push-key, as ssh tells it", role=STREAM),
     ),

@@ -59,6 +59,7 @@ class Startup:
 
     :param starts: remembers how long starts of this target take.
     :param clock: seconds of a monotonic clock; ``progress`` makes the pauses.
+    :param judge: returns the state that matters to the caller for one that was looked at.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Startup:
         settings: StartSettings,
         starts: Memory,
         clock: Callable[[], float] = time.monotonic,
+        judge: Callable[[State], State] = lambda state: state,
     ) -> None:
         self._target = target
         self._progress = progress
         self._settings = settings
         self._durations = Durations(starts)
         self._clock = clock
+        self._judge = judge
         self._began = self._answered_at = clock()
         self._usual = self._durations.usual()
         self._starts = 0
@@ -152,7 +155,7 @@ class Startup:
             logger.info("the state is not known: %s", failure)
             return before
         self._answered_at = self._clock()
-        return state
+        return self._judge(state)
 
     def _wait(self, state: State, seconds: float) -> None:
         elapsed = self._clock() - self._began

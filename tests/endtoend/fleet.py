@@ -13,7 +13,15 @@ from typing import TypeVar
 
 from connector.emulator.agent.behaviour import REAL
 from connector.emulator.api.account import HOME_REGION, Account
-from connector.emulator.api.ec2.model import AgentTimes, Instance, ManagedNode, Ping, Status
+from connector.emulator.api.ec2.model import (
+    AgentTimes,
+    ConnectEndpoint,
+    Instance,
+    ManagedNode,
+    Ping,
+    Status,
+)
+from connector.emulator.api.ec2.tunnels import DURATION_MAX, Tunnel
 from connector.emulator.api.ec2.world import Ec2World
 from connector.emulator.api.world import PlannedTarget
 from connector.emulator.app import Emulator, EmulatorThread
@@ -82,6 +90,8 @@ class Fleet:
 
         def reset() -> None:
             self.account.denials.clear()
+            self.world.model.connect_endpoints.clear()
+            self.world.tunnels.duration_max, self.world.tunnels.opened = DURATION_MAX, 0
             for instance, status in ((self.web, Status.RUNNING), (self.db, Status.STOPPED)):
                 self.world.model.set_status(instance, status)
                 instance.life.since -= 3600
@@ -101,6 +111,15 @@ class Fleet:
 
     def living(self, instance: Instance) -> list[Session]:
         return self.call(lambda: self.account.sessions.living(instance.id))
+
+    def add_endpoint(self, id: str, **details: str) -> None:
+        """Add an EC2 Instance Connect Endpoint to the account."""
+        endpoint = ConnectEndpoint(id, HOME_REGION, **details)
+        self.call(lambda: self.world.model.connect_endpoints.append(endpoint))
+
+    def tunnels(self) -> list[Tunnel]:
+        """Return the tunnels that are open."""
+        return self.call(lambda: list(self.world.tunnels.living))
 
     def secrets(self) -> list[str]:
         return [self.account.user_key.secret, self.access.bearer_token]

@@ -77,6 +77,11 @@ class Ec2(Backend):
 
         return look(cloud, found, timeout)
 
+    def look_for(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> Found:
+        from .machines import look
+
+        return look(cloud, found, timeout, agent=query.option("via") != "eice")
+
     def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
         from .machines import change
 
@@ -97,7 +102,18 @@ class Ec2(Backend):
         from ..regional.ssm import start_ssm_session
 
         port = int(query.option("port") or 22)
+        if query.option("via") == "eice":
+            from .eice import open_tunnel
+
+            return open_tunnel(cloud, found, request, port, timeout)
         return start_ssm_session(cloud, found.region, found.id, request, port, timeout)
+
+    def detour(
+        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
+    ) -> SessionAccess | None:
+        from .eice import detour
+
+        return detour(cloud, found, request, query, int(query.option("port") or 22), timeout)
 
     def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
         from .access import explain

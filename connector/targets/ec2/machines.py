@@ -33,11 +33,12 @@ _USERS |= {"windows": "Administrator"}
 
 _STATE = Object({"Name": non_empty})
 _INSTANCE_TEXTS = ("InstanceType", "PrivateIpAddress", "PrivateDnsName", "PlatformDetails")
+_NETWORK_TEXTS = ("VpcId", "SubnetId")
 _AGENT_TEXTS = ("PingStatus", "PlatformName", "PlatformVersion", "Name", "ComputerName")
 _INSTANCE = Object(
     {"InstanceId": non_empty, "State": _STATE},
     lenient={
-        **dict.fromkeys((*_INSTANCE_TEXTS, "LaunchTime"), text),
+        **dict.fromkeys((*_INSTANCE_TEXTS, *_NETWORK_TEXTS, "LaunchTime"), text),
         "StateReason": Object(lenient={"Message": text}),
         "Tags": list_of(Object(lenient={"Key": text, "Value": text})),
         "IamInstanceProfile": Object(),
@@ -96,9 +97,10 @@ def list_machines(cloud: Cloud, region: str, deadline: float) -> list[Found]:
     return [*found, *(_node(each, region) for each in nodes)]
 
 
-def look(cloud: Cloud, found: Found, timeout: float) -> Found:
+def look(cloud: Cloud, found: Found, timeout: float, *, agent: bool = True) -> Found:
     """Return a machine as the services describe it now.
 
+    :param agent: whether the agent of an instance matters.
     :raises Refused: also when they do not know it.
     """
     region, unknown = found.region, Refused(404, "InvalidInstanceID.NotFound", "")
@@ -114,7 +116,7 @@ def look(cloud: Cloud, found: Found, timeout: float) -> Found:
     if not listed:
         raise unknown
     agents = None
-    if listed[0]["State"]["Name"] == "running":
+    if agent and listed[0]["State"]["Name"] == "running":
         with _perhaps_denied():
             agents = _agent_of(cloud, found, 0.4 * timeout)
     return _instance(listed[0], region, agents)
@@ -163,6 +165,7 @@ def _instance(each: Mapping[str, Any], region: str, agents: Mapping[str, Any] | 
     ping = agent.get("PingStatus", "none") if status == "running" and agents is not None else ""
     details = _details(agent, ping, each.get("InstanceType", ""), each.get("PlatformDetails", ""))
     details["address"] = address = each.get("PrivateIpAddress", "")
+    details["vpc"], details["subnet"] = (each.get(name, "") for name in _NETWORK_TEXTS)
     details["profile"] = "IamInstanceProfile" in each
     reason, phase = each.get("StateReason", {}).get("Message", ""), _PHASES.get(status, FAILED)
     reason = "" if reason.startswith("Client.UserInitiated") else reason

@@ -143,6 +143,10 @@ class Backend(Protocol):
         :raises Refused: also when the service does not know the target any more.
         """
 
+    def look_for(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> Found:
+        """Return what :meth:`look` does, with the state that matters to a query's options."""
+        return self.look(cloud, found, timeout)
+
     def ready(self, found: Found) -> bool:
         """Return whether sessions can be opened on a target that runs, as it is set up.
 
@@ -168,6 +172,17 @@ class Backend(Protocol):
 
         :param query: has the kind's options; :meth:`look` finds details that ``found`` lacks.
         """
+
+    def detour(
+        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
+    ) -> SessionAccess | None:
+        """Return access by another way than :meth:`open`; None where there is none.
+
+        Asked once, when a refusal may settle (see :meth:`may_settle`).
+
+        :param found: as :meth:`look` has returned it after the refusal.
+        """
+        return None
 
     def machine_of(self, cloud: Cloud, found: Found, timeout: float) -> str:
         """Return what tells this start of the target from all others; empty if that is not told.

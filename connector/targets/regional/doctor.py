@@ -157,7 +157,7 @@ class RegionalLegs:
         target = cast("RegionalTarget", self._case.find())
         calls = target.calls
         try:
-            state = calls.look(CALL_TIMEOUT)
+            state = calls.for_ssh(calls.look(CALL_TIMEOUT))
         except (Refused, CallFailed) as failure:
             error = calls.error_of(failure, "describe")
             result = Result.failed(error)

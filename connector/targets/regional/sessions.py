@@ -12,7 +12,7 @@ from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from ...sessions import SessionAccess, StartProgress, Waiting
 from ..memory import Memory
-from ..model import RUNNING, SSH_SESSION, UNKNOWN, SessionRequest, StartSettings, State
+from ..model import RUNNING, SSH, SSH_SESSION, UNKNOWN, SessionRequest, StartSettings, State
 from .ssm import resume, signer_of, terminate
 from .target import Calls
 
@@ -76,11 +76,15 @@ class RegionalSessions:
         while True:
             answer = self._open(None if startup is None else progress)
             if not isinstance(answer, State):
+                if answer.raw:
+                    return answer  # its URL is signed
                 return answer._replace(signer=signer_of(self._calls.cloud, self._region))
             if startup is None:
                 from ..startup import Startup  # for a target that does not run
 
-                startup = Startup(self._calls, progress, self._settings, self._starts, self._clock)
+                calls, settings = self._calls, self._settings
+                judge = calls.for_ssh if self._request.form == SSH else _as_it_is
+                startup = Startup(calls, progress, settings, self._starts, self._clock, judge)
             startup.until_running(answer)
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:
@@ -176,6 +180,12 @@ class RegionalSessions:
                     place = calls.found[:3]
                     state = self._state()
                     asked = state is not None
+                    # After a start, a target that runs may yet become one that can be reached.
+                    patient = started is not None and state and state.phase == RUNNING
+                    if state and settles and not patient:
+                        detour = calls.detour(self._request, max(deadline - self._clock(), 1.0))
+                        if detour:
+                            return detour
                     if state and state.phase not in (RUNNING, UNKNOWN.phase):
                         return state
                     if calls.found[:3] != place:
@@ -203,6 +213,10 @@ class RegionalSessions:
             if isinstance(error, TargetNotFound):
                 raise error from failure
             return UNKNOWN
+
+
+def _as_it_is(state: State) -> State:
+    return state
 
 
 def _may_be_of_state(failure: Refused | CallFailed) -> bool:

@@ -14,8 +14,11 @@ from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from ..memory import Memory, cache_file
 from ..model import (
+    FAILED,
     GONE,
     RUNNING,
+    SSH_SESSION,
+    STARTING,
     STOPPED,
     STOPPING,
     Query,
@@ -24,7 +27,7 @@ from ..model import (
     StartSettings,
     State,
 )
-from ..registry import START
+from ..registry import SESSION, START, STREAM
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
@@ -120,6 +123,17 @@ class Calls:
         question.settle()
         return access
 
+    def detour(self, request: SessionRequest, timeout: float) -> SessionAccess | None:
+        """Return access by another way, after a refusal and a :meth:`look`; None without one."""
+        return self.backend.detour(self.cloud, self.found, request, self.query, timeout)
+
+    def for_ssh(self, state: State) -> State:
+        """Return the state that matters to ssh: it may have another way to a target that runs."""
+        hopeful = state.phase in (STARTING, FAILED)
+        if hopeful and self.detour(SSH_SESSION, POLL_TIMEOUT):
+            return state._replace(phase=RUNNING)
+        return state
+
     def doubter(self) -> Callable[[], bool] | None:
         """See :meth:`connector.targets.kind.Target.doubter`."""
         if self._find_again is None or self.backend.names_last:
@@ -170,13 +184,23 @@ class Calls:
             raise self.error_of(failure, what) from failure
 
     def command(self, *words: str) -> str:
-        """Return a command of the connector about this target, in the user's own words."""
+        """Return a command of the connector about this target, in the user's own words.
+
+        Options that only sessions have are left out.
+        """
         import shlex
 
-        return shlex.join(["connector", *words, *self.query.words])
+        row, query = self.backend.row, self.query
+        own = [(row.option(name), value) for name, value in query.options]
+        kept = tuple(
+            (option.name, value)
+            for option, value in own
+            if option and option.role not in (SESSION, STREAM)
+        )
+        return shlex.join(["connector", *words, *query._replace(options=kept).words])
 
     def _look(self, found: Found, timeout: float) -> Found:
-        fresh = self.backend.look(self.cloud, found, timeout)
+        fresh = self.backend.look_for(self.cloud, found, self.query, timeout)
         return fresh._replace(region=fresh.region or found.region)
 
     def _is_meant(self, fresh: Found) -> bool:
@@ -252,11 +276,13 @@ class RegionalTarget:
     def run_until_running(self, progress: StartProgress, settings: StartSettings) -> State:
         from ..startup import Startup
 
-        state = self.state()
+        state = self.calls.for_ssh(self.state())
         ready = self.calls.backend.ready(self.calls.found)
         if state.phase == RUNNING and settings.allowed and not ready:
             state = state._replace(phase=STOPPED)
-        return Startup(self.calls, progress, settings, self._starts()).until_running(state)
+        calls = self.calls
+        startup = Startup(calls, progress, settings, self._starts(), judge=calls.for_ssh)
+        return startup.until_running(state)
 
     def stop(self) -> State:
         with self.calls.explained("stop"):

@@ -9,7 +9,15 @@ import pytest
 
 from connector.aws.api import Refused
 from connector.aws.responses import Wrong
-from connector.emulator.api.ec2.model import AgentTimes, ManagedNode, Ping, Platform, Status
+from connector.emulator.api.ec2.model import (
+    SUBNET,
+    VPC,
+    AgentTimes,
+    ManagedNode,
+    Ping,
+    Platform,
+    Status,
+)
 from connector.errors import RequestRefused
 from connector.targets.ec2.kind import KIND
 from connector.targets.ec2.machines import EC2_API, change, list_machines, look, user_of
@@ -63,6 +71,8 @@ def test_instance_is_described(yard: Yard) -> None:
         "platform": "Ubuntu 24.04",
         "user": "ubuntu",
         "profile": True,
+        "vpc": VPC,
+        "subnet": SUBNET,
     }
 
 
