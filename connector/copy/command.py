@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import IO
 
-from ..errors import ConnectFailed
+from ..errors import ConnectFailed, RemoteProtocolError
 
 #: Seconds in which a command has to read or to write something, once it has begun.
 _PATIENCE = 300.0
@@ -18,8 +18,10 @@ _PATIENCE = 300.0
 #: Seconds for the child to end its session, and then after SIGKILL.
 _END_TIMEOUT = 8.0
 
-#: Bytes of the longest line, and lines of stderr that are kept.
+#: Bytes of the longest line, of the longest output after the last line that is read, and lines of
+#: stderr that are kept.
 _LONGEST_LINE = 64 * 1024
+_LONGEST_REST = 1 << 20
 _KEPT = 20
 
 _CHUNK = 64 * 1024
@@ -111,10 +113,20 @@ class Command:
         _open(self._child.stdin).close()
 
     def status(self) -> int:
-        """Wait for the end, and return the exit status: that of the command or of its failure."""
-        while self._receive():
-            continue
-        return self._child.wait(_PATIENCE)
+        """Wait for the end, and return the exit status: that of the command or of its failure.
+
+        :raises RemoteProtocolError: when the output does not end.
+        :raises ConnectFailed: when the command does not end.
+        """
+        left = _LONGEST_REST
+        while data := self._receive():
+            left -= len(data)
+            if left < 0:
+                raise RemoteProtocolError("the command that copies prints without end")
+        try:
+            return self._child.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise ConnectFailed("The command that copies has not ended in 5 minutes") from None
 
     def said(self) -> list[str]:
         """Return the last lines that the command has written to stderr. It has to have ended."""

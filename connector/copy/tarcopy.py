@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from ..errors import ConfigError, ConnectorError, SessionEnded
+from ..errors import ConfigError, ConnectorError, LinkLost, SessionEnded
 from . import tardown, tarup
 from .checks import DIFFERENT
 from .checksums import NONE, PROGRAMS
@@ -140,6 +140,10 @@ class TarCopy:
         reason = said[-1] if said else f"exit status {status}"
         return SessionEnded(f"The command that copies has ended early ({reason})", "Try again")
 
+    def _unusable(self, error: OSError) -> ConfigError:
+        why = words_of(error)
+        return ConfigError(f"The destination {self._wish.target} cannot be used: {why}")
+
     def _progressed(self, size: int) -> None:
         self._copied += size
         self._show(self.progress())
@@ -163,6 +167,10 @@ class TarCopy:
             try:
                 for source in wish.sources:
                     receiver.receive(source, recursive=recursive)
+            except OSError as error:
+                if to_stdout:
+                    raise LinkLost(f"stdout cannot be written: {error.strerror}") from error
+                raise self._unusable(error) from error
             finally:
                 store.close()
             receiver.end()
@@ -213,10 +221,7 @@ class TarCopy:
         try:
             os.mkdir(directory, 0o700)
         except OSError as error:
-            why = words_of(error)
-            raise ConfigError(
-                f"The destination {self._wish.target} cannot be used: {why}"
-            ) from None
+            raise self._unusable(error) from None
         try:
             yield directory
         finally:
@@ -246,7 +251,10 @@ class TarCopy:
         )
         with suppress(CommandLost):  # tar reads no more; the script tells why
             sender.send()
-        while (answer := self._answer())[0] != "end":
+        for _ in range(sender.most_answers + 1):
+            answer = self._answer()
+            if answer[0] == "end":
+                break
             sender.take(answer[0], answer[1:])
             self._done = sender.done
             self._show(self.progress())

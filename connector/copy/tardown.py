@@ -44,8 +44,14 @@ else d=$({{ {{ tar chf - "./$2" 3>&- 4>&-;echo s$? >&4;}}|tee /dev/fd/3|$h 3>&- 
 echo "$t end" $d;}}
 while [ $# -gt 0 ];do (o "$1" "$2");shift 2;done"""
 
-#: Bytes of the longest header of a member: the names and times of one file.
+#: Bytes of the longest header of a member: the names, times and holes of one file.
 _LONGEST_HEADER = 1 << 20
+
+#: What :mod:`tarfile` raises for malformed headers, besides its own errors.
+_MALFORMED = (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError)
+
+#: Seconds from 1970 that every system takes as the time of a file.
+_LATEST = 1 << 40
 
 #: Bytes of zeros at the end of an archive, at most. GNU tar fills 10 KiB.
 _LONGEST_PADDING = 1 << 20
@@ -204,7 +210,7 @@ class Receiver:
             self._store.begin(self._received.content(place), member.mode & 0o777)
             left = member.size
             while left:
-                data = archive.read(min(left, _CHUNK))
+                data = archive.content(min(left, _CHUNK))
                 left -= len(data)
                 self._store.write(data)
         else:
@@ -266,6 +272,7 @@ class _Archive:
         self.sum = Checksum(program)
         self._command = command
         self._position = 0
+        self._header_left = _LONGEST_HEADER
 
     def members(self) -> Iterator[tarfile.TarInfo]:
         """Yield the members. The caller has to read the content of each file.
@@ -277,18 +284,30 @@ class _Archive:
                 fileobj=cast(IO[bytes], self), encoding="utf-8", errors="surrogateescape"
             )
             while (member := archive.next()) is not None:
+                if member.size < 0:
+                    raise tarfile.HeaderError
                 archive.members = []  # type: ignore[attr-defined]  # or all would stay in memory
                 yield member
-        except tarfile.TarError:
+                self._header_left = _LONGEST_HEADER
+        except _MALFORMED:
             raise RemoteProtocolError("tar at the target has sent no archive") from None
 
     def read(self, size: int) -> bytes:
+        """Read so many bytes of a header, as :mod:`tarfile` does.
+
+        :raises CommandLost: when the output ends before.
+        :raises RemoteProtocolError: when the headers of one member do not end.
+        """
+        self._header_left -= size
+        if self._header_left < 0:
+            raise RemoteProtocolError("tar at the target has sent too long a header")
+        return self.content(size)
+
+    def content(self, size: int) -> bytes:
         """Read so many bytes.
 
         :raises CommandLost: when the output ends before.
         """
-        if size > _LONGEST_HEADER:
-            raise RemoteProtocolError("tar at the target has sent too long a header")
         data = bytearray()
         while len(data) < size:
             more = self._command.read(size - len(data))
@@ -305,7 +324,7 @@ class _Archive:
     def seek(self, position: int) -> int:
         """Skip everything before a position."""
         while self._position < position:
-            self.read(min(position - self._position, _CHUNK))
+            self.content(min(position - self._position, _CHUNK))
         return self._position
 
     def skip_padding(self) -> None:
@@ -327,22 +346,20 @@ def _place(source: bytes, name: bytes, member: str) -> bytes | None:
 
     :param name: of the source in the archive; a full stop stands for the content of a directory.
     """
-    parts = [part for part in _bytes(member).split(b"/") if part not in (b"", b".")]
+    path = member.encode("utf-8", "surrogateescape")
+    parts = [part for part in path.split(b"/") if part not in (b"", b".")]
     if name != b".":
         if parts[:1] != [name]:
             return None
         del parts[0]
-    if b".." in parts:
+    if b".." in parts or b"\0" in path:
         return None
     return os.path.normpath(os.path.join(source, *parts))
 
 
-def _bytes(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")
-
-
 def _attributes(member: tarfile.TarInfo, kind: int) -> Attributes:
-    time = int(member.mtime)
+    # Headers of PAX may tell any number, or none. Every comparison with a "nan" is false.
+    time = int(member.mtime) if abs(member.mtime) < _LATEST else 0
     return Attributes(member.size, kind | member.mode & 0o7777, time, time)
 
 

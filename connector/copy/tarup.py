@@ -218,12 +218,19 @@ class Sender:
 
     # The answers.
 
+    @property
+    def most_answers(self) -> int:
+        """How many lines the script prints before its end: at most two a directory, one a file."""
+        return 1 + 2 * len(self._plan.directories) + len(self._plan.files)
+
     def take(self, what: str, words: list[str]) -> None:
         """Take note of an answer: what was done, the number of a file, and words."""
         if what == "tar":
             self._tar_failed = True
             return
-        number = int(words[0]) if words and words[0].isdigit() else -1
+        # isdigit() is true of characters that int() refuses, which also limits the digits.
+        digits = words[0] if words and len(words[0]) < 10 else ""
+        number = int(digits) if digits.isdecimal() else -1
         if what == "nodir":
             self._refused(self._plan.directories, number, " ".join(words[1:]))
         elif what == "done" and number in self._sent:
