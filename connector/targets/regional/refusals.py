@@ -46,10 +46,10 @@ def explain(refused: Refused, what: str, service: str) -> ConnectorError:
         return TargetNotFound(
             f"Cannot {what}: {service} does not know it{said}", "See `connector list`"
         )
-    if "LimitExceeded" in code or ("QuotaExceeded" in code and status != 429):
-        return QuotaExceeded(f"Cannot {what}: a limit of the account is reached{said}")
-    if status == 429:
+    if status == 429 and (code == "RequestLimitExceeded" or "LimitExceeded" not in code):
         return ServiceThrottled(f"{service} asks to slow down{said}", "Try again in a minute")
+    if "LimitExceeded" in code or "QuotaExceeded" in code:
+        return QuotaExceeded(f"Cannot {what}: a limit of the account is reached{said}")
     if status == 409:
         return TargetNotReady(
             f"Cannot {what}: it is busy with another change{said}", "Try again in a minute"

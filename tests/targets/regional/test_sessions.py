@@ -142,6 +142,7 @@ def test_refusal_that_may_pass_is_tried_again(
         ("TargetNotConnected", TargetNotReady, "its SSM agent is not connected"),
         ("LampNotFoundException", TargetNotFound, "Lampworks does not know it"),
         ("ResourceNotFoundException", TargetNotFound, "Lampworks does not know it"),
+        ("RequestLimitExceeded", ServiceThrottled, "asks to slow down"),
         ("LampLimitExceededException", QuotaExceeded, "a limit of the account is reached"),
         ("ThrottlingException", ServiceThrottled, "Lampworks asks to slow down"),
         ("ConflictException", TargetNotReady, "it is busy with another change"),
