@@ -19,6 +19,9 @@ from .keys import AwsKeys
 #: Seconds that a program may take: it may show a dialog to its user.
 TIMEOUT = 30.0
 
+#: Seconds for the rest of its output. A browser or an agent that it has started may keep that open.
+_DRAIN = 0.5
+
 #: Bytes of its output that are read.
 MAX_OUTPUT = 1 << 20
 
@@ -88,7 +91,7 @@ def _output(words: list[str]) -> bytes:
     program = Program(words, limit=MAX_OUTPUT)
     atexit.register(program.end)  # the thread that waits here may end with the process
     try:
-        ran = program.wait(TIMEOUT)
+        ran = program.wait(TIMEOUT, _DRAIN)
     except BaseException:
         program.end()
         raise

@@ -300,6 +300,24 @@ def test_failing_program_is_reported(
     assert "hidden" not in str(c.value)
 
 
+def test_keys_are_taken_from_a_program_that_leaves_another_one_behind(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    """A browser or an agent, which keeps the output open."""
+    lives = home / "lives"
+    lives.touch()
+    keys = '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden"}'
+    code = (
+        f"import os, time\nprint('''{keys}''', flush=True)\nif os.fork() == 0:\n"
+        f"    while os.path.exists({str(lives)!r}):\n        time.sleep(0.05)\n    os._exit(0)\n"
+    )
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    try:
+        assert load("work").access_key_id == "AKIDP"
+    finally:
+        lives.unlink()
+
+
 @pytest.mark.parametrize(
     ("command", "words"), [("", "it is empty"), ("'open", "its quotes do not match")]
 )
