@@ -71,11 +71,12 @@ class KeySource:
         self._searches = 0
         self._loaded = self._refused = False
 
-    def load(self, timeout: float) -> AwsKeys:
+    def load(self, timeout: float, *, may_ask: bool = False) -> AwsKeys:
         """Return keys that have not expired.
 
         :param timeout: seconds for getting them, besides those of a user at a prompt and of a
             ``credential_process``, which may ask its user too.
+        :param may_ask: whether the user is at a terminal though stdin is none any more.
         :raises NoKeys: when no source has any.
         :raises CredentialsError: when a source has expired, fails or is incomplete.
         :raises ConfigError: when the profile does not exist, or its settings are not usable.
@@ -91,7 +92,7 @@ class KeySource:
             if self._failure and self._searches > searches:
                 # Another thread has just searched: the user is not asked for a code again.
                 raise type(self._failure)(self._failure.message, self._failure.hint)
-            return self._load(max(deadline - time.monotonic(), 0.1))
+            return self._load(max(deadline - time.monotonic(), 0.1), may_ask)
         finally:
             self._lock.release()
 
@@ -125,13 +126,13 @@ class KeySource:
             return f"key {self._environ['AWS_ACCESS_KEY_ID']}"
         return f"profile {self.profile.shown_name}"
 
-    def _load(self, timeout: float) -> AwsKeys:
+    def _load(self, timeout: float, may_ask: bool) -> AwsKeys:
         kept = self._keys
         if kept is not None and self._left(kept) > _SPARE:
             return kept
         self._failure = None
         try:
-            self._keys = self._checked(self._find(timeout))
+            self._keys = self._checked(self._find(timeout, may_ask))
         except ConnectorError as error:
             if kept is None or self._left(kept) <= 0:
                 self._failure = error
@@ -161,7 +162,7 @@ class KeySource:
         """Return the seconds until keys expire; infinite if they do not, as far as is known."""
         return float("inf") if keys.expires_at is None else keys.expires_at - self._now()
 
-    def _find(self, timeout: float) -> AwsKeys:
+    def _find(self, timeout: float, may_ask: bool) -> AwsKeys:
         from .quick import program_of, quick_keys
 
         profile = self.profile
@@ -186,5 +187,5 @@ class KeySource:
             timeout=timeout,
             uses_cache=not self._refused,
             # Later, a terminal may be in use by a shell.
-            may_ask=not self._loaded and os.isatty(0),
+            may_ask=not self._loaded and (may_ask or os.isatty(0)),
         )

@@ -66,7 +66,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     # Ask before the stream takes over the descriptors 0 and 1.
-    on_terminal = os.isatty(0) and os.isatty(1)
+    may_ask = os.isatty(0)
+    on_terminal = may_ask and os.isatty(1)
     token = new_token()
 
     def prepare_command(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings]:
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         row.require(COMMAND, query.name)
         row.load().check(SessionRequest(COMMAND, tuple(options.words)))
         words = wrap(options.words, token, on_terminal=on_terminal)
-        return prepare(options, SessionRequest(COMMAND, tuple(words)))
+        return prepare(options, SessionRequest(COMMAND, tuple(words)), on_terminal=may_ask)
 
     def sit_at(loop: Loop, stdin: int, stdout: int) -> _Execution:
         return _Execution(loop, stdin, stdout, token, on_terminal)

@@ -62,7 +62,10 @@ def add_session_options(parser: argparse.ArgumentParser, *roles: str) -> None:
 
 
 def prepare(
-    options: argparse.Namespace, request: SessionRequest = SSH_SESSION
+    options: argparse.Namespace,
+    request: SessionRequest = SSH_SESSION,
+    *,
+    on_terminal: bool = False,
 ) -> tuple[LateSource, StreamSettings]:
     """Return the session source of the target, and the settings of the stream.
 
@@ -70,9 +73,12 @@ def prepare(
     it follow.
 
     :param request: what the session is for.
+    :param on_terminal: whether stdin was a terminal before the stream took it.
     :raises ConfigError: when an option or variable is not usable.
     """
     finder = open_finder(options, request.form)
+    if on_terminal:
+        finder.unlock()
     from ..targets.source import open_source
 
     return open_source(

@@ -49,10 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     streams = _StandardStreams()
+    on_terminal = os.isatty(0)  # the stream takes it
     sources: list[LateSource] = []
 
     def prepared(options: argparse.Namespace) -> tuple[LateSource, StreamSettings]:
-        source, settings = prepare(options, SessionRequest(SHELL))
+        source, settings = prepare(options, SessionRequest(SHELL), on_terminal=on_terminal)
         sources.append(source)
         return source, settings
 

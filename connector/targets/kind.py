@@ -135,6 +135,12 @@ class Finder(Protocol):
     def settings(self) -> StreamSettings:
         """How hosts are reached."""
 
+    def unlock(self) -> None:
+        """Get keys that the user may have to be asked for, before a session takes the terminal.
+
+        :raises CredentialsError: when there are none.
+        """
+
     def known(self) -> Target | None:
         """Return the target if no network is needed to know it, else None."""
 

@@ -34,6 +34,7 @@ from .matrix import FAST
 from .resuming import TunnelThread
 from .sshd import USER, Sshd, program
 from .targets import GREETING, TcpService, greeting_echo
+from .terminals import Terminal
 from .waiting import eventually
 
 #: The connector with lamps in its registry. It sweeps 0.2 s after its stream has opened, not 2 s.
@@ -186,6 +187,35 @@ def test_sessions_are_listed_and_stopped(user: User, lampworks: Lampworks) -> No
     assert user.says("sessions", "stop", "desk.lamp", "--all") == f"stopped {session}\n"
     process.wait()
     assert user.run("sessions", "stop", "desk.lamp", "none").returncode == 68
+
+
+# Keys that the user is asked for
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize(
+    "words", [("shell", "desk.lamp"), ("exec", "desk.lamp", "--", "echo", "hi")]
+)
+def test_code_is_asked_for_on_the_terminal_before_a_session_takes_it(
+    user: User, lampworks: Lampworks, words: tuple[str, ...]
+) -> None:
+    role = lampworks.call(lambda: lampworks.account.add_role("Admin", mfa_code="123456"))
+    environ = user.commands.environ
+    key, secret = environ.pop("AWS_ACCESS_KEY_ID"), environ.pop("AWS_SECRET_ACCESS_KEY")
+    write_config(
+        environ,
+        f"[profile base]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+        f"[default]\nrole_arn = {role.arn}\nmfa_serial = {role.mfa_serial}\n"
+        "source_profile = base\nregion = us-west-2\n",
+    )
+    with Terminal(24, 80) as terminal:
+        process = terminal.start(user.commands, user.path, *words)
+        terminal.reader.until(b"Enter MFA code")
+        assert lampworks.sessions() == []
+        terminal.type(b"123456\n")
+        eventually(lambda: len(lampworks.sessions()) == 1, "a session")
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 143
 
 
 # Imports
@@ -399,7 +429,7 @@ def test_doctor_tells_that_keys_are_refused(user: User) -> None:
     user.commands.environ["AWS_SECRET_ACCESS_KEY"] = "another"
     legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
     assert (legs["keys"]["status"], legs["identity"]["status"]) == ("ok", "fail")
-    assert "the secret key of the profile default does not fit" in legs["identity"]["text"]
+    assert "the secret key in the variables does not fit" in legs["identity"]["text"]
 
 
 @pytest.mark.usefixtures("desk")

@@ -121,6 +121,9 @@ class ToyFinder:
         self.settings = StreamSettings(Trust(environ["AWS_CA_BUNDLE"]), endpoint_overridden=True)
         self._name = query.name.removesuffix(".toy")
 
+    def unlock(self) -> None:
+        """Do nothing: toys need no keys."""
+
     def known(self) -> None:
         """Only the shop knows its toys."""
 

@@ -51,6 +51,9 @@ class Finder:
     def find(self) -> Environment:
         return self.known() or self.find_anew()
 
+    def unlock(self) -> None:
+        """Do nothing: a login is made by `connector login` alone."""
+
     def known(self) -> Environment | None:
         wanted = self._wanted
         if isinstance(wanted, EnvironmentName):

@@ -51,6 +51,9 @@ class RegionalFinder:
     def _has_one_region(self) -> bool:
         return len(self.regions) == 1 and self.regions[0] != ALL_REGIONS
 
+    def unlock(self) -> None:
+        self.cloud.keys.load(LOOK_UP_TIMEOUT, may_ask=True)
+
     def find(self) -> RegionalTarget:
         return self.known() or self.find_anew()
 
