@@ -13,8 +13,9 @@ from .errors import ConfigError
 from .fast.records import NamedTuple
 from .fast.typed import Protocol
 
-#: Returns new headers that authenticate an upgrade to a stream URL, for each dial. Blocks.
-Signer = Callable[[str], Mapping[str, str]]
+#: Returns new headers that authenticate an upgrade to a stream URL, for each dial. Blocks. The
+#: second argument says whether the gateway has just refused such headers.
+Signer = Callable[[str, bool], Mapping[str, str]]
 
 _FORM = 'It has to be {"streamUrl": ..., "tokenValue": ..., "sessionId": ...}'
 

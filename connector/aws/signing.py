@@ -14,7 +14,7 @@ from ..fast.typed import TYPE_CHECKING
 from .sigv4 import encoded, signed_headers
 
 if TYPE_CHECKING:
-    from .keys import KeySource
+    from .keys import AwsKeys, KeySource
     from .light import Connect
     from .profile import Profile
 
@@ -73,11 +73,14 @@ class UpgradeSigner:
         self._region_of = region_of
         self._region = region
         self._now = now
+        self._used: AwsKeys | None = None
 
-    def __call__(self, url: str) -> Mapping[str, str]:
+    def __call__(self, url: str, refused: bool = False) -> Mapping[str, str]:
         """Return the headers to add to the upgrade, which are valid for some minutes.
 
         :param url: the checked stream URL. A presigned one needs no headers.
+        :param refused: whether the gateway has refused the last signature. Its keys may have
+            expired, so they are got again.
         :raises ConfigError: when the Region is unknown, or the profile does not exist.
         :raises CredentialsError: when there are no usable keys.
         """
@@ -89,7 +92,9 @@ class UpgradeSigner:
         # WebSocket clients write Host in lower case and without a default port.
         port = ":443" if scheme == "wss" else ":80"
         host = authority.lower().removesuffix(port)
-        keys = self._keys.load(_TIMEOUT)
+        if refused and self._used is not None:
+            self._keys.renew(self._used)
+        keys = self._used = self._keys.load(_TIMEOUT)
         region = self._region_of(_without_port(host)) or self._region
         if not region:
             raise ConfigError(

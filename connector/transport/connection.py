@@ -104,6 +104,7 @@ class Connection:
         self._accepted_once = False
         self._accepted = False  # the present link; the gateway took its token
         self._message_refused = False
+        self._upgrade_refused = False  # a signed one, in the present outage
         self._cause: BaseException | None = None  # the error that began the present outage
         self._outage_began = 0.0
         self._delay = FIRST_DELAY
@@ -212,11 +213,12 @@ class Connection:
             signed({})
             return
         late = ConnectFailed("AWS credentials could not be loaded in time", "Check the profile")
-        self._ask(self._session.sign, signed, self._sign_failed, late)
+        sign, refused = self._session.sign, self._upgrade_refused
+        self._ask(lambda done, failed: sign(done, failed, refused), signed, self._sign_failed, late)
 
     def _sign_failed(self, error: BaseException) -> None:
         # The provider of the credentials may be out of reach while the network is down.
-        if self._accepted_once and isinstance(error, ConnectorError):
+        if self._accepted_once and not self._upgrade_refused and isinstance(error, ConnectorError):
             self._retry(error)
         else:
             self._fail(error)
@@ -329,6 +331,9 @@ class Connection:
                     _SMALLER,
                 )
             )
+        elif self._may_have_old_keys(error):
+            self._upgrade_refused = True
+            self._retry(error)
         elif self._is_refusal(error, was_up):
             self._fail(
                 LinkLost(
@@ -347,6 +352,12 @@ class Connection:
             error.hint = access.refusal_hint
         return error
 
+    def _may_have_old_keys(self, error: ConnectorError) -> bool:
+        # Keys of a file have no known end: a refusal may be the first sign that they have expired.
+        access = self._session.access
+        signed = access is not None and access.signer is not None
+        return signed and isinstance(error, UpgradeRejected) and not self._upgrade_refused
+
     def _is_refusal(self, error: ConnectorError, was_up: bool) -> bool:
         if isinstance(error, UpgradeRejected):
             return True
@@ -360,6 +371,7 @@ class Connection:
         if self._cause is not None:
             logger.info("reconnected after %.1f s", self._loop.time() - self._outage_began)
         self._accepted = self._accepted_once = True
+        self._upgrade_refused = False
         self._cause = None
         self._delay = FIRST_DELAY
 

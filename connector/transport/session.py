@@ -147,8 +147,16 @@ class Session:
 
         self._loop.run_in_thread(lambda: self._source.resume(access), done)
 
-    def sign(self, on_signed: Callable[[Mapping[str, str]], None], on_failed: OnFailed) -> None:
-        """Ask the session's signer for the headers that authenticate the next upgrade."""
+    def sign(
+        self,
+        on_signed: Callable[[Mapping[str, str]], None],
+        on_failed: OnFailed,
+        refused: bool = False,
+    ) -> None:
+        """Ask the session's signer for the headers that authenticate the next upgrade.
+
+        :param refused: whether the gateway has just refused its headers.
+        """
         access = self.access
         if access is None or access.signer is None:
             raise RuntimeError("the session has no signer")
@@ -160,7 +168,7 @@ class Session:
             else:
                 on_signed(headers or {})
 
-        self._loop.run_in_thread(lambda: signer(access.stream_url), done)
+        self._loop.run_in_thread(lambda: signer(access.stream_url, refused), done)
 
     def stop(self, timeout: float, on_stopped: Callable[[], None]) -> None:
         """Tell the service that the session is over. A failure is only logged."""

@@ -94,6 +94,16 @@ def test_credentials_are_kept_for_the_next_dial(home: Path) -> None:
     assert "Credential=AKIDX/" in sign(url)["Authorization"]
 
 
+def test_refused_keys_are_read_again(home: Path) -> None:
+    url = f"wss://ssmmessages.us-west-2.amazonaws.com{PATH}"
+    sign = signer("regional")
+    sign(url)
+    config = home / ".aws/config"
+    config.write_text(config.read_text().replace("AKIDX", "AKIDY"))
+    assert "Credential=AKIDX/" in sign(url)["Authorization"]
+    assert "Credential=AKIDY/" in sign(url, refused=True)["Authorization"]
+
+
 def test_refused_role_is_reported(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = (
         "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"

@@ -9,7 +9,13 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from connector.errors import ConnectorError, CredentialsError, LinkLost, ServiceError
+from connector.errors import (
+    ConnectorError,
+    CredentialsError,
+    LinkLost,
+    ServiceError,
+    UpgradeRejected,
+)
 from connector.sessions import SessionAccess, StartProgress
 from connector.transport import connection, websocket
 from connector.transport.address import StreamSettings
@@ -83,6 +89,7 @@ class Scene:
         self.owner = Owner()
         self.source = Source()
         self.signed_urls: list[str] = []
+        self.renewals = 0  # calls of the signer after a refusal
         self.signing = threading.Event()
         self.signing.set()
         self.refusals: list[ConnectorError] = []
@@ -94,8 +101,9 @@ class Scene:
             loop, session, StreamSettings(Trust(), url_given=True), self.owner, lambda: 0.0
         )
 
-    def sign(self, url: str) -> Mapping[str, str]:
+    def sign(self, url: str, refused: bool) -> Mapping[str, str]:
         self.signed_urls.append(url)
+        self.renewals += refused
         self.signing.wait(PATIENCE)
         if self.refusals:
             raise self.refusals.pop()
@@ -152,6 +160,35 @@ def test_missing_credentials_are_retried_while_reconnecting(scene: Scene) -> Non
 def test_missing_credentials_end_the_session_at_the_first_link(scene: Scene) -> None:
     scene.refusals = [CredentialsError("none")]
     scene.connection.open(PATIENCE)
+    assert isinstance(scene.run_until_failure(), CredentialsError)
+
+
+def test_refused_upgrade_is_signed_anew_once(scene: Scene) -> None:
+    scene.lose()
+    scene.connection.link_lost(UpgradeRejected("403"))
+    assert "cannot be reached" in str(scene.run_until_failure())
+    assert scene.renewals == len(scene.signed_urls) > 0
+
+
+def test_second_refusal_ends_the_session(scene: Scene) -> None:
+    scene.lose()
+    scene.connection.link_lost(UpgradeRejected("403"))
+    assert scene.owner.failures == []
+    scene.connection.link_lost(UpgradeRejected("403"))
+    assert "refused to resume the session" in str(scene.run_until_failure())
+
+
+def test_refusal_without_a_signer_ends_the_session(scene: Scene) -> None:
+    scene.session.access = SessionAccess(scene.url, "token", "s-1")
+    scene.lose()
+    scene.connection.link_lost(UpgradeRejected("403"))
+    assert "refused to resume the session" in str(scene.run_until_failure())
+
+
+def test_missing_credentials_end_the_session_after_a_refusal(scene: Scene) -> None:
+    scene.refusals = [CredentialsError("a code is needed")]
+    scene.lose()
+    scene.connection.link_lost(UpgradeRejected("403"))
     assert isinstance(scene.run_until_failure(), CredentialsError)
 
 

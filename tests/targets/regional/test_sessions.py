@@ -101,7 +101,7 @@ def test_session_of_each_form_has_its_document(
 def test_stream_is_signed_with_the_keys_of_the_profile(lampworks: Lampworks, clock: Clock) -> None:
     access = source_of(lampworks.target("desk.lamp"), clock).start(UNWATCHED)
     assert access.signer is not None
-    headers = access.signer(access.stream_url)
+    headers = access.signer(access.stream_url, False)
     assert lampworks.account.user_key.id in headers["Authorization"]
     assert "us-west-2/ssmmessages" in headers["Authorization"]
 
