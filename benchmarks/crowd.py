@@ -1,12 +1,14 @@
-"""50 connectors at once, each with its own faults."""
+"""50 connectors at once, of all sources, each with its own faults."""
 
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from connector.emulator.agent.behaviour import REAL
@@ -19,13 +21,17 @@ from connector.emulator.faults.plans import (
     random_cuts,
 )
 from tests.endtoend.commands import Commands, Process
+from tests.endtoend.matrix import lost_links
 from tests.endtoend.targets import GREETING, TcpService, greeting_echo
 from tests.endtoend.waiting import alive
 
-from .digests import content
+from .sources import Source, rejoin_of
 from .stage import Soak
 
 CROWD, CROWD_BYTES = 50, 200_000
+
+#: Seconds until the gateway closes a link.
+LIFETIME = 3.0
 
 
 def crowd(soak: Soak) -> None:
@@ -34,15 +40,20 @@ def crowd(soak: Soak) -> None:
     rng = random.Random(f"{soak.seed}/crowd")
     plans = [_trouble(rng) for _ in range(CROWD)]
     with TcpService(greeting_echo) as service, soak.commands("crowd") as commands:
-        cloud.reset()
-        cloud.port = service.port
+        soak.reset(service.port)
         cloud.behave(REAL)
         cloud.gateway.fault_log.clear()
         taken = iter(plans)
-        cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=lambda _: next(taken))
+        cloud.gateway.behaviour = replace(
+            cloud.gateway.behaviour,
+            faults=lambda _: next(taken),
+            rejoin=rejoin_of,
+            link_lifetime=LIFETIME,
+        )
+        sources = [soak.sources[number % len(soak.sources)] for number in range(CROWD)]
         started = time.monotonic()
         with ThreadPoolExecutor(4) as pool:
-            processes = list(pool.map(lambda _: _greeted(commands), range(CROWD)))
+            processes = list(pool.map(partial(_greeted, commands), sources))
         opened = time.monotonic() - started
         with ThreadPoolExecutor(CROWD) as pool:
             equal = list(pool.map(_echoes, processes, range(CROWD)))
@@ -54,10 +65,20 @@ def crowd(soak: Soak) -> None:
         cloud.wait_all_ended()
         left = sum(alive(process.pid) for process in processes)
         seconds = time.monotonic() - started
+        for source in soak.sources:
+            own = [number for number, each in enumerate(sources) if each is source]
+            log = _log_of(commands, [processes[number].pid for number in own])
+            failures = sum(not equal[number] or ends[number] != 0 for number in own)
+            size = 2 * CROWD_BYTES * len(own)
+            soak.tallies[source.name].add(
+                lost_links(log, len(own)), size, runs=len(own), failures=failures
+            )
+        soak.tallies[soak.sources[-1].name].add_resumes(cloud)
     soak.say(f"\n## {CROWD} sessions at once, each with faults of its own\n")
     soak.say(
-        f"{CROWD} connectors, opened within {opened:.0f} s, each with {CROWD_BYTES} bytes "
-        f"up and down through cuts, drops, duplicates and overtaking: "
+        f"{CROWD} connectors, of the sources in turn, opened within {opened:.0f} s, each with "
+        f"{CROWD_BYTES} bytes up and down through hourly closes, cuts, drops, duplicates and "
+        "overtaking: "
         f"{sum(equal)} of {CROWD} digests equal, {ends.count(0)} exit codes 0, "
         f"{len(said)} said anything on stderr, {left} processes and 0 sessions left over, "
         f"{len(cloud.gateway.fault_log)} faults, {seconds:.0f} s in all. Memory per process: "
@@ -81,20 +102,26 @@ def _trouble(rng: random.Random) -> FaultPlan:
 _starting = threading.Lock()
 
 
-def _greeted(commands: Commands) -> Process:
+def _greeted(commands: Commands, source: Source) -> Process:
     with _starting:
-        process = commands.proxy()
+        process = commands.proxy(host=source.host)
     process.reader.until(GREETING, 60)
     return process
 
 
 def _echoes(process: Process, number: int) -> bool:
-    data = content(CROWD_BYTES, number)
+    data = random.Random(number).randbytes(CROWD_BYTES)
     try:
         process.send(data)
         return process.reader.exactly(CROWD_BYTES, 300) == data
     except (AssertionError, OSError):
         return False  # the process ended, or no output came; its stderr says why
+
+
+def _log_of(commands: Commands, pids: list[int]) -> str:
+    """Return the lines that these processes have logged."""
+    own = re.compile(rf"\S+ \S+ (?:{'|'.join(map(str, pids))}) ")
+    return "\n".join(filter(own.match, commands.log_file.read_text().splitlines()))
 
 
 def _memory(pid: int) -> float:

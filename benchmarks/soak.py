@@ -1,8 +1,9 @@
 """Figures of reliability: the long matrix. ``make soak``, or ``python -m benchmarks.soak``.
 
 It runs real programs and connectors, an sshd, and an emulated gateway that injects faults by a
-seeded plan. It needs the programs of the tests, and prints Markdown. It exits with 1 if a byte was
-lost, a session failed, or a process or file was left behind.
+seeded plan, to sessions of a Dev Environment and of an EC2 instance. It needs the programs of the
+tests, and prints Markdown. It exits with 1 if a byte was lost, a session failed, or a process or
+file was left behind.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from functools import partial
 from pathlib import Path
 
 from tests.endtoend.cloud import Cloud
+from tests.endtoend.rolekeys import RoleKeys
 from tests.endtoend.sshd import Sshd
 
 from .crowd import crowd
 from .grid import matrix
 from .outages import cuts
+from .sources import KEY_LIFE, LIFETIMES, THROTTLED, KeyRing
 from .stage import Soak
 
 
@@ -40,7 +43,8 @@ def main() -> int:
             (directory / part).mkdir()
         sshd = Sshd(directory / "sshd")
         cloud = Cloud(directory / "cloud")
-        soak = Soak(cloud, sshd, directory, options.seed, options.output)
+        keys = RoleKeys(cloud, directory / "keys.json")
+        soak = Soak(cloud, sshd, keys, directory, options.seed, options.output)
         soak.say(f"# Soak of {datetime.date.today()}\n")
         soak.say(
             f"Seed {options.seed}; at least {options.minutes:g} minutes; Python "
@@ -48,14 +52,28 @@ def main() -> int:
             "emulator and programs all on this machine."
         )
         try:
-            soak.attempt("the crowd", partial(crowd, soak))
-            cuts(soak)
-            matrix(soak, deadline)
+            with KeyRing(keys) as ring:
+                soak.attempt("the crowd", partial(crowd, soak))
+                cuts(soak)
+                matrix(soak, deadline)
+            soak.say(_conditions(ring))
+            soak.check_leftovers()
         finally:
             cloud.close()
             sshd.close()
     soak.write([])
     return 1 if soak.failures else 0
+
+
+def _conditions(ring: KeyRing) -> str:
+    lifetimes = " or ".join(f"{each:g} s" for each in LIFETIMES if each)
+    return (
+        f"\nAn hourly close comes after {lifetimes} here. The sessions of the instance are signed "
+        f"with temporary keys of a `credential_process`, which end after {KEY_LIFE:g} s: "
+        f"{ring.given} pairs, of which every other one ends without notice. The service throttles "
+        f"{THROTTLED:.0%} of the calls of ssm:ResumeSession. The gateway checks every signature, "
+        "and wants a fresh token or a fresh URL for each link of the instance."
+    )
 
 
 if __name__ == "__main__":

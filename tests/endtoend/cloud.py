@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from connector.emulator.agent.behaviour import REAL, AgentBehaviour
-from connector.emulator.api.account import Account
+from connector.emulator.api.account import Account, Key
 from connector.emulator.api.codecatalyst.model import (
     CodeCatalystModel,
     DevEnvironment,
@@ -26,8 +26,10 @@ from connector.emulator.api.codecatalyst.model import (
     Status,
 )
 from connector.emulator.api.codecatalyst.service import CodeCatalystService
+from connector.emulator.api.ec2.world import Ec2World
 from connector.emulator.api.rest import BearerTokens, Misbehaviours, Proceed, RestServer
 from connector.emulator.api.ssm.service import SessionManagerService
+from connector.emulator.api.world import DEMO, Services
 from connector.emulator.faults.interference import Frame
 from connector.emulator.faults.plans import Direction
 from connector.emulator.gateway.gateway import Gateway, GatewayBehaviour
@@ -46,8 +48,10 @@ STOP = "StopDevEnvironmentSession"
 
 
 class Cloud:
-    """CodeCatalyst with one Dev Environment, its gateway and its agent.
+    """CodeCatalyst with one Dev Environment, EC2 with one instance, their gateway and their agents.
 
+    :ivar instance: the host name of the instance, which is its id. Its port is that of the Dev
+        Environment.
     :ivar target: the function by which the agents of new sessions connect to their target.
     :ivar stream_base: the gateway in the stream URLs of new sessions, if it is not the emulator's.
     :ivar sessions: all sessions started since the last :meth:`reset`.
@@ -77,13 +81,24 @@ class Cloud:
             self._connect,
             certificates.server_context,
             open_process=partial(process_opener, home=home),
+            is_signed_upgrade=lambda target, headers: self.account.signs_upgrade(target, headers),
             seed=1,
         )
         self.gateway.tap = self._see
         service = CodeCatalystService(self._model, self.tokens, self._stream_url)
-        self.account = Account(self._model.sessions, self._url_of)
+        self.account = Account(self._model.sessions, self._stream_url)
         ssm = SessionManagerService(self.account)
-        endpoints = [*service.endpoints(), *ssm.endpoints()]
+        services = Services(
+            self._model.sessions,
+            self.tokens,
+            self._stream_url,
+            self.account,
+            lambda: self.server.url,
+            lambda _: self._connect(),
+        )
+        ec2 = Ec2World(services, DEMO)
+        self.instance = ec2.targets[0].host
+        endpoints = [*service.endpoints(), *ssm.endpoints(), *ec2.endpoints()]
         self.server = RestServer(endpoints, certificates.server_context)
         self.server.intercept = self._intercept
         self._given_tokens: list[str] = []
@@ -107,6 +122,7 @@ class Cloud:
     def reset(self) -> None:
         """Restore the initial state, except for the sessions that still run."""
         self.misbehaviours = Misbehaviours()
+        self.account.denials.clear()
         self.behave(REAL)
         for environment in self._added:
             self._model.delete_environment(environment)
@@ -160,6 +176,16 @@ class Cloud:
         """Return what must never be printed: the tokens, and the queries of stream URLs."""
         key = self.account.user_key.secret
         return [self.token, key, self.query_secret, "role=publish", *self._given_tokens]
+
+    def give_role_key(self, seconds: float) -> Key:
+        """Return temporary keys of the account, which :meth:`secrets` has too."""
+
+        def give() -> Key:
+            return self.account.add_role_key(self.account.add_role("developer"), "mary", seconds)
+
+        key = self.call(give)
+        self._given_tokens += [key.secret, key.token or ""]
+        return key
 
     # Actions of tests
 
@@ -303,19 +329,26 @@ class Cloud:
             timeout,
         )
 
+    def living(self) -> list[str]:
+        """Return the ids of all sessions that have not ended."""
+        machines = [self.environment.id, self.instance]
+        sessions = self._model.sessions
+        return self.call(
+            lambda: [each.id for machine in machines for each in sessions.living(machine)]
+        )
+
     # Callbacks of the emulator
 
     async def _connect(self) -> socket.socket:
         return await self.target()
 
     def _stream_url(self, session: Session) -> str:
-        self.sessions.append(session)
-        return self._url_of(session)
-
-    def _url_of(self, session: Session) -> str:
+        if session not in self.sessions:
+            self.sessions.append(session)
         self._given_tokens.append(session.token_value)
         url = data_channel_url(self.stream_base or self.gateway.url, session)
-        return f"{url}&X-Amz-Signature={self.query_secret}"
+        # The upgrade of a session that a signed request opened has to be signed too.
+        return url if session.origin else f"{url}&X-Amz-Signature={self.query_secret}"
 
     async def _intercept(
         self, operation: str, request: web.Request, proceed: Proceed

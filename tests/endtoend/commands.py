@@ -179,13 +179,18 @@ class Commands:
         return process
 
     def proxy(
-        self, *options: str, environ: Mapping[str, str] | None = None, ignoring: str = ""
+        self,
+        *options: str,
+        environ: Mapping[str, str] | None = None,
+        ignoring: str = "",
+        host: str = "",
     ) -> Process:
         """Start ``connector proxy`` as a ProxyCommand whose two pipes the test holds.
 
+        :param host: by default that of the Dev Environment.
         :param ignoring: the name of a signal that the process inherits as ignored.
         """
-        command = [*CONNECTOR, "proxy", *options, self._cloud.host]
+        command = [*CONNECTOR, "proxy", *options, host or self._cloud.host]
         if ignoring:
             command = ["/bin/sh", "-c", f'trap "" {ignoring}; exec "$@"', "sh", *command]
         return self.start(*command, environ=environ)
@@ -245,14 +250,17 @@ class Commands:
 
 
 class Ssh:
-    """ssh, scp and sftp, set up to reach the Dev Environment through ``connector proxy``.
+    """ssh, scp and sftp, set up to reach a machine of the cloud through ``connector proxy``.
 
     :param fdpass: the value of ``ProxyUseFdpass``.
+    :param host: the machine's host name; by default that of the Dev Environment.
     """
 
-    def __init__(self, commands: Commands, cloud: Cloud, sshd: Sshd, fdpass: str = "yes") -> None:
+    def __init__(
+        self, commands: Commands, cloud: Cloud, sshd: Sshd, fdpass: str = "yes", host: str = ""
+    ) -> None:
         self.commands = commands
-        self.host = cloud.host
+        self.host = host or cloud.host
         self._key = sshd.user_key
         self._known_hosts = sshd.known_hosts
         self._alias = sshd.alias
@@ -260,7 +268,7 @@ class Ssh:
         self.config.write_text(
             "\n".join(
                 [
-                    "Host codecatalyst-dev-env*",
+                    f"Host codecatalyst-dev-env* {cloud.instance}",
                     f"  User {USER}",
                     "  ProxyCommand connector proxy %n",
                     f"  ProxyUseFdpass {fdpass}",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from connector.emulator.agent.behaviour import REAL, AgentBehaviour
 from connector.emulator.faults.plans import (
@@ -94,12 +95,23 @@ PROGRAMS = ("ssh", "scp", "rsync")
 DIRECTIONS = ("up", "down")
 
 
+class Lost(NamedTuple):
+    """The links that connectors lost.
+
+    :ivar cuts: by a fault. A dial that fails counts as one more.
+    :ivar closes: by the end of the link's lifetime.
+    """
+
+    cuts: int
+    closes: int
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The result of one transfer; a row of the table adds up several."""
 
     seconds: float
-    cuts: int
+    lost: Lost
     resent: int
     duplicates: int
     failure: str
@@ -119,10 +131,13 @@ def transfer(
     *,
     seed: int = 1,
     agent: AgentBehaviour = FAST,
+    **gateway: Any,
 ) -> Outcome:
     """Transfer ``size`` random bytes by the program ``name``, and check that they arrive whole.
 
     The far end is on this machine: both sides' files are in the test's directory.
+
+    :param gateway: fields of ``GatewayBehaviour``.
     """
     here, there = (ssh.commands.directory / place for place in ("here", "there"))
     data = random.Random(seed).randbytes(size)
@@ -131,7 +146,7 @@ def transfer(
     eventually(lambda: cloud.gateway.listening, "the gateway's return")
     copy.unlink(missing_ok=True)
     cloud.behave(agent)
-    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
+    cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan, **gateway)
     cloud.gateway.fault_log.clear()
     ssh.commands.log_file.unlink(missing_ok=True)
     command = _command(ssh, name, direction, here, there)
@@ -150,7 +165,13 @@ def transfer(
     resent, duplicates = (
         0 if failure else counted(log, x) for x in ("retransmitted", "duplicates")
     )
-    return Outcome(seconds, log.count(": dialling ") - 1, resent, duplicates, failure)
+    return Outcome(seconds, lost_links(log), resent, duplicates, failure)
+
+
+def lost_links(log: str, connectors: int = 1) -> Lost:
+    """Return the links that the connectors of a log lost."""
+    closes = len(re.findall(r": no connection: .*\(1000\): Bye", log))
+    return Lost(log.count(": dialling ") - connectors - closes, closes)
 
 
 def log_of(ssh: Ssh) -> str:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import random
 import signal
+import time
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.emulator.agent.behaviour import REAL
+from connector.emulator.api.errors import ApiError
+from connector.emulator.faults.plans import random_cuts
 from connector.emulator.gateway.gateway import Rejoin
 from connector.errors import LinkLost
 from connector.sessions import SessionAccess
 
-from .breaking import DATA, DIGEST, inject_faults
+from .breaking import DATA, DIGEST, SIZE, inject_faults
 from .cloud import Cloud
 from .commands import Commands, Ssh
 from .failing import check
+from .matrix import DIRECTIONS, LOGIN, transfer
 from .resuming import ResumingSource, TunnelThread
+from .rolekeys import RoleKeys
+from .sshd import Sshd
 from .targets import GREETING
 from .waiting import eventually
 
@@ -154,3 +163,80 @@ def test_ssh_or_the_log_shows_why_a_rejoin_was_refused(
     else:
         lines = answer.stderr.decode().splitlines()
         assert sum(reason in line for line in lines) == 1
+
+
+@pytest.fixture
+def role_keys(cloud: Cloud, tmp_path: Path) -> Iterator[RoleKeys]:
+    keys = RoleKeys(cloud, tmp_path / "keys.json")
+    yield keys
+    keys.remove()
+
+
+@pytest.fixture
+def instance_ssh(commands: Commands, cloud: Cloud, sshd: Sshd, role_keys: RoleKeys) -> Ssh:
+    """ssh to the EC2 instance, with temporary keys."""
+    role_keys.configure(commands)
+    return Ssh(commands, cloud, sshd, host=cloud.instance)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["end told", "end not told"])
+@pytest.mark.parametrize("rejoin", [Rejoin.FRESH_TOKEN, Rejoin.FRESH_URL])
+def test_ssh_to_an_instance_continues_with_renewed_keys(
+    instance_ssh: Ssh,
+    cloud: Cloud,
+    role_keys: RoleKeys,
+    monkeypatch: pytest.MonkeyPatch,
+    rejoin: Rejoin,
+    told: bool,
+) -> None:
+    """Half of the time, the program that gives the keys tells a later end than the service's."""
+    role_keys.give(60, told=told)
+    close_links(cloud, rejoin)
+    process = instance_ssh.start("cat")
+    process.send(DATA)
+    assert process.reader.exactly(SIZE) == DATA
+    monkeypatch.setattr(cloud.account.sessions, "now", lambda: time.time() + 120)
+    role_keys.give(3600, told=told)
+    cloud.wait_for_requests("ResumeSession", cloud.count("ResumeSession") + 3)
+    spare_links(cloud)
+    process.send(DATA)
+    process.end_input()
+    assert process.reader.rest() == DATA
+    assert (process.wait(), process.stderr()) == (0, "")
+
+
+def test_ssh_continues_with_renewed_keys_where_the_user_may_not_resume(
+    instance_ssh: Ssh, cloud: Cloud, role_keys: RoleKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer of the API tells that the keys have ended: the gateway refuses an upgrade."""
+    cloud.account.deny("ssm:ResumeSession")
+    role_keys.give(60, told=False)
+    close_links(cloud, Rejoin.SAME_TOKEN)
+    process = instance_ssh.start("cat")
+    process.send(DATA)
+    assert process.reader.exactly(SIZE) == DATA
+    cloud.wait_for_requests("ResumeSession")
+    monkeypatch.setattr(cloud.account.sessions, "now", lambda: time.time() + 120)
+    role_keys.give(3600, told=False)
+    instance_ssh.commands.wait_for_log("refused the connection (403)")
+    spare_links(cloud)
+    process.send(DATA)
+    process.end_input()
+    assert process.reader.rest() == DATA
+    assert (process.wait(), process.stderr()) == (0, "")
+    assert cloud.count("ResumeSession") == 1
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_copy_from_an_instance_is_whole_despite_cuts_and_throttling(
+    instance_ssh: Ssh, cloud: Cloud, role_keys: RoleKeys, direction: str
+) -> None:
+    role_keys.give(3600)
+    busy = ApiError("Rate exceeded", "ThrottlingException", 400)
+    cloud.misbehaviours.refuse("ResumeSession", busy, times=2)
+    plan = random_cuts(random.Random(5), 3, LOGIN + SIZE)
+    outcome = transfer(
+        *(instance_ssh, cloud, plan, "scp", direction, SIZE), rejoin=Rejoin.FRESH_TOKEN
+    )
+    assert (outcome.failure, outcome.lost.cuts) == ("", 3)
+    assert cloud.count("ResumeSession") == 5

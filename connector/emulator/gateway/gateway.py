@@ -89,8 +89,9 @@ class GatewayBehaviour:
 
     #: The timeout of the frame that opens the data channel, from the end of the upgrade.
     open_timeout: float = 10.0
-    #: What a reconnecting client needs. AWS's rule is unknown.
-    rejoin: Rejoin = Rejoin.SAME_TOKEN
+    #: What a reconnecting client needs; or a function that returns this for a session. AWS's rule
+    #: is unknown.
+    rejoin: Rejoin | Callable[[Session], Rejoin] = Rejoin.SAME_TOKEN
     #: The time after which the gateway closes each link with code 1000, "Bye"; an hour at AWS.
     #: ``None`` means never.
     link_lifetime: float | None = None
@@ -309,11 +310,17 @@ class Gateway:
 
     def _may_rejoin(self, session_id: str, query: str) -> bool:
         """Return whether a data channel that was open before accepts this upgrade."""
-        rejoin = self.behaviour.rejoin
         session = self._sessions.find(session_id)
-        if rejoin is Rejoin.FRESH_URL and session is not None:
+        if session is None:
+            return False
+        rejoin = self._rejoin_of(session)
+        if rejoin is Rejoin.FRESH_URL:
             return f"cell-number={cell_number(session)}" in query
         return rejoin is not Rejoin.FORBIDDEN
+
+    def _rejoin_of(self, session: Session) -> Rejoin:
+        rejoin = self.behaviour.rejoin
+        return rejoin if isinstance(rejoin, Rejoin) else rejoin(session)
 
     def _open(self, link: Link, session_id: str, first: Frame) -> Relay | None:
         """Give the link to its session's relay. Return ``None`` if the token is not valid."""
@@ -325,7 +332,7 @@ class Gateway:
         if relay is None:
             relay = self._relays[session_id] = self._make_relay(session)
             relay.start(link)
-        elif self.behaviour.rejoin is Rejoin.FRESH_TOKEN and relay.token_value == token_value:
+        elif self._rejoin_of(session) is Rejoin.FRESH_TOKEN and relay.token_value == token_value:
             return None
         else:
             relay.attach(link)
