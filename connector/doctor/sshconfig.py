@@ -19,9 +19,9 @@ from .case import Case
 from .findings import Facts, Result, Status
 from .installed import DRAIN_TIMEOUT, MAX_OUTPUT, PROGRAM_TIMEOUT, run
 from .sshsettings import (
-    CURE,
     Remarks,
     check_settings,
+    cure_of,
     settings_of,
     shown_user,
     takes_descriptor,
@@ -64,6 +64,7 @@ def ssh_config(case: Case) -> Result:
     host, settings = _host_of_ssh(case)
     case.ssh_host, case.ssh_settings = host, settings
     command = settings.get("proxycommand", "none")
+    cure = cure_of(case.ssh_facts)
     facts: Facts = {
         "user": shown_user(case.ssh_facts, settings),
         "connectTimeout": _number(settings.get("connecttimeout", "none")),
@@ -74,9 +75,13 @@ def ssh_config(case: Case) -> Result:
     if command == "none":
         raise ConfigError(
             words("there is no ProxyCommand for {host} in ssh's configuration", host=host),
-            words("{cure}; or use `connector ssh`, which needs none", cure=CURE),
+            words("{cure}; or use `connector ssh`, which needs none", cure=cure),
         )
-    command_line, remarks = _words(command), Remarks()
+    command_line, remarks = _words(command), Remarks(cure)
+    if not [word for word in command_line if word != _EXEC]:
+        raise ConfigError(
+            words("the ProxyCommand in ssh's configuration is not a command line"), cure
+        )
     if command_line[0] == _EXEC:
         remarks.add(words("the ProxyCommand begins with exec, which ssh adds itself"))
         del command_line[0]
@@ -90,14 +95,14 @@ def ssh_config(case: Case) -> Result:
             "The ProxyCommand runs the connector through {program}: its options were not checked",
             program=program,
         )
-        return Result(text, Status.WARN, CURE, facts)
+        return Result(text, Status.WARN, cure, facts)
     if not launcher:
         raise ConfigError(
             words(
                 "the ProxyCommand in ssh's configuration runs {program} instead of the connector",
                 program=program,
             ),
-            words("{cure}, and remove the section with that ProxyCommand", cure=CURE),
+            words("{cure}, and remove the section with that ProxyCommand", cure=cure),
         )
     variables = facts["pythonVariables"] = list(_python_variables(launcher, case.environ))
     facts["connector"] = _check_launcher(launcher, variables, remarks)
@@ -118,7 +123,7 @@ def ssh_config(case: Case) -> Result:
                 "{variables} can break the ProxyCommand, because its Python uses them",
                 variables=_listed(variables),
             ),
-            words("{cure}: the ProxyCommand that it writes ignores them", cure=CURE),
+            words("{cure}: the ProxyCommand that it writes ignores them", cure=cure),
         )
     # From here on, the doctor uses what ssh would use, as far as the user gave nothing else.
     case.ssh_starts = case.ssh_starts or (proxy.start and "start" not in proxy.found)
@@ -157,18 +162,11 @@ def _host_of_ssh(case: Case) -> tuple[str, dict[str, str]]:
 
 
 def _words(command: str) -> list[str]:
-    """Split a ProxyCommand into its words.
-
-    :raises ConfigError: when a shell could not split it.
-    """
+    """Split a ProxyCommand into its words; none if a shell could not split it."""
     try:
         found = shlex.split(command, posix=os.name != "nt")
     except ValueError:
-        found = []
-    if not [word for word in found if word != _EXEC]:
-        raise ConfigError(
-            words("the ProxyCommand in ssh's configuration is not a command line"), CURE
-        )
+        return []
     return [word.strip('"') for word in found] if os.name == "nt" else found
 
 
@@ -247,14 +245,14 @@ def _check_launcher(launcher: list[str], variables: Sequence[str], remarks: Rema
                 program=launcher[0],
                 where=where,
             ),
-            CURE,
+            remarks.cure,
         )
-    said = run([program, *launcher[1:], "--version"], CURE).stdout_text.split()
+    cure = remarks.cure
+    said = run([program, *launcher[1:], "--version"], cure).stdout_text.split()
     if said[:1] != ["connector"] or len(said) != 2:
-        cure = CURE
         if variables:
             cure = words(
-                "{cure}; the cause may be {variables}", cure=CURE, variables=_listed(variables)
+                "{cure}; the cause may be {variables}", cure=cure, variables=_listed(variables)
             )
         raise ConfigError(
             words("the ProxyCommand runs {program}, which is not a connector", program=launcher[0]),
@@ -302,8 +300,10 @@ def _check_name(
                     "the ProxyCommand passes %h, which ssh converts to lower case: the name has "
                     "capitals"
                 ),
-                words("Use %n instead. {cure}, which does", cure=CURE),
+                words("Use %n instead. {cure}, which does", cure=remarks.cure),
             )
         remarks.add(words("the ProxyCommand passes %h, which loses the capitals of a name: use %n"))
     if not proxy.host and not proxy.id:
-        raise ConfigError(words("the ProxyCommand passes no host name: %n is missing"), CURE)
+        raise ConfigError(
+            words("the ProxyCommand passes no host name: %n is missing"), remarks.cure
+        )

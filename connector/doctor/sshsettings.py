@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from ..errors import ConfigError
 from ..ssh.facts import SshFacts
 from ..ssh.include import WAIT_MARGIN
+from ..targets.registry import KINDS
 from . import public
 from .case import Case
 from .installed import run
 from .words import Harmless, Words, joined, words
-
-CURE = words("Run `connector config-ssh`")
 
 _AS_NAMED = words("Set CanonicalizeHostname to no for these hosts, as `connector config-ssh` does")
 
@@ -29,17 +28,22 @@ _FORWARDS = ("localforward", "remoteforward", "dynamicforward")
 
 
 class Remarks:
-    """The problems of a configuration, each with a hint."""
+    """The problems of a configuration, each with a hint.
 
-    def __init__(self) -> None:
+    :ivar cure: the hint of problems that have no other: see :func:`cure_of`.
+    """
+
+    def __init__(self, cure: Words) -> None:
+        self.cure = cure
         self._problems: list[Words] = []
         self._hints: list[Words] = []
 
     def __bool__(self) -> bool:
         return bool(self._problems)
 
-    def add(self, problem: Words, hint: Words = CURE) -> None:
+    def add(self, problem: Words, hint: Words | None = None) -> None:
         self._problems.append(problem)
+        hint = hint or self.cure
         if hint not in self._hints:
             self._hints.append(hint)
 
@@ -52,6 +56,14 @@ class Remarks:
     def hint(self) -> Words:
         """All hints as one text, each of them once."""
         return joined(". ", self._hints)
+
+
+def cure_of(facts: SshFacts) -> Words:
+    """Return the hint to let ``config-ssh`` write the section of a kind."""
+    row = next((row for row in KINDS if facts.suffix in row.suffixes), KINDS[0])
+    if row is KINDS[0]:  # the one that config-ssh sets up without --kind
+        return words("Run `connector config-ssh`")
+    return words("Run `connector config-ssh --kind {kind}`", kind=Harmless(row.name))
 
 
 def file_options(case: Case) -> list[str]:

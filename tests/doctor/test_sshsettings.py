@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from connector.doctor.sshsettings import Remarks, check_settings
+from connector.doctor.sshsettings import Remarks, check_settings, cure_of
 from connector.targets.codecatalyst.kind import KIND
+from connector.targets.registry import KINDS
 
 
 def remarks_on(passes: bool = True, starts: bool = True, **settings: str) -> Remarks:
-    remarks = Remarks()
+    remarks = Remarks(cure_of(KIND.ssh))
     check_settings(
         KIND.ssh,
         {"user": "mde-user", **settings},
@@ -31,6 +32,13 @@ def test_canonicalize_hostname_is_a_problem_unless_it_is_off(value: str, remarke
     assert bool(remarks) is remarked
     assert ("CanonicalizeHostname makes ssh search DNS for the name" in remarks.text) is remarked
     assert ("Set CanonicalizeHostname to no for these hosts" in remarks.hint) is remarked
+
+
+def test_cure_names_every_kind_but_the_one_that_config_ssh_sets_up_anyway() -> None:
+    first, *others = KINDS
+    assert cure_of(first.load().ssh) == "Run `connector config-ssh`"
+    for row in others:
+        assert cure_of(row.load().ssh) == f"Run `connector config-ssh --kind {row.name}`"
 
 
 def test_default_settings_are_no_problem() -> None:
