@@ -66,6 +66,12 @@ def test_name_and_options_lead_to_a_kind(query: Query, expected: registry.KindRo
     assert registry.row_of(query) is expected
 
 
+@pytest.mark.parametrize("row", registry.KINDS, ids=lambda row: row.name)
+def test_ssh_tells_its_port_to_each_kind_that_takes_one(row: registry.KindRow) -> None:
+    told = "%p" in row.load().ssh.proxy_options
+    assert told is (row.option("port") is not None)
+
+
 def test_option_of_another_kind_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"--space does not go with the name 'bear\.toy'"):
         registry.row_of(Query("bear.toy", SPACE))

@@ -71,6 +71,7 @@ class Ecs(Backend):
             user="root",
             known_hosts="~/.ssh/known_hosts_ecs",
             file_prefix="ecs_",
+            proxy_options=("--port", "%p"),
         )
 
     def exact(self, name: str) -> Found | None:

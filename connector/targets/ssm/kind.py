@@ -58,6 +58,7 @@ class Plain(Backend):
             user="ubuntu",  # of HyperPod's nodes; the other targets seldom have an SSH server
             known_hosts="~/.ssh/known_hosts_ssm",
             file_prefix="ssm_",
+            proxy_options=("--port", "%p"),
         )
 
     def exact(self, name: str) -> Found | None:
