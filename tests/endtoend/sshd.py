@@ -75,7 +75,7 @@ class Sshd:
             "PrintLastLog no",
             "Subsystem sftp internal-sftp",
             # The newest exchange of keys costs seven times the CPU of this one.
-            "KexAlgorithms curve25519-sha256",
+            "KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org",
             # Debian's bash reads ~/.bashrc for ssh, but not inside another shell: the tests depend
             # on nothing in the home, and some of these files take 0.1 s.
             "SetEnv SHLVL=1",

@@ -100,8 +100,12 @@ def test_page_lists_every_error() -> None:
 
 def test_all_errors_of_a_stream_are_public() -> None:
     private = {
+        "ConsentNeeded",  # a TargetNotReady
         "LocalProtocolError",  # bugs of the connector
         "MessageRefused",  # a LinkClosed
+        "NoKeys",  # a CredentialsError, as is the next one
+        "NoLogin",
+        "NoRegion",  # a ConfigError
         "ResourcesExhausted",  # raised by commands only
         "StartAbandoned",  # never reaches a caller
     }
