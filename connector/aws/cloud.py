@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _thread
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING
@@ -109,18 +109,24 @@ class Cloud:
         self._apis: dict[tuple[int, str], SignedApi] = {}
         self._clients: ClientFactory | None = None
 
-    @property
-    def settings(self) -> StreamSettings:
-        """How hosts are reached.
+    def settings(self, services: Collection[str]) -> StreamSettings:
+        """Return how hosts are reached.
 
+        :param services: botocore's names of those that tell where streams lead. A stream may lead
+            to any host if the user named an endpoint of one of these, not of another service.
         :raises ConfigError: when a setting names CA certificates that are not usable.
         """
         from ..transport.address import StreamSettings
 
-        names = EndpointNames("", "", "")
-        environ = self._environ
-        overridden = any(name.startswith("AWS_ENDPOINT_URL_") for name in environ)
-        overridden |= endpoint_is_overridden(names, self._endpoint_url, environ, self._profile)
+        overridden = any(
+            endpoint_is_overridden(
+                EndpointNames("", _variable(name), ""),
+                self._endpoint_url,
+                self._environ,
+                self._profile,
+            )
+            for name in services
+        )
         return StreamSettings(self._access.trust, overridden)
 
     def api(self, service: Service, region: str) -> SignedApi:
@@ -176,8 +182,12 @@ class Cloud:
 
 
 def _names(service: Service, default: str) -> EndpointNames:
-    name = service.name.upper().replace("-", "_")
-    return EndpointNames(default, f"AWS_ENDPOINT_URL_{name}", "")
+    return EndpointNames(default, _variable(service.name), "")
+
+
+def _variable(service_name: str) -> str:
+    """Return the variable with the endpoint of a service."""
+    return f"AWS_ENDPOINT_URL_{service_name.upper().replace('-', '_')}"
 
 
 def open_cloud(

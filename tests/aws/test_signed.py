@@ -305,7 +305,7 @@ def test_unresolvable_host_of_an_unknown_region_is_reported(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
     keys = cloud().keys
     url = "https://ssm.eu-nowhere-1.invalid"
-    api = LightSigned(SSM, "eu-nowhere-1", url, keys, cloud().settings.trust.connect)
+    api = LightSigned(SSM, "eu-nowhere-1", url, keys, cloud().settings(()).trust.connect)
     with pytest.raises(ConfigError, match="AWS has no Region eu-nowhere-1"):
         api.call("describe_instance_information", timeout=10)
 
@@ -420,6 +420,33 @@ def test_origin_tells_keys_and_endpoints_apart(home: Path, monkeypatch: pytest.M
     elsewhere = cloud().origin
     assert len({plain, of_key, named, elsewhere}) == 4
     assert "hidden" not in of_key
+
+
+@pytest.mark.parametrize(
+    ("variables", "overridden"),
+    [
+        ({}, False),
+        ({"AWS_ENDPOINT_URL": "https://localhost:1"}, True),
+        ({"AWS_ENDPOINT_URL_SSM": "https://localhost:1"}, True),
+        ({"AWS_ENDPOINT_URL_GAMELIFTSTREAMS": "https://localhost:1"}, True),
+        ({"AWS_ENDPOINT_URL_STS": "https://localhost:1"}, False),
+        (
+            {
+                "AWS_ENDPOINT_URL_SSM": "https://localhost:1",
+                "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+            },
+            False,
+        ),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_stream_may_lead_anywhere_only_by_an_endpoint_of_a_service_that_opens_it(
+    variables: dict[str, str], overridden: bool
+) -> None:
+    found = open_cloud(None, None, {**os.environ, **variables})
+    settings = found.settings(("ssm", "gameliftstreams"))
+    assert settings.endpoint_overridden is overridden
+    assert open_cloud(None, "https://localhost:1", os.environ).settings(["ssm"]).endpoint_overridden
 
 
 LIGHT = """\

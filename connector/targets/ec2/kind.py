@@ -30,6 +30,7 @@ class Ec2(Backend):
     """The backend of EC2 instances and managed nodes."""
 
     row = EC2
+    stream_services = ("ssm", "ec2")  # which tells the hosts of its endpoints for --via eice
     settles = 120.0  # agents are Online up to 90 s before sessions reach them
     columns = (Column("AGENT", 7), Column("TYPE", 6), Column("ADDRESS", 8), Column("PLATFORM", 8))
     states = (

@@ -70,6 +70,9 @@ class Backend(Protocol):
     #: Whether each start of a target has an SSH host key of its own, see :meth:`machine_of`.
     changes_host_keys: bool = False
 
+    #: botocore's names of services besides :attr:`service` that tell where streams lead.
+    stream_services: tuple[str, ...] = ("ssm",)
+
     @property
     def row(self) -> KindRow:
         """The kind's row of the registry."""

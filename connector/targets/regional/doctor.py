@@ -19,7 +19,7 @@ from ...doctor.words import Harmless, words
 from ...errors import AccessDenied
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from .account import identify
-from .finder import regions_of
+from .finder import regions_of, stream_settings
 from .place import ALL_REGIONS, ANY_REGION, known_profiles, read_place
 from .refusals import quote
 
@@ -92,7 +92,7 @@ class RegionalLegs:
         """Load the CA certificates, and set how hosts are reached."""
         case = self._case
         self._cloud = open_cloud(self._profile, case.query.endpoint_url, case.environ)
-        case.settings = self._cloud.settings
+        case.settings = stream_settings(self._backend, self._cloud)
         profile = load_profile(self._profile, case.environ)
         bundle, named = ca_bundle(case.environ, profile), named_ca_bundle(case.environ, profile)
         return certificates(case.settings.trust, bundle, named)

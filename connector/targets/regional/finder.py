@@ -45,7 +45,7 @@ class RegionalFinder:
 
     @property
     def settings(self) -> StreamSettings:
-        return self.cloud.settings
+        return stream_settings(self._backend, self.cloud)
 
     @property
     def _has_one_region(self) -> bool:
@@ -91,6 +91,11 @@ class RegionalFinder:
         placed = found._replace(region=region)
         calls = Calls(self._backend, self.cloud, placed, self._query, self.place.name, find_again)
         return RegionalTarget(calls, self.place)
+
+
+def stream_settings(backend: Backend, cloud: Cloud) -> StreamSettings:
+    """Return how the streams of a kind are reached."""
+    return cloud.settings((backend.service.name, *backend.stream_services))
 
 
 def regions_of(place: Place, query: Query, cloud: Cloud) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class Plain(Backend):
     """The backend of these targets."""
 
     row = SSM
+    stream_services = ("gameliftstreams",)
     terminates = False  # sessions of stream sessions are not the caller's
     columns: tuple[Column, ...] = ()
     states = (_STATE.status,)
