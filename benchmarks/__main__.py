@@ -14,7 +14,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import copies, distance, handover, keys, latency, many, resources, ssh, startup, throughput
+from . import (
+    copies,
+    distance,
+    eice,
+    handover,
+    keys,
+    latency,
+    many,
+    resources,
+    ssh,
+    startup,
+    throughput,
+)
 from .processes import Machine
 from .report import Row, document, machine, table
 from .stand import Stand, stand
@@ -28,6 +40,7 @@ GROUPS: dict[str, Callable[[Stand], list[Row]]] = {
     "latency": latency.measure,
     "throughput": throughput.measure,
     "ssh": ssh.measure,
+    "eice": eice.measure,
     "copies": copies.measure,
     "resources": resources.measure,
 }

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from connector.cli.emulator import as_document
 from connector.emulator.agent.behaviour import CLEAN, REAL
+from connector.emulator.api.account import HOME_REGION
+from connector.emulator.api.ec2.model import ConnectEndpoint
 from connector.emulator.api.ec2.world import Ec2World
 from connector.emulator.app import Emulator
 from connector.emulator.gateway.relay import RelayBehaviour
@@ -45,12 +47,16 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def _fleet(emulator: Emulator, number: int) -> dict[str, str]:
-    """Add instances to the account; return an instance that runs, and a role of the SSO login."""
+    """Add instances and an Instance Connect Endpoint to the account.
+
+    Return an instance that runs, and a role of the SSO login.
+    """
     world = emulator.worlds["ec2"]
     assert isinstance(world, Ec2World)
     for region in REGIONS:
         for index in range(number):
             world.model.add_instance(region, f"machine-{index}")
+    world.model.connect_endpoints.append(ConnectEndpoint("eice-0a1b2c3d4e5f60718", HOME_REGION))
     role = emulator.account.add_role("Reader")
     account = role.arn.split(":")[4]
     return {"host": world.targets[0].host, "role": role.name, "account": account}
