@@ -51,6 +51,15 @@ def _decoded(text: str) -> str:
     return unquote(text, errors="surrogateescape")
 
 
+def needs_signature(url: str) -> bool:
+    """Return whether the upgrade to a stream URL has to be signed: the URL is not presigned."""
+    return not _is_presigned(url.partition("?")[2])
+
+
+def _is_presigned(query: str) -> bool:
+    return any(name.lower().startswith("x-amz-") for name, _ in _pairs(query))
+
+
 class UpgradeSigner:
     """Signs upgrades with AWS keys. A call blocks while new keys are got.
 
@@ -87,7 +96,7 @@ class UpgradeSigner:
         scheme, _, rest = url.partition("://")
         target, _, query = rest.partition("?")
         authority, slash, path = target.partition("/")
-        if any(name.lower().startswith("x-amz-") for name, _ in _pairs(query)):
+        if _is_presigned(query):
             return {}
         # WebSocket clients write Host in lower case and without a default port.
         port = ":443" if scheme == "wss" else ":80"

@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping
 
 from ..errors import (
     NETWORK_HINT,
+    ConfigError,
     ConnectFailed,
     ConnectorError,
+    CredentialsError,
     LinkClosed,
     LinkLost,
     MessageRefused,
@@ -214,14 +216,7 @@ class Connection:
             return
         late = ConnectFailed("AWS credentials could not be loaded in time", "Check the profile")
         sign, refused = self._session.sign, self._upgrade_refused
-        self._ask(lambda done, failed: sign(done, failed, refused), signed, self._sign_failed, late)
-
-    def _sign_failed(self, error: BaseException) -> None:
-        # The provider of the credentials may be out of reach while the network is down.
-        if self._accepted_once and not self._upgrade_refused and isinstance(error, ConnectorError):
-            self._retry(error)
-        else:
-            self._fail(error)
+        self._ask(lambda done, failed: sign(done, failed, refused), signed, self._dial_failed, late)
 
     def _ask(
         self,
@@ -264,7 +259,9 @@ class Connection:
         self._dial_failed(gateway_silent())
 
     def _dial_failed(self, error: BaseException) -> None:
-        if self._accepted_once and isinstance(error, _TRANSIENT):
+        # The provider of the keys may be out of reach while the network is down.
+        of_keys = isinstance(error, (ConfigError, CredentialsError)) and not self._upgrade_refused
+        if self._accepted_once and (of_keys or isinstance(error, _TRANSIENT)):
             self._retry(error)
         else:
             self._fail(error)

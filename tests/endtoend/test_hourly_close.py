@@ -227,6 +227,34 @@ def test_ssh_continues_with_renewed_keys_where_the_user_may_not_resume(
     assert cloud.count("ResumeSession") == 1
 
 
+def test_ssh_continues_after_keys_were_missing_for_a_moment(
+    instance_ssh: Ssh,
+    cloud: Cloud,
+    role_keys: RoleKeys,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """A resumption without keys is tried again, for the old token would open no link."""
+    script, failing = tmp_path / "program", tmp_path / "failing"
+    script.write_text(f'if rm {failing}; then exit 1; fi\ncat "$1"\n')
+    config = Path(instance_ssh.commands.environ["HOME"], ".aws/config")
+    config.write_text(config.read_text().replace("= cat", f"= sh {script}"))
+    role_keys.give(60, told=False)
+    close_links(cloud, Rejoin.FRESH_TOKEN)
+    process = instance_ssh.start("cat")
+    process.send(DATA)
+    assert process.reader.exactly(SIZE) == DATA
+    failing.touch()
+    monkeypatch.setattr(cloud.account.sessions, "now", lambda: time.time() + 120)
+    role_keys.give(3600, told=False)
+    instance_ssh.commands.wait_for_log("The credential_process of the profile default failed")
+    spare_links(cloud)
+    process.send(DATA)
+    process.end_input()
+    assert process.reader.rest() == DATA
+    assert (process.wait(), process.stderr()) == (0, "")
+
+
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_copy_from_an_instance_is_whole_despite_cuts_and_throttling(
     instance_ssh: Ssh, cloud: Cloud, role_keys: RoleKeys, direction: str

@@ -64,6 +64,7 @@ class Source:
 
     def __init__(self) -> None:
         self.fresh: SessionAccess | None = None
+        self.refusals: list[ConnectorError] = []
         self.resuming = threading.Event()
         self.resuming.set()
 
@@ -72,6 +73,8 @@ class Source:
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:
         self.resuming.wait(PATIENCE)
+        if self.refusals:
+            raise self.refusals.pop()
         return self.fresh
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
@@ -155,6 +158,13 @@ def test_missing_credentials_are_retried_while_reconnecting(scene: Scene) -> Non
     scene.lose()
     assert "cannot be reached" in str(scene.run_until_failure())
     assert len(scene.signed_urls) > 1
+
+
+def test_missing_credentials_of_a_resumption_are_retried(scene: Scene) -> None:
+    scene.source.refusals = [CredentialsError("not now")]
+    scene.lose()
+    assert "cannot be reached" in str(scene.run_until_failure())
+    assert scene.source.refusals == []
 
 
 def test_missing_credentials_end_the_session_at_the_first_link(scene: Scene) -> None:

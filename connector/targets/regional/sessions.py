@@ -91,6 +91,7 @@ class RegionalSessions:
         """Return fresh access to a session; None where the caller does not get it.
 
         :raises SessionEnded: when the service does not know the session any more.
+        :raises CredentialsError: when there are no keys now, and the old access needs them too.
         :raises ConnectorError: when the service cannot be asked now.
         """
         if not self._may_resume or not access.session_id:
@@ -108,6 +109,10 @@ class RegionalSessions:
         except CallFailed as failure:
             raise failure.error from failure
         except CredentialsError as error:
+            from ...aws.signing import needs_signature
+
+            if needs_signature(access.stream_url):
+                raise  # no link is possible without keys, which may come while we reconnect
             logger.info("the old token has to do: %s", error)
             return None
         if not fresh.token_value:

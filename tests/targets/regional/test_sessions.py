@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.aws.keys import AwsKeys, KeySource
 from connector.errors import (
     AccessDenied,
     ConnectorError,
@@ -406,6 +407,21 @@ def test_old_token_has_to_do_while_keys_are_refused(
     lampworks.refuse("ResumeSession", "UnrecognizedClientException")
     assert source.resume(access) is None
     assert source.resume(access) is not None
+
+
+def test_session_waits_for_keys_unless_its_url_is_presigned(
+    lampworks: Lampworks, access: SessionAccess, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = source_of(lampworks.target("desk.lamp"), clock)
+
+    def load(*_: object) -> AwsKeys:
+        raise CredentialsError("not now")
+
+    monkeypatch.setattr(KeySource, "load", load)
+    with pytest.raises(CredentialsError, match="Not now"):
+        source.resume(access)
+    url = f"{access.stream_url}&X-Amz-Signature=0"
+    assert source.resume(access._replace(stream_url=url)) is None
 
 
 @pytest.mark.parametrize(
