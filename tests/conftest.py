@@ -11,6 +11,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,6 +37,25 @@ def _clean_environment() -> None:
     home = tempfile.mkdtemp(prefix="connector-tests-home-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ |= {"HOME": home, "USERPROFILE": home, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
+
+
+def _hide_real_home() -> None:
+    """Let code in this process find the empty directory in the user database too.
+
+    No test then reads or writes files in the account's ``~/.ssh``, as the library would do.
+    Programs that tests start get a home by ``account.own_account``.
+    """
+    if sys.platform == "win32":
+        return
+    import pwd
+
+    of_account, home = pwd.getpwuid, os.environ["HOME"]
+
+    def with_home_of_tests(uid: int) -> pwd.struct_passwd:
+        found = of_account(uid)
+        return pwd.struct_passwd((*found[:5], home, *found[6:]))
+
+    pwd.getpwuid = with_home_of_tests
 
 
 def _default_signals() -> None:
@@ -73,6 +93,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 _clean_environment()
+_hide_real_home()
 _default_signals()
 
 

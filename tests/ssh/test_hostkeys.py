@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.ssh.hostkeys import keep_keys_of_start
+from manual.account import account_home
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 OTHER = f"other.example {KEY}"
@@ -138,6 +139,13 @@ def test_file_that_cannot_be_written_is_logged(
     with caplog.at_level("INFO"):
         keep(tmp_path / "a file" / "known_hosts", "box.example")
     assert "cannot be" in caplog.text
+
+
+@pytest.mark.skipif("os.name == 'nt'")
+def test_tests_cannot_reach_the_keys_of_the_account() -> None:
+    keep(Path("~/.ssh/keys_of_tests"), "box.example")
+    assert Path(os.environ["HOME"], ".ssh", "keys_of_tests").exists()
+    assert not (account_home() / ".ssh" / "keys_of_tests").exists()
 
 
 def test_tilde_is_the_home_of_the_user_database(
