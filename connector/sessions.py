@@ -80,11 +80,14 @@ class Waiting(NamedTuple):
     :param status: the status of its target, in the service's word.
     :param elapsed: seconds since the wait began.
     :param usual: seconds that the wait usually takes; ``None`` if unknown.
+    :param made: the words that name the target for commands if the wait is for one that was made
+        just now, and costs money until it is stopped; else empty.
     """
 
     status: str
     elapsed: float
     usual: float | None
+    made: str = ""
 
 
 class StartProgress(Protocol):

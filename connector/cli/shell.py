@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         from .afterwards import offer_stop
 
         streams.take_back()
-        offer_stop(target, named(options, target), ask=exit_code not in SIGNALS.values())
+        offer_stop(options, target, named(options, target), ask=exit_code not in SIGNALS.values())
     return exit_code
 
 

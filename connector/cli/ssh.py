@@ -99,10 +99,10 @@ def run(options: argparse.Namespace) -> int:
     target, _ = start_target(options, open_target(options, SSH), start_settings(options))
     call = call_of(options, target, arguments, fdpass=ssh_passes_descriptors(ssh))
     command = [ssh, *call.words(proxy_command(options, target))]
-    return _run(command, target, options.host) if target.billing else _become(command)
+    return _run(command, options, target) if target.billing else _become(command)
 
 
-def _run(command: list[str], target: Target, name: str) -> int:
+def _run(command: list[str], options: argparse.Namespace, target: Target) -> int:
     """Run ssh, and offer a stop of the target after it. Return the exit status of ssh.
 
     :raises ConfigError: when ssh cannot be run.
@@ -115,7 +115,7 @@ def _run(command: list[str], target: Target, name: str) -> int:
         exit_code = child.run(command)
     except OSError as error:
         raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None
-    offer_stop(target, name, ask=not child.signalled)
+    offer_stop(options, target, options.host, ask=not child.signalled)
     return exit_code
 
 

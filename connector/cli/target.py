@@ -105,6 +105,14 @@ def start_command(options: argparse.Namespace) -> str:
     return shlex.join(["connector", "start", *query_of(options).words])
 
 
+def command_for(options: argparse.Namespace, target: Target, command: str) -> str:
+    """Return a command about this very target, with the profile and the endpoint of the user."""
+    import shlex
+
+    query = Query("", (), options.profile, options.endpoint_url)
+    return shlex.join(["connector", command, *target.words, *query.words])
+
+
 def query_of(options: argparse.Namespace) -> Query:
     """Return what these options ask for."""
     values = vars(options)

@@ -37,6 +37,9 @@ class Awaited(Protocol):
     Calls raise ``Refused``, ``CallFailed`` and ``ConnectorError``.
     """
 
+    #: See ``Waiting.made``.
+    made: str
+
     @property
     def console(self) -> str:
         """Where the user can look at the target, for hints."""
@@ -159,7 +162,8 @@ class Startup:
 
     def _wait(self, state: State, seconds: float) -> None:
         elapsed = self._clock() - self._began
-        self._progress.wait(Waiting(state.status, elapsed, self._usual), seconds)
+        waiting = Waiting(state.status, elapsed, self._usual, self._target.made)
+        self._progress.wait(waiting, seconds)
 
 
 def until_stopped(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -43,6 +44,11 @@ class Builds(Workshop):
         sandbox = self.sandbox(name)
         assert sandbox is not None
         return sandbox
+
+    def newest(self) -> Sandbox:
+        """Return the sandbox that was started last."""
+        model = cast(CodeBuildWorld, self.world).model
+        return self.call(lambda: max(model.sandboxes(REGION), key=lambda each: each.requested))
 
     def another(self, name: str = "shop") -> Sandbox:
         """Start one more sandbox of a project."""
@@ -214,6 +220,30 @@ def test_sandbox_that_fails_to_start_says_why(builds: Builds) -> None:
     assert "`connector start shop.codebuild --new`" in line
 
 
+def test_interrupted_start_tells_how_to_stop_the_sandbox(builds: Builds) -> None:
+    builds.project().start_seconds = 600.0
+    process = builds.commands.start(*CONNECTOR, "ssh", "--new", HOST)
+    eventually(lambda: "connector stop" in process.stderr(), "the line about the cost")
+    process.signal(signal.SIGINT)
+    assert process.wait() == 130
+    host = f"{builds.newest().id.replace(':', '.')}.{REGION}.codebuild"
+    line = "The new target costs money until it stops. To stop it, run"
+    assert f"connector: {line} `connector stop {host}`" in process.stderr().splitlines()
+    builds.says("stop", "--yes", host)
+
+
+def test_proxy_cut_off_during_a_start_names_the_new_sandbox(builds: Builds) -> None:
+    builds.project().start_seconds = 600.0
+    process = builds.commands.start(*CONNECTOR, "proxy", "--new", HOST)
+    eventually(lambda: "connector stop" in process.stderr(), "the line about the cost")
+    process.hang_up()
+    process.wait()
+    line = process.stderr().splitlines()[-1]
+    host = f"{builds.newest().id.replace(':', '.')}.{REGION}.codebuild"
+    assert "is still starting" in line
+    assert f"Run `connector start {host}`" in line
+
+
 def test_unknown_project_is_told_by_its_name(builds: Builds) -> None:
     line = builds.fails(68, "start", "nothing.codebuild", "--new")
     assert "no project nothing in us-west-2" in line
@@ -258,6 +288,27 @@ def test_ssh_without_a_terminal_never_stops_the_sandbox(builds: Builds) -> None:
     assert answer.stderr.decode().splitlines()[-1] == line
     assert builds.world.state("shop") == "RUN_SANDBOX"
     assert builds.calls("StopSandbox") == 0
+
+
+def test_ctrl_c_at_the_offer_keeps_the_exit_status(builds: Builds) -> None:
+    with Terminal(24, 200) as terminal:
+        process = builds.at(terminal, "ssh", HOST, "exit 7")
+        terminal.reader.until(b"[y/N]")
+        terminal.type(b"\x03")
+        assert process.wait() == 7
+    assert f"Stop it with `connector stop shop.{builds.running().uuid}" in process.stderr()
+    assert builds.calls("StopSandbox") == 0
+
+
+def test_command_to_stop_has_the_profile(builds: Builds) -> None:
+    environ = builds.commands.environ
+    directory = Path(environ["HOME"], ".aws")
+    directory.mkdir()
+    id, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
+    keys = f"aws_access_key_id = {id}\naws_secret_access_key = {secret}\n"
+    (directory / "config").write_text(f"[profile work]\nregion = {REGION}\n{keys}")
+    answer = builds.run("ssh", "--profile", "work", HOST, "true")
+    assert answer.stderr.decode().rstrip().endswith(f".{REGION}.codebuild --profile work`")
 
 
 # Shells and commands

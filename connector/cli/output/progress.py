@@ -45,6 +45,7 @@ class WaitDisplay:
         self._report = report
         self._starts = starts
         self._status = ""
+        self._made = ""
         self._elapsed: float | None = None  # None when no wait is going on
         self._told_at = 0.0  # seconds of the wait at the last line
 
@@ -64,6 +65,9 @@ class WaitDisplay:
         elif not terminal and self._is_news(waiting):
             say(f"{waiting.status} after {waiting.elapsed:.0f} s")
             self._told_at = waiting.elapsed
+        if waiting.made and not self._made:
+            self._made = waiting.made
+            self._report(made_line(waiting.made))
         self._status = waiting.status
         if terminal:
             usual = "" if waiting.usual is None else f" of about {waiting.usual:.0f}"
@@ -79,11 +83,20 @@ class WaitDisplay:
         :param command: the command that waits for the start.
         """
         if self._elapsed is not None:
+            command = f"connector start {self._made}" if self._made else command
             name = self._name or "the target"
             self._report(
                 f"ssh timed out after {self._elapsed:.0f} s, but {name} is still starting. "
                 f"Run `{command}`, which waits until it runs"
             )
+
+
+def made_line(words: str) -> str:
+    """Return what to tell the user about a target that was made: it outlives this command.
+
+    :param words: see ``Waiting.made``.
+    """
+    return f"The new target costs money until it stops. To stop it, run `connector stop {words}`"
 
 
 class Display(Protocol):
@@ -150,6 +163,7 @@ class _StartBar:
             transient=True,
         )
         self._title = printable(title)
+        self._made = ""
         self._task = self._progress.add_task("", total=None, time="")
 
     def show(self, waiting: Waiting | None) -> None:
@@ -157,6 +171,10 @@ class _StartBar:
         if waiting is None:
             self._progress.stop()
             return
+        if waiting.made and not self._made:
+            self._made = waiting.made
+            self._progress.stop()  # it starts again below, under the line
+            say(made_line(waiting.made))
         usual = waiting.usual
         self._progress.update(
             self._task,

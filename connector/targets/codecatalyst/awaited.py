@@ -24,6 +24,8 @@ class AwaitedEnvironment:
 
     console = "the CodeCatalyst console"
 
+    made = ""  # each environment has been made before
+
     def __init__(self, calls: Calls, token: BearerToken) -> None:
         self._calls = calls
         self._token = token

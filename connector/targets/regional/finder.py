@@ -89,8 +89,8 @@ class RegionalFinder:
     def _target(self, found: Found, find_again: Callable[[], Found] | None) -> RegionalTarget:
         region = found.region or self.regions[0]
         placed = found._replace(region=region)
-        calls = Calls(self._backend, self.cloud, placed, self._query, self.place.name, find_again)
-        return RegionalTarget(calls, self.place)
+        calls = Calls(self._backend, self.cloud, placed, self._query, self.place, find_again)
+        return RegionalTarget(calls)
 
 
 def stream_settings(backend: Backend, cloud: Cloud) -> StreamSettings:

@@ -49,6 +49,7 @@ class Calls:
     It is also what :mod:`connector.targets.startup` waits for. Calls raise ``Refused``,
     ``CallFailed`` and ``ConnectorError``; :meth:`explained` turns the first two into the last.
 
+    :param place: what the name of the query says.
     :param find_again: looks the target up, for one that is known from memory alone. It is called
         once at most: when the service does not know the remembered target any more, or calls it
         by another name. Its errors pass through.
@@ -60,14 +61,15 @@ class Calls:
         cloud: Cloud,
         found: Found,
         query: Query,
-        name: str,
+        place: Place,
         find_again: Callable[[], Found] | None = None,
     ) -> None:
         self.backend = backend
         self.cloud = cloud
         self.found = found
         self.query = query
-        self._name = name
+        self.place = place
+        self.made = ""
         self._find_again = find_again
 
     def __str__(self) -> str:
@@ -107,6 +109,7 @@ class Calls:
             made_by = {option.name for option in self.backend.row.options if option.role == START}
             kept = tuple(pair for pair in self.query.options if pair[0] not in made_by)
             self.query = self.query._replace(options=kept)
+            self.made = self._made_words()
 
     def stop(self, timeout: float) -> State:
         """Stop the target and return the state that this led to."""
@@ -199,6 +202,15 @@ class Calls:
         )
         return shlex.join(["connector", *words, *query._replace(options=kept).words])
 
+    def _made_words(self) -> str:
+        """Return the words of a command that name this very target; empty if it costs nothing."""
+        if not self.backend.billing(self.found):
+            return ""
+        import shlex
+
+        name = host_name(self.backend, self.found, self.place.profile)
+        return shlex.join(self.query._replace(name=name, options=()).words)
+
     def _look(self, found: Found, timeout: float) -> Found:
         fresh = self.backend.look_for(self.cloud, found, self.query, timeout)
         return fresh._replace(region=fresh.region or found.region)
@@ -207,18 +219,14 @@ class Calls:
         """Return whether the name still means a remembered target, and it can be used."""
         from .naming import means
 
-        return fresh.state.phase != GONE and means(self._name, fresh)
+        return fresh.state.phase != GONE and means(self.place.name, fresh)
 
 
 class RegionalTarget:
-    """One target.
+    """One target."""
 
-    :param place: what the name of the query says.
-    """
-
-    def __init__(self, calls: Calls, place: Place) -> None:
+    def __init__(self, calls: Calls) -> None:
         self.calls = calls
-        self._place = place
 
     def __str__(self) -> str:
         return str(self.calls)
@@ -243,7 +251,7 @@ class RegionalTarget:
 
     @property
     def host_name(self) -> str:
-        return host_name(self.calls.backend, self.calls.found, self._place.profile)
+        return host_name(self.calls.backend, self.calls.found, self.calls.place.profile)
 
     @property
     def host_key_alias(self) -> str:
