@@ -12,6 +12,7 @@ import connector.ssh.places
 from connector.errors import ConfigError
 from connector.ssh.places import find_places, ssh_home, user_config
 from connector.targets.codecatalyst.kind import KIND
+from manual.account import account_home
 
 from ..endtoend.sshd import program
 from .setups import Setup
@@ -51,7 +52,7 @@ def test_openssh_expands_include_by_home_and_other_settings_by_the_account(tmp_p
     for word in ("marked", "~/.ssh/marked"):
         config.write_text(f"Include {word}\nUserKnownHostsFile ~/.ssh/kept\n")
         assert told(config, tmp_path, "user") == "marked"
-        assert told(config, tmp_path, "userknownhostsfile") == f"{ssh_home()}/.ssh/kept"
+        assert told(config, tmp_path, "userknownhostsfile") == f"{account_home()}/.ssh/kept"
         assert told(config, "", "user") != "marked"
 
 
