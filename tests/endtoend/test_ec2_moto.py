@@ -9,6 +9,7 @@ import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,16 +81,33 @@ def test_list_shows_the_instances_of_moto(user: User, instance: str) -> None:
     assert found["region"] == HOME_REGION
 
 
-def test_pages_of_moto_are_put_together(user: User, moto: Moto, instance: str) -> None:
+def test_pages_of_moto_are_put_together(
+    user: User, moto: Moto, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.ec2.responses.instances import InstanceResponse
+
     client = moto.client("ec2")
     image = client.describe_instances()["Reservations"][0]["Instances"][0]["ImageId"]
-    more = client.run_instances(ImageId=image, MinCount=1010, MaxCount=1010)["Instances"]
+    reservation = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
+    more = [client.run_instances(**reservation)["Instances"][0]["InstanceId"] for _ in range(4)]
+    asked = InstanceResponse._get_param
+    starts = []
+
+    def small(self: InstanceResponse, name: str, *rest: Any) -> Any:
+        """Let a page have two reservations, whatever the caller would take."""
+        if name == "NextToken":
+            starts.append(asked(self, name, *rest))
+        return 2 if name == "MaxResults" else asked(self, name, *rest)
+
+    monkeypatch.setattr(InstanceResponse, "_get_param", small)
     try:
         listed = json.loads(user.says("connector", "list", "--kind", "ec2", "--json"))
-        ids = {each["id"] for each in listed}
-        assert {each["InstanceId"] for each in more} | {instance} <= ids
+        assert {*more, instance} <= {each["id"] for each in listed}
+        assert len(starts) >= 3
+        assert starts[0] is None
+        assert None not in starts[1:]
     finally:
-        client.terminate_instances(InstanceIds=[each["InstanceId"] for each in more])
+        client.terminate_instances(InstanceIds=more)
         client.close()
 
 
