@@ -97,8 +97,8 @@ def test_list_names_the_missing_permission(user: User, fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("web.ec2", "WEB.ec2", "web.us-west-2.ec2", "web.us-west-2.work.ec2", "web.work.ec2"),
-        *("10.0.0.5.ec2", "ip-10-0-0-5.ec2", "ip-10-0-0-5.us-west-2.compute.internal.ec2"),
+        *("web.ec2", "web.us-west-2.work.ec2", "10.0.0.5.ec2", "ip-10-0-0-5.ec2"),
+        "ip-10-0-0-5.us-west-2.compute.internal.ec2",
     ],
 )
 def test_name_finds_the_instance(user: User, name: str) -> None:
