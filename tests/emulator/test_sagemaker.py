@@ -219,7 +219,7 @@ async def test_denied_action_names_the_space(studio: Studio) -> None:
     assert f"sagemaker:StartSession on resource: {studio.space.arn}" in str(error)
 
 
-async def test_aws_cli_starts_and_stops_a_space(studio: Studio) -> None:
+async def test_aws_cli_enables_remote_access_and_opens_a_session(studio: Studio) -> None:
     aws = shutil.which("aws") or pytest.skip("the AWS CLI is not installed")
     key = studio.signed.account.user_key
     environ = {
@@ -248,15 +248,11 @@ async def test_aws_cli_starts_and_stops_a_space(studio: Studio) -> None:
         return json.loads(out or "null")
 
     place = ("--domain-id", studio.domain.id, "--space-name", "Deep-Space")
-    app = ("--app-type", "JupyterLab", "--app-name", "default")
-    assert len((await cli("list-domains"))["Domains"]) == 1
-    assert len((await cli("list-spaces"))["Spaces"]) == 1
-    described = await cli("describe-space", *place)
-    assert described["SpaceArn"] == studio.space.arn
-    await cli("delete-app", *place, *app)
-    assert (await cli("describe-app", *place, *app))["Status"] == "Deleted"
+    await call(studio.client.delete_app, **studio.place(studio.space), **APP)
+    studio.space.remote_access = "DISABLED"
     await cli("update-space", *place, "--space-settings", "RemoteAccess=ENABLED")
-    await cli("create-app", *place, *app, "--resource-spec", "InstanceType=ml.t3.large")
-    assert (await cli("describe-app", *place, *app))["Status"] == "InService"
+    described = await cli("describe-space", *place)
+    assert described["SpaceSettings"]["RemoteAccess"] == "ENABLED"
+    await call(studio.client.create_app, **studio.place(studio.space), **APP)
     session = await cli("start-session", "--resource-identifier", studio.space.arn)
     assert session.keys() == {"SessionId", "StreamUrl", "TokenValue"}
