@@ -23,7 +23,7 @@ from tests.endtoend.matrix import Lost
 from tests.endtoend.rolekeys import RoleKeys
 
 #: Seconds of a link until the gateway closes it, as AWS's does hourly.
-LIFETIMES = (1.0, 3.0, None)
+LIFETIMES = (2.0, 5.0, None)
 
 #: Seconds that keys live, and those between two pairs of keys.
 KEY_LIFE, KEY_PERIOD = 10.0, 2.0
