@@ -242,6 +242,11 @@ def test_exec_gives_bytes_and_exit_status(site: Site) -> None:
     assert site.run("connector", "exec", site.name, "--", "sh", "-c", "exit 3").returncode == 3
 
 
+def test_exec_refuses_words_that_are_not_utf8(site: Site) -> None:
+    site.needs(COMMAND)
+    assert "is not UTF-8" in site.refused("exec", site.name, "--", "echo", os.fsdecode(b"\xff"))
+
+
 def test_sessions_are_listed_and_stopped(site: Site) -> None:
     if SSH in site.row.forms:
         words = ["connector", "proxy", site.name]

@@ -104,15 +104,6 @@ class Ecs(Backend):
         cluster, details = found.id.partition("/")[0], found.details
         return f"{_TARGET}{cluster}_{details['task']}_{details['runtime']}"
 
-    def check(self, request: SessionRequest) -> None:
-        try:
-            "".join(request.words).encode()
-        except UnicodeEncodeError:  # arguments that Python could not decode
-            raise ConfigError(
-                "An argument of the command is not UTF-8",
-                "Have a shell make it at the far end (sh -c)",
-            ) from None
-
     def list_region(self, cloud: Cloud, region: str, deadline: float) -> Sequence[Found]:
         from .tasks import Tasks
 

@@ -39,6 +39,15 @@ class RegionalKind:
         return RegionalFinder(self.backend, query, environ)
 
     def check(self, request: SessionRequest) -> None:
+        try:
+            "".join(request.words).encode()
+        except UnicodeEncodeError:  # arguments that Python could not decode
+            from ...errors import ConfigError
+
+            raise ConfigError(
+                "An argument of the command is not UTF-8",
+                "Have a shell make it at the far end (sh -c)",
+            ) from None
         self.backend.check(request)
 
     def profile_problem(self, query: Query, environ: Mapping[str, str]) -> ConfigError | None:
