@@ -42,6 +42,8 @@ class ConnectorError(Exception):
         """Return the line that the user reads."""
         text = f"{self.message}. {self.hint}" if self.hint else self.message
         line = " ".join(text.split())
+        if ":" in line.partition(" ")[0][:-1]:  # an id of AWS, which has no other spelling
+            return line
         return line[:1].upper() + line[1:]
 
 

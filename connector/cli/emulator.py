@@ -211,8 +211,10 @@ def _instructions(access: Access, row: KindRow, config: Path, home: Path) -> tup
         lines.append('export NO_PROXY="127.0.0.1,$NO_PROXY" no_proxy="127.0.0.1,$no_proxy"')
     if "AWS_ACCESS_KEY_ID" in access.environment:
         lines.append(f"unset {' '.join(MISLEADING)}")
-    # A short name belongs to the first kind.
-    name = access.alias if row is KINDS[0] else access.name
+    # A short name belongs to the first kind. Other kinds would ask APIs that do not run here.
+    first = row is KINDS[0]
+    name = access.alias if first else access.name
+    listing = f"  connector list{'' if first else f' --kind {row.name}'}\n"
     before = (
         "Emulated targets are running on this machine. To connect to them, evaluate these lines\n"
         "in another terminal:\n\n"
@@ -225,7 +227,7 @@ def _instructions(access: Access, row: KindRow, config: Path, home: Path) -> tup
         )
     parts.append(
         "Or, if `connector` is on the PATH, without any configuration:\n\n"
-        "  connector list\n"
+        + (listing if row.has_list else "")
         + (f"  connector ssh {name}\n" if SSH in row.forms else "")
         + (f"  connector shell {name}\n" if SHELL in row.forms else "")
         + (f"  connector exec {name} -- uname -a\n" if COMMAND in row.forms else "")

@@ -74,13 +74,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     query, kinds = query_of(options), kinds_of(options)
     rows = rows_of(query)
-    wanted = [row for row in rows if not kinds or row.name in kinds]
+    wanted = [row for row in rows if (row.name in kinds if kinds else row.has_list)]
     if not wanted:
         first = query.options[0][0]
         raise ConfigError(f"--{first} does not go with --kind {','.join(kinds)}")
     lists = _listed(wanted, query)
     _print(lists, options)
-    return _tell_problems(lists, asked=bool(kinds) or len(wanted) < len(KINDS))
+    return _tell_problems(lists, asked=bool(kinds) or len(rows) < len(KINDS))
 
 
 def _listed(rows: Sequence[KindRow], query: Query) -> list[tuple[KindRow, _Outcome]]:
@@ -167,6 +167,11 @@ def _say_nothing(listings: Sequence[tuple[KindRow, Listing]]) -> None:
     for row, listing in listings:
         if listing.elsewhere:
             say(f"No {row.words.noun} is there. Others are elsewhere: run `connector list`")
+        elif not row.has_list:
+            say(
+                f"{row.words.service} has no list of its {row.words.nouns}. Name one yourself: "
+                f"see `connector help {row.name}`"
+            )
         elif len(listings) == 1:
             say(f"You have no {row.words.nouns}. Create one in {row.words.console}")
 

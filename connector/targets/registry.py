@@ -74,6 +74,7 @@ class KindRow(NamedTuple):
     :param forms: the forms of a session that the service can start.
     :param starts_unasked: whether a command that needs a stopped target starts it. False where a
         target that runs costs money: then only ``--start``, the setting and `connector start` do.
+    :param has_list: whether the service tells which targets there are.
     :param copies_by_tar: whether `connector cp` runs tar in commands, for targets that rarely have
         an SSH server. Otherwise it speaks SFTP over the user's ssh.
     :param example: names of such targets, for the line of the kind in help texts.
@@ -93,6 +94,7 @@ class KindRow(NamedTuple):
     id_prefixes: tuple[str, ...] = ()
     forms: tuple[str, ...] = (SSH, SHELL, COMMAND)
     starts_unasked: bool = True
+    has_list: bool = True
     copies_by_tar: bool = False
     example: str = ""
 
@@ -271,6 +273,7 @@ SSM = KindRow(
         *("gameliftstreams:", "arn:aws:gameliftstreams:"),
     ),
     suffixes=(".ssm",),
+    has_list=False,
     example="sagemaker-training-job.my-job_algo-1.ssm",
     options=(REGION, PORT),
     endpoint_variables=("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_GAMELIFTSTREAMS"),

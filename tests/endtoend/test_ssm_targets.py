@@ -167,7 +167,7 @@ def test_target_that_is_not_connected_names_the_condition(
 ) -> None:
     before, after, _ = FORMS[form]
     line = plain.fails(75, "exec", f"{before}none{after}", "--", "true")
-    assert "is not connected in us-west-2" in line
+    assert line.startswith(f"connector: {before}none{after} is not connected in us-west-2")
     assert word in line
 
 
@@ -179,6 +179,9 @@ def test_malformed_name_is_refused(plain: Workshop) -> None:
 def test_targets_are_neither_stopped_nor_listed(plain: Workshop) -> None:
     assert "cannot stop" in plain.fails(78, "stop", NODE, "--yes")
     assert plain.listed() == []
+    said = plain.commands.run(*CONNECTOR, "list", "--kind", "ssm").stderr
+    assert b"Systems Manager has no list of its targets" in said
+    assert b"`connector help ssm`" in said
     assert plain.says("start", NODE) == f"target {NODE} is not listed\n"
 
 
