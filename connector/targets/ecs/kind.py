@@ -80,16 +80,16 @@ class Ecs(Backend):
         if len(arn) == 6 and arn[2] == "ecs":
             cluster, _, id = arn[5].removeprefix("task/").rpartition("/")
             if arn[5].startswith("task/") and "/" not in cluster and is_task_id(id):
-                return Found(f"{cluster}/{id}/", (), arn[3])
+                return Found(f"{cluster}/{id.lower()}/", (), arn[3])
         cluster, _, id = name.rpartition("_")[0].removeprefix(_TARGET).rpartition("_")
         if name.startswith(_TARGET) and is_task_id(id):
-            return Found(f"{cluster}/{id}/", details={"runtime": name.rpartition("_")[2]})
+            return Found(f"{cluster}/{id.lower()}/", details={"runtime": name.rpartition("_")[2]})
         labels = name.split("..")
         if len(labels) == 3 and all(labels) and "." not in "".join(labels):
             return Found("/".join(reversed(labels)), tuple(labels))
         container, _, id = name.rpartition(".")
         if is_task_id(id) and "." not in container:
-            return Found(f"/{id}/{container}")
+            return Found(f"/{id.lower()}/{container}")
         return None
 
     def host_name(self, found: Found) -> str:

@@ -61,6 +61,15 @@ def test_target_of_sessions_needs_the_task() -> None:
     assert ECS.session_target(Found("prod/web/app")) == ""
 
 
+@pytest.mark.parametrize(
+    "name", ["{}", "app.{}", "arn:aws:ecs:us-west-2:1:task/prod/{}", "ecs:prod_{}_x"]
+)
+def test_id_of_a_task_may_be_in_upper_case(name: str) -> None:
+    found = ECS.exact(name.format(ID.upper()))
+    assert found is not None
+    assert found.id.split("/")[1] == ID
+
+
 @pytest.mark.parametrize("text", ["", "0" * 31, "0" * 33, "g" * 32, f"{'0' * 31}."])
 def test_id_of_a_task_has_32_hexadecimal_digits(text: str) -> None:
     assert is_task_id(ID.upper())
