@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...aws.cloud import Cloud, open_cloud
-from ...errors import NoRegion
+from ...errors import ConfigError, NoRegion
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from ..memory import anchor_memory
@@ -102,12 +102,17 @@ def regions_of(place: Place, query: Query, cloud: Cloud) -> tuple[str, ...]:
     """Return the Regions in which a query looks; ``("all",)`` for all.
 
     :raises NoRegion: when nothing names any.
+    :raises ConfigError: when the profile that could name one does not exist.
     """
     if place.found and place.found.region:
         return (place.found.region,)
     regions = (place.region,) if place.region else region_words(query.option("region"))
     regions = regions or region_words(cloud.region)
     if not regions:
+        if query.profile and cloud.profile is None:
+            raise ConfigError(
+                f"There is no AWS profile {query.profile}", "Check --profile and ~/.aws/config"
+            )
         raise NoRegion(
             "No AWS Region is set",
             "Give --region or set AWS_REGION, or add `region` to the profile",

@@ -104,6 +104,12 @@ def test_list_without_keys_raises_at_once(lampworks: Lampworks) -> None:
     assert "ListLamps" not in lampworks.operations()
 
 
+def test_missing_profile_is_reported_before_its_region(lampworks: Lampworks) -> None:
+    del lampworks.environ["AWS_REGION"], lampworks.environ["AWS_DEFAULT_REGION"]
+    with pytest.raises(ConfigError, match="There is no AWS profile nix"):
+        lampworks.listing("nix")
+
+
 def test_query_without_a_region_says_how_to_set_one(lampworks: Lampworks) -> None:
     del lampworks.environ["AWS_REGION"], lampworks.environ["AWS_DEFAULT_REGION"]
     with pytest.raises(ConfigError, match="No AWS Region is set"):
