@@ -15,10 +15,12 @@ import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..errors import CredentialsError, NoKeys
 from ..fast.logs import Logger, set_up_now
 from .clicache import CliCache
+from .endpoint import check_endpoint
 from .keyerrors import NoCode, explain, try_it
 from .keys import AwsKeys
 from .profile import Profile
@@ -240,6 +242,9 @@ class _Search:
     def _send(self, request: AWSPreparedRequest, **kwargs: Any) -> AWSResponse | None:
         """Send a request to STS or SSO, with the user's CA certificates and proxy."""
         if not request.url.startswith("https://"):
+            parts = urlsplit(request.url)
+            if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+                check_endpoint(f"{parts.scheme}://{parts.netloc}")
             return None  # an endpoint of the user on this machine: botocore sends it
         from .sdk import Carrier
 

@@ -718,3 +718,20 @@ def test_empty_code_is_refused(sources: Sources, configure: Callable[[str], None
     configure(MFA)
     assert "error: No MFA code was entered" in on_terminal(b"\n")
     assert sources.asked == []
+
+
+@pytest.mark.parametrize(("text", "profile"), [(CORP, "sso"), (BASE + WORK, "work")])
+def test_login_and_keys_never_cross_the_network_in_clear(
+    sources: Sources,
+    configure: Callable[[str], None],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    profile: str,
+) -> None:
+    configure(text)
+    log_in(home, time.time() + 3600)
+    for service in ("SSO", "STS"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", "http://portal.example.com:1")
+    with pytest.raises(ConfigError, match="is not an https:// URL"):
+        load(profile)
