@@ -49,11 +49,18 @@ def user(fleet: Fleet, moto: Moto, tmp_path: Path) -> User:
     return user
 
 
+@pytest.fixture(scope="module")
+def image(moto: Moto) -> str:
+    client = moto.client("ec2")
+    images = client.describe_images(Owners=["amazon"])["Images"]  # hundreds of them
+    client.close()
+    return str(images[0]["ImageId"])
+
+
 @pytest.fixture
-def instance(moto: Moto, fleet: Fleet) -> Iterator[str]:
+def instance(moto: Moto, image: str, fleet: Fleet) -> Iterator[str]:
     """A new instance of moto's, with an agent of the emulator's."""
     client = moto.client("ec2")
-    image = client.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "judged"}]}]
     started = client.run_instances(
         ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.small", TagSpecifications=tags
@@ -82,12 +89,11 @@ def test_list_shows_the_instances_of_moto(user: User, instance: str) -> None:
 
 
 def test_pages_of_moto_are_put_together(
-    user: User, moto: Moto, instance: str, monkeypatch: pytest.MonkeyPatch
+    user: User, moto: Moto, image: str, instance: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from moto.ec2.responses.instances import InstanceResponse
 
     client = moto.client("ec2")
-    image = client.describe_instances()["Reservations"][0]["Instances"][0]["ImageId"]
     reservation = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
     more = [client.run_instances(**reservation)["Instances"][0]["InstanceId"] for _ in range(4)]
     asked = InstanceResponse._get_param
