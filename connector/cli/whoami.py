@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
+from ..errors import NoKeys, NoLogin, NoRegion
+from ..fast.typed import TYPE_CHECKING
 from ..targets.registry import KINDS
 from .kinds import kind_named
 from .login import shown_time
@@ -12,9 +14,13 @@ from .output.lines import tell, tell_json
 from .settings import add_logging_options, warn_of_missing_profile
 from .target import add_service_options, query_of
 
+if TYPE_CHECKING:
+    from ..targets.model import Account, Query
+    from ..targets.registry import KindRow
+
 DESCRIPTION = """\
 Ask the service which user the token, or the AWS keys, belong to. whoami finds and renews
-them in the same way as `connector proxy`.
+them in the same way as `connector proxy`. Without --kind, keys count where there is no login.
 """
 
 
@@ -32,10 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind",
         type=kind_named,
-        default=KINDS[0],
         metavar="KIND",
-        help=f"the kind of target whose service to ask ({KINDS[0].name}): "
-        f"{', '.join(row.name for row in KINDS)}",
+        help=f"the kind of target whose service to ask: {', '.join(row.name for row in KINDS)}",
     )
     add_service_options(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -43,12 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    query = query_of(options)
-
-    def warn() -> None:
-        warn_of_missing_profile(options.profile, options.kind)
-
-    account = options.kind.load().identify(query, os.environ, warn)
+    account = _account(options)
     if options.json:
         tell_json(account.document)
         return 0
@@ -59,3 +58,26 @@ def run(options: argparse.Namespace) -> int:
     lines = (*account.lines, (account.credentials, f"from {origin}"), ("expires", expires))
     tell(*(f"{title:9}{text}" for title, text in lines))
     return 0
+
+
+def _account(options: argparse.Namespace) -> Account:
+    """Return the account of a kind: the one that is given, or the first that has credentials."""
+    query = query_of(options)
+    first, keyed, *_ = KINDS  # all kinds but the first take AWS keys
+    if options.kind:
+        return _identified(options.kind, query)
+    try:
+        return _identified(first, query)
+    except NoLogin:
+        try:
+            return _identified(keyed, query)
+        except (NoKeys, NoRegion):
+            pass
+        raise
+
+
+def _identified(kind: KindRow, query: Query) -> Account:
+    def warn() -> None:
+        warn_of_missing_profile(query.profile, kind)
+
+    return kind.load().identify(query, os.environ, warn)

@@ -417,6 +417,10 @@ def legs(user: User, *words: str) -> dict[str, dict[str, str]]:
     return {leg["name"]: leg for leg in json.loads(ran.stdout)["legs"]}
 
 
+def test_whoami_takes_keys_where_there_is_no_login(user: User) -> None:
+    assert "111122223333" in user.says("connector", "whoami")
+
+
 def test_doctor_finds_nothing_wrong(user: User) -> None:
     user.configure_ssh()
     found = legs(user, "web.ec2")
