@@ -262,7 +262,7 @@ def test_shell_offers_to_stop_a_billed_toy(
         terminal.reader.until(b"bear.toy still runs and is billed by the hour. Stop it?")
         assert not terminal.is_raw
         terminal.type(key + b"\n")
-        assert process.wait() == (0 if key == b"y" else 130)
+        assert process.wait() == 0  # as the shell ended
     assert shop.toys["bear"] == state
 
 
