@@ -1,7 +1,6 @@
 """``python -m manual.words``: check the words of code, tests and pages.
 
-It finds subjects that name no one, and "acknowledge" as a noun (write "ack"). Paths in
-:data:`TO_DO` are not clean yet: remove a path from the list when its files are.
+It finds subjects that name no one, and "acknowledge" as a noun (write "ack").
 """
 
 from __future__ import annotations
@@ -32,11 +31,6 @@ RULES = {
 #: Files that contain the words because they check them.
 _OWN = ("manual/words.py", "tests/manual/test_words.py")
 
-#: Paths whose words are still to be rewritten.
-TO_DO: tuple[str, ...] = (
-    "docs/soak-2026-11-25.md",  # the next soak writes a new page
-)
-
 
 def problems(text: str) -> Iterator[tuple[int, str, str]]:
     """Yield the number of each line with a problem, the words, and what to write instead."""
@@ -53,8 +47,7 @@ def files(root: Path = ROOT) -> Iterator[Path]:
         inner = path.rglob("*") if path.is_dir() else [path]
         for file in sorted(inner):
             name = file.relative_to(root).as_posix()
-            skipped = name in _OWN or name.startswith(TO_DO)
-            if file.is_file() and file.suffix in _SUFFIXES and not skipped:
+            if file.is_file() and file.suffix in _SUFFIXES and name not in _OWN:
                 yield file
 
 
