@@ -208,12 +208,7 @@ class LinkLost(ConnectorError):
 
 
 class LinkClosed(LinkLost):
-    """The gateway closed the link on purpose, with a close code for this session.
-
-    :ivar code: the code of the close frame (RFC 6455, 7.4).
-    """
-
-    code = 0
+    """The gateway closed the link on purpose, with a close code for this session."""
 
 
 class MessageRefused(LinkClosed):

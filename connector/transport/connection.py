@@ -54,9 +54,6 @@ ANSWER_TIMEOUT = 8.0
 #: closes the link at once.
 ACCEPTED_AFTER = 3.0
 
-#: The close code of an end in order (RFC 6455, 7.4.1).
-NORMAL_CLOSE = 1000
-
 #: Errors that another attempt may not meet.
 _TRANSIENT = (ConnectFailed, LinkLost, ServiceError, ServiceThrottled)
 
@@ -99,7 +96,6 @@ class Connection:
         self._dialler = Dialler(loop, settings)
         self._alarm = Alarm(loop)
         self._link: Link | None = None
-        self._untaken_bytes = 0  # of the last link, when it was lost
         self._up = False
         self._reading = True
         self._closed = False
@@ -121,13 +117,6 @@ class Connection:
     @property
     def write_paused(self) -> bool:
         return self._link is not None and self._link.write_paused
-
-    @property
-    def untaken_bytes(self) -> int:
-        """The bytes of a raw stream that no socket has taken. A data channel counts its own."""
-        if not self._is_raw:
-            return 0
-        return self._link.pending_bytes if self._link else self._untaken_bytes
 
     @property
     def _is_raw(self) -> bool:
@@ -297,12 +286,11 @@ class Connection:
 
     def link_lost(self, error: ConnectorError | None) -> None:
         was_up, self._up = self._up, False
-        self._untaken_bytes = self.untaken_bytes
-        self._link = None
+        link, self._link = self._link, None
         self._alarm.cancel()
-        if self._is_raw and isinstance(error, LinkClosed) and error.code == NORMAL_CLOSE:
+        if self._is_raw and link and link.ended_in_order:
             self._stop()
-            self._owner.connection_ended()
+            self._owner.connection_ended(link.pending_bytes)
             error = None
         if was_up:
             self._owner.connection_lost()

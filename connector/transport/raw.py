@@ -1,7 +1,8 @@
 """A stream without the data channel: the frames of its WebSocket carry the bytes, and no more.
 
 It has one link, in which TLS keeps the bytes whole and in order, and no acks. The end of either
-side closes the link; the code of the close frame says whether the end is a good one.
+side closes the link; the code of the peer's close frame says whether the end is a good one. Only
+then it is sure that the peer has read what was sent before.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class RawChannel:
         self.stats = Statistics()
         self._queue: deque[bytes] = deque()
         self._queued = 0
+        self._confirmed = 0
         self._input_ended = False
+        self._failed = False
 
     @property
     def send_capacity(self) -> int:
@@ -58,8 +61,8 @@ class RawChannel:
 
     @property
     def unacknowledged_bytes(self) -> int:
-        """The bytes that were accepted and that the link has not taken."""
-        return self._queued
+        """The bytes that were accepted, until the good end of the link confirms them."""
+        return self.stats.bytes_sent - self._confirmed
 
     @property
     def delivered(self) -> bool:
@@ -80,6 +83,13 @@ class RawChannel:
         """End the link."""
         self.linked = False
 
+    def confirm(self, untaken: int) -> None:
+        """Note the good end of the link: the peer has read all that the socket has taken.
+
+        :param untaken: bytes that the link had, and the socket had not taken.
+        """
+        self._confirmed = self.stats.bytes_sent - self._queued - untaken
+
     def send_data(self, data: bytes) -> int:
         """Accept bytes; return how many, at most :attr:`send_capacity`."""
         taken = data[: self.send_capacity]
@@ -98,14 +108,15 @@ class RawChannel:
         self._close_if_done()
 
     def terminate(self) -> None:
-        """End the input and drop what the link has not taken."""
-        self._queue.clear()
-        self._queued = 0
-        self.send_eof()
+        """End the input. What the link has not taken stays unacknowledged."""
+        self._input_ended = True
+        self.state = State.CLOSED
 
     def receive_messages(self, frames: list[bytes], now: float) -> list[Event]:
         """Take in the binary frames of one socket read; the first call opens the session."""
         events: list[Event] = []
+        if self._failed:
+            return events
         if self.state == State.OPENING:
             self.state = State.OPEN
             events.append(SessionOpened(PORT_SESSION, ""))
@@ -120,11 +131,12 @@ class RawChannel:
         """Fail: a peer that sends text speaks another protocol."""
         error = RemoteProtocolError("the gateway sent text in a stream of bytes")
         self.state = State.CLOSED
+        self._failed = True
         return [ChannelFailed(error)]
 
     def messages_to_send(self, now: float) -> list[bytes]:
         """Return the frames for the link, which counts as having taken them."""
-        if not self.linked:
+        if not self.linked or self.state == State.CLOSED:
             return []
         frames = list(self._queue)
         self._queue.clear()

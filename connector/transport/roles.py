@@ -106,8 +106,11 @@ class ConnectionOwner(Protocol):
     def connection_writable(self) -> None:
         """:attr:`Connection.write_paused` is over: more can be sent."""
 
-    def connection_ended(self) -> None:
-        """The peer of a raw stream has ended it in order. :meth:`connection_lost` follows."""
+    def connection_ended(self, untaken: int) -> None:
+        """The link of a raw stream has ended in order. :meth:`connection_lost` follows.
+
+        :param untaken: bytes that no socket had taken.
+        """
 
     def connection_lost(self) -> None:
         """The link is lost. The connection makes another one, except for a raw stream."""

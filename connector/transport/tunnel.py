@@ -36,6 +36,7 @@ from .pumps import CHUNK
 from .session import Session
 
 if TYPE_CHECKING:
+    from .raw import RawChannel
     from .roles import Channel, Input, Output
 
 #: Bytes of output that wait for their reader before the tunnel stops reading the socket, and
@@ -111,6 +112,7 @@ class Tunnel:
         self._stream_begun = False  # output has come, or a command runs that may print none
         self._unsent = b""  # read from stdin, and not yet accepted by the channel
         self._connection = Connection(loop, session, settings, self)
+        self._raw: RawChannel | None = None
         self._channel: Channel = DataChannel(
             client_id=random_uuid(os.urandom(16)),
             epoch_offset=time.time() - loop.time(),
@@ -188,7 +190,7 @@ class Tunnel:
         if access.raw:
             from .raw import RawChannel  # few services have such streams
 
-            self._channel = self._ending.channel = RawChannel()
+            self._raw = self._channel = self._ending.channel = RawChannel()
         if self._lifecycle.session_started():
             self._connection.open(self._lifecycle.open_by - self._loop.time())
         else:
@@ -234,7 +236,10 @@ class Tunnel:
     def connection_writable(self) -> None:
         self._pump()
 
-    def connection_ended(self) -> None:
+    def connection_ended(self, untaken: int) -> None:
+        if self._raw is None:
+            raise RuntimeError("only a raw stream ends with its link")
+        self._raw.confirm(untaken)
         self._handle([ChannelClosed("")])
 
     def connection_lost(self) -> None:
@@ -376,7 +381,7 @@ class Tunnel:
             channel.terminating,
             channel.delivered,
             channel.in_flight_bytes,
-            channel.unacknowledged_bytes + len(self._unsent) + self._connection.untaken_bytes,
+            channel.unacknowledged_bytes + len(self._unsent),
             sum(output.pending_bytes for output in self._outputs),
             channel.output_missing,
         )

@@ -131,6 +131,11 @@ class Link:
         """The bytes that wait for the socket."""
         return len(self._outgoing)
 
+    @property
+    def ended_in_order(self) -> bool:
+        """Whether the gateway has sent a close frame with the code of a good end."""
+        return self._protocol.close_code == NORMAL
+
     def send_text(self, text: str) -> None:
         """Send a text frame. It is dropped after the end of the link."""
         if self._protocol.state == OPEN:
@@ -432,9 +437,7 @@ def _parser_error(problem: BadFrame) -> ConnectorError:
 def _error_of_close(code: int, words: str) -> LinkLost:
     if code in _SERVER_LEAVES:
         return LinkLost(words)
-    error = MessageRefused(words) if code == TOO_BIG else LinkClosed(words)
-    error.code = code
-    return error
+    return MessageRefused(words) if code == TOO_BIG else LinkClosed(words)
 
 
 def _reason_of(problem: OSError) -> str:

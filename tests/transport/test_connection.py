@@ -49,7 +49,7 @@ class Owner:
     def connection_dialled(self) -> None:
         """Do nothing."""
 
-    def connection_ended(self) -> None:
+    def connection_ended(self, untaken: int) -> None:
         """Do nothing: no stream of these tests is raw."""
 
     def connection_lost(self) -> None:

@@ -61,11 +61,19 @@ class Place:
         self._server.shutdown()
         self._thread.join(PATIENCE)
 
-    def run(self, *, given: bytes = b"", hang_up: bool = False, refusal_hint: str = "") -> End:
+    def run(
+        self,
+        *,
+        given: bytes = b"",
+        hang_up: bool = False,
+        close: bool = False,
+        refusal_hint: str = "",
+    ) -> End:
         """Send bytes and return what came back.
 
         :param hang_up: end the tunnel as ssh does, once the first byte has come back; else stdin
             stays open until the server ends the stream.
+        :param close: close the stream as a program does, at the same moment.
         """
         near, far = socket.socketpair()
         received = bytearray()
@@ -85,13 +93,20 @@ class Place:
                 )
 
             def use() -> None:
-                while data := near.recv(65536):
-                    received.extend(data)
-                    if hang_up:
-                        loop.call_soon(tunnel.end, 0)
+                with contextlib.suppress(OSError):  # the tunnel may leave input unread
+                    while data := near.recv(65536):
+                        received.extend(data)
+                        if hang_up:
+                            loop.call_soon(tunnel.end, 0)
+                        if close:
+                            loop.call_soon(tunnel.close)
+
+            def give() -> None:
+                with contextlib.suppress(OSError):  # the tunnel may end earlier
+                    near.sendall(given)
 
             users = [
-                threading.Thread(target=near.sendall, args=(given,)),
+                threading.Thread(target=give),
                 threading.Thread(target=use),
             ]
             for user in users:
@@ -180,6 +195,21 @@ def test_hang_up_delivers_all_and_closes_in_order(place_of: PlaceOf) -> None:
     assert (end.exit_code, end.words) == (0, [])
     assert got == [DATA[:90_000]]
     assert place.closed_with == 1000
+
+
+def test_close_before_a_server_that_does_not_read_is_an_error(place_of: PlaceOf) -> None:
+    over = threading.Event()
+
+    def ignore(connection: ServerConnection) -> None:
+        connection.send(b"SSH-2.0-x\r\n")
+        over.wait(PATIENCE)
+
+    try:
+        end = place_of(ignore).run(given=DATA * 10, close=True)
+    finally:
+        over.set()
+    assert end.exit_code == 74
+    assert "bytes of input were acknowledged" in end.words[0]
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1011, "Target went away"), (1008, "Not you")])
