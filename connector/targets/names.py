@@ -19,6 +19,7 @@ contradicts, triggers a fresh listing.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -43,7 +44,7 @@ def bare(name: str, suffix: str) -> str:
     return name[: len(name) - len(suffix)] if name.lower().endswith(suffix) else name
 
 
-class Names(Generic[Item]):
+class Names(ABC, Generic[Item]):
     """The names of all targets that exist. A kind's subclass says what they are.
 
     :cvar suffix: of the kind's names.
@@ -56,21 +57,21 @@ class Names(Generic[Item]):
     def __init__(self, items: Iterable[Item]) -> None:
         self.items: Sequence[Item] = tuple(items)
 
+    @abstractmethod
     def id_of(self, item: Item) -> str:
         """Return the target's id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def spellings(self, item: Item) -> Sequence[str]:
         """Return the target's names besides its id, without suffix, the shortest first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def of(self, item: Item) -> str:
         """Return the shortest name for ssh that means this target, in any case."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begins_id(self, start: str) -> bool:
         """Return whether text of at least ``SHORTEST_ID`` characters can begin an id."""
-        raise NotImplementedError
 
     @cached_property
     def spelled(self) -> dict[str, list[int]]:
@@ -159,7 +160,7 @@ def _alternatives(names: list[str]) -> str:
 MAX_AGE = 86_400.0
 
 
-class NameCache(Generic[Item]):
+class NameCache(ABC, Generic[Item]):
     """The names of one login at one endpoint. A kind's subclass says what is kept of each.
 
     :param memory: the entry of this login and endpoint.
@@ -170,13 +171,13 @@ class NameCache(Generic[Item]):
         self._memory = memory
         self._now = now
 
+    @abstractmethod
     def row_of(self, item: Item) -> list[Any]:
         """Return a target as a JSON list that begins with texts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def item_of(self, row: list[Any]) -> Item | None:
         """Return the target of a row; None for a row that another program has written."""
-        raise NotImplementedError
 
     def recall(self, max_age: float = MAX_AGE) -> list[Item] | None:
         """Return all that were listed, or None when nothing is known or it is too old.
