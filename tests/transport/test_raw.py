@@ -51,7 +51,7 @@ class Place:
         self.closed_with: int | None = None
         self._handle = handle
         self._server: Server = serve(
-            self._serve, "127.0.0.1", 0, compression=None, max_size=MAX_FRAME
+            self._serve, "127.0.0.1", 0, compression=None, max_size=MAX_FRAME, close_timeout=0.5
         )
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
