@@ -119,7 +119,8 @@ class Connection:
         return self._link is not None and self._link.write_paused
 
     @property
-    def _is_raw(self) -> bool:
+    def is_raw(self) -> bool:
+        """Whether the session's stream is raw; False until there is a session."""
         access = self._session.access
         return access is not None and access.raw
 
@@ -288,7 +289,7 @@ class Connection:
         was_up, self._up = self._up, False
         link, self._link = self._link, None
         self._alarm.cancel()
-        if self._is_raw and link and link.ended_in_order:
+        if self.is_raw and link and link.ended_in_order:
             self._stop()
             self._owner.connection_ended(link.pending_bytes)
             error = None
@@ -298,7 +299,7 @@ class Connection:
             return  # close() ended it, or the peer did in order
         if self._dialler.ahead and not was_up and isinstance(error, _TRANSIENT):
             self._dial()  # the gateway dropped the socket that was dialled ahead
-        elif self._is_raw:
+        elif self.is_raw:
             self._fail(_raw_lost(error) if was_up else self._explained(error))
         elif not self._accepted_once:
             self._fail(_first_link_lost(error) if was_up else error)

@@ -89,8 +89,7 @@ class Ending:
 
     def link_lost(self) -> None:
         """The link is lost. With its link, a raw stream that is being closed has ended."""
-        access = self._session.access
-        if access and access.raw and self._phase == Phase.CLOSING:
+        if self._connection.is_raw and self._phase == Phase.CLOSING:
             self._session_stopped()
 
     def release(self) -> None:
@@ -140,13 +139,13 @@ class Ending:
             self.channel.terminate()
             self._connection.send_messages(self.channel.messages_to_send(self._loop.time()))
         self._stdin.set_wanted(0)
-        access = self._session.access
-        self._connection.close(RAW_CLOSE_TIMEOUT if access and access.raw else CLOSE_TIMEOUT)
-        if access and access.raw:
+        is_raw = self._connection.is_raw
+        self._connection.close(RAW_CLOSE_TIMEOUT if is_raw else CLOSE_TIMEOUT)
+        if is_raw:
             if not self._connection.up:
                 self._session_stopped()
             # Otherwise the link ends it: the service knows of no session.
-        elif access:
+        elif self._session.access:
             self.stop_session()
         elif self._session.abandon_start():
             self._session_stopped()

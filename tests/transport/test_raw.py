@@ -24,7 +24,8 @@ from connector.transport.stdio import open_input, open_output
 from connector.transport.trust import Trust
 from connector.transport.tunnel import Tunnel
 
-PATIENCE = 30.0
+from ..endtoend.waiting import PATIENCE, eventually
+
 DATA = random.Random(7).randbytes(3_000_001)
 
 Serve = Callable[[ServerConnection], None]
@@ -201,6 +202,8 @@ def test_close_before_a_server_that_does_not_read_is_an_error(place_of: PlaceOf)
     over = threading.Event()
 
     def ignore(connection: ServerConnection) -> None:
+        # The server's library reads on its own until it has some frames in store.
+        eventually(lambda: connection.recv_messages.paused, "the end of reading")
         connection.send(b"SSH-2.0-x\r\n")
         over.wait(PATIENCE)
 
