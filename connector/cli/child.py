@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -73,7 +74,8 @@ class Child:
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         self.signalled = number
         if self._pid:
-            os.kill(self._pid, number)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(self._pid, number)
 
 
 def _leave_to_child(number: int, frame: FrameType | None) -> None:

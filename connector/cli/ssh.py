@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 import sys
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
 from ..targets.model import SSH
@@ -99,11 +98,13 @@ def run(options: argparse.Namespace) -> int:
     target, _ = start_target(options, open_target(options, SSH), start_settings(options))
     call = call_of(options, target, arguments, fdpass=ssh_passes_descriptors(ssh))
     command = [ssh, *call.words(proxy_command(options, target))]
-    return _run(command, options, target) if target.billing else _become(command)
+    # On Windows no program replaces another.
+    run_ssh = _run if target.billing or sys.platform == "win32" else _become
+    return run_ssh(command, options, target)
 
 
 def _run(command: list[str], options: argparse.Namespace, target: Target) -> int:
-    """Run ssh, and offer a stop of the target after it. Return the exit status of ssh.
+    """Run ssh, and offer a stop of a target that is billed. Return the exit status of ssh.
 
     :raises ConfigError: when ssh cannot be run.
     """
@@ -114,24 +115,24 @@ def _run(command: list[str], options: argparse.Namespace, target: Target) -> int
     try:
         exit_code = child.run(command)
     except OSError as error:
-        raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None
+        raise _not_run(command, error) from None
     offer_stop(options, target, options.host, ask=not child.signalled)
     return exit_code
 
 
-def _become(command: list[str]) -> int:
-    """Replace this process by a program. On Windows, run it and return its exit status.
+def _become(command: list[str], options: argparse.Namespace, target: Target) -> NoReturn:
+    """Replace this process by ssh.
 
-    :raises ConfigError: when the program cannot be run.
+    :raises ConfigError: when ssh cannot be run.
     """
+    # Python ignores these signals. ssh and its children would inherit that.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
     try:
-        if sys.platform == "win32":
-            # Ctrl-C reaches both processes; ssh handles it.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            return subprocess.call(command)
-        # Python ignores these signals. ssh and its children would inherit that.
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL)
         os.execv(command[0], command)
     except OSError as error:
-        raise ConfigError(f"{command[0]} cannot be run ({error.strerror})") from None
+        raise _not_run(command, error) from None
+
+
+def _not_run(command: list[str], error: OSError) -> ConfigError:
+    return ConfigError(f"{command[0]} cannot be run ({error.strerror})")
