@@ -18,8 +18,8 @@ from ..settings.table import SETTINGS
 from ..targets.model import COMMAND, SSH, Query
 from ..targets.registry import PLACE, SESSION, START, WAY, row_of
 from .output.lines import say
-from .output.progress import patience
 from .settings import add_logging_options, add_setting
+from .start import start_target
 from .target import (
     NAMES,
     add_kind_options,
@@ -134,8 +134,7 @@ def run(options: argparse.Namespace) -> int:
         _refuse_options_of_ssh(options, wish)
     ssh = "" if by_tar else find_ssh()  # fail before the target is started
     target = open_target(options, COMMAND if by_tar else SSH)
-    with patience(options.host) as progress:
-        target.run_until_running(progress, start_settings(options))
+    target, _ = start_target(options, target, start_settings(options))
     _end_on_signals()
     try:
         if by_tar:
@@ -202,15 +201,9 @@ def _tar_copy(options: argparse.Namespace, wish: Wish, target: Target) -> TarCop
     """Return the copy by tar in a command, which `connector exec` runs on this very target."""
     from ..copy.tarcopy import TarCopy
     from .itself import own_command
+    from .sshcall import words_for_another
 
-    words = [*own_command(), "exec", *target.words]
-    for option, value in (
-        ("--profile", options.profile),
-        ("--endpoint-url", options.endpoint_url),
-        ("--log-file", options.log_file),
-    ):
-        if value:
-            words.append(f"{option}={value}")  # the value may begin with a dash
+    words = [*own_command(), "exec", *target.words, *words_for_another(options)]
     return TarCopy(
         wish,
         [*words, "--"],

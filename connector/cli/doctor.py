@@ -137,6 +137,7 @@ def _names_in_ssh(options: argparse.Namespace) -> list[str]:
     import shutil
 
     from ..programs import run_program
+    from ..ssh.check import Answer
 
     ssh = shutil.which("ssh")
     if ssh is None or options.host.startswith("-"):
@@ -144,11 +145,11 @@ def _names_in_ssh(options: argparse.Namespace) -> list[str]:
     config = ["-F", options.ssh_config] if options.ssh_config else []
     try:
         ran = run_program([ssh, "-G", *config, options.host], _SSH_TIMEOUT)
-        settings = dict(line.partition(" ")[::2] for line in reversed(ran.stdout_text.split("\n")))
-        words = shlex.split(settings.get("proxycommand", ""), posix=os.name != "nt")
+        answer = Answer(tuple(ran.stdout_text.splitlines()), "")
+        words = shlex.split(answer.value("proxycommand") or "", posix=os.name != "nt")
     except (OSError, ValueError):  # which includes TimeoutError
         return []
-    return [*words, settings.get("hostname", "")]
+    return [*words, answer.value("hostname") or ""]
 
 
 def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..programs import run_program
+from ..ssh.check import Answer
 from ..ssh.client import Call
 from ..ssh.facts import is_plain
 from ..targets.registry import kind_of
@@ -45,18 +46,21 @@ def proxy_command(options: argparse.Namespace, target: Target) -> str:
     commands = isolated_commands()
     works = works_isolated(os.environ)
     command = next(commands) if works else first_that_runs(commands)
-    words = [*command, "proxy", *target.words]
-    for option, value in (
-        ("--profile", options.profile),
-        ("--endpoint-url", options.endpoint_url),
-        ("--log-file", options.log_file and os.path.abspath(options.log_file)),
-    ):
-        if value:
-            words.append(f"{option}={value}")  # the value may begin with a dash
+    words = [*command, "proxy", *target.words, *words_for_another(options)]
     if options.start is not None:
         words.append("--start" if options.start else "--no-start")
     by_ssh = kind_of(query_of(options)).ssh.proxy_options
     return " ".join([as_proxy_command(words + ["-v"] * options.verbose), *by_ssh])
+
+
+def words_for_another(options: argparse.Namespace) -> list[str]:
+    """Return the options that another process of the connector needs to do as this one does."""
+    given = (
+        ("--profile", options.profile),
+        ("--endpoint-url", options.endpoint_url),
+        ("--log-file", options.log_file and os.path.abspath(options.log_file)),
+    )
+    return [f"{option}={value}" for option, value in given if value]  # it may begin with a dash
 
 
 def asked_by_ssh(options: argparse.Namespace, ssh: str, call: Call) -> dict[str, str]:
@@ -68,13 +72,11 @@ def asked_by_ssh(options: argparse.Namespace, ssh: str, call: Call) -> dict[str,
         ran = run_program([ssh, "-G", *call.words("none")], _ANSWER_TIMEOUT)
     except OSError:  # which includes TimeoutError
         return {}  # the call of ssh that follows reports its own failure
-    settings = dict(line.partition(" ")[::2] for line in reversed(ran.stdout_text.splitlines()))
-    values = {"%p": settings.get("port"), "%r": settings.get("user")}
-    told = {
-        name.removeprefix("--"): values[token]
-        for name, token in zip(words[::2], words[1::2], strict=True)
-    }
-    return {name: value for name, value in told.items() if value}
+    answer = Answer(tuple(ran.stdout_text.splitlines()), "")
+    values = {"%p": answer.value("port"), "%r": answer.value("user")}
+    told = zip(words[::2], words[1::2], strict=True)
+    asked = ((name.removeprefix("--"), values[token]) for name, token in told)
+    return {name: value for name, value in asked if value}
 
 
 def _config_file(facts: SshFacts, user: str) -> str:
