@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 
 from ..errors import NoKeys, NoLogin, NoRegion
 from ..fast.typed import TYPE_CHECKING
@@ -69,10 +70,8 @@ def _account(options: argparse.Namespace) -> Account:
     try:
         return _identified(first, query)
     except NoLogin:
-        try:
+        with suppress(NoKeys, NoRegion):
             return _identified(keyed, query)
-        except (NoKeys, NoRegion):
-            pass
         raise
 
 

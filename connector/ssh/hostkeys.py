@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..fast.logs import Logger
 from ..files import FileProblem, make_directory_of, read_own_text, reason, replace_file
@@ -89,8 +90,6 @@ def _path_of(setting: str) -> str:
     if sys.platform != "win32":
         import pwd
 
-        try:
+        with suppress(KeyError):  # an id without a name, as in some containers
             home = pwd.getpwuid(os.getuid()).pw_dir
-        except KeyError:  # an id without a name, as in some containers
-            home = os.path.expanduser("~")
     return os.path.join(home, setting[2:]) if setting.startswith("~/") else setting
