@@ -22,7 +22,7 @@ members of its object with --json:
   sshName, kind, name (the project), region, id, state, stateReason, requestTime, image
 """,
     access="""\
-The keys come from botocore's chain: variables, profiles, SSO, roles, containers, instances.
+Credentials come from where AWS's tools find them: variables, profiles, SSO, roles.
 ssh needs codebuild:StartSandboxConnection, and the project's service role ssm:StartSession.
 `connector shell` and `exec` need ssm:StartSession. To find a name, codebuild:ListSandboxes and
 codebuild:BatchGetSandboxes are needed.

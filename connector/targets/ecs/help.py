@@ -30,7 +30,7 @@ states of a task that runs: RUNNING, and EXEC_OFF, EXEC_PENDING and EXEC_STOPPED
 does not work, or not yet.
 """,
     access="""\
-The keys come from botocore's chain: variables, profiles, SSO, roles, containers, instances.
+Credentials come from where AWS's tools find them: variables, profiles, SSO, roles.
 `connector shell`, `exec` and `cp` need ecs:ExecuteCommand, and ecs:ListClusters, ecs:ListTasks
 and ecs:DescribeTasks to find a name. ssh needs ssm:StartSession, and an SSH server in the image.
 

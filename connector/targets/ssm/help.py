@@ -19,7 +19,7 @@ names, which no list shows:
 `connector list` shows none of these targets. They are neither started nor stopped.
 """,
     access="""\
-The keys come from botocore's chain: variables, profiles, SSO, roles, containers, instances.
+Credentials come from where AWS's tools find them: variables, profiles, SSO, roles.
 Sessions need ssm:StartSession. A stream session has a shell only, and needs
 gameliftstreams:CreateStreamSessionAdminShell.
 
