@@ -1,0 +1,75 @@
+"""Downloads by tar: the script runs here, in another directory, with the programs of an image."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from connector.errors import ConfigError
+
+from .images import image
+from .tarcopies import BINARY, Ends, tree
+
+
+def test_download_has_exact_bytes(ends: Ends) -> None:
+    (ends.far / "file").write_bytes(BINARY)
+    copy = ends.copy("app:file", "copied")
+    assert (ends.near / "copied").read_bytes() == BINARY
+    assert (copy.problems, copy.unchecked, copy.progress().done) == ([], (0, ""), 1)
+    assert ends.leftovers() == []
+
+
+def test_content_of_a_directory_is_copied(ends: Ends) -> None:
+    (ends.far / "a").write_text("a")
+    (ends.far / "sub").mkdir()
+    (ends.far / "sub" / "b").write_text("b")
+    assert ends.copy("app:.", "out", recursive=True).problems == []
+    assert tree(ends.near / "out") == {"a": b"a", "sub": None, "sub/b": b"b"}
+
+
+def test_missing_sources_are_told(ends: Ends) -> None:
+    (ends.near / "in").mkdir()
+    (ends.far / "there").write_text("x")
+    copy = ends.copy("app:none", "app:there", "app:no/way", "in")
+    words = "no such file or directory"
+    assert copy.problems == [(b"none", words), (b"no/way", words)]
+    assert tree(ends.near / "in") == {"there": b"x"}
+
+
+def test_download_goes_to_stdout(ends: Ends, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (ends.far / "file").write_bytes(BINARY)
+    assert ends.copy("app:file", "-").problems == []
+    assert capfdbinary.readouterr().out == BINARY
+
+
+def test_full_disk_ends_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = Ends(tmp_path, image(tmp_path / "programs"))
+    (ends.far / "file").write_bytes(BINARY)
+    opened = os.open
+
+    def to_full_disk(path: Path, flags: int, *words: int, **more: int) -> int:
+        if flags & os.O_CREAT:
+            return opened("/dev/full", os.O_WRONLY)
+        return opened(path, flags, *words, **more)
+
+    monkeypatch.setattr(os, "open", to_full_disk)
+    with pytest.raises(ConfigError, match="cannot be used: the disk is full"):
+        ends.copy("app:file", "file")
+    assert ends.leftovers() == []
+
+
+def test_growing_log_is_copied_as_tar_has_read_it(tmp_path: Path) -> None:
+    ends = Ends(tmp_path, image(tmp_path / "programs"))
+    (ends.far / "log").write_bytes(BINARY)
+    (ends.programs / "tar").unlink()
+    (ends.programs / "tar").write_text(
+        '#!/bin/sh\n/usr/bin/tar "$@"\necho more >>log\n'
+        'echo "tar: ./log: file changed as we read it" >&2\nexit 1\n'
+    )
+    (ends.programs / "tar").chmod(0o755)
+    copy = ends.copy("app:log", "log")
+    assert (copy.problems, copy.unchecked) == ([], (0, ""))
+    assert (ends.near / "log").read_bytes() == BINARY
+    assert (ends.far / "log").read_bytes() == BINARY + b"more\n"
