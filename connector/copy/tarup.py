@@ -51,7 +51,7 @@ p=$4;[ ! -h "$p" ]||p=$(readlink -f "$p");o=$2
 if [ -d "$p" ];then echo "$t isdir $1";return;fi
 if [ -e "$p" ];then
 if [ ! -f "$p" ];then echo "$t special $1";return;fi
-[ $k ]||o=$(stat -c %a "$p" 2>/dev/null)||o=$2
+[ $k ]||{ o=$(stat -c %a "$p" 2>/dev/null)&&o=$(printf %o $((0$o&0777)));}||o=$2
 fi
 e=$({ chmod "$o" "$s/$1"&&mv -f "$s/$1" "$p";} 2>&1)&&echo "$t done $1"||echo "$t failed $1" $e;}
 z(){ if [ ! $k ];then case $n in *" $1 "*);;*)return;;esac;fi

@@ -82,6 +82,16 @@ def test_file_that_is_there_keeps_its_mode(ends: Ends, words: tuple[str, str]) -
     assert ((target / "copy").read_text(), mode(target / "copy")) == ("new", 0o640)
 
 
+@pytest.mark.parametrize("words", [("file", "app:copy"), ("app:file", "copy")])
+def test_new_content_does_not_run_as_another_user(ends: Ends, words: tuple[str, str]) -> None:
+    source, target = (ends.near, ends.far) if words[0] == "file" else (ends.far, ends.near)
+    (source / "file").write_text("new")
+    (target / "copy").write_text("old")
+    (target / "copy").chmod(0o6755)
+    assert ends.copy(*words).problems == []
+    assert ((target / "copy").read_text(), mode(target / "copy")) == ("new", 0o755)
+
+
 @pytest.mark.parametrize("words", [("file", "app:link"), ("app:file", "link")])
 def test_link_at_the_place_of_the_target_is_followed(ends: Ends, words: tuple[str, str]) -> None:
     source, target = (ends.near, ends.far) if words[0] == "file" else (ends.far, ends.near)
