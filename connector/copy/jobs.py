@@ -26,8 +26,7 @@ CHANGED = "changed while it was copied"
 
 #: The permissions that a file keeps of its source. Like scp, a copy never makes a file run as
 #: another user: the far end must not choose such a mode (setuid).
-_PERMISSIONS = 0o777
-
+PERMISSIONS = 0o777
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +84,7 @@ class Jobs:
         mode = yield from self.settle(task)
         part = part_of(task.target)
         # A descriptor that is open for writing stays so, whatever the mode of the file.
-        made = stat.S_IMODE(task.file.attributes.mode) & _PERMISSIONS
+        made = stat.S_IMODE(task.file.attributes.mode) & PERMISSIONS
         item.hash = hashlib.sha256()
         size = task.file.attributes.size
         file = yield from self._source.open_source(task.file.source)
@@ -122,7 +121,7 @@ class Jobs:
         if self._resume is not None:
             done = yield from self._resume(task, self._target)
         task.has_part = True
-        wanted = stat.S_IMODE(task.file.attributes.mode) & _PERMISSIONS
+        wanted = stat.S_IMODE(task.file.attributes.mode) & PERMISSIONS
         is_new = task.final_mode is None
         if is_new and done:
             # What an earlier copy has made may have had another mode in mind.
@@ -214,7 +213,7 @@ class Jobs:
     def end_directory(self, directory: DirectoryCopy) -> Job[None]:
         found, place = directory.attributes, directory.target
         # Without the sticky bit, others could remove files from a directory that all may write to.
-        wanted = stat.S_IMODE(found.mode) & (_PERMISSIONS | stat.S_ISVTX)
+        wanted = stat.S_IMODE(found.mode) & (PERMISSIONS | stat.S_ISVTX)
         try:
             if self._preserve and not directory.failed:
                 times = (found.atime, found.mtime)
@@ -233,7 +232,7 @@ class Jobs:
         """
         found = None if task.file.fresh else (yield from self._look(task))
         mode = task.file.attributes.mode if self._preserve else found.mode if found else None
-        return None if mode is None else stat.S_IMODE(mode) & _PERMISSIONS
+        return None if mode is None else stat.S_IMODE(mode) & PERMISSIONS
 
     def _look(self, task: Task) -> Job[Attributes | None]:
         try:

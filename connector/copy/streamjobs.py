@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from .digests import NoDigests, Run, far_digests, far_prefix_digest
-from .jobs import Jobs, NotCopied
+from .jobs import PERMISSIONS, Jobs, NotCopied
 from .packets import Attributes
 from .ranges import Ranges
 from .sftp import BLOCK, Job, words_of
@@ -31,7 +31,7 @@ class UploadJobs(Jobs):
         task.final_mode = yield from self.settle(task)
         task.has_part = True
         mode = 0o600 if task.final_mode is not None else task.file.attributes.mode
-        yield from self._make(part_of(task.target), mode & 0o777)
+        yield from self._make(part_of(task.target), mode & PERMISSIONS)
         self._work.prepared(item, self._stdin)
 
         def ended(error: OSError | None) -> None:

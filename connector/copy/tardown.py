@@ -23,6 +23,7 @@ from ..errors import RemoteProtocolError
 from .checksums import PROGRAMS, Checksum
 from .command import Command, CommandLost
 from .digests import plain
+from .jobs import PERMISSIONS
 from .names import Place
 from .packets import Attributes, Entry
 from .sftp import MOST_FILES, Job
@@ -207,7 +208,7 @@ class Receiver:
             self._link(_place(source, name, member.linkname), place)
         elif member.isreg() and not member.issparse():
             self._received.add(place, _attributes(member, stat.S_IFREG))
-            self._store.begin(self._received.content(place), member.mode & 0o777)
+            self._store.begin(self._received.content(place), member.mode & PERMISSIONS)
             left = member.size
             while left:
                 data = archive.content(min(left, _CHUNK))
@@ -223,7 +224,7 @@ class Receiver:
             self.problems.append((place, "tar at the target has not sent its content"))
             return
         self._received.add(place, found)
-        self._store.begin(self._received.content(place), found.mode & 0o777)
+        self._store.begin(self._received.content(place), found.mode & PERMISSIONS)
         with open(self._received.content(other), "rb") as file:
             while data := file.read(_CHUNK):
                 self._store.write(data)

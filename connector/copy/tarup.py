@@ -18,7 +18,7 @@ from .checks import DIFFERENT
 from .checksums import PROGRAMS, Checksum
 from .command import Command
 from .digests import plain, quoted
-from .jobs import CHANGED
+from .jobs import CHANGED, PERMISSIONS
 from .names import Wish
 from .packets import Attributes
 from .plan import DirectoryCopy, FileCopy, Plan
@@ -202,8 +202,10 @@ class Sender:
         lines = [_COMMIT, b"k=%s\n" % (b"yes" if self._preserve else b"")]
         directories = list(enumerate(self._plan.directories))
         lines += [b"d %d %s\n" % (each, _word(made.target)) for each, made in directories]
+        # Without the sticky bit, others could remove files from a directory that all may write to.
+        kept = PERMISSIONS | stat.S_ISVTX if self._preserve else PERMISSIONS
         modes = {_mode(self._plan.files[number].attributes) for number in self._sent}
-        modes |= {_mode(each.attributes) for _, each in directories}
+        modes |= {_mode(each.attributes, kept) for _, each in directories}
         for mode in sorted(modes):
             lines.append(b"m%s=%s\n" % (mode, mode if self._preserve else b"$(u %s)" % mode))
         for number, sum in self._sent.items():
@@ -213,7 +215,7 @@ class Sender:
         for each, made in reversed(directories):
             found = made.attributes
             place = _word(made.target)
-            lines.append(b"z %d $m%s %s %d\n" % (each, _mode(found), place, found.mtime))
+            lines.append(b"z %d $m%s %s %d\n" % (each, _mode(found, kept), place, found.mtime))
         return b"".join(lines)
 
     # The answers.
@@ -259,8 +261,8 @@ class Sender:
             self.problems.append((self._plan.files[number].source, text))
 
 
-def _mode(found: Attributes) -> bytes:
-    return b"%o" % (stat.S_IMODE(found.mode) & 0o777)
+def _mode(found: Attributes, kept: int = PERMISSIONS) -> bytes:
+    return b"%o" % (stat.S_IMODE(found.mode) & kept)
 
 
 def _word(path: bytes) -> bytes:

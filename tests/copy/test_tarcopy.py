@@ -72,6 +72,22 @@ def test_preserve_keeps_modes_and_times(ends: Ends, words: tuple[str, str]) -> N
     assert (mode(found / "file"), (found / "file").stat().st_mtime) == (0o604, 1_600_000_000)
 
 
+@pytest.mark.parametrize("words", [("tree", "app:copy"), ("app:tree", "copy")])
+@pytest.mark.parametrize(("preserve", "expected"), [(True, 0o1777), (False, 0o755)])
+def test_directory_for_all_users_stays_sticky(
+    ends: Ends, words: tuple[str, str], preserve: bool, expected: int
+) -> None:
+    source, target = (ends.near, ends.far) if words[0] == "tree" else (ends.far, ends.near)
+    (source / "tree").mkdir()
+    (source / "tree").chmod(0o1777)
+    before = os.umask(0o022)
+    try:
+        assert ends.copy(*words, recursive=True, preserve=preserve).problems == []
+    finally:
+        os.umask(before)
+    assert mode(target / "copy") == expected
+
+
 @pytest.mark.parametrize("words", [("file", "app:copy"), ("app:file", "copy")])
 def test_file_that_is_there_keeps_its_mode(ends: Ends, words: tuple[str, str]) -> None:
     source, target = (ends.near, ends.far) if words[0] == "file" else (ends.far, ends.near)
