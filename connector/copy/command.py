@@ -89,7 +89,7 @@ class Command:
             data = self._receive() if not self._buffer else self._buffer
             self._buffer = b""
             line += data
-            if not data or len(line) > _LONGEST_LINE:
+            if not data or (b"\n" not in line and len(line) > _LONGEST_LINE):
                 raise CommandLost
         first, _, self._buffer = bytes(line).partition(b"\n")
         self._begun = True
