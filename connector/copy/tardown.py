@@ -17,6 +17,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import IO, cast
 
 from ..errors import RemoteProtocolError
@@ -243,10 +244,15 @@ class Store:
         self._file = -1
 
     def begin(self, path: bytes, mode: int) -> None:
-        """Go on with another file. A new one gets its mode by way of the umask."""
+        """Go on with another file, which gets its mode by way of the umask.
+
+        One of this name gives way: it may have come twice, and may not be written to.
+        """
         self.close()
         if not self._stdout:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
     def write(self, data: bytes) -> None:
         rest = memoryview(data)

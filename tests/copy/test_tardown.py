@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from connector.copy.plan import SAME_TARGET
 from connector.errors import ConfigError
 
 from .images import image
-from .tarcopies import BINARY, Ends, tree
+from .tarcopies import BINARY, Ends, mode, tree
 
 
 def test_download_has_exact_bytes(ends: Ends) -> None:
@@ -36,6 +37,19 @@ def test_missing_sources_are_told(ends: Ends) -> None:
     words = "no such file or directory"
     assert copy.problems == [(b"none", words), (b"no/way", words)]
     assert tree(ends.near / "in") == {"there": b"x"}
+
+
+def test_read_only_file_that_is_named_twice_is_copied_once(tmp_path: Path) -> None:
+    ends = Ends(tmp_path, image(tmp_path / "programs"))
+    (ends.near / "in").mkdir()
+    (ends.far / "file").write_text("x")
+    (ends.far / "file").chmod(0o444)
+    (ends.programs / "tar").unlink()
+    (ends.programs / "tar").write_text('#!/bin/sh\n/usr/bin/tar "$@"\nchmod 600 file\n')
+    (ends.programs / "tar").chmod(0o755)
+    assert ends.copy("app:file", "app:./file", "in").problems == [(b"./file", SAME_TARGET)]
+    assert tree(ends.near / "in") == {"file": b"x"}
+    assert mode(ends.near / "in" / "file") == 0o600  # of the second time, even where root may write
 
 
 def test_download_goes_to_stdout(ends: Ends, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
