@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -187,20 +188,28 @@ class TarCopy:
     def _give_names(self, received: tardown.Received, receiver: tardown.Receiver) -> None:
         work = Work([], MOST)
         jobs = Jobs(work, received, self._here, [], preserve=self._preserve)
-        for file in self._plan.files:
+        contents = [received.content(file.source) for file in self._plan.files]
+        left = Counter(contents)
+        for file, content in zip(self._plan.files, contents, strict=True):
+            left[content] -= 1
             problem = DIFFERENT if receiver.is_damaged(file.source) else ""
-            problem = problem or self._give_name(jobs, file, received.content(file.source))
+            problem = problem or self._give_name(jobs, file, content, left[content])
             self._done += not problem
             if problem:
                 self.problems.append((file.source, problem))
         run_all(jobs.end_directory(each) for each in reversed(self._plan.directories))
         self.problems += work.problems
 
-    def _give_name(self, jobs: Jobs, file: FileCopy, content: bytes) -> str:
-        """Give a received file its name, and return why this is not possible; else nothing."""
+    def _give_name(self, jobs: Jobs, file: FileCopy, content: bytes, left: int) -> str:
+        """Give a received file its name, and return why this is not possible; else nothing.
+
+        :param left: how many more names the content gets, as of a file beside its directory.
+        """
         task = Task(file, file.target)
         try:
             mode = at_once(jobs.settle(task))
+            if left:
+                content = shutil.copy(content, b"%s-%d" % (content, left))
             at_once(jobs.give_attributes(task, content, mode))
             at_once(self._here.replace(content, task.target))
         except NotCopied as error:

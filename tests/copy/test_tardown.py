@@ -52,6 +52,19 @@ def test_read_only_file_that_is_named_twice_is_copied_once(tmp_path: Path) -> No
     assert mode(ends.near / "in" / "file") == 0o600  # of the second time, even where root may write
 
 
+def test_file_of_a_directory_that_is_named_too_goes_to_both_places(ends: Ends) -> None:
+    (ends.near / "in").mkdir()
+    (ends.far / "tree").mkdir()
+    (ends.far / "tree" / "file").write_text("x")
+    (ends.far / "tree" / "file").chmod(0o444)
+    assert ends.copy("app:tree", "app:tree/file", "in", recursive=True).problems == []
+    assert tree(ends.near / "in") == {"tree": None, "tree/file": b"x", "file": b"x"}
+    names = (ends.near / "in" / "file", ends.near / "in" / "tree" / "file")
+    assert [mode(name) for name in names] == [0o444, 0o444]
+    assert not os.path.samefile(*names)
+    assert ends.leftovers() == []
+
+
 def test_download_goes_to_stdout(ends: Ends, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     (ends.far / "file").write_bytes(BINARY)
     assert ends.copy("app:file", "-").problems == []
