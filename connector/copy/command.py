@@ -142,9 +142,10 @@ class Command:
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait(_END_TIMEOUT)
-        self._listener.join(_END_TIMEOUT)
+        # What the child has left running ends once it cannot write.
         for stream in (self._child.stdin, self._child.stdout):
             _open(stream).close()
+        self._listener.join(_END_TIMEOUT)
 
     def _receive(self) -> bytes:
         stream = _open(self._child.stdout).fileno()
