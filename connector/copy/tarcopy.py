@@ -11,8 +11,8 @@ import secrets
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from ..errors import ConfigError, ConnectorError, LinkLost, SessionEnded
 from . import tardown, tarup
@@ -39,7 +39,8 @@ class TarCopy:
 
     :param words: of the program that runs a command of the target; those of the command follow.
     :param report: prints a line for the user.
-    :param before_end: called before the command is ended, which must not be interrupted.
+    :param before_end: called before the end of the command and of what it has left here, which must
+        not be interrupted.
     """
 
     #: A later copy begins anew.
@@ -63,6 +64,7 @@ class TarCopy:
         self._report = report
         self._before_end = before_end
         self._token = secrets.token_hex(8)
+        self._private = b""  # the directory for what is received
         self._here = Here()
         self._plan = Plan()
         self._copied = self._done = 0
@@ -97,6 +99,8 @@ class TarCopy:
             raise self._lost() from None
         finally:
             self._before_end()
+            if self._private:
+                shutil.rmtree(self._private, ignore_errors=True)
             if self._command is not None:
                 self._command.end()
 
@@ -159,31 +163,32 @@ class TarCopy:
             raise needs_directory(wish)
         recursive = self._recursive and not to_stdout
         script_words = ["r" if recursive else "", *tardown.words_for(wish.sources)]
-        with self._directory(into=into, wanted=not to_stdout) as directory:
-            command = self._start(tardown.SCRIPT, script_words)
-            self._program = self._first_answer(1)[-1]
-            received = tardown.Received(directory)
-            store = tardown.Store(self._progressed, stdout=to_stdout)
-            receiver = tardown.Receiver(command, self._token, self._program, received, store)
-            try:
-                for source in wish.sources:
-                    receiver.receive(source, recursive=recursive)
-            except OSError as error:
-                if to_stdout:
-                    raise LinkLost(f"stdout cannot be written: {error.strerror}") from error
-                raise self._unusable(error) from error
-            finally:
-                store.close()
-            receiver.end()
-            self.problems += receiver.problems
-            planner = Planner(received, self._here, run_all, recursive=self._recursive)
-            self._plan = planner.plan(wish)
-            self.problems += self._plan.problems
+        if not to_stdout:
+            self._make_private(into=into)
+        command = self._start(tardown.SCRIPT, script_words)
+        self._program = self._first_answer(1)[-1]
+        received = tardown.Received(self._private)
+        store = tardown.Store(self._progressed, stdout=to_stdout)
+        receiver = tardown.Receiver(command, self._token, self._program, received, store)
+        try:
+            for source in wish.sources:
+                receiver.receive(source, recursive=recursive)
+        except OSError as error:
             if to_stdout:
-                self._done = len(self._plan.files)
-                self.problems += [(source, DIFFERENT) for source in receiver.differs]
-            else:
-                self._give_names(received, receiver)
+                raise LinkLost(f"stdout cannot be written: {error.strerror}") from error
+            raise self._unusable(error) from error
+        finally:
+            store.close()
+        receiver.end()
+        self.problems += receiver.problems
+        planner = Planner(received, self._here, run_all, recursive=self._recursive)
+        self._plan = planner.plan(wish)
+        self.problems += self._plan.problems
+        if to_stdout:
+            self._done = len(self._plan.files)
+            self.problems += [(source, DIFFERENT) for source in receiver.differs]
+        else:
+            self._give_names(received, receiver)
 
     def _give_names(self, received: tardown.Received, receiver: tardown.Receiver) -> None:
         work = Work([], MOST)
@@ -218,12 +223,8 @@ class TarCopy:
             return words_of(error)
         return ""
 
-    @contextmanager
-    def _directory(self, *, into: bool, wanted: bool) -> Iterator[bytes]:
+    def _make_private(self, *, into: bool) -> None:
         """Make a private directory beside the destination, so that files need only be renamed."""
-        if not wanted:
-            yield b""
-            return
         path = self._wish.target.path
         parent = path if into else os.path.dirname(path.rstrip(b"/"))
         directory = os.path.join(parent, b".connector-" + self._token.encode())
@@ -231,10 +232,7 @@ class TarCopy:
             os.mkdir(directory, 0o700)
         except OSError as error:
             raise self._unusable(error) from None
-        try:
-            yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
+        self._private = directory
 
     # Uploads.
 

@@ -19,7 +19,10 @@ ODD = ["a b", "-n", "$HOME", "it's", "new\nline", 'quo"te', "*", "back\\slash", 
 
 
 class Ends:
-    """The two ends of copies, and a copy with ``app`` as the target."""
+    """The two ends of copies, and a copy with ``app`` as the target.
+
+    :ivar left_at_end: what was there when the copy began to ignore interrupts.
+    """
 
     def __init__(self, directory: Path, programs: Path) -> None:
         self.near, self.far = directory / "near", directory / "far"
@@ -27,6 +30,7 @@ class Ends:
         self.far.mkdir()
         self.programs = programs
         self.reports: list[str] = []
+        self.left_at_end: list[Path] = []
 
     def copy(self, *words: str, recursive: bool = False, preserve: bool = False) -> TarCopy:
         """Copy, and return the copy after its end. A path of this end is relative to it."""
@@ -37,7 +41,7 @@ class Ends:
             recursive=recursive,
             preserve=preserve,
             report=self.reports.append,
-            before_end=lambda: None,
+            before_end=lambda: self.left_at_end.extend(self.leftovers()),
         )
         here = os.getcwd()
         os.chdir(self.near)

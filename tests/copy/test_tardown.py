@@ -87,6 +87,13 @@ def test_full_disk_ends_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert ends.leftovers() == []
 
 
+def test_received_files_are_removed_where_no_interrupt_comes(ends: Ends) -> None:
+    (ends.far / "file").write_bytes(BINARY)
+    assert ends.copy("app:file", "file").problems == []
+    assert [path.parent for path in ends.left_at_end] == [ends.near]
+    assert ends.leftovers() == []
+
+
 def test_growing_log_is_copied_as_tar_has_read_it(tmp_path: Path) -> None:
     ends = Ends(tmp_path, image(tmp_path / "programs"))
     (ends.far / "log").write_bytes(BINARY)
