@@ -169,7 +169,7 @@ class TarCopy:
         self._program = self._first_answer(1)[-1]
         received = tardown.Received(self._private)
         store = tardown.Store(self._progressed, stdout=to_stdout)
-        receiver = tardown.Receiver(command, self._token, self._program, received, store)
+        receiver = tardown.Receiver(command, self._answer, self._program, received, store)
         try:
             for source in wish.sources:
                 receiver.receive(source, recursive=recursive)

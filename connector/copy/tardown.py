@@ -131,6 +131,7 @@ class Received(Here):
 class Receiver:
     """Reads what the script sends.
 
+    :param answer: returns the words of the script's next line.
     :param store: keeps the content of files.
     :ivar problems: names of what was not received, and why.
     :ivar differs: sources whose checksum is not that of the target.
@@ -139,7 +140,7 @@ class Receiver:
     def __init__(
         self,
         command: Command,
-        token: str,
+        answer: Callable[[], list[str]],
         program: str,
         received: Received,
         store: Store,
@@ -147,7 +148,7 @@ class Receiver:
         self.problems: list[tuple[bytes, str]] = []
         self.differs: list[bytes] = []
         self._command = command
-        self._token = token
+        self._answer = answer
         self._program = program
         self._received = received
         self._store = store
@@ -185,12 +186,6 @@ class Receiver:
             path == source or path.startswith(os.path.join(source, b"")) or source == b"."
             for source in self.differs
         )
-
-    def _answer(self) -> list[str]:
-        token, *words = self._command.read_line() or [""]
-        if token != self._token or not words:
-            raise CommandLost
-        return words
 
     def _end(self, source: bytes, archive: _Archive) -> None:
         words = self._answer()
