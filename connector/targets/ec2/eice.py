@@ -15,7 +15,7 @@ from ...aws.cloud import Cloud
 from ...aws.responses import Object, list_of, non_empty, text
 from ...aws.signed import Service, SignedOperation
 from ...aws.sigv4 import presigned_query
-from ...errors import ConfigError, ServiceError
+from ...errors import ConfigError
 from ...fast.logs import Logger
 from ...sessions import SessionAccess
 from ..model import FAILED, RUNNING, SSH, STARTING, Query, SessionRequest
@@ -118,11 +118,7 @@ def _endpoint(cloud: Cloud, found: Found, deadline: float) -> Mapping[str, Any] 
         return None
     filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "state", "Values": list(_USABLE)}]
     ec2 = cloud.api(_EC2, found.region)
-    try:
-        endpoints = list(items_of(ec2, _LIST, _ITEMS, deadline, Filters=filters))
-    except TimeoutError:
-        error = ServiceError("EC2 does not list its Instance Connect Endpoints in time")
-        raise CallFailed(error) from None
+    endpoints = list(items_of(ec2, _LIST, _ITEMS, deadline, Filters=filters))
     near = [each for each in endpoints if each.get("SubnetId") == subnet]
     return next(iter(near or endpoints), None)
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from ...aws.api import Refused
+from ...aws.api import CallFailed, Refused
 from ...aws.cloud import Cloud
-from ...errors import ConfigError
+from ...errors import NETWORK_HINT, ConfigError, ConnectFailed
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPING, State
 from ..parallel import for_all
 from ..regional.backend import Found
@@ -70,8 +70,16 @@ class Tasks:
         """Return a container as its tasks are now.
 
         :raises Refused: when there is no such cluster, service, task or container.
+        :raises CallFailed: when ECS does not describe all tasks by the deadline.
         :raises ConfigError: when the id of a task does not say which container.
         """
+        try:
+            return self._container(found)
+        except TimeoutError:
+            error = ConnectFailed("ECS did not describe the tasks in time", NETWORK_HINT)
+            raise CallFailed(error) from None
+
+    def _container(self, found: Found) -> Found:
         cluster, owner, name = found.id.split("/")
         if is_task_id(owner):
             tasks = self._with_id(cluster, owner)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...aws.api import CallFailed, Refused
 from ...aws.retry import Retry, may_pass
-from ...errors import ServiceError
+from ...errors import NETWORK_HINT, ConnectFailed, ServiceError
 from ...fast.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _CALL_TIMEOUT = 12.0  # seconds for one try
 _TRIES = 3
-_SHORTEST_TRY = 0.1  # seconds
 _MOST_PAGES = 200  # of a list
 
 
@@ -35,9 +34,8 @@ def items_of(
     :param deadline: on the clock of ``time.monotonic``.
     :param token: the member of request and answer that names the next page.
     :param members: of the request.
-    :raises TimeoutError: when the deadline has passed.
     :raises Refused: when the service refuses.
-    :raises CallFailed: when there is no answer, or the pages do not end.
+    :raises CallFailed: when there is no answer by the deadline, or the pages do not end.
     """
     seen: set[str] = set()
     for _ in range(_MOST_PAGES):
@@ -56,18 +54,18 @@ def items_of(
 def ask(api: SignedApi, operation: str, deadline: float, **members: Any) -> dict[str, Any]:
     """Make a call that changes nothing; failures that may pass are tried again.
 
-    :raises TimeoutError: when the deadline has passed.
+    :raises Refused: when the service refuses.
+    :raises CallFailed: when there is no answer by the deadline.
     """
     retry = Retry(operation, deadline, tries=_TRIES)
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError
+            late = f"AWS did not answer in time ({operation})"
+            raise CallFailed(ConnectFailed(late, NETWORK_HINT))
         try:
             return api.call(operation, timeout=min(_CALL_TIMEOUT, left), **members)
         except (Refused, CallFailed) as failure:
-            if deadline - time.monotonic() < _SHORTEST_TRY:
-                raise TimeoutError from failure  # our own deadline cut the call short
             if not retry.pause(failure, passes=may_pass(failure, idempotent=True)):
                 raise
 
