@@ -83,7 +83,7 @@ class KeySource:
         """
         deadline = time.monotonic() + timeout
         searches = self._searches
-        if not self._lock.acquire(timeout=timeout):
+        if not self._lock.acquire(timeout=max(timeout, 0.0)):
             raise CredentialsError(
                 f"The AWS keys {self.whose} did not come in time",
                 "Try again",

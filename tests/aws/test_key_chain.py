@@ -565,6 +565,13 @@ def test_refused_keys_of_a_file_are_read_again(
     assert source.load(20).access_key_id == "AKIDY"
 
 
+def test_known_keys_need_no_time(sources: Sources, configure: Callable[[str], None]) -> None:
+    """A caller whose deadline has passed gets what is there."""
+    configure(BASE)
+    source = source_of("base")
+    assert source.load(-1.5) == source.load(20)
+
+
 def test_threads_share_one_search(sources: Sources, configure: Callable[[str], None]) -> None:
     configure(BASE + WORK)
     source = source_of("work")

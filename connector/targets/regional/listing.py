@@ -70,6 +70,7 @@ def list_targets(
     """
     cloud = open_cloud(query.profile, query.endpoint_url, environ, anchor_memory)
     regions = regions_of(Place(""), query, cloud)
+    cloud.keys.load(timeout)  # the deadline is not that of a user who is asked for a code
     found, problems = _list(backend, cloud, regions, time.monotonic() + timeout)
     names = _names(backend, cloud, found, query.profile, environ)
     several = len({each.region for each in found}) > 1
@@ -102,6 +103,7 @@ def look_up(
     :raises ConfigError: when there are several.
     :raises ConnectorError: when a Region that may have it cannot be listed.
     """
+    cloud.keys.load(timeout)
     found, problems = _list(backend, cloud, regions, time.monotonic() + timeout)
     for problem in problems:  # it may have a target of the same name
         if not problem.is_refusal:
@@ -130,6 +132,7 @@ def sessions_of(calls: Calls, timeout: float) -> list[SessionInfo]:
     if not target:
         return []
     filters = [{"key": "Target", "value": target}]
+    calls.cloud.keys.load(timeout)
     items = items_of(
         ssm_of(calls.cloud, calls.found.region),
         "describe_sessions",

@@ -49,6 +49,8 @@ class Calls:
     It is also what :mod:`connector.targets.startup` waits for. Calls raise ``Refused``,
     ``CallFailed`` and ``ConnectorError``; :meth:`explained` turns the first two into the last.
 
+    Keys are loaded before a timeout begins: a user who is asked for a code takes longer.
+
     :param place: what the name of the query says.
     :param find_again: looks the target up, for one that is known from memory alone. It is called
         once at most: when the service does not know the remembered target any more, or calls it
@@ -113,10 +115,12 @@ class Calls:
 
     def stop(self, timeout: float) -> State:
         """Stop the target and return the state that this led to."""
+        self.cloud.keys.load(timeout)
         return self.backend.stop(self.cloud, self.found, timeout)
 
     def open(self, request: SessionRequest, timeout: float) -> SessionAccess:
         """Start a session."""
+        self.cloud.keys.load(timeout)
         if not self.backend.changes_host_keys:
             return self.backend.open(self.cloud, self.found, request, self.query, timeout)
         from .freshkeys import MachineQuestion
@@ -212,6 +216,7 @@ class Calls:
         return shlex.join(self.query._replace(name=name, options=()).words)
 
     def _look(self, found: Found, timeout: float) -> Found:
+        self.cloud.keys.load(timeout)
         fresh = self.backend.look_for(self.cloud, found, self.query, timeout)
         return fresh._replace(region=fresh.region or found.region)
 

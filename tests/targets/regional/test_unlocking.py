@@ -1,0 +1,147 @@
+"""The time of a user who is asked for a code does not count into the deadlines of calls."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from time import monotonic
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from connector.aws.cloud import Cloud
+from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.signed import SignedApi
+from connector.sessions import SessionAccess
+from connector.targets import parallel
+from connector.targets.model import SSH_SESSION, Query, SessionRequest, State
+from connector.targets.regional import listing, pages
+from connector.targets.regional.backend import Found
+from connector.targets.regional.kind import RegionalKind
+from connector.targets.regional.target import Calls, RegionalTarget
+
+from . import lamp
+from .works import Lampworks
+
+ASKING = 60.0  # seconds that the user needs; more than any timeout here
+TIMEOUT = 20.0
+
+
+class ManyCalls(lamp.Lamps):
+    """Lamps of which each method makes a call, and notes the seconds that are left for another."""
+
+    def __init__(self) -> None:
+        self.left: list[float] = []
+
+    def _after(self, timeout: float, call: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + timeout
+        answer = call()
+        self.left.append(deadline - time.monotonic())
+        return answer
+
+    def look(self, cloud: Cloud, found: Found, timeout: float) -> Found:
+        fresh: Found = self._after(timeout, lambda: lamp.Lamps.look(self, cloud, found, timeout))
+        return fresh
+
+    def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
+        state: State = self._after(timeout, lambda: lamp.Lamps.stop(self, cloud, found, timeout))
+        return state
+
+    def open(
+        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
+    ) -> SessionAccess:
+        access: SessionAccess = self._after(
+            timeout, lambda: lamp.Lamps.open(self, cloud, found, request, query, timeout)
+        )
+        return access
+
+
+@pytest.fixture
+def slow_user(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let a minute pass whenever keys are searched for; return a list that grows then.
+
+    It passes for deadlines of calls alone: connections that are begun early have their own.
+    """
+    asked: list[str] = []
+    find = KeySource._find
+
+    def slow(source: KeySource, *rest: Any) -> AwsKeys:
+        asked.append("code")
+        return find(source, *rest)
+
+    monkeypatch.setattr(KeySource, "_find", slow)
+    clock = SimpleNamespace(monotonic=lambda: monotonic() + ASKING * len(asked))
+    for module in (listing, pages, parallel, sys.modules[__name__]):
+        monkeypatch.setattr(module, "time", clock)
+    return asked
+
+
+@pytest.fixture
+def kind() -> RegionalKind:
+    return RegionalKind(ManyCalls())
+
+
+@pytest.fixture
+def calls(lampworks: Lampworks, kind: RegionalKind) -> Calls:
+    """Return the calls of a lamp whose id needs no look-up."""
+    id = lampworks.world.add_lamp("desk").id
+    target = kind.open_finder(Query(id), lampworks.environ).find()
+    assert isinstance(target, RegionalTarget)
+    return target.calls
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda calls: calls.look(TIMEOUT),
+        lambda calls: calls.stop(TIMEOUT),
+        lambda calls: calls.open(SSH_SESSION, TIMEOUT),
+    ],
+    ids=["look", "stop", "open"],
+)
+def test_call_has_its_time_after_the_user_was_asked(
+    calls: Calls, slow_user: list[str], work: Callable[[Calls], object]
+) -> None:
+    work(calls)
+    backend = calls.backend
+    assert isinstance(backend, ManyCalls)
+    assert len(backend.left) == 1
+    assert backend.left[0] > 0
+    assert slow_user == ["code"]
+
+
+def test_sessions_are_listed_after_the_user_was_asked(
+    lampworks: Lampworks, calls: Calls, slow_user: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[float] = []
+
+    def items_of(api: SignedApi, operation: str, member: str, deadline: float, **rest: Any) -> Any:
+        found = list(pages.items_of(api, operation, member, deadline, **rest))
+        left.append(deadline - time.monotonic())
+        return found
+
+    monkeypatch.setattr(listing, "items_of", items_of)
+    assert RegionalTarget(calls).sessions() == []
+    assert len(left) == 1
+    assert left[0] > 0
+    assert lampworks.operations() == ["DescribeSessions"]
+    assert slow_user == ["code"]
+
+
+def test_targets_are_listed_after_the_user_was_asked(
+    lampworks: Lampworks, slow_user: list[str]
+) -> None:
+    for number in range(5):  # two on a page
+        lampworks.world.add_lamp(f"lamp{number}")
+    assert len(lampworks.listing().rows) == 5
+    assert slow_user == ["code"]
+
+
+def test_name_is_looked_up_after_the_user_was_asked(
+    lampworks: Lampworks, slow_user: list[str]
+) -> None:
+    id = lampworks.world.add_lamp("desk").id
+    assert lampworks.target("desk.lamp").calls.found.id == id
+    assert slow_user == ["code"]
