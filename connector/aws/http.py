@@ -17,6 +17,9 @@ from ..fast.records import NamedTuple
 MAX_HEAD = 64 << 10
 MAX_BODY = 1 << 20
 
+#: Bytes of the largest body of a signed API: a page of 1000 machines in XML, each with many tags.
+MAX_SIGNED_BODY = 16 << 20
+
 # No regular expressions for what every response has: compiling them takes longer than parsing.
 _VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
 _NAME = frozenset(

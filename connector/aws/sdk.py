@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 # and for up to two seconds EC2's metadata address.
 _NO_KEY = "unused"
 
-#: Bytes of the largest response of a signed API: a page of 1000 EC2 instances in XML.
-MAX_SIGNED_BODY = 16 << 20
-
 #: botocore's parsers raise these when a member has another type than the model says: a list
 #: instead of an object, a time out of range, deeply nested JSON.
 UNREADABLE = (
@@ -250,7 +247,7 @@ class Carrier:
         from botocore.awsrequest import AWSResponse
         from botocore.compat import HTTPHeaders
 
-        from .http import MAX_BODY
+        from .http import MAX_BODY, MAX_SIGNED_BODY
         from .light import parse, send
         from .responses import check
 

@@ -16,6 +16,7 @@ from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING, Any, Protocol
 from .api import CallFailed, Refused
 from .endpoint import host_and_port
+from .http import MAX_SIGNED_BODY
 from .light import parse, send
 from .responses import check
 from .sigv4 import signed_headers
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 #: Seconds to connect, where there is time for that: for TCP and TLS.
 _CONNECT_TIMEOUT = 4.0
-
-#: Bytes of the largest response in JSON: a page of 100 ECS tasks with all their containers.
-_MAX_BODY = 4 << 20
 
 #: Codes of the refusal of keys that have expired. The last one is EC2's.
 EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired"))
@@ -121,7 +119,7 @@ class LightSigned:
         def once(keys: AwsKeys, left: float) -> dict[str, Any]:
             request = self._request(headers, body, keys)
             address = self._host, self._port
-            response = send(self._connect, address, request, *_split(left), _MAX_BODY)
+            response = send(self._connect, address, request, *_split(left), MAX_SIGNED_BODY)
             return check(self._read(row, response), row.response, self._host)
 
         return _with_keys(self._keys, self._service, self._region, timeout, once)

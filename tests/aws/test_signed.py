@@ -60,6 +60,15 @@ EC2 = Service(
 )
 
 
+#: The same for the client without botocore, which knows what EC2 calls these members.
+_XML_NAMES = {"reservationSet": "Reservations", "instancesSet": "Instances"}
+LIGHT_EC2 = EC2._replace(
+    operations={
+        "describe_instances": EC2.operations["describe_instances"]._replace(xml_names=_XML_NAMES)
+    }
+)
+
+
 class Scripted(TlsPeer):
     """Answers one request after the other with the next status and body, the last one again."""
 
@@ -94,6 +103,12 @@ def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterato
 
 @pytest.fixture(params=[SSM, BY_BOTOCORE], ids=["light", "botocore"])
 def service(request: pytest.FixtureRequest) -> Service:
+    found: Service = request.param
+    return found
+
+
+@pytest.fixture(params=[LIGHT_EC2, EC2], ids=["light", "botocore"])
+def ec2(request: pytest.FixtureRequest) -> Service:
     found: Service = request.param
     return found
 
@@ -324,19 +339,23 @@ def _instances(number: int) -> bytes:
     ).encode()
 
 
-def test_page_of_500_instances_in_xml_is_read(peer: Scripted, give: Callable[[str], None]) -> None:
-    peer.answers = [(200, _instances(500))]
-    answer = cloud().api(EC2, "eu-west-1").call("describe_instances", timeout=60)
+def test_page_of_1000_instances_in_xml_is_read(
+    peer: Scripted, give: Callable[[str], None], ec2: Service
+) -> None:
+    peer.answers = [(200, _instances(1000))]
+    answer = cloud().api(ec2, "eu-west-1").call("describe_instances", timeout=60)
     found = [each for one in answer["Reservations"] for each in one["Instances"]]
-    assert len(found) == 500
+    assert len(found) == 1000
     # Times stay as they were sent, and members without a shape are left out.
     assert found[0] == {"InstanceId": "i-0", "LaunchTime": "2026-11-29T20:00:00.000Z"}
 
 
-def test_page_without_limit_is_refused(peer: Scripted, give: Callable[[str], None]) -> None:
+def test_page_without_limit_is_refused(
+    peer: Scripted, give: Callable[[str], None], ec2: Service
+) -> None:
     peer.answers = [(200, _instances(2200))]
     with pytest.raises(CallFailed, match="is larger than 16 MiB"):
-        cloud().api(EC2, "eu-west-1").call("describe_instances", timeout=60)
+        cloud().api(ec2, "eu-west-1").call("describe_instances", timeout=60)
 
 
 def test_refusal_of_ec2_is_read(peer: Scripted, give: Callable[[str], None]) -> None:
