@@ -16,6 +16,7 @@ _BATCH = 2000
 #: Seconds between two looks for files that are copied.
 _PAUSE = 0.1
 
+#: Why a copied file is not good, in words.
 DIFFERENT = "is not the same at both ends: it was changed, or damaged on its way"
 
 

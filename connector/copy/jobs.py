@@ -24,6 +24,10 @@ from .work import DIRECTORIES, DISCARD, FINISH, PREPARE, RANGE, TRIES, WHOLE, It
 #: The change of a source while it is copied, in words.
 CHANGED = "changed while it was copied"
 
+#: Why a file does not get its name.
+IS_DIRECTORY = "the destination has a directory of this name"
+IS_SPECIAL = "the destination has a special file of this name"
+
 #: The permissions that a file keeps of its source. Like scp, a copy never makes a file run as
 #: another user: the far end must not choose such a mode (setuid).
 PERMISSIONS = 0o777
@@ -247,9 +251,9 @@ class Jobs:
                 return None
             raise
         if stat.S_ISDIR(found.mode):
-            raise NotCopied("the destination has a directory of this name")
+            raise NotCopied(IS_DIRECTORY)
         if found.mode and not stat.S_ISREG(found.mode):
-            raise NotCopied("the destination has a special file of this name")
+            raise NotCopied(IS_SPECIAL)
         return found
 
     def give_attributes(self, task: Task, part: bytes, mode: int | None) -> Job[None]:

@@ -28,6 +28,9 @@ _LONGEST_PATH = 4096
 #: Why a file is not copied whose place another one of the copy takes.
 SAME_TARGET = "another file of this copy has the same destination"
 
+#: Why a file is not copied that a target may have made up.
+NO_NAME = "the far end reports a name that no file can have"
+
 Run = Callable[[Iterable[Job[None]]], None]
 
 
@@ -208,7 +211,7 @@ class Planner:
         for entry in sorted(entries):
             source = os.path.join(directory.source, entry.name)
             if entry.name in (b"", b".", b"..") or b"/" in entry.name or b"\0" in entry.name:
-                self._problem(source, "the far end reports a name that no file can have")
+                self._problem(source, NO_NAME)
                 continue
             if len(source) > _LONGEST_PATH:
                 self._problem(source, "its path is too long")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from .checks import DIFFERENT
 from .digests import NoDigests, Run, far_digests, far_prefix_digest
 from .jobs import PERMISSIONS, Jobs, NotCopied
 from .packets import Attributes
@@ -15,8 +16,6 @@ from .work import Item, Task, Work
 
 #: Seconds between two looks whether all output is written.
 _PAUSE = 0.05
-
-DIFFERENT = "is not the same at both ends: it was changed, or damaged on its way"
 
 
 class UploadJobs(Jobs):

@@ -27,6 +27,7 @@ from .digests import plain
 from .jobs import PERMISSIONS
 from .names import Place
 from .packets import Attributes, Entry
+from .plan import NO_NAME
 from .sftp import MOST_FILES, Job
 from .sides import Here
 
@@ -198,7 +199,7 @@ class Receiver:
     ) -> None:
         place = _place(source, name, member.name)
         if place is None:
-            self.problems.append((source, "the far end reports a name that no file can have"))
+            self.problems.append((source, NO_NAME))
             return
         if member.islnk():
             self._link(_place(source, name, member.linkname), place)

@@ -18,7 +18,7 @@ from .checks import DIFFERENT
 from .checksums import PROGRAMS, Checksum
 from .command import Command
 from .digests import plain, quoted
-from .jobs import CHANGED, PERMISSIONS
+from .jobs import CHANGED, IS_DIRECTORY, IS_SPECIAL, PERMISSIONS
 from .names import Wish
 from .packets import Attributes
 from .plan import DirectoryCopy, FileCopy, Plan
@@ -61,9 +61,6 @@ n=
 
 #: Bytes of a tape's record, which fills the end of an archive.
 _RECORD = tarfile.RECORDSIZE
-
-_SPECIAL = "the destination has a special file of this name"
-_IS_DIRECTORY = "the destination has a directory of this name"
 
 
 def words_for(wish: Wish) -> list[str]:
@@ -240,7 +237,7 @@ class Sender:
             self.done += 1
         elif number in self._sent:
             del self._sent[number]
-            fixed = {"bad": DIFFERENT, "isdir": _IS_DIRECTORY, "special": _SPECIAL}
+            fixed = {"bad": DIFFERENT, "isdir": IS_DIRECTORY, "special": IS_SPECIAL}
             text = fixed.get(what) or " ".join(words[1:])
             self.problems.append((self._plan.files[number].source, text))
 
