@@ -154,6 +154,8 @@ class Receiver:
         self._received = received
         self._store = store
         self._failed: list[bytes] = []
+        self._arrived: set[bytes] = set()  # places of files in one archive
+        self._damaged: set[bytes] = set()
 
     def receive(self, source: Place, *, recursive: bool) -> None:
         """Receive one source, or take note of the problem.
@@ -167,6 +169,7 @@ class Receiver:
             self._received.add(path, Attributes(0, mode, 0, 0))
         elif kind in ("file", "directory"):
             archive = _Archive(self._command, self._program)
+            self._arrived.clear()
             name = os.fsencode(words_for((source,))[1])
             for member in archive.members():
                 self._member(source.path, name, member, archive)
@@ -182,17 +185,17 @@ class Receiver:
             self.problems += [(source, f"tar at the target: {words}") for source in self._failed]
 
     def is_damaged(self, path: bytes) -> bool:
-        """Return whether a file is of an archive whose checksum is wrong."""
-        return any(
-            path == source or path.startswith(os.path.join(source, b"")) or source == b"."
-            for source in self.differs
-        )
+        """Return whether a file came last in an archive whose checksum is wrong."""
+        return os.path.normpath(path) in self._damaged
 
     def _end(self, source: bytes, archive: _Archive) -> None:
         words = self._answer()
         self._failed += [source] * ("s0" not in words)
         if self._program in PROGRAMS and archive.sum.text() not in words:
             self.differs.append(source)
+            self._damaged |= self._arrived
+        else:
+            self._damaged -= self._arrived
 
     def _member(
         self, source: bytes, name: bytes, member: tarfile.TarInfo, archive: _Archive
@@ -204,8 +207,7 @@ class Receiver:
         if member.islnk():
             self._link(_place(source, name, member.linkname), place)
         elif member.isreg() and not member.issparse():
-            self._received.add(place, _attributes(member, stat.S_IFREG))
-            self._store.begin(self._received.content(place), member.mode & PERMISSIONS)
+            self._begin(place, _attributes(member, stat.S_IFREG))
             left = member.size
             while left:
                 data = archive.content(min(left, _CHUNK))
@@ -214,14 +216,18 @@ class Receiver:
         else:
             self._received.add(place, _attributes(member, _TYPES.get(member.type, 0)))
 
+    def _begin(self, place: bytes, attributes: Attributes) -> None:
+        self._received.add(place, attributes)
+        self._arrived.add(place)
+        self._store.begin(self._received.content(place), attributes.mode & PERMISSIONS)
+
     def _link(self, other: bytes | None, place: bytes) -> None:
         """Give a file the content of another one, of which tar has found a second name."""
         found = self._received.attributes(other) if other is not None else None
         if found is None or other is None or other not in self._received.numbers:
             self.problems.append((place, "tar at the target has not sent its content"))
             return
-        self._received.add(place, found)
-        self._store.begin(self._received.content(place), found.mode & PERMISSIONS)
+        self._begin(place, found)
         with open(self._received.content(other), "rb") as file:
             while data := file.read(_CHUNK):
                 self._store.write(data)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.copy.checks import DIFFERENT
+from connector.copy.plan import SAME_TARGET
 from connector.errors import RemoteProtocolError
 
 from .tarcopies import script
@@ -126,3 +128,22 @@ def test_endless_output_ends_the_copy(
     copy = script(tmp_path, begin + text)
     with pytest.raises(RemoteProtocolError, match="prints without end"):
         copy(*words)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "problems"), [("$one", "0000", [DIFFERENT]), ("0000", "$two", [])]
+)
+def test_file_is_as_good_as_the_archive_that_had_it_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, last: str, problems: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one").write_bytes(CONTENT + bytes(1024))
+    (tmp_path / "two").write_bytes(header(".", tarfile.DIRTYPE) + CONTENT + bytes(1024))
+    text = (
+        "one=$(sha256sum <one) two=$(sha256sum <two); echo $1 sums sha256sum\n"
+        f"echo $1 file; cat one; echo $1 end s0 {first}\n"
+        f"echo $1 directory; cat two; echo $1 end s0 {last}\n"
+    )
+    copy = script(tmp_path, text)("app:file", "app:.", "near")
+    assert sorted(why for _, why in copy.problems) == sorted([SAME_TARGET, *problems])
+    assert (tmp_path / "near" / "file").exists() == (not problems)
