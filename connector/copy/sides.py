@@ -85,12 +85,7 @@ class File(Protocol):
 
 
 class Side(Protocol):
-    """One end of a copy.
-
-    :ivar is_far: whether it is the target, not this machine.
-    """
-
-    is_far: bool
+    """One end of a copy."""
 
     def stat(self, path: bytes) -> Job[Attributes]: ...
 
@@ -144,8 +139,6 @@ class FarFile:
 
 class Far:
     """The files of the target, over one SFTP session."""
-
-    is_far = True
 
     def __init__(self, sftp: Sftp) -> None:
         self._sftp = sftp
@@ -232,8 +225,6 @@ class HereFile:
 
 class Here:
     """The files of this machine."""
-
-    is_far = False
 
     def __init__(self) -> None:
         self._holds = Holds()

@@ -247,7 +247,7 @@ class TarCopy:
             self._send(tarup.Spooled(os.fsencode(spool.name)))
 
     def _send(self, source: Here) -> None:
-        command = self._start(tarup.SCRIPT, [*tarup.words_for(self._wish), self._token])
+        command = self._start(tarup.SCRIPT, tarup.words_for(self._wish))
         kind, self._program = self._first_answer(2)
         target = tarup.Announced(kind)
         planner = Planner(source, target, run_all, recursive=self._recursive)

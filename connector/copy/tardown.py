@@ -324,8 +324,9 @@ class _Archive:
                 raise CommandLost
             data += more
         self._position += size
-        self.sum.update(bytes(data))
-        return bytes(data)
+        whole = bytes(data)
+        self.sum.update(whole)
+        return whole
 
     def tell(self) -> int:
         return self._position

@@ -76,8 +76,6 @@ class Announced(Here):
     :param kind: of the destination: ``directory``, ``file`` or ``missing``.
     """
 
-    is_far = True
-
     def __init__(self, kind: str) -> None:
         super().__init__()
         self._kind = kind
@@ -160,7 +158,7 @@ class Sender:
                 opened.close()
         script = self._commit()
         self._head("commit", len(script), 0)
-        self._command.write(script + b"\0" * _padding(len(script), tarfile.BLOCKSIZE))
+        self._command.write(script + b"\0" * _padding(len(script)))
         self._command.write(b"\0" * 2 * _RECORD)
         self._command.end_input()
 
@@ -188,7 +186,7 @@ class Sender:
             filling = min(left, BLOCK)
             self._command.write(bytes(filling))
             left -= filling
-        self._command.write(bytes(_padding(known.size, tarfile.BLOCKSIZE)))
+        self._command.write(bytes(_padding(known.size)))
 
     def _head(self, name: str, size: int, mtime: int) -> None:
         member = tarfile.TarInfo(name)
@@ -266,5 +264,5 @@ def _word(path: bytes) -> bytes:
     return quoted(plain(path))
 
 
-def _padding(size: int, unit: int) -> int:
-    return -size % unit
+def _padding(size: int) -> int:
+    return -size % tarfile.BLOCKSIZE
