@@ -139,7 +139,7 @@ def check_input(
 
     :param wire: the protocol, which decides the members' names: ``ec2`` or another.
     :param exact: whether ours must have all members, with all their limits; otherwise it may lack
-        some.
+        some, but has no other ones.
     """
     limits = theirs.metadata
     if isinstance(ours, Structure):
@@ -156,8 +156,8 @@ def check_input(
             check_input(member, members[name], f"{where}.{name}", wire, exact)
     elif isinstance(ours, ListOf):
         assert theirs.type_name == "list", where
-        assert not exact or ours.maximum == limits.get("max"), where
-        assert not exact or ours.minimum == limits.get("min", 0), where
+        _check_limit(ours.minimum, limits.get("min", 0), 0, exact, where)
+        _check_limit(ours.maximum, limits.get("max"), None, exact, where)
         check_input(ours.item, theirs.member, f"{where}[]", wire, exact)
     elif isinstance(ours, MapOf):
         assert theirs.type_name == "map", where
@@ -165,8 +165,8 @@ def check_input(
         check_input(ours.item, theirs.value, f"{where} value", wire, exact)
     elif isinstance(ours, Whole):
         assert theirs.type_name in ("integer", "long"), where
-        found = (ours.minimum, ours.maximum)
-        assert not exact or found == (limits["min"], limits["max"]), where
+        assert limits.get("min", ours.minimum) == ours.minimum, (where, ours)
+        assert limits.get("max", ours.maximum) == ours.maximum, (where, ours)
     elif isinstance(ours, Flag):
         assert theirs.type_name == "boolean", where
     elif isinstance(ours, Time):
@@ -174,11 +174,18 @@ def check_input(
     else:
         assert isinstance(ours, Text)
         assert theirs.type_name == "string", where
-        if exact:
-            assert ours.enum == tuple(theirs.enum), where
-            found_limits = (ours.minimum, ours.maximum, ours.pattern)
-            theirs_limits = (limits.get("min", 0), limits.get("max"), limits.get("pattern"))
-            assert found_limits == theirs_limits, where
+        _check_limit(ours.enum, tuple(theirs.enum), (), exact, where)
+        _check_limit(ours.minimum, limits.get("min", 0), 0, exact, where)
+        _check_limit(ours.maximum, limits.get("max"), None, exact, where)
+        _check_limit(ours.pattern, limits.get("pattern"), None, exact, where)
+
+
+def _check_limit(ours: object, theirs: object, none: object, exact: bool, where: str) -> None:
+    """Assert that a limit is the model's, or lacks where it may.
+
+    :param none: the value that stands for no limit.
+    """
+    assert ours == theirs or (not exact and ours == none), (where, ours, theirs)
 
 
 def _wire_name(name: str, member: ModelShape, wire: str) -> str:
