@@ -64,10 +64,16 @@ class Containers:
         )
         return found
 
+    def secrets(self) -> list[str]:
+        """Return what no program may print or write."""
+        account = self.world.account
+        opened = self.emulator.call(account.sessions.opened_by_requests)
+        return [account.user_key.secret, *(each.token_value for each in opened)]
+
     def run(
         self, *words: str | Path, input: bytes = b"", **variables: str
     ) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
+        ran = subprocess.run(
             [*CONNECTOR, *map(str, words)],
             env={**self.environ, **variables},
             cwd=self.home,
@@ -76,6 +82,9 @@ class Containers:
             timeout=90,
             check=False,
         )
+        for secret in self.secrets():
+            assert secret.encode() not in ran.stdout + ran.stderr
+        return ran
 
     def execute(
         self, name: str, *words: str, input: bytes = b""

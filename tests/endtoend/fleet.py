@@ -122,7 +122,9 @@ class Fleet:
         return self.call(lambda: list(self.world.tunnels.living))
 
     def secrets(self) -> list[str]:
-        return [self.account.user_key.secret, self.access.bearer_token]
+        opened = self.call(self.account.sessions.opened_by_requests)
+        tokens = [each.token_value for each in opened]
+        return [self.account.user_key.secret, self.access.bearer_token, *tokens]
 
 
 class User:
@@ -175,7 +177,7 @@ class User:
 
     def run(self, *words: str, input: str = "", **environ: str) -> Ran:
         """Run a program with the output as text."""
-        return subprocess.run(
+        ran = subprocess.run(
             words,
             env={**self.environ, **environ},
             cwd=self.home,
@@ -184,6 +186,9 @@ class User:
             text=True,
             timeout=3 * PATIENCE,
         )
+        for secret in self._fleet.secrets():
+            assert secret not in ran.stdout + ran.stderr
+        return ran
 
     def connector(self, *words: str, input: str = "", **environ: str) -> Ran:
         return self.run("connector", *words, input=input, **environ)
