@@ -165,9 +165,12 @@ def test_config_ssh_knows_the_user_of_each_platform(user: User) -> None:
 
 
 def test_config_ssh_touches_ids_only_if_asked(user: User) -> None:
-    before = user.says("ssh", "-G", "i-0123456789abcdef0")
-    ran = user.connector("config-ssh", "--yes")
-    assert user.says("ssh", "-G", "i-0123456789abcdef0") == before, ran.stderr
+    id = "i-0123456789abcdef0"
+    before = user.says("ssh", "-G", id)
+    user.says("connector", "config-ssh", "--yes")
+    assert user.says("ssh", "-G", id) == before
+    user.says("connector", "config-ssh", "--yes", "--kind", "ec2")
+    assert "\nproxycommand " in user.says("ssh", "-G", id)
 
 
 def test_ssh_by_id_makes_one_call(user: User, fleet: Fleet) -> None:

@@ -123,7 +123,8 @@ def test_other_arn_is_refused(studio: Studio) -> None:
 def test_other_sessions_are_refused_before_any_call(studio: Studio, command: str) -> None:
     words = [command, SPACE, *(["--", "true"] if command == "exec" else [])]
     refused(studio.connector(*words), 78, f"connector ssh {SPACE}")
-    assert studio.calls("StartSession") == 0
+    assert studio.emulator.server is not None
+    assert list(studio.emulator.server.requests) == []
 
 
 # Bytes
@@ -250,7 +251,8 @@ def test_stop_deletes_the_app_and_ends_sessions(studio: Studio) -> None:
     answer = studio.connector("stop", "--yes", "--wait", SPACE)
     assert answer.stdout.decode().endswith(" is Stopped\n"), answer.stderr
     assert process.wait() == 255
-    assert studio.space().app is not None
+    assert studio.world.state("Deep-Space") == "Stopped"
+    assert studio.calls("DeleteApp") == 1
     again = studio.connector("stop", "--yes", SPACE)
     assert again.stdout.decode().endswith(" is Stopped\n"), again.stderr
 

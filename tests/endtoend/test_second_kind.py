@@ -263,6 +263,8 @@ def test_shell_offers_to_stop_a_billed_toy(
         assert not terminal.is_raw
         terminal.type(key + b"\n")
         assert process.wait() == 0  # as the shell ended
+    advice = "bear.toy may still run and is billed by the hour. Stop it with `connector stop"
+    assert (advice in process.stderr()) is (key == b"\x03")
     assert shop.toys["bear"] == state
 
 
