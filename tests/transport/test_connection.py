@@ -235,6 +235,7 @@ def test_new_access_keeps_the_old_values_that_it_lacks(scene: Scene) -> None:
     assert scene.session.access is not None
     assert scene.session.access == SessionAccess(scene.url, "fresh", "s-1", scene.sign)
     assert set(scene.signed_urls) == {scene.url}
+    assert scene.renewals == 0
 
 
 def test_new_url_is_signed_instead_of_the_old_one(scene: Scene) -> None:

@@ -244,9 +244,10 @@ def test_broken_link_is_not_made_again(place_of: PlaceOf) -> None:
 
 def test_stream_that_closes_without_a_byte_is_an_error(place_of: PlaceOf) -> None:
     end = place_of(lambda connection: None).run()
-    assert end.exit_code != 0
+    assert end.exit_code == 69
     assert end.sent == b""
     assert len(end.words) == 1
+    assert "try again" in end.words[0]
 
 
 def test_text_is_refused(place_of: PlaceOf) -> None:
