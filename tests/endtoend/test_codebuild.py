@@ -244,6 +244,27 @@ def test_proxy_cut_off_during_a_start_names_the_new_sandbox(builds: Builds) -> N
     assert f"Run `connector start {host}`" in line
 
 
+@pytest.mark.parametrize(
+    ("form", "hint"),
+    [
+        ("shop.{uuid}.codebuild", "--new shop.codebuild"),
+        ("shop.{uuid}.us-west-2.codebuild", "--new shop.codebuild"),
+        ("codebuild-sandbox-ssh={arn}", "--new shop.codebuild"),
+        ("{arn}", "--new shop.codebuild"),
+        ("{uuid}.codebuild", "--new PROJECT.codebuild"),
+        ("no project.codebuild", "--new PROJECT.codebuild"),
+    ],
+)
+def test_new_is_refused_with_a_name_of_no_project(builds: Builds, form: str, hint: str) -> None:
+    sandbox = builds.running()
+    name = form.format(uuid=sandbox.uuid, arn=sandbox.arn)
+    for command in ("start", "ssh", "proxy"):
+        line = builds.fails(78, command, "--new", name)
+        assert "names no project. Write" in line
+        assert f"`{hint}`" in line
+    assert builds.calls("StartSandbox") == 0
+
+
 def test_unknown_project_is_told_by_its_name(builds: Builds) -> None:
     line = builds.fails(68, "start", "nothing.codebuild", "--new")
     assert "no project nothing in us-west-2" in line

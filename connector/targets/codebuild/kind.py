@@ -16,7 +16,7 @@ from ..model import SSH, Column
 from ..regional.backend import Backend, Found
 from ..regional.kind import RegionalKind
 from ..registry import CODEBUILD
-from .names import SSH_PREFIX, id_of, is_project, project_of, uuid_of
+from .names import SSH_PREFIX, id_of, is_project, is_uuid, project_of, uuid_of
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
@@ -71,9 +71,19 @@ class CodeBuild(Backend):
         return Found(named[0], (project_of(named[0]),), named[1])
 
     def made(self, name: str, query: Query) -> Found | None:
-        if not query.flag("new") or not is_project(name):
+        if not query.flag("new"):
             return None
         import uuid
+
+        if not is_project(name) or is_uuid(name.lower()):
+            from ...errors import ConfigError, quoted
+
+            named = id_of(name)
+            project = f"{project_of(named[0])}.codebuild" if named else "PROJECT.codebuild"
+            raise ConfigError(
+                f"--new makes another sandbox of a project, and {quoted(name)} names no project",
+                f"Write `--new {project}`, or leave --new out to use a sandbox that there is",
+            )
 
         return Found(name, details={_TOKEN: str(uuid.uuid4())})
 

@@ -28,7 +28,7 @@ def id_of(name: str) -> tuple[str, str] | None:
     project, uuid = name[: -_UUID - 1], name[-_UUID:].lower()
     if name[-_UUID - 1 : -_UUID] not in (":", ".") or not is_project(project):
         return None
-    return (f"{project}:{uuid}", region) if _is_uuid(uuid) else None
+    return (f"{project}:{uuid}", region) if is_uuid(uuid) else None
 
 
 def is_project(text: str) -> bool:
@@ -47,7 +47,8 @@ def uuid_of(id: str) -> str:
     return id.rpartition(":")[2]
 
 
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: str) -> bool:
+    """Return whether text in lower case has the form of the last part of a sandbox's id."""
     digits = text.replace("-", "")
     return (
         len(digits) == 32

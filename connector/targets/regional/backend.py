@@ -108,7 +108,8 @@ class Backend(Protocol):
         Nothing is made yet: a session is refused, :meth:`look` says that it is stopped, and
         :meth:`start` makes it.
 
-        :param name: as of :meth:`exact`, which is asked after this method.
+        :param name: as of :meth:`exact`.
+        :raises ConfigError: when nothing can be made of this name, as of that of a target.
         """
         return None
 

@@ -49,14 +49,15 @@ def read_place(backend: Backend, query: Query, profiles: Callable[[], Collection
     """Return what the name of a query says. An id or an ARN is never taken apart.
 
     :param profiles: return the names of all profiles; :func:`known_profiles` reads them.
-    :raises ConfigError: when the AWS configuration file cannot be read.
+    :raises ConfigError: when the AWS configuration file cannot be read, or the name is none of a
+        target that can be made, as the query wants.
     """
     name = query.name
     suffix = next((each for each in backend.row.suffixes if name.lower().endswith(each)), "")
     name = name[: len(name) - len(suffix)]
     found = backend.exact(name)
     if found:
-        return Place(name, found=found)
+        return Place(name, found=backend.made(name, query) or found)
     profile, region = None, ""
     rest, _, label = name.rpartition(".")
     if rest and not is_region(label.lower()):
