@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import NamedTuple
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _AUTHORIZATION = re.compile(
@@ -52,12 +52,12 @@ class Signature(NamedTuple):
         names = self.names.split(";")
         if "host" not in names or any(headers.get(name) is None for name in names):
             return False
-        url = urlsplit(target)
+        path, _, query = target.partition("?")
         canonical = "\n".join(
             (
                 method,
-                quote(url.path or "/", safe=f"/{_UNRESERVED}"),
-                _canonical_query(url.query),
+                quote(path or "/", safe=f"/{_UNRESERVED}"),
+                _canonical_query(query),
                 *(f"{name}:{' '.join(headers[name].split())}" for name in names),
                 "",
                 self.names,

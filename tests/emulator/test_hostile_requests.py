@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import random
 import ssl
 import time
@@ -154,3 +156,74 @@ async def test_any_request_is_answered_or_refused(tmp_path: Path, damaged: bool)
             statuses[status] += 1
     assert statuses[400] > 50
     assert damaged or statuses[200] > 10
+
+
+#: The end of a request whose body is longer. The client leaves without an answer.
+LEAVING = b"Content-Length: 9\r\n\r\nx"
+
+#: Requests that are no HTTP, or whose parts are malformed: for the API, and for the gateway.
+OF_API = (
+    b"POST / HTTP/1.1\r\nHost: x\r\n" + LEAVING,
+    b"\0\1\2",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET http://[/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET //[ HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+    b"GET /openTunnel HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx",
+    b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+    *(
+        b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 1\r\n\r\n\xff" % each
+        for each in (
+            (b"/device", b"multipart/form-data; boundary=x"),
+            (b"/device", b"application/x-www-form-urlencoded"),
+            (b"/", b"application/x-www-form-urlencoded"),
+            (b"/", b"application/x-amz-json-1.1; charset=\xff"),
+        )
+    ),
+)
+_UPGRADE = (
+    b"Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+OF_GATEWAY = (
+    b"\0\1\2",
+    b"x" * 100_000,
+    *(
+        b"GET %s HTTP/1.1\r\n%s" % (path, _UPGRADE)
+        for path in (b"//[", b"http://[/", b"*", b"/v1/data-channel/%ff?role=publish_subscribe")
+    ),
+    *(
+        b"GET /v1/data-channel/x?role=publish_subscribe HTTP/1.1\r\n%s%s" % (_UPGRADE, frame)
+        for frame in (
+            b"\xff\xff\xff",
+            b"\x81\x82\0\0\0\0\xff\xff",
+            b"\x81\xfe\xff\xff",
+            b"\x82\x80\0\0\0\0",
+        )
+    ),
+)
+
+
+async def test_bytes_that_are_no_request_fail_no_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator = Emulator(tmp_path, kinds=tuple(WORLDS), home=tmp_path)
+
+    async def status_line(url: str, content: bytes) -> bytes:
+        port = int(url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        writer.write(content)
+        line = b"" if content.endswith(LEAVING) else await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        return line
+
+    async with emulator as access:
+        context = ssl.create_default_context(cafile=str(access.ca_file))
+        for url, contents in ((access.endpoint_url, OF_API), (access.gateway_url, OF_GATEWAY)):
+            for content in contents:
+                assert b" 500 " not in await status_line(url, content), content
+    loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.getMessage() for record in loud] == []

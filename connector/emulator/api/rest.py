@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import ssl
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ..listener import HOST, Listener
 from .errors import ApiError, UnauthorizedException
@@ -29,6 +31,10 @@ STOP_TIMEOUT = 0.5  # seconds that open requests get when the server stops
 SECRET_HEADERS = frozenset(
     {"authorization", "cookie", "x-amz-security-token", "x-amz-sso_bearer_token"}
 )
+
+# aiohttp logs what is no HTTP as an error of its own, with a traceback.
+_http_logger = logging.getLogger(f"{__name__}.http")
+_http_logger.addFilter(lambda record: not _is_of_client(record))
 
 Proceed = Callable[[], Awaitable[web.Response]]
 Intercept = Callable[[str, web.Request, Proceed], Awaitable[web.Response]]
@@ -134,7 +140,9 @@ class RestServer:
 
         :raises OSError: if the port cannot be opened.
         """
-        runner = web.AppRunner(self.make_app(), access_log=None, shutdown_timeout=STOP_TIMEOUT)
+        runner = web.AppRunner(
+            self.make_app(), access_log=None, logger=_http_logger, shutdown_timeout=STOP_TIMEOUT
+        )
         await runner.setup()
         self._runner = runner
         try:
@@ -246,6 +254,8 @@ async def _receive(request: web.Request) -> Received:
         problem = f"The body is larger than {BODY_MAX} bytes"
     except web.RequestPayloadError:
         problem = "The body is not encoded as its headers say"
+    except ConnectionError:
+        problem = "The client left before the end of the body"
     return Received(
         request.method,
         request.raw_path,
@@ -255,6 +265,11 @@ async def _receive(request: web.Request) -> Received:
         content,
         problem,
     )
+
+
+def _is_of_client(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return isinstance(error, HttpProcessingError | web.RequestPayloadError)
 
 
 def _loggable(name: str, value: str) -> str:

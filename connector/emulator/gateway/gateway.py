@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -261,15 +261,15 @@ class Gateway:
             response = connection.respond(HTTPStatus(status), "")
             response.headers.update(headers)
             return response
-        url = urlsplit(request.path)
-        if not url.path.startswith(DATA_CHANNEL_PATH):
+        path, _, text = request.path.partition("?")
+        if not path.startswith(DATA_CHANNEL_PATH):
             return connection.respond(HTTPStatus.NOT_FOUND, "")
-        session_id = unquote(url.path[len(DATA_CHANNEL_PATH) :])
+        session_id = _session_id(path)
         again = session_id in self._relays
-        query = parse_qs(url.query)
+        query = parse_qs(text)
         if (
             query.get("role") != [DATA_CHANNEL_ROLE]
-            or (again and not self._may_rejoin(session_id, url.query))
+            or (again and not self._may_rejoin(session_id, text))
             or ("X-Amz-Signature" not in query and not self._is_signed(session_id, request))
         ):
             return connection.respond(HTTPStatus.FORBIDDEN, "")
@@ -289,7 +289,7 @@ class Gateway:
         assert isinstance(connection, Link)
         assert connection.request is not None
         link = connection
-        session_id = unquote(urlsplit(connection.request.path).path[len(DATA_CHANNEL_PATH) :])
+        session_id = _session_id(connection.request.path)
         try:
             first = await asyncio.wait_for(link.first, self.behaviour.open_timeout)
         except asyncio.TimeoutError:
@@ -420,6 +420,11 @@ def _no_process(plugin: Plugin) -> Opener:
         raise OSError("processes are not supported here")
 
     return refuse
+
+
+def _session_id(target: str) -> str:
+    """Return the id of the session in an upgrade's path, which may have a query."""
+    return unquote(target.partition("?")[0][len(DATA_CHANNEL_PATH) :])
 
 
 def _token_value(first: Frame) -> str:

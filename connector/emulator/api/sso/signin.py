@@ -81,7 +81,7 @@ class SignIn:
 
     async def _decide_authorize(self, request: web.Request) -> web.Response:
         client = self._asking_client(request.query)
-        user_id = self._decision(await request.post())
+        user_id = self._decision(await _form_of(request))
         redirect_uri = request.query["redirect_uri"]
         if user_id is None:
             answer = {"error": "access_denied", "error_description": "The user denied the request"}
@@ -100,7 +100,7 @@ class SignIn:
         )
 
     async def _decide_device(self, request: web.Request) -> web.Response:
-        form = await request.post()
+        form = await _form_of(request)
         user_id = self._decision(form)
         grant = self._oidc.device_grant(str(form.get("user_code", "")))
         if grant is None:
@@ -152,6 +152,14 @@ class SignIn:
         )
         body = _FORM.format(question=escape(question), extra=extra, users=users)
         return _page("Emulated sign-in", body)
+
+
+async def _form_of(request: web.Request) -> Mapping[str, object]:
+    """Return the fields of a form; raises HTTPBadRequest for a body that is none."""
+    try:
+        return await request.post()
+    except ValueError:
+        raise _bad_request("The body is no form.") from None
 
 
 def _text(title: str, body: str) -> str:
