@@ -17,6 +17,7 @@ import pytest
 import connector
 from connector.cli import attach
 from connector.cli.output.progress import Patience, WaitDisplay
+from connector.sessions import SessionSource
 
 from .cloud import Cloud
 from .commands import Commands
@@ -77,35 +78,61 @@ def test_no_command_line_contains_a_secret(commands: Commands, cloud: Cloud, com
     assert "> open_data_channel" in process.stderr()
 
 
-#: ssh runs it as a program of its own, which holds no token.
-RUN_BY_SSH = Path("ssh", "fdpass.py")
+#: The files that start programs, of the packages that hold tokens: a ``credential_process``, and
+#: ``ssh -G``. The last one is a ProxyCommand itself, which forks and holds no token.
+STARTERS = {"aws/chain.py", "aws/program.py", "ssh/offered.py", "ssh/fdpass.py"}
 
 
-def test_packages_that_hold_tokens_start_no_process() -> None:
-    """So no child process can inherit a token, whatever the environment contains."""
-    forbidden = {"subprocess", "multiprocessing", "pty"}
+def test_packages_that_hold_tokens_start_certain_programs_only() -> None:
+    starting = {"subprocess", "multiprocessing", "pty", "Program", "run_program"}
+    starting |= {"fork", "forkpty", "system", "popen", "posix_spawn", "posix_spawnp"}
     root = Path(connector.__file__).parent
+    found = set()
     for package in ("datachannel", "transport", "aws", "ssh"):
         for path in (root / package).rglob("*.py"):
-            if path.relative_to(root) == RUN_BY_SSH:
-                continue
-            tree = ast.parse(path.read_text())
-            for node in ast.walk(tree):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                if isinstance(node, ast.ImportFrom):
-                    names = [node.module or ""]
-                assert not {name.split(".")[0] for name in names} & forbidden, path
-                if isinstance(node, ast.Attribute):
-                    assert node.attr not in ("fork", "system", "popen", "posix_spawn"), path
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = {node.attr} if isinstance(node, ast.Attribute) else set()
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    names = {each.name.split(".")[0] for each in node.names}
+                if isinstance(node, ast.ImportFrom) and not node.level:
+                    names.add(str(node.module).split(".")[0])
+                if names & starting:
+                    found.add(path.relative_to(root).as_posix())
+    assert found == STARTERS
 
 
 def test_session_is_removed_from_the_environment(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(attach.VARIABLE, json.dumps(cloud.start_session()))
-    parser = ArgumentParser()
-    attach.configure(parser)
-    source, _ = attach._prepare(parser.parse_args([]))
+    source = attached(cloud, monkeypatch)
     assert attach.VARIABLE not in os.environ
     assert source.start(Patience(WaitDisplay())).session_id == cloud.session().id
     cloud.stop_session(cloud.session())
+
+
+def test_session_is_not_shown_to_a_credential_process(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keys = '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden"}'
+    script, seen = tmp_path / "keys", tmp_path / "seen"
+    script.write_text(f"#!/bin/sh\nenv >{seen}\necho '{keys}'\n")
+    script.chmod(0o700)
+    config = tmp_path / "config"
+    config.write_text(f"[profile work]\ncredential_process = {script}\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    source = attached(cloud, monkeypatch, "--profile", "work")
+    access = source.start(Patience(WaitDisplay()))
+    assert access.signer is not None
+    access.signer("wss://127.0.0.1/", False)
+    assert "PATH=" in seen.read_text()
+    assert access.token_value not in seen.read_text()
+    cloud.stop_session(cloud.session())
+
+
+def attached(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, *words: str) -> SessionSource:
+    """Return the source of ``connector attach`` for a session that the variable tells."""
+    monkeypatch.setenv(attach.VARIABLE, json.dumps(cloud.start_session()))
+    parser = ArgumentParser()
+    attach.configure(parser)
+    source, _ = attach._prepare(parser.parse_args(words))
+    return source
