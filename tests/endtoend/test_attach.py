@@ -128,6 +128,6 @@ def test_plain_url_of_loopback_is_dialled_without_tls(commands: Commands) -> Non
     session = {"streamUrl": f"ws://127.0.0.1:{port}/", "tokenValue": "token"}
     environ = {**commands.environ, "CONNECTOR_SESSION": json.dumps(session)}
     process = commands.start(*CONNECTOR, "attach", environ=environ)
-    assert process.wait() != 0
+    assert process.wait() == 69
     assert f"127.0.0.1:{port}" in process.stderr()
     assert "wss" not in process.stderr()

@@ -226,6 +226,6 @@ def test_ssh_replaces_the_connector_process(
     if command.exists():
         assert command.read_bytes().split(b"\0")[0].endswith(b"/ssh")
     process.signal(signal.SIGTERM)
-    assert process.wait() != 0
+    assert process.wait() == 255
     eventually(lambda: cloud.session().end_reason is not None, "the end of the session")
     assert cloud.count(START) == 1

@@ -157,7 +157,7 @@ def test_faults_of_a_file_happen(tmp_path: Path) -> None:
     plan.write_text('[[faults]]\nfault = "close"\nat = { seconds = 0.5 }\noutput = "Maintenance"\n')
     with emulator(tmp_path, "--faults", str(plan)) as emulated:
         answer = emulated.run("connector exec demo -- sleep 60")
-    assert answer.returncode != 0
+    assert answer.returncode == 69
     assert "Maintenance" in answer.stderr
 
 
