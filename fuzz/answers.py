@@ -43,7 +43,7 @@ from connector.targets.model import StartSettings
 
 from .choices import Choices
 
-_DIRECTORY = Path(tempfile.mkdtemp(prefix="fuzz-answers-"))
+_DIRECTORY = tempfile.TemporaryDirectory(prefix="fuzz-answers-")
 _TOKEN = BearerToken("token", None, "log in")
 _NOW = 1_800_000_000.0
 
@@ -217,7 +217,7 @@ def _start(service: _Service) -> None:
         clock[0] += 0.5
         return clock[0]
 
-    starts = Memory(_DIRECTORY / "starts.json", "a")
+    starts = Memory(Path(_DIRECTORY.name, "starts.json"), "a")
     settings = StartSettings(allowed=True, timeout=30)
     source = CodeCatalystSessions(
         _calls(service), settings, starts, clock=tick, sleep=sleep, rand=lambda: 1.0
@@ -268,7 +268,7 @@ _SESSION = SsoSession("fuzz", "https://x", "us-east-1", ("a",))
 
 
 def _register(service: _Service) -> None:
-    with patch.dict(os.environ, HOME=str(_DIRECTORY), USERPROFILE=str(_DIRECTORY)):
+    with patch.dict(os.environ, HOME=_DIRECTORY.name, USERPROFILE=_DIRECTORY.name):
         registration = register(cast(Oidc, service), _SESSION, by_code=True, now=lambda: _NOW)
         registration_file(_SESSION).unlink()
     assert registration.expires_at.endswith("Z")
