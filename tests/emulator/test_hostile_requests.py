@@ -216,8 +216,7 @@ async def test_bytes_that_are_no_request_fail_no_server(
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
         writer.write(content)
         line = b"" if content.endswith(LEAVING) else await reader.readline()
-        writer.close()
-        await writer.wait_closed()
+        writer.transport.abort()
         return line
 
     async with emulator as access:
