@@ -11,10 +11,10 @@ import json
 import os
 from collections.abc import Mapping
 
-from ..fast import plain
 from ..fast.logs import Logger
 from ..fast.typed import TYPE_CHECKING, Any
 from ..files import FileProblem, make_directory_of, read_own_text, reason, write_private
+from .times import epoch_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -131,18 +131,3 @@ def _digest(text: str) -> str:
 def _time_text(value: datetime) -> str:
     """Return a time as the AWS CLI writes it."""
     return value.strftime("%Y-%m-%dT%H:%M:%S%Z")
-
-
-def epoch_of(text: str) -> float | None:
-    """Return the seconds since the epoch of a time in a form of AWS's tools, or None."""
-    for ending in ("UTC", "+00:00"):
-        text = text.removesuffix(ending) + "Z" if text.endswith(ending) else text
-    known = plain.time(text)
-    if known is not None:
-        return known
-    from .sso.tokens import Unusable, parse_time
-
-    try:
-        return parse_time(text)
-    except Unusable:
-        return None

@@ -13,8 +13,8 @@ from ..errors import CredentialsError
 from ..fast import plain
 from ..fast.typed import Any
 from ..programs import Program
-from .clicache import epoch_of
 from .keys import AwsKeys
+from .times import epoch_of
 
 #: Seconds that a program may take: it may show a dialog to its user.
 TIMEOUT = 30.0

@@ -23,13 +23,13 @@ from ..api import CallFailed, Refused
 from ..profile import SsoSession
 from ..responses import Object, Shape, non_empty, number, text
 from ..sdk import ClientFactory, call
+from ..times import format_time
 from .tokens import (
     REFRESH_WINDOW,
     CachedToken,
     SsoCache,
     Unusable,
     cache_directory,
-    format_time,
     parse_time,
     token_of_response,
     with_refresh_token,

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 
 from ...errors import CredentialsError, NoLogin
-from ...fast import plain
 from ...fast.logs import Logger
 from ...fast.records import NamedTuple
 from ...fast.typed import Any
@@ -27,17 +26,10 @@ from ...files import (
 )
 from ..profile import Profile, sso_session
 from ..sdk import ClientFactory
+from ..times import epoch_of, format_time
 
 #: Seconds before its end in which a token is renewed. botocore's SSOTokenProvider has the same.
 REFRESH_WINDOW = 15 * 60
-
-#: Year, month, day; hour, minute, second; sign, hours and minutes of the zone. Decimals of a
-#: second are dropped, so a token ends a moment early.
-_TIME = (
-    r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})"
-    r"(?:[Tt ]([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?)?"
-    r" *(?:[Zz]|UTC|GMT|([+-])([0-9]{2}):?([0-9]{2})?)?"
-)
 
 
 class Unusable(Exception):
@@ -169,48 +161,14 @@ def check_token(token: str) -> None:
 
 
 def parse_time(text: str) -> float:
-    """Parse a time in any form that AWS's tools write; return seconds since the epoch.
+    """Return the seconds since the epoch of a time; see :func:`connector.aws.times.epoch_of`.
 
-    These are ISO 8601 and HTTP dates, which botocore reads too. ISO 8601 may have any number
-    of decimals, lack separators, and end in ``Z``, ``UTC``, an offset or nothing (UTC).
-
-    :raises Unusable: when the text has none of these forms.
+    :raises Unusable: when the text is no time.
     """
-    known = plain.time(text)
-    if known is not None:
-        return known
-    import re
-    from datetime import datetime, timedelta, timezone
-
-    # Python 3.10's fromisoformat reads neither Z nor other decimals than three or six.
-    match = re.fullmatch(_TIME, text.strip())
-    try:
-        if match is None:
-            from email.utils import parsedate_to_datetime
-
-            time = parsedate_to_datetime(text)
-            return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
-        year, month, day, hour, minute, second, sign, hours, minutes = match.groups(default="0")
-        time = datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour),
-            int(minute),
-            int(second),
-            tzinfo=timezone.utc,
-        )
-        ahead = timedelta(hours=int(hours), minutes=int(minutes)).total_seconds()
-        return time.timestamp() + (ahead if sign == "-" else -ahead)
-    except (ValueError, TypeError, LookupError, OverflowError):
-        raise Unusable(f"{ascii(text)[:60]} is not a time") from None
-
-
-def format_time(epoch: float) -> str:
-    """Return a time as botocore and the AWS CLI write it."""
-    from datetime import datetime, timezone
-
-    return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    epoch = epoch_of(text)
+    if epoch is None:
+        raise Unusable(f"{ascii(text)[:60]} is not a time")
+    return epoch
 
 
 #: Seconds that renewing a token may take where time is not short.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...aws.api import Api, CallFailed, Refused
-from ...aws.sso.tokens import BearerToken, format_time
+from ...aws.sso.tokens import BearerToken
+from ...aws.times import format_time
 from ...errors import ConnectorError
 from ..model import Account
 from .refusals import explain_any, not_accepted

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from ...aws.endpoint import endpoint_is_overridden, given_endpoint, light_endpoint
 from ...aws.profile import Profile, sso_session
 from ...aws.sdk import ClientFactory
-from ...aws.sso.tokens import BearerToken, BearerTokens, SsoCache, Unusable, format_time
+from ...aws.sso.tokens import BearerToken, BearerTokens, SsoCache, Unusable
+from ...aws.times import format_time
 from ...aws.trust import ca_bundle, named_ca_bundle
 from ...doctor import public
 from ...doctor.case import Case

@@ -9,7 +9,7 @@ from ...aws.cloud import Cloud, open_cloud
 from ...aws.profile import load_profile, with_credentials
 from ...aws.responses import Object, non_empty
 from ...aws.signed import Service, SignedOperation
-from ...aws.sso.tokens import format_time
+from ...aws.times import format_time
 from ...errors import ConfigError
 from ...fast.records import NamedTuple
 from ..memory import anchor_memory
