@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .light import Connect
 
 #: Seconds before their end in which keys are replaced.
-_SPARE = 5 * 60
+SPARE = 5 * 60
 
 logger = Logger(__name__)
 
@@ -128,7 +128,7 @@ class KeySource:
 
     def _load(self, timeout: float, may_ask: bool) -> AwsKeys:
         kept = self._keys
-        if kept is not None and self._left(kept) > _SPARE:
+        if kept is not None and self._left(kept) > SPARE:
             return kept
         self._failure = None
         try:
@@ -163,8 +163,9 @@ class KeySource:
         return float("inf") if keys.expires_at is None else keys.expires_at - self._now()
 
     def _find(self, timeout: float, may_ask: bool) -> AwsKeys:
-        from .quick import program_of, quick_keys
+        from .quick import is_left_to_machine, program_of, quick_keys
 
+        deadline = time.monotonic() + timeout
         profile = self.profile
         if self._loaded:  # another program may have written new keys
             again = load_profile(profile.shown_name, self._environ)
@@ -178,13 +179,19 @@ class KeySource:
             from .program import keys_of_program
 
             return keys_of_program(program, profile.shown_name, self._now())
+        if is_left_to_machine(profile, self._environ, named=self._named):
+            from .machine import keys_of_machine
+
+            keys = keys_of_machine(self._environ, self._now(), timeout)
+            if keys is not None:
+                return keys
         from .chain import find_keys
 
         return find_keys(
             profile,
             self._connect,
             named=self._named,
-            timeout=timeout,
+            timeout=max(deadline - time.monotonic(), 0.1),
             uses_cache=not self._refused,
             # Later, a terminal may be in use by a shell.
             may_ask=not self._loaded and (may_ask or os.isatty(0)),

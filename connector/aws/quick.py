@@ -1,12 +1,14 @@
 """AWS keys without botocore, where the settings leave no doubt which ones botocore would use.
 
 These are keys in variables, keys in a profile, those of a role that the AWS CLI's cache still
-holds, and those of a program. The order is that of botocore's ``create_credential_resolver``. All
-other cases are left to :mod:`.chain`, the wrong ones too: it has the words for them.
+holds, those of a program, and those of the machine. The order is that of botocore's
+``create_credential_resolver``. All other cases are left to :mod:`.chain`, the wrong ones too: it
+has the words for them.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from ..errors import CredentialsError
@@ -28,6 +30,17 @@ _BEFORE_PROGRAM = (
     "sso_account_id",
     "login_session",
 )
+
+#: The settings of a profile that have nothing to do with keys. botocore may know others.
+_NO_SOURCE = frozenset(
+    ("region", "output", "ca_bundle", "endpoint_url", "services", "cli_pager", "cli_auto_prompt")
+)
+
+#: Variables of sources that come before the machine, besides AWS_ACCESS_KEY_ID.
+_BEFORE_MACHINE = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CREDENTIAL_FILE", "BOTO_CONFIG")
+
+#: Files of such a source: boto, of which botocore is the successor.
+_BOTO_FILES = ("/etc/boto.cfg", "~/.boto")
 
 
 def quick_keys(
@@ -74,6 +87,19 @@ def program_of(profile: Profile, environ: Mapping[str, str], *, named: bool) -> 
     own = profile.credentials.get(profile.shown_name, {})
     earlier = any(name in values for name in _BEFORE_PROGRAM) or _KEY in own or _SECRET in own
     return None if earlier else values["credential_process"]
+
+
+def is_left_to_machine(profile: Profile, environ: Mapping[str, str], *, named: bool) -> bool:
+    """Return whether botocore would find keys nowhere but with the machine, its last source."""
+    if profile.values is None and profile.name is not None:
+        return False  # the profile does not exist
+    if not named and environ.get("AWS_ACCESS_KEY_ID"):
+        return False
+    if any(name in environ for name in _BEFORE_MACHINE):
+        return False
+    if not _NO_SOURCE.issuperset(profile.values or ()):
+        return False
+    return not any(os.path.exists(os.path.expanduser(path)) for path in _BOTO_FILES)
 
 
 def _of_variables(environ: Mapping[str, str], now: float) -> AwsKeys | None:

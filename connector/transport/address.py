@@ -106,14 +106,14 @@ def check_stream_url(
         leads to a host that is not a gateway of SSM. The message never quotes the query.
     """
     try:
-        host, port = _host_and_port(authority_of(url))
+        host, port = host_and_port(authority_of(url))
     except (OSError, ValueError):
         raise ServiceError("the session has a malformed stream URL") from None
     if not host or host.startswith(".") or not _is_plain(url) or "#" in url:
         raise ServiceError("the session has a malformed stream URL")
     scheme = url.partition(":")[0].lower()
     secure = scheme == "wss"
-    loopback = _is_loopback(host)
+    loopback = is_loopback(host)
     plain = scheme == "ws" and loopback and (endpoint_overridden or url_given)
     if not (secure or plain):
         raise ServiceError(f"the session has a stream URL to {host} that is not wss")
@@ -131,7 +131,7 @@ def authority_of(url: str) -> str:
     return rest[:end]
 
 
-def _host_and_port(authority: str) -> tuple[str, int | None]:
+def host_and_port(authority: str) -> tuple[str, int | None]:
     """Return the host in lower case, without brackets, and the port; None where it is left out.
 
     ``urllib.parse`` does as much, but takes 2 ms to import.
@@ -187,7 +187,8 @@ def _is_label(text: str) -> bool:
     return text != "" and _LABEL.issuperset(text)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host, as :func:`host_and_port` returns it, is this machine."""
     if host == "localhost":
         return True
     try:

@@ -29,7 +29,8 @@ class Sources:
     """What the server answers with, and what it was asked.
 
     ``refusal``: status and code of STS's answer. ``said``: its message. ``asked``: method and path,
-    or STS's action.
+    or STS's action. ``headers``: those of each request. ``answers``: the status and body of paths
+    that are to be answered in another way. ``keys_differ``: whether each answer has new keys.
     ``lifetime``: seconds until the keys expire. ``silent``: whether nothing is answered.
     """
 
@@ -39,17 +40,30 @@ class Sources:
     said: str = "hidden words"
     asked: list[str] = field(default_factory=list)
     forms: list[dict[str, str]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    answers: dict[str, tuple[int, str]] = field(default_factory=dict)
+    keys_differ: bool = True
     silent: bool = False
     released: threading.Event = field(default_factory=threading.Event)
     _number: int = 0
 
+    @property
+    def authority(self) -> str:
+        return self.url.removeprefix("http://")
+
+    @property
+    def port(self) -> int:
+        return int(self.authority.rpartition(":")[2])
+
     def keys(self) -> tuple[str, str, str, float]:
-        """Return new keys, which all differ."""
-        self._number += 1
+        """Return keys."""
+        self._number += self.keys_differ
         number = self._number
         return f"ASIA{number}", f"hidden-{number}", f"token-{number}", time.time() + self.lifetime
 
     def answer(self, method: str, path: str, body: str) -> tuple[int, str]:
+        if path in self.answers:
+            return self.answers[path]
         if path.startswith("/federation/credentials"):
             self.asked.append("GetRoleCredentials")
             if self.refusal:
@@ -62,8 +76,9 @@ class Sources:
         roles = "/latest/meta-data/iam/security-credentials/"
         if path == roles:
             return 200, "instance-role"
-        if path in (f"{roles}instance-role", "/container"):
-            self.asked.append("container" if path == "/container" else "metadata")
+        is_container = path.partition("?")[0] == "/container"
+        if is_container or path == f"{roles}instance-role":
+            self.asked.append("container" if is_container else "metadata")
             key, secret, token, end = self.keys()
             found = {"AccessKeyId": key, "SecretAccessKey": secret, "Token": token}
             return 200, json.dumps({**found, "Expiration": iso(end), "Code": "Success"})
@@ -99,6 +114,7 @@ def serving() -> Iterator[Sources]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            sources.headers.append(dict(self.headers))
             if sources.silent:
                 sources.released.wait(60)
                 return
