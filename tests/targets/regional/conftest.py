@@ -11,6 +11,7 @@ import pytest
 from connector.targets import registry
 
 from . import lamp
+from .lampworld import Lamp
 from .works import Lampworks
 
 
@@ -24,3 +25,8 @@ def lampworks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lampw
             monkeypatch.setenv(name, value)  # botocore reads the process's variables
         works.environ = os.environ
         yield works
+
+
+@pytest.fixture
+def desk(lampworks: Lampworks) -> Lamp:
+    return lampworks.world.add_lamp("desk")

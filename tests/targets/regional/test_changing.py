@@ -21,8 +21,7 @@ from connector.targets.regional.target import RegionalTarget
 from ...aws.helpers import UNWATCHED, Clock, Watcher
 from . import lamp
 from .lampworld import Lamp
-from .test_sessions import source_of
-from .works import Lampworks
+from .works import Lampworks, source_of
 
 KEY = "ssh-ed25519 AAAA"
 NAME = "Desk.lamp"
@@ -53,11 +52,6 @@ def known_hosts(tmp_path: Path) -> Path:
 @pytest.fixture
 def lamps(known_hosts: Path) -> FreshLamps:
     return FreshLamps(known_hosts)
-
-
-@pytest.fixture
-def desk(lampworks: Lampworks) -> Lamp:
-    return lampworks.world.add_lamp("desk")
 
 
 @pytest.fixture
@@ -152,11 +146,6 @@ def test_name_that_lasts_is_not_checked(
     assert known.doubter() is not None
     lamps.names_last = True
     assert known.doubter() is None
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -11,13 +11,18 @@ from connector.emulator.api.account import Account
 from connector.emulator.api.errors import ApiError
 from connector.emulator.app import Emulator, EmulatorThread
 from connector.emulator.sessions import Session
-from connector.targets.model import Listing, Query
+from connector.targets.memory import Memory
+from connector.targets.model import SSH_SESSION, Listing, Query, SessionRequest, StartSettings
+from connector.targets.regional.sessions import RegionalSessions
 from connector.targets.regional.target import RegionalTarget
 
+from ...aws.helpers import Clock
 from . import lamp
 from .lampworld import LampWorld
 
 Result = TypeVar("Result")
+
+NO_START = StartSettings(allowed=False)
 
 
 class Lampworks:
@@ -94,6 +99,23 @@ class Lampworks:
     def listing(self, profile: str | None = None, **options: str) -> Listing:
         query = self.query("", profile, **options)
         return lamp.KIND.list_targets(query, self.environ, 20.0)
+
+
+def source_of(
+    target: RegionalTarget,
+    clock: Clock,
+    settings: StartSettings = NO_START,
+    request: SessionRequest = SSH_SESSION,
+) -> RegionalSessions:
+    return RegionalSessions(
+        target.calls,
+        settings,
+        Memory("/nonexistent/starts", "a"),
+        request,
+        clock=clock,
+        sleep=clock.sleep,
+        rand=lambda: 1.0,
+    )
 
 
 def write_config(environ: Mapping[str, str], text: str) -> None:

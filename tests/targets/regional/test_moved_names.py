@@ -1,0 +1,91 @@
+"""Remembered names that mean another target by now."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.sessions import Waiting
+from connector.targets.regional.sessions import RegionalSessions
+from connector.targets.regional.target import RegionalTarget
+from connector.targets.source import LateSource
+
+from ...aws.helpers import Clock
+from . import lamp
+from .lampworld import Lamp
+from .works import Lampworks, source_of
+
+
+def move(works: Lampworks) -> Lamp:
+    """Remember `desk`, and give its name to another lamp."""
+    works.listing()
+    next(iter(works.world.lamps.values())).name = "bed"
+    return works.world.add_lamp("desk")
+
+
+def late(works: Lampworks, clock: Clock) -> LateSource:
+    finder = lamp.KIND.open_finder(works.query("desk.lamp"), works.environ)
+
+    def source(target: object) -> RegionalSessions:
+        assert isinstance(target, RegionalTarget)
+        return source_of(target, clock)
+
+    known = finder.known()
+    assert known is not None
+    return LateSource(finder, known, source)
+
+
+class Leaving:
+    """A ``StartProgress`` that need not wait. A look-up may be left."""
+
+    def wait(self, waiting: Waiting, seconds: float) -> None:
+        raise AssertionError(f"it waits for {waiting}")
+
+    def go_on(self) -> None:
+        raise AssertionError("it has waited")
+
+    def may_leave(self, harmless: bool) -> None:
+        """A look-up begins or ends."""
+
+
+@pytest.mark.usefixtures("desk")
+def test_session_on_a_target_that_has_another_name_is_replaced(
+    lampworks: Lampworks, clock: Clock
+) -> None:
+    fresh = move(lampworks)
+    late(lampworks, clock).start(Leaving())
+    (session,) = lampworks.living()
+    found = lampworks.account.sessions.find(session)
+    assert found is not None
+    assert found.machine_id == fresh.id
+
+
+def test_refused_session_on_a_remembered_target_leads_to_a_look_up(
+    lampworks: Lampworks, desk: Lamp, clock: Clock
+) -> None:
+    fresh = move(lampworks)
+    desk.life.set("BROKEN")
+    late(lampworks, clock).start(Leaving())
+    (session,) = lampworks.living()
+    found = lampworks.account.sessions.find(session)
+    assert found is not None
+    assert found.machine_id == fresh.id
+
+
+def test_remembered_target_that_is_unknown_by_now_is_looked_up(
+    lampworks: Lampworks, desk: Lamp
+) -> None:
+    fresh = move(lampworks)
+    del lampworks.world.lamps[desk.id]
+    target = lampworks.target("desk.lamp")
+    target.confirm()
+    assert target.calls.found.id == fresh.id
+
+
+@pytest.mark.usefixtures("desk")
+def test_doubt_is_unfounded_while_the_name_stays(lampworks: Lampworks) -> None:
+    lampworks.listing()
+    doubter = lampworks.target("desk.lamp").doubter()
+    assert doubter is not None
+    assert doubter() is False
+    lampworks.refuse("DescribeLamp", "AccessDeniedException")
+    assert doubter() is False
