@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from connector.aws.cloud import open_cloud
+from connector.aws.cloud import Cloud, open_cloud
 from connector.aws.responses import Object
-from connector.aws.signed import Service, SignedOperation
+from connector.aws.signed import LightSigned, SdkSigned, Service, SignedOperation
+
+from .services import EC2, SSM
 
 ENVIRON = {
     "AWS_ACCESS_KEY_ID": "AKIDOFTHETESTS",
@@ -55,3 +60,109 @@ def test_clouds_that_are_remembered_are_limited() -> None:
     for number in range(20):
         open_cloud(f"profile-{number}", None, ENVIRON)
     assert open_cloud(None, None, ENVIRON).keys is not first.keys
+
+
+def cloud() -> Cloud:
+    return open_cloud(None, None, os.environ)
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "light"),
+    [
+        ("", {}, True),
+        ("", {"AWS_ENDPOINT_URL_SSM": "https://localhost:1"}, True),
+        ("", {"AWS_ENDPOINT_URL": "https://localhost:1/path"}, True),
+        ("", {"AWS_ENDPOINT_URL": "https://localhost:1/a?b=c"}, False),
+        ("", {"AWS_USE_FIPS_ENDPOINT": "true"}, False),
+        ("", {"AWS_USE_DUALSTACK_ENDPOINT": "true"}, False),
+        ("[default]\nuse_fips_endpoint = true\n", {}, False),
+        ("[default]\nservices = mine\n[services mine]\nssm =\n  endpoint_url = x\n", {}, False),
+        ("[default]\nendpoint_url = https://localhost:1\n", {}, False),
+    ],
+)
+def test_client_without_botocore_serves_plain_endpoints_only(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config: str,
+    environ: dict[str, str],
+    light: bool,
+) -> None:
+    (home / ".aws").mkdir()
+    (home / ".aws/config").write_text(config)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert type(cloud().api(SSM, "eu-west-1")) is (LightSigned if light else SdkSigned)
+    assert type(cloud().api(SSM, "us-iso-east-1")) is (
+        LightSigned if light and "AWS_ENDPOINT_URL" in str(environ) else SdkSigned
+    )
+    assert type(cloud().api(EC2, "eu-west-1")) is SdkSigned
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "region"),
+    [
+        ("", {}, None),
+        ("[default]\nregion = eu-west-1\n", {}, "eu-west-1"),
+        ("[default]\nregion = eu-west-1\n", {"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ("", {"AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-3"),
+        ("[profile work]\nregion = eu-north-1\n", {"AWS_PROFILE": "work"}, "eu-north-1"),
+    ],
+)
+def test_region_of_a_cloud(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config: str,
+    environ: dict[str, str],
+    region: str | None,
+) -> None:
+    (home / ".aws").mkdir()
+    (home / ".aws/config").write_text(config)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert cloud().region == region
+
+
+def test_region_in_the_credentials_file_counts(home: Path) -> None:
+    (home / ".aws").mkdir()
+    (home / ".aws/config").write_text("[default]\nregion = eu-west-1\n")
+    (home / ".aws/credentials").write_text("[default]\nregion = eu-west-2\n")
+    assert cloud().region == "eu-west-2"
+
+
+def test_origin_tells_keys_and_endpoints_apart(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = cloud().origin
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    of_key = cloud().origin
+    named = open_cloud("work", None, os.environ).origin
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://localhost:1")
+    elsewhere = cloud().origin
+    assert len({plain, of_key, named, elsewhere}) == 4
+    assert "hidden" not in of_key
+
+
+@pytest.mark.parametrize(
+    ("variables", "overridden"),
+    [
+        ({}, False),
+        ({"AWS_ENDPOINT_URL": "https://localhost:1"}, True),
+        ({"AWS_ENDPOINT_URL_SSM": "https://localhost:1"}, True),
+        ({"AWS_ENDPOINT_URL_GAMELIFTSTREAMS": "https://localhost:1"}, True),
+        ({"AWS_ENDPOINT_URL_STS": "https://localhost:1"}, False),
+        (
+            {
+                "AWS_ENDPOINT_URL_SSM": "https://localhost:1",
+                "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+            },
+            False,
+        ),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_stream_may_lead_anywhere_only_by_an_endpoint_of_a_service_that_opens_it(
+    variables: dict[str, str], overridden: bool
+) -> None:
+    found = open_cloud(None, None, {**os.environ, **variables})
+    settings = found.settings(("ssm", "gameliftstreams"))
+    assert settings.endpoint_overridden is overridden
+    assert open_cloud(None, "https://localhost:1", os.environ).settings(["ssm"]).endpoint_overridden
