@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import botocore.session
 import pytest
+from botocore.tokens import SSOTokenProvider
 
 from connector.emulator.api.account import Account
 from connector.emulator.api.codecatalyst.model import (
@@ -28,6 +29,7 @@ from connector.targets.codecatalyst.environment import CodeCatalystSessions
 
 from .cloud import CACHE_NAME, CONFIG, PASSWORD, TOKEN, Cloud, Loop
 from .helpers import Clock, make_sessions
+from .sources import Sources, serving
 
 
 @pytest.fixture(scope="session")
@@ -119,3 +121,23 @@ def clock() -> Clock:
 @pytest.fixture
 def sessions(cloud: Cloud, clock: Clock) -> CodeCatalystSessions:
     return make_sessions(cloud, clock)
+
+
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Sources]:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (home / ".aws").mkdir()
+    # botocore expands ~ when it is imported.
+    monkeypatch.setattr(SSOTokenProvider, "_SSO_TOKEN_CACHE_DIR", str(home / ".aws/sso/cache"))
+    with serving() as sources:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sources.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", sources.url)
+        yield sources
+
+
+@pytest.fixture
+def configure(home: Path) -> Callable[[str], None]:
+    def write(text: str) -> None:
+        (home / ".aws/config").write_text(text)
+
+    return write

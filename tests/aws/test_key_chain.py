@@ -1,86 +1,26 @@
-"""Keys from the sources that only botocore knows, each a real server or program."""
+"""Keys from the sources that only botocore knows, each a real server."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shlex
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.tokens import SSOTokenProvider
 
 from connector.aws.keys import AwsKeys, KeySource
 from connector.aws.profile import load_profile, with_credentials
 from connector.errors import ConfigError, ConnectorError, CredentialsError, NoKeys
 from connector.transport.trust import Trust
 
+from .chains import BASE, CORP, WORK, load, log_in, program, source_of
 from .recording import Recorder
-from .sources import ROLE, Sources, iso, serving
-
-BASE = "[profile base]\naws_access_key_id = AKIDX\naws_secret_access_key = hidden-x\n"
-WORK = f"[profile work]\nrole_arn = {ROLE}\nsource_profile = base\nregion = eu-west-1\n"
-CORP = """\
-[profile sso]
-sso_session = corp
-sso_account_id = 123456789012
-sso_role_name = Role
-[sso-session corp]
-sso_start_url = https://x.awsapps.com/start
-sso_region = us-east-1
-"""
-
-
-@pytest.fixture
-def sources(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Sources]:
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    (home / ".aws").mkdir()
-    # botocore expands ~ when it is imported.
-    monkeypatch.setattr(SSOTokenProvider, "_SSO_TOKEN_CACHE_DIR", str(home / ".aws/sso/cache"))
-    with serving() as sources:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sources.url)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", sources.url)
-        yield sources
-
-
-@pytest.fixture
-def configure(home: Path) -> Callable[[str], None]:
-    def write(text: str) -> None:
-        (home / ".aws/config").write_text(text)
-
-    return write
-
-
-def source_of(name: str | None, now: Callable[[], float] = time.time) -> KeySource:
-    profile = with_credentials(load_profile(name, os.environ), os.environ)
-    return KeySource(profile, os.environ, Trust().connect, named=name is not None, now=now)
-
-
-def load(name: str | None, timeout: float = 20) -> AwsKeys:
-    return source_of(name).load(timeout)
-
-
-def log_in(home: Path, end: float) -> None:
-    """Write the token of an SSO login, as ``aws sso login`` does."""
-    cache = home / ".aws/sso/cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    token = {"accessToken": "a-token", "expiresAt": iso(end), "startUrl": "https://x"}
-    (cache / f"{hashlib.sha1(b'corp').hexdigest()}.json").write_text(json.dumps(token))
-
-
-def program(home: Path, code: str) -> str:
-    """Write a program for ``credential_process``; return the command that runs it."""
-    file = home / "program.py"
-    file.write_text(code)
-    return shlex.join([sys.executable, str(file)])
+from .sources import ROLE, Sources
 
 
 def aws(*words: str) -> subprocess.CompletedProcess[str]:
@@ -183,152 +123,6 @@ def test_refused_sso_login_is_reported(
         load("sso")
 
 
-#: Keys that have expired.
-ENDED_JSON = (
-    '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden", '
-    '"Expiration": "2020-01-01T00:00:00Z"}'
-)
-KEYS_JSON = '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden-p"}'
-
-
-def test_program_gives_keys_and_gets_no_input(
-    sources: Sources, configure: Callable[[str], None], home: Path
-) -> None:
-    """The test's own stdin stands for that of a ProxyCommand."""
-    code = f"import sys\nassert sys.stdin.read() == ''\nprint('''{KEYS_JSON}''')\n"
-    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
-    read, write = os.pipe()
-    kept = os.dup(0)
-    os.dup2(read, 0)
-    try:
-        os.write(write, b"SSH-2.0-bytes of the stream")
-        keys = load("work")
-        assert os.read(read, 100) == b"SSH-2.0-bytes of the stream"
-    finally:
-        os.dup2(kept, 0)
-        for descriptor in (read, write, kept):
-            os.close(descriptor)
-    assert keys == AwsKeys("AKIDP", "hidden-p")
-
-
-def test_temporary_keys_of_a_program_are_kept_until_they_expire(
-    sources: Sources, configure: Callable[[str], None], home: Path
-) -> None:
-    """The program counts its runs in the key."""
-    now = 1_790_000_000.0
-    code = (
-        "import json, pathlib\n"
-        f"count = pathlib.Path({str(home / 'count')!r})\n"
-        "number = len(count.read_text()) if count.exists() else 0\n"
-        "count.write_text('x' * (number + 1))\n"
-        "print(json.dumps({'Version': 1, 'AccessKeyId': f'ASIA{number}', 'SecretAccessKey': "
-        f"'hidden', 'SessionToken': 't', 'Expiration': {iso(now + 3600)!r}}}))\n"
-    )
-    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
-    later = [0.0]
-    source = source_of("work", lambda: now + later[0])
-    first = source.load(20)
-    assert first == AwsKeys("ASIA0", "hidden", "t", now + 3600)
-    later[0] = 3000
-    assert source.load(20) == first
-    later[0] = 3400
-    assert source.load(20).access_key_id == "ASIA1"
-
-
-def test_failing_program_of_a_source_profile_is_reported(
-    sources: Sources, configure: Callable[[str], None], home: Path
-) -> None:
-    command = program(home, "import sys; sys.exit('hidden words')")
-    configure(f"[profile base]\ncredential_process = {command}\n{WORK}")
-    with pytest.raises(
-        CredentialsError, match="credential_process of the profile work failed"
-    ) as c:
-        load("work")
-    assert "hidden" not in str(c.value)
-
-
-def test_program_of_a_source_profile_that_hangs_is_ended(
-    sources: Sources,
-    configure: Callable[[str], None],
-    home: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("connector.aws.chain.PROGRAM_TIMEOUT", 3)
-    pid_file = home / "pid"
-    code = (
-        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)\n"
-    )
-    configure(f"[profile base]\ncredential_process = {program(home, code)}\n{WORK}")
-    with pytest.raises(CredentialsError, match=r"credential_process .* did not end within 3 s"):
-        load("work", 1)
-    _wait_gone(int(pid_file.read_text()))
-
-
-def test_program_of_a_source_profile_gets_no_input(
-    sources: Sources, configure: Callable[[str], None], home: Path
-) -> None:
-    code = f"import sys\nassert sys.stdin.read() == ''\nprint('''{KEYS_JSON}''')\n"
-    command = program(home, code)
-    configure(f"[profile base]\ncredential_process = {command}\n{WORK}")
-    assert load("work").access_key_id == "ASIA1"
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import sys; sys.exit('hidden words')",
-        "print('hidden words')",
-        "print('{\"Version\": 2}')",
-        "print('{\"Version\": 1}')",
-        "print('[]')",
-        "import sys; sys.stdout.buffer.write(b'hidden \\xff')",
-        'print(\'{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": 5}\')',
-        f"print('''{ENDED_JSON}''')",
-        f"print('''{ENDED_JSON.replace('2020', 'soon')}''')",
-        f"print('''{ENDED_JSON.replace('1', '2', 1)}''')",
-        "print('[' * 100_000)",
-    ],
-)
-def test_failing_program_is_reported(
-    sources: Sources, configure: Callable[[str], None], home: Path, code: str
-) -> None:
-    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
-    with pytest.raises(
-        CredentialsError, match="credential_process of the profile work failed"
-    ) as c:
-        load("work")
-    assert "hidden" not in str(c.value)
-
-
-def test_keys_are_taken_from_a_program_that_leaves_another_one_behind(
-    sources: Sources, configure: Callable[[str], None], home: Path
-) -> None:
-    """A browser or an agent, which keeps the output open."""
-    lives = home / "lives"
-    lives.touch()
-    keys = '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden"}'
-    code = (
-        f"import os, time\nprint('''{keys}''', flush=True)\nif os.fork() == 0:\n"
-        f"    while os.path.exists({str(lives)!r}):\n        time.sleep(0.05)\n    os._exit(0)\n"
-    )
-    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
-    try:
-        assert load("work").access_key_id == "AKIDP"
-    finally:
-        lives.unlink()
-
-
-@pytest.mark.parametrize(
-    ("command", "words"), [("", "it is empty"), ("'open", "its quotes do not match")]
-)
-def test_command_that_is_none_is_reported(
-    sources: Sources, configure: Callable[[str], None], command: str, words: str
-) -> None:
-    configure(f"[profile work]\ncredential_process = {command}\n")
-    with pytest.raises(CredentialsError, match=f"profile work failed .{words}"):
-        load("work")
-
-
 def test_wrong_clock_is_reported_where_a_role_is_refused_for_it(
     sources: Sources, configure: Callable[[str], None]
 ) -> None:
@@ -337,79 +131,6 @@ def test_wrong_clock_is_reported_where_a_role_is_refused_for_it(
     sources.said = "Signature expired: 20261130T000000Z is now earlier than 20261130T010000Z"
     with pytest.raises(CredentialsError, match="Check the clock of this machine"):
         load("work")
-
-
-def test_missing_program_is_reported(sources: Sources, configure: Callable[[str], None]) -> None:
-    configure("[profile work]\ncredential_process = /nonexistent/program\n")
-    with pytest.raises(CredentialsError, match=r"profile work failed \(FileNotFoundError\)"):
-        load("work")
-
-
-# Nine megabytes in all, of which one is kept. Without a rest it would only heat the machine.
-@pytest.mark.parametrize(
-    "rest", ["time.sleep(300)", "while True: time.sleep(0.02); print('hidden' * 10000)"]
-)
-def test_program_that_does_not_end_is_killed_at_the_deadline(
-    sources: Sources,
-    configure: Callable[[str], None],
-    home: Path,
-    rest: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("connector.aws.program.TIMEOUT", 3)
-    pid_file = home / "pid"
-    code = f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\n{rest}\n"
-    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
-    with pytest.raises(CredentialsError, match=r"credential_process .* did not end within 3 s"):
-        load("work", 1)
-    _wait_gone(int(pid_file.read_text()))
-
-
-def test_program_may_take_longer_than_a_call(
-    sources: Sources, configure: Callable[[str], None], home: Path
-) -> None:
-    """It may show a dialog to its user."""
-    go = home / "go"
-    code = (
-        "import os, time\n"
-        f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
-        f"print('''{KEYS_JSON}''')\n"
-    )
-    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
-    timer = threading.Timer(1, go.touch)
-    timer.start()
-    assert load("work", 0.2) == AwsKeys("AKIDP", "hidden-p")
-    timer.join()
-
-
-def test_program_is_ended_with_the_command_that_needs_its_keys(
-    sources: Sources, configure: Callable[[str], None], home: Path
-) -> None:
-    pid_file = home / "pid"
-    code = (
-        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)\n"
-    )
-    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
-    command = subprocess.Popen(
-        [sys.executable, "-c", LOAD], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    while not (pid_file.exists() and pid_file.read_text()):
-        time.sleep(0.02)
-    command.send_signal(signal.SIGINT)
-    command.communicate(timeout=60)
-    _wait_gone(int(pid_file.read_text()))
-
-
-def _wait_gone(pid: int) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.02)
-    os.kill(pid, signal.SIGKILL)
-    pytest.fail("the program still runs")
 
 
 def test_container_gives_keys(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -433,7 +154,7 @@ def test_silent_metadata_address_ends_at_the_deadline(
     monkeypatch.setenv("AWS_METADATA_SERVICE_TIMEOUT", "50")
     sources.silent = True
     with pytest.raises(CredentialsError, match="keys of the profile default did not come within"):
-        load(None, 1)
+        load(None, 0.2)
 
 
 def test_web_identity_gives_keys(
@@ -635,96 +356,6 @@ def test_threads_share_one_failing_search(
     with pytest.raises(CredentialsError):
         source.load(60)
     assert runs.read_text() == "run run "
-
-
-MFA = f"{BASE}{WORK}mfa_serial = arn:aws:iam::123456789012:mfa/mary\n"
-
-
-def test_code_is_not_asked_for_without_a_terminal(
-    sources: Sources, configure: Callable[[str], None]
-) -> None:
-    configure(MFA)
-    read, write = os.pipe()
-    kept = os.dup(0)
-    os.dup2(read, 0)
-    try:
-        os.write(write, b"123456\n")
-        with pytest.raises(CredentialsError, match="needs an MFA code") as caught:
-            load("work")
-        assert os.read(read, 100) == b"123456\n"
-    finally:
-        os.dup2(kept, 0)
-        for descriptor in (read, write, kept):
-            os.close(descriptor)
-    assert "`aws sts get-caller-identity --profile work`" in str(caught.value)
-    assert sources.asked == []
-
-
-LOAD = """\
-import os, sys
-from connector.aws.keys import KeySource
-from connector.aws.profile import load_profile, with_credentials
-from connector.transport.trust import Trust
-
-profile = with_credentials(load_profile("work", os.environ), os.environ)
-source = KeySource(profile, os.environ, Trust().connect, named=True)
-try:
-    keys = source.load(3)
-except Exception as error:
-    print("error:", error)
-    raise SystemExit
-print("found", keys.access_key_id)
-source.renew(keys)
-try:
-    source.load(3)
-except Exception as error:
-    print("later:", error)
-"""
-
-
-def on_terminal(typed: bytes) -> str:
-    """Run a program on a terminal, type a line when it asks, and return what it prints."""
-    import pty
-
-    pid, master = pty.fork()
-    if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-c", LOAD])
-    output = b""
-    try:
-        while b"MFA code" not in output:
-            output += os.read(master, 1000)
-        os.write(master, typed)
-        while piece := _read(master):
-            output += piece
-    finally:
-        os.close(master)
-        os.waitpid(pid, 0)
-    return output.decode()
-
-
-def _read(master: int) -> bytes:
-    try:
-        return os.read(master, 1000)
-    except OSError:  # EIO: the program has ended
-        return b""
-
-
-def test_code_is_asked_for_on_a_terminal_and_once_only(
-    sources: Sources, configure: Callable[[str], None]
-) -> None:
-    configure(MFA)
-    output = on_terminal(b"123456\n")
-    assert "Enter MFA code for arn:aws:iam::123456789012:mfa/mary: " in output
-    assert "123456\r" not in output  # the terminal does not echo it
-    assert "found ASIA1" in output
-    assert sources.forms[0]["TokenCode"] == "123456"
-    assert "later: The role of the profile work needs an MFA code" in output
-
-
-def test_empty_code_is_refused(sources: Sources, configure: Callable[[str], None]) -> None:
-    configure(MFA)
-    assert "error: No MFA code was entered" in on_terminal(b"\n")
-    assert sources.asked == []
 
 
 @pytest.mark.parametrize(("text", "profile"), [(CORP, "sso"), (BASE + WORK, "work")])

@@ -1,0 +1,239 @@
+"""Keys from the program that a profile names."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector import programs
+from connector.aws import program as of_profile
+from connector.aws.keys import AwsKeys
+from connector.errors import CredentialsError
+from connector.programs import Program
+
+from ..endtoend.waiting import alive, eventually
+from .chains import LOAD, WORK, load, program, source_of
+from .sources import Sources, iso
+
+#: Keys that have expired.
+ENDED_JSON = (
+    '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden", '
+    '"Expiration": "2020-01-01T00:00:00Z"}'
+)
+
+HANGS = "import time\ntime.sleep(300)\n"
+KEYS_JSON = '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden-p"}'
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the process ids of the programs that are started from now on."""
+    ids: list[int] = []
+
+    class Noted(Program):
+        def __init__(self, *words: Any, **settings: Any) -> None:
+            super().__init__(*words, **settings)
+            ids.append(self._popen.pid)
+
+    for module in (programs, of_profile):
+        monkeypatch.setattr(module, "Program", Noted)
+    return ids
+
+
+def test_program_gives_keys_and_gets_no_input(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    """The test's own stdin stands for that of a ProxyCommand."""
+    code = f"import sys\nassert sys.stdin.read() == ''\nprint('''{KEYS_JSON}''')\n"
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    read, write = os.pipe()
+    kept = os.dup(0)
+    os.dup2(read, 0)
+    try:
+        os.write(write, b"SSH-2.0-bytes of the stream")
+        keys = load("work")
+        assert os.read(read, 100) == b"SSH-2.0-bytes of the stream"
+    finally:
+        os.dup2(kept, 0)
+        for descriptor in (read, write, kept):
+            os.close(descriptor)
+    assert keys == AwsKeys("AKIDP", "hidden-p")
+
+
+def test_temporary_keys_of_a_program_are_kept_until_they_expire(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    """The program counts its runs in the key."""
+    now = 1_790_000_000.0
+    code = (
+        "import json, pathlib\n"
+        f"count = pathlib.Path({str(home / 'count')!r})\n"
+        "number = len(count.read_text()) if count.exists() else 0\n"
+        "count.write_text('x' * (number + 1))\n"
+        "print(json.dumps({'Version': 1, 'AccessKeyId': f'ASIA{number}', 'SecretAccessKey': "
+        f"'hidden', 'SessionToken': 't', 'Expiration': {iso(now + 3600)!r}}}))\n"
+    )
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    later = [0.0]
+    source = source_of("work", lambda: now + later[0])
+    first = source.load(20)
+    assert first == AwsKeys("ASIA0", "hidden", "t", now + 3600)
+    later[0] = 3000
+    assert source.load(20) == first
+    later[0] = 3400
+    assert source.load(20).access_key_id == "ASIA1"
+
+
+def test_failing_program_of_a_source_profile_is_reported(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    command = program(home, "import sys; sys.exit('hidden words')")
+    configure(f"[profile base]\ncredential_process = {command}\n{WORK}")
+    with pytest.raises(
+        CredentialsError, match="credential_process of the profile work failed"
+    ) as c:
+        load("work")
+    assert "hidden" not in str(c.value)
+
+
+def test_program_of_a_source_profile_that_hangs_is_ended(
+    sources: Sources,
+    configure: Callable[[str], None],
+    home: Path,
+    started: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("connector.aws.chain.PROGRAM_TIMEOUT", 1)
+    configure(f"[profile base]\ncredential_process = {program(home, HANGS)}\n{WORK}")
+    words = ""
+    for timeout in (0.5, 2, 8, 32):  # botocore begins the program later on a busy machine
+        with pytest.raises(CredentialsError) as caught:
+            load("work", timeout)
+        words = str(caught.value)
+        if started:
+            break
+    assert words.startswith("The credential_process of the profile work did not end within")
+    assert not any(map(alive, started))
+
+
+def test_program_of_a_source_profile_gets_no_input(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    code = f"import sys\nassert sys.stdin.read() == ''\nprint('''{KEYS_JSON}''')\n"
+    command = program(home, code)
+    configure(f"[profile base]\ncredential_process = {command}\n{WORK}")
+    assert load("work").access_key_id == "ASIA1"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys; sys.exit('hidden words')",
+        "print('hidden words')",
+        "print('{\"Version\": 2}')",
+        "print('{\"Version\": 1}')",
+        "print('[]')",
+        "import sys; sys.stdout.buffer.write(b'hidden \\xff')",
+        'print(\'{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": 5}\')',
+        f"print('''{ENDED_JSON}''')",
+        f"print('''{ENDED_JSON.replace('2020', 'soon')}''')",
+        f"print('''{ENDED_JSON.replace('1', '2', 1)}''')",
+        "print('[' * 100_000)",
+    ],
+)
+def test_failing_program_is_reported(
+    sources: Sources, configure: Callable[[str], None], home: Path, code: str
+) -> None:
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    with pytest.raises(
+        CredentialsError, match="credential_process of the profile work failed"
+    ) as c:
+        load("work")
+    assert "hidden" not in str(c.value)
+
+
+def test_keys_are_taken_from_a_program_that_leaves_another_one_behind(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    """A browser or an agent, which keeps the output open."""
+    lives = home / "lives"
+    lives.touch()
+    keys = '{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden"}'
+    code = (
+        f"import os, time\nprint('''{keys}''', flush=True)\nif os.fork() == 0:\n"
+        f"    while os.path.exists({str(lives)!r}):\n        time.sleep(0.05)\n    os._exit(0)\n"
+    )
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    try:
+        assert load("work").access_key_id == "AKIDP"
+    finally:
+        lives.unlink()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("", "it is empty"), ("'open", "its quotes do not match")]
+)
+def test_command_that_is_none_is_reported(
+    sources: Sources, configure: Callable[[str], None], command: str, words: str
+) -> None:
+    configure(f"[profile work]\ncredential_process = {command}\n")
+    with pytest.raises(CredentialsError, match=f"profile work failed .{words}"):
+        load("work")
+
+
+def test_missing_program_is_reported(sources: Sources, configure: Callable[[str], None]) -> None:
+    configure("[profile work]\ncredential_process = /nonexistent/program\n")
+    with pytest.raises(CredentialsError, match=r"profile work failed \(FileNotFoundError\)"):
+        load("work")
+
+
+@pytest.mark.parametrize("rest", ["time.sleep(300)", "while True: print('hidden' * 10000)"])
+def test_program_that_does_not_end_is_killed_at_the_deadline(
+    sources: Sources,
+    configure: Callable[[str], None],
+    home: Path,
+    started: list[int],
+    rest: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("connector.aws.program.TIMEOUT", 0.6)
+    command = program(home, f"import time\n{rest}\n")
+    configure(f"[profile work]\ncredential_process = {command}\n")
+    with pytest.raises(CredentialsError, match=r"credential_process .* did not end within 1 s"):
+        load("work", 1)
+    assert len(started) == 1
+    assert not any(map(alive, started))
+
+
+def test_program_may_take_longer_than_a_call(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    """It may show a dialog to its user."""
+    command = program(home, f"print('{KEYS_JSON}')\n")
+    configure(f"[profile work]\ncredential_process = {command}\n")
+    assert load("work", 0.001) == AwsKeys("AKIDP", "hidden-p")
+
+
+def test_program_is_ended_with_the_command_that_needs_its_keys(
+    sources: Sources, configure: Callable[[str], None], home: Path
+) -> None:
+    pid_file = home / "pid"
+    code = (
+        f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)\n"
+    )
+    configure(f"[profile work]\ncredential_process = {program(home, code)}\n")
+    command = subprocess.Popen(
+        [sys.executable, "-c", LOAD], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    eventually(lambda: pid_file.exists() and pid_file.read_text(), "the start of the program")
+    command.send_signal(signal.SIGINT)
+    command.communicate(timeout=60)
+    pid = int(pid_file.read_text())
+    eventually(lambda: not alive(pid), "the end of the program")
