@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ..errors import ConsentNeeded
+from ..errors import ConfigError, ConsentNeeded
 from ..targets.model import StartSettings
-from ..targets.registry import START, WAY
+from ..targets.registry import START, WAY, row_of
 from .output.lines import agreed, can_ask, tell
 from .output.progress import patience
 from .settings import add_logging_options, add_setting
@@ -17,6 +17,7 @@ from .target import (
     add_target_options,
     named,
     open_target,
+    query_of,
 )
 
 if TYPE_CHECKING:
@@ -41,8 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = StartSettings(timeout=options.wait)
-    target, state = start_target(options, open_target(options), settings)
+    target = open_target(options)
+    if not row_of(query_of(options)).has_list:
+        raise ConfigError(
+            f"The connector cannot start {target}, nor tell whether it runs",
+            "Start it by the service that it belongs to, and connect to it then",
+        )
+    target, state = start_target(options, target, StartSettings(timeout=options.wait))
     tell(f"{target} is {state.status}")
     return 0
 

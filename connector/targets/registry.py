@@ -74,7 +74,7 @@ class KindRow(NamedTuple):
     :param forms: the forms of a session that the service can start.
     :param starts_unasked: whether a command that needs a stopped target starts it. False where a
         target that runs costs money: then only ``--start``, the setting and `connector start` do.
-    :param has_list: whether the service tells which targets there are.
+    :param has_list: whether the service tells which targets there are, and which of them run.
     :param copies_by_tar: whether `connector cp` runs tar in commands, for targets that rarely have
         an SSH server. Otherwise it speaks SFTP over the user's ssh.
     :param example: names of such targets, for the line of the kind in help texts.

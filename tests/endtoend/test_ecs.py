@@ -342,6 +342,10 @@ def test_tasks_are_not_started_or_stopped(ecs: Containers) -> None:
     assert code == 78
     assert f"Run `aws ecs stop-task --cluster prod --task {ecs.first.id}`" in line
     assert ecs.emulator.state() == "RUNNING"
+    ecs.emulator.set_state("STOPPED")
+    code, line = ecs.refuses("start", "demo.ecs")
+    assert code == 75
+    assert "The connector starts no tasks: look at `aws ecs describe-services" in line
 
 
 def test_sessions_are_listed_and_ended(ecs: Containers) -> None:

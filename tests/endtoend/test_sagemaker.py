@@ -178,6 +178,22 @@ def sessions(studio: Studio) -> list[Session]:
 # Start and stop
 
 
+def test_messages_call_a_space_by_its_name_not_by_its_arn(studio: Studio) -> None:
+    space = studio.space()
+    name = f"Deep-Space.{space.domain.name}"
+    for word in (SPACE, space.arn):
+        told = studio.connector("start", word)
+        assert told.returncode == 0, told.stderr
+        assert "arn:" not in told.stdout.decode() + told.stderr.decode()
+        assert told.stdout.decode().startswith("SageMaker space Deep-Space.")
+    assert (
+        studio.connector("start", SPACE).stdout.decode() == f"SageMaker space {name} is InService\n"
+    )
+    space.remote_access = "DISABLED"
+    line = refused(studio.connector("proxy", "--no-start", SPACE), 75, "is off")
+    assert f"`connector start --enable-remote-access {SPACE}`" in line
+
+
 def test_start_uses_the_spaces_own_app_and_specification(studio: Studio) -> None:
     spec = {"InstanceType": "ml.g5.xlarge", "SageMakerImageVersionAlias": "2.8.0"}
     space = studio.add("gpu", app_type="CodeEditor", spec=spec)

@@ -176,13 +176,14 @@ def test_malformed_name_is_refused(plain: Workshop) -> None:
         assert "connector help ssm" in plain.fails(68, "proxy", name)
 
 
-def test_targets_are_neither_stopped_nor_listed(plain: Workshop) -> None:
+def test_targets_are_neither_started_nor_stopped_nor_listed(plain: Workshop) -> None:
     assert "cannot stop" in plain.fails(78, "stop", NODE, "--yes")
     assert plain.listed() == []
     said = plain.commands.run(*CONNECTOR, "list", "--kind", "ssm").stderr
     assert b"Systems Manager has no list of its targets" in said
     assert b"`connector help ssm`" in said
-    assert plain.says("start", NODE) == f"target {NODE} is not listed\n"
+    line = plain.fails(78, "start", NODE_HOST)
+    assert line.startswith(f"connector: The connector cannot start target {NODE}, nor tell")
 
 
 # Sessions, doctor, library

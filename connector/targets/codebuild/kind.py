@@ -87,10 +87,13 @@ class CodeBuild(Backend):
 
         return Found(name, details={_TOKEN: str(uuid.uuid4())})
 
-    def missing_hint(self, name: str) -> str:
+    def missing_hint(self, name: str, query: Query) -> str:
         if not is_project(name):
             return ""
-        return f"Start a sandbox of this project with `connector start {name}.codebuild --new`"
+        import shlex
+
+        command = shlex.join(("connector", "start", "--new", *query.words))
+        return f"Start a sandbox of this project with `{command}`"
 
     def host_name(self, found: Found) -> str:
         return found.id.replace(":", ".")
@@ -146,7 +149,9 @@ class CodeBuild(Backend):
         # CodeBuild passes on what Systems Manager says: codebuild:<uuid> is not connected.
         return refused.code == "TargetNotConnected" or "is not connected" in refused.message
 
-    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+    def explain(
+        self, refused: Refused, what: str, found: Found | None, query: Query
+    ) -> ConnectorError | None:
         if found is None:
             return None
         from .refusals import explain

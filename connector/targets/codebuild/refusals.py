@@ -26,14 +26,9 @@ def explain(refused: Refused, what: str, found: Found) -> ConnectorError | None:
             f"The SSM agent of the sandbox of {project} is not connected{said}",
             "Try again in a minute. Else the image has no agent, or its role lacks ssmmessages",
         )
-    if is_unknown(refused):
-        if found.id == project:
-            return TargetNotFound(
-                f"There is no project {project} in {found.region}{said}",
-                "Check the spelling, capitals included, and the Region",
-            )
+    if is_unknown(refused) and found.id == project:
         return TargetNotFound(
-            f"CodeBuild does not know the sandbox {found.id} in {found.region}{said}",
-            "See `connector list --kind codebuild`",
+            f"There is no project {project} in {found.region}{said}",
+            "Check the spelling, capitals included, and the Region",
         )
     return None

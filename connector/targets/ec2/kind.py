@@ -116,7 +116,9 @@ class Ec2(Backend):
 
         return detour(cloud, found, request, query, int(query.option("port") or 22), timeout)
 
-    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+    def explain(
+        self, refused: Refused, what: str, found: Found | None, query: Query
+    ) -> ConnectorError | None:
         from .access import explain
 
         return explain(refused, found)

@@ -172,7 +172,9 @@ class Ecs(Backend):
         waits = refused.code == _INVALID and _AGENT in refused.message
         return waits or refused.code in (_OFFLINE, f"{_OFFLINE}Exception")
 
-    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+    def explain(
+        self, refused: Refused, what: str, found: Found | None, query: Query
+    ) -> ConnectorError | None:
         if not found or not self.may_settle(refused):
             return None
         return TargetNotReady(
@@ -183,7 +185,8 @@ class Ecs(Backend):
     def advice(self, found: Found) -> str:
         cluster, owner = found.id.partition("/")[0], found.details.get("owner", found.labels[1])
         if found.state.status != "EXEC_OFF":
-            return f"Look at `aws ecs describe-services --cluster {cluster} --services {owner}`"
+            look = f"`aws ecs describe-services --cluster {cluster} --services {owner}`"
+            return f"The connector starts no tasks: look at {look}"
         if found.details.get("kind") != "service":
             return "Run the task anew by `aws ecs run-task --enable-execute-command`"
         return (

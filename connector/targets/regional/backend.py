@@ -113,8 +113,11 @@ class Backend(Protocol):
         """
         return None
 
-    def missing_hint(self, name: str) -> str:
-        """Return what to do about a name that no target has; empty for the base's words."""
+    def missing_hint(self, name: str, query: Query) -> str:
+        """Return what to do about a name that no target has; empty for the base's words.
+
+        :param query: has the name as the user gave it, and the options.
+        """
         return ""
 
     def host_name(self, found: Found) -> str:
@@ -123,6 +126,10 @@ class Backend(Protocol):
         The base appends the Region, unless the name tells it, and the suffix.
         """
         return found.id
+
+    def title(self, found: Found) -> str:
+        """Return what messages call a target, behind the kind's noun."""
+        return f"{found.labels[0]} ({found.id})" if found.labels else found.id
 
     def session_target(self, found: Found) -> str:
         """Return what Systems Manager calls the target of sessions, to list those that live.
@@ -200,10 +207,13 @@ class Backend(Protocol):
         """Return whether a refused session may be granted once an agent has registered."""
         return refused.code == "TargetNotConnected"
 
-    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+    def explain(
+        self, refused: Refused, what: str, found: Found | None, query: Query
+    ) -> ConnectorError | None:
         """Return the error for users of a refused call; None for the base's own words.
 
         :param what: was refused, as in "stop" or "start a session on": the target follows.
+        :param query: what the user asked for.
         """
         return None
 

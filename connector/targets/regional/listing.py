@@ -71,7 +71,7 @@ def list_targets(
     cloud = open_cloud(query.profile, query.endpoint_url, environ, anchor_memory)
     regions = regions_of(Place(""), query, cloud)
     cloud.keys.load(timeout)  # the deadline is not that of a user who is asked for a code
-    found, problems = _list(backend, cloud, regions, time.monotonic() + timeout)
+    found, problems = _list(backend, cloud, regions, query, time.monotonic() + timeout)
     names = _names(backend, cloud, found, query.profile, environ)
     several = len({each.region for each in found}) > 1
     columns = backend.columns
@@ -104,7 +104,7 @@ def look_up(
     :raises ConnectorError: when a Region that may have it cannot be listed.
     """
     cloud.keys.load(timeout)
-    found, problems = _list(backend, cloud, regions, time.monotonic() + timeout)
+    found, problems = _list(backend, cloud, regions, query, time.monotonic() + timeout)
     for problem in problems:  # it may have a target of the same name
         if not problem.is_refusal:
             raise problem.error
@@ -114,7 +114,7 @@ def look_up(
     if not names.find(place.name, regions):
         names = _names(backend, cloud, found, profile, environ)  # the service says it is gone
     try:
-        return names.one(place, regions)
+        return names.one(place, regions, query)
     except TargetNotFound as error:
         closed = ", ".join(each.region for each in problems)
         if not closed:
@@ -160,7 +160,7 @@ def enabled_regions(cloud: Cloud, deadline: float) -> list[str]:
 
 
 def _list(
-    backend: Backend, cloud: Cloud, regions: Sequence[str], deadline: float
+    backend: Backend, cloud: Cloud, regions: Sequence[str], query: Query, deadline: float
 ) -> tuple[list[Found], list[Problem]]:
     """List some Regions in parallel and remember the names.
 
@@ -181,7 +181,7 @@ def _list(
             return [each._replace(region=each.region or region) for each in listed]
         except Refused as refused:
             what = f"list the {words.nouns} in {region}"
-            own = backend.explain(refused, what, None)
+            own = backend.explain(refused, what, None, query)
             return Problem(region, own or explain(refused, what, words.service))
         except CallFailed as failure:
             return Problem(region, failure.error)

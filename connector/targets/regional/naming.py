@@ -13,13 +13,16 @@ from .. import names
 from ..memory import Memory, cache_file
 from ..model import UNKNOWN, Query
 from .backend import Found
-from .place import ALL_REGIONS, Place, read_place
+from .place import ALL_REGIONS, Place, list_command, read_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ...aws.cloud import Cloud
     from .backend import Backend
+
+
+_ANY = Query()
 
 
 def labelled(found: Found) -> list[str]:
@@ -74,15 +77,16 @@ class Names(names.Names[Found]):
         """Return the targets of some Regions that a name can mean; ``all`` stands for all."""
         return self.matching(name, self._within(regions))
 
-    def one(self, place: Place, regions: Collection[str]) -> Found:
+    def one(self, place: Place, regions: Collection[str], query: Query = _ANY) -> Found:
         """Return the target that a name means.
 
+        :param query: has the options of the user, for the command in a hint.
         :raises TargetNotFound: when there is none; suggests similar names.
         :raises ConfigError: when there are several; gives a name that works for each.
         """
         found = self.find(place.name, regions)
         if not found:
-            raise self._unknown(place, regions)
+            raise self._unknown(place, regions, query)
         return self.only(place.name, found)
 
     def of(self, item: Found) -> str:
@@ -133,15 +137,16 @@ class Names(names.Names[Found]):
             found.setdefault(each.region, []).append(number)
         return found
 
-    def _unknown(self, place: Place, regions: Collection[str]) -> TargetNotFound:
+    def _unknown(self, place: Place, regions: Collection[str], query: Query) -> TargetNotFound:
         row = self._backend.row
         where = " in any Region" if ALL_REGIONS in regions else f" in {' or '.join(regions)}"
         whose = f" of the profile {place.profile}" if place.profile else ""
-        hint = self._backend.missing_hint(place.name)
+        hint = self._backend.missing_hint(place.name, query)
+        hint = hint or f"See `{list_command(row.name, query, place)}`"
         near = self.near(place.name, self._within(regions))
         return TargetNotFound(
             f"There is no {row.words.noun} {quoted(place.name)}{where}{whose}",
-            f"{near}{hint or f'See `connector list --kind {row.name}`'}",
+            f"{near}{hint}",
         )
 
 

@@ -71,6 +71,19 @@ def read_place(backend: Backend, query: Query, profiles: Callable[[], Collection
     return Place(name, region, profile, found)
 
 
+def list_command(kind: str, query: Query, place: Place) -> str:
+    """Return the command that lists the targets among which a query looks, for hints."""
+    import shlex
+
+    region = place.region or (place.found.region if place.found else "") or query.option("region")
+    words = query._replace(
+        name="",
+        options=(("kind", kind), ("region", region or "")),
+        profile=place.profile or query.profile,
+    ).words
+    return shlex.join(["connector", "list", *words])
+
+
 def is_region(text: str) -> bool:
     """Return whether text in lower case can be the name of a Region."""
     first, *words = text.split("-")

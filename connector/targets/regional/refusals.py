@@ -22,11 +22,14 @@ DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 _QUOTE_MAX = 400  # characters of the service's own words: an ARN and an action fit
 
 
-def explain(refused: Refused, what: str, service: str) -> ConnectorError:
+def explain(
+    refused: Refused, what: str, service: str, listing: str = "connector list"
+) -> ConnectorError:
     """Return the error of a refused call.
 
     :param what: was refused, as in "stop instance web".
     :param service: the service, for people.
+    :param listing: the command that lists the targets that the service knows.
     """
     said = said_by(refused)
     code, status = refused.code, refused.status
@@ -44,7 +47,7 @@ def explain(refused: Refused, what: str, service: str) -> ConnectorError:
         )
     if is_unknown(refused):
         return TargetNotFound(
-            f"Cannot {what}: {service} does not know it{said}", "See `connector list`"
+            f"Cannot {what}: {service} does not know it{said}", f"See `{listing}`"
         )
     if status == 429 and (code == "RequestLimitExceeded" or "LimitExceeded" not in code):
         return ServiceThrottled(f"{service} asks to slow down{said}", "Try again in a minute")

@@ -75,9 +75,7 @@ class Calls:
         self._find_again = find_again
 
     def __str__(self) -> str:
-        found, noun = self.found, self.backend.row.words.noun
-        label = one_line(found.labels[0]) if found.labels else ""
-        return f"{noun} {label} ({found.id})" if label else f"{noun} {found.id}"
+        return f"{self.backend.row.words.noun} {one_line(self.backend.title(self.found))}"
 
     @property
     def console(self) -> str:
@@ -171,10 +169,13 @@ class Calls:
         """
         if isinstance(failure, CallFailed):
             return failure.error
+        from .place import list_command
         from .refusals import explain
 
-        own = self.backend.explain(failure, what, self.found)
-        return own or explain(failure, f"{what} {self}", self.backend.row.words.service)
+        own = self.backend.explain(failure, what, self.found, self.query)
+        listing = list_command(self.backend.row.name, self.query, self.place)
+        words = self.backend.row.words
+        return own or explain(failure, f"{what} {self}", words.service, listing)
 
     def not_running(self, state: State) -> ConnectorError:
         from .refusals import not_running

@@ -61,6 +61,9 @@ class SageMaker(Backend):
         arn = arn_of(name)
         return Found(arn, tuple(arn.split("/")[:0:-1]), arn.split(":")[3]) if arn else None
 
+    def title(self, found: Found) -> str:
+        return ".".join(found.labels)  # the ARN says no more, but at length
+
     def list_region(self, cloud: Cloud, region: str, deadline: float) -> Sequence[Found]:
         from .spaces import list_spaces
 
@@ -99,10 +102,12 @@ class SageMaker(Backend):
     def may_settle(self, refused: Refused) -> bool:
         return refused.code == "InternalFailure"
 
-    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+    def explain(
+        self, refused: Refused, what: str, found: Found | None, query: Query
+    ) -> ConnectorError | None:
         from .spaces import explain
 
-        return explain(refused, found)
+        return explain(refused, found, query)
 
     def advice(self, found: Found) -> str:
         failed = found.state.status == "Failed" and found.details["appCreationTime"]

@@ -169,7 +169,7 @@ def start(api: SignedApi, found: Found, query: Query, timeout: float) -> None:
         api.call("create_app", timeout=left, **app, **({"ResourceSpec": spec} if spec else {}))
         return
     if not query.flag(ENABLE):
-        raise _consent(space_of(found.id), query.words)
+        raise _consent(space_of(found.id), query)
     last = app_of(api, found.id, app_type, deadline)
     left = deadline - time.monotonic()
     if last is None or last["Status"] == "Deleted":
@@ -190,7 +190,7 @@ def stop(api: SignedApi, found: Found, timeout: float) -> State:
     return look(api, found, deadline - time.monotonic()).state
 
 
-def explain(refused: Refused, found: Found | None) -> ConnectorError | None:
+def explain(refused: Refused, found: Found | None, query: Query) -> ConnectorError | None:
     """Return the error of a refused call, or None where the base has the words."""
     if found is None:
         return None
@@ -202,7 +202,7 @@ def explain(refused: Refused, found: Found | None) -> ConnectorError | None:
             "Try again in a minute, or look at its apps in SageMaker Studio",
         )
     if "does not have remote access" in words:
-        return _consent(space, (found.id,))
+        return _consent(space, query)
     if "instance" in words or "image" in words:
         return RequestRefused(
             f"Space {space} does not suit remote access{said}",
@@ -211,7 +211,9 @@ def explain(refused: Refused, found: Found | None) -> ConnectorError | None:
     return None
 
 
-def _consent(space: str, words: tuple[str, ...]) -> ConsentNeeded:
+def _consent(space: str, query: Query) -> ConsentNeeded:
+    options = tuple(pair for pair in query.options if pair[0] != ENABLE)
+    words = query._replace(options=options).words
     command = shlex.join(("connector", "start", f"--{ENABLE}", *words))
     return ConsentNeeded(
         f"Remote access to space {space} is off",

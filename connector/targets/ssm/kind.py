@@ -66,7 +66,7 @@ class Plain(Backend):
         named = target_of(name)
         return Found(named[0], region=named[1]) if named else None
 
-    def missing_hint(self, name: str) -> str:
+    def missing_hint(self, name: str, query: Query) -> str:
         return "Give the whole name of the target: see `connector help ssm`"
 
     def host_name(self, found: Found) -> str:
@@ -113,7 +113,9 @@ class Plain(Backend):
     def may_settle(self, refused: Refused) -> bool:
         return refused.code in ("TargetNotConnected", "StreamSessionAccessNotReadyException")
 
-    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+    def explain(
+        self, refused: Refused, what: str, found: Found | None, query: Query
+    ) -> ConnectorError | None:
         from .refusals import explain
 
         return explain(refused, found) if found else None

@@ -121,7 +121,9 @@ class Lamps(Backend):
         if request.words[:1] == ("dance",):
             raise ConfigError("lamps do not dance")
 
-    def explain(self, refused: Refused, what: str, found: Found | None) -> ConnectorError | None:
+    def explain(
+        self, refused: Refused, what: str, found: Found | None, query: Query
+    ) -> ConnectorError | None:
         if refused.code != "HotLampException":
             return None
         return TargetNotReady(f"{found.id if found else 'a lamp'} is too hot to {what}")

@@ -193,6 +193,29 @@ def test_unknown_name_is_looked_up_and_suggests_others(lampworks: Lampworks) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "command"),
+    [
+        ("nothing.eu-west-1.lamp", {}, "connector list --kind lamp --region eu-west-1"),
+        ("nothing.work.lamp", {}, "connector list --kind lamp --profile work"),
+        (
+            "nothing.lamp",
+            {"region": "eu-west-1", "profile": "work"},
+            "connector list --kind lamp --region eu-west-1 --profile work",
+        ),
+    ],
+)
+def test_hint_of_an_unknown_name_lists_where_it_was_looked_for(
+    lampworks: Lampworks, name: str, options: dict[str, str], command: str
+) -> None:
+    key = lampworks.account.user_key
+    keys = f"aws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n"
+    write_config(lampworks.environ, f"[profile work]\nregion = us-west-2\n{keys}")
+    with pytest.raises(TargetNotFound) as caught:
+        lampworks.target(name, **options)
+    assert str(caught.value).endswith(f"See `{command}`")
+
+
 def test_ambiguous_name_is_refused_with_names_that_work(lampworks: Lampworks) -> None:
     lampworks.world.add_lamp("desk", "hall")
     lampworks.world.add_lamp("desk", "attic")

@@ -123,6 +123,16 @@ def test_refusal_is_explained(
 
 
 @pytest.mark.usefixtures("desk")
+def test_hint_of_an_unknown_target_lists_those_of_its_kind_and_place(
+    lampworks: Lampworks, clock: Clock
+) -> None:
+    lampworks.refuse("StartSession", "LampNotFoundException", times=50)
+    target = lampworks.target("lamp-000abc00.us-west-2.lamp")
+    with pytest.raises(TargetNotFound, match="--kind lamp --region us-west-2`"):
+        source_of(target, clock).start(UNWATCHED)
+
+
+@pytest.mark.usefixtures("desk")
 def test_error_of_the_service_is_explained(lampworks: Lampworks, clock: Clock) -> None:
     lampworks.refuse("StartSession", "InternalServerError", 500, times=50)
     error = failure(lampworks, clock)

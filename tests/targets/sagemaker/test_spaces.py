@@ -267,9 +267,11 @@ def test_remote_access_needs_a_yes() -> None:
 def test_refusals_have_own_words_where_the_base_has_none(
     code: str, message: str, kind: type[ConnectorError] | None
 ) -> None:
-    explained = SageMaker().explain(Refused(400, code, message), "start", FOUND)
+    explained = SageMaker().explain(
+        Refused(400, code, message), "start", FOUND, Query("box.sagemaker")
+    )
     assert type(explained) is (kind or type(None))
-    assert SageMaker().explain(Refused(400, code, message), "list", None) is None
+    assert SageMaker().explain(Refused(400, code, message), "list", None, Query()) is None
 
 
 def test_only_a_failure_inside_the_service_settles() -> None:
