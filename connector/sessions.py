@@ -82,12 +82,15 @@ class Waiting(NamedTuple):
     :param usual: seconds that the wait usually takes; ``None`` if unknown.
     :param made: the words that name the target for commands if the wait is for one that was made
         just now, and costs money until it is stopped; else empty.
+    :param makes: the command that lists such a target while its start is asked for, and no answer
+        has named it yet; else empty.
     """
 
     status: str
     elapsed: float
     usual: float | None
     made: str = ""
+    makes: str = ""
 
 
 class StartProgress(Protocol):

@@ -77,15 +77,11 @@ def run_stream(
         display.show(waiting)
 
     def end(exit_code: int) -> None:
-        if (
-            display is not None
-            and not seat
-            and not dialer
-            and exit_code == STREAM_SIGNALS["SIGHUP"]
-        ):
+        if display is not None:
             from .target import start_command
 
-            display.cut_off(start_command(options))
+            by_ssh = not seat and not dialer and exit_code == STREAM_SIGNALS["SIGHUP"]
+            display.leave(start_command(options) if by_ssh else "")
         tunnel.end(exit_code)
 
     dialer = get_dialer()
@@ -108,7 +104,7 @@ def run_stream(
                 from ..transport.tunnel import Tunnel  # takes no longer than the service
 
                 stdin, stdout, observer = _open_streams(
-                    loop, (stream_in, stream_out), dialer, lambda: tunnel.end(0)
+                    loop, (stream_in, stream_out), dialer, lambda: end(0)
                 )
                 loop.call_at(loop.time() + _START_TIME, collector.resume)
                 tunnel = Tunnel(

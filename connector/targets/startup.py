@@ -41,6 +41,10 @@ class Awaited(Protocol):
     made: str
 
     @property
+    def makes(self) -> str:
+        """See ``Waiting.makes``."""
+
+    @property
     def console(self) -> str:
         """Where the user can look at the target, for hints."""
 
@@ -162,7 +166,8 @@ class Startup:
 
     def _wait(self, state: State, seconds: float) -> None:
         elapsed = self._clock() - self._began
-        waiting = Waiting(state.status, elapsed, self._usual, self._target.made)
+        target = self._target
+        waiting = Waiting(state.status, elapsed, self._usual, target.made, target.makes)
         self._progress.wait(waiting, seconds)
 
 

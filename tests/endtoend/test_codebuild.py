@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import pytest
+from aiohttp import web
 
 from connector.emulator.api.codebuild.model import Project, Sandbox
 from connector.emulator.api.codebuild.world import CodeBuildWorld
+from connector.emulator.api.rest import Proceed
 from connector.emulator.api.world import PlannedTarget
 from connector.emulator.faults.plans import How
 
 from .commands import CONNECTOR
 from .terminals import Terminal
-from .waiting import eventually
+from .waiting import PATIENCE, eventually
 from .workshop import Workshop
 
 REGION = "us-west-2"
@@ -30,6 +34,7 @@ class Builds(Workshop):
     def __init__(self, directory: Path) -> None:
         targets = (PlannedTarget("shop"), PlannedTarget("docs", running=False))
         super().__init__(directory, "codebuild", targets)
+        self.released = asyncio.Event()  # lets held answers go
 
     def project(self, name: str = "shop") -> Project:
         sandbox = self.sandbox(name)
@@ -50,6 +55,21 @@ class Builds(Workshop):
         model = cast(CodeBuildWorld, self.world).model
         return self.call(lambda: max(model.sandboxes(REGION), key=lambda each: each.requested))
 
+    def hold(self, operation: str) -> threading.Event:
+        """Carry requests of an operation out, but answer none; return the event of the first."""
+        server, held = self.emulator.server, threading.Event()
+        assert server is not None
+
+        async def intercept(name: str, request: web.Request, proceed: Proceed) -> web.Response:
+            response = await proceed()
+            if name.endswith(f":{operation}"):
+                held.set()
+                await self.released.wait()
+            return response
+
+        server.intercept = intercept
+        return held
+
     def another(self, name: str = "shop") -> Sandbox:
         """Start one more sandbox of a project."""
         return self.call(lambda: cast(CodeBuildWorld, self.world).model.start(REGION, name))
@@ -59,6 +79,7 @@ class Builds(Workshop):
 def builds(tmp_path: Path) -> Iterator[Builds]:
     with Builds(tmp_path) as builds:
         yield builds
+        builds.call(builds.released.set)
 
 
 # The list and names
@@ -230,6 +251,59 @@ def test_interrupted_start_tells_how_to_stop_the_sandbox(builds: Builds) -> None
     line = "The new target costs money until it stops. To stop it, run"
     assert f"connector: {line} `connector stop {host}`" in process.stderr().splitlines()
     builds.says("stop", "--yes", host)
+
+
+MAYBE = "A new target may have been started, which costs money until it stops. Look for it with"
+
+
+@pytest.mark.parametrize(
+    ("command", "number", "exit_code"),
+    [
+        ("start", signal.SIGINT, 130),
+        ("start", signal.SIGTERM, 143),
+        ("ssh", signal.SIGHUP, 129),
+        ("proxy", signal.SIGTERM, 143),
+        ("proxy", signal.SIGHUP, 0),
+        ("shell", signal.SIGINT, 130),
+    ],
+)
+def test_end_before_the_answer_tells_how_to_find_the_sandbox(
+    builds: Builds, command: str, number: signal.Signals, exit_code: int
+) -> None:
+    held = builds.hold("StartSandbox")
+    place = ("--region", REGION)
+    process = builds.commands.start(*CONNECTOR, command, "--new", *place, "docs.codebuild")
+    assert held.wait(PATIENCE)
+    process.signal(number)
+    assert process.wait() == exit_code
+    listing = f"connector list --kind codebuild --region {REGION}"
+    line = f"{MAYBE} `{listing}`, and stop it with `connector stop`"
+    assert process.stderr().splitlines()[-1] == f"connector: {line}"
+    assert builds.newest().id in builds.says(*listing.split()[1:])
+
+
+def test_ctrl_c_before_the_answer_tells_how_to_find_the_sandbox(builds: Builds) -> None:
+    held = builds.hold("StartSandbox")
+    with Terminal(24, 200) as terminal:
+        process = builds.at(terminal, "start", "--new", "docs.codebuild")
+        assert held.wait(PATIENCE)
+        terminal.type(b"\x03")
+        assert process.wait() == 130
+    assert MAYBE in process.stderr()
+
+
+def test_lost_answer_tells_how_to_find_the_sandbox(builds: Builds) -> None:
+    held = builds.hold("StartSandbox")
+    line = builds.fails(69, "start", "--new", "docs.codebuild")
+    assert held.is_set()
+    assert "A sandbox may have been started: see `connector list --kind codebuild`" in line
+
+
+def test_refused_start_leaves_nothing_to_look_for(builds: Builds) -> None:
+    builds.refuse("StartSandbox", "AccessDeniedException", status=403)
+    answer = builds.run("start", "--new", "docs.codebuild")
+    assert answer.returncode == 77
+    assert b"may have been started" not in answer.stderr
 
 
 def test_proxy_cut_off_during_a_start_names_the_new_sandbox(builds: Builds) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ class WaitDisplay:
         self._starts = starts
         self._status = ""
         self._made = ""
+        self._makes = ""
         self._elapsed: float | None = None  # None when no wait is going on
         self._told_at = 0.0  # seconds of the wait at the last line
 
@@ -65,6 +67,7 @@ class WaitDisplay:
         elif not terminal and self._is_news(waiting):
             say(f"{waiting.status} after {waiting.elapsed:.0f} s")
             self._told_at = waiting.elapsed
+        self._makes = waiting.makes
         if waiting.made and not self._made:
             self._made = waiting.made
             self._report(made_line(waiting.made))
@@ -77,12 +80,16 @@ class WaitDisplay:
         elapsed = waiting.elapsed - self._told_at
         return waiting.status != self._status or elapsed >= LINE_INTERVAL
 
-    def cut_off(self, command: str) -> None:
-        """Tell the user how to wait if ssh has ended the ProxyCommand during a start.
+    def leave(self, command: str = "") -> None:
+        """Tell the user what an interrupted wait leaves behind.
 
-        :param command: the command that waits for the start.
+        :param command: if ssh has ended the ProxyCommand: the command that waits for the start.
         """
-        if self._elapsed is not None:
+        if self._elapsed is None:
+            return
+        if self._makes:
+            self._report(makes_line(self._makes))
+        elif command:
             command = f"connector start {self._made}" if self._made else command
             name = self._name or "the target"
             self._report(
@@ -99,11 +106,26 @@ def made_line(words: str) -> str:
     return f"The new target costs money until it stops. To stop it, run `connector stop {words}`"
 
 
+def makes_line(command: str) -> str:
+    """Return what to tell the user about a target that may have been made: no answer has come.
+
+    :param command: see ``Waiting.makes``.
+    """
+    return (
+        "A new target may have been started, which costs money until it stops. Look for it with "
+        f"`{command}`, and stop it with `connector stop`"
+    )
+
+
 class Display(Protocol):
     """Shows a wait."""
 
     def show(self, waiting: Waiting | None) -> None:
         """Show the wait, or its end if ``waiting`` is ``None``."""
+        ...
+
+    def leave(self) -> None:
+        """Tell the user what an interrupted wait leaves behind."""
         ...
 
 
@@ -131,11 +153,38 @@ def patience(title: str, *, starts: bool = True) -> Iterator[Patience]:
     :param title: the target, as the user named it.
     :param starts: see :class:`WaitDisplay`.
     """
-    if not can_draw():
-        yield Patience(WaitDisplay(title, starts=starts))
-        return
-    with _StartBar(title) as bar:
-        yield Patience(bar)
+    with _raised_signals():
+        if not can_draw():
+            yield from _told(WaitDisplay(title, starts=starts))
+            return
+        with _StartBar(title) as bar:
+            yield from _told(bar)
+
+
+def _told(display: Display) -> Iterator[Patience]:
+    try:
+        yield Patience(display)
+    except (KeyboardInterrupt, SystemExit):
+        display.leave()
+        raise
+
+
+@contextmanager
+def _raised_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise SystemExit, as Ctrl-C raises KeyboardInterrupt."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    known = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    ours = [each for each in known if each and signal.getsignal(each) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def can_draw() -> bool:
@@ -163,7 +212,7 @@ class _StartBar:
             transient=True,
         )
         self._title = printable(title)
-        self._made = ""
+        self._made = self._makes = ""
         self._task = self._progress.add_task("", total=None, time="")
 
     def show(self, waiting: Waiting | None) -> None:
@@ -171,6 +220,7 @@ class _StartBar:
         if waiting is None:
             self._progress.stop()
             return
+        self._makes = waiting.makes
         if waiting.made and not self._made:
             self._made = waiting.made
             self._progress.stop()  # it starts again below, under the line
@@ -184,6 +234,12 @@ class _StartBar:
             time=f"{waiting.elapsed:.0f} s" + (f" of about {usual:.0f}" if usual else ""),
         )
         self._progress.start()
+
+    def leave(self) -> None:
+        """Tell the user what an interrupted wait leaves behind."""
+        self._progress.stop()
+        if self._makes:
+            say(makes_line(self._makes))
 
     def __enter__(self) -> _StartBar:
         return self

@@ -24,7 +24,7 @@ class AwaitedEnvironment:
 
     console = "the CodeCatalyst console"
 
-    made = ""  # each environment has been made before
+    made = makes = ""  # each environment has been made before
 
     def __init__(self, calls: Calls, token: BearerToken) -> None:
         self._calls = calls

@@ -82,6 +82,15 @@ class Calls:
         return self.backend.row.words.console
 
     @property
+    def makes(self) -> str:
+        """See ``Waiting.makes``: a target that is stopped and billed is one that is made."""
+        from .place import list_command
+
+        if self.found.state.phase != STOPPED or not self.backend.billing(self.found):
+            return ""
+        return list_command(self.backend.row.name, self.query, self.place)
+
+    @property
     def is_remembered(self) -> bool:
         """Whether no answer has shown yet that the name still means this target."""
         return self._find_again is not None
@@ -168,7 +177,7 @@ class Calls:
         :param what: was refused, as in "stop" or "start a session on".
         """
         if isinstance(failure, CallFailed):
-            return failure.error
+            return self._unanswered(failure)
         from .place import list_command
         from .refusals import explain
 
@@ -176,6 +185,16 @@ class Calls:
         listing = list_command(self.backend.row.name, self.query, self.place)
         words = self.backend.row.words
         return own or explain(failure, f"{what} {self}", words.service, listing)
+
+    def _unanswered(self, failure: CallFailed) -> ConnectorError:
+        """Return the error of a call without an answer, which may have made a target."""
+        from ...aws.retry import may_pass
+
+        error = failure.error
+        if self.makes and not may_pass(failure):
+            maybe = f"A {self.backend.row.words.noun} may have been started: see `{self.makes}`"
+            error.hint = f"{error.hint}. {maybe}" if error.hint else maybe
+        return error
 
     def not_running(self, state: State) -> ConnectorError:
         from .refusals import not_running
