@@ -62,7 +62,7 @@ ROOMS = {
     "websockets": {"emulator"},
     "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py", "library/streams.py"},
     "aiohttp": {"emulator"},
-    "paramiko": {"copy", "emulator", "cli/demo.py"},
+    "paramiko": {"emulator", "cli/demo.py"},
     "trustme": {"emulator"},
     "argcomplete": {"cli/completion.py"},
     "tomllib": {"settings/file.py", "emulator/faults/data.py"},

@@ -1,21 +1,45 @@
-"""What the packets of SFTP hold. A far end that breaks the protocol costs neither time nor memory.
+"""The packets of SFTP: the bytes of requests, and what answers hold.
 
-paramiko's own decoders believe every count that they read, so a packet of a few bytes could keep
-them busy for an hour.
+The numbers are those of draft-ietf-secsh-filexfer-02. A far end that breaks the protocol costs
+neither time nor memory: no count is believed that its packet cannot hold.
 """
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
-import paramiko
-from paramiko import sftp as wire
+#: Types of requests (section 3).
+INIT, OPEN, CLOSE, READ, WRITE, LSTAT, FSTAT, SETSTAT = 1, 3, 4, 5, 6, 7, 8, 9
+OPENDIR, READDIR, REMOVE, MKDIR, REALPATH, STAT, RENAME = 11, 12, 13, 14, 16, 17, 18
+EXTENDED = 200
+
+#: Types of answers that are told from the others (section 3).
+VERSION, STATUS = 2, 101
+
+#: The version of the protocol that is spoken (section 4).
+_SPOKEN = 3
+
+#: How a file is opened: to be read, to be written, and made anew (section 6.3).
+READS, WRITES, CREATES, ONLY_NEW = 0x01, 0x02, 0x08, 0x20
+
+#: Codes of the answer ``STATUS`` (section 7).
+OK, END_OF_FILE, NO_SUCH_FILE, PERMISSION_DENIED, FAILURE, UNSUPPORTED = 0, 1, 2, 3, 4, 8
+
+#: Flags that say which attributes a packet has (section 5).
+_SIZE, _OWNER, _PERMISSIONS, _TIMES, _EXTENSIONS = 0x1, 0x2, 0x4, 0x8, 0x8000_0000
 
 #: Bytes of the smallest name in a list: a name, a line and attributes, all of them empty.
 _LEAST_NAME = 12
 
+#: Bytes of the smallest extension of attributes: a name and a value, both empty.
+_LEAST_EXTENSION = 8
+
 #: Bytes of the longest name that is taken. File systems allow 255 characters.
 _LONGEST_NAME = 1024
+
+_HEAD = struct.Struct(">IBI")
+_INT, _LONG, _TIMES_OF = struct.Struct(">I"), struct.Struct(">Q"), struct.Struct(">II")
 
 
 class ConnectionLost(Exception):
@@ -38,71 +62,131 @@ class Entry(NamedTuple):
     attributes: Attributes
 
 
-def attributes_of(
-    mode: int | None = None, times: tuple[int, int] | None = None
-) -> paramiko.SFTPAttributes:
-    attributes = paramiko.SFTPAttributes()
-    attributes.st_mode = mode
+# What requests hold.
+
+
+def request(kind: int, number: int, content: bytes) -> bytes:
+    """Return a packet. That of ``INIT`` has the version in the place of the number."""
+    return _HEAD.pack(len(content) + 5, kind, number) + content
+
+
+def hello() -> bytes:
+    """Return the first packet of a session."""
+    return request(INIT, _SPOKEN, b"")
+
+
+def integer(number: int) -> bytes:
+    return _INT.pack(number)
+
+
+def long(number: int) -> bytes:
+    return _LONG.pack(number)
+
+
+def string(content: bytes) -> bytes:
+    return _INT.pack(len(content)) + content
+
+
+def attributes_of(mode: int | None = None, times: tuple[int, int] | None = None) -> bytes:
+    """Return the attributes that a file is to have.
+
+    :param times: of the last access and the last change.
+    """
+    flags, content = 0, b""
+    if mode is not None:
+        flags, content = _PERMISSIONS, _INT.pack(mode)
     if times is not None:
         # SFTP holds the years from 1970 to 2106.
-        attributes.st_atime, attributes.st_mtime = (
-            min(max(0, each), 0xFFFF_FFFF) for each in times
-        )
-    return attributes
+        flags |= _TIMES
+        content += _TIMES_OF.pack(*(min(max(0, each), 0xFFFF_FFFF) for each in times))
+    return _INT.pack(flags) + content
 
 
-def attributes(kind: int, message: paramiko.Message) -> Attributes:
-    flags = message.get_int()
+# What answers hold.
+
+
+class Packet:
+    """An answer, which is read member by member.
+
+    :ivar kind: its type.
+    :raises ConnectionLost: from every method, when the packet holds less.
+    """
+
+    def __init__(self, packet: bytes) -> None:
+        if not packet:
+            raise ConnectionLost("a packet is empty")
+        self.kind = packet[0]
+        self._packet = packet
+        self._at = 1
+
+    @property
+    def left(self) -> int:
+        """The bytes that are not read yet."""
+        return len(self._packet) - self._at
+
+    def integer(self) -> int:
+        return int.from_bytes(self._take(4), "big")
+
+    def long(self) -> int:
+        return int.from_bytes(self._take(8), "big")
+
+    def string(self) -> bytes:
+        return self._take(self.integer())
+
+    def count(self, least: int) -> int:
+        """Return the number of members that follow, each of which takes so many bytes at least."""
+        count = self.integer()
+        if count * least > self.left:
+            raise ConnectionLost(f"a packet cannot hold {count} members")
+        return count
+
+    def _take(self, size: int) -> bytes:
+        start, self._at = self._at, self._at + size
+        if self.left < 0:
+            raise ConnectionLost("a packet is cut off")
+        return self._packet[start : self._at]
+
+
+def attributes(packet: Packet) -> Attributes:
+    flags = packet.integer()
     size = mode = mtime = atime = 0
-    if flags & paramiko.SFTPAttributes.FLAG_SIZE:
-        size = message.get_int64()
-    if flags & paramiko.SFTPAttributes.FLAG_UIDGID:
-        message.get_int64()
-    if flags & paramiko.SFTPAttributes.FLAG_PERMISSIONS:
-        mode = message.get_int()
-    if flags & paramiko.SFTPAttributes.FLAG_AMTIME:
-        atime, mtime = message.get_int(), message.get_int()
-    if flags & paramiko.SFTPAttributes.FLAG_EXTENDED:
-        for _ in range(_count(message, 8)):
-            message.get_binary()
-            message.get_binary()
+    if flags & _SIZE:
+        size = packet.long()
+    if flags & _OWNER:
+        packet.long()
+    if flags & _PERMISSIONS:
+        mode = packet.integer()
+    if flags & _TIMES:
+        atime, mtime = packet.integer(), packet.integer()
+    if flags & _EXTENSIONS:
+        for _ in range(2 * packet.count(_LEAST_EXTENSION)):
+            packet.string()
     return Attributes(size, mode, mtime, atime)
 
 
-def _count(message: paramiko.Message, least: int) -> int:
-    """Return the number of members that follow, each of which takes so many bytes at least.
-
-    :raises ConnectionLost: when the packet cannot hold them.
-    """
-    count = message.get_int()
-    if count * least > len(message.get_remainder()):
-        raise ConnectionLost(f"a packet cannot hold {count} members")
-    return count
-
-
-def binary(kind: int, message: paramiko.Message) -> bytes:
+def binary(packet: Packet) -> bytes:
     """Return a handle or data. The status "end of file" stands for no data."""
-    return b"" if kind == wire.CMD_STATUS else message.get_binary()
+    return b"" if packet.kind == STATUS else packet.string()
 
 
-def nothing(kind: int, message: paramiko.Message) -> None:
+def nothing(packet: Packet) -> None:
     """Take the status "OK", which holds nothing."""
 
 
-def names(kind: int, message: paramiko.Message) -> list[Entry]:
+def names(packet: Packet) -> list[Entry]:
     """Return the files. The status "end of file" stands for none."""
     entries = []
-    for _ in range(0 if kind == wire.CMD_STATUS else _count(message, _LEAST_NAME)):
-        name = message.get_binary()
+    for _ in range(0 if packet.kind == STATUS else packet.count(_LEAST_NAME)):
+        name = packet.string()
         if len(name) > _LONGEST_NAME:
             raise ConnectionLost(f"a name has {len(name)} bytes")
-        message.get_binary()  # the line of "ls -l", in no fixed form
-        entries.append(Entry(name, attributes(kind, message)))
+        packet.string()  # the line of "ls -l", in no fixed form
+        entries.append(Entry(name, attributes(packet)))
     return entries
 
 
-def first_name(kind: int, message: paramiko.Message) -> bytes:
-    found = names(kind, message)
+def first_name(packet: Packet) -> bytes:
+    found = names(packet)
     if not found:
         raise ConnectionLost("a path has no name")
     return found[0].name

@@ -1,8 +1,9 @@
-"""SFTP with many requests in flight: paramiko's packets, and replies to wait for.
+"""SFTP with many requests in flight, and replies to wait for.
 
-Each method sends a request and returns a :class:`Reply` at once. A *job* is a generator that
+Each method makes a request and returns a :class:`Reply` at once. A *job* is a generator that
 yields the replies that it waits for; :class:`Pipeline` runs many jobs on one connection. So a
-tree of small files does not wait a round trip for each request.
+tree of small files does not wait a round trip for each request. The requests of all jobs are sent
+together, in few packets of ssh.
 
 Paths are bytes, as they are on the wire (draft-ietf-secsh-filexfer-02, section 5).
 """
@@ -10,27 +11,25 @@ Paths are bytes, as they are on the wire (draft-ietf-secsh-filexfer-02, section 
 from __future__ import annotations
 
 import errno
-import logging
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
-
-import paramiko
-from paramiko import sftp as wire
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..errors import ConfigError
+from . import packets as wire
 from .packets import (
     Attributes,
     ConnectionLost,
     Entry,
+    Packet,
     attributes,
     attributes_of,
     binary,
     first_name,
     names,
     nothing,
+    string,
 )
 
 if TYPE_CHECKING:
@@ -50,11 +49,11 @@ _MOST_JOBS = 128
 #: Bytes of the largest packet that is taken, as by OpenSSH (SFTP_MAX_MSG_LENGTH).
 _MOST_PACKET = 256 * 1024
 
+#: Bytes that are received at once, and bytes of requests that do not wait for more of them.
+_RECEIVED, _SENT = 4 * BLOCK, BLOCK
+
 #: Files that one session lists at most: so a server that never ends cannot fill the memory.
 MOST_FILES = 1_000_000
-
-#: SSH_FX_OP_UNSUPPORTED of section 7.
-_UNSUPPORTED = 8
 
 #: What the status codes 2 to 8 of section 7 mean. sshd says 4 for every other error of the system.
 _WORDS = {
@@ -64,9 +63,6 @@ _WORDS = {
     5: "the far end does not understand the request",
     8: "the far end does not offer this",
 }
-
-# paramiko logs each packet that it does not await.
-logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 class SftpError(Exception):
@@ -81,178 +77,170 @@ class SftpError(Exception):
     @property
     def is_missing(self) -> bool:
         """Whether there is no such file."""
-        return self.code == wire.SFTP_NO_SUCH_FILE
+        return self.code == wire.NO_SUCH_FILE
 
     @property
     def is_unsupported(self) -> bool:
         """Whether the server does not know the request."""
-        return self.code == _UNSUPPORTED
+        return self.code == wire.UNSUPPORTED
 
 
 class Reply(Generic[T]):
-    """The answer to one request, once it has arrived."""
+    """The answer to one request.
 
-    def __init__(self, sftp: Sftp, size: int, decode: Callable[[int, paramiko.Message], T]) -> None:
-        self.arrived = False
-        self.waiter: Callable[[], None] | None = None
-        self._sftp = sftp
-        self._size = size
+    :ivar size: bytes that the request counts for in ``Sftp.outstanding``.
+    :ivar answer: the answer; None until it has arrived.
+    :ivar job: the job that waits for it.
+    """
+
+    __slots__ = ("_decode", "answer", "job", "size")
+
+    def __init__(self, size: int, decode: Callable[[Packet], T]) -> None:
+        self.size = size
+        self.answer: Packet | None = None
+        self.job: Job[None] | None = None
         self._decode = decode
-        self._answer: tuple[int, paramiko.Message]
 
     def wait(self) -> Job[T]:
         """Wait in a job for the answer, and return what it holds.
 
         :raises SftpError: when the server refuses the request.
         """
-        if not self.arrived:
+        if self.answer is None:
             yield self
-        kind, message = self._answer
-        if kind == wire.CMD_STATUS:
-            code = message.get_int()
-            if code not in (wire.SFTP_OK, wire.SFTP_EOF):
-                raise SftpError(code, message.get_binary().decode("utf-8", "replace"))
-        return self._decode(kind, message)
-
-    def _async_response(self, kind: int, message: paramiko.Message, number: int) -> None:
-        """Take the answer. paramiko calls this."""
-        self.arrived = True
-        self._answer = kind, message
-        self._sftp.answered(self, self._size)
-        if self.waiter is not None:
-            self.waiter()
-
-
-class _Stream:
-    """The socket to ssh, as the channel that paramiko expects."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def get_name(self) -> str:
-        return "cp"
-
-    def send(self, data: bytes) -> int:
-        try:
-            self._sock.sendall(data)
-        except OSError as error:
-            raise ConnectionLost from error
-        return len(data)
-
-    def recv(self, size: int) -> bytes:
-        if size > _MOST_PACKET:
-            raise ConnectionLost(f"a packet has {size} bytes")
-        try:
-            data = self._sock.recv(size)
-        except OSError as error:
-            raise ConnectionLost from error
-        if not data:
-            raise ConnectionLost
-        return data
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-class _Client(paramiko.SFTPClient):
-    """paramiko's client. Its files use the same two methods to pipeline their requests."""
-
-    if TYPE_CHECKING:
-
-        def _async_request(self, fileobj: object, t: int, *args: object) -> int: ...
-        def _read_response(self) -> object: ...
-
-    def ask(self, reply: Reply[Any], kind: int, *values: object) -> None:
-        self._async_request(reply, kind, *values)
-
-    def receive(self) -> None:
-        self._read_response()
+        answer = self.answer
+        assert answer is not None
+        if answer.kind == wire.STATUS:
+            code = answer.integer()
+            if code not in (wire.OK, wire.END_OF_FILE):
+                text = answer.string() if answer.left else b""
+                raise SftpError(code, text.decode("utf-8", "replace"))
+        return self._decode(answer)
 
 
 class Sftp:
     """One SFTP session over a socket whose other end is ssh's stdin and stdout.
 
     :ivar outstanding: bytes of reads and writes that the server has not answered yet.
+    :ivar ready: jobs whose answers have arrived.
     :raises ConnectionLost: from every method, when the session ends.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self.outstanding = 0
-        self._listed = 0
-        self._awaited: set[Reply[Any]] = set()  # paramiko keeps weak references only
-        try:
-            self._client = _Client(cast("paramiko.Channel", _Stream(sock)))
-        except (paramiko.SSHException, wire.SFTPError, struct.error) as error:
-            raise ConnectionLost from error
+        self.ready: deque[Job[None]] = deque()
+        self._sock = sock
+        self._outgoing = bytearray(wire.hello())
+        self._incoming = b""
+        self._next_number = self._listed = 0
+        self._awaited: dict[int, Reply[Any]] = {}  # by the number of the request
+        while not (received := self._exchange()):
+            continue
+        greeting, *more = received
+        if greeting.kind != wire.VERSION or more:
+            raise ConnectionLost("the far end does not speak SFTP")
+        greeting.integer()  # all versions answer the requests of the one that is spoken
 
     def receive(self) -> None:
-        """Wait for one packet, and give it to the reply that awaits it."""
-        try:
-            self._client.receive()
-        except (paramiko.SSHException, wire.SFTPError) as error:
-            raise ConnectionLost from error
+        """Send the requests, wait for bytes, and note the answers that are complete."""
+        for answer in self._exchange():
+            reply = self._awaited.pop(answer.integer(), None)
+            if reply is None:
+                raise ConnectionLost("the far end answers a request that was not made")
+            reply.answer = answer
+            self.outstanding -= reply.size
+            if reply.job is not None:
+                self.ready.append(reply.job)
 
-    def answered(self, reply: Reply[Any], size: int) -> None:
-        """Take note of an answer. The reply calls this."""
-        self._awaited.discard(reply)
-        self.outstanding -= size
+    def flush(self) -> None:
+        """Send the requests that have not been sent."""
+        if self._outgoing:
+            outgoing, self._outgoing = self._outgoing, bytearray()
+            try:
+                self._sock.sendall(outgoing)
+            except OSError as error:
+                raise ConnectionLost from error
+
+    def _exchange(self) -> list[Packet]:
+        """Send the requests, wait for bytes, and return the packets that are complete."""
+        self.flush()
+        try:
+            received = self._sock.recv(_RECEIVED)
+        except OSError as error:
+            raise ConnectionLost from error
+        if not received:
+            raise ConnectionLost
+        data = self._incoming + received
+        found, at = [], 0
+        while (start := at + 4) <= len(data):
+            size = int.from_bytes(data[at:start], "big")
+            if size > _MOST_PACKET:
+                raise ConnectionLost(f"a packet has {size} bytes")
+            if start + size > len(data):
+                break
+            at = start + size
+            found.append(Packet(data[start:at]))
+        self._incoming = data[at:]
+        return found
 
     def stat(self, path: bytes) -> Reply[Attributes]:
-        return self._ask(attributes, wire.CMD_STAT, path)
+        return self._ask(attributes, wire.STAT, string(path))
 
     def lstat(self, path: bytes) -> Reply[Attributes]:
-        return self._ask(attributes, wire.CMD_LSTAT, path)
+        return self._ask(attributes, wire.LSTAT, string(path))
 
     def fstat(self, handle: bytes) -> Reply[Attributes]:
-        return self._ask(attributes, wire.CMD_FSTAT, handle)
+        return self._ask(attributes, wire.FSTAT, string(handle))
 
     def open(self, path: bytes, flags: int, mode: int = 0) -> Reply[bytes]:
         """Open a file and return its handle.
 
-        :param flags: ``wire.SFTP_FLAG_*``; ``mode`` is that of a file that is created.
+        :param flags: of :mod:`.packets`; ``mode`` is that of a file that is created.
         """
-        return self._ask(binary, wire.CMD_OPEN, path, flags, attributes_of(mode=mode or None))
+        how = wire.integer(flags) + attributes_of(mode or None)
+        return self._ask(binary, wire.OPEN, string(path), how)
 
     def close(self, handle: bytes) -> Reply[None]:
-        return self._ask(nothing, wire.CMD_CLOSE, handle)
+        return self._ask(nothing, wire.CLOSE, string(handle))
 
     def read(self, handle: bytes, offset: int, size: int) -> Reply[bytes]:
         """Read at most so many bytes. The end of the file is an answer without any."""
 
-        def data(kind: int, message: paramiko.Message) -> bytes:
-            found = binary(kind, message)
+        def data(answer: Packet) -> bytes:
+            found = binary(answer)
             if len(found) > size:
-                raise SftpError(wire.SFTP_FAILURE, "it sent more than was asked for")
+                raise SftpError(wire.FAILURE, "it sent more than was asked for")
             return found
 
-        return self._ask(data, wire.CMD_READ, handle, wire.int64(offset), size, size=size)
+        place = wire.long(offset) + wire.integer(size)
+        return self._ask(data, wire.READ, string(handle), place, size=size)
 
     def write(self, handle: bytes, offset: int, data: Buffer) -> Reply[None]:
-        size = len(memoryview(data))
         content = bytes(data)
-        return self._ask(nothing, wire.CMD_WRITE, handle, wire.int64(offset), content, size=size)
+        place = string(handle) + wire.long(offset)
+        return self._ask(nothing, wire.WRITE, place, string(content), size=len(content))
 
     def set_attributes(
         self, path: bytes, mode: int | None = None, times: tuple[int, int] | None = None
     ) -> Reply[None]:
-        return self._ask(nothing, wire.CMD_SETSTAT, path, attributes_of(mode, times))
+        return self._ask(nothing, wire.SETSTAT, string(path), attributes_of(mode, times))
 
     def make_directory(self, path: bytes, mode: int) -> Reply[None]:
-        return self._ask(nothing, wire.CMD_MKDIR, path, attributes_of(mode))
+        return self._ask(nothing, wire.MKDIR, string(path), attributes_of(mode))
 
     def remove(self, path: bytes) -> Reply[None]:
-        return self._ask(nothing, wire.CMD_REMOVE, path)
+        return self._ask(nothing, wire.REMOVE, string(path))
 
     def real_path(self, path: bytes) -> Reply[bytes]:
         """Return the absolute path without symbolic links."""
-        return self._ask(first_name, wire.CMD_REALPATH, path)
+        return self._ask(first_name, wire.REALPATH, string(path))
 
     def replace(self, old: bytes, new: bytes) -> Job[None]:
         """Rename a file. The new name may exist."""
         try:
             # OpenSSH's extension. SFTP's own rename fails if the new name exists.
-            request = self._ask(nothing, wire.CMD_EXTENDED, b"posix-rename@openssh.com", old, new)
-            yield from request.wait()
+            words = map(string, (b"posix-rename@openssh.com", old, new))
+            yield from self._ask(nothing, wire.EXTENDED, *words).wait()
         except SftpError as error:
             if not error.is_unsupported:
                 raise
@@ -263,9 +251,9 @@ class Sftp:
 
         :raises ConfigError: when this session has listed too many files.
         """
-        handle = yield from self._ask(binary, wire.CMD_OPENDIR, path).wait()
+        handle = yield from self._ask(binary, wire.OPENDIR, string(path)).wait()
         entries: list[Entry] = []
-        while batch := (yield from self._ask(names, wire.CMD_READDIR, handle).wait()):
+        while batch := (yield from self._ask(names, wire.READDIR, string(handle)).wait()):
             entries += (entry for entry in batch if entry.name not in (b".", b".."))
             self._listed += len(batch)
             if self._listed > MOST_FILES:
@@ -281,19 +269,18 @@ class Sftp:
         except SftpError as error:
             if not error.is_missing:
                 raise
-        yield from self._ask(nothing, wire.CMD_RENAME, old, new).wait()
+        yield from self._ask(nothing, wire.RENAME, string(old), string(new)).wait()
 
     def _ask(
-        self,
-        decode: Callable[[int, paramiko.Message], T],
-        kind: int,
-        *values: object,
-        size: int = 0,
+        self, decode: Callable[[Packet], T], kind: int, *members: bytes, size: int = 0
     ) -> Reply[T]:
-        reply = Reply(self, size, decode)
-        self._awaited.add(reply)
+        number = self._next_number
+        self._next_number += 1
+        reply = self._awaited[number] = Reply(size, decode)
         self.outstanding += size
-        self._client.ask(reply, kind, *values)
+        self._outgoing += wire.request(kind, number, b"".join(members))
+        if len(self._outgoing) >= _SENT:
+            self.flush()
         return reply
 
 
@@ -303,7 +290,6 @@ class Pipeline:
     def __init__(self, sftp: Sftp) -> None:
         self.sftp = sftp
         self._jobs: set[Job[None]] = set()
-        self._ready: deque[Job[None]] = deque()
 
     @property
     def running(self) -> int:
@@ -316,10 +302,12 @@ class Pipeline:
         self._advance(job)
 
     def turn(self) -> None:
-        """Wait for one answer, and go on with the jobs that awaited it."""
+        """Wait for bytes, and go on with the jobs whose answers they complete."""
         self.sftp.receive()
-        while self._ready:
-            self._advance(self._ready.popleft())
+        while self.sftp.ready:
+            self._advance(self.sftp.ready.popleft())
+        if not self._jobs:
+            self.sftp.flush()  # the next turn may be far
 
     def finish(self) -> None:
         """Run all jobs to their ends."""
@@ -357,19 +345,16 @@ class Pipeline:
         for job in self._jobs:
             job.close()
         self._jobs.clear()
-        self._ready.clear()
 
     def _advance(self, job: Job[None]) -> None:
         if job not in self._jobs:
             return  # it was cancelled
         try:
             reply = next(job)
-            while reply.arrived:
-                reply = next(job)
         except StopIteration:
             self._jobs.discard(job)
-            return
-        reply.waiter = lambda: self._ready.append(job)
+        else:
+            reply.job = job
 
 
 def words_of(error: SftpError | OSError) -> str:

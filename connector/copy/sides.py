@@ -11,8 +11,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
-from paramiko import sftp as wire
-
+from . import packets as wire
 from .holds import Holds
 from .packets import Attributes, Entry
 from .sftp import BLOCK, Job, Reply, Sftp, SftpError
@@ -29,7 +28,7 @@ _READ_WINDOW = 16 * BLOCK
 #: Bytes of writes that are in flight: 10 MB/s at a round trip of 0.2 s.
 _WRITE_WINDOW = 64 * BLOCK
 
-_NEW = wire.SFTP_FLAG_WRITE | wire.SFTP_FLAG_CREATE | wire.SFTP_FLAG_EXCL
+_NEW = wire.WRITES | wire.CREATES | wire.ONLY_NEW
 
 #: What stands beside an unfinished file: itself, its journal, and a file that shows the umask.
 KINDS = ("part", "journal", "mode")
@@ -166,7 +165,7 @@ class Far:
         return self._sftp.remove(path).wait()
 
     def open_source(self, path: bytes) -> Job[File]:
-        handle = yield from self._sftp.open(path, wire.SFTP_FLAG_READ).wait()
+        handle = yield from self._sftp.open(path, wire.READS).wait()
         return FarFile(self._sftp, handle, _READ_WINDOW)
 
     def create(self, path: bytes, mode: int) -> Job[File]:
@@ -182,7 +181,7 @@ class Far:
         return FarFile(self._sftp, handle, _WRITE_WINDOW)
 
     def reopen(self, path: bytes) -> Job[File]:
-        flags = wire.SFTP_FLAG_READ | wire.SFTP_FLAG_WRITE
+        flags = wire.READS | wire.WRITES
         handle = yield from self._sftp.open(path, flags).wait()
         return FarFile(self._sftp, handle, _WRITE_WINDOW)
 

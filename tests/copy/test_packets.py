@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from typing import Any
 
@@ -9,12 +10,18 @@ import pytest
 
 from connector.copy import sftp as module
 from connector.copy.packets import Attributes, ConnectionLost, attributes_of
-from connector.copy.sftp import Reply, SftpError
+from connector.copy.sftp import Job, Pipeline, Reply, Sftp, SftpError
 from connector.errors import ConfigError
 
 from .servers import ATTRS, DATA, HANDLE, NAME, STATUS, server
 
+INIT, VERSION, STAT = 1, 2, 17
+
 ONE_NAME = struct.pack(">I", 1) + struct.pack(">I", 1) + b"x" + bytes(8)
+
+
+def packet(kind: int, content: bytes) -> bytes:
+    return struct.pack(">IB", len(content) + 1, kind) + content
 
 
 def test_packet_that_is_too_large_ends_the_connection() -> None:
@@ -55,6 +62,62 @@ def test_version_that_is_cut_off_ends_the_connection() -> None:
         pass
 
 
+def test_packet_that_is_cut_off_ends_the_connection() -> None:
+    with (
+        server(lambda _: (DATA, struct.pack(">I", 5) + b"four")) as pipeline,
+        pytest.raises(ConnectionLost, match="a packet is cut off"),
+    ):
+        pipeline.run(pipeline.sftp.read(b"", 0, 1000).wait())
+
+
+def test_far_end_that_does_not_speak_sftp_ends_the_connection() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(packet(STATUS, bytes(12)))
+        with pytest.raises(ConnectionLost, match="does not speak SFTP"):
+            Sftp(near)
+
+
+def test_answer_without_a_request_ends_the_connection() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(packet(VERSION, struct.pack(">I", 3)))
+        sftp = Sftp(near)
+        far.sendall(packet(STATUS, bytes(12)))
+        with pytest.raises(ConnectionLost, match="a request that was not made"):
+            sftp.receive()
+
+
+def test_requests_of_jobs_are_sent_together_and_answers_taken_in_any_pieces() -> None:
+    near, far = socket.socketpair()
+    sizes: list[int] = []
+
+    def job(name: bytes) -> Job[None]:
+        found = yield from pipeline.sftp.stat(name).wait()
+        sizes.append(found.size)
+
+    with near, far:
+        far.sendall(packet(VERSION, struct.pack(">I", 3)))
+        pipeline = Pipeline(Sftp(near))
+        assert far.recv(1000) == packet(INIT, struct.pack(">I", 3))
+        for name in (b"a", b"b", b"c"):
+            pipeline.start(job(name))
+        far.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            far.recv(1000)
+        answers = b"".join(
+            packet(ATTRS, struct.pack(">IIQ", number, 1, 100 + number)) for number in range(3)
+        )
+        for start in range(0, len(answers), 10):
+            far.sendall(answers[start : start + 10])
+            pipeline.turn()
+        asked = (
+            struct.pack(">II", number, 1) + name for number, name in enumerate((b"a", b"b", b"c"))
+        )
+        assert far.recv(1000) == b"".join(packet(STAT, each) for each in asked)
+    assert sizes == [100, 101, 102]
+
+
 def test_directory_without_end_ends_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_FILES", 1000)
     opendir, handle = 11, struct.pack(">I", 1) + b"h"
@@ -74,5 +137,5 @@ def test_all_attributes_are_read() -> None:
 
 
 def test_times_that_sftp_cannot_hold_become_the_nearest() -> None:
-    attributes = attributes_of(times=(-5, 1 << 40))
-    assert (attributes.st_atime, attributes.st_mtime) == (0, 0xFFFF_FFFF)
+    held = struct.pack(">III", 8, 0, 0xFFFF_FFFF)
+    assert attributes_of(times=(-5, 1 << 40)) == held
