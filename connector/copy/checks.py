@@ -13,8 +13,8 @@ from .work import Task, Work
 #: Files whose digests the far end makes by one command.
 _BATCH = 2000
 
-#: Seconds between two looks for files that are copied.
-_PAUSE = 0.1
+#: Seconds between two commands of the far end, while small files are on their way.
+_PAUSE = 1.0
 
 #: Why a copied file is not good, in words.
 DIFFERENT = "is not the same at both ends: it was changed, or damaged on its way"
@@ -41,7 +41,7 @@ class Checker(threading.Thread):
         """Run the thread. Only ``Thread.start`` calls this."""
         try:
             while not self._work.ended:
-                self._work.wait_for_end(_PAUSE)
+                self._work.wait_for_checks(_PAUSE)
                 tasks = self._work.take_checks(_BATCH)
                 if tasks:
                     self._check(tasks)

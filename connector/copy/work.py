@@ -121,7 +121,7 @@ class Work:
         self.why_unchecked = "the far end could not read them"
         self._claimed: set[bytes] = set()
         self.changed = changed or threading.Condition()
-        self._end = threading.Event()
+        self._end, self._checks_due = threading.Event(), threading.Event()
         self._limit = limit
         self._most = most
         self._stopped = False
@@ -192,7 +192,7 @@ class Work:
         """Let all connections end."""
         with self.changed:
             self._stopped = True
-            self._end.set()
+            self._let_end()
             self.changed.notify_all()
 
     # What the connections report.
@@ -242,6 +242,7 @@ class Work:
         with self.changed:
             item.task.has_part = False
             self._to_check.append(item.task)
+            self._wake_checker()
             self._after(item)
 
     def finished(self, item: Item) -> None:
@@ -291,6 +292,7 @@ class Work:
             elif task.ranges is not None and task.ranges.is_whole and task in self._ranged:
                 self._ranged.remove(task)
                 self._to_check.append(task)
+                self._wake_checker()
         self.changed.notify_all()
 
     def _drop(self, task: Task) -> None:
@@ -307,16 +309,39 @@ class Work:
         if task in self._open:
             self._open.remove(task)
             self.done += not task.problem and task is not self._last
+            self._wake_checker()
             self._end_if_done()
 
     def _end_if_done(self) -> None:
         """Let the directories get their modes and times once all files are there."""
         if not self._open:
-            self._end.set()
+            self._let_end()
         if self._open == {self._last} and not self._last.busy:
             self._urgent.append(Item(DIRECTORIES, self._last))
 
+    def _let_end(self) -> None:
+        self._end.set()
+        self._checks_due.set()
+
+    def _wake_checker(self) -> None:
+        """End the checker's wait if a large file needs it, or no other file is on its way.
+
+        Besides the files, the directories are open until the end.
+        """
+        waiting = self._to_check
+        if waiting and (waiting[-1].is_large or len(waiting) == len(self._open) - 1):
+            self._checks_due.set()
+
     # What the checker asks and reports.
+
+    def wait_for_checks(self, timeout: float) -> bool:
+        """Wait, and return whether files are to be compared before the timeout, or all is done.
+
+        Small files are compared many at a time, since each time costs a command of the far end.
+        """
+        is_due = self._checks_due.wait(timeout)
+        self._checks_due.clear()
+        return is_due
 
     def take_checks(self, most: int) -> list[Task]:
         """Return files whose digests are to be compared."""
