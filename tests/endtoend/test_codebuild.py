@@ -510,6 +510,10 @@ def test_doctor_finds_an_agent_that_is_not_connected(builds: Builds) -> None:
     builds.configure()
     code, legs = builds.legs(HOST)
     assert code == 75
+    assert legs["session"]["text"] == "It is RUN_SANDBOX without an agent yet"
+    builds.running().requested -= 3600.0
+    code, legs = builds.legs(HOST)
+    assert code == 75
     assert "agent of the sandbox of shop is not connected" in legs["session"]["text"]
 
 

@@ -307,7 +307,12 @@ def test_unregistered_target_is_tried_again_and_then_told(ecs: Containers) -> No
         ecs.emulator.call(lambda: misbehaviours.refuse("ExecuteCommand", error, times))
 
     refuse(2)
-    assert ecs.execute("demo.ecs", "true").returncode == 0
+    fresh = ecs.execute("demo.ecs", "true")
+    assert (fresh.returncode, b"RUNNING without an agent yet" in fresh.stderr) == (0, True)
+    ecs.first.started -= 3600.0
+    refuse(2)
+    old = ecs.execute("demo.ecs", "true")
+    assert (old.returncode, old.stderr) == (0, b"")
     refuse(1000)
     code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
     assert (code, "the agent of ECS Exec is not connected" in line) == (75, True)

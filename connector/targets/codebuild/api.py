@@ -11,7 +11,7 @@ _SANDBOX = Object(
     lenient={
         "projectName": text,
         "status": text,
-        "requestTime": lambda value: value,
+        **dict.fromkeys(("requestTime", "startTime"), lambda value: value),
         "environment": Object(lenient={"image": text}),
         "currentSession": Object(
             lenient={

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from itertools import islice
 
 from ...aws.api import Refused
@@ -11,7 +10,7 @@ from ...aws.signed import SignedApi
 from ...fast.typed import Any
 from ..model import GONE, RUNNING, STARTING, STOPPED, STOPPING, State
 from ..regional.backend import Found
-from ..regional.pages import ask, iso_time, items_of
+from ..regional.pages import ask, epoch_time, iso_time, items_of
 from .names import project_of, uuid_of
 
 #: The states of a sandbox that has ended, and cannot be started again.
@@ -50,7 +49,7 @@ def list_living(api: SignedApi, deadline: float) -> list[Found]:
         described = ask(api, "batch_get_sandboxes", deadline, ids=batch)["sandboxes"]
         living = [each for each in map(found_of, described) if each.state.phase != GONE]
         found += living
-        times = [_seconds(each.get("requestTime")) for each in described]
+        times = [epoch_time(each.get("requestTime")) for each in described]
         if not living and all(0 < each < time.time() - _LONGEST_LIFE for each in times):
             break
     return found
@@ -76,7 +75,8 @@ def found_of(sandbox: dict[str, Any]) -> Found:
         "image": sandbox.get("environment", {}).get("image", ""),
     }
     aliases = (id.replace(":", "."), uuid_of(id))
-    return Found(id, (project,), "", aliases, state_of(sandbox), details)
+    started = epoch_time(sandbox.get("startTime") or sandbox.get("requestTime"))
+    return Found(id, (project,), "", aliases, state_of(sandbox), details, started)
 
 
 def state_of(sandbox: dict[str, Any]) -> State:
@@ -102,10 +102,3 @@ def _reason(session: dict[str, Any]) -> str:
         for context in phase.get("contexts", ())
     ]
     return next(filter(None, reversed(messages)), "")
-
-
-def _seconds(value: object) -> float:
-    """Return a time of an answer in seconds since the epoch; 0 for none."""
-    if isinstance(value, datetime):
-        return value.timestamp()
-    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -7,9 +7,7 @@ which are machines outside of EC2.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
-from math import inf
+from contextlib import contextmanager
 from typing import Any
 
 from ...aws.api import Refused
@@ -18,11 +16,8 @@ from ...aws.responses import Object, list_of, non_empty, text
 from ...aws.signed import Service, SignedOperation
 from ...errors import RequestRefused
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
-from ..regional.backend import Found
-from ..regional.pages import items_of
-
-#: Seconds after a launch in which the agent of an instance may still be on its way.
-BOOT_SECONDS = 300.0
+from ..regional.backend import Found, is_young
+from ..regional.pages import epoch_time, items_of
 
 _PHASES = {"pending": STARTING, "running": RUNNING, "stopping": STOPPING, "stopped": STOPPED}
 _PHASES |= dict.fromkeys(("shutting-down", "terminated"), GONE)
@@ -167,15 +162,17 @@ def _instance(each: Mapping[str, Any], region: str, agents: Mapping[str, Any] | 
     details["address"] = address = each.get("PrivateIpAddress", "")
     details["vpc"], details["subnet"] = (each.get(name, "") for name in _NETWORK_TEXTS)
     details["profile"] = "IamInstanceProfile" in each
+    started = epoch_time(each.get("LaunchTime"))
     reason, phase = each.get("StateReason", {}).get("Message", ""), _PHASES.get(status, FAILED)
     reason = "" if reason.startswith("Client.UserInitiated") else reason
     if ping not in ("", "Online"):
         reason = f"its SSM agent is {ping}" if ping != "none" else "no SSM agent has registered"
-        phase = STARTING if _seconds_since(each.get("LaunchTime", "")) < BOOT_SECONDS else FAILED
+        phase = STARTING if is_young(started) else FAILED
     names = [tag.get("Value") for tag in each.get("Tags", ()) if tag.get("Key") == "Name"]
     dns = each.get("PrivateDnsName", "")
     aliases = _filled(address, dns, dns.partition(".")[0])
-    return Found(id, _filled(*names), region, aliases, State(status, reason, phase), details)
+    state = State(status, reason, phase)
+    return Found(id, _filled(*names), region, aliases, state, details, started)
 
 
 def _node(agent: Mapping[str, Any], region: str) -> Found:
@@ -197,14 +194,6 @@ def _details(agent: Mapping[str, Any], ping: str, type: str, platform: str) -> d
 def _filled(*texts: str | None) -> tuple[str, ...]:
     """Return the texts that are not empty, each once."""
     return tuple(dict.fromkeys(text for text in texts if text))
-
-
-def _seconds_since(time: str) -> float:
-    """Return how long ago a time was; infinity for a text that is none."""
-    with suppress(ValueError):
-        then = datetime.fromisoformat(time.replace("Z", "+00:00"))
-        return (datetime.now(timezone.utc) - then).total_seconds()
-    return inf
 
 
 def user_of(platform: str) -> str:

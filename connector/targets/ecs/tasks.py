@@ -12,7 +12,7 @@ from ...errors import NETWORK_HINT, ConfigError, ConnectFailed
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPING, State
 from ..parallel import for_all
 from ..regional.backend import Found
-from ..regional.pages import ask, items_of
+from ..regional.pages import ask, epoch_time, items_of
 from ..regional.refusals import DENIED
 from .api import API
 from .kind import is_task_id
@@ -186,7 +186,13 @@ def _found(cluster: str, owner: str, name: str, tasks: list[Task]) -> Found:
         "owner": _owner(task),
         "kind": "service" if task["group"].startswith(_SERVICE) else "family",
     }
-    return Found("/".join(reversed(labels)), labels, state=_state(task, name), details=details)
+    return Found(
+        "/".join(reversed(labels)),
+        labels,
+        state=_state(task, name),
+        details=details,
+        started=epoch_time(task["startedAt"]),
+    )
 
 
 def _state(task: Task, name: str) -> State:

@@ -8,6 +8,7 @@ differs from service to service. A room has a class that inherits from ``Backend
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 
 from ...fast.records import NamedTuple
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from ..model import Column, Query, SessionRequest
     from ..registry import KindRow
 
+#: Seconds after a start in which the agent of a target may still be on its way.
+BOOT_SECONDS = 300.0
+
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -38,6 +42,8 @@ class Found(NamedTuple):
     :param aliases: other whole names that find it: an address, the id of its task.
     :param state: unknown unless an answer told it.
     :param details: facts for later calls, all JSON. Names are remembered with them: keep them few.
+    :param started: when what answers sessions was started, in seconds since the epoch; 0 unless
+        an answer told it.
     """
 
     id: str
@@ -46,6 +52,15 @@ class Found(NamedTuple):
     aliases: tuple[str, ...] = ()
     state: State = UNKNOWN
     details: Mapping[str, Any] = _NOTHING
+    started: float = 0.0
+
+
+def is_young(started: float) -> bool:
+    """Return whether the agent of what was started then may still be on its way.
+
+    :param started: see :class:`Found`.
+    """
+    return time.time() - started < BOOT_SECONDS
 
 
 class Backend(Protocol):

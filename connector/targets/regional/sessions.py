@@ -12,7 +12,16 @@ from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from ...sessions import SessionAccess, StartProgress, Waiting
 from ..memory import Memory
-from ..model import RUNNING, SSH, SSH_SESSION, UNKNOWN, SessionRequest, StartSettings, State
+from ..model import (
+    RUNNING,
+    SSH,
+    SSH_SESSION,
+    STARTING,
+    UNKNOWN,
+    SessionRequest,
+    StartSettings,
+    State,
+)
 from .ssm import resume, signer_of, terminate
 from .target import Calls
 
@@ -152,7 +161,8 @@ class RegionalSessions:
 
         Throttling, errors of the service and connections that could not be made are tried again
         while there is time, and so is what may settle. A lost answer is not: the session that the
-        service may have started would become an orphan.
+        service may have started would become an orphan. A target that was started a short time
+        ago counts as one that starts: its agent has more time than that of another one.
 
         :param started: shows the wait for the agent of a target that was just started; None: it
             was not.
@@ -191,6 +201,9 @@ class RegionalSessions:
                         detour = calls.detour(self._request, max(deadline - self._clock(), 1.0))
                         if detour:
                             return detour
+                    if state and settles and started is None and self._is_young(state):
+                        # Another program has started it.
+                        return State(f"{state.status} without an agent yet", "", STARTING)
                     if state and state.phase not in (RUNNING, UNKNOWN.phase):
                         return state
                     if calls.found[:3] != place:
@@ -202,6 +215,11 @@ class RegionalSessions:
                 if started is not None:
                     started.go_on()
                 return access
+
+    def _is_young(self, state: State) -> bool:
+        from .backend import is_young  # most targets that run can be reached
+
+        return state.phase == RUNNING and is_young(self._calls.found.started)
 
     def _state(self) -> State | None:
         """Return the state, which is unknown if the caller may not ask; None for no answer.

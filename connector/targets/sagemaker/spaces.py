@@ -13,7 +13,7 @@ from ...errors import ConfigError, ConnectorError, ConsentNeeded, RequestRefused
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, Query, State
 from ..parallel import for_all
 from ..regional.backend import Found
-from ..regional.pages import iso_time, items_of
+from ..regional.pages import epoch_time, iso_time, items_of
 from ..regional.refusals import said_by
 from .names import place_of, space_of
 
@@ -130,7 +130,8 @@ def _described(found: Found, space: Mapping[str, Any], app: Mapping[str, Any] | 
         "owner": owner.get("OwnerUserProfileName"),
         "appCreationTime": iso_time(app.get("CreationTime")) or None,
     }
-    return found._replace(state=_state_of(space, app, app_type), details=details)
+    state, started = _state_of(space, app, app_type), epoch_time(app.get("CreationTime"))
+    return found._replace(state=state, details=details, started=started)
 
 
 def _state_of(space: Mapping[str, Any], app: Mapping[str, Any], app_type: str) -> State:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from connector.targets.codebuild.names import id_of
-from connector.targets.codebuild.sandboxes import list_living, state_of
+from connector.targets.codebuild.sandboxes import found_of, list_living, state_of
 from connector.targets.model import GONE, RUNNING, STARTING, STOPPING
 
 UUID = "0103e0e7-52aa-4a3d-81dd-bfc27226fa54"
@@ -49,6 +50,18 @@ def test_status_comes_before_the_phase(status: str, phase: str, expected: str) -
 )
 def test_id_is_read_from_each_form(name: str, expected: tuple[str, str] | None) -> None:
     assert id_of(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("members", "started"),
+    [
+        ({"requestTime": 1e9, "startTime": 2e9}, 2e9),
+        ({"requestTime": datetime.fromtimestamp(1e9, timezone.utc)}, 1e9),
+        ({}, 0.0),
+    ],
+)
+def test_start_of_a_sandbox_is_told(members: dict[str, Any], started: float) -> None:
+    assert found_of({"id": f"shop:{UUID}", **members}).started == started
 
 
 class History:

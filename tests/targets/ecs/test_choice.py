@@ -46,6 +46,13 @@ def test_the_task_that_runs_longest_is_chosen() -> None:
     assert chosen(task("a", "2026-11-29T10:00:00Z"), task("b", "2026-11-29T09:00:00Z")) == "b"
 
 
+@pytest.mark.parametrize(
+    ("told", "started"), [(1.5, 1.5), ("1970-01-01T00:01:00Z", 60.0), (None, 0.0), ("soon", 0.0)]
+)
+def test_start_of_a_task_is_told(told: object, started: float) -> None:
+    assert _found("prod", "web", "app", [task("a", told)]).started == started
+
+
 def test_tasks_of_one_moment_are_told_apart_by_their_ids() -> None:
     assert chosen(task("c"), task("a"), task("b")) == "a"
 

@@ -18,6 +18,7 @@ from connector.targets import model, registry
 from connector.targets.model import Query, SessionRequest, State
 from connector.targets.regional.backend import Backend, Found
 from connector.targets.regional.kind import RegionalKind
+from connector.targets.regional.pages import epoch_time
 
 ROW = registry.KindRow(
     name="lamp",
@@ -32,7 +33,11 @@ ROW = registry.KindRow(
 
 _LAMP = Object(
     {"Id": non_empty, "State": non_empty},
-    lenient={"Name": text, "Room": text, "Bulb": text, "Aliases": list_of(text)},
+    lenient={
+        **dict.fromkeys(("Name", "Room", "Bulb"), text),
+        "Aliases": list_of(text),
+        "LitAt": lambda value: value,
+    },
 )
 
 SERVICE = Service(
@@ -64,7 +69,8 @@ def lamp_of(answer: dict[str, object], region: str) -> Found:
     status = str(answer["State"])
     state = State(status, phase=_PHASES[status])
     details = {"bulb": answer.get("Bulb", "")}
-    return Found(str(answer["Id"]), labels, region, tuple(aliases), state, details)
+    started = epoch_time(answer.get("LitAt"))
+    return Found(str(answer["Id"]), labels, region, tuple(aliases), state, details, started)
 
 
 class Lamps(Backend):

@@ -32,6 +32,7 @@ class Lamp:
     aliases: list[str] = field(default_factory=list)
     warm_up: float = 0.0
     refusals_left: int = 0
+    lit_at: float = 0.0
 
     def connected(self) -> bool:
         if self.life.state == "ON" and self.refusals_left:
@@ -50,6 +51,7 @@ class Lamp:
             "State": self.life.state,
             "Bulb": "LED",
             "Aliases": self.aliases,
+            "LitAt": self.lit_at,
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
@@ -21,6 +22,7 @@ from connector.sessions import Waiting
 from connector.targets import model
 from connector.targets.model import SSH_SESSION, SessionRequest, StartSettings
 from connector.targets.regional import sessions
+from connector.targets.regional.backend import BOOT_SECONDS
 
 from ...aws.helpers import UNWATCHED, Clock, Watcher
 from .lampworld import Lamp
@@ -229,6 +231,27 @@ def test_agent_of_a_running_target_has_the_time_of_ssh(
     assert type(error) is TargetNotReady
     assert clock.time < 8
     assert "SwitchLamp" not in lampworks.operations()
+
+
+def test_agent_of_a_target_that_another_program_has_started_is_waited_for(
+    lampworks: Lampworks, desk: Lamp, clock: Clock
+) -> None:
+    desk.lit_at = time.time() - 0.5 * BOOT_SECONDS
+    desk.refusals_left = 12
+    watcher = Watcher(clock)
+    source_of(lampworks.target("desk.lamp"), clock).start(watcher)
+    assert watcher.seen == ["ON without an agent yet", "ON"]
+    assert 15 < clock.time < 30
+    assert "SwitchLamp" not in lampworks.operations()
+
+
+def test_agent_of_a_target_that_was_started_long_ago_is_not_waited_for(
+    lampworks: Lampworks, desk: Lamp, clock: Clock
+) -> None:
+    desk.lit_at = time.time() - BOOT_SECONDS
+    desk.refusals_left = 1000
+    assert type(failure(lampworks, clock)) is TargetNotReady
+    assert clock.time < 8
 
 
 def test_target_that_starts_is_waited_for(lampworks: Lampworks, desk: Lamp, clock: Clock) -> None:

@@ -94,6 +94,11 @@ def test_reasons_of_failures_are_kept() -> None:
     assert spaces.look(api, FOUND, 5).state.reason == "no disk"
 
 
+def test_start_of_a_space_is_that_of_its_app() -> None:
+    api = FakeApi(describe_space=space(), describe_app=[app("InService", CreationTime=1e9), NONE])
+    assert [spaces.look(api, FOUND, 5).started for _ in range(2)] == [1e9, 0.0]
+
+
 def test_instance_is_that_of_the_app_and_else_of_the_space() -> None:
     api = FakeApi(
         describe_space=space(spec={"InstanceType": "ml.m5.large"}),
