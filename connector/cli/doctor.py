@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
 from ..targets.model import COMMAND, SSH_SESSION, SessionRequest
-from ..targets.registry import KINDS, SESSION, STREAM, WAY, row_of
+from ..targets.registry import KINDS, SESSION, STREAM, WAY, names_target, row_of
 from ..transport.probe import HELLO
 from . import proxy
 from .boundary import INTERRUPTED
+from .kinds import kind_named
 from .output.doctorview import exit_code, open_view
 from .settings import add_logging_options, settle
 from .target import (
@@ -28,14 +29,16 @@ from .target import (
 if TYPE_CHECKING:
     from ..doctor.case import Case
     from ..doctor.plan import Plan
+    from ..targets.model import Query
     from ..targets.registry import KindRow
 
 DESCRIPTION = f"""\
 Check each leg of the way to a target by itself: versions, ssh and its configuration, login,
 network, API, the state of the target, and the gateway. Then start a session, wait for the
 greeting of the SSH server, and stop the session. doctor changes nothing else: it does not
-start a stopped target. Without TARGET it checks everything up to the login. It takes at most
-40 s. Where targets have no SSH server as a rule, a command is run instead, and ssh is left out.
+start a stopped target. Without TARGET it checks your AWS keys, the login, and the login's API;
+with --kind it checks what this kind needs. It takes at most 40 s. Where targets have no SSH
+server as a rule, a command is run instead, and ssh is left out.
 
 {NAMES}
 doctor takes missing options from the ProxyCommand that ssh's configuration has for TARGET.
@@ -49,10 +52,11 @@ Exit code: 0 if nothing failed (warnings are allowed), else that of the first fa
 (ok, warn, fail, skip), text, hint, seconds and facts. The names: versions, ssh-client,
 ssh-config, aws-config, ca, profile, token, api, api-dns, api-proxy, api-tls, clock, identity,
 environment, session, gateway, gateway-dns, gateway-proxy, gateway-tls, greeting, session-end,
-ssh-login.
+ssh-login. With AWS keys there are also keys, keys-identity, region and target.
 
 examples:
   connector doctor                              # check all legs that need no target
+  connector doctor --kind KIND                  # for one kind of target
   connector doctor my-env
   connector doctor my-env --report              # for an issue: without your names
 """
@@ -72,6 +76,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
     add_host(parser)
+    parser.add_argument(
+        "--kind",
+        type=kind_named,
+        metavar="KIND",
+        help="without TARGET: check the login or the AWS keys, and the API, of this kind: "
+        + ", ".join(row.name for row in KINDS),
+    )
     add_target_options(parser, WAY, SESSION, STREAM)
     parser.add_argument(
         "-F",
@@ -110,11 +121,39 @@ def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     from .itself import ssh_passes_descriptors
 
     commands = Commands(query_of, _read_proxy_options, _completed, ssh_passes_descriptors)
-    row, request = _row(options), SSH_SESSION
+    query = query_of(options)
+    has_target = not options.kind and names_target(query, environ)
+    row, request = options.kind or _row(options), SSH_SESSION
+    beside = None
+    if options.kind and (query.name or query.options):
+        _check_options(row, query)
+    elif not has_target and not query.options:
+        beside = next(each for each in KINDS if not each.login).load()
     # A host name of the user's own stands for a target with an SSH server.
-    if row.copies_by_tar and _is_told(query_of(options).name):
+    if row.copies_by_tar and _is_told(query.name):
         request = SessionRequest(COMMAND, ("sh", "-c", f"echo {HELLO}"))
-    return Case(options, options.ssh_config, environ, commands, row.load(), request)
+    return Case(
+        options,
+        options.ssh_config,
+        environ,
+        commands,
+        row.load(),
+        request,
+        has_target=has_target,
+        beside=beside,
+    )
+
+
+def _check_options(row: KindRow, query: Query) -> None:
+    """Check what is given beside ``--kind``.
+
+    :raises ConfigError: for a target, and for an option of another kind.
+    """
+    if query.name:
+        raise ConfigError("--kind goes without TARGET, whose name tells the kind", "Leave one out")
+    for option, _ in query.options:
+        if not row.option(option):
+            raise ConfigError(f"--{option} does not go with --kind {row.name}")
 
 
 def _row(options: argparse.Namespace) -> KindRow:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..sessions import SessionSource
 from ..targets.model import SSH, SSH_SESSION, Query, SessionRequest, StartSettings
-from ..targets.registry import names_target
 from ..targets.source import gateway_memory_of, source_of
 from ..transport.address import StreamSettings
 from .findings import Leg
@@ -29,6 +28,14 @@ class KindLegs(Protocol):
 
     def service(self) -> list[Leg]:
         """Return the legs of the login and the API. One of them sets ``case.settings``."""
+        ...
+
+    def keys(self) -> list[Leg]:
+        """Return the legs of AWS keys, for an examination beside the login of another kind.
+
+        They set ``case.has_keys``, and count as skipped without any keys. Empty for a kind that
+        needs a login instead.
+        """
         ...
 
     def target(self) -> Leg:
@@ -58,7 +65,10 @@ class Case:
     :ivar options: the options that name a target, as for ``connector proxy``. If ssh's
         configuration leads to the connector, its options complete the user's.
     :ivar ssh_config_file: the file of ssh's ``-F``; empty: ssh's default.
-    :ivar kind: the kind of the target.
+    :ivar kind: the kind of the target, or the one that is examined without a target.
+    :ivar beside: another kind whose keys are examined, too, before ``kind``; None for no such kind.
+    :ivar has_keys: whether ``beside`` has keys.
+    :ivar has_target: whether a target is examined.
     :ivar request: what the session of the examination is for: ssh, or a command where targets of
         the kind rarely have an SSH server.
     :ivar kind_legs: the legs of this kind.
@@ -88,8 +98,14 @@ class Case:
         commands: Commands,
         kind: Kind,
         request: SessionRequest = SSH_SESSION,
+        *,
+        has_target: bool = True,
+        beside: Kind | None = None,
     ) -> None:
         self.request = request
+        self.has_target = has_target
+        self.beside = beside
+        self.has_keys = False
         self.options = options
         self.ssh_config_file = ssh_config_file
         self.environ = environ
@@ -102,10 +118,6 @@ class Case:
         self.likely_gateway = ""
         self.ways = Ways(self)
         self.kind_legs = kind.legs(self)
-
-    @property
-    def has_target(self) -> bool:
-        return names_target(self.query, self.environ)
 
     @property
     def is_for_ssh(self) -> bool:

@@ -30,6 +30,8 @@ class Plan:
         if is_for_ssh:
             look = Leg("ssh-config", "ssh config", lambda: ssh_config(case), ("ssh-client",), 21.0)
             legs.append(look)
+        if case.beside:
+            legs += case.beside.legs(case).keys()
         legs += case.kind_legs.service()
         if case.has_target:
             legs += self._legs_of_the_target()

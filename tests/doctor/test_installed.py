@@ -14,7 +14,14 @@ from connector.doctor.installed import ssh_client
 from connector.errors import ConfigError
 
 NOTHING = argparse.Namespace(
-    host=None, space=None, project=None, id=None, profile=None, endpoint_url=None, ssh_config=""
+    host=None,
+    kind=None,
+    space=None,
+    project=None,
+    id=None,
+    profile=None,
+    endpoint_url=None,
+    ssh_config="",
 )
 
 

@@ -65,7 +65,8 @@ def case(tmp_path: Path) -> Callable[..., Case]:
     def make(**options: str) -> Case:
         given = argparse.Namespace(**{**vars(NOTHING), **options})
         commands = Commands(query_of, refuse, lambda options, proxy: options, lambda ssh: False)
-        return Case(given, "none", {"PATH": str(tmp_path)}, commands, cast("Kind", Boats()))
+        kind, environ = cast("Kind", Boats()), {"PATH": str(tmp_path)}
+        return Case(given, "none", environ, commands, kind, has_target=bool(options))
 
     return make
 

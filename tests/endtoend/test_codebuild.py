@@ -479,6 +479,23 @@ def test_denied_list_names_the_permission(builds: Builds) -> None:
 # Doctor, completion, library
 
 
+def test_doctor_without_a_target_checks_keys_before_a_login(builds: Builds) -> None:
+    environ = builds.commands.environ
+    environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    code, legs = builds.legs()
+    assert code == 0
+    assert (legs["keys"]["status"], legs["keys-identity"]["status"]) == ("ok", "ok")
+    assert legs["keys-identity"]["facts"]["account"] == "111122223333"
+    assert {legs[name]["status"] for name in ("profile", "token", "api", "identity")} == {"skip"}
+    environ["AWS_SECRET_ACCESS_KEY"] = "another"
+    code, legs = builds.legs()
+    assert (code, legs["keys-identity"]["status"]) == (77, "fail")
+    del environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
+    code, legs = builds.legs()
+    assert (code, legs["keys"]["status"], legs["keys-identity"]["status"]) == (77, "skip", "skip")
+    assert legs["profile"]["status"] == "fail"
+
+
 def test_doctor_finds_no_fault_in_a_sandbox_that_runs(builds: Builds) -> None:
     builds.configure()
     code, legs = builds.legs(HOST)

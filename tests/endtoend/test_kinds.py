@@ -291,6 +291,20 @@ def test_doctor_finds_nothing_wrong(site: Site) -> None:
         assert {legs[name]["status"] for name in ("session", "greeting", "session-end")} == {"ok"}
 
 
+def test_doctor_checks_a_kind_without_a_target(site: Site) -> None:
+    ran = site.run("connector", "doctor", "--kind", site.row.name, "--json")
+    assert ran.returncode == 0, ran.stdout
+    legs = {leg["name"]: leg["status"] for leg in json.loads(ran.stdout)["legs"]}
+    own = ("profile", "token") if site.row.login else ("keys", "region")
+    assert {legs[name] for name in (*own, "api-tls", "identity")} == {"ok"}
+    assert not {"target", "environment", "session"} & set(legs)
+    other = "--region" if site.row.login else "--space"
+    assert f"{other} does not go with --kind {site.row.name}" in site.refused(
+        "doctor", "--kind", site.row.name, other, "x-1"
+    )
+    assert "Leave one out" in site.refused("doctor", "--kind", site.row.name, site.name)
+
+
 def test_doctor_follows_a_name_of_the_users_own(site: Site) -> None:
     mine = site.config.read_text()
     section = f"Host mine\n  ProxyCommand connector proxy {site.name}\n  ConnectTimeout 900\n"

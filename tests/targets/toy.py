@@ -144,6 +144,8 @@ class ToyLegs:
     def service(self) -> list[Leg]:
         return [Leg("ca", "CA certificates", self._trust)]
 
+    keys = list[Leg]  # it has none
+
     def target(self) -> Leg:
         return Leg("toy", "toy", self._look, ("ca",))
 

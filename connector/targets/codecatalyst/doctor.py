@@ -18,14 +18,14 @@ from ...doctor.case import Case
 from ...doctor.findings import Facts, Leg, Result, Status
 from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
 from ...doctor.words import Harmless, Words, words
-from ...errors import ConnectorError
+from ...errors import ConnectorError, NoLogin
 from ...transport.address import StreamSettings
 from ...transport.trust import Trust
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from .account import identify
 from .api import TOKEN_VARIABLES, light_api, sdk_api
 from .refusals import not_running, quote
-from .service import ENDPOINT, active_profile
+from .service import ENDPOINT, LOGIN, active_profile
 
 if TYPE_CHECKING:
     from ...aws.api import Api
@@ -75,6 +75,9 @@ class CodeCatalystLegs:
             Leg("identity", "identity", self._identity, ("token", "api-tls"), 9.0),
         ]
 
+    def keys(self) -> list[Leg]:
+        return []
+
     def target(self) -> Leg:
         return Leg("environment", "environment", self._environment, ("identity",), 12.0)
 
@@ -88,6 +91,9 @@ class CodeCatalystLegs:
         """
         profile = active_profile(self._case.options.profile, self._case.environ)
         self._profile = profile
+        if self._case.has_keys and not self._has_login():
+            text = words("No login is set up, which only Dev Environments need")
+            return Result(text, Status.SKIP, blocks=words("no login is set up"))
         name = public.known(profile.shown_name, _PROFILES)
         exists = profile.values is not None
         there = os.path.exists(profile.config_file)
@@ -106,6 +112,17 @@ class CodeCatalystLegs:
             command=profile.login_command,
         )
         return Result(text, Status.WARN, hint, facts)
+
+    def _has_login(self) -> bool:
+        """Return whether the user has a login for this service, be it a broken one."""
+        if any(map(self._case.environ.get, TOKEN_VARIABLES)):
+            return True
+        try:
+            return LOGIN.scope in sso_session(self._profile).scopes
+        except NoLogin:
+            return False
+        except ConnectorError:
+            return True
 
     def _certificates(self) -> Result:
         """Load the CA certificates, and set how hosts are reached."""

@@ -16,7 +16,7 @@ from ...doctor.case import Case
 from ...doctor.findings import Facts, Leg, Result, Status
 from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
 from ...doctor.words import Harmless, words
-from ...errors import AccessDenied
+from ...errors import AccessDenied, ConfigError, NoKeys
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from .account import identify
 from .finder import regions_of, stream_settings
@@ -62,6 +62,12 @@ class RegionalLegs:
             Leg("identity", "identity", self._identity, ("keys", "api-tls"), 12.0),
         ]
 
+    def keys(self) -> list[Leg]:
+        return [
+            Leg("keys", "AWS keys", self._find_keys, (), 9.0),
+            Leg("keys-identity", "AWS identity", self._identity, ("keys",), 12.0),
+        ]
+
     def target(self) -> Leg:
         noun = self._backend.row.words.noun
         return Leg("target", noun, self._look, ("identity",), 12.0)
@@ -96,6 +102,18 @@ class RegionalLegs:
         profile = load_profile(self._profile, case.environ)
         bundle, named = ca_bundle(case.environ, profile), named_ca_bundle(case.environ, profile)
         return certificates(case.settings.trust, bundle, named)
+
+    def _find_keys(self) -> Result:
+        """Load the keys of the profile, if it has any."""
+        case = self._case
+        try:
+            self._cloud = open_cloud(case.query.profile, case.query.endpoint_url, case.environ)
+            result = self._keys()
+        except (NoKeys, ConfigError) as error:  # the legs of the login tell of a broken file
+            text, reason = Result.failed(error).text, words("there are no AWS keys")
+            return Result(text, Status.SKIP, blocks=reason)
+        self._region, case.has_keys = self._cloud.region or ANY_REGION, True
+        return result
 
     def _keys(self) -> Result:
         """Load the keys as the proxy does, which renews them if they expire soon."""
