@@ -125,7 +125,7 @@ def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
     has_target = not options.kind and names_target(query, environ)
     row, request = options.kind or _row(options), SSH_SESSION
     beside = None
-    if options.kind and (query.name or query.options):
+    if options.kind:
         _check_options(row, query)
     elif not has_target and not query.options:
         beside = next(each for each in KINDS if not each.login).load()

@@ -297,7 +297,7 @@ def test_doctor_checks_a_kind_without_a_target(site: Site) -> None:
     legs = {leg["name"]: leg["status"] for leg in json.loads(ran.stdout)["legs"]}
     own = ("profile", "token") if site.row.login else ("keys", "region")
     assert {legs[name] for name in (*own, "api-tls", "identity")} == {"ok"}
-    assert not {"target", "environment", "session"} & set(legs)
+    assert not {"target", "environment", "session", "keys-identity"} & set(legs)
     other = "--region" if site.row.login else "--space"
     assert f"{other} does not go with --kind {site.row.name}" in site.refused(
         "doctor", "--kind", site.row.name, other, "x-1"
