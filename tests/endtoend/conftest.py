@@ -16,7 +16,7 @@ from connector.emulator.machine.sshserver import SshServer, make_host_key
 from .breaking import send_digest
 from .cloud import Cloud
 from .commands import Commands, Ssh
-from .copies import Copies
+from .copies import Copies, LocalCopies
 from .doctor import Patient
 from .executing import Exec
 from .library import nothing_left
@@ -112,6 +112,14 @@ def copies(commands: Commands, cloud: Cloud, sshd: Sshd) -> Copies:
     """Copies to and from an agent without its pace."""
     cloud.unpaced()
     return Copies(commands, cloud, sshd)
+
+
+@pytest.fixture
+def local(
+    commands: Commands, cloud: Cloud, capfdbinary: pytest.CaptureFixture[bytes]
+) -> LocalCopies:
+    """Copies whose far end is this machine, over no connection."""
+    return LocalCopies(commands, cloud, capfdbinary)
 
 
 @pytest.fixture

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from connector.cli.main import main
 
 from .cloud import Cloud
 from .commands import CONNECTOR, Answer, Commands, Process
@@ -17,32 +24,19 @@ from .sshd import USER, Sshd
 LARGE = 3_200_017
 
 
-class Copies:
-    """Runs ``connector cp`` to and from the Dev Environment, whose sshd sees the same files.
+class Ends:
+    """Two directories to copy between: one of this machine, and one that the target sees.
 
     :ivar far: the far end's directory.
     """
 
-    def __init__(self, commands: Commands, cloud: Cloud, sshd: Sshd) -> None:
+    def __init__(self, commands: Commands, cloud: Cloud) -> None:
         self.commands = commands
         self.host = cloud.host
         self.here = commands.directory / "here"
         self.far = commands.directory / "far"
         self.here.mkdir()
         self.far.mkdir()
-        self.options = [
-            word
-            for option in (
-                f"User={USER}",
-                f"IdentityFile={sshd.user_key}",
-                "IdentitiesOnly=yes",
-                f'UserKnownHostsFile="{sshd.known_hosts}"',
-                "GlobalKnownHostsFile=/dev/null",
-                f"HostKeyAlias={sshd.alias}",
-                "BatchMode=yes",
-            )
-            for word in ("-o", option)
-        ]
 
     def at(self, path: Path | str) -> str:
         """Return the word for a file of the far end."""
@@ -58,6 +52,26 @@ class Copies:
             return str(self.here / source), self.at(target)
         return self.at(source), str(self.here / target)
 
+
+class Copies(Ends):
+    """Runs ``connector cp`` to and from the Dev Environment, whose sshd sees the same files."""
+
+    def __init__(self, commands: Commands, cloud: Cloud, sshd: Sshd) -> None:
+        super().__init__(commands, cloud)
+        self.options = [
+            word
+            for option in (
+                f"User={USER}",
+                f"IdentityFile={sshd.user_key}",
+                "IdentitiesOnly=yes",
+                f'UserKnownHostsFile="{sshd.known_hosts}"',
+                "GlobalKnownHostsFile=/dev/null",
+                f"HostKeyAlias={sshd.alias}",
+                "BatchMode=yes",
+            )
+            for word in ("-o", option)
+        ]
+
     def words(self, *words: str | Path) -> list[str]:
         return [*CONNECTOR, "cp", *self.options, *map(str, words)]
 
@@ -66,6 +80,68 @@ class Copies:
 
     def start(self, *words: str | Path) -> Process:
         return self.commands.start(*self.words(*words))
+
+
+#: An ssh that leads to this machine itself: to its sftp-server, or to a command. It makes no
+#: connection, so no session is started for it, and it takes no descriptor from a ProxyCommand.
+_LOCAL_SSH = """\
+#!/bin/sh
+for last; do :; done
+case " $* " in
+    *" -s sftp ") exec /usr/lib/openssh/sftp-server ;;
+    *ProxyCommand=false*) exec sh -c "$last" ;;
+esac
+exit 255
+"""
+
+
+class LocalCopies(Ends):
+    """Runs ``connector cp`` in this process, to the real sftp-server but over no connection.
+
+    It is for what a copy does with files. What differs is the work of `connector/copy/links.py`.
+    """
+
+    def __init__(
+        self, commands: Commands, cloud: Cloud, captured: pytest.CaptureFixture[bytes]
+    ) -> None:
+        super().__init__(commands, cloud)
+        self._captured = captured
+        programs = commands.directory / "bin"
+        programs.mkdir()
+        (programs / "ssh").write_text(_LOCAL_SSH)
+        (programs / "ssh").chmod(0o755)
+        path = f"{programs}{os.pathsep}{commands.environ['PATH']}"
+        self._environ = {**commands.environ, "PATH": path}
+
+    def run(self, *words: str | Path) -> Answer:
+        arguments = ["cp", *map(str, words)]
+        environ = dict(self._environ)
+        del environ["CONNECTOR_LOG_FILE"]  # this process has its own logging
+        self._captured.readouterr()
+        with patch.dict(os.environ, environ, clear=True), _kept_signals():
+            exit_code = main(arguments)
+        return Answer(arguments, exit_code, *self._captured.readouterr())
+
+    def start(self, *words: str | Path) -> Process:
+        """Run it as a process, whose stdin and stdout the test holds."""
+        return self.commands.start(*CONNECTOR, "cp", *map(str, words), environ=self._environ)
+
+    def pipe(self, *words: str | Path, input: bytes = b"") -> Answer:
+        """Run it as a process with this stdin."""
+        arguments = (*CONNECTOR, "cp", *map(str, words))
+        return self.commands.run(*arguments, input=input, environ=self._environ)
+
+
+@contextlib.contextmanager
+def _kept_signals() -> Iterator[None]:
+    """Give signals the handlers back that they had before a command."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def content(size: int, seed: int = 1) -> bytes:

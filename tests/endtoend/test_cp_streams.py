@@ -7,19 +7,29 @@ import signal
 import pytest
 
 from .cloud import START, Cloud
-from .copies import LARGE, Copies, content, left_over
+from .copies import LARGE, Copies, LocalCopies, content, left_over
 from .waiting import eventually
 
 
-@pytest.mark.parametrize("size", [0, 1, 600_000, LARGE])
-def test_stream_is_the_same_in_both_directions(copies: Copies, size: int) -> None:
-    answer = copies.run("-", copies.at("file"), input=content(size))
+def test_large_stream_is_the_same_in_both_directions(copies: Copies) -> None:
+    answer = copies.run("-", copies.at("file"), input=content(LARGE))
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
-    assert (copies.far / "file").read_bytes() == content(size)
+    assert (copies.far / "file").read_bytes() == content(LARGE)
     answer = copies.run(copies.at("file"), "-")
     assert (answer.returncode, answer.stderr) == (0, b"")
-    assert answer.stdout == content(size)
+    assert answer.stdout == content(LARGE)
     assert left_over(copies.far) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 600_000])
+def test_stream_is_the_same_in_both_directions(local: LocalCopies, size: int) -> None:
+    answer = local.pipe("-", local.at("file"), input=content(size))
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
+    assert (local.far / "file").read_bytes() == content(size)
+    answer = local.pipe(local.at("file"), "-")
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert answer.stdout == content(size)
+    assert left_over(local.far) == []
 
 
 def test_stream_takes_several_sessions(copies: Copies, cloud: Cloud) -> None:
@@ -28,15 +38,15 @@ def test_stream_takes_several_sessions(copies: Copies, cloud: Cloud) -> None:
     assert cloud.count(START) == 3
 
 
-def test_file_of_proc_has_its_content(copies: Copies) -> None:
-    answer = copies.run(f"{copies.host}:/proc/self/status", "-")
+def test_file_of_proc_has_its_content(local: LocalCopies) -> None:
+    answer = local.pipe(f"{local.host}:/proc/self/status", "-")
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.startswith(b"Name:")
 
 
-def test_reader_that_leaves_ends_the_copy(copies: Copies) -> None:
-    (copies.far / "file").write_bytes(content(LARGE))
-    process = copies.start(copies.at("file"), "-")
+def test_reader_that_leaves_ends_the_copy(local: LocalCopies) -> None:
+    (local.far / "file").write_bytes(content(LARGE))
+    process = local.start(local.at("file"), "-")
     process.reader.exactly(1000)
     process.stop_reading()
     assert process.wait() == 1
@@ -44,28 +54,34 @@ def test_reader_that_leaves_ends_the_copy(copies: Copies) -> None:
 
 
 def test_reader_that_pauses_gets_all_bytes(copies: Copies, cloud: Cloud) -> None:
-    (copies.far / "file").write_bytes(content(5 * LARGE))
+    (copies.far / "file").write_bytes(content(2 * LARGE))
     process = copies.start(copies.at("file"), "-")
     process.reader.exactly(1000)
     cloud.wait_for_agents(2)
-    assert len(process.reader.rest()) == 5 * LARGE - 1000
+    assert len(process.reader.rest()) == 2 * LARGE - 1000
     assert process.wait() == 0
 
 
-def test_interrupted_stream_leaves_nothing(copies: Copies) -> None:
-    process = copies.start("-", copies.at("file"))
+@pytest.mark.parametrize(
+    ("number", "exit_code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+)
+def test_interrupted_stream_leaves_nothing(
+    local: LocalCopies, number: signal.Signals, exit_code: int
+) -> None:
+    process = local.start("-", local.at("file"))
     process.send(content(700_000))
-    eventually(lambda: left_over(copies.far), "an unfinished file")
-    process.signal(signal.SIGINT)
-    assert process.wait() == 130
-    assert left_over(copies.far) == []
-    assert not (copies.far / "file").exists()
+    eventually(lambda: left_over(local.far), "an unfinished file")
+    process.signal(number)
+    assert process.wait() == exit_code
+    assert left_over(local.far) == []
+    assert not (local.far / "file").exists()
 
 
-def test_stream_needs_the_name_of_a_file(copies: Copies) -> None:
-    answer = copies.run("-", copies.at(""), input=b"x")
+def test_stream_needs_the_name_of_a_file(local: LocalCopies) -> None:
+    answer = local.pipe("-", local.at(""), input=b"x")
     assert answer.returncode == 1
     assert b"is a directory: name the file\n" in answer.stderr
-    answer = copies.run("-r", copies.at(""), "-")
+    answer = local.pipe("-r", local.at(""), "-")
     assert (answer.returncode, answer.stdout) == (1, b"")
     assert b"is a directory, which cannot go to stdout\n" in answer.stderr
