@@ -88,22 +88,13 @@ class Jobs:
         mode = yield from self.settle(task)
         part = part_of(task.target)
         # A descriptor that is open for writing stays so, whatever the mode of the file.
-        made = stat.S_IMODE(task.file.attributes.mode) & PERMISSIONS
+        made = 0o600 if mode is not None else stat.S_IMODE(task.file.attributes.mode) & PERMISSIONS
         item.hash = hashlib.sha256()
         size = task.file.attributes.size
-        file = yield from self._source.open_source(task.file.source)
-        with _closed_on_failure(file):
-            task.has_part = True
-            copy = yield from self._target.create(part, 0o600 if mode is not None else made)
-            with _closed_on_failure(copy):
-                if 0 < size < BLOCK:
-                    seen = yield from self._transfer_small(item, file, copy)
-                else:
-                    seen = yield from self._transfer(item, file, copy, Range(0, size))
-                if not size:
-                    yield from self._to_end(item, file, copy)
-        file.close()
-        yield from copy.close().wait()
+        if 0 < size < BLOCK:
+            seen = yield from self._copy_small(item, part, made)
+        else:
+            seen = yield from self._copy_whole(item, part, made)
         if self._changed(task, seen):
             task.tries += 1
             if task.tries == TRIES:
@@ -115,6 +106,43 @@ class Jobs:
         yield from self._target.replace(part, task.target)
         task.digest = item.hash.hexdigest() if size else ""
         self._work.whole_done(item)
+
+    def _copy_small(self, item: Item, part: bytes, mode: int) -> Job[Attributes]:
+        """Copy a file by one read and one write; return the attributes that its bytes show.
+
+        A change of the content alone shows when the digests are compared.
+        """
+        known = item.task.file.attributes
+        file = yield from self._source.open_source(item.task.file.source)
+        with _closed_on_failure(file):
+            item.left = 0
+            data = yield from file.read(0, known.size + 1).wait()
+        file.close()
+        kept = data[: known.size]
+        self._take(item, kept)
+        item.task.has_part = True
+        copy = yield from self._target.create(part, mode)
+        with _closed_on_failure(copy):
+            written = copy.write(0, kept)
+        closed = copy.close()  # the server does one after the other
+        for answer in (written, closed):
+            yield from answer.wait()
+        return known._replace(size=len(data))
+
+    def _copy_whole(self, item: Item, part: bytes, mode: int) -> Job[Attributes]:
+        """Copy a file from its first to its last byte; return its attributes after that."""
+        size = item.task.file.attributes.size
+        file = yield from self._source.open_source(item.task.file.source)
+        with _closed_on_failure(file):
+            item.task.has_part = True
+            copy = yield from self._target.create(part, mode)
+            with _closed_on_failure(copy):
+                seen = yield from self._transfer(item, file, copy, Range(0, size))
+                if not size:
+                    yield from self._to_end(item, file, copy)
+        file.close()
+        yield from copy.close().wait()
+        return seen
 
     def _prepare(self, item: Item) -> Job[None]:
         task = item.task
@@ -293,19 +321,6 @@ class Jobs:
             yield from written.wait()
         assert status is not None
         return (yield from status.wait())
-
-    def _transfer_small(self, item: Item, file: File, copy: File) -> Job[Attributes]:
-        """Copy a file by one read, and return the attributes that its bytes show.
-
-        A change of the content alone shows when the digests are compared.
-        """
-        known = item.task.file.attributes
-        item.left = 0
-        data = yield from file.read(0, known.size + 1).wait()
-        kept = data[: known.size]
-        self._take(item, kept)
-        yield from copy.write(0, kept).wait()
-        return known._replace(size=len(data))
 
     def _to_end(self, item: Item, file: File, copy: File) -> Job[None]:
         """Copy a file that says to be empty: those of /proc have content all the same."""
