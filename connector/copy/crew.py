@@ -34,9 +34,8 @@ from .sftp import Job, Pipeline, SftpError
 from .sides import Far, Side
 from .work import RANGE, Item, Work
 
-#: Jobs of small files on one connection, and bytes that are not there yet, up to which another one
-#: starts. So the next range begins before the answers to the last one have arrived.
-_MOST_JOBS = 24
+#: Bytes on one connection that are not there yet, up to which another job starts. So the next
+#: range begins before the answers to the last one have arrived.
 _MOST_BYTES = 512 * 1024
 
 #: How often a connection is tried before its thread gives up. The pauses add up to half a minute.
@@ -256,7 +255,7 @@ class Crew:
     def _has_room(self, pipeline: Pipeline, items: set[Item]) -> bool:
         """Return whether another item may start. More would be lost to the other connections."""
         ahead = pipeline.sftp.outstanding + sum(item.left for item in items)
-        return pipeline.running < _MOST_JOBS and ahead < _MOST_BYTES
+        return pipeline.running < self._work.files_each and ahead < _MOST_BYTES
 
     def _clean(self, pipeline: Pipeline, items: set[Item]) -> None:
         """Remove the unfinished small files of the far end when the copy is interrupted."""

@@ -9,7 +9,17 @@ import pytest
 from connector.copy.packets import Attributes
 from connector.copy.plan import FileCopy
 from connector.copy.ranges import Ranges
-from connector.copy.work import FINISH, LARGE, PREPARE, RANGE, WHOLE, Item, Work
+from connector.copy.work import (
+    FINISH,
+    LARGE,
+    LEAST_FILES,
+    MOST_FILES,
+    PREPARE,
+    RANGE,
+    WHOLE,
+    Item,
+    Work,
+)
 
 SMALL = 1000
 
@@ -18,11 +28,12 @@ SMALL = 1000
 def work() -> Work:
     """Return the work of a large file and three small ones."""
     sizes = (LARGE, SMALL, SMALL, SMALL)
-    files = [
-        FileCopy(b"from%d" % index, b"to%d" % index, Attributes(size, stat.S_IFREG, 0, 0))
-        for index, size in enumerate(sizes)
-    ]
-    return Work(files, LARGE)
+    return Work([file(index, size) for index, size in enumerate(sizes)], LARGE)
+
+
+def file(index: int, size: int) -> FileCopy:
+    attributes = Attributes(size, stat.S_IFREG, 0, 0)
+    return FileCopy(b"from%d" % index, b"to%d" % index, attributes)
 
 
 def take(work: Work, kind: str) -> Item:
@@ -68,3 +79,14 @@ def test_end_wakes_the_checker(work: Work) -> None:
     assert not work.wait_for_checks(0)
     work.stop()
     assert work.wait_for_checks(0)
+
+
+def test_connections_begin_fewer_files_at_the_end() -> None:
+    work = Work([file(index, SMALL) for index in range(1000)], LARGE)
+    work.connections = 4
+    begun = []
+    while work.take() is not None:
+        begun.append(work.files_each)
+    assert (begun[0], begun[499], begun[-1]) == (124, 62, LEAST_FILES)
+    alone = Work([file(index, SMALL) for index in range(1000)], LARGE)
+    assert alone.files_each == MOST_FILES
