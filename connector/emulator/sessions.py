@@ -12,6 +12,7 @@ import hmac
 import re
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -22,6 +23,7 @@ DATA_CHANNEL_PATH = "/v1/data-channel/"
 DATA_CHANNEL_ROLE = "publish_subscribe"
 
 TOKEN_BYTES = 120  # of randomness: 160 characters of base64, about the length of real tokens
+HISTORY_MAX = 1000  # sessions that are remembered after their end; a choice
 SESSION_ID_MAX = 96  # characters, by the model of ssm:StartSession
 
 #: The first bytes of every cell number. In base64 they are ``++/+``, so every stream URL has
@@ -53,6 +55,7 @@ class Origin:
     :ivar target: the machine as the request names it.
     :ivar owner: the caller's ARN.
     :ivar document: the name of the session's document; empty without one.
+    :ivar listed: whether Systems Manager of the account knows the session.
     """
 
     target: str
@@ -60,6 +63,7 @@ class Origin:
     owner: str
     document: str = ""
     reason: str = ""
+    listed: bool = True
 
 
 @dataclass(eq=False)
@@ -107,6 +111,7 @@ class Sessions:
         self.now = now
         self.random_bytes = random_bytes
         self._sessions: dict[str, Session] = {}
+        self._ended: deque[str] = deque()
         self._listeners: list[Callable[[Session], None]] = []
 
     def on_end(self, listener: Callable[[Session], None]) -> None:
@@ -143,7 +148,7 @@ class Sessions:
         return session
 
     def find(self, session_id: str) -> Session | None:
-        """Return the session of this id, whether it lives or has ended."""
+        """Return the session of this id: one that lives, or has ended not long ago."""
         return self._sessions.get(session_id)
 
     def opened_by_requests(self) -> list[Session]:
@@ -160,12 +165,12 @@ class Sessions:
         same = hmac.compare_digest(session.token_value.encode(), token_value.encode())
         return session if same else None
 
-    def living(self, machine_id: str) -> list[Session]:
-        """Return the sessions of a machine that have not ended."""
+    def living(self, machine_id: str | None = None) -> list[Session]:
+        """Return the sessions that have not ended, or those of one machine."""
         return [
             session
             for session in self._sessions.values()
-            if session.machine_id == machine_id and session.end_reason is None
+            if machine_id in (None, session.machine_id) and session.end_reason is None
         ]
 
     def renew_token(self, session: Session) -> None:
@@ -181,6 +186,9 @@ class Sessions:
         if session.end_reason is not None:
             return
         session.end_reason, session.end_time = reason, self.now()
+        self._ended.append(session.id)
+        if len(self._ended) > HISTORY_MAX:
+            del self._sessions[self._ended.popleft()]
         for listener in self._listeners:
             listener(session)
 

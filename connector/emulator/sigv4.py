@@ -50,7 +50,9 @@ class Signature(NamedTuple):
         :param target: the request's path and query.
         """
         names = self.names.split(";")
-        if "host" not in names or any(headers.get(name) is None for name in names):
+        if names != sorted(names) or any(headers.get(name) is None for name in names):
+            return False
+        if not {"host", *_must_be_signed(headers)} <= set(names):
             return False
         path, _, query = target.partition("?")
         canonical = "\n".join(
@@ -73,6 +75,12 @@ class Signature(NamedTuple):
         text = f"{_ALGORITHM}\n{self.date}\n{scope}\n{digest}"
         wanted = hmac.new(key, text.encode(), "sha256")
         return hmac.compare_digest(wanted.hexdigest(), self.value)
+
+
+def _must_be_signed(headers: Mapping[str, str]) -> set[str]:
+    """Return the names of AWS's own headers: what they say has to be signed."""
+    lower = {name.lower() for name in headers}
+    return {name for name in lower if name.startswith("x-amz-")}
 
 
 def read_signature(headers: Mapping[str, str]) -> Signature | None:

@@ -9,7 +9,7 @@ from connector.emulator.api.account import HOME_REGION
 from connector.emulator.api.errors import ApiError
 from connector.emulator.api.protocols.protocol import Answer
 from connector.emulator.api.rest import Endpoint
-from connector.emulator.api.room import Lifecycle, PlannedMachine, Room, page
+from connector.emulator.api.room import Lifecycle, PlannedMachine, Room
 from connector.emulator.api.shapes import Structure, Text, Whole
 from connector.emulator.api.signed import Call, SignedApi
 from connector.emulator.api.world import PlannedTarget, Services
@@ -81,14 +81,13 @@ class LampWorld(Room):
             yield PlannedMachine(lamp.id, arn, lambda life=lamp.life: life.state == ON)  # type: ignore[misc]
 
     def _list(self, call: Call) -> Answer:
-        found, token = page(self._lamps, call.get("MaxResults", 100), call.get("NextToken"))
-        lamps = [{"LampId": lamp.id, "State": lamp.life.state} for lamp in found]
-        return {"Lamps": lamps, "NextToken": token}
+        lamps = [{"LampId": lamp.id, "State": lamp.life.state} for lamp in self._lamps]
+        return call.page("Lamps", lamps, 100)
 
     def _light(self, call: Call) -> Answer:
         for lamp in self._lamps:
             if lamp.id == call["LampId"]:
-                lamp.life.move(WARMING, ON, lamp.start_seconds)
+                lamp.life.move(WARMING, ON, seconds=lamp.start_seconds)
                 return {"State": lamp.life.state}
         raise ApiError("There is no such lamp", "ResourceNotFoundException", 400)
 

@@ -162,12 +162,43 @@ async def test_unknown_things_are_refused(codebuild: CodeBuild) -> None:
     assert code_of(error) == "InvalidInputException"
 
 
-async def test_token_starts_one_sandbox_only(codebuild: CodeBuild) -> None:
-    start = codebuild.client.start_sandbox
+async def test_token_starts_one_sandbox_for_five_minutes(codebuild: CodeBuild) -> None:
+    codebuild.model.add_project(Project(REGION, "other"))
+
+    async def start(project: str = "shop") -> str:
+        members = {"projectName": project, "idempotencyToken": "abc"}
+        return str((await call(codebuild.client.start_sandbox, **members))["sandbox"]["id"])
+
+    codebuild.signed.shift = -200.0  # both clocks may differ by five minutes
+    first = await start()
+    assert await start() == first
+    members = {"projectName": "other", "idempotencyToken": "abc"}
+    error = await refused(codebuild.client.start_sandbox, **members)
+    assert code_of(error) == "InvalidInputException"
+    assert (await codebuild.start())["id"] != (await codebuild.start())["id"]
+    codebuild.signed.shift = 95.0
+    assert await start() == first
+    codebuild.signed.shift = 101.0
+    assert await start() != first
+
+
+async def test_token_is_of_one_region(codebuild: CodeBuild) -> None:
+    codebuild.model.add_project(Project("eu-west-1", "shop"))
     members = {"projectName": "shop", "idempotencyToken": "abc"}
-    first, second = [(await call(start, **members))["sandbox"]["id"] for _ in range(2)]
-    assert first == second
-    assert (await codebuild.start())["id"] != first
+    elsewhere = codebuild.signed.client("codebuild", region="eu-west-1")
+    here = (await call(codebuild.client.start_sandbox, **members))["sandbox"]["arn"]
+    there = (await call(elsewhere.start_sandbox, **members))["sandbox"]["arn"]
+    assert (here.split(":")[3], there.split(":")[3]) == (REGION, "eu-west-1")
+
+
+async def test_session_is_one_of_the_service_role(codebuild: CodeBuild) -> None:
+    sandbox = await codebuild.start()
+    await call(codebuild.client.start_sandbox_connection, sandboxId=sandbox["id"])
+    ssm = codebuild.signed.client("ssm")
+    (session,) = (await call(ssm.describe_sessions, State="Active"))["Sessions"]
+    role = "arn:aws:sts::111122223333:assumed-role/codebuild-shop-service-role/AWSCodeBuild-"
+    assert session["Owner"].startswith(role)
+    assert session["SessionId"].startswith("AWSCodeBuild-")
 
 
 async def test_permission_is_for_a_resource(codebuild: CodeBuild) -> None:
@@ -176,6 +207,11 @@ async def test_permission_is_for_a_resource(codebuild: CodeBuild) -> None:
     for name in (sandbox["id"], sandbox["arn"]):
         assert code_of(await codebuild.refusal(name)) == "AccessDeniedException"
     await call(codebuild.client.start_sandbox_connection, sandboxId=other["id"])
+    codebuild.signed.account.deny("codebuild:StopSandbox", sandbox["arn"])
+    assert code_of(await refused(codebuild.client.stop_sandbox, id=sandbox["id"])) == (
+        "AccessDeniedException"
+    )
+    await call(codebuild.client.stop_sandbox, id=other["id"])
     codebuild.signed.account.deny("codebuild:StartSandbox", "*:project/shop")
     error = await refused(codebuild.client.start_sandbox, projectName="shop")
     assert code_of(error) == "AccessDeniedException"

@@ -76,7 +76,7 @@ def only(answer: Any) -> Any:
 
 def test_operations_match_botocores_models(boto: Any) -> None:
     account = Account(Sessions(), lambda session: "")
-    for endpoint in Ec2Service(account, Ec2Model(account.sessions), lambda: "").endpoints():
+    for endpoint in Ec2Service(account, Ec2Model(account), lambda: "").endpoints():
         operation = endpoint.operation
         model = boto.client(operation.service, region_name=HOME_REGION).meta.service_model
         theirs = model.operation_model(operation.name)
@@ -176,6 +176,13 @@ async def test_stop_and_start_take_their_time(ec2: Ec2) -> None:
     assert ec2.world.state("web") == "running"
 
 
+async def test_unknown_parameter_changes_nothing(ec2: Ec2) -> None:
+    """The emulator does not know DryRun: a request with it must not start anything."""
+    error = await refused(ec2.client().stop_instances, InstanceIds=[ec2.web.id], DryRun=True)
+    assert code_of(error) == "InvalidParameterValue"
+    assert ec2.world.state("web") == "running"
+
+
 async def test_stop_ends_the_sessions(ec2: Ec2) -> None:
     await call(ec2.client("ssm").start_session, Target=ec2.web.id)
     await call(ec2.client().stop_instances, InstanceIds=[ec2.web.id])
@@ -259,6 +266,8 @@ async def test_pushed_key_lives_for_a_minute(ec2: Ec2) -> None:
     assert [(each.user, each.key) for each in ec2.world.model.keys(ec2.web)] == [("ec2-user", KEY)]
     ec2.signed.shift += 2.0
     assert ec2.world.model.keys(ec2.web) == []
+    await call(client.send_ssh_public_key, **members)
+    assert len(ec2.web.keys) == 1
 
 
 @pytest.mark.parametrize(
@@ -267,6 +276,7 @@ async def test_pushed_key_lives_for_a_minute(ec2: Ec2) -> None:
         ({"InstanceId": UNKNOWN}, "EC2InstanceNotFoundException"),
         ({"SSHPublicKey": f"ecdsa-sha2-nistp256 {'A' * 90}"}, "InvalidArgsException"),
         ({"InstanceOSUser": "not a user"}, "InvalidArgsException"),
+        ({"AvailabilityZone": "us-west-2b"}, "InvalidArgsException"),
     ],
 )
 async def test_key_that_cannot_be_pushed_is_refused(

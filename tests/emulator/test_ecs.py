@@ -100,6 +100,7 @@ async def test_tasks_are_found_by_service_family_and_status(ecs: Ecs) -> None:
     assert await ids(serviceName="web", desiredStatus="STOPPED") == [stopped.id]
     assert await ids(family="job") == [own.id]
     assert await ids() == [ecs.task.id, own.id]
+    assert await ids(desiredStatus="PENDING") == []  # ECS never desires it
     error = await refused(ecs.client.list_tasks, cluster="prod", serviceName="none")
     assert code_of(error) == "ServiceNotFoundException"
     error = await refused(ecs.client.list_tasks, cluster="none")
@@ -119,9 +120,10 @@ async def test_tasks_are_described_with_their_agents(ecs: Ecs) -> None:
     assert [failure["reason"] for failure in answer["failures"]] == ["MISSING"]
 
 
-async def test_no_more_than_100_tasks_are_described_at_once(ecs: Ecs) -> None:
-    error = await refused(ecs.client.describe_tasks, cluster="prod", tasks=["0" * 32] * 101)
-    assert code_of(error) == "InvalidParameterException"
+async def test_one_to_100_tasks_are_described_at_once(ecs: Ecs) -> None:
+    for tasks in ([], ["0" * 32] * 101):
+        error = await refused(ecs.client.describe_tasks, cluster="prod", tasks=tasks)
+        assert code_of(error) == "InvalidParameterException"
 
 
 async def test_command_gets_a_session_in_its_container(ecs: Ecs) -> None:
@@ -152,6 +154,24 @@ async def test_commands_are_refused_as_the_service_does(ecs: Ecs) -> None:
     assert await ecs.refused(cluster="none") == "ClusterNotFoundException: Cluster not found."
     ecs.signed.shift = 61.0
     assert (await ecs.execute(task=pending.id))["containerName"] == "app"
+
+
+async def test_arns_are_of_one_region_account_and_cluster(ecs: Ecs) -> None:
+    arn = ecs.signed.account.arn("ecs", REGION, f"task/prod/{ecs.task.id}")
+    cluster = ecs.signed.account.arn("ecs", REGION, "cluster/prod")
+    assert (await ecs.execute(task=arn, cluster=cluster))["taskArn"] == arn
+    for wrong in (
+        {"task": arn.replace(REGION, "eu-west-1")},
+        {"task": arn.replace("111122223333", "222233334444")},
+        {"task": arn.replace("/prod/", "/test/")},
+        {"cluster": cluster.replace(REGION, "eu-west-1")},
+    ):
+        assert "another Region" in await ecs.refused(**wrong)
+
+
+async def test_command_needs_the_permission_for_the_cluster(ecs: Ecs) -> None:
+    ecs.signed.account.deny("ecs:ExecuteCommand", "*:cluster/prod")
+    assert "on resource: arn:aws:ecs:us-east-1:111122223333:cluster/prod" in await ecs.refused()
 
 
 async def test_permissions_are_those_of_the_task(ecs: Ecs) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from connector.emulator.api.account import HOME_REGION, Account
 from connector.emulator.api.gamelift.service import ADMIN_SHELL, OPEN
-from connector.emulator.api.gamelift.world import FORMS, STREAM_GROUP, STREAMS, PlainWorld
 from connector.emulator.api.rest import BearerTokens
+from connector.emulator.api.ssm.world import FORMS, STREAM_GROUP, STREAMS, SsmWorld
 from connector.emulator.api.world import PlannedTarget, Services
 from connector.emulator.listener import Certificates
 from connector.emulator.sessions import Form
@@ -26,7 +26,7 @@ STREAM = {"Identifier": STREAM_GROUP, "StreamSessionIdentifier": "game1"}
 class Plain:
     """The services, and a client of GameLift Streams."""
 
-    def __init__(self, signed: Signed, world: PlainWorld) -> None:
+    def __init__(self, signed: Signed, world: SsmWorld) -> None:
         self.signed = signed
         self.world = world
         client = signed.client("gameliftstreams", region=HOME_REGION)
@@ -35,14 +35,14 @@ class Plain:
 
 @pytest.fixture
 async def plain(boto: Any, certificates: Certificates) -> AsyncIterator[Plain]:
-    worlds: list[PlainWorld] = []
+    worlds: list[SsmWorld] = []
 
     def more(account: Account) -> Any:
         tokens = BearerTokens(account.now)
         services = Services(account.sessions, tokens, account.stream_url, account, str, no_machine)
         targets = [PlannedTarget(f"{form}1", form) for form in FORMS]
         targets.append(PlannedTarget("game1", STREAMS))
-        worlds.append(PlainWorld(services, targets))
+        worlds.append(SsmWorld(services, targets))
         return worlds[0].endpoints()
 
     async with open_signed(boto, certificates, more) as signed:
@@ -71,6 +71,22 @@ async def test_shell_is_opened_by_ids_and_by_arns(plain: Plain, members: Any) ->
     assert session is not None
     assert session.form is Form.SHELL
     assert session.id in answer["StreamUrl"]
+
+
+async def test_arns_of_another_region_or_account_are_not_found(plain: Plain) -> None:
+    for group in (
+        f"{ARN}:streamgroup/{STREAM_GROUP}".replace(HOME_REGION, "eu-west-1"),
+        f"{ARN}:streamgroup/{STREAM_GROUP}".replace("111122223333", "222233334444"),
+    ):
+        error = await refused(plain.open, **{**STREAM, "Identifier": group})
+        assert code_of(error) == "ResourceNotFoundException"
+
+
+async def test_shell_is_no_session_of_the_account(plain: Plain) -> None:
+    answer = await call(plain.open, **STREAM)
+    ssm = plain.signed.client("ssm", region=HOME_REGION)
+    error = await refused(ssm.terminate_session, SessionId=answer["SessionId"])
+    assert code_of(error) == "DoesNotExistException"
 
 
 async def test_token_is_good_for_a_minute(plain: Plain) -> None:

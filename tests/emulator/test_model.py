@@ -17,7 +17,7 @@ from connector.emulator.api.codecatalyst.model import (
 )
 from connector.emulator.api.errors import ResourceNotFoundException
 from connector.emulator.listener import make_certificates
-from connector.emulator.sessions import Session, Sessions
+from connector.emulator.sessions import HISTORY_MAX, Session, Sessions
 
 from .world import FakeClock
 
@@ -127,3 +127,14 @@ def test_only_the_owner_can_read_private_keys(tmp_path: Path) -> None:
     for path in directory.iterdir():
         if b"PRIVATE KEY" in path.read_bytes():
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_sessions_are_forgotten_some_time_after_their_end() -> None:
+    sessions = Sessions()
+    lasting = sessions.open("dev", "alice")
+    ended = [sessions.open("dev", "alice") for _ in range(HISTORY_MAX + 1)]
+    for session in ended:
+        sessions.end(session, "Stopped")
+    assert sessions.find(ended[0].id) is None
+    assert sessions.find(ended[1].id) is ended[1]
+    assert sessions.living() == [lasting]

@@ -12,7 +12,8 @@ import pytest
 from connector.emulator import app
 from connector.emulator.api import WORLDS, make_world
 from connector.emulator.api.errors import ApiError
-from connector.emulator.api.room import Lifecycle, page
+from connector.emulator.api.room import Lifecycle
+from connector.emulator.api.signed import page
 from connector.emulator.api.world import PlannedTarget, Services, World
 from connector.emulator.harness import ConnectorEmulator
 from connector.targets.registry import KINDS, KindRow
@@ -159,13 +160,13 @@ def test_names_of_a_world_are_of_its_kind(all_kinds: ConnectorEmulator, row: Kin
 def test_lifecycle_changes_with_the_clock_alone() -> None:
     clock = FakeClock()
     life = Lifecycle(clock, "OFF")
-    life.move("WARMING", "ON", 10.0)
+    life.move("WARMING", "ON", seconds=10.0)
     assert life.state == "WARMING"
     clock.advance(9.9)
     assert life.state == "WARMING"
     clock.advance(0.2)
     assert life.state == "ON"
-    life.move("COOLING", "OFF", 1.0)
+    life.move("COOLING", "OFF", seconds=1.0)
     life.set("BROKEN")
     clock.advance(5.0)
     assert life.state == "BROKEN"
@@ -173,11 +174,11 @@ def test_lifecycle_changes_with_the_clock_alone() -> None:
 
 def test_pages_cover_every_item_once() -> None:
     items = list(range(7))
-    first, token = page(items, 3, None)
-    second, token = page(items, 3, token)
-    third, token = page(items, 3, token)
+    first, token = page(items, 3, None, "X")
+    second, token = page(items, 3, token, "X")
+    third, token = page(items, 3, token, "X")
     assert [first, second, third, token] == [[0, 1, 2], [3, 4, 5], [6], None]
-    assert page([], 3, None) == ([], None)
+    assert page([], 3, None, "X") == ([], None)
     for wrong in ("x", "LTE=", "OTk="):
         with pytest.raises(ApiError) as info:
             page(items, 3, wrong, "InvalidNextToken")

@@ -196,6 +196,12 @@ async def test_session_needs_remote_access_and_an_app(studio: Studio) -> None:
     assert isinstance(error, studio.client.exceptions.ResourceNotFound)
 
 
+async def test_app_without_an_ssh_server_has_no_sessions(studio: Studio) -> None:
+    canvas = studio.add("canvas", app_type="Canvas", running=True)
+    error = await refused(studio.client.start_session, ResourceIdentifier=canvas.arn)
+    assert code_of(error) == "ValidationException"
+
+
 async def test_session_fails_until_the_agent_is_registered(studio: Studio) -> None:
     space = studio.add("fresh", agent_seconds=5)
     await call(studio.client.create_app, **studio.place(space), **APP)

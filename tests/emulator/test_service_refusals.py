@@ -71,10 +71,16 @@ async def test_body_with_wrong_content_encoding_is_refused(world: World) -> None
     assert (answer.status, answer.error) == (400, "ValidationException")
 
 
-async def test_unknown_members_are_ignored(world: World) -> None:
-    body = {**session_body(sessionType="SSH", colour="red"), "spaceName": "Other", "x": [1]}
+@pytest.mark.parametrize("extra", [{"x": [1]}, session_body(sessionType="SSH", colour="red")])
+async def test_unknown_members_are_refused(world: World, extra: dict[str, Any]) -> None:
+    body = {**session_body(sessionType="SSH"), **extra}
     answer = await world.request("PUT", world.path + "/session", body)
-    assert answer.status == 200
+    assert (answer.status, answer.error) == (400, "ValidationException")
+
+
+async def test_member_of_the_path_is_not_taken_from_the_body(world: World) -> None:
+    body = {**session_body(sessionType="SSH"), "spaceName": "Other"}
+    answer = await world.request("PUT", world.path + "/session", body)
     assert answer.members["spaceName"] == "MySpace"
 
 

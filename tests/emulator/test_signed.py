@@ -53,8 +53,7 @@ def more_services(account: Account) -> Iterable[Endpoint]:
 
     def connect(call: Call) -> dict[str, Any]:
         session = call.open_session("sandbox", call["sandboxId"])
-        access = {"sessionId": session.id, "tokenValue": session.token_value}
-        return {"ssmSession": {**access, "streamUrl": call.stream_url(session)}}
+        return {"ssmSession": call.lower_access(session)}
 
     def shell(call: Call) -> dict[str, Any]:
         assert call["StreamSessionIdentifier"] == STREAM

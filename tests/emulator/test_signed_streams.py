@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from connector.aws.keys import AwsKeys
 from connector.aws.signing import canonical_query
-from connector.aws.sigv4 import signed_headers
+from connector.aws.sigv4 import presigned_query, signed_headers
 from connector.datachannel.messages import PayloadType
 from connector.emulator.agent.plugins import (
     InteractiveCommand,
@@ -77,7 +77,7 @@ class Streams:
     ) -> Mapping[str, str]:
         """Return the headers that sign the upgrade of a session."""
         key = key or self.account.user_key
-        url = urlsplit(data_channel_url(self.gateway.url, session))
+        url = urlsplit(self.url(session))
         keys = AwsKeys(key.id, key.secret, key.token, None)
         signing: dict[str, Any] = {
             "method": "GET",
@@ -92,9 +92,15 @@ class Streams:
         }
         return signed_headers(keys, **{**signing, **changes})
 
-    async def dial(self, session: Session, headers: Mapping[str, str]) -> ClientConnection:
+    def url(self, session: Session) -> str:
+        return data_channel_url(self.gateway.url, session)
+
+    async def dial(
+        self, session: Session, headers: Mapping[str, str], query: str = ""
+    ) -> ClientConnection:
+        path, _, own = self.url(session).partition("?")
         return await connect(
-            data_channel_url(self.gateway.url, session),
+            f"{path}?{query or own}",
             ssl=ssl.create_default_context(cafile=str(self.ca_file)),
             additional_headers=headers,
             compression=None,
@@ -108,10 +114,10 @@ class Streams:
         await connection.send(opening(session.token_value))
         return Client(connection=connection)
 
-    async def status(self, session: Session, headers: Mapping[str, str]) -> int:
+    async def status(self, session: Session, headers: Mapping[str, str], query: str = "") -> int:
         """Return the status of an upgrade."""
         try:
-            connection = await self.dial(session, headers)
+            connection = await self.dial(session, headers, query)
         except InvalidStatus as refused:
             return refused.response.status_code
         await connection.close()
@@ -147,6 +153,35 @@ async def test_upgrade_needs_the_accounts_signature(streams: Streams) -> None:
     assert await streams.status(session, streams.signature(session, temporary)) == 101
     streams.shift = 61.0
     assert await streams.status(session, streams.signature(session, temporary)) == 403
+
+
+async def test_upgrade_is_signed_in_the_sessions_region(streams: Streams) -> None:
+    session = streams.open(Form.SHELL)
+    assert await streams.status(session, streams.signature(session, region="us-east-1")) == 403
+
+
+async def test_upgrade_needs_the_callers_permission(streams: Streams) -> None:
+    session = streams.open(Form.SHELL)
+    streams.account.deny("ssmmessages:OpenDataChannel", f"*:session/{session.id}")
+    assert await streams.status(session, streams.signature(session)) == 403
+
+
+async def test_presigned_upgrade_is_verified(streams: Streams) -> None:
+    key, session = streams.account.user_key, streams.open(Form.SHELL)
+    url = urlsplit(streams.url(session))
+    query = presigned_query(
+        AwsKeys(key.id, key.secret, None, None),
+        host=url.netloc,
+        path=url.path,
+        query=dict(parse_qsl(url.query.replace("+", "%2B"))),
+        service="ssmmessages",
+        region=REGION,
+        expires=60,
+        now=time.time(),
+    )
+    assert await streams.status(session, {}, query) == 101
+    for wrong in (query.replace("Expires=60", "Expires=61"), f"{url.query}&X-Amz-Signature=0"):
+        assert await streams.status(session, {}, wrong) == 403
 
 
 async def test_session_of_a_bearer_token_needs_no_signature(streams: Streams) -> None:

@@ -53,6 +53,7 @@ def test_published_example_is_valid() -> None:
         ("GET", "/", {"Authorization": AUTHORIZATION.replace("/service/", "/other/")}),
         ("GET", "/", {"Authorization": AUTHORIZATION.replace("host;", "")}),
         ("GET", "/", {"Authorization": AUTHORIZATION.replace("host;", "host;missing;")}),
+        ("GET", "/", {"X_Amz_Target": "AmazonSSM.StartSession"}),  # which is not signed
         ("GET", "/", {"Authorization": "Bearer token"}),
         ("GET", "/", {"Authorization": ""}),
     ],

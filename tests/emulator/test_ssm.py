@@ -11,11 +11,11 @@ import pytest
 from connector.emulator.api.account import Account
 from connector.emulator.api.ssm.service import SessionManagerService
 from connector.emulator.listener import Certificates
-from connector.emulator.sessions import Form, Sessions, data_channel_url
+from connector.emulator.sessions import Form, Origin, Sessions, data_channel_url
 
 from .calls import call, code_of, refused, status_of
 from .contract import check_input
-from .signing import GATEWAY, INSTANCE, Signed, open_signed
+from .signing import GATEWAY, INSTANCE, REGION, Signed, open_signed
 
 SSH = "AWS-StartSSHSession"
 
@@ -249,3 +249,31 @@ async def test_malformed_requests_and_other_operations_are_refused(signed: Signe
     assert code_of(error) == "ValidationException"
     error = await refused(client.list_documents)
     assert (code_of(error), status_of(error)) == ("UnknownOperationException", 400)
+
+
+async def test_sessions_that_the_account_does_not_have_are_unknown(signed: Signed) -> None:
+    """Sessions of bearer tokens, and of machines in an account of AWS's own."""
+    client = signed.client("ssm")
+    origin = Origin("game", REGION, "arn:aws:iam::111122223333:user/mary", listed=False)
+    for session in (
+        signed.account.sessions.open("dev", "mary"),
+        signed.account.open_session("game", origin, name="mary"),
+    ):
+        for operation in ("resume_session", "terminate_session"):
+            error = await refused(getattr(client, operation), SessionId=session.id)
+            assert code_of(error) == "DoesNotExistException"
+        assert session.end_reason is None
+    assert (await call(client.describe_sessions, State="Active"))["Sessions"] == []
+
+
+async def test_token_of_a_page_is_good_for_its_own_request_only(signed: Signed) -> None:
+    signed.yard.names += [f"mi-{number:017x}" for number in range(6)]
+    describe = signed.client("ssm").describe_instance_information
+    token = (await call(describe, MaxResults=5))["NextToken"]
+    assert len((await call(describe, NextToken=token))["InstanceInformationList"]) == 2
+    node = [{"Key": "ResourceType", "Values": ["ManagedInstance"]}]
+    elsewhere = signed.client("ssm", region="eu-west-1").describe_instance_information
+    stranger = signed.client("ssm", signed.account.add_user("bob")).describe_instance_information
+    for other, members in ((describe, {"Filters": node}), (elsewhere, {}), (stranger, {})):
+        error = await refused(other, NextToken=token, **members)
+        assert code_of(error) == "InvalidNextToken"

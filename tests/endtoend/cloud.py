@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from connector.emulator.agent.behaviour import REAL, AgentBehaviour
+from connector.emulator.api import make_world
 from connector.emulator.api.account import Account, Key
 from connector.emulator.api.codecatalyst.model import (
     CodeCatalystModel,
@@ -26,7 +27,6 @@ from connector.emulator.api.codecatalyst.model import (
     Status,
 )
 from connector.emulator.api.codecatalyst.service import CodeCatalystService
-from connector.emulator.api.ec2.world import Ec2World
 from connector.emulator.api.rest import BearerTokens, Misbehaviours, Proceed, RestServer
 from connector.emulator.api.ssm.service import SessionManagerService
 from connector.emulator.api.world import DEMO, Services
@@ -50,14 +50,16 @@ STOP = "StopDevEnvironmentSession"
 class Cloud:
     """CodeCatalyst with one Dev Environment, EC2 with one instance, their gateway and their agents.
 
+    :param more: other kinds, with one target each.
     :ivar instance: the host name of the instance, which is its id. Its port is that of the Dev
-        Environment.
+        Environment, as those of all targets are.
+    :ivar names: the name of each kind's target, but of CodeCatalyst's.
     :ivar target: the function by which the agents of new sessions connect to their target.
     :ivar stream_base: the gateway in the stream URLs of new sessions, if it is not the emulator's.
     :ivar sessions: all sessions started since the last :meth:`reset`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, more: Sequence[str] = ()) -> None:
         certificates = make_certificates(directory)
         self.ca_file = certificates.ca_file
         self.port = 0  # a port that refuses
@@ -81,7 +83,7 @@ class Cloud:
             self._connect,
             certificates.server_context,
             open_process=partial(process_opener, home=home),
-            is_signed_upgrade=lambda target, headers: self.account.signs_upgrade(target, headers),
+            is_signed_upgrade=lambda *upgrade: self.account.signs_upgrade(*upgrade),
             seed=1,
         )
         self.gateway.tap = self._see
@@ -96,9 +98,12 @@ class Cloud:
             lambda: self.server.url,
             lambda _: self._connect(),
         )
-        ec2 = Ec2World(services, DEMO)
-        self.instance = ec2.targets[0].host
-        endpoints = [*service.endpoints(), *ssm.endpoints(), *ec2.endpoints()]
+        worlds = {kind: make_world(kind, services, DEMO) for kind in ("ec2", *more)}
+        self.instance = worlds["ec2"].targets[0].host
+        self.names = {kind: world.targets[0].name for kind, world in worlds.items()}
+        endpoints = [*service.endpoints(), *ssm.endpoints()]
+        for world in worlds.values():
+            endpoints += world.endpoints()
         self.server = RestServer(endpoints, certificates.server_context)
         self.server.intercept = self._intercept
         self._given_tokens: list[str] = []
@@ -331,11 +336,7 @@ class Cloud:
 
     def living(self) -> list[str]:
         """Return the ids of all sessions that have not ended."""
-        machines = [self.environment.id, self.instance]
-        sessions = self._model.sessions
-        return self.call(
-            lambda: [each.id for machine in machines for each in sessions.living(machine)]
-        )
+        return self.call(lambda: [each.id for each in self._model.sessions.living()])
 
     # Callbacks of the emulator
 

@@ -268,7 +268,7 @@ class Ssh:
         self.config.write_text(
             "\n".join(
                 [
-                    f"Host codecatalyst-dev-env* {cloud.instance}",
+                    f"Host {self.host}",
                     f"  User {USER}",
                     "  ProxyCommand connector proxy %n",
                     f"  ProxyUseFdpass {fdpass}",

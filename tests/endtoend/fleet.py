@@ -94,7 +94,7 @@ class Fleet:
             self.world.tunnels.duration_max, self.world.tunnels.opened = DURATION_MAX, 0
             for instance, status in ((self.web, Status.RUNNING), (self.db, Status.STOPPED)):
                 self.world.model.set_status(instance, status)
-                instance.life.since -= 3600
+                instance.life.set(status.value, ago=3600)
                 instance.launch_time = instance.life.since
                 instance.agent, instance.ping, instance.profile = AgentTimes(), None, "ssm-agent"
             NODE.ping = Ping.ONLINE

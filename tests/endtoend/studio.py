@@ -87,8 +87,7 @@ class Studio:
         def restart() -> None:
             model = self.world.model
             model.delete_app(space)
-            model.create_app(model.settled(space), "JupyterLab", space.spec)
-            model.settled(space)
+            model.create_app(space, "JupyterLab", space.spec)
 
         self.thread.call(restart)
 

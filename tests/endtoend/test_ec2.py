@@ -317,7 +317,7 @@ def test_agent_that_is_offline_is_explained(user: User, fleet: Fleet) -> None:
 
 def test_agent_that_comes_back_is_waited_for(user: User, fleet: Fleet) -> None:
     now = fleet.account.now
-    fleet.web.life.since = now()  # another client has started it
+    fleet.web.life.set("running")  # another client has started it
     fleet.web.launch_time = now()
     fleet.web.agent = AgentTimes(online=2.0)
     assert user.says("connector", "exec", fleet.web.id, "--", "echo", "up") == "up\n"

@@ -302,7 +302,8 @@ def test_instance_that_can_have_no_agent_is_not_waited_for(user: User, fleet: Fl
 
 def test_agent_of_a_young_instance_is_waited_for(user: User, fleet: Fleet) -> None:
     now = fleet.account.now()
-    fleet.web.life.since = fleet.web.launch_time = now
+    fleet.web.life.set("running")
+    fleet.web.launch_time = now
     fleet.web.agent = AgentTimes(online=2.0)
     assert user.says("connector", "ssh", fleet.web.id, "echo young") == "young\n"
     assert fleet.world.tunnels.opened == 0

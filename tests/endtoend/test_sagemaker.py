@@ -387,7 +387,7 @@ def test_app_of_another_type_is_another_start(studio: Studio) -> None:
     def change() -> None:
         model = studio.world.model
         model.delete_app(space)
-        model.settled(space).app_type = "CodeEditor"
+        space.app_type = "CodeEditor"
         model.create_app(space, "CodeEditor", space.spec)
 
     studio.thread.call(change)

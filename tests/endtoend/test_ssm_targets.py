@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.api.gamelift.world import FORMS, STREAM_GROUP, STREAMS
+from connector.emulator.api.ssm.world import FORMS, STREAM_GROUP, STREAMS
 from connector.emulator.api.world import PlannedTarget
 
 from .commands import CONNECTOR

@@ -21,7 +21,7 @@ WORLDS = {
     "ec2": ("ec2.world", "Ec2World"),
     "ecs": ("ecs.world", "EcsWorld"),
     "sagemaker": ("sagemaker.world", "SageMakerWorld"),
-    "ssm": ("gamelift.world", "PlainWorld"),
+    "ssm": ("ssm.world", "SsmWorld"),
 }
 
 

@@ -259,13 +259,21 @@ class Account:
             raise Refusal(Refusal.EXPIRED)
         return key.identity
 
-    def signs_upgrade(self, target: str, headers: Mapping[str, str]) -> bool:
-        """Return whether the upgrade of a data channel is signed with a key of this account."""
+    def signs_upgrade(self, session: Session, target: str, headers: Mapping[str, str]) -> bool:
+        """Return whether an upgrade opens the data channel of a session that a request opened.
+
+        It has to be signed in the session's Region, in its headers or in its query.
+        """
+        presigned = "X-Amz-Signature=" in target
+        authenticate = self.authenticate_presigned if presigned else self.authenticate
         try:
-            self.authenticate("ssmmessages", "GET", target, headers)
+            caller, region = authenticate("ssmmessages", "GET", target, headers)
         except Refusal:
             return False
-        return True
+        arn = self.arn("ssm", region, f"session/{session.id}")
+        if self.denied(caller, "ssmmessages:OpenDataChannel", arn) is not None:
+            return False
+        return session.origin is not None and session.origin.region == region
 
     def _check_date(self, signature: Signature, expires_at: float = inf) -> None:
         now, date = self.now(), signature.date

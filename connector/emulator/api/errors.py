@@ -12,10 +12,11 @@ class ApiError(Exception):
 
     :param message: text for the caller, without secrets.
     :param code: the error's name on the wire; by default the name of the class.
-    :param status: the HTTP status; by default the status of the class.
+    :param status: the HTTP status; by default the status of the class: 400, as AWS's services with
+        signed requests have it for most errors.
     """
 
-    status = 500
+    status = 400
 
     def __init__(self, message: str, code: str | None = None, status: int | None = None) -> None:
         super().__init__(message)
@@ -31,8 +32,6 @@ class ApiError(Exception):
 
 class ValidationException(ApiError):
     """The request is malformed, or the state of its object does not allow it."""
-
-    status = 400
 
 
 class ServiceQuotaExceededException(ApiError):

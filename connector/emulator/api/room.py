@@ -26,13 +26,11 @@ operations. One more line in ``api/__init__.py`` lets the emulator run it. An ex
 
         def _list(self, call):
             lamps = [lamp for lamp in self._lamps.values() if lamp.region == call.region]
-            found, token = page(lamps, call.get("MaxResults", 100), call.get("NextToken"))
-            return {"Lamps": [lamp.summary() for lamp in found], "NextToken": token}
+            return call.page("Lamps", [lamp.summary() for lamp in lamps], 100)
 
         def _open(self, call):
-            lamp = self._lamp(call)  # may raise ApiError("…", "ResourceNotFoundException", 400)
-            session = call.open_session(lamp.id, lamp.id, Form.SHELL)
-            return {"TokenValue": session.token_value, "StreamUrl": call.stream_url(session)}
+            lamp = self._lamp(call)  # may raise ApiError("…", "ResourceNotFoundException")
+            return call.access(call.open_session(lamp.id, lamp.id, Form.SHELL))
 
 EC2's operations are those of ``SignedApi(account, "ec2", protocols=(EC2_QUERY,), dialect=EC2)``,
 with ``EC2_QUERY = Ec2Query("2016-11-15", "http://ec2.amazonaws.com/doc/2016-11-15/")``, and have
@@ -44,19 +42,15 @@ answers are :class:`~.protocols.protocol.Instant`. Members that are ``None`` are
 
 from __future__ import annotations
 
-import base64
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from ..access import Names, SshDefaults
 from .account import HOME_REGION, Account
-from .errors import ApiError
 from .rest import Endpoint, Page
 from .world import PlannedTarget
-
-Item = TypeVar("Item")
 
 
 class RoomUser(NamedTuple):
@@ -125,27 +119,34 @@ class Lifecycle:
     :param now: the clock, in seconds.
     """
 
-    def __init__(self, now: Callable[[], float], state: str) -> None:
+    def __init__(self, now: Callable[[], float], state: str, *, ago: float = 0.0) -> None:
         self._now = now
-        self._state = state
-        self._next: tuple[float, str] | None = None
-        self.since = now()
+        self._next: list[tuple[float, str]] = []
+        self.set(state, ago=ago)
 
     @property
     def state(self) -> str:
         """The state now."""
-        if self._next is not None and self._now() >= self._next[0]:
-            (self.since, self._state), self._next = self._next, None
+        while self._next and self._now() >= self._next[0][0]:
+            self._since, self._state = self._next.pop(0)
         return self._state
 
-    def move(self, on_the_way: str, to: str, seconds: float) -> None:
-        """Be in the state ``on_the_way`` for some seconds, then in ``to``."""
-        self.since, self._state = self._now(), on_the_way
-        self._next = (self.since + seconds, to)
+    @property
+    def since(self) -> float:
+        """When the state of now began."""
+        _ = self.state  # brings both up to date
+        return self._since
 
-    def set(self, state: str) -> None:
-        """Be in a state from now on."""
-        self.since, self._state, self._next = self._now(), state, None
+    def move(self, *states: str, seconds: float) -> None:
+        """Be in each state but the last for an equal part of the time, then in the last."""
+        began, part = self._now(), seconds / (len(states) - 1)
+        self._since, self._state = began, states[0]
+        self._next = [(began + number * part, state) for number, state in enumerate(states)][1:]
+
+    def set(self, state: str, *, ago: float = 0.0) -> None:
+        """Be in a state from now on, or for some seconds already."""
+        self._since, self._state = self._now() - ago, state
+        self._next = []
 
 
 @dataclass(frozen=True)
@@ -166,23 +167,3 @@ class PlannedMachine:
 
     def information(self) -> Mapping[str, Any] | None:
         return self.facts
-
-
-def page(
-    items: Sequence[Item], size: int, token: str | None, code: str = "ValidationException"
-) -> tuple[list[Item], str | None]:
-    """Return a page of items and the token of the next one.
-
-    The token says how many items the pages before had, so the items keep their order.
-
-    :param code: of the error for a token that no page gave.
-    """
-    try:
-        start = int(base64.b64decode(token or "MA==", validate=True))
-    except ValueError:
-        start = -1
-    if not 0 <= start <= len(items):
-        raise ApiError("The specified token is not valid.", code, 400)
-    end = start + size
-    following = base64.b64encode(str(end).encode()).decode() if end < len(items) else None
-    return list(items[start:end]), following

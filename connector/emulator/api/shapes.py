@@ -148,7 +148,11 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Structure:
-    """A JSON object. Unknown members are ignored; null members count as missing."""
+    """A JSON object. Null members count as missing.
+
+    AWS ignores unknown members of JSON. Here they are refused: one that the emulator does not have
+    could change what the caller expects, and a misspelt one would go unseen.
+    """
 
     members: Mapping[str, Shape] = field(default_factory=dict)
     required: tuple[str, ...] = ()
@@ -158,6 +162,8 @@ class Structure:
         if not isinstance(value, dict):
             raise _broken(where, "Member must be an object")
         prefix = f"{where}." if where else ""
+        if value.keys() - self.members.keys():
+            raise _broken(where, "Member must have no members that the emulator does not know")
         for name, shape in self.members.items():
             member = value.get(name)
             if member is not None:

@@ -95,8 +95,8 @@ class GatewayBehaviour:
     #: The time after which the gateway closes each link with code 1000, "Bye"; an hour at AWS.
     #: ``None`` means never.
     link_lifetime: float | None = None
-    #: Secret keys by access key id. If set, an upgrade without a presigned URL must be signed with
-    #: one of them; otherwise it gets a 403.
+    #: Secret keys by access key id. If set, the upgrade of a session that no signed request opened
+    #: must be signed with one of them, or have a presigned URL; otherwise it gets a 403.
     signing_keys: Mapping[str, str] | None = None
     #: The faults of every session, with chances of its own for each; or a function that returns
     #: the plan of the n-th session, counted from 0.
@@ -114,8 +114,8 @@ class Gateway:
         all.
     :param port_number: the number of that port in the agents' handshakes.
     :param open_process: returns the opener of the process that a plugin runs.
-    :param is_signed_upgrade: returns whether an upgrade has a good signature, for its target and
-        headers. Sessions that signed requests open need one. Without this none does.
+    :param is_signed_upgrade: returns whether an upgrade has a good signature, for its session,
+        target and headers. Sessions that signed requests open need one. Without this none does.
     :param seed: makes the agents' chances repeatable.
 
     :ivar behaviour: may be replaced at any time; applies to sessions that open afterwards.
@@ -132,7 +132,7 @@ class Gateway:
         dialer_of: Callable[[str], Dialer] | None = None,
         port_number: int = 22,
         open_process: Callable[[Plugin], Opener] | None = None,
-        is_signed_upgrade: Callable[[str, Mapping[str, str]], bool] | None = None,
+        is_signed_upgrade: Callable[[Session, str, Mapping[str, str]], bool] | None = None,
         behaviour: GatewayBehaviour | None = None,
         seed: int | None = None,
     ) -> None:
@@ -270,20 +270,20 @@ class Gateway:
         if (
             query.get("role") != [DATA_CHANNEL_ROLE]
             or (again and not self._may_rejoin(session_id, text))
-            or ("X-Amz-Signature" not in query and not self._is_signed(session_id, request))
+            or not self._is_signed(session_id, request, presigned="X-Amz-Signature" in query)
         ):
             return connection.respond(HTTPStatus.FORBIDDEN, "")
         return None
 
-    def _is_signed(self, session_id: str, request: Request) -> bool:
+    def _is_signed(self, session_id: str, request: Request, *, presigned: bool) -> bool:
         """Return whether an upgrade has the signature that its session needs, if any."""
-        keys = self.behaviour.signing_keys
-        if keys is not None:
-            return is_signed("GET", request.path, request.headers, "ssmmessages", keys)
         session = self._sessions.find(session_id)
-        if self._is_signed_upgrade is None or session is None or session.origin is None:
+        if self._is_signed_upgrade and session and session.origin:
+            return self._is_signed_upgrade(session, request.path, request.headers)
+        keys = self.behaviour.signing_keys
+        if keys is None or presigned:
             return True
-        return self._is_signed_upgrade(request.path, request.headers)
+        return is_signed("GET", request.path, request.headers, "ssmmessages", keys)
 
     async def _serve_link(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Link)

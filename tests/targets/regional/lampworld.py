@@ -11,7 +11,7 @@ from connector.emulator.api.account import HOME_REGION, Account, Machine
 from connector.emulator.api.errors import ApiError
 from connector.emulator.api.protocols.protocol import Answer
 from connector.emulator.api.rest import Endpoint
-from connector.emulator.api.room import Lifecycle, Room, page
+from connector.emulator.api.room import Lifecycle, Room
 from connector.emulator.api.shapes import Structure, Text
 from connector.emulator.api.signed import Call, SignedApi
 from connector.emulator.api.world import PlannedTarget
@@ -118,13 +118,12 @@ class LampWorld(Room):
 
     def _list(self, call: Call) -> Answer:
         lamps = [lamp for lamp in self.lamps.values() if lamp.region == call.region]
-        found, token = page(lamps, 2, call.get("NextToken"))
-        return {"Lamps": [lamp.members() for lamp in found], "NextToken": token}
+        return call.page("Lamps", [lamp.members() for lamp in lamps], 2)
 
     def _switch(self, call: Call) -> Answer:
         lamp = self._lamp(call)
         if call["State"] == "ON":
-            lamp.life.move("WARMING", "ON", lamp.warm_up)
+            lamp.life.move("WARMING", "ON", seconds=lamp.warm_up)
         else:
             lamp.life.set("OFF")
             self.account.end_sessions(lamp.id, "the lamp was switched off")

@@ -1,7 +1,6 @@
 """The state of the emulated CodeBuild: projects and their sandboxes.
 
-No I/O, threads or timers: a sandbox that starts reaches its next phase when the model is asked
-about it after its time. Not thread-safe: it belongs to the emulator's event loop.
+No I/O, threads or timers. Not thread-safe: it belongs to the emulator's event loop.
 
 Phases, ids and the sentences of the refusals are those of AWS's user guide ("Debug builds with
 CodeBuild sandbox", and its page of troubleshooting). Where the guide says nothing, the text calls
@@ -13,8 +12,9 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from ..account import Account
+from ..account import Account, Identity
 from ..errors import ApiError
+from ..room import Lifecycle
 
 #: The phases of a sandbox before it can be reached.
 STARTING = ("QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE")
@@ -43,21 +43,21 @@ class Project:
 
 @dataclass(eq=False)
 class Sandbox:
-    """One sandbox. Times are seconds since the epoch.
+    """One sandbox.
 
-    :ivar uuid: the end of its id, and what Systems Manager calls its machine by.
-    :ivar forced: the state that a test has set, with its reason; ``""`` for the natural one.
-    :ivar ended: when its stop is over; ``None`` until it is stopped.
+    :ivar uuid: the end of its id.
+    :ivar life: its state: a phase of the start, RUN_SANDBOX, STOPPING or an end.
+    :ivar requested: seconds since the epoch.
+    :ivar reason: of a state that a test has set.
     """
 
+    account: Account
     project: Project
-    account: str
     uuid: str
     session_uuid: str
+    life: Lifecycle
     requested: float
-    forced: str = ""
     reason: str = ""
-    ended: float | None = None
 
     @property
     def id(self) -> str:
@@ -67,23 +67,30 @@ class Sandbox:
     @property
     def arn(self) -> str:
         """The ARN, which every operation takes instead of the id."""
-        return f"arn:aws:codebuild:{self.project.region}:{self.account}:sandbox/{self.id}"
+        return self.account.arn("codebuild", self.project.region, f"sandbox/{self.id}")
 
     @property
-    def runs_from(self) -> float:
-        """The time from which the sandbox runs."""
-        return self.requested + self.project.start_seconds
+    def target(self) -> str:
+        """What Systems Manager calls its machine."""
+        return f"codebuild:{self.uuid}"
 
-    def state(self, now: float) -> str:
-        """Return the state at a time: a phase of the start, RUN_SANDBOX, STOPPING or an end."""
-        if self.forced:
-            return self.forced
-        if self.ended is not None:
-            return "STOPPING" if now < self.ended else "STOPPED"
-        if now >= self.runs_from:
-            return RUNNING
-        elapsed = (now - self.requested) / self.project.start_seconds
-        return STARTING[min(int(elapsed * len(STARTING)), len(STARTING) - 1)]
+    @property
+    def role(self) -> Identity:
+        """The service role, which starts the sessions."""
+        name = f"AWSCodeBuild-{self.session_uuid}"
+        role = f"assumed-role/codebuild-{self.project.name}-service-role"
+        return Identity(self.account.arn("sts", "", f"{role}/{name}"), f"AROA:{name}", name)
+
+    @property
+    def state(self) -> str:
+        """The state now."""
+        return self.life.state
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether its agent is connected."""
+        waited = self.account.now() - self.life.since
+        return self.state == RUNNING and waited >= self.project.agent_seconds
 
 
 class CodeBuildModel:
@@ -105,9 +112,9 @@ class CodeBuildModel:
 
         :raises ApiError: if the Region has no such project.
         """
-        sandbox = Sandbox(
-            self._project(region, name), self._account.id, self._uuid(), self._uuid(), self.now()
-        )
+        project, life = self._project(region, name), Lifecycle(self.now, RUNNING)
+        life.move(*STARTING, RUNNING, seconds=project.start_seconds)
+        sandbox = Sandbox(self._account, project, self._uuid(), self._uuid(), life, self.now())
         self._sandboxes[sandbox.arn] = sandbox
         return sandbox
 
@@ -141,10 +148,9 @@ class CodeBuildModel:
 
     def stop(self, sandbox: Sandbox) -> None:
         """Stop a sandbox and end its sessions. Stopping one that has ended changes nothing."""
-        if sandbox.state(self.now()) in (*ENDED, "STOPPING"):
+        if sandbox.state in (*ENDED, "STOPPING"):
             return
-        sandbox.forced = ""
-        sandbox.ended = self.now() + min(sandbox.project.start_seconds, 2.0)
+        sandbox.life.move("STOPPING", "STOPPED", seconds=min(sandbox.project.start_seconds, 2.0))
         self._account.end_sessions(sandbox.arn, "The sandbox was stopped")
 
     def force(self, sandbox: Sandbox, state: str, reason: str = "") -> None:
@@ -154,32 +160,25 @@ class CodeBuildModel:
         """
         if state not in STATES:
             raise ValueError(state)
-        sandbox.forced, sandbox.reason = state, reason
+        sandbox.life.set(state)
+        sandbox.reason = reason
         if state != RUNNING:
             self._account.end_sessions(sandbox.arn, f"The sandbox is {state}")
 
     def check_connection(self, sandbox: Sandbox) -> None:
         """:raises ApiError: if CodeBuild cannot start a session on a sandbox."""
-        state = sandbox.state(self.now())
-        if state != RUNNING:  # a choice: the guide does not have this sentence
-            raise _invalid(f"Sandbox {sandbox.arn} is not running, its status is {state}")
+        if sandbox.state != RUNNING:  # a choice: the guide does not have this sentence
+            raise _invalid(f"Sandbox {sandbox.arn} is not running, its status is {sandbox.state}")
         if not sandbox.project.role_may_start_sessions:
-            role = f"arn:aws:sts::{self._account.id}:assumed-role/codebuild-{sandbox.project.name}"
             raise _invalid(
-                f"Failed to start SSM session for {sandbox.arn} "
-                f"User: {role}-service-role/AWSCodeBuild-{sandbox.session_uuid} "
+                f"Failed to start SSM session for {sandbox.arn} User: {sandbox.role.arn} "
                 "is not authorized to perform: ssm:StartSession on resource."
             )
-        if not self.is_connected(sandbox):
+        if not sandbox.is_connected:
             raise _invalid(
                 f"Failed to start SSM session for sandbox {sandbox.arn}: "
-                f"codebuild:{sandbox.uuid} is not connected."
+                f"{sandbox.target} is not connected."
             )
-
-    def is_connected(self, sandbox: Sandbox) -> bool:
-        """Return whether the agent of a sandbox is connected."""
-        now, project = self.now(), sandbox.project
-        return sandbox.state(now) == RUNNING and now >= sandbox.runs_from + project.agent_seconds
 
     def _project(self, region: str, name: str) -> Project:
         project = self._projects.get((region, name))
@@ -192,8 +191,8 @@ class CodeBuildModel:
 
 
 def _unknown(message: str) -> ApiError:
-    return ApiError(message, "ResourceNotFoundException", 400)
+    return ApiError(message, "ResourceNotFoundException")
 
 
 def _invalid(message: str) -> ApiError:
-    return ApiError(message, "InvalidInputException", 400)
+    return ApiError(message, "InvalidInputException")

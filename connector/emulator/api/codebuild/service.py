@@ -7,6 +7,7 @@ with CBOR and JSON 1.1. Clients choose; the emulator serves both.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..account import Account
@@ -14,9 +15,8 @@ from ..errors import ApiError
 from ..protocols.cbor import RpcCbor
 from ..protocols.protocol import JSON_RPC, Answer, Instant
 from ..rest import Endpoint
-from ..room import page
 from ..shapes import ListOf, Shape, Structure, Text, Whole
-from ..signed import Call, SignedApi
+from ..signed import JSON, Call, SignedApi
 from .model import ENDED, RUNNING, CodeBuildModel, Sandbox
 
 TARGET = "CodeBuild_20161006"
@@ -34,6 +34,9 @@ LIST_SANDBOXES = Structure(_PAGE)
 LIST_SANDBOXES_FOR_PROJECT = Structure({"projectName": NAME, **_PAGE}, ("projectName",))
 START_SANDBOX_CONNECTION = Structure({"sandboxId": NAME}, ("sandboxId",))
 
+#: Seconds for which a repeated request with the same token starts nothing.
+TOKEN_SECONDS = 300.0
+
 #: The ids that one BatchGetSandboxes may have: a choice, as of BatchGetBuilds.
 MOST_IDS = 100
 
@@ -44,35 +47,51 @@ class CodeBuildService:
     def __init__(self, account: Account, model: CodeBuildModel) -> None:
         self._account = account
         self._model = model
-        self._by_token: dict[str, Sandbox] = {}
+        self._by_token: dict[tuple[str, str], tuple[float, Sandbox]] = {}
 
     def endpoints(self) -> list[Endpoint]:
         """Return all operations."""
-        api = SignedApi(self._account, "codebuild", TARGET, protocols=(RpcCbor(TARGET), JSON_RPC))
+        api = SignedApi(
+            self._account,
+            "codebuild",
+            TARGET,
+            protocols=(RpcCbor(TARGET), JSON_RPC),
+            dialect=replace(JSON, invalid="InvalidInputException"),
+        )
         return [
             api.endpoint("StartSandbox", START_SANDBOX, self._start, resources=_project_arn),
-            api.endpoint("StopSandbox", STOP_SANDBOX, self._stop),
-            api.endpoint("BatchGetSandboxes", BATCH_GET_SANDBOXES, self._batch_get),
+            api.endpoint("StopSandbox", STOP_SANDBOX, self._stop, resources=_sandbox_arns),
+            api.endpoint(
+                "BatchGetSandboxes", BATCH_GET_SANDBOXES, self._batch_get, resources=_sandbox_arns
+            ),
             api.endpoint("ListSandboxes", LIST_SANDBOXES, self._list),
-            api.endpoint("ListSandboxesForProject", LIST_SANDBOXES_FOR_PROJECT, self._list),
+            api.endpoint(
+                "ListSandboxesForProject",
+                LIST_SANDBOXES_FOR_PROJECT,
+                self._list,
+                resources=_project_arn,
+            ),
             api.endpoint(
                 "StartSandboxConnection",
                 START_SANDBOX_CONNECTION,
                 self._connect,
-                resources=self._sandbox_arn,
+                resources=_sandbox_arns,
             ),
         ]
 
     def _start(self, call: Call) -> Answer:
-        token = call.get("idempotencyToken")
-        sandbox = self._by_token.get(token) if token else None
-        if sandbox is None:
-            name = call.get("projectName")
-            if not name:
-                raise ApiError("Project name is required", "InvalidInputException", 400)
+        name, now = call.get("projectName"), self._model.now()
+        if not name:
+            raise ApiError("Project name is required", "InvalidInputException")
+        known = {key: each for key, each in self._by_token.items() if now < each[0]}
+        key = (call.region, call.get("idempotencyToken") or "")
+        if key not in known:
             sandbox = self._model.start(call.region, name)
-            if token:
-                self._by_token[token] = sandbox
+            known[key] = (now + TOKEN_SECONDS if key[1] else now, sandbox)
+        self._by_token, sandbox = known, known[key][1]
+        if sandbox.project.name != name:
+            text = "The idempotency token was used with other parameters"
+            raise ApiError(text, "InvalidInputException")
         return {"sandbox": self._document(sandbox)}
 
     def _stop(self, call: Call) -> Answer:
@@ -83,7 +102,7 @@ class CodeBuildService:
     def _batch_get(self, call: Call) -> Answer:
         ids: Sequence[str] = call["ids"]
         if not 0 < len(ids) <= MOST_IDS:
-            raise ApiError(f"Give 1 to {MOST_IDS} ids", "InvalidInputException", 400)
+            raise ApiError(f"Give 1 to {MOST_IDS} ids", "InvalidInputException")
         found = {id: self._model.find(call.region, id) for id in ids}
         return {
             "sandboxes": [self._document(sandbox) for sandbox in found.values() if sandbox],
@@ -95,41 +114,29 @@ class CodeBuildService:
         if call.get("sortOrder") != "ASCENDING":
             sandboxes.reverse()
         ids = [sandbox.id for sandbox in sandboxes]
-        size, token = call.get("maxResults") or 100, call.get("nextToken")
-        found, following = page(ids, size, token, "InvalidInputException")
-        return {"ids": found, "nextToken": following}
+        return call.page("ids", ids, 100)
 
     def _connect(self, call: Call) -> Answer:
         sandbox = self._model.sandbox(call.region, call["sandboxId"])
         self._model.check_connection(sandbox)
-        target = f"codebuild:{sandbox.uuid}"
-        session = call.open_session(sandbox.arn, target, document="AWS-StartSSHSession")
-        return {
-            "ssmSession": {
-                "sessionId": session.id,
-                "tokenValue": session.token_value,
-                "streamUrl": call.stream_url(session),
-            }
-        }
-
-    def _sandbox_arn(self, call: Call) -> list[str]:
-        id = call["sandboxId"]
-        return [id if id.startswith("arn:") else call.arn(f"sandbox/{id}")]
+        session = call.open_session(
+            sandbox.arn, sandbox.target, document="AWS-StartSSHSession", owner=sandbox.role
+        )
+        return {"ssmSession": call.lower_access(session)}
 
     def _document(self, sandbox: Sandbox) -> dict[str, Any]:
-        state = sandbox.state(self._model.now())
+        state = sandbox.state
         project, requested = sandbox.project, Instant(sandbox.requested)
         role = f"role/codebuild-{project.name}-service-role"
         phase = "COMPLETED" if state in ENDED else RUNNING if state == "STOPPING" else state
-        runs = state in (RUNNING, "STOPPING", *ENDED)
-        ended = {} if sandbox.ended is None else {"endTime": Instant(sandbox.ended)}
+        ended = {"endTime": Instant(sandbox.life.since)} if state in ENDED else {}
         contexts = [{"statusCode": state, "message": sandbox.reason}] if sandbox.reason else []
         return {
             "id": sandbox.id,
             "arn": sandbox.arn,
             "projectName": project.name,
             "requestTime": requested,
-            **({"startTime": Instant(sandbox.runs_from)} if runs else {}),
+            "startTime": requested,
             **ended,
             "status": state,
             "source": {"type": "NO_SOURCE"},
@@ -150,6 +157,12 @@ class CodeBuildService:
                 "phases": [{"phaseType": phase, "startTime": requested, "contexts": contexts}],
             },
         }
+
+
+def _sandbox_arns(call: Call) -> list[str]:
+    one = call.get("sandboxId") or call.get("id")
+    ids = call.get("ids", [one])
+    return [id if id.startswith("arn:") else call.arn(f"sandbox/{id}") for id in ids]
 
 
 def _project_arn(call: Call) -> list[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 from ...access import Names, SshDefaults
 from ..account import HOME_REGION
 from ..rest import Endpoint
 from ..room import PlannedMachine, Room
 from ..world import PlannedTarget, Services
-from .model import CodeBuildModel, Project, Sandbox
+from .model import RUNNING, CodeBuildModel, Project, Sandbox
 from .service import CodeBuildService
 
 
@@ -41,7 +40,7 @@ class CodeBuildWorld(Room):
         self._projects[target.alias] = self.model.add_project(project)
         if target.running:
             sandbox = self.model.start(project.region, project.name)
-            sandbox.requested -= project.start_seconds
+            sandbox.life.set(RUNNING)
         return self._names(project)
 
     def endpoints(self) -> list[Endpoint]:
@@ -49,7 +48,7 @@ class CodeBuildWorld(Room):
 
     def state(self, alias: str) -> str:
         sandbox = self.sandbox(alias)
-        return "STOPPED" if sandbox is None else sandbox.state(self.model.now())
+        return "STOPPED" if sandbox is None else sandbox.state
 
     def set_state(self, alias: str, state: str, reason: str | None = None) -> None:
         sandbox = self.sandbox(alias)
@@ -69,16 +68,16 @@ class CodeBuildWorld(Room):
 
     def find(self, target: str, region: str) -> PlannedMachine | None:
         """Return the sandbox of a ``codebuild:<uuid>``, for ssm:StartSession."""
-        return next((each for each in self.list(region) if target == _target(each)), None)
+        found = (each for each in self.model.sandboxes(region) if each.target == target)
+        return next(map(self._machine, found), None)
 
     def list(self, region: str) -> Iterator[PlannedMachine]:
         """Yield the sandboxes of a Region as machines."""
-        for sandbox in self.model.sandboxes(region):
-            yield PlannedMachine(
-                sandbox.arn,
-                self.account.arn("codebuild", region, f"build/{sandbox.id}"),
-                partial(self.model.is_connected, sandbox),
-            )
+        yield from map(self._machine, self.model.sandboxes(region))
+
+    def _machine(self, sandbox: Sandbox) -> PlannedMachine:
+        arn = self.account.arn("codebuild", sandbox.project.region, f"build/{sandbox.id}")
+        return PlannedMachine(sandbox.arn, arn, lambda: sandbox.is_connected)
 
     def _names(self, project: Project) -> Names:
         sandbox = self.sandbox(project.name)
@@ -86,7 +85,3 @@ class CodeBuildWorld(Room):
         host = name if sandbox is None else f"codebuild-sandbox-ssh={sandbox.arn}"
         members = {"project": project.name, "sandboxArn": "" if sandbox is None else sandbox.arn}
         return Names(project.name, name, host, members)
-
-
-def _target(machine: PlannedMachine) -> str:
-    return f"codebuild:{machine.id.rpartition(':')[2]}"

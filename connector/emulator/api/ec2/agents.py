@@ -2,61 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 from ..account import Account
+from ..room import PlannedMachine
 from .model import Ec2Model, Instance, ManagedNode
-
-
-class Agent:
-    """An agent: a ``Machine`` of the account."""
-
-    def __init__(self, account: Account, model: Ec2Model, machine: Instance | ManagedNode) -> None:
-        self._account = account
-        self._model = model
-        self._machine = machine
-
-    @property
-    def id(self) -> str:
-        return self._machine.id
-
-    @property
-    def arn(self) -> str:
-        if isinstance(self._machine, Instance):
-            return self._account.arn("ec2", self._machine.region, f"instance/{self.id}")
-        return self._account.arn("ssm", self._machine.region, f"managed-instance/{self.id}")
-
-    def connected(self) -> bool:
-        return self._model.is_connected(self._machine)
-
-    def information(self) -> Mapping[str, Any] | None:
-        machine = self._machine
-        if isinstance(machine, ManagedNode):
-            return {
-                "InstanceId": machine.id,
-                "ResourceType": "ManagedInstance",
-                "PingStatus": machine.ping.value,
-                "PlatformType": machine.platform.type,
-                "PlatformName": machine.platform.name,
-                "PlatformVersion": machine.platform.version,
-                "Name": machine.name or None,
-                "ComputerName": machine.computer_name or None,
-                "IPAddress": machine.address,
-            }
-        ping = self._model.ping(machine)
-        if ping is None:
-            return None
-        return {
-            "InstanceId": machine.id,
-            "ResourceType": "EC2Instance",
-            "PingStatus": ping.value,
-            "PlatformType": machine.platform.type,
-            "PlatformName": machine.platform.name,
-            "PlatformVersion": machine.platform.version,
-            "ComputerName": machine.dns_name,
-            "IPAddress": machine.address,
-        }
 
 
 class Agents:
@@ -66,10 +16,31 @@ class Agents:
         self._account = account
         self._model = model
 
-    def find(self, target: str, region: str) -> Agent | None:
+    def find(self, target: str, region: str) -> PlannedMachine | None:
         return next((agent for agent in self.list(region) if agent.id == target), None)
 
-    def list(self, region: str) -> list[Agent]:
+    def list(self, region: str) -> list[PlannedMachine]:
         machines: list[Instance | ManagedNode] = [*self._model.instances(region)]
-        machines += self._model.nodes(region)
-        return [Agent(self._account, self._model, machine) for machine in machines]
+        return [self._agent(machine) for machine in [*machines, *self._model.nodes(region)]]
+
+    def _agent(self, machine: Instance | ManagedNode) -> PlannedMachine:
+        is_node = isinstance(machine, ManagedNode)
+        service, resource = ("ssm", "managed-instance") if is_node else ("ec2", "instance")
+        ping = self._model.ping(machine)
+        facts = {
+            "InstanceId": machine.id,
+            "ResourceType": "ManagedInstance" if is_node else "EC2Instance",
+            "PingStatus": ping,
+            "PlatformType": machine.platform.type,
+            "PlatformName": machine.platform.name,
+            "PlatformVersion": machine.platform.version,
+            "Name": machine.name if isinstance(machine, ManagedNode) else None,
+            "ComputerName": machine.computer_name,
+            "IPAddress": machine.address,
+        }
+        return PlannedMachine(
+            machine.id,
+            self._account.arn(service, machine.region, f"{resource}/{machine.id}"),
+            partial(self._model.is_connected, machine),
+            {name: value for name, value in facts.items() if value} if ping else None,
+        )

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ApiError
 from ..protocols.protocol import Instant
-from ..room import page
-from ..shapes import Flag, ListOf, Structure, Text, Whole
+from ..shapes import ListOf, Structure, Text, Whole
 from ..signed import Call
 from .model import ConnectEndpoint, Ec2Model
 
@@ -26,7 +25,6 @@ DESCRIBE = Structure(
         "Filter": ListOf(Structure({"Name": Text(), "Value": ListOf(Text())})),
         "MaxResults": Whole(1, _PAGE_MAX),
         "NextToken": Text(),
-        "DryRun": Flag(),
     }
 )
 
@@ -49,22 +47,20 @@ class ConnectEndpoints:
         for id in ids:
             if id not in known:
                 text = f"The instance connect endpoint ID '{id}' does not exist"
-                raise ApiError(text, "InvalidInstanceConnectEndpointId.NotFound", 400)
+                raise ApiError(text, "InvalidInstanceConnectEndpointId.NotFound")
         found = [
             each
             for each in here
             if (not ids or each.id in ids) and _matches(each, call.get("Filter", ()))
         ]
-        size, token = call.get("MaxResults", _PAGE_MAX), call.get("NextToken")
-        endpoints, following = page(found, size, token, "InvalidNextToken")
-        summaries = [self._summary(call, each) for each in endpoints]
-        return {"instanceConnectEndpointSet": summaries, "nextToken": following}
+        summaries = [self._summary(call, each) for each in found]
+        return call.page("instanceConnectEndpointSet", summaries, _PAGE_MAX)
 
     def _summary(self, call: Call, endpoint: ConnectEndpoint) -> Mapping[str, Any]:
         return {
             "ownerId": call.account.id,
             "instanceConnectEndpointId": endpoint.id,
-            "instanceConnectEndpointArn": arn_of(call, endpoint),
+            "instanceConnectEndpointArn": call.arn(f"instance-connect-endpoint/{endpoint.id}"),
             "state": endpoint.state,
             "stateMessage": "",
             "dnsName": urlsplit(self._api_url()).netloc,
@@ -78,11 +74,6 @@ class ConnectEndpoints:
             "tagSet": [],
             "ipAddressType": "ipv4",
         }
-
-
-def arn_of(call: Call, endpoint: ConnectEndpoint) -> str:
-    """Return the ARN of an endpoint."""
-    return call.arn(f"instance-connect-endpoint/{endpoint.id}", "ec2")
 
 
 def _matches(endpoint: ConnectEndpoint, filters: Any) -> bool:
@@ -99,7 +90,7 @@ def _matches(endpoint: ConnectEndpoint, filters: Any) -> bool:
     for rule in filters:
         name = rule.get("Name", "")
         if name not in known:
-            raise ApiError(f"The filter '{name}' is invalid", "InvalidParameterValue", 400)
+            raise ApiError(f"The filter '{name}' is invalid", "InvalidParameterValue")
         if known[name] not in rule.get("Value", ()):
             return False
     return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from ...sessions import Sessions
+from ..account import Account
 from ..errors import ApiError
 from ..room import Lifecycle
 
@@ -25,8 +25,6 @@ KEY_SECONDS = 60.0
 class InstanceNotFound(ApiError):
     """EC2 knows no instance of an id in this Region."""
 
-    status = 400
-
     def __init__(self, ids: list[str]) -> None:
         one = f"The instance ID '{ids[0]}' does not exist"
         many = f"The instance IDs '{', '.join(ids)}' do not exist"
@@ -35,8 +33,6 @@ class InstanceNotFound(ApiError):
 
 class IncorrectInstanceState(ApiError):
     """An instance cannot do this in its state."""
-
-    status = 400
 
     def __init__(self, id: str, done: str) -> None:
         super().__init__(f"The instance '{id}' is not in a state from which it can be {done}.")
@@ -139,6 +135,16 @@ class Instance:
         return f"ami-{self.platform.image.encode().hex()[:17]:0<17}"
 
     @property
+    def zone(self) -> str:
+        """The Availability Zone."""
+        return f"{self.region}a"
+
+    @property
+    def computer_name(self) -> str:
+        """What the machine calls itself."""
+        return self.dns_name
+
+    @property
     def dns_name(self) -> str:
         """The private DNS name, in the form of the address."""
         of_region = f"{self.region}.compute.internal"
@@ -179,18 +185,17 @@ class ManagedNode:
 class Ec2Model:
     """Instances and managed nodes of all Regions.
 
-    :param sessions: the table of all sessions; its clock and its random bytes are the model's.
     :ivar on_push: told of an instance that has got another key, whose sshd asks for it.
     :ivar on_end: told of an instance whose connections end with it.
     :ivar connect_endpoints: of all Regions; may be changed at any time.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, account: Account) -> None:
         self.on_push: Callable[[Instance], None] = lambda instance: None
         self.on_end: Callable[[Instance], None] = lambda instance: None
         self.connect_endpoints: list[ConnectEndpoint] = []
-        self.sessions = sessions
-        self.now = sessions.now
+        self.now = account.now
+        self._account = account
         self._instances: dict[str, Instance] = {}
         self._nodes: dict[str, ManagedNode] = {}
 
@@ -202,10 +207,10 @@ class Ec2Model:
         :param details: other members of :class:`Instance`.
         """
         number = len(self._instances)
-        life = Lifecycle(self.now, (Status.RUNNING if running else Status.STOPPED).value)
-        life.since -= 3600
+        status = Status.RUNNING if running else Status.STOPPED
+        life = Lifecycle(self.now, status.value, ago=3600)
         known: dict[str, Any] = {
-            "id": f"i-0{self.sessions.random_bytes(8).hex()}",
+            "id": f"i-0{self._account.sessions.random_bytes(8).hex()}",
             "address": f"10.0.{number // 250}.{number % 250 + 5}",
             "launch_time": life.since,
             "tags": {"Name": name} if name else {},
@@ -250,7 +255,7 @@ class Ec2Model:
         if instance.status is not Status.STOPPED:
             raise IncorrectInstanceState(instance.id, "started")
         instance.launch_time, instance.reason = self.now(), ""
-        instance.life.move("pending", "running", instance.start_seconds)
+        instance.life.move("pending", "running", seconds=instance.start_seconds)
 
     def stop(self, instance: Instance) -> None:
         """Stop a running instance and end its sessions. Stopping a stopped one changes nothing.
@@ -262,7 +267,7 @@ class Ec2Model:
         if instance.status is not Status.RUNNING:
             raise IncorrectInstanceState(instance.id, "stopped")
         instance.reason = "Client.UserInitiatedShutdown: User initiated shutdown"
-        instance.life.move("stopping", "stopped", instance.stop_seconds)
+        instance.life.move("stopping", "stopped", seconds=instance.stop_seconds)
         self._end_sessions(instance)
 
     def set_status(self, instance: Instance, status: Status, reason: str = "") -> None:
@@ -272,9 +277,11 @@ class Ec2Model:
         if status is not Status.RUNNING:
             self._end_sessions(instance)
 
-    def ping(self, instance: Instance) -> Ping | None:
-        """Return the state of an instance's agent; ``None`` where none has registered."""
-        agent = instance.agent
+    def ping(self, machine: Instance | ManagedNode) -> Ping | None:
+        """Return the state of an agent; ``None`` where none has registered."""
+        if isinstance(machine, ManagedNode):
+            return machine.ping
+        instance, agent = machine, machine.agent
         if agent is None:
             return None
         if instance.status is not Status.RUNNING:
@@ -295,7 +302,7 @@ class Ec2Model:
 
     def push_key(self, instance: Instance, user: str, key: str) -> None:
         """Let a user log in with a public key for the next 60 s."""
-        instance.keys.append(PushedKey(user, key, self.now() + KEY_SECONDS))
+        instance.keys = [*self.keys(instance), PushedKey(user, key, self.now() + KEY_SECONDS)]
         self.on_push(instance)
 
     def keys(self, instance: Instance) -> list[PushedKey]:
@@ -303,6 +310,5 @@ class Ec2Model:
         return [key for key in instance.keys if self.now() < key.expires_at]
 
     def _end_sessions(self, instance: Instance) -> None:
-        for session in self.sessions.living(instance.id):
-            self.sessions.end(session, f"The instance is {instance.status.value}")
+        self._account.end_sessions(instance.id, f"The instance is {instance.status.value}")
         self.on_end(instance)

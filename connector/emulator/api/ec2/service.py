@@ -17,7 +17,6 @@ from ..errors import ApiError
 from ..protocols.protocol import Instant
 from ..protocols.query import Ec2Query
 from ..rest import Endpoint
-from ..room import page
 from ..shapes import Flag, ListOf, Structure, Text, Whole
 from ..signed import EC2, JSON, Call, SignedApi
 from . import connectendpoints
@@ -39,7 +38,7 @@ _CODES = {
 _PAGE_MAX = 1000
 
 _FILTERS = ListOf(Structure({"Name": Text(), "Value": ListOf(Text())}))
-_IDS = Structure({"InstanceId": ListOf(Text()), "DryRun": Flag()}, ("InstanceId",))
+_IDS = Structure({"InstanceId": ListOf(Text())}, ("InstanceId",))
 
 DESCRIBE_INSTANCES = Structure(
     {
@@ -47,26 +46,10 @@ DESCRIBE_INSTANCES = Structure(
         "Filter": _FILTERS,
         "MaxResults": Whole(5, _PAGE_MAX),
         "NextToken": Text(),
-        "DryRun": Flag(),
-        "IncludeManagedResources": Flag(),
     }
 )
-DESCRIBE_REGIONS = Structure(
-    {"RegionName": ListOf(Text()), "AllRegions": Flag(), "Filter": _FILTERS, "DryRun": Flag()}
-)
-DESCRIBE_IMAGES = Structure(
-    {
-        "ImageId": ListOf(Text()),
-        "Filter": _FILTERS,
-        "Owner": ListOf(Text()),
-        "ExecutableBy": ListOf(Text()),
-        "IncludeDeprecated": Flag(),
-        "IncludeDisabled": Flag(),
-        "MaxResults": Whole(1, _PAGE_MAX),
-        "NextToken": Text(),
-        "DryRun": Flag(),
-    }
-)
+DESCRIBE_REGIONS = Structure({"RegionName": ListOf(Text()), "AllRegions": Flag()})
+DESCRIBE_IMAGES = Structure({"ImageId": ListOf(Text())})
 SEND_SSH_PUBLIC_KEY = Structure(
     {
         "InstanceId": Text(10, 32, r"^i-[a-f0-9]+$"),
@@ -128,11 +111,8 @@ class Ec2Service:
             raise ApiError(
                 "The parameter instancesSet cannot be used with the parameter maxResults",
                 "InvalidParameterCombination",
-                400,
             )
         found = [each for each in self._found(call) if _matches(each, call.get("Filter", ()))]
-        size, token = call.get("MaxResults", _PAGE_MAX), call.get("NextToken")
-        instances, following = page(found, size, token, "InvalidNextToken")
         reservations = [
             {
                 "reservationId": f"r-{instance.id[2:]}",
@@ -140,9 +120,9 @@ class Ec2Service:
                 "groupSet": [],
                 "instancesSet": [self._summary(instance)],
             }
-            for instance in instances
+            for instance in found
         ]
-        return {"reservationSet": reservations, "nextToken": following}
+        return call.page("reservationSet", reservations, _PAGE_MAX)
 
     def _start(self, call: Call) -> Mapping[str, Any]:
         return {
@@ -183,13 +163,16 @@ class Ec2Service:
             each for each in self._model.instances(call.region) if each.id == call["InstanceId"]
         ]
         if not found:
-            raise ApiError("Instance not found", "EC2InstanceNotFoundException", 400)
+            raise ApiError("Instance not found", "EC2InstanceNotFoundException")
+        zone = call.get("AvailabilityZone")
+        if zone not in (None, found[0].zone):
+            raise ApiError("The instance is in another zone", "InvalidArgsException")
         if found[0].status is not Status.RUNNING:
             raise ApiError(
-                "The instance is not in a valid state", "EC2InstanceStateInvalidException", 400
+                "The instance is not in a valid state", "EC2InstanceStateInvalidException"
             )
         if not re.match(r"(ssh-ed25519|ssh-rsa) [A-Za-z0-9+/=]+(\s|$)", call["SSHPublicKey"]):
-            raise ApiError("Invalid SSH public key", "InvalidArgsException", 400)
+            raise ApiError("Invalid SSH public key", "InvalidArgsException")
         self._model.push_key(found[0], call["InstanceOSUser"], call["SSHPublicKey"])
         return {"RequestId": "00000000-0000-4000-8000-000000000000", "Success": True}
 
@@ -197,7 +180,7 @@ class Ec2Service:
         ids = call.get("InstanceId", ())
         for id in ids:
             if not re.fullmatch(r"i-([0-9a-f]{8}|[0-9a-f]{17})", id):
-                raise ApiError(f'Invalid id: "{id}"', "InvalidInstanceID.Malformed", 400)
+                raise ApiError(f'Invalid id: "{id}"', "InvalidInstanceID.Malformed")
         return self._model.instances(call.region, ids)
 
     def _changed(self, instance: Instance, change: Any) -> Mapping[str, Any]:
@@ -227,7 +210,7 @@ class Ec2Service:
             "instanceType": instance.type,
             "launchTime": Instant(instance.launch_time),
             "placement": {
-                "availabilityZone": f"{instance.region}a",
+                "availabilityZone": instance.zone,
                 "tenancy": "default",
             },
             "platform": "windows" if platform.type == "Windows" else None,
@@ -269,7 +252,7 @@ def _matches(instance: Instance, filters: Any) -> bool:
     for rule in filters:
         name = rule.get("Name", "")
         if name not in known and not name.startswith("tag:"):
-            raise ApiError(f"The filter '{name}' is invalid", "InvalidParameterValue", 400)
+            raise ApiError(f"The filter '{name}' is invalid", "InvalidParameterValue")
         value = known.get(name)
         if value is None or not any(fnmatchcase(value, each) for each in rule.get("Value", ())):
             return False

@@ -232,4 +232,4 @@ def _whole(query: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _invalid(text: str) -> ApiError:
-    return ApiError(text, "InvalidParameter", 400)
+    return ApiError(text, "InvalidParameter")

@@ -29,7 +29,7 @@ class Ec2World(Room):
 
     def __init__(self, services: Services, targets: Sequence[PlannedTarget]) -> None:
         super().__init__(services.account)
-        self.model = Ec2Model(services.sessions)
+        self.model = Ec2Model(services.account)
         self.tunnels = Tunnels(services.account, self.model, services.dial)
         self.model.on_end = self.tunnels.end
         self._api_url = services.api_url

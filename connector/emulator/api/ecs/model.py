@@ -99,7 +99,7 @@ class Clusters:
         def container(name: str, path: str) -> Container:
             agent = Lifecycle(now, RUNNING)
             if agent_seconds:
-                agent.move(PENDING, RUNNING, agent_seconds)
+                agent.move(PENDING, RUNNING, seconds=agent_seconds)
             number = int.from_bytes(random(4), "big")
             return Container(name, f"{id}-{number}", agent, path)
 

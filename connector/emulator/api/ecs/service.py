@@ -7,16 +7,18 @@ those that users quote in reports about ECS Exec; a sentence that no report has 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...sessions import Form
 from ..errors import ApiError
 from ..protocols.protocol import Answer, Instant
 from ..rest import Endpoint
-from ..room import page
 from ..shapes import Flag, ListOf, Shape, Structure, Text, Whole
-from ..signed import Call, SignedApi
+from ..signed import JSON, Call, SignedApi
 from .model import RUNNING, STOPPED, Clusters, Container, Task
+
+TARGET = "AmazonEC2ContainerServiceV20141113"
 
 #: Items on a page, and tasks that one DescribeTasks describes, at most.
 MOST = 100
@@ -73,29 +75,31 @@ class EcsService:
 
     def endpoints(self) -> list[Endpoint]:
         """Return all operations."""
-        api = SignedApi(self._clusters.account, "ecs", "AmazonEC2ContainerServiceV20141113")
+        dialect = replace(JSON, invalid="InvalidParameterException")
+        api = SignedApi(self._clusters.account, "ecs", TARGET, dialect=dialect)
         return [
             api.endpoint("ListClusters", LIST_CLUSTERS, self._list_clusters),
             api.endpoint("ListServices", LIST_SERVICES, self._list_services),
             api.endpoint("ListTasks", LIST_TASKS, self._list_tasks),
             api.endpoint("DescribeTasks", DESCRIBE_TASKS, self._describe, resources=_task_arns),
-            api.endpoint("ExecuteCommand", EXECUTE_COMMAND, self._execute, resources=_task_arns),
+            api.endpoint("ExecuteCommand", EXECUTE_COMMAND, self._execute, resources=_executed),
         ]
 
     def _list_clusters(self, call: Call) -> Answer:
         names = self._clusters.names.get(call.region, [])
-        return _page(call, "clusterArns", [call.arn(f"cluster/{name}") for name in names])
+        return call.page("clusterArns", [call.arn(f"cluster/{name}") for name in names], MOST)
 
     def _list_services(self, call: Call) -> Answer:
         cluster = self._cluster(call)
         names = self._clusters.services.get((call.region, cluster), [])
         arns = [call.arn(f"service/{cluster}/{name}") for name in names]
-        return _page(call, "serviceArns", arns, SERVICES)
+        return call.page("serviceArns", arns, SERVICES)
 
     def _list_tasks(self, call: Call) -> Answer:
-        cluster, service = self._cluster(call), _last(call.get("serviceName", ""))
+        cluster = self._cluster(call)
+        service = _name(call, call.get("serviceName", ""), f"service/{cluster}/")
         if service and service not in self._clusters.services.get((call.region, cluster), []):
-            raise ApiError("Service not found.", "ServiceNotFoundException", 400)
+            raise ApiError("Service not found.", "ServiceNotFoundException")
         wanted = call.get("desiredStatus", RUNNING)
         arns = [
             _arn(call, task)
@@ -103,13 +107,15 @@ class EcsService:
             if service in ("", task.service)
             and call.get("family", task.family) == task.family
             and call.get("launchType", task.launch_type) == task.launch_type
-            and (task.status == STOPPED) == (wanted == STOPPED)
+            and wanted == _desired(task)
         ]
-        return _page(call, "taskArns", arns)
+        return call.page("taskArns", arns, MOST)
 
     def _describe(self, call: Call) -> Answer:
         cluster = self._cluster(call)
-        wanted = [_last(each) for each in call["tasks"]]
+        wanted = [_name(call, each, f"task/{cluster}/") for each in call["tasks"]]
+        if not wanted:
+            raise _invalid("Tasks cannot be empty.")
         if len(wanted) > MOST:
             raise _invalid("Tasks cannot have more than 100 elements.")
         known = {task.id: task for task in self._clusters.within(call.region, cluster)}
@@ -143,16 +149,13 @@ class EcsService:
             "containerArn": _container_arn(call, task, container),
             "containerName": container.name,
             "interactive": True,
-            "session": {
-                "sessionId": session.id,
-                "streamUrl": call.stream_url(session),
-                "tokenValue": session.token_value,
-            },
+            "session": call.lower_access(session),
             "taskArn": _arn(call, task),
         }
 
     def _target(self, call: Call) -> tuple[Task, Container]:
-        cluster, id = self._cluster(call), _last(call["task"])
+        cluster = self._cluster(call)
+        id = _name(call, call["task"], f"task/{cluster}/")
         if len(id) not in (32, 36):
             raise _invalid("task length should be one of [32,36]")
         within = self._clusters.within(call.region, cluster)
@@ -169,27 +172,38 @@ class EcsService:
         return task, container
 
     def _cluster(self, call: Call) -> str:
-        name = _last(call.get("cluster") or "default")
+        name = _name(call, call.get("cluster") or "default", "cluster/")
         if name not in self._clusters.names.get(call.region, []):
-            raise ApiError("Cluster not found.", "ClusterNotFoundException", 400)
+            raise ApiError("Cluster not found.", "ClusterNotFoundException")
         return name
 
 
-def _page(call: Call, member: str, arns: list[str], size: int = MOST) -> Answer:
-    wanted = call.get("maxResults") or size
-    found, token = page(arns, wanted, call.get("nextToken"), "InvalidParameterException")
-    return {member: found, "nextToken": token}
+def _executed(call: Call) -> list[str]:
+    """Return the ARNs that ecs:ExecuteCommand needs: the cluster's, and the task's."""
+    cluster = (call.get("cluster") or "default").rpartition("/")[2]
+    return [call.arn(f"cluster/{cluster}"), *_task_arns(call)]
 
 
 def _task_arns(call: Call) -> list[str]:
-    cluster = _last(call.get("cluster") or "default")
+    cluster = (call.get("cluster") or "default").rpartition("/")[2]
     tasks = call.get("tasks") or [call.get("task", "")]
-    return [call.arn(f"task/{cluster}/{_last(each)}") for each in tasks]
+    return [call.arn(f"task/{cluster}/{each.rpartition('/')[2]}") for each in tasks]
 
 
-def _last(arn: str) -> str:
-    """Return the name at the end of an ARN, or the name itself."""
-    return arn.rpartition("/")[2]
+def _name(call: Call, text: str, resource: str) -> str:
+    """Return the name in an ARN, or the name itself.
+
+    :raises ApiError: for an ARN of another place. A choice: AWS's words are not known.
+    """
+    name = call.name_of(text, resource)
+    if name is None:
+        raise _invalid("The identifier is of another Region, account or cluster.")
+    return name
+
+
+def _desired(task: Task) -> str:
+    """Return the desired status of a task. ECS never desires PENDING."""
+    return STOPPED if task.status == STOPPED else RUNNING
 
 
 def _arn(call: Call, task: Task) -> str:
@@ -208,7 +222,7 @@ def _task(call: Call, task: Task) -> dict[str, Any]:
         "group": task.group,
         "launchType": task.launch_type,
         "lastStatus": task.status,
-        "desiredStatus": STOPPED if task.status == STOPPED else RUNNING,
+        "desiredStatus": _desired(task),
         "enableExecuteCommand": task.exec_enabled,
         "startedAt": Instant(task.started),
         "containers": [_container(call, task, each) for each in task.containers],
@@ -231,4 +245,4 @@ def _container(call: Call, task: Task, container: Container) -> dict[str, Any]:
 
 
 def _invalid(message: str) -> ApiError:
-    return ApiError(message, "InvalidParameterException", 400)
+    return ApiError(message, "InvalidParameterException")

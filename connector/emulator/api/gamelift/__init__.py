@@ -1,1 +1,1 @@
-"""Targets without an API of their own here, and the admin shells of GameLift Streams."""
+"""Amazon GameLift Streams, as far as its admin shells need it."""

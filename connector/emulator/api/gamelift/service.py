@@ -84,8 +84,8 @@ class GameLiftStreams:
         ]
 
     def _open(self, call: Call) -> Answer:
-        group = call["Identifier"].rpartition("/")[2]
-        id = call["StreamSessionIdentifier"].rpartition("/")[2]
+        group = call.name_of(call["Identifier"], "streamgroup/")
+        id = call.name_of(call["StreamSessionIdentifier"], f"streamsession/{group}/")
         place = (call.region, group, id)
         stream = next((each for each in self._streams if _place(each) == place), None)
         if stream is None or stream.status in ENDED:
@@ -96,13 +96,10 @@ class GameLiftStreams:
                 "StreamSessionAccessNotReadyException",
                 409,
             )
-        session = call.open_session(self.arn(stream), id, Form.SHELL)
+        # The machine is in an account of AWS's own.
+        session = call.open_session(self.arn(stream), stream.id, Form.SHELL, listed=False)
         session.token_ends = self._account.now() + TOKEN_SECONDS
-        return {
-            "SessionId": session.id,
-            "TokenValue": session.token_value,
-            "StreamUrl": call.stream_url(session),
-        }
+        return call.access(session)
 
     def _group_arn(self, call: Call) -> list[str]:
         group = call["Identifier"]

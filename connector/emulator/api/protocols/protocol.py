@@ -124,7 +124,7 @@ class JsonRpc(Protocol):
         return "X-Amz-Target" in received.headers
 
     def unknown_operation(self) -> ApiError:
-        return ApiError("The operation is unknown", "UnknownOperationException", 400)
+        return ApiError("The operation is unknown", "UnknownOperationException")
 
     def error(self, error: ApiError) -> web.Response:
         body = {"__type": error.code, **error.body()}

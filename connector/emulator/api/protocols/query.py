@@ -56,7 +56,7 @@ class Query(Protocol):
         return received.form.get("Version") == self._version
 
     def unknown_operation(self) -> ApiError:
-        return ApiError("The action is not valid for this web service.", "InvalidAction", 400)
+        return ApiError("The action is not valid for this web service.", "InvalidAction")
 
     def read(self, operation: Operation, received: Received) -> dict[str, Any]:
         received.body()

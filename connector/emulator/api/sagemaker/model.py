@@ -3,9 +3,8 @@
 A *space* belongs to a domain and keeps its settings and its disk. Its one *app* is the machine: it
 is created to start the space, and deleted to stop it. Each app has a host key of its own.
 
-No I/O, threads or timers: a change ends when the model is next asked about it after its time. Not
-thread-safe: it belongs to the emulator's event loop. Times are seconds since the epoch. Where
-AWS documents no rule, the text calls ours a choice.
+No I/O, threads or timers. Not thread-safe: it belongs to the emulator's event loop. Times are
+seconds since the epoch. Where AWS documents no rule, the text calls ours a choice.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ from typing import Any
 
 from ...sessions import Session
 from ..account import Account
+from ..errors import ApiError, InternalFailure, ValidationException
+from ..room import Lifecycle
 from ..signed import Call
-from .errors import InternalFailure, ResourceInUse, ResourceNotFound, ValidationException
 
 
 class AppStatus(str, Enum):
@@ -59,27 +59,39 @@ DEFAULT_SPEC: Mapping[str, str] = {
 REACHABLE_APPS = ("JupyterLab", "CodeEditor")
 
 
+class ResourceNotFound(ApiError):
+    """The request names an object that does not exist."""
+
+
+class ResourceInUse(ApiError):
+    """The object is in use, or exists already."""
+
+
 @dataclass(frozen=True)
 class Domain:
     """A domain, which holds the spaces of a team."""
 
+    account: Account
     region: str
-    account_id: str
     id: str
     name: str
     created: float
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:domain/{self.id}"
+        return self.arn_of(f"domain/{self.id}")
+
+    def arn_of(self, resource: str) -> str:
+        """Return the ARN of a resource beside the domain."""
+        return self.account.arn("sagemaker", self.region, resource)
 
 
 @dataclass(eq=False)
 class App:
     """An app of a space.
 
-    :ivar change_ends: when ``PENDING`` or ``DELETING`` ends; ``None`` when nothing changes.
-    :ivar in_service_at: when it last became ``IN_SERVICE``.
+    :ivar life: its state, one of :class:`AppStatus`.
+    :ivar reason: why it fails, if it does.
     """
 
     type: str
@@ -87,16 +99,23 @@ class App:
     spec: Mapping[str, str]
     created: float
     number: int
-    status: AppStatus = AppStatus.PENDING
-    failure_reason: str | None = None
-    change_ends: float | None = None
-    in_service_at: float = 0.0
+    life: Lifecycle
+    reason: str | None = None
+
+    @property
+    def status(self) -> AppStatus:
+        return AppStatus(self.life.state)
+
+    @property
+    def failure_reason(self) -> str | None:
+        return self.reason if self.status is AppStatus.FAILED else None
 
 
 @dataclass(eq=False)
 class Space:
     """A space. Only ``SageMakerModel`` changes the states and the app.
 
+    :ivar life: its state, one of :class:`SpaceStatus`.
     :ivar start_seconds: how long an app is ``Pending``; ``stop_seconds`` how long ``Deleting``.
     :ivar update_seconds: how long UpdateSpace takes.
     :ivar agent_seconds: how long StartSession fails after the app is ``InService``, because the
@@ -108,14 +127,12 @@ class Space:
     domain: Domain
     name: str
     created: float
+    life: Lifecycle
     app_type: str | None = "JupyterLab"
     owner: str = "sagemaker-user"
     display_name: str | None = None
     remote_access: str | None = "ENABLED"
     spec: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_SPEC))
-    status: SpaceStatus = SpaceStatus.IN_SERVICE
-    failure_reason: str | None = None
-    change_ends: float | None = None
     start_seconds: float = 0.0
     stop_seconds: float = 0.0
     update_seconds: float = 0.0
@@ -125,9 +142,12 @@ class Space:
     app: App | None = None
 
     @property
+    def status(self) -> SpaceStatus:
+        return SpaceStatus(self.life.state)
+
+    @property
     def arn(self) -> str:
-        place = f"{self.domain.region}:{self.domain.account_id}"
-        return f"arn:aws:sagemaker:{place}:space/{self.domain.id}/{self.name}"
+        return self.domain.arn_of(f"space/{self.domain.id}/{self.name}")
 
     @property
     def machine_id(self) -> str:
@@ -148,7 +168,7 @@ class SageMakerModel:
     def add_domain(self, region: str, name: str) -> Domain:
         """Return a new domain with a random id."""
         id = f"d-{self.account.sessions.random_bytes(6).hex()}"
-        domain = Domain(region, self.account.id, id, name, self.now())
+        domain = Domain(self.account, region, id, name, self.now())
         self._domains.append(domain)
         return domain
 
@@ -160,11 +180,12 @@ class SageMakerModel:
         :param running: whether it has an app that has been in service for long.
         :param details: other members of :class:`Space`.
         """
-        space = Space(domain, name, self.now(), **details)
+        life = Lifecycle(self.now, SpaceStatus.IN_SERVICE.value)
+        space = Space(domain, name, self.now(), life, **details)
         self._spaces.append(space)
         if running:
             app = self._new_app(space, space.app_type or "JupyterLab", space.spec)
-            app.status, app.in_service_at = AppStatus.IN_SERVICE, 0.0
+            app.life.set(AppStatus.IN_SERVICE.value, ago=3600)
         return space
 
     def domains(self, region: str) -> list[Domain]:
@@ -172,11 +193,11 @@ class SageMakerModel:
         return [domain for domain in self._domains if domain.region == region]
 
     def spaces(self, region: str) -> list[Space]:
-        """Return the spaces of a Region, settled."""
-        return [self.settled(space) for space in self._spaces if space.domain.region == region]
+        """Return the spaces of a Region."""
+        return [space for space in self._spaces if space.domain.region == region]
 
     def space(self, region: str, domain_id: str, name: str) -> Space:
-        """Return one space, settled. Names are case-sensitive (a choice).
+        """Return one space. Names are case-sensitive (a choice).
 
         :raises ResourceNotFound: if there is none.
         """
@@ -206,7 +227,10 @@ class SageMakerModel:
         if space.start_refusal is not None:
             raise ValidationException(space.start_refusal)
         app = self._new_app(space, app_type, spec)
-        app.change_ends = self.now() + space.start_seconds
+        end, app.reason = AppStatus.IN_SERVICE, space.start_failure
+        if space.start_failure is not None:
+            end = AppStatus.FAILED
+        app.life.move(AppStatus.PENDING.value, end.value, seconds=space.start_seconds)
         return app
 
     def delete_app(self, space: Space) -> None:
@@ -219,7 +243,9 @@ class SageMakerModel:
             raise ResourceNotFound(f"App of space [{space.name}] does not exist.")
         if app.status is not AppStatus.DELETING:
             self._end_sessions(space)
-            app.status, app.change_ends = AppStatus.DELETING, self.now() + space.stop_seconds
+            app.life.move(
+                AppStatus.DELETING.value, AppStatus.DELETED.value, seconds=space.stop_seconds
+            )
 
     def update_space(self, space: Space, remote_access: str | None) -> None:
         """Change a space whose app is deleted.
@@ -229,16 +255,17 @@ class SageMakerModel:
         if space.app is not None and space.app.status is not AppStatus.DELETED:
             raise ResourceInUse(f"Space [{space.name}] has running apps.")
         space.remote_access = remote_access or space.remote_access
-        space.status, space.change_ends = SpaceStatus.UPDATING, self.now() + space.update_seconds
+        space.life.move(
+            SpaceStatus.UPDATING.value, SpaceStatus.IN_SERVICE.value, seconds=space.update_seconds
+        )
 
     def app(self, space: Space) -> App:
         """Return the last app of a space, which may be deleted.
 
         :raises ResourceNotFound: if it never had one.
         """
-        if self.settled(space).app is None:
+        if space.app is None:
             raise ResourceNotFound(f"App of space [{space.name}] does not exist.")
-        assert space.app is not None
         return space.app
 
     def set_status(self, space: Space, status: AppStatus, reason: str | None = None) -> None:
@@ -247,7 +274,8 @@ class SageMakerModel:
         ``Pending`` and ``Deleting`` last until the next call.
         """
         app = space.app or self._new_app(space, space.app_type or "JupyterLab", space.spec)
-        app.status, app.failure_reason, app.change_ends = status, reason, None
+        app.life.set(status.value)
+        app.reason = reason
         if status is not AppStatus.IN_SERVICE:
             self._end_sessions(space)
 
@@ -259,33 +287,20 @@ class SageMakerModel:
         """
         if space.remote_access != "ENABLED":
             raise ValidationException(f"Space {space.arn} does not have remote access enabled.")
-        app = self.settled(space).app
+        app = space.app
         if app is None or app.status is not AppStatus.IN_SERVICE:
             raise ValidationException(f"Space {space.arn} has no app in service.")
-        if self.now() < app.in_service_at + space.agent_seconds:
+        if app.type not in REACHABLE_APPS:
+            raise ValidationException(f"Apps of type {app.type} have no remote access.")
+        if self.now() < app.life.since + space.agent_seconds:
             raise InternalFailure("Internal Failure")
         return call.open_session(space.machine_id, space.arn)
 
     def _new_app(self, space: Space, app_type: str, spec: Mapping[str, str]) -> App:
         self._apps += 1
-        space.app = App(app_type, "default", spec, self.now(), self._apps)
+        life = Lifecycle(self.now, AppStatus.PENDING.value)
+        space.app = App(app_type, "default", spec, self.now(), self._apps, life)
         return space.app
 
     def _end_sessions(self, space: Space) -> None:
         self.account.end_sessions(space.machine_id, "The app of the space has stopped")
-
-    def settled(self, space: Space) -> Space:
-        """Return the space after any change whose time is over."""
-        if space.change_ends is not None and self.now() >= space.change_ends:
-            space.status, space.change_ends = SpaceStatus.IN_SERVICE, None
-        app = space.app
-        if app is None or app.change_ends is None or self.now() < app.change_ends:
-            return space
-        ended, app.change_ends = app.change_ends, None
-        if app.status is AppStatus.DELETING:
-            app.status = AppStatus.DELETED
-        elif space.start_failure is None:
-            app.status, app.in_service_at = AppStatus.IN_SERVICE, ended
-        else:
-            app.status, app.failure_reason = AppStatus.FAILED, space.start_failure
-        return space

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..shapes import ListOf, Shape, Structure, Text, Whole
+from ..shapes import Shape, Structure, Text, Whole
 
 _NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
 _DOMAIN_ID = Text(0, 63, r"d-(-*[a-z0-9]){1,61}")
@@ -28,7 +28,6 @@ _APP_TYPE = Text(
         "Canvas",
     )
 )
-_SORT_ORDER = Text(enum=("Ascending", "Descending"))
 _PAGES: Mapping[str, Shape] = {"NextToken": Text(0, 8192, ".*"), "MaxResults": Whole(1, 100)}
 _RESOURCE_SPEC = Structure(
     {
@@ -54,8 +53,6 @@ LIST_DOMAINS = Structure(_PAGES)
 LIST_SPACES = Structure(
     {
         **_PAGES,
-        "SortOrder": _SORT_ORDER,
-        "SortBy": Text(enum=("CreationTime", "LastModifiedTime")),
         "DomainIdEquals": _DOMAIN_ID,
         "SpaceNameContains": _SPACE_NAME,
     }
@@ -63,10 +60,7 @@ LIST_SPACES = Structure(
 LIST_APPS = Structure(
     {
         **_PAGES,
-        "SortOrder": _SORT_ORDER,
-        "SortBy": Text(enum=("CreationTime",)),
         "DomainIdEquals": _DOMAIN_ID,
-        "UserProfileNameEquals": _USER_PROFILE_NAME,
         "SpaceNameEquals": _SPACE_NAME,
     }
 )
@@ -82,7 +76,6 @@ UPDATE_SPACE = Structure(
                 "RemoteAccess": Text(enum=("ENABLED", "DISABLED")),
             }
         ),
-        "SpaceDisplayName": Text(0, 64, r"(?!\s*$).+"),
     },
     tuple(_SPACE),
 )
@@ -91,9 +84,6 @@ DELETE_APP = Structure(_APP, _OF_APP)
 CREATE_APP = Structure(
     {
         **_APP,
-        "Tags": ListOf(
-            Structure({"Key": Text(1, 128), "Value": Text(0, 256)}, ("Key", "Value")), maximum=50
-        ),
         "ResourceSpec": _RESOURCE_SPEC,
     },
     _OF_APP,

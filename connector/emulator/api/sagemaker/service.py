@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from ..errors import ValidationException
 from ..protocols.protocol import Answer, Instant, present
 from ..rest import Endpoint
-from ..room import page
 from ..signed import Call, SignedApi
 from . import requests
-from .errors import ResourceNotFound, ValidationException
-from .model import App, Domain, SageMakerModel, Space
+from .model import App, Domain, ResourceNotFound, SageMakerModel, Space
 
 PAGE_SIZE = 10  # of the lists: AWS's default is not documented
 _SETTINGS = {"JupyterLab": "JupyterLabAppSettings", "CodeEditor": "CodeEditorAppSettings"}
@@ -52,7 +49,8 @@ class SageMakerService:
         ]
 
     def _list_domains(self, call: Call) -> Answer:
-        return _page("Domains", call, [_domain(each) for each in self._model.domains(call.region)])
+        domains = [_domain(each) for each in self._model.domains(call.region)]
+        return call.page("Domains", domains, PAGE_SIZE)
 
     def _list_spaces(self, call: Call) -> Answer:
         domain, part = call.get("DomainIdEquals"), call.get("SpaceNameContains", "")
@@ -61,7 +59,7 @@ class SageMakerService:
             for space in self._model.spaces(call.region)
             if domain in (None, space.domain.id) and part.lower() in space.name.lower()
         ]
-        return _page("Spaces", call, found)
+        return call.page("Spaces", found, PAGE_SIZE)
 
     def _list_apps(self, call: Call) -> Answer:
         domain, name = call.get("DomainIdEquals"), call.get("SpaceNameEquals")
@@ -70,7 +68,7 @@ class SageMakerService:
             for space in self._model.spaces(call.region)
             if space.app and domain in (None, space.domain.id) and name in (None, space.name)
         ]
-        return _page("Apps", call, found)
+        return call.page("Apps", found, PAGE_SIZE)
 
     def _describe_space(self, call: Call) -> Answer:
         space = self._space(call)
@@ -85,7 +83,6 @@ class SageMakerService:
             "SpaceArn": space.arn,
             "SpaceName": space.name,
             "Status": space.status.value,
-            "FailureReason": space.failure_reason,
             "CreationTime": Instant(space.created),
             "LastModifiedTime": Instant(space.created),
             "SpaceSettings": present(settings),
@@ -133,11 +130,7 @@ class SageMakerService:
         if space is None:
             raise ResourceNotFound(f"Resource {call['ResourceIdentifier']} does not exist.")
         session = self._model.start_session(space, call)
-        return {
-            "SessionId": session.id,
-            "StreamUrl": call.stream_url(session),
-            "TokenValue": session.token_value,
-        }
+        return call.access(session)
 
     def _space(self, call: Call) -> Space:
         if not call.get("SpaceName"):
@@ -192,13 +185,7 @@ def _app_details(space: Space, app: App) -> Answer:
 
 
 def _app_arn(space: Space, app: App) -> str:
-    place = f"{space.domain.region}:{space.domain.account_id}"
-    return f"arn:aws:sagemaker:{place}:app/{space.domain.id}/{space.name}/{app.type}/{app.name}"
-
-
-def _page(name: str, call: Call, items: Sequence[Answer]) -> Answer:
-    found, token = page(items, call.get("MaxResults", PAGE_SIZE), call.get("NextToken"))
-    return {name: found, "NextToken": token}
+    return space.domain.arn_of(f"app/{space.domain.id}/{space.name}/{app.type}/{app.name}")
 
 
 def _space_arns(call: Call) -> list[str]:

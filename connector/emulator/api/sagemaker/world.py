@@ -61,7 +61,7 @@ class SageMakerWorld(Room):
         return SageMakerService(self.model).endpoints()
 
     def state(self, alias: str) -> str:
-        app = self.model.settled(self.space(alias)).app
+        app = self.space(alias).app
         return app.status.value if app and app.status is not AppStatus.DELETED else STOPPED
 
     def set_state(self, alias: str, state: str, reason: str | None = None) -> None:

@@ -71,7 +71,7 @@ def plan_of(name: str, parameters: Mapping[str, Sequence[str]]) -> Plan:
     """
     document = DOCUMENTS.get(name)
     if document is None:
-        raise ApiError(f"Document with name {name} does not exist.", "InvalidDocument", 400)
+        raise ApiError(f"Document with name {name} does not exist.", "InvalidDocument")
     for given in parameters:
         if given not in document.parameters:
             raise _invalid(f"Parameter {given} is not defined in the document {name}")
@@ -97,4 +97,4 @@ def _value(name: str, rule: Parameter, given: Sequence[str] | None) -> str:
 
 
 def _invalid(message: str) -> ApiError:
-    return ApiError(message, "InvalidParameters", 400)
+    return ApiError(message, "InvalidParameters")

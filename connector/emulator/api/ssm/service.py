@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,9 +12,8 @@ from ..account import Account, Machine
 from ..errors import ApiError
 from ..protocols.protocol import Answer, Instant
 from ..rest import Endpoint
-from ..room import page
 from ..shapes import ListOf, MapOf, Structure, Text, Whole
-from ..signed import Call, SignedApi
+from ..signed import JSON, Call, SignedApi
 from .documents import DEFAULT, plan_of
 
 SESSION_ID = Structure({"SessionId": Text(1, 96)}, ("SessionId",))
@@ -97,7 +97,8 @@ class SessionManagerService:
 
     def endpoints(self) -> list[Endpoint]:
         """Return all operations."""
-        api = SignedApi(self._account, "ssm", "AmazonSSM")
+        dialect = replace(JSON, invalid_page="InvalidNextToken")
+        api = SignedApi(self._account, "ssm", "AmazonSSM", dialect=dialect)
         return [
             api.endpoint("StartSession", START_SESSION, self._start, resources=self._started),
             api.endpoint("ResumeSession", SESSION_ID, self._resume, resources=_session_arn),
@@ -125,7 +126,7 @@ class SessionManagerService:
         form, command, port = plan_of(document, call.get("Parameters") or {})
         machine = self._account.machine_of(target, call.region)
         if machine is None or not machine.connected():
-            raise ApiError(f"{target} is not connected.", "TargetNotConnected", 400)
+            raise ApiError(f"{target} is not connected.", "TargetNotConnected")
         session = call.open_session(
             machine.id,
             target,
@@ -135,7 +136,7 @@ class SessionManagerService:
             document=document,
             reason=call.get("Reason") or "",
         )
-        return _access(call, session)
+        return call.access(session)
 
     def _resume(self, call: Call) -> Answer:
         session = self._session(call)
@@ -143,7 +144,7 @@ class SessionManagerService:
             # The published client reads an empty answer as a session that has timed out.
             return {"SessionId": session.id, "TokenValue": "", "StreamUrl": ""}
         self._sessions.renew_token(session)
-        return _access(call, session)
+        return call.access(session)
 
     def _terminate(self, call: Call) -> Answer:
         session = self._session(call)
@@ -152,9 +153,8 @@ class SessionManagerService:
 
     def _session(self, call: Call) -> Session:
         session = self._sessions.find(call["SessionId"])
-        elsewhere = session and session.origin and session.origin.region != call.region
-        if session is None or elsewhere:
-            raise ApiError("The requested session does not exist", "DoesNotExistException", 400)
+        if session is None or not _is_known(session, call.region):
+            raise ApiError("The requested session does not exist", "DoesNotExistException")
         return session
 
     def _describe_sessions(self, call: Call) -> Answer:
@@ -162,14 +162,12 @@ class SessionManagerService:
         found = [
             described
             for session in reversed(self._sessions.opened_by_requests())
-            if session.origin and session.origin.region == call.region
+            if _is_known(session, call.region)
             if (session.end_reason is None) is active
             for described in [_session(session)]
             if all(_fits(described, rule["key"], rule["value"]) for rule in call.get("Filters", ()))
         ]
-        size, token = call.get("MaxResults") or 200, call.get("NextToken")
-        sessions, following = page(found, size, token, "InvalidNextToken")
-        return {"Sessions": sessions, "NextToken": following}
+        return call.page("Sessions", found, 200)
 
     # Machines
 
@@ -186,19 +184,16 @@ class SessionManagerService:
             raise ApiError(
                 "Filters and InstanceInformationFilterList exclude each other",
                 "ValidationException",
-                400,
             )
         for key, _ in rules:
             if key not in _FILTERED:
-                raise ApiError(f"The filter key {key} is not valid", "InvalidFilterKey", 400)
+                raise ApiError(f"The filter key {key} is not valid", "InvalidFilterKey")
         found = [
             information
             for information in self._instances(call.region)
             if all(information.get(_FILTERED[key]) in values for key, values in rules)
         ]
-        size, token = call.get("MaxResults") or 50, call.get("NextToken")
-        instances, following = page(found, size, token, "InvalidNextToken")
-        return {"InstanceInformationList": instances, "NextToken": following}
+        return call.page("InstanceInformationList", found, 50)
 
     def _instances(self, region: str) -> Iterable[Mapping[str, Any]]:
         for machine in self._account.machines(region):
@@ -211,12 +206,10 @@ def _session_arn(call: Call) -> list[str]:
     return [call.arn(f"session/{call['SessionId']}")]
 
 
-def _access(call: Call, session: Session) -> Answer:
-    return {
-        "SessionId": session.id,
-        "TokenValue": session.token_value,
-        "StreamUrl": call.stream_url(session),
-    }
+def _is_known(session: Session, region: str) -> bool:
+    """Return whether Systems Manager of the account has a session in a Region."""
+    origin = session.origin
+    return origin is not None and origin.listed and origin.region == region
 
 
 def _session(session: Session) -> dict[str, Any]:
@@ -240,7 +233,7 @@ def _fits(session: Mapping[str, Any], key: str, value: str) -> bool:
         try:
             time = datetime.fromisoformat(value.replace("Z", "+00:00"))
         except ValueError:
-            raise ApiError(f"{key} needs a time of ISO 8601", "ValidationException", 400) from None
+            raise ApiError(f"{key} needs a time of ISO 8601", "ValidationException") from None
         seconds = (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
         started = float(session["StartDate"])
         return started > seconds if key == "InvokedAfter" else started < seconds

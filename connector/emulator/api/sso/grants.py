@@ -19,7 +19,6 @@ from ..errors import ApiError
 class OidcError(ApiError):
     """An error with the members of RFC 6749. ``error`` is its code there."""
 
-    status = 400
     error = ""
 
     def body(self) -> dict[str, str]:

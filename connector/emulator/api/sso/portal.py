@@ -13,8 +13,8 @@ from ..account import Account
 from ..errors import ApiError
 from ..protocols.protocol import Answer, Operation, Received
 from ..rest import BearerTokens, Endpoint
-from ..room import page
 from ..shapes import Structure, Text, Whole
+from ..signed import page
 
 TOKEN_HEADER = "x-amz-sso_bearer_token"
 
@@ -64,8 +64,6 @@ LIST_ACCOUNT_ROLES = _operation(
 
 class InvalidRequestException(ApiError):
     """The request is malformed, or lacks its token."""
-
-    status = 400
 
 
 class Portal:

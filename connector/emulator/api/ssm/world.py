@@ -7,10 +7,10 @@ from functools import partial
 
 from ...access import Names, SshDefaults
 from ..account import HOME_REGION
+from ..gamelift.service import GameLiftStreams, StreamSession
 from ..rest import Endpoint
 from ..room import PlannedMachine, Room
 from ..world import PlannedTarget, Services
-from .service import GameLiftStreams, StreamSession
 
 #: What comes before and after a target's alias, and the resource of IAM, by the target's group.
 FORMS = {
@@ -27,7 +27,7 @@ STREAM_GROUP = "sg-1AB2C3De4"
 STATES = ("connected", "notconnected")
 
 
-class PlainWorld(Room):
+class SsmWorld(Room):
     """A ``World``. A planned target's group says which form it has; else it is a training job.
 
     :ivar streams: the service of stream sessions.
