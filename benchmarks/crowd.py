@@ -25,7 +25,7 @@ from tests.endtoend.matrix import lost_links
 from tests.endtoend.targets import GREETING, TcpService, greeting_echo
 from tests.endtoend.waiting import alive
 
-from .sources import Source, rejoin_of
+from .sources import Source
 from .stage import Soak
 
 CROWD, CROWD_BYTES = 50, 200_000
@@ -40,14 +40,14 @@ def crowd(soak: Soak) -> None:
     rng = random.Random(f"{soak.seed}/crowd")
     plans = [_trouble(rng) for _ in range(CROWD)]
     with TcpService(greeting_echo) as service, soak.commands("crowd") as commands:
-        soak.reset(service.port)
+        rules = soak.reset(service.port)
         cloud.behave(REAL)
         cloud.gateway.fault_log.clear()
         taken = iter(plans)
         cloud.gateway.behaviour = replace(
             cloud.gateway.behaviour,
             faults=lambda _: next(taken),
-            rejoin=rejoin_of,
+            rejoin=rules.rejoin,
             link_lifetime=LIFETIME,
         )
         sources = [soak.sources[number % len(soak.sources)] for number in range(CROWD)]
@@ -70,10 +70,9 @@ def crowd(soak: Soak) -> None:
             log = _log_of(commands, [processes[number].pid for number in own])
             failures = sum(not equal[number] or ends[number] != 0 for number in own)
             size = 2 * CROWD_BYTES * len(own)
-            soak.tallies[source.name].add(
-                lost_links(log, len(own)), size, runs=len(own), failures=failures
-            )
-        soak.tallies[soak.sources[-1].name].add_resumes(cloud)
+            tally = soak.tallies[source.name]
+            tally.add(lost_links(log, len(own)), size, runs=len(own), failures=failures)
+            tally.add_resumes(rules, source)
     soak.say(f"\n## {CROWD} sessions at once, each with faults of its own\n")
     soak.say(
         f"{CROWD} connectors, of the sources in turn, opened within {opened:.0f} s, each with "

@@ -1,7 +1,7 @@
 """Figures of reliability: the long matrix. ``make soak``, or ``python -m benchmarks.soak``.
 
 It runs real programs and connectors, an sshd, and an emulated gateway that injects faults by a
-seeded plan, to sessions of a Dev Environment and of an EC2 instance. It needs the programs of the
+seeded plan, to sessions of every kind of target that has a service. It needs the programs of the
 tests, and prints Markdown. It exits with 1 if a byte was lost, a session failed, or a process or
 file was left behind.
 """
@@ -26,7 +26,7 @@ from tests.endtoend.sshd import Sshd
 from .crowd import crowd
 from .grid import matrix
 from .outages import cuts
-from .sources import KEY_LIFE, LIFETIMES, THROTTLED, KeyRing
+from .sources import KEY_LIFE, KINDS, LIFETIMES, THROTTLED, KeyRing
 from .stage import Soak
 
 
@@ -42,7 +42,7 @@ def main() -> int:
         for part in ("cloud", "sshd"):
             (directory / part).mkdir()
         sshd = Sshd(directory / "sshd")
-        cloud = Cloud(directory / "cloud")
+        cloud = Cloud(directory / "cloud", KINDS)
         keys = RoleKeys(cloud, directory / "keys.json")
         soak = Soak(cloud, sshd, keys, directory, options.seed, options.output)
         soak.say(f"# Soak of {datetime.date.today()}\n")
@@ -68,11 +68,12 @@ def main() -> int:
 def _conditions(ring: KeyRing) -> str:
     lifetimes = " or ".join(f"{each:g} s" for each in LIFETIMES if each)
     return (
-        f"\nAn hourly close comes after {lifetimes} here. The sessions of the instance are signed "
-        f"with temporary keys of a `credential_process`, which end after {KEY_LIFE:g} s: "
-        f"{ring.given} pairs, of which every other one ends without notice. The service throttles "
-        f"{THROTTLED:.0%} of the calls of ssm:ResumeSession. The gateway checks every signature, "
-        "and wants a fresh token or a fresh URL for each link of the instance."
+        f"\nAn hourly close comes after {lifetimes} here. All sessions but those of the Dev "
+        "Environment are signed with temporary keys of a `credential_process`, which end after "
+        f"{KEY_LIFE:g} s: {ring.given} pairs, of which every other one ends without notice. The "
+        f"service throttles {THROTTLED:.0%} of the calls of ssm:ResumeSession. The gateway checks "
+        "every signature, and wants a fresh token or a fresh URL for each link of a session that "
+        "the caller may resume. Elsewhere the token of the start opens every link."
     )
 
 

@@ -1,21 +1,26 @@
-"""The sources of a soak's sessions: a Dev Environment's service, and Systems Manager.
+"""The sources of a soak's sessions, a kind of target each, and how their links come back.
 
-A Dev Environment's links come back with the token of the start. The sessions of an EC2 instance
-are opened by ssm:StartSession with temporary keys. Each link that is lost needs a fresh token or
-URL of ssm:ResumeSession, which is throttled at random, and an upgrade that is signed with keys
-that have not ended.
+A Dev Environment's links come back with the token of the start. All other sessions are opened
+with temporary keys, and each upgrade is signed with keys that have not ended. Where the caller may
+resume a session, each link that is lost needs a fresh token or URL of ssm:ResumeSession, which is
+throttled at random. Elsewhere Systems Manager refuses to resume and to end the session, and the
+token of the start opens every link.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple
 
+from aiohttp import web
+
 from connector.emulator.api.errors import ApiError
+from connector.emulator.api.rest import Misbehaviours, Proceed
 from connector.emulator.gateway.gateway import Rejoin
 from connector.emulator.sessions import Session
 from tests.endtoend.cloud import Cloud
@@ -28,46 +33,90 @@ LIFETIMES = (2.0, 5.0, None)
 #: Seconds that keys live, and those between two pairs of keys.
 KEY_LIFE, KEY_PERIOD = 10.0, 2.0
 
-#: The share of ssm:ResumeSession that is throttled, and the requests for which that is planned.
-THROTTLED, PLANNED = 0.2, 1000
+#: The share of ssm:ResumeSession that is throttled.
+THROTTLED = 0.2
+
+
+#: The kinds of targets besides a Dev Environment and an EC2 instance.
+KINDS = ("ecs", "sagemaker", "codebuild")
 
 
 class Source(NamedTuple):
-    """A service that starts sessions on one machine.
+    """A service that starts sessions on one machine, and what Systems Manager says of them.
 
     :ivar host: of the machine.
+    :ivar targets: how the target of each session begins; empty: no signed request opens one.
+    :ivar resume: the code of the error of ssm:ResumeSession; empty: it resumes.
+    :ivar end: likewise of ssm:TerminateSession.
     """
 
     name: str
     host: str
+    targets: str = ""
+    resume: str = ""
+    end: str = ""
 
 
-def sources_of(cloud: Cloud) -> tuple[Source, Source]:
+def sources_of(cloud: Cloud) -> tuple[Source, ...]:
+    unknown, denied = "DoesNotExistException", "AccessDeniedException"
     return (
         Source("Dev Environment, the token of the start", cloud.host),
-        Source("EC2 instance, ssm:ResumeSession", cloud.instance),
+        Source("EC2 instance, ssm:ResumeSession", cloud.instance, "i-"),
+        Source("ECS task, ssm:ResumeSession, end denied", cloud.names["ecs"], "ecs:", "", denied),
+        Source(
+            "SageMaker space, unknown to SSM", cloud.names["sagemaker"], "arn:", *2 * (unknown,)
+        ),
+        Source(
+            "CodeBuild sandbox, denied by SSM",
+            cloud.names["codebuild"],
+            "codebuild:",
+            *2 * (denied,),
+        ),
     )
 
 
-def rejoin_of(session: Session) -> Rejoin:
-    """Return what a session's next link needs. Half of an instance's sessions need a fresh URL."""
-    if session.origin is None:
-        return Rejoin.SAME_TOKEN
-    return Rejoin.FRESH_URL if session.id[-1] in "01234567" else Rejoin.FRESH_TOKEN
+class Rules(Misbehaviours):
+    """The rules of all sources: refuses requests about sessions, and throttles some of the others.
 
+    :ivar answers: of ssm:ResumeSession, by the source's name and whether it was granted.
+    """
 
-def throttle(cloud: Cloud, rng: random.Random) -> None:
-    """Throttle some of the next requests for ssm:ResumeSession."""
-    busy = ApiError("Rate exceeded", "ThrottlingException", 400)
+    def __init__(self, cloud: Cloud, sources: Sequence[Source], rng: random.Random) -> None:
+        super().__init__()
+        self.answers: Counter[tuple[str, bool]] = Counter()
+        self._sessions = cloud.account.sessions
+        self._sources = sources
+        self._rng = rng
 
-    def plan() -> None:
-        for _ in range(PLANNED):
-            if rng.random() < THROTTLED:
-                cloud.misbehaviours.refuse("ResumeSession", busy)
-            else:
-                cloud.misbehaviours.delay("ResumeSession", 0.0)
+    def rejoin(self, session: Session) -> Rejoin:
+        """Return what a session's next link needs. Half of those that resume need a fresh URL."""
+        if session.origin is None or self._source(session).resume:
+            return Rejoin.SAME_TOKEN
+        return Rejoin.FRESH_URL if session.id[-1] in "01234567" else Rejoin.FRESH_TOKEN
 
-    cloud.call(plan)
+    async def __call__(
+        self, operation: str, request: web.Request, proceed: Proceed
+    ) -> web.Response:
+        if operation not in ("ssm:ResumeSession", "ssm:TerminateSession"):
+            return await super().__call__(operation, request, proceed)
+        session = self._sessions.find((await request.json())["SessionId"])
+        assert session is not None
+        source = self._source(session)
+        code = source.end
+        if operation == "ssm:ResumeSession":
+            busy = self._rng.random() < THROTTLED
+            code = source.resume or ("ThrottlingException" if busy else "")
+            self.answers[source.name, not code] += 1
+        if code:
+            raise ApiError("The soak's rules", code)
+        return await proceed()
+
+    def _source(self, session: Session) -> Source:
+        assert session.origin is not None
+        target = session.origin.target
+        return next(
+            each for each in self._sources if each.targets and target.startswith(each.targets)
+        )
 
 
 class KeyRing:
@@ -128,17 +177,10 @@ class Tally:
         self.bytes += size
         self.failures += failures
 
-    def add_resumes(self, cloud: Cloud) -> None:
-        """Add the answers of ssm:ResumeSession, which are taken out of the log."""
-
-        def take() -> list[bool]:
-            answers = cloud.server.requests_for("ssm:ResumeSession")
-            cloud.server.requests.clear()
-            return [each.status == 200 for each in answers]
-
-        answers = cloud.call(take)
-        self.resumed += answers.count(True)
-        self.refused += answers.count(False)
+    def add_resumes(self, rules: Rules, source: Source) -> None:
+        """Add the answers of ssm:ResumeSession about a source's sessions."""
+        self.resumed += rules.answers[source.name, True]
+        self.refused += rules.answers[source.name, False]
 
 
 def table(tallies: Mapping[str, Tally]) -> list[str]:

@@ -22,7 +22,7 @@ from tests.endtoend.sshd import Sshd
 from tests.endtoend.waiting import eventually
 
 from .processes import descendants
-from .sources import Source, Tally, rejoin_of, sources_of, throttle
+from .sources import Rules, Source, Tally, sources_of
 
 
 @dataclass
@@ -62,11 +62,12 @@ class Soak:
         self.failures.append(what)
         print(f"FAILED: {what}", file=sys.stderr, flush=True)
 
-    def reset(self, port: int) -> None:
-        """Let new sessions lead to a port of this machine, with no faults but throttling."""
+    def reset(self, port: int) -> Rules:
+        """Let new sessions lead to a port here, with no faults but the sources' rules."""
         self.cloud.reset()
         self.cloud.port = port
-        throttle(self.cloud, self._rng)
+        rules = self.cloud.misbehaviours = Rules(self.cloud, self.sources, self._rng)
+        return rules
 
     def transfer(
         self,
@@ -83,21 +84,21 @@ class Soak:
         :param lifetime: of each link, in seconds; None for links that only the plan cuts.
         """
         cloud, tally = self.cloud, self.tallies[source.name]
-        self.reset(self.sshd.port)
+        rules = self.reset(self.sshd.port)
         ssh = Ssh(commands, cloud, self.sshd, host=source.host)
         try:
             outcome = transfer(
                 *(ssh, cloud, plan, program, direction, size),
                 seed=self.seed,
                 agent=REAL,
-                rejoin=rejoin_of,
+                rejoin=rules.rejoin,
                 link_lifetime=lifetime,
             )
             cloud.wait_all_ended()
         except Exception as error:  # noqa: BLE001 - the report shows any exception
             outcome = Outcome(0.0, Lost(0, 0), 0, 0, f"{type(error).__name__}: {error}")
         tally.add(outcome.lost, size, failures=bool(outcome.failure))
-        tally.add_resumes(cloud)
+        tally.add_resumes(rules, source)
         if outcome.failure:
             cell = f"{source.name}: {program} {direction} {size}, {lifetime}, {plan!r}"
             self.fail(f"{cell}: {outcome.failure}")
