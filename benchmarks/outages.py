@@ -1,4 +1,4 @@
-"""200 random cuts in 50 MB, each way, by scp over the sessions of each source."""
+"""80 random cuts in 20 MB, each way, by scp over the sessions of each source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.endtoend.matrix import DIRECTIONS
 from .sources import Source
 from .stage import Soak, yes
 
-CUTS, CUT_BYTES = 200, 50_000_000
+CUTS, CUT_BYTES = 80, 20_000_000
 
 
 def cuts(soak: Soak) -> None:

@@ -7,6 +7,7 @@ wire.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,7 +52,7 @@ class ConnectEndpoints:
         found = [
             each
             for each in here
-            if (not ids or each.id in ids) and _matches(each, call.get("Filter", ()))
+            if (not ids or each.id in ids) and matches(_filtered(each), call.get("Filter", ()))
         ]
         summaries = [self._summary(call, each) for each in found]
         return call.page("instanceConnectEndpointSet", summaries, _PAGE_MAX)
@@ -76,21 +77,26 @@ class ConnectEndpoints:
         }
 
 
-def _matches(endpoint: ConnectEndpoint, filters: Any) -> bool:
-    """Return whether an endpoint matches all filters.
-
-    :raises ApiError: for a filter that the emulator does not know.
-    """
-    known = {
+def _filtered(endpoint: ConnectEndpoint) -> Mapping[str, str]:
+    return {
         "instance-connect-endpoint-id": endpoint.id,
         "state": endpoint.state,
         "subnet-id": endpoint.subnet_id,
         "vpc-id": endpoint.vpc_id,
     }
+
+
+def matches(values: Mapping[str, str], filters: Any) -> bool:
+    """Return whether a resource matches all filters. Their values may have ``*``.
+
+    :param values: those of the resource, by the names of all filters that the emulator knows.
+    :raises ApiError: for another filter; a tag that the resource lacks is none.
+    """
     for rule in filters:
         name = rule.get("Name", "")
-        if name not in known:
+        if name not in values and not name.startswith("tag:"):
             raise ApiError(f"The filter '{name}' is invalid", "InvalidParameterValue")
-        if known[name] not in rule.get("Value", ()):
+        found = (fnmatchcase(values.get(name, ""), each) for each in rule.get("Value", ()))
+        if name not in values or not any(found):
             return False
     return True

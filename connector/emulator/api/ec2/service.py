@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from ..account import Account
@@ -20,7 +19,7 @@ from ..rest import Endpoint
 from ..shapes import Flag, ListOf, Structure, Text, Whole
 from ..signed import EC2, JSON, Call, SignedApi
 from . import connectendpoints
-from .connectendpoints import ConnectEndpoints
+from .connectendpoints import ConnectEndpoints, matches
 from .model import Ec2Model, Instance, Status
 
 _QUERY = Ec2Query("2016-11-15", "http://ec2.amazonaws.com/doc/2016-11-15/")
@@ -112,7 +111,9 @@ class Ec2Service:
                 "The parameter instancesSet cannot be used with the parameter maxResults",
                 "InvalidParameterCombination",
             )
-        found = [each for each in self._found(call) if _matches(each, call.get("Filter", ()))]
+        found = [
+            each for each in self._found(call) if matches(_filtered(each), call.get("Filter", ()))
+        ]
         reservations = [
             {
                 "reservationId": f"r-{instance.id[2:]}",
@@ -237,23 +238,11 @@ def _state(status: Status) -> Mapping[str, Any]:
     return {"code": _CODES[status], "name": status.value}
 
 
-def _matches(instance: Instance, filters: Any) -> bool:
-    """Return whether an instance matches all filters. Values may have ``*``.
-
-    :raises ApiError: for a filter that the emulator does not know.
-    """
-    known = {
+def _filtered(instance: Instance) -> Mapping[str, str]:
+    return {
         "instance-id": instance.id,
         "instance-state-name": instance.status.value,
         "private-ip-address": instance.address,
         "private-dns-name": instance.dns_name,
         **{f"tag:{key}": value for key, value in instance.tags.items()},
     }
-    for rule in filters:
-        name = rule.get("Name", "")
-        if name not in known and not name.startswith("tag:"):
-            raise ApiError(f"The filter '{name}' is invalid", "InvalidParameterValue")
-        value = known.get(name)
-        if value is None or not any(fnmatchcase(value, each) for each in rule.get("Value", ())):
-            return False
-    return True
