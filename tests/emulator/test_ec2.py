@@ -183,6 +183,14 @@ async def test_unknown_parameter_changes_nothing(ec2: Ec2) -> None:
     assert ec2.world.state("web") == "running"
 
 
+async def test_several_instances_are_started_all_or_none(ec2: Ec2) -> None:
+    ec2.world.set_state("web", "terminated")
+    ids = [ec2.world.find("db").id, ec2.web.id]
+    error = await refused(ec2.client().start_instances, InstanceIds=ids)
+    assert code_of(error) == "IncorrectInstanceState"
+    assert ec2.world.state("db") == "stopped"
+
+
 async def test_stop_ends_the_sessions(ec2: Ec2) -> None:
     await call(ec2.client("ssm").start_session, Target=ec2.web.id)
     await call(ec2.client().stop_instances, InstanceIds=[ec2.web.id])

@@ -6,7 +6,7 @@ seconds since the epoch. Where AWS documents no rule, the text calls ours a choi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -245,30 +245,40 @@ class Ec2Model:
         """Return the managed nodes of a Region."""
         return [node for node in self._nodes.values() if node.region == region]
 
-    def start(self, instance: Instance) -> None:
-        """Start a stopped instance. Starting a running one changes nothing.
+    def start(self, instances: Sequence[Instance]) -> None:
+        """Start stopped instances, all or none. Starting a running one changes nothing.
 
-        :raises IncorrectInstanceState: in any other state.
+        :raises IncorrectInstanceState: if one is in any other state.
         """
-        if instance.status in (Status.RUNNING, Status.PENDING):
-            return
-        if instance.status is not Status.STOPPED:
-            raise IncorrectInstanceState(instance.id, "started")
-        instance.launch_time, instance.reason = self.now(), ""
-        instance.life.move("pending", "running", seconds=instance.start_seconds)
+        for instance in self._of(instances, Status.STOPPED, Status.RUNNING, "started"):
+            instance.launch_time, instance.reason = self.now(), ""
+            instance.life.move("pending", "running", seconds=instance.start_seconds)
 
-    def stop(self, instance: Instance) -> None:
-        """Stop a running instance and end its sessions. Stopping a stopped one changes nothing.
+    def stop(self, instances: Sequence[Instance]) -> None:
+        """Stop running instances, all or none, and end their sessions.
 
-        :raises IncorrectInstanceState: in any other state.
+        Stopping a stopped one changes nothing.
+
+        :raises IncorrectInstanceState: if one is in any other state.
         """
-        if instance.status in (Status.STOPPED, Status.STOPPING):
-            return
-        if instance.status is not Status.RUNNING:
-            raise IncorrectInstanceState(instance.id, "stopped")
-        instance.reason = "Client.UserInitiatedShutdown: User initiated shutdown"
-        instance.life.move("stopping", "stopped", seconds=instance.stop_seconds)
-        self._end_sessions(instance)
+        for instance in self._of(instances, Status.RUNNING, Status.STOPPED, "stopped"):
+            instance.reason = "Client.UserInitiatedShutdown: User initiated shutdown"
+            instance.life.move("stopping", "stopped", seconds=instance.stop_seconds)
+            self._end_sessions(instance)
+
+    def _of(
+        self, instances: Sequence[Instance], before: Status, after: Status, done: str
+    ) -> list[Instance]:
+        """Return those of the instances that are in the state before a change.
+
+        :raises IncorrectInstanceState: if one is neither in this state nor in, or on the way to,
+            the state after it.
+        """
+        fine = {before, after, Status.PENDING if after is Status.RUNNING else Status.STOPPING}
+        for instance in instances:
+            if instance.status not in fine:
+                raise IncorrectInstanceState(instance.id, done)
+        return [instance for instance in instances if instance.status is before]
 
     def set_status(self, instance: Instance, status: Status, reason: str = "") -> None:
         """Force a state until the next call. Any state but RUNNING ends the sessions."""

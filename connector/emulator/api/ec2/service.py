@@ -7,7 +7,7 @@ Source of names, shapes and limits: botocore's models ``ec2/2016-11-15`` and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -126,14 +126,10 @@ class Ec2Service:
         return call.page("reservationSet", reservations, _PAGE_MAX)
 
     def _start(self, call: Call) -> Mapping[str, Any]:
-        return {
-            "instancesSet": [self._changed(each, self._model.start) for each in self._found(call)]
-        }
+        return self._changed(self._found(call), self._model.start)
 
     def _stop(self, call: Call) -> Mapping[str, Any]:
-        return {
-            "instancesSet": [self._changed(each, self._model.stop) for each in self._found(call)]
-        }
+        return self._changed(self._found(call), self._model.stop)
 
     def _regions(self, call: Call) -> Mapping[str, Any]:
         wanted = call.get("RegionName")
@@ -184,13 +180,20 @@ class Ec2Service:
                 raise ApiError(f'Invalid id: "{id}"', "InvalidInstanceID.Malformed")
         return self._model.instances(call.region, ids)
 
-    def _changed(self, instance: Instance, change: Any) -> Mapping[str, Any]:
-        before = instance.status
-        change(instance)
+    def _changed(
+        self, instances: list[Instance], change: Callable[[Sequence[Instance]], None]
+    ) -> Mapping[str, Any]:
+        before = [instance.status for instance in instances]
+        change(instances)
         return {
-            "instanceId": instance.id,
-            "previousState": _state(before),
-            "currentState": _state(instance.status),
+            "instancesSet": [
+                {
+                    "instanceId": instance.id,
+                    "previousState": _state(status),
+                    "currentState": _state(instance.status),
+                }
+                for instance, status in zip(instances, before, strict=True)
+            ]
         }
 
     def _summary(self, instance: Instance) -> Mapping[str, Any]:
