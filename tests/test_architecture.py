@@ -81,7 +81,7 @@ EMULATOR = {
     "machine": {"agent"},
     "api": {"access", "listener", "sessions", "sigv4"},
     "faults": set(),
-    "gateway": {"agent", "faults", "listener", "machine", "sessions", "sigv4"},
+    "gateway": {"agent", "faults", "listener", "machine", "sessions"},
     "app": {
         *("access", "agent", "api", "faults", "gateway", "listener", "machine", "sessions"),
     },

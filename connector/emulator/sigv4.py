@@ -144,20 +144,6 @@ def date_of(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime(_DATE)
 
 
-def is_signed(
-    method: str, target: str, headers: Mapping[str, str], service: str, keys: Mapping[str, str]
-) -> bool:
-    """Return whether a request without a body has a valid signature.
-
-    :param target: the request's path and query.
-    :param keys: secret keys by access key id.
-    """
-    signature = read_signature(headers)
-    if signature is None or signature.service != service or signature.key_id not in keys:
-        return False
-    return signature.matches(keys[signature.key_id], method, target, headers)
-
-
 def _canonical_query(query: str) -> str:
     """Form-decode each name and value, sort the pairs and percent-encode them again."""
     pairs = (

@@ -9,7 +9,7 @@ import pytest
 
 from connector.aws.profile import load_profile
 from connector.aws.signing import UpgradeSigner, canonical_query, profile_signer
-from connector.emulator.sigv4 import is_signed
+from connector.emulator.sigv4 import read_signature
 from connector.errors import ConfigError, CredentialsError
 from connector.transport.address import gateway_region
 from connector.transport.trust import Trust
@@ -156,4 +156,7 @@ def test_signature_of_a_real_stream_url_is_accepted() -> None:
     signed = dict(signer("regional")(f"wss://{host}{target}"))
     lower = {name.lower(): value for name, value in signed.items()}
     headers = {**signed, **lower, "host": host}
-    assert is_signed("GET", target, headers, "ssmmessages", {"AKIDX": "hidden"})
+    signature = read_signature(headers)
+    assert signature is not None
+    assert (signature.key_id, signature.service) == ("AKIDX", "ssmmessages")
+    assert signature.matches("hidden", "GET", target, headers)

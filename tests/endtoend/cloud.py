@@ -37,7 +37,7 @@ from connector.emulator.gateway.relay import RelayBehaviour
 from connector.emulator.listener import make_certificates
 from connector.emulator.machine.port import Dialer, tcp_dialer
 from connector.emulator.machine.sessionprocess import process_opener
-from connector.emulator.sessions import Form, Session, Sessions, data_channel_url
+from connector.emulator.sessions import Form, Origin, Session, Sessions, data_channel_url
 
 from .waiting import PATIENCE, eventually
 
@@ -242,15 +242,22 @@ class Cloud:
         self._added.remove(environment)
         self.call(lambda: self._model.delete_environment(environment))
 
-    def start_session(self, *command: str, shell: bool = False) -> dict[str, str]:
+    def start_session(self, *command: str, shell: bool = False, region: str = "") -> dict[str, str]:
         """Start a session without the connector.
 
         The session leads to the SSH port unless a command or a shell is given.
+
+        :param region: of a session whose upgrade has to be signed, as if a signed request had
+            opened it.
         """
         form = Form.COMMAND if command else Form.SHELL if shell else Form.SSH
 
         def start() -> dict[str, str]:
-            session = self._model.start_session(self.environment, form, command)
+            if region:
+                origin = Origin("i-1", region, self.account.user_key.identity.arn)
+                session = self.account.open_session("i-1", origin, form, command, name="mary")
+            else:
+                session = self._model.start_session(self.environment, form, command)
             return {
                 "streamUrl": self._stream_url(session),
                 "tokenValue": session.token_value,

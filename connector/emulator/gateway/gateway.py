@@ -52,7 +52,6 @@ from ..sessions import (
     Sessions,
     cell_number,
 )
-from ..sigv4 import is_signed
 from .link import WRITE_HIGH_WATER, Link
 from .relay import Relay, RelayBehaviour, Tap
 
@@ -95,9 +94,6 @@ class GatewayBehaviour:
     #: The time after which the gateway closes each link with code 1000, "Bye"; an hour at AWS.
     #: ``None`` means never.
     link_lifetime: float | None = None
-    #: Secret keys by access key id. If set, the upgrade of a session that no signed request opened
-    #: must be signed with one of them, or have a presigned URL; otherwise it gets a 403.
-    signing_keys: Mapping[str, str] | None = None
     #: The faults of every session, with chances of its own for each; or a function that returns
     #: the plan of the n-th session, counted from 0.
     faults: FaultPlan | Callable[[int], FaultPlan] = NO_FAULTS
@@ -270,20 +266,17 @@ class Gateway:
         if (
             query.get("role") != [DATA_CHANNEL_ROLE]
             or (again and not self._may_rejoin(session_id, text))
-            or not self._is_signed(session_id, request, presigned="X-Amz-Signature" in query)
+            or not self._is_signed(session_id, request)
         ):
             return connection.respond(HTTPStatus.FORBIDDEN, "")
         return None
 
-    def _is_signed(self, session_id: str, request: Request, *, presigned: bool) -> bool:
+    def _is_signed(self, session_id: str, request: Request) -> bool:
         """Return whether an upgrade has the signature that its session needs, if any."""
         session = self._sessions.find(session_id)
-        if self._is_signed_upgrade and session and session.origin:
-            return self._is_signed_upgrade(session, request.path, request.headers)
-        keys = self.behaviour.signing_keys
-        if keys is None or presigned:
+        if self._is_signed_upgrade is None or session is None or session.origin is None:
             return True
-        return is_signed("GET", request.path, request.headers, "ssmmessages", keys)
+        return self._is_signed_upgrade(session, request.path, request.headers)
 
     async def _serve_link(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Link)
