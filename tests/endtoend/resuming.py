@@ -5,15 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from connector.aws.keys import AwsKeys
+from connector.aws.signing import canonical_query
+from connector.aws.sigv4 import signed_headers
+from connector.emulator.api.account import HOME_REGION
 from connector.errors import ServiceThrottled, SessionEnded
 from connector.sessions import SessionAccess, SessionSource, StartProgress
 from connector.transport.address import StreamSettings
@@ -31,7 +38,7 @@ def make_ssm_client(cloud: Cloud) -> Any:
     """Return botocore's client of the emulated Systems Manager; making it takes a second."""
     return boto3.session.Session().client(
         "ssm",
-        region_name="us-east-1",
+        region_name=HOME_REGION,
         endpoint_url=cloud.server.url,
         verify=str(cloud.ca_file),
         aws_access_key_id=cloud.account.user_key.id,
@@ -41,7 +48,7 @@ def make_ssm_client(cloud: Cloud) -> Any:
 
 
 class ResumingSource:
-    """A session that another program started, resumed and stopped as an EC2 session is.
+    """A session of the instance, which another program starts, resumes and stops.
 
     :ivar resumed: how often the session was resumed.
     """
@@ -52,8 +59,9 @@ class ResumingSource:
         self._ssm = ssm
 
     def start(self, progress: StartProgress) -> SessionAccess:
-        started = self._cloud.start_session()
-        return SessionAccess(started["streamUrl"], started["tokenValue"], started["sessionId"])
+        document = "AWS-StartSSHSession"
+        answer = self._ssm.start_session(Target=self._cloud.instance, DocumentName=document)
+        return self._access(answer)
 
     def resume(self, access: SessionAccess) -> SessionAccess:
         try:
@@ -63,13 +71,33 @@ class ResumingSource:
         if not answer["TokenValue"]:
             raise SessionEnded("the session has timed out")
         self.resumed += 1
-        return SessionAccess(answer["StreamUrl"], answer["TokenValue"], answer["SessionId"])
+        return self._access(answer)
 
     def stop(self, access: SessionAccess, timeout: float) -> None:
         self._ssm.terminate_session(SessionId=access.session_id)
 
     def tidy(self) -> None:
         """Do nothing: this source has nothing to tidy."""
+
+    def _access(self, answer: Mapping[str, str]) -> SessionAccess:
+        return SessionAccess(
+            answer["StreamUrl"], answer["TokenValue"], answer["SessionId"], self._sign
+        )
+
+    def _sign(self, url: str, refused: bool) -> Mapping[str, str]:
+        key, parts = self._cloud.account.user_key, urlsplit(url)
+        return signed_headers(
+            AwsKeys(key.id, key.secret, None, None),
+            method="GET",
+            host=parts.netloc,
+            path=parts.path,
+            query=canonical_query(parts.query),
+            headers={},
+            body=b"",
+            service="ssmmessages",
+            region=HOME_REGION,
+            now=time.time(),
+        )
 
 
 class TunnelThread:
