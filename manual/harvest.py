@@ -144,6 +144,8 @@ class _Module:
         self._functions: dict[str, Function] = {}
         #: All calls, each with the functions around it (innermost first) and its class.
         self._calls: list[tuple[ast.Call, tuple[Function, ...], str]] = []
+        #: The calls of each function of the module.
+        self._calls_of: dict[str | None, list[tuple[ast.Call, tuple[Function, ...]]]] = {}
         self._survey(tree, (), "")
         self._raised = {id(node.exc) for node in ast.walk(tree) if isinstance(node, ast.Raise)}
         self._followed: list[ast.expr] = []
@@ -152,6 +154,7 @@ class _Module:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Call):
                 self._calls.append((child, around, inside))
+                self._calls_of.setdefault(_bare(child.func), []).append((child, around))
             if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 self._functions[child.name] = child
                 self._survey(child, (child, *around), inside)
@@ -223,8 +226,8 @@ class _Module:
             return nothing
         scopes = [
             _Scope(around, self._bound(around[0], call, outer), depth)
-            for call, callers, _ in self._calls
-            if _bare(call.func) == name and around[0] not in callers
+            for call, callers in self._calls_of.get(name, [])
+            if around[0] not in callers
             for outer in self._scopes(callers, depth + 1)
         ]
         return scopes or nothing
