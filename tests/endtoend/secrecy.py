@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ _LOGGERS = ("connector", "aiohttp")
 
 #: Bytes. A larger file is transferred data, not output.
 _LARGEST = 32 << 20
+
+#: What a secret consists of. The shortest is a part of a query.
+_WORD = re.compile(rb"[\w+/=%.~-]{12,}")
 
 
 @contextmanager
@@ -35,16 +39,27 @@ def logging_all_to(path: Path, names: Sequence[str] = _LOGGERS) -> Iterator[None
         handler.close()
 
 
+def holds(content: bytes, secrets: Iterable[str]) -> bool:
+    """Return whether bytes hold one of the secrets, which have no characters but :data:`_WORD`'s.
+
+    Thousands of secrets are looked for in megabytes: the words of a log that could be or hold one
+    are few, and repeat.
+    """
+    wanted = [secret.encode() for secret in secrets]
+    assert all(map(_WORD.fullmatch, wanted)), "a secret is no single word"
+    words = b" ".join(set(_WORD.findall(content)))
+    return any(secret in words for secret in wanted)
+
+
 def leaks(directory: Path, secrets: Iterable[str]) -> list[str]:
     """Return the files below a directory that hold a secret, without naming the secret."""
-    wanted = [secret.encode() for secret in secrets]
+    wanted = list(secrets)
     found = []
     for path in sorted(directory.rglob("*")):
         if path.is_symlink() or not path.is_file() or any(map(path.match, _GIVEN)):
             continue
-        if path.stat().st_size <= _LARGEST:
-            content = path.read_bytes()
-            found += [str(path) for secret in wanted if secret in content]
+        if path.stat().st_size <= _LARGEST and holds(path.read_bytes(), wanted):
+            found.append(str(path))
     return found
 
 
