@@ -20,8 +20,8 @@ from .cloud import Cloud
 from .commands import CONNECTOR, Answer, Commands, Process
 from .sshd import USER, Sshd
 
-#: Bytes of a file that is copied in ranges, and no multiple of anything.
-LARGE = 3_200_017
+#: Bytes of a file that is copied in ranges by two connections, and no multiple of anything.
+LARGE = 2_200_017
 
 
 class Ends:

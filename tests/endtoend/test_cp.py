@@ -42,10 +42,10 @@ def check_both_directions(copies: Copies | LocalCopies, size: int) -> None:
 
 
 def test_large_file_takes_several_sessions(copies: Copies, cloud: Cloud) -> None:
-    (copies.far / "big").write_bytes(content(LARGE))
+    (copies.far / "big").write_bytes(content(2 * LARGE))
     answer = copies.run("-j", "3", copies.at("big"), copies.here)
     assert answer.returncode == 0, answer.stderr
-    assert (copies.here / "big").read_bytes() == content(LARGE)
+    assert (copies.here / "big").read_bytes() == content(2 * LARGE)
     assert cloud.count(START) == 3
     cloud.wait_all_ended()
 

@@ -120,7 +120,7 @@ def test_log_that_grows_is_copied_as_it_was(copies: Copies, cloud: Cloud) -> Non
 def test_copy_whose_sessions_are_cut_at_random_is_whole(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
     make_tree(copies.far, [(f"tree/{index}", content(index * 700, index)) for index in range(90)])
-    (copies.far / "tree/big").write_bytes(content(LARGE))
+    (copies.far / "tree/big").write_bytes(content(2 * LARGE))
     process = copies.start("-r", "-j", "4", copies.at("tree"), copies.here)
     rng = random.Random(1)
     cut = 0
@@ -207,11 +207,11 @@ def test_login_that_fails_is_explained(copies: Copies, cloud: Cloud, tmp_path: P
 
 def test_limit_of_open_files_lowers_the_number_of_connections(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
-    (copies.far / "file").write_bytes(content(LARGE))
+    (copies.far / "file").write_bytes(content(2 * LARGE))
     words = copies.words("-v", "-j", "12", copies.at("file"), copies.here)
     answer = copies.commands.run("/bin/sh", "-c", 'ulimit -n 80; exec "$@"', "sh", *words)
     assert answer.returncode == 0, answer.stderr
-    assert (copies.here / "file").read_bytes() == content(LARGE)
+    assert (copies.here / "file").read_bytes() == content(2 * LARGE)
     assert b"only 2 connections, for the limit of open files" in answer.stderr
 
 
@@ -264,11 +264,11 @@ def test_file_with_the_name_of_an_unfinished_one_is_not_mixed_up(
 
 def test_second_copy_to_one_name_leaves_the_first_alone(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
-    make_tree(copies.far, [("a/file", content(LARGE)), ("b/file", content(500_000, 2))])
+    make_tree(copies.far, [("a/file", content(2 * LARGE)), ("b/file", content(500_000, 2))])
     first = copies.start("-j", "2", copies.at("a/file"), copies.here)
     eventually(lambda: left_over(copies.here), "an unfinished file")
     second = copies.run("-j", "1", copies.at("b/file"), copies.here)
     assert second.returncode == 1
     assert b"b/file: another copy writes to the same file\n" in second.stderr
     assert first.wait(60) == 0, first.stderr()
-    assert tree_of(copies.here) == {b"file": content(LARGE)}
+    assert tree_of(copies.here) == {b"file": content(2 * LARGE)}

@@ -22,7 +22,7 @@ PART, JOURNAL = ".file.connector-part", ".file.connector-journal"
 def leave(source: Path, target: Path, kept: list[Range], damaged: Range | None = None) -> None:
     """Leave an unfinished copy of a file beside its target."""
     whole = source.read_bytes()
-    part = bytearray(LARGE // 2)
+    part = bytearray(6 * LEAST)
     status = source.stat()
     notes = head(Source(status.st_size, int(status.st_mtime)))
     for each in kept:

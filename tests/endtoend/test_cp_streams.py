@@ -33,8 +33,8 @@ def test_stream_is_the_same_in_both_directions(local: LocalCopies, size: int) ->
 
 
 def test_stream_takes_several_sessions(copies: Copies, cloud: Cloud) -> None:
-    (copies.far / "file").write_bytes(content(LARGE))
-    assert copies.run("-j", "3", copies.at("file"), "-").stdout == content(LARGE)
+    (copies.far / "file").write_bytes(content(2 * LARGE))
+    assert copies.run("-j", "3", copies.at("file"), "-").stdout == content(2 * LARGE)
     assert cloud.count(START) == 3
 
 

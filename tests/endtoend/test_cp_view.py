@@ -24,8 +24,8 @@ def test_terminal_shows_a_bar_and_a_last_line(copies: Copies, cloud: Cloud) -> N
         shown = terminal.reader.rest().decode()
         assert process.wait() == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
-    assert re.search(r"of 3\.2 MB .*MB/s, 0:\d\d left, \d connections", plain)
-    assert re.search(r"Copied 1 of 1 files: 3\.2 MB in \d+\.\d s \(\d+\.\d [kM]B/s\)\s*$", plain)
+    assert re.search(r"of 2\.2 MB .*MB/s, 0:\d\d left, \d connections", plain)
+    assert re.search(r"Copied 1 of 1 files: 2\.2 MB in \d+\.\d s \(\d+\.\d [kM]B/s\)\s*$", plain)
 
 
 def test_events_tell_how_far_the_copy_is(copies: Copies, cloud: Cloud) -> None:

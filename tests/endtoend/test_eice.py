@@ -21,7 +21,7 @@ from .waiting import PATIENCE, Reader, eventually
 NEAR, FAR = "eice-0a1b2c3d4e5f60718", "eice-0f1e2d3c4b5a69788"
 START, INSTANCE = "ssm:StartSession", "ec2:DescribeInstances"
 AGENT, ENDPOINTS = "ssm:DescribeInstanceInformation", "ec2:DescribeInstanceConnectEndpoints"
-MEGABYTES = 20
+MEGABYTES = 4
 
 
 @pytest.fixture(scope="module")
