@@ -61,6 +61,7 @@ def serving(directory: Path) -> Iterator[Moto]:
             patch.delenv(name)
         patch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
         patch.setenv("NO_PROXY", "127.0.0.1")
+        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # hundreds in each Region
         moto = Moto(directory)
         yield moto
         moto.close()
