@@ -11,13 +11,15 @@ import gc
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from .account import hide_real_home
 
 #: Variables that a test process keeps. The others are the user's and may change the connector's
 #: behaviour: credentials, proxies, settings, locale, Python's own switches.
@@ -38,25 +40,6 @@ def _clean_environment() -> None:
     home = tempfile.mkdtemp(prefix="connector-tests-home-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ |= {"HOME": home, "USERPROFILE": home, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
-
-
-def _hide_real_home() -> None:
-    """Let code in this process find the empty directory in the user database too.
-
-    No test then reads or writes files in the account's ``~/.ssh``, as the library would do.
-    Programs that tests start get a home by ``account.own_account``.
-    """
-    if sys.platform == "win32":
-        return
-    import pwd
-
-    of_account, home = pwd.getpwuid, os.environ["HOME"]
-
-    def with_home_of_tests(uid: int) -> pwd.struct_passwd:
-        found = of_account(uid)
-        return pwd.struct_passwd((*found[:5], home, *found[6:]))
-
-    pwd.getpwuid = with_home_of_tests
 
 
 def _default_signals() -> None:
@@ -94,7 +77,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 _clean_environment()
-_hide_real_home()
+hide_real_home(os.environ["HOME"])  # no test reads or writes the account's ~/.ssh
 _default_signals()
 
 
@@ -103,14 +86,16 @@ _SLOW_ROOMS = ("endtoend", "hostile", "cli", "copy", "ssh", "emulator", "manual"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow rooms first, so that no worker begins a long file at the end of the run."""
+    """Put slow rooms, and long files in them, first: no worker begins one at the end of the run."""
     rooms = Path(__file__).parent
 
-    def place(item: pytest.Item) -> int:
-        room = item.path.relative_to(rooms).parts[0] if rooms in item.path.parents else ""
-        return _SLOW_ROOMS.index(room) if room in _SLOW_ROOMS else len(_SLOW_ROOMS)
+    @cache
+    def place(path: Path) -> tuple[int, int]:
+        room = path.relative_to(rooms).parts[0] if rooms in path.parents else ""
+        rank = _SLOW_ROOMS.index(room) if room in _SLOW_ROOMS else len(_SLOW_ROOMS)
+        return rank, -path.stat().st_size
 
-    items.sort(key=place)  # stable: a file's tests stay together
+    items.sort(key=lambda item: place(item.path))  # stable: a file's tests stay together
 
 
 def pytest_xdist_auto_num_workers() -> int:

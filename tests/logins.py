@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from connector.emulator.access import Access
+
+from .forks import CONNECTOR, start
 
 _UNWANTED = ("AWS_", "CODECATALYST_", "BEARER_TOKEN_")
 
@@ -45,8 +46,8 @@ class Login:
 @contextmanager
 def logging_in(environ: Mapping[str, str], *options: str) -> Iterator[Login]:
     """Start a login that ends with the block."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "connector", "login", *options],
+    with start(
+        [*CONNECTOR, "login", *options],
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+
+from ..forks import CONNECTOR
+from ..forks import run as run_program
 
 
 def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """With these words, nothing on stdin, and these variables besides the test's own."""
-    return subprocess.run(
-        [sys.executable, "-m", "connector", *words],
-        env={**os.environ, **environ},
-        input="",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environ = {**os.environ, **environ}
+    return run_program([*CONNECTOR, *words], input="", timeout=60, env=environ, text=True)

@@ -21,6 +21,7 @@ from connector.ssh.check import SshClient
 from ..account import own_account
 from ..endtoend.sshd import program
 from ..endtoend.waiting import PATIENCE, Reader
+from ..forks import CONNECTOR, run, start
 
 Done = subprocess.CompletedProcess[str]
 OLD = "# mine\nHost a\n    User x\n"
@@ -58,22 +59,15 @@ class User:
         self.config.write_text(OLD)
 
     def command(self, *words: str) -> list[str]:
-        return ["connector", "config-ssh", "--ssh-config", str(self.config), *words]
+        return ["config-ssh", "--ssh-config", str(self.config), *words]
 
-    def run(self, *words: str, by: Sequence[str] = ("connector",)) -> Done:
+    def run(self, *words: str, by: Sequence[str] = CONNECTOR) -> Done:
         """Run it to its end, with no terminal.
 
         :param by: what stands for the connector.
         """
-        return subprocess.run(
-            [*by, *self.command(*words)[1:]],
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        command = [*by, *self.command(*words)]
+        return run(command, input="", timeout=60, env=self.environ, text=True)
 
     def succeed(self, *words: str) -> str:
         done = self.run(*words)
@@ -89,8 +83,8 @@ class User:
     def answer(self, typed: bytes) -> tuple[int, str]:
         """Run it on a terminal, and type something when it asks; exit code and output."""
         master, slave = pty.openpty()
-        process = subprocess.Popen(
-            self.command(), env=self.environ, stdin=slave, stdout=slave, stderr=slave
+        process = start(
+            [*CONNECTOR, *self.command()], env=self.environ, stdin=slave, stdout=slave, stderr=slave
         )
         os.close(slave)
         reader = Reader(master)
@@ -240,14 +234,14 @@ def proxy_command(user: User) -> str:
     return line.strip()
 
 
-CONNECTOR = Path(sys.executable).parent / "connector"
-PYTHON = CONNECTOR.with_name("python")
+SCRIPT = Path(sys.executable).parent / "connector"
+PYTHON = SCRIPT.with_name("python")
 
 
 def test_the_connector_is_named_by_its_whole_path(user: User) -> None:
     user.succeed("--yes")
 
-    assert proxy_command(user) == f"ProxyCommand {PYTHON} -I {CONNECTOR} proxy %n"
+    assert proxy_command(user) == f"ProxyCommand {PYTHON} -I {SCRIPT} proxy %n"
 
 
 def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> None:
@@ -322,7 +316,7 @@ def test_without_ssh_it_says_what_is_missing(user: User) -> None:
 
 def test_a_connector_in_a_temporary_place_is_warned_about(user: User, tmp_path: Path) -> None:
     script = tmp_path / "connector"
-    script.write_text(f"#!{sys.executable}\n{CONNECTOR.read_text().partition(chr(10))[2]}")
+    script.write_text(f"#!{sys.executable}\n{SCRIPT.read_text().partition(chr(10))[2]}")
     script.chmod(0o700)
     user.environ["TMPDIR"] = str(tmp_path)
     done = user.run("--yes", by=[str(script)])
@@ -390,7 +384,7 @@ def test_a_directory_that_cannot_be_written_to_is_left_as_it_is(
     before = user.state()
     user.directory.chmod(0o500)
     obeying = [program("setpriv"), *OBEYING[1:]] if os.geteuid() == 0 else []
-    done = user.run(*words, by=[*obeying, str(CONNECTOR)])
+    done = user.run(*words, by=[*obeying, str(SCRIPT)])
     user.directory.chmod(0o700)
 
     assert done.returncode == 78
@@ -401,7 +395,7 @@ def test_a_directory_that_cannot_be_written_to_is_left_as_it_is(
 def test_a_file_that_cannot_be_read_is_left_as_it_is(user: User) -> None:
     user.config.chmod(0o000)
     obeying = [program("setpriv"), *OBEYING[1:]] if os.geteuid() == 0 else []
-    done = user.run("--yes", by=[*obeying, str(CONNECTOR)])
+    done = user.run("--yes", by=[*obeying, str(SCRIPT)])
 
     assert done.returncode == 78
     assert f"{user.config} cannot be read (Permission denied), and is left as it is" in done.stderr

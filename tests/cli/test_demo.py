@@ -17,6 +17,7 @@ from connector.emulator.agent.behaviour import AgentBehaviour, ExecuteAs
 
 from ..endtoend.sshd import program
 from ..endtoend.waiting import Reader
+from ..forks import CONNECTOR, start
 from .running import run
 
 
@@ -88,8 +89,8 @@ def test_the_emulator_says_how_to_reach_it_and_ends_on_ctrl_c(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     path = tmp_path / "access.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "connector", "emulator", "--json", str(path)],
+    process = start(
+        [*CONNECTOR, "emulator", "--json", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -17,6 +17,8 @@ from connector.emulator.access import Access
 from connector.emulator.app import Emulator, EmulatorThread
 
 from ..browser import Browser
+from ..forks import CONNECTOR
+from ..forks import run as run_program
 from ..logins import logged_out, logging_in
 
 ROOT = Path(__file__).parents[2]
@@ -38,16 +40,8 @@ def environ(access: Access, tmp_path: Path) -> dict[str, str]:
 def run(
     environ: dict[str, str], *words: str, exit_code: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "connector", *words],
-        cwd=ROOT,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [*CONNECTOR, *words]
+    done = run_program(command, input="", timeout=60, cwd=ROOT, env=environ, text=True)
     assert done.returncode == exit_code, done.stderr
     return done
 

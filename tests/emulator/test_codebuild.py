@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from connector.emulator.api.codebuild.service import CodeBuildService
 from connector.emulator.listener import Certificates
 from connector.emulator.sessions import Form, Sessions
 
+from ..forks import AWS_CLI, run
 from .calls import call, code_of, refused
 from .contract import check_input
 from .signing import REGION, Signed, open_signed
@@ -245,14 +245,10 @@ async def test_aws_cli_starts_connects_and_stops(codebuild: CodeBuild) -> None:
     }
 
     async def aws(*words: str) -> Any:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "awscli", "codebuild", *words, "--output", "json"),
-            env=environ,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        output, _ = await process.communicate()
-        assert process.returncode == 0
-        return json.loads(output)
+        command = [*AWS_CLI, "codebuild", *words, "--output", "json"]
+        done = await asyncio.to_thread(run, command, env=environ)
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
 
     sandbox = (await aws("start-sandbox", "--project-name", "shop"))["sandbox"]
     access = await aws("start-sandbox-connection", "--sandbox-id", sandbox["arn"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -19,6 +18,7 @@ from connector.emulator.api.sagemaker.service import SageMakerService
 from connector.emulator.api.shapes import Structure
 from connector.emulator.listener import Certificates
 
+from ..forks import AWS_CLI, run
 from .calls import call, code_of, refused, status_of
 from .contract import check_input
 from .signing import GATEWAY, REGION, Signed, open_signed
@@ -242,15 +242,9 @@ async def test_aws_cli_enables_remote_access_and_opens_a_session(studio: Studio)
     }
 
     async def cli(*words: str) -> Any:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "awscli", "sagemaker", *words),
-            env=environ,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        assert process.returncode == 0, err.decode()
-        return json.loads(out or "null")
+        done = await asyncio.to_thread(run, [*AWS_CLI, "sagemaker", *words], env=environ)
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout or "null")
 
     place = ("--domain-id", studio.domain.id, "--space-name", "Deep-Space")
     await call(studio.client.delete_app, **studio.place(studio.space), **APP)

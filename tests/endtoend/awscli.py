@@ -16,6 +16,8 @@ import pytest
 
 from connector.emulator.harness import ConnectorEmulator
 
+from ..forks import AWS_CLI, run
+
 PROFILE = "work"
 SSO_PROFILE = "sso"
 
@@ -47,7 +49,7 @@ class AwsCli:
     def __init__(self, emulator: ConnectorEmulator, directory: Path) -> None:
         if importlib.util.find_spec("awscli") is None:
             pytest.skip("the AWS CLI is not installed")
-        self.command = [sys.executable, "-m", "awscli"]
+        self.command = list(AWS_CLI)
         self._directory = directory
         plugin = directory / "bin" / "session-manager-plugin"
         plugin.parent.mkdir()
@@ -92,15 +94,10 @@ class AwsCli:
     def run(
         self, *words: str, input: str = "", profile: str = PROFILE
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*self.command, *words],
-            env={**self.environ, "AWS_PROFILE": profile},
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        environ = {**self.environ, "AWS_PROFILE": profile}
+        anew = profile == SSO_PROFILE  # the cache's path depends on HOME during the imports
+        command = [*self.command, *words]
+        return run(command, input=input, timeout=60, env=environ, text=True, anew=anew)
 
     def says(self, *words: str, input: str = "") -> str:
         """Return the output of a command that succeeds."""

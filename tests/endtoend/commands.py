@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from ..forks import CONNECTOR as CONNECTOR
+from ..forks import run, start
 from .cloud import Cloud
+from .secrecy import holds
 from .sshd import USER, Sshd, program
 from .waiting import PATIENCE, Reader, alive, eventually
-
-#: The connector that runs the tests, without a search of PATH.
-CONNECTOR = (sys.executable, "-m", "connector")
 
 #: The example of an ssh configuration.
 EXAMPLE = Path(__file__).parents[2] / "examples/ssh_config"
@@ -49,7 +49,7 @@ class Process:
         self._stderr = stderr_file
         self.stopped_reading = False
         with stderr_file.open("wb") as file:
-            self.popen = subprocess.Popen(
+            self.popen = start(
                 arguments,
                 env=environ,
                 stdin=stdin,
@@ -144,15 +144,7 @@ class Commands:
         cwd: Path | None = None,
     ) -> Answer:
         """Run a program to its end."""
-        answer = subprocess.run(
-            arguments,
-            input=input,
-            capture_output=True,
-            env=environ or self.environ,
-            timeout=timeout,
-            cwd=cwd,
-            check=False,
-        )
+        answer = run(arguments, input=input, timeout=timeout, env=environ or self.environ, cwd=cwd)
         self._outputs += [answer.stdout, answer.stderr]
         return answer
 
@@ -244,9 +236,7 @@ class Commands:
             process.close()
         paths = [self.log_file, *self.directory.glob("stderr-*")]
         texts = self._outputs + [path.read_bytes() for path in paths if path.exists()]
-        for secret in self._cloud.secrets():
-            for text in texts:
-                assert secret.encode() not in text, "a secret was printed"
+        assert not holds(b"\n".join(texts), self._cloud.secrets()), "a secret was printed"
 
 
 class Ssh:

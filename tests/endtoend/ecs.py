@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ from connector.emulator.api.ecs.model import Task
 from connector.emulator.harness import ConnectorEmulator
 
 from ..account import own_account
-
-CONNECTOR = (sys.executable, "-m", "connector")
+from ..forks import CONNECTOR, run
 
 #: The service of the first target, and the cluster of all.
 CLUSTER = "prod"
@@ -73,14 +71,12 @@ class Containers:
     def run(
         self, *words: str | Path, input: bytes = b"", **variables: str
     ) -> subprocess.CompletedProcess[bytes]:
-        ran = subprocess.run(
+        ran = run(
             [*CONNECTOR, *map(str, words)],
+            input=input,
+            timeout=90,
             env={**self.environ, **variables},
             cwd=self.home,
-            input=input,
-            capture_output=True,
-            timeout=90,
-            check=False,
         )
         for secret in self.secrets():
             assert secret.encode() not in ran.stdout + ran.stderr

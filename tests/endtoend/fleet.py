@@ -28,6 +28,7 @@ from connector.emulator.app import Emulator, EmulatorThread
 from connector.emulator.sessions import Session
 
 from ..account import own_account
+from ..forks import CONNECTOR, run
 from .sshd import USER, Sshd, program
 from .waiting import PATIENCE
 
@@ -177,14 +178,15 @@ class User:
 
     def run(self, *words: str, input: str = "", **environ: str) -> Ran:
         """Run a program with the output as text."""
-        ran = subprocess.run(
+        if words[0] == "connector":
+            words = (*CONNECTOR, *words[1:])
+        ran = run(
             words,
+            input=input,
+            timeout=3 * PATIENCE,
             env={**self.environ, **environ},
             cwd=self.home,
-            input=input,
-            capture_output=True,
             text=True,
-            timeout=3 * PATIENCE,
         )
         for secret in self._fleet.secrets():
             assert secret not in ran.stdout + ran.stderr

@@ -12,6 +12,7 @@ import termios
 from collections.abc import Mapping
 from types import TracebackType
 
+from ..forks import is_forked
 from .commands import Commands, Process
 from .waiting import Reader
 
@@ -47,10 +48,9 @@ class Terminal:
         self, commands: Commands, *arguments: str, environ: Mapping[str, str] | None = None
     ) -> Process:
         """Start a program on this terminal, as a shell does."""
+        if not is_forked(arguments, environ or commands.environ):
+            arguments = (sys.executable, "-c", _TAKE_TERMINAL, *arguments)
         process = commands.start(
-            sys.executable,
-            "-c",
-            _TAKE_TERMINAL,
             *arguments,
             stdin=self._slave,
             stdout=self._slave,

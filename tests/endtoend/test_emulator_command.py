@@ -16,7 +16,7 @@ import pytest
 from connector.emulator.access import MISLEADING
 from connector.targets.registry import KINDS, KindRow
 
-from .commands import CONNECTOR
+from ..forks import CONNECTOR, run, start
 from .sshd import program
 from .waiting import PATIENCE, Reader
 
@@ -54,14 +54,11 @@ def emulator(directory: Path, *options: str, background: bool = False) -> Iterat
     home.mkdir()
     environ = {"PATH": os.environ["PATH"], "HOME": str(home)}
     exports = directory / "exports"
-    start = ("trap '' INT QUIT; " if background else "") + 'exec "$@"'
+    command = [*CONNECTOR, "emulator", *options]
+    if background:
+        command = ["/bin/sh", "-c", """trap '' INT QUIT; exec "$@\"""", "sh", *command]
     with exports.open("wb") as stdout:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", start, "sh", *CONNECTOR, "emulator", *options],
-            env=environ,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-        )
+        process = start(command, env=environ, stdout=stdout, stderr=subprocess.PIPE)
     assert process.stderr is not None
     with process:
         try:
@@ -103,12 +100,10 @@ def test_emulator_creates_the_given_environments(tmp_path: Path) -> None:
 
 
 def test_two_environments_of_one_name_are_refused(tmp_path: Path) -> None:
-    answer = subprocess.run(
+    answer = run(
         [*CONNECTOR, "emulator", "--environment", "demo", "--environment", "Demo:stopped"],
-        capture_output=True,
-        text=True,
         timeout=60,
-        check=False,
+        text=True,
     )
     assert (answer.returncode, answer.stdout) == (78, "")
     assert len(answer.stderr.splitlines()) == 1
@@ -120,13 +115,7 @@ def test_two_environments_of_one_name_are_refused(tmp_path: Path) -> None:
     ["", "a", "demo:", "demo:paused", "demo:stopped:x", "demo:stopped:99999", "demo:running:1:2"],
 )
 def test_malformed_environment_is_wrong_usage(word: str) -> None:
-    answer = subprocess.run(
-        [*CONNECTOR, "emulator", "--environment", word],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    answer = run([*CONNECTOR, "emulator", "--environment", word], timeout=60, text=True)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert "argument --environment: " in answer.stderr
 
@@ -176,13 +165,7 @@ def test_bad_fault_plan_is_refused_in_one_line(
     plan = tmp_path / "plan"
     if text is not None:
         plan.write_text(text)
-    answer = subprocess.run(
-        [*CONNECTOR, "emulator", "--faults", str(plan)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    answer = run([*CONNECTOR, "emulator", "--faults", str(plan)], timeout=60, text=True)
     assert (answer.returncode, answer.stdout) == (78, "")
     assert len(answer.stderr.splitlines()) == 1
     assert problem in answer.stderr

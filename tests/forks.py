@@ -1,0 +1,264 @@
+"""Starts of Python programs by a fork of a process that has imported their modules.
+
+A new interpreter spends 0.1 to 0.5 s of CPU time on the imports of a command, and a fork 0.02 s.
+A forked program is a process of its own, with its test's directory, variables and descriptors. It
+runs the script that a user calls. Its start alone differs, so tests of the start itself, and
+programs that other programs start, take a new interpreter.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import socket
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .account import hide_real_home
+
+#: The words that start the connector that runs the tests, without a search of PATH. The script is
+#: what a user calls, and what the connector itself starts.
+_SCRIPT = Path(sys.executable).with_name("connector")
+CONNECTOR = (sys.executable, *((str(_SCRIPT),) if _SCRIPT.exists() else ("-m", "connector")))
+
+#: The words that start AWS's own CLI.
+AWS_CLI = (sys.executable, "-m", "awscli")
+
+#: Commands that ssh and the AWS CLI call: their start is part of what tests of them look at.
+_CALLED_BY_OTHERS = (["proxy"], ["attach"])
+
+#: Commands that import more than the others.
+_MORE = {"emulator": "connector.emulator.app", "demo": "connector.emulator.app"}
+
+#: Beginnings of variables that the interpreter reads when it starts.
+_READ_AT_START = ("PYTHON", "LANG", "LC_")
+_WARNINGS = "PYTHONWARNINGS"  # a fork obeys it
+
+#: prctl(2): orphans become children of this process.
+_PR_SET_CHILD_SUBREAPER = 36
+
+_ROOT = Path(__file__).parents[1]
+
+
+def start(words: Sequence[str], *, anew: bool = False, **options: Any) -> subprocess.Popen[Any]:
+    """Start a program as ``Popen`` does: CONNECTOR and AWS_CLI by a fork, as far as that is equal.
+
+    :param anew: start a new interpreter, for what a program reads while it is imported.
+    :param options: those of ``Popen``, without the ones that change the new process before it runs.
+    """
+    server = None if anew else _server_for(words, options.get("env"))
+    if server is None:
+        return subprocess.Popen(words, **options)
+    return _Forked(words, server=server, **options)
+
+
+def is_forked(words: Sequence[str], environ: Mapping[str, str] | None) -> bool:
+    """Return whether :func:`start` forks. A forked program takes the terminal of a new session."""
+    return _server_for(words, environ) is not None
+
+
+def _server_for(words: Sequence[str], environ: Mapping[str, str] | None) -> _Server | None:
+    """Return the server that forks a program, or None if it needs a new interpreter."""
+    program = tuple(words[: 3 if "-m" in words[1:2] else 2])
+    if sys.platform != "linux" or program not in (CONNECTOR, AWS_CLI) or not _SCRIPT.exists():
+        return None
+    if list(words[2:3]) in _CALLED_BY_OTHERS:
+        return None
+    if program not in _servers:
+        _servers[program] = _Server(program)
+    server = _servers[program]
+    return server if server.suits(os.environ if environ is None else environ) else None
+
+
+def run(
+    words: Sequence[str], *, input: Any = None, timeout: float | None = None, **options: Any
+) -> subprocess.CompletedProcess[Any]:
+    """Run a program to its end as :func:`start` does, and return its output.
+
+    :raises subprocess.TimeoutExpired: when it takes more than ``timeout`` seconds.
+    """
+    pipe = subprocess.PIPE
+    with start(words, stdin=pipe, stdout=pipe, stderr=pipe, **options) as process:
+        try:
+            out, errors = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, out, errors)
+
+
+class _Forked(subprocess.Popen[Any]):
+    """A process that a server has forked. It is a child of this process all the same."""
+
+    def __init__(self, words: Sequence[str], *, server: _Server, **options: Any) -> None:
+        self._server = server
+        super().__init__(words, **options)
+
+    def _execute_child(self, *given: Any) -> None:
+        """Start the process in place of ``Popen``'s own method, which every Python from 3.10 has.
+
+        https://github.com/python/cpython/blob/v3.14.0/Lib/subprocess.py
+        """
+        words, _, _, _, _, directory, environ, _, _, _, *pipes = given
+        start_new_session = given[21]
+        ends = [end if end >= 0 else own for own, end in enumerate((pipes[0], pipes[3], pipes[5]))]
+        environ = dict(os.environ if environ is None else environ)
+        order = (list(words[1:]), environ, os.fspath(directory or os.getcwd()), start_new_session)
+        try:
+            self.pid = self._server.fork(order, ends)
+            self._child_created = True
+        finally:
+            self._close_pipe_fds(*pipes[:6])  # type: ignore[attr-defined]
+
+
+class _Server:
+    """A process that has imported a program, and that forks itself on demand."""
+
+    def __init__(self, program: Sequence[str]) -> None:
+        self._libc = ctypes.CDLL(None)
+        self._lock = threading.Lock()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._environ = dict(os.environ)
+        code = f"import sys; sys.path[0] = {str(_ROOT)!r}; from tests import forks; forks.serve()"
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code, *program], env=self._environ, stdin=theirs.fileno()
+            )
+        atexit.register(self._close)
+
+    def suits(self, environ: Mapping[str, str]) -> bool:
+        """Return whether a program with these variables would start as the server has."""
+        return all(
+            self._environ.get(name) == value
+            for name, value in environ.items()
+            if name.startswith(_READ_AT_START) and name != _WARNINGS
+        )
+
+    def fork(self, order: tuple[object, ...], ends: Sequence[int]) -> int:
+        """Return the process id of a new program.
+
+        :param order: the first arguments of :func:`_become`.
+        :param ends: the descriptors of its standard streams.
+        """
+        with self._lock:
+            # For this moment alone: this process would have to reap the orphans of all tests.
+            self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            try:
+                socket.send_fds(self._socket, [json.dumps(order).encode()], list(ends))
+                return int(self._socket.recv(32))
+            finally:
+                self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+    def _close(self) -> None:
+        self._socket.close()
+        self._process.wait()
+
+
+_servers: dict[tuple[str, ...], _Server] = {}
+
+
+# The server's process
+
+
+def serve() -> None:
+    """Fork a program for each message on stdin, until its end. Run by :class:`_Server`."""
+    before = dict(os.environ)
+    for name in _modules_of(tuple(sys.argv[1:])):
+        importlib.import_module(name)
+    imported = dict(os.environ.items() - before.items())  # awscli sets AWS_DATA_PATH
+    gc.collect()
+    gc.freeze()  # a collection would copy the memory that a fork shares
+    with socket.socket(fileno=os.dup(0)) as orders:
+        while True:
+            message, ends, _, _ = socket.recv_fds(orders, 1 << 20, 3)
+            if not message:
+                return
+            words, environ, directory, new_session = json.loads(message)
+            if words[1:] and words[1] in _MORE:
+                importlib.import_module(_MORE[words[1]])
+                gc.freeze()
+            read, write = os.pipe()
+            between = os.fork()
+            if not between:
+                # The parent of an orphan is the process of the tests.
+                program = os.fork()
+                if not program:
+                    orders.detach()
+                    _become(words, {**environ, **imported}, directory, new_session, ends)
+                os.write(write, b"%d" % program)
+                os._exit(0)
+            os.waitpid(between, 0)
+            orders.send(os.read(read, 32))
+            for descriptor in (read, write, *ends):
+                os.close(descriptor)
+
+
+def _modules_of(program: tuple[str, ...]) -> list[str]:
+    """Return the modules that a program imports before or during its work."""
+    if program == AWS_CLI:
+        return ["awscli.clidriver", "awscli.handlers"]
+    import connector
+
+    libraries = ["boto3", "botocore.session", "paramiko", "argcomplete", "rich.progress"]
+    own = [each.name for each in pkgutil.walk_packages(connector.__path__, "connector.")]
+    apart = ("connector.emulator", "connector.copy.fetch")
+    return libraries + [name for name in own if not name.startswith(apart)]
+
+
+def _become(
+    words: list[str], environ: dict[str, str], directory: str, new_session: bool, ends: list[int]
+) -> None:
+    """Run a script or a module with these words as a new interpreter would, and exit."""
+    import fcntl
+    import termios
+
+    for descriptor, end in enumerate(ends):
+        os.dup2(end, descriptor)  # the ends are above 2, where the server's own streams are
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    if new_session:
+        os.setsid()
+        if os.isatty(0):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environ)
+    time.tzset()
+    if _WARNINGS in environ:
+        warnings.simplefilter(environ[_WARNINGS])  # type: ignore[arg-type]
+    if "NSS_WRAPPER_PASSWD" in environ:  # the linker reads LD_PRELOAD at the start alone
+        hide_real_home(environ["HOME"])
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        errors = "backslashreplace" if name == "stderr" else "surrogateescape"
+        mode = "w" if descriptor else "r"
+        stream = os.fdopen(descriptor, mode, encoding="utf-8", errors=errors, closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    sys.argv = words
+    code: object = 0
+    try:
+        if words[0] == "-m":
+            sys.argv = words[1:]
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.path[0] = str(Path(words[0]).parent)
+            runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as end:
+        code = end.code
+    # The interpreter's end without the destruction of all modules, which would copy their memory.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
