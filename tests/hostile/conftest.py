@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ import pytest
 from connector.emulator.listener import Certificates, make_certificates
 
 from .gateway import HostileGateway, Play
-from .slow import SLOW
 
 #: Seconds within which a client ends, unless a test makes it wait for a timeout. On a quiet
 #: machine it ends within one.
@@ -58,11 +56,6 @@ class Client:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-
-    def wait_until_connected(self) -> None:
-        """Wait until the client has started and reached its gateway."""
-        while not self.gateway.connections and self._popen.poll() is None:
-            time.sleep(0.02)
 
     def verdict(self, timeout: float = PROMPT) -> Verdict:
         """Wait for the end of the client.
@@ -115,15 +108,3 @@ def attaching(certificates: Certificates, directory: Path) -> Iterator[Attach]:
 def attach(certificates: Certificates, tmp_path: Path) -> Iterator[Attach]:
     with attaching(certificates, tmp_path) as start:
         yield start
-
-
-@pytest.fixture(scope="package", autouse=True)
-def slow_clients(
-    certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Client]]:
-    """Start the clients that run into timeouts. They wait while the other tests run."""
-    with attaching(certificates, tmp_path_factory.mktemp("slow")) as start:
-        clients = {name: start(play) for name, play in SLOW.items()}
-        for client in clients.values():  # or the first test would compete with their start
-            client.wait_until_connected()
-        yield clients

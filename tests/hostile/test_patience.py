@@ -1,17 +1,29 @@
 """The client leaves a gateway that makes no progress, in time and with the reason.
 
-The clients start before the other tests of this room, and wait while those run.
+The clients wait all at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from .conftest import MEMORY, Client
+from connector.emulator.listener import Certificates
+
+from .conftest import MEMORY, Client, attaching
 from .slow import AGENT, SLOW, WORDS
 
 #: Seconds for OPEN_TIMEOUT, the end, and the start of many clients at once.
 LONGEST = 25.0
+
+
+@pytest.fixture(scope="module")
+def slow_clients(
+    certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Client]]:
+    with attaching(certificates, tmp_path_factory.mktemp("slow")) as start:
+        yield {name: start(play) for name, play in SLOW.items()}
 
 
 @pytest.mark.parametrize("case", SLOW)
