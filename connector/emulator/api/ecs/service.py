@@ -179,9 +179,9 @@ class EcsService:
 
 
 def _executed(call: Call) -> list[str]:
-    """Return the ARNs that ecs:ExecuteCommand needs: the cluster's, and the task's."""
+    """Return the ARNs that ecs:ExecuteCommand needs: the task's, and the cluster's."""
     cluster = (call.get("cluster") or "default").rpartition("/")[2]
-    return [call.arn(f"cluster/{cluster}"), *_task_arns(call)]
+    return [*_task_arns(call), call.arn(f"cluster/{cluster}")]
 
 
 def _task_arns(call: Call) -> list[str]:
