@@ -18,7 +18,6 @@ from connector.targets import model, registry
 from connector.targets.model import Query, SessionRequest, State
 from connector.targets.regional.backend import Backend, Found
 from connector.targets.regional.kind import RegionalKind
-from connector.targets.regional.pages import epoch_time
 
 ROW = registry.KindRow(
     name="lamp",
@@ -63,6 +62,8 @@ _PHASES = {
 
 
 def lamp_of(answer: dict[str, object], region: str) -> Found:
+    from connector.targets.regional.pages import epoch_time
+
     labels = tuple(str(answer[part]) for part in ("Name", "Room") if answer.get(part))
     aliases = answer.get("Aliases", [])
     assert isinstance(aliases, list)
