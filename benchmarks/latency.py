@@ -48,10 +48,12 @@ def measure(stand: Stand) -> list[Row]:
         times, speed = under_download(far.connector(), b"trickle\n", PACED_SECONDS, PACED_GAP)
         rows.append(
             Row(
-                "echo while a copy runs down at the agent's pace, p99",
-                *(percentile(times, 99), "ms"),
+                # The p99 of so few would be the slowest, which other processes may delay.
+                "echo while a copy runs down at the agent's pace, p95",
+                *(percentile(times, 95), "ms"),
                 limits=(at_most(30),),
-                note=f"p50 {percentile(times, 50):.1f} ms, the copy {speed:.2f} MB/s",
+                note=f"p50 {percentile(times, 50):.1f} ms, at most {max(times):.1f} ms of "
+                f"{len(times)}, the copy {speed:.2f} MB/s",
             )
         )
     with stand.far_end(delay=ROUND_TRIP / 2, window=AGENT_WINDOW) as far:
