@@ -24,6 +24,13 @@ def quoted(text: str) -> str:
     return ascii(text if len(text) <= 80 else text[:77] + "...")
 
 
+def capitalised(text: str) -> str:
+    """Return a message with a capital at its beginning, unless an id of AWS stands there."""
+    if ":" in text.partition(" ")[0][:-1]:  # it has no other spelling
+        return text
+    return text[:1].upper() + text[1:]
+
+
 class ConnectorError(Exception):
     """A failure, with one line for the user and a hint where it helps.
 
@@ -41,10 +48,7 @@ class ConnectorError(Exception):
     def __str__(self) -> str:
         """Return the line that the user reads."""
         text = f"{self.message}. {self.hint}" if self.hint else self.message
-        line = " ".join(text.split())
-        if ":" in line.partition(" ")[0][:-1]:  # an id of AWS, which has no other spelling
-            return line
-        return line[:1].upper() + line[1:]
+        return capitalised(" ".join(text.split()))
 
 
 class ConfigError(ConnectorError):

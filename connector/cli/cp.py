@@ -221,7 +221,7 @@ def _refuse_options_of_ssh(options: argparse.Namespace, wish: Wish) -> None:
     """
     given = (
         ("--resume", options.resume),
-        ("--connections", options.connections),
+        ("-j", options.connections),
         ("-o", options.ssh_options),
         (f"{wish.far.user}@", wish.far.user),
     )
@@ -229,7 +229,7 @@ def _refuse_options_of_ssh(options: argparse.Namespace, wish: Wish) -> None:
     for what, value in given:
         if value:
             raise ConfigError(
-                f"{what} does not go with {nouns}, which are copied to by tar, not over ssh",
+                f"{what} does not go with {nouns}, where copies go by tar, not over ssh",
                 "Leave it out, or use scp if the target has an SSH server",
             )
 

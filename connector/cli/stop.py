@@ -62,8 +62,7 @@ def run(options: argparse.Namespace) -> int:
         target.confirm()
     elif warning and not can_ask():
         raise ConfigError(
-            f"Nothing was stopped, since a stop has a price and there is no terminal to ask on: "
-            f"{warning}",
+            f"Nothing was stopped, since there is no terminal to ask on. {warning}",
             "Give --yes to stop it",
         )
     elif not _agreed(target, name, warning):

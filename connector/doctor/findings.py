@@ -16,7 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConnectFailed, ConnectorError, InternalError
+from ..errors import ConnectFailed, ConnectorError, InternalError, capitalised
 from .words import Harmless, Words, words
 
 #: Seconds for all legs together. Ending the session may take longer.
@@ -89,8 +89,7 @@ def _text_of(error: ConnectorError) -> Words:
         "meaning": Harmless(meaning[:1].lower() + meaning[1:]),
         "message": message,
     }
-    shown = message[:1].upper() + message[1:]
-    return Words("{kind}{where}: {meaning} ({message})", values, shown)
+    return Words("{kind}{where}: {meaning} ({message})", values, capitalised(message))
 
 
 @dataclass(frozen=True)

@@ -128,3 +128,12 @@ def test_all_legs_share_a_time_limit(stuck: threading.Event) -> None:
     assert found["a"].seconds < 10
     late = found["b"].result
     assert (late.status, late.text) == (Status.WARN, "Not tried: the time of 0 s is over")
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [("it is off", "It is off"), ("codebuild:1 is off", "codebuild:1 is off")],
+)
+def test_message_begins_with_a_capital_unless_an_id_stands_there(message: str, shown: str) -> None:
+    assert Result.failed(CredentialsError(message)).text == shown
+    assert str(CredentialsError(message)) == shown

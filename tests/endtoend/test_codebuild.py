@@ -205,7 +205,7 @@ def test_ssh_to_a_new_sandbox_reaches_that_one(builds: Builds) -> None:
     assert (answer.returncode, answer.stdout) == (0, b"hello\n"), answer.stderr
     assert builds.calls("StartSandbox") == 1
     assert builds.sessions[-1].machine_id == builds.running().arn
-    assert b"shop.codebuild is NOT_STARTED; the start takes" in answer.stderr
+    assert b"A new target starts for shop.codebuild, which takes" in answer.stderr
 
 
 def test_proxy_with_new_starts_one_sandbox(builds: Builds) -> None:
@@ -353,6 +353,13 @@ def test_stop_asks_and_says_what_is_lost(builds: Builds) -> None:
         assert process.wait() == 0
         assert b"is STOPPED" in terminal.reader.rest()
     assert builds.world.state("shop") == "STOPPED"
+
+
+def test_stop_without_a_terminal_says_what_would_be_lost(builds: Builds) -> None:
+    line = builds.fails(78, "stop", HOST)
+    lost = "no terminal to ask on. A stop deletes the sandbox with all its files. Give --yes"
+    assert lost in line
+    assert builds.calls("StopSandbox") == 0
 
 
 def test_start_of_a_stopped_sandbox_advises_a_new_one(builds: Builds) -> None:

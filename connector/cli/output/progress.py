@@ -62,6 +62,8 @@ class WaitDisplay:
             usual = "a few minutes" if waiting.usual is None else f"about {waiting.usual:.0f} s"
             name = self._name or "The target"
             first = f"{name} is {waiting.status}; the start takes {usual}"
+            if waiting.makes:
+                first = f"A new target starts for {name}, which takes {usual}"
             self._report(f"{first}. {self._hint}" if self._hint else first)
             self._told_at = waiting.elapsed
         elif not terminal and self._is_news(waiting):

@@ -118,7 +118,7 @@ class SageMaker(Backend):
         return found.id.replace(":", "-").replace("/", "-").lower()
 
     def stop_warning(self, found: Found) -> str:
-        return "its app is deleted: kernels, terminals and unsaved work end, and the disk stays"
+        return "A stop deletes its app: kernels, terminals and unsaved work end, and the disk stays"
 
     def cells(self, found: Found) -> tuple[str, ...]:
         details = found.details
