@@ -51,8 +51,16 @@ def test_clouds_of_the_same_settings_share_their_keys() -> None:
         open_cloud("work", None, ENVIRON),
         open_cloud(None, None, {**ENVIRON, "AWS_ACCESS_KEY_ID": "AKIDOTHER"}),
         open_cloud(None, None, {**ENVIRON, "AWS_PROFILE": "work"}),
+        open_cloud(None, None, {**ENVIRON, "SSL_CERT_FILE": "/a/bundle"}),
+        open_cloud(None, None, {**ENVIRON, "REQUESTS_CA_BUNDLE": "/a/bundle"}),
     )
-    assert len({id(each.keys) for each in (first, *others)}) == 4
+    assert len({id(each.keys) for each in (first, *others)}) == 6
+
+
+def test_access_of_a_cloud_shows_no_secret() -> None:
+    opening = open_cloud(None, None, ENVIRON)._access.opening
+    assert opening.variables["AWS_SECRET_ACCESS_KEY"] == "anything"
+    assert "anything" not in f"{opening} {[opening]}"
 
 
 def test_clouds_that_are_remembered_are_limited() -> None:

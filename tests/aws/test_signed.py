@@ -8,13 +8,17 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from connector.aws import signed
 from connector.aws.api import CallFailed, Refused
 from connector.aws.cloud import Cloud, open_cloud
 from connector.aws.keyerrors import unknown_region
+from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.sdk import ClientFactory
 from connector.aws.signed import LightSigned, Service
 from connector.errors import ConfigError, ConnectFailed, CredentialsError, ServiceError
 
@@ -128,6 +132,43 @@ def test_expired_keys_are_renewed_once(
     api.call("describe_instance_information", timeout=10)
     used = [request.partition(b"Credential=")[2][:5].decode() for request in peer.requests]
     assert used == ["AKIDA", "AKIDA", "AKIDB", "AKIDB"]
+
+
+def test_call_has_half_its_time_though_the_user_was_asked_for_longer(
+    peer: Scripted, give: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, asked, left = KeySource.load, [0.0], [0.0]
+
+    def slow(source: KeySource, *details: Any) -> AwsKeys:
+        asked[0] += 60.0
+        return load(source, *details)
+
+    def once(keys: AwsKeys, seconds: float) -> dict[str, Any]:
+        left.append(seconds)
+        if keys.access_key_id == "AKIDA":
+            give("AKIDB")
+            raise Refused(400, "ExpiredToken", "")
+        return {}
+
+    monkeypatch.setattr(KeySource, "load", slow)
+    monkeypatch.setattr(signed, "time", SimpleNamespace(monotonic=lambda: asked[0]))
+    signed._renewing(cloud().keys, 10.0, once)
+    assert left == [0.0, 5.0, 5.0]
+
+
+def test_client_of_botocore_has_the_time_of_the_call(
+    peer: Scripted, give: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, settings = ClientFactory.create, dict[str, Any]()
+
+    def noted(factory: ClientFactory, *details: Any, **named: Any) -> Any:
+        settings.update(named)
+        return create(factory, *details, **named)
+
+    monkeypatch.setattr(ClientFactory, "create", noted)
+    ask(BY_BOTOCORE, timeout=60.0)
+    assert settings["connect_timeout"] == 4.0
+    assert 50 < settings["read_timeout"] <= 56
 
 
 def test_expired_keys_that_cannot_be_renewed_are_reported(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime
 import string
+import time
 from unittest.mock import patch
 from urllib.parse import quote, unquote
 
@@ -225,3 +226,25 @@ def test_encoding_equals_the_standard_librarys(text: str) -> None:
 def test_keys_show_no_secret() -> None:
     keys = AwsKeys("AKIDX", "hidden", "hidden too", 5.0)
     assert "hidden" not in f"{keys} {keys!r} {[keys]}"
+
+
+def test_time_is_that_of_greenwich_in_every_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        added = signed_headers(
+            KEYS,
+            method="GET",
+            host=HOST,
+            path="/",
+            query="",
+            headers={},
+            body=b"",
+            service="service",
+            region="us-east-1",
+            now=NOW,
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert added["X-Amz-Date"] == "20150830T123600Z"

@@ -216,6 +216,14 @@ def test_hint_of_an_unknown_name_lists_where_it_was_looked_for(
     assert str(caught.value).endswith(f"See `{command}`")
 
 
+def test_region_that_may_not_be_listed_is_named_where_nothing_is_found(
+    lampworks: Lampworks,
+) -> None:
+    lampworks.refuse("ListLamps", "AccessDeniedException")
+    with pytest.raises(TargetNotFound, match=r"You may not list those in (us-west-2|eu-west-1)$"):
+        lampworks.target("desk.lamp", region=BOTH)
+
+
 def test_ambiguous_name_is_refused_with_names_that_work(lampworks: Lampworks) -> None:
     lampworks.world.add_lamp("desk", "hall")
     lampworks.world.add_lamp("desk", "attic")
@@ -267,6 +275,13 @@ def test_damaged_memory_counts_as_missing(lampworks: Lampworks, text: str) -> No
     path = Path(lampworks.environ["XDG_CACHE_HOME"], "devenv-connector", "names-lamp.json")
     path.write_text(text)
     assert lampworks.target("desk.lamp").calls.is_remembered is False
+
+
+def test_broken_configuration_of_aws_leaves_remembered_names(lampworks: Lampworks) -> None:
+    lampworks.world.add_lamp("desk")
+    lampworks.listing()
+    write_config(lampworks.environ, "[profile")
+    assert set(lamp.KIND.remembered(lampworks.environ).names) == {"desk.lamp"}
 
 
 def test_account_is_that_of_the_keys(lampworks: Lampworks) -> None:

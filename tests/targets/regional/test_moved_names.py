@@ -81,6 +81,31 @@ def test_remembered_target_that_is_unknown_by_now_is_looked_up(
     assert target.calls.found.id == fresh.id
 
 
+def test_session_that_is_refused_for_good_leads_to_a_look_up(
+    lampworks: Lampworks, desk: Lamp, clock: Clock
+) -> None:
+    fresh = move(lampworks)
+    del lampworks.world.lamps[desk.id]
+    lampworks.refuse("StartSession", "LampNotFoundException")
+    late(lampworks, clock).start(Leaving())
+    (session,) = lampworks.living()
+    found = lampworks.account.sessions.find(session)
+    assert found is not None
+    assert found.machine_id == fresh.id
+
+
+def test_remembered_target_that_is_gone_leaves_its_name_to_another(
+    lampworks: Lampworks, desk: Lamp
+) -> None:
+    lampworks.listing()
+    fresh = lampworks.world.add_lamp("desk")
+    desk.life.set("BROKEN")
+    target = lampworks.target("desk.lamp")
+    assert target.calls.found.id == desk.id
+    target.confirm()
+    assert target.calls.found.id == fresh.id
+
+
 @pytest.mark.usefixtures("desk")
 def test_doubt_is_unfounded_while_the_name_stays(lampworks: Lampworks) -> None:
     lampworks.listing()

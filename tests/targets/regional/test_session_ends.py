@@ -128,6 +128,8 @@ def test_ended_session_is_ended_at_the_service(
     assert lampworks.living() == []
     source.stop(access._replace(session_id="mary-0"), 5)
     source.stop(access._replace(session_id=""), 5)
+    assert source.resume(access._replace(session_id="")) is None
+    assert "ResumeSession" not in lampworks.operations()
     assert lampworks.operations().count("TerminateSession") == 2
 
 
@@ -144,6 +146,18 @@ def test_denied_end_is_an_error_only_where_callers_may_end_sessions(
             source.stop(access, 5)
     else:
         source.stop(access, 5)
+
+
+@pytest.mark.parametrize("kind", [lamp.KIND, lamp.SHARED_KIND])
+def test_end_that_may_be_tried_again_is_an_error_of_every_kind(
+    lampworks: Lampworks, access: SessionAccess, clock: Clock, kind: RegionalKind
+) -> None:
+    """The next connector then ends the session."""
+    target = kind.open_finder(lampworks.query("desk.lamp"), lampworks.environ).find()
+    assert isinstance(target, RegionalTarget)
+    lampworks.refuse("TerminateSession", "ThrottlingException")
+    with pytest.raises(ServiceThrottled):
+        source_of(target, clock).stop(access, 5)
 
 
 def test_sessions_of_a_killed_connector_are_ended(

@@ -142,6 +142,12 @@ def test_error_of_the_service_is_explained(lampworks: Lampworks, clock: Clock) -
     assert 5.0 < clock.time < 8.0
 
 
+@pytest.mark.usefixtures("desk")
+def test_unknown_id_is_told_instead_of_its_agent(lampworks: Lampworks, clock: Clock) -> None:
+    with pytest.raises(TargetNotFound, match="lamp-0001: Lampworks does not know it"):
+        source_of(lampworks.target("lamp-0001"), clock).start(UNWATCHED)
+
+
 def test_denied_action_is_named_as_the_service_names_it(
     lampworks: Lampworks, desk: Lamp, clock: Clock
 ) -> None:
@@ -278,6 +284,9 @@ def test_target_is_started_and_stopped(lampworks: Lampworks, desk: Lamp, clock: 
     desk.life.set("COOLING")
     lampworks.refuse("SwitchLamp", "ConflictException")
     assert target.stop().status == "COOLING"
+    desk.life.set("OFF")
+    lampworks.refuse("SwitchLamp", "ConflictException")
+    assert target.stop().status == "OFF"
 
 
 def test_no_secret_is_logged(
