@@ -18,13 +18,13 @@ from connector.emulator.api.world import PlannedTarget, Services, World
 from connector.emulator.harness import ConnectorEmulator
 from connector.targets.registry import KINDS, KindRow
 
-from .lamps import LampWorld
+from ..targets.regional.lampworld import LampWorld
 from .world import FakeClock
 
 
 def make(kind: str, services: Services, targets: Sequence[PlannedTarget]) -> World:
     if kind == "lamp":
-        return LampWorld(services, targets)
+        return LampWorld(services.account, targets)
     return make_world(kind, services, targets)
 
 
@@ -65,7 +65,7 @@ def test_environment_leads_to_all_kinds(emulator: ConnectorEmulator) -> None:
     }
     assert len(emulator.names(KINDS[0].name)) == 1
     blocks = emulator.ssh_config.read_text().split("\n\n")
-    assert blocks[0].startswith("Host *.lamp\n    ProxyCommand ")
+    assert blocks[0].startswith("Host *.lamp\n    User me\n    ProxyCommand ")
     proxy = next(line for line in blocks[0].splitlines() if "ProxyCommand" in line)
     assert shlex.split(proxy)[-3:] == ["%n", "--port", "%p"]
     assert blocks[1].startswith("Host *.")
@@ -85,28 +85,28 @@ def test_user_variables_do_not_reach_programs(
 
 
 def test_session_of_a_room_ends_with_its_state(emulator: ConnectorEmulator, lamps: Any) -> None:
-    lamps.start_session(Target="lamp-0000")
+    lamps.start_session(Target="lamp-000abc00")
     assert len(lamps.describe_sessions(State="Active")["Sessions"]) == 1
     emulator.set_state("OFF", reason="The bulb is broken")
     assert emulator.state() == "OFF"
     assert lamps.describe_sessions(State="Active")["Sessions"] == []
     with pytest.raises(lamps.exceptions.TargetNotConnected):
-        lamps.start_session(Target="lamp-0000")
+        lamps.start_session(Target="lamp-000abc00")
 
 
 def test_denial_of_the_harness_reaches_clients(emulator: ConnectorEmulator, lamps: Any) -> None:
-    emulator.deny("ssm:StartSession", "arn:aws:lamps:*:lamp/lamp-0000")
+    emulator.deny("ssm:StartSession", "arn:aws:lamps:*:lamp/lamp-000abc00")
     with pytest.raises(lamps.exceptions.ClientError, match="not authorized to perform: ssm:Start"):
-        lamps.start_session(Target="lamp-0000")
+        lamps.start_session(Target="lamp-000abc00")
     emulator.allow()
-    assert lamps.start_session(Target="lamp-0000")["SessionId"]
+    assert lamps.start_session(Target="lamp-000abc00")["SessionId"]
 
 
 def test_requests_are_found_by_service_too(emulator: ConnectorEmulator, lamps: Any) -> None:
     for name in ("GetConnectionStatus", "ssm:GetConnectionStatus"):
         emulator.refuse(name, "ValidationException")  # which botocore does not retry
         with pytest.raises(lamps.exceptions.ClientError, match="ValidationException"):
-            lamps.get_connection_status(Target="lamp-0000")
+            lamps.get_connection_status(Target="lamp-000abc00")
     answered = emulator.requests("ssm:GetConnectionStatus")
     assert answered == emulator.requests("GetConnectionStatus")
     assert [record.status for record in answered] == [400, 400]

@@ -58,11 +58,13 @@ class Lamp:
 class LampWorld(Room):
     """All lamps of the account."""
 
-    ssh = SshDefaults(("*.lamp",), "me")
+    ssh = SshDefaults(("*.lamp",), "me", ("--port", "%p"))
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, targets: Iterable[PlannedTarget] = ()) -> None:
         super().__init__(account)
         self.lamps: dict[str, Lamp] = {}
+        for target in targets:
+            self.add(target)
         account.add_machines(self)
 
     @property
@@ -70,7 +72,7 @@ class LampWorld(Room):
         return [Names(lamp.name, f"{lamp.name}.lamp", lamp.id, {}) for lamp in self.lamps.values()]
 
     def add(self, target: PlannedTarget) -> Names:
-        lamp = self.add_lamp(target.alias, target.group)
+        lamp = self.add_lamp(target.alias, target.group, state="ON" if target.running else "OFF")
         return Names(lamp.name, f"{lamp.name}.lamp", lamp.id, {})
 
     def add_lamp(
@@ -86,7 +88,10 @@ class LampWorld(Room):
         return self._named(alias).life.state
 
     def set_state(self, alias: str, state: str, reason: str | None = None) -> None:
-        self._named(alias).life.set(state)
+        lamp = self._named(alias)
+        lamp.life.set(state)
+        if state != "ON":
+            self.account.end_sessions(lamp.id, reason or "the lamp is off")
 
     def endpoints(self) -> list[Endpoint]:
         api = SignedApi(self.account, "lamps", "AWSLampService")
