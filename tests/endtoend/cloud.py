@@ -372,7 +372,9 @@ class Cloud:
         return response
 
     def _see(self, session_id: str, direction: Direction, frame: Frame) -> None:
-        if len(self._frames) < 10_000:
+        """Note a frame, unless it belongs to a session from before the last :meth:`reset`."""
+        known = any(session.id == session_id for session in self.sessions)
+        if known and len(self._frames) < 10_000:
             with self._seen:
                 self._frames.append((direction, frame))
                 if direction is Direction.TO_CLIENT:
