@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -23,6 +23,32 @@ LOCAL_USER = "johndoe"
 PROFILE = "work-at-acme"
 START_URL = "https://d-1234567890.awsapps.com/start"
 
+#: What a target that is not known blocks, where the gateway is known from an earlier session.
+TARGET = ("environment", "session", "greeting", "session-end", "ssh-login")
+
+_GATEWAY = ("gateway", "gateway-dns", "gateway-proxy", "gateway-tls")
+_SESSION = ("session", *_GATEWAY, "greeting", "session-end", "ssh-login")
+_IDENTITY = ("environment", *_SESSION)
+_API_TLS = ("clock", "identity", *_IDENTITY)
+_API_PROXY = ("api-tls", *_API_TLS)
+
+#: Leg -> the legs that are skipped when it fails, where no gateway is known from earlier sessions.
+SKIPPED: Mapping[str, Sequence[str]] = {
+    "ssh-config": ("ssh-login",),
+    "ca": ("token", "api", "api-dns", "api-proxy", *_API_PROXY),
+    "profile": ("token", "identity", *_IDENTITY),
+    "token": ("identity", *_IDENTITY),
+    "api-dns": ("api-proxy", *_API_PROXY),
+    "api-proxy": _API_PROXY,
+    "api-tls": _API_TLS,
+    "identity": _IDENTITY,
+    "environment": _SESSION,
+    "gateway-dns": ("gateway-proxy", "gateway-tls", "greeting", "ssh-login"),
+    "gateway-tls": ("greeting", "ssh-login"),
+    "greeting": ("ssh-login",),
+    "ssh-login": (),
+}
+
 
 @dataclass
 class Diagnosis:
@@ -38,6 +64,17 @@ class Diagnosis:
     def text(self, name: str) -> str:
         """Return the text and hint of a leg."""
         return f"{self.legs[name]['text']} -> {self.legs[name]['hint']}"
+
+    def check(self, exit_code: int, *names: str, skipped: Sequence[str] | None = None) -> None:
+        """Assert that these legs failed, or warned if the exit code is 0, and what is skipped.
+
+        :param skipped: by default what the failure of the first leg blocks: :data:`SKIPPED`.
+        """
+        if skipped is None:
+            skipped = SKIPPED[names[0]] if exit_code else ()
+        found = self.exit_code, self.by_status("fail" if exit_code else "warn")
+        whole = (*found, self.by_status("skip"))
+        assert whole == (exit_code, [*names], [*skipped]), whole
 
     def by_status(self, status: str) -> list[str]:
         return [name for name, leg in self.legs.items() if leg["status"] == status]

@@ -19,7 +19,7 @@ from connector.emulator.sessions import Session
 
 from .cloud import START, Cloud, host_of
 from .commands import CONNECTOR, Commands, Process
-from .doctor import PROFILE, Patient, all_stopped_once, read
+from .doctor import PROFILE, SKIPPED, TARGET, Patient, all_stopped_once, read
 from .targets import TcpService, echo
 from .terminals import Terminal
 from .waiting import PATIENCE, free_port
@@ -168,18 +168,17 @@ def test_expired_login_fails(patient: Patient) -> None:
     patient.log_in(-60)
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["token"])
+    diagnosis.check(77, "token")
     assert "has expired and cannot be renewed" in diagnosis.text("token")
     assert f"connector login --profile {PROFILE}" in diagnosis.text("token")
     assert diagnosis.status("api-tls") == "ok"
-    assert diagnosis.status("identity") == diagnosis.status("environment") == "skip"
 
 
 def test_missing_login_fails(patient: Patient) -> None:
     del patient.environ["AWS_BEARER_TOKEN_CODECATALYST"]
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["profile"])
+    diagnosis.check(77, "profile")
     assert "connector login" in diagnosis.text("profile")
     assert "login profile: failed" in diagnosis.text("token")
 
@@ -188,18 +187,19 @@ def test_rejected_token_fails(patient: Patient) -> None:
     patient.environ["AWS_BEARER_TOKEN_CODECATALYST"] = "a-token-of-another-user-0123456789"
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["identity"])
+    diagnosis.check(77, "identity")
     assert "AWS_BEARER_TOKEN_CODECATALYST" in diagnosis.text("identity")
 
 
 def test_missing_profile_fails(patient: Patient) -> None:
     diagnosis = patient.examine("--profile", "other")
 
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["aws-config"])
+    diagnosis.check(0, "aws-config")
     assert "profile other does not exist" in diagnosis.text("aws-config")
     assert "connector login --profile other" in diagnosis.text("aws-config")
     del patient.environ["AWS_BEARER_TOKEN_CODECATALYST"]
-    assert patient.examine("--profile", "other").by_status("fail") == ["profile"]
+    diagnosis = patient.examine("--profile", "other")
+    diagnosis.check(78, "profile", skipped=("token", "identity", *TARGET))
 
 
 def test_whoami_reports_missing_profile(patient: Patient, commands: Commands) -> None:
@@ -217,7 +217,7 @@ def test_deleted_environment_fails(patient: Patient, cloud: Cloud) -> None:
     patient.host = cloud.host.replace(cloud.environment.id, str(uuid.uuid4()))
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (68, ["environment"])
+    diagnosis.check(68, "environment")
     assert "knows no Dev Environment" in diagnosis.text("environment")
 
 
@@ -225,7 +225,7 @@ def test_stopped_environment_stays_stopped(patient: Patient, cloud: Cloud) -> No
     cloud.set_status(Status.STOPPED)
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["environment"])
+    diagnosis.check(0, "environment", skipped=SKIPPED["environment"])
     assert f"`connector start {patient.host}`" in diagnosis.text("environment")
     assert f"it is STOPPED: run `connector start {patient.host}`" in diagnosis.text("greeting")
     assert cloud.environment.status is Status.STOPPED
@@ -236,7 +236,7 @@ def test_starting_environment_is_a_warning(patient: Patient, cloud: Cloud) -> No
     cloud.set_status(Status.STARTING)
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["environment"])
+    diagnosis.check(0, "environment", skipped=SKIPPED["environment"])
     assert "it is STARTING" in diagnosis.text("session")
 
 
@@ -244,7 +244,7 @@ def test_failed_environment_shows_its_reason(patient: Patient, cloud: Cloud) -> 
     cloud.set_status(Status.FAILED, "The image could not be pulled")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (75, ["environment"])
+    diagnosis.check(75, "environment")
     assert "The image could not be pulled" in diagnosis.text("environment")
 
 
@@ -255,7 +255,7 @@ def test_gateway_that_refuses_the_upgrade_fails(patient: Patient, cloud: Cloud) 
     cloud.gateway.refuse_upgrades(403)
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["greeting"])
+    diagnosis.check(76, "greeting")
     assert "refused the connection (403)" in diagnosis.text("greeting")
     assert list(diagnosis.legs["greeting"]["facts"]["steps"]) == ["dial"]
     assert all_stopped_once(cloud, 1)
@@ -265,7 +265,7 @@ def test_closed_ssh_port_fails(patient: Patient, cloud: Cloud) -> None:
     cloud.port = free_port()
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["greeting"])
+    diagnosis.check(69, "greeting")
     assert "The service closed the session" in diagnosis.text("greeting")
     assert list(diagnosis.legs["greeting"]["facts"]["steps"]) == ["dial", "upgrade", "handshake"]
     assert all_stopped_once(cloud, 1)
@@ -281,7 +281,7 @@ def test_server_without_ssh_greeting_fails(patient: Patient, cloud: Cloud) -> No
         cloud.unpaced()
         diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (76, ["greeting"])
+    diagnosis.check(76, "greeting")
     assert "not an SSH server" in diagnosis.text("greeting")
     assert all_stopped_once(cloud, 1)
 
@@ -321,7 +321,7 @@ def test_server_that_never_greets_times_out(silent: Silent, the_cloud: Cloud) ->
     exit_code = silent.process.wait()
     diagnosis = read(silent.process.reader.rest(), exit_code)
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["greeting"])
+    diagnosis.check(69, "greeting")
     assert "sends no greeting" in diagnosis.text("greeting")
     assert the_cloud.stops(silent.session) == 1
 

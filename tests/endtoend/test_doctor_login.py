@@ -42,7 +42,7 @@ def test_changed_host_key_fails(patient: Patient, the_sshd: Sshd) -> None:
     patient.known_hosts.write_text(f"{patient.host.lower()} {other}")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["ssh-login"])
+    diagnosis.check(77, "ssh-login")
     assert "The host key of" in diagnosis.text("ssh-login")
 
 
@@ -76,7 +76,7 @@ def test_key_login_as_another_user_passes(patient: Patient, cloud: Cloud, the_ss
     )
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-config"])
+    diagnosis.check(0, "ssh-config")
     assert diagnosis.legs["ssh-login"]["facts"] == {"status": 0, "newHostKey": False}
     assert all_stopped_once(cloud)
 
@@ -91,7 +91,7 @@ def test_denied_login_fails(
     patient.write_config(f"User {user}", "ProxyCommand connector proxy %n")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (77, ["ssh-login"])
+    diagnosis.check(77, "ssh-login")
     assert f"rejects the login of {user} (it accepts publickey)" in diagnosis.text("ssh-login")
     assert hint in diagnosis.text("ssh-login")
     assert all_stopped_once(cloud)
@@ -107,7 +107,7 @@ def test_remote_command_for_all_hosts_fails(patient: Patient) -> None:
     )
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-login"])
+    diagnosis.check(78, "ssh-login")
     assert "RemoteCommand is set" in diagnosis.text("ssh-config")
     assert "Set RemoteCommand to none" in diagnosis.text("ssh-login")
 
@@ -121,7 +121,7 @@ def test_forwarded_port_in_use_fails(patient: Patient) -> None:
         )
         diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-login"])
+    diagnosis.check(78, "ssh-login")
     assert "forwards is in use" in diagnosis.text("ssh-login")
 
 
@@ -138,9 +138,8 @@ def test_control_path_beyond_socket_limit_fails(
     diagnosis = patient.examine()
 
     if over:
-        assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+        diagnosis.check(78, "ssh-config")
         assert "1 bytes too long for a socket" in diagnosis.text("ssh-config")
-        assert diagnosis.status("ssh-login") == "skip"
     else:  # ssh itself has the same limit
         assert diagnosis.by_status("ok") == list(diagnosis.legs)
 
@@ -153,7 +152,7 @@ def test_control_path_in_missing_directory_fails(patient: Patient, short_path: P
     )
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    diagnosis.check(78, "ssh-config")
     assert f"in {short_path}/masters, which does not exist" in diagnosis.text("ssh-config")
 
 
@@ -182,7 +181,7 @@ def test_shell_that_runs_no_commands_fails(patient: Patient, shell: str) -> None
     patient.environ["SHELL"] = shell
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    diagnosis.check(78, "ssh-config")
     assert f"with {shell}, because SHELL names it" in diagnosis.text("ssh-config")
 
 
@@ -195,7 +194,7 @@ def test_host_name_that_ssh_looks_up_in_dns_fails(patient: Patient) -> None:
     )
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    diagnosis.check(78, "ssh-config")
     assert "CanonicalizeHostname makes ssh search DNS for" in diagnosis.text("ssh-config")
     assert "Set CanonicalizeHostname to no" in diagnosis.text("ssh-config")
 
@@ -204,7 +203,7 @@ def test_proxy_command_that_ssh_cannot_run_fails(patient: Patient) -> None:
     patient.write_config("ProxyCommand exec connector proxy %n")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["ssh-login"])
+    diagnosis.check(69, "ssh-login")
     assert diagnosis.by_status("warn") == ["ssh-config"]
 
 
@@ -227,7 +226,7 @@ def test_reason_of_the_connector_is_shown(patient: Patient) -> None:
     patient.write_config(f"ProxyCommand {wrapped}")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["ssh-login"])
+    diagnosis.check(69, "ssh-login")
     assert "There is no bearer token" in diagnosis.text("ssh-login")
 
 
@@ -247,7 +246,7 @@ def test_proxy_command_with_start_is_not_run(
     patient.write_config(f"ProxyCommand {command}")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, warned)
+    diagnosis.check(0, *warned)
     assert "--start" in diagnosis.text("ssh-login")
     assert all_stopped_once(cloud, 1)
 
@@ -271,7 +270,7 @@ def test_environment_that_stops_meanwhile_is_not_started(
     monkeypatch.setattr(cloud.server, "intercept", stop_with_session)
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (69, ["ssh-login"])
+    diagnosis.check(69, "ssh-login")
     assert "is STOPPED" in diagnosis.text("ssh-login")
     assert cloud.environment.status is Status.STOPPED
 

@@ -16,7 +16,7 @@ def test_host_without_section_fails(patient: Patient) -> None:
     patient.config.write_text("")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    diagnosis.check(78, "ssh-config")
     assert "no ProxyCommand" in diagnosis.text("ssh-config")
     assert "connector config-ssh" in diagnosis.text("ssh-config")
     assert diagnosis.status("greeting") == "ok"
@@ -41,7 +41,7 @@ def test_unusable_proxy_command_in_section_fails(patient: Patient, line: str, wo
     patient.write_config(line)
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    diagnosis.check(78, "ssh-config")
     assert words in diagnosis.text("ssh-config")
 
 
@@ -73,7 +73,7 @@ def test_section_with_weak_settings_warns(patient: Patient, lines: list[str], wo
     patient.write_config(*lines, "ProxyCommand connector proxy %n")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, ["ssh-config"])
+    diagnosis.check(0, "ssh-config")
     assert words in diagnosis.text("ssh-config")
 
 
@@ -99,7 +99,7 @@ def test_host_name_that_ssh_looks_up_in_dns_fails(patient: Patient) -> None:
     )
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    diagnosis.check(78, "ssh-config")
     assert "which is not there" in diagnosis.text("ssh-config")
 
 
@@ -110,7 +110,7 @@ def test_friendly_name_is_resolved(patient: Patient, cloud: Cloud, name: str) ->
     patient.write_config("ProxyCommand connector proxy %n", host="*.codecatalyst")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("warn")) == (0, [])
+    diagnosis.check(0)
     assert f"Blue-Whale ({cloud.environment.id})" in diagnosis.text("environment")
     assert ".codecatalyst leads to this connector" in diagnosis.text("ssh-config")
     assert all_stopped_once(cloud)
@@ -122,9 +122,8 @@ def test_unknown_friendly_name_fails(patient: Patient, cloud: Cloud) -> None:
     patient.write_config("ProxyCommand connector proxy %n", host="*.codecatalyst")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (68, ["environment"])
+    diagnosis.check(68, "environment")
     assert "Did you mean Blue-Whale.codecatalyst" in diagnosis.text("environment")
-    assert diagnosis.status("session") == "skip"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +172,7 @@ def test_missing_configuration_file_fails(patient: Patient) -> None:
     patient.config.unlink()
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    diagnosis.check(78, "ssh-config")
     assert "does not exist" in diagnosis.text("ssh-config")
 
 
@@ -181,5 +180,5 @@ def test_missing_default_configuration_fails(patient: Patient) -> None:
     patient.config = Path("none")
     diagnosis = patient.examine()
 
-    assert (diagnosis.exit_code, diagnosis.by_status("fail")) == (78, ["ssh-config"])
+    diagnosis.check(78, "ssh-config")
     assert "no ProxyCommand" in diagnosis.text("ssh-config")
