@@ -9,8 +9,8 @@ ones are compared.
 
 from __future__ import annotations
 
+import itertools
 import os
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -105,6 +105,7 @@ class _Copies:
 
     def __init__(self, directory: Path, sshd: Sshd, far: FarEnd) -> None:
         self._directory = directory
+        self._numbers = itertools.count()
         self._environ = far.environ
         self._host = far.access["host"]
         options = {
@@ -139,7 +140,8 @@ class _Copies:
         return self._copy([program("scp"), *options], name)
 
     def _copy(self, command: Sequence[str], name: str) -> Copied:
-        source, target = self._directory / name, self._directory / "target"
+        # A file system takes longer to make files where others were removed just before (ext4).
+        source, target = self._directory / name, self._directory / f"target {next(self._numbers)}"
         words = [*command, f"{self._host}:{source}", str(target)]
         started, cpu_before = time.perf_counter(), _cpu_of_children()
         process = subprocess.Popen(words, env=self._environ)
@@ -148,10 +150,6 @@ class _Copies:
         wall, cpu = time.perf_counter() - started, _cpu_of_children() - cpu_before
         if code or subprocess.call(["diff", "-rq", str(source), str(target)]):
             raise RuntimeError(f"{command[0]} of {name} failed with {code}")
-        if target.is_dir():
-            shutil.rmtree(target)
-        else:
-            target.unlink()
         return Copied(wall, cpu, memory())
 
 
