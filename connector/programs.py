@@ -21,6 +21,9 @@ _KILL_TIMEOUT = 5.0
 
 _POLL_INTERVAL = 0.02
 
+#: Seconds between two reports that a program runs.
+_PULSE = 1.0
+
 #: Signals whose handlers end a command. Windows has no SIGHUP.
 _ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -86,7 +89,12 @@ class Program:
             self.end()
             raise
 
-    def wait(self, timeout: float, drain: float | None = None) -> Ran:
+    def wait(
+        self,
+        timeout: float,
+        drain: float | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Ran:
         """Wait for the program and its output; end the process group when time runs out.
 
         A process in the background can keep the output open after the program has ended.
@@ -94,15 +102,12 @@ class Program:
         :param timeout: seconds.
         :param drain: seconds to wait for the end of the output once the program has ended; what
             came by then is returned. None: wait until the timeout.
+        :param meanwhile: called about once a second until the program has ended.
         :raises TimeoutError: when the program has not ended in time or, without ``drain``, when
             its output is still open.
         """
         deadline = time.monotonic() + timeout
-        try:
-            status = self._popen.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self.end()
-            raise TimeoutError from None
+        status = self._status(deadline, meanwhile)
         if drain is not None:
             deadline = time.monotonic() + drain
         for output in self._outputs:
@@ -112,6 +117,18 @@ class Program:
                 raise TimeoutError
         stdout, stderr = (output.kept() for output in self._outputs)
         return Ran(status, stdout, stderr)
+
+    def _status(self, deadline: float, meanwhile: Callable[[], None] | None) -> int:
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                return self._popen.wait(left if meanwhile is None else min(left, _PULSE))
+            except subprocess.TimeoutExpired:
+                if time.monotonic() >= deadline:
+                    self.end()
+                    raise TimeoutError from None
+            if meanwhile:
+                meanwhile()
 
     def end(self) -> None:
         """End the process group, if any of it runs. Any thread may call it, more than once.

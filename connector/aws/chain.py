@@ -26,6 +26,7 @@ from .keys import AwsKeys
 from .profile import Profile
 from .program import MAX_OUTPUT, late
 from .program import TIMEOUT as PROGRAM_TIMEOUT
+from .programwait import ProgramWait
 from .regions import region_of
 from .terminal import ask_secret
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 #: Seconds of one call of STS or SSO: to connect, and for request and response.
 _CALL_TIMEOUTS = 4.0, 8.0
 
+#: Seconds between two looks whether a program runs.
+_PULSE = 1.0
+
 logger = Logger(__name__)
 
 
@@ -49,6 +53,7 @@ def find_keys(
     timeout: float,
     uses_cache: bool,
     may_ask: bool,
+    wait: ProgramWait,
 ) -> AwsKeys:
     """Return the keys that botocore finds.
 
@@ -58,6 +63,7 @@ def find_keys(
     :param timeout: seconds, besides those of a user at a prompt.
     :param uses_cache: whether the AWS CLI's cache may have the keys of a role.
     :param may_ask: whether the user may be asked for an MFA code.
+    :param wait: gets a report about once a second while a program runs.
     :raises NoKeys: when no source has any.
     :raises CredentialsError: when a source has expired, fails, or takes too long.
     :raises ConfigError: when profile or settings are not usable.
@@ -65,19 +71,28 @@ def find_keys(
     set_up_now()
     search = _Search(profile, connect, named, uses_cache)
     try:
-        return _wait(search, profile, timeout, may_ask)
+        return _wait(search, profile, timeout, may_ask, wait)
     finally:
+        wait.runs = False
         search.end()
 
 
-def _wait(search: _Search, profile: Profile, timeout: float, may_ask: bool) -> AwsKeys:
+def _wait(
+    search: _Search, profile: Profile, timeout: float, may_ask: bool, wait: ProgramWait
+) -> AwsKeys:
     began = time.monotonic()
     deadline = began + timeout
     while True:
+        left = deadline - time.monotonic()
         try:
-            found = search.answers.get(timeout=max(deadline - time.monotonic(), 0.001))
+            found = search.answers.get(timeout=min(max(left, 0.001), _PULSE))
         except queue.Empty:
-            if search.runs_program and deadline < began + PROGRAM_TIMEOUT:
+            wait.runs = search.runs_program
+            if wait.runs:
+                wait.report()
+            if time.monotonic() < deadline:
+                continue
+            if wait.runs and deadline < began + PROGRAM_TIMEOUT:
                 deadline = began + PROGRAM_TIMEOUT
                 continue
             raise _late(search, profile, deadline - began) from None

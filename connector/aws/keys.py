@@ -7,14 +7,16 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from ..errors import ConnectorError, CredentialsError
+from ..errors import ConnectorError, CredentialsError, StartAbandoned
 from ..fast.logs import Logger
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING
 from .profile import Profile, load_profile, with_credentials
 
 if TYPE_CHECKING:
+    from ..sessions import StartProgress
     from .light import Connect
+    from .programwait import ProgramWait
 
 #: Seconds before their end in which keys are replaced.
 SPARE = 5 * 60
@@ -70,20 +72,25 @@ class KeySource:
         self._failure: ConnectorError | None = None
         self._searches = 0
         self._loaded = self._refused = False
+        self._wait: ProgramWait | None = None  # of the thread that searches
 
-    def load(self, timeout: float, *, may_ask: bool = False) -> AwsKeys:
+    def load(
+        self, timeout: float, *, may_ask: bool = False, progress: StartProgress | None = None
+    ) -> AwsKeys:
         """Return keys that have not expired.
 
         :param timeout: seconds for getting them, besides those of a user at a prompt and of a
             ``credential_process``, which may ask its user too.
         :param may_ask: whether the user is at a terminal though stdin is none any more.
+        :param progress: of the start that needs the keys: shows the wait for a program.
         :raises NoKeys: when no source has any.
         :raises CredentialsError: when a source has expired, fails or is incomplete.
         :raises ConfigError: when the profile does not exist, or its settings are not usable.
+        :raises StartAbandoned: when the start is not wanted any more.
         """
         deadline = time.monotonic() + timeout
         searches = self._searches
-        if not self._lock.acquire(timeout=max(timeout, 0.0)):
+        if not self._enter(max(timeout, 0.0)):
             raise CredentialsError(
                 f"The AWS keys {self.whose} did not come in time",
                 "Try again",
@@ -92,7 +99,7 @@ class KeySource:
             if self._failure and self._searches > searches:
                 # Another thread has just searched: the user is not asked for a code again.
                 raise type(self._failure)(self._failure.message, self._failure.hint)
-            return self._load(max(deadline - time.monotonic(), 0.1), may_ask)
+            return self._load(max(deadline - time.monotonic(), 0.1), may_ask, progress)
         finally:
             self._lock.release()
 
@@ -126,13 +133,25 @@ class KeySource:
             return f"key {self._environ['AWS_ACCESS_KEY_ID']}"
         return f"profile {self.profile.shown_name}"
 
-    def _load(self, timeout: float, may_ask: bool) -> AwsKeys:
+    def _enter(self, timeout: float) -> bool:
+        """Wait until no other thread searches; return False if one takes too long."""
+        if self._lock.acquire(timeout=timeout):
+            return True
+        if not (self._wait and self._wait.runs):
+            return False
+        from .program import TIMEOUT
+
+        return self._lock.acquire(timeout=TIMEOUT)
+
+    def _load(self, timeout: float, may_ask: bool, progress: StartProgress | None) -> AwsKeys:
         kept = self._keys
         if kept is not None and self._left(kept) > SPARE:
             return kept
         self._failure = None
         try:
-            self._keys = self._checked(self._find(timeout, may_ask))
+            self._keys = self._checked(self._find(timeout, may_ask, progress))
+        except StartAbandoned:
+            raise  # other threads search for themselves
         except ConnectorError as error:
             if kept is None or self._left(kept) <= 0:
                 self._failure = error
@@ -162,7 +181,7 @@ class KeySource:
         """Return the seconds until keys expire; infinite if they do not, as far as is known."""
         return float("inf") if keys.expires_at is None else keys.expires_at - self._now()
 
-    def _find(self, timeout: float, may_ask: bool) -> AwsKeys:
+    def _find(self, timeout: float, may_ask: bool, progress: StartProgress | None) -> AwsKeys:
         from .quick import is_left_to_machine, program_of, quick_keys
 
         deadline = time.monotonic() + timeout
@@ -174,11 +193,17 @@ class KeySource:
         is_of_role = keys is not None and keys.expires_at is not None
         if keys is not None and not (self._refused and is_of_role):
             return keys
+        from .programwait import ProgramWait
+
+        name = profile.shown_name
+        wait = self._wait = ProgramWait(name, progress)
         program = program_of(profile, self._environ, named=self._named) if keys is None else None
         if program is not None:
             from .program import keys_of_program
 
-            return keys_of_program(program, profile.shown_name, self._now())
+            keys = keys_of_program(program, name, self._now(), wait)
+            wait.over()
+            return keys
         if is_left_to_machine(profile, self._environ, named=self._named):
             from .machine import keys_of_machine
 
@@ -187,7 +212,7 @@ class KeySource:
                 return keys
         from .chain import find_keys
 
-        return find_keys(
+        keys = find_keys(
             profile,
             self._connect,
             named=self._named,
@@ -195,4 +220,7 @@ class KeySource:
             uses_cache=not self._refused,
             # Later, a terminal may be in use by a shell.
             may_ask=not self._loaded and (may_ask or os.isatty(0)),
+            wait=wait,
         )
+        wait.over()
+        return keys

@@ -14,6 +14,7 @@ from ..fast import plain
 from ..fast.typed import Any
 from ..programs import Program
 from .keys import AwsKeys
+from .programwait import ProgramWait
 from .times import epoch_of
 
 #: Seconds that a program may take: it may show a dialog to its user.
@@ -29,7 +30,7 @@ MAX_OUTPUT = 1 << 20
 HINT = "Run it in a terminal: it has to write JSON, and gets no input here"
 
 
-def keys_of_program(command: str, name: str, now: float) -> AwsKeys:
+def keys_of_program(command: str, name: str, now: float, wait: ProgramWait) -> AwsKeys:
     """Run a program and return the keys that it writes.
 
     It gets neither stdin, which in a ProxyCommand carries the bytes of SSH, nor a terminal. What
@@ -38,10 +39,11 @@ def keys_of_program(command: str, name: str, now: float) -> AwsKeys:
     :param command: as the profile has it.
     :param name: of the profile, for messages.
     :param now: seconds since the epoch.
+    :param wait: gets a report about once a second.
     :raises CredentialsError: when the program fails, takes too long, or writes no usable keys.
     """
     try:
-        output = _output(_words(command))
+        output = _output(_words(command), wait)
         document = json.loads(output)
         keys = _keys(document)
     except TimeoutError:
@@ -87,15 +89,17 @@ def _words(command: str) -> list[str]:
         raise _Failed("its quotes do not match") from None
 
 
-def _output(words: list[str]) -> bytes:
+def _output(words: list[str], wait: ProgramWait) -> bytes:
     program = Program(words, limit=MAX_OUTPUT)
+    wait.runs = True
     atexit.register(program.end)  # the thread that waits here may end with the process
     try:
-        ran = program.wait(TIMEOUT, _DRAIN)
+        ran = program.wait(TIMEOUT, _DRAIN, wait.report)
     except BaseException:
         program.end()
         raise
     finally:
+        wait.runs = False
         atexit.unregister(program.end)
     if ran.status:
         raise _Failed(f"status {ran.status}")

@@ -17,6 +17,7 @@ from . import proxy
 from .boundary import INTERRUPTED
 from .kinds import kind_named
 from .output.doctorview import exit_code, open_view
+from .output.lines import say
 from .settings import add_logging_options, settle
 from .target import (
     NAMES,
@@ -37,8 +38,9 @@ Check each leg of the way to a target by itself: versions, ssh and its configura
 network, API, the state of the target, and the gateway. Then start a session, wait for the
 greeting of the SSH server, and stop the session. doctor changes nothing else: it does not
 start a stopped target. Without TARGET it checks your AWS keys, the login, and the login's API;
-with --kind it checks what this kind needs. It takes at most 40 s. Where targets have no SSH
-server as a rule, a command is run instead, and ssh is left out.
+with --kind it checks what this kind needs. It takes at most 40 s, and longer if a
+credential_process waits for you. Where targets have no SSH server as a rule, a command is run
+instead, and ssh is left out.
 
 {NAMES}
 doctor takes missing options from the ProxyCommand that ssh's configuration has for TARGET.
@@ -141,6 +143,7 @@ def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
         request,
         has_target=has_target,
         beside=beside,
+        say=say,
     )
 
 

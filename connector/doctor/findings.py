@@ -101,6 +101,8 @@ class Leg:
     :param run: checks the step. A ``ConnectorError`` that it raises is a failure.
     :param needs: the names of the legs that this leg depends on.
     :param timeout: seconds after which the leg has failed.
+    :param patience: seconds more that the user's own programs may take in it. They do not count
+        for the time of all legs.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Leg:
     run: Callable[[], Result]
     needs: tuple[str, ...] = ()
     timeout: float = 5.0
+    patience: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,8 @@ def examine(
     """Run the legs one after another, and yield a finding for each.
 
     :param begun: called with each leg that is about to run.
-    :param timeout: seconds for all legs. A leg that remains after that is a warning, because its
-        step was not checked.
+    :param timeout: seconds for all legs, besides their patience. A leg that remains after that
+        is a warning, because its step was not checked.
     """
     deadline = time.monotonic() + timeout
     blocked: dict[str, str] = {}
@@ -140,7 +143,8 @@ def examine(
             result = Result(late, Status.WARN, blocks=late)
         else:
             begun(leg)
-            result = _run(leg, min(leg.timeout, deadline - began))
+            result = _run(leg, min(leg.timeout, deadline - began) + leg.patience)
+            deadline += max(0.0, time.monotonic() - began - leg.timeout)
             if result.status is Status.FAIL and not result.blocks:
                 result.blocks = words("{leg}: failed, see above", leg=Harmless(leg.title))
         if result.blocks:

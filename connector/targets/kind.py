@@ -135,9 +135,11 @@ class Finder(Protocol):
     def settings(self) -> StreamSettings:
         """How hosts are reached."""
 
-    def unlock(self) -> None:
-        """Get keys that the user may have to be asked for, before a session takes the terminal.
+    def unlock(self, progress: StartProgress | None = None) -> None:
+        """Get the keys, which may take long: a program that gives them may wait for its user.
 
+        :param progress: of the start that needs them, which shows the wait. None: no session has
+            taken the terminal yet, and the user may be asked for a code there.
         :raises CredentialsError: when there are none.
         """
 

@@ -178,6 +178,7 @@ class LateSource:
 
     def start(self, progress: StartProgress) -> SessionAccess:
         self._finder.may_leave = progress.may_leave
+        self._finder.unlock(progress)
         self.target = target = self.target or self._finder.find()
         self._source = source = self._source_of(target)
         doubter = target.doubter()

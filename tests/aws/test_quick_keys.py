@@ -21,6 +21,7 @@ from connector.aws.clicache import CliCache
 from connector.aws.keys import AwsKeys
 from connector.aws.profile import load_profile, with_credentials
 from connector.aws.program import keys_of_program
+from connector.aws.programwait import ProgramWait
 from connector.aws.quick import program_of, quick_keys
 from connector.errors import CredentialsError
 
@@ -286,7 +287,7 @@ def test_program_runs_where_botocore_would_run_it(
     found = program_of(profile, environ, named=True)
     assert found == (command if runs else None)
     if runs:
-        keys = keys_of_program(command, "work", 0)
+        keys = keys_of_program(command, "work", 0, ProgramWait("work"))
         assert keys == _botocore("work", environ, home) == AwsKeys("AKIDP", "hidden-p")
 
 

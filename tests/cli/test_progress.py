@@ -43,3 +43,32 @@ def test_the_usual_duration_is_said_if_known(capfd: pytest.CaptureFixture[str]) 
 def test_the_services_word_cannot_move_the_cursor(capfd: pytest.CaptureFixture[str]) -> None:
     (line,) = shown(capfd, WaitDisplay(), Waiting("\x1b[2J\r\nODD", 0, None))
     assert line.isprintable()
+
+
+PROGRAM = "the credential_process of the profile work"
+
+
+def test_wait_for_a_program_is_told_apart_from_that_for_the_target(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    waits = [
+        *(Waiting("running", elapsed, None, program=PROGRAM) for elapsed in (3, 9, 14)),
+        Waiting("STOPPED", 0, None),
+        Waiting("STARTING", 1, None),
+    ]
+    assert shown(capfd, WaitDisplay("my-env"), *waits) == [
+        f"connector: Waiting for {PROGRAM}, which may wait for you",
+        "connector: running after 14 s",
+        "connector: my-env is STOPPED; the start takes a few minutes",
+        "connector: STARTING after 1 s",
+    ]
+
+
+def test_end_of_ssh_in_the_wait_for_a_program_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    display = WaitDisplay("my-env")
+    display.show(Waiting("running", 14, None, program=PROGRAM))
+    display.leave("connector start my-env")
+    assert capfd.readouterr().err.splitlines()[-1] == (
+        f"connector: ssh timed out after 14 s, but {PROGRAM} still runs. "
+        "Set a longer ConnectTimeout"
+    )

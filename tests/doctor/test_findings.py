@@ -47,6 +47,17 @@ def test_begun_is_called_before_each_leg_that_runs() -> None:
     assert seen == ["begin a", "found a", "found b", "begin c", "look", "found c"]
 
 
+def test_patience_of_a_leg_takes_no_time_from_the_others() -> None:
+    gone_on = threading.Event()
+
+    def wait() -> Result:
+        assert not gone_on.wait(0.1)  # longer than all legs may take
+        return well()
+
+    found = run(Leg("a", "a", wait, timeout=0.02, patience=60.0), Leg("b", "b", well), timeout=0.05)
+    assert [each.result.status for each in found.values()] == [Status.OK, Status.OK]
+
+
 def test_error_is_a_failure_with_its_exit_code_and_hint() -> None:
     result = run(Leg("token", "token", ill))["token"].result
 

@@ -37,7 +37,8 @@ from .targets import GREETING, TcpService, greeting_echo
 from .terminals import Terminal
 from .waiting import eventually
 
-#: The connector with lamps in its registry. It sweeps 0.2 s after its stream has opened, not 2 s.
+#: The connector with lamps in its registry. It sweeps 0.2 s after its stream has opened, not 2 s,
+#: and tells at once that it waits for a program.
 SCRIPT = """\
 #!{python}
 import sys
@@ -47,6 +48,8 @@ from connector.targets import registry
 registry.KINDS.append(lamp.ROW)
 from connector.transport import tunnel
 tunnel.TIDY_DELAY = 0.2
+from connector.aws import programwait
+programwait.PATIENCE = 0.0
 from connector.__main__ import main
 sys.exit(main())
 """
@@ -372,6 +375,53 @@ def test_keys_that_expire_in_mid_session_are_renewed(judged: Lampworks, user: Us
         tunnel.end_input()
         assert tunnel.wait() == 0
     assert judged.operations().count("ResumeSession") >= 3  # one was refused
+
+
+# A program that waits for its user
+
+
+@pytest.fixture
+def fifo(user: User) -> Path:
+    """A fifo. The program of the profile writes keys once the user has written into it."""
+    path, keys, environ = user.home / "fifo", user.home / "keys.json", user.commands.environ
+    os.mkfifo(path)
+    names = {"AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY"}
+    found = {name: environ.pop(variable) for name, variable in names.items()}
+    keys.write_text(json.dumps({"Version": 1, **found}))
+    program = f"/bin/cat {path} {keys}"
+    write_config(environ, f"[default]\ncredential_process = {program}\nregion = us-west-2\n")
+    return path
+
+
+@pytest.mark.usefixtures("desk")
+def test_user_reads_that_a_program_is_waited_for(user: User, fifo: Path) -> None:
+    process = user.commands.start(user.path, "proxy", "desk.lamp")
+    line = "Waiting for the credential_process of the profile default, which may wait for you"
+    eventually(lambda: line in process.stderr(), "the line")
+    fifo.write_text("\n")
+    process.reader.until(GREETING)
+    hang_up(process)
+
+
+@pytest.mark.usefixtures("desk")
+def test_end_of_ssh_ends_the_wait_for_a_program(user: User, fifo: Path) -> None:
+    process = user.commands.start(user.path, "proxy", "desk.lamp")
+    eventually(lambda: "Waiting for" in process.stderr(), "the line")
+    process.hang_up()
+    assert process.wait() == 0
+    said = process.stderr()
+    assert "but the credential_process of the profile default still runs" in said
+    with pytest.raises(OSError, match="No such device"):  # ENXIO: nothing reads the fifo any more
+        os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+
+
+@pytest.mark.usefixtures("desk")
+def test_doctor_waits_for_a_program(user: User, fifo: Path) -> None:
+    process = user.commands.start(user.path, "doctor", "desk.lamp", "--json")
+    eventually(lambda: "Waiting for the program" in process.stderr(), "the line")
+    fifo.write_text("\n")
+    legs = {leg["name"]: leg for leg in json.loads(process.reader.rest())["legs"]}
+    assert legs["keys"]["status"] == "ok"
 
 
 # Orphans

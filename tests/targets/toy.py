@@ -121,7 +121,7 @@ class ToyFinder:
         self.settings = StreamSettings(Trust(environ["AWS_CA_BUNDLE"]), endpoint_overridden=True)
         self._name = query.name.removesuffix(".toy")
 
-    def unlock(self) -> None:
+    def unlock(self, progress: StartProgress | None = None) -> None:
         """Do nothing: toys need no keys."""
 
     def known(self) -> None:

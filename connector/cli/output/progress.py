@@ -46,6 +46,7 @@ class WaitDisplay:
         self._report = report
         self._starts = starts
         self._status = ""
+        self._program = ""
         self._made = ""
         self._makes = ""
         self._elapsed: float | None = None  # None when no wait is going on
@@ -58,7 +59,12 @@ class WaitDisplay:
         if waiting is None:
             say_in_place("")
             return
-        if not self._status and self._starts:
+        if waiting.program != self._program:  # another wait begins
+            self._program, self._status = waiting.program, ""
+        if not self._status and waiting.program:
+            self._report(f"Waiting for {waiting.program}, which may wait for you")
+            self._told_at = waiting.elapsed
+        elif not self._status and self._starts:
             usual = "a few minutes" if waiting.usual is None else f"about {waiting.usual:.0f} s"
             name = self._name or "The target"
             first = f"{name} is {waiting.status}; the start takes {usual}"
@@ -91,6 +97,11 @@ class WaitDisplay:
             return
         if self._makes:
             self._report(makes_line(self._makes))
+        elif command and self._program:
+            self._report(
+                f"ssh timed out after {self._elapsed:.0f} s, but {self._program} still runs. "
+                "Set a longer ConnectTimeout"
+            )
         elif command:
             command = f"connector start {self._made}" if self._made else command
             name = self._name or "the target"

@@ -13,6 +13,7 @@ from .hosts import EnvironmentName, Search, Where, one_line
 from .service import Service
 
 if TYPE_CHECKING:
+    from ...sessions import StartProgress
     from ...transport.address import StreamSettings
     from .listing import Listing, Problem
     from .names import Names
@@ -51,7 +52,7 @@ class Finder:
     def find(self) -> Environment:
         return self.known() or self.find_anew()
 
-    def unlock(self) -> None:
+    def unlock(self, progress: StartProgress | None = None) -> None:
         """Do nothing: a login is made by `connector login` alone."""
 
     def known(self) -> Environment | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ...aws.api import CallFailed, Refused
 from ...aws.cloud import Cloud, open_cloud
 from ...aws.profile import load_profile, with_credentials
+from ...aws.program import TIMEOUT as PROGRAM_TIMEOUT
 from ...aws.trust import ca_bundle, named_ca_bundle
 from ...doctor import public
 from ...doctor.case import Case
@@ -17,6 +18,7 @@ from ...doctor.findings import Facts, Leg, Result, Status
 from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
 from ...doctor.words import Harmless, words
 from ...errors import AccessDenied, ConfigError, NoKeys
+from ...sessions import Waiting
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from .account import identify
 from .finder import regions_of, stream_settings
@@ -32,6 +34,27 @@ _STARTABLE = (STOPPED, STOPPING, STARTING)
 
 #: Seconds: keys that are valid for a shorter time are worth a warning.
 _SOON = 5 * 60
+
+
+class _KeysProgress:
+    """A ``StartProgress`` that says that a program is waited for. A report may name no profile."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._said = False
+
+    def wait(self, waiting: Waiting, seconds: float) -> None:
+        if not self._said:
+            self._said = True
+            self._case.say(
+                "Waiting for the program that gives the AWS keys, which may wait for you"
+            )
+
+    def go_on(self) -> None:
+        """Do nothing: the leg's result follows."""
+
+    def may_leave(self, harmless: bool) -> None:
+        """Do nothing: the leg starts nothing."""
 
 
 class RegionalLegs:
@@ -54,7 +77,7 @@ class RegionalLegs:
         return [
             Leg("aws-config", "AWS config", self._configuration),
             Leg("ca", "CA certificates", self._certificates, ("aws-config",)),
-            Leg("keys", "AWS keys", self._keys, ("ca",), 9.0),
+            Leg("keys", "AWS keys", self._keys, ("ca",), 9.0, PROGRAM_TIMEOUT),
             Leg("region", "AWS Region", self._find_region, ("ca",)),
             Leg("api", "API endpoint", self._endpoint, ("region",)),
             *self._case.ways.legs("api", "API"),
@@ -64,7 +87,7 @@ class RegionalLegs:
 
     def keys(self) -> list[Leg]:
         return [
-            Leg("keys", "AWS keys", self._find_keys, (), 9.0),
+            Leg("keys", "AWS keys", self._find_keys, (), 9.0, PROGRAM_TIMEOUT),
             Leg("keys-identity", "AWS identity", self._identity, ("keys",), 12.0),
         ]
 
@@ -117,7 +140,7 @@ class RegionalLegs:
 
     def _keys(self) -> Result:
         """Load the keys as the proxy does, which renews them if they expire soon."""
-        keys = self._cloud.keys.load(CALL_TIMEOUT)
+        keys = self._cloud.keys.load(CALL_TIMEOUT, progress=_KeysProgress(self._case))
         kind = words("temporary") if keys.session_token else words("permanent")
         facts: Facts = {"temporary": bool(keys.session_token), "expiresAt": None}
         text = words("{kind} keys, {origin}", kind=kind, origin=self._cloud.keys.origin)

@@ -14,6 +14,7 @@ from .place import ALL_REGIONS, Place, known_profiles, read_place, region_words
 from .target import Calls, RegionalTarget
 
 if TYPE_CHECKING:
+    from ...sessions import StartProgress
     from ...transport.address import StreamSettings
     from .backend import Backend, Found
 
@@ -51,8 +52,13 @@ class RegionalFinder:
     def _has_one_region(self) -> bool:
         return len(self.regions) == 1 and self.regions[0] != ALL_REGIONS
 
-    def unlock(self) -> None:
-        self.cloud.keys.load(LOOK_UP_TIMEOUT, may_ask=True)
+    def unlock(self, progress: StartProgress | None = None) -> None:
+        if progress is None:
+            self.cloud.keys.load(LOOK_UP_TIMEOUT, may_ask=True)
+            return
+        progress.may_leave(True)
+        self.cloud.keys.load(LOOK_UP_TIMEOUT, progress=progress)
+        progress.may_leave(False)
 
     def find(self) -> RegionalTarget:
         return self.known() or self.find_anew()
