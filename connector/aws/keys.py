@@ -182,7 +182,7 @@ class KeySource:
         return float("inf") if keys.expires_at is None else keys.expires_at - self._now()
 
     def _find(self, timeout: float, may_ask: bool, progress: StartProgress | None) -> AwsKeys:
-        from .quick import is_left_to_machine, program_of, quick_keys
+        from .quick import is_left_to_machine, names_role, program_of, quick_keys
 
         deadline = time.monotonic() + timeout
         profile = self.profile
@@ -204,7 +204,11 @@ class KeySource:
             keys = keys_of_program(program, name, self._now(), wait)
             wait.over()
             return keys
-        if is_left_to_machine(profile, self._environ, named=self._named):
+        if names_role(profile, self._environ):
+            keys = self._keys_of_role(profile, timeout)
+            if keys is not None:
+                return keys
+        elif is_left_to_machine(profile, self._environ, named=self._named):
             from .machine import keys_of_machine
 
             keys = keys_of_machine(self._environ, self._now(), timeout)
@@ -224,3 +228,14 @@ class KeySource:
         )
         wait.over()
         return keys
+
+    def _keys_of_role(self, profile: Profile, timeout: float) -> AwsKeys | None:
+        from .roles import role_of
+
+        role = None if self.are_of_variables else role_of(profile, self._environ, named=self._named)
+        if role is None or role.call is None:
+            return None
+        from .rolecalls import keys_of_role
+
+        now = self._now()
+        return keys_of_role(role, profile, self._environ, self._connect, now, timeout)

@@ -1,7 +1,7 @@
 """AWS keys without botocore, where the settings leave no doubt which ones botocore would use.
 
-These are keys in variables, keys in a profile, those of a role that the AWS CLI's cache still
-holds, those of a program, and those of the machine. The order is that of botocore's
+These are keys in variables, keys in a profile, those of a role that one call gives or the AWS CLI's
+cache still holds, those of a program, and those of the machine. The order is that of botocore's
 ``create_credential_resolver``. All other cases are left to :mod:`.chain`, the wrong ones too: it
 has the words for them.
 """
@@ -13,7 +13,6 @@ from collections.abc import Mapping
 
 from ..errors import CredentialsError
 from ..fast import plain
-from .clicache import cached_keys, role_key, sso_key
 from .keys import AwsKeys
 from .profile import Profile
 
@@ -22,14 +21,12 @@ _KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
 #: Settings that come before keys in the configuration file, and that only botocore can follow.
 _BEFORE_CONFIG = ("login_session", "credential_process")
 
+#: Settings that name a role, and the variable that does.
+_OF_ROLES = ("role_arn", "web_identity_token_file", "sso_role_name", "sso_account_id")
+_ROLE_VARIABLE = "AWS_WEB_IDENTITY_TOKEN_FILE"
+
 #: Settings that come before a program.
-_BEFORE_PROGRAM = (
-    "role_arn",
-    "web_identity_token_file",
-    "sso_role_name",
-    "sso_account_id",
-    "login_session",
-)
+_BEFORE_PROGRAM = (*_OF_ROLES, "login_session")
 
 #: The settings of a profile that have nothing to do with keys. botocore may know others.
 _NO_SOURCE = frozenset(
@@ -37,7 +34,7 @@ _NO_SOURCE = frozenset(
 )
 
 #: Variables of sources that come before the machine, besides AWS_ACCESS_KEY_ID.
-_BEFORE_MACHINE = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CREDENTIAL_FILE", "BOTO_CONFIG")
+_BEFORE_MACHINE = (_ROLE_VARIABLE, "AWS_CREDENTIAL_FILE", "BOTO_CONFIG")
 
 #: Files of such a source: boto, of which botocore is the successor.
 _BOTO_FILES = ("/etc/boto.cfg", "~/.boto")
@@ -58,14 +55,14 @@ def quick_keys(
         return None  # the profile does not exist
     if not named and environ.get("AWS_ACCESS_KEY_ID"):
         return _of_variables(environ, now)
+    if names_role(profile, environ):
+        from .clicache import cached_keys
+        from .roles import role_of
+
+        role = role_of(profile, environ, named=named)
+        return None if role is None else cached_keys(role.key, now)
     if values is None:
         return None
-    if "role_arn" in values and "web_identity_token_file" not in values:
-        return _of_role(profile, values, now)
-    if "web_identity_token_file" in values or "AWS_WEB_IDENTITY_TOKEN_FILE" in environ:
-        return None
-    if "sso_role_name" in values or "sso_account_id" in values:
-        return _of_sso(profile, values, now)
     own = profile.credentials.get(profile.shown_name, {})
     if _KEY in own:
         return _of_file(profile, own)
@@ -82,7 +79,7 @@ def program_of(profile: Profile, environ: Mapping[str, str], *, named: bool) -> 
     values = profile.values or {}
     if "credential_process" not in values or (not named and environ.get("AWS_ACCESS_KEY_ID")):
         return None
-    if "AWS_WEB_IDENTITY_TOKEN_FILE" in environ:
+    if _ROLE_VARIABLE in environ:
         return None
     own = profile.credentials.get(profile.shown_name, {})
     earlier = any(name in values for name in _BEFORE_PROGRAM) or _KEY in own or _SECRET in own
@@ -100,6 +97,12 @@ def is_left_to_machine(profile: Profile, environ: Mapping[str, str], *, named: b
     if not _NO_SOURCE.issuperset(profile.values or ()):
         return False
     return not any(os.path.exists(os.path.expanduser(path)) for path in _BOTO_FILES)
+
+
+def names_role(profile: Profile, environ: Mapping[str, str]) -> bool:
+    """Return whether settings or variables name a role, whether they are complete or not."""
+    values = profile.values or {}
+    return _ROLE_VARIABLE in environ or any(name in values for name in _OF_ROLES)
 
 
 def _of_variables(environ: Mapping[str, str], now: float) -> AwsKeys | None:
@@ -133,39 +136,3 @@ def _of_file(profile: Profile, values: Mapping[str, str]) -> AwsKeys:
     # The first of the two that is there counts, even if it is empty.
     token = values.get("aws_security_token", values.get("aws_session_token"))
     return AwsKeys(values[_KEY], values[_SECRET], token or None)
-
-
-def _of_role(profile: Profile, values: Mapping[str, str], now: float) -> AwsKeys | None:
-    """Return the cached keys of a role, if the profile that it starts from has keys too."""
-    source = profile.profiles.get(values.get("source_profile", ""))
-    if source is None or "credential_source" in values:
-        return None
-    is_complete = bool(source.get(_KEY) and source.get(_SECRET))
-    if "role_arn" in source and not is_complete:
-        return None
-    if is_complete or _sso_key(profile, source) is not None:
-        return cached_keys(role_key(values), now)
-    return None
-
-
-def _of_sso(profile: Profile, values: Mapping[str, str], now: float) -> AwsKeys | None:
-    key = _sso_key(profile, values)
-    return None if key is None else cached_keys(key, now)
-
-
-def _sso_key(profile: Profile, values: Mapping[str, str]) -> str | None:
-    """Return the key of an SSO role's entry in the cache, or None if settings are missing."""
-    session = values.get("sso_session")
-    settings = dict(values)
-    if session is not None:
-        of_session = profile.sso_sessions.get(session)
-        if of_session is None:
-            return None
-        if any(settings.get(name, value) != value for name, value in of_session.items()):
-            return None
-        settings |= of_session
-    names = ("sso_role_name", "sso_account_id", "sso_start_url", "sso_region")
-    if any(name not in settings for name in names):
-        return None
-    role, account, start_url, _ = (settings[name] for name in names)
-    return sso_key(role, account, session, start_url)

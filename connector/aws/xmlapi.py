@@ -27,13 +27,14 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
 _DEEPEST = 40
 
 
-def form_of(action: str, members: Mapping[str, Any]) -> bytes:
+def form_of(action: str, members: Mapping[str, Any], version: str = _VERSION) -> bytes:
     """Return the body of a request.
 
     :param members: texts, numbers, lists and objects by botocore's names, which end with an s for
         lists.
+    :param version: of the API. STS, whose inputs are texts alone, takes the same form as EC2.
     """
-    pairs = [("Action", action), ("Version", _VERSION), *_flat("", members)]
+    pairs = [("Action", action), ("Version", version), *_flat("", members)]
     return "&".join(f"{encoded(name)}={encoded(value)}" for name, value in pairs).encode()
 
 

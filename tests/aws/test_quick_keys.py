@@ -114,6 +114,7 @@ VALUES = {
     "mfa_serial": ["arn:aws:iam::1:mfa/m"],
     "external_id": ["an id"],
     "role_session_name": ["me", ""],
+    "web_identity_token_file": ["/token", ""],
     "duration_seconds": ["7200", "an hour"],
     "sso_session": ["corp", "gone"],
     "sso_role_name": ["Role"],
@@ -132,7 +133,9 @@ def _sections(names: list[str]) -> st.SearchStrategy[dict[str, str]]:
 
 KEYS = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"]
 ROLES = [
-    name for name in VALUES if name.startswith(("role", "source", "cred", "mfa", "ext", "dur"))
+    name
+    for name in VALUES
+    if name.startswith(("role", "source", "cred", "mfa", "ext", "dur", "web"))
 ]
 SSO = [name for name in VALUES if name.startswith("sso")]
 ENVIRON = st.fixed_dictionaries(
@@ -143,6 +146,9 @@ ENVIRON = st.fixed_dictionaries(
         "AWS_SESSION_TOKEN": st.sampled_from(["token-e", ""]),
         "AWS_SECURITY_TOKEN": st.just("old-token-e"),
         "AWS_PROFILE": st.sampled_from(["work", "nosuch"]),
+        "AWS_WEB_IDENTITY_TOKEN_FILE": st.sampled_from(["/token", ""]),
+        "AWS_ROLE_ARN": st.sampled_from([ROLE, ""]),
+        "AWS_ROLE_SESSION_NAME": st.sampled_from(["me", ""]),
     },
 )
 
@@ -226,6 +232,15 @@ def _unless_empty(keys: AwsKeys | None) -> None:
             },
             *({}, {}, CACHED),
         ),
+        (
+            *("work", {"profile work": {"role_arn": ROLE, "web_identity_token_file": "/token"}}),
+            *({}, {}, CACHED),
+        ),
+        (
+            *(None, {}, {"default": FILE}),
+            {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/token"},
+            CACHED,
+        ),
     ],
 )
 def test_plain_cases_are_judged_without_botocore(
@@ -246,7 +261,8 @@ def test_plain_cases_are_judged_without_botocore(
 @pytest.mark.parametrize("settings_of", [
     {"credential_process": "true"},
     {"login_session": "arn:aws:iam::1:user/mary"},
-    {"web_identity_token_file": "/token", "role_arn": ROLE},
+    {"web_identity_token_file": "/token"},
+    {"web_identity_token_file": "", "role_arn": ROLE},
     {"role_arn": ROLE},
     {"role_arn": ROLE, "source_profile": "nosuch"},
     {"role_arn": ROLE, "source_profile": "work", "credential_source": "Environment"},

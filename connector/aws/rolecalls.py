@@ -1,0 +1,173 @@
+"""AWS keys of a role by one call, without botocore: of STS, or of the portal of SSO.
+
+Only the usual call is made here. Where a setting changes it, a token has to be renewed, or the
+service refuses, there are no keys: :mod:`.chain` then asks again, and has the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..errors import ConnectorError
+from ..fast.logs import Logger
+from ..fast.typed import TYPE_CHECKING, Any
+from ..files import FileProblem, read_text
+from .api import CallFailed, Refused
+from .clicache import CliCache
+from .endpoint import EndpointNames, host_and_port, light_endpoint
+from .http import Response
+from .keys import AwsKeys
+from .light import parse, send
+from .profile import Profile
+from .regions import domain_of
+from .sigv4 import encoded, signed_headers
+from .times import epoch_of, format_time
+from .xmlapi import FORM, form_of, parse_xml
+
+if TYPE_CHECKING:
+    from .light import Connect
+    from .roles import Role, RoleCall
+
+    #: Sends a request, and returns the response.
+    Ask = Callable[[bytes], Response]
+
+#: The version of STS's API in botocore's model ``sts/2011-06-15``.
+_VERSION = "2011-06-15"
+
+#: Seconds of the call at most: to connect, and for request and response.
+_TIMEOUTS = 2.0, 4.0
+
+#: The variable and the setting that choose another host of STS.
+_HOST_VARIABLE, _HOST_SETTING = "AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints"
+
+logger = Logger(__name__)
+
+
+class _Unusual(Exception):
+    """Only botocore can make the call. The text says why, without secrets."""
+
+
+def keys_of_role(
+    role: Role,
+    profile: Profile,
+    environ: Mapping[str, str],
+    connect: Connect,
+    now: float,
+    timeout: float,
+) -> AwsKeys | None:
+    """Return new keys of a role, and write them into the AWS CLI's cache; None: ask botocore.
+
+    :param now: seconds since the epoch.
+    :param timeout: seconds that botocore needs too if the call fails: a part of them is used.
+    """
+    call = role.call
+    if call is None:
+        return None
+    limits = [min(each, timeout / 4) for each in _TIMEOUTS]
+
+    def ask(request: bytes) -> Response:
+        return send(connect, host_and_port(url), request, limits[0], limits[1])
+
+    try:
+        url = _endpoint(call, profile, environ)
+        entry = (_of_sso if call.is_of_sso else _of_sts)(call, url, ask, now)
+        found = entry["Credentials"]
+        keys = AwsKeys(
+            found["AccessKeyId"],
+            found["SecretAccessKey"],
+            found["SessionToken"],
+            epoch_of(found["Expiration"]),
+        )
+    except (ConnectorError, CallFailed, Refused, FileProblem, OSError, _Unusual) as why:
+        logger.info("the keys of the role are left to botocore: %s", why)
+    except (LookupError, TypeError, ValueError, AttributeError) as why:
+        logger.info("the keys of the role are left to botocore (%s)", type(why).__name__)
+    else:
+        CliCache()[role.key] = entry
+        return keys
+    return None
+
+
+def _endpoint(call: RoleCall, profile: Profile, environ: Mapping[str, str]) -> str:
+    chooses = environ.get(_HOST_VARIABLE) or _HOST_SETTING in (profile.values or {})
+    if chooses and not call.is_of_sso:
+        raise _Unusual("a setting chooses the host of STS")
+    domain = domain_of(call.region or "")
+    prefix, service = ("portal.sso", "SSO") if call.is_of_sso else ("sts", "STS")
+    default = f"https://{prefix}.{call.region}.{domain}"
+    names = EndpointNames(default, f"AWS_ENDPOINT_URL_{service}", "")
+    url = light_endpoint(names, None, environ, profile) if domain else None
+    if url is None:
+        raise _Unusual("the host is not a usual one")
+    return url
+
+
+def _of_sso(call: RoleCall, url: str, ask: Ask, now: float) -> dict[str, Any]:
+    from .sso.tokens import REFRESH_WINDOW, SsoCache, Unusable
+
+    try:
+        token = SsoCache(call.token).read()
+    except Unusable:
+        raise _Unusual("there is no usable login") from None
+    if token.expires_at - now < REFRESH_WINDOW:
+        raise _Unusual("the login has to be renewed first")
+    query = "&".join(f"{name}={encoded(value)}" for name, value in call.members.items())
+    headers = {"x-amz-sso_bearer_token": token.access_token}
+    host, path = _place(url)
+    target = f"{path.rstrip('/')}/federation/credentials?{query}"
+    found = parse(ask(_request("GET", host, target, headers)), host)["roleCredentials"]
+    credentials = {
+        "AccessKeyId": found["accessKeyId"],
+        "SecretAccessKey": found["secretAccessKey"],
+        "SessionToken": found["sessionToken"],
+        "Expiration": format_time(found["expiration"] / 1000),
+        "AccountId": call.members["account_id"],
+    }
+    return {"ProviderType": "sso", "Credentials": credentials}
+
+
+def _of_sts(call: RoleCall, url: str, ask: Ask, now: float) -> dict[str, Any]:
+    members = {"RoleSessionName": f"botocore-session-{int(now)}", **call.members}
+    if call.keys is None:
+        members["WebIdentityToken"] = read_text(call.token)
+    body = form_of(call.action, members, _VERSION)
+    headers = dict(FORM)
+    host, path = _place(url)
+    if call.keys is not None:
+        headers |= signed_headers(
+            call.keys,
+            method="POST",
+            host=host,
+            path=path,
+            query="",
+            headers=FORM,
+            body=body,
+            service="sts",
+            region=call.region or "",
+            now=now,
+        )
+    answer = parse_xml(ask(_request("POST", host, path, headers, body)), host, {})
+    found = answer[f"{call.action}Result"]
+    role = found["AssumedRoleUser"]
+    account = role["Arn"].split(":")[4]
+    return {"Credentials": {**found["Credentials"], "AccountId": account}, "AssumedRoleUser": role}
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Return the value of ``Host``, and the path of a URL."""
+    authority, _, path = url.removeprefix("https://").partition("/")
+    return authority.removesuffix(":443"), f"/{path}"
+
+
+def _request(
+    method: str, host: str, target: str, headers: Mapping[str, str], body: bytes = b""
+) -> bytes:
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        f"Host: {host}",
+        "Accept-Encoding: identity",
+        "User-Agent: devenv-connector",
+        *(f"{name}: {value}" for name, value in headers.items()),
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body

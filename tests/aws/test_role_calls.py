@@ -1,0 +1,304 @@
+"""Keys of roles by one call without botocore: the calls are botocore's, and so is the cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from botocore.tokens import SSOTokenProvider
+
+from connector.aws.chain import find_keys
+from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.profile import Profile, load_profile, with_credentials
+from connector.aws.programwait import ProgramWait
+from connector.aws.rolecalls import keys_of_role
+from connector.aws.roles import Role, role_of
+from connector.emulator.api.account import Account
+from connector.emulator.api.rest import BearerTokens, RestServer
+from connector.emulator.api.sso.portal import Portal
+from connector.emulator.api.sts.service import SecurityTokenService
+from connector.emulator.listener import Certificates
+from connector.emulator.sessions import Sessions
+from connector.errors import CredentialsError
+from connector.transport.trust import Trust
+
+from .chains import log_in
+from .cloud import Loop
+from .recording import Recorder
+from .sources import ROLE, Sources
+
+TOKEN = "a-token"  # of log_in()
+
+
+class Aws:
+    """STS and the portal of SSO, with one user and two roles."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self.account = Account(Sessions(), lambda session: "")
+        self.key = self.account.add_user("mary")
+        self.role = self.account.add_role("Reader")
+        self.guarded = self.account.add_role("Guarded", external_id="an-id")
+        tokens = BearerTokens(self.account.now)
+        tokens.accept(TOKEN, "mary")
+        endpoints = [
+            *SecurityTokenService(self.account).endpoints(),
+            *Portal(tokens, self.account).endpoints(),
+        ]
+        self.server = RestServer(endpoints, certificates.server_context)
+        self.ca_file = certificates.ca_file
+        self.connect = Trust(str(certificates.ca_file)).connect
+
+    @property
+    def asked(self) -> list[str]:
+        return [record.operation for record in self.server.requests]
+
+
+@pytest.fixture
+def aws(
+    loop: Loop, certificates: Certificates, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Aws]:
+    aws = Aws(certificates)
+    loop.run(aws.server.start())
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for service in ("STS", "SSO"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", aws.server.url)
+    # botocore expands ~ when it is imported.
+    monkeypatch.setattr(SSOTokenProvider, "_SSO_TOKEN_CACHE_DIR", str(home / ".aws/sso/cache"))
+    log_in(home, time.time() + 3600)
+    yield aws
+    loop.run(aws.server.stop())
+
+
+@pytest.fixture
+def configure(home: Path, aws: Aws) -> Callable[..., None]:
+    """Write profiles: ``base`` with the user's keys, and ``work`` with these settings."""
+
+    def write(**settings: str) -> None:
+        base = {"aws_access_key_id": aws.key.id, "aws_secret_access_key": aws.key.secret}
+        corp = {"sso_start_url": "https://x.awsapps.com/start", "sso_region": "us-east-1"}
+        sections = {
+            "profile base": base,
+            "profile work": {"region": "eu-west-1", **settings},
+            "profile chained": {"role_arn": aws.role.arn, "source_profile": "base"},
+            "sso-session corp": corp,
+        }
+        lines = []
+        for header, values in sections.items():
+            lines += [f"[{header}]", *(f"{name} = {value}" for name, value in values.items())]
+        (home / ".aws/config").write_text("\n".join(lines))
+
+    return write
+
+
+def profile_of(name: str | None = "work") -> Profile:
+    return with_credentials(load_profile(name, os.environ), os.environ)
+
+
+def called(connect: Any, name: str | None = "work") -> AwsKeys | None:
+    """Return the keys that a call gives without botocore."""
+    profile = profile_of(name)
+    role = role_of(profile, os.environ, named=name is not None)
+    if role is None:
+        return None
+    return keys_of_role(role, profile, os.environ, connect, time.time(), 20)
+
+
+def by_botocore(connect: Any, name: str | None = "work") -> AwsKeys:
+    return find_keys(
+        profile_of(name),
+        connect,
+        named=name is not None,
+        timeout=20,
+        uses_cache=False,
+        may_ask=False,
+        wait=ProgramWait("work"),
+    )
+
+
+SSO = {"sso_session": "corp", "sso_account_id": "{account}", "sso_role_name": "Reader"}
+ASSUMED = {"role_arn": "{role}", "source_profile": "base"}
+GUARDED = {"role_arn": "{guarded}", "source_profile": "base", "external_id": "an-id"}
+
+
+def filled(aws: Aws, settings: dict[str, str]) -> dict[str, str]:
+    places = {"role": aws.role.arn, "guarded": aws.guarded.arn, "account": aws.account.id}
+    return {name: value.format(**places) for name, value in settings.items()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "operation"),
+    [
+        (SSO, "GetRoleCredentials"),
+        (ASSUMED, "AssumeRole"),
+        (GUARDED, "AssumeRole"),
+        ({**GUARDED, "role_session_name": "me", "duration_seconds": "7200"}, "AssumeRole"),
+    ],
+)
+def test_keys_of_a_call_are_kept_for_botocore_and_the_aws_cli(
+    aws: Aws, home: Path, configure: Callable[..., None], settings: dict[str, str], operation: str
+) -> None:
+    configure(**filled(aws, settings))
+    found = called(aws.connect)
+    assert found is not None
+    (file,) = (home / ".aws/cli/cache").iterdir()
+    ours = json.loads(file.read_text())
+    theirs = by_botocore(aws.connect)
+    assert theirs.expires_at == pytest.approx(found.expires_at, abs=60)
+    assert [*(home / ".aws/cli/cache").iterdir()] == [file]
+    written = json.loads(file.read_text())
+    assert set(ours["Credentials"]) == set(written["Credentials"])
+    assert ours["Credentials"]["AccountId"] == written["Credentials"]["AccountId"]
+    assert aws.asked == [operation, operation]
+    if operation != "AssumeRole":
+        return  # version 1 of the AWS CLI, which is installed here, does not cache the others
+    file.write_text(json.dumps(ours))
+    done = subprocess.run(
+        [sys.executable, "-m", "awscli", "sts", "get-caller-identity", "--profile", "work"],
+        env={**os.environ, "AWS_CA_BUNDLE": str(aws.ca_file)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"assumed-role/{'Guarded' if 'external_id' in settings else 'Reader'}" in done.stdout
+    assert aws.asked == [operation, operation, "GetCallerIdentity"]
+
+
+def test_source_of_keys_calls_once_without_botocore(
+    aws: Aws, configure: Callable[..., None]
+) -> None:
+    configure(**filled(aws, ASSUMED))
+    program = (
+        "import os, sys\n"
+        "from connector.aws.cloud import open_cloud\n"
+        "print(open_cloud('work', None, os.environ).keys.load(20).access_key_id)\n"
+        "print('botocore' in sys.modules)\n"
+    )
+    environ = {**os.environ, "AWS_CA_BUNDLE": str(aws.ca_file)}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert said[0] == said[1]
+    assert said[0][1] == "False"
+    assert aws.asked == ["AssumeRole"]
+
+
+def test_refused_keys_are_replaced_past_the_cache(aws: Aws, configure: Callable[..., None]) -> None:
+    configure(**filled(aws, SSO))
+    source = KeySource(profile_of(), os.environ, aws.connect, named=True)
+    first = source.load(20)
+    source.renew(first)
+    assert source.load(20).access_key_id != first.access_key_id
+    assert aws.asked == ["GetRoleCredentials", "GetRoleCredentials"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "environ"),
+    [
+        ({**ASSUMED, "mfa_serial": "arn:aws:iam::1:mfa/mary"}, {}),
+        ({**ASSUMED, "source_profile": "chained"}, {}),
+        ({**ASSUMED, "source_profile": "nosuch"}, {}),
+        ({"role_arn": "{role}", "credential_source": "Environment"}, {}),
+        ({**ASSUMED, "region": ""}, {}),
+        ({**ASSUMED, "region": "us-moon-1x"}, {}),
+        ({**ASSUMED, "sts_regional_endpoints": "legacy"}, {}),
+        (ASSUMED, {"AWS_STS_REGIONAL_ENDPOINTS": "legacy"}),
+        (ASSUMED, {"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"}),
+        ({**ASSUMED, "use_fips_endpoint": "true"}, {}),
+        ({**SSO, "sso_session": "gone"}, {}),
+        ({"web_identity_token_file": "/nonexistent/token", "role_arn": "{role}"}, {}),
+    ],
+)
+def test_unusual_calls_are_left_to_botocore(
+    aws: Aws,
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str],
+    environ: dict[str, str],
+) -> None:
+    configure(**filled(aws, settings))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert called(aws.connect) is None
+    assert aws.asked == []
+
+
+@pytest.mark.parametrize("left", [-1, 14 * 60])
+def test_login_that_has_to_be_renewed_is_left_to_botocore(
+    aws: Aws, home: Path, configure: Callable[..., None], left: float
+) -> None:
+    configure(**filled(aws, SSO))
+    log_in(home, time.time() + left)
+    assert called(aws.connect) is None
+    assert aws.asked == []
+
+
+def test_refusal_is_reported_by_botocores_chain(aws: Aws, configure: Callable[..., None]) -> None:
+    configure(**filled(aws, {**GUARDED, "external_id": "another"}))
+    source = KeySource(profile_of(), os.environ, aws.connect, named=True)
+    with pytest.raises(CredentialsError, match=r"profile work \(AccessDenied\)"):
+        source.load(20)
+
+
+WEB = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
+
+
+@pytest.mark.parametrize(
+    ("name", "in_profile", "in_variables"),
+    [
+        (None, (), WEB),
+        (None, (), WEB[:2]),
+        (None, WEB[:2], ()),
+        ("work", WEB, ()),
+        (None, WEB, WEB[1:2]),
+    ],
+)
+def test_web_identity_is_called_as_botocore_does(
+    aws: Aws,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str | None,
+    in_profile: tuple[str, ...],
+    in_variables: tuple[str, ...],
+) -> None:
+    (home / "token").write_text("a-web/token+=")
+    values = dict(zip(WEB, (str(home / "token"), ROLE, "me"), strict=True))
+    settings = {"region": "eu-west-1"}
+    settings |= {each.lower().removeprefix("aws_"): values[each] for each in in_profile}
+    lines = [f"{each} = {value}" for each, value in settings.items()]
+    (home / ".aws/config").write_text("\n".join(["[default]", *lines, "[profile work]", *lines]))
+    for each in in_variables:
+        monkeypatch.setenv(each, values[each].replace("Reader", "Other"))
+    _, answer = Sources().answer("POST", "/", "Action=AssumeRoleWithWebIdentity")
+    with Recorder(home, answer.encode()) as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://localhost:{peer.port}")
+        connect = Trust(str(peer.ca_file)).connect
+        found = called(connect, name)
+        theirs = by_botocore(connect, name)
+    assert found == theirs
+    forms = [parse_qs(request.partition(b"\r\n\r\n")[2].decode()) for request in peer.requests]
+    heads = [request.partition(b"\r\n")[0] for request in peer.requests]
+    assert heads[0] == heads[1] == b"POST / HTTP/1.1"
+    for form in forms:
+        if "AWS_ROLE_SESSION_NAME" not in (*in_profile, *in_variables):
+            assert form.pop("RoleSessionName")[0].startswith("botocore-session-")
+    assert forms[0] == forms[1]
+    assert b"uthorization:" not in b"".join(peer.requests)
+
+
+def test_calls_keep_secrets_out_of_logs(aws: Aws, configure: Callable[..., None]) -> None:
+    configure(**filled(aws, GUARDED))
+    role = role_of(profile_of(), os.environ, named=True)
+    assert isinstance(role, Role)
+    assert "an-id" not in repr(role)
+    assert aws.key.secret not in repr(role)
