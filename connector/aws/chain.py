@@ -191,7 +191,7 @@ class _Search:
     @property
     def _region(self) -> str | None:
         """The Region whose STS is asked."""
-        return region_of(os.environ) or (self._profile.values or {}).get("region") or None
+        return region_of(os.environ) or self._profile.region
 
     def _replace_providers(
         self, session: Any, resolver: Any, cache: Any, region: str | None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ConnectorError, CredentialsError, InternalError, quoted
 from .api import CallFailed, Refused
-from .profile import Profile
-from .program import failed as failed_program
+from .profile import Profile, command_line
 from .regions import has_to_be_enabled, is_known
 from .sdk import UNREADABLE
 from .signed import EXPIRED
@@ -87,6 +85,8 @@ def explain(error: BaseException, profile: Profile, ran_program: bool) -> Connec
         return _wrong_clock() if _is_of_time(code, said) else _failed(profile, code)
     failed = isinstance(error, (*UNREADABLE, RuntimeError))
     if ran_program and (failed or "CredentialRetrievalError" in kinds):
+        from .program import failed as failed_program
+
         return failed_program(name, type(error).__name__)
     if failed or "BotoCoreError" in kinds:
         return _failed(profile, type(error).__name__)
@@ -111,7 +111,7 @@ def _command(profile: Profile | None, *words: str) -> str:
     The AWS CLI refuses ``--profile default`` where no file has that profile.
     """
     name = profile and profile.known_name
-    return shlex.join(["aws", *words, *(("--profile", name) if name else ())])
+    return command_line("aws", *words, *(("--profile", name) if name else ()))
 
 
 def refusal_of_keys(refused: Refused, source: KeySource, region: str) -> ConnectorError | None:

@@ -25,14 +25,15 @@ class Profile(NamedTuple):
     :param name: the name that was asked for; None if nothing named one and ``default`` applies.
     :param profiles: all profiles of the file, by name.
     :param sso_sessions: all SSO sessions of the file, by name.
-    :param credentials: the sections of the credentials file, see :func:`with_credentials`.
+    :param credentials: the sections of the credentials file, see :func:`with_credentials`; None:
+        it was not read.
     """
 
     name: str | None
     profiles: Mapping[str, Mapping[str, str]]
     sso_sessions: Mapping[str, Mapping[str, str]]
     config_file: str
-    credentials: Mapping[str, Mapping[str, str]] = {}
+    credentials: Mapping[str, Mapping[str, str]] | None = None
 
     def __repr__(self) -> str:
         return f"Profile(name={self.name!r})"  # settings hold secrets
@@ -48,6 +49,16 @@ class Profile(NamedTuple):
         return self.profiles.get(self.shown_name)
 
     @property
+    def region(self) -> str | None:
+        """The Region in the settings of the profile, which variables go before."""
+        return (self.values or {}).get("region") or None
+
+    @property
+    def own_keys(self) -> Mapping[str, str]:
+        """The settings of the profile in the credentials file."""
+        return (self.credentials or {}).get(self.shown_name, {})
+
+    @property
     def known_name(self) -> str | None:
         """The name if the file has the profile, else None. botocore refuses unknown names."""
         return None if self.values is None else self.name
@@ -58,13 +69,17 @@ class Profile(NamedTuple):
         name = self.name
         if name is None and self.values is not None:
             name = "default"  # `connector login` uses it only if it is named
-        words = ("connector", "login", *(() if name is None else ("--profile", name)))
-        plainly = plain.command(words)
-        if plainly is not None:
-            return plainly
-        import shlex
+        return command_line("connector", "login", *(() if name is None else ("--profile", name)))
 
-        return shlex.join(words)
+
+def command_line(*words: str) -> str:
+    """Return a command as it is typed into a shell."""
+    plainly = plain.command(words)
+    if plainly is not None:
+        return plainly
+    import shlex
+
+    return shlex.join(words)
 
 
 class SsoSession(NamedTuple):
