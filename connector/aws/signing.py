@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from ..errors import ConfigError
 from ..fast.typed import TYPE_CHECKING
+from ..transport.address import gateway_region
 from .sigv4 import encoded, signed_headers
 
 if TYPE_CHECKING:
@@ -65,7 +66,6 @@ class UpgradeSigner:
 
     :param keys: the source of the keys. It keeps them, so that a link can reconnect before
         their origin can be reached again.
-    :param region_of: return the Region in the name of a gateway, or None.
     :param region: the Region for gateways whose names have none.
     :param now: return the seconds since the epoch.
     """
@@ -73,13 +73,11 @@ class UpgradeSigner:
     def __init__(
         self,
         keys: KeySource,
-        region_of: Callable[[str], str | None],
         region: str | None,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
-        self._region_of = region_of
         self._region = region
         self._now = now
         self._used: AwsKeys | None = None
@@ -104,7 +102,7 @@ class UpgradeSigner:
         if refused and self._used is not None:
             self._keys.renew(self._used)
         keys = self._used = self._keys.load(_TIMEOUT)
-        region = self._region_of(_without_port(host)) or self._region
+        region = gateway_region(_without_port(host)) or self._region
         if not region:
             raise ConfigError(
                 f"The profile {self._keys.profile.shown_name} has no region to sign for",
@@ -133,18 +131,16 @@ def profile_signer(
     profile: Profile,
     environ: Mapping[str, str],
     connect: Connect,
-    region_of: Callable[[str], str | None],
 ) -> UpgradeSigner:
     """Return a signer with the keys and the Region of a profile that an option names.
 
     :param connect: opens the connections to the sources of keys.
-    :param region_of: see :class:`UpgradeSigner`.
     :raises ConfigError: when the credentials file cannot be read.
     """
     from .keys import KeySource
     from .profile import with_credentials
-    from .regions import region_of as region_of_variables
+    from .regions import region_of
 
     whole = with_credentials(profile, environ)
-    region = region_of_variables(environ) or (whole.values or {}).get("region")
-    return UpgradeSigner(KeySource(whole, environ, connect, named=True), region_of, region)
+    region = region_of(environ) or whole.region
+    return UpgradeSigner(KeySource(whole, environ, connect, named=True), region)

@@ -86,9 +86,8 @@ def _prepare(options: argparse.Namespace) -> tuple[SessionSource, StreamSettings
     trust = Trust(bundle, anchor_memory(os.environ, bundle))
     if options.profile:
         from ..aws.signing import profile_signer
-        from ..transport.address import gateway_region
 
-        signer = profile_signer(profile, os.environ, trust.connect, gateway_region)
+        signer = profile_signer(profile, os.environ, trust.connect)
         access = access._replace(signer=signer)
     return GivenSession(access), StreamSettings(
         trust,

@@ -11,7 +11,6 @@ from connector.aws.profile import load_profile
 from connector.aws.signing import UpgradeSigner, canonical_query, profile_signer
 from connector.emulator.sigv4 import read_signature
 from connector.errors import ConfigError, CredentialsError
-from connector.transport.address import gateway_region
 from connector.transport.trust import Trust
 
 from .peers import listening
@@ -33,7 +32,7 @@ def profiles(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def signer(name: str) -> UpgradeSigner:
     profile = load_profile(name, os.environ)
-    return profile_signer(profile, os.environ, Trust().connect, gateway_region)
+    return profile_signer(profile, os.environ, Trust().connect)
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,5 @@ def terminate(cloud: Cloud, region: str, session_id: str, timeout: float) -> Non
 def signer_of(cloud: Cloud, region: str) -> Signer:
     """Return what signs the upgrades of a session's stream."""
     from ...aws.signing import UpgradeSigner
-    from ...transport.address import gateway_region
 
-    return UpgradeSigner(cloud.keys, gateway_region, region)
+    return UpgradeSigner(cloud.keys, region)
