@@ -88,19 +88,15 @@ class Cloud:
     :ivar region: the Region of variables and profile; None if they name none.
     :ivar keys: the keys that requests are signed with.
     :ivar profile: the profile's name if it exists, else None.
-    :ivar origin: tells accounts and endpoints apart in the keys of caches. It holds no secret.
     """
 
     def __init__(
         self, access: _Access, endpoint_url: str | None, environ: Mapping[str, str]
     ) -> None:
         profile = access.opening.profile
-        of_profile = (profile.values or {}).get("region")
-        self.region = region_of(environ) or of_profile or None
+        self.region = region_of(environ) or profile.region
         self.keys = access.keys
         self.profile = profile.known_name
-        at = endpoint_url or environ.get("AWS_ENDPOINT_URL") or "AWS"
-        self.origin = f"{self.keys.origin} at {at}"
         self._access = access
         self._profile = profile
         self._endpoint_url = endpoint_url
@@ -108,6 +104,24 @@ class Cloud:
         # By the service's table, of which one service has several: each room lists what it calls.
         self._apis: dict[tuple[int, str], SignedApi] = {}
         self._clients: ClientFactory | None = None
+
+    @property
+    def profiles(self) -> Collection[str]:
+        """The names of all profiles in AWS's configuration and credentials files."""
+        return self._profile.profiles
+
+    def origin(self, *services: str) -> str:
+        """Return a text that tells accounts and endpoints apart in caches. It holds no secret.
+
+        :param services: botocore's names of those whose endpoints matter.
+        """
+        settings, environ = self._profile.values or {}, self._environ
+        common = (environ.get("AWS_ENDPOINT_URL"), *map(settings.get, ("services", "endpoint_url")))
+        places = []
+        for name in services:
+            given = (self._endpoint_url, environ.get(_variable(name)), *common)
+            places.append(next(filter(None, given), "AWS"))
+        return f"{self.keys.origin} at {' and '.join(dict.fromkeys(places))}"
 
     def settings(self, services: Collection[str]) -> StreamSettings:
         """Return how hosts are reached.
@@ -175,9 +189,6 @@ class Cloud:
         default = f"https://{service.prefix}.{region}.{domain}" if has_hosts else ""
         names = _names(service, default)
         given = given_endpoint(names, self._endpoint_url, self._environ)
-        variables = (names.variable, "AWS_ENDPOINT_URL")
-        if not default and not given and not any(map(self._environ.get, variables)):
-            return None
         return light_endpoint(names, given, self._environ, self._profile)
 
 
@@ -195,14 +206,16 @@ def open_cloud(
     endpoint_url: str | None,
     environ: Mapping[str, str],
     anchors: Anchors | None = None,
+    profile: Profile | None = None,
 ) -> Cloud:
     """Return the cloud that options and variables name. No call is made.
 
     :param profile_name: the option ``--profile``, as ``endpoint_url`` is ``--endpoint-url``.
     :param anchors: as ``targets.memory.anchor_memory``.
+    :param profile: that profile, with the credentials file, if it was read already.
     :raises ConfigError: when a file with profiles cannot be read.
     """
-    profile = with_credentials(load_profile(profile_name, environ), environ)
+    profile = profile or with_credentials(load_profile(profile_name, environ), environ)
     variables = {
         name: value
         for name, value in environ.items()

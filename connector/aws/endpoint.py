@@ -34,7 +34,7 @@ _SEGMENT = _HOST.union("ABCDEFGHIJKLMNOPQRSTUVWXYZ_~")  # of a path
 class EndpointNames(NamedTuple):
     """The settings that name the endpoint of one service.
 
-    :param default: the URL that botocore uses without any setting.
+    :param default: the URL that botocore uses without any setting; empty: only botocore can tell.
     :param variable: the service's own variable, ``AWS_ENDPOINT_URL_<SERVICE>``.
     :param tool_variable: a variable of the service's other tools. They set it for one
         connection, so it goes before ``AWS_ENDPOINT_URL`` and the profile.
@@ -74,7 +74,7 @@ def light_endpoint(
         return None
     if any(settings.get(name) for name in _BOTOCORE_SETTINGS):
         return None
-    if _credentials_file_decides(environ):
+    if profile.credentials is None and _credentials_file_decides(environ):
         return None
     if not given:
         variables = (names.variable, "AWS_ENDPOINT_URL")
@@ -82,6 +82,8 @@ def light_endpoint(
         if given is None and (settings.get("services") or settings.get("endpoint_url")):
             return None
     url = given or names.default
+    if not url:
+        return None
     check_endpoint(url)
     return url if _is_plain_url(url) else None
 
@@ -108,7 +110,7 @@ def _is_plain_url(url: str) -> bool:
 
 
 def _credentials_file_decides(environ: Mapping[str, str]) -> bool:
-    """Return whether the credentials file may name an endpoint.
+    """Return whether the credentials file may name an endpoint, where no caller has read it.
 
     botocore merges that file into the profiles. It rarely holds anything but keys, so it is
     searched for the names of settings, not parsed.

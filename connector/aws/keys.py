@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 #: Seconds before their end in which keys are replaced.
 SPARE = 5 * 60
 
+_BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+
+#: Variables that name files with profiles.
+_FILE_VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+
 logger = Logger(__name__)
 
 
@@ -38,6 +43,22 @@ class AwsKeys(NamedTuple):
 
     def __repr__(self) -> str:
         return f"AwsKeys(expires_at={self.expires_at})"
+
+
+def account_in(key_id: str) -> str | None:
+    """Return the number of the account that an access key id tells; None for an older id.
+
+    The last 16 characters are Base32. Since 2019, the first bit is set, and the account's number is
+    in the next 40 bits (Tal Be'ery, "A short note on AWS KEY ID").
+    """
+    letters = key_id[4:]
+    if len(letters) != 16 or not _BASE32.issuperset(letters):
+        return None
+    number = 0
+    for letter in letters:
+        number = number << 5 | (ord(letter) - 65 if letter.isalpha() else ord(letter) - 24)
+    account = number >> 39 & (1 << 40) - 1
+    return f"{account:012}" if number >> 79 and account < 10**12 else None
 
 
 class KeySource:
@@ -128,10 +149,16 @@ class KeySource:
 
     @property
     def origin(self) -> str:
-        """A text that differs between accounts and holds no secret. Caches use it as a key."""
+        """A text that differs between accounts and holds no secret. Caches use it as a key.
+
+        It stays when the keys of an account or a profile are replaced by newer ones.
+        """
         if self.are_of_variables:
-            return f"key {self._environ['AWS_ACCESS_KEY_ID']}"
-        return f"profile {self.profile.shown_name}"
+            key_id = self._environ["AWS_ACCESS_KEY_ID"]
+            account = account_in(key_id)
+            return f"key {key_id}" if account is None else f"account {account}"
+        files = [self._environ[name] for name in _FILE_VARIABLES if self._environ.get(name)]
+        return " of ".join([f"profile {self.profile.shown_name}", *files])
 
     def _enter(self, timeout: float) -> bool:
         """Wait until no other thread searches; return False if one takes too long."""

@@ -18,6 +18,9 @@ from .profile import Profile
 
 _KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
 
+#: Settings that belong to an access key.
+PARTS = frozenset((_SECRET, "aws_security_token", "aws_session_token"))
+
 #: Settings that come before keys in the configuration file, and that only botocore can follow.
 _BEFORE_CONFIG = ("login_session", "credential_process")
 
@@ -63,11 +66,11 @@ def quick_keys(
         return None if role is None else cached_keys(role.key, now)
     if values is None:
         return None
-    own = profile.credentials.get(profile.shown_name, {})
+    own = profile.own_keys
     if _KEY in own:
         return _of_file(profile, own)
-    if _SECRET in own or any(name in values for name in _BEFORE_CONFIG):
-        return None
+    if not PARTS.isdisjoint(own) or any(name in values for name in _BEFORE_CONFIG):
+        return None  # botocore does not complete the keys of one file by those of the other
     return _of_file(profile, values) if _KEY in values else None
 
 
@@ -81,7 +84,7 @@ def program_of(profile: Profile, environ: Mapping[str, str], *, named: bool) -> 
         return None
     if _ROLE_VARIABLE in environ:
         return None
-    own = profile.credentials.get(profile.shown_name, {})
+    own = profile.own_keys
     earlier = any(name in values for name in _BEFORE_PROGRAM) or _KEY in own or _SECRET in own
     return None if earlier else values["credential_process"]
 

@@ -13,6 +13,7 @@ from ..fast.records import NamedTuple
 from .clicache import role_key, sso_key
 from .keys import AwsKeys
 from .profile import Profile
+from .quick import PARTS
 from .regions import region_of
 
 _KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
@@ -70,16 +71,15 @@ def role_of(profile: Profile, environ: Mapping[str, str], *, named: bool) -> Rol
     :param named: whether the option ``--profile`` named the profile. Variables do not count then.
     """
     values = profile.values or {}
+    region = region_of(environ) or profile.region  # whose STS is called
     if "role_arn" in values and "web_identity_token_file" not in values:
-        return _assumed(profile, values, environ)
+        return _assumed(profile, values, region)
     if _WEB["web_identity_token_file"] in environ or "web_identity_token_file" in values:
-        return _of_web_identity(values, environ, named)
+        return _of_web_identity(values, environ, named, region)
     return _of_sso(profile, values)
 
 
-def _assumed(
-    profile: Profile, values: Mapping[str, str], environ: Mapping[str, str]
-) -> Role | None:
+def _assumed(profile: Profile, values: Mapping[str, str], region: str | None) -> Role | None:
     """Return a role that is assumed with the keys of another profile, or by its SSO login."""
     name = values.get("source_profile", "")
     source = profile.profiles.get(name)
@@ -100,16 +100,18 @@ def _assumed(
         members["DurationSeconds"] = str(int(values["duration_seconds"]))
     except (KeyError, ValueError):
         members.pop("DurationSeconds", None)
-    return Role(role_key(values), RoleCall("AssumeRole", members, _region(values, environ), keys))
+    return Role(role_key(values), RoleCall("AssumeRole", members, region, keys))
 
 
 def _static(profile: Profile, name: str, source: Mapping[str, str]) -> AwsKeys | None:
     """Return the keys in the files of a source profile, if nothing comes before them."""
     if any(each in source for each in ("web_identity_token_file", *_SSO[:2])):
         return None
-    values = profile.credentials.get(name, {})
+    values = profile._replace(name=name).own_keys
     if _KEY not in values:
         if "login_session" in source or "credential_process" in source:
+            return None
+        if not PARTS.isdisjoint(values):
             return None
         values = source
     if not (values.get(_KEY) and values.get(_SECRET)):
@@ -120,7 +122,7 @@ def _static(profile: Profile, name: str, source: Mapping[str, str]) -> AwsKeys |
 
 
 def _of_web_identity(
-    values: Mapping[str, str], environ: Mapping[str, str], named: bool
+    values: Mapping[str, str], environ: Mapping[str, str], named: bool, region: str | None
 ) -> Role | None:
     given = {} if named else environ
     found = {name: given.get(variable, values.get(name)) for name, variable in _WEB.items()}
@@ -129,7 +131,6 @@ def _of_web_identity(
         return None
     settings = {"role_arn": role} | ({} if session is None else {"role_session_name": session})
     members = {"RoleArn": role} | ({"RoleSessionName": session} if session else {})
-    region = _region(values, environ)
     call = RoleCall("AssumeRoleWithWebIdentity", members, region, token=token)
     return Role(role_key(settings), call)
 
@@ -152,8 +153,3 @@ def _of_sso(profile: Profile, values: Mapping[str, str]) -> Role | None:
     token = session or start_url
     call = RoleCall("GetRoleCredentials", members, region, token=token)
     return Role(sso_key(role, account, session, start_url), call)
-
-
-def _region(values: Mapping[str, str], environ: Mapping[str, str]) -> str | None:
-    """Return the Region whose STS is called."""
-    return region_of(environ) or values.get("region") or None

@@ -137,18 +137,6 @@ def test_region_in_the_credentials_file_counts(home: Path) -> None:
     assert cloud().region == "eu-west-2"
 
 
-def test_origin_tells_keys_and_endpoints_apart(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = cloud().origin
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
-    of_key = cloud().origin
-    named = open_cloud("work", None, os.environ).origin
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://localhost:1")
-    elsewhere = cloud().origin
-    assert len({plain, of_key, named, elsewhere}) == 4
-    assert "hidden" not in of_key
-
-
 @pytest.mark.parametrize(
     ("variables", "overridden"),
     [

@@ -14,7 +14,7 @@ import pytest
 from botocore.credentials import create_credential_resolver
 from botocore.exceptions import PartialCredentialsError
 from botocore.utils import JSONFileCache
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connector.aws.clicache import CliCache
@@ -154,6 +154,7 @@ ENVIRON = st.fixed_dictionaries(
 
 
 @settings(max_examples=200)
+@example("work", FILE, {"aws_session_token": "token-f"}, FILE, {})
 @given(
     name=st.sampled_from([None, "work"]),
     config=st.one_of(_sections(KEYS), _sections([*ROLES, *KEYS]), _sections([*SSO, *KEYS])),

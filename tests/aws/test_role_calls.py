@@ -88,8 +88,10 @@ def configure(home: Path, aws: Aws) -> Callable[..., None]:
             "profile base": base,
             "profile work": {"region": "eu-west-1", **settings},
             "profile chained": {"role_arn": aws.role.arn, "source_profile": "base"},
+            "profile halved": base,  # the other file has a part of its keys
             "sso-session corp": corp,
         }
+        (home / ".aws/credentials").write_text("[halved]\naws_session_token = a-token\n")
         lines = []
         for header, values in sections.items():
             lines += [f"[{header}]", *(f"{name} = {value}" for name, value in values.items())]
@@ -209,6 +211,7 @@ def test_refused_keys_are_replaced_past_the_cache(aws: Aws, configure: Callable[
         ({**ASSUMED, "source_profile": "chained"}, {}),
         ({**ASSUMED, "source_profile": "nosuch"}, {}),
         ({"role_arn": "{role}", "credential_source": "Environment"}, {}),
+        ({**ASSUMED, "source_profile": "halved"}, {}),
         ({**ASSUMED, "region": ""}, {}),
         ({**ASSUMED, "region": "us-moon-1x"}, {}),
         ({**ASSUMED, "sts_regional_endpoints": "legacy"}, {}),

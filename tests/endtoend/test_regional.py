@@ -231,11 +231,14 @@ sys.path.insert(0, {root!r})
 from tests.targets.regional import lamp
 from connector.targets import registry
 registry.KINDS.append(lamp.ROW)
+opened = []
+sys.addaudithook(lambda event, words: opened.append(str(words[0])) if event == "open" else None)
 from connector.__main__ import main
 written = sys.argv.pop(1)
 code = main()
 with open(written, "w") as file:
     print(*sorted(set(sys.modules) - bare), file=file)
+    print(*(path for path in opened if "/.aws/" in path), file=file)
 sys.exit(code)
 """
 
@@ -263,10 +266,32 @@ def test_connection_to_an_id_imports_only_what_it_needs(user: User, tmp_path: Pa
     process = user.commands.start(sys.executable, *words, environ=environ)
     process.reader.until(GREETING)
     hang_up(process)
-    modules = written.read_text().split()
+    modules = written.read_text().partition("\n")[0].split()
     assert "connector.targets.regional.sessions" in modules
     heavy = {name for name in modules if any(f"{name}.".startswith(f"{each}.") for each in HEAVY)}
     assert heavy == set()
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("words", ["proxy lamp-000abc00", "proxy desk.us-west-2.lamp", "list"])
+def test_files_of_aws_are_read_once(user: User, tmp_path: Path, words: str) -> None:
+    written = tmp_path / "opened"
+    environ = dict(user.commands.environ)
+    write_config(environ, "[default]\nregion = us-west-2\n")
+    keys = {name: environ.pop(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    lines = [f"{name.lower()} = {value}" for name, value in keys.items()]
+    files = [user.home / ".aws" / name for name in ("config", "credentials")]
+    files[1].write_text("\n".join(["[default]", *lines]))
+    command = words.split() if words != "list" else ["list", "--kind", "lamp"]
+    script = RUN.format(root=str(Path(__file__).parents[2]))
+    process = user.commands.start(
+        sys.executable, "-c", script, str(written), *command, environ=environ
+    )
+    if words != "list":
+        process.reader.until(GREETING)
+        process.hang_up()
+    assert process.wait() == 0
+    assert sorted(written.read_text().split("\n")[1].split()) == list(map(str, files))
 
 
 # Lost links
@@ -434,6 +459,8 @@ def test_next_connection_ends_the_session_of_a_killed_one(user: User, lampworks:
     first.signal(signal.SIGKILL)
     first.wait()
     (left,) = lampworks.living()
+    key = lampworks.call(lambda: lampworks.account.add_user("mary"))  # a newer one
+    user.commands.environ |= {"AWS_ACCESS_KEY_ID": key.id, "AWS_SECRET_ACCESS_KEY": key.secret}
     second = user.proxy("lamp-000abc00")
     eventually(lambda: left not in lampworks.living(), "the sweep")
     assert len(lampworks.living()) == 1

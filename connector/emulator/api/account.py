@@ -183,7 +183,7 @@ class Account:
     def add_user(self, name: str) -> Key:
         """Add a user and return a key without an expiry."""
         identity = Identity(self.arn("iam", "", f"user/{name}"), f"AIDA{self._letters(17)}", name)
-        return self._add_key(Key(f"AKIA{self._letters(16)}", self._secret(30), identity))
+        return self._add_key(Key(self._key_id("AKIA"), self._secret(30), identity))
 
     def add_role(self, name: str, mfa_code: str = "", external_id: str = "") -> Role:
         """Add a role that every caller may assume, and return it.
@@ -201,7 +201,7 @@ class Account:
         identity = Identity(arn, f"AROA{self._letters(17)}:{session_name}", session_name)
         return self._add_key(
             Key(
-                f"ASIA{self._letters(16)}",
+                self._key_id("ASIA"),
                 self._secret(30),
                 identity,
                 token=self._secret(150),
@@ -292,6 +292,12 @@ class Account:
     def _add_key(self, key: Key) -> Key:
         self._keys[key.id] = key
         return key
+
+    def _key_id(self, prefix: str) -> str:
+        """Return a new id of an access key. As at AWS, it tells the account's number."""
+        random = int.from_bytes(self.sessions.random_bytes(4), "big")
+        number = 1 << 79 | int(self.id) << 39 | random
+        return prefix + base64.b32encode(number.to_bytes(10, "big")).decode()
 
     def _letters(self, count: int) -> str:
         return base64.b32encode(self.sessions.random_bytes(count)).decode()[:count]

@@ -122,7 +122,7 @@ class RegionalLegs:
         case = self._case
         self._cloud = open_cloud(self._profile, case.query.endpoint_url, case.environ)
         case.settings = stream_settings(self._backend, self._cloud)
-        profile = load_profile(self._profile, case.environ)
+        profile = with_credentials(load_profile(self._profile, case.environ), case.environ)
         bundle, named = ca_bundle(case.environ, profile), named_ca_bundle(case.environ, profile)
         return certificates(case.settings.trust, bundle, named)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from ...aws.cloud import Cloud, open_cloud
+from ...aws.profile import Profile, load_profile, with_credentials
 from ...errors import ConfigError, NoRegion
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from ..memory import anchor_memory
 from ..model import Query
-from .place import ALL_REGIONS, Place, known_profiles, read_place, region_words
+from .place import ALL_REGIONS, Place, read_place, region_words
 from .target import Calls, RegionalTarget
 
 if TYPE_CHECKING:
@@ -36,10 +37,16 @@ class RegionalFinder:
         self._backend = backend
         self._query = query
         self._environ = environ
-        self.place = place = read_place(backend, query, lambda: known_profiles(environ))
-        self.cloud = open_cloud(
-            place.profile or query.profile, query.endpoint_url, environ, anchor_memory
-        )
+        read: list[Profile] = []  # few names need the profiles to be understood
+
+        def profiles() -> Collection[str]:
+            read.append(with_credentials(load_profile(query.profile, environ), environ))
+            return read[0].profiles
+
+        self.place = place = read_place(backend, query, profiles)
+        name = place.profile or query.profile
+        profile = read[0]._replace(name=name or read[0].name) if read else None
+        self.cloud = open_cloud(name, query.endpoint_url, environ, anchor_memory, profile)
         self.regions = regions_of(place, query, self.cloud)
         if self._has_one_region:
             self.cloud.dial_ahead(backend.service, self.regions[0])

@@ -26,7 +26,7 @@ from .backend import Backend, Found
 from .finder import regions_of
 from .naming import Names, cache_of, regions_memory
 from .pages import ask, iso_time, items_of
-from .place import ALL_REGIONS, ANY_REGION, Place, is_region, known_profiles, region_words
+from .place import ALL_REGIONS, ANY_REGION, Place, is_region, region_words
 from .refusals import explain
 from .ssm import ssm_of
 from .target import Calls, one_line
@@ -215,7 +215,7 @@ def _names(
     usual = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or "default"
     told = profile and profile != usual and is_plain(profile) and not is_region(profile.lower())
     named = profile if told else None
-    return Names(backend, found, region_words(cloud.region), named, known_profiles(environ))
+    return Names(backend, found, region_words(cloud.region), named, cloud.profiles)
 
 
 def _order(each: Found) -> tuple[Any, ...]:

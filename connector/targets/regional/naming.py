@@ -168,12 +168,14 @@ class NameCache(names.NameCache[Found]):
 
 def cache_of(backend: Backend, cloud: Cloud, region: str) -> NameCache:
     """Return what is remembered of a Region."""
-    return NameCache(Memory(path_of(backend, os.environ), f"{cloud.origin} in {region}"))
+    origin = cloud.origin(backend.service.name)
+    return NameCache(Memory(path_of(backend, os.environ), f"{origin} in {region}"))
 
 
 def regions_memory(backend: Backend, cloud: Cloud) -> Memory:
     """Return the memory of the Regions that the account has enabled."""
-    return Memory(path_of(backend, os.environ), f"{cloud.origin} in all Regions")
+    origin = cloud.origin(backend.service.name)
+    return Memory(path_of(backend, os.environ), f"{origin} in all Regions")
 
 
 def path_of(backend: Backend, environ: Mapping[str, str]) -> str:

@@ -262,7 +262,7 @@ class RegionalTarget:
 
     @property
     def service(self) -> str:
-        return f"ssm for {self.calls.cloud.origin}"
+        return f"ssm for {self.calls.cloud.origin('ssm')}"
 
     @property
     def name(self) -> str:
