@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.aws.endpoint import endpoint_is_overridden, given_endpoint, light_endpoint
-from connector.aws.profile import load_profile
+from connector.aws.profile import load_profile, with_credentials
 from connector.aws.sdk import ClientFactory
 from connector.cli import proxy
 from connector.cli.settings import settle
@@ -209,6 +209,13 @@ def test_endpoint_in_the_credentials_file_is_left_to_botocore(
     path.parent.mkdir(exist_ok=True)
     path.write_text("[default]\nendpoint_url = https://private.example:8443\n")
     environ = {} if named else {"AWS_SHARED_CREDENTIALS_FILE": str(path)}
-    assert light_endpoint(ENDPOINT, None, environ, load_profile(None, environ)) is None
+
+    def endpoints() -> list[str | None]:
+        """Return the endpoint with a profile that lacks the file, and with one that has it."""
+        profile = load_profile(None, environ)
+        profiles = profile, with_credentials(profile, environ)
+        return [light_endpoint(ENDPOINT, None, environ, each) for each in profiles]
+
+    assert endpoints() == [None, None]
     path.write_text("[default]\naws_access_key_id = AKIDX\n")
-    assert light_endpoint(ENDPOINT, None, environ, load_profile(None, environ)) is not None
+    assert None not in endpoints()

@@ -502,6 +502,16 @@ def test_doctor_tells_that_there_are_no_keys(user: User) -> None:
 
 
 @pytest.mark.usefixtures("desk")
+def test_doctor_finds_the_ca_bundle_of_the_credentials_file(user: User) -> None:
+    bundle = user.commands.environ.pop("AWS_CA_BUNDLE")
+    (user.home / ".aws").mkdir()
+    (user.home / ".aws/credentials").write_text(f"[default]\nca_bundle = {bundle}\n")
+    legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
+    assert bundle in legs["ca"]["text"]
+    assert legs["api-tls"]["status"] == "ok"
+
+
+@pytest.mark.usefixtures("desk")
 def test_doctor_tells_that_keys_are_refused(user: User) -> None:
     user.commands.environ["AWS_SECRET_ACCESS_KEY"] = "another"
     legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
