@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 #: The version of STS's API in botocore's model ``sts/2011-06-15``.
 _VERSION = "2011-06-15"
 
+_NAMES = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+
 #: Seconds of the call at most: to connect, and for request and response.
 _TIMEOUTS = 2.0, 4.0
 
@@ -71,21 +73,26 @@ def keys_of_role(
     try:
         url = _endpoint(call, profile, environ)
         entry = (_of_sso if call.is_of_sso else _of_sts)(call, url, ask, now)
-        found = entry["Credentials"]
-        keys = AwsKeys(
-            found["AccessKeyId"],
-            found["SecretAccessKey"],
-            found["SessionToken"],
-            epoch_of(found["Expiration"]),
-        )
+        keys = _keys(entry["Credentials"], now)
     except (ConnectorError, CallFailed, Refused, FileProblem, OSError, _Unusual) as why:
         logger.info("the keys of the role are left to botocore: %s", why)
-    except (LookupError, TypeError, ValueError, AttributeError) as why:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as why:
         logger.info("the keys of the role are left to botocore (%s)", type(why).__name__)
     else:
         CliCache()[role.key] = entry
         return keys
     return None
+
+
+def _keys(found: Mapping[str, Any], now: float) -> AwsKeys:
+    values = [found[name] for name in _NAMES]
+    if not all(isinstance(value, str) and value for value in values):
+        raise _Unusual("the answer is incomplete")
+    key, secret, token, end = values
+    expires_at = epoch_of(end)
+    if expires_at is None or expires_at <= now:
+        raise _Unusual("the new keys have expired")
+    return AwsKeys(key, secret, token, expires_at)
 
 
 def _endpoint(call: RoleCall, profile: Profile, environ: Mapping[str, str]) -> str:

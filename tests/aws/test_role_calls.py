@@ -305,3 +305,35 @@ def test_calls_keep_secrets_out_of_logs(aws: Aws, configure: Callable[..., None]
     assert isinstance(role, Role)
     assert "an-id" not in repr(role)
     assert aws.key.secret not in repr(role)
+
+
+GIVEN = {"accessKeyId": "ASIA1", "secretAccessKey": "hidden", "sessionToken": "t"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        [],
+        {"roleCredentials": None},
+        {"roleCredentials": GIVEN},
+        {"roleCredentials": {**GIVEN, "expiration": "soon"}},
+        {"roleCredentials": {**GIVEN, "expiration": 1e300}},
+        {"roleCredentials": {**GIVEN, "expiration": 1_000_000_000_000}},
+        {"roleCredentials": {**GIVEN, "expiration": 4e12, "accessKeyId": 5}},
+        {"roleCredentials": {**GIVEN, "expiration": 4e12, "secretAccessKey": ""}},
+    ],
+)
+def test_malformed_answers_are_left_to_botocore(
+    aws: Aws,
+    home: Path,
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: object,
+) -> None:
+    configure(**filled(aws, SSO))
+    with Recorder(home, json.dumps(answer).encode()) as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", f"https://localhost:{peer.port}")
+        assert called(Trust(str(peer.ca_file)).connect) is None
+    assert len(peer.requests) == 1
+    assert not (home / ".aws/cli").exists()
