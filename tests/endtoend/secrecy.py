@@ -13,7 +13,7 @@ _GIVEN = ("session*.json", "*.pem")
 
 _LOGGERS = ("connector", "aiohttp")
 
-#: Bytes. A larger file is transferred data, not output.
+#: Bytes. A larger file is transferred data, not output, as is one with a NUL.
 _LARGEST = 32 << 20
 
 #: What a secret consists of. The shortest is a part of a query.
@@ -58,8 +58,10 @@ def leaks(directory: Path, secrets: Iterable[str]) -> list[str]:
     for path in sorted(directory.rglob("*")):
         if path.is_symlink() or not path.is_file() or any(map(path.match, _GIVEN)):
             continue
-        if path.stat().st_size <= _LARGEST and holds(path.read_bytes(), wanted):
-            found.append(str(path))
+        if path.stat().st_size <= _LARGEST:
+            content = path.read_bytes()
+            if b"\0" not in content and holds(content, wanted):
+                found.append(str(path))
     return found
 
 
