@@ -289,7 +289,7 @@ def test_damaged_cache_is_ignored(
 def test_ssh_reaches_a_friendly_name(
     ssh: Ssh, cloud: Cloud, named: dict[str, DevEnvironment]
 ) -> None:
-    config = ssh.config.read_text().replace("Host codecatalyst-dev-env*", "Host *.codecatalyst")
+    config = ssh.config.read_text().replace(f"Host {ssh.host}", "Host *.codecatalyst")
     ssh.config.write_text(config)
     for name in ("Web.Front.codecatalyst", "web.front.codecatalyst"):
         answer = ssh.commands.run(program("ssh"), "-F", str(ssh.config), name, "echo hello")
