@@ -11,19 +11,27 @@ from typing import Any
 import pytest
 
 from connector.emulator.api.codecatalyst.model import Status
+from connector.emulator.harness import ConnectorEmulator
 from connector.emulator.machine.sshserver import SshServer, make_host_key
 
+from ..targets.regional.lampworld import Lamp
+from ..targets.regional.works import Lampworks
 from .breaking import send_digest
 from .cloud import Cloud
 from .commands import Commands, Ssh
 from .copies import Copies, LocalCopies
 from .doctor import Patient
+from .ecs import Containers
 from .executing import Exec
+from .fleet import Fleet, User
+from .lampuser import LampUser
 from .library import nothing_left
 from .resuming import make_ssm_client
 from .secrecy import leaks, logging_all_to
 from .sshd import Sshd
+from .studio import Studio
 from .targets import TcpService, greeting_echo
+from .waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +164,71 @@ def library(
     with nothing_left():
         yield
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture(scope="module")
+def the_fleet(tmp_path_factory: pytest.TempPathFactory, the_sshd: Sshd) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), the_sshd)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def fleet(the_fleet: Fleet) -> Fleet:
+    the_fleet.reset()
+    return the_fleet
+
+
+@pytest.fixture
+def user(fleet: Fleet, tmp_path: Path) -> Iterator[User]:
+    """The user of the fleet. Modules with other targets have users of their own."""
+    user = User(fleet, tmp_path)
+    yield user
+    (tmp_path / "home" / ".aws" / "credentials").unlink()  # the only file that has the key
+    assert leaks(tmp_path, fleet.secrets()) == []
+
+
+@pytest.fixture
+def lamp_user(commands: Commands, tmp_path: Path) -> LampUser:
+    return LampUser(commands, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def echoing_port() -> Iterator[int]:
+    """A port that greets and echoes."""
+    with TcpService(greeting_echo) as service:
+        yield service.port
+
+
+@pytest.fixture
+def lampworks(lamp_user: LampUser, echoing_port: int, tmp_path: Path) -> Iterator[Lampworks]:
+    """Lamps whose port greets and echoes."""
+    with Lampworks(tmp_path / "works", echoing_port) as works:
+        lamp_user.reaches(works)
+        yield works
+        eventually(lambda: works.living() == [], "the end of all sessions")
+
+
+@pytest.fixture
+def desk(lampworks: Lampworks) -> Lamp:
+    return lampworks.world.add_lamp("desk")
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    with Studio(tmp_path) as studio:
+        yield studio
+
+
+@pytest.fixture
+def ecs(tmp_path: Path) -> Iterator[Containers]:
+    directory = tmp_path / "emulator"
+    directory.mkdir()
+    with ConnectorEmulator(directory, ("ecs",)) as emulator:
+        emulator.set_agent(message_interval=0.0, first_output_delay=0.0)
+        user = Containers(emulator, tmp_path)
+        yield user
+        assert leaks(tmp_path, user.secrets()) == []
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,14 +27,15 @@ from connector.emulator.sessions import Session
 
 from ..account import own_account
 from ..forks import CONNECTOR, run
+from .ownprogram import own_program
 from .sshd import USER, Sshd, program
 from .waiting import PATIENCE
 
 Result = TypeVar("Result")
 Ran = subprocess.CompletedProcess[str]
 
-#: The managed node of the account.
-NODE = ManagedNode("mi-0a1b2c3d4e5f60718", HOME_REGION, "build-server", "build01.example.com")
+#: The id of the managed node.
+NODE = "mi-0a1b2c3d4e5f60718"
 
 #: Variables of the user's that would lead a program to another account.
 _FOREIGN = ("AWS_", "CONNECTOR_", "SSH_AUTH_SOCK", "XDG_CONFIG_HOME")
@@ -65,7 +64,8 @@ class Fleet:
         world = self._emulator.world
         assert isinstance(world, Ec2World)
         self.world = world
-        self.call(lambda: world.model.add_node(NODE))
+        self.node = ManagedNode(NODE, HOME_REGION, "build-server", "build01.example.com")
+        self.call(lambda: world.model.add_node(self.node))
 
     def close(self) -> None:
         self._thread.__exit__()
@@ -98,7 +98,7 @@ class Fleet:
                 instance.life.set(status.value, ago=3600)
                 instance.launch_time = instance.life.since
                 instance.agent, instance.ping, instance.profile = AgentTimes(), None, "ssm-agent"
-            NODE.ping = Ping.ONLINE
+            self.node.ping = Ping.ONLINE
             assert self._emulator.server is not None
             self._emulator.server.requests.clear()
 
@@ -135,8 +135,7 @@ class User:
         self.home = directory / "home"
         self.config = self.home / ".ssh" / "config"
         self._fleet = fleet
-        self._bin = directory / "bin"
-        for each in (self.home, self.home / ".ssh", self.home / ".aws", self._bin):
+        for each in (self.home, self.home / ".ssh", self.home / ".aws"):
             each.mkdir(mode=0o700)
         foreign = {name for name in os.environ if name.startswith(_FOREIGN)}
         inherited = {name: value for name, value in os.environ.items() if name not in foreign}
@@ -148,7 +147,7 @@ class User:
             "AWS_EC2_METADATA_DISABLED": "true",
             "NO_PROXY": "127.0.0.1",
             "XDG_CACHE_HOME": str(directory / "cache"),
-            "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{own_program(directory / 'bin')}{os.pathsep}{os.environ['PATH']}",
         }
         key = fleet.account.user_key
         self.write(
@@ -158,7 +157,6 @@ class User:
             f"aws_secret_access_key = {key.secret}",
         )
         self.write(".aws/config", "[default]", "region = us-west-2")
-        self._script("connector", f'exec {sys.executable} -m connector "$@"')
         self.write(
             ".ssh/config",
             "Host *",
@@ -212,8 +210,3 @@ class User:
         program("ssh")
         self.says("connector", "config-ssh", "--kind", "ec2", "--yes")
         self.config.write_text(f"Host *.ec2 i-*\n    User {USER}\n{self.config.read_text()}")
-
-    def _script(self, name: str, line: str) -> None:
-        path = self._bin / name
-        path.write_text(f"#!/bin/sh\n{line}\n")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)

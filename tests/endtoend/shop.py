@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,18 +12,10 @@ from typing import Any
 from ..account import own_account
 from .cloud import Cloud
 from .commands import Answer, Commands
+from .ownprogram import own_program, with_kinds
 
-#: The connector with two more rows in its registry, as a program of its own.
-SCRIPT = """\
-#!{python}
-import sys
-sys.path.insert(0, {root!r})
-from tests.targets import doll, toy
-from connector.targets import registry
-registry.KINDS += [toy.ROW, doll.ROW]
-from connector.__main__ import main
-sys.exit(main())
-"""
+#: What adds toys and dolls to the registry.
+KINDS = with_kinds("tests.targets.toy", "tests.targets.doll")
 
 
 class Shop:
@@ -88,24 +79,14 @@ class Shop:
         return bool(ending)
 
 
-def program_in(directory: Path) -> str:
-    """Write the connector that knows the kinds of the tests; return its path."""
-    path = directory / "connector"
-    path.parent.mkdir()
-    root = str(Path(__file__).parents[2])
-    path.write_text(SCRIPT.format(python=sys.executable, root=root))
-    path.chmod(0o755)
-    return str(path)
-
-
 class User:
     """Runs the connector that knows toys and dolls."""
 
-    def __init__(self, commands: Commands, shop: Shop, path: str) -> None:
+    def __init__(self, commands: Commands, shop: Shop, directory: Path) -> None:
         self.commands = commands
-        self.path = path
+        self.path = str(own_program(directory / "bin", *KINDS) / "connector")
         commands.environ |= {"TOY_URL": shop.url, **own_account(Path(commands.environ["HOME"]))}
-        commands.environ["PATH"] = f"{Path(path).parent}{os.pathsep}{commands.environ['PATH']}"
+        commands.environ["PATH"] = f"{directory / 'bin'}{os.pathsep}{commands.environ['PATH']}"
 
     def run(self, *words: str, input: bytes = b"") -> Answer:
         return self.commands.run(self.path, *words, input=input)

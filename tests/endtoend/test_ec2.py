@@ -5,42 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from connector.emulator.api.ec2.model import AgentTimes, Instance, Ping, Status
+from connector.emulator.api.ec2.model import AgentTimes, Ping, Status
 
 from .fleet import NODE, Fleet, User
-from .secrecy import leaks
-from .sshd import USER, Sshd, program
+from .sshd import program
 from .waiting import eventually
 
 LIST = ("connector", "list", "--kind", "ec2")
 START, END = "ssm:StartSession", "ssm:TerminateSession"
 LOOK = ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation"]
-
-
-@pytest.fixture(scope="module")
-def the_fleet(tmp_path_factory: pytest.TempPathFactory, the_sshd: Sshd) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"), the_sshd)
-    yield fleet
-    fleet.close()
-
-
-@pytest.fixture
-def fleet(the_fleet: Fleet) -> Fleet:
-    the_fleet.reset()
-    return the_fleet
-
-
-@pytest.fixture
-def user(fleet: Fleet, tmp_path: Path) -> Iterator[User]:
-    user = User(fleet, tmp_path)
-    yield user
-    (tmp_path / "home" / ".aws" / "credentials").unlink()  # the only file that has the key
-    assert leaks(tmp_path, fleet.secrets()) == []
 
 
 # Lists and names
@@ -50,7 +27,7 @@ def test_list_shows_instances_and_managed_nodes(user: User, fleet: Fleet) -> Non
     lines = [line.split("\t") for line in user.says(*LIST).splitlines()]
     names = [line[:5] for line in lines]
     assert names == [
-        ["build-server.ec2", "Online", "build-server", "us-west-2", NODE.id],
+        ["build-server.ec2", "Online", "build-server", "us-west-2", NODE],
         ["db.ec2", "stopped", "db", "us-west-2", fleet.db.id],
         ["web.ec2", "running", "web", "us-west-2", fleet.web.id],
     ]
@@ -129,7 +106,7 @@ def test_id_makes_one_call_for_a_session(user: User, fleet: Fleet, form: str) ->
 
 
 def test_managed_node_is_reached_by_its_names(user: User, fleet: Fleet) -> None:
-    for name in (NODE.id, "build-server.ec2", "build01.example.com.ec2"):
+    for name in (NODE, "build-server.ec2", "build01.example.com.ec2"):
         assert user.says("connector", "exec", name, "--", "echo", "node") == "node\n"
 
 
@@ -210,7 +187,7 @@ def test_exec_has_exact_bytes_and_status(user: User) -> None:
 
 
 def test_shell_runs_on_a_managed_node(user: User) -> None:
-    ran = user.connector("shell", NODE.id, input="echo $((40+2))\nexit\n")
+    ran = user.connector("shell", NODE, input="echo $((40+2))\nexit\n")
     assert ran.returncode == 0
     assert "42" in ran.stdout
 
@@ -285,17 +262,17 @@ def test_stop_ends_the_instance(user: User, fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("verb", ["start", "stop"])
-def test_managed_node_cannot_be_started_or_stopped(user: User, verb: str) -> None:
+def test_managed_node_cannot_be_started_or_stopped(user: User, fleet: Fleet, verb: str) -> None:
     if verb == "start":
-        NODE.ping = Ping.LOST
-        line = user.fails(75, "start", NODE.id)
-        assert f"machine build-server ({NODE.id}) is ConnectionLost" in line.lower().replace(
+        fleet.node.ping = Ping.LOST
+        line = user.fails(75, "start", NODE)
+        assert f"machine build-server ({NODE}) is ConnectionLost" in line.lower().replace(
             "connectionlost", "ConnectionLost"
         )
         assert "Check that the machine is on" in line
     else:
-        line = user.fails(65, "stop", "--yes", NODE.id)
-        assert f"AWS cannot stop {NODE.id}, which is a managed node" in line
+        line = user.fails(65, "stop", "--yes", NODE)
+        assert f"AWS cannot stop {NODE}, which is a managed node" in line
 
 
 # Agents that are not connected
@@ -329,87 +306,6 @@ def test_terminated_instance_cannot_be_used(user: User, fleet: Fleet) -> None:
     line = user.fails(75, "exec", "--start", fleet.db.id, "--", "true")
     assert "is terminated" in line
     assert "It cannot be used any more" in line
-
-
-# Keys of EC2 Instance Connect
-
-
-def test_pushed_key_logs_in(user: User, fleet: Fleet, tmp_path: Path) -> None:
-    (tmp_path / "own").mkdir()
-    with_keys = Sshd(tmp_path / "own")
-    authorized = tmp_path / "own" / "authorized_keys"
-    authorized.write_text("")
-    key = user.home / ".ssh" / "id_ed25519"
-    subprocess.run([program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    model = fleet.world.model
-
-    def authorize(instance: Instance) -> None:
-        keys = (each.key for each in model.keys(instance) if each.user == USER)
-        authorized.write_text("".join(f"{key}\n" for key in keys))
-
-    model.on_push = authorize
-    try:
-        config = user.config.read_text().replace(str(fleet.sshd.user_key), str(key))
-        user.config.write_text(config)
-        user.configure_ssh()
-        port = str(with_keys.port)
-        denied = user.run("ssh", "-p", port, "web.ec2", "true")
-        assert denied.returncode == 255
-        assert "Permission denied" in denied.stderr
-        words = [
-            "connector",
-            "ssh",
-            "--push-key",
-            "web.ec2",
-            "-p",
-            port,
-            "-o",
-            f"IdentityFile={key}",
-        ]
-        assert user.says(*words, "echo pushed") == "pushed\n"
-        assert fleet.calls().count("ec2-instance-connect:SendSSHPublicKey") == 1
-        authorized.write_text("")
-        user.config.write_text(
-            f"Host web.ec2\n  Port {port}\n"
-            "  ProxyCommand connector proxy --push-key --user %r --port %p %n\n"
-            + user.config.read_text()
-        )
-        assert user.says("ssh", "web.ec2", "echo pushed") == "pushed\n"
-    finally:
-        model.on_push = lambda instance: None
-        with_keys.close()
-
-
-def test_key_is_pushed_once_an_instance_runs(user: User, fleet: Fleet) -> None:
-    user.configure_ssh()
-    words = ["connector", "proxy", "--start", "--push-key", "--user", USER, fleet.db.id]
-    with subprocess.Popen(
-        words, env=user.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as proxy:
-        assert proxy.stdout is not None
-        assert proxy.stdout.readline().startswith(b"SSH-2.0-")
-        proxy.terminate()
-    (pushed,) = fleet.call(lambda: fleet.world.model.keys(fleet.db))
-    public = fleet.sshd.user_key.with_suffix(".pub").read_text()
-    assert (pushed.user, pushed.key) == (USER, " ".join(public.split()[:2]))
-
-
-def test_denied_push_names_the_permission(user: User, fleet: Fleet) -> None:
-    fleet.account.deny("ec2-instance-connect:SendSSHPublicKey")
-    line = user.fails(77, "proxy", "--push-key", "--user", USER, fleet.web.id)
-    assert "ec2-instance-connect:SendSSHPublicKey on resource: arn:aws:ec2:us-west-2:" in line
-    assert START not in fleet.calls()
-
-
-def test_key_is_not_pushed_to_managed_nodes(user: User) -> None:
-    line = user.fails(78, "proxy", "--push-key", NODE.id)
-    assert f"--push-key is for EC2 instances; {NODE.id} is a managed node" in line
-
-
-def test_missing_key_is_told(user: User) -> None:
-    user.write(".ssh/config", "Host *", "IdentityFile none")
-    line = user.fails(78, "proxy", "--push-key", "--user", "ec2-user", "web.ec2")
-    assert "There is no ed25519 or RSA key of ssh that can be pushed. Make one with" in line
 
 
 # Doctor

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from connector.emulator.api.ec2.model import ManagedNode
 
 from .fleet import Fleet, User
 from .motoserver import Moto, serving
-from .sshd import Sshd
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("moto") is None, reason="needs moto")
 
@@ -29,16 +27,8 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
         yield moto
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, the_sshd: Sshd) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"), the_sshd)
-    yield fleet
-    fleet.close()
-
-
 @pytest.fixture
-def user(fleet: Fleet, moto: Moto, tmp_path: Path) -> User:
-    user = User(fleet, tmp_path)
+def user(user: User, fleet: Fleet, moto: Moto) -> User:
     bundle = user.home / "bundle.pem"
     bundle.write_bytes(moto.ca_file.read_bytes() + fleet.access.ca_file.read_bytes())
     user.environ |= {
@@ -126,7 +116,9 @@ def test_stop_and_start_are_carried_out_by_moto(user: User, moto: Moto, instance
     assert state(moto, instance) == "running"
 
 
-def test_session_leads_to_the_instance_of_moto(user: User, instance: str) -> None:
+@pytest.mark.usefixtures("instance")
+def test_session_leads_to_the_instance_of_moto(user: User) -> None:
+    user.says("connector", "list", "--kind", "ec2")  # a look-up has less time than moto may take
     assert user.says("connector", "exec", "judged.ec2", "--", "echo", "here") == "here\n"
 
 

@@ -7,17 +7,14 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import connector
-from connector.emulator.harness import ConnectorEmulator
 
 from ..copy.images import BUSYBOX, busybox_image, image
 from .ecs import Containers, words_of
-from .secrecy import leaks
 from .waiting import eventually
 
 #: All bytes, and more than a few messages of the agent.
@@ -43,17 +40,6 @@ ODD = [
 ]
 
 NEEDS_BUSYBOX = pytest.mark.skipif(not BUSYBOX, reason="this machine has no busybox")
-
-
-@pytest.fixture
-def ecs(tmp_path: Path) -> Iterator[Containers]:
-    directory = tmp_path / "emulator"
-    directory.mkdir()
-    with ConnectorEmulator(directory, ("ecs",)) as emulator:
-        emulator.set_agent(message_interval=0.0, first_output_delay=0.0)
-        user = Containers(emulator, tmp_path)
-        yield user
-        assert leaks(tmp_path, user.secrets()) == []
 
 
 # Commands
@@ -413,51 +399,3 @@ def test_names_are_completed_after_a_list(ecs: Containers) -> None:
     )
     assert done.returncode == 0
     assert "demo.ecs" in (ecs.home / "found").read_text()
-
-
-# doctor
-
-
-def legs(ecs: Containers, *words: str) -> dict[str, tuple[str, str]]:
-    """Return the status and the text of each check."""
-    report = json.loads(ecs.run("doctor", *words, "--json").stdout)
-    return {
-        leg["name"]: (leg["status"], f"{leg['text']} {leg.get('hint') or ''}")
-        for leg in report["legs"]
-    }
-
-
-def test_doctor_finds_exec_that_is_off(ecs: Containers) -> None:
-    ecs.emulator.set_state("EXEC_OFF")
-    status, text = legs(ecs, "demo.ecs")["target"]
-    assert status == "fail"
-    assert "EXEC_OFF" in text
-    assert "aws ecs update-service" in text
-
-
-def test_doctor_finds_a_missing_permission(ecs: Containers) -> None:
-    ecs.emulator.deny("ecs:ExecuteCommand")
-    found = legs(ecs, "demo.ecs")
-    assert found["target"][0] == "ok"
-    status, text = found["session"]
-    assert (status, "not authorized to perform: ecs:ExecuteCommand" in text) == ("fail", True)
-
-
-def test_doctor_runs_a_command_and_needs_no_ssh(ecs: Containers) -> None:
-    ecs.emulator.deny("ssm:StartSession")
-    found = legs(ecs, "demo.ecs")
-    assert {status for status, _ in found.values()} <= {"ok", "warn", "skip"}
-    assert found["greeting"][1].startswith("A command ran (dial ")
-    assert "ssh-config" not in found
-
-
-def test_doctor_finds_an_image_without_sh(ecs: Containers, tmp_path: Path) -> None:
-    ecs.add(path=image(tmp_path / "image", ["true"]))
-    status, text = legs(ecs, "app.ecs")["greeting"]
-    assert (status, 'exec: "sh": executable file not found' in text) == ("fail", True)
-
-
-def test_doctor_finds_the_wrong_region(ecs: Containers) -> None:
-    status, text = legs(ecs, "demo.ecs", "--region", "eu-west-1")["target"]
-    assert status == "fail"
-    assert "There is no ECS container 'demo' in eu-west-1" in text

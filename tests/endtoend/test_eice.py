@@ -7,15 +7,13 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from connector.emulator.api.ec2.model import AgentTimes, Ping
 
 from .fleet import NODE, Fleet, User
-from .secrecy import leaks
-from .sshd import USER, Sshd, program
+from .sshd import USER, program
 from .waiting import PATIENCE, Reader, eventually
 
 NEAR, FAR = "eice-0a1b2c3d4e5f60718", "eice-0f1e2d3c4b5a69788"
@@ -24,26 +22,11 @@ AGENT, ENDPOINTS = "ssm:DescribeInstanceInformation", "ec2:DescribeInstanceConne
 MEGABYTES = 4
 
 
-@pytest.fixture(scope="module")
-def the_fleet(tmp_path_factory: pytest.TempPathFactory, the_sshd: Sshd) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"), the_sshd)
-    yield fleet
-    fleet.close()
-
-
-@pytest.fixture
-def fleet(the_fleet: Fleet) -> Fleet:
-    the_fleet.reset()
-    the_fleet.add_endpoint(NEAR)
-    return the_fleet
-
-
-@pytest.fixture
-def user(fleet: Fleet, tmp_path: Path) -> Iterator[User]:
-    user = User(fleet, tmp_path)
-    yield user
-    (tmp_path / "home" / ".aws" / "credentials").unlink()  # the only file that has the key
-    assert leaks(tmp_path, fleet.secrets()) == []
+@pytest.fixture(autouse=True)
+def endpoint(fleet: Fleet) -> Iterator[None]:
+    """The account has an endpoint, and no tunnel is left behind."""
+    fleet.add_endpoint(NEAR)
+    yield
     eventually(lambda: not fleet.tunnels(), "the end of all tunnels")
 
 
@@ -205,7 +188,7 @@ def test_port_that_refuses_is_told(user: User, fleet: Fleet) -> None:
     ("words", "text"),
     [
         (("--port", "2222", "web.ec2"), "leads to the ports 22 and 3389, not to 2222"),
-        ((NODE.id,), f"--via eice is for EC2 instances; {NODE.id} is a managed node"),
+        ((NODE,), f"--via eice is for EC2 instances; {NODE} is a managed node"),
     ],
 )
 def test_what_no_endpoint_can_reach_is_refused(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from connector.targets.registry import KINDS, KindRow
 
 from ..account import own_account
 from ..forks import CONNECTOR, run
+from .ownprogram import own_program
 from .secrecy import leaks
 from .sshd import USER, Sshd, program
 from .waiting import PATIENCE, eventually
@@ -73,7 +73,7 @@ class Site:
         self.sshd = sshd
         self.home = directory / "home"
         machine = directory / "machine"
-        for path in (machine, self.home, self.home / ".ssh", directory / "bin"):
+        for path in (machine, self.home, self.home / ".ssh"):
             path.mkdir(mode=0o700)
         self._emulator = Emulator(
             directory / "certificates",
@@ -86,9 +86,6 @@ class Site:
         self._thread = EmulatorThread(self._emulator)
         self.access = self._thread.__enter__()
         self.name, self.host = self.access.name, self.access.host
-        script = directory / "bin" / "connector"
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} -m connector "$@"\n')
-        script.chmod(0o700)
         foreign = ("AWS_", "CONNECTOR_", "SSH_AUTH_SOCK", "XDG_CONFIG_HOME")
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         self.environ = {
@@ -97,7 +94,7 @@ class Site:
             **self.access.environment,
             "AWS_EC2_METADATA_DISABLED": "true",
             "NO_PROXY": "127.0.0.1",
-            "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{own_program(directory / 'bin')}{os.pathsep}{os.environ['PATH']}",
             "PYTHONWARNINGS": "default",
             "SHELL": "/bin/sh",
             "XDG_CACHE_HOME": str(directory / "cache"),

@@ -1,4 +1,4 @@
-"""Targets of a regional API with the real program: ssh, lost links, expired keys, orphans, doctor.
+"""Targets of a regional API with the real program: ssh, lost links, expired keys, orphans.
 
 The kind lives in the tests (``tests/targets/regional/lamp.py``), so that its base is tested alone.
 """
@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,98 +23,22 @@ from connector.emulator.gateway.gateway import Rejoin
 from connector.targets import registry
 from connector.targets.model import SSH_SESSION, StartSettings
 
-from ..account import own_account
 from ..targets.regional import lamp
-from ..targets.regional.lampworld import Lamp
 from ..targets.regional.works import Lampworks, write_config
 from .breaking import DATA, DIGEST, SIZE, TO_AGENT, send_digest
-from .commands import Answer, Commands, Process
+from .commands import Process
+from .lampuser import LampUser
 from .matrix import FAST
 from .resuming import TunnelThread
 from .sshd import USER, Sshd, program
-from .targets import GREETING, TcpService, greeting_echo
+from .targets import GREETING, TcpService
 from .terminals import Terminal
 from .waiting import eventually
 
-#: The connector with lamps in its registry. It sweeps 0.2 s after its stream has opened, not 2 s,
-#: and tells at once that it waits for a program.
-SCRIPT = """\
-#!{python}
-import sys
-sys.path.insert(0, {root!r})
-from tests.targets.regional import lamp
-from connector.targets import registry
-registry.KINDS.append(lamp.ROW)
-from connector.transport import tunnel
-tunnel.TIDY_DELAY = 0.2
-from connector.aws import programwait
-programwait.PATIENCE = 0.0
-from connector.__main__ import main
-sys.exit(main())
-"""
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[TcpService]:
-    """A port that greets and echoes."""
-    with TcpService(greeting_echo) as service:
-        yield service
-
-
-class User:
-    """Runs the connector that knows lamps, with keys of the account in the environment."""
-
-    def __init__(self, commands: Commands, directory: Path) -> None:
-        self.commands = commands
-        self.path = str(directory / "bin" / "connector")
-        Path(self.path).parent.mkdir()
-        root = str(Path(__file__).parents[2])
-        Path(self.path).write_text(SCRIPT.format(python=sys.executable, root=root))
-        Path(self.path).chmod(0o755)
-        self.home = Path(commands.environ["HOME"])
-        environ = commands.environ
-        environ |= own_account(self.home)
-        environ["PATH"] = f"{Path(self.path).parent}{os.pathsep}{environ['PATH']}"
-
-    def reaches(self, works: Lampworks) -> None:
-        self.commands.environ |= works.environ
-
-    def run(self, *words: str, input: bytes = b"") -> Answer:
-        return self.commands.run(self.path, *words, input=input)
-
-    def says(self, *words: str, input: bytes = b"") -> str:
-        answer = self.run(*words, input=input)
-        assert answer.returncode == 0, answer.stderr
-        return answer.stdout.decode()
-
-    def proxy(self, name: str, *words: str) -> Process:
-        process = self.commands.start(self.path, "proxy", name, *words)
-        process.reader.until(GREETING)
-        return process
-
-    def ledger(self) -> list[Path]:
-        directory = self.home / ".cache/devenv-connector/sessions"
-        paths = list(directory.iterdir()) if directory.exists() else []
-        return [path for path in paths if path.stat().st_size]
-
 
 @pytest.fixture
-def user(commands: Commands, tmp_path: Path) -> User:
-    return User(commands, tmp_path)
-
-
-@pytest.fixture
-def lampworks(user: User, service: TcpService, tmp_path: Path) -> Iterator[Lampworks]:
-    """Lamps whose port greets and echoes."""
-    with Lampworks(tmp_path / "works", service.port) as works:
-        user.reaches(works)
-        yield works
-        eventually(lambda: works.living() == [], "the end of all sessions")
-
-
-@pytest.fixture
-def desk(lampworks: Lampworks) -> Lamp:
-    return lampworks.world.add_lamp("desk")
+def user(lamp_user: LampUser) -> LampUser:
+    return lamp_user
 
 
 def hang_up(process: Process) -> None:
@@ -127,7 +50,7 @@ def hang_up(process: Process) -> None:
 
 
 @pytest.mark.usefixtures("desk")
-def test_list_start_stop_and_state(user: User, lampworks: Lampworks) -> None:
+def test_list_start_stop_and_state(user: LampUser, lampworks: Lampworks) -> None:
     lampworks.world.add_lamp("floor", region="eu-west-1", state="OFF")
     told = user.says("list", "--kind", "lamp", "--region", "us-west-2,eu-west-1")
     assert [line.split("\t")[:2] for line in told.splitlines()] == [
@@ -139,7 +62,7 @@ def test_list_start_stop_and_state(user: User, lampworks: Lampworks) -> None:
 
 
 @pytest.mark.usefixtures("lampworks")
-def test_error_is_one_line_with_its_exit_code(user: User) -> None:
+def test_error_is_one_line_with_its_exit_code(user: LampUser) -> None:
     answer = user.run("start", "desk.lamp")
     assert answer.returncode == 68
     assert answer.stderr == (
@@ -148,7 +71,9 @@ def test_error_is_one_line_with_its_exit_code(user: User) -> None:
 
 
 @pytest.mark.usefixtures("desk")
-def test_known_name_in_small_letters_reaches_its_target(user: User, lampworks: Lampworks) -> None:
+def test_known_name_in_small_letters_reaches_its_target(
+    user: LampUser, lampworks: Lampworks
+) -> None:
     user.says("list", "--kind", "lamp")
     before = len(lampworks.operations())
     hang_up(user.proxy("DESK.lamp"))
@@ -157,7 +82,7 @@ def test_known_name_in_small_letters_reaches_its_target(user: User, lampworks: L
 
 
 def test_ssh_reaches_a_lamp_through_its_configuration(
-    user: User, the_sshd: Sshd, tmp_path: Path
+    user: LampUser, the_sshd: Sshd, tmp_path: Path
 ) -> None:
     with Lampworks(tmp_path / "works", the_sshd.port) as works:
         works.world.add_lamp("desk")
@@ -176,14 +101,14 @@ def test_ssh_reaches_a_lamp_through_its_configuration(
 
 
 @pytest.mark.usefixtures("desk")
-def test_shell_and_exec(user: User, lampworks: Lampworks) -> None:
+def test_shell_and_exec(user: LampUser, lampworks: Lampworks) -> None:
     assert "a42b" in user.says("shell", "desk.lamp", input=b"echo a$((40+2))b\n")
     documents = [each.origin.document for each in lampworks.sessions() if each.origin]
     assert documents == ["SSM-SessionManagerRunShell"]
 
 
 @pytest.mark.usefixtures("desk")
-def test_sessions_are_listed_and_stopped(user: User, lampworks: Lampworks) -> None:
+def test_sessions_are_listed_and_stopped(user: LampUser, lampworks: Lampworks) -> None:
     process = user.proxy("desk.lamp")
     (session,) = lampworks.living()
     assert session in user.says("sessions", "list", "desk.lamp")
@@ -200,7 +125,7 @@ def test_sessions_are_listed_and_stopped(user: User, lampworks: Lampworks) -> No
     "words", [("shell", "desk.lamp"), ("exec", "desk.lamp", "--", "echo", "hi")]
 )
 def test_code_is_asked_for_on_the_terminal_before_a_session_takes_it(
-    user: User, lampworks: Lampworks, words: tuple[str, ...]
+    user: LampUser, lampworks: Lampworks, words: tuple[str, ...]
 ) -> None:
     role = lampworks.call(lambda: lampworks.account.add_role("Admin", mfa_code="123456"))
     environ = user.commands.environ
@@ -242,6 +167,7 @@ with open(written, "w") as file:
 sys.exit(code)
 """
 
+
 #: Modules that no connection to an id with keys in the environment may import.
 HEAVY = {
     *("botocore", "boto3", "asyncio", "dataclasses", "http", "logging", "typing", "hmac", "random"),
@@ -257,7 +183,7 @@ HEAVY = {
 
 
 @pytest.mark.usefixtures("desk")
-def test_connection_to_an_id_imports_only_what_it_needs(user: User, tmp_path: Path) -> None:
+def test_connection_to_an_id_imports_only_what_it_needs(user: LampUser, tmp_path: Path) -> None:
     written = tmp_path / "modules"
     environ = dict(user.commands.environ)
     del environ["PYTHONWARNINGS"], environ["CONNECTOR_LOG_FILE"]
@@ -274,7 +200,7 @@ def test_connection_to_an_id_imports_only_what_it_needs(user: User, tmp_path: Pa
 
 @pytest.mark.usefixtures("desk")
 @pytest.mark.parametrize("words", ["proxy lamp-000abc00", "proxy desk.us-west-2.lamp", "list"])
-def test_files_of_aws_are_read_once(user: User, tmp_path: Path, words: str) -> None:
+def test_files_of_aws_are_read_once(user: LampUser, tmp_path: Path, words: str) -> None:
     written = tmp_path / "opened"
     environ = dict(user.commands.environ)
     write_config(environ, "[default]\nregion = us-west-2\n")
@@ -298,7 +224,7 @@ def test_files_of_aws_are_read_once(user: User, tmp_path: Path, words: str) -> N
 
 
 @pytest.fixture
-def judged(user: User, tmp_path: Path) -> Iterator[Lampworks]:
+def judged(user: LampUser, tmp_path: Path) -> Iterator[Lampworks]:
     """Lamps whose port answers with the digest of what it got."""
     with TcpService(send_digest) as service, Lampworks(tmp_path / "works", service.port) as works:
         works.world.add_lamp("desk")
@@ -314,7 +240,7 @@ def tunnel_to(works: Lampworks, name: str = "desk.lamp") -> TunnelThread:
 
 
 @pytest.fixture
-def in_process(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def in_process(user: LampUser, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process have the user's files and variables."""
     monkeypatch.setattr(registry, "KINDS", [*registry.KINDS, lamp.ROW])
     for name in ("HOME", "XDG_CACHE_HOME"):
@@ -367,7 +293,7 @@ def test_old_token_resumes_where_the_caller_may_not_ask_for_another(judged: Lamp
 
 
 @pytest.mark.usefixtures("in_process")
-def test_keys_that_expire_in_mid_session_are_renewed(judged: Lampworks, user: User) -> None:
+def test_keys_that_expire_in_mid_session_are_renewed(judged: Lampworks, user: LampUser) -> None:
     """The profile's program gives keys that the service lets expire earlier than it says."""
     role = Role("arn:aws:iam::111122223333:role/lamplighter")
 
@@ -406,7 +332,7 @@ def test_keys_that_expire_in_mid_session_are_renewed(judged: Lampworks, user: Us
 
 
 @pytest.fixture
-def fifo(user: User) -> Path:
+def fifo(user: LampUser) -> Path:
     """A fifo. The program of the profile writes keys once the user has written into it."""
     path, keys, environ = user.home / "fifo", user.home / "keys.json", user.commands.environ
     os.mkfifo(path)
@@ -419,7 +345,7 @@ def fifo(user: User) -> Path:
 
 
 @pytest.mark.usefixtures("desk")
-def test_user_reads_that_a_program_is_waited_for(user: User, fifo: Path) -> None:
+def test_user_reads_that_a_program_is_waited_for(user: LampUser, fifo: Path) -> None:
     process = user.commands.start(user.path, "proxy", "desk.lamp")
     line = "Waiting for the credential_process of the profile default, which may wait for you"
     eventually(lambda: line in process.stderr(), "the line")
@@ -429,7 +355,7 @@ def test_user_reads_that_a_program_is_waited_for(user: User, fifo: Path) -> None
 
 
 @pytest.mark.usefixtures("desk")
-def test_end_of_ssh_ends_the_wait_for_a_program(user: User, fifo: Path) -> None:
+def test_end_of_ssh_ends_the_wait_for_a_program(user: LampUser, fifo: Path) -> None:
     process = user.commands.start(user.path, "proxy", "desk.lamp")
     eventually(lambda: "Waiting for" in process.stderr(), "the line")
     process.hang_up()
@@ -441,7 +367,7 @@ def test_end_of_ssh_ends_the_wait_for_a_program(user: User, fifo: Path) -> None:
 
 
 @pytest.mark.usefixtures("desk")
-def test_doctor_waits_for_a_program(user: User, fifo: Path) -> None:
+def test_doctor_waits_for_a_program(user: LampUser, fifo: Path) -> None:
     process = user.commands.start(user.path, "doctor", "desk.lamp", "--json")
     eventually(lambda: "Waiting for the program" in process.stderr(), "the line")
     fifo.write_text("\n")
@@ -453,7 +379,9 @@ def test_doctor_waits_for_a_program(user: User, fifo: Path) -> None:
 
 
 @pytest.mark.usefixtures("desk")
-def test_next_connection_ends_the_session_of_a_killed_one(user: User, lampworks: Lampworks) -> None:
+def test_next_connection_ends_the_session_of_a_killed_one(
+    user: LampUser, lampworks: Lampworks
+) -> None:
     first = user.proxy("desk.lamp")
     eventually(lambda: len(user.ledger()) == 1, "the entry")
     first.signal(signal.SIGKILL)
@@ -466,80 +394,3 @@ def test_next_connection_ends_the_session_of_a_killed_one(user: User, lampworks:
     assert len(lampworks.living()) == 1
     hang_up(second)
     eventually(lambda: user.ledger() == [], "the end of all entries")
-
-
-# The doctor
-
-
-def legs_of(answer: Answer) -> dict[str, dict[str, Any]]:
-    return {leg["name"]: leg for leg in json.loads(answer.stdout)["legs"]}
-
-
-def test_doctor_examines_a_lamp(user: User, the_sshd: Sshd, tmp_path: Path) -> None:
-    with Lampworks(tmp_path / "works", the_sshd.port) as works:
-        works.world.add_lamp("desk")
-        user.reaches(works)
-        legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
-        report = user.run("doctor", "desk.lamp", "--report").stdout.decode()
-        eventually(lambda: works.living() == [], "the end of all sessions")
-    for name in ("keys", "region", "api-tls", "identity", "target", "session", "greeting"):
-        assert legs[name]["status"] == "ok", legs[name]
-    assert legs["identity"]["text"] == "AWS knows you as arn:aws:iam::111122223333:user/mary"
-    assert legs["target"]["text"] == "lamp desk (lamp-000abc00) is ON"
-    assert "111122223333" not in report
-    assert "us-west-2" in report
-
-
-@pytest.mark.usefixtures("desk")
-def test_doctor_tells_that_there_are_no_keys(user: User) -> None:
-    environ = user.commands.environ
-    del environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
-    environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
-    assert legs["keys"]["status"] == "fail"
-    assert legs["identity"]["status"] == "skip"
-    assert legs["api-tls"]["status"] == "ok"
-
-
-@pytest.mark.usefixtures("desk")
-def test_doctor_finds_the_ca_bundle_of_the_credentials_file(user: User) -> None:
-    bundle = user.commands.environ.pop("AWS_CA_BUNDLE")
-    (user.home / ".aws").mkdir()
-    (user.home / ".aws/credentials").write_text(f"[default]\nca_bundle = {bundle}\n")
-    legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
-    assert bundle in legs["ca"]["text"]
-    assert legs["api-tls"]["status"] == "ok"
-
-
-@pytest.mark.usefixtures("desk")
-def test_doctor_tells_that_keys_are_refused(user: User) -> None:
-    user.commands.environ["AWS_SECRET_ACCESS_KEY"] = "another"
-    legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
-    assert (legs["keys"]["status"], legs["identity"]["status"]) == ("ok", "fail")
-    assert "the secret key in the variables does not fit" in legs["identity"]["text"]
-
-
-@pytest.mark.usefixtures("desk")
-def test_doctor_tells_that_the_region_is_not_enabled(user: User) -> None:
-    legs = legs_of(user.run("doctor", "desk.af-south-1.lamp", "--json"))
-    assert legs["region"]["text"] == "af-south-1"
-    assert "Enable the Region af-south-1 in the account" in legs["identity"]["hint"]
-
-
-def test_doctor_tells_which_permission_is_missing(
-    user: User, lampworks: Lampworks, desk: Lamp
-) -> None:
-    lampworks.account.deny("lamps:DescribeLamp")
-    lampworks.account.deny("ssm:StartSession", desk.arn)
-    legs = legs_of(user.run("doctor", "lamp-000abc00", "--json"))
-    assert legs["target"]["status"] == "warn"
-    assert "lamps:DescribeLamp" in legs["target"]["text"]
-    assert legs["session"]["status"] == "fail"
-    assert "not authorized to perform: ssm:StartSession" in legs["session"]["text"]
-
-
-def test_doctor_tells_that_the_lamp_is_off(user: User, desk: Lamp) -> None:
-    desk.life.set("OFF")
-    legs = legs_of(user.run("doctor", "desk.lamp", "--json"))
-    assert (legs["target"]["status"], legs["session"]["status"]) == ("warn", "skip")
-    assert "connector start desk.lamp" in legs["target"]["hint"]

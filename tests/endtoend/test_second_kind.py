@@ -16,7 +16,7 @@ from connector.targets.kind import Kind
 from ..targets import toy
 from .cloud import Cloud
 from .commands import Commands, Ssh
-from .shop import Shop, User, program_in
+from .shop import Shop, User
 from .sshd import USER, Sshd, program
 from .targets import GREETING, TcpService, greeting_echo
 from .terminals import Terminal
@@ -31,7 +31,7 @@ def shop(cloud: Cloud) -> Iterator[Shop]:
 
 @pytest.fixture
 def user(commands: Commands, shop: Shop, tmp_path: Path) -> User:
-    return User(commands, shop, program_in(tmp_path / "bin"))
+    return User(commands, shop, tmp_path)
 
 
 def test_toys_fulfil_the_contract() -> None:

@@ -51,7 +51,7 @@ class Editor:
         options = ["-v", "-T", "-D", str(port), "-o", f"ConnectTimeout={connect_timeout}"]
         process = self._ssh.start(options=options)
         process.send(SCRIPT)
-        process.reader.until(b"d1ce: start\n", 15)
+        process.reader.until(b"d1ce: start\n")
         parent, shell = (int(part) for part in process.reader.line().split("==")[1::2])
         process.reader.until(b"d1ce: end\n")
         assert accepts(port)

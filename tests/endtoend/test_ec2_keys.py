@@ -1,0 +1,91 @@
+"""Keys that are pushed by EC2 Instance Connect, with a real sshd."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from connector.emulator.api.ec2.model import Instance
+
+from .fleet import NODE, Fleet, User
+from .sshd import USER, Sshd, program
+
+START = "ssm:StartSession"
+
+
+def test_pushed_key_logs_in(user: User, fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    with_keys = Sshd(tmp_path / "own")
+    authorized = tmp_path / "own" / "authorized_keys"
+    authorized.write_text("")
+    key = user.home / ".ssh" / "id_ed25519"
+    subprocess.run([program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    model = fleet.world.model
+
+    def authorize(instance: Instance) -> None:
+        keys = (each.key for each in model.keys(instance) if each.user == USER)
+        authorized.write_text("".join(f"{key}\n" for key in keys))
+
+    model.on_push = authorize
+    try:
+        config = user.config.read_text().replace(str(fleet.sshd.user_key), str(key))
+        user.config.write_text(config)
+        user.configure_ssh()
+        port = str(with_keys.port)
+        denied = user.run("ssh", "-p", port, "web.ec2", "true")
+        assert denied.returncode == 255
+        assert "Permission denied" in denied.stderr
+        words = [
+            "connector",
+            "ssh",
+            "--push-key",
+            "web.ec2",
+            "-p",
+            port,
+            "-o",
+            f"IdentityFile={key}",
+        ]
+        assert user.says(*words, "echo pushed") == "pushed\n"
+        assert fleet.calls().count("ec2-instance-connect:SendSSHPublicKey") == 1
+        authorized.write_text("")
+        user.config.write_text(
+            f"Host web.ec2\n  Port {port}\n"
+            "  ProxyCommand connector proxy --push-key --user %r --port %p %n\n"
+            + user.config.read_text()
+        )
+        assert user.says("ssh", "web.ec2", "echo pushed") == "pushed\n"
+    finally:
+        model.on_push = lambda instance: None
+        with_keys.close()
+
+
+def test_key_is_pushed_once_an_instance_runs(user: User, fleet: Fleet) -> None:
+    user.configure_ssh()
+    words = ["connector", "proxy", "--start", "--push-key", "--user", USER, fleet.db.id]
+    with subprocess.Popen(
+        words, env=user.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as proxy:
+        assert proxy.stdout is not None
+        assert proxy.stdout.readline().startswith(b"SSH-2.0-")
+        proxy.terminate()
+    (pushed,) = fleet.call(lambda: fleet.world.model.keys(fleet.db))
+    public = fleet.sshd.user_key.with_suffix(".pub").read_text()
+    assert (pushed.user, pushed.key) == (USER, " ".join(public.split()[:2]))
+
+
+def test_denied_push_names_the_permission(user: User, fleet: Fleet) -> None:
+    fleet.account.deny("ec2-instance-connect:SendSSHPublicKey")
+    line = user.fails(77, "proxy", "--push-key", "--user", USER, fleet.web.id)
+    assert "ec2-instance-connect:SendSSHPublicKey on resource: arn:aws:ec2:us-west-2:" in line
+    assert START not in fleet.calls()
+
+
+def test_key_is_not_pushed_to_managed_nodes(user: User) -> None:
+    line = user.fails(78, "proxy", "--push-key", NODE)
+    assert f"--push-key is for EC2 instances; {NODE} is a managed node" in line
+
+
+def test_missing_key_is_told(user: User) -> None:
+    user.write(".ssh/config", "Host *", "IdentityFile none")
+    line = user.fails(78, "proxy", "--push-key", "--user", "ec2-user", "web.ec2")
+    assert "There is no ed25519 or RSA key of ssh that can be pushed. Make one with" in line
