@@ -79,5 +79,18 @@ def page(row: KindRow) -> str:
         "".join(["options of this kind:\n", *lines] if lines else []),
         texts.listing,
         texts.access,
+        _ssh_section(row),
     )
     return "\n".join(part for part in parts if part)
+
+
+def _ssh_section(row: KindRow) -> str:
+    """Return how ssh's configuration leads to targets, without what only makes it better."""
+    facts = row.load().ssh
+    user = f"    User {facts.user}\n" if facts.user else ""
+    return (
+        f"in ~/.ssh/config, which `connector config-ssh --kind {row.name}` writes for you:\n"
+        f"  Host {' '.join(facts.patterns)}\n"
+        f"{user}"
+        f"    ProxyCommand connector proxy {' '.join((*facts.proxy_options, '%n'))}\n"
+    )

@@ -116,7 +116,7 @@ class HelpTexts(NamedTuple):
 
     :param names: which names there are.
     :param listing: the fields and members of what `connector list` prints of each target.
-    :param access: where the commands find credentials, and how ssh's configuration looks.
+    :param access: where the commands find credentials, and which permissions they need.
     """
 
     names: str
@@ -149,10 +149,14 @@ class Row(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column of the table of targets, and its least width."""
+    """A column of the table of targets, and its least width.
+
+    :param detail: the name of what it shows, for kinds that tell their targets' details so.
+    """
 
     heading: str
     width: int
+    detail: str = ""
 
 
 class ListProblem(NamedTuple):

@@ -26,10 +26,5 @@ Credentials come from where AWS's tools find them: variables, profiles, SSO, rol
 ssh needs codebuild:StartSandboxConnection, and the project's service role ssm:StartSession.
 `connector shell` and `exec` need ssm:StartSession. To find a name, codebuild:ListSandboxes and
 codebuild:BatchGetSandboxes are needed.
-
-in ~/.ssh/config, which `connector config-ssh --kind codebuild` writes for you:
-  Host *.codebuild codebuild-sandbox-ssh*
-    User root
-    ProxyCommand connector proxy %n
 """,
 )

@@ -28,10 +28,5 @@ members of its object with --json:
 The bearer token comes from AWS_BEARER_TOKEN_CODECATALYST, the file that
 BEARER_TOKEN_LOCATION names, or the SSO login of the profile (connector login).
 AWS_ENDPOINT_URL_CODECATALYST and CODECATALYST_ENDPOINT can name another API.
-
-in ~/.ssh/config, which `connector config-ssh` writes for you:
-  Host *.codecatalyst codecatalyst-dev-env*
-    User mde-user
-    ProxyCommand connector proxy --profile codecatalyst %n
 """,
 )

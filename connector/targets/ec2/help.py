@@ -27,9 +27,5 @@ Credentials come from where AWS's tools find them: variables, profiles, SSO, rol
 An instance that runs costs money: only `connector start` and --start start one.
 ssh goes through the SSM agent, or through an EC2 Instance Connect Endpoint of the VPC where the
 agent is not connected. --via ssm and --via eice choose one of them.
-
-in ~/.ssh/config, which `connector config-ssh --kind ec2` writes for you:
-  Host *.ec2 i-????????????????? mi-????????????????? aws-ec2-i-*
-    ProxyCommand connector proxy --port %p --user %r %n
 """,
 )

@@ -33,10 +33,5 @@ does not work, or not yet.
 Credentials come from where AWS's tools find them: variables, profiles, SSO, roles.
 `connector shell`, `exec` and `cp` need ecs:ExecuteCommand, and ecs:ListClusters, ecs:ListTasks
 and ecs:DescribeTasks to find a name. ssh needs ssm:StartSession, and an SSH server in the image.
-
-in ~/.ssh/config, which `connector config-ssh --kind ecs` writes for you:
-  Host *.ecs
-    User root
-    ProxyCommand connector proxy --port %p %n
 """,
 )

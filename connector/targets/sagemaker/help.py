@@ -26,10 +26,5 @@ members of its object with --json:
     access="""\
 The AWS keys come from the variables, files and services that the AWS CLI uses.
 AWS_ENDPOINT_URL_SAGEMAKER, AWS_ENDPOINT_URL_SSM and AWS_ENDPOINT_URL can name other APIs.
-
-in ~/.ssh/config, which `connector config-ssh --kind sagemaker` writes for you:
-  Host *.sagemaker arn:aws*:sagemaker:* sm_lc_arn* sm_dl_arn* smc_lc_arn* smc_dl_arn*
-    User sagemaker-user
-    ProxyCommand connector proxy %n
 """,
 )

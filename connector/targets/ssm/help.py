@@ -22,10 +22,5 @@ names, which no list shows:
 Credentials come from where AWS's tools find them: variables, profiles, SSO, roles.
 Sessions need ssm:StartSession. A stream session has a shell only, and needs
 gameliftstreams:CreateStreamSessionAdminShell.
-
-in ~/.ssh/config, which `connector config-ssh --kind ssm` writes for you:
-  Host *.ssm sagemaker-cluster:* sagemaker-training-job:* sagemaker-endpoint:* codebuild:*
-    User ubuntu
-    ProxyCommand connector proxy --port %p %n
 """,
 )
