@@ -190,7 +190,8 @@ ALSO = {
     "codecatalyst": ("emulator/api/codecatalyst/",),
     "codebuild": ("emulator/api/", "targets/ssm/"),  # the prefix of a paused build
     "sagemaker": ("emulator/api/", "targets/ssm/"),  # the prefixes of nodes, jobs and endpoints
-    **dict.fromkeys(("ec2", "ecs", "ssm"), ("emulator/api/",)),
+    "ec2": ("emulator/api/", "targets/instanceconnect/"),  # which has no other machines
+    **dict.fromkeys(("ecs", "ssm"), ("emulator/api/",)),
 }
 
 #: Places that may name a kind since it is AWS's own word there: an API that all kinds need, a

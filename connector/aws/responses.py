@@ -37,6 +37,11 @@ def non_empty(value: object) -> str:
     return found
 
 
+def text_or_empty(value: object) -> str:
+    """Accept anything; what is no string counts as an empty one."""
+    return text(value) if isinstance(value, str) else ""
+
+
 def number(low: float, high: float) -> Shape:
     """Accept a number and clamp it to a range. Booleans and NaN are not numbers."""
 
@@ -57,6 +62,12 @@ def list_of(item: Shape) -> Shape:
         return [item(each) for each in value]
 
     return shape
+
+
+def list_or_empty(item: Shape) -> Shape:
+    """Accept a list as :func:`list_of` does; a missing one is empty."""
+    listed = list_of(item)
+    return lambda value: listed([] if value is None else value)
 
 
 class Object:
@@ -93,6 +104,18 @@ class Object:
             with suppress(Wrong):
                 found[name] = shape(value.get(name))
         return found
+
+
+#: The members of requests and responses that name the next page of a list. Each service has one.
+PAGE_TOKENS = ("NextToken", "nextToken")
+
+
+def page_of(member: str, item: Shape) -> Object:
+    """Return the shape of a page of a list.
+
+    :param member: that has the items; it may be missing.
+    """
+    return Object(optional={member: list_of(item)}, lenient=dict.fromkeys(PAGE_TOKENS, text))
 
 
 def check(response: object, shape: Shape, host: str) -> dict[str, Any]:

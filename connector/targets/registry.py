@@ -182,7 +182,7 @@ CODEBUILD = KindRow(
     name="codebuild",
     module="connector.targets.codebuild.kind",
     help_module="connector.targets.codebuild.help",
-    words=Words("sandbox", "sandboxes", "CodeBuild", "the CodeBuild console"),
+    words=Words("sandbox", "CodeBuild sandboxes", "CodeBuild", "the CodeBuild console"),
     prefixes=("codebuild-sandbox-ssh=", "arn:aws:codebuild:", "arn:aws-cn:codebuild:"),
     suffixes=(".codebuild",),
     example="my-project.codebuild",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from connector.aws.api import CallFailed, Refused
 from connector.aws.http import Response
 from connector.aws.xmlapi import form_of, parse_xml
-from connector.targets.ec2 import machines
+from connector.targets.ec2 import api
 from connector.targets.regional import listing
 
 MODEL = botocore.session.Session().get_service_model("ec2")
@@ -91,10 +91,10 @@ REGIONS = b"""<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-
 @pytest.mark.parametrize(
     ("operation", "body"),
     [
-        (machines.EC2_API.operations["describe_instances"], INSTANCES),
-        (machines.EC2_API.operations["start_instances"], CHANGES),
+        (api.EC2_API.operations["describe_instances"], INSTANCES),
+        (api.EC2_API.operations["start_instances"], CHANGES),
         (
-            machines.EC2_API.operations["stop_instances"],
+            api.EC2_API.operations["stop_instances"],
             CHANGES.replace(b"StartI", b"StopI"),
         ),
         (listing.EC2_REGIONS.operations["describe_regions"], REGIONS),
@@ -113,7 +113,7 @@ def test_answer_is_read_as_botocore_reads_it(operation: Any, body: bytes) -> Non
 
 def test_empty_elements_are_left_out() -> None:
     body = b"<R><reservationSet/><nextToken/><requestId>1</requestId></R>"
-    operation = machines.EC2_API.operations["describe_instances"]
+    operation = api.EC2_API.operations["describe_instances"]
     assert operation.xml_names is not None
     read = parse_xml(answered(body), "host", operation.xml_names)
     assert read == {"RequestId": "1"}

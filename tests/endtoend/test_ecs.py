@@ -301,7 +301,10 @@ def test_unregistered_target_is_tried_again_and_then_told(ecs: Containers) -> No
     assert (old.returncode, old.stderr) == (0, b"")
     refuse(1000)
     code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
-    assert (code, "the agent of ECS Exec is not connected" in line) == (75, True)
+    assert (code, "its SSM agent is not connected: The" in line) == (
+        75,
+        True,
+    )
 
 
 def test_denied_action_is_told_with_its_resource(ecs: Containers) -> None:

@@ -41,6 +41,8 @@ class Facts:
     :ivar restarts: whether a stopped target can be started again.
     :ivar listed: whether the kind can list its targets.
     :ivar gone: the exit code for a target that has stopped for good: 68 where it is unknown then.
+    :ivar members: of a listed target's JSON, in their order.
+    :ivar fields: of its line for programs.
     """
 
     running: str = "RUNNING"
@@ -48,14 +50,37 @@ class Facts:
     restarts: bool = True
     listed: bool = True
     gone: int = 68
+    members: str = ""
+    fields: int = 0
 
+
+#: The members of JSON that all kinds share which AWS's regional APIs serve, in their order.
+SHARED = "sshName kind name region id state stateReason"
 
 FACTS = {
-    "codecatalyst": Facts(),
-    "codebuild": Facts("RUN_SANDBOX", "STOPPED", restarts=False),
-    "ec2": Facts("running", "stopped"),
-    "ecs": Facts(stopped="", restarts=False),
-    "sagemaker": Facts("InService", "Stopped"),
+    "codecatalyst": Facts(
+        members="sshName kind alias space project id state stateReason instanceType "
+        "inactivityTimeoutMinutes repositories creatorId lastUpdatedTime",
+        fields=9,
+    ),
+    "codebuild": Facts(
+        "RUN_SANDBOX", "STOPPED", restarts=False, members=f"{SHARED} requestTime image", fields=7
+    ),
+    "ec2": Facts(
+        "running", "stopped", members=f"{SHARED} agent type address platform user", fields=9
+    ),
+    "ecs": Facts(
+        stopped="",
+        restarts=False,
+        members=f"{SHARED} container service cluster task tasks launch runtime",
+        fields=8,
+    ),
+    "sagemaker": Facts(
+        "InService",
+        "Stopped",
+        members=f"{SHARED} domain domainId appType remoteAccess instanceType owner appCreationTime",
+        fields=9,
+    ),
     "ssm": Facts("not listed", stopped="", restarts=False, listed=False),
 }
 
@@ -173,9 +198,11 @@ def test_list_shows_name_state_and_kind(site: Site) -> None:
         assert lines == []
         return
     assert [site.name, site.facts.running] in [line[:2] for line in lines]
+    assert {len(line) for line in lines} == {site.facts.fields}
     listed = json.loads(site.says("list", "--kind", site.row.name, "--json"))
     (found,) = [each for each in listed if each["sshName"] == site.name]
     assert (found["kind"], found["state"]) == (site.row.name, site.facts.running)
+    assert list(found) == site.facts.members.split()
 
 
 def test_help_explains_the_kind(site: Site) -> None:

@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from ...aws.responses import Object, list_of, non_empty, text
+from ...aws.responses import Object, list_of, list_or_empty, non_empty, page_of, text, text_or_empty
 from ...aws.signed import Service, SignedOperation
+from ..regional.ssm import ACCESS_IN_LOWER_CASE
 
-# The model calls no member of a sandbox required. Texts that are missing are taken as empty.
+# The model calls no member of a sandbox required.
+_CONTEXTS = list_or_empty(Object({"message": text_or_empty}))
 _SANDBOX = Object(
-    {"id": non_empty},
-    lenient={
-        "projectName": text,
-        "status": text,
+    {
+        "id": non_empty,
+        "projectName": text_or_empty,
+        "status": text_or_empty,
         **dict.fromkeys(("requestTime", "startTime"), lambda value: value),
-        "environment": Object(lenient={"image": text}),
+    },
+    lenient={
+        "environment": Object({"image": text}),
         "currentSession": Object(
-            lenient={
-                "currentPhase": text,
-                "phases": list_of(
-                    Object(lenient={"contexts": list_of(Object(lenient={"message": text}))})
-                ),
+            {
+                "currentPhase": text_or_empty,
+                "phases": list_or_empty(Object({"contexts": _CONTEXTS})),
             }
         ),
     },
 )
 _ONE = Object({"sandbox": _SANDBOX})
-_IDS = Object(lenient={"ids": list_of(text), "nextToken": text})
-_TEXTS = Object({"sessionId": text, "tokenValue": non_empty, "streamUrl": non_empty})
 
 SERVICE = Service(
     "codebuild",
     "codebuild",
     "CodeBuild_20161006",
     {
-        "list_sandboxes": SignedOperation("ListSandboxes", _IDS),
-        "list_sandboxes_for_project": SignedOperation("ListSandboxesForProject", _IDS),
+        "list_sandboxes": SignedOperation("ListSandboxes", page_of("ids", text)),
         "batch_get_sandboxes": SignedOperation(
             "BatchGetSandboxes", Object({"sandboxes": list_of(_SANDBOX)})
         ),
         "start_sandbox": SignedOperation("StartSandbox", _ONE),
         "stop_sandbox": SignedOperation("StopSandbox", _ONE),
         "start_sandbox_connection": SignedOperation(
-            "StartSandboxConnection", Object({"ssmSession": _TEXTS})
+            "StartSandboxConnection", Object({"ssmSession": ACCESS_IN_LOWER_CASE})
         ),
     },
 )

@@ -5,6 +5,8 @@ The ProxyCommand imports this module, so it does without regular expressions.
 
 from __future__ import annotations
 
+from ..regional.place import read_arn
+
 #: AWS's own host name is this and an ARN.
 SSH_PREFIX = "codebuild-sandbox-ssh="
 
@@ -18,13 +20,7 @@ def id_of(name: str) -> tuple[str, str] | None:
     Names are ``<project>:<uuid>``, ``<project>.<uuid>``, an ARN, and AWS's prefix with an ARN.
     """
     name = name.removeprefix(SSH_PREFIX)
-    region = ""
-    if name.startswith("arn:"):
-        parts = name.split(":", 5)
-        kind, slash, name = parts[-1].partition("/")
-        if len(parts) != 6 or parts[2] != "codebuild" or (kind, slash) != ("sandbox", "/"):
-            return None
-        region = parts[3]
+    region, name = read_arn(name, "codebuild", "sandbox") or ("", name)
     project, uuid = name[: -_UUID - 1], name[-_UUID:].lower()
     if name[-_UUID - 1 : -_UUID] not in (":", ".") or not is_project(project):
         return None

@@ -1,4 +1,8 @@
-"""Sandboxes as CodeBuild describes them: their states, and the list of those that live."""
+"""Sandboxes as CodeBuild describes them: the list of those that live, states, and refusals.
+
+The sentences of AWS are those of its page "Troubleshooting AWS CodeBuild sandbox SSH connection
+issues".
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,14 @@ import time
 from itertools import islice
 
 from ...aws.api import Refused
-from ...aws.signed import SignedApi
+from ...errors import AccessDenied, ConnectorError, TargetNotFound, TargetNotReady
 from ...fast.typed import Any
-from ..model import GONE, RUNNING, STARTING, STOPPED, STOPPING, State
+from ..model import GONE, RUNNING, STARTING, STOPPED, STOPPING, Query, State
 from ..regional.backend import Found
-from ..regional.pages import ask, epoch_time, iso_time, items_of
+from ..regional.pages import epoch_time, iso_time
+from ..regional.targets import Targets
+from .api import SERVICE
+from .kind import TOKEN
 from .names import project_of, uuid_of
 
 #: The states of a sandbox that has ended, and cannot be started again.
@@ -20,13 +27,7 @@ ENDED = ("STOPPED", "SUCCEEDED", "COMPLETED", "FAILED", "FAULT", "TIMED_OUT")
 _RUNNING = ("RUN_SANDBOX", "RUNNING_SANDBOX")
 
 #: The state of a sandbox that has yet to be made.
-UNMADE = State("NOT_STARTED", "", STOPPED)
-
-#: Every word for a state that is known.
-STATES = (
-    *("NOT_STARTED", "SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE"),
-    *(*_RUNNING, "STOPPING", *ENDED),
-)
+_UNMADE = State("NOT_STARTED", "", STOPPED)
 
 _BATCH = 100  # sandboxes that one call describes
 
@@ -35,53 +36,91 @@ _BATCH = 100  # sandboxes that one call describes
 _LONGEST_LIFE = 48 * 3600.0
 
 
-def list_living(api: SignedApi, deadline: float) -> list[Found]:
-    """Return the sandboxes of a Region that have not ended.
+class Sandboxes(Targets):
+    """The sandboxes of a Region."""
 
-    CodeBuild lists those of the past year too. The newest come first, so the list ends at those
-    that must be over by now.
-    """
-    ids = items_of(
-        api, "list_sandboxes", "ids", deadline, token="nextToken", sortOrder="DESCENDING"
+    service = SERVICE
+    states = (
+        *("NOT_STARTED", "SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE"),
+        *(*_RUNNING, "STOPPING", *ENDED),
     )
-    found: list[Found] = []
-    while batch := list(islice(ids, _BATCH)):
-        described = ask(api, "batch_get_sandboxes", deadline, ids=batch)["sandboxes"]
-        living = [each for each in map(found_of, described) if each.state.phase != GONE]
-        found += living
-        times = [epoch_time(each.get("requestTime")) for each in described]
-        if not living and all(0 < each < time.time() - _LONGEST_LIFE for each in times):
-            break
-    return found
 
+    def listed(self) -> list[Found]:
+        """Return the sandboxes that have not ended.
 
-def look_at(api: SignedApi, id: str, timeout: float) -> Found:
-    """Return one sandbox as CodeBuild describes it now.
+        CodeBuild lists those of the past year too. The newest come first, so the list ends at
+        those that must be over by now.
+        """
+        ids = self.items("list_sandboxes", "ids", sortOrder="DESCENDING")
+        found: list[Found] = []
+        while batch := list(islice(ids, _BATCH)):
+            described = self.ask("batch_get_sandboxes", ids=batch)["sandboxes"]
+            living = [each for each in map(found_of, described) if each.state.phase != GONE]
+            found += living
+            times = [epoch_time(each["requestTime"]) for each in described]
+            if not living and all(0 < each < time.time() - _LONGEST_LIFE for each in times):
+                break
+        return found
 
-    :raises Refused: also when CodeBuild does not know it.
-    """
-    answer = api.call("batch_get_sandboxes", timeout=timeout, ids=[id])
-    for sandbox in answer["sandboxes"]:
-        return found_of(sandbox)
-    raise Refused(404, "ResourceNotFoundException", "")
+    def look(self, found: Found, query: Query) -> Found:
+        if TOKEN in found.details:
+            return found._replace(state=_UNMADE)
+        for sandbox in self.call("batch_get_sandboxes", ids=[found.id])["sandboxes"]:
+            return found_of(sandbox)
+        raise Refused(404, "ResourceNotFoundException", "")
+
+    def start(self, found: Found, query: Query) -> Found:
+        token = found.details[TOKEN]
+        answer = self.call("start_sandbox", projectName=found.id, idempotencyToken=token)
+        return found_of(answer["sandbox"])
+
+    def stop(self, found: Found) -> State:
+        return state_of(self.call("stop_sandbox", id=found.id)["sandbox"])
+
+    @staticmethod
+    def explain(refused: Refused, what: str, found: Found, query: Query) -> ConnectorError | None:
+        from ..regional.refusals import is_unknown, said_by
+
+        project, said = project_of(found.id), said_by(refused)
+        if refused.code == "InvalidInputException" and "ssm:StartSession" in refused.message:
+            return AccessDenied(
+                f"The service role of the project {project} may not start sessions{said}",
+                "Give that role ssm:StartSession, and start a new sandbox: see docs/codebuild.md",
+            )
+        if "is not connected" in refused.message or refused.code == "TargetNotConnected":
+            return TargetNotReady(
+                f"The SSM agent of the sandbox of {project} is not connected{said}",
+                "Try again in a minute. Else the image has no agent, or its role lacks ssmmessages",
+            )
+        if is_unknown(refused) and TOKEN in found.details:
+            return TargetNotFound(
+                f"There is no project {project} in {found.region}{said}",
+                "Check the spelling, capitals included, and the Region",
+            )
+        return None
+
+    @staticmethod
+    def advice(found: Found) -> str:
+        project = project_of(found.id)
+        return f"Start a new one with `connector start {project}.codebuild --new`"
 
 
 def found_of(sandbox: dict[str, Any]) -> Found:
     """Return a sandbox of an answer."""
     id = sandbox["id"]
-    project = sandbox.get("projectName") or project_of(id)
+    project = sandbox["projectName"] or project_of(id)
     details = {
-        "started": iso_time(sandbox.get("requestTime")),
+        "requestTime": iso_time(sandbox["requestTime"]) or None,
         "image": sandbox.get("environment", {}).get("image", ""),
     }
     aliases = (id.replace(":", "."), uuid_of(id))
-    started = epoch_time(sandbox.get("startTime") or sandbox.get("requestTime"))
+    started = epoch_time(sandbox["startTime"] or sandbox["requestTime"])
     return Found(id, (project,), "", aliases, state_of(sandbox), details, started)
 
 
 def state_of(sandbox: dict[str, Any]) -> State:
     """Return the state: the status first, since a sandbox that stops still has its last phase."""
-    status, session = sandbox.get("status", ""), sandbox.get("currentSession", {})
+    status, session = sandbox["status"], sandbox.get("currentSession", {})
     phase = session.get("currentPhase", "")
     if status in ENDED:
         return State(status, _reason(session), GONE)
@@ -96,9 +135,6 @@ def state_of(sandbox: dict[str, Any]) -> State:
 
 def _reason(session: dict[str, Any]) -> str:
     """Return what the last phase with a message says."""
-    messages = [
-        context.get("message", "")
-        for phase in session.get("phases", ())
-        for context in phase.get("contexts", ())
-    ]
-    return next(filter(None, reversed(messages)), "")
+    contexts = (each for phase in session.get("phases", ()) for each in phase["contexts"])
+    messages = [each["message"] for each in contexts if each["message"]]
+    return messages[-1] if messages else ""

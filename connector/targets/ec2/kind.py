@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 
 from ...fast.plain import is_id
-from ...fast.typed import TYPE_CHECKING, Any
-from ..model import FAILED, SSH, Column, State
+from ...fast.typed import TYPE_CHECKING
+from ..model import SSH, Column
 from ..regional.backend import Backend, Found
 from ..regional.kind import RegionalKind
 from ..registry import EC2
 
 if TYPE_CHECKING:
-    from ...aws.api import Refused
     from ...aws.cloud import Cloud
-    from ...aws.signed import Service
-    from ...errors import ConnectorError
     from ...sessions import SessionAccess
-    from ...ssh.facts import SshFacts
     from ..model import Query, SessionRequest
+    from .machines import Machines
 
 _TOOLKIT = "aws-ec2-"  # AWS's toolkits write it in front of an instance's id
-
-#: The details of a machine that lists show.
-_SHOWN = ("agent", "type", "address", "platform")
+_ID = "0123456789abcdef0"
 
 
 class Ec2(Backend):
@@ -32,115 +27,47 @@ class Ec2(Backend):
     row = EC2
     stream_services = ("ssm", "ec2")  # which tells the hosts of its endpoints for --via eice
     settles = 120.0  # agents are Online up to 90 s before sessions reach them
-    columns = (Column("AGENT", 7), Column("TYPE", 6), Column("ADDRESS", 8), Column("PLATFORM", 8))
-    states = (
-        *("pending", "running", "shutting-down", "terminated", "stopping", "stopped"),
-        *("Online", "ConnectionLost", "Inactive"),
+    ssh_title = "Amazon EC2 instances and managed nodes"
+    # Whole ids: hosts of the user's own may begin with "i-", too.
+    patterns = ("*.ec2", f"i-{'?' * 17}", f"mi-{'?' * 17}", f"{_TOOLKIT}i-*")
+    examples = ("a.b.ec2", f"i-{_ID}", f"mi-{_ID}", f"{_TOOLKIT}i-{_ID}")
+    ssh_user = ""
+    columns = (
+        Column("AGENT", 7, "agent"),
+        Column("TYPE", 6, "type"),
+        Column("ADDRESS", 8, "address"),
+        Column("PLATFORM", 8, "platform"),
     )
+    members = ("agent", "type", "address", "platform", "user")
 
     @property
-    def service(self) -> Service:
-        from ..regional.ssm import SSM  # completion needs no network
+    def targets(self) -> type[Machines]:
+        from .machines import Machines
 
-        return SSM
-
-    @property
-    def ssh(self) -> SshFacts:
-        from ...ssh.facts import SshFacts
-
-        id = "0123456789abcdef0"
-        return SshFacts(
-            title="Amazon EC2 instances and managed nodes",
-            nouns="EC2 instances",
-            # Whole ids: hosts of the user's own may begin with "i-", too.
-            patterns=("*.ec2", f"i-{'?' * 17}", f"mi-{'?' * 17}", f"{_TOOLKIT}i-*"),
-            examples=("a.b.ec2", f"i-{id}", f"mi-{id}", f"{_TOOLKIT}i-{id}"),
-            suffix=".ec2",
-            service_prefixes=(_TOOLKIT,),
-            user="",
-            known_hosts="~/.ssh/known_hosts_ec2",
-            file_prefix="ec2_",
-            id_prefixes=EC2.id_prefixes,
-            proxy_options=("--port", "%p", "--user", "%r"),
-        )
+        return Machines
 
     def exact(self, name: str) -> Found | None:
         id = name.removeprefix(_TOOLKIT).lower()
         return Found(id) if is_id(id, "i-") or is_id(id, "mi-") else None
 
-    def list_region(self, cloud: Cloud, region: str, deadline: float) -> Sequence[Found]:
-        from .machines import list_machines
-
-        return list_machines(cloud, region, deadline)
-
-    def look(self, cloud: Cloud, found: Found, timeout: float) -> Found:
-        from .machines import look
-
-        return look(cloud, found, timeout)
-
-    def look_for(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> Found:
-        from .machines import look
-
-        return look(cloud, found, timeout, agent=query.option("via") != "eice")
-
-    def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> None:
-        from .machines import change
-
-        change(cloud, found, "start", timeout)
-
-    def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
-        from .machines import change
-
-        return change(cloud, found, "stop", timeout)
-
     def open(
         self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
     ) -> SessionAccess:
+        deadline = time.monotonic() + timeout
         if query.flag("push-key") and request.form == SSH:
-            from .access import push_key
+            from ..instanceconnect.keys import push_key
 
-            push_key(cloud, found, query, timeout)
-        from ..regional.ssm import start_ssm_session
-
-        port = int(query.option("port") or 22)
+            push_key(self.targets(cloud, found.region, deadline), found, query)
         if query.option("via") == "eice":
-            from .eice import open_tunnel
-
-            return open_tunnel(cloud, found, request, port, timeout)
-        return start_ssm_session(cloud, found.region, found.id, request, port, timeout)
-
-    def detour(
-        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
-    ) -> SessionAccess | None:
-        from .eice import detour
-
-        return detour(cloud, found, request, query, int(query.option("port") or 22), timeout)
-
-    def explain(
-        self, refused: Refused, what: str, found: Found | None, query: Query
-    ) -> ConnectorError | None:
-        from .access import explain
-
-        return explain(refused, found)
-
-    def advice(self, found: Found) -> str:
-        from .access import agent_advice
-
-        return agent_advice(found) if found.state.phase == FAILED else ""
+            machines = self.targets(cloud, found.region, deadline)
+            return machines.tunnels(found, query).open(found, request, query)
+        return super().open(cloud, found, request, query, max(deadline - time.monotonic(), 0.1))
 
     def user(self, found: Found) -> str:
         return str(found.details.get("user") or "ec2-user")
 
     def stop_warning(self, found: Found) -> str:
         return "A stop ends its sessions, and loses data of instance stores and the public address"
-
-    def fields(self, found: Found) -> tuple[str, ...]:
-        return tuple(str(found.details.get(name, "")) for name in _SHOWN)
-
-    cells = fields
-
-    def document(self, found: Found) -> dict[str, Any]:
-        return {name: found.details.get(name) or None for name in (*_SHOWN, "user")}
 
 
 KIND = RegionalKind(Ec2())

@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-from ...aws.responses import Object, Shape, list_of, non_empty, text
+from ...aws.responses import Object, list_or_empty, non_empty, page_of, text_or_empty
 from ...aws.signed import Service, SignedOperation
-from ...fast.typed import Any
+from ..regional.ssm import ACCESS_IN_LOWER_CASE
 
-_ARNS = list_of(non_empty)
-
-
-def _or_empty(value: object) -> str:
-    """Accept anything; what is no text counts as none."""
-    return text(value) if isinstance(value, str) else ""
-
-
-def _items(item: Shape) -> Shape:
-    """Accept a list; a missing one is empty."""
-    listed = list_of(item)
-
-    def shape(value: object) -> Any:
-        return listed([] if value is None else value)
-
-    return shape
-
-
-_AGENT = Object({"lastStatus": _or_empty, "reason": _or_empty})
-_CONTAINER = Object({"name": non_empty, "runtimeId": _or_empty, "managedAgents": _items(_AGENT)})
+_AGENT = Object({"lastStatus": text_or_empty, "reason": text_or_empty})
+_CONTAINER = Object(
+    {"name": non_empty, "runtimeId": text_or_empty, "managedAgents": list_or_empty(_AGENT)}
+)
 _TASK = Object(
     {
         **dict.fromkeys(("taskArn", "clusterArn", "taskDefinitionArn", "lastStatus"), non_empty),
-        **dict.fromkeys(("group", "launchType", "stoppedReason"), _or_empty),
+        **dict.fromkeys(("group", "launchType", "stoppedReason"), text_or_empty),
         "enableExecuteCommand": lambda value: value is True,
         "startedAt": lambda value: value,
-        "containers": _items(_CONTAINER),
+        "containers": list_or_empty(_CONTAINER),
     },
 )
-_SESSION = Object({"streamUrl": non_empty, "tokenValue": non_empty, "sessionId": text})
 
-
-def _listed(name: str, member: str) -> SignedOperation:
-    return SignedOperation(name, Object(lenient={member: _ARNS, "nextToken": text}))
-
-
-API = Service(
+SERVICE = Service(
     "ecs",
     "ecs",
     "AmazonEC2ContainerServiceV20141113",
     {
-        "list_clusters": _listed("ListClusters", "clusterArns"),
-        "list_tasks": _listed("ListTasks", "taskArns"),
-        "describe_tasks": SignedOperation("DescribeTasks", Object({"tasks": _items(_TASK)})),
-        "execute_command": SignedOperation("ExecuteCommand", Object({"session": _SESSION})),
+        "list_clusters": SignedOperation("ListClusters", page_of("clusterArns", non_empty)),
+        "list_tasks": SignedOperation("ListTasks", page_of("taskArns", non_empty)),
+        "describe_tasks": SignedOperation("DescribeTasks", Object({"tasks": list_or_empty(_TASK)})),
+        "execute_command": SignedOperation(
+            "ExecuteCommand", Object({"session": ACCESS_IN_LOWER_CASE})
+        ),
     },
 )

@@ -2,33 +2,41 @@
 
 The base, :class:`.kind.RegionalKind`, fulfils the contract of :mod:`connector.targets.kind`: names,
 Regions, profiles, caches, retries, sessions, doctor. It asks one :class:`Backend` about all that
-differs from service to service. A room has a class that inherits from ``Backend``, and the line
+differs from service to service, and the backend's :class:`.targets.Targets` to list, describe and
+change them. A room has a class that inherits from each, and the line
 ``KIND = RegionalKind(TheBackend())`` in the module that its row in the registry names.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ...fast.records import NamedTuple
 from ...fast.typed import TYPE_CHECKING, Any, Protocol
 from ..model import UNKNOWN, State
+from ..registry import STREAM
 
 if TYPE_CHECKING:
     from ...aws.api import Refused
     from ...aws.cloud import Cloud
     from ...aws.signed import Service
-    from ...errors import ConnectorError
     from ...sessions import SessionAccess
     from ...ssh.facts import SshFacts
     from ..model import Column, Query, SessionRequest
     from ..registry import KindRow
+    from .targets import Targets
 
 #: Seconds after a start in which the agent of a target may still be on its way.
 BOOT_SECONDS = 300.0
 
 _NOTHING: Mapping[str, Any] = {}
+
+#: Codes of Systems Manager, and of services that pass it on, for an agent that is not connected.
+NOT_CONNECTED = ("TargetNotConnected", "TargetNotConnectedException")
+
+#: What ssh replaces by the value of an option that it tells its ProxyCommand (ssh_config(5)).
+_TOKENS = {"port": "%p", "user": "%r"}
 
 
 class Found(NamedTuple):
@@ -41,7 +49,8 @@ class Found(NamedTuple):
     :param region: the Region; empty in an answer of :meth:`Backend.exact`: that of the query.
     :param aliases: other whole names that find it: an address, the id of its task.
     :param state: unknown unless an answer told it.
-    :param details: facts for later calls, all JSON. Names are remembered with them: keep them few.
+    :param details: facts for lists and for later calls, all JSON; None where an answer does not
+        tell one. Names are remembered with them: keep them few.
     :param started: when what answers sessions was started, in seconds since the epoch; 0 unless
         an answer told it.
     """
@@ -54,6 +63,10 @@ class Found(NamedTuple):
     details: Mapping[str, Any] = _NOTHING
     started: float = 0.0
 
+    def texts(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return details as lists show them."""
+        return tuple(map(_text_of, map(self.details.get, names)))
+
 
 def is_young(started: float) -> bool:
     """Return whether the agent of what was started then may still be on its way.
@@ -63,14 +76,24 @@ def is_young(started: float) -> bool:
     return time.time() - started < BOOT_SECONDS
 
 
+def _text_of(detail: object) -> str:
+    if isinstance(detail, bool):
+        return "on" if detail else "off"
+    return "" if detail is None else str(detail)
+
+
 class Backend(Protocol):
     """A kind's own part. One object for each kind, without any state.
 
-    Calls raise ``Refused``, ``CallFailed`` (see :mod:`connector.aws.api`) and ``ConnectorError``.
-    The base retries, and explains refusals to users. A method that takes a ``timeout`` makes one
-    try within that many seconds. The ProxyCommand imports the module of this class: methods import
-    what they need.
+    The ProxyCommand imports the module of this class: methods import what they need.
     """
+
+    #: What the configuration of ssh has to know besides the kind's row: see ``SshFacts``. The user
+    #: is empty if it depends on the target, see :meth:`user`.
+    ssh_title: str
+    patterns: tuple[str, ...]
+    examples: tuple[str, ...]
+    ssh_user: str
 
     #: Seconds for which sessions may be refused after a start, while an agent registers.
     settles: float = 60.0
@@ -82,31 +105,60 @@ class Backend(Protocol):
     #: Whether a name never comes to mean another target. Then a remembered name needs no check.
     names_last: bool = False
 
-    #: Whether each start of a target has an SSH host key of its own, see :meth:`machine_of`.
+    #: Whether each start of a target has an SSH host key of its own, see ``Targets.machine_of``.
     changes_host_keys: bool = False
 
     #: botocore's names of services besides :attr:`service` that tell where streams lead.
     stream_services: tuple[str, ...] = ("ssm",)
+
+    #: The columns of `connector list`, the most telling first. The base adds the Region.
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The details that a line for programs has after name, state, labels, Region and id."""
+        return tuple(each.detail for each in self.columns)
+
+    @property
+    def members(self) -> Sequence[str]:
+        """The details that JSON has of a target that has them."""
+        return self.fields
 
     @property
     def row(self) -> KindRow:
         """The kind's row of the registry."""
 
     @property
-    def ssh(self) -> SshFacts:
-        """What the configuration of ssh has to know."""
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns of `connector list`, the most telling first. The base adds the Region."""
-
-    @property
-    def states(self) -> Collection[str]:
-        """The words that the service has for states. Reports of the doctor show them."""
+    def targets(self) -> type[Targets]:
+        """The calls that list, describe and change targets."""
 
     @property
     def service(self) -> Service:
         """The API that starts sessions. The base connects to it early, and doctor checks it."""
+        from .ssm import SSM  # completion needs no network
+
+        return SSM
+
+    @property
+    def ssh(self) -> SshFacts:
+        """What the configuration of ssh has to know."""
+        from ...ssh.facts import SshFacts
+
+        row = self.row
+        streams = [each.name for each in row.options if each.role == STREAM]
+        return SshFacts(
+            title=self.ssh_title,
+            nouns=row.words.nouns,
+            patterns=self.patterns,
+            examples=self.examples,
+            suffix=row.suffixes[0],
+            service_prefixes=row.prefixes,
+            user=self.ssh_user,
+            known_hosts=f"~/.ssh/known_hosts_{row.name}",
+            file_prefix=f"{row.name}_",
+            id_prefixes=row.id_prefixes,
+            proxy_options=tuple(word for name in streams for word in (f"--{name}", _TOKENS[name])),
+        )
 
     def exact(self, name: str) -> Found | None:
         """Return the target of a name that needs no look-up, such as an id or an ARN; else None.
@@ -120,8 +172,8 @@ class Backend(Protocol):
     def made(self, name: str, query: Query) -> Found | None:
         """Return the target that a query wants to be made; None: the query means an existing one.
 
-        Nothing is made yet: a session is refused, :meth:`look` says that it is stopped, and
-        :meth:`start` makes it.
+        Nothing is made yet: it has no :meth:`session_target`, ``Targets.look`` says that it is
+        stopped, and ``Targets.start`` makes it.
 
         :param name: as of :meth:`exact`.
         :raises ConfigError: when nothing can be made of this name, as of that of a target.
@@ -147,100 +199,40 @@ class Backend(Protocol):
         return f"{found.labels[0]} ({found.id})" if found.labels else found.id
 
     def session_target(self, found: Found) -> str:
-        """Return what Systems Manager calls the target of sessions, to list those that live.
+        """Return what Systems Manager calls the target of sessions.
 
-        Empty where only :meth:`look` can tell, or where there can be no session.
+        Empty where only ``Targets.look`` can tell, or where there can be no session.
         """
         return found.id
-
-    def check(self, request: SessionRequest) -> None:
-        """:raises ConfigError: when the service cannot start a session of this form."""
-        return
-
-    def list_region(self, cloud: Cloud, region: str, deadline: float) -> Sequence[Found]:
-        """Return all targets of a Region; :func:`.pages.items_of` reads pages.
-
-        :param deadline: on the clock of ``time.monotonic``.
-        """
-
-    def look(self, cloud: Cloud, found: Found, timeout: float) -> Found:
-        """Return the target as the service describes it now, with its state, and its labels.
-
-        :raises Refused: also when the service does not know the target any more.
-        """
-
-    def look_for(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> Found:
-        """Return what :meth:`look` does, with the state that matters to a query's options."""
-        return self.look(cloud, found, timeout)
 
     def ready(self, found: Found) -> bool:
         """Return whether sessions can be opened on a target that runs, as it is set up.
 
-        If not, commands that start a target call :meth:`start`, which changes it or refuses to.
+        If not, commands that start a target call ``Targets.start``, which changes it or refuses to.
         """
         return True
-
-    def start(self, cloud: Cloud, found: Found, query: Query, timeout: float) -> Found | None:
-        """Ask for the start of a stopped target. The base calls :meth:`look` until it runs.
-
-        :returns: what was started, where that is another target than ``found``; else None.
-        :raises Refused: with the status 409 while a change is under way that has to end first.
-            The start is then asked for again.
-        """
-
-    def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
-        """Stop the target and return the state that this led to."""
 
     def open(
         self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
     ) -> SessionAccess:
-        """Start a session. The base adds the signer of its stream.
+        """Start a session: one try within some seconds. The base adds the signer of its stream.
 
-        :param query: has the kind's options; :meth:`look` finds details that ``found`` lacks.
+        A kind whose sessions Systems Manager starts has no need to override this method.
+
+        :param found: has a :meth:`session_target`.
+        :param query: has the kind's options.
         """
+        from .ssm import start_ssm_session
 
-    def detour(
-        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
-    ) -> SessionAccess | None:
-        """Return access by another way than :meth:`open`; None where there is none.
-
-        Asked once, when a refusal may settle (see :meth:`may_settle`).
-
-        :param found: as :meth:`look` has returned it after the refusal.
-        """
-        return None
-
-    def machine_of(self, cloud: Cloud, found: Found, timeout: float) -> str:
-        """Return what tells this start of the target from all others; empty if that is not told.
-
-        Only asked where :attr:`changes_host_keys`. Before ssh sees the greeting of a session, its
-        known keys of earlier starts are removed.
-        """
-        return ""
+        target, port = self.session_target(found), int(query.option("port") or 22)
+        return start_ssm_session(cloud, found.region, target, request, port, timeout)
 
     def may_settle(self, refused: Refused) -> bool:
         """Return whether a refused session may be granted once an agent has registered."""
-        return refused.code == "TargetNotConnected"
-
-    def explain(
-        self, refused: Refused, what: str, found: Found | None, query: Query
-    ) -> ConnectorError | None:
-        """Return the error for users of a refused call; None for the base's own words.
-
-        :param what: was refused, as in "stop" or "start a session on": the target follows.
-        :param query: what the user asked for.
-        """
-        return None
-
-    def advice(self, found: Found) -> str:
-        """Return what to do about a target that waiting does not make run.
-
-        Empty for the base's own words: look at the console, or that it cannot be used any more.
-        """
-        return ""
+        return refused.code in NOT_CONNECTED
 
     def user(self, found: Found) -> str:
-        """Return the user that the target expects of ssh; empty: that of :attr:`ssh`."""
+        """Return the user that the target expects of ssh; empty: :attr:`ssh_user`."""
         return ""
 
     def host_key_alias(self, found: Found) -> str:
@@ -258,13 +250,6 @@ class Backend(Protocol):
         """
         return ""
 
-    def fields(self, found: Found) -> tuple[str, ...]:
-        """Return what a line for programs has after name, state, labels, Region and id."""
-        return ()
-
     def cells(self, found: Found) -> tuple[str, ...]:
         """Return the texts of :attr:`columns`."""
-
-    def document(self, found: Found) -> dict[str, Any]:
-        """Return what JSON has of a target besides sshName, name, id, region and state."""
-        return {}
+        return found.texts(each.detail for each in self.columns)

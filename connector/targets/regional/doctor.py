@@ -67,7 +67,7 @@ class RegionalLegs:
     _profile: str | None
 
     def __init__(self, backend: Backend, case: Case) -> None:
-        self.states = backend.states
+        self.states = backend.targets.states
         self._backend = backend
         self._case = case
         self._region = ""

@@ -7,6 +7,7 @@ the answer is late. Then ssh's known keys are made to fit, see :mod:`connector.s
 from __future__ import annotations
 
 import threading
+import time
 
 from ...aws.api import CallFailed, Refused
 from ...errors import ConnectorError
@@ -35,11 +36,12 @@ class MachineQuestion:
         self._backend: Backend = calls.backend
         self._found: Found = calls.found
         self._name = calls.query.name
+        targets = calls.backend.targets(calls.cloud, self._found.region, time.monotonic() + timeout)
         self._machines: list[str] = []
 
         def ask() -> None:
             try:
-                machine = self._backend.machine_of(calls.cloud, self._found, timeout)
+                machine = targets.machine_of(self._found)
             except (Refused, CallFailed, ConnectorError) as error:
                 logger.info("the host keys stay: the machine of %s is not known: %s", calls, error)
             else:

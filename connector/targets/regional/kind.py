@@ -48,7 +48,6 @@ class RegionalKind:
                 "An argument of the command is not UTF-8",
                 "Have a shell make it at the far end (sh -c)",
             ) from None
-        self.backend.check(request)
 
     def profile_problem(self, query: Query, environ: Mapping[str, str]) -> ConfigError | None:
         from .account import profile_problem

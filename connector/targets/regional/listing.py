@@ -71,7 +71,7 @@ def list_targets(
     cloud = open_cloud(query.profile, query.endpoint_url, environ, anchor_memory)
     regions = regions_of(Place(""), query, cloud)
     cloud.keys.load(timeout)  # the deadline is not that of a user who is asked for a code
-    found, problems = _list(backend, cloud, regions, query, time.monotonic() + timeout)
+    found, problems = _list(backend, cloud, regions, time.monotonic() + timeout)
     names = _names(backend, cloud, found, query.profile, environ)
     several = len({each.region for each in found}) > 1
     columns = backend.columns
@@ -104,7 +104,7 @@ def look_up(
     :raises ConnectorError: when a Region that may have it cannot be listed.
     """
     cloud.keys.load(timeout)
-    found, problems = _list(backend, cloud, regions, query, time.monotonic() + timeout)
+    found, problems = _list(backend, cloud, regions, time.monotonic() + timeout)
     for problem in problems:  # it may have a target of the same name
         if not problem.is_refusal:
             raise problem.error
@@ -125,13 +125,11 @@ def look_up(
 
 def sessions_of(calls: Calls, timeout: float) -> list[SessionInfo]:
     """List the live sessions of a target by ssm:DescribeSessions."""
-    target = calls.backend.session_target(calls.found)
-    if not target:  # its name alone does not tell it
+    if not calls.session_target:  # its name alone does not tell it
         calls.look(timeout)
-        target = calls.backend.session_target(calls.found)
-    if not target:
+    if not calls.session_target:
         return []
-    filters = [{"key": "Target", "value": target}]
+    filters = [{"key": "Target", "value": calls.session_target}]
     calls.cloud.keys.load(timeout)
     items = items_of(
         ssm_of(calls.cloud, calls.found.region),
@@ -160,7 +158,7 @@ def enabled_regions(cloud: Cloud, deadline: float) -> list[str]:
 
 
 def _list(
-    backend: Backend, cloud: Cloud, regions: Sequence[str], query: Query, deadline: float
+    backend: Backend, cloud: Cloud, regions: Sequence[str], deadline: float
 ) -> tuple[list[Found], list[Problem]]:
     """List some Regions in parallel and remember the names.
 
@@ -177,16 +175,13 @@ def _list(
 
     def work(region: str) -> Sequence[Found] | Problem:
         try:
-            listed = backend.list_region(cloud, region, deadline - _GRACE)
+            listed = backend.targets(cloud, region, deadline - _GRACE).listed()
             return [each._replace(region=each.region or region) for each in listed]
         except Refused as refused:
             what = f"list the {words.nouns} in {region}"
-            own = backend.explain(refused, what, None, query)
-            return Problem(region, own or explain(refused, what, words.service))
+            return Problem(region, explain(refused, what, words.service))
         except CallFailed as failure:
             return Problem(region, failure.error)
-        except TimeoutError:
-            return late(region)
         except CredentialsError:
             raise  # other Regions need the same keys
         except ConnectorError as error:
@@ -232,7 +227,7 @@ def _row(backend: Backend, names: Names, each: Found, *, several: bool) -> Row:
         name,
         each.state,
         labels[0] if labels else "",
-        (".".join(labels), each.region, each.id, *backend.fields(each)),
+        (".".join(labels), each.region, each.id, *each.texts(backend.fields)),
         (each.region, *cells) if several else cells,
         {
             "sshName": name,
@@ -242,7 +237,7 @@ def _row(backend: Backend, names: Names, each: Found, *, several: bool) -> Row:
             "id": each.id,
             "state": each.state.status,
             "stateReason": each.state.reason or None,
-            **backend.document(each),
+            **{name: each.details[name] for name in backend.members if name in each.details},
         },
         backend.host_key_alias(each),
         f"{noun} {'.'.join(labels) or each.id} in {each.region}",

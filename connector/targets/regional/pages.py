@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from ...aws.api import CallFailed, Refused
+from ...aws.responses import PAGE_TOKENS
 from ...aws.retry import Retry, may_pass
 from ...errors import NETWORK_HINT, ConnectFailed, ServiceError
 from ...fast.typed import TYPE_CHECKING, Any
@@ -19,35 +20,28 @@ _MOST_PAGES = 200  # of a list
 
 
 def items_of(
-    api: SignedApi,
-    operation: str,
-    member: str,
-    deadline: float,
-    *,
-    token: str = "NextToken",
-    **members: Any,
+    api: SignedApi, operation: str, member: str, deadline: float, **members: Any
 ) -> Iterator[Any]:
     """Yield the items of all pages of a list. Failures that may pass are tried again.
 
     :param operation: the name of the botocore client's method.
     :param member: of the answer, that has the items.
     :param deadline: on the clock of ``time.monotonic``.
-    :param token: the member of request and answer that names the next page.
     :param members: of the request.
     :raises Refused: when the service refuses.
     :raises CallFailed: when there is no answer by the deadline, or the pages do not end.
     """
-    seen: set[str] = set()
+    seen: list[dict[str, str]] = []
     for _ in range(_MOST_PAGES):
         answer = ask(api, operation, deadline, **members)
         yield from answer.get(member, ())
-        following = answer.get(token)
+        following = {name: answer[name] for name in PAGE_TOKENS if answer.get(name)}
         if not following:
             return
         if following in seen:
             break
-        seen.add(following)
-        members[token] = following
+        seen.append(following)
+        members |= following
     raise CallFailed(ServiceError(f"The list of {operation} does not end"))
 
 
@@ -61,13 +55,17 @@ def ask(api: SignedApi, operation: str, deadline: float, **members: Any) -> dict
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
-            late = f"AWS did not answer in time ({operation})"
-            raise CallFailed(ConnectFailed(late, NETWORK_HINT))
+            raise late(operation)
         try:
             return api.call(operation, timeout=min(_CALL_TIMEOUT, left), **members)
         except (Refused, CallFailed) as failure:
             if not retry.pause(failure, passes=may_pass(failure, idempotent=True)):
                 raise
+
+
+def late(what: str) -> CallFailed:
+    """Return the failure of calls that end after their deadline."""
+    return CallFailed(ConnectFailed(f"AWS did not answer in time ({what})", NETWORK_HINT))
 
 
 def epoch_time(value: object) -> float:

@@ -96,6 +96,17 @@ def is_region(text: str) -> bool:
     )
 
 
+def read_arn(name: str, service: str, kind: str) -> tuple[str, str] | None:
+    """Return the Region of an ARN and what follows the kind in it; else None.
+
+    :param kind: the word before the first slash: ``task`` in ``…:<account>:task/a/b``.
+    """
+    parts = name.split(":", 5)
+    found, slash, rest = parts[-1].partition("/")
+    named = (parts[0], len(parts), *parts[2:3], found, slash)
+    return (parts[3], rest) if named == ("arn", 6, service, kind, "/") else None
+
+
 def region_words(text: str | None) -> tuple[str, ...]:
     """Return the Regions of an option: names with commas between them, or ``all``."""
     words = (word.strip().lower() for word in (text or "").split(","))

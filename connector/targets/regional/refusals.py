@@ -14,6 +14,7 @@ from ...errors import (
     TargetNotReady,
 )
 from ..model import GONE, STOPPED, STOPPING, State
+from .backend import NOT_CONNECTED
 from .target import one_line
 
 #: Codes of a service that denies an action to the caller, which differ from API to API.
@@ -40,7 +41,7 @@ def explain(
             f"You may not {what}{said}",
             "Ask for that permission, or choose another profile with --profile",
         )
-    if code == "TargetNotConnected":
+    if code in NOT_CONNECTED:
         return TargetNotReady(
             f"Cannot {what}: its SSM agent is not connected{said}",
             "The agent may be starting: try again in a minute. Else check it, its role and network",

@@ -156,7 +156,7 @@ class RegionalSessions:
             f"the session on {self._calls} has timed out or was ended", "Connect again"
         )
 
-    def _open(self, started: StartProgress | None) -> SessionAccess | State:
+    def _open(self, started: StartProgress | None, *, moved: bool = False) -> SessionAccess | State:
         """Return a session, or the state because of which there is none.
 
         Throttling, errors of the service and connections that could not be made are tried again
@@ -166,6 +166,7 @@ class RegionalSessions:
 
         :param started: shows the wait for the agent of a target that was just started; None: it
             was not.
+        :param moved: whether a refusal has shown already that the name means another target.
         :raises ConnectorError: what was refused or failed, and what to do about it.
         """
         calls = self._calls
@@ -187,12 +188,16 @@ class RegionalSessions:
         while True:
             left = min(deadline - self._clock(), self._start_timeout)
             try:
+                if not calls.session_target:  # its name alone does not tell it
+                    told = calls.look(left)
+                    if not calls.session_target:
+                        return told
                 access = calls.open(self._request, left)
             except (Refused, CallFailed) as failure:
                 settles = isinstance(failure, Refused) and calls.backend.may_settle(failure)
                 passes = settles or may_pass(failure)
                 if not asked and (settles or not passes) and _may_be_of_state(failure):
-                    place = calls.found[:3]
+                    place = _place(calls)
                     state = self._state()
                     asked = state is not None
                     # After a start, a target that runs may yet become one that can be reached.
@@ -201,14 +206,15 @@ class RegionalSessions:
                         detour = calls.detour(self._request, max(deadline - self._clock(), 1.0))
                         if detour:
                             return detour
+                    if state and state.phase not in (RUNNING, UNKNOWN.phase):
+                        return state
+                    if not moved and _place(calls) != place:
+                        # The refusal was about a target of which the name means another one by now,
+                        # or which the service has replaced.
+                        return self._open(started, moved=True)
                     if state and settles and started is None and self._is_young(state):
                         # Another program has started it.
                         return State(f"{state.status} without an agent yet", "", STARTING)
-                    if state and state.phase not in (RUNNING, UNKNOWN.phase):
-                        return state
-                    if calls.found[:3] != place:
-                        # The refusal was about another target. A name moves once at most.
-                        return self._open(started)
                 if not retry.pause(failure, passes=passes):
                     raise calls.error_of(failure, "start a session on") from failure
             else:
@@ -236,6 +242,11 @@ class RegionalSessions:
             if isinstance(error, TargetNotFound):
                 raise error from failure
             return UNKNOWN
+
+
+def _place(calls: Calls) -> tuple[object, ...]:
+    """Return what tells a target from the one that its name may have come to mean."""
+    return (*calls.found[:3], calls.session_target)
 
 
 def _as_it_is(state: State) -> State:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...aws.responses import Object, list_of, non_empty, text
+from collections.abc import Mapping
+
+from ...aws.responses import Object, non_empty, page_of, text
 from ...aws.signed import Service, SignedOperation
 from ...fast.typed import TYPE_CHECKING, Any
 from ...sessions import SessionAccess, Signer
@@ -12,8 +14,12 @@ if TYPE_CHECKING:
     from ...aws.cloud import Cloud
     from ...aws.signed import SignedApi
 
-# A session with an unreadable id could never be ended, so the id has to be text.
-_ACCESS = Object({"StreamUrl": non_empty, "TokenValue": non_empty, "SessionId": text})
+#: Access to a session, as Systems Manager spells it and as some other services do. The members are
+#: in the order of ``SessionAccess``. A session with an unreadable id could never be ended, so it
+#: has to be text.
+ACCESS = Object({"StreamUrl": non_empty, "TokenValue": non_empty, "SessionId": text})
+ACCESS_IN_LOWER_CASE = Object({"streamUrl": non_empty, "tokenValue": non_empty, "sessionId": text})
+
 _SESSION = Object({"SessionId": non_empty}, lenient={"StartDate": lambda value: value})
 
 SSM = Service(
@@ -21,16 +27,14 @@ SSM = Service(
     "ssm",
     "AmazonSSM",
     {
-        "start_session": SignedOperation("StartSession", _ACCESS),
+        "start_session": SignedOperation("StartSession", ACCESS),
         # Empty texts stand for a session that has timed out.
         "resume_session": SignedOperation(
             "ResumeSession",
             Object({"SessionId": text}, optional={"TokenValue": text, "StreamUrl": text}),
         ),
         "terminate_session": SignedOperation("TerminateSession", Object()),
-        "describe_sessions": SignedOperation(
-            "DescribeSessions", Object(lenient={"Sessions": list_of(_SESSION), "NextToken": text})
-        ),
+        "describe_sessions": SignedOperation("DescribeSessions", page_of("Sessions", _SESSION)),
     },
 )
 
@@ -57,7 +61,13 @@ def start_ssm_session(
     answer = ssm_of(cloud, region).call(
         "start_session", timeout=timeout, Target=target, **_document(request, port)
     )
-    return SessionAccess(answer["StreamUrl"], answer["TokenValue"], answer["SessionId"])
+    return access_of(answer)
+
+
+def access_of(answer: Mapping[str, str]) -> SessionAccess:
+    """Return the access that an answer in the shape of ``ACCESS``, or in lower case, gives."""
+    url, token, session_id = answer.values()
+    return SessionAccess(url, token, session_id)
 
 
 def _document(request: SessionRequest, port: int) -> dict[str, Any]:

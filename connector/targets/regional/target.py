@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ...sessions import SessionAccess, SessionSource, StartProgress, Waiting
     from .backend import Backend, Found
     from .place import Place
+    from .targets import Targets
 
 #: Seconds that a call for a user at a prompt may take, and those that waits and checks give one.
 CALL_TIMEOUT = 10.0
@@ -95,6 +97,11 @@ class Calls:
         """Whether no answer has shown yet that the name still means this target."""
         return self._find_again is not None
 
+    @property
+    def session_target(self) -> str:
+        """See :meth:`.Backend.session_target`."""
+        return self.backend.session_target(self.found)
+
     def look(self, timeout: float = POLL_TIMEOUT) -> State:
         """Return the state. A remembered target that has moved is looked up."""
         try:
@@ -111,7 +118,7 @@ class Calls:
         return fresh.state
 
     def start(self) -> None:
-        started = self.backend.start(self.cloud, self.found, self.query, POLL_TIMEOUT)
+        started = self._targets(POLL_TIMEOUT).start(self.found, self.query)
         if started:
             self.found = started._replace(region=started.region or self.found.region)
             # The options that made it would make another one.
@@ -122,11 +129,10 @@ class Calls:
 
     def stop(self, timeout: float) -> State:
         """Stop the target and return the state that this led to."""
-        self.cloud.keys.load(timeout)
-        return self.backend.stop(self.cloud, self.found, timeout)
+        return self._targets(timeout).stop(self.found)
 
     def open(self, request: SessionRequest, timeout: float) -> SessionAccess:
-        """Start a session."""
+        """Start a session on a target of which the :attr:`session_target` is known."""
         self.cloud.keys.load(timeout)
         if not self.backend.changes_host_keys:
             return self.backend.open(self.cloud, self.found, request, self.query, timeout)
@@ -139,7 +145,7 @@ class Calls:
 
     def detour(self, request: SessionRequest, timeout: float) -> SessionAccess | None:
         """Return access by another way, after a refusal and a :meth:`look`; None without one."""
-        return self.backend.detour(self.cloud, self.found, request, self.query, timeout)
+        return self._targets(timeout).detour(self.found, request, self.query)
 
     def for_ssh(self, state: State) -> State:
         """Return the state that matters to ssh: it may have another way to a target that runs."""
@@ -181,7 +187,7 @@ class Calls:
         from .place import list_command
         from .refusals import explain
 
-        own = self.backend.explain(failure, what, self.found, self.query)
+        own = self.backend.targets.explain(failure, what, self.found, self.query)
         listing = list_command(self.backend.row.name, self.query, self.place)
         words = self.backend.row.words
         return own or explain(failure, f"{what} {self}", words.service, listing)
@@ -199,7 +205,7 @@ class Calls:
     def not_running(self, state: State) -> ConnectorError:
         from .refusals import not_running
 
-        advice = self.backend.advice(self.found)
+        advice = self.backend.targets.advice(self.found)
         return not_running(str(self), state, self.command("start"), self.console, advice)
 
     @contextmanager
@@ -235,9 +241,14 @@ class Calls:
         name = host_name(self.backend, self.found, self.place.profile)
         return shlex.join(self.query._replace(name=name, options=()).words)
 
-    def _look(self, found: Found, timeout: float) -> Found:
+    def _targets(self, timeout: float) -> Targets:
+        """Return what makes calls about the target, within some seconds from now."""
         self.cloud.keys.load(timeout)
-        fresh = self.backend.look_for(self.cloud, found, self.query, timeout)
+        deadline = time.monotonic() + timeout
+        return self.backend.targets(self.cloud, self.found.region, deadline)
+
+    def _look(self, found: Found, timeout: float) -> Found:
+        fresh = self._targets(timeout).look(found, self.query)
         return fresh._replace(region=fresh.region or found.region)
 
     def _is_meant(self, fresh: Found) -> bool:

@@ -5,8 +5,9 @@ Source: botocore's model ``sagemaker/2017-07-24``.
 
 from __future__ import annotations
 
-from ...aws.responses import Object, Shape, list_of, non_empty, number, text
+from ...aws.responses import Object, Shape, non_empty, number, page_of, text
 from ...aws.signed import Service, SignedOperation
+from ..regional.ssm import ACCESS
 
 
 def _texts(*names: str) -> dict[str, Shape]:
@@ -42,27 +43,20 @@ _SPACE = Object(
     {"SpaceArn": non_empty, "Status": text},
     lenient={**_texts("FailureReason"), "SpaceSettings": _SETTINGS, "OwnershipSettings": _OWNER},
 )
-_SESSION = Object({"StreamUrl": non_empty, "TokenValue": non_empty, "SessionId": text})
-
-
-def _list(name: str, item: Object) -> SignedOperation:
-    shape = Object({name: list_of(item)}, optional=_texts("NextToken"))
-    return SignedOperation(f"List{name}", shape)
-
 
 SERVICE = Service(
     "sagemaker",
     "api.sagemaker",
     "SageMaker",
     {
-        "list_domains": _list("Domains", _DOMAIN),
-        "list_spaces": _list("Spaces", _SUMMARY),
-        "list_apps": _list("Apps", _APP),
+        "list_domains": SignedOperation("ListDomains", page_of("Domains", _DOMAIN)),
+        "list_spaces": SignedOperation("ListSpaces", page_of("Spaces", _SUMMARY)),
+        "list_apps": SignedOperation("ListApps", page_of("Apps", _APP)),
         "describe_space": SignedOperation("DescribeSpace", _SPACE),
         "describe_app": SignedOperation("DescribeApp", _APP),
         "create_app": SignedOperation("CreateApp", Object()),
         "delete_app": SignedOperation("DeleteApp", Object()),
         "update_space": SignedOperation("UpdateSpace", Object()),
-        "start_session": SignedOperation("StartSession", _SESSION),
+        "start_session": SignedOperation("StartSession", ACCESS),
     },
 )

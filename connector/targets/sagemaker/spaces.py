@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from ...aws.api import Refused
-from ...aws.signed import SignedApi
 from ...errors import ConfigError, ConnectorError, ConsentNeeded, RequestRefused, TargetNotReady
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, Query, State
-from ..parallel import for_all
 from ..regional.backend import Found
-from ..regional.pages import epoch_time, iso_time, items_of
+from ..regional.pages import epoch_time, iso_time
 from ..regional.refusals import said_by
+from ..regional.targets import Targets
+from .api import SERVICE
 from .names import place_of, space_of
 
 #: The apps that have an SSH server, and the settings of a space about each.
@@ -34,82 +33,138 @@ _T3, _LARGE = ("ml.t3.micro", "ml.t3.small", "ml.t3.medium"), ("c5", "c6i", "c6i
 TOO_SMALL = (*_T3, *(f"ml.{family}.large" for family in _LARGE))
 
 
-def list_spaces(api: SignedApi, deadline: float) -> list[Found]:
-    """Return the spaces of a Region whose apps have an SSH server. The clock is monotonic."""
-    domains, spaces, apps = for_all(
-        lambda kind: _items(api, kind, deadline), ("Domains", "Spaces", "Apps"), deadline
-    )
-    known = {domain["DomainId"]: domain for domain in domains}
-    # The service lists deleted apps for a while.
-    alive = (app for app in apps if app["Status"] != "Deleted")
-    machines = {(app.get("DomainId"), app.get("SpaceName")): app for app in alive}
-    found = []
-    for space in spaces:
-        domain, name = known.get(space["DomainId"]), space["SpaceName"]
-        if domain is None or _settings(space).get("AppType") not in SETTINGS:
-            continue
-        arn = f"{domain['DomainArn'].rpartition(':')[0]}:space/{space['DomainId']}/{name}"
-        labels = (name, domain["DomainName"] or space["DomainId"])
-        each = Found(arn, labels, arn.split(":")[3], (f"{name}.{space['DomainId']}",))
-        found.append(_described(each, space, machines.get((space["DomainId"], name))))
-    return found
+class Spaces(Targets):
+    """The spaces of a Region. Their ids are ARNs."""
 
+    service = SERVICE
+    states = (NO_APP.status, *_OF_APP, *_OF_SPACE)
 
-def _items(api: SignedApi, kind: str, deadline: float, **members: Any) -> list[dict[str, Any]]:
-    return list(items_of(api, f"list_{kind.lower()}", kind, deadline, MaxResults=100, **members))
+    def listed(self) -> list[Found]:
+        """Return the spaces whose apps have an SSH server."""
+        domains, spaces, apps = self.in_parallel(self._all, ("Domains", "Spaces", "Apps"))
+        known = {domain["DomainId"]: domain for domain in domains}
+        # The service lists deleted apps for a while.
+        alive = (app for app in apps if app["Status"] != "Deleted")
+        machines = {(app.get("DomainId"), app.get("SpaceName")): app for app in alive}
+        found = []
+        for space in spaces:
+            domain, name = known.get(space["DomainId"]), space["SpaceName"]
+            if domain is None or _settings(space).get("AppType") not in SETTINGS:
+                continue
+            arn = f"{domain['DomainArn'].rpartition(':')[0]}:space/{space['DomainId']}/{name}"
+            labels = (name, domain["DomainName"] or space["DomainId"])
+            each = Found(arn, labels, arn.split(":")[3], (f"{name}.{space['DomainId']}",))
+            found.append(_described(each, space, machines.get((space["DomainId"], name))))
+        return found
 
+    def look(self, found: Found, query: Query | None = None) -> Found:
+        """Return a space as the service describes it now.
 
-def look(api: SignedApi, found: Found, timeout: float) -> Found:
-    """Return a space as the service describes it now.
+        A name in lower case, as ssh makes it, may stand for one with capitals.
+        """
+        try:
+            space = self.call("describe_space", **place_of(found.id))
+        except Refused as refused:
+            domain, name = place_of(found.id).values()
+            if refused.code != "ResourceNotFound" or not name.islower():
+                raise
+            names = (each["SpaceName"] for each in self._all("Spaces", DomainIdEquals=domain))
+            named = next((each for each in names if each.lower() == name), name)
+            if named == name:
+                raise
+            found = found._replace(id=f"{found.id.rpartition('/')[0]}/{named}")
+            space = self.call("describe_space", **place_of(found.id))
+        return _described(found, space, self._app(found.id, _settings(space).get("AppType", "")))
 
-    A name in lower case, as ssh makes it, may stand for one with capitals.
+    def start(self, found: Found, query: Query) -> None:
+        """Ask for the next step of a start.
 
-    :raises Refused: also when there is no such space.
-    """
-    deadline = time.monotonic() + timeout
-    try:
-        space = api.call("describe_space", timeout=timeout, **place_of(found.id))
-    except Refused as refused:
-        if refused.code != "ResourceNotFound" or not space_of(found.id).islower():
-            raise
-        listed = _items(api, "Spaces", deadline, DomainIdEquals=place_of(found.id)["DomainId"])
-        names = {each["SpaceName"].lower(): each["SpaceName"] for each in listed}
-        if space_of(found.id) not in names:
-            raise
-        name = names[space_of(found.id)]
-        found = found._replace(id=f"{found.id.rpartition('/')[0]}/{name}")
-        left = deadline - time.monotonic()
-        space = api.call("describe_space", timeout=left, **place_of(found.id))
-    app = app_of(api, found.id, _settings(space).get("AppType", ""), deadline)
-    return _described(found, space, app)
+        Remote access can be turned on only while the space has no app. So an app that runs is
+        deleted first, if the user agreed.
 
+        :raises Refused: with the status 409 when a step before the last one is under way.
+        :raises ConnectorError: when the space cannot be started as it is.
+        """
+        place = place_of(found.id)
+        settings = _settings(self.call("describe_space", **place))
+        app_type = settings.get("AppType", "")
+        spec = _spec(settings)
+        if spec.get("InstanceType") in TOO_SMALL:
+            raise ConfigError(
+                f"Space {place['SpaceName']} has {spec['InstanceType']}, too small for remote "
+                "access",
+                "It needs 8 GiB of memory: choose another type in SageMaker Studio",
+            )
+        app = _app_in(found.id, app_type)
+        if settings.get("RemoteAccess") == "ENABLED":
+            self.call("create_app", **app, **({"ResourceSpec": spec} if spec else {}))
+            return
+        if not query.flag(ENABLE):
+            raise _consent(place["SpaceName"], query)
+        last = (self._app(found.id, app_type) or {}).get("Status", "Deleted")
+        if last == "Deleted":
+            self.call("update_space", **place, SpaceSettings={"RemoteAccess": "ENABLED"})
+        elif last != "Deleting":
+            self.call("delete_app", **app)
+        raise Refused(409, "ResourceInUse", "remote access is being turned on")
 
-def machine_of(api: SignedApi, found: Found, timeout: float) -> str:
-    """Return the space with the time of its app's creation; empty if that is not told."""
-    deadline = time.monotonic() + timeout
-    app = app_of(api, found.id, found.details.get("appType", ""), deadline)
-    if app is None or app["Status"] != "InService":  # it is of another type by now
-        found = look(api, found, deadline - time.monotonic())
-        created = found.details["appCreationTime"]
-    else:
-        created = iso_time(app.get("CreationTime"))
-    return f"{found.id} since {created}" if created else ""
+    def stop(self, found: Found) -> State:
+        """Delete the app of a space, and return the state that this led to."""
+        found = self.look(found)
+        if found.state == NO_APP:
+            return NO_APP
+        self.call("delete_app", **_app_in(found.id, found.details["appType"]))
+        return self.look(found).state
 
+    def machine_of(self, found: Found) -> str:
+        """Return the space with the time of its app's creation; empty if that is not told."""
+        app = self._app(found.id, found.details.get("appType", ""))
+        if app is None or app["Status"] != "InService":  # it is of another type by now
+            created = self.look(found).details["appCreationTime"]
+        else:
+            created = iso_time(app.get("CreationTime"))
+        return f"{found.id} since {created}" if created else ""
 
-def app_of(api: SignedApi, arn: str, app_type: str, deadline: float) -> dict[str, Any] | None:
-    """Return the last app of a space, which may be deleted; None where it never had one."""
-    if app_type not in SETTINGS:
+    @staticmethod
+    def explain(refused: Refused, what: str, found: Found, query: Query) -> ConnectorError | None:
+        space, said = space_of(found.id), said_by(refused)
+        words = refused.message.lower() if refused.code == "ValidationException" else ""
+        if refused.code == "ResourceInUse":
+            return TargetNotReady(
+                f"Space {space} is busy with another app or change{said}",
+                "Try again in a minute, or look at its apps in SageMaker Studio",
+            )
+        if "does not have remote access" in words:
+            return _consent(space, query)
+        if "instance" in words or "image" in words:
+            return RequestRefused(
+                f"Space {space} does not suit remote access{said}",
+                "It needs 8 GiB of memory, and an image of SageMaker Distribution 2.8 or later",
+            )
         return None
-    left = deadline - time.monotonic()
-    try:
-        return api.call("describe_app", timeout=left, **app_in(arn, app_type))
-    except Refused as refused:
-        if refused.code != "ResourceNotFound":
-            raise
-        return None
+
+    @staticmethod
+    def advice(found: Found) -> str:
+        failed = found.state.status == "Failed" and found.details["appCreationTime"]
+        name = ".".join(found.labels)
+        return f"Run `connector stop {name}.sagemaker`, and start it again" if failed else ""
+
+    def _all(self, kind: str, **members: Any) -> list[dict[str, Any]]:
+        return list(self.items(f"list_{kind.lower()}", kind, MaxResults=100, **members))
+
+    def _app(self, arn: str, app_type: str) -> dict[str, Any] | None:
+        """Return the last app of a space, which may be deleted; None where it never had one."""
+        if app_type not in SETTINGS:
+            return None
+        try:
+            return self.call("describe_app", **_app_in(arn, app_type))
+        except Refused as refused:
+            if refused.code != "ResourceNotFound":
+                raise
+            return None
 
 
-def app_in(arn: str, app_type: str) -> dict[str, str]:
+def _app_in(arn: str, app_type: str) -> dict[str, str]:
     """Return the members of a request that name the app of a space. Its name is always this."""
     return {**place_of(arn), "AppType": app_type, "AppName": "default"}
 
@@ -118,19 +173,26 @@ def _settings(space: Mapping[str, Any]) -> Mapping[str, Any]:
     return space.get("SpaceSettings") or space.get("SpaceSettingsSummary") or {}
 
 
+def _spec(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the machine that the settings of a space name for its type of app."""
+    of_app = settings.get(SETTINGS.get(settings.get("AppType", ""), ""), {})
+    spec: Mapping[str, Any] = of_app.get("DefaultResourceSpec", {})
+    return spec
+
+
 def _described(found: Found, space: Mapping[str, Any], app: Mapping[str, Any] | None) -> Found:
     app, settings = app or {}, _settings(space)
-    app_type = settings.get("AppType", "")
-    chosen = settings.get(SETTINGS.get(app_type, ""), {}).get("DefaultResourceSpec", {})
     owner = space.get("OwnershipSettings") or space.get("OwnershipSettingsSummary") or {}
     details = {
-        "appType": app_type,
+        "domain": found.labels[1],
+        "domainId": place_of(found.id)["DomainId"],
+        "appType": settings.get("AppType", ""),
         "remoteAccess": settings.get("RemoteAccess") == "ENABLED",
-        "instanceType": (app.get("ResourceSpec") or chosen).get("InstanceType"),
+        "instanceType": (app.get("ResourceSpec") or _spec(settings)).get("InstanceType"),
         "owner": owner.get("OwnerUserProfileName"),
         "appCreationTime": iso_time(app.get("CreationTime")) or None,
     }
-    state, started = _state_of(space, app, app_type), epoch_time(app.get("CreationTime"))
+    state, started = _state_of(space, app, details["appType"]), epoch_time(app.get("CreationTime"))
     return found._replace(state=state, details=details, started=started)
 
 
@@ -144,72 +206,6 @@ def _state_of(space: Mapping[str, Any], app: Mapping[str, Any], app_type: str) -
     if status == "Deleted":
         return NO_APP
     return State(status, app.get("FailureReason", ""), _OF_APP.get(status, FAILED))
-
-
-def start(api: SignedApi, found: Found, query: Query, timeout: float) -> None:
-    """Ask for the next step of a start.
-
-    Remote access can be turned on only while the space has no app. So an app that runs is deleted
-    first, if the user agreed.
-
-    :raises Refused: with the status 409 when a step before the last one is under way.
-    :raises ConnectorError: when the space cannot be started as it is.
-    """
-    deadline = time.monotonic() + timeout
-    place = place_of(found.id)
-    settings = api.call("describe_space", timeout=timeout, **place).get("SpaceSettings", {})
-    app_type = settings.get("AppType", "")
-    spec = settings.get(SETTINGS.get(app_type, ""), {}).get("DefaultResourceSpec", {})
-    if spec.get("InstanceType") in TOO_SMALL:
-        raise ConfigError(
-            f"Space {place['SpaceName']} has {spec['InstanceType']}, too small for remote access",
-            "It needs 8 GiB of memory: choose another type in SageMaker Studio",
-        )
-    app, left = app_in(found.id, app_type), deadline - time.monotonic()
-    if settings.get("RemoteAccess") == "ENABLED":
-        api.call("create_app", timeout=left, **app, **({"ResourceSpec": spec} if spec else {}))
-        return
-    if not query.flag(ENABLE):
-        raise _consent(space_of(found.id), query)
-    last = app_of(api, found.id, app_type, deadline)
-    left = deadline - time.monotonic()
-    if last is None or last["Status"] == "Deleted":
-        api.call("update_space", timeout=left, **place, SpaceSettings={"RemoteAccess": "ENABLED"})
-    elif last["Status"] != "Deleting":
-        api.call("delete_app", timeout=left, **app)
-    raise Refused(409, "ResourceInUse", "remote access is being turned on")
-
-
-def stop(api: SignedApi, found: Found, timeout: float) -> State:
-    """Delete the app of a space, and return the state that this led to."""
-    deadline = time.monotonic() + timeout
-    found = look(api, found, timeout)
-    if found.state == NO_APP:
-        return NO_APP
-    left = deadline - time.monotonic()
-    api.call("delete_app", timeout=left, **app_in(found.id, found.details["appType"]))
-    return look(api, found, deadline - time.monotonic()).state
-
-
-def explain(refused: Refused, found: Found | None, query: Query) -> ConnectorError | None:
-    """Return the error of a refused call, or None where the base has the words."""
-    if found is None:
-        return None
-    space, said = space_of(found.id), said_by(refused)
-    words = refused.message.lower() if refused.code == "ValidationException" else ""
-    if refused.code == "ResourceInUse":
-        return TargetNotReady(
-            f"Space {space} is busy with another app or change{said}",
-            "Try again in a minute, or look at its apps in SageMaker Studio",
-        )
-    if "does not have remote access" in words:
-        return _consent(space, query)
-    if "instance" in words or "image" in words:
-        return RequestRefused(
-            f"Space {space} does not suit remote access{said}",
-            "It needs 8 GiB of memory, and an image of SageMaker Distribution 2.8 or later",
-        )
-    return None
 
 
 def _consent(space: str, query: Query) -> ConsentNeeded:

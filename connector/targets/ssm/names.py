@@ -7,6 +7,8 @@ this module, so it does without regular expressions.
 
 from __future__ import annotations
 
+from ..regional.place import read_arn
+
 #: Targets of ssm:StartSession.
 SSM_WORDS = ("sagemaker-cluster", "sagemaker-training-job", "sagemaker-endpoint", "codebuild")
 
@@ -21,13 +23,9 @@ def target_of(name: str) -> tuple[str, str] | None:
 
     A stream session is ``gameliftstreams:<group>/<session>``.
     """
-    if name.startswith("arn:"):
-        parts = name.split(":", 5)
-        if len(parts) != 6 or parts[2] != STREAMS:
-            return None
-        kind, _, rest = parts[5].partition("/")
-        place = f"{STREAMS}:{rest}"
-        return (place, parts[3]) if kind == "streamsession" and _is_stream(rest) else None
+    if arn := read_arn(name, STREAMS, "streamsession"):
+        region, rest = arn
+        return (f"{STREAMS}:{rest}", region) if _is_stream(rest) else None
     word, colon, rest = name.partition(":")
     if not colon:
         word, _, rest = name.partition(".")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from connector.aws.cloud import Cloud
+from connector.aws.responses import check
+from connector.aws.signed import Service
+from connector.targets.codebuild.api import SERVICE
 from connector.targets.codebuild.names import id_of
-from connector.targets.codebuild.sandboxes import found_of, list_living, state_of
+from connector.targets.codebuild.sandboxes import Sandboxes, found_of, state_of
 from connector.targets.model import GONE, RUNNING, STARTING, STOPPING
 
 UUID = "0103e0e7-52aa-4a3d-81dd-bfc27226fa54"
@@ -61,7 +65,9 @@ def test_id_is_read_from_each_form(name: str, expected: tuple[str, str] | None) 
     ],
 )
 def test_start_of_a_sandbox_is_told(members: dict[str, Any], started: float) -> None:
-    assert found_of({"id": f"shop:{UUID}", **members}).started == started
+    told = {"sandbox": {"id": f"shop:{UUID}", **members}}
+    answer = check(told, SERVICE.operations["stop_sandbox"].response, "api.example")
+    assert found_of(answer["sandbox"]).started == started
 
 
 class History:
@@ -71,15 +77,15 @@ class History:
         self.age = age
         self.pages = 0
 
+    def api(self, service: Service, region: str) -> History:
+        """Return itself: it is a cloud with one service."""
+        return self
+
     def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
         if operation == "batch_get_sandboxes":
-            requested = time.time() - self.age
-            return {
-                "sandboxes": [
-                    {"id": id, "status": "STOPPED", "requestTime": requested}
-                    for id in members["ids"]
-                ]
-            }
+            told = {"status": "STOPPED", "requestTime": time.time() - self.age}
+            answer = {"sandboxes": [{"id": id, **told} for id in members["ids"]]}
+            return check(answer, SERVICE.operations[operation].response, "api.example")
         self.pages += 1
         ids = [f"shop:{self.pages}-{number}" for number in range(100)]
         return {"ids": ids, **({"nextToken": str(self.pages)} if self.pages < 3 else {})}
@@ -88,5 +94,5 @@ class History:
 @pytest.mark.parametrize(("age", "pages"), [(7 * 86400.0, 1), (3600.0, 3)])
 def test_list_ends_where_no_sandbox_can_live_any_more(age: float, pages: int) -> None:
     history = History(age)
-    assert list_living(history, time.monotonic() + 60.0) == []
+    assert Sandboxes(cast(Cloud, history), "r", time.monotonic() + 60.0).listed() == []
     assert history.pages == pages

@@ -10,8 +10,8 @@ from connector.aws.api import Refused
 from connector.emulator.api.ec2.model import ConnectEndpoint, Instance, Status
 from connector.errors import ConfigError
 from connector.sessions import SessionAccess
-from connector.targets.ec2.eice import open_tunnel
-from connector.targets.model import SSH_SESSION
+from connector.targets.ec2.kind import KIND
+from connector.targets.model import SSH_SESSION, Query
 from connector.targets.regional.backend import Found
 
 from .conftest import REGION, Yard
@@ -21,7 +21,8 @@ TIMEOUT = 20.0
 
 def opened(yard: Yard, instance: Instance, port: int = 22) -> SessionAccess:
     found = Found(instance.id, region=REGION)
-    return open_tunnel(yard.cloud(), found, SSH_SESSION, port, TIMEOUT)
+    query = Query(instance.id, (("via", "eice"), ("port", str(port))))
+    return KIND.backend.open(yard.cloud(), found, SSH_SESSION, query, TIMEOUT)
 
 
 def add(yard: Yard, *endpoints: ConnectEndpoint) -> Instance:

@@ -19,9 +19,19 @@ from connector.emulator.api.ec2.model import (
     Status,
 )
 from connector.errors import RequestRefused
+from connector.targets.ec2.api import EC2_API
 from connector.targets.ec2.kind import KIND
-from connector.targets.ec2.machines import EC2_API, change, list_machines, look, user_of
-from connector.targets.model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
+from connector.targets.ec2.machines import Machines, user_of
+from connector.targets.model import (
+    FAILED,
+    GONE,
+    RUNNING,
+    STARTING,
+    STOPPED,
+    STOPPING,
+    Query,
+    State,
+)
 from connector.targets.regional.backend import Found
 
 from .conftest import REGION, Yard
@@ -30,12 +40,16 @@ TIMEOUT = 20.0
 UNKNOWN = "i-0123456789abcdef0"
 
 
+def machines(yard: Yard, region: str = REGION) -> Machines:
+    return Machines(yard.cloud(), region, time.monotonic() + TIMEOUT)
+
+
 def listed(yard: Yard, region: str = REGION) -> list[Found]:
-    return list_machines(yard.cloud(), region, time.monotonic() + TIMEOUT)
+    return machines(yard, region).listed()
 
 
 def seen(yard: Yard, id: str, region: str = REGION) -> Found:
-    return look(yard.cloud(), Found(id, region=region), TIMEOUT)
+    return machines(yard, region).look(Found(id, region=region), Query())
 
 
 def test_pages_of_instances_and_agents_are_put_together(yard: Yard) -> None:
@@ -105,10 +119,8 @@ def test_states_of_instances_have_phases(yard: Yard, status: Status, phase: str)
 
 def test_stop_by_a_user_is_no_reason(yard: Yard) -> None:
     added = yard.call(lambda: yard.model.add_instance(REGION))
-    assert change(yard.cloud(), Found(added.id, region=REGION), "stop", TIMEOUT).phase in (
-        STOPPING,
-        STOPPED,
-    )
+    stopped = machines(yard).stop(Found(added.id, region=REGION))
+    assert stopped.phase in (STOPPING, STOPPED)
     assert seen(yard, added.id).state == State("stopped", "", STOPPED)
 
 
@@ -140,7 +152,7 @@ def test_agents_are_not_needed_where_the_permission_is_missing(yard: Yard) -> No
     (found,) = listed(yard, "eu-west-1")
 
     assert found.state == State("running", "", RUNNING)
-    assert found.details["agent"] == ""
+    assert found.details["agent"] is None
     assert seen(yard, added.id, "eu-west-1").state == State("running", "", RUNNING)
 
 
@@ -178,9 +190,9 @@ def test_start_and_stop_change_the_state(yard: Yard) -> None:
     added = yard.call(lambda: yard.model.add_instance(REGION, running=False, start_seconds=99.0))
     found = Found(added.id, region=REGION)
 
-    assert change(yard.cloud(), found, "start", TIMEOUT) == State("pending", "", STARTING)
+    assert machines(yard)._change(found, "start") == State("pending", "", STARTING)
     with pytest.raises(Refused, match="IncorrectInstanceState"):
-        change(yard.cloud(), found, "stop", TIMEOUT)
+        machines(yard).stop(found)
 
 
 @pytest.mark.parametrize("verb", ["start", "stop"])
@@ -188,7 +200,7 @@ def test_managed_node_cannot_be_changed(yard: Yard, verb: str) -> None:
     node = Found("mi-0123456789abcdef0", region=REGION)
 
     with pytest.raises(RequestRefused, match=f"AWS cannot {verb} mi-0123456789abcdef0"):
-        change(yard.cloud(), node, verb, TIMEOUT)
+        machines(yard)._change(node, verb)
 
 
 @pytest.mark.parametrize("members", [{}, {"Reservations": []}, {"Reservations": [{}]}])
@@ -201,7 +213,7 @@ def test_answer_without_instances_is_that_of_an_unknown_machine(
     monkeypatch.setattr(api, "call", lambda operation, **_: row.response(members))
 
     with pytest.raises(Refused, match="InvalidInstanceIDNotFound"):
-        look(cloud, Found(UNKNOWN, region=REGION), TIMEOUT)
+        Machines(cloud, REGION, time.monotonic()).look(Found(UNKNOWN, region=REGION), Query())
 
 
 @pytest.mark.parametrize("instance", [{}, {"InstanceId": "i-1", "State": {}}, "i-1"])

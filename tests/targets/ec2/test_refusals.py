@@ -8,7 +8,8 @@ import pytest
 
 from connector.aws.api import Refused
 from connector.errors import ConnectorError, TargetNotReady
-from connector.targets.ec2.access import agent_advice, explain
+from connector.targets.ec2.machines import Machines
+from connector.targets.model import FAILED, Query, State
 from connector.targets.regional.backend import Found
 
 ID, NODE = "i-0123456789abcdef0", "mi-0123456789abcdef0"
@@ -16,7 +17,7 @@ ID, NODE = "i-0123456789abcdef0", "mi-0123456789abcdef0"
 
 def explained(code: str) -> ConnectorError | None:
     found = Found(ID, region="eu-west-1", details={"agent": "none", "profile": False})
-    return explain(Refused(400, code, "AWS's own words"), found)
+    return Machines.explain(Refused(400, code, "AWS's own words"), "open", found, Query(ID))
 
 
 def test_agent_that_is_not_connected_has_words_of_its_own() -> None:
@@ -31,10 +32,6 @@ def test_other_refusals_have_the_words_of_all_kinds(code: str) -> None:
     assert explained(code) is None
 
 
-def test_refusal_of_a_list_has_the_words_of_all_kinds() -> None:
-    assert explain(Refused(400, "TargetNotConnected", ""), None) is None
-
-
 @pytest.mark.parametrize(
     ("id", "details", "advice"),
     [
@@ -46,4 +43,5 @@ def test_refusal_of_a_list_has_the_words_of_all_kinds() -> None:
     ],
 )
 def test_advice_depends_on_what_is_known(id: str, details: dict[str, Any], advice: str) -> None:
-    assert agent_advice(Found(id, details=details)).startswith(advice)
+    found = Found(id, state=State("running", phase=FAILED), details=details)
+    assert Machines.advice(found).startswith(advice)

@@ -103,4 +103,4 @@ def test_reason_of_an_agent_is_its_own() -> None:
 )
 def test_owner_is_the_service_or_the_family(group: str, kind: str, owner: str) -> None:
     details = _found("prod", "x", "app", [task("a", group=group)]).details
-    assert (details["kind"], details["owner"]) == (kind, owner)
+    assert (details[kind], details["owner"]) == (owner, owner)

@@ -11,6 +11,7 @@ import pytest
 from connector.aws.api import CallFailed
 from connector.aws.cloud import Cloud
 from connector.targets.ecs.tasks import Tasks
+from connector.targets.model import Query
 from connector.targets.regional.backend import Found
 
 
@@ -35,6 +36,6 @@ def test_container_whose_tasks_are_described_too_late_has_failed() -> None:
     tasks = Tasks(cast(Cloud, slow), "us-west-2", time.monotonic() + 0.5)
     try:
         with pytest.raises(CallFailed, match="in time"):
-            tasks.container(Found("prod/web/app"))
+            tasks.look(Found("prod/web/app"), Query())
     finally:
         slow.over.set()

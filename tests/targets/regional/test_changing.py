@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from connector.aws.api import Refused
-from connector.aws.cloud import Cloud
-from connector.errors import SessionEnded
+from connector.errors import SessionEnded, TargetNotReady
 from connector.sessions import SessionAccess
-from connector.targets.model import SSH_SESSION, Query, StartSettings
+from connector.ssh.facts import SshFacts
+from connector.targets.model import RUNNING, SSH_SESSION, Query, StartSettings, State
 from connector.targets.regional import freshkeys
 from connector.targets.regional.backend import Found
 from connector.targets.regional.kind import RegionalKind
 from connector.targets.regional.target import RegionalTarget
+from connector.targets.regional.targets import Targets
 
 from ...aws.helpers import UNWATCHED, Clock, Watcher
 from . import lamp
+from .lamps import Lamps
 from .lampworld import Lamp
 from .works import Lampworks, source_of
 
 KEY = "ssh-ed25519 AAAA"
+RUNS = State("ON", phase=RUNNING)
 NAME = "Desk.lamp"
 
 
@@ -33,12 +36,23 @@ class FreshLamps(lamp.SharedLamps):
     changes_host_keys = True
 
     def __init__(self, known_hosts: Path) -> None:
-        self.ssh = lamp.Lamps.ssh._replace(known_hosts=str(known_hosts))
         self.ask: Callable[[], str] = lambda: "first bulb"
         self.is_ready = True
+        self._known_hosts = known_hosts
 
-    def machine_of(self, cloud: Cloud, found: Found, timeout: float) -> str:
-        return self.ask()
+    @property
+    def ssh(self) -> SshFacts:
+        return super().ssh._replace(known_hosts=str(self._known_hosts))
+
+    @property
+    def targets(self) -> type[Targets]:
+        backend = self
+
+        class Bulbs(Lamps):
+            def machine_of(self, found: Found) -> str:
+                return backend.ask()
+
+        return Bulbs
 
     def ready(self, found: Found) -> bool:
         return self.is_ready
@@ -146,6 +160,60 @@ def test_name_that_lasts_is_not_checked(
     assert known.doubter() is not None
     lamps.names_last = True
     assert known.doubter() is None
+
+
+class Sockets(lamp.LampBackend):
+    """Sockets: only a look tells which lamp is in one."""
+
+    def __init__(self, lamps: Iterator[Lamp]) -> None:
+        self._lamps = lamps
+
+    def session_target(self, found: Found) -> str:
+        return str(found.details.get("lamp", ""))
+
+    @property
+    def targets(self) -> type[Targets]:
+        lamps = self._lamps
+
+        class Looks(Lamps):
+            def look(self, found: Found, query: Query) -> Found:
+                return found._replace(state=RUNS, details={"lamp": next(lamps).id})
+
+        return Looks
+
+
+def session_in_a_socket(works: Lampworks, clock: Clock, *lamps: Lamp) -> str:
+    """Start a session of which each look tells the next lamp; return the lamp of the session."""
+    kind = RegionalKind(Sockets(iter(lamps)))
+    target = kind.open_finder(Query("lamp-0"), works.environ).find()
+    assert isinstance(target, RegionalTarget)
+    session = works.account.sessions.find(source_of(target, clock).start(UNWATCHED).session_id)
+    assert session is not None
+    return session.machine_id
+
+
+def test_target_that_its_name_does_not_tell_is_looked_at_first(
+    lampworks: Lampworks, desk: Lamp, clock: Clock
+) -> None:
+    assert session_in_a_socket(lampworks, clock, desk) == desk.id
+    assert lampworks.operations() == ["StartSession"]
+
+
+def test_target_that_was_replaced_meanwhile_is_opened_anew(
+    lampworks: Lampworks, desk: Lamp, clock: Clock
+) -> None:
+    gone = lampworks.world.add_lamp("gone", state="BROKEN")
+    assert session_in_a_socket(lampworks, clock, gone, desk) == desk.id
+    assert (lampworks.operations(), clock.pauses) == (["StartSession"] * 2, [])
+
+
+def test_target_that_is_replaced_again_and_again_is_given_up(
+    lampworks: Lampworks, clock: Clock
+) -> None:
+    gone = [lampworks.world.add_lamp(f"gone{n}", state="BROKEN") for n in range(9)]
+    with pytest.raises(TargetNotReady):
+        session_in_a_socket(lampworks, clock, *gone)
+    assert clock.time < 20
 
 
 @pytest.fixture

@@ -18,16 +18,26 @@ from connector.targets.model import (
 from connector.targets.regional.backend import Found
 from connector.targets.regional.kind import RegionalKind
 from connector.targets.regional.target import RegionalTarget
+from connector.targets.regional.targets import Targets
 
 from ...aws.helpers import UNWATCHED, Clock, Watcher
 from . import lamp
+from .lamps import Lamps
 from .lampworld import Lamp
 from .works import NO_START, Lampworks, source_of
 
 BY_ROAD = SessionAccess("wss://road.example/", "", "", raw=True)
 
 
-class LampsByRoad(lamp.Lamps):
+class Roads(Lamps):
+    """The roads to lamps."""
+
+    def detour(self, found: Found, request: SessionRequest, query: Query) -> SessionAccess | None:
+        there = request == SSH_SESSION and found.state.phase in (RUNNING, STARTING)
+        return BY_ROAD if there else None
+
+
+class LampsByRoad(lamp.LampBackend):
     """Lamps that ssh reaches by road too, unless they are off.
 
     :ivar tries: the seconds that each try to open a session had.
@@ -36,17 +46,15 @@ class LampsByRoad(lamp.Lamps):
     def __init__(self) -> None:
         self.tries: list[float] = []
 
+    @property
+    def targets(self) -> type[Targets]:
+        return Roads
+
     def open(
         self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
     ) -> SessionAccess:
         self.tries.append(timeout)
         return super().open(cloud, found, request, query, timeout)
-
-    def detour(
-        self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
-    ) -> SessionAccess | None:
-        there = request == SSH_SESSION and found.state.phase in (RUNNING, STARTING)
-        return BY_ROAD if there else None
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_list_has_all_pages_of_the_region_that_applies(lampworks: Lampworks) -> 
     assert [row.name for row in listing.rows] == [f"lamp{number}.lamp" for number in range(5)]
     row = listing.rows[0]
     assert (row.state.status, row.alias, row.cells) == ("ON", "lamp0", ("LED",))
-    assert row.fields == ("lamp0.hall", "us-west-2", "lamp-000abc00")
+    assert row.fields == ("lamp0.hall", "us-west-2", "lamp-000abc00", "LED")
     assert row.document == {
         "sshName": "lamp0.lamp",
         "kind": "lamp",

@@ -18,7 +18,7 @@ from connector.targets.regional.place import Place, is_region, read_place, regio
 from . import lamp
 
 PROFILES = ("default", "work", "Home", "eu-west-1")
-BACKEND = lamp.Lamps()
+BACKEND = lamp.LampBackend()
 
 
 def place(name: str, profile: str | None = None) -> Place:

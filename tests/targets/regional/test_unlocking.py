@@ -13,48 +13,50 @@ import pytest
 
 from connector.aws.cloud import Cloud
 from connector.aws.keys import AwsKeys, KeySource
-from connector.aws.signed import SignedApi
+from connector.aws.signed import Service, SignedApi
 from connector.sessions import SessionAccess
 from connector.targets import parallel
-from connector.targets.model import SSH_SESSION, Query, SessionRequest, State
-from connector.targets.regional import listing, pages
+from connector.targets.model import SSH_SESSION, Query, SessionRequest
+from connector.targets.regional import listing, pages, target, targets
 from connector.targets.regional.backend import Found
 from connector.targets.regional.kind import RegionalKind
 from connector.targets.regional.target import Calls, RegionalTarget
+from connector.targets.regional.targets import Targets
 
 from . import lamp
+from .lamps import Lamps
 from .works import Lampworks
 
 ASKING = 60.0  # seconds that the user needs; more than any timeout here
 TIMEOUT = 20.0
 
 
-class ManyCalls(lamp.Lamps):
+class ManyCalls(lamp.LampBackend):
     """Lamps of which each method makes a call, and notes the seconds that are left for another."""
 
     def __init__(self) -> None:
         self.left: list[float] = []
 
-    def _after(self, timeout: float, call: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + timeout
-        answer = call()
-        self.left.append(deadline - time.monotonic())
-        return answer
+    @property
+    def targets(self) -> type[Targets]:
+        left = self.left
 
-    def look(self, cloud: Cloud, found: Found, timeout: float) -> Found:
-        fresh: Found = self._after(timeout, lambda: lamp.Lamps.look(self, cloud, found, timeout))
-        return fresh
+        class Slow(Lamps):
+            def call(
+                self, operation: str, service: Service | None = None, /, **members: Any
+            ) -> dict[str, Any]:
+                answer = super().call(operation, service, **members)
+                left.append(self.deadline - time.monotonic())
+                return answer
 
-    def stop(self, cloud: Cloud, found: Found, timeout: float) -> State:
-        state: State = self._after(timeout, lambda: lamp.Lamps.stop(self, cloud, found, timeout))
-        return state
+        return Slow
 
     def open(
         self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
     ) -> SessionAccess:
-        access: SessionAccess = self._after(
-            timeout, lambda: lamp.Lamps.open(self, cloud, found, request, query, timeout)
-        )
+        deadline = time.monotonic() + timeout
+        access = super().open(cloud, found, request, query, timeout)
+        self.left.append(deadline - time.monotonic())
         return access
 
 
@@ -73,7 +75,7 @@ def slow_user(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(KeySource, "_find", slow)
     clock = SimpleNamespace(monotonic=lambda: monotonic() + ASKING * len(asked))
-    for module in (listing, pages, parallel, sys.modules[__name__]):
+    for module in (listing, pages, parallel, target, targets, sys.modules[__name__]):
         monkeypatch.setattr(module, "time", clock)
     return asked
 
@@ -87,9 +89,9 @@ def kind() -> RegionalKind:
 def calls(lampworks: Lampworks, kind: RegionalKind) -> Calls:
     """Return the calls of a lamp whose id needs no look-up."""
     id = lampworks.world.add_lamp("desk").id
-    target = kind.open_finder(Query(id), lampworks.environ).find()
-    assert isinstance(target, RegionalTarget)
-    return target.calls
+    found = kind.open_finder(Query(id), lampworks.environ).find()
+    assert isinstance(found, RegionalTarget)
+    return found.calls
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from connector.aws.api import Refused
+from connector.aws.cloud import Cloud
 from connector.aws.responses import check
+from connector.aws.signed import Service
 from connector.errors import (
     ConfigError,
     ConnectorError,
@@ -34,6 +37,10 @@ class FakeApi:
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
         self._answers = answers
 
+    def api(self, service: Service, region: str) -> FakeApi:
+        """Return itself: it is a cloud with one service."""
+        return self
+
     def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
         self.calls.append((operation, members))
         answer = self._answers.get(operation, {})
@@ -45,6 +52,10 @@ class FakeApi:
 
     def made(self) -> list[str]:
         return [operation for operation, _ in self.calls if not operation.startswith("describe")]
+
+
+def spaces_of(api: FakeApi) -> spaces.Spaces:
+    return spaces.Spaces(cast(Cloud, api), "us-east-1", time.monotonic() + 5)
 
 
 def space(app_type: str = "JupyterLab", remote: str = "ENABLED", **more: Any) -> dict[str, Any]:
@@ -80,7 +91,7 @@ def test_state_is_that_of_the_app_unless_the_space_changes(
     described: dict[str, Any], answer: Any, status: str, phase: str
 ) -> None:
     api = FakeApi(describe_space=described, describe_app=answer)
-    found = spaces.look(api, FOUND, 5)
+    found = spaces_of(api).look(FOUND)
     assert (found.state.status, found.state.phase) == (status, phase)
     assert found.labels == FOUND.labels
 
@@ -89,14 +100,14 @@ def test_reasons_of_failures_are_kept() -> None:
     api = FakeApi(
         describe_space=space(), describe_app=app("Failed", FailureReason="no more machines")
     )
-    assert spaces.look(api, FOUND, 5).state.reason == "no more machines"
+    assert spaces_of(api).look(FOUND).state.reason == "no more machines"
     api = FakeApi(describe_space=space(Status="Failed", FailureReason="no disk"), describe_app=NONE)
-    assert spaces.look(api, FOUND, 5).state.reason == "no disk"
+    assert spaces_of(api).look(FOUND).state.reason == "no disk"
 
 
 def test_start_of_a_space_is_that_of_its_app() -> None:
     api = FakeApi(describe_space=space(), describe_app=[app("InService", CreationTime=1e9), NONE])
-    assert [spaces.look(api, FOUND, 5).started for _ in range(2)] == [1e9, 0.0]
+    assert [spaces_of(api).look(FOUND).started for _ in range(2)] == [1e9, 0.0]
 
 
 def test_instance_is_that_of_the_app_and_else_of_the_space() -> None:
@@ -104,8 +115,8 @@ def test_instance_is_that_of_the_app_and_else_of_the_space() -> None:
         describe_space=space(spec={"InstanceType": "ml.m5.large"}),
         describe_app=[NONE, app("Pending")],
     )
-    assert spaces.look(api, FOUND, 5).details["instanceType"] == "ml.m5.large"
-    assert spaces.look(api, FOUND, 5).details["instanceType"] == "ml.t3.large"
+    assert spaces_of(api).look(FOUND).details["instanceType"] == "ml.m5.large"
+    assert spaces_of(api).look(FOUND).details["instanceType"] == "ml.t3.large"
 
 
 @pytest.mark.parametrize("name", ["box", "BOX"])
@@ -117,10 +128,10 @@ def test_unknown_name_is_searched_in_other_letters_if_it_is_in_lower_case(name: 
         describe_app=app("InService"),
     )
     if name == "box":
-        assert spaces.look(api, FOUND, 5).id.endswith("/Box")
+        assert spaces_of(api).look(FOUND).id.endswith("/Box")
     else:
         with pytest.raises(Refused):
-            spaces.look(api, FOUND._replace(id=ARN.replace("box", name)), 5)
+            spaces_of(api).look(FOUND._replace(id=ARN.replace("box", name)))
         assert api.made() == []
 
 
@@ -168,9 +179,7 @@ def test_list_joins_spaces_with_domains_and_living_apps() -> None:
         list_spaces=pages,
         list_apps={"Apps": [{**app("Deleted"), **here}, {**app("Pending"), **here}]},
     )
-    import time
-
-    first, second = spaces.list_spaces(api, time.monotonic() + 5)
+    first, second = spaces_of(api).listed()
     assert (first.id, first.labels, first.region) == (ARN, ("box", "Research"), "us-east-1")
     assert first.aliases == ("box.d-1",)
     assert first.state.phase == STARTING
@@ -181,18 +190,19 @@ def test_list_joins_spaces_with_domains_and_living_apps() -> None:
 
 
 def test_failed_app_is_to_be_stopped_but_a_failed_space_is_not() -> None:
-    backend = SageMaker()
+    advice = spaces.Spaces.advice
     api = FakeApi(describe_space=space(), describe_app=app("Failed"))
-    assert "connector stop box.Research.sagemaker" in backend.advice(spaces.look(api, FOUND, 5))
+    assert "connector stop box.Research.sagemaker" in advice(spaces_of(api).look(FOUND))
     api = FakeApi(describe_space=space(Status="Failed"), describe_app=NONE)
-    assert backend.advice(spaces.look(api, FOUND, 5)) == ""
+    assert advice(spaces_of(api).look(FOUND)) == ""
 
 
 # Starts
 
 
 def start(api: FakeApi, *flags: str) -> None:
-    spaces.start(api, FOUND, Query("box.sagemaker", tuple((flag, True) for flag in flags)), 5)
+    query = Query("box.sagemaker", tuple((flag, True) for flag in flags))
+    spaces_of(api).start(FOUND, query)
 
 
 @pytest.mark.parametrize("spec", [SPEC, {**SPEC, "EnvironmentArn": "arn:of:something:new"}])
@@ -272,11 +282,10 @@ def test_remote_access_needs_a_yes() -> None:
 def test_refusals_have_own_words_where_the_base_has_none(
     code: str, message: str, kind: type[ConnectorError] | None
 ) -> None:
-    explained = SageMaker().explain(
+    explained = spaces.Spaces.explain(
         Refused(400, code, message), "start", FOUND, Query("box.sagemaker")
     )
     assert type(explained) is (kind or type(None))
-    assert SageMaker().explain(Refused(400, code, message), "list", None, Query()) is None
 
 
 def test_only_a_failure_inside_the_service_settles() -> None:

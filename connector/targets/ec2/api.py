@@ -1,0 +1,69 @@
+"""The operations of EC2 and Systems Manager on machines, and the members that we read.
+
+Sources: botocore's models ``ec2/2016-11-15`` and ``ssm/2014-11-06``.
+"""
+
+from __future__ import annotations
+
+from ...aws.responses import Object, Shape, list_of, list_or_empty, non_empty, page_of, text
+from ...aws.signed import Service, SignedOperation
+
+
+def _texts(*names: str) -> dict[str, Shape]:
+    return dict.fromkeys(names, text)
+
+
+_STATE = Object({"Name": non_empty})
+_INSTANCE = Object(
+    {"InstanceId": non_empty, "State": _STATE},
+    lenient={
+        **_texts("InstanceType", "PrivateIpAddress", "PrivateDnsName", "PlatformDetails"),
+        **_texts("VpcId", "SubnetId", "LaunchTime"),
+        "StateReason": Object(lenient=_texts("Message")),
+        "Tags": list_of(Object(lenient=_texts("Key", "Value"))),
+        "IamInstanceProfile": Object(),
+    },
+)
+_RESERVATION = Object({"Instances": list_or_empty(_INSTANCE)})
+_DESCRIBED = {
+    "reservationSet": "Reservations",
+    "instancesSet": "Instances",
+    "instanceState": "State",
+    "tagSet": "Tags",
+}
+_AGENT = Object(
+    {"InstanceId": non_empty},
+    lenient={
+        **_texts("PingStatus", "PlatformName", "PlatformVersion", "Name", "ComputerName"),
+        **_texts("IPAddress"),
+    },
+)
+
+
+def _change(name: str, member: str) -> SignedOperation:
+    changes = list_or_empty(Object({"CurrentState": _STATE}))
+    return SignedOperation(name, Object({member: changes}), {"instancesSet": member})
+
+
+EC2_API = Service(
+    "ec2",
+    "ec2",
+    "",
+    {
+        "describe_instances": SignedOperation(
+            "DescribeInstances", page_of("Reservations", _RESERVATION), _DESCRIBED
+        ),
+        "start_instances": _change("StartInstances", "StartingInstances"),
+        "stop_instances": _change("StopInstances", "StoppingInstances"),
+    },
+)
+SSM_API = Service(
+    "ssm",
+    "ssm",
+    "AmazonSSM",
+    {
+        "describe_instance_information": SignedOperation(
+            "DescribeInstanceInformation", page_of("InstanceInformationList", _AGENT)
+        )
+    },
+)

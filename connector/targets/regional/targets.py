@@ -1,0 +1,147 @@
+"""The calls of a kind that list, describe and change its targets.
+
+They are the second part of what a kind adds to the base; :mod:`.backend` has the first. Sessions on
+a target that runs do without them, so that the ProxyCommand imports no module that has them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from ...fast.typed import TYPE_CHECKING, Any, TypeVar
+from .pages import ask, items_of, late
+
+if TYPE_CHECKING:
+    from ...aws.api import Refused
+    from ...aws.cloud import Cloud
+    from ...aws.signed import Service, SignedApi
+    from ...errors import ConnectorError
+    from ...sessions import SessionAccess
+    from ..model import Query, SessionRequest, State
+    from .backend import Found
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Targets:
+    """The targets of one Region. A room has a class that inherits from this one.
+
+    Methods raise ``Refused``, ``CallFailed`` (see :mod:`connector.aws.api`) and ``ConnectorError``.
+    The base retries, and explains refusals to users.
+
+    :cvar service: the API of the targets.
+    :cvar states: the words that the service has for states. Reports of the doctor show them.
+    :param deadline: of all calls together, on the clock of ``time.monotonic``.
+    """
+
+    service: Service
+    states: Collection[str] = ()
+
+    def __init__(self, cloud: Cloud, region: str, deadline: float) -> None:
+        self.cloud = cloud
+        self.region = region
+        self.deadline = deadline
+
+    def listed(self) -> Sequence[Found]:
+        """Return all targets of the Region."""
+        return ()
+
+    def look(self, found: Found, query: Query) -> Found:
+        """Return a target as the service describes it now, with its labels, and with the state.
+
+        The state is the one that matters to the query's options.
+
+        :raises Refused: also when the service does not know the target any more.
+        """
+        raise NotImplementedError
+
+    def start(self, found: Found, query: Query) -> Found | None:
+        """Ask for the start of a stopped target. The base calls :meth:`look` until it runs.
+
+        Nothing needs to be done where no state of a target means that a start could help.
+
+        :returns: what was started, where that is another target than ``found``; else None.
+        :raises Refused: with the status 409 while a change is under way that has to end first.
+            The start is then asked for again.
+        """
+        return None
+
+    def stop(self, found: Found) -> State:
+        """Stop a target and return the state that this led to."""
+        raise NotImplementedError
+
+    def detour(self, found: Found, request: SessionRequest, query: Query) -> SessionAccess | None:
+        """Return access by another way than :meth:`.Backend.open`; None where there is none.
+
+        Asked once, when a refusal may settle (see :meth:`.Backend.may_settle`).
+
+        :param found: as :meth:`look` has returned it after the refusal.
+        """
+        return None
+
+    def machine_of(self, found: Found) -> str:
+        """Return what tells this start of a target from all others; empty if that is not told.
+
+        Only asked where a kind ``changes_host_keys``. Before ssh sees the greeting of a session,
+        its known keys of earlier starts are removed.
+        """
+        return ""
+
+    @staticmethod
+    def explain(refused: Refused, what: str, found: Found, query: Query) -> ConnectorError | None:
+        """Return the error for users of a refused call; None for the base's own words.
+
+        :param what: was refused, as in "stop" or "start a session on": the target follows.
+        :param query: what the user asked for.
+        """
+        return None
+
+    @staticmethod
+    def advice(found: Found) -> str:
+        """Return what to do about a target that waiting does not make run.
+
+        Empty for the base's own words: look at the console, or that it cannot be used any more.
+        """
+        return ""
+
+    # What the methods above are made of.
+
+    @property
+    def left(self) -> float:
+        """The seconds until the deadline, for one call; a tenth of a second at least."""
+        return max(self.deadline - time.monotonic(), 0.1)
+
+    def call(
+        self, operation: str, service: Service | None = None, /, **members: Any
+    ) -> dict[str, Any]:
+        """Make one call, once.
+
+        :param operation: the name of the botocore client's method.
+        :param service: another one than :attr:`service`.
+        :param members: of the request.
+        """
+        return self._api(service).call(operation, timeout=self.left, **members)
+
+    def ask(self, operation: str, **members: Any) -> dict[str, Any]:
+        """Make a call that changes nothing; failures that may pass are tried again."""
+        return ask(self._api(None), operation, self.deadline, **members)
+
+    def items(
+        self, operation: str, member: str, service: Service | None = None, /, **members: Any
+    ) -> Iterator[Any]:
+        """Yield the items of a list as :func:`.pages.items_of` does."""
+        return items_of(self._api(service), operation, member, self.deadline, **members)
+
+    def in_parallel(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Return the results of the same work for many items."""
+        from ..parallel import for_all  # not for a look
+
+        try:
+            return for_all(work, items, self.deadline)
+        except TimeoutError:
+            raise late(self.service.name) from None
+
+    def _api(self, service: Service | None) -> SignedApi:
+        return self.cloud.api(service or self.service, self.region)
