@@ -31,6 +31,12 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def one_line(text: str) -> str:
+    """Return text of a service on one line, without control characters."""
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(text.split())
+
+
 class ConnectorError(Exception):
     """A failure, with one line for the user and a hint where it helps.
 

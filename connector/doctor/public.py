@@ -26,7 +26,7 @@ _REGION = (
     r"(us|us-gov|eu|ap|ca|sa|me|af|il|mx|cn)"
     r"-(north|south|east|west|central|northeast|northwest|southeast|southwest)-\d"
 )
-_API_URL = rf"https://[a-z.]+\.{_REGION}\.amazonaws\.com(\.cn)?"
+_API_URL = rf"https://([a-z.]+\.{_REGION}\.amazonaws\.com(\.cn)?|[a-z]+\.global\.api\.aws)"
 _VERSION = r"\d+(\.\d+){0,4}((a|b|rc|\.dev|\.post)\d+)?"
 _OF_DISTRIBUTION = r"(\s(Debian|Ubuntu)-(\d+|[.+~-]|deb|ubuntu|u|bpo)+)?"
 _TLS_LIBRARY = r"(OpenSSL|LibreSSL) \d+\.\d+\.\d+[a-z]?(-fips)?(\s+\d{1,2} [A-Z][a-z]{2} \d{4})?"

@@ -13,8 +13,8 @@ from ...aws.api import Refused
 from ...errors import AccessDenied, ConnectorError, TargetNotFound, TargetNotReady
 from ...fast.typed import Any
 from ..model import GONE, RUNNING, STARTING, STOPPED, STOPPING, Query, State
+from ..pages import epoch_time, iso_time
 from ..regional.backend import Found
-from ..regional.pages import epoch_time, iso_time
 from ..regional.targets import Targets
 from .api import SERVICE
 from .kind import TOKEN
@@ -79,7 +79,8 @@ class Sandboxes(Targets):
 
     @staticmethod
     def explain(refused: Refused, what: str, found: Found, query: Query) -> ConnectorError | None:
-        from ..regional.refusals import is_unknown, said_by
+        from ..refusals import said_by
+        from ..regional.refusals import is_unknown
 
         project, said = project_of(found.id), said_by(refused)
         if refused.code == "InvalidInputException" and "ssm:StartSession" in refused.message:

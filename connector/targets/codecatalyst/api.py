@@ -51,8 +51,7 @@ _SESSION = Object({"id": text}, lenient={"startedTime": text})
 
 
 def _page_of(item: Object) -> Object:
-    """Return the shape of a page. :mod:`.listing` reports a page without ``items``."""
-    return Object(lenient={"items": list_of(item), "nextToken": text})
+    return Object({"items": list_of(item)}, lenient={"nextToken": text})
 
 
 #: The operations that we call, by the names of botocore's methods.

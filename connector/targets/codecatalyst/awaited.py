@@ -6,8 +6,7 @@ from ...aws.api import CallFailed, Refused
 from ...aws.sso.tokens import BearerToken
 from ...errors import ConnectorError
 from ..model import State
-from .calls import Calls
-from .refusals import not_running
+from .calls import CONSOLE, Calls
 
 # Seconds for each question, and for the token before it.
 _TOKEN_TIMEOUT, _CALL_TIMEOUT = 4.0, 6.0
@@ -22,7 +21,7 @@ class AwaitedEnvironment:
     :param token: of the last call.
     """
 
-    console = "the CodeCatalyst console"
+    console = CONSOLE
 
     made = makes = ""  # each environment has been made before
 
@@ -45,4 +44,4 @@ class AwaitedEnvironment:
         return self._calls.error_of(failure, self._token)
 
     def not_running(self, state: State) -> ConnectorError:
-        return not_running(self._calls.name, state.status, state.reason, self._token)
+        return self._calls.not_running(state, self._token)

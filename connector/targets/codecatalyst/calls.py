@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 from ...aws.api import CallFailed, Refused
 from ...aws.sso.tokens import BearerToken, BearerTokens
-from ...errors import ConnectorError
+from ...errors import ConnectorError, one_line
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING, Any
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
-from .hosts import EnvironmentName, one_line
+from .hosts import EnvironmentName
 
 if TYPE_CHECKING:
     from ...aws.api import Api
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for that
 _READ_TIMEOUT = 8.0
 _DOUBT_TIMEOUT = 4.0
+
+CONSOLE = "the CodeCatalyst console"
 
 _GET = "get_dev_environment"
 
@@ -136,6 +138,14 @@ class Calls:
         from .refusals import explain
 
         return explain(failure, self.name, token)
+
+    def not_running(self, state: State, token: BearerToken) -> ConnectorError:
+        """Return the error of an environment that does not run, and will not by waiting."""
+        from ..refusals import not_running
+
+        name = self.name
+        start = name.command("start")
+        return not_running(str(name), state, start, CONSOLE, secret=token.value)
 
     @contextmanager
     def explained(self, token: BearerToken) -> Iterator[None]:

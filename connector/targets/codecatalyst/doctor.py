@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 from ...aws.endpoint import endpoint_is_overridden, given_endpoint, light_endpoint
 from ...aws.profile import Profile, sso_session
@@ -17,14 +15,15 @@ from ...doctor import public
 from ...doctor.case import Case
 from ...doctor.findings import Facts, Leg, Result, Status
 from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
+from ...doctor.settings import configuration, endpoint
 from ...doctor.words import Harmless, Words, words
 from ...errors import ConnectorError, NoLogin
 from ...transport.address import StreamSettings
 from ...transport.trust import Trust
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
+from ..refusals import quote
 from .account import identify
 from .api import TOKEN_VARIABLES, light_api, sdk_api
-from .refusals import not_running, quote
 from .service import ENDPOINT, LOGIN, active_profile
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 _PROFILES = ("default", "codecatalyst")
 _SSO_SESSIONS = ("codecatalyst",)
 _START_URLS = ("https://view.awsapps.com/start",)
-_API_URLS = ("https://codecatalyst.global.api.aws",)
 
 #: The states of a Dev Environment (DevEnvironmentStatus in botocore's model of the service).
 _STATES = ("PENDING", "RUNNING", "STARTING", "STOPPING", "STOPPED", "FAILED", "DELETING", "DELETED")
@@ -94,24 +92,11 @@ class CodeCatalystLegs:
         if self._case.has_keys and not self._has_login():
             text = words("No login is set up, which only Dev Environments need")
             return Result(text, Status.SKIP, blocks=words("no login is set up"))
-        name = public.known(profile.shown_name, _PROFILES)
-        exists = profile.values is not None
-        there = os.path.exists(profile.config_file)
-        facts = {"file": profile.config_file, "profile": name, "exists": exists}
-        text = words(
-            "{file}{missing}, profile {profile} {state}",
-            file=profile.config_file,
-            missing=words("") if there else words(" (no such file)"),
-            profile=name,
-            state=words("exists") if exists else words("does not exist"),
-        )
-        if exists or profile.name is None:
-            return Result(text, facts=facts)
-        hint = words(
+        remedy = words(
             "Run `{command}` to create it, or name another with --profile or AWS_PROFILE",
             command=profile.login_command,
         )
-        return Result(text, Status.WARN, hint, facts)
+        return configuration(profile, _PROFILES, remedy)
 
     def _has_login(self) -> bool:
         """Return whether the user has a login for this service, be it a broken one."""
@@ -191,20 +176,11 @@ class CodeCatalystLegs:
         case, profile = self._case, self._profile
         given = given_endpoint(ENDPOINT, case.options.endpoint_url, case.environ)
         url = light_endpoint(ENDPOINT, given, case.environ, profile)
-        if not url:
+        if url:
+            self._api, self._api_url = light_api(url, case.settings.trust.connect), url
+        else:
             self._api = sdk_api(self._clients(), given)
-            text = words("Chosen by botocore: some of its settings are unknown to the connector")
-            return Result(text, facts={"url": None, "overridden": True})
-        self._api, self._api_url = light_api(url, case.settings.trust.connect), url
-        parts = urlsplit(url)
-        case.ways.add("api", parts.hostname or "", parts.port or 443)
-        overridden = endpoint_is_overridden(
-            ENDPOINT, case.options.endpoint_url, case.environ, profile
-        )
-        shown = public.known(url, _API_URLS)
-        whose = words(", an endpoint of your own") if overridden else words("")
-        text = words("{url}{whose}", url=shown, whose=whose)
-        return Result(text, facts={"url": shown, "overridden": overridden})
+        return endpoint(case, url)
 
     def _clock(self) -> Result:
         """Compare the clock with the API's. VerifySession's path needs no token for that."""
@@ -232,7 +208,7 @@ class CodeCatalystLegs:
         facts = {"status": status, "statusReason": quote(state.reason, token.value)}
         if state.phase == RUNNING:
             return Result(words("{environment} is RUNNING", environment=str(target)), facts=facts)
-        result = Result.failed(not_running(target, state.status, state.reason, token), facts)
+        result = Result.failed(calls.not_running(state, token), facts)
         result.blocks = words("it is {state}", state=status)
         if state.phase in _STARTABLE:
             result.status, result.exit_code = Status.WARN, 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...errors import AccessDenied, ConfigError, TargetNotFound
+from ...errors import AccessDenied, ConfigError, TargetNotFound, one_line
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from .calls import Calls
 from .environment import Environment
-from .hosts import EnvironmentName, Search, Where, one_line
+from .hosts import EnvironmentName, Search, Where
 from .service import Service
 
 if TYPE_CHECKING:

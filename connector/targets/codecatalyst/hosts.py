@@ -110,12 +110,6 @@ def is_aws_name(host: str) -> bool:
     return host.startswith(SERVICE_PREFIXES)
 
 
-def one_line(text: str) -> str:
-    """Return text of the service on one line, without control characters."""
-    text = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(text.split())
-
-
 #: Space and project, each ``None`` where any will do.
 Where = tuple["str | None", "str | None"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ...aws.api import Api, CallFailed, Refused
@@ -27,16 +27,16 @@ from ...errors import (
     TargetNotFound,
 )
 from ..model import GONE, SessionInfo, State
+from ..pages import iso_time, items_of
 from ..parallel import for_all
+from ..refusals import said_by
 from .calls import Calls, state_of
 from .hosts import EnvironmentName
-from .refusals import explain_any, said_by
+from .refusals import explain_any
 
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 4.0, 8.0  # seconds for one try, where there is time for that
 _TRIES = 3
 _SHORTEST_TRY = 0.1  # seconds
-
-_MOST_PAGES = 100  # of a list
 
 # Spaces and projects that the caller has access to.
 _MINE = [{"key": "hasAccessTo", "values": ["true"]}]
@@ -137,18 +137,10 @@ def list_environments(api: Api, token: BearerToken, timeout: float) -> Listing:
 
 def sessions_of(calls: Calls, token: BearerToken, timeout: float) -> list[SessionInfo]:
     """List the live sessions of an environment; ``timeout`` is in seconds for each page."""
-
-    def ask(more: dict[str, str]) -> dict[str, Any]:
-        return calls.call(
-            token,
-            timeout,
-            "list_dev_environment_sessions",
-            id_name="devEnvironmentId",
-            **more,
-        )
-
-    items = _items_of(ask, "sessions")
-    return [SessionInfo(item["id"], _iso_time(item.get("startedTime"))) for item in items]
+    operation = "list_dev_environment_sessions"
+    page = partial(calls.call, token, timeout, operation, id_name="devEnvironmentId")
+    items = items_of(page, "items", "sessions")
+    return [SessionInfo(item["id"], iso_time(item.get("startedTime"))) for item in items]
 
 
 class _Lister:
@@ -217,18 +209,14 @@ class _Lister:
         """
         if space:
             members["spaceName"] = space
-
-        def ask(more: dict[str, str]) -> dict[str, Any]:
-            return self._ask(operation, {**members, **more})
-
         try:
-            return list(_items_of(ask, what))
+            return list(items_of(partial(self._ask, operation, **members), "items", what))
         except Refused as refused:
             raise _explained(refused, space, project, self._token) from refused
         except CallFailed as failure:
             raise failure.error from failure
 
-    def _ask(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, operation: str, **members: Any) -> dict[str, Any]:
         """Return one page. Listing is idempotent, so that failures may be tried again."""
         retry = Retry(operation, self._deadline, tries=_TRIES)
         while True:
@@ -250,40 +238,6 @@ class _Lister:
                     raise
 
 
-def _items_of(ask: Callable[[dict[str, str]], dict[str, Any]], what: str) -> Iterator[Any]:
-    """Yield the items of all pages.
-
-    :param ask: returns a page; its argument are the members that name the page, none for the
-        first.
-    :param what: is listed, in the plural, for the errors.
-    :raises CallFailed: when the answer is no list, or the pages do not end.
-    """
-    more: dict[str, str] = {}
-    seen: set[str] = set()
-    for _ in range(_MOST_PAGES):
-        answer = ask(more)
-        if "items" not in answer:
-            raise CallFailed(ServiceError(f"CodeCatalyst answered without a list of {what}"))
-        yield from answer["items"]
-        next_token = answer.get("nextToken", "")
-        if not next_token:
-            return
-        if next_token in seen:
-            break
-        seen.add(next_token)
-        more = {"nextToken": next_token}
-    raise CallFailed(ServiceError(f"CodeCatalyst's list of {what} does not end"))
-
-
-def _iso_time(value: object) -> str:
-    """Return a time in ISO 8601. botocore parses times, the light client does not."""
-    from datetime import datetime
-
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value if isinstance(value, str) else ""
-
-
 def _problem(error: ConnectorError, space: str, project: str = "") -> Problem:
     """:raises CredentialsError: since other spaces refuse the same token."""
     if isinstance(error, CredentialsError):
@@ -292,7 +246,7 @@ def _problem(error: ConnectorError, space: str, project: str = "") -> Problem:
 
 
 def _explained(refused: Refused, space: str, project: str, token: BearerToken) -> ConnectorError:
-    said = said_by(refused, token)
+    said = said_by(refused, token.value)
     where = f"the space {space}" if space else "any space"
     if project:
         where = f"the project {space}/{project}"
@@ -325,5 +279,5 @@ def _summary(item: dict[str, Any], space: str, project: str) -> EnvironmentSumma
             for each in item.get("repositories", ())
         ),
         creator=item.get("creatorId", ""),
-        updated=_iso_time(item.get("lastUpdatedTime")),
+        updated=iso_time(item.get("lastUpdatedTime")),
     )

@@ -19,14 +19,13 @@ from ...errors import (
     TargetNotFound,
     TargetNotReady,
 )
-from .hosts import EnvironmentName, one_line
-
-_QUOTE_MAX = 300  # characters of the service's own words
+from ..refusals import said_by
+from .hosts import EnvironmentName
 
 
 def explain(refused: Refused, name: EnvironmentName, token: BearerToken) -> ConnectorError:
     """Return the error of a refused call about an environment."""
-    said = said_by(refused, token)
+    said = said_by(refused, token.value)
     status = refused.status
     if status == 400:
         return RequestRefused(f"CodeCatalyst refuses the request for {name}{said}")
@@ -49,7 +48,7 @@ def explain(refused: Refused, name: EnvironmentName, token: BearerToken) -> Conn
 
 def explain_any(refused: Refused, token: BearerToken) -> ConnectorError:
     """Return the error of a refusal that does not depend on what was asked for."""
-    said = said_by(refused, token)
+    said = said_by(refused, token.value)
     status = refused.status
     if status == 401:
         return not_accepted(refused, token)
@@ -62,34 +61,8 @@ def explain_any(refused: Refused, token: BearerToken) -> ConnectorError:
 
 def not_accepted(refused: Refused, token: BearerToken) -> CredentialsError:
     """Return the error of a token that the service refuses."""
-    said = said_by(refused, token)
+    said = said_by(refused, token.value)
     return CredentialsError(f"CodeCatalyst does not accept the token{said}", token.remedy)
-
-
-def not_running(
-    name: EnvironmentName, status: str, reason: str, token: BearerToken
-) -> TargetNotReady:
-    """Return the error of an environment that does not run, and will not by waiting."""
-    status = quote(status, token.value)
-    why = f": {quote(reason, token.value)}" if reason else ""
-    hint = "Look at it in the CodeCatalyst console"
-    if status in ("STOPPED", "STOPPING"):
-        hint = f"Start it with `{name.command('start')}`"
-    elif status in ("DELETING", "DELETED"):
-        hint = "It cannot be used any more"
-    return TargetNotReady(f"{name} is {status}{why}", hint)
-
-
-def said_by(refused: Refused, token: BearerToken) -> str:
-    """Return the service's message, to be put behind ours; empty when there is none."""
-    words = quote(refused.message, token.value)
-    return f": {words}" if words else ""
-
-
-def quote(text: str, secret: str) -> str:
-    """Return text of the service on one line, cut, without control characters and the token."""
-    text = one_line(text.replace(secret, "(token)")).rstrip(".")
-    return text if len(text) <= _QUOTE_MAX else f"{text[: _QUOTE_MAX - 3]}..."
 
 
 def _not_found_hint(name: EnvironmentName) -> str:

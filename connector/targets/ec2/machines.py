@@ -13,8 +13,8 @@ from ...aws.api import Refused
 from ...errors import ConfigError, ConnectorError, RequestRefused, TargetNotReady
 from ...sessions import SessionAccess
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, Query, SessionRequest, State
+from ..pages import epoch_time
 from ..regional.backend import Found, is_young
-from ..regional.pages import epoch_time
 from ..regional.targets import Targets
 from .api import EC2_API, SSM_API
 

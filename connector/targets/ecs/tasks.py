@@ -8,8 +8,8 @@ from typing import Any
 from ...aws.api import Refused
 from ...errors import ConfigError
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPING, Query, State
+from ..pages import epoch_time
 from ..regional.backend import Found
-from ..regional.pages import epoch_time
 from ..regional.refusals import DENIED
 from ..regional.targets import Targets
 from .api import SERVICE

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 from ...aws.api import CallFailed, Refused
 from ...aws.cloud import Cloud, open_cloud
 from ...aws.profile import load_profile, with_credentials
 from ...aws.program import TIMEOUT as PROGRAM_TIMEOUT
+from ...aws.times import format_time
 from ...aws.trust import ca_bundle, named_ca_bundle
 from ...doctor import public
 from ...doctor.case import Case
 from ...doctor.findings import Facts, Leg, Result, Status
 from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
+from ...doctor.settings import configuration, endpoint
 from ...doctor.words import Harmless, words
 from ...errors import AccessDenied, ConfigError, NoKeys
 from ...sessions import Waiting
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
+from ..refusals import quote
 from .account import identify
 from .finder import regions_of, stream_settings
 from .place import ALL_REGIONS, ANY_REGION, known_profiles, read_place
-from .refusals import quote
 
 if TYPE_CHECKING:
     from .backend import Backend
@@ -101,21 +101,8 @@ class RegionalLegs:
         place = read_place(self._backend, case.query, lambda: known_profiles(case.environ))
         self._profile = place.profile or case.query.profile
         profile = with_credentials(load_profile(self._profile, case.environ), case.environ)
-        name = public.known(profile.shown_name, ("default",))
-        exists = profile.values is not None
-        there = os.path.exists(profile.config_file)
-        facts = {"file": profile.config_file, "profile": name, "exists": exists}
-        text = words(
-            "{file}{missing}, profile {profile} {state}",
-            file=profile.config_file,
-            missing=words("") if there else words(" (no such file)"),
-            profile=name,
-            state=words("exists") if exists else words("does not exist"),
-        )
-        if exists or profile.name is None:
-            return Result(text, facts=facts)
-        hint = words("Run `aws configure`, or name another with --profile or AWS_PROFILE")
-        return Result(text, Status.WARN, hint, facts)
+        remedy = words("Run `aws configure`, or name another with --profile or AWS_PROFILE")
+        return configuration(profile, ("default",), remedy)
 
     def _certificates(self) -> Result:
         """Load the CA certificates, and set how hosts are reached."""
@@ -147,8 +134,7 @@ class RegionalLegs:
         if keys.expires_at is None:
             return Result(text.capitalised, facts=facts)
         left = keys.expires_at - time.time()
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(keys.expires_at))
-        facts["expiresAt"] = Harmless(stamp)
+        facts["expiresAt"] = Harmless(format_time(keys.expires_at))
         text = words("{text}, expire in {number:.0f} min", text=text.capitalised, number=left / 60)
         status = Status.WARN if left < _SOON else Status.OK
         return Result(text, status, facts=facts)
@@ -169,17 +155,8 @@ class RegionalLegs:
     def _endpoint(self) -> Result:
         """Find the URL of the API that starts sessions."""
         url = self._cloud.endpoint(self._backend.service, self._region)
-        if not url:
-            text = words("Chosen by botocore: some of its settings are unknown to the connector")
-            return Result(text, facts={"url": None, "overridden": True})
-        self._api_url = url
-        parts = urlsplit(url)
-        self._case.ways.add("api", parts.hostname or "", parts.port or 443)
-        overridden = self._case.settings.endpoint_overridden
-        whose = words(", an endpoint of your own") if overridden else words("")
-        shown = url if overridden else public.api_url(url)
-        text = words("{url}{whose}", url=shown, whose=whose)
-        return Result(text, facts={"url": shown, "overridden": overridden})
+        self._api_url = url or ""
+        return endpoint(self._case, url)
 
     def _clock(self) -> Result:
         """Compare the clock with the API's. Signatures are valid for five minutes."""

@@ -17,19 +17,21 @@ from ...errors import (
     ConnectorError,
     CredentialsError,
     TargetNotFound,
+    one_line,
 )
 from ...ssh.facts import is_plain
 from ..memory import anchor_memory
 from ..model import GONE, Column, Listing, ListProblem, Query, Row, SessionInfo
+from ..pages import iso_time
 from ..parallel import for_all
 from .backend import Backend, Found
 from .finder import regions_of
 from .naming import Names, cache_of, regions_memory
-from .pages import ask, iso_time, items_of
 from .place import ALL_REGIONS, ANY_REGION, Place, is_region, region_words
 from .refusals import explain
-from .ssm import ssm_of
-from .target import Calls, one_line
+from .ssm import SSM
+from .target import Calls
+from .targets import Targets
 
 #: The operation of EC2 that lists the Regions that the account has enabled.
 EC2_REGIONS = Service(
@@ -131,14 +133,8 @@ def sessions_of(calls: Calls, timeout: float) -> list[SessionInfo]:
         return []
     filters = [{"key": "Target", "value": calls.session_target}]
     calls.cloud.keys.load(timeout)
-    items = items_of(
-        ssm_of(calls.cloud, calls.found.region),
-        "describe_sessions",
-        "Sessions",
-        time.monotonic() + timeout,
-        State="Active",
-        Filters=filters,
-    )
+    targets = Targets(calls.cloud, calls.found.region, time.monotonic() + timeout)
+    items = targets.items("describe_sessions", "Sessions", SSM, State="Active", Filters=filters)
     return [SessionInfo(each["SessionId"], iso_time(each.get("StartDate"))) for each in items]
 
 
@@ -147,9 +143,9 @@ def enabled_regions(cloud: Cloud, deadline: float) -> list[str]:
 
     :raises ConnectorError: when that cannot be asked.
     """
-    api = cloud.api(EC2_REGIONS, cloud.region or ANY_REGION)
+    targets = Targets(cloud, cloud.region or ANY_REGION, deadline)
     try:
-        answer = ask(api, "describe_regions", deadline)
+        answer = targets.ask("describe_regions", EC2_REGIONS)
     except Refused as refused:
         raise explain(refused, "list the Regions", "EC2") from refused
     except CallFailed as failure:

@@ -13,14 +13,11 @@ from ...errors import (
     TargetNotFound,
     TargetNotReady,
 )
-from ..model import GONE, STOPPED, STOPPING, State
+from ..refusals import said_by
 from .backend import NOT_CONNECTED
-from .target import one_line
 
 #: Codes of a service that denies an action to the caller, which differ from API to API.
 DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
-
-_QUOTE_MAX = 400  # characters of the service's own words: an ARN and an action fit
 
 
 def explain(
@@ -69,31 +66,3 @@ def is_unknown(refused: Refused) -> bool:
     """Return whether the service says that there is no such target."""
     code = refused.code
     return refused.status == 404 or "NotFound" in code or code == "DoesNotExistException"
-
-
-def not_running(
-    subject: str, state: State, start_command: str, console: str, advice: str = ""
-) -> TargetNotReady:
-    """Return the error of a target that does not run, and will not by waiting.
-
-    :param advice: the kind's own hint, where it knows one.
-    """
-    why = f": {quote(state.reason)}" if state.reason else ""
-    hint = advice or f"Look at it in {console}"
-    if state.phase in (STOPPED, STOPPING):
-        hint = f"Start it with `{start_command}`"
-    elif state.phase == GONE:
-        hint = advice or "It cannot be used any more"
-    return TargetNotReady(f"{subject} is {quote(state.status)}{why}", hint)
-
-
-def said_by(refused: Refused) -> str:
-    """Return the service's message, to be put behind ours; empty when there is none."""
-    words = quote(refused.message)
-    return f": {words}" if words else ""
-
-
-def quote(text: str) -> str:
-    """Return text of the service on one line, cut, without control characters."""
-    text = one_line(text).rstrip(".")
-    return text if len(text) <= _QUOTE_MAX else f"{text[: _QUOTE_MAX - 3]}..."

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ...aws.api import CallFailed, Refused
-from ...errors import ConnectorError, SessionNotFound
+from ...errors import ConnectorError, SessionNotFound, one_line
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from ..memory import Memory, cache_file
@@ -203,10 +203,10 @@ class Calls:
         return error
 
     def not_running(self, state: State) -> ConnectorError:
-        from .refusals import not_running
+        from ..refusals import not_running
 
         advice = self.backend.targets.advice(self.found)
-        return not_running(str(self), state, self.command("start"), self.console, advice)
+        return not_running(str(self), state, self.command("start"), self.console, advice=advice)
 
     @contextmanager
     def explained(self, what: str) -> Iterator[None]:
@@ -387,9 +387,3 @@ def host_name(backend: Backend, found: Found, profile: str | None) -> str:
     labels += [profile] if profile else []
     suffix = next(iter(backend.row.suffixes), "")
     return ".".join((name, *labels)) + suffix if labels else name
-
-
-def one_line(text: str) -> str:
-    """Return text of the service on one line, without control characters."""
-    text = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(text.split())

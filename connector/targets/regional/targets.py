@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
+from ...aws.api import CallFailed, Refused
+from ...aws.retry import Retry, may_pass
+from ...errors import NETWORK_HINT, ConnectFailed
 from ...fast.typed import TYPE_CHECKING, Any, TypeVar
-from .pages import ask, items_of, late
+from ..pages import items_of
 
 if TYPE_CHECKING:
-    from ...aws.api import Refused
     from ...aws.cloud import Cloud
     from ...aws.signed import Service, SignedApi
     from ...errors import ConnectorError
     from ...sessions import SessionAccess
     from ..model import Query, SessionRequest, State
     from .backend import Found
+
+_CALL_TIMEOUT = 12.0  # seconds for one try of a call that changes nothing
+_TRIES = 3
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -124,15 +130,32 @@ class Targets:
         """
         return self._api(service).call(operation, timeout=self.left, **members)
 
-    def ask(self, operation: str, **members: Any) -> dict[str, Any]:
+    def ask(
+        self, operation: str, service: Service | None = None, /, **members: Any
+    ) -> dict[str, Any]:
         """Make a call that changes nothing; failures that may pass are tried again."""
-        return ask(self._api(None), operation, self.deadline, **members)
+        retry = Retry(operation, self.deadline, tries=_TRIES)
+        while True:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise _late(operation)
+            try:
+                return self._api(service).call(
+                    operation, timeout=min(_CALL_TIMEOUT, left), **members
+                )
+            except (Refused, CallFailed) as failure:
+                if not retry.pause(failure, passes=may_pass(failure, idempotent=True)):
+                    raise
 
     def items(
         self, operation: str, member: str, service: Service | None = None, /, **members: Any
     ) -> Iterator[Any]:
-        """Yield the items of a list as :func:`.pages.items_of` does."""
-        return items_of(self._api(service), operation, member, self.deadline, **members)
+        """Yield the items of all pages of a list, asked for by :meth:`ask`.
+
+        :param member: of the answer, that has the items.
+        """
+        page = partial(self.ask, operation, service, **members)
+        return items_of(page, member, operation)
 
     def in_parallel(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """Return the results of the same work for many items."""
@@ -141,7 +164,11 @@ class Targets:
         try:
             return for_all(work, items, self.deadline)
         except TimeoutError:
-            raise late(self.service.name) from None
+            raise _late(self.service.name) from None
 
     def _api(self, service: Service | None) -> SignedApi:
         return self.cloud.api(service or self.service, self.region)
+
+
+def _late(what: str) -> CallFailed:
+    return CallFailed(ConnectFailed(f"AWS did not answer in time ({what})", NETWORK_HINT))

@@ -9,9 +9,9 @@ from typing import Any
 from ...aws.api import Refused
 from ...errors import ConfigError, ConnectorError, ConsentNeeded, RequestRefused, TargetNotReady
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, Query, State
+from ..pages import epoch_time, iso_time
+from ..refusals import said_by
 from ..regional.backend import Found
-from ..regional.pages import epoch_time, iso_time
-from ..regional.refusals import said_by
 from ..regional.targets import Targets
 from .api import SERVICE
 from .names import place_of, space_of

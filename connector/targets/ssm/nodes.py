@@ -5,8 +5,9 @@ from __future__ import annotations
 from ...aws.api import Refused
 from ...errors import ConfigError, ConnectorError, TargetNotFound, TargetNotReady
 from ..model import RUNNING, Query, State
+from ..refusals import said_by
 from ..regional.backend import Found
-from ..regional.refusals import is_unknown, said_by
+from ..regional.refusals import is_unknown
 from ..regional.ssm import SSM
 from ..regional.targets import Targets
 from .names import stream_of

@@ -256,7 +256,7 @@ def test_endless_list_is_given_up(
         cloud, operation, lambda: web.json_response({"items": [], "nextToken": str(next(numbers))})
     )
     assert "does not end" in trouble(api, token)
-    assert cloud.operations().count(operation) == 100
+    assert cloud.operations().count(operation) == 200
 
 
 @pytest.mark.parametrize("operation", [SPACES, PROJECTS, LIST])
@@ -275,7 +275,7 @@ def test_malformed_list_is_reported(
     cloud: Cloud, api: Api, token: BearerToken, operation: str, answer: object
 ) -> None:
     always(cloud, operation, lambda: web.json_response(answer))
-    assert "without a list of" in trouble(api, token)
+    assert "has no valid items" in trouble(api, token)
 
 
 def trouble(api: Api, token: BearerToken) -> str:

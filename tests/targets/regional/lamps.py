@@ -8,8 +8,8 @@ from connector.aws.api import Refused
 from connector.errors import ConnectorError, TargetNotReady
 from connector.targets import model
 from connector.targets.model import Query, State
+from connector.targets.pages import epoch_time
 from connector.targets.regional.backend import Found
-from connector.targets.regional.pages import epoch_time
 from connector.targets.regional.targets import Targets
 
 from .lamp import SERVICE

@@ -17,7 +17,8 @@ from connector.errors import (
     TargetNotReady,
 )
 from connector.targets.model import COMMAND, FAILED, GONE, STOPPED, STOPPING, SessionRequest, State
-from connector.targets.regional.refusals import explain, not_running, quote
+from connector.targets.refusals import not_running, quote
+from connector.targets.regional.refusals import explain
 
 from . import lamp
 
@@ -66,10 +67,10 @@ def test_hint_about_a_target_that_does_not_run_fits_its_state(
     phase: str, advice: str, hint: str
 ) -> None:
     state = State("DARK\x1b[2J", "no\x07 power", phase)
-    error = not_running("Lamp desk", state, "light it", "the shop", advice)
+    error = not_running("Lamp desk", state, "light it", "the shop", advice=advice)
     assert (error.message, error.hint) == ("Lamp desk is DARK [2J: no power", hint)
 
 
 def test_request_that_a_kind_cannot_serve_is_refused_before_any_call() -> None:
-    with pytest.raises(ConfigError, match="Lamps do not dance"):
-        lamp.KIND.check(SessionRequest(COMMAND, ("dance",)))
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        lamp.KIND.check(SessionRequest(COMMAND, ("echo", "\udcff")))

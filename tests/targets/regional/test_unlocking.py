@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +13,11 @@ import pytest
 
 from connector.aws.cloud import Cloud
 from connector.aws.keys import AwsKeys, KeySource
-from connector.aws.signed import Service, SignedApi
+from connector.aws.signed import Service
 from connector.sessions import SessionAccess
 from connector.targets import parallel
 from connector.targets.model import SSH_SESSION, Query, SessionRequest
-from connector.targets.regional import listing, pages, target, targets
+from connector.targets.regional import listing, target, targets
 from connector.targets.regional.backend import Found
 from connector.targets.regional.kind import RegionalKind
 from connector.targets.regional.target import Calls, RegionalTarget
@@ -75,7 +75,7 @@ def slow_user(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(KeySource, "_find", slow)
     clock = SimpleNamespace(monotonic=lambda: monotonic() + ASKING * len(asked))
-    for module in (listing, pages, parallel, target, targets, sys.modules[__name__]):
+    for module in (listing, parallel, target, targets, sys.modules[__name__]):
         monkeypatch.setattr(module, "time", clock)
     return asked
 
@@ -119,12 +119,14 @@ def test_sessions_are_listed_after_the_user_was_asked(
 ) -> None:
     left: list[float] = []
 
-    def items_of(api: SignedApi, operation: str, member: str, deadline: float, **rest: Any) -> Any:
-        found = list(pages.items_of(api, operation, member, deadline, **rest))
-        left.append(deadline - time.monotonic())
-        return found
+    class Slow(Targets):
+        def items(
+            self, operation: str, member: str, service: Service | None = None, /, **members: Any
+        ) -> Iterator[Any]:
+            yield from super().items(operation, member, service, **members)
+            left.append(self.deadline - time.monotonic())
 
-    monkeypatch.setattr(listing, "items_of", items_of)
+    monkeypatch.setattr(listing, "Targets", Slow)
     assert RegionalTarget(calls).sessions() == []
     assert len(left) == 1
     assert left[0] > 0

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from connector.aws.api import CallFailed
+from connector.aws.cloud import Cloud
+from connector.aws.signed import Service
 from connector.errors import ConnectFailed
-from connector.targets.regional.pages import ask
+from connector.targets.regional.targets import Targets
+
+from .lamps import Lamps
 
 
 class Silent:
@@ -18,15 +22,23 @@ class Silent:
     def __init__(self) -> None:
         self.timeouts: list[float] = []
 
+    def api(self, service: Service, region: str) -> Silent:
+        """Return itself: it is a cloud with one service."""
+        return self
+
     def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
         self.timeouts.append(timeout)
         raise CallFailed(ConnectFailed("The host x did not answer in time"), transient=True)
 
 
+def lamps(api: Silent, deadline: float) -> Targets:
+    return Lamps(cast(Cloud, api), "us-west-2", deadline)
+
+
 def test_call_without_time_for_another_try_fails_as_the_last_one() -> None:
     api = Silent()
     with pytest.raises(CallFailed) as caught:
-        ask(api, "list_lamps", time.monotonic() + 0.05)
+        lamps(api, time.monotonic() + 0.05).ask("list_lamps")
     assert caught.value.error.message == "The host x did not answer in time"
     assert len(api.timeouts) == 1
 
@@ -34,6 +46,6 @@ def test_call_without_time_for_another_try_fails_as_the_last_one() -> None:
 def test_call_after_the_deadline_is_not_made_and_has_failed() -> None:
     api = Silent()
     with pytest.raises(CallFailed) as caught:
-        ask(api, "list_lamps", time.monotonic() - 1.0)
+        lamps(api, time.monotonic() - 1.0).ask("list_lamps")
     assert caught.value.error.message == "AWS did not answer in time (list_lamps)"
     assert api.timeouts == []
