@@ -96,11 +96,11 @@ def test_long_output_and_errors_arrive_together(execute: Exec) -> None:
 
 def test_output_and_errors_in_one_slow_pipe_are_whole(execute: Exec) -> None:
     execute.cloud.behave(replace(REAL, execute_as=SEPARATE, message_interval=0.0))
-    words = execute.words("sh", "-c", "seq 30000 >&2; echo out")
+    words = execute.words("sh", "-c", "seq 16000 >&2; echo out")
     late = '"$@" 2>&1 | (sleep 1; cat)'
     text = execute.commands.run("/bin/sh", "-c", late, "sh", *words).stdout
     errors = text.replace(b"out\n", b"")  # whole, at any position
-    assert list(map(int, errors.split())) == list(range(1, 30_001))
+    assert list(map(int, errors.split())) == list(range(1, 16_001))  # more than a pipe holds
     assert len(text) == len(errors) + len(b"out\n")
 
 
@@ -138,14 +138,10 @@ def test_command_may_be_silent_longer_than_the_agent_timeout(execute: Exec) -> N
 @pytest.mark.parametrize(
     ("kind", "script", "status"),
     [
-        (INTERACTIVE, "exit 0", 0),
-        (INTERACTIVE, "exit 1", 1),
         (INTERACTIVE, "exit 255", 255),
         (INTERACTIVE, "kill -9 $$", 137),
         (INTERACTIVE, "kill $$", 143),
-        (JOINED, "exit 255", 255),
         (JOINED, "kill -9 $$", 137),
-        (SEPARATE, "exit 255", 255),
         (SEPARATE, "kill -9 $$", 137),
     ],
 )

@@ -179,8 +179,11 @@ def instance_ssh(commands: Commands, cloud: Cloud, sshd: Sshd, role_keys: RoleKe
     return Ssh(commands, cloud, sshd, host=cloud.instance)
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["end told", "end not told"])
-@pytest.mark.parametrize("rejoin", [Rejoin.FRESH_TOKEN, Rejoin.FRESH_URL])
+@pytest.mark.parametrize(
+    ("rejoin", "told"),
+    [(Rejoin.FRESH_TOKEN, True), (Rejoin.FRESH_URL, False)],
+    ids=["end told", "end not told"],
+)
 def test_ssh_to_an_instance_continues_with_renewed_keys(
     instance_ssh: Ssh,
     cloud: Cloud,

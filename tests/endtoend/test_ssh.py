@@ -29,14 +29,13 @@ def fdpass(request: pytest.FixtureRequest) -> str:
     return value
 
 
-@pytest.mark.parametrize("status", [0, 3, 255])
-def test_exit_status_is_that_of_the_remote_command(ssh: Ssh, status: int) -> None:
-    answer = ssh.run(f"exit {status}")
-    assert (answer.returncode, answer.stdout, answer.stderr) == (status, b"", b"")
-
-
-def test_session_is_stopped_at_the_service_when_ssh_ends(ssh: Ssh, cloud: Cloud) -> None:
-    assert ssh.run("true").returncode == 0
+def test_command_has_its_words_streams_and_status(ssh: Ssh, cloud: Cloud) -> None:
+    answer = ssh.run(
+        """printf '%s|' "$GREETING" 'a  b' "c'd" "\u00e9" '$x'; echo err >&2; exit 3""",
+        options=["-o", 'SetEnv=GREETING="good  day"'],
+    )
+    assert answer.stdout.decode() == "good  day|a  b|c'd|\u00e9|$x|"
+    assert (answer.returncode, answer.stderr) == (3, b"err\n")
     ssh.commands.wait_connectors_gone()
     assert cloud.stops(cloud.session()) == 1
     assert cloud.session().end_reason is not None
@@ -48,35 +47,17 @@ def test_remote_command_killed_by_a_signal_fails_ssh(ssh: Ssh) -> None:
     assert answer.stdout == b""
 
 
-def test_stdout_and_stderr_stay_apart(ssh: Ssh) -> None:
-    answer = ssh.run("echo out; echo err >&2")
-    assert (answer.stdout, answer.stderr) == (b"out\n", b"err\n")
-
-
-def test_arguments_and_environment_reach_the_command(ssh: Ssh) -> None:
-    answer = ssh.run(
-        """printf '%s|' "$GREETING" 'a  b' "c'd" "é" '$x'""",
-        options=["-o", 'SetEnv=GREETING="good  day"'],
-    )
-    assert answer.stdout.decode() == "good  day|a  b|c'd|é|$x|"
-
-
 def test_stdin_is_read_to_its_end_before_the_answer(ssh: Ssh) -> None:
     answer = ssh.run("sha256sum", input=MEGABYTE)
     assert answer.returncode == 0
     assert answer.stdout.split()[0].decode() == hashlib.sha256(MEGABYTE).hexdigest()
 
 
-def test_bytes_return_unchanged_through_cat(ssh: Ssh) -> None:
-    data = MEGABYTE[: 200 * 1024]
-    assert ssh.run("cat", input=data).stdout == data
-
-
 def test_large_output_is_whole_when_stdin_has_ended_at_once(ssh: Ssh, cloud: Cloud) -> None:
     cloud.unpaced()
-    answer = ssh.run("head -c 10485760 /dev/zero", input=b"")
+    answer = ssh.run("head -c 4194304 /dev/zero", input=b"")  # twice the window of ssh
     assert answer.returncode == 0
-    assert answer.stdout == bytes(10 * 1024 * 1024)
+    assert answer.stdout == bytes(4 * 1024 * 1024)
 
 
 def test_reader_that_closes_early_ends_everything(ssh: Ssh, cloud: Cloud) -> None:
@@ -96,14 +77,14 @@ def test_concurrent_sessions_do_not_mix(ssh: Ssh, cloud: Cloud) -> None:
         payload = f"{number} ".encode() * 20_000
         answers[number] = ssh.run("cat", input=payload)
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for number in range(4):
+    for number in range(3):
         assert answers[number].stdout == f"{number} ".encode() * 20_000
-    assert len({session.id for session in cloud.sessions}) == 4
+    assert len({session.id for session in cloud.sessions}) == 3
 
 
 def test_message_delivered_twice_ends_ssh_without_corruption(ssh: Ssh, cloud: Cloud) -> None:
