@@ -19,7 +19,7 @@ from connector.emulator.sessions import Session
 
 from .cloud import START, Cloud, host_of
 from .commands import CONNECTOR, Commands, Process
-from .doctor import KEYS, PROFILE, SKIPPED, TARGET, Patient, all_stopped_once, read
+from .doctor import KEYS, PROFILE, SKIPPED, Patient, all_stopped_once, read
 from .targets import TcpService, echo
 from .terminals import Terminal
 from .waiting import PATIENCE, free_port
