@@ -24,7 +24,7 @@ def test_file_completes_the_host_name_for_ssh(ssh: Ssh, cloud: Cloud) -> None:
         ssh.commands,
         f"space = '{environment.space_name}'\nproject = '{environment.project_name}'\n",
     )
-    ssh.config.write_text(ssh.config.read_text().replace("codecatalyst-dev-env*", "aws-devenv-*"))
+    ssh.config.write_text(ssh.config.read_text().replace(ssh.host, "aws-devenv-*", 1))
     ssh.host = f"aws-devenv-{environment.id}"
 
     answer = ssh.run("echo hello")
