@@ -46,7 +46,7 @@ from ...aws.helpers import (
     make_sessions,
 )
 
-pytestmark = pytest.mark.usefixtures("both_ways", "model_time")
+pytestmark = pytest.mark.usefixtures("model_time")
 
 STARTS = StartSettings(allowed=True, timeout=60)
 
