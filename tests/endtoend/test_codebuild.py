@@ -152,7 +152,7 @@ def test_arn_needs_no_look_up_and_no_region(builds: Builds) -> None:
 
 def test_project_without_a_sandbox_says_how_to_start_one(builds: Builds) -> None:
     line = builds.fails(68, "proxy", "docs.codebuild")
-    assert "`connector start docs.codebuild --new`" in line
+    assert "`connector start --new docs.codebuild`" in line
     assert builds.calls("StartSandbox") == 0
 
 
