@@ -30,9 +30,8 @@ def test_pushed_key_logs_in(user: User, fleet: Fleet, tmp_path: Path) -> None:
     try:
         config = user.config.read_text().replace(str(fleet.sshd.user_key), str(key))
         user.config.write_text(config)
-        user.configure_ssh()
         port = str(with_keys.port)
-        denied = user.run("ssh", "-p", port, "web.ec2", "true")
+        denied = user.run("connector", "ssh", "web.ec2", "-p", port, "true")
         assert denied.returncode == 255
         assert "Permission denied" in denied.stderr
         words = [
@@ -60,7 +59,6 @@ def test_pushed_key_logs_in(user: User, fleet: Fleet, tmp_path: Path) -> None:
 
 
 def test_key_is_pushed_once_an_instance_runs(user: User, fleet: Fleet) -> None:
-    user.configure_ssh()
     words = ["connector", "proxy", "--start", "--push-key", "--user", USER, fleet.db.id]
     with subprocess.Popen(
         words, env=user.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -46,9 +46,3 @@ def test_doctor_finds_an_image_without_sh(ecs: Containers, tmp_path: Path) -> No
     ecs.add(path=image(tmp_path / "image", ["true"]))
     status, text = legs(ecs, "app.ecs")["greeting"]
     assert (status, 'exec: "sh": executable file not found' in text) == ("fail", True)
-
-
-def test_doctor_finds_the_wrong_region(ecs: Containers) -> None:
-    status, text = legs(ecs, "demo.ecs", "--region", "eu-west-1")["target"]
-    assert status == "fail"
-    assert "There is no ECS container 'demo' in eu-west-1" in text

@@ -218,41 +218,23 @@ def test_whoami_tells_the_user(site: Site) -> None:
     told = site.says("whoami", "--kind", site.row.name)
     credentials = "token" if site.row.login else "keys"
     assert f"\n{credentials:9}from an environment variable or a file\n" in told
-
-
-def test_config_ssh_leads_ssh_and_scp_to_the_target(site: Site, tmp_path: Path) -> None:
-    mine = site.config.read_text()
-    told = site.says("config-ssh", "--yes", "--kind", site.row.name)
-    assert (f"Host {site.name}\n" in told) is site.facts.listed
-    login = ("-o", f"User={USER}")
-    for name in (site.name, site.host):
-        ran = site.run(program("ssh"), *login, name, "echo a$((40+2))b")
-        assert (ran.returncode, ran.stdout) == (0, "a42b\n"), ran.stderr
-    sent, got = tmp_path / "sent", tmp_path / "got"
-    sent.write_bytes(os.urandom(100_000))
-    ran = site.run(program("scp"), "-q", *login, f"{site.name}:{sent}", str(got))
-    assert ran.returncode == 0, ran.stderr
-    assert got.read_bytes() == sent.read_bytes()
-    site.says("config-ssh", "--yes", "--remove")
-    assert site.config.read_text() == mine
+    assert (site.row.login is not None) or "111122223333" in told
 
 
 def test_connector_ssh_needs_no_configuration(site: Site) -> None:
-    told = site.says("ssh", site.name, "-l", USER, "echo a$((40+2))b")
-    assert told == "a42b\n"
-    assert site.run("connector", "ssh", site.name, "-l", USER, "exit 3").returncode == 3
+    ran = site.run("connector", "ssh", site.name, "-l", USER, "echo a$((40+2))b; exit 3")
+    assert (ran.returncode, ran.stdout) == (3, "a42b\n"), ran.stderr
 
 
-def test_cp_copies_there_and_back(site: Site, tmp_path: Path) -> None:
-    sent, got, there = (tmp_path / name for name in ("sent", "got", "there"))
+def test_cp_copies_to_the_target(site: Site, tmp_path: Path) -> None:
+    sent, there = tmp_path / "sent", tmp_path / "there"
     sent.write_bytes(os.urandom(300_000))
     if SSH not in site.row.forms and not site.row.copies_by_tar:
         assert "Use `connector shell" in site.refused("cp", str(sent), f"{site.name}:{there}")
         return
-    options = () if site.row.copies_by_tar else ("-o", f"User={USER}", "-j", "2")
+    options = () if site.row.copies_by_tar else ("-o", f"User={USER}", "-j", "1")
     site.says("cp", *options, str(sent), f"{site.name}:{there}")
-    site.says("cp", *options, f"{site.name}:{there}", str(got))
-    assert got.read_bytes() == there.read_bytes() == sent.read_bytes()
+    assert there.read_bytes() == sent.read_bytes()
 
 
 def test_shell_runs_what_is_typed(site: Site) -> None:
@@ -263,18 +245,12 @@ def test_shell_runs_what_is_typed(site: Site) -> None:
 
 
 def test_exec_gives_bytes_and_exit_status(site: Site) -> None:
+    words = ("exec", site.name, "--", "sh", "-c", 'echo "$1"; exit 3', "sh", "a  b")
     if COMMAND not in site.row.forms:
-        hint = f"Use `connector ssh {site.name} -- COMMAND`"
-        assert hint in site.refused("exec", site.name, "--", "true")
+        assert f"Use `connector ssh {site.name} -- COMMAND`" in site.refused(*words)
         return
-    assert site.says("exec", site.name, "--", "echo", "a  b") == "a  b\n"
-    assert site.run("connector", "exec", site.name, "--", "sh", "-c", "exit 3").returncode == 3
-
-
-def test_exec_refuses_words_that_are_not_utf8(site: Site) -> None:
-    said = site.refused("exec", site.name, "--", "echo", os.fsdecode(b"\xff"))
-    instead = f"Use `connector ssh {site.name} -- COMMAND`"
-    assert ("is not UTF-8" if COMMAND in site.row.forms else instead) in said
+    ran = site.run("connector", *words)
+    assert (ran.returncode, ran.stdout) == (3, "a  b\n"), ran.stderr
 
 
 def test_sessions_are_listed_and_stopped(site: Site) -> None:
@@ -302,21 +278,6 @@ def test_sessions_are_listed_and_stopped(site: Site) -> None:
     assert site.says("sessions", "list", site.name) == ""
 
 
-def test_doctor_finds_nothing_wrong(site: Site) -> None:
-    words = ("config-ssh", "--yes", "--kind", site.row.name)
-    if SSH in site.row.forms:
-        site.says(*words)
-    ran = site.run("connector", "doctor", site.name, "--json")
-    if SSH in site.row.forms:
-        site.says(*words, "--remove")
-    legs = {leg["name"]: leg for leg in json.loads(ran.stdout)["legs"]}
-    legs.pop("ssh-login", None)  # the tests' sshd has one user, and another name than the kind's
-    wrong = {name: leg for name, leg in legs.items() if leg["status"] == "fail"}
-    assert wrong == {}
-    if SSH in site.row.forms:
-        assert {legs[name]["status"] for name in ("session", "greeting", "session-end")} == {"ok"}
-
-
 def test_doctor_checks_a_kind_without_a_target(site: Site) -> None:
     ran = site.run("connector", "doctor", "--kind", site.row.name, "--json")
     assert ran.returncode == 0, ran.stdout
@@ -329,23 +290,6 @@ def test_doctor_checks_a_kind_without_a_target(site: Site) -> None:
         "doctor", "--kind", site.row.name, other, "x-1"
     )
     assert "Leave one out" in site.refused("doctor", "--kind", site.row.name, site.name)
-
-
-def test_doctor_follows_a_name_of_the_users_own(site: Site) -> None:
-    mine = site.config.read_text()
-    section = f"Host mine\n  ProxyCommand connector proxy {site.name}\n  ConnectTimeout 900\n"
-    site.config.write_text(section + mine)
-    ran = site.run("connector", "doctor", "mine", "--json")
-    site.config.write_text(mine)
-    legs = {leg["name"]: leg for leg in json.loads(ran.stdout)["legs"]}
-    assert {legs[name]["status"] for name in ("session", "greeting")} == {"ok"}, ran.stdout
-
-
-def test_report_of_doctor_names_nothing_of_the_user(site: Site) -> None:
-    told = site.run("connector", "doctor", site.name, "--report").stdout
-    assert "identity" in told, told
-    assert site.name not in told
-    assert str(site.home) not in told
 
 
 def test_completion_offers_listed_names(site: Site, tmp_path: Path) -> None:
@@ -413,4 +357,40 @@ def test_target_is_stopped_and_started(site: Site) -> None:
     else:
         site.says(*started)
     assert site.state("other") == site.facts.running
-    assert site.facts.running in site.says(*started)
+
+
+@pytest.fixture(scope="module")
+def configured(site: Site) -> Iterator[str]:
+    """Let config-ssh set ssh up, and give what it told. It takes everything back at the end."""
+    mine = site.config.read_text()
+    yield site.says("config-ssh", "--yes", "--kind", site.row.name)
+    site.says("config-ssh", "--yes", "--remove")
+    assert site.config.read_text() == mine
+
+
+def test_config_ssh_leads_ssh_and_scp_to_the_target(
+    site: Site, configured: str, tmp_path: Path
+) -> None:
+    assert (f"Host {site.name}\n" in configured) is site.facts.listed
+    login = ("-o", f"User={USER}")
+    ran = site.run(program("ssh"), *login, site.host, "echo a$((40+2))b")
+    assert (ran.returncode, ran.stdout) == (0, "a42b\n"), ran.stderr
+    sent, got = tmp_path / "sent", tmp_path / "got"
+    sent.write_bytes(os.urandom(100_000))
+    ran = site.run(program("scp"), "-q", *login, f"{site.name}:{sent}", str(got))
+    assert ran.returncode == 0, ran.stderr
+    assert got.read_bytes() == sent.read_bytes()
+
+
+@pytest.mark.usefixtures("configured")
+def test_doctor_finds_nothing_wrong(site: Site) -> None:
+    told = site.run("connector", "doctor", site.name, "--report", "--json").stdout
+    legs = {leg["name"]: leg for leg in json.loads(told)["legs"]}
+    legs.pop("ssh-login", None)  # the tests' sshd has one user, and another name than the kind's
+    wrong = {name: leg for name, leg in legs.items() if leg["status"] == "fail"}
+    assert wrong == {}
+    assert "identity" in legs
+    if SSH in site.row.forms:
+        assert {legs[name]["status"] for name in ("session", "greeting", "session-end")} == {"ok"}
+    for value in (site.name, str(site.home), "111122223333"):
+        assert value not in told
