@@ -15,7 +15,7 @@ from .endpoint import (
     host_and_port,
     light_endpoint,
 )
-from .keys import KeySource
+from .keys.source import KeySource
 from .profile import Profile, load_profile, with_credentials
 from .regions import check_region, domain_of, region_of
 

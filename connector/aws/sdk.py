@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.tokens import FrozenAuthToken
 
-    from .keys import AwsKeys
+    from .keys.source import AwsKeys
     from .light import Connect
     from .responses import Shape
 

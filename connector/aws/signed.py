@@ -23,7 +23,7 @@ from .sigv4 import signed_headers
 
 if TYPE_CHECKING:
     from .http import Response
-    from .keys import AwsKeys, KeySource
+    from .keys.source import AwsKeys, KeySource
     from .light import Connect
     from .responses import Shape
     from .sdk import ClientFactory
@@ -230,12 +230,12 @@ def _with_keys(
     try:
         return _renewing(source, timeout, once)
     except Refused as refused:
-        from .keyerrors import refusal_of_keys
+        from .keys.errors import refusal_of_keys
 
         refused.keys_error = refusal_of_keys(refused, source, region)
         raise
     except CallFailed as failed:
-        from .keyerrors import unknown_region
+        from .keys.errors import unknown_region
 
         error = unknown_region(failed, region, service.name)
         if error is None:

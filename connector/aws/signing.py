@@ -15,7 +15,7 @@ from ..transport.address import gateway_region
 from .sigv4 import encoded, signed_headers
 
 if TYPE_CHECKING:
-    from .keys import AwsKeys, KeySource
+    from .keys.source import AwsKeys, KeySource
     from .light import Connect
     from .profile import Profile
 
@@ -137,7 +137,7 @@ def profile_signer(
     :param connect: opens the connections to the sources of keys.
     :raises ConfigError: when the credentials file cannot be read.
     """
-    from .keys import KeySource
+    from .keys.source import KeySource
     from .profile import with_credentials
     from .regions import region_of
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ..fast.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .keys import AwsKeys
+    from .keys.source import AwsKeys
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.profile import load_profile, with_credentials
 from connector.transport.trust import Trust
 
@@ -58,7 +58,7 @@ def program(home: Path, code: str) -> str:
 #: A program that loads the keys of the profile work, twice if it finds some.
 LOAD = """\
 import os, sys
-from connector.aws.keys import KeySource
+from connector.aws.keys.source import KeySource
 from connector.aws.profile import load_profile, with_credentials
 from connector.transport.trust import Trust
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from connector import programs
-from connector.aws import program as of_profile
-from connector.aws.keys import AwsKeys
+from connector.aws.keys import program as of_profile
+from connector.aws.keys.source import AwsKeys
 from connector.errors import CredentialsError
 from connector.programs import Program
 
@@ -110,7 +110,7 @@ def test_program_of_a_source_profile_that_hangs_is_ended(
     started: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("connector.aws.chain.PROGRAM_TIMEOUT", 1)
+    monkeypatch.setattr("connector.aws.keys.chain.PROGRAM_TIMEOUT", 1)
     configure(f"[profile base]\ncredential_process = {program(home, HANGS)}\n{WORK}")
     words = ""
     for timeout in (0.5, 2, 8, 32):  # botocore begins the program later on a busy machine
@@ -203,7 +203,7 @@ def test_program_that_does_not_end_is_killed_at_the_deadline(
     rest: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("connector.aws.program.TIMEOUT", 0.6)
+    monkeypatch.setattr("connector.aws.keys.program.TIMEOUT", 0.6)
     command = program(home, f"import time\n{rest}\n")
     configure(f"[profile work]\ncredential_process = {command}\n")
     with pytest.raises(CredentialsError, match=r"credential_process .* did not end within 1 s"):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.profile import load_profile, with_credentials
 from connector.errors import ConfigError, ConnectorError, CredentialsError, NoKeys
 from connector.transport.trust import Trust

@@ -18,11 +18,11 @@ from botocore.utils import ContainerMetadataFetcher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.aws import machine
-from connector.aws.keys import AwsKeys
-from connector.aws.machine import keys_of_machine
+from connector.aws.keys import machine
+from connector.aws.keys.machine import keys_of_machine
+from connector.aws.keys.quick import is_left_to_machine
+from connector.aws.keys.source import AwsKeys
 from connector.aws.profile import load_profile, with_credentials
-from connector.aws.quick import is_left_to_machine
 
 from .sources import Sources, serving
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.aws.cloud import open_cloud
-from connector.aws.keys import account_in
+from connector.aws.keys.source import account_in
 from connector.emulator.api.account import Account
 from connector.emulator.sessions import Sessions
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from connector.aws import programwait
-from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.keys import programwait
+from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.profile import load_profile, with_credentials
 from connector.errors import StartAbandoned
 from connector.sessions import Waiting

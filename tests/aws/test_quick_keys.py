@@ -17,12 +17,12 @@ from botocore.utils import JSONFileCache
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from connector.aws.clicache import CliCache
-from connector.aws.keys import AwsKeys
+from connector.aws.keys.clicache import CliCache
+from connector.aws.keys.program import keys_of_program
+from connector.aws.keys.programwait import ProgramWait
+from connector.aws.keys.quick import program_of, quick_keys
+from connector.aws.keys.source import AwsKeys
 from connector.aws.profile import load_profile, with_credentials
-from connector.aws.program import keys_of_program
-from connector.aws.programwait import ProgramWait
-from connector.aws.quick import program_of, quick_keys
 from connector.errors import CredentialsError
 
 from .sources import ROLE, iso

@@ -15,12 +15,12 @@ from urllib.parse import parse_qs
 import pytest
 from botocore.tokens import SSOTokenProvider
 
-from connector.aws.chain import find_keys
-from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.keys.chain import find_keys
+from connector.aws.keys.programwait import ProgramWait
+from connector.aws.keys.rolecalls import keys_of_role
+from connector.aws.keys.roles import Role, role_of
+from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.profile import Profile, load_profile, with_credentials
-from connector.aws.programwait import ProgramWait
-from connector.aws.rolecalls import keys_of_role
-from connector.aws.roles import Role, role_of
 from connector.emulator.api.account import Account
 from connector.emulator.api.rest import BearerTokens, RestServer
 from connector.emulator.api.sso.portal import Portal

@@ -16,8 +16,8 @@ import pytest
 from connector.aws import signed
 from connector.aws.api import CallFailed, Refused
 from connector.aws.cloud import Cloud, open_cloud
-from connector.aws.keyerrors import unknown_region
-from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.keys.errors import unknown_region
+from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.sdk import ClientFactory
 from connector.aws.signed import LightSigned, Service
 from connector.errors import ConfigError, ConnectFailed, CredentialsError, ServiceError

@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
 
-from connector.aws.keys import KeySource
+from connector.aws.keys.source import KeySource
 from connector.aws.profile import load_profile
 from connector.aws.regions import domain_of
 from connector.aws.responses import Object

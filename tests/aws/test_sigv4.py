@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.aws.keys import AwsKeys
+from connector.aws.keys.source import AwsKeys
 from connector.aws.signing import canonical_query
 from connector.aws.sigv4 import encoded, presigned_query, signed_headers
 

@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from connector.aws.keys import AwsKeys
+from connector.aws.keys.source import AwsKeys
 from connector.aws.sigv4 import signed_headers
 from connector.emulator.access import Access
 from connector.emulator.api import WORLDS

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from connector.aws.keys import AwsKeys
+from connector.aws.keys.source import AwsKeys
 from connector.aws.signing import canonical_query
 from connector.aws.sigv4 import presigned_query, signed_headers
 from connector.datachannel.messages import PayloadType

@@ -17,7 +17,7 @@ LINES = (
     *with_kinds("tests.targets.regional.lamp"),
     "from connector.transport import tunnel",
     "tunnel.TIDY_DELAY = 0.2",
-    "from connector.aws import programwait",
+    "from connector.aws.keys import programwait",
     "programwait.PATIENCE = 0.0",
 )
 

@@ -17,7 +17,7 @@ import boto3  # type: ignore[import-untyped]
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from connector.aws.keys import AwsKeys
+from connector.aws.keys.source import AwsKeys
 from connector.aws.signing import canonical_query
 from connector.aws.sigv4 import signed_headers
 from connector.emulator.api.account import HOME_REGION

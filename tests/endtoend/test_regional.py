@@ -167,7 +167,7 @@ HEAVY = {
         for name in ("account", "doctor", "listing", "naming", "pages", "refusals", "remembered")
     ),
     *("connector.targets.names", "connector.targets.startup", "connector.targets.sweeping"),
-    *("connector.aws.sdk", "connector.aws.chain", "connector.aws.sso", "connector.doctor"),
+    *("connector.aws.sdk", "connector.aws.keys.chain", "connector.aws.sso", "connector.doctor"),
 }
 
 

@@ -80,7 +80,7 @@ def test_no_command_line_contains_a_secret(commands: Commands, cloud: Cloud, com
 
 #: The files that start programs, of the packages that hold tokens: a ``credential_process``, and
 #: ``ssh -G``. The last one is a ProxyCommand itself, which forks and holds no token.
-STARTERS = {"aws/chain.py", "aws/program.py", "ssh/offered.py", "ssh/fdpass.py"}
+STARTERS = {"aws/keys/chain.py", "aws/keys/program.py", "ssh/offered.py", "ssh/fdpass.py"}
 
 
 def test_packages_that_hold_tokens_start_certain_programs_only() -> None:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from connector.aws.keys import AwsKeys
+from connector.aws.keys.source import AwsKeys
 from connector.aws.sigv4 import presigned_query
 from connector.emulator.agent.behaviour import REAL
 from connector.emulator.api.account import Key

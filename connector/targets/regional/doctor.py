@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from ...aws.api import CallFailed, Refused
 from ...aws.cloud import Cloud, open_cloud
+from ...aws.keys.program import TIMEOUT as PROGRAM_TIMEOUT
 from ...aws.profile import load_profile, with_credentials
-from ...aws.program import TIMEOUT as PROGRAM_TIMEOUT
 from ...aws.times import format_time
 from ...aws.trust import ca_bundle, named_ca_bundle
 from ...doctor import public

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.keys.source import AwsKeys, KeySource
 from connector.errors import (
     AccessDenied,
     ConnectorError,

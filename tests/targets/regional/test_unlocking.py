@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connector.aws.cloud import Cloud
-from connector.aws.keys import AwsKeys, KeySource
+from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.signed import Service
 from connector.sessions import SessionAccess
 from connector.targets import parallel

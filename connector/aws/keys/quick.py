@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from ..errors import CredentialsError
-from ..fast import plain
-from .keys import AwsKeys
-from .profile import Profile
+from ...errors import CredentialsError
+from ...fast import plain
+from ..profile import Profile
+from .source import AwsKeys
 
 _KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
 

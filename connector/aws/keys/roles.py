@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..fast.records import NamedTuple
+from ...fast.records import NamedTuple
+from ..profile import Profile
+from ..regions import region_of
 from .clicache import role_key, sso_key
-from .keys import AwsKeys
-from .profile import Profile
 from .quick import PARTS
-from .regions import region_of
+from .source import AwsKeys
 
 _KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
 _SSO = ("sso_role_name", "sso_account_id", "sso_start_url", "sso_region")

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from ..errors import CredentialsError
+from ...errors import CredentialsError
 
 #: Two sources of keys may have a question at once; there is one terminal.
 _asking = threading.Lock()

@@ -17,24 +17,24 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import CredentialsError, NoKeys
-from ..fast.logs import Logger, set_up_now
+from ...errors import CredentialsError, NoKeys
+from ...fast.logs import Logger, set_up_now
+from ..endpoint import check_endpoint
+from ..profile import Profile
+from ..regions import region_of
 from .clicache import CliCache
-from .endpoint import check_endpoint
-from .keyerrors import NoCode, explain, try_it
-from .keys import AwsKeys
-from .profile import Profile
+from .errors import NoCode, explain, try_it
 from .program import MAX_OUTPUT, late
 from .program import TIMEOUT as PROGRAM_TIMEOUT
 from .programwait import ProgramWait
-from .regions import region_of
+from .source import AwsKeys
 from .terminal import ask_secret
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-    from ..programs import Program, Ran
-    from .light import Connect
+    from ...programs import Program, Ran
+    from ..light import Connect
 
 #: Seconds of one call of STS or SSO: to connect, and for request and response.
 _CALL_TIMEOUTS = 4.0, 8.0
@@ -239,7 +239,7 @@ class _Search:
 
     def _start(self, words: list[str], **_: Any) -> _Finished:
         """Run a program, as ``subprocess.Popen`` starts it, but without stdin and terminal."""
-        from ..programs import Program
+        from ...programs import Program
 
         with self._lock:
             if self._ended:
@@ -261,7 +261,7 @@ class _Search:
             if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
                 check_endpoint(f"{parts.scheme}://{parts.netloc}")
             return None  # an endpoint of the user on this machine: botocore sends it
-        from .sdk import Carrier
+        from ..sdk import Carrier
 
         return Carrier(self._connect, None, *_CALL_TIMEOUTS).send(request, **kwargs)
 

@@ -11,16 +11,16 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 
-from ..errors import ConnectorError
-from ..fast.logs import Logger
-from ..fast.records import NamedTuple
-from ..fast.typed import Any
-from ..files import FileProblem, read_text
-from ..transport.address import authority_of, host_and_port, is_loopback
-from ..transport.dial import dial, remaining, variable_of
-from .http import BadResponse, exchange
-from .keys import SPARE, AwsKeys
-from .times import epoch_of
+from ...errors import ConnectorError
+from ...fast.logs import Logger
+from ...fast.records import NamedTuple
+from ...fast.typed import Any
+from ...files import FileProblem, read_text
+from ...transport.address import authority_of, host_and_port, is_loopback
+from ...transport.dial import dial, remaining, variable_of
+from ..http import BadResponse, exchange
+from ..times import epoch_of
+from .source import SPARE, AwsKeys
 
 #: The container's variables: a path at the first address below, and a whole URL.
 _PATH_VARIABLE = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"

@@ -7,15 +7,15 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from ..errors import ConnectorError, CredentialsError, StartAbandoned
-from ..fast.logs import Logger
-from ..fast.records import NamedTuple
-from ..fast.typed import TYPE_CHECKING
-from .profile import Profile, load_profile, with_credentials
+from ...errors import ConnectorError, CredentialsError, StartAbandoned
+from ...fast.logs import Logger
+from ...fast.records import NamedTuple
+from ...fast.typed import TYPE_CHECKING
+from ..profile import Profile, load_profile, with_credentials
 
 if TYPE_CHECKING:
-    from ..sessions import StartProgress
-    from .light import Connect
+    from ...sessions import StartProgress
+    from ..light import Connect
     from .programwait import ProgramWait
 
 #: Seconds before their end in which keys are replaced.

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..errors import ConnectorError
-from ..fast.logs import Logger
-from ..fast.typed import TYPE_CHECKING, Any
-from ..files import FileProblem, read_text
-from .api import CallFailed, Refused
+from ...errors import ConnectorError
+from ...fast.logs import Logger
+from ...fast.typed import TYPE_CHECKING, Any
+from ...files import FileProblem, read_text
+from ..api import CallFailed, Refused
+from ..endpoint import EndpointNames, host_and_port, light_endpoint
+from ..http import Response
+from ..light import parse, send
+from ..profile import Profile
+from ..regions import domain_of
+from ..sigv4 import encoded, signed_headers
+from ..times import epoch_of, format_time
+from ..xmlapi import FORM, form_of, parse_xml
 from .clicache import CliCache
-from .endpoint import EndpointNames, host_and_port, light_endpoint
-from .http import Response
-from .keys import AwsKeys
-from .light import parse, send
-from .profile import Profile
-from .regions import domain_of
-from .sigv4 import encoded, signed_headers
-from .times import epoch_of, format_time
-from .xmlapi import FORM, form_of, parse_xml
+from .source import AwsKeys
 
 if TYPE_CHECKING:
-    from .light import Connect
+    from ..light import Connect
     from .roles import Role, RoleCall
 
     #: Sends a request, and returns the response.
@@ -110,7 +110,7 @@ def _endpoint(call: RoleCall, profile: Profile, environ: Mapping[str, str]) -> s
 
 
 def _of_sso(call: RoleCall, url: str, ask: Ask, now: float) -> dict[str, Any]:
-    from .sso.tokens import REFRESH_WINDOW, SsoCache, Unusable
+    from ..sso.tokens import REFRESH_WINDOW, SsoCache, Unusable
 
     try:
         token = SsoCache(call.token).read()

@@ -11,15 +11,15 @@ import json
 import os
 from collections.abc import Mapping
 
-from ..fast.logs import Logger
-from ..fast.typed import TYPE_CHECKING, Any
-from ..files import FileProblem, make_directory_of, read_own_text, reason, write_private
-from .times import epoch_of
+from ...fast.logs import Logger
+from ...fast.typed import TYPE_CHECKING, Any
+from ...files import FileProblem, make_directory_of, read_own_text, reason, write_private
+from ..times import epoch_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .keys import AwsKeys
+    from .source import AwsKeys
 
 #: Seconds before their end in which botocore takes no keys from the cache.
 SPARE = 15 * 60
@@ -67,7 +67,7 @@ def cached_keys(key: str, now: float) -> AwsKeys | None:
     entry = _entry(key)
     if entry is None:
         return None
-    from .keys import AwsKeys
+    from .source import AwsKeys
 
     key_id, secret, token, end = (entry["Credentials"][name] for name in _NAMES)
     expires_at = epoch_of(end)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import atexit
 import json
 
-from ..errors import CredentialsError
-from ..fast import plain
-from ..fast.typed import Any
-from ..programs import Program
-from .keys import AwsKeys
+from ...errors import CredentialsError
+from ...fast import plain
+from ...fast.typed import Any
+from ...programs import Program
+from ..times import epoch_of
 from .programwait import ProgramWait
-from .times import epoch_of
+from .source import AwsKeys
 
 #: Seconds that a program may take: it may show a dialog to its user.
 TIMEOUT = 30.0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, ConnectorError, CredentialsError, InternalError, quoted
-from .api import CallFailed, Refused
-from .profile import Profile, command_line
-from .regions import has_to_be_enabled, is_known
-from .sdk import UNREADABLE
-from .signed import EXPIRED
+from ...errors import ConfigError, ConnectorError, CredentialsError, InternalError, quoted
+from ..api import CallFailed, Refused
+from ..profile import Profile, command_line
+from ..regions import has_to_be_enabled, is_known
+from ..sdk import UNREADABLE
+from ..signed import EXPIRED
 
 if TYPE_CHECKING:
-    from .keys import KeySource
+    from .source import KeySource
 
 #: Codes of the refusal of keys: of keys that AWS does not know, ...
 _UNKNOWN = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from ..sessions import StartProgress, Waiting
+from ...sessions import StartProgress, Waiting
 
 #: Seconds after which a start tells its user that the program is waited for.
 PATIENCE = 3.0
