@@ -36,6 +36,10 @@ CONNECTOR = (sys.executable, *((str(_SCRIPT),) if _SCRIPT.exists() else ("-m", "
 #: The words that start AWS's own CLI.
 AWS_CLI = (sys.executable, "-m", "awscli")
 
+#: What ends the lines that an own program of a test begins with (``endtoend/ownprogram.py``). The
+#: server of such programs runs the lines before it imports what depends on them.
+_OWN = "from connector.__main__"
+
 #: Commands that ssh and the AWS CLI call: their start is part of what tests of them look at.
 _CALLED_BY_OTHERS = (["proxy"], ["attach"])
 
@@ -72,8 +76,12 @@ def is_forked(words: Sequence[str], environ: Mapping[str, str] | None) -> bool:
 def _server_for(words: Sequence[str], environ: Mapping[str, str] | None) -> _Server | None:
     """Return the server that forks a program, or None if it needs a new interpreter."""
     program = tuple(words[: 3 if "-m" in words[1:2] else 2])
-    if sys.platform != "linux" or program not in (CONNECTOR, AWS_CLI) or not _SCRIPT.exists():
+    if sys.platform != "linux" or not _SCRIPT.exists():
         return None
+    if program not in (CONNECTOR, AWS_CLI):
+        if program[0] != sys.executable or Path(program[-1]).name != _SCRIPT.name:
+            return None
+        program = (*CONNECTOR, Path(program[-1]).read_text().partition(_OWN)[0])
     if list(words[2:3]) in _CALLED_BY_OTHERS:
         return None
     if program not in _servers:
@@ -175,7 +183,10 @@ _servers: dict[tuple[str, ...], _Server] = {}
 def serve() -> None:
     """Fork a program for each message on stdin, until its end. Run by :class:`_Server`."""
     before = dict(os.environ)
-    for name in _modules_of(tuple(sys.argv[1:])):
+    program = tuple(sys.argv[1:])
+    if program[:2] == CONNECTOR:
+        exec("".join(program[2:]), {})  # the lines of a test's own program
+    for name in _modules_of(program):
         importlib.import_module(name)
     imported = dict(os.environ.items() - before.items())  # awscli sets AWS_DATA_PATH
     gc.collect()
@@ -193,11 +204,11 @@ def serve() -> None:
             between = os.fork()
             if not between:
                 # The parent of an orphan is the process of the tests.
-                program = os.fork()
-                if not program:
+                child = os.fork()
+                if not child:
                     orders.detach()
                     _become(words, {**environ, **imported}, directory, new_session, ends)
-                os.write(write, b"%d" % program)
+                os.write(write, b"%d" % child)
                 os._exit(0)
             os.waitpid(between, 0)
             orders.send(os.read(read, 32))

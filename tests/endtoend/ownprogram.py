@@ -29,12 +29,13 @@ def own_program(directory: Path, *lines: str) -> Path:
 
 
 def with_kinds(*modules: str) -> tuple[str, ...]:
-    """Return lines that add kinds of target to the registry.
+    """Return lines that add kinds of target to the registry, once although a fork runs them again.
 
     :param modules: of the tests, each with the ``ROW`` of a kind.
     """
     return (
         "from importlib import import_module",
         "from connector.targets import registry",
-        f"registry.KINDS += [import_module(name).ROW for name in {list(modules)}]",
+        f"rows = [import_module(name).ROW for name in {list(modules)}]",
+        "registry.KINDS += [row for row in rows if row not in registry.KINDS]",
     )

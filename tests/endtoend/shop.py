@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -85,11 +86,12 @@ class User:
     def __init__(self, commands: Commands, shop: Shop, directory: Path) -> None:
         self.commands = commands
         self.path = str(own_program(directory / "bin", *KINDS) / "connector")
+        self.program = (sys.executable, self.path)
         commands.environ |= {"TOY_URL": shop.url, **own_account(Path(commands.environ["HOME"]))}
         commands.environ["PATH"] = f"{directory / 'bin'}{os.pathsep}{commands.environ['PATH']}"
 
     def run(self, *words: str, input: bytes = b"") -> Answer:
-        return self.commands.run(self.path, *words, input=input)
+        return self.commands.run(*self.program, *words, input=input)
 
     def says(self, *words: str, input: bytes = b"") -> str:
         answer = self.run(*words, input=input)

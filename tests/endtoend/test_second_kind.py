@@ -93,7 +93,7 @@ def test_help_has_a_line_for_each_kind(user: User) -> None:
 
 def test_help_of_a_kind_explains_its_names(user: User) -> None:
     told = user.says("help", "toy")
-    assert told == "Toys: targets of the toy shop.\n\nNAME.toy\n"
+    assert told.startswith("Toys: targets of the toy shop.\n\nNAME.toy\n\nin ~/.ssh/config")
     assert user.says("toy", "--help") == told
     assert "With --id, TARGET can be left out" in user.says("help", "codecatalyst")
     assert user.run("toy").returncode == 2
@@ -111,7 +111,7 @@ def test_proxy_starts_a_stopped_toy_and_carries_bytes(user: User, shop: Shop, cl
     shop.toys["bear"] = "OFF"
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
-        process = user.commands.start(user.path, "proxy", "bear.toy")
+        process = user.commands.start(*user.program, "proxy", "bear.toy")
         process.reader.until(GREETING)
         process.hang_up()
         assert process.wait() == 0
@@ -156,7 +156,7 @@ def test_shell_and_exec(user: User, shop: Shop) -> None:
 def test_sessions_are_listed_and_stopped(user: User, cloud: Cloud) -> None:
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
-        process = user.commands.start(user.path, "proxy", "bear.toy")
+        process = user.commands.start(*user.program, "proxy", "bear.toy")
         process.reader.until(GREETING)
         (session,) = cloud.sessions
         assert session.id in user.says("sessions", "list", "bear.toy")
@@ -181,7 +181,7 @@ def test_completion_offers_toys(user: User, tmp_path: Path) -> None:
     offered = tmp_path / "offered"
     environ = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(offered)}
     environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line))}
-    user.commands.run(user.path, environ={**user.commands.environ, **environ})
+    user.commands.run(*user.program, environ={**user.commands.environ, **environ})
     assert "bear.toy" in offered.read_text()
 
 
@@ -215,7 +215,7 @@ def billed(user: User) -> User:
 def test_ssh_offers_to_stop_a_billed_toy(
     billed: User, shop: Shop, sshd: Sshd, tmp_path: Path, key: bytes, state: str
 ) -> None:
-    command = [billed.path, "ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo hello; exit 3"]
+    command = [*billed.program, "ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo hello; exit 3"]
     with Terminal(24, 80) as terminal:
         process = terminal.start(billed.commands, *command)
         shown = terminal.reader.until(b"bear.toy still runs and is billed by the hour. Stop it?")
@@ -241,7 +241,7 @@ def test_ssh_is_silent_about_a_billed_toy_that_was_stopped(
     billed: User, shop: Shop, sshd: Sshd, tmp_path: Path
 ) -> None:
     process = billed.commands.start(
-        billed.path, "ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo up; cat"
+        *billed.program, "ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo up; cat"
     )
     process.reader.until(b"up\n")
     shop.toys["bear"] = "OFF"
@@ -255,7 +255,7 @@ def test_shell_offers_to_stop_a_billed_toy(
     billed: User, shop: Shop, key: bytes, state: str
 ) -> None:
     with Terminal(24, 80) as terminal:
-        process = terminal.start(billed.commands, billed.path, "shell", "bear.toy")
+        process = terminal.start(billed.commands, *billed.program, "shell", "bear.toy")
         terminal.type(b"echo a$((40+2))b\n")
         terminal.reader.until(b"a42b")
         terminal.type(b"exit\n")
@@ -269,7 +269,7 @@ def test_shell_offers_to_stop_a_billed_toy(
 
 
 def test_terminated_ssh_does_not_ask(billed: User, shop: Shop, sshd: Sshd, tmp_path: Path) -> None:
-    command = [billed.path, "ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo up; cat"]
+    command = [*billed.program, "ssh", "bear.toy", *ssh_words(sshd, tmp_path), "echo up; cat"]
     with Terminal(24, 80) as terminal:
         process = terminal.start(billed.commands, *command)
         terminal.reader.until(b"up")

@@ -136,7 +136,7 @@ def test_empty_lists_are_told_in_one_line(user: User, shop: Shop) -> None:
 
 def test_tables_of_kinds_stand_below_each_other(user: User) -> None:
     with Terminal(30, 100) as terminal:
-        terminal.start(user.commands, user.path, "list", "--kind", "toy,doll")
+        terminal.start(user.commands, *user.program, "list", "--kind", "toy,doll")
         shown = terminal.reader.rest().decode()
     assert shown.index("MADE OF") < shown.index("train.toy") < shown.index("SHELF")
 
@@ -166,7 +166,7 @@ def test_target_that_costs_money_starts_for_a_session_if_allowed(
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
         options = ["--start"] if how == "option" else []
-        process = user.commands.start(user.path, "proxy", *options, ANNA)
+        process = user.commands.start(*user.program, "proxy", *options, ANNA)
         process.reader.until(GREETING)
         process.hang_up()
         assert process.wait() == 0
@@ -185,7 +185,7 @@ def test_stop_that_costs_something_needs_a_yes(user: User, shop: Shop) -> None:
 @pytest.mark.parametrize("typed", ["y", "n"])
 def test_stop_asks_on_a_terminal_and_says_what_is_lost(user: User, shop: Shop, typed: str) -> None:
     with Terminal(30, 100) as terminal:
-        terminal.start(user.commands, user.path, "stop", "anna.doll")
+        terminal.start(user.commands, *user.program, "stop", "anna.doll")
         shown = terminal.reader.until(b"Stop it? [y/N] ")
         assert b"Anna forgets what she wears." in shown
         terminal.type(f"{typed}\n".encode())
@@ -388,7 +388,7 @@ def test_completion_offers_kinds_and_values(user: User, tmp_path: Path) -> None:
         out = tmp_path / "offered"
         environ = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(out)}
         environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
-        user.commands.run(user.path, environ={**user.commands.environ, **environ})
+        user.commands.run(*user.program, environ={**user.commands.environ, **environ})
         return {word.split(":")[0].strip() for word in out.read_text().split("\n")}
 
     assert "anna.doll" in offered("connector start a")
