@@ -58,7 +58,6 @@ ssh-login. With AWS keys there are also keys, keys-identity, region and target.
 
 examples:
   connector doctor                              # check all legs that need no target
-  connector doctor --kind KIND                  # for one kind of target
   connector doctor my-env
   connector doctor my-env --report              # for an issue: without your names
 """
