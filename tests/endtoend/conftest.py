@@ -17,6 +17,7 @@ from connector.emulator.machine.sshserver import SshServer, make_host_key
 from ..targets.regional.lampworld import Lamp
 from ..targets.regional.works import Lampworks
 from .breaking import send_digest
+from .builds import Builds
 from .cloud import Cloud
 from .commands import Commands, Ssh
 from .copies import Copies, LocalCopies
@@ -218,6 +219,13 @@ def desk(lampworks: Lampworks) -> Lamp:
 def studio(tmp_path: Path) -> Iterator[Studio]:
     with Studio(tmp_path) as studio:
         yield studio
+
+
+@pytest.fixture
+def builds(tmp_path: Path) -> Iterator[Builds]:
+    with Builds(tmp_path) as builds:
+        yield builds
+        builds.call(builds.released.set)
 
 
 @pytest.fixture
