@@ -1,14 +1,13 @@
 """A kind behind a regional API, to test the base: lamps, which :mod:`.lampworld` serves.
 
-Their calls are in :mod:`.lamps`, which the ProxyCommand does not import.
+Their API and its calls are in :mod:`.lamps`, which neither the ProxyCommand nor completion imports:
+sessions are started by Systems Manager.
 
 Their ids are ``lamp-<hexadecimal>``, their names ``<lamp>.<room>[.<region>][.<profile>].lamp``.
 """
 
 from __future__ import annotations
 
-from connector.aws.responses import Object, list_of, non_empty, page_of, text
-from connector.aws.signed import Service, SignedOperation
 from connector.fast.typed import TYPE_CHECKING
 from connector.targets import model, registry
 from connector.targets.regional.backend import Backend, Found
@@ -24,34 +23,13 @@ ROW = registry.KindRow(
     words=model.Words(noun="lamp", nouns="lamps", service="Lampworks", console="the lamp shop"),
     prefixes=("lamp-",),
     suffixes=(".lamp",),
-    options=(registry.KindOption("region", "text", "the Region", ("AWS_REGION",)),),
+    options=(registry.REGION, registry.PORT),
     endpoint_variables=(),
-)
-
-_LAMP = Object(
-    {"Id": non_empty, "State": non_empty},
-    lenient={
-        **dict.fromkeys(("Name", "Room", "Bulb"), text),
-        "Aliases": list_of(text),
-        "LitAt": lambda value: value,
-    },
-)
-
-SERVICE = Service(
-    "lamps",
-    "lamps",
-    "AWSLampService",
-    {
-        "list_lamps": SignedOperation("ListLamps", page_of("Lamps", _LAMP)),
-        "describe_lamp": SignedOperation("DescribeLamp", _LAMP),
-        "switch_lamp": SignedOperation("SwitchLamp", _LAMP),
-    },
 )
 
 
 class LampBackend(Backend):
     row = ROW
-    service = SERVICE
     columns = (model.Column("BULB", 6, "bulb"),)
     settles = 30.0
     ssh_title = "Lamps"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.aws.api import Refused
+from connector.aws.responses import Object, list_of, non_empty, page_of, text
+from connector.aws.signed import Service, SignedOperation
 from connector.errors import ConnectorError, TargetNotReady
 from connector.targets import model
 from connector.targets.model import Query, State
@@ -12,7 +14,25 @@ from connector.targets.pages import epoch_time
 from connector.targets.regional.backend import Found
 from connector.targets.regional.targets import Targets
 
-from .lamp import SERVICE
+_LAMP = Object(
+    {"Id": non_empty, "State": non_empty},
+    lenient={
+        **dict.fromkeys(("Name", "Room", "Bulb"), text),
+        "Aliases": list_of(text),
+        "LitAt": lambda value: value,
+    },
+)
+
+SERVICE = Service(
+    "lamps",
+    "lamps",
+    "AWSLampService",
+    {
+        "list_lamps": SignedOperation("ListLamps", page_of("Lamps", _LAMP)),
+        "describe_lamp": SignedOperation("DescribeLamp", _LAMP),
+        "switch_lamp": SignedOperation("SwitchLamp", _LAMP),
+    },
+)
 
 _PHASES = {
     "ON": model.RUNNING,
@@ -28,7 +48,7 @@ def lamp_of(answer: dict[str, object], region: str) -> Found:
     aliases = answer.get("Aliases", [])
     assert isinstance(aliases, list)
     status = str(answer["State"])
-    state = State(status, phase=_PHASES[status])
+    state = State(status, phase=_PHASES.get(status, model.FAILED))
     details = {"bulb": answer.get("Bulb", "")}
     started = epoch_time(answer.get("LitAt"))
     return Found(str(answer["Id"]), labels, region, tuple(aliases), state, details, started)
