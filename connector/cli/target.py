@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from ..targets.kind import Finder, Target
     from ..targets.registry import KindOption
 
-_WIDTH = max(len(row.example) for row in KINDS)
-_KINDS = "".join(f"  {row.example:{_WIDTH}}  {row.words.nouns}\n" for row in KINDS)
+_WIDTH = max(len(row.name) for row in KINDS)
+_KINDS = "\n".join(
+    f"  {row.name:{_WIDTH}}  {row.words.nouns}, such as {row.example}" for row in KINDS
+)
 
 #: Which names there are, for the help of a command that needs one.
 NAMES = f"""\
-TARGET is a name that `connector list` shows, such as:
-{_KINDS}`connector help KIND` says more about one kind: {", ".join(row.name for row in KINDS)}.
+TARGET is a name that `connector list` shows. `connector help KIND` says more about one kind:
+{_KINDS}
 """
 
 #: The most kinds that the help of an option names.

@@ -85,8 +85,9 @@ def test_option_of_a_kind_leaves_out_the_others(user: User) -> None:
 def test_help_has_a_line_for_each_kind(user: User) -> None:
     for command in ("start", "ssh", "proxy"):
         told = user.says(command, "--help")
-        lines = [" ".join(line.split()) for line in told.splitlines()]
-        assert {"my-env.codecatalyst or my-env Dev Environments", "bear.toy toys"} <= {*lines}
+        lines = told.splitlines()
+        assert "  toy           toys, such as bear.toy" in lines
+        assert max(map(len, lines)) <= 100  # however many kinds there are
         assert "With --id" not in told  # that is on the page of the kind
     assert "    toy           toys, such as bear.toy\n" in user.says("help")
 
