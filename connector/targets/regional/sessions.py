@@ -244,9 +244,9 @@ class RegionalSessions:
             return UNKNOWN
 
 
-def _place(calls: Calls) -> tuple[object, ...]:
+def _place(calls: Calls) -> tuple[str, str, str]:
     """Return what tells a target from the one that its name may have come to mean."""
-    return (*calls.found[:3], calls.session_target)
+    return calls.found.region, calls.found.id, calls.session_target
 
 
 def _as_it_is(state: State) -> State:

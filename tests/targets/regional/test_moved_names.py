@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.errors import AccessDenied
 from connector.sessions import Waiting
 from connector.targets.regional.sessions import RegionalSessions
 from connector.targets.regional.target import RegionalTarget
@@ -92,6 +93,17 @@ def test_session_that_is_refused_for_good_leads_to_a_look_up(
     found = lampworks.account.sessions.find(session)
     assert found is not None
     assert found.machine_id == fresh.id
+
+
+def test_target_whose_labels_an_answer_has_told_is_not_another_one(
+    lampworks: Lampworks, desk: Lamp, clock: Clock
+) -> None:
+    target = lampworks.target(desk.id)
+    lampworks.refuse("StartSession", "AccessDeniedException", times=50)
+    with pytest.raises(AccessDenied):
+        source_of(target, clock).start(Leaving())
+    assert target.calls.found.labels
+    assert lampworks.operations() == ["StartSession", "DescribeLamp"]
 
 
 def test_remembered_target_that_is_gone_leaves_its_name_to_another(
