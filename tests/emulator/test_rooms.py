@@ -54,7 +54,8 @@ def lamps(emulator: ConnectorEmulator, boto: Any) -> Iterator[Any]:
 
 def test_every_kind_of_the_connector_has_a_world() -> None:
     assert next(iter(WORLDS)) == KINDS[0].name
-    assert {row.name for row in KINDS} <= WORLDS.keys()
+    missing = {row.name for row in KINDS} - WORLDS.keys()
+    assert not missing, f"add the worlds of {missing} to connector/emulator/api/__init__.py"
 
 
 def test_environment_leads_to_all_kinds(emulator: ConnectorEmulator) -> None:
