@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from connector.settings.table import SETTINGS
+
+from ..inprocess import kept_logging
 
 
 @pytest.fixture(autouse=True)
@@ -25,11 +26,5 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(autouse=True)
 def logger() -> Iterator[None]:
-    """Undo what a command that runs in this process sets up: handlers, level, propagation."""
-    logger, last_resort = logging.getLogger("connector"), logging.lastResort
-    before = logger.handlers[:], logger.level, logger.propagate
-    yield
-    for handler in set(logger.handlers) - set(before[0]):
-        handler.close()
-    logger.handlers, logger.level, logger.propagate = before
-    logging.lastResort = last_resort
+    with kept_logging():
+        yield

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +14,7 @@ import pytest
 
 from connector.cli.main import main
 
+from ..inprocess import kept_logging, kept_signals
 from .cloud import Cloud
 from .commands import CONNECTOR, Answer, Commands, Process
 from .sshd import USER, Sshd
@@ -118,7 +117,7 @@ class LocalCopies(Ends):
         environ = dict(self._environ)
         del environ["CONNECTOR_LOG_FILE"]  # this process has its own logging
         self._captured.readouterr()
-        with patch.dict(os.environ, environ, clear=True), _kept_signals():
+        with patch.dict(os.environ, environ, clear=True), kept_logging(), kept_signals():
             exit_code = main(arguments)
         return Answer(arguments, exit_code, *self._captured.readouterr())
 
@@ -130,18 +129,6 @@ class LocalCopies(Ends):
         """Run it as a process with this stdin."""
         arguments = (*CONNECTOR, "cp", *map(str, words))
         return self.commands.run(*arguments, input=input, environ=self._environ)
-
-
-@contextlib.contextmanager
-def _kept_signals() -> Iterator[None]:
-    """Give signals the handlers back that they had before a command."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def content(size: int, seed: int = 1) -> bytes:
