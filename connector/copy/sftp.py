@@ -192,12 +192,12 @@ class Sftp:
     def fstat(self, handle: bytes) -> Reply[Attributes]:
         return self._ask(attributes, wire.FSTAT, string(handle))
 
-    def open(self, path: bytes, flags: int, mode: int = 0) -> Reply[bytes]:
+    def open(self, path: bytes, flags: int, mode: int | None = None) -> Reply[bytes]:
         """Open a file and return its handle.
 
         :param flags: of :mod:`.packets`; ``mode`` is that of a file that is created.
         """
-        how = wire.integer(flags) + attributes_of(mode or None)
+        how = wire.integer(flags) + attributes_of(mode)
         return self._ask(binary, wire.OPEN, string(path), how)
 
     def close(self, handle: bytes) -> Reply[None]:

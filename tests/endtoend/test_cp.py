@@ -107,6 +107,18 @@ def test_times_and_modes_are_kept_on_demand(local: LocalCopies, way: str) -> Non
         assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime), name
 
 
+@pytest.mark.parametrize("size", [0, 5, 40_000])
+def test_file_that_none_may_read_stays_one(local: LocalCopies, size: int) -> None:
+    """The account of the tests may read it all the same, or the copy fails."""
+    (local.here / "file").write_bytes(content(size))
+    (local.here / "file").chmod(0)
+    answer = local.run(local.here / "file", local.at("copy"))
+    if answer.returncode == 0:
+        assert (local.far / "copy").stat().st_mode & 0o777 == 0
+    else:
+        assert b"file: permission denied" in answer.stderr
+
+
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_existing_file_is_replaced_and_keeps_its_mode(local: LocalCopies, way: str) -> None:
     source, target = local.ends(way)
