@@ -215,10 +215,11 @@ def test_limit_of_open_files_lowers_the_number_of_connections(copies: Copies, cl
     assert b"only 2 connections, for the limit of open files" in answer.stderr
 
 
+@pytest.mark.parametrize("size", [0, 900])
 @pytest.mark.parametrize("way", ["up", "down"])
-def test_small_files_on_their_way_need_no_open_files(copies: Copies, way: str) -> None:
+def test_small_files_on_their_way_need_no_open_files(copies: Copies, way: str, size: int) -> None:
     source, target = copies.ends(way)
-    make_tree(source, [(f"tree/{index}", content(900, index)) for index in range(300)])
+    make_tree(source, [(f"tree/{index}", content(size, index)) for index in range(300)])
     words = (*CONNECTOR, "cp", *copies.options, "-r", *copies.way(way, "tree", ""))
     answer = copies.commands.run("/bin/sh", "-c", 'ulimit -n 60; exec "$@"', "sh", *words)
     assert (answer.returncode, answer.stderr) == (0, b"")
