@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.emulator.api.ecs.service import NOT_ENABLED
+from connector.emulator.api.errors import ApiError
+
 from ..copy.images import BUSYBOX, busybox_image, image
 from .ecs import Containers, words_of
 from .waiting import eventually
@@ -301,6 +304,15 @@ def test_unregistered_target_is_tried_again_and_then_told(ecs: Containers) -> No
         75,
         True,
     )
+
+
+def test_agent_that_ecs_does_not_see_is_told(ecs: Containers) -> None:
+    ecs.first.started -= 3600.0
+    error = ApiError(NOT_ENABLED, "InvalidParameterException", 400)
+    misbehaviours = ecs.emulator._emulator.misbehaviours
+    ecs.emulator.call(lambda: misbehaviours.refuse("ExecuteCommand", error, 1000))
+    code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
+    assert (code, "its SSM agent is not connected: The" in line) == (75, True), line
 
 
 def test_denied_action_is_told_with_its_resource(ecs: Containers) -> None:

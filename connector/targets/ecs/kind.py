@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from ...aws.api import Refused
 from ...fast.typed import TYPE_CHECKING
 from ..model import COMMAND, SSH, Column
-from ..regional.backend import Backend, Found
+from ..regional.backend import NOT_CONNECTED, Backend, Found
 from ..regional.kind import RegionalKind
 from ..regional.place import read_arn
 from ..registry import ECS
 
 if TYPE_CHECKING:
-    from ...aws.api import Refused
     from ...aws.cloud import Cloud
     from ...aws.signed import Service
     from ...sessions import SessionAccess
@@ -102,19 +102,21 @@ class Ecs(Backend):
         from ..regional.ssm import access_of
 
         cluster, _, container = found.id.split("/")
-        answer = cloud.api(self.service, found.region).call(
-            "execute_command",
-            timeout=timeout,
-            cluster=cluster,
-            task=found.details["task"],
-            container=container,
-            command=shlex.join(request.words) if request.form == COMMAND else _SHELL,
-            interactive=True,
-        )
+        try:
+            answer = cloud.api(self.service, found.region).call(
+                "execute_command",
+                timeout=timeout,
+                cluster=cluster,
+                task=found.details["task"],
+                container=container,
+                command=shlex.join(request.words) if request.form == COMMAND else _SHELL,
+                interactive=True,
+            )
+        except Refused as refused:
+            if _NO_AGENT in refused.message:
+                raise Refused(refused.status, NOT_CONNECTED[0], refused.message) from refused
+            raise
         return access_of(answer["session"])
-
-    def may_settle(self, refused: Refused) -> bool:
-        return super().may_settle(refused) or _NO_AGENT in refused.message
 
 
 KIND = RegionalKind(Ecs())
