@@ -85,7 +85,8 @@ def _text_of(detail: object) -> str:
 class Backend(Protocol):
     """A kind's own part. One object for each kind, without any state.
 
-    The ProxyCommand imports the module of this class: methods import what they need.
+    The ProxyCommand and completion import the module of this class: methods import what they need,
+    and the ``Service`` of an API is in another module.
     """
 
     #: What the configuration of ssh has to know besides the kind's row: see ``SshFacts``. The user
@@ -134,7 +135,10 @@ class Backend(Protocol):
 
     @property
     def service(self) -> Service:
-        """The API that starts sessions. The base connects to it early, and doctor checks it."""
+        """The API that starts sessions: Systems Manager, unless a kind has another one.
+
+        The base connects to it early, and doctor checks it.
+        """
         from .ssm import SSM  # completion needs no network
 
         return SSM
