@@ -115,7 +115,8 @@ def page_of(member: str, item: Shape) -> Object:
 
     :param member: that has the items; it may be missing.
     """
-    return Object(optional={member: list_of(item)}, lenient=dict.fromkeys(PAGE_TOKENS, text))
+    # A page whose token cannot be read must not pass for the last one.
+    return Object(optional={member: list_of(item), **dict.fromkeys(PAGE_TOKENS, text)})
 
 
 def check(response: object, shape: Shape, host: str) -> dict[str, Any]:

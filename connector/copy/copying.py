@@ -33,7 +33,7 @@ _MOST_DOWN = 64 * BLOCK
 _FILES_EACH = 8
 
 #: Files that a copy has open besides its connections, and those of each connection with its jobs.
-_OPEN_FILES, _OPEN_FILES_EACH = 40, 14
+_OPEN_FILES, _OPEN_FILES_EACH = 40, 24
 
 #: Seconds for the connections to end in order after an interruption.
 _PATIENCE = 2.0

@@ -39,14 +39,14 @@ def epoch_time(value: object) -> float:
     """Return a time of a service in seconds since the epoch; 0 for a value that is none."""
     from datetime import datetime  # ssh has no need of it
 
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             value = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
-            return 0.0
-    if isinstance(value, datetime):
-        return value.timestamp()
-    return float(value) if isinstance(value, (int, float)) else 0.0
+        if isinstance(value, datetime):
+            return value.timestamp()
+        return float(value) if isinstance(value, (int, float)) else 0.0
+    except (ValueError, OverflowError):  # no time, or one that no clock shows
+        return 0.0
 
 
 def iso_time(value: object) -> str:

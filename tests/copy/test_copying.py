@@ -9,7 +9,7 @@ import pytest
 from connector.copy.copying import connections_for
 
 
-@pytest.mark.parametrize(("limit", "count"), [(20, 1), (80, 2), (256, 15), (1024, 70)])
+@pytest.mark.parametrize(("limit", "count"), [(20, 1), (80, 1), (256, 9), (1024, 41)])
 def test_limit_of_open_files_bounds_the_connections(limit: int, count: int) -> None:
     assert connections_for(limit) == count
 

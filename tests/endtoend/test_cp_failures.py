@@ -209,19 +209,22 @@ def test_limit_of_open_files_lowers_the_number_of_connections(copies: Copies, cl
     cloud.behave(REAL)
     (copies.far / "file").write_bytes(content(2 * LARGE))
     words = copies.words("-v", "-j", "12", copies.at("file"), copies.here)
-    answer = copies.commands.run("/bin/sh", "-c", 'ulimit -n 80; exec "$@"', "sh", *words)
+    answer = copies.commands.run("/bin/sh", "-c", 'ulimit -n 90; exec "$@"', "sh", *words)
     assert answer.returncode == 0, answer.stderr
     assert (copies.here / "file").read_bytes() == content(2 * LARGE)
     assert b"only 2 connections, for the limit of open files" in answer.stderr
 
 
-@pytest.mark.parametrize("size", [0, 900])
+@pytest.mark.parametrize(("size", "limit"), [(0, 60), (900, 60), (33_000, 100)])
 @pytest.mark.parametrize("way", ["up", "down"])
-def test_small_files_on_their_way_need_no_open_files(copies: Copies, way: str, size: int) -> None:
+def test_files_on_their_way_need_few_open_files(
+    copies: Copies, way: str, size: int, limit: int
+) -> None:
     source, target = copies.ends(way)
-    make_tree(source, [(f"tree/{index}", content(size, index)) for index in range(300)])
+    make_tree(source, [(f"tree/{index}", content(size, index)) for index in range(200)])
     words = (*CONNECTOR, "cp", *copies.options, "-r", *copies.way(way, "tree", ""))
-    answer = copies.commands.run("/bin/sh", "-c", 'ulimit -n 60; exec "$@"', "sh", *words)
+    script = f'ulimit -n {limit}; exec "$@"'
+    answer = copies.commands.run("/bin/sh", "-c", script, "sh", *words)
     assert (answer.returncode, answer.stderr) == (0, b"")
     assert tree_of(target) == tree_of(source)
 

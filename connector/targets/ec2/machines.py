@@ -54,7 +54,7 @@ class Machines(Targets):
         """
         if not is_instance(found):
             nodes = self._agents(needed=True, Filters=_only(found))
-            if nodes:
+            if nodes and found.id in nodes:
                 return self._node(nodes[found.id])
         else:
             answer = self.call("describe_instances", InstanceIds=[found.id])
