@@ -171,6 +171,8 @@ def binary(packet: Packet) -> bytes:
 
 def nothing(packet: Packet) -> None:
     """Take the status "OK", which holds nothing."""
+    if packet.kind != STATUS:
+        raise ConnectionLost("the far end answers a change with something else than a status")
 
 
 def names(packet: Packet) -> list[Entry]:

@@ -93,10 +93,11 @@ class Reply(Generic[T]):
     :ivar job: the job that waits for it.
     """
 
-    __slots__ = ("_decode", "answer", "job", "size")
+    __slots__ = ("_decode", "_status", "answer", "job", "size")
 
-    def __init__(self, size: int, decode: Callable[[Packet], T]) -> None:
+    def __init__(self, size: int, decode: Callable[[Packet], T], status: int | None) -> None:
         self.size = size
+        self._status = status
         self.answer: Packet | None = None
         self.job: Job[None] | None = None
         self._decode = decode
@@ -112,7 +113,7 @@ class Reply(Generic[T]):
         assert answer is not None
         if answer.kind == wire.STATUS:
             code = answer.integer()
-            if code not in (wire.OK, wire.END_OF_FILE):
+            if code != self._status:
                 text = answer.string() if answer.left else b""
                 raise SftpError(code, text.decode("utf-8", "replace"))
         return self._decode(answer)
@@ -201,7 +202,7 @@ class Sftp:
         return self._ask(binary, wire.OPEN, string(path), how)
 
     def close(self, handle: bytes) -> Reply[None]:
-        return self._ask(nothing, wire.CLOSE, string(handle))
+        return self._tell(wire.CLOSE, string(handle))
 
     def read(self, handle: bytes, offset: int, size: int) -> Reply[bytes]:
         """Read at most so many bytes. The end of the file is an answer without any."""
@@ -212,24 +213,24 @@ class Sftp:
                 raise SftpError(wire.FAILURE, "it sent more than was asked for")
             return found
 
-        place = wire.long(offset) + wire.integer(size)
-        return self._ask(data, wire.READ, string(handle), place, size=size)
+        place = string(handle) + wire.long(offset) + wire.integer(size)
+        return self._ask(data, wire.READ, place, size=size, status=wire.END_OF_FILE)
 
     def write(self, handle: bytes, offset: int, data: Buffer) -> Reply[None]:
         content = bytes(data)
         place = string(handle) + wire.long(offset)
-        return self._ask(nothing, wire.WRITE, place, string(content), size=len(content))
+        return self._tell(wire.WRITE, place, string(content), size=len(content))
 
     def set_attributes(
         self, path: bytes, mode: int | None = None, times: tuple[int, int] | None = None
     ) -> Reply[None]:
-        return self._ask(nothing, wire.SETSTAT, string(path), attributes_of(mode, times))
+        return self._tell(wire.SETSTAT, string(path), attributes_of(mode, times))
 
     def make_directory(self, path: bytes, mode: int) -> Reply[None]:
-        return self._ask(nothing, wire.MKDIR, string(path), attributes_of(mode))
+        return self._tell(wire.MKDIR, string(path), attributes_of(mode))
 
     def remove(self, path: bytes) -> Reply[None]:
-        return self._ask(nothing, wire.REMOVE, string(path))
+        return self._tell(wire.REMOVE, string(path))
 
     def real_path(self, path: bytes) -> Reply[bytes]:
         """Return the absolute path without symbolic links."""
@@ -240,7 +241,7 @@ class Sftp:
         try:
             # OpenSSH's extension. SFTP's own rename fails if the new name exists.
             words = map(string, (b"posix-rename@openssh.com", old, new))
-            yield from self._ask(nothing, wire.EXTENDED, *words).wait()
+            yield from self._tell(wire.EXTENDED, *words).wait()
         except SftpError as error:
             if not error.is_unsupported:
                 raise
@@ -253,7 +254,11 @@ class Sftp:
         """
         handle = yield from self._ask(binary, wire.OPENDIR, string(path)).wait()
         entries: list[Entry] = []
-        while batch := (yield from self._ask(names, wire.READDIR, string(handle)).wait()):
+        while batch := (
+            yield from self._ask(
+                names, wire.READDIR, string(handle), status=wire.END_OF_FILE
+            ).wait()
+        ):
             entries += (entry for entry in batch if entry.name not in (b".", b".."))
             self._listed += len(batch)
             if self._listed > MOST_FILES:
@@ -269,14 +274,27 @@ class Sftp:
         except SftpError as error:
             if not error.is_missing:
                 raise
-        yield from self._ask(nothing, wire.RENAME, string(old), string(new)).wait()
+        yield from self._tell(wire.RENAME, string(old), string(new)).wait()
+
+    def _tell(self, kind: int, *members: bytes, size: int = 0) -> Reply[None]:
+        """Make a request whose only good answer is the status "OK"."""
+        return self._ask(nothing, kind, *members, size=size, status=wire.OK)
 
     def _ask(
-        self, decode: Callable[[Packet], T], kind: int, *members: bytes, size: int = 0
+        self,
+        decode: Callable[[Packet], T],
+        kind: int,
+        *members: bytes,
+        size: int = 0,
+        status: int | None = None,
     ) -> Reply[T]:
+        """Make a request.
+
+        :param status: the code that is a good answer; with None, every status is a refusal.
+        """
         number = self._next_number
         self._next_number += 1
-        reply = self._awaited[number] = Reply(size, decode)
+        reply = self._awaited[number] = Reply(size, decode, status)
         self.outstanding += size
         self._outgoing += wire.request(kind, number, b"".join(members))
         if len(self._outgoing) >= _SENT:

@@ -57,6 +57,38 @@ def test_count_that_a_packet_cannot_hold_ends_the_connection(kind: int, content:
             pipeline.run(reply.wait())
 
 
+def status(code: int) -> tuple[int, bytes]:
+    return STATUS, struct.pack(">III", code, 0, 0)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_status_that_is_no_answer_to_a_question_is_refused(code: int) -> None:
+    with server(lambda _: status(code)) as pipeline:
+        sftp = pipeline.sftp
+        for reply in (sftp.stat(b"."), sftp.open(b"a", 1), sftp.real_path(b".")):
+            with pytest.raises(SftpError):
+                pipeline.run(reply.wait())
+
+
+def test_end_of_file_is_a_good_answer_to_reads_alone() -> None:
+    with server(lambda _: status(1)) as pipeline:
+        sftp = pipeline.sftp
+        assert pipeline.run(sftp.read(b"", 0, 9).wait()) == b""
+        for reply in (sftp.write(b"", 0, b"x"), sftp.close(b""), sftp.remove(b"a")):
+            with pytest.raises(SftpError):
+                pipeline.run(reply.wait())
+        with pytest.raises(SftpError):
+            pipeline.run(sftp.replace(b"a", b"b"))
+
+
+def test_change_that_is_answered_with_something_else_ends_the_connection() -> None:
+    with (
+        server(lambda _: (HANDLE, struct.pack(">I", 0))) as pipeline,
+        pytest.raises(ConnectionLost, match="something else than a status"),
+    ):
+        pipeline.run(pipeline.sftp.write(b"", 0, b"x").wait())
+
+
 def test_version_that_is_cut_off_ends_the_connection() -> None:
     with pytest.raises(ConnectionLost), server(lambda _: (STATUS, b""), version=b""):
         pass
