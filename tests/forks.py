@@ -210,9 +210,10 @@ def serve() -> None:
                     _become(words, {**environ, **imported}, directory, new_session, ends)
                 os.write(write, b"%d" % child)
                 os._exit(0)
+            os.close(write)  # so that the read ends even if nothing was forked
             os.waitpid(between, 0)
-            orders.send(os.read(read, 32))
-            for descriptor in (read, write, *ends):
+            orders.send(os.read(read, 32) or b"no fork")
+            for descriptor in (read, *ends):
                 os.close(descriptor)
 
 
