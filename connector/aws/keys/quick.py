@@ -136,6 +136,11 @@ def _of_file(profile: Profile, values: Mapping[str, str]) -> AwsKeys:
             "is missing",
             "Add it to the profile, or run `aws configure`",
         )
+    return keys_in(values)
+
+
+def keys_in(values: Mapping[str, str]) -> AwsKeys:
+    """Return the keys that the settings of a profile hold; both parts are there."""
     # The first of the two that is there counts, even if it is empty.
     token = values.get("aws_security_token", values.get("aws_session_token"))
     return AwsKeys(values[_KEY], values[_SECRET], token or None)

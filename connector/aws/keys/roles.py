@@ -13,7 +13,7 @@ from ...fast.records import NamedTuple
 from ..profile import Profile
 from ..regions import region_of
 from .clicache import role_key, sso_key
-from .quick import PARTS
+from .quick import PARTS, keys_in
 from .source import AwsKeys
 
 _KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
@@ -116,9 +116,7 @@ def _static(profile: Profile, name: str, source: Mapping[str, str]) -> AwsKeys |
         values = source
     if not (values.get(_KEY) and values.get(_SECRET)):
         return None
-    # The first of the two that is there counts, even if it is empty.
-    token = values.get("aws_security_token", values.get("aws_session_token"))
-    return AwsKeys(values[_KEY], values[_SECRET], token or None)
+    return keys_in(values)
 
 
 def _of_web_identity(
