@@ -39,13 +39,15 @@ def epoch_time(value: object) -> float:
     """Return a time of a service in seconds since the epoch; 0 for a value that is none."""
     from datetime import datetime  # ssh has no need of it
 
+    from ..aws.times import epoch_of
+
+    if isinstance(value, str):
+        return epoch_of(value) or 0.0
     try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
         if isinstance(value, datetime):
             return value.timestamp()
         return float(value) if isinstance(value, (int, float)) else 0.0
-    except (ValueError, OverflowError):  # no time, or one that no clock shows
+    except (ValueError, OverflowError):  # a time that no clock shows
         return 0.0
 
 

@@ -17,7 +17,7 @@ def test_time_is_read_in_each_form(value: object) -> None:
     assert epoch_time(value) == NOON.timestamp()
 
 
-@pytest.mark.parametrize("value", [None, "", "noon", [], 10**400, "0001-01-01T00:00:00"])
+@pytest.mark.parametrize("value", [None, "", "noon", [], 10**400, datetime(1, 1, 1)])
 def test_what_is_no_time_counts_as_none(value: object) -> None:
     assert epoch_time(value) == 0.0
 
