@@ -51,8 +51,12 @@ class Tmux:
         self._tmux("send-keys", *names)
 
     def screen(self) -> str:
-        """Return the visible text."""
-        return self._tmux("capture-pane", "-p")
+        """Return the visible text. A line that the terminal wrapped is one line here.
+
+        Where a line with the path of a program wraps depends on where this checkout is.
+        """
+        lines = self._tmux("capture-pane", "-p", "-J").split("\n")
+        return "\n".join(line.rstrip() for line in lines)
 
     def resize(self, columns: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
