@@ -54,6 +54,9 @@ class Awaited(Protocol):
     def start(self) -> None:
         """Ask for the start. Asking twice does no harm."""
 
+    def may_start_later(self, failure: Refused | CallFailed) -> bool:
+        """Return whether a start that failed so may succeed some seconds later."""
+
     def error_of(self, failure: Refused | CallFailed) -> ConnectorError:
         """Return the error for users that a failed call leads to."""
 
@@ -119,11 +122,12 @@ class Startup:
         if self._settings.allowed:
             hopes += (STOPPED, STOPPING)
         in_vain = state.phase == STOPPED and self._starts >= MOST_STARTS and self._start_is_old()
-        if in_vain and self._refusal:
+        late = self._clock() - self._began >= self._settings.timeout
+        if (in_vain or late) and state.phase == STOPPED and self._refusal:
             raise self._refusal
         if in_vain or state.phase not in hopes:
             raise self._target.not_running(state)
-        if self._clock() - self._began >= self._settings.timeout:
+        if late:
             raise TargetNotReady(
                 f"{self._target} is still {state.status} after {self._settings.timeout:.0f} s",
                 f"Wait longer with --wait, or look at it in {self._target.console}",
@@ -140,10 +144,10 @@ class Startup:
             self._target.start()
         except (Refused, CallFailed) as failure:
             logger.info("the start is refused: %s", failure)
+            self._refusal = self._target.error_of(failure)
             if failure.status == 409:  # an update is under way, such as the start of another client
                 return
-            self._refusal = self._target.error_of(failure)
-            if not may_pass(failure, idempotent=True) and failure.status != 400:
+            if not self._target.may_start_later(failure):
                 raise self._refusal from failure
         else:
             logger.info("the start is accepted")

@@ -111,13 +111,6 @@ def test_ctrl_c_before_the_answer_tells_how_to_find_the_sandbox(builds: Builds) 
     assert MAYBE in process.stderr()
 
 
-def test_lost_answer_tells_how_to_find_the_sandbox(builds: Builds) -> None:
-    held = builds.hold("StartSandbox")
-    line = builds.fails(69, "start", "--new", "docs.codebuild")
-    assert held.is_set()
-    assert "A sandbox may have been started: see `connector list --kind codebuild`" in line
-
-
 def test_refused_start_leaves_nothing_to_look_for(builds: Builds) -> None:
     builds.refuse("StartSandbox", "AccessDeniedException", status=403)
     answer = builds.run("start", "--new", "docs.codebuild")

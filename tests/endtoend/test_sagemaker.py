@@ -181,7 +181,6 @@ def test_refused_start_repeats_the_services_words(studio: Studio) -> None:
     ("error", "code", "words"),
     [
         ("ResourceLimitExceeded", 73, "limit"),
-        ("ResourceInUse", 75, "busy"),
         ("AccessDeniedException", 77, "may not start"),
     ],
 )

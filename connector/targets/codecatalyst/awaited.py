@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...aws.api import CallFailed, Refused
+from ...aws.retry import may_pass
 from ...aws.sso.tokens import BearerToken
 from ...errors import ConnectorError
 from ..model import State
@@ -39,6 +40,10 @@ class AwaitedEnvironment:
     def start(self) -> None:
         self._token = self._calls.tokens.load(_TOKEN_TIMEOUT)
         self._calls.start(self._token, _CALL_TIMEOUT)
+
+    def may_start_later(self, failure: Refused | CallFailed) -> bool:
+        # The toolkit tries again, too, where a ValidationException says "cannot start".
+        return may_pass(failure, idempotent=True) or failure.status == 400
 
     def error_of(self, failure: Refused | CallFailed) -> ConnectorError:
         return self._calls.error_of(failure, self._token)

@@ -19,6 +19,9 @@ from .backend import NOT_CONNECTED
 #: Codes of a service that denies an action to the caller, which differ from API to API.
 DENIED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 
+#: Codes of services that do not answer 409 where another change of the target is under way.
+BUSY = ("ResourceInUse", "IncorrectInstanceState")
+
 
 def explain(
     refused: Refused, what: str, service: str, listing: str = "connector list"
@@ -51,7 +54,7 @@ def explain(
         return ServiceThrottled(f"{service} asks to slow down{said}", "Try again in a minute")
     if "LimitExceeded" in code or "QuotaExceeded" in code:
         return QuotaExceeded(f"Cannot {what}: a limit of the account is reached{said}")
-    if status == 409:
+    if status == 409 or code in BUSY:
         return TargetNotReady(
             f"Cannot {what}: it is busy with another change{said}", "Try again in a minute"
         )

@@ -74,6 +74,7 @@ class Calls:
         self.query = query
         self.place = place
         self.made = ""
+        self._may_be_made = False
         self._find_again = find_again
 
     def __str__(self) -> str:
@@ -118,7 +119,12 @@ class Calls:
         return fresh.state
 
     def start(self) -> None:
-        started = self._targets(POLL_TIMEOUT).start(self.found, self.query)
+        try:
+            started = self._targets(POLL_TIMEOUT).start(self.found, self.query)
+        except CallFailed as failure:
+            # The service may have made a target, whatever becomes of the next tries.
+            self._may_be_made = self._may_be_made or not failure.transient
+            raise
         if started:
             self.found = started._replace(region=started.region or self.found.region)
             # The options that made it would make another one.
@@ -177,30 +183,32 @@ class Calls:
         before, self.found = self.found, find_again()
         return (self.found.region, self.found.id) != (before.region, before.id)
 
+    def may_start_later(self, failure: Refused | CallFailed) -> bool:
+        from ...aws.retry import may_pass
+        from .refusals import BUSY
+
+        is_busy = isinstance(failure, Refused) and failure.code in BUSY
+        return is_busy or may_pass(failure, idempotent=True)
+
     def error_of(self, failure: Refused | CallFailed, what: str = "start") -> ConnectorError:
         """Return the error for users that a failed call leads to.
 
         :param what: was refused, as in "stop" or "start a session on".
         """
-        if isinstance(failure, CallFailed):
-            return self._unanswered(failure)
-        from .place import list_command
-        from .refusals import explain
-
-        own = self.backend.targets.explain(failure, what, self.found, self.query)
-        listing = list_command(self.backend.row.name, self.query, self.place)
-        words = self.backend.row.words
-        return own or explain(failure, f"{what} {self}", words.service, listing)
-
-    def _unanswered(self, failure: CallFailed) -> ConnectorError:
-        """Return the error of a call without an answer, which may have made a target."""
-        from ...aws.retry import may_pass
-
-        error = failure.error
-        if self.makes and not may_pass(failure):
+        error = failure.error if isinstance(failure, CallFailed) else self._explain(failure, what)
+        if self._may_be_made and self.makes:
             maybe = f"A {self.backend.row.words.noun} may have been started: see `{self.makes}`"
             error.hint = f"{error.hint}. {maybe}" if error.hint else maybe
         return error
+
+    def _explain(self, refused: Refused, what: str) -> ConnectorError:
+        from .place import list_command
+        from .refusals import explain
+
+        own = self.backend.targets.explain(refused, what, self.found, self.query)
+        listing = list_command(self.backend.row.name, self.query, self.place)
+        words = self.backend.row.words
+        return own or explain(refused, f"{what} {self}", words.service, listing)
 
     def not_running(self, state: State) -> ConnectorError:
         from ..refusals import not_running

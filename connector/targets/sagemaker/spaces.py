@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...aws.api import Refused
-from ...errors import ConfigError, ConnectorError, ConsentNeeded, RequestRefused, TargetNotReady
+from ...errors import ConfigError, ConnectorError, ConsentNeeded, RequestRefused
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, Query, State
 from ..pages import epoch_time, iso_time
 from ..refusals import said_by
@@ -129,11 +129,6 @@ class Spaces(Targets):
     def explain(refused: Refused, what: str, found: Found, query: Query) -> ConnectorError | None:
         space, said = space_of(found.id), said_by(refused)
         words = refused.message.lower() if refused.code == "ValidationException" else ""
-        if refused.code == "ResourceInUse":
-            return TargetNotReady(
-                f"Space {space} is busy with another app or change{said}",
-                "Try again in a minute, or look at its apps in SageMaker Studio",
-            )
         if "does not have remote access" in words:
             return _consent(space, query)
         if "instance" in words or "image" in words:

@@ -1,20 +1,30 @@
-"""States of sandboxes, their names, and the end of their history."""
+"""States of sandboxes, their names, the end of their history, and starts without an answer."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any, cast
 
 import pytest
 
+from connector.aws.api import CallFailed, Refused
 from connector.aws.cloud import Cloud
 from connector.aws.responses import check
 from connector.aws.signed import Service
+from connector.errors import ConnectFailed, ConnectorError
 from connector.targets.codebuild.api import SERVICE
+from connector.targets.codebuild.kind import CodeBuild
 from connector.targets.codebuild.names import id_of
 from connector.targets.codebuild.sandboxes import Sandboxes, found_of, state_of
-from connector.targets.model import GONE, RUNNING, STARTING, STOPPING
+from connector.targets.memory import Memory
+from connector.targets.model import GONE, RUNNING, STARTING, STOPPING, Query, StartSettings
+from connector.targets.regional.place import read_place
+from connector.targets.regional.target import Calls
+from connector.targets.startup import Startup
+
+from ...aws.helpers import Clock, Watcher
 
 UUID = "0103e0e7-52aa-4a3d-81dd-bfc27226fa54"
 
@@ -96,3 +106,54 @@ def test_list_ends_where_no_sandbox_can_live_any_more(age: float, pages: int) ->
     history = History(age)
     assert Sandboxes(cast(Cloud, history), "r", time.monotonic() + 60.0).listed() == []
     assert history.pages == pages
+
+
+FAILURES: dict[str, Callable[[], Refused | CallFailed]] = {
+    "lost": lambda: CallFailed(ConnectFailed("no answer")),
+    "unconnected": lambda: CallFailed(ConnectFailed("no way to it"), transient=True),
+    "refused": lambda: Refused(403, "AccessDeniedException", "no"),
+}
+
+
+class Failing:
+    """An API whose calls fail, each in a way of its own. It is a cloud with keys, too."""
+
+    def __init__(self, failures: list[Refused | CallFailed]) -> None:
+        self.keys = self
+        self._failures = failures
+
+    def load(self, timeout: float) -> None:
+        """There is nothing to wait for."""
+
+    def api(self, service: Service, region: str) -> Failing:
+        return self
+
+    def call(self, operation: str, **members: Any) -> dict[str, Any]:
+        raise self._failures.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("failures", "may_be_made"),
+    [
+        (("lost", "lost", "lost"), True),
+        (("lost", "unconnected", "unconnected"), True),
+        (("lost", "refused"), True),
+        (("unconnected", "unconnected", "unconnected"), False),
+        (("refused",), False),
+    ],
+)
+def test_start_without_an_answer_tells_how_to_find_the_sandbox(
+    failures: tuple[str, ...], may_be_made: bool, clock: Clock
+) -> None:
+    left = [FAILURES[each]() for each in failures]
+    backend, query = CodeBuild(), Query("docs.codebuild", (("new", True),))
+    place = read_place(backend, query, list)
+    assert place.found is not None
+    calls = Calls(backend, cast(Cloud, Failing(left)), place.found, query, place)
+    starts = Memory("/nonexistent/starts", "docs")
+    startup = Startup(calls, Watcher(clock), StartSettings(), starts, clock)
+    with pytest.raises(ConnectorError) as caught:
+        startup.until_running(calls.look())
+    maybe = "A sandbox may have been started: see `connector list --kind codebuild`"
+    assert (maybe in str(caught.value)) == may_be_made
+    assert left == []

@@ -187,6 +187,33 @@ def test_stopped_target_is_started_only_where_that_is_allowed(
     assert (desk.life.state, watcher.seen, watcher.went_on) == ("ON", ["OFF"], 2)
 
 
+@pytest.mark.parametrize(
+    ("code", "starts", "kind"),
+    [
+        ("ResourceInUse", 3, TargetNotReady),
+        ("IncorrectInstanceState", 3, TargetNotReady),
+        ("ValidationException", 1, RequestRefused),
+        ("LampLimitExceeded", 1, QuotaExceeded),
+        ("AccessDeniedException", 1, AccessDenied),
+    ],
+)
+def test_refused_start_is_tried_again_only_while_the_target_is_busy(
+    lampworks: Lampworks,
+    desk: Lamp,
+    clock: Clock,
+    code: str,
+    starts: int,
+    kind: type[ConnectorError],
+) -> None:
+    desk.life.set("OFF")
+    lampworks.refuse("SwitchLamp", code, times=9)
+    source = source_of(lampworks.target("desk.lamp"), clock, STARTS)
+    with pytest.raises(ConnectorError) as caught:
+        source.start(Watcher(clock))
+    assert type(caught.value) is kind
+    assert lampworks.operations().count("SwitchLamp") == starts
+
+
 def test_state_without_an_answer_is_asked_again(
     lampworks: Lampworks, desk: Lamp, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,6 @@ from connector.errors import (
     ConnectorError,
     ConsentNeeded,
     RequestRefused,
-    TargetNotReady,
 )
 from connector.targets.model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, Query
 from connector.targets.regional.backend import Found
@@ -274,7 +273,6 @@ def test_remote_access_needs_a_yes() -> None:
         ("ValidationException", "instanceType [ml.t3.medium] is not supported", RequestRefused),
         ("ValidationException", "The image version is too old", RequestRefused),
         ("ValidationException", "anything else", None),
-        ("ResourceInUse", "App exists", TargetNotReady),
         ("AccessDeniedException", "image", None),
         ("ResourceLimitExceeded", "instance", None),
     ],
