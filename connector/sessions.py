@@ -84,8 +84,8 @@ class Waiting(NamedTuple):
         just now, and costs money until it is stopped; else empty.
     :param makes: the command that lists such a target while its start is asked for, and no answer
         has named it yet; else empty.
-    :param program: the program that is waited for instead of the target, in words. It may wait
-        for its user. Empty: the target is waited for.
+    :param program: the program that is waited for instead of the target, in words. The user has
+        been told of it. Empty: the target is waited for.
     """
 
     status: str

@@ -17,7 +17,6 @@ from . import proxy
 from .boundary import INTERRUPTED
 from .kinds import kind_named
 from .output.doctorview import exit_code, open_view
-from .output.lines import say
 from .settings import add_logging_options, settle
 from .target import (
     NAMES,
@@ -142,7 +141,6 @@ def make_case(options: argparse.Namespace, environ: Mapping[str, str]) -> Case:
         request,
         has_target=has_target,
         beside=beside,
-        say=say,
     )
 
 

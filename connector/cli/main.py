@@ -48,7 +48,7 @@ def _set_up_logging(options: argparse.Namespace) -> None:
     def set_up() -> None:
         from .output.logs import set_up_logging
 
-        set_up_logging(options)
+        set_up_logging(options, past_ssh=options.report_line is say_to_user)
 
     if options.verbose or options.log_file:
         set_up()

@@ -83,7 +83,6 @@ class Case:
     :ivar source: the source of the target's sessions, which never starts the target itself.
     :ivar likely_gateway: ``host:port`` of the target's last session; empty if there is none.
     :ivar ways: the ways to the hosts that the legs find out.
-    :ivar say: prints a line for the user while a leg runs.
     """
 
     ssh: str
@@ -102,9 +101,7 @@ class Case:
         *,
         has_target: bool = True,
         beside: Kind | None = None,
-        say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.say = say
         self.request = request
         self.has_target = has_target
         self.beside = beside

@@ -72,6 +72,11 @@ class SlowProgram:
         """Let the program end."""
         self._fifo.write_text("yes")
 
+    def await_start(self) -> None:
+        """Wait until the program runs."""
+        while not (self._pid.exists() and self._pid.read_text()):
+            time.sleep(0.02)
+
     def await_end(self) -> None:
         """Wait until the program has been killed. Its end of the fifo is then closed."""
         while True:
@@ -103,7 +108,7 @@ def test_start_reports_that_a_program_is_waited_for(
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
         keys = source_of(profile).load(20, progress=progress)
     assert keys.access_key_id == {"base": "AKIDP", "work": "ASIA1"}[profile]
-    assert progress.waits[0].program == f"the credential_process of the profile {profile}"
+    assert progress.waits[0].program == programwait.PROGRAM
     assert progress.waits[0].elapsed < 30
     assert progress.went_on == 1
 
@@ -145,22 +150,19 @@ class CountingLock:
 def test_other_threads_wait_as_long_as_the_program_runs(
     slow: SlowProgram, profile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Several kinds of targets share one source of keys."""
+    """Several kinds of targets share one source of keys. One waits from the program's start on."""
     with serving() as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
         source = source_of(profile)
         lock: Any = CountingLock()
         source._lock = lock
         found: list[AwsKeys] = []
-        waits = threading.Event()
         threads = [
-            threading.Thread(
-                target=lambda: found.append(source.load(20, progress=Progress(waits.set)))
-            ),
+            threading.Thread(target=lambda: found.append(source.load(20))),
             threading.Thread(target=lambda: found.append(source.load(0.1))),
         ]
         threads[0].start()
-        assert waits.wait(60)
+        slow.await_start()
         threads[1].start()
         while lock.asked < 3:  # the second thread has lost its patience, and goes on to wait
             time.sleep(0.02)

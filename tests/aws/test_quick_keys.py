@@ -304,7 +304,7 @@ def test_program_runs_where_botocore_would_run_it(
     found = program_of(profile, environ, named=True)
     assert found == (command if runs else None)
     if runs:
-        keys = keys_of_program(command, "work", 0, ProgramWait("work"))
+        keys = keys_of_program(command, "work", 0, ProgramWait())
         assert keys == _botocore("work", environ, home) == AwsKeys("AKIDP", "hidden-p")
 
 

@@ -121,7 +121,7 @@ def by_botocore(connect: Any, name: str | None = "work") -> AwsKeys:
         timeout=20,
         uses_cache=False,
         may_ask=False,
-        wait=ProgramWait("work"),
+        wait=ProgramWait(),
     )
 
 

@@ -57,8 +57,6 @@ def test_wait_for_a_program_is_told_apart_from_that_for_the_target(
         Waiting("STARTING", 1, None),
     ]
     assert shown(capfd, WaitDisplay("my-env"), *waits) == [
-        f"connector: Waiting for {PROGRAM}, which may wait for you",
-        "connector: running after 14 s",
         "connector: my-env is STOPPED; the start takes a few minutes",
         "connector: STARTING after 1 s",
     ]

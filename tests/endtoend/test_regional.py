@@ -319,6 +319,9 @@ def test_keys_that_expire_in_mid_session_are_renewed(judged: Lampworks, user: La
 
 # A program that waits for its user
 
+#: The line that tells of the wait.
+WAITS = "Waiting for the credential_process of your AWS profile, which may wait for you"
+
 
 @pytest.fixture
 def fifo(user: LampUser) -> Path:
@@ -336,11 +339,21 @@ def fifo(user: LampUser) -> Path:
 @pytest.mark.usefixtures("desk")
 def test_user_reads_that_a_program_is_waited_for(user: LampUser, fifo: Path) -> None:
     process = user.commands.start(user.path, "proxy", "desk.lamp")
-    line = "Waiting for the credential_process of the profile default, which may wait for you"
-    eventually(lambda: line in process.stderr(), "the line")
+    eventually(lambda: WAITS in process.stderr(), "the line")
     fifo.write_text("\n")
     process.reader.until(GREETING)
     hang_up(process)
+
+
+@pytest.mark.usefixtures("desk")
+def test_every_command_says_that_a_program_is_waited_for(user: LampUser, fifo: Path) -> None:
+    """Commands that start a session have their own test, as has the doctor."""
+    for words in (("list", "--kind", "lamp"), ("whoami", "--kind", "lamp"), ("start", "desk.lamp")):
+        process = user.commands.start(user.path, *words)
+        while WAITS not in process.stderr():
+            time.sleep(0.02)
+        fifo.write_text("\n")
+        process.wait()
 
 
 @pytest.mark.usefixtures("desk")
@@ -350,7 +363,7 @@ def test_end_of_ssh_ends_the_wait_for_a_program(user: LampUser, fifo: Path) -> N
     process.hang_up()
     assert process.wait() == 0
     said = process.stderr()
-    assert "but the credential_process of the profile default still runs" in said
+    assert "but the credential_process of your AWS profile still runs" in said
     with pytest.raises(OSError, match="No such device"):  # ENXIO: nothing reads the fifo any more
         os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
 
@@ -358,7 +371,7 @@ def test_end_of_ssh_ends_the_wait_for_a_program(user: LampUser, fifo: Path) -> N
 @pytest.mark.usefixtures("desk")
 def test_doctor_waits_for_a_program(user: LampUser, fifo: Path) -> None:
     process = user.commands.start(user.path, "doctor", "desk.lamp", "--json")
-    eventually(lambda: "Waiting for the program" in process.stderr(), "the line")
+    eventually(lambda: WAITS in process.stderr(), "the line")
     fifo.write_text("\n")
     legs = {leg["name"]: leg for leg in json.loads(process.reader.rest())["legs"]}
     assert legs["keys"]["status"] == "ok"

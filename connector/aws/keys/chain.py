@@ -25,7 +25,7 @@ from ..regions import region_of
 from .clicache import CliCache
 from .errors import NoCode, explain, try_it
 from .program import MAX_OUTPUT, late
-from .program import TIMEOUT as PROGRAM_TIMEOUT
+from .programwait import TIMEOUT as PROGRAM_TIMEOUT
 from .programwait import ProgramWait
 from .source import AwsKeys
 from .terminal import ask_secret
@@ -69,11 +69,10 @@ def find_keys(
     :raises ConfigError: when profile or settings are not usable.
     """
     set_up_now()
-    search = _Search(profile, connect, named, uses_cache)
+    search = _Search(profile, connect, named, uses_cache, wait)
     try:
         return _wait(search, profile, timeout, may_ask, wait)
     finally:
-        wait.runs = False
         search.end()
 
 
@@ -87,7 +86,6 @@ def _wait(
         try:
             found = search.answers.get(timeout=min(max(left, 0.001), _PULSE))
         except queue.Empty:
-            wait.runs = search.runs_program
             if wait.runs:
                 wait.report()
             if time.monotonic() < deadline:
@@ -95,7 +93,7 @@ def _wait(
             if wait.runs and deadline < began + PROGRAM_TIMEOUT:
                 deadline = began + PROGRAM_TIMEOUT
                 continue
-            raise _late(search, profile, deadline - began) from None
+            raise _late(wait, profile, deadline - began) from None
         if isinstance(found, AwsKeys):
             return found
         if isinstance(found, BaseException):
@@ -108,9 +106,9 @@ def _wait(
         deadline += time.monotonic() - asked
 
 
-def _late(search: _Search, profile: Profile, waited: float) -> CredentialsError:
+def _late(wait: ProgramWait, profile: Profile, waited: float) -> CredentialsError:
     name = profile.shown_name
-    if search.runs_program:
+    if wait.runs:
         return late(name, waited)
     return CredentialsError(
         f"The AWS keys of the profile {name} did not come within {waited:.0f} s", try_it(profile)
@@ -125,7 +123,9 @@ class _Search:
     :ivar ran_program: whether a ``credential_process`` was started last.
     """
 
-    def __init__(self, profile: Profile, connect: Connect, named: bool, uses_cache: bool) -> None:
+    def __init__(
+        self, profile: Profile, connect: Connect, named: bool, uses_cache: bool, wait: ProgramWait
+    ) -> None:
         self.answers: queue.SimpleQueue[AwsKeys | str | BaseException] = queue.SimpleQueue()
         self.codes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.ran_program = False
@@ -133,15 +133,11 @@ class _Search:
         self._connect = connect
         self._named = named
         self._uses_cache = uses_cache
+        self._wait = wait
         self._lock = threading.Lock()
         self._program: Program | None = None
         self._ended = False
         threading.Thread(target=self._run, name="aws-keys", daemon=True).start()
-
-    @property
-    def runs_program(self) -> bool:
-        """Whether a ``credential_process`` runs."""
-        return self._program is not None
 
     def end(self) -> None:
         """End the search: its program, and its wait for the user."""
@@ -246,6 +242,7 @@ class _Search:
                 raise TimeoutError
             self.ran_program = True
             program = self._program = Program(words, limit=MAX_OUTPUT)
+            self._wait.runs = True
         atexit.register(program.end)
         try:
             return _Finished(program.wait(2 * PROGRAM_TIMEOUT))
@@ -253,6 +250,7 @@ class _Search:
             atexit.unregister(program.end)
             with self._lock:
                 self._program = None
+                self._wait.runs = False
 
     def _send(self, request: AWSPreparedRequest, **kwargs: Any) -> AWSResponse | None:
         """Send a request to STS or SSO, with the user's CA certificates and proxy."""

@@ -14,11 +14,8 @@ from ...fast import plain
 from ...fast.typed import Any
 from ...programs import Program
 from ..times import epoch_of
-from .programwait import ProgramWait
+from .programwait import TIMEOUT, ProgramWait
 from .source import AwsKeys
-
-#: Seconds that a program may take: it may show a dialog to its user.
-TIMEOUT = 30.0
 
 #: Seconds for the rest of its output. A browser or an agent that it has started may keep that open.
 _DRAIN = 0.5

@@ -166,7 +166,7 @@ class KeySource:
             return True
         if not (self._wait and self._wait.runs):
             return False
-        from .program import TIMEOUT
+        from .programwait import TIMEOUT
 
         return self._lock.acquire(timeout=TIMEOUT)
 
@@ -223,7 +223,7 @@ class KeySource:
         from .programwait import ProgramWait
 
         name = profile.shown_name
-        wait = self._wait = ProgramWait(name, progress)
+        wait = self._wait = ProgramWait(progress)
         program = program_of(profile, self._environ, named=self._named) if keys is None else None
         if program is not None:
             from .program import keys_of_program

@@ -43,6 +43,11 @@ def say_to_user(*lines: str) -> None:
     important enough for the terminal of an ssh session.
     """
     say(*lines)
+    show_past_ssh(*lines)
+
+
+def show_past_ssh(*lines: str) -> None:
+    """Print lines on the user's terminal if ssh discards stderr; see :func:`write_past_ssh`."""
     if sys.stderr is None or not is_null(2):
         return
     with suppress(OSError):  # there is no terminal to write to

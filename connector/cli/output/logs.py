@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from ...fast.typed import TYPE_CHECKING
-from .lines import SAID, say, write_lines
+from .lines import SAID, say, show_past_ssh, write_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
-def set_up_logging(options: argparse.Namespace) -> None:
+def set_up_logging(options: argparse.Namespace, *, past_ssh: bool = False) -> None:
     """Log to stderr at the level of ``-v``, and to the file of ``--log-file``.
 
+    :param past_ssh: whether warnings go to the user's terminal if ssh discards stderr.
     :raises ConfigError: when the log file cannot be opened.
     """
     root = logging.getLogger("connector")
     root.propagate = False
     level = _level(options.verbose)
     root.setLevel(min(level, logging.DEBUG) if options.log_file else level)
-    stderr = _StderrHandler(level)
+    stderr = _StderrHandler(level, past_ssh)
     root.addHandler(stderr)
     # Libraries' warnings end up here. Python's own last resort could block on stderr.
     logging.lastResort = stderr
@@ -50,6 +51,10 @@ def _level(verbose: int) -> int:
 class _StderrHandler(logging.Handler):
     """Prints records on stderr without blocking, as :func:`say` does."""
 
+    def __init__(self, level: int, past_ssh: bool) -> None:
+        super().__init__(level)
+        self._past_ssh = past_ssh
+
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == SAID.name:
             return  # the line is on stderr already
@@ -61,3 +66,5 @@ class _StderrHandler(logging.Handler):
             lines = [f"a record of {record.name} cannot be shown ({type(error).__name__})"]
         for line in lines:
             write_lines(line)
+        if self._past_ssh and record.levelno >= logging.WARNING:
+            show_past_ssh(*lines)

@@ -59,12 +59,10 @@ class WaitDisplay:
         if waiting is None:
             say_in_place("")
             return
-        if waiting.program != self._program:  # another wait begins
-            self._program, self._status = waiting.program, ""
-        if not self._status and waiting.program:
-            self._report(f"Waiting for {waiting.program}, which may wait for you")
-            self._told_at = waiting.elapsed
-        elif not self._status and self._starts:
+        self._program = waiting.program
+        if waiting.program:  # the source of the keys tells of its program
+            return
+        if not self._status and self._starts:
             usual = "a few minutes" if waiting.usual is None else f"about {waiting.usual:.0f} s"
             name = self._name or "The target"
             first = f"{name} is {waiting.status}; the start takes {usual}"

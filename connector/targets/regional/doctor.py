@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from ...aws.api import CallFailed, Refused
 from ...aws.cloud import Cloud, open_cloud
-from ...aws.keys.program import TIMEOUT as PROGRAM_TIMEOUT
+from ...aws.keys.programwait import TIMEOUT as PROGRAM_TIMEOUT
 from ...aws.profile import load_profile, with_credentials
 from ...aws.times import format_time
 from ...aws.trust import ca_bundle, named_ca_bundle
@@ -18,7 +18,6 @@ from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
 from ...doctor.settings import configuration, endpoint
 from ...doctor.words import Harmless, words
 from ...errors import AccessDenied, ConfigError, NoKeys
-from ...sessions import Waiting
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from ..refusals import quote
 from .account import identify
@@ -34,27 +33,6 @@ _STARTABLE = (STOPPED, STOPPING, STARTING)
 
 #: Seconds: keys that are valid for a shorter time are worth a warning.
 _SOON = 5 * 60
-
-
-class _KeysProgress:
-    """A ``StartProgress`` that says that a program is waited for. A report may name no profile."""
-
-    def __init__(self, case: Case) -> None:
-        self._case = case
-        self._said = False
-
-    def wait(self, waiting: Waiting, seconds: float) -> None:
-        if not self._said:
-            self._said = True
-            self._case.say(
-                "Waiting for the program that gives the AWS keys, which may wait for you"
-            )
-
-    def go_on(self) -> None:
-        """Do nothing: the leg's result follows."""
-
-    def may_leave(self, harmless: bool) -> None:
-        """Do nothing: the leg starts nothing."""
 
 
 class RegionalLegs:
@@ -127,7 +105,7 @@ class RegionalLegs:
 
     def _keys(self) -> Result:
         """Load the keys as the proxy does, which renews them if they expire soon."""
-        keys = self._cloud.keys.load(CALL_TIMEOUT, progress=_KeysProgress(self._case))
+        keys = self._cloud.keys.load(CALL_TIMEOUT)
         kind = words("temporary") if keys.session_token else words("permanent")
         facts: Facts = {"temporary": bool(keys.session_token), "expiresAt": None}
         text = words("{kind} keys, {origin}", kind=kind, origin=self._cloud.keys.origin)
