@@ -66,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_kinds(parser, "list only targets of this kind")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_kind_options(parser, PLACE)
+    add_kind_options(parser, PLACE, several=True)
     add_service_options(parser)
     add_logging_options(parser)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from ..fast.typed import TYPE_CHECKING
-from ..settings.table import SETTINGS, type_of
+from ..settings.table import ONE_REGION, SETTINGS, type_of
 from ..targets.model import Query, StartSettings
-from ..targets.registry import KINDS, PLACE, TARGET, row_of
+from ..targets.registry import KINDS, PLACE, TARGET, require_name, row_of
 from .settings import add_setting, add_value
 
 if TYPE_CHECKING:
@@ -40,8 +40,11 @@ def add_target_options(parser: argparse.ArgumentParser, *roles: str) -> None:
     add_service_options(parser)
 
 
-def add_kind_options(parser: argparse.ArgumentParser, *roles: str) -> None:
-    """Add the options of all kinds that have one of these roles, each once."""
+def add_kind_options(parser: argparse.ArgumentParser, *roles: str, several: bool = False) -> None:
+    """Add the options of all kinds that have one of these roles, each once.
+
+    :param several: whether the command looks at several Regions.
+    """
     group = parser.add_argument_group("options for some kinds of target")
     found: dict[str, KindOption] = {}
     for role in roles:
@@ -58,7 +61,8 @@ def add_kind_options(parser: argparse.ArgumentParser, *roles: str) -> None:
         if option.type == "flag":
             group.add_argument(f"--{option.name}", action="store_true", default=default, help=told)
         else:
-            add_value(group, option.name, type_of(option), told, default)
+            one = option.type == "region" and not several
+            add_value(group, option.name, ONE_REGION if one else type_of(option), told, default)
 
 
 def add_service_options(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +93,7 @@ def open_finder(options: argparse.Namespace, form: str = "") -> Finder:
     """Return what finds the target that options and variables name; see :func:`open_target`."""
     query = query_of(options)
     row = row_of(query)
+    require_name(query, os.environ)
     if form:
         row.require(form, query.name)
     return row.load().open_finder(query, os.environ)

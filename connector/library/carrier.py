@@ -18,7 +18,7 @@ from ..datachannel.limits import MAX_PAYLOAD_SIZE
 from ..errors import ConfigError, ConnectorError, InternalError, SessionEnded, StartAbandoned
 from ..sessions import SessionSource, Waiting
 from ..targets.model import SSH, SSH_SESSION, Query, StartSettings
-from ..targets.registry import row_of
+from ..targets.registry import require_name, row_of
 from ..targets.source import open_source
 from ..transport.address import StreamSettings
 from ..transport.loop import Loop
@@ -54,6 +54,7 @@ class Options:
         :raises ConfigError: when a name or a setting is not usable.
         """
         row = row_of(self.query)
+        require_name(self.query, os.environ)
         row.require(SSH, self.query.name)
         allowed = row.starts_unasked if self.start is None else self.start
         return open_source(

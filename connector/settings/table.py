@@ -115,7 +115,14 @@ def _flag(text: str) -> bool:
     return known[text.lower()]
 
 
+def _region(text: str) -> str:
+    if "," in text or text.lower() == "all":
+        raise BadValue(f"{quoted(text)} stands for several Regions: give the one of the target")
+    return text
+
+
 TEXT = Type(_text, (str,), "a string")
+ONE_REGION = TEXT._replace(parse=_region)
 UUID = TEXT._replace(metavar="UUID")
 URL = TEXT._replace(metavar="URL")
 PATH = TEXT._replace(metavar="PATH")
@@ -125,7 +132,7 @@ BYTES = Type(_payload_size, (int,), "a whole number", "BYTES")
 FLAG = Type(_flag, (bool,), "true or false")
 
 #: What a registry row calls the type of an option.
-_TYPES = {"text": TEXT, "uuid": UUID, "port": PORT, "flag": FLAG}
+_TYPES = {"text": TEXT, "region": TEXT, "uuid": UUID, "port": PORT, "flag": FLAG}
 
 
 def type_of(option: KindOption) -> Type:

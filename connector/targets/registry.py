@@ -30,7 +30,7 @@ SESSION, STREAM = "session", "stream"
 class KindOption(NamedTuple):
     """An option that belongs to one or more kinds of target.
 
-    :param type: of its values: ``text``, ``uuid``, ``port``, ``choice`` or ``flag``.
+    :param type: of its values: ``text``, ``region``, ``uuid``, ``port``, ``choice`` or ``flag``.
     :param variables: of the environment. The kind reads them itself. An option with variables is
         also a setting of the user's file; one without has to be given each time.
     :param role: one of the words above.
@@ -150,8 +150,8 @@ class KindRow(NamedTuple):
 #: Options that several kinds have.
 REGION = KindOption(
     "region",
-    "text",
-    "the Region of AWS; for a list also several (a,b) or all",
+    "region",
+    "the Region of AWS; `connector list` also takes several (a,b) or all",
     ("AWS_REGION", "AWS_DEFAULT_REGION"),
 )
 PORT = KindOption("port", "port", "the port of the SSH server; 22 without it", role=STREAM)
@@ -332,8 +332,52 @@ def login_facts() -> LoginFacts:
 
 
 def names_target(query: Query, environ: Mapping[str, str]) -> bool:
-    """Return whether a query names a target, by itself or by variables."""
-    naming = [option for row in KINDS for option in row.options if option.role == TARGET]
+    """Return whether a query names a target, by itself or by variables of its kind.
+
+    :raises ConfigError: as of :func:`row_of`.
+    """
     return bool(query.name) or any(
-        query.option(option.name) or any(map(environ.get, option.variables)) for option in naming
+        query.option(option.name) or any(map(environ.get, option.variables))
+        for option in row_of(query).options
+        if option.role == TARGET
     )
+
+
+def require_name(query: Query, environ: Mapping[str, str]) -> None:
+    """:raises ConfigError: when nothing names a target."""
+    if not names_target(query, environ):
+        raise ConfigError("No target is named", "Give a name that `connector list` shows")
+
+
+def has_gap(name: str) -> bool:
+    """Return whether a name has an empty part: a dot at an end, or two in a row."""
+    return "" in name.split(".")
+
+
+def check_parts(name: str) -> None:
+    """:raises ConfigError: when a name has an empty part."""
+    if has_gap(name):
+        raise ConfigError(
+            f"The name {quoted(name)} has a dot at an end, or two in a row",
+            "Write one dot between two parts",
+        )
+
+
+def other_kinds_hint(query: Query) -> str:
+    """Return how to name a target of another kind than the first.
+
+    A name that tells no kind is looked for among the targets of the first kind alone. Empty where
+    the query tells a kind.
+    """
+    name = query.name
+    if not name or query.options or KINDS[0].recognises(name):
+        return ""
+    for row in KINDS:
+        for prefix in row.id_prefixes:
+            digits = name.lower().removeprefix(prefix)
+            if digits != name.lower() and not digits.strip("0123456789abcdef"):
+                whole = f"{name}{row.suffixes[0]}"
+                return f"If {name} is a part of an id of {row.words.service}, write {whole}"
+    *endings, last = [row.suffixes[0] for row in KINDS[1:]]
+    nouns = KINDS[0].words.nouns
+    return f"Names of other targets than {nouns} end in {', '.join(endings)} or {last}"

@@ -139,7 +139,7 @@ def test_an_option_that_is_wrong_is_wrong_usage() -> None:
 def test_a_variable_that_an_option_replaces_is_not_judged() -> None:
     done = run("start", "--wait", "5", CONNECTOR_WAIT="soon")
 
-    assert "options name a Dev Environment" in done.stderr
+    assert "No target is named" in done.stderr
 
 
 def test_a_variable_of_another_command_is_not_judged(home: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_file_may_name_the_log(write: Write, home: Path) -> None:
     write("log-file = '~/connector.log'\n")
     run("start")
 
-    assert "options name a Dev Environment" in (home / "connector.log").read_text()
+    assert "No target is named" in (home / "connector.log").read_text()
 
 
 def test_a_place_of_the_file_is_as_good_as_that_of_a_variable(write: Write) -> None:

@@ -322,11 +322,18 @@ def test_options_of_other_kinds_are_refused(site: Site) -> None:
     assert f"{other} does not go with the name" in site.refused("start", site.name, other, "x-1")
 
 
+def test_one_target_takes_one_region(site: Site) -> None:
+    if site.row.option("region"):
+        ran = site.run("connector", "start", site.name, "--region", "us-west-2,eu-west-1")
+        assert (ran.returncode, "several Regions" in ran.stderr) == (2, True)
+
+
 def test_unknown_name_is_refused(site: Site) -> None:
     name = f"nothing-like-it{site.row.suffixes[0]}"
     ran = site.run("connector", "start", name)
     assert ran.returncode == 68, ran.stderr
     assert len(ran.stderr.splitlines()) == 1
+    assert "two in a row" in site.refused("start", f"a..b{site.row.suffixes[0]}")
 
 
 def test_start_of_a_running_target_changes_nothing(site: Site) -> None:

@@ -22,6 +22,7 @@ from ...transport.address import StreamSettings
 from ...transport.trust import Trust
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from ..refusals import quote
+from ..registry import other_kinds_hint
 from .account import identify
 from .api import TOKEN_VARIABLES, light_api, sdk_api
 from .service import ENDPOINT, LOGIN, active_profile
@@ -129,7 +130,11 @@ class CodeCatalystLegs:
             if given:
                 text = words("Not needed: {variable} holds a token", variable=given[0])
                 return Result(text, facts={"ssoSession": None})
-            return Result.failed(error, {"ssoSession": None})
+            result = Result.failed(error, {"ssoSession": None})
+            other = other_kinds_hint(self._case.query) if isinstance(error, NoLogin) else ""
+            if other:
+                result.hint = words("{first}. {other}", first=result.hint, other=other)
+            return result
         name = public.known(session.name, _SSO_SESSIONS)
         url, region = public.known(session.start_url, _START_URLS), public.region(session.region)
         facts = {"ssoSession": name, "startUrl": url, "region": region}

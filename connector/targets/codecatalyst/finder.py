@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...errors import AccessDenied, ConfigError, TargetNotFound, one_line
+from ...errors import AccessDenied, ConfigError, NoLogin, TargetNotFound, one_line
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
+from ..model import Query
+from ..registry import other_kinds_hint
 from .calls import Calls
 from .environment import Environment
 from .hosts import EnvironmentName, Search, Where
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 LOOK_UP_TIMEOUT = 6.0
 _TOKEN_TIMEOUT = 4.0  # seconds to renew the login before that
 
+_ANY = Query()
+
 logger = Logger(__name__)
 
 
@@ -33,17 +37,17 @@ class Finder:
     means none or several, or one that the service does not know any more or calls by another
     alias, triggers a fresh listing.
 
-    :param words: the arguments of the query, for hints.
+    :param query: for hints.
     :ivar may_leave: see :class:`connector.targets.kind.Finder`.
     """
 
     def __init__(
-        self, service: Service, wanted: EnvironmentName | Search, words: tuple[str, ...] = ()
+        self, service: Service, wanted: EnvironmentName | Search, query: Query = _ANY
     ) -> None:
         self.service = service
         self.may_leave: Callable[[bool], None] = lambda harmless: None
         self._wanted = wanted
-        self._words = words
+        self._query = query
 
     @property
     def settings(self) -> StreamSettings:
@@ -77,6 +81,17 @@ class Finder:
         return self._environment(self._look_up(), None)
 
     def _look_up(self) -> EnvironmentName:
+        """Return what a look-up finds.
+
+        Users of other kinds alone have no login, and get the same advice as for a wrong name.
+        """
+        try:
+            return self._found()
+        except (TargetNotFound, NoLogin) as error:
+            error.hint = ". ".join(filter(None, (error.hint, other_kinds_hint(self._query))))
+            raise
+
+    def _found(self) -> EnvironmentName:
         from .names import Names
 
         wanted = self._wanted
@@ -116,7 +131,7 @@ class Finder:
     def _named(self, name: EnvironmentName) -> EnvironmentName:
         """Return it with all that messages need."""
         profile, alias = self.service.profile, one_line(name.alias)
-        return name._replace(alias=alias, profile=profile, words=self._words)
+        return name._replace(alias=alias, profile=profile, words=self._query.words)
 
     def _environment(
         self, name: EnvironmentName, find_again: Callable[[], EnvironmentName] | None

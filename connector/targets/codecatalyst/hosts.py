@@ -19,6 +19,7 @@ from collections.abc import Mapping
 
 from ...errors import ConfigError, quoted
 from ...fast.records import NamedTuple
+from ..registry import check_parts
 
 _AWS_PREFIX = "codecatalyst-dev-env="
 _TOOLKIT_PREFIX = "aws-devenv-"
@@ -160,13 +161,12 @@ def resolve(
                 "configuration does not know it",
                 "Run `connector config-ssh`, and use a name that it lists",
             )
-        if host and not is_aws_name(host):
+        if not is_aws_name(host):
+            check_parts(host)
             return Search(host, _places((space, project), said))
-        complaint = (
-            f"The host name {quoted(host)} names no" if host else "Neither name nor options name a"
-        )
         raise ConfigError(
-            f"{complaint} Dev Environment", "See `connector list` for those there are"
+            f"The host name {quoted(host)} names no Dev Environment",
+            "See `connector list` for those there are",
         )
     if space is not None and project is not None:
         return EnvironmentName(space, project, dev_environment_id).check()

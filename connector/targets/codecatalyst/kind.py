@@ -63,7 +63,7 @@ class CodeCatalyst:
         service = open_service(query.profile, query.endpoint_url, environ)
         from .finder import Finder  # while the connection of the service is made
 
-        return Finder(service, wanted, query.words)
+        return Finder(service, wanted, query)
 
     def check(self, request: SessionRequest) -> None:
         from .requests import configuration_of

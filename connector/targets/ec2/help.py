@@ -11,6 +11,7 @@ names:
                    lower case, with the Region and the profile where they are needed:
                    <name>.<region>.ec2, <name>.<region>.<profile>.ec2
   i-<digits>, mi-<digits>    ids, also with .<region>.ec2; they need no look-up
+  i-<first digits>.ec2    at least eight characters of an id
   10.0.0.5.ec2, ip-10-0-0-5.ec2    a private address or DNS name
   aws-ec2-i-<digits>    the name that AWS Toolkit for VS Code writes
 `connector list --kind ec2` shows the names.

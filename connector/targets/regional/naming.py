@@ -106,9 +106,11 @@ class Names(names.Names[Found]):
         return host_name(self._backend, item, self._profile)
 
     def _means_alone(self, whole: str, item: Found) -> bool:
-        from ..registry import KINDS
+        from ..registry import KINDS, has_gap
 
         row = self._backend.row
+        if has_gap(whole):
+            return False
         if next((each for each in KINDS if each.recognises(whole)), row) != row:
             return False
         place = read_place(self._backend, Query(whole.lower()), lambda: self._profiles)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from ...fast.records import NamedTuple
 from ...fast.typed import TYPE_CHECKING
 from ..model import Query
+from ..registry import check_parts
 
 if TYPE_CHECKING:
     from .backend import Backend, Found
@@ -68,6 +69,8 @@ def read_place(backend: Backend, query: Query, profiles: Callable[[], Collection
     if rest and is_region(label.lower()):
         name, region = rest, label.lower()
     found = backend.made(name, query) or (backend.exact(name) if profile or region else None)
+    if query.name and not found:
+        check_parts(query.name)
     return Place(name, region, profile, found)
 
 

@@ -101,7 +101,7 @@ def test_incomplete_name_is_looked_up(
 @pytest.mark.parametrize(
     ("host", "options", "environ", "said"),
     [
-        (None, {}, {}, "Neither name nor options name"),
+        ("demo..codecatalyst", {}, {}, "a dot at an end, or two in a row"),
         ("aws-devenv-", {}, TOOLKIT, "'aws-devenv-' names no Dev Environment"),
         ("aws-devenv-1234", {}, TOOLKIT, "'1234' is not the id"),
         ("aws-devenv-1234", {}, {}, "'1234' is not the id"),

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from connector.aws.light import LightApi
-from connector.errors import CredentialsError
+from connector.errors import CredentialsError, NoLogin
 from connector.targets.codecatalyst.calls import state_of
 from connector.targets.codecatalyst.finder import Finder
 from connector.targets.codecatalyst.hosts import EnvironmentName
@@ -85,6 +85,26 @@ def test_api_and_stream_share_one_tls_context(
 def test_missing_login_is_reported_with_its_remedy(environ: dict[str, str]) -> None:
     with pytest.raises(CredentialsError, match=r"Run `connector login`$"):
         open_service(None, None, environ).tokens.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("web", r"`connector login`\. Names of other .* end in \.codebuild, .* or \.ssm"),
+        ("web.ec3", r"Names of other targets than Dev Environments end in .*"),
+        ("i-0123abcd9", r"If i-0123abcd9 is a part of an id of EC2, write i-0123abcd9\.ec2"),
+        ("I-0123", r"write I-0123\.ec2"),
+        ("i-love-cats", r"end in .*"),
+        ("web.codecatalyst", r"Run `connector login`"),
+    ],
+)
+def test_user_without_a_login_reads_how_other_kinds_are_named(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], name: str, end: str
+) -> None:
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(NoLogin, match=rf"{end}$"):
+        find(name).find()
 
 
 @pytest.mark.parametrize(

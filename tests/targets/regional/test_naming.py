@@ -19,6 +19,7 @@ from . import lamp
 
 PROFILES = ("default", "work", "Home", "eu-west-1")
 BACKEND = lamp.LampBackend()
+DOTTED = Found("lamp-0a", ("desk.",), "us-east-1")
 
 
 def place(name: str, profile: str | None = None) -> Place:
@@ -41,7 +42,6 @@ def place(name: str, profile: str | None = None) -> Place:
         ("us-west-2.work.lamp", ("us-west-2", "", "work")),
         ("desk.eu-west-1.lamp", ("desk", "eu-west-1", None)),
         ("desk.my-app-1.lamp", ("desk.my-app-1", "", None)),
-        (".lamp", ("", "", None)),
     ],
 )
 def test_profile_and_region_are_taken_off_a_name(
@@ -49,6 +49,13 @@ def test_profile_and_region_are_taken_off_a_name(
 ) -> None:
     assert place(name)[:3] == expected
     assert place(name).found is None
+
+
+@pytest.mark.parametrize("name", [".lamp", "desk..lamp", "a..b.lamp", "desk.us-west-2..lamp"])
+def test_name_with_an_empty_part_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="a dot at an end, or two in a row"):
+        place(name)
+    assert Names(BACKEND, [DOTTED], ("us-east-1",)).of(DOTTED) == "lamp-0a.lamp"
 
 
 @pytest.mark.parametrize(
