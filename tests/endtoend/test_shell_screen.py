@@ -11,7 +11,6 @@ from .cloud import Cloud
 from .commands import CONNECTOR, Commands
 from .sshd import program
 from .tmux import PROMPT, Tmux
-from .waiting import eventually
 
 
 @pytest.fixture
@@ -25,10 +24,10 @@ def tmux(commands: Commands, cloud: Cloud) -> Iterator[Tmux]:
 def enter(tmux: Tmux, cloud: Cloud) -> None:
     tmux.wait_for(PROMPT.strip())
     tmux.line(f"{' '.join(CONNECTOR)} shell {cloud.host}; echo gave $?")
-    eventually(lambda: re.search(r"[#$] $", tmux.screen().rstrip() + " "), "a prompt")
+    tmux.until(lambda screen: re.search(r"[#$]$", screen.rstrip()), "a prompt")
     tmux.wait_for("~")
     tmux.line("PS1='far> '; bind 'set enable-bracketed-paste off'; clear")
-    tmux.wait_for("far>")
+    tmux.until(lambda screen: screen.strip() == "far>", "a clear screen")  # not the line's echo
 
 
 def left(tmux: Tmux, exit_code: int) -> None:
@@ -83,9 +82,9 @@ def test_keys_interrupt_the_far_program_only(tmux: Tmux) -> None:
     tmux.key("C-z")
     tmux.wait_for("Stopped", "gave 148")
     tmux.line("fg")
-    eventually(lambda: tmux.screen().rstrip().endswith("600'"), "what fg brings back")
+    tmux.until(lambda screen: screen.rstrip().endswith("600'"), "what fg brings back")
     tmux.key("C-c")
-    eventually(lambda: tmux.screen().rstrip().endswith("^C\nfar>"), "the prompt")
+    tmux.until(lambda screen: screen.rstrip().endswith("^C\nfar>"), "the prompt")
     tmux.line("exit 7")
     left(tmux, 0)
 
@@ -135,15 +134,15 @@ def test_tilde_question_mark_shows_help(tmux: Tmux) -> None:
 
 def stopped(tmux: Tmux, times: int = 1) -> None:
     """Check that the local shell reports the stop and has the terminal."""
-    eventually(lambda: tmux.screen().count("Stopped") == times, f"stop number {times}")
-    eventually(lambda: tmux.screen().rstrip().endswith("local$"), "the local prompt")
+    tmux.until(lambda screen: screen.count("Stopped") == times, f"stop number {times}")
+    tmux.until(lambda screen: screen.rstrip().endswith("local$"), "the local prompt")
 
 
 def bring_back(tmux: Tmux) -> None:
     """Type ``fg`` and check that the local shell names what it resumes."""
     before = tmux.screen().count("connector shell")
     tmux.line("fg")
-    eventually(lambda: tmux.screen().count("connector shell") == before + 1, "fg")
+    tmux.until(lambda screen: screen.count("connector shell") == before + 1, "fg")
 
 
 def test_shell_is_suspended_and_resumed(tmux: Tmux) -> None:

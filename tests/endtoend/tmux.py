@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
+from collections.abc import Callable
 from types import TracebackType
 
 from .commands import Commands
@@ -63,13 +64,17 @@ class Tmux:
 
     def wait_for(self, *words: str, timeout: float = PATIENCE) -> str:
         """Return the screen as soon as it contains all of these texts."""
+        return self.until(lambda screen: all(word in screen for word in words), words, timeout)
+
+    def until(self, fits: Callable[[str], object], what: object, timeout: float = PATIENCE) -> str:
+        """Return the screen as soon as it fits."""
 
         def look() -> str | None:
             screen = self.screen()
-            return screen if all(word in screen for word in words) else None
+            return screen if fits(screen) else None
 
         try:
-            return eventually(look, f"{words} on the screen", timeout)
+            return eventually(look, f"{what} on the screen", timeout)
         except AssertionError as error:
             raise AssertionError(f"{error}:\n{self.screen()}") from None
 
