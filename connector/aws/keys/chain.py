@@ -14,6 +14,7 @@ import os
 import queue
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from ..profile import Profile
 from ..regions import region_of
 from .clicache import CliCache
 from .errors import NoCode, explain, try_it
-from .program import MAX_OUTPUT, late
+from .program import DRAIN, keys_in_output, late, start_program, words_of
 from .programwait import TIMEOUT as PROGRAM_TIMEOUT
 from .programwait import ProgramWait
 from .source import AwsKeys
@@ -93,11 +94,11 @@ def _wait(
             if wait.runs and deadline < began + PROGRAM_TIMEOUT:
                 deadline = began + PROGRAM_TIMEOUT
                 continue
-            raise _late(wait, profile, deadline - began) from None
+            raise _late(search, profile, deadline - began) from None
         if isinstance(found, AwsKeys):
             return found
         if isinstance(found, BaseException):
-            raise explain(found, profile, search.ran_program) from found
+            raise explain(found, profile) from found
         if not may_ask:
             search.codes.put(None)
             continue
@@ -106,12 +107,12 @@ def _wait(
         deadline += time.monotonic() - asked
 
 
-def _late(wait: ProgramWait, profile: Profile, waited: float) -> CredentialsError:
-    name = profile.shown_name
-    if wait.runs:
-        return late(name, waited)
+def _late(search: _Search, profile: Profile, waited: float) -> CredentialsError:
+    if search.program_of:
+        return late(search.program_of, waited)
     return CredentialsError(
-        f"The AWS keys of the profile {name} did not come within {waited:.0f} s", try_it(profile)
+        f"The AWS keys of the profile {profile.shown_name} did not come within {waited:.0f} s",
+        try_it(profile),
     )
 
 
@@ -120,7 +121,7 @@ class _Search:
 
     :ivar answers: gets questions for the user (text), and at last keys or an exception.
     :ivar codes: gets the user's answers; None if there is none.
-    :ivar ran_program: whether a ``credential_process`` was started last.
+    :ivar program_of: the name of the profile whose ``credential_process`` runs; else empty.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class _Search:
     ) -> None:
         self.answers: queue.SimpleQueue[AwsKeys | str | BaseException] = queue.SimpleQueue()
         self.codes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self.ran_program = False
+        self.program_of = ""
         self._profile = profile
         self._connect = connect
         self._named = named
@@ -205,12 +206,23 @@ class _Search:
         def load_config() -> Any:
             return session.full_config
 
-        start = self._start
+        start, profiles = self._start, self._profile.profiles
+
+        class Process(providers.ProcessProvider):
+            def __init__(self, name: str) -> None:
+                popen: Any = partial(start, name)
+                super().__init__(name, load_config, popen)
+                self._name = name
+
+            def load(self) -> Any:
+                command = profiles.get(self._name, {}).get("credential_process")
+                if command is not None:
+                    words_of(command, self._name)  # botocore has no words for a wrong one
+                return super().load()
 
         class Builder(providers.ProfileProviderBuilder):
             def _create_process_provider(self, profile_name: str) -> Any:
-                popen: Any = start
-                return providers.ProcessProvider(profile_name, load_config, popen)
+                return Process(profile_name)
 
         name = self._profile.shown_name
         builder: Any = Builder(session, cache, region)
@@ -233,24 +245,27 @@ class _Search:
             raise NoCode
         return code
 
-    def _start(self, words: list[str], **_: Any) -> _Finished:
-        """Run a program, as ``subprocess.Popen`` starts it, but without stdin and terminal."""
-        from ...programs import Program
+    def _start(self, name: str, words: list[str], **_: Any) -> _Finished:
+        """Run a program, as ``subprocess.Popen`` starts it, but without stdin and terminal.
 
+        :param name: of its profile.
+        :raises CredentialsError: when it fails, or writes no usable keys.
+        """
         with self._lock:
             if self._ended:
                 raise TimeoutError
-            self.ran_program = True
-            program = self._program = Program(words, limit=MAX_OUTPUT)
-            self._wait.runs = True
+            program = self._program = start_program(words, name)
+            self.program_of, self._wait.runs = name, True
         atexit.register(program.end)
         try:
-            return _Finished(program.wait(2 * PROGRAM_TIMEOUT))
+            ran = program.wait(2 * PROGRAM_TIMEOUT, DRAIN)
         finally:
             atexit.unregister(program.end)
             with self._lock:
                 self._program = None
-                self._wait.runs = False
+                self.program_of, self._wait.runs = "", False
+        keys_in_output(ran, name, time.time())
+        return _Finished(ran)
 
     def _send(self, request: AWSPreparedRequest, **kwargs: Any) -> AWSResponse | None:
         """Send a request to STS or SSO, with the user's CA certificates and proxy."""

@@ -37,13 +37,11 @@ class NoCode(Exception):
     """A role needs an MFA code, and no user can be asked for it."""
 
 
-def explain(error: BaseException, profile: Profile, ran_program: bool) -> ConnectorError:
+def explain(error: BaseException, profile: Profile) -> ConnectorError:
     """Return the error for users that an exception of the chain leads to.
 
     botocore's classes are known by their names: older versions do not have all of them. Its
-    texts may quote a program's output or a service's words, so only some are quoted.
-
-    :param ran_program: whether a program of ``credential_process`` was started last.
+    texts may quote a service's words, so only some are quoted.
     """
     if isinstance(error, ConnectorError):
         return error
@@ -83,12 +81,7 @@ def explain(error: BaseException, profile: Profile, ran_program: bool) -> Connec
         refused = getattr(error, "response", {}).get("Error", {})
         code, said = str(refused.get("Code", "")), str(refused.get("Message", ""))
         return _wrong_clock() if _is_of_time(code, said) else _failed(profile, code)
-    failed = isinstance(error, (*UNREADABLE, RuntimeError))
-    if ran_program and (failed or "CredentialRetrievalError" in kinds):
-        from .program import failed as failed_program
-
-        return failed_program(name, type(error).__name__)
-    if failed or "BotoCoreError" in kinds:
+    if isinstance(error, (*UNREADABLE, RuntimeError)) or "BotoCoreError" in kinds:
         return _failed(profile, type(error).__name__)
     return InternalError.of(error)
 
