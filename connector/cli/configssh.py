@@ -231,7 +231,7 @@ def _part(
         or None
     )
     compression = compression_of(written) if options.compression is None else options.compression
-    command_line = proxy_command(command, profile, kind.ssh.proxy_options)
+    command_line = proxy_command(command, profile, kind.ssh.proxy_words)
     choices = Choices(command_line, fdpass, compression, options.wait)
     return Part(kind.ssh, places, choices, _known_hosts(profile, kind))
 

@@ -251,7 +251,7 @@ def _way(options: argparse.Namespace, wish: Wish, target: Target, ssh: str, dire
     return Way(
         ssh,
         call,
-        "" if call.fdpass else proxy_command(options, target),
+        "" if call.fdpass else proxy_command(options, target, ssh, call),
         Options(
             Query(target.host_name, tuple(own), options.profile, options.endpoint_url),
             options.start,

@@ -88,9 +88,12 @@ def _ssh_section(row: KindRow) -> str:
     """Return how ssh's configuration leads to targets, without what only makes it better."""
     facts = row.load().ssh
     user = f"    User {facts.user}\n" if facts.user else ""
+    told = any(value == facts.known_hosts for _, value in facts.proxy_options)
+    keys = f"    UserKnownHostsFile {facts.known_hosts}\n" if told else ""
     return (
         f"in ~/.ssh/config, which `connector config-ssh --kind {row.name}` writes for you:\n"
         f"  Host {' '.join(facts.patterns)}\n"
         f"{user}"
-        f"    ProxyCommand connector proxy {' '.join((*facts.proxy_options, '%n'))}\n"
+        f"    ProxyCommand connector proxy {' '.join((*facts.proxy_words, '%n'))}\n"
+        f"{keys}"
     )

@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     ssh = find_ssh()  # fail before the target is started
     target, _ = start_target(options, open_target(options, SSH), start_settings(options))
     call = call_of(options, target, arguments, fdpass=ssh_passes_descriptors(ssh))
-    command = [ssh, *call.words(proxy_command(options, target))]
+    command = [ssh, *call.words(proxy_command(options, target, ssh, call))]
     # On Windows no program replaces another.
     run_ssh = _run if target.billing or sys.platform == "win32" else _become
     return run_ssh(command, options, target)

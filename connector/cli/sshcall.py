@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..programs import run_program
-from ..ssh.check import Answer
+from ..ssh.check import Answer, listed_paths
 from ..ssh.client import Call
 from ..ssh.facts import is_plain
 from ..targets.registry import kind_of
@@ -41,15 +41,23 @@ def call_of(
     return Call(host, target.host_key_alias, config, arguments, fdpass)
 
 
-def proxy_command(options: argparse.Namespace, target: Target) -> str:
-    """Return the connector's command for this very target, which needs no look-up."""
+def proxy_command(options: argparse.Namespace, target: Target, ssh: str, call: Call) -> str:
+    """Return the connector's command for this very target, which needs no look-up.
+
+    :param ssh: the program that will make the call.
+    """
     commands = isolated_commands()
     works = works_isolated(os.environ)
     command = next(commands) if works else first_that_runs(commands)
     words = [*command, "proxy", *target.words, *words_for_another(options)]
     if options.start is not None:
         words.append("--start" if options.start else "--no-start")
-    by_ssh = kind_of(query_of(options)).ssh.proxy_options
+    by_ssh = []
+    for name, value in kind_of(query_of(options)).ssh.proxy_options:
+        if value.startswith("%"):
+            by_ssh += [f"--{name}", value]
+        elif path := asked_by_ssh(options, ssh, call).get(name):
+            words.append(f"--{name}={path}")
     return " ".join([as_proxy_command(words + ["-v"] * options.verbose), *by_ssh])
 
 
@@ -64,9 +72,9 @@ def words_for_another(options: argparse.Namespace) -> list[str]:
 
 
 def asked_by_ssh(options: argparse.Namespace, ssh: str, call: Call) -> dict[str, str]:
-    """Return the options that ssh would tell its ProxyCommand, for a session without one."""
-    words = kind_of(query_of(options)).ssh.proxy_options
-    if not words:
+    """Return the options that tell a ProxyCommand what ssh does, with their values."""
+    told = kind_of(query_of(options)).ssh.proxy_options
+    if not told:
         return {}
     try:
         ran = run_program([ssh, "-G", *call.words("none")], _ANSWER_TIMEOUT)
@@ -74,8 +82,9 @@ def asked_by_ssh(options: argparse.Namespace, ssh: str, call: Call) -> dict[str,
         return {}  # the call of ssh that follows reports its own failure
     answer = Answer(tuple(ran.stdout_text.splitlines()), "")
     values = {"%p": answer.value("port"), "%r": answer.value("user")}
-    told = zip(words[::2], words[1::2], strict=True)
-    asked = ((name.removeprefix("--"), values[token]) for name, token in told)
+    # ssh stores new keys in the first file.
+    keys, *_ = [*listed_paths(answer.value("userknownhostsfile") or "none"), None]
+    asked = ((name, values.get(value, keys)) for name, value in told)
     return {name: value for name, value in asked if value}
 
 

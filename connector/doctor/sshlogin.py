@@ -27,6 +27,7 @@ from pathlib import Path
 
 from ..errors import AccessDenied, ConfigError, ConnectFailed
 from ..programs import Program, Ran
+from ..ssh.check import listed_paths
 from . import public
 from .case import Case
 from .findings import Facts, Result, Status
@@ -51,20 +52,6 @@ _OPTIONS = (
 )
 
 _DENIED = re.compile(r"Permission denied \(([^)]*)\)")
-
-
-def listed_paths(printed: str) -> list[str]:
-    """Return the paths in a setting that ``ssh -G`` prints with blanks between them, unquoted.
-
-    A word that does not begin an absolute path continues the path before it, which has a blank.
-    """
-    paths: list[str] = []
-    for word in printed.split(" ") if printed != "none" else ():
-        if paths and not (word.startswith(("/", "~")) or word[1:2] == ":"):
-            paths[-1] += f" {word}"
-        else:
-            paths.append(word)
-    return paths
 
 
 class Login:

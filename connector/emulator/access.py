@@ -48,7 +48,8 @@ class SshDefaults:
     """What ssh needs to know of a service's targets.
 
     :ivar user: empty where it differs by target.
-    :ivar words: what the ProxyCommand has besides the name, such as ``--port %p``.
+    :ivar words: what the ProxyCommand has besides the name, such as ``--port %p``. In it,
+        ``{known_hosts}`` stands for the file of host keys.
     """
 
     patterns: tuple[str, ...]
@@ -112,13 +113,15 @@ class Access:
 
         :param proxy: the words of the ProxyCommand.
         """
-        path = directory / "ssh_config"
+        path, known_hosts = directory / "ssh_config", directory / "known_hosts"
         blocks = (
             _SSH_CONFIG.format(
                 patterns=" ".join(each.patterns),
                 user=f"    User {each.user}\n" if each.user else "",
-                proxy=shlex.join([*proxy, *each.words]),
-                known_hosts=directory / "known_hosts",
+                proxy=shlex.join(
+                    [*proxy, *(word.format(known_hosts=known_hosts) for word in each.words)]
+                ),
+                known_hosts=known_hosts,
             )
             for each in self.ssh
         )

@@ -51,6 +51,20 @@ class Answer:
         return None
 
 
+def listed_paths(printed: str) -> list[str]:
+    """Return the paths in a setting that ``ssh -G`` prints with blanks between them, unquoted.
+
+    A word that does not begin an absolute path continues the path before it, which has a blank.
+    """
+    paths: list[str] = []
+    for word in printed.split(" ") if printed != "none" else ():
+        if paths and not (word.startswith(("/", "~")) or word[1:2] == ":"):
+            paths[-1] += f" {word}"
+        else:
+            paths.append(word)
+    return paths
+
+
 @dataclass(frozen=True)
 class Difference:
     """The hosts whose settings a change would affect.

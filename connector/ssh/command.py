@@ -77,7 +77,8 @@ def for_name(proxy_command: str, name: str) -> str:
 
 def profile_of(proxy_command: str) -> str | None:
     """Return the profile in a value that :func:`proxy_command` made."""
-    found = re.search(r' --profile (?:"([^"]+)"|([^ ]+))(?: --[a-z-]+ %[a-z])* %n$', proxy_command)
+    options = r"(?: --[a-z-]+[ =][^ ]+)*"
+    found = re.search(rf' --profile (?:"([^"]+)"|([^ ]+)){options} %n$', proxy_command)
     return (found[1] or found[2]) if found else None
 
 

@@ -27,7 +27,8 @@ class SshFacts(NamedTuple):
     ``known_hosts``: the file for the targets' host keys, apart from the keys of servers.
     ``file_prefix``: the beginning of the included file's name.
     ``id_prefixes``: service names too, if an id follows, see :func:`is_id`.
-    ``proxy_options``: words by which ssh tells its ProxyCommand something: ``--port``, ``%p``.
+    ``proxy_options``: names of options that tell a ProxyCommand what ssh does, and their values:
+        a token that ssh replaces, as in ``port`` and ``%p``, or a path.
     """
 
     title: str
@@ -40,7 +41,16 @@ class SshFacts(NamedTuple):
     known_hosts: str
     file_prefix: str
     id_prefixes: tuple[str, ...] = ()
-    proxy_options: tuple[str, ...] = ()
+    proxy_options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def proxy_words(self) -> tuple[str, ...]:
+        """The words of ``proxy_options``, which no reader of ssh's configuration has to quote."""
+        words: list[str] = []
+        for name, value in self.proxy_options:
+            # A shell replaces a "~" that begins a word.
+            words += [f"--{name}", value] if value.startswith("%") else [f"--{name}={value}"]
+        return tuple(words)
 
     def is_service_name(self, host: str) -> bool:
         """Return whether the service defines the form of this host name."""

@@ -28,10 +28,13 @@ def keep_keys_of_start(known_hosts: str, hosts: Sequence[str], start: str) -> No
 
     A file that cannot be read or written stays as it is, and ssh rejects a new key.
 
-    :param known_hosts: a file of the connector, as ssh's UserKnownHostsFile names it.
+    :param known_hosts: a file as ssh's UserKnownHostsFile names it.
     :param hosts: names under which ssh stores the target's keys.
     :param start: tells this start of the target from all others.
     """
+    if set(known_hosts) & set("%$"):
+        logger.info("%s is not changed, since ssh replaces a part of its name", known_hosts)
+        return
     path = os.path.realpath(_path_of(known_hosts))  # a link stays one
     try:
         lines = read_own_text(path).splitlines()

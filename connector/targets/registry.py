@@ -155,6 +155,13 @@ REGION = KindOption(
     ("AWS_REGION", "AWS_DEFAULT_REGION"),
 )
 PORT = KindOption("port", "port", "the port of the SSH server; 22 without it", role=STREAM)
+#: Of kinds whose targets have an SSH host key of their own for each start.
+KNOWN_HOSTS = KindOption(
+    "known-hosts",
+    "text",
+    "ssh's UserKnownHostsFile, to remove the host keys of a target's earlier starts from",
+    role=STREAM,
+)
 
 _CODECATALYST = KindRow(
     name="codecatalyst",
@@ -259,6 +266,7 @@ SAGEMAKER = KindRow(
             "turn remote access to the space on if it is off; this restarts the space",
             role=START,
         ),
+        KNOWN_HOSTS,
     ),
     endpoint_variables=("AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SSM"),
 )

@@ -12,7 +12,7 @@ from connector.cli.doctor import make_case
 from connector.doctor import sshlogin
 from connector.doctor.case import Case
 from connector.doctor.sshconfig import _python_variables
-from connector.doctor.sshlogin import Login, listed_paths
+from connector.doctor.sshlogin import Login
 from connector.errors import ConnectFailed
 
 from ..endtoend.waiting import alive, eventually
@@ -96,19 +96,6 @@ def test_endless_output_is_truncated(tmp_path: Path) -> None:
         Login(case(tmp_path, "head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 255")).run()
 
     assert len(caught.value.message) < 400
-
-
-@pytest.mark.parametrize(
-    ("printed", "paths"),
-    [
-        ("none", []),
-        ("/home/a/.ssh/known_hosts", ["/home/a/.ssh/known_hosts"]),
-        ("/home/a b/k ~/.ssh/my hosts", ["/home/a b/k", "~/.ssh/my hosts"]),
-        ("C:/Users/a b/k C:/other", ["C:/Users/a b/k", "C:/other"]),
-    ],
-)
-def test_paths_with_blanks_are_told_apart(printed: str, paths: list[str]) -> None:
-    assert listed_paths(printed) == paths
 
 
 @pytest.mark.parametrize(

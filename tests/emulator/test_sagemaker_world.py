@@ -72,3 +72,13 @@ def test_states_are_those_of_apps(
         world.state("other")
     with pytest.raises(ValueError, match="RUNNING"):
         world.set_state("demo", "RUNNING")
+
+
+def test_ssh_configuration_tells_the_file_of_the_host_keys(
+    thread: EmulatorThread, tmp_path: Path
+) -> None:
+    with thread as access:
+        text = access.write_ssh_config(tmp_path, ["connector", "proxy", "%n"]).read_text()
+    keys = tmp_path / "known_hosts"
+    assert f"    ProxyCommand connector proxy %n --known-hosts {keys}\n" in text
+    assert f"    UserKnownHostsFile {keys}\n" in text

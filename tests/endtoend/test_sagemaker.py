@@ -63,7 +63,8 @@ def test_ssh_reaches_a_space_by_every_name(studio: Studio) -> None:
     ]
     studio.configure()
     for name in names:
-        assert b" proxy %n\n" in studio.ssh("-G", name).stdout
+        told = studio.ssh("-G", name).stdout
+        assert b" proxy --known-hosts=~/.ssh/known_hosts_sagemaker %n\n" in told
     for name in names[:3]:
         answer = studio.ssh(name, "echo $PWD")
         assert (answer.returncode, answer.stdout.decode()) == (0, f"{studio.home}\n"), answer.stderr
@@ -71,13 +72,17 @@ def test_ssh_reaches_a_space_by_every_name(studio: Studio) -> None:
 
 def test_entry_of_the_users_own_reaches_the_arn(studio: Studio) -> None:
     config = studio.commands.directory / "config"
+    keys = config.with_name("keys")
     config.write_text(
         f"Host mine\n  HostName {studio.space().arn}\n  User sagemaker-user\n"
-        f"  ProxyCommand connector proxy %h\n  UserKnownHostsFile {config}.keys\n"
-        "  StrictHostKeyChecking accept-new\n"
+        f"  ProxyCommand connector proxy --known-hosts {keys} %h\n"
+        f"  UserKnownHostsFile {keys}\n  StrictHostKeyChecking accept-new\n"
     )
-    answer = studio.ssh("-F", str(config), "mine", "echo hello")
-    assert answer.stdout == b"hello\n", answer.stderr
+    for _ in range(2):
+        answer = studio.ssh("-F", str(config), "mine", "echo hello")
+        assert answer.stdout == b"hello\n", answer.stderr
+        studio.restart(studio.space())
+    assert not studio.known_hosts.exists()
 
 
 def test_unknown_space_is_named_with_similar_ones(studio: Studio) -> None:

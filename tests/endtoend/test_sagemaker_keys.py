@@ -102,6 +102,21 @@ def test_connector_ssh_cp_and_other_names_share_the_keys(studio: Studio, tmp_pat
         assert answer.returncode == 0, answer.stderr
 
 
+def test_file_of_keys_is_the_one_that_ssh_is_told_to_read(studio: Studio, tmp_path: Path) -> None:
+    keys, file = tmp_path / "my keys", tmp_path / "file"
+    file.write_text("x")
+    config = studio.known_hosts.with_name("config")
+    config.parent.mkdir(exist_ok=True)
+    config.write_text(f'Host *\n  UserKnownHostsFile "{keys}"\n')
+    for _ in range(2):
+        for words in (("ssh", SPACE, "true"), ("cp", "-j", "1", str(file), f"{SPACE}:file")):
+            answer = studio.run(*words)
+            assert answer.returncode == 0, answer.stderr
+        studio.restart(studio.space())
+    assert not studio.known_hosts.exists()
+    assert keys.exists()
+
+
 def test_app_of_another_type_is_another_start(studio: Studio) -> None:
     studio.configure()
     assert studio.ssh(SPACE, "true").returncode == 0

@@ -14,7 +14,7 @@ import pytest
 from connector.errors import ConfigError
 from connector.programs import Ran, run_program
 from connector.ssh import hostlines
-from connector.ssh.check import ANY_HOST, SshClient
+from connector.ssh.check import ANY_HOST, SshClient, listed_paths
 from connector.ssh.hostlines import HostLines
 from connector.ssh.plan import Part, Plan, plan_setup
 from connector.targets.codecatalyst.kind import KIND
@@ -287,3 +287,16 @@ def test_interrupted_config_ssh_leaves_nothing_behind(
     eventually(lambda: not alive(int(hanging.read_text())), "the end of the command")
     assert setup.files() == before
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("printed", "paths"),
+    [
+        ("none", []),
+        ("/home/a/.ssh/known_hosts", ["/home/a/.ssh/known_hosts"]),
+        ("/home/a b/k ~/.ssh/my hosts", ["/home/a b/k", "~/.ssh/my hosts"]),
+        ("C:/Users/a b/k C:/other", ["C:/Users/a b/k", "C:/other"]),
+    ],
+)
+def test_paths_with_blanks_are_told_apart(printed: str, paths: list[str]) -> None:
+    assert listed_paths(printed) == paths

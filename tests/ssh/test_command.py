@@ -36,6 +36,7 @@ DIRECTORIES = [
     "a~b",
 ]
 PROFILES = [None, "codecatalyst", "my profile", "O'Brien", "a=b", "#1", "x;y"]
+KEYS = "--known-hosts=~/.ssh/known_hosts_a"
 HOST = "codecatalyst-dev-env=Space=My.Project=01234567-89ab-cdef-0123-456789abcdef"
 
 
@@ -96,10 +97,10 @@ READERS = [splitter, windows, pytest.param(shell, marks=pytest.mark.skipif("os.n
 def test_every_reader_finds_the_same_words(read: object, directory: str) -> None:
     assert callable(read)
     for profile in PROFILES:
-        line = proxy_command([f"/opt/{directory}/connector"], profile)
+        line = proxy_command([f"/opt/{directory}/connector"], profile, [KEYS])
         option = [] if profile is None else ["--profile", profile]
 
-        assert read(line, HOST) == [f"/opt/{directory}/connector", "proxy", *option, HOST]
+        assert read(line, HOST) == [f"/opt/{directory}/connector", "proxy", *option, KEYS, HOST]
         assert profile_of(line) == profile
 
 

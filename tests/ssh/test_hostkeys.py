@@ -116,8 +116,13 @@ def test_new_file_is_private(known_hosts: Path) -> None:
     assert known_hosts.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_nothing_is_written_without_names(known_hosts: Path) -> None:
+def test_nothing_is_written_without_names_or_where_ssh_completes_the_path(
+    known_hosts: Path,
+) -> None:
     keep(known_hosts, "", "")
+    for part in ("%d", "${HOME}"):
+        keep(known_hosts.with_name(part), "box.example")
+        assert not known_hosts.with_name(part).exists()
     assert not known_hosts.exists()
 
 

@@ -85,7 +85,7 @@ class DollKind(toy.ToyKind):
         user="",
         known_hosts="~/.ssh/dolls",
         file_prefix="doll_",
-        proxy_options=("--port", "%p", "--as", "%r"),
+        proxy_options=(("port", "%p"), ("as", "%r")),
     )
     open_finder = DollFinder
 

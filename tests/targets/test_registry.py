@@ -68,7 +68,7 @@ def test_name_and_options_lead_to_a_kind(query: Query, expected: registry.KindRo
 
 @pytest.mark.parametrize("row", registry.KINDS, ids=lambda row: row.name)
 def test_ssh_tells_its_port_to_each_kind_that_takes_one(row: registry.KindRow) -> None:
-    told = "%p" in row.load().ssh.proxy_options
+    told = "%p" in row.load().ssh.proxy_words
     assert told is (row.option("port") is not None)
 
 

@@ -36,7 +36,7 @@ _NOTHING: Mapping[str, Any] = {}
 NOT_CONNECTED = ("TargetNotConnected", "TargetNotConnectedException")
 
 #: What ssh replaces by the value of an option that it tells its ProxyCommand (ssh_config(5)).
-_TOKENS = {"port": "%p", "user": "%r"}
+_TOKENS: Mapping[str, str] = {"port": "%p", "user": "%r"}
 
 
 class Found(NamedTuple):
@@ -106,9 +106,6 @@ class Backend(Protocol):
     #: Whether a name never comes to mean another target. Then a remembered name needs no check.
     names_last: bool = False
 
-    #: Whether each start of a target has an SSH host key of its own, see ``Targets.machine_of``.
-    changes_host_keys: bool = False
-
     #: botocore's names of services besides :attr:`service` that tell where streams lead.
     stream_services: tuple[str, ...] = ("ssm",)
 
@@ -149,6 +146,7 @@ class Backend(Protocol):
         from ...ssh.facts import SshFacts
 
         row = self.row
+        known_hosts = f"~/.ssh/known_hosts_{row.name}"
         streams = [each.name for each in row.options if each.role == STREAM]
         return SshFacts(
             title=self.ssh_title,
@@ -158,10 +156,10 @@ class Backend(Protocol):
             suffix=row.suffixes[0],
             service_prefixes=row.prefixes,
             user=self.ssh_user,
-            known_hosts=f"~/.ssh/known_hosts_{row.name}",
+            known_hosts=known_hosts,
             file_prefix=f"{row.name}_",
             id_prefixes=row.id_prefixes,
-            proxy_options=tuple(word for name in streams for word in (f"--{name}", _TOKENS[name])),
+            proxy_options=tuple((name, _TOKENS.get(name, known_hosts)) for name in streams),
         )
 
     def exact(self, name: str) -> Found | None:

@@ -29,10 +29,12 @@ logger = Logger(__name__)
 class MachineQuestion:
     """The question which machine a target is now, asked in a thread of its own.
 
+    :param known_hosts: the file that ssh reads.
     :param timeout: seconds of the calls.
     """
 
-    def __init__(self, calls: Calls, timeout: float) -> None:
+    def __init__(self, calls: Calls, known_hosts: str, timeout: float) -> None:
+        self._known_hosts = known_hosts
         self._backend: Backend = calls.backend
         self._found: Found = calls.found
         self._name = calls.query.name
@@ -55,4 +57,4 @@ class MachineQuestion:
         self._thread.join(_PATIENCE)
         for machine in filter(None, self._machines):
             hosts = (self._name, self._backend.host_key_alias(self._found))
-            keep_keys_of_start(self._backend.ssh.known_hosts, hosts, machine)
+            keep_keys_of_start(self._known_hosts, hosts, machine)

@@ -28,7 +28,7 @@ from ..model import (
     StartSettings,
     State,
 )
-from ..registry import SESSION, START, STREAM
+from ..registry import KNOWN_HOSTS, SESSION, START, STREAM
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
@@ -140,11 +140,12 @@ class Calls:
     def open(self, request: SessionRequest, timeout: float) -> SessionAccess:
         """Start a session on a target of which the :attr:`session_target` is known."""
         self.cloud.keys.load(timeout)
-        if not self.backend.changes_host_keys:
+        known_hosts = self.query.option(KNOWN_HOSTS.name)
+        if not known_hosts:
             return self.backend.open(self.cloud, self.found, request, self.query, timeout)
         from .freshkeys import MachineQuestion
 
-        question = MachineQuestion(self, timeout)
+        question = MachineQuestion(self, known_hosts, timeout)
         access = self.backend.open(self.cloud, self.found, request, self.query, timeout)
         question.settle()
         return access

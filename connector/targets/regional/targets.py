@@ -90,8 +90,8 @@ class Targets:
     def machine_of(self, found: Found) -> str:
         """Return what tells this start of a target from all others; empty if that is not told.
 
-        Only asked where a kind ``changes_host_keys``. Before ssh sees the greeting of a session,
-        its known keys of earlier starts are removed.
+        Only asked where a kind has the option ``KNOWN_HOSTS`` of the registry. Before ssh sees the
+        greeting of a session, its known keys of earlier starts are removed.
         """
         return ""
 

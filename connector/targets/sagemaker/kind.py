@@ -28,7 +28,7 @@ class SageMaker(Backend):
     """The backend of spaces."""
 
     row = SAGEMAKER
-    changes_host_keys = names_last = True
+    names_last = True
     terminates = False  # AWS documents no such permission for the user of a space
     ssh_title = "Amazon SageMaker spaces"
     patterns = ("*.sagemaker", "arn:aws*:sagemaker:*", *(f"{each}arn*" for each in TOOLKIT))

@@ -11,7 +11,7 @@ import pytest
 from connector.aws.api import Refused
 from connector.errors import SessionEnded, TargetNotReady
 from connector.sessions import SessionAccess
-from connector.ssh.facts import SshFacts
+from connector.targets import registry
 from connector.targets.model import RUNNING, SSH_SESSION, Query, StartSettings, State
 from connector.targets.regional import freshkeys
 from connector.targets.regional.backend import Found
@@ -33,16 +33,11 @@ NAME = "Desk.lamp"
 class FreshLamps(lamp.SharedLamps):
     """Lamps with a new host key for each bulb."""
 
-    changes_host_keys = True
+    row = lamp.ROW._replace(options=(*lamp.ROW.options, registry.KNOWN_HOSTS))
 
-    def __init__(self, known_hosts: Path) -> None:
+    def __init__(self) -> None:
         self.ask: Callable[[], str] = lambda: "first bulb"
         self.is_ready = True
-        self._known_hosts = known_hosts
-
-    @property
-    def ssh(self) -> SshFacts:
-        return super().ssh._replace(known_hosts=str(self._known_hosts))
 
     @property
     def targets(self) -> type[Targets]:
@@ -64,13 +59,16 @@ def known_hosts(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lamps(known_hosts: Path) -> FreshLamps:
-    return FreshLamps(known_hosts)
+def lamps() -> FreshLamps:
+    return FreshLamps()
 
 
 @pytest.fixture
-def target(lampworks: Lampworks, desk: Lamp, lamps: FreshLamps) -> RegionalTarget:
-    target = RegionalKind(lamps).open_finder(Query(NAME), lampworks.environ).find()
+def target(
+    lampworks: Lampworks, desk: Lamp, lamps: FreshLamps, known_hosts: Path
+) -> RegionalTarget:
+    query = Query(NAME, (("known-hosts", str(known_hosts)),))
+    target = RegionalKind(lamps).open_finder(query, lampworks.environ).find()
     assert isinstance(target, RegionalTarget)
     return target
 

@@ -38,7 +38,9 @@ class SageMakerWorld(Room):
     @property
     def ssh(self) -> SshDefaults:
         return SshDefaults(
-            ("*.sagemaker", "arn:aws:sagemaker:*", "sm_*", "smc_*"), "sagemaker-user"
+            ("*.sagemaker", "arn:aws:sagemaker:*", "sm_*", "smc_*"),
+            "sagemaker-user",
+            ("--known-hosts", "{known_hosts}"),
         )
 
     @property
