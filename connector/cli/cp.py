@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, ConnectorError, InternalError
+from ..errors import ConfigError, ConnectorError, InternalError, LinkLost
 from ..settings.table import SETTINGS
 from ..targets.model import COMMAND, SSH, Query
 from ..targets.registry import PLACE, SESSION, START, WAY, row_of
@@ -120,6 +120,7 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     from ..copy.names import wish_of
     from ..ssh.places import find_ssh
+    from .sshcall import check_options
 
     if sys.platform == "win32":
         raise ConfigError("`connector cp` does not run on Windows", "Use scp, or run it in WSL")
@@ -128,11 +129,18 @@ def run(options: argparse.Namespace) -> int:
     wish = wish_of(options.words)
     if options.json and wish.target.is_stream:
         raise ConfigError("--json does not go with stdout as the destination", "Leave one out")
+    # Where a stream is closed, its descriptor may be another file by now.
+    if wish.target.is_stream and sys.stdout is None:
+        raise LinkLost("stdout cannot be written: it is closed")
+    if wish.sources[0].is_stream and sys.stdin is None:
+        raise ConfigError("stdin is closed")
     options.host = wish.far.host
     by_tar = row_of(query_of(options)).copies_by_tar
     if by_tar:
         _refuse_options_of_ssh(options, wish)
     ssh = "" if by_tar else find_ssh()  # fail before the target is started
+    if options.ssh_options:
+        check_options(ssh, _ssh_options(options))
     target = open_target(options, COMMAND if by_tar else SSH)
     target, _ = start_target(options, target, start_settings(options))
     _end_on_signals()
@@ -174,7 +182,7 @@ def _command_to_resume(options: argparse.Namespace) -> str:
     words += ["-r"] * options.recursive + ["-p"] * options.preserve
     if options.connections:
         words += ["-j", str(options.connections)]
-    words += [word for option in options.ssh_options for word in ("-o", option)]
+    words += _ssh_options(options)
     dashed = any(word.startswith("-") for word in options.words)
     return shlex.join([*words, *(["--"] if dashed else []), *options.words])
 
@@ -242,8 +250,9 @@ def _way(options: argparse.Namespace, wish: Wish, target: Target, ssh: str, dire
     from .sshcall import asked_by_ssh, call_of, proxy_command
 
     user = ("-l", wish.far.user) if wish.far.user else ()
-    given = [word for option in options.ssh_options for word in ("-o", option)]
-    call = call_of(options, target, [*user, *given], fdpass=ssh_passes_descriptors(ssh))
+    call = call_of(
+        options, target, [*user, *_ssh_options(options)], fdpass=ssh_passes_descriptors(ssh)
+    )
     places = [option.name for option in row_of(query_of(options)).options if option.role == PLACE]
     own = [pair for pair in query_of(options).options if pair[0] not in places]
     if call.fdpass:
@@ -261,6 +270,10 @@ def _way(options: argparse.Namespace, wish: Wish, target: Target, ssh: str, dire
         ),
         directory,
     )
+
+
+def _ssh_options(options: argparse.Namespace) -> list[str]:
+    return [word for option in options.ssh_options for word in ("-o", option)]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..programs import run_program
-from ..ssh.check import Answer, listed_paths
+from ..ssh.check import ANY_HOST, Answer, listed_paths
 from ..ssh.client import Call
 from ..ssh.facts import is_plain
 from ..targets.registry import kind_of
@@ -86,6 +86,20 @@ def asked_by_ssh(options: argparse.Namespace, ssh: str, call: Call) -> dict[str,
     keys, *_ = [*listed_paths(answer.value("userknownhostsfile") or "none"), None]
     asked = ((name, values.get(value, keys)) for name, value in told)
     return {name: value for name, value in asked if value}
+
+
+def check_options(ssh: str, options: Sequence[str]) -> None:
+    """Let ssh check options of the user, without configuration files.
+
+    :raises ConfigError: when ssh refuses them.
+    """
+    try:
+        ran = run_program([ssh, "-G", "-T", "-F", os.devnull, *options, ANY_HOST], _ANSWER_TIMEOUT)
+    except OSError:  # which includes TimeoutError
+        return  # the call of ssh that follows reports its own failure
+    if ran.status:
+        said = ran.stderr_text.strip().partition("\n")[0].strip()
+        raise ConfigError(f"OpenSSH refuses an option of -o ({said})")
 
 
 def _config_file(facts: SshFacts, user: str) -> str:

@@ -17,7 +17,7 @@ from .jobs import Jobs, remove_part
 from .links import Link, Way
 from .names import Wish
 from .packets import ConnectionLost
-from .plan import Plan, Planner
+from .plan import Plan, Planner, unusable
 from .ranges import MOST
 from .resuming import Resumer
 from .sftp import BLOCK
@@ -223,6 +223,10 @@ class Copy:
                         continue
 
     def _raise_failure(self) -> None:
+        if self._work.refusal:
+            raise unusable(self._wish.target, self._work.refusal)
+        if self._stdout is not None and self._stdout.error is not None:
+            raise self._stdout.error
         for error in (
             self._checker.error if self._checker else None,
             self._crew.error if self._crew and self._work.left_over() else None,

@@ -18,7 +18,7 @@ from .packets import Attributes
 from .plan import SAME_TARGET, DirectoryCopy, FileCopy
 from .ranges import Range, Ranges
 from .sftp import BLOCK, Job, SftpError, words_of
-from .sides import Answer, File, Side, is_missing, part_of
+from .sides import Answer, Far, File, Side, is_missing, is_refusal, part_of
 from .work import DIRECTORIES, DISCARD, FINISH, PREPARE, RANGE, TRIES, WHOLE, Item, Task, Work
 
 #: The change of a source while it is copied, in words.
@@ -37,6 +37,10 @@ logger = logging.getLogger(__name__)
 
 class NotCopied(Exception):
     """A file cannot be copied. The text ends a sentence that begins with its name."""
+
+
+class Refused(Exception):
+    """The directory of a destination takes no new file. The text says why."""
 
 
 class Jobs:
@@ -78,10 +82,15 @@ class Jobs:
             yield from self._steps[item.kind](item)
         except NotCopied as error:
             self._work.fail(item, str(error))
+        except Refused as error:
+            self._work.refuse(item, str(error))
         except (SftpError, OSError) as error:
+            # Each end has errors of its own type.
+            is_at_target = isinstance(error, SftpError) == isinstance(self._target, Far)
             # The far end or the disk may do better later: what is copied of a large file is kept.
             keeps = item.kind == RANGE and item.task.is_resumable and not is_missing(error)
-            self._work.fail(item, words_of(error), keeps_part=keeps)
+            name = item.task.target if is_at_target else item.task.file.source
+            self._work.fail(item, words_of(error), name=name, keeps_part=keeps)
 
     def _whole(self, item: Item) -> Job[None]:
         task = item.task
@@ -124,7 +133,7 @@ class Jobs:
         kept = data[: known.size]
         self._take(item, kept)
         item.task.has_part = True
-        copy = yield from self._target.create(part, mode)
+        copy = yield from self._create(part, mode)
         with _closed_on_failure(copy):
             written = copy.write(0, kept)
         closed = copy.close()  # the server does one after the other
@@ -138,7 +147,7 @@ class Jobs:
         file = yield from self._source.open_source(item.task.file.source)
         with _closed_on_failure(file):
             item.task.has_part = True
-            copy = yield from self._target.create(part, mode)
+            copy = yield from self._create(part, mode)
             with _closed_on_failure(copy):
                 seen = yield from self._transfer(item, file, copy, Range(0, size))
                 if not size:
@@ -165,15 +174,27 @@ class Jobs:
             made = yield from self._make(part, wanted | 0o600 if is_new else 0o600)
             if is_new and wanted | 0o600 != wanted:
                 task.final_mode = made & wanted
-            notes = yield from self._target.create(log, 0o600)
+            notes = yield from self._create(log, 0o600)
             yield from notes.write(0, journal.head(source_of(task.file))).wait()
             yield from notes.close().wait()
             task.lines = 1
         self._work.prepared(item, Ranges(size, done))
 
+    def _create(self, path: bytes, mode: int) -> Job[File]:
+        """Create a file at the target.
+
+        :raises Refused: when this is not for this file alone.
+        """
+        try:
+            return (yield from self._target.create(path, mode))
+        except (SftpError, OSError) as error:
+            if is_refusal(error):
+                raise Refused(words_of(error)) from None
+            raise
+
     def _make(self, path: bytes, mode: int) -> Job[int]:
         """Create a file, and return the mode that the umask has left."""
-        made = yield from self._target.create(path, mode)
+        made = yield from self._create(path, mode)
         status = yield from made.status().wait()
         yield from made.close().wait()
         return stat.S_IMODE(status.mode)
@@ -270,22 +291,27 @@ class Jobs:
         return None if mode is None else stat.S_IMODE(mode) & PERMISSIONS
 
     def _look(self, task: Task) -> Job[Attributes | None]:
-        try:
-            found = yield from self._target.lstat(task.target)
-            if stat.S_ISLNK(found.mode):
-                task.target = yield from self._target.real_path(task.target)
-                if not self._work.claim(task.target):
-                    raise NotCopied(SAME_TARGET)
-                found = yield from self._target.lstat(task.target)
-        except (SftpError, OSError) as error:
-            if is_missing(error):
-                return None
-            raise
+        found = yield from self._lstat(task)
+        if found is not None and stat.S_ISLNK(found.mode):
+            task.target = yield from self._target.real_path(task.target)
+            if not self._work.claim(task.target):
+                raise NotCopied(SAME_TARGET)
+            found = yield from self._lstat(task)
+        if found is None:
+            return None
         if stat.S_ISDIR(found.mode):
             raise NotCopied(IS_DIRECTORY)
         if found.mode and not stat.S_ISREG(found.mode):
             raise NotCopied(IS_SPECIAL)
         return found
+
+    def _lstat(self, task: Task) -> Job[Attributes | None]:
+        try:
+            return (yield from self._target.lstat(task.target))
+        except (SftpError, OSError) as error:
+            if is_missing(error):
+                return None
+            raise
 
     def give_attributes(self, task: Task, part: bytes, mode: int | None) -> Job[None]:
         found = task.file.attributes
@@ -356,7 +382,7 @@ def _closed_on_failure(file: File) -> Iterator[None]:
     """
     try:
         yield
-    except (NotCopied, SftpError, OSError):
+    except (NotCopied, Refused, SftpError, OSError):
         file.close()
         raise
 

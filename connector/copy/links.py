@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import IO
 
-from ..errors import ConnectFailed, ConnectorError, CredentialsError, StartAbandoned
+from ..errors import ConfigError, ConnectFailed, ConnectorError, CredentialsError, StartAbandoned
 from ..library.carrier import Carrier, Options
-from ..programs import Ran
+from ..programs import Ran, run_program
 from ..sessions import Waiting
 from ..ssh.client import Call
 from .packets import ConnectionLost
@@ -231,7 +231,9 @@ class Link:
         assert self._ssh is not None
         deadline = time.monotonic() + _LOGIN_TIMEOUT
         while not select.select([listener], [], [], 0.05)[0]:
-            if self._ssh.poll() is not None or time.monotonic() > deadline:
+            if self._ssh.poll() is not None:
+                raise self._not_begun()  # it has not started its ProxyCommand
+            if time.monotonic() > deadline:
                 raise self.failure()
         peer, _ = listener.accept()
         with peer:
@@ -247,8 +249,24 @@ class Link:
                 raise StartAbandoned from None
             if self._ssh is not None:
                 self._end_ssh(self._ssh)
+            if not self._way.call.fdpass and self._is_misconfigured():
+                raise self._not_begun() from None
             raise self.failure() from None
         self._near.settimeout(_ANSWER_TIMEOUT)
+
+    def _is_misconfigured(self) -> bool:
+        """Return whether ssh cannot even print its settings. Its exit status tells nothing else."""
+        try:
+            return bool(run_program([self._way.ssh, "-G", *self._words()], _LOGIN_TIMEOUT).status)
+        except OSError:  # which includes TimeoutError
+            return False
+
+    def _not_begun(self) -> ConfigError:
+        said = self._last_words() or "without a word"
+        return ConfigError(
+            f"OpenSSH has ended before it connected ({said})",
+            "Check your ssh configuration, and the options of -o",
+        )
 
     # Ending.
 

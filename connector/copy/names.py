@@ -15,6 +15,9 @@ from ..errors import ConfigError, quoted
 #: stdin or stdout.
 STREAM = b"-"
 
+#: The home directory at the far end, where sessions begin.
+_HOME = b"."
+
 
 class Place(NamedTuple):
     """A file or directory, here or at the far end.
@@ -32,8 +35,13 @@ class Place(NamedTuple):
         """Whether this is stdin or stdout."""
         return not self.host and self.path == STREAM
 
+    @property
+    def directory(self) -> bytes:
+        """The directory that this file or directory is in."""
+        return os.path.dirname(self.path.rstrip(b"/")) or (b"/" if self.path[:1] == b"/" else b".")
+
     def __str__(self) -> str:
-        path = os.fsdecode(self.path)
+        path = "" if self.host and self.path == _HOME else os.fsdecode(self.path)
         at = f"{self.user}@" if self.user else ""
         return f"{at}{self.host}:{path}" if self.host else path
 
@@ -64,7 +72,7 @@ def _in_home(path: bytes) -> bytes:
     """Return a far path as sshd reads it: relative to the home directory, which has no "~"."""
     if path == b"~":
         path = b""
-    return path.removeprefix(b"~/") or b"."
+    return path.removeprefix(b"~/") or _HOME
 
 
 def wish_of(words: list[str]) -> Wish:

@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from .names import Place, Wish
 from .packets import Attributes, Entry
 from .sftp import Job, SftpError, words_of
-from .sides import KINDS, Side, is_hidden, is_missing, part_of
+from .sides import KINDS, Side, is_hidden, is_missing, is_refusal, part_of
 
 #: Directories that are listed at the same time.
 _WALKERS = 16
@@ -31,6 +31,9 @@ SAME_TARGET = "another file of this copy has the same destination"
 #: Why a file is not copied that a target may have made up.
 NO_NAME = "the far end reports a name that no file can have"
 
+#: Why a directory is not copied whose place is taken.
+NO_DIRECTORY = "is not a directory"
+
 Run = Callable[[Iterable[Job[None]]], None]
 
 
@@ -39,12 +42,14 @@ class FileCopy:
     """A file to copy.
 
     :ivar fresh: whether there can be no file of this name at the target yet.
+    :ivar named: whether the user has named the file, not a directory that it is in.
     """
 
     source: bytes
     target: bytes
     attributes: Attributes
     fresh: bool = False
+    named: bool = False
 
 
 @dataclass
@@ -101,11 +106,12 @@ class Planner:
 
         :raises ConfigError: when the target cannot take the sources.
         """
-        self._run([self._roots(wish)])
+        into = self._is_directory(wish.target)
+        self._run([self._roots(wish, into=into)])
         while self._pending:
             batch = [self._pending.popleft() for _ in range(min(_WALKERS, len(self._pending)))]
             self._run([self._walk(*each) for each in batch])
-        self._run([self._make(each) for each in self._plan.directories])
+        self._run([self._make(each, wish) for each in self._plan.directories])
         for directory in self._plan.directories:
             if directory.parent is not None and directory.parent.failed:
                 directory.failed = True
@@ -141,8 +147,7 @@ class Planner:
     def _problem(self, name: bytes, error: SftpError | OSError | str) -> None:
         self._plan.problems.append((name, error if isinstance(error, str) else words_of(error)))
 
-    def _roots(self, wish: Wish) -> Job[None]:
-        into = yield from self._is_directory(wish.target)
+    def _roots(self, wish: Wish, *, into: bool) -> Job[None]:
         named = wish.target.path.endswith(b"/")
         if not into and len(wish.sources) > 1:
             raise needs_directory(wish)
@@ -158,7 +163,9 @@ class Planner:
                 self._problem(source.path, error)
                 continue
             if source.is_stream and into:
-                self._problem(source.path, f"{wish.target} is a directory: name the file")
+                raise ConfigError(
+                    f"The destination {wish.target} is a directory", "Name the file to write"
+                )
             elif stat.S_ISDIR(attributes.mode):
                 if wish.target.is_stream:
                     self._problem(source.path, "is a directory, which cannot go to stdout")
@@ -167,22 +174,33 @@ class Planner:
                 else:
                     self._problem(source.path, "is a directory: give -r to copy it")
             elif named and not into:
-                self._problem(source.path, f"{wish.target} is not a directory")
+                raise ConfigError(
+                    f"The destination {wish.target} is not a directory",
+                    "Leave out the slash at its end, or create the directory first",
+                )
             else:
-                self._add_file(self._plan.files, source.path, place, attributes)
+                self._add_file(self._plan.files, source.path, place, attributes, named=True)
 
-    def _is_directory(self, place: Place) -> Job[bool]:
+    def _is_directory(self, place: Place) -> bool:
+        """Return whether the destination is a directory. If it is missing, its own has to exist."""
         if place.is_stream:
             return False
-        try:
-            attributes = yield from self._target.stat(place.path)
-        except (SftpError, OSError) as error:
-            if is_missing(error):
-                return False
-            raise ConfigError(
-                f"The destination {place} cannot be used: {words_of(error)}"
-            ) from None
-        return stat.S_ISDIR(attributes.mode)
+        modes: dict[bytes, int | None] = {}
+
+        def look(path: bytes) -> Job[None]:
+            try:
+                modes[path] = (yield from self._target.stat(path)).mode
+            except (SftpError, OSError) as error:
+                if not is_missing(error):
+                    raise unusable(place, words_of(error)) from None
+                modes[path] = None
+
+        self._run([look(place.path), look(place.directory)])
+        found, above = modes[place.path], modes[place.directory]
+        # SFTP allows servers to leave the mode out.
+        if found is None and (above is None or (above and not stat.S_ISDIR(above))):
+            raise unusable(place, no_directory(place))
+        return found is not None and stat.S_ISDIR(found)
 
     def _root(self, source: bytes, place: bytes, attributes: Attributes) -> Job[None]:
         root = DirectoryCopy(source, place.rstrip(b"/") or b"/", attributes)
@@ -191,10 +209,16 @@ class Planner:
         self._pending.append((root, (real,)))
 
     def _add_file(
-        self, files: list[FileCopy], source: bytes, target: bytes, attributes: Attributes
+        self,
+        files: list[FileCopy],
+        source: bytes,
+        target: bytes,
+        attributes: Attributes,
+        *,
+        named: bool = False,
     ) -> None:
         if stat.S_ISREG(attributes.mode):
-            files.append(FileCopy(source, target, attributes))
+            files.append(FileCopy(source, target, attributes, named=named))
         else:
             self._problem(source, f"is {_kind(attributes.mode)}, not a regular file")
 
@@ -243,7 +267,7 @@ class Planner:
         self._plan.directories.append(sub)
         self._pending.append((sub, above))
 
-    def _make(self, directory: DirectoryCopy) -> Job[None]:
+    def _make(self, directory: DirectoryCopy, wish: Wish) -> Job[None]:
         # Until all files are there, the directory has to be writable.
         mode = stat.S_IMODE(directory.attributes.mode) & 0o777 | 0o700
         try:
@@ -254,13 +278,26 @@ class Planner:
                 found = yield from self._target.stat(directory.target)
             except (SftpError, OSError):
                 found = None
+            if found is None and directory.parent is None and is_refusal(error):
+                raise unusable(wish.target, words_of(error)) from None
             if found is None or not stat.S_ISDIR(found.mode):
                 directory.failed = True
                 if directory.parent is None or not directory.parent.failed:
                     self._problem(
                         directory.target,
-                        words_of(error) if found is None else "is not a directory",
+                        words_of(error) if found is None else NO_DIRECTORY,
                     )
+
+
+def unusable(place: Place, why: str) -> ConfigError:
+    """Return the error of a destination that can take no file."""
+    return ConfigError(f"The destination {place} cannot be used: {why}")
+
+
+def no_directory(place: Place) -> str:
+    """Return in words that the directory of a place does not exist."""
+    where = " at the far end" if place.host else ""
+    return f"there is no directory {os.fsdecode(place.directory)}{where}"
 
 
 def needs_directory(wish: Wish) -> ConfigError:

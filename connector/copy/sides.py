@@ -302,7 +302,16 @@ class Here:
 
 def is_missing(error: SftpError | OSError) -> bool:
     """Return whether an error says that there is no such file."""
-    return error.is_missing if isinstance(error, SftpError) else error.errno == errno.ENOENT
+    if isinstance(error, SftpError):
+        return error.is_missing
+    return error.errno in (errno.ENOENT, errno.ENOTDIR)  # servers do not tell these apart
+
+
+def is_refusal(error: SftpError | OSError) -> bool:
+    """Return whether an error says that a directory takes no new file, whatever its name."""
+    if isinstance(error, SftpError):
+        return error.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED)
+    return is_missing(error) or error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def is_hidden(path: bytes) -> bool:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..errors import LinkLost
 from .packets import Attributes
 from .ranges import Range
 from .sftp import BLOCK, Job
@@ -127,14 +128,14 @@ class Stdout(Here):
     """stdout as the destination of a copy.
 
     :param changed: the lock of the work, notified when more may be copied.
-    :ivar error: why it cannot be written.
+    :ivar error: why it cannot be written. Its jobs raise it, and the copy ends.
     """
 
     window = BLOCK
 
     def __init__(self, changed: threading.Condition) -> None:
         super().__init__()
-        self.error: OSError | None = None
+        self.error: LinkLost | None = None
         self.hash = hashlib.sha256()
         self.written = 0
         self._changed = changed
@@ -156,7 +157,7 @@ class Stdout(Here):
                 while block:
                     block = block[os.write(_STDOUT, block) :]
             except OSError as error:
-                self.error = error
+                self.error = stdout_lost(error)
             with self._changed:
                 self.written += size
                 self._changed.notify_all()
@@ -186,6 +187,11 @@ class Stdout(Here):
     def close(self) -> Now[None]:
         """Do nothing: others write on."""
         return Now(None)
+
+
+def stdout_lost(error: OSError) -> LinkLost:
+    """Return the error of a stdout that cannot be written."""
+    return LinkLost(f"stdout cannot be written: {error.strerror}")
 
 
 def _piece_of(offset: int) -> int:

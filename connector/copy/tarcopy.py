@@ -14,18 +14,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from ..errors import ConfigError, ConnectorError, LinkLost, SessionEnded
+from ..errors import ConfigError, ConnectorError, SessionEnded
 from . import tardown, tarup
 from .checks import DIFFERENT
 from .checksums import NONE, PROGRAMS
 from .command import Command, CommandFailed, CommandLost
 from .copying import Progress
 from .jobs import Jobs, NotCopied
-from .names import Wish
-from .plan import FileCopy, Plan, Planner, needs_directory
+from .names import STREAM, Wish
+from .plan import FileCopy, Plan, Planner, needs_directory, no_directory, unusable
 from .ranges import MOST
 from .sftp import Job, words_of
-from .sides import Here, at_once
+from .sides import Here, at_once, is_missing
+from .streams import stdout_lost
 from .work import Task, Work
 
 _CHUNK = 1 << 20
@@ -132,9 +133,10 @@ class TarCopy:
             raise
         if what == "lacks":
             raise ConfigError(f"The target has no {', '.join(words)}", _NEEDED)
+        if what == "nodirectory":
+            raise unusable(self._wish.target, no_directory(self._wish.target))
         if what == "refused":
-            place = self._wish.target
-            raise ConfigError(f"The destination {place} cannot be used: {' '.join(words)}")
+            raise unusable(self._wish.target, tarup.plain_words(words))
         if len(words) != wanted or words[-1] not in (*PROGRAMS, NONE):
             raise CommandLost
         return words
@@ -144,10 +146,6 @@ class TarCopy:
         status, said = self._command.status(), self._command.said()
         reason = said[-1] if said else f"exit status {status}"
         return SessionEnded(f"The command that copies has ended early ({reason})", "Try again")
-
-    def _unusable(self, error: OSError) -> ConfigError:
-        why = words_of(error)
-        return ConfigError(f"The destination {self._wish.target} cannot be used: {why}")
 
     def _progressed(self, size: int) -> None:
         self._copied += size
@@ -175,8 +173,8 @@ class TarCopy:
                 receiver.receive(source, recursive=recursive)
         except OSError as error:
             if to_stdout:
-                raise LinkLost(f"stdout cannot be written: {error.strerror}") from error
-            raise self._unusable(error) from error
+                raise stdout_lost(error) from error
+            raise unusable(wish.target, words_of(error)) from error
         finally:
             store.close()
         receiver.end()
@@ -197,41 +195,40 @@ class TarCopy:
         left = Counter(contents)
         for file, content in zip(self._plan.files, contents, strict=True):
             left[content] -= 1
-            problem = DIFFERENT if receiver.is_damaged(file.source) else ""
-            problem = problem or self._give_name(jobs, file, content, left[content])
-            self._done += not problem
-            if problem:
-                self.problems.append((file.source, problem))
+            try:
+                if receiver.is_damaged(file.source):
+                    raise NotCopied(DIFFERENT)
+                self._give_name(jobs, file, content, left[content])
+                self._done += 1
+            except NotCopied as error:
+                self.problems.append((file.source, str(error)))
+            except OSError as error:
+                self.problems.append((file.target, words_of(error)))
         run_all(jobs.end_directory(each) for each in reversed(self._plan.directories))
         self.problems += work.problems
 
-    def _give_name(self, jobs: Jobs, file: FileCopy, content: bytes, left: int) -> str:
-        """Give a received file its name, and return why this is not possible; else nothing.
+    def _give_name(self, jobs: Jobs, file: FileCopy, content: bytes, left: int) -> None:
+        """Give a received file its name.
 
         :param left: how many more names the content gets, as of a file beside its directory.
         """
         task = Task(file, file.target)
-        try:
-            mode = at_once(jobs.settle(task))
-            if left:
-                content = shutil.copy(content, b"%s-%d" % (content, left))
-            at_once(jobs.give_attributes(task, content, mode))
-            at_once(self._here.replace(content, task.target))
-        except NotCopied as error:
-            return str(error)
-        except OSError as error:
-            return words_of(error)
-        return ""
+        mode = at_once(jobs.settle(task))
+        if left:
+            content = shutil.copy(content, b"%s-%d" % (content, left))
+        at_once(jobs.give_attributes(task, content, mode))
+        at_once(self._here.replace(content, task.target))
 
     def _make_private(self, *, into: bool) -> None:
         """Make a private directory beside the destination, so that files need only be renamed."""
-        path = self._wish.target.path
-        parent = path if into else os.path.dirname(path.rstrip(b"/"))
+        place = self._wish.target
+        parent = place.path if into else place.directory
         directory = os.path.join(parent, b".connector-" + self._token.encode())
         try:
             os.mkdir(directory, 0o700)
         except OSError as error:
-            raise self._unusable(error) from None
+            why = no_directory(place) if is_missing(error) else words_of(error)
+            raise unusable(place, why) from None
         self._private = directory
 
     # Uploads.
@@ -240,16 +237,36 @@ class TarCopy:
         if not self._wish.sources[0].is_stream:
             self._send(self._here)
             return
-        with tempfile.NamedTemporaryFile() as spool:
-            while data := os.read(_STDIN, _CHUNK):
-                spool.write(data)
-            spool.flush()
-            self._send(tarup.Spooled(os.fsencode(spool.name)))
+        with tempfile.NamedTemporaryFile(buffering=0) as spool:
+            if self._spool_stdin(spool.fileno()):
+                self._send(tarup.Spooled(os.fsencode(spool.name)))
+
+    def _spool_stdin(self, spool: int) -> bool:
+        """Copy stdin to a file, and return whether it could be read to its end.
+
+        :raises ConfigError: when the file cannot be written.
+        """
+        while True:
+            try:
+                data = memoryview(os.read(_STDIN, _CHUNK))
+            except OSError as error:
+                self.problems.append((STREAM, words_of(error)))
+                return False
+            if not data:
+                return True
+            try:
+                while data:
+                    data = data[os.write(spool, data) :]
+            except OSError as error:
+                raise ConfigError(
+                    f"A temporary file for stdin cannot be written: {words_of(error)}",
+                    "Set TMPDIR to a directory with more space",
+                ) from None
 
     def _send(self, source: Here) -> None:
         command = self._start(tarup.SCRIPT, tarup.words_for(self._wish))
         kind, self._program = self._first_answer(2)
-        target = tarup.Announced(kind)
+        target = tarup.Announced(kind, self._wish.target.path)
         planner = Planner(source, target, run_all, recursive=self._recursive)
         self._plan = planner.plan(self._wish)
         self.problems += self._plan.problems

@@ -12,7 +12,6 @@ grows meanwhile, such as a log, is copied as tar has read it.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import tarfile
@@ -26,9 +25,9 @@ from .command import Command, CommandLost
 from .digests import plain
 from .jobs import PERMISSIONS
 from .names import Place
-from .packets import Attributes, Entry
+from .packets import NO_SUCH_FILE, Attributes, Entry
 from .plan import NO_NAME
-from .sftp import MOST_FILES, Job
+from .sftp import MOST_FILES, Job, SftpError
 from .sides import Here
 
 SCRIPT = f"""\
@@ -63,8 +62,6 @@ _CHUNK = 64 * 1024
 
 #: What GNU tar says of a file that has grown, such as a log. It has sent what there was at first.
 _GREW = "file changed as we read it"
-
-_MISSING = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def words_for(sources: tuple[Place, ...]) -> list[str]:
@@ -114,7 +111,7 @@ class Received(Here):
         yield from ()
         found = self.attributes(path)
         if found is None:
-            raise _MISSING
+            raise SftpError(NO_SUCH_FILE, "")
         return found
 
     def list_directory(self, path: bytes) -> Job[list[Entry]]:

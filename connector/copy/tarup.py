@@ -20,9 +20,9 @@ from .command import Command
 from .digests import plain, quoted
 from .jobs import CHANGED, IS_DIRECTORY, IS_SPECIAL, PERMISSIONS
 from .names import Wish
-from .packets import Attributes
-from .plan import DirectoryCopy, FileCopy, Plan
-from .sftp import BLOCK, Job, words_of
+from .packets import NO_SUCH_FILE, PERMISSION_DENIED, Attributes
+from .plan import NO_DIRECTORY, DirectoryCopy, FileCopy, Plan
+from .sftp import BLOCK, Job, SftpError, words_of
 from .sides import File, Here, HereFile, at_once
 
 #: The end of a session sends SIGHUP twice, and SIGPIPE since the reader of stdout has ended too.
@@ -32,6 +32,7 @@ for x in base64 dd tr stty tar mkdir mv rm chmod;do command -v $x >/dev/null||m=
 [ ! "$m" ]||{{ echo "$t lacks$m";exit 3;}}
 for x in {" ".join(PROGRAMS)};do command -v $x >/dev/null&&h=$x&&break;done
 if [ -d "$2" ];then k=directory p=$2;else k=missing p=$3;[ ! -e "$2" ]||k=file;fi
+[ -d "$p" ]||{{ echo "$t nodirectory";exit 4;}}
 s=$p/.connector-$t
 q(){{ trap '' HUP INT TERM PIPE;rm -rf "$s";}}
 trap q EXIT;trap 'q;exit 5' HUP INT TERM PIPE
@@ -59,32 +60,40 @@ e=$({ chmod "$2" "$3"&&{ [ ! $k ]||touch -d "@$4" "$3";};} 2>&1)||echo "$t nodir
 n=
 """
 
+#: Reasons of the system that copies by SFTP have words for.
+_REASONS = {
+    "No such file or directory": str(SftpError(NO_SUCH_FILE, "")),
+    "Permission denied": str(SftpError(PERMISSION_DENIED, "")),
+    "Operation not permitted": str(SftpError(PERMISSION_DENIED, "")),
+    "File exists": NO_DIRECTORY,
+}
+
 #: Bytes of a tape's record, which fills the end of an archive.
 _RECORD = tarfile.RECORDSIZE
 
 
 def words_for(wish: Wish) -> list[str]:
     """Return the script's words for the destination, and for the directory that it is in."""
-    path = wish.target.path
-    directory = os.path.dirname(path.rstrip(b"/")) or (b"/" if path[:1] == b"/" else b".")
-    return [os.fsdecode(plain(path)), os.fsdecode(plain(directory))]
+    return [os.fsdecode(plain(path)) for path in (wish.target.path, wish.target.directory)]
 
 
 class Announced(Here):
     """The target of an upload, as the script has announced it.
 
     :param kind: of the destination: ``directory``, ``file`` or ``missing``.
+    :param path: of the destination. The script has made sure of its directory.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, path: bytes) -> None:
         super().__init__()
         self._kind = kind
+        self._path = path
 
     def stat(self, path: bytes) -> Job[Attributes]:
         yield from ()
-        if self._kind == "missing":
+        if path == self._path and self._kind == "missing":
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-        is_directory = self._kind == "directory"
+        is_directory = path != self._path or self._kind == "directory"
         return Attributes(0, stat.S_IFDIR if is_directory else stat.S_IFREG, 0, 0)
 
     def make_directory(self, path: bytes, mode: int) -> Job[None]:
@@ -229,15 +238,18 @@ class Sender:
         digits = words[0] if words and len(words[0]) < 10 else ""
         number = int(digits) if digits.isdecimal() else -1
         if what == "nodir":
-            self._refused(self._plan.directories, number, " ".join(words[1:]))
+            self._refused(self._plan.directories, number, plain_words(words[1:]))
         elif what == "done" and number in self._sent:
             del self._sent[number]
             self.done += 1
         elif number in self._sent:
             del self._sent[number]
             fixed = {"bad": DIFFERENT, "isdir": IS_DIRECTORY, "special": IS_SPECIAL}
-            text = fixed.get(what) or " ".join(words[1:])
-            self.problems.append((self._plan.files[number].source, text))
+            file, text = self._plan.files[number], fixed.get(what)
+            if text:
+                self.problems.append((file.source, text))
+            else:
+                self.problems.append((file.target, plain_words(words[1:])))
 
     def _refused(self, directories: list[DirectoryCopy], number: int, words: str) -> None:
         if 0 <= number < len(directories):
@@ -254,6 +266,12 @@ class Sender:
         for number in self._sent:
             text = words if self._tar_failed else "the target has not told what became of it"
             self.problems.append((self._plan.files[number].source, text))
+
+
+def plain_words(words: list[str]) -> str:
+    """Return why a program of the target has failed, as a copy by SFTP tells it."""
+    text = " ".join(words)
+    return _REASONS.get(text.rpartition(": ")[2], text)
 
 
 def _mode(found: Attributes, kept: int = PERMISSIONS) -> bytes:

@@ -111,6 +111,7 @@ class Work:
     :ivar why_unchecked: why they were not, as far as that is known here.
     :ivar resumable: large files of which a part is left that a later copy can go on with.
     :ivar problems: names of files that were not copied, and why.
+    :ivar refusal: why the destination takes no files; empty if it does.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class Work:
         self.connections = 1
         self.copied = self.kept = self.done = self.unchecked = self.resumable = 0
         self.problems: list[tuple[bytes, str]] = []
+        self.refusal = ""
         self.why_unchecked = "the far end could not read them"
         self._claimed: set[bytes] = set()
         self.changed = changed or threading.Condition()
@@ -279,22 +281,35 @@ class Work:
                 self._urgent.append(Item(item.kind, item.task))
             self._after(item)
 
-    def fail(self, item: Item, problem: str, *, keeps_part: bool = False) -> None:
+    def refuse(self, item: Item, why: str) -> None:
+        """Take note that a directory of the target takes no new file."""
+        with self.changed:
+            item.task.has_part = False
+            if item.task.file.named:
+                item.task.problem = self.refusal = why
+            else:
+                self._fail(item.task, why, item.task.target)
+            self._after(item)
+
+    def fail(
+        self, item: Item, problem: str, *, name: bytes = b"", keeps_part: bool = False
+    ) -> None:
         """Take note that a file cannot be copied.
 
+        :param name: of what has the problem; empty: the source.
         :param keeps_part: leave the unfinished file, which a later copy may go on with.
         """
         with self.changed:
             if keeps_part:
                 item.task.has_part = False
                 self.resumable += 1
-            self._fail(item.task, problem)
+            self._fail(item.task, problem, name)
             self._after(item)
 
-    def _fail(self, task: Task, problem: str) -> None:
+    def _fail(self, task: Task, problem: str, name: bytes = b"") -> None:
         if not task.problem:
             task.problem = problem
-            self.problems.append((task.file.source, problem))
+            self.problems.append((name or task.file.source, problem))
 
     def _after(self, item: Item) -> None:
         task = item.task

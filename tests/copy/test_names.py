@@ -29,6 +29,14 @@ def test_word_names_a_place(word: str, place: Place) -> None:
     assert place_of(word) == place
 
 
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [("env:", "env:"), ("me@env:~", "me@env:"), ("env:~/a/", "env:a/"), (".", "."), ("-", "-")],
+)
+def test_place_is_shown_as_a_user_would_write_it(word: str, shown: str) -> None:
+    assert str(place_of(word)) == shown
+
+
 def test_direction_follows_from_the_end_at_the_target() -> None:
     down = wish_of(["env:a", "env:b", "dir"])
     assert (down.downloads, down.far.host, len(down.sources)) == (True, "env", 2)

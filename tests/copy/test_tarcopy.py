@@ -161,7 +161,17 @@ def test_directory_needs_the_option(ends: Ends, words: tuple[str, str]) -> None:
 def test_missing_directory_of_the_target_is_told(ends: Ends, words: tuple[str, str]) -> None:
     for end in (ends.near, ends.far):
         (end / "file").touch()
-    with pytest.raises(ConfigError, match=r"cannot be used: .*[Nn]o such file"):
+    where = " at the far end" if words[1].startswith("app:") else ""
+    with pytest.raises(ConfigError, match=f"cannot be used: there is no directory none{where}$"):
+        ends.copy(*words)
+
+
+@pytest.mark.parametrize("words", [("file", "app:/sys/"), ("app:file", "/sys")])
+def test_directory_that_takes_no_files_is_told(ends: Ends, words: tuple[str, str]) -> None:
+    for end in (ends.near, ends.far):
+        (end / "file").touch()
+    denied = "permission denied at the far end|operation not permitted|permission denied"
+    with pytest.raises(ConfigError, match=f"cannot be used: ({denied})$"):  # for root too
         ends.copy(*words)
 
 

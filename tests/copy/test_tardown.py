@@ -34,7 +34,7 @@ def test_missing_sources_are_told(ends: Ends) -> None:
     (ends.near / "in").mkdir()
     (ends.far / "there").write_text("x")
     copy = ends.copy("app:none", "app:there", "app:no/way", "in")
-    words = "no such file or directory"
+    words = "there is no such file at the far end"
     assert copy.problems == [(b"none", words), (b"no/way", words)]
     assert tree(ends.near / "in") == {"there": b"x"}
 

@@ -61,24 +61,46 @@ def test_file_in_the_place_of_a_directory_is_reported_once(local: LocalCopies, w
     assert tree_of(target / "tree") == {b"sub": b"a file", b"b": b"y"}
 
 
+@pytest.mark.parametrize("size", [1, LARGE])
 @pytest.mark.parametrize("way", ["up", "down"])
-def test_unwritable_directory_is_reported(local: LocalCopies, way: str) -> None:
-    source, _ = local.ends(way)
+def test_destination_that_takes_no_files_is_named_once(
+    local: LocalCopies, way: str, size: int
+) -> None:
+    source, target = local.ends(way)
+    make_tree(source, [("file", content(size)), ("other", content(size)), ("a/file", b"")])
+    make_tree(target, [("file", b"a file")])
+    words = [local.way(way, name, "")[0] for name in ("file", "other", "a/file")]
+    at, end = (f"{local.host}:", " at the far end\n") if way == "up" else ("", "\n")
+    none = f"cannot be used: there is no directory {target}/"
+    for sources, place, why in (
+        (words[:1], f"{target}/none/x", f"{none}none{end}"),
+        (words[:1], f"{target}/file/x", f"{none}file{end}"),
+        (words[:1], f"{target}/none/", "is not a directory. Leave out the slash"),
+        (words[:2], "/sys", f"cannot be used: permission denied{end}"),  # for root too
+    ):
+        answer = local.run(*sources, f"{at}{place}")
+        assert answer.returncode == 78
+        (line,) = answer.stderr.decode().splitlines(keepends=True)
+        assert line.startswith(f"connector: The destination {at}{place} {why}")
+
+
+def test_file_that_the_target_refuses_is_named_as_it_is_there(local: LocalCopies) -> None:
+    make_tree(local.here, [("a", b"x"), ("b", b"y")])
+    (local.far / ".a.connector-part").mkdir()
+    answer = local.run(local.here / "a", local.here / "b", local.at(""))
+    assert answer.returncode == 1
+    (line,) = answer.stderr.decode().splitlines()
+    assert line == f"connector: {local.far}/a: the far end reports a failure"
+    assert (local.far / "b").read_bytes() == b"y"
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_link_that_leads_nowhere_is_not_replaced(local: LocalCopies, way: str) -> None:
+    source, target = local.ends(way)
     make_tree(source, [("file", b"x")])
-    word = local.way(way, "file", "")[0]
-    answer = local.run(word, f"{local.host}:/sys" if way == "up" else "/sys")  # for root too
-    assert answer.returncode == 1
-    assert b"file: permission denied" in answer.stderr
-
-
-def test_missing_directory_of_the_target_is_reported(local: LocalCopies) -> None:
-    make_tree(local.far, [("file", content(LARGE))])
-    answer = local.run(local.at("file"), local.here / "no/such/file")
-    assert answer.returncode == 1
-    assert b"file: no such file or directory" in answer.stderr
-    answer = local.run(local.at("file"), f"{local.here}/missing/")
-    assert answer.returncode == 1
-    assert b"missing/ is not a directory" in answer.stderr
+    (target / "link").symlink_to("none/file")
+    assert local.run(*local.way(way, "file", "link")).returncode in (1, 78)
+    assert (target / "link").is_symlink()
 
 
 def test_full_disk_is_reported_and_leaves_the_old_file(copies: Copies) -> None:
@@ -205,6 +227,32 @@ def test_login_that_fails_is_explained(copies: Copies, cloud: Cloud, tmp_path: P
     assert b"Permission denied" in answer.stderr
 
 
+@pytest.mark.parametrize("passes", ["yes", "no"])
+def test_ssh_that_ends_before_it_connects_is_told_in_its_words(
+    copies: Copies, tmp_path: Path, passes: str
+) -> None:
+    script = tmp_path / "programs/ssh"
+    make_tree(script.parent, [("ssh", b"#!/bin/sh\n")])
+    script.chmod(0o755)
+    fails = "echo config: line 3: Bad word >&2; exit 255"
+    always = f'case " $* " in *" -s sftp ") {fails}; esac\nexec /usr/bin/ssh "$@"'
+    script.write_text(f"#!/bin/sh\n{always if passes == 'yes' else fails}\n")
+    environ = {**copies.commands.environ}
+    environ["PATH"] = f"{script.parent}{os.pathsep}{environ['PATH']}"
+    words = (*CONNECTOR, "cp", copies.at("file"), str(copies.here))
+    answer = copies.commands.run(*words, environ=environ)
+    assert answer.returncode == 78
+    assert b"has ended before it connected (config: line 3: Bad word)" in answer.stderr
+
+
+def test_option_that_ssh_refuses_is_told_in_its_words(local: LocalCopies, cloud: Cloud) -> None:
+    refused = b"#!/bin/sh\necho Bad option: nonsense >&2; exit 255"
+    (local.commands.directory / "bin/ssh").write_bytes(refused)
+    answer = local.run("-o", "Nonsense=1", local.at("file"), local.here)
+    assert (answer.returncode, cloud.count(START)) == (78, 0)
+    assert b"refuses an option of -o (Bad option: nonsense)\n" in answer.stderr
+
+
 def test_limit_of_open_files_lowers_the_number_of_connections(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
     (copies.far / "file").write_bytes(content(2 * LARGE))
@@ -273,6 +321,6 @@ def test_second_copy_to_one_name_leaves_the_first_alone(copies: Copies, cloud: C
     eventually(lambda: left_over(copies.here), "an unfinished file")
     second = copies.run("-j", "1", copies.at("b/file"), copies.here)
     assert second.returncode == 1
-    assert b"b/file: another copy writes to the same file\n" in second.stderr
+    assert b"here/file: another copy writes to the same file\n" in second.stderr
     assert first.wait(60) == 0, first.stderr()
     assert tree_of(copies.here) == {b"file": content(2 * LARGE)}

@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from .cloud import START, Cloud
-from .copies import LARGE, Copies, LocalCopies, content, left_over
+from .commands import CONNECTOR
+from .copies import LARGE, Copies, LocalCopies, content, left_over, make_tree
 from .waiting import eventually
 
 
@@ -49,8 +50,19 @@ def test_reader_that_leaves_ends_the_copy(local: LocalCopies) -> None:
     process = local.start(local.at("file"), "-")
     process.reader.exactly(1000)
     process.stop_reading()
-    assert process.wait() == 1
-    assert process.stderr().endswith("file: broken pipe\n")
+    assert process.wait() == 74
+    assert process.stderr() == "connector: Stdout cannot be written: Broken pipe\n"
+
+
+@pytest.mark.parametrize(("redirection", "code"), [(">&-", 74), ("<&-", 78)])
+def test_stream_that_is_closed_is_told(local: LocalCopies, redirection: str, code: int) -> None:
+    make_tree(local.far, [("file", b"x")])
+    words = ["-", local.at("file")] if code == 78 else [local.at("file"), "-"]
+    shell = ("/bin/sh", "-c", f'exec "$@" {redirection}', "sh")
+    answer = local.commands.run(*shell, *CONNECTOR, "cp", *words)
+    assert answer.returncode == code
+    assert b" closed\n" in answer.stderr
+    assert (local.far / "file").read_bytes() == b"x"
 
 
 def test_reader_that_pauses_gets_all_bytes(copies: Copies, cloud: Cloud) -> None:
@@ -80,8 +92,8 @@ def test_interrupted_stream_leaves_nothing(
 
 def test_stream_needs_the_name_of_a_file(local: LocalCopies) -> None:
     answer = local.pipe("-", local.at(""), input=b"x")
-    assert answer.returncode == 1
-    assert b"is a directory: name the file\n" in answer.stderr
+    assert answer.returncode == 78
+    assert answer.stderr.endswith(b"far is a directory. Name the file to write\n")
     answer = local.pipe("-r", local.at(""), "-")
     assert (answer.returncode, answer.stdout) == (1, b"")
     assert b"is a directory, which cannot go to stdout\n" in answer.stderr

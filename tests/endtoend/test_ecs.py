@@ -144,7 +144,7 @@ def test_cp_copies_streams(ecs: Containers) -> None:
 
 def test_cp_tells_what_it_does_not_copy(ecs: Containers) -> None:
     code, line = ecs.refuses("cp", "demo.ecs:none", ".")
-    assert (code, line) == (1, "connector: none: no such file or directory")
+    assert (code, line) == (1, "connector: none: there is no such file at the far end")
 
 
 def test_cp_tells_what_the_image_lacks(ecs: Containers, tmp_path: Path) -> None:
