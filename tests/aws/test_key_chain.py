@@ -179,6 +179,14 @@ def test_web_identity_gives_keys(
             "profile work are incomplete: aws_secret_access_key is missing",
         ),
         (
+            *("work", "[profile work]\naws_secret_access_key = hidden\n", CredentialsError),
+            "profile work are incomplete: aws_access_key_id is missing",
+        ),
+        (
+            *("work", "[profile work]\naws_session_token = hidden\n", CredentialsError),
+            "profile work are incomplete: aws_access_key_id is missing",
+        ),
+        (
             *("work", f"[profile work]\nrole_arn = {ROLE}\n", CredentialsError),
             "incomplete: source_profile or credential_source is missing",
         ),
@@ -202,6 +210,22 @@ def test_unusable_settings_are_reported(
     with pytest.raises(error, match=words) as caught:
         load(name)
     assert type(caught.value) is error
+
+
+@pytest.mark.parametrize("variable", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_variable_without_an_access_key_is_reported_where_nothing_else_gives_keys(
+    sources: Sources,
+    configure: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
+    monkeypatch.setenv(variable, "hidden")
+    with pytest.raises(CredentialsError, match=f"{variable} is set, but AWS_ACCESS_KEY_ID is not"):
+        load(None)
+    configure(f"[default]\n[profile work]\n{BASE}")
+    with pytest.raises(NoKeys, match="profile work"):  # the option excludes variables
+        load("work")
+    assert load("base").access_key_id == "AKIDX"
 
 
 def test_unknown_profile_of_a_variable_is_reported_before_keys_of_variables(

@@ -18,13 +18,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ...errors import CredentialsError, NoKeys
+from ...errors import CredentialsError
 from ...fast.logs import Logger, set_up_now
 from ..endpoint import check_endpoint
 from ..profile import Profile
 from ..regions import region_of
 from .clicache import CliCache
-from .errors import NoCode, explain, try_it
+from .errors import NoCode, explain, no_keys, try_it
 from .program import DRAIN, keys_in_output, late, start_program, words_of
 from .programwait import TIMEOUT as PROGRAM_TIMEOUT
 from .programwait import ProgramWait
@@ -174,10 +174,7 @@ class _Search:
         self._replace_providers(session, resolver, cache, region)
         credentials = resolver.load_credentials()
         if credentials is None:
-            raise NoKeys(
-                f"There are no AWS keys for the profile {self._profile.shown_name}",
-                "Run `aws configure` or `aws configure sso`, or name another profile by --profile",
-            )
+            raise no_keys(self._profile, {} if self._named else os.environ)
         frozen = credentials.get_frozen_credentials()
         # botocore has no public name for it. Without, the keys are kept until they are refused.
         end = getattr(credentials, "_expiry_time", None)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ...errors import ConfigError, ConnectorError, CredentialsError, InternalError, quoted
+from ...errors import (
+    ConfigError,
+    ConnectorError,
+    CredentialsError,
+    InternalError,
+    NoKeys,
+    quoted,
+)
 from ..api import CallFailed, Refused
 from ..profile import Profile, command_line
 from ..regions import has_to_be_enabled, is_known
 from ..sdk import UNREADABLE
 from ..signed import EXPIRED
+from .quick import KEY, PARTS, incomplete
 
 if TYPE_CHECKING:
     from .source import KeySource
@@ -28,6 +37,9 @@ _OF_KEYS_OR_CLOCK = "RequestExpired"
 
 #: The command of the AWS CLI that shows whose keys it finds.
 _WHO = ("sts", "get-caller-identity")
+
+#: Variables with what belongs to an access key.
+_PART_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 #: Words of a refusal because of the time of the signature.
 _OF_TIME = ("Signature expired", "Signature not yet current")
@@ -68,10 +80,7 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
         )
     if "PartialCredentialsError" in kinds:
         missing = getattr(error, "kwargs", {}).get("cred_var", "a part")
-        return CredentialsError(
-            f"The AWS keys of the profile {name} are incomplete: {missing} is missing",
-            "Add it to the profile, or run `aws configure`",
-        )
+        return incomplete(profile, missing)
     if kinds & {"InvalidConfigError", "ConfigParseError", "NoRegionError", "EndpointProviderError"}:
         return ConfigError(
             f"The AWS configuration is not usable: {error}",
@@ -84,6 +93,28 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
     if isinstance(error, (*UNREADABLE, RuntimeError)) or "BotoCoreError" in kinds:
         return _failed(profile, type(error).__name__)
     return InternalError.of(error)
+
+
+def no_keys(profile: Profile, variables: Mapping[str, str]) -> CredentialsError:
+    """Return the error of a search that has found nothing.
+
+    A secret key or a session token alone is nothing to AWS's tools, but explains it.
+
+    :param variables: those that may give keys.
+    """
+    for variable in _PART_VARIABLES:
+        if variables.get(variable):
+            return CredentialsError(
+                f"{variable} is set, but AWS_ACCESS_KEY_ID is not",
+                f"Set all that belongs to the key, or unset {variable} and use a profile",
+            )
+    values = profile.values or {}
+    if any(values.get(part) for part in PARTS):
+        return incomplete(profile, KEY)
+    return NoKeys(
+        f"There are no AWS keys for the profile {profile.shown_name}",
+        "Run `aws configure` or `aws configure sso`, or name another profile by --profile",
+    )
 
 
 def _failed(profile: Profile, why: str) -> CredentialsError:

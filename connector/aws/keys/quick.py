@@ -16,7 +16,7 @@ from ...fast import plain
 from ..profile import Profile
 from .source import AwsKeys
 
-_KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
+KEY, _SECRET = "aws_access_key_id", "aws_secret_access_key"
 
 #: Settings that belong to an access key.
 PARTS = frozenset((_SECRET, "aws_security_token", "aws_session_token"))
@@ -67,11 +67,11 @@ def quick_keys(
     if values is None:
         return None
     own = profile.own_keys
-    if _KEY in own:
+    if KEY in own:
         return _of_file(profile, own)
     if not PARTS.isdisjoint(own) or any(name in values for name in _BEFORE_CONFIG):
         return None  # botocore does not complete the keys of one file by those of the other
-    return _of_file(profile, values) if _KEY in values else None
+    return _of_file(profile, values) if KEY in values else None
 
 
 def program_of(profile: Profile, environ: Mapping[str, str], *, named: bool) -> str | None:
@@ -85,7 +85,7 @@ def program_of(profile: Profile, environ: Mapping[str, str], *, named: bool) -> 
     if _ROLE_VARIABLE in environ:
         return None
     own = profile.own_keys
-    earlier = any(name in values for name in _BEFORE_PROGRAM) or _KEY in own or _SECRET in own
+    earlier = any(name in values for name in _BEFORE_PROGRAM) or KEY in own or _SECRET in own
     return None if earlier else values["credential_process"]
 
 
@@ -129,18 +129,25 @@ def _of_variables(environ: Mapping[str, str], now: float) -> AwsKeys | None:
 
 
 def _of_file(profile: Profile, values: Mapping[str, str]) -> AwsKeys:
-    missing = [name for name in (_KEY, _SECRET) if not values.get(name)]
+    missing = [name for name in (KEY, _SECRET) if not values.get(name)]
     if missing:
-        raise CredentialsError(
-            f"The AWS keys of the profile {profile.shown_name} are incomplete: {missing[0]} "
-            "is missing",
-            "Add it to the profile, or run `aws configure`",
-        )
+        raise incomplete(profile, missing[0])
     return keys_in(values)
+
+
+def incomplete(profile: Profile, missing: str) -> CredentialsError:
+    """Return the error of a profile with a part of what gives keys.
+
+    :param missing: the setting that it lacks. AWS's tools take no two parts from two files.
+    """
+    return CredentialsError(
+        f"The AWS keys of the profile {profile.shown_name} are incomplete: {missing} is missing",
+        "Add it beside the other settings in the same file, or run `aws configure`",
+    )
 
 
 def keys_in(values: Mapping[str, str]) -> AwsKeys:
     """Return the keys that the settings of a profile hold; both parts are there."""
     # The first of the two that is there counts, even if it is empty.
     token = values.get("aws_security_token", values.get("aws_session_token"))
-    return AwsKeys(values[_KEY], values[_SECRET], token or None)
+    return AwsKeys(values[KEY], values[_SECRET], token or None)
