@@ -165,15 +165,13 @@ def _say_nothing(listings: Sequence[tuple[KindRow, Listing]]) -> None:
         *nouns, last = [row.words.nouns for row, _ in listings]
         say(f"You have no {', '.join(nouns)} or {last} here")
     for row, listing in listings:
-        if listing.elsewhere:
-            say(f"No {row.words.noun} is there. Others are elsewhere: run `connector list`")
-        elif not row.has_list:
+        if not row.has_list:
             say(
                 f"{row.words.service} has no list of its {row.words.nouns}. Name one yourself: "
                 f"see `connector help {row.name}`"
             )
         elif len(listings) == 1:
-            say(f"You have no {row.words.nouns}. Create one in {row.words.console}")
+            say(f"You have no {row.words.nouns}{listing.where}. {listing.advice}")
 
 
 def _fields(row: Row) -> list[str]:

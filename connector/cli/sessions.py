@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import SessionNotFound
+from ..errors import SessionNotFound, capitalised
 from .output.lines import say, tell, tell_json
 from .settings import add_logging_options
 from .target import NAMES, add_target_options, open_target
@@ -57,8 +56,8 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     for session in sessions:
         tell(f"{session.id}  {session.started}")
-    if not sessions and os.isatty(2):
-        say(f"{target} has no sessions")
+    if not sessions:
+        say(f"{capitalised(str(target))} has no sessions")
     return 0
 
 

@@ -107,9 +107,7 @@ def named(options: argparse.Namespace, target: Target) -> str:
 
 def start_command(options: argparse.Namespace) -> str:
     """Return the command that starts the target of these options, in the user's words."""
-    import shlex
-
-    return shlex.join(["connector", "start", *query_of(options).words])
+    return query_of(options).command("start")
 
 
 def command_for(options: argparse.Namespace, target: Target, command: str) -> str:

@@ -47,6 +47,17 @@ class Query(NamedTuple):
         return (name, True) in self.options
 
     @property
+    def account(self) -> Query:
+        """The same login at the same API, without a target."""
+        return Query(profile=self.profile, endpoint_url=self.endpoint_url)
+
+    def command(self, *words: str) -> str:
+        """Return the command line of the connector that has these words and this query."""
+        import shlex  # for messages alone
+
+        return shlex.join(["connector", *words, *self.words])
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The arguments that name the same target to any command."""
         words = [self.name] if self.name else []
@@ -176,7 +187,8 @@ class Listing(NamedTuple):
     :param problems: what could not be looked at, and may hold more targets of the query.
     :param is_whole: whether all targets are known that the user can use, within the query or not.
     :param malformed: the complaint about the first target whose names cannot be the service's.
-    :param elsewhere: whether there are targets, but not where the query looks.
+    :param where: the place in which the query looks, after a blank; empty: everywhere.
+    :param advice: a sentence for a user who has no targets there.
     """
 
     rows: list[Row]
@@ -184,7 +196,8 @@ class Listing(NamedTuple):
     problems: list[ListProblem]
     is_whole: bool
     malformed: ConnectorError | None
-    elsewhere: bool
+    where: str
+    advice: str
 
 
 class Account(NamedTuple):

@@ -177,12 +177,34 @@ def test_list_fills_the_cache_of_names(
 
 
 def test_empty_list_comes_with_a_hint(commands: Commands, cloud: Cloud) -> None:
-    code, out, err = run(commands, "list", "--space", "Nowhere")
+    cloud.delete(cloud.add("ExampleCorp", "Shop", "old"))
+    code, out, err = run(commands, "list", "--project", "shop")
     assert (code, out) == (0, [])
     assert err == [
-        "connector: No Dev Environment is there. Others are elsewhere: run `connector list`"
+        "connector: You have no Dev Environments in the project 'shop'. "
+        "Others are elsewhere: run `connector list`"
     ]
-    assert run(commands, "list", "--space", "Nowhere", "--json")[1] == ["[]"]
+    assert run(commands, "list", "--project", "shop", "--json")[1] == ["[]"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--space", "Nowhere"), "no space 'Nowhere'. Check --space"),
+        (("--project", "nope"), "no project 'nope'. Check --project"),
+        (
+            ("--space", "ExampleCorp", "--project", "nope"),
+            "no project 'nope' in the space 'ExampleCorp'. Check",
+        ),
+    ],
+)
+def test_place_that_does_not_exist_is_refused(
+    commands: Commands, cloud: Cloud, words: tuple[str, ...], said: str
+) -> None:
+    for command in (("list", "--json"), ("start", "demo")):
+        code, out, err = run(commands, *command, *words)
+        assert (code, out) == (78, [])
+        assert err[0].startswith(f"connector: You have access to {said}")
 
 
 def test_refused_space_is_a_note(

@@ -100,7 +100,7 @@ class DollKind(toy.ToyKind):
             rows.append(
                 model.Row(doll.host_name, doll.state(), *about, doll.host_key_alias, "", doll.user)
             )
-        return model.Listing(rows, (model.Column("SHELF", 5),), [], True, None, False)
+        return model.Listing(rows, (model.Column("SHELF", 5),), [], True, None, "", "Make one")
 
     def remembered(self, environ: Mapping[str, str]) -> model.Remembered:
         return model.Remembered({"anna.doll": "in the shop"}, {"shelf": {"top", "low"}})

@@ -185,7 +185,7 @@ class ToyKind:
             model.Row(toy.host_name, toy.state(), *more)
             for toy, more in zip(toys, about, strict=True)
         ]
-        return model.Listing(rows, (model.Column("MADE OF", 7),), [], True, None, False)
+        return model.Listing(rows, (model.Column("MADE OF", 7),), [], True, None, "", "Make one")
 
     def remembered(self, environ: Mapping[str, str]) -> model.Remembered:
         return model.Remembered({"bear.toy": "in the shop"}, {})

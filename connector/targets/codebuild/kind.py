@@ -72,10 +72,11 @@ class CodeBuild(Backend):
     def missing_hint(self, name: str, query: Query) -> str:
         if not is_project(name):
             return ""
-        import shlex
+        return f"Start a sandbox of this project with `{query.command('start', '--new')}`"
 
-        command = shlex.join(("connector", "start", "--new", *query.words))
-        return f"Start a sandbox of this project with `{command}`"
+    def first_hint(self, query: Query) -> str:
+        command = query._replace(name="PROJECT.codebuild").command("start", "--new")
+        return f"Start one with `{command}`"
 
     def host_name(self, found: Found) -> str:
         return found.id.replace(":", ".")

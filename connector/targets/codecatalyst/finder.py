@@ -108,8 +108,9 @@ class Finder:
             if not problem.is_refusal and problem.may_hide(*where):
                 raise problem.error
         try:
-            found = names.one(wanted.name, *where)
+            found = names.one(wanted.name, *where, self._query.account.command("list"))
         except TargetNotFound as error:
+            listing.check_place(*where)
             closed = ", ".join(
                 _place(each) for each in listing.problems if isinstance(each.error, AccessDenied)
             )

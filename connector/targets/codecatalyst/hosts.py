@@ -106,6 +106,12 @@ def host_key_alias(id: str) -> str:
     return f"codecatalyst-{id}"
 
 
+def place_of(space: str | None, project: str | None) -> str:
+    """Return the words for a place in a message, after a blank; empty: everywhere."""
+    parts = (("project", project), ("space", space))
+    return "".join(f" in the {what} {quoted(name)}" for what, name in parts if name is not None)
+
+
 def is_aws_name(host: str) -> bool:
     """Return whether a host name is spelled as AWS names a Dev Environment for ssh."""
     return host.startswith(SERVICE_PREFIXES)

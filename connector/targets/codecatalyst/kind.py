@@ -92,7 +92,7 @@ class CodeCatalyst:
             raise NoLogin(error.message, error.hint) from error
         if listing.is_whole:
             service.names.note(listing.usable)
-        return rows_of(listing, query.option("space"), query.option("project"))
+        return rows_of(listing, query)
 
     def remembered(self, environ: Mapping[str, str]) -> Remembered:
         from .remembered import remembered

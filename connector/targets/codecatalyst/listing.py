@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -19,19 +19,21 @@ from ...aws.sso.tokens import BearerToken
 from ...errors import (
     NETWORK_HINT,
     AccessDenied,
+    ConfigError,
     ConnectFailed,
     ConnectorError,
     CredentialsError,
     RequestRefused,
     ServiceError,
     TargetNotFound,
+    quoted,
 )
 from ..model import GONE, SessionInfo, State
 from ..pages import iso_time, items_of
 from ..parallel import for_all
 from ..refusals import said_by
 from .calls import Calls, state_of
-from .hosts import EnvironmentName
+from .hosts import EnvironmentName, place_of
 from .refusals import explain_any
 
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 4.0, 8.0  # seconds for one try, where there is time for that
@@ -97,10 +99,34 @@ class Problem:
 
 @dataclass(frozen=True)
 class Listing:
-    """The environments that were found, in no order, and what could not be listed."""
+    """The environments that were found, in no order, and what could not be listed.
+
+    :param spaces: that the user has access to; ``projects``: likewise, each with its space.
+    """
 
     environments: list[EnvironmentSummary]
     problems: list[Problem]
+    spaces: list[str] = field(default_factory=list)
+    projects: list[tuple[str, str]] = field(default_factory=list)
+
+    def check_place(self, space: str | None, project: str | None) -> None:
+        """Check that the place of a search exists, where nothing was found in it.
+
+        :raises ConfigError: when the user has no such space, or no such project in it.
+        """
+        if any(problem.may_hide(space, project) for problem in self.problems):
+            return
+        spaces = [each for each in self.spaces if space is None or each.lower() == space.lower()]
+        if space is not None and not spaces:
+            raise ConfigError(
+                f"You have access to no space {quoted(space)}", "Check --space and SPACE_NAME"
+            )
+        within = [name.lower() for place, name in self.projects if place in spaces]
+        if project is not None and project.lower() not in within:
+            raise ConfigError(
+                f"You have access to no project {quoted(project)}{place_of(space, None)}",
+                "Check --project and PROJECT_NAME",
+            )
 
     @property
     def is_whole(self) -> bool:
@@ -152,14 +178,15 @@ class _Lister:
         self._deadline = deadline
 
     def run(self) -> Listing:
-        places, problems = self._projects(self._spaces())
+        spaces = self._spaces()
+        places, problems = self._projects(spaces)
         found: list[EnvironmentSummary] = []
         for answer in for_all(self._environments, places, self._deadline):
             if isinstance(answer, Problem):
                 problems.append(answer)
             else:
                 found += answer
-        return Listing(found, problems)
+        return Listing(found, problems, spaces, places)
 
     def _spaces(self) -> list[str]:
         def work(_: None) -> list[str]:

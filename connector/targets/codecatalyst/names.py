@@ -13,7 +13,7 @@ from ...errors import TargetNotFound, quoted
 from ...fast.typed import Any
 from .. import names
 from ..names import SHORTEST_ID
-from .hosts import EnvironmentName, is_aws_name
+from .hosts import EnvironmentName, is_aws_name, place_of
 
 #: What makes a name one for ssh: a ``Host`` pattern that catches these and nothing else.
 SUFFIX = ".codecatalyst"
@@ -65,16 +65,21 @@ class Names(names.Names[EnvironmentName]):
         return [self.items[number] for number in self._within(space, project)]
 
     def one(
-        self, name: str, space: str | None = None, project: str | None = None
+        self,
+        name: str,
+        space: str | None = None,
+        project: str | None = None,
+        listing: str = "connector list",
     ) -> EnvironmentName:
         """Return the environment that a name means.
 
+        :param listing: the command that lists all, for a hint.
         :raises TargetNotFound: when there is none; suggests similar names.
         :raises ConfigError: when there are several; gives a name that works for each.
         """
         found = self.find(name, space, project)
         if not found:
-            raise self._unknown(name, space, project)
+            raise self._unknown(name, space, project, listing)
         return self.only(name, found)
 
     def of(self, item: EnvironmentName) -> str:
@@ -109,15 +114,12 @@ class Names(names.Names[EnvironmentName]):
                 numbers = dict.fromkeys(exact or (n for n in found if found[n].lower() == lower))
         return numbers
 
-    def _unknown(self, name: str, space: str | None, project: str | None) -> TargetNotFound:
-        where = "".join(
-            f" in the {what} {quoted(value)}"
-            for what, value in (("project", project), ("space", space))
-            if value is not None
-        )
+    def _unknown(
+        self, name: str, space: str | None, project: str | None, listing: str
+    ) -> TargetNotFound:
         return TargetNotFound(
-            f"There is no Dev Environment {quoted(name)}{where}",
-            f"{self.near(name, self._within(space, project))}See `connector list`",
+            f"There is no Dev Environment {quoted(name)}{place_of(space, project)}",
+            f"{self.near(name, self._within(space, project))}See `{listing}`",
         )
 
 

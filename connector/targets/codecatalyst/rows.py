@@ -5,20 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import ConfigError
-from ..model import Column, ListProblem, Row
+from ..model import Column, ListProblem, Query, Row
 from ..model import Listing as TargetListing
+from .calls import CONSOLE
+from .hosts import place_of
 from .listing import EnvironmentSummary, Listing
 from .names import Names
 
 
-def rows_of(listing: Listing, space: str | None, project: str | None) -> TargetListing:
-    """Return the rows of a space and of projects of a name.
+def rows_of(listing: Listing, query: Query) -> TargetListing:
+    """Return the rows of the space of a query, and of projects of its name.
 
     The listing has to hold all environments: a name has to be unique among all of them.
+
+    :raises ConfigError: when there is no such place.
     """
+    space, project = query.option("space"), query.option("project")
     every, usable = Names(listing.names), Names(listing.usable)
     within = {name.key for name in every.within(space, project)}
     shown = sorted((each for each in listing.environments if each.name.key in within), key=_order)
+    if not shown:
+        listing.check_place(space, project)
+    advice = f"Create one in {CONSOLE}"
+    if listing.environments:
+        advice = f"Others are elsewhere: run `{query.account.command('list')}`"
     problems = [
         ListProblem(problem.error, problem.is_refusal)
         for problem in listing.problems
@@ -44,7 +54,8 @@ def rows_of(listing: Listing, space: str | None, project: str | None) -> TargetL
         problems,
         listing.is_whole,
         _malformed(listing),
-        bool(listing.environments) and not shown,
+        place_of(space, project),
+        advice,
     )
 
 

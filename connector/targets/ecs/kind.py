@@ -79,6 +79,9 @@ class Ecs(Backend):
             return Found(f"/{id.lower()}/{container}")
         return None
 
+    def first_hint(self, query: Query) -> str:
+        return f"Run one in {self.row.words.console}"
+
     def host_name(self, found: Found) -> str:
         return "..".join(reversed(found.id.split("/")))
 

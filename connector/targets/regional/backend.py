@@ -189,6 +189,13 @@ class Backend(Protocol):
         """
         return ""
 
+    def first_hint(self, query: Query) -> str:
+        """Return what a user does who has no targets, as a sentence.
+
+        :param query: has no name, one Region at most, and the account.
+        """
+        return f"Create one in {self.row.words.console}"
+
     def host_name(self, found: Found) -> str:
         """Return a name for ssh that :meth:`exact` reads back, without suffix.
 

@@ -27,7 +27,7 @@ from ..parallel import for_all
 from .backend import Backend, Found
 from .finder import regions_of
 from .naming import Names, cache_of, regions_memory
-from .place import ALL_REGIONS, ANY_REGION, Place, is_region, region_words
+from .place import ALL_REGIONS, ANY_REGION, Place, in_regions, is_region, region_words
 from .refusals import explain
 from .ssm import SSM
 from .target import Calls
@@ -86,8 +86,21 @@ def list_targets(
         [ListProblem(each.error, each.is_refusal) for each in problems],
         all(each.is_refusal for each in problems),
         None,
-        False,
+        f" {in_regions(regions)}",
+        _advice(backend, query, regions),
     )
+
+
+def _advice(backend: Backend, query: Query, regions: Sequence[str]) -> str:
+    """Return what to do where there are no targets."""
+    several = ALL_REGIONS in regions or len(regions) > 1
+    region = "REGION" if several else query.option("region")
+    kept = (("region", region),) if region else ()
+    advice = backend.first_hint(query._replace(options=kept))
+    if ALL_REGIONS in regions:
+        return advice
+    every = query._replace(options=(("kind", backend.row.name), ("region", ALL_REGIONS)))
+    return f"{advice}, or look in all Regions: `{every.command('list')}`"
 
 
 def look_up(

@@ -13,7 +13,7 @@ from .. import names
 from ..memory import Memory, cache_file
 from ..model import UNKNOWN, Query
 from .backend import Found
-from .place import ALL_REGIONS, Place, list_command, read_place
+from .place import ALL_REGIONS, Place, in_regions, list_command, read_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,13 +141,12 @@ class Names(names.Names[Found]):
 
     def _unknown(self, place: Place, regions: Collection[str], query: Query) -> TargetNotFound:
         row = self._backend.row
-        where = " in any Region" if ALL_REGIONS in regions else f" in {' or '.join(regions)}"
         whose = f" of the profile {place.profile}" if place.profile else ""
         hint = self._backend.missing_hint(place.name, query)
         hint = hint or f"See `{list_command(row.name, query, place)}`"
         near = self.near(place.name, self._within(regions))
         return TargetNotFound(
-            f"There is no {row.words.noun} {quoted(place.name)}{where}{whose}",
+            f"There is no {row.words.noun} {quoted(place.name)} {in_regions(regions)}{whose}",
             f"{near}{hint}",
         )
 

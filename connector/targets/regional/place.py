@@ -76,15 +76,18 @@ def read_place(backend: Backend, query: Query, profiles: Callable[[], Collection
 
 def list_command(kind: str, query: Query, place: Place) -> str:
     """Return the command that lists the targets among which a query looks, for hints."""
-    import shlex
-
     region = place.region or (place.found.region if place.found else "") or query.option("region")
-    words = query._replace(
+    listed = query._replace(
         name="",
         options=(("kind", kind), ("region", region or "")),
         profile=place.profile or query.profile,
-    ).words
-    return shlex.join(["connector", "list", *words])
+    )
+    return listed.command("list")
+
+
+def in_regions(regions: Collection[str]) -> str:
+    """Return the words for some Regions in a message."""
+    return "in any Region" if ALL_REGIONS in regions else f"in {' or '.join(regions)}"
 
 
 def is_region(text: str) -> bool:
