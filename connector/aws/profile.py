@@ -103,8 +103,20 @@ def load_profile(
     """
     name = name or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or otherwise
     config_file = _config_file(environ)
-    profiles, sso_sessions = _read_profiles(config_file)
+    profiles, sso_sessions = _by_name(_read_sections(config_file))
     return Profile(name, profiles, sso_sessions, config_file)
+
+
+def with_lines(profile: Profile, lines: str) -> Profile:
+    """Return a profile as it is once these lines end its configuration file.
+
+    :param lines: sections that the file does not have.
+    """
+    profiles, sso_sessions = _by_name(parse_config(lines.encode(), profile.config_file))
+    return profile._replace(
+        profiles={**profile.profiles, **profiles},
+        sso_sessions={**profile.sso_sessions, **sso_sessions},
+    )
 
 
 def with_credentials(profile: Profile, environ: Mapping[str, str]) -> Profile:
@@ -221,11 +233,13 @@ def _config_file(environ: Mapping[str, str]) -> str:
     return os.path.expanduser(os.path.expandvars(name))
 
 
-def _read_profiles(path: AnyPath) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-    """Return the profiles and the SSO sessions of a file, each by name."""
+def _by_name(
+    sections: Mapping[str, dict[str, str]],
+) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """Return the profiles and the SSO sessions of a file's sections, each by name."""
     profiles: dict[str, dict[str, str]] = {}
     sso_sessions: dict[str, dict[str, str]] = {}
-    for header, values in _read_sections(path).items():
+    for header, values in sections.items():
         kind, label = _split_header(header)
         if header == "default" or kind == "profile":
             profiles[label] = values

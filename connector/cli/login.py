@@ -16,7 +16,7 @@ Log in to AWS Builder ID, or with --start-url to IAM Identity Center. A browser 
 this machine; with --device-code you can use a browser on any device. The token is saved in
 the cache of the AWS CLI and the SDKs, so that one login serves them all.
 
-If ~/.aws/config does not have the profile yet, it is appended with its sso-session.
+If ~/.aws/config does not have the profile yet, the login appends it with its sso-session.
 """
 
 
@@ -64,7 +64,7 @@ def shown_time(epoch: float) -> str:
 def run(options: argparse.Namespace) -> int:
     from ..aws.profile import load_profile, sso_session
     from ..aws.sdk import ClientFactory
-    from ..aws.sso.awsconfig import add_missing
+    from ..aws.sso.awsconfig import LoginProfile
     from ..aws.sso.login import log_in
     from ..aws.trust import ca_bundle
     from ..transport.trust import Trust
@@ -72,13 +72,11 @@ def run(options: argparse.Namespace) -> int:
     environ = os.environ
     facts = login_facts()
     name = load_profile(options.profile, environ, facts.profile).name or facts.profile
-    added = add_missing(name, options.start_url, options.sso_region, facts.scope, environ)
-    profile = load_profile(name, environ)
-    if added:
-        tell(f"Added to {profile.config_file}:", "", *_indented(added), "")
-    session = sso_session(profile)
+    known = load_profile(name, environ).known_name
+    wanted = LoginProfile(name, options.start_url, options.sso_region, facts.scope, environ)
+    profile, session = wanted.profile, sso_session(wanted.profile)
     trust = Trust(ca_bundle(environ, profile))
-    clients = ClientFactory(profile.name, trust.connect)
+    clients = ClientFactory(known, trust.connect)
     if facts.scope not in session.scopes:
         say(
             f"[sso-session {session.name}] does not ask for the scope {facts.scope}: "
@@ -100,6 +98,9 @@ def run(options: argparse.Namespace) -> int:
             threading.Thread(target=_open, args=(url, needed), daemon=True).start()
 
     token = log_in(session, clients, show, device_code=options.device_code)
+    added = wanted.add_missing()
+    if added:
+        tell(f"Added to {profile.config_file}:", "", *_indented(added), "")
     renewed = " and is renewed automatically" if token.document.get("refreshToken") else ""
     tell(
         f"Logged in with the profile {name}. "

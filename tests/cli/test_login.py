@@ -55,8 +55,8 @@ def test_from_no_login_to_one_and_back(
     assert time.monotonic() - started < 10
 
     done = run(environ, "login", "-vv")
-    assert done.stdout.startswith(f"Added to {tmp_path / '.aws/config'}:\n\n  [profile code")
-    assert f"\n\n  {access.endpoint_url}/authorize?response_type=code&" in done.stdout
+    assert f"\n\nAdded to {tmp_path / '.aws/config'}:\n\n  [profile codec" in done.stdout
+    assert f":\n\n  {access.endpoint_url}/authorize?response_type=code&" in done.stdout
     assert "Logged in with the profile codecatalyst. The token is valid until " in done.stdout
     assert "renewed automatically" in done.stdout
     (cache,) = (tmp_path / ".aws/sso/cache").glob("80af6f39*.json")

@@ -1,26 +1,28 @@
 """Add the profile and the SSO session of a login to the AWS configuration file.
 
 The file belongs to the user, and the AWS CLI and every SDK read it. So nothing in it is changed:
-missing sections are appended after the old bytes.
+missing sections are appended after the old bytes, and only when the login has succeeded.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError
 from ...files import (
     FileProblem,
+    check_writable,
     file_lock,
     make_directory_of,
     read_bytes,
     reason,
     replace_file,
 )
-from ..profile import Profile, SsoSession, load_profile, parse_config
+from ..profile import Profile, SsoSession, load_profile, parse_config, with_lines
 
 _LOCK_TIMEOUT = 5.0  # seconds; the lock is held while a small file is written
 
@@ -34,44 +36,72 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
 
 
-def add_missing(
-    name: str,
-    start_url: str | None,
-    region: str | None,
-    scope: str,
-    environ: Mapping[str, str],
-) -> str:
-    """Append a profile and its SSO session if the file lacks them.
+class LoginProfile:
+    """The profile of a login, and its SSO session.
 
     :param name: the name of the profile.
     :param start_url: the start URL of an Identity Center in ``region``. If both are None, the
         session in the file applies, or AWS Builder ID for a new one.
     :param scope: the scope that a new session asks for.
-    :returns: the added lines, which end in ``\\n``; empty if nothing was missing.
+    :ivar profile: the profile with the lines that its file lacks.
     :raises ConfigError: when the file cannot be extended safely, or the profile in it
-        contradicts the arguments.
+        contradicts the arguments. The user has not logged in in vain.
     """
-    session = _wanted(name, start_url, region, scope)
-    profile = load_profile(name, environ)
-    path = os.path.realpath(profile.config_file)  # keep a symlink
-    if not _missing(profile, session, start_url is not None):
-        return ""
-    shown = f"The AWS configuration file {path}"
-    by_hand = f"Add the profile {name} and its sso-session by hand"
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise ConfigError(f"{shown} is not a regular file", by_hand)
-    try:
-        make_directory_of(path)
-        with file_lock(f"{path}.lock", _LOCK_TIMEOUT):
+
+    def __init__(
+        self,
+        name: str,
+        start_url: str | None,
+        region: str | None,
+        scope: str,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._session = _wanted(name, start_url, region, scope)
+        self._by_user = start_url is not None
+        self._name = name
+        self._environ = environ
+        there = load_profile(name, environ)
+        self._path = os.path.realpath(there.config_file)  # keep a symlink
+        lines = self._missing(there)
+        if lines:
+            with self._explained():
+                make_directory_of(self._path)
+                check_writable(self._path)
+                _extended(self._path, lines)
+        self.profile = with_lines(there, lines)
+
+    def add_missing(self) -> str:
+        """Append the profile and its SSO session to the file if it lacks them.
+
+        :returns: the added lines, which end in ``\\n``; empty if nothing was missing.
+        :raises ConfigError: when the file cannot be extended.
+        """
+        if not self._missing(load_profile(self._name, self._environ)):
+            return ""
+        with self._explained(), file_lock(f"{self._path}.lock", _LOCK_TIMEOUT):
             # Another process may have added them while we waited for the lock.
-            lines = _missing(load_profile(name, environ), session, start_url is not None)
+            lines = self._missing(load_profile(self._name, self._environ))
             if lines:
-                _append(path, lines)
+                new, like = _extended(self._path, lines)
+                replace_file(self._path, new, like)
             return lines
-    except FileProblem as problem:
-        raise ConfigError(f"{shown} {problem}", by_hand) from None
-    except OSError as error:
-        raise ConfigError(f"{shown} cannot be written ({reason(error)})", by_hand) from None
+
+    def _missing(self, profile: Profile) -> str:
+        return _missing(profile, self._session, self._by_user)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raise ConfigError when the file cannot be extended."""
+        shown = f"The AWS configuration file {self._path}"
+        by_hand = f"Add the profile {self._name} and its sso-session by hand"
+        if os.path.exists(self._path) and not os.path.isfile(self._path):
+            raise ConfigError(f"{shown} is not a regular file", by_hand)
+        try:
+            yield
+        except FileProblem as problem:
+            raise ConfigError(f"{shown} {problem}", by_hand) from None
+        except OSError as error:
+            raise ConfigError(f"{shown} cannot be written ({reason(error)})", by_hand) from None
 
 
 def _wanted(name: str, start_url: str | None, region: str | None, scope: str) -> SsoSession:
@@ -147,7 +177,8 @@ def _comparable(start_url: str) -> str:
     )
 
 
-def _append(path: str, lines: str) -> None:
+def _extended(path: str, lines: str) -> tuple[bytes, os.stat_result | None]:
+    """Return the content of a file with further lines, and its status if it exists."""
     try:
         old, like = read_bytes(path), os.stat(path)
     except FileNotFoundError:
@@ -161,4 +192,4 @@ def _append(path: str, lines: str) -> None:
     before, after = parse_config(old, path), parse_config(new, path)
     if {name: after.get(name) for name in before} != before or len(after) == len(before):
         raise FileProblem("cannot be extended without changing its settings")
-    replace_file(path, new, like)
+    return new, like

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connector.aws.profile import SsoSession, load_profile, sso_session
-from connector.aws.sso.awsconfig import add_missing
+from connector.aws.sso.awsconfig import LoginProfile
 from connector.errors import ConfigError
 from connector.files import file_lock
 from connector.targets.codecatalyst.service import LOGIN
@@ -29,7 +29,7 @@ IDENTITY_CENTER = ("https://d-1234567890.awsapps.com/start", "eu-west-1")
 
 
 def add(name: str = "codecatalyst", url: str | None = None, region: str | None = None) -> str:
-    return add_missing(name, url, region, LOGIN.scope, os.environ)
+    return LoginProfile(name, url, region, LOGIN.scope, os.environ).add_missing()
 
 
 def session(name: str = "codecatalyst") -> SsoSession:

@@ -414,7 +414,7 @@ def test_scopes_are_split_as_by_the_aws_cli(cache_file: Path, home: Path) -> Non
     assert session.scopes == ("codecatalyst:read_write", "sso:x")
 
 
-def test_ctrl_c_ends_the_login_with_130(cloud: Cloud, home: Path) -> None:
+def test_ctrl_c_ends_the_login_with_130_and_adds_no_profile(cloud: Cloud, home: Path) -> None:
     if os.name != "posix":
         pytest.skip("Windows has no SIGINT for one process")
     import signal
@@ -425,3 +425,4 @@ def test_ctrl_c_ends_the_login_with_130(cloud: Cloud, home: Path) -> None:
         login.process.send_signal(signal.SIGINT)
         assert login.process.wait(10) == 130
         assert login.stderr.read() == ""
+    assert not (home / ".aws/config").exists()
