@@ -31,7 +31,7 @@ from .place import ALL_REGIONS, ANY_REGION, Place, in_regions, is_region, region
 from .refusals import explain
 from .ssm import SSM
 from .target import Calls
-from .targets import Targets
+from .targets import Region
 
 #: The operation of EC2 that lists the Regions that the account has enabled.
 EC2_REGIONS = Service(
@@ -46,6 +46,15 @@ EC2_REGIONS = Service(
         )
     },
 )
+
+
+class _Sessions(Region):
+    service = SSM
+
+
+class _Regions(Region):
+    service = EC2_REGIONS
+
 
 #: Seconds before the end in which a Region has to have answered.
 _GRACE = 0.5
@@ -146,8 +155,8 @@ def sessions_of(calls: Calls, timeout: float) -> list[SessionInfo]:
         return []
     filters = [{"key": "Target", "value": calls.session_target}]
     calls.cloud.keys.load(timeout)
-    targets = Targets(calls.cloud, calls.found.region, time.monotonic() + timeout)
-    items = targets.items("describe_sessions", "Sessions", SSM, State="Active", Filters=filters)
+    region = _Sessions(calls.cloud, calls.found.region, time.monotonic() + timeout)
+    items = region.items("describe_sessions", "Sessions", State="Active", Filters=filters)
     return [SessionInfo(each["SessionId"], iso_time(each.get("StartDate"))) for each in items]
 
 
@@ -156,9 +165,8 @@ def enabled_regions(cloud: Cloud, deadline: float) -> list[str]:
 
     :raises ConnectorError: when that cannot be asked.
     """
-    targets = Targets(cloud, cloud.region or ANY_REGION, deadline)
     try:
-        answer = targets.ask("describe_regions", EC2_REGIONS)
+        answer = _Regions(cloud, cloud.region or ANY_REGION, deadline).ask("describe_regions")
     except Refused as refused:
         raise explain(refused, "list the Regions", "EC2") from refused
     except CallFailed as failure:

@@ -7,6 +7,7 @@ a target that runs do without them, so that the ProxyCommand imports no module t
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 
@@ -31,88 +32,23 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Targets:
-    """The targets of one Region. A room has a class that inherits from this one.
+class Region(ABC):
+    """Calls of one API in one Region.
 
     Methods raise ``Refused``, ``CallFailed`` (see :mod:`connector.aws.api`) and ``ConnectorError``.
-    The base retries, and explains refusals to users.
 
-    :cvar service: the API of the targets.
-    :cvar states: the words that the service has for states. Reports of the doctor show them.
     :param deadline: of all calls together, on the clock of ``time.monotonic``.
     """
-
-    service: Service
-    states: Collection[str] = ()
 
     def __init__(self, cloud: Cloud, region: str, deadline: float) -> None:
         self.cloud = cloud
         self.region = region
         self.deadline = deadline
 
-    def listed(self) -> Sequence[Found]:
-        """Return all targets of the Region."""
-        return ()
-
-    def look(self, found: Found, query: Query) -> Found:
-        """Return a target as the service describes it now, with its labels, and with the state.
-
-        The state is the one that matters to the query's options.
-
-        :raises Refused: also when the service does not know the target any more.
-        """
-        raise NotImplementedError
-
-    def start(self, found: Found, query: Query) -> Found | None:
-        """Ask for the start of a stopped target. The base calls :meth:`look` until it runs.
-
-        Nothing needs to be done where no state of a target means that a start could help.
-
-        :returns: what was started, where that is another target than ``found``; else None.
-        :raises Refused: with the status 409 while a change is under way that has to end first.
-            The start is then asked for again.
-        """
-        return None
-
-    def stop(self, found: Found) -> State:
-        """Stop a target and return the state that this led to."""
-        raise NotImplementedError
-
-    def detour(self, found: Found, request: SessionRequest, query: Query) -> SessionAccess | None:
-        """Return access by another way than :meth:`.Backend.open`; None where there is none.
-
-        Asked once, when a refusal may settle (see :meth:`.Backend.may_settle`).
-
-        :param found: as :meth:`look` has returned it after the refusal.
-        """
-        return None
-
-    def machine_of(self, found: Found) -> str:
-        """Return what tells this start of a target from all others; empty if that is not told.
-
-        Only asked where a kind has the option ``KNOWN_HOSTS`` of the registry. Before ssh sees the
-        greeting of a session, its known keys of earlier starts are removed.
-        """
-        return ""
-
-    @staticmethod
-    def explain(refused: Refused, what: str, found: Found, query: Query) -> ConnectorError | None:
-        """Return the error for users of a refused call; None for the base's own words.
-
-        :param what: was refused, as in "stop" or "start a session on": the target follows.
-        :param query: what the user asked for.
-        """
-        return None
-
-    @staticmethod
-    def advice(found: Found) -> str:
-        """Return what to do about a target that waiting does not make run.
-
-        Empty for the base's own words: look at the console, or that it cannot be used any more.
-        """
-        return ""
-
-    # What the methods above are made of.
+    @property
+    @abstractmethod
+    def service(self) -> Service:
+        """The API. A class that inherits has it as a plain attribute."""
 
     @property
     def left(self) -> float:
@@ -168,6 +104,86 @@ class Targets:
 
     def _api(self, service: Service | None) -> SignedApi:
         return self.cloud.api(service or self.service, self.region)
+
+
+class Targets(Region):
+    """The targets of one Region. A room has a class that inherits from this one.
+
+    The base retries, and explains refusals to users.
+
+    :cvar states: the words that the service has for states. Reports of the doctor show them.
+    """
+
+    states: Collection[str] = ()
+
+    def listed(self) -> Sequence[Found]:
+        """Return all targets of the Region."""
+        return ()
+
+    @abstractmethod
+    def look(self, found: Found, query: Query) -> Found:
+        """Return a target as the service describes it now, with its labels, and with the state.
+
+        The state is the one that matters to the query's options.
+
+        :raises Refused: also when the service does not know the target any more.
+        """
+
+    def start(self, found: Found, query: Query) -> Found | None:
+        """Ask for the start of a stopped target. The base calls :meth:`look` until it runs.
+
+        Nothing needs to be done where no state of a target means that a start could help.
+
+        :returns: what was started, where that is another target than ``found``; else None.
+        :raises Refused: with the status 409 while a change is under way that has to end first.
+            The start is then asked for again.
+        """
+        return None
+
+    def stop(self, found: Found) -> State:
+        """Stop a target and return the state that this led to.
+
+        :raises ConfigError: where the connector cannot stop it.
+        """
+        from ...errors import ConfigError
+
+        raise ConfigError(
+            f"connector cannot stop {found.id}", "Stop it by the service that has started it"
+        )
+
+    def detour(self, found: Found, request: SessionRequest, query: Query) -> SessionAccess | None:
+        """Return access by another way than :meth:`.Backend.open`; None where there is none.
+
+        Asked once, when a refusal may settle (see :meth:`.Backend.may_settle`).
+
+        :param found: as :meth:`look` has returned it after the refusal.
+        """
+        return None
+
+    def machine_of(self, found: Found) -> str:
+        """Return what tells this start of a target from all others; empty if that is not told.
+
+        Only asked where a kind has the option ``KNOWN_HOSTS`` of the registry. Before ssh sees the
+        greeting of a session, its known keys of earlier starts are removed.
+        """
+        return ""
+
+    @staticmethod
+    def explain(refused: Refused, what: str, found: Found, query: Query) -> ConnectorError | None:
+        """Return the error for users of a refused call; None for the base's own words.
+
+        :param what: was refused, as in "stop" or "start a session on": the target follows.
+        :param query: what the user asked for.
+        """
+        return None
+
+    @staticmethod
+    def advice(found: Found) -> str:
+        """Return what to do about a target that waiting does not make run.
+
+        Empty for the base's own words: look at the console, or that it cannot be used any more.
+        """
+        return ""
 
 
 def _late(what: str) -> CallFailed:

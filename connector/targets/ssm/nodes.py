@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...aws.api import Refused
-from ...errors import ConfigError, ConnectorError, TargetNotFound, TargetNotReady
+from ...errors import ConnectorError, TargetNotFound, TargetNotReady
 from ..model import RUNNING, Query, State
 from ..refusals import said_by
 from ..regional.backend import Found
@@ -33,11 +33,6 @@ class Nodes(Targets):
 
     def look(self, found: Found, query: Query) -> Found:
         return found._replace(state=_STATE)
-
-    def stop(self, found: Found) -> State:
-        raise ConfigError(
-            f"connector cannot stop {found.id}", "Stop it by the service that has started it"
-        )
 
     @staticmethod
     def explain(refused: Refused, what: str, found: Found, query: Query) -> ConnectorError | None:

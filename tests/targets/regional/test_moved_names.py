@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
 
 from connector.errors import AccessDenied
 from connector.sessions import Waiting
+from connector.targets.ledger import held
+from connector.targets.memory import cache_file
+from connector.targets.model import SSH_SESSION
 from connector.targets.regional.sessions import RegionalSessions
 from connector.targets.regional.target import RegionalTarget
 from connector.targets.source import LateSource
+from connector.targets.source import source_of as ledger_source_of
 
 from ...aws.helpers import Clock
+from ...endtoend.waiting import eventually
 from . import lamp
 from .lampworld import Lamp
-from .works import Lampworks, source_of
+from .works import NO_START, Lampworks, source_of
 
 
 def move(works: Lampworks) -> Lamp:
@@ -58,6 +67,25 @@ def test_session_on_a_target_that_has_another_name_is_replaced(
     found = lampworks.account.sessions.find(session)
     assert found is not None
     assert found.machine_id == fresh.id
+
+
+def test_session_on_a_target_of_another_name_that_does_not_end_stays_in_the_ledger(
+    lampworks: Lampworks, desk: Lamp
+) -> None:
+    move(lampworks)
+    lampworks.refuse("TerminateSession", "InternalServerError", 500)
+    finder = lamp.KIND.open_finder(lampworks.query("desk.lamp"), lampworks.environ)
+    source = LateSource(
+        finder, finder.known(), lambda target: ledger_source_of(target, SSH_SESSION, NO_START)
+    )
+    access = source.start(Leaving())
+    ledger = Path(cache_file(os.environ, "sessions"))
+    eventually(lambda: len(list(ledger.glob("*"))) == 2, "both entries")
+    eventually(lambda: len(held) == 1, "the release of one entry")
+    (left,) = (path for path in ledger.iterdir() if path.name not in held)
+    assert json.loads(left.read_text())[2:] == [f"lamp us-west-2 {desk.id}", lampworks.living()[0]]
+    source.stop(access, 5)
+    eventually(lambda: not held, "the end of the other entry")
 
 
 def test_refused_session_on_a_remembered_target_leads_to_a_look_up(

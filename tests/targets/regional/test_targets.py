@@ -1,7 +1,8 @@
-"""Calls for lists: how they end where a deadline passes."""
+"""What the base asks of each kind, and how calls for lists end where a deadline passes."""
 
 from __future__ import annotations
 
+import inspect
 import time
 from typing import Any, cast
 
@@ -10,7 +11,10 @@ import pytest
 from connector.aws.api import CallFailed
 from connector.aws.cloud import Cloud
 from connector.aws.signed import Service
-from connector.errors import ConnectFailed
+from connector.errors import ConfigError, ConnectFailed
+from connector.targets import registry
+from connector.targets.regional.backend import Found
+from connector.targets.regional.kind import RegionalKind
 from connector.targets.regional.targets import Targets
 
 from .lamps import Lamps
@@ -49,3 +53,23 @@ def test_call_after_the_deadline_is_not_made_and_has_failed() -> None:
         lamps(api, time.monotonic() - 1.0).ask("list_lamps")
     assert caught.value.error.message == "AWS did not answer in time (list_lamps)"
     assert api.timeouts == []
+
+
+@pytest.mark.parametrize("row", registry.KINDS, ids=lambda row: row.name)
+def test_targets_of_each_kind_are_complete(row: registry.KindRow) -> None:
+    kind = row.load()
+    if isinstance(kind, RegionalKind):
+        assert not inspect.isabstract(kind.backend.targets)
+        assert kind.backend.targets.states
+
+
+def test_targets_without_a_look_are_refused_at_once() -> None:
+    class Dark(Targets):
+        service = Lamps.service
+
+    assert inspect.isabstract(Dark)
+
+
+def test_stop_is_refused_where_a_kind_has_none() -> None:
+    with pytest.raises(ConfigError, match="cannot stop lamp-0"):
+        Targets.stop(lamps(Silent(), 0.0), Found("lamp-0"))

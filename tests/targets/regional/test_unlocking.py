@@ -119,14 +119,14 @@ def test_sessions_are_listed_after_the_user_was_asked(
 ) -> None:
     left: list[float] = []
 
-    class Slow(Targets):
+    class Slow(listing._Sessions):
         def items(
             self, operation: str, member: str, service: Service | None = None, /, **members: Any
         ) -> Iterator[Any]:
             yield from super().items(operation, member, service, **members)
             left.append(self.deadline - time.monotonic())
 
-    monkeypatch.setattr(listing, "Targets", Slow)
+    monkeypatch.setattr(listing, "_Sessions", Slow)
     assert RegionalTarget(calls).sessions() == []
     assert len(left) == 1
     assert left[0] > 0
