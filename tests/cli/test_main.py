@@ -76,6 +76,34 @@ def test_the_version_imports_nothing_of_the_command_line() -> None:
     assert "connector.cli" not in done.stderr
 
 
+#: Runs a command that ends with or without a thread at work.
+ENDING = """\
+import atexit, sys, threading
+from connector.cli import main as cli
+class Value:
+    def __del__(self):
+        print("Python has cleaned up")
+value = Value()
+def run():
+    atexit.register(print, "ended")
+    if sys.argv[1] == "at-work":
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    return 69
+cli.main = run
+from connector.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("threads", "said"), [("at-work", "ended\n"), ("none", "ended\nPython has cleaned up\n")]
+)
+def test_nothing_is_cleaned_up_under_a_thread_at_work(threads: str, said: str) -> None:
+    command = [sys.executable, "-c", ENDING, threads]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (69, said, "")
+
+
 @pytest.mark.parametrize("words", [(), ("nonsense",), ("proxy", "a", "b"), ("proxy", "--not")])
 def test_wrong_usage_exits_with_2_and_nothing_on_stdout(words: tuple[str, ...]) -> None:
     done = run(*words)
