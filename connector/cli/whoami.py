@@ -52,11 +52,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         tell_json(account.document)
         return 0
-    origin = (
-        f"the profile {account.profile}" if account.profile else "an environment variable or a file"
-    )
     expires = "unknown" if account.expires_at is None else shown_time(account.expires_at)
-    lines = (*account.lines, (account.credentials, f"from {origin}"), ("expires", expires))
+    lines = (*account.lines, (account.credentials, f"from {account.origin}"), ("expires", expires))
     tell(*(f"{title:9}{text}" for title, text in lines))
     return 0
 

@@ -204,14 +204,14 @@ class Account(NamedTuple):
     """The user that a login speaks for.
 
     :param lines: titles and texts for people; ``document`` is what JSON has.
-    :param profile: the profile of the login; ``None`` where a variable or file gave the token.
+    :param origin: where the credentials come from, in words.
     :param expires_at: seconds since the epoch; ``None`` when that is unknown.
     :param credentials: what they are, in one word.
     """
 
     lines: tuple[tuple[str, str], ...]
     document: Mapping[str, Any]
-    profile: str | None
+    origin: str
     expires_at: float | None
     credentials: str = "token"
 

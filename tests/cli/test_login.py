@@ -80,7 +80,7 @@ def test_from_no_login_to_one_and_back(
     }
     done = run(environ, "whoami")
     assert re.search(r"^user +mde-user$", done.stdout, re.MULTILINE)
-    assert "token    from the profile codecatalyst\n" in done.stdout
+    assert "token    from the SSO login of the profile codecatalyst\n" in done.stdout
     assert re.search(r"^expires  \d{4}-\d\d-\d\d \d\d:\d\d UTC$", done.stdout, re.MULTILINE)
 
     done = run(environ, "login", "--no-browser", "--start-url", "https://x/start", exit_code=78)
@@ -88,7 +88,7 @@ def test_from_no_login_to_one_and_back(
 
     assert "Logged out of the sso-session codecatalyst" in run(environ, "logout").stdout
     assert not cache.exists()
-    assert "There was no login" in run(environ, "logout").stdout
+    assert "There is no login of the profile codecatalyst" in run(environ, "logout").stdout
     done = run(environ, "whoami", exit_code=77)
     assert "There is no SSO login. Run `connector login --profile codecatalyst`" in done.stderr
 
@@ -118,7 +118,12 @@ def test_a_token_of_a_variable(environ: dict[str, str], access: Access) -> None:
     document = json.loads(run(given, "whoami", "--json").stdout)
     assert (document["userName"], document["profile"]) == ("mde-user", None)
     assert document["tokenExpiresAt"] is None
-    assert "token    from an environment variable or a file\n" in run(given, "whoami").stdout
+    assert "token    from AWS_BEARER_TOKEN_CODECATALYST\n" in run(given, "whoami").stdout
+    done = run(given, "logout")
+    assert "AWS_BEARER_TOKEN_CODECATALYST is set: logout cannot remove its token" in done.stderr
+    assert "There is no login of the profile codecatalyst on this machine" in done.stdout
+    done = run(given, "logout", "--profile", "typo", exit_code=78)
+    assert "There is no AWS profile typo. Check --profile and" in done.stderr
     done = run(given, "login")
     assert "AWS_BEARER_TOKEN_CODECATALYST is set: its token is used" in done.stderr
     wrong = {**environ, "AWS_BEARER_TOKEN_CODECATALYST": "wrong-token"}

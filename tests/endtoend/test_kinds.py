@@ -217,8 +217,9 @@ def test_help_explains_the_kind(site: Site) -> None:
 
 def test_whoami_tells_the_user(site: Site) -> None:
     told = site.says("whoami", "--kind", site.row.name)
+    variable = site.row.login.token_variables[0] if site.row.login else "AWS_ACCESS_KEY_ID"
     credentials = "token" if site.row.login else "keys"
-    assert f"\n{credentials:9}from an environment variable or a file\n" in told
+    assert f"\n{credentials:9}from {variable}\n" in told
     assert (site.row.login is not None) or "111122223333" in told
 
 

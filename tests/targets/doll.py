@@ -106,7 +106,9 @@ class DollKind(toy.ToyKind):
         return model.Remembered({"anna.doll": "in the shop"}, {"shelf": {"top", "low"}})
 
     def identify(self, query: Query, environ: Any, before_call: Any) -> model.Account:
-        return model.Account((("user", "child of dolls"),), {"user": "child of dolls"}, None, None)
+        return model.Account(
+            (("user", "child of dolls"),), {"user": "child of dolls"}, "the nursery", None
+        )
 
 
 KIND = DollKind()

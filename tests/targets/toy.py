@@ -191,7 +191,7 @@ class ToyKind:
         return model.Remembered({"bear.toy": "in the shop"}, {})
 
     def identify(self, query: Query, environ: Any, before_call: Any) -> model.Account:
-        return model.Account((("user", "child"),), {"user": "child"}, None, None)
+        return model.Account((("user", "child"),), {"user": "child"}, "the nursery", None)
 
 
 KIND = ToyKind()

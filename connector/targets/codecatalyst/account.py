@@ -50,7 +50,7 @@ def account_of(service: Service, before_call: Callable[[], None]) -> Account:
             "profile": profile,
             "tokenExpiresAt": None if token.expires_at is None else format_time(token.expires_at),
         },
-        profile,
+        token.origin,
         token.expires_at,
     )
 

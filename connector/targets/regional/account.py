@@ -49,16 +49,18 @@ def account_of(
     before_call()
     found = identify(cloud, cloud.region or ANY_REGION, _TIMEOUT)
     expires_at = keys.expires_at
+    profile = None if cloud.keys.are_of_variables else cloud.profile
+    origin = "AWS_ACCESS_KEY_ID" if cloud.keys.are_of_variables else "this machine"
     return Account(
         (("account", found.account), ("arn", found.arn), ("id", found.user_id)),
         {
             "account": found.account,
             "arn": found.arn,
             "userId": found.user_id,
-            "profile": cloud.profile,
+            "profile": profile,
             "keysExpireAt": None if expires_at is None else format_time(expires_at),
         },
-        cloud.profile,
+        f"the profile {profile}" if profile else origin,
         expires_at,
         "keys",
     )

@@ -291,6 +291,7 @@ def test_account_is_that_of_the_keys(lampworks: Lampworks) -> None:
     assert account.document["arn"] == "arn:aws:iam::111122223333:user/mary"
     assert account.lines[0] == ("account", "111122223333")
     assert account.credentials == "keys"
+    assert (account.origin, account.document["profile"]) == ("AWS_ACCESS_KEY_ID", None)
 
 
 def test_account_needs_no_region(lampworks: Lampworks) -> None:
@@ -302,7 +303,7 @@ def test_account_needs_no_region(lampworks: Lampworks) -> None:
     )
     account = lamp.KIND.identify(Query(profile="work"), lampworks.environ, lambda: None)
     assert account.document["account"] == "111122223333"
-    assert account.profile == "work"
+    assert (account.origin, account.document["profile"]) == ("the profile work", "work")
 
 
 def test_profile_that_does_not_exist_is_a_problem(lampworks: Lampworks) -> None:
