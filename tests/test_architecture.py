@@ -198,6 +198,7 @@ ALSO = {
 ALLOWED = {
     "ec2": {
         *("aws/signed.py", "aws/sdk.py", "aws/keys/chain.py", "aws/keys/machine.py"),
+        "aws/keys/places.py",
         "aws/xmlapi.py",  # the protocol has the name of the service
         "targets/regional/listing.py",  # ec2:DescribeRegions, for all kinds
         "cli/attach.py",  # sessions that other programs have started

@@ -64,9 +64,9 @@ def parse_xml(response: Response, host: str, names: Mapping[str, str]) -> dict[s
     except (ExpatError, ValueError):
         document = None
     if status >= 300:
-        error: Any = document
-        for name in ("Errors", "Error"):
-            error = error.get(name) if isinstance(error, dict) else None
+        error: Any = document if isinstance(document, dict) else {}
+        error = error.get("Errors", error)  # STS answers without that level
+        error = error.get("Error") if isinstance(error, dict) else None
         code, message = str(status), reason  # from a proxy or load balancer on the way
         if isinstance(error, dict):
             code, message = (str(error.get(name, "")) for name in ("Code", "Message"))

@@ -8,9 +8,12 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from connector.aws.keys.finder import Asked, Finder
+from connector.aws.keys.programwait import ProgramWait
 from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.profile import load_profile, with_credentials
 from connector.transport.trust import Trust
@@ -40,6 +43,21 @@ def load(name: str | None, timeout: float = 20) -> AwsKeys:
     return source_of(name).load(timeout)
 
 
+def without_botocore(
+    name: str | None,
+    environ: Mapping[str, str],
+    connect: Any,
+    *,
+    now: Callable[[], float] = time.time,
+    may_ask: bool = False,
+) -> AwsKeys | None:
+    """Return the keys that are found without botocore, or None if it would be asked."""
+    profile = with_credentials(load_profile(name, environ), environ)
+    named = name is not None
+    asked = Asked(profile, environ, connect, named, True, ProgramWait, now)
+    return Finder(asked, may_ask, 20).find_without_botocore()
+
+
 def log_in(home: Path, end: float) -> None:
     """Write the token of an SSO login, as ``aws sso login`` does."""
     cache = home / ".aws/sso/cache"
@@ -58,6 +76,8 @@ def program(home: Path, code: str) -> str:
 #: A program that loads the keys of the profile work, twice if it finds some.
 LOAD = """\
 import os, sys
+from connector.aws.keys.finder import Asked, Finder
+from connector.aws.keys.programwait import ProgramWait
 from connector.aws.keys.source import KeySource
 from connector.aws.profile import load_profile, with_credentials
 from connector.transport.trust import Trust

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from connector.aws.keys import machine
 from connector.aws.keys.machine import keys_of_machine
-from connector.aws.keys.quick import is_left_to_machine
+from connector.aws.keys.places import Machine, place_of
 from connector.aws.keys.source import AwsKeys
 from connector.aws.profile import load_profile, with_credentials
+from connector.errors import CredentialsError
 
 from .sources import Sources, serving
 
@@ -57,9 +58,13 @@ def afresh(sources: Sources) -> None:
 
 def _quick(environ: dict[str, str], name: str | None = None) -> AwsKeys | None:
     profile = with_credentials(load_profile(name, environ), environ)
-    if not is_left_to_machine(profile, environ, named=name is not None):
+    try:
+        place = place_of(profile, environ, named=name is not None)
+    except CredentialsError:  # another source comes first, and is incomplete
         return None
-    return keys_of_machine(environ, time.time(), 20)
+    if not isinstance(place, Machine):
+        return None
+    return keys_of_machine(environ, time.time(), 20, place.is_container)
 
 
 def _botocore(environ: dict[str, str], name: str | None = None) -> AwsKeys | None:
@@ -245,8 +250,9 @@ def test_silent_endpoint_takes_a_part_of_the_time_only(sources: Sources) -> None
     """The chain has the rest."""
     sources.silent = True
     try:
-        for environ in ({URL: f"{sources.url}/container"}, {METADATA: sources.url}):
-            assert keys_of_machine(environ, time.time(), 0.2) is None
+        environ = {URL: f"{sources.url}/container", METADATA: sources.url}
+        for is_container in (True, False):
+            assert keys_of_machine(environ, time.time(), 0.2, is_container) is None
     finally:
         sources.silent = False
 

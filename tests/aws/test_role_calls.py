@@ -16,9 +16,9 @@ import pytest
 from botocore.tokens import SSOTokenProvider
 
 from connector.aws.keys.chain import find_keys
+from connector.aws.keys.codes import Codes
+from connector.aws.keys.places import Role, place_of
 from connector.aws.keys.programwait import ProgramWait
-from connector.aws.keys.rolecalls import keys_of_role
-from connector.aws.keys.roles import Role, role_of
 from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.profile import Profile, load_profile, with_credentials
 from connector.emulator.api.account import Account
@@ -27,15 +27,16 @@ from connector.emulator.api.sso.portal import Portal
 from connector.emulator.api.sts.service import SecurityTokenService
 from connector.emulator.listener import Certificates
 from connector.emulator.sessions import Sessions
-from connector.errors import CredentialsError
+from connector.errors import ConnectFailed, CredentialsError
 from connector.transport.trust import Trust
 
-from .chains import log_in
+from .chains import log_in, without_botocore
 from .cloud import Loop
 from .recording import Recorder
 from .sources import ROLE, Sources
 
 TOKEN = "a-token"  # of log_in()
+CODE = "123456"
 
 
 class Aws:
@@ -46,6 +47,7 @@ class Aws:
         self.key = self.account.add_user("mary")
         self.role = self.account.add_role("Reader")
         self.guarded = self.account.add_role("Guarded", external_id="an-id")
+        self.device = self.account.add_role("Device", mfa_code=CODE)
         tokens = BearerTokens(self.account.now)
         tokens.accept(TOKEN, "mary")
         endpoints = [
@@ -88,9 +90,13 @@ def configure(home: Path, aws: Aws) -> Callable[..., None]:
             "profile base": base,
             "profile work": {"region": "eu-west-1", **settings},
             "profile chained": {"role_arn": aws.role.arn, "source_profile": "base"},
+            "profile login": filled(aws, SSO),
+            "profile program": {"credential_process": f"cat {home / 'keys.json'}"},
             "profile halved": base,  # the other file has a part of its keys
             "sso-session corp": corp,
         }
+        keys = {"AccessKeyId": aws.key.id, "SecretAccessKey": aws.key.secret}
+        (home / "keys.json").write_text(json.dumps({"Version": 1, **keys}))
         (home / ".aws/credentials").write_text("[halved]\naws_session_token = a-token\n")
         lines = []
         for header, values in sections.items():
@@ -106,11 +112,7 @@ def profile_of(name: str | None = "work") -> Profile:
 
 def called(connect: Any, name: str | None = "work") -> AwsKeys | None:
     """Return the keys that a call gives without botocore."""
-    profile = profile_of(name)
-    role = role_of(profile, os.environ, named=name is not None)
-    if role is None:
-        return None
-    return keys_of_role(role, profile, os.environ, connect, time.time(), 20)
+    return without_botocore(name, os.environ, connect)
 
 
 def by_botocore(connect: Any, name: str | None = "work") -> AwsKeys:
@@ -120,7 +122,7 @@ def by_botocore(connect: Any, name: str | None = "work") -> AwsKeys:
         named=name is not None,
         timeout=20,
         uses_cache=False,
-        may_ask=False,
+        codes=Codes(profile_of(name), may_ask=False),
         wait=ProgramWait(),
     )
 
@@ -173,6 +175,60 @@ def test_keys_of_a_call_are_kept_for_botocore_and_the_aws_cli(
     assert aws.asked == [operation, operation, "GetCallerIdentity"]
 
 
+@pytest.mark.parametrize(
+    ("source", "operations"),
+    [
+        ({"source_profile": "base"}, ["AssumeRole"]),
+        ({"source_profile": "chained"}, ["AssumeRole", "AssumeRole"]),
+        ({"source_profile": "login"}, ["GetRoleCredentials", "AssumeRole"]),
+        ({"source_profile": "program"}, ["AssumeRole"]),
+        ({"credential_source": "Environment"}, ["AssumeRole"]),
+    ],
+)
+def test_role_is_called_with_the_keys_of_its_source(
+    aws: Aws,
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    source: dict[str, str],
+    operations: list[str],
+) -> None:
+    """The service checks signature and code. A new search takes the role from the cache."""
+    monkeypatch.setattr("getpass.getpass", lambda question: CODE)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws.key.id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws.key.secret)
+    configure(role_arn=aws.device.arn, mfa_serial=aws.device.mfa_serial, **source)
+    found = without_botocore("work", os.environ, aws.connect, may_ask=True)
+    assert found is not None
+    assert without_botocore("work", os.environ, aws.connect) == found
+    assert aws.asked == operations
+
+
+def test_code_is_asked_for_once_where_its_call_gets_no_answer(
+    aws: Aws, home: Path, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """botocore makes the call again, and its answer counts."""
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return CODE
+
+    monkeypatch.setattr("getpass.getpass", ask)
+    configure(role_arn=aws.device.arn, mfa_serial=aws.device.mfa_serial, source_profile="base")
+    calls = []
+
+    def connect(*where: Any) -> Any:
+        calls.append(where)
+        if len(calls) == 1:
+            raise ConnectFailed("The host did not answer", "Try again")
+        return aws.connect(*where)
+
+    source = KeySource(profile_of(), os.environ, connect, named=True)
+    assert source.load(20, may_ask=True).session_token
+    assert asked == [f"Enter MFA code for {aws.device.mfa_serial}: "]
+    assert aws.asked == ["AssumeRole"]
+
+
 def test_source_of_keys_calls_once_without_botocore(
     aws: Aws, configure: Callable[..., None]
 ) -> None:
@@ -207,10 +263,10 @@ def test_refused_keys_are_replaced_past_the_cache(aws: Aws, configure: Callable[
 @pytest.mark.parametrize(
     ("settings", "environ"),
     [
-        ({**ASSUMED, "mfa_serial": "arn:aws:iam::1:mfa/mary"}, {}),
-        ({**ASSUMED, "source_profile": "chained"}, {}),
         ({**ASSUMED, "source_profile": "nosuch"}, {}),
+        ({**ASSUMED, "source_profile": "work"}, {}),
         ({"role_arn": "{role}", "credential_source": "Environment"}, {}),
+        ({"role_arn": "{role}", "credential_source": "EcsContainer"}, {}),
         ({**ASSUMED, "source_profile": "halved"}, {}),
         ({**ASSUMED, "region": ""}, {}),
         ({**ASSUMED, "region": "us-moon-1x"}, {}),
@@ -246,11 +302,12 @@ def test_login_that_has_to_be_renewed_is_left_to_botocore(
     assert aws.asked == []
 
 
-def test_refusal_is_reported_by_botocores_chain(aws: Aws, configure: Callable[..., None]) -> None:
+def test_refusal_is_reported_after_one_call(aws: Aws, configure: Callable[..., None]) -> None:
     configure(**filled(aws, {**GUARDED, "external_id": "another"}))
     source = KeySource(profile_of(), os.environ, aws.connect, named=True)
     with pytest.raises(CredentialsError, match=r"profile work \(AccessDenied\)"):
         source.load(20)
+    assert aws.asked == ["AssumeRole"]
 
 
 WEB = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
@@ -301,7 +358,7 @@ def test_web_identity_is_called_as_botocore_does(
 
 def test_calls_keep_secrets_out_of_logs(aws: Aws, configure: Callable[..., None]) -> None:
     configure(**filled(aws, GUARDED))
-    role = role_of(profile_of(), os.environ, named=True)
+    role = place_of(profile_of(), os.environ, named=True)
     assert isinstance(role, Role)
     assert "an-id" not in repr(role)
     assert aws.key.secret not in repr(role)

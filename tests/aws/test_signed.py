@@ -381,7 +381,7 @@ def test_quick_keys_import_nothing_heavy(
 ) -> None:
     import subprocess
 
-    from .test_quick_keys import ENTRY, KEYS_OF_ROLES
+    from .rolecache import ENTRY, KEYS_OF_ROLES
 
     environ = {**os.environ}
     environ.pop("PYTHONWARNINGS", None)

@@ -24,12 +24,12 @@ from ..endpoint import check_endpoint
 from ..profile import Profile
 from ..regions import region_of
 from .clicache import CliCache
-from .errors import NoCode, explain, no_keys, try_it
+from .codes import Codes
+from .errors import explain, no_keys, try_it
 from .program import DRAIN, keys_in_output, late, start_program, words_of
 from .programwait import TIMEOUT as PROGRAM_TIMEOUT
 from .programwait import ProgramWait
 from .source import AwsKeys
-from .terminal import ask_secret
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -53,7 +53,7 @@ def find_keys(
     named: bool,
     timeout: float,
     uses_cache: bool,
-    may_ask: bool,
+    codes: Codes,
     wait: ProgramWait,
 ) -> AwsKeys:
     """Return the keys that botocore finds.
@@ -63,7 +63,7 @@ def find_keys(
     :param named: whether the option ``--profile`` named the profile.
     :param timeout: seconds, besides those of a user at a prompt.
     :param uses_cache: whether the AWS CLI's cache may have the keys of a role.
-    :param may_ask: whether the user may be asked for an MFA code.
+    :param codes: asks the user for codes of MFA.
     :param wait: gets a report about once a second while a program runs.
     :raises NoKeys: when no source has any.
     :raises CredentialsError: when a source has expired, fails, or takes too long.
@@ -72,13 +72,13 @@ def find_keys(
     set_up_now()
     search = _Search(profile, connect, named, uses_cache, wait)
     try:
-        return _wait(search, profile, timeout, may_ask, wait)
+        return _wait(search, profile, timeout, codes, wait)
     finally:
         search.end()
 
 
 def _wait(
-    search: _Search, profile: Profile, timeout: float, may_ask: bool, wait: ProgramWait
+    search: _Search, profile: Profile, timeout: float, codes: Codes, wait: ProgramWait
 ) -> AwsKeys:
     began = time.monotonic()
     deadline = began + timeout
@@ -99,11 +99,8 @@ def _wait(
             return found
         if isinstance(found, BaseException):
             raise explain(found, profile) from found
-        if not may_ask:
-            search.codes.put(None)
-            continue
         asked = time.monotonic()
-        search.codes.put(ask_secret(found))
+        search.codes.put(codes.ask(found))
         deadline += time.monotonic() - asked
 
 
@@ -120,7 +117,7 @@ class _Search:
     """The chain in a thread.
 
     :ivar answers: gets questions for the user (text), and at last keys or an exception.
-    :ivar codes: gets the user's answers; None if there is none.
+    :ivar codes: gets the user's answers; None ends the search.
     :ivar program_of: the name of the profile whose ``credential_process`` runs; else empty.
     """
 
@@ -239,7 +236,7 @@ class _Search:
         self.answers.put(question)
         code = self.codes.get()
         if code is None:
-            raise NoCode
+            raise TimeoutError
         return code
 
     def _start(self, name: str, words: list[str], **_: Any) -> _Finished:

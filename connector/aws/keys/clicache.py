@@ -76,26 +76,11 @@ def cached_keys(key: str, now: float) -> AwsKeys | None:
     return AwsKeys(key_id, secret, token, expires_at)
 
 
-def role_key(values: Mapping[str, str]) -> str:
-    """Return the key of a role's entry.
+def role_key(members: Mapping[str, Any]) -> str:
+    """Return the key of the entry of a role that STS gives.
 
-    :param values: the settings of the profile that names the role.
+    :param members: of the call's input, but for a token, a code and a name that is made up.
     """
-    members: dict[str, Any] = {"RoleArn": values["role_arn"]}
-    settings = (
-        ("role_session_name", "RoleSessionName"),
-        ("external_id", "ExternalId"),
-        ("mfa_serial", "SerialNumber"),
-    )
-    for setting, name in settings:
-        if setting in values:
-            members[name] = values[setting]
-    if not members.get("RoleSessionName", "-"):
-        del members["RoleSessionName"]  # botocore makes up a name, which is no part of the key
-    try:
-        members["DurationSeconds"] = int(values["duration_seconds"])
-    except (KeyError, ValueError):
-        members.pop("DurationSeconds", None)
     return _digest(json.dumps(members, sort_keys=True))
 
 

@@ -18,7 +18,7 @@ from ..profile import Profile, command_line
 from ..regions import has_to_be_enabled, is_known
 from ..sdk import UNREADABLE
 from ..signed import EXPIRED
-from .quick import KEY, PARTS, incomplete
+from .places import KEY, PARTS, incomplete
 
 if TYPE_CHECKING:
     from .source import KeySource
@@ -35,6 +35,9 @@ _UNFIT = ("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSigna
 #: The code of one service for keys that have expired, and also for a clock that is wrong.
 _OF_KEYS_OR_CLOCK = "RequestExpired"
 
+#: The code of the portal of SSO for a login that has ended.
+_OF_LOGIN = "UnauthorizedException"
+
 #: The command of the AWS CLI that shows whose keys it finds.
 _WHO = ("sts", "get-caller-identity")
 
@@ -43,10 +46,6 @@ _PART_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_T
 
 #: Words of a refusal because of the time of the signature.
 _OF_TIME = ("Signature expired", "Signature not yet current")
-
-
-class NoCode(Exception):
-    """A role needs an MFA code, and no user can be asked for it."""
 
 
 def explain(error: BaseException, profile: Profile) -> ConnectorError:
@@ -61,14 +60,10 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
         return error.error
     name = profile.shown_name
     kinds = {each.__name__ for each in type(error).__mro__}
-    if isinstance(error, NoCode):
-        return CredentialsError(
-            f"The role of the profile {name} needs an MFA code, which cannot be asked for here",
-            f"{try_it(profile)} in a terminal first: the keys are kept for an hour",
-        )
     if "ProfileNotFound" in kinds:
         return ConfigError(f"There is no AWS profile {name}", "Check --profile and ~/.aws/config")
-    if kinds & {"SSOError", "TokenRetrievalError"}:
+    code, said = _refusal_in(error)
+    if kinds & {"SSOError", "TokenRetrievalError"} or code == _OF_LOGIN:
         return CredentialsError(
             f"The SSO login of the profile {name} has expired, or there is none",
             f"Run `{_command(profile, 'sso', 'login')}`",
@@ -86,9 +81,7 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
             f"The AWS configuration is not usable: {error}",
             "Check ~/.aws/config and the variables that begin with AWS_",
         )
-    if "ClientError" in kinds:
-        refused = getattr(error, "response", {}).get("Error", {})
-        code, said = str(refused.get("Code", "")), str(refused.get("Message", ""))
+    if code:
         return _wrong_clock() if _is_of_time(code, said) else _failed(profile, code)
     if isinstance(error, (*UNREADABLE, RuntimeError)) or "BotoCoreError" in kinds:
         return _failed(profile, type(error).__name__)
@@ -114,6 +107,23 @@ def no_keys(profile: Profile, variables: Mapping[str, str]) -> CredentialsError:
     return NoKeys(
         f"There are no AWS keys for the profile {profile.shown_name}",
         "Run `aws configure` or `aws configure sso`, or name another profile by --profile",
+    )
+
+
+def _refusal_in(error: BaseException) -> tuple[str, str]:
+    """Return the code and the words of a service's refusal; empty texts for other errors."""
+    if isinstance(error, Refused):
+        return error.code, error.message
+    refused = getattr(error, "response", {}).get("Error", {})
+    return str(refused.get("Code", "")), str(refused.get("Message", ""))
+
+
+def no_code(profile: Profile) -> CredentialsError:
+    """Return the error of a role that needs an MFA code where no user can be asked for it."""
+    return CredentialsError(
+        f"The role of the profile {profile.shown_name} needs an MFA code, which cannot be asked "
+        "for here",
+        f"{try_it(profile)} in a terminal first: the keys are kept for an hour",
     )
 
 

@@ -20,11 +20,10 @@ from ...transport.address import authority_of, host_and_port, is_loopback
 from ...transport.dial import dial, remaining, variable_of
 from ..http import BadResponse, exchange
 from ..times import epoch_of
+from .places import CONTAINER
 from .source import SPARE, AwsKeys
 
-#: The container's variables: a path at the first address below, and a whole URL.
-_PATH_VARIABLE = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
-_URL_VARIABLE = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+_PATH_VARIABLE, _URL_VARIABLE = CONTAINER
 
 #: The addresses besides loopback that may get a container's token: of botocore's list.
 _CONTAINER_HOSTS = ("169.254.170.2", "169.254.170.23", "fd00:ec2::23")
@@ -61,17 +60,18 @@ class _Address(NamedTuple):
     path: str
 
 
-def keys_of_machine(environ: Mapping[str, str], now: float, timeout: float) -> AwsKeys | None:
+def keys_of_machine(
+    environ: Mapping[str, str], now: float, timeout: float, is_container: bool
+) -> AwsKeys | None:
     """Return the keys of the machine that botocore would find, or None if it has to be asked.
-
-    The caller has made sure that no other source comes first.
 
     :param now: seconds since the epoch.
     :param timeout: seconds that botocore needs too if there is no answer: a part of them is used.
+    :param is_container: whether the container's endpoint is asked, not the metadata service.
     """
     try:
         metadata = _metadata_address(environ)  # botocore judges it for a container too
-        if _PATH_VARIABLE in environ or _URL_VARIABLE in environ:
+        if is_container:
             deadline = time.monotonic() + min(_CONTAINER_TIMEOUT, timeout / 2)
             answer = _of_container(environ, deadline)
         else:

@@ -1,14 +1,14 @@
 """AWS keys of a role by one call, without botocore: of STS, or of the portal of SSO.
 
 Only the usual call is made here. Where a setting changes it, a token has to be renewed, or the
-service refuses, there are no keys: :mod:`.chain` then asks again, and has the words.
+service does not answer as usual, there are no keys: :mod:`.chain` then asks again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ...errors import ConnectorError
+from ...errors import ConfigError, ConnectorError
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING, Any
 from ...files import FileProblem, read_text
@@ -26,7 +26,7 @@ from .source import AwsKeys
 
 if TYPE_CHECKING:
     from ..light import Connect
-    from .roles import Role, RoleCall
+    from .places import Role
 
     #: Sends a request, and returns the response.
     Ask = Callable[[bytes], Response]
@@ -42,6 +42,9 @@ _TIMEOUTS = 2.0, 4.0
 #: The variable and the setting that choose another host of STS.
 _HOST_VARIABLE, _HOST_SETTING = "AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints"
 
+#: The status of a refusal that would be the same for botocore: of the login, or of the caller.
+_FINAL = (401, 403)
+
 logger = Logger(__name__)
 
 
@@ -49,32 +52,44 @@ class _Unusual(Exception):
     """Only botocore can make the call. The text says why, without secrets."""
 
 
-def keys_of_role(
+def keys_of_call(
     role: Role,
+    url: str,
     profile: Profile,
-    environ: Mapping[str, str],
     connect: Connect,
+    signer: AwsKeys | None,
+    code: str | None,
     now: float,
     timeout: float,
 ) -> AwsKeys | None:
     """Return new keys of a role, and write them into the AWS CLI's cache; None: ask botocore.
 
+    :param url: of the role's endpoint.
+    :param profile: whose keys are searched, for errors.
+    :param signer: the keys that sign the call.
+    :param code: of MFA.
     :param now: seconds since the epoch.
     :param timeout: seconds that botocore needs too if the call fails: a part of them is used.
+    :raises CredentialsError: when the service refuses it for good.
     """
-    call = role.call
-    if call is None:
-        return None
-    limits = [min(each, timeout / 4) for each in _TIMEOUTS]
+    limits = [min(each, max(timeout, 0.1) / 4) for each in _TIMEOUTS]
 
     def ask(request: bytes) -> Response:
         return send(connect, host_and_port(url), request, limits[0], limits[1])
 
     try:
-        url = _endpoint(call, profile, environ)
-        entry = (_of_sso if call.is_of_sso else _of_sts)(call, url, ask, now)
+        if role.is_of_sso:
+            entry = _of_sso(role, url, ask, now)
+        else:
+            entry = _of_sts(role, url, ask, signer, code, now)
         keys = _keys(entry["Credentials"], now)
-    except (ConnectorError, CallFailed, Refused, FileProblem, OSError, _Unusual) as why:
+    except Refused as refused:
+        if refused.status in _FINAL:
+            from .errors import explain
+
+            raise explain(refused, profile) from None
+        logger.info("the keys of the role are left to botocore: %s", refused)
+    except (ConnectorError, CallFailed, FileProblem, OSError, _Unusual) as why:
         logger.info("the keys of the role are left to botocore: %s", why)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as why:
         logger.info("the keys of the role are left to botocore (%s)", type(why).__name__)
@@ -95,30 +110,34 @@ def _keys(found: Mapping[str, Any], now: float) -> AwsKeys:
     return AwsKeys(key, secret, token, expires_at)
 
 
-def _endpoint(call: RoleCall, profile: Profile, environ: Mapping[str, str]) -> str:
+def endpoint_of(role: Role, profile: Profile, environ: Mapping[str, str]) -> str | None:
+    """Return the URL of the host that gives a role's keys, or None if only botocore can tell it.
+
+    :param profile: whose keys are searched. Its settings choose the host, not those of a source.
+    """
     chooses = environ.get(_HOST_VARIABLE) or _HOST_SETTING in (profile.values or {})
-    if chooses and not call.is_of_sso:
-        raise _Unusual("a setting chooses the host of STS")
-    domain = domain_of(call.region or "")
-    prefix, service = ("portal.sso", "SSO") if call.is_of_sso else ("sts", "STS")
-    default = f"https://{prefix}.{call.region}.{domain}"
+    domain = domain_of(role.region or "")
+    if not domain or (chooses and not role.is_of_sso):
+        return None
+    prefix, service = ("portal.sso", "SSO") if role.is_of_sso else ("sts", "STS")
+    default = f"https://{prefix}.{role.region}.{domain}"
     names = EndpointNames(default, f"AWS_ENDPOINT_URL_{service}", "")
-    url = light_endpoint(names, None, environ, profile) if domain else None
-    if url is None:
-        raise _Unusual("the host is not a usual one")
-    return url
+    try:
+        return light_endpoint(names, None, environ, profile)
+    except ConfigError:
+        return None  # an address of this machine, perhaps
 
 
-def _of_sso(call: RoleCall, url: str, ask: Ask, now: float) -> dict[str, Any]:
+def _of_sso(role: Role, url: str, ask: Ask, now: float) -> dict[str, Any]:
     from ..sso.tokens import REFRESH_WINDOW, SsoCache, Unusable
 
     try:
-        token = SsoCache(call.token).read()
+        token = SsoCache(role.token).read()
     except Unusable:
         raise _Unusual("there is no usable login") from None
     if token.expires_at - now < REFRESH_WINDOW:
         raise _Unusual("the login has to be renewed first")
-    query = "&".join(f"{name}={encoded(value)}" for name, value in call.members.items())
+    query = "&".join(f"{name}={encoded(value)}" for name, value in role.members.items())
     headers = {"x-amz-sso_bearer_token": token.access_token}
     host, path = _place(url)
     target = f"{path.rstrip('/')}/federation/credentials?{query}"
@@ -128,21 +147,25 @@ def _of_sso(call: RoleCall, url: str, ask: Ask, now: float) -> dict[str, Any]:
         "SecretAccessKey": found["secretAccessKey"],
         "SessionToken": found["sessionToken"],
         "Expiration": format_time(found["expiration"] / 1000),
-        "AccountId": call.members["account_id"],
+        "AccountId": role.members["account_id"],
     }
     return {"ProviderType": "sso", "Credentials": credentials}
 
 
-def _of_sts(call: RoleCall, url: str, ask: Ask, now: float) -> dict[str, Any]:
-    members = {"RoleSessionName": f"botocore-session-{int(now)}", **call.members}
-    if call.keys is None:
-        members["WebIdentityToken"] = read_text(call.token)
-    body = form_of(call.action, members, _VERSION)
+def _of_sts(
+    role: Role, url: str, ask: Ask, signer: AwsKeys | None, code: str | None, now: float
+) -> dict[str, Any]:
+    members = {"RoleSessionName": f"botocore-session-{int(now)}", **role.members}
+    if code is not None:
+        members["TokenCode"] = code
+    if signer is None:
+        members["WebIdentityToken"] = read_text(role.token)
+    body = form_of(role.action, members, _VERSION)
     headers = dict(FORM)
     host, path = _place(url)
-    if call.keys is not None:
+    if signer is not None:
         headers |= signed_headers(
-            call.keys,
+            signer,
             method="POST",
             host=host,
             path=path,
@@ -150,14 +173,14 @@ def _of_sts(call: RoleCall, url: str, ask: Ask, now: float) -> dict[str, Any]:
             headers=FORM,
             body=body,
             service="sts",
-            region=call.region or "",
+            region=role.region or "",
             now=now,
         )
     answer = parse_xml(ask(_request("POST", host, path, headers, body)), host, {})
-    found = answer[f"{call.action}Result"]
-    role = found["AssumedRoleUser"]
-    account = role["Arn"].split(":")[4]
-    return {"Credentials": {**found["Credentials"], "AccountId": account}, "AssumedRoleUser": role}
+    found = answer[f"{role.action}Result"]
+    user = found["AssumedRoleUser"]
+    account = user["Arn"].split(":")[4]
+    return {"Credentials": {**found["Credentials"], "AccountId": account}, "AssumedRoleUser": user}
 
 
 def _place(url: str) -> tuple[str, str]:

@@ -209,60 +209,23 @@ class KeySource:
         return float("inf") if keys.expires_at is None else keys.expires_at - self._now()
 
     def _find(self, timeout: float, may_ask: bool, progress: StartProgress | None) -> AwsKeys:
-        from .quick import is_left_to_machine, names_role, program_of, quick_keys
+        from .finder import Asked, Finder
 
-        deadline = time.monotonic() + timeout
         profile = self.profile
         if self._loaded:  # another program may have written new keys
             again = load_profile(profile.shown_name, self._environ)
             profile = with_credentials(again._replace(name=profile.name), self._environ)
-        keys = quick_keys(profile, self._environ, named=self._named, now=self._now())
-        is_of_role = keys is not None and keys.expires_at is not None
-        if keys is not None and not (self._refused and is_of_role):
-            return keys
-        from .programwait import ProgramWait
 
-        name = profile.shown_name
-        wait = self._wait = ProgramWait(progress)
-        program = program_of(profile, self._environ, named=self._named) if keys is None else None
-        if program is not None:
-            from .program import keys_of_program
+        def new_wait() -> ProgramWait:
+            from .programwait import ProgramWait
 
-            keys = keys_of_program(program, name, self._now(), wait)
-            wait.over()
-            return keys
-        if names_role(profile, self._environ):
-            keys = self._keys_of_role(profile, timeout)
-            if keys is not None:
-                return keys
-        elif is_left_to_machine(profile, self._environ, named=self._named):
-            from .machine import keys_of_machine
+            self._wait = ProgramWait(progress)
+            return self._wait
 
-            keys = keys_of_machine(self._environ, self._now(), timeout)
-            if keys is not None:
-                return keys
-        from .chain import find_keys
-
-        keys = find_keys(
-            profile,
-            self._connect,
-            named=self._named,
-            timeout=max(deadline - time.monotonic(), 0.1),
-            uses_cache=not self._refused,
-            # Later, a terminal may be in use by a shell.
-            may_ask=not self._loaded and (may_ask or os.isatty(0)),
-            wait=wait,
+        asked = Asked(
+            *(profile, self._environ, self._connect, self._named),
+            *(not self._refused, new_wait, self._now),
         )
-        wait.over()
-        return keys
-
-    def _keys_of_role(self, profile: Profile, timeout: float) -> AwsKeys | None:
-        from .roles import role_of
-
-        role = None if self.are_of_variables else role_of(profile, self._environ, named=self._named)
-        if role is None or role.call is None:
-            return None
-        from .rolecalls import keys_of_role
-
-        now = self._now()
-        return keys_of_role(role, profile, self._environ, self._connect, now, timeout)
+        # Later, a terminal may be in use by a shell.
+        may_ask = not self._loaded and (may_ask or os.isatty(0))
+        return Finder(asked, may_ask, timeout).find()
