@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         # Messages about the command count the user's words, not those of the wrapper.
         query = query_of(options)
         row = row_of(query)
-        row.require(COMMAND, query.name)
+        row.require(COMMAND, query)
         row.load().check(SessionRequest(COMMAND, tuple(options.words)))
         words = wrap(options.words, token, on_terminal=on_terminal)
         return prepare(options, SessionRequest(COMMAND, tuple(words)), on_terminal=may_ask)

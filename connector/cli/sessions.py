@@ -57,7 +57,7 @@ def _list(options: argparse.Namespace) -> int:
     for session in sessions:
         tell(f"{session.id}  {session.started}")
     if not sessions:
-        say(f"{capitalised(str(target))} has no sessions")
+        _say_none(target)
     return 0
 
 
@@ -66,10 +66,17 @@ def _stop(options: argparse.Namespace) -> int:
     if not options.all:
         _stop_one(target, options.session_id)
         return 0
-    for session in target.sessions():
+    sessions = target.sessions()
+    for session in sessions:
         with suppress(SessionNotFound):  # it has ended meanwhile
             _stop_one(target, session.id)
+    if not sessions:
+        _say_none(target)
     return 0
+
+
+def _say_none(target: Target) -> None:
+    say(f"{capitalised(str(target))} has no sessions")
 
 
 def _stop_one(target: Target, session_id: str) -> None:

@@ -95,7 +95,7 @@ def open_finder(options: argparse.Namespace, form: str = "") -> Finder:
     row = row_of(query)
     require_name(query, os.environ)
     if form:
-        row.require(form, query.name)
+        row.require(form, query)
     return row.load().open_finder(query, os.environ)
 
 
@@ -107,15 +107,13 @@ def named(options: argparse.Namespace, target: Target) -> str:
 
 def start_command(options: argparse.Namespace) -> str:
     """Return the command that starts the target of these options, in the user's words."""
-    return query_of(options).command("start")
+    query = query_of(options)
+    return row_of(query).command(query, "start")
 
 
 def command_for(options: argparse.Namespace, target: Target, command: str) -> str:
     """Return a command about this very target, with the profile and the endpoint of the user."""
-    import shlex
-
-    query = Query("", (), options.profile, options.endpoint_url)
-    return shlex.join(["connector", command, *target.words, *query.words])
+    return Query(target.host_name, (), options.profile, options.endpoint_url).command(command)
 
 
 def query_of(options: argparse.Namespace) -> Query:

@@ -163,7 +163,10 @@ class Visit:
         if session.stopped:
             return Result(words("The session was stopped"), facts=facts)
         why = session.problem.message if session.problem else words("no reason given")
-        hint = words("It will end by itself; until then `connector sessions list` shows it")
+        hint = words(
+            "It will end by itself; until then `{command}` shows it",
+            command=self._case.query.command("sessions", "list"),
+        )
         text = words("The session could not be stopped: {reason}", reason=why)
         return Result(text, Status.WARN, hint, facts)
 

@@ -55,7 +55,7 @@ class Options:
         """
         row = row_of(self.query)
         require_name(self.query, os.environ)
-        row.require(SSH, self.query.name)
+        row.require(SSH, self.query)
         allowed = row.starts_unasked if self.start is None else self.start
         return open_source(
             row.load().open_finder(self.query, os.environ),

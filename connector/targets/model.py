@@ -51,11 +51,14 @@ class Query(NamedTuple):
         """The same login at the same API, without a target."""
         return Query(profile=self.profile, endpoint_url=self.endpoint_url)
 
-    def command(self, *words: str) -> str:
-        """Return the command line of the connector that has these words and this query."""
+    def command(self, *words: str, after: tuple[str, ...] = ()) -> str:
+        """Return the command line of the connector that has these words and this query.
+
+        :param after: words behind the query.
+        """
         import shlex  # for messages alone
 
-        return shlex.join(["connector", *words, *self.words])
+        return shlex.join(["connector", *words, *self.words, *after])
 
     @property
     def words(self) -> tuple[str, ...]:

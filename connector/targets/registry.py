@@ -27,6 +27,15 @@ PLACE, TARGET, START, WAY = "place", "target", "start", "way"
 SESSION, STREAM = "session", "stream"
 
 
+#: The roles of the options of a command, where these are not PLACE and TARGET.
+_ROLES_OF = {
+    "start": (PLACE, TARGET, START, WAY),
+    "shell": (PLACE, TARGET, START, WAY),
+    "exec": (PLACE, TARGET, START, WAY),
+    "ssh": (PLACE, START, WAY, SESSION),
+}
+
+
 class KindOption(NamedTuple):
     """An option that belongs to one or more kinds of target.
 
@@ -110,22 +119,38 @@ class KindRow(NamedTuple):
         """Return the option of this name, or None where the kind has none."""
         return next((option for option in self.options if option.name == name), None)
 
-    def require(self, form: str, name: str) -> None:
+    def command(self, query: Query, *words: str) -> str:
+        """Return the command line of the connector with these words, about a target of this kind.
+
+        It has those options of the query that the command takes, in the order that it takes.
+        """
+        own = [(self.option(name), value) for name, value in query.options]
+        roles = _ROLES_OF.get(words[0], (PLACE, TARGET))
+        kept = tuple((each.name, value) for each, value in own if each and each.role in roles)
+        query = query._replace(options=kept)
+        if words[0] != "ssh":
+            return query.command(*words)
+        # All words after the name are arguments of ssh.
+        return query._replace(name="").command(*words, after=(query.name,))
+
+    def require(self, form: str, query: Query) -> None:
         """Check that the service can start a session of this form.
 
         :raises ConfigError: when it cannot. The hint has a command that works for the target.
         """
         if form in self.forms:
             return
-        name = name if name.isprintable() and 0 < len(name) <= 60 and " " not in name else "NAME"
+        name = query.name
+        if not (name.isprintable() and 0 < len(name) <= 60 and " " not in name):
+            query = query._replace(name="NAME")
         if form == SSH:
             raise ConfigError(
                 f"{self.words.service} starts no sessions for ssh in {self.words.nouns}",
-                f"Use `connector shell {name}`",
+                f"Use `{self.command(query, 'shell')}`",
             )
         raise ConfigError(
             f"{self.words.service} starts only sessions for ssh in {self.words.nouns}",
-            f"Use `connector ssh {name}{' -- COMMAND' if form == COMMAND else ''}`",
+            f"Use `{self.command(query, 'ssh')}{' -- COMMAND' if form == COMMAND else ''}`",
         )
 
     def narrowed(self, query: Query, environ: Mapping[str, str]) -> Query:

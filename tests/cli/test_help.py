@@ -15,6 +15,8 @@ from connector.cli.commands import COMMANDS
 from connector.cli.main import main
 from connector.cli.parsers import parse, parser_of
 from connector.settings.file import SettingsFile
+from connector.targets.model import Query
+from connector.targets.registry import KINDS, KindRow
 
 #: What ends a command in a shell.
 _SEPARATORS = {"|", "&&", "||", ";", ">"}
@@ -51,6 +53,23 @@ def test_the_examples_are_found_in_what_people_write() -> None:
     """
     words = ["start my-env", "start my-env", "login", "proxy %n", "proxy -vv %n"]
     assert calls(text) == [text.split() for text in words]
+
+
+@pytest.mark.parametrize("row", KINDS, ids=lambda row: row.name)
+@pytest.mark.parametrize("words", ["start", "stop", "sessions list", "shell", "exec", "ssh"])
+def test_command_of_a_hint_is_accepted_with_all_options_of_a_kind(row: KindRow, words: str) -> None:
+    values: dict[str, str] = {"uuid": "0" * 8, "port": "22", "text": "here", "region": "here"}
+    options = tuple(
+        (each.name, True if each.type == "flag" else (*each.choices, values.get(each.type, ""))[0])
+        for each in row.options
+    )
+    query = Query(f"web{row.suffixes[0]}", options, "work", "https://example.test")
+
+    command, *rest = shlex.split(row.command(query, *words.split()))[1:]
+    read = parse(command, [*rest, "--", "true"] if command == "exec" else rest)
+
+    assert (read.words[0] if command == "ssh" else read.host) == query.name
+    assert (read.profile, read.endpoint_url) == ("work", "https://example.test")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

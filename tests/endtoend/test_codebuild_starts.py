@@ -57,7 +57,7 @@ def test_sandbox_that_fails_to_start_says_why(builds: Builds) -> None:
     assert process.wait() == 75
     line = process.stderr().splitlines()[-1]
     assert "is FAILED: The image cannot be pulled" in line
-    assert "`connector start shop.codebuild --new`" in line
+    assert "`connector start --new shop.codebuild`" in line
 
 
 def test_interrupted_start_tells_how_to_stop_the_sandbox(builds: Builds) -> None:
@@ -173,7 +173,8 @@ def test_start_of_a_stopped_sandbox_advises_a_new_one(builds: Builds) -> None:
     sandbox = builds.running()
     builds.says("stop", HOST, "--yes")
     name = f"{sandbox.id.replace(':', '.')}.codebuild"
-    assert "`connector start shop.codebuild --new`" in builds.fails(75, "start", name)
+    line = builds.fails(75, "start", name, "--region", REGION)
+    assert f"`connector start --new shop.codebuild --region {REGION}`" in line
 
 
 # The offer at the end

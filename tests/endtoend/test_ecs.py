@@ -342,7 +342,7 @@ def test_tasks_are_not_started_or_stopped(ecs: Containers) -> None:
     assert "is RUNNING" in ecs.says("start", "demo.ecs")
     code, line = ecs.refuses("stop", "demo.ecs", "--yes")
     assert code == 78
-    assert f"Run `aws ecs stop-task --cluster prod --task {ecs.first.id}`" in line
+    assert f"Run `aws ecs stop-task --cluster prod --task {ecs.first.id} --region " in line
     assert ecs.emulator.state() == "RUNNING"
     ecs.emulator.set_state("STOPPED")
     code, line = ecs.refuses("start", "demo.ecs")

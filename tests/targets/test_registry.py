@@ -176,12 +176,12 @@ def test_form_that_a_service_lacks_is_refused_with_one_that_works(
     row: registry.KindRow, form: str, hint: str
 ) -> None:
     for each in row.forms:
-        row.require(each, "anna.doll")
+        row.require(each, Query("anna.doll"))
     with pytest.raises(ConfigError) as caught:
-        row.require(form, "anna.doll")
+        row.require(form, Query("anna.doll"))
     assert caught.value.hint == hint
     with pytest.raises(ConfigError) as caught:
-        row.require(form, "a" * 90)
+        row.require(form, Query("a" * 90))
     assert caught.value.hint == hint.replace("anna.doll", "NAME")
 
 

@@ -101,9 +101,9 @@ class Sandboxes(Targets):
         return None
 
     @staticmethod
-    def advice(found: Found) -> str:
-        project = project_of(found.id)
-        return f"Start a new one with `connector start {project}.codebuild --new`"
+    def advice(found: Found, query: Query) -> str:
+        command = query._replace(name=f"{project_of(found.id)}.codebuild").command("start", "--new")
+        return f"Start a new one with `{command}`"
 
 
 def found_of(sandbox: dict[str, Any]) -> Found:

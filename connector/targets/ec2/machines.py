@@ -94,7 +94,7 @@ class Machines(Targets):
         return TargetNotReady(message, _agent_advice(found))
 
     @staticmethod
-    def advice(found: Found) -> str:
+    def advice(found: Found, query: Query) -> str:
         return _agent_advice(found) if found.state.phase == FAILED else ""
 
     def _change(self, found: Found, verb: str) -> State:

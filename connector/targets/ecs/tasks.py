@@ -89,20 +89,22 @@ class Tasks(Targets):
         cluster, task = found.id.partition("/")[0], found.details.get("task", "TASK")
         raise ConfigError(
             "The connector stops no ECS tasks: a service would start others in their place",
-            f"Run `aws ecs stop-task --cluster {cluster} --task {task}`",
+            f"Run `aws ecs stop-task --cluster {cluster} --task {task}"
+            f"{_place(self.region, self.cloud.profile)}`",
         )
 
     @staticmethod
-    def advice(found: Found) -> str:
+    def advice(found: Found, query: Query) -> str:
+        place = _place(found.region, query.profile)
         cluster, owner = found.id.partition("/")[0], found.details.get("owner", found.labels[1])
         if found.state.status != "EXEC_OFF":
-            look = f"`aws ecs describe-services --cluster {cluster} --services {owner}`"
+            look = f"`aws ecs describe-services --cluster {cluster} --services {owner}{place}`"
             return f"The connector starts no tasks: look at {look}"
         if "service" not in found.details:
-            return "Run the task anew by `aws ecs run-task --enable-execute-command`"
+            return "Run the task anew, with --enable-execute-command of `aws ecs run-task`"
         return (
             f"Run `aws ecs update-service --cluster {cluster} --service {owner} "
-            "--enable-execute-command --force-new-deployment`"
+            f"--enable-execute-command --force-new-deployment{place}`"
         )
 
     def _clusters(self) -> list[str]:
@@ -221,3 +223,11 @@ def _owner(task: Task) -> tuple[str, str]:
 
 def _last(arn: str) -> str:
     return arn.rpartition("/")[2]
+
+
+def _place(region: str, profile: str | None) -> str:
+    """Return the options of the AWS CLI for a Region and a profile, after a blank."""
+    import shlex
+
+    words = ["--region", region, *(("--profile", profile) if profile else ())]
+    return f" {shlex.join(words)}"

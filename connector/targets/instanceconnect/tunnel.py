@@ -68,7 +68,7 @@ class Tunnels:
         port = self._port
         if request.form != SSH:
             raise ConfigError(
-                "--via eice carries ssh alone", "Leave it away, or use `connector ssh`"
+                "--via eice carries ssh alone", "Leave it out, or use ssh or `connector ssh`"
             )
         if port not in PORTS:
             raise ConfigError(

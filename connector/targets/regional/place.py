@@ -76,13 +76,18 @@ def read_place(backend: Backend, query: Query, profiles: Callable[[], Collection
 
 def list_command(kind: str, query: Query, place: Place) -> str:
     """Return the command that lists the targets among which a query looks, for hints."""
+    at = place_query(query, place)
+    return at._replace(options=(("kind", kind), *at.options)).command("list")
+
+
+def place_query(query: Query, place: Place) -> Query:
+    """Return the query for all targets among which a query looks."""
     region = place.region or (place.found.region if place.found else "") or query.option("region")
-    listed = query._replace(
+    return query._replace(
         name="",
-        options=(("kind", kind), ("region", region or "")),
+        options=(("region", region),) if region else (),
         profile=place.profile or query.profile,
     )
-    return listed.command("list")
 
 
 def in_regions(regions: Collection[str]) -> str:

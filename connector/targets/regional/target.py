@@ -28,7 +28,7 @@ from ..model import (
     StartSettings,
     State,
 )
-from ..registry import KNOWN_HOSTS, SESSION, START, STREAM
+from ..registry import KNOWN_HOSTS, START
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
@@ -213,8 +213,10 @@ class Calls:
 
     def not_running(self, state: State) -> ConnectorError:
         from ..refusals import not_running
+        from .place import place_query
 
-        advice = self.backend.targets.advice(self.found)
+        at = place_query(self.query, self.place)
+        advice = self.backend.targets.advice(self.found, at)
         return not_running(str(self), state, self.command("start"), self.console, advice=advice)
 
     @contextmanager
@@ -226,20 +228,8 @@ class Calls:
             raise self.error_of(failure, what) from failure
 
     def command(self, *words: str) -> str:
-        """Return a command of the connector about this target, in the user's own words.
-
-        Options that only sessions have are left out.
-        """
-        import shlex
-
-        row, query = self.backend.row, self.query
-        own = [(row.option(name), value) for name, value in query.options]
-        kept = tuple(
-            (option.name, value)
-            for option, value in own
-            if option and option.role not in (SESSION, STREAM)
-        )
-        return shlex.join(["connector", *words, *query._replace(options=kept).words])
+        """Return a command of the connector about this target, in the user's own words."""
+        return self.backend.row.command(self.query, *words)
 
     def _made_words(self) -> str:
         """Return the words of a command that name this very target; empty if it costs nothing."""

@@ -178,10 +178,12 @@ class Targets(Region):
         return None
 
     @staticmethod
-    def advice(found: Found) -> str:
+    def advice(found: Found, query: Query) -> str:
         """Return what to do about a target that waiting does not make run.
 
-        Empty for the base's own words: look at the console, or that it cannot be used any more.
+        :param query: has the Region, profile and API of the user, for a command, and no name.
+        :returns: empty for the base's own words: look at the console, or that it cannot be used
+            any more.
         """
         return ""
 

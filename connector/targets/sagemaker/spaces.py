@@ -139,10 +139,11 @@ class Spaces(Targets):
         return None
 
     @staticmethod
-    def advice(found: Found) -> str:
-        failed = found.state.status == "Failed" and found.details["appCreationTime"]
-        name = ".".join(found.labels)
-        return f"Run `connector stop {name}.sagemaker`, and start it again" if failed else ""
+    def advice(found: Found, query: Query) -> str:
+        if found.state.status != "Failed" or not found.details["appCreationTime"]:
+            return ""
+        command = query._replace(name=f"{'.'.join(found.labels)}.sagemaker").command("stop")
+        return f"Run `{command}`, and start it again"
 
     def _all(self, kind: str, **members: Any) -> list[dict[str, Any]]:
         return list(self.items(f"list_{kind.lower()}", kind, MaxResults=100, **members))

@@ -59,7 +59,7 @@ class Plain(Backend):
             from ...errors import ConfigError
 
             raise ConfigError(
-                "GameLift Streams opens a shell only", f"Use `connector shell {found.id}`"
+                "GameLift Streams opens a shell only", f"Use `{self.row.command(query, 'shell')}`"
             )
         from ..regional.ssm import access_of
         from .streams import GAMELIFT_STREAMS

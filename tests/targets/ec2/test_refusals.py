@@ -44,4 +44,4 @@ def test_other_refusals_have_the_words_of_all_kinds(code: str) -> None:
 )
 def test_advice_depends_on_what_is_known(id: str, details: dict[str, Any], advice: str) -> None:
     found = Found(id, state=State("running", phase=FAILED), details=details)
-    assert Machines.advice(found).startswith(advice)
+    assert Machines.advice(found, Query()).startswith(advice)

@@ -191,9 +191,11 @@ def test_list_joins_spaces_with_domains_and_living_apps() -> None:
 def test_failed_app_is_to_be_stopped_but_a_failed_space_is_not() -> None:
     advice = spaces.Spaces.advice
     api = FakeApi(describe_space=space(), describe_app=app("Failed"))
-    assert "connector stop box.Research.sagemaker" in advice(spaces_of(api).look(FOUND))
+    query = Query(options=(("region", "eu-west-1"),), profile="work")
+    command = "`connector stop box.Research.sagemaker --region eu-west-1 --profile work`"
+    assert command in advice(spaces_of(api).look(FOUND), query)
     api = FakeApi(describe_space=space(Status="Failed"), describe_app=NONE)
-    assert advice(spaces_of(api).look(FOUND)) == ""
+    assert advice(spaces_of(api).look(FOUND), query) == ""
 
 
 # Starts
