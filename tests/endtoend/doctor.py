@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -26,6 +27,8 @@ from .commands import CONNECTOR, Commands
 #: Members of the document, and of each leg.
 MEMBERS = {"ok", "exitCode", "seconds", "legs"}
 LEG_MEMBERS = {"name", "status", "text", "hint", "seconds", "facts"}
+
+_WAITS = "  ConnectTimeout 900\n"
 
 PASSWORD = "s3cret-of-the-proxy"
 LOCAL_USER = "johndoe"
@@ -76,6 +79,11 @@ class Diagnosis:
     def text(self, name: str) -> str:
         """Return the text and hint of a leg."""
         return f"{self.legs[name]['text']} -> {self.legs[name]['hint']}"
+
+    def failure(self, exit_code: int, name: str) -> str:
+        """Return the text and hint of the first leg that failed, which the exit code tells."""
+        assert (self.exit_code, self.by_status("fail")[:1]) == (exit_code, [name]), self.legs
+        return self.text(name)
 
     def check(self, exit_code: int, *names: str, skipped: Sequence[str] | None = None) -> None:
         """Assert that these legs failed, or warned if the exit code is 0, and what is skipped.
@@ -171,7 +179,22 @@ class Patient:
         """Run the doctor and return its findings."""
         answer = self._commands.run(*self.command("--json", *options), environ=self.environ)
         assert answer.stderr == b""
-        return read(answer.stdout, answer.returncode)
+        return diagnosis(answer)
+
+
+def lead_ssh(home: Path) -> None:
+    """Lead ssh to all targets, so that the doctor finds no fault in a user's configuration."""
+    config = home / ".ssh" / "config"
+    config.parent.mkdir(mode=0o700, exist_ok=True)
+    text = config.read_text() if config.exists() else ""
+    if "ProxyCommand" not in text:
+        config.write_text(f"{text}\nHost *\n  ProxyCommand connector proxy %n\n{_WAITS}")
+        config.chmod(0o600)
+
+
+def diagnosis(answer: subprocess.CompletedProcess[Any]) -> Diagnosis:
+    """Return the findings of `connector doctor --json`."""
+    return read(answer.stdout, answer.returncode)
 
 
 def read(document: bytes, exit_code: int) -> Diagnosis:

@@ -12,6 +12,7 @@ from connector.emulator.harness import ConnectorEmulator
 
 from ..account import own_account
 from ..forks import CONNECTOR, run
+from .doctor import Diagnosis, diagnosis
 
 #: The service of the first target, and the cluster of all.
 CLUSTER = "prod"
@@ -81,6 +82,10 @@ class Containers:
         for secret in self.secrets():
             assert secret.encode() not in ran.stdout + ran.stderr
         return ran
+
+    def examine(self, *words: str) -> Diagnosis:
+        """Run the doctor and return its findings."""
+        return diagnosis(self.run("doctor", *words, "--json"))
 
     def execute(
         self, name: str, *words: str, input: bytes = b""

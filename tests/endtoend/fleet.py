@@ -27,6 +27,7 @@ from connector.emulator.sessions import Session
 
 from ..account import own_account
 from ..forks import CONNECTOR, run
+from .doctor import Diagnosis, diagnosis, lead_ssh
 from .ownprogram import own_program
 from .sshd import USER, Sshd, program
 from .waiting import PATIENCE
@@ -192,6 +193,11 @@ class User:
 
     def connector(self, *words: str, input: str = "", **environ: str) -> Ran:
         return self.run("connector", *words, input=input, **environ)
+
+    def examine(self, *words: str) -> Diagnosis:
+        """Run the doctor and return its findings."""
+        lead_ssh(self.home)
+        return diagnosis(self.connector("doctor", *words, "--json"))
 
     def says(self, *words: str) -> str:
         """Return what a program prints that succeeds."""

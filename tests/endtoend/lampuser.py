@@ -8,6 +8,7 @@ from pathlib import Path
 from ..account import own_account
 from ..targets.regional.works import Lampworks
 from .commands import Answer, Commands, Process
+from .doctor import Diagnosis, diagnosis, lead_ssh
 from .ownprogram import own_program, with_kinds
 from .targets import GREETING
 
@@ -38,6 +39,11 @@ class LampUser:
 
     def run(self, *words: str, input: bytes = b"") -> Answer:
         return self.commands.run(self.path, *words, input=input)
+
+    def examine(self, name: str) -> Diagnosis:
+        """Run the doctor and return its findings."""
+        lead_ssh(self.home)
+        return diagnosis(self.run("doctor", name, "--json"))
 
     def says(self, *words: str, input: bytes = b"") -> str:
         answer = self.run(*words, input=input)

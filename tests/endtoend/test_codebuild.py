@@ -167,47 +167,41 @@ def test_denied_list_names_the_permission(builds: Builds) -> None:
 # Doctor, with a set-up that is broken
 
 
-def wrong(builds: Builds, leg: str, host: str = HOST) -> str:
-    """Return the text and hint of a leg of the doctor that fails."""
-    found = builds.legs(host)[1][leg]
-    assert found["status"] == "fail", found
-    return f"{found['text']} -> {found['hint']}"
-
-
 def test_doctor_without_a_target_checks_keys_before_a_login(builds: Builds) -> None:
     environ = builds.commands.environ
     environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    code, legs = builds.legs()
-    assert code == 0
-    assert (legs["keys"]["status"], legs["keys-identity"]["status"]) == ("ok", "ok")
-    assert legs["keys-identity"]["facts"]["account"] == "111122223333"
-    assert {legs[name]["status"] for name in ("profile", "token", "api", "identity")} == {"skip"}
+    found = builds.examine()
+    assert found.exit_code == 0
+    assert {"profile", "token", "api", "identity"} <= {*found.by_status("skip")}
+    assert (found.status("keys"), found.status("keys-identity")) == ("ok", "ok")
+    assert found.legs["keys-identity"]["facts"]["account"] == "111122223333"
     environ["AWS_SECRET_ACCESS_KEY"] = "another"
-    code, legs = builds.legs()
-    assert (code, legs["keys-identity"]["status"]) == (77, "fail")
+    builds.examine().failure(77, "keys-identity")
     del environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
-    code, legs = builds.legs()
-    assert (code, legs["keys"]["status"], legs["keys-identity"]["status"]) == (77, "skip", "skip")
-    assert legs["profile"]["status"] == "fail"
+    found = builds.examine()
+    assert found.failure(77, "profile")
+    assert (found.status("keys"), found.status("keys-identity")) == ("skip", "skip")
 
 
 def test_doctor_finds_a_role_that_may_not_start_sessions(builds: Builds) -> None:
     builds.project().role_may_start_sessions = False
-    assert "service role of the project shop" in wrong(builds, "session")
+    assert "service role of the project shop" in builds.examine(HOST).failure(77, "session")
 
 
 def test_doctor_finds_a_missing_permission(builds: Builds) -> None:
     builds.account.deny("codebuild:StartSandboxConnection")
-    assert "codebuild:StartSandboxConnection" in wrong(builds, "session")
+    assert "codebuild:StartSandboxConnection" in builds.examine(HOST).failure(77, "session")
 
 
 def test_doctor_finds_an_agent_that_is_not_connected(builds: Builds) -> None:
     builds.project().agent_seconds = 1e6
-    assert wrong(builds, "session").startswith("It is RUN_SANDBOX without an agent yet -> ")
+    said = builds.examine(HOST).failure(75, "session")
+    assert said.startswith("It is RUN_SANDBOX without an agent yet -> ")
     builds.running().requested -= 3600.0
-    assert "agent of the sandbox of shop is not connected" in wrong(builds, "session")
+    said = builds.examine(HOST).failure(75, "session")
+    assert "agent of the sandbox of shop is not connected" in said
 
 
 def test_doctor_finds_a_project_without_a_sandbox(builds: Builds) -> None:
-    assert "--new" in wrong(builds, "target", "docs.codebuild")
+    assert "--new" in builds.examine("docs.codebuild").failure(68, "target")
     assert builds.calls("StartSandbox") == 0

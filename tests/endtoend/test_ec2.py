@@ -254,38 +254,28 @@ def test_terminated_instance_cannot_be_used(user: User, fleet: Fleet) -> None:
 # Doctor
 
 
-def legs(user: User, *words: str) -> dict[str, dict[str, str]]:
-    ran = user.connector("doctor", *words, "--json")
-    return {leg["name"]: leg for leg in json.loads(ran.stdout)["legs"]}
-
-
 def test_doctor_finds_nothing_wrong_with_a_name_of_the_users_own(user: User) -> None:
     section = "Host mine\n  ProxyCommand connector proxy web.ec2\n  ConnectTimeout 900\n"
     user.config.write_text(section + user.config.read_text())
-    found = legs(user, "mine")
-    bad = {name: leg for name, leg in found.items() if leg["status"] not in ("ok", "skip")}
-    assert bad == {}
-    assert found["greeting"]["status"] == "ok"
-    assert found["ssh-login"]["status"] == "ok"
+    found = user.examine("mine")
+    assert (found.exit_code, found.by_status("warn")) == (0, [])
+    assert (found.status("greeting"), found.status("ssh-login")) == ("ok", "ok")
 
 
 def test_doctor_finds_a_stopped_instance(user: User) -> None:
-    leg = legs(user, "db.ec2")["target"]
-    assert leg["status"] == "warn"
-    assert "is stopped" in leg["text"]
-    assert "connector start db.ec2" in leg["hint"]
+    found = user.examine("db.ec2")
+    assert (found.exit_code, found.status("target")) == (0, "warn")
+    assert "is stopped" in found.text("target")
+    assert "connector start db.ec2" in found.text("target")
 
 
 def test_doctor_finds_an_agent_that_is_offline(user: User, fleet: Fleet) -> None:
     fleet.web.agent = None
-    leg = legs(user, "web.ec2")["target"]
-    assert leg["status"] == "fail"
-    assert "no SSM agent has registered" in leg["text"]
+    assert "no SSM agent has registered" in user.examine("web.ec2").failure(75, "target")
 
 
 def test_doctor_finds_a_missing_permission(user: User, fleet: Fleet) -> None:
     fleet.account.deny("ssm:StartSession", "*document/AWS-StartSSHSession")
-    leg = legs(user, "web.ec2")["session"]
-    assert leg["status"] == "fail"
-    assert "ssm:StartSession" in leg["text"]
-    assert "document/AWS-StartSSHSession" in leg["text"]
+    said = user.examine("web.ec2").failure(77, "session")
+    assert "ssm:StartSession" in said
+    assert "document/AWS-StartSSHSession" in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import subprocess
 import sys
@@ -327,32 +326,24 @@ def test_library_goes_by_an_endpoint_too(user: User, fleet: Fleet) -> None:
 # Doctor
 
 
-def legs(user: User, *words: str) -> dict[str, dict[str, str]]:
-    ran = user.connector("doctor", *words, "--json")
-    return {leg["name"]: leg for leg in json.loads(ran.stdout)["legs"]}
-
-
 def test_doctor_finds_nothing_wrong(user: User, fleet: Fleet) -> None:
     fleet.web.ping = Ping.LOST
     by_ssh(user)
-    found = legs(user, "--via", "eice", "web.ec2")
-    bad = {name: leg for name, leg in found.items() if leg["status"] not in ("ok", "skip")}
-    assert bad == {}
-    assert found["greeting"]["status"] == "ok"
-    assert found["target"]["status"] == "ok"
+    found = user.examine("--via", "eice", "web.ec2")
+    assert (found.exit_code, found.by_status("warn")) == (0, [])
+    assert (found.status("target"), found.status("greeting")) == ("ok", "ok")
 
 
 def test_doctor_finds_the_other_way(user: User, fleet: Fleet) -> None:
     fleet.web.ping = Ping.LOST
-    found = legs(user, "web.ec2")
-    assert (found["target"]["status"], found["greeting"]["status"]) == ("ok", "ok")
+    found = user.examine("web.ec2")
+    assert (found.status("target"), found.status("greeting")) == ("ok", "ok")
 
 
 def test_doctor_finds_a_missing_endpoint(user: User, fleet: Fleet) -> None:
     fleet.world.model.connect_endpoints.clear()
-    leg = legs(user, "--via", "eice", "web.ec2")["session"]
-    assert leg["status"] == "fail"
-    assert "has no EC2 Instance Connect Endpoint" in leg["text"]
+    said = user.examine("--via", "eice", "web.ec2").failure(78, "session")
+    assert "has no EC2 Instance Connect Endpoint" in said
 
 
 def test_key_is_pushed_on_this_way_too(user: User, fleet: Fleet) -> None:

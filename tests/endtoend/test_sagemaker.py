@@ -293,26 +293,20 @@ def test_lost_link_is_rejoined_whether_or_not_resume_is_allowed(studio: Studio, 
 # Set-ups that are broken
 
 
-def examine(studio: Studio, leg: str) -> str:
-    """Return the text and hint of a leg of the doctor that fails."""
-    found = studio.legs(SPACE)[1][leg]
-    assert found["status"] == "fail", found
-    return f"{found['text']} -> {found['hint']}"
-
-
 def test_doctor_finds_keys_that_aws_does_not_know(studio: Studio) -> None:
     studio.account.revoke(studio.account.user_key)
-    assert "AWS does not accept the keys" in examine(studio, "identity")
+    assert "AWS does not accept the keys" in studio.examine(SPACE).failure(77, "identity")
 
 
 def test_doctor_names_the_permission_that_is_missing(studio: Studio) -> None:
     arn = studio.space().arn
     studio.account.deny("sagemaker:StartSession", arn)
-    assert f"sagemaker:StartSession on resource: {arn}" in examine(studio, "session")
+    said = studio.examine(SPACE).failure(77, "session")
+    assert f"sagemaker:StartSession on resource: {arn}" in said
 
 
 def test_doctor_says_that_remote_access_is_off(studio: Studio) -> None:
     studio.space().remote_access = "DISABLED"
-    said = examine(studio, "session")
+    said = studio.examine(SPACE).failure(75, "session")
     assert "Remote access to space Deep-Space is off" in said
     assert ENABLE in said

@@ -157,26 +157,20 @@ def test_targets_are_neither_started_nor_stopped_nor_listed(plain: Workshop) -> 
 # Doctor, with a set-up that is broken, and help
 
 
-def wrong(plain: Workshop, leg: str) -> str:
-    """Return the text of a leg of the doctor that fails."""
-    found = plain.legs(NODE)[1][leg]
-    assert found["status"] == "fail", found
-    return str(found["text"])
-
-
 def test_doctor_finds_a_target_that_is_not_connected(plain: Workshop) -> None:
     plain.call(lambda: plain.world.set_state("workers", "notconnected"))
-    assert "is not connected" in wrong(plain, "session")
+    assert "is not connected" in plain.examine(NODE).failure(75, "session")
 
 
 def test_doctor_finds_a_missing_permission(plain: Workshop) -> None:
     plain.account.deny("ssm:StartSession", "*:document/AWS-StartSSHSession")
-    assert "AWS-StartSSHSession" in wrong(plain, "session")
+    assert "AWS-StartSSHSession" in plain.examine(NODE).failure(77, "session")
 
 
 def test_doctor_finds_keys_of_another_account(plain: Workshop) -> None:
     plain.commands.environ["AWS_SECRET_ACCESS_KEY"] = "of-another-account"
-    assert "the secret key in the variables does not fit" in wrong(plain, "identity")
+    said = plain.examine(NODE).failure(77, "identity")
+    assert "the secret key in the variables does not fit" in said
 
 
 def test_help_shows_all_forms(plain: Workshop) -> None:

@@ -17,6 +17,7 @@ from ..account import own_account
 from ..manual.listed import is_listed
 from .cloud import Cloud
 from .commands import CONNECTOR, Answer, Commands, Process
+from .doctor import Diagnosis, diagnosis, lead_ssh
 from .terminals import Terminal
 from .waiting import eventually
 
@@ -133,7 +134,7 @@ class Workshop:
         """Start the connector at a terminal."""
         return terminal.start(self.commands, *CONNECTOR, *words)
 
-    def legs(self, *words: str) -> tuple[int, dict[str, Any]]:
-        """Return the exit code of the doctor, and its legs by name."""
-        answer = self.run("doctor", *words, "--json")
-        return answer.returncode, {each["name"]: each for each in json.loads(answer.stdout)["legs"]}
+    def examine(self, *words: str) -> Diagnosis:
+        """Run the doctor and return its findings."""
+        lead_ssh(Path(self.commands.environ["HOME"]))
+        return diagnosis(self.run("doctor", *words, "--json"))
