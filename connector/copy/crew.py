@@ -158,8 +158,9 @@ class Crew:
                     self._give_up(self.error)
                     return
         except Exception as error:  # noqa: BLE001 - the main thread raises it
-            self.error = error
-            self._work.stop()
+            with self._lock:
+                self.error = error
+                self._work.stop()
         finally:
             with self._lock:
                 self._working -= 1
@@ -243,8 +244,11 @@ class Crew:
         except ConnectionLost:
             pipeline.cancel()
             self._forget(link)
-            self.error = link.failure()
-            logger.info("a connection was lost: %s", self.error)
+            lost = link.failure()
+            logger.info("a connection was lost: %s", lost)
+            with self._lock:
+                if not self._work.ended:  # another error may have ended the copy
+                    self.error = lost
         finally:
             for item in items:
                 done += self._return(jobs, item)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from ..errors import RemoteProtocolError
+
 #: Types of requests (section 3).
 INIT, OPEN, CLOSE, READ, WRITE, LSTAT, FSTAT, SETSTAT = 1, 3, 4, 5, 6, 7, 8, 9
 OPENDIR, READDIR, REMOVE, MKDIR, REALPATH, STAT, RENAME = 11, 12, 13, 14, 16, 17, 18
@@ -38,12 +40,20 @@ _LEAST_EXTENSION = 8
 #: Bytes of the longest name that is taken. File systems allow 255 characters.
 _LONGEST_NAME = 1024
 
+#: Bytes of the largest file that a system can have (off_t), and the bits of a mode.
+_MOST_SIZE, _MODE = (1 << 63) - 1, 0xFFFF
+
 _HEAD = struct.Struct(">IBI")
 _INT, _LONG, _TIMES_OF = struct.Struct(">I"), struct.Struct(">Q"), struct.Struct(">II")
 
 
 class ConnectionLost(Exception):
     """The connection to the SFTP server has ended."""
+
+
+def broken(why: str) -> RemoteProtocolError:
+    """Return the error of a far end that breaks the protocol."""
+    return RemoteProtocolError(f"the far end breaks the SFTP protocol: {why}")
 
 
 class Attributes(NamedTuple):
@@ -109,12 +119,12 @@ class Packet:
     """An answer, which is read member by member.
 
     :ivar kind: its type.
-    :raises ConnectionLost: from every method, when the packet holds less.
+    :raises RemoteProtocolError: from every method, when the packet holds less.
     """
 
     def __init__(self, packet: bytes) -> None:
         if not packet:
-            raise ConnectionLost("a packet is empty")
+            raise broken("a packet is empty")
         self.kind = packet[0]
         self._packet = packet
         self._at = 1
@@ -137,13 +147,13 @@ class Packet:
         """Return the number of members that follow, each of which takes so many bytes at least."""
         count = self.integer()
         if count * least > self.left:
-            raise ConnectionLost(f"a packet cannot hold {count} members")
+            raise broken(f"a packet cannot hold {count} members")
         return count
 
     def _take(self, size: int) -> bytes:
         start, self._at = self._at, self._at + size
         if self.left < 0:
-            raise ConnectionLost("a packet is cut off")
+            raise broken("a packet is cut off")
         return self._packet[start : self._at]
 
 
@@ -152,10 +162,12 @@ def attributes(packet: Packet) -> Attributes:
     size = mode = mtime = atime = 0
     if flags & _SIZE:
         size = packet.long()
+        if size > _MOST_SIZE:
+            raise broken(f"a file has {size} bytes")
     if flags & _OWNER:
         packet.long()
     if flags & _PERMISSIONS:
-        mode = packet.integer()
+        mode = packet.integer() & _MODE
     if flags & _TIMES:
         atime, mtime = packet.integer(), packet.integer()
     if flags & _EXTENSIONS:
@@ -172,7 +184,7 @@ def binary(packet: Packet) -> bytes:
 def nothing(packet: Packet) -> None:
     """Take the status "OK", which holds nothing."""
     if packet.kind != STATUS:
-        raise ConnectionLost("the far end answers a change with something else than a status")
+        raise broken("the far end answers a change with something else than a status")
 
 
 def names(packet: Packet) -> list[Entry]:
@@ -181,7 +193,7 @@ def names(packet: Packet) -> list[Entry]:
     for _ in range(0 if packet.kind == STATUS else packet.count(_LEAST_NAME)):
         name = packet.string()
         if len(name) > _LONGEST_NAME:
-            raise ConnectionLost(f"a name has {len(name)} bytes")
+            raise broken(f"a name has {len(name)} bytes")
         packet.string()  # the line of "ls -l", in no fixed form
         entries.append(Entry(name, attributes(packet)))
     return entries
@@ -190,5 +202,5 @@ def names(packet: Packet) -> list[Entry]:
 def first_name(packet: Packet) -> bytes:
     found = names(packet)
     if not found:
-        raise ConnectionLost("a path has no name")
+        raise broken("a path has no name")
     return found[0].name

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..errors import ConfigError
+from ..errors import ConfigError, RemoteProtocolError, quoted
 from . import packets as wire
 from .packets import (
     Attributes,
@@ -26,6 +26,7 @@ from .packets import (
     attributes,
     attributes_of,
     binary,
+    broken,
     first_name,
     names,
     nothing,
@@ -54,6 +55,10 @@ _RECEIVED, _SENT = 4 * BLOCK, BLOCK
 
 #: Files that one session lists at most: so a server that never ends cannot fill the memory.
 MOST_FILES = 1_000_000
+
+#: Bytes that are shown of what a far end sends in place of SFTP, and what to do about them.
+_SHOWN = 60
+_SILENT = "Startup files of the shell there must print nothing without a terminal"
 
 #: What the status codes 2 to 8 of section 7 mean. sshd says 4 for every other error of the system.
 _WORDS = {
@@ -125,6 +130,7 @@ class Sftp:
     :ivar outstanding: bytes of reads and writes that the server has not answered yet.
     :ivar ready: jobs whose answers have arrived.
     :raises ConnectionLost: from every method, when the session ends.
+    :raises RemoteProtocolError: from every method, when the far end breaks the protocol.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -135,19 +141,25 @@ class Sftp:
         self._incoming = b""
         self._next_number = self._listed = 0
         self._awaited: dict[int, Reply[Any]] = {}  # by the number of the request
-        while not (received := self._exchange()):
-            continue
-        greeting, *more = received
-        if greeting.kind != wire.VERSION or more:
-            raise ConnectionLost("the far end does not speak SFTP")
-        greeting.integer()  # all versions answer the requests of the one that is spoken
+        try:
+            while not (received := self._exchange()):
+                continue
+            greeting, *more = received
+            if greeting.kind != wire.VERSION or more:
+                raise broken("a version is not told first")
+            greeting.integer()  # all versions answer the requests of the one that is spoken
+        except RemoteProtocolError:
+            text = self._incoming.partition(b"\n")[0][:_SHOWN].decode("utf-8", "replace").strip()
+            raise RemoteProtocolError(
+                f"The far end does not speak SFTP: it has sent {quoted(text)}", _SILENT
+            ) from None
 
     def receive(self) -> None:
         """Send the requests, wait for bytes, and note the answers that are complete."""
         for answer in self._exchange():
             reply = self._awaited.pop(answer.integer(), None)
             if reply is None:
-                raise ConnectionLost("the far end answers a request that was not made")
+                raise broken("the far end answers a request that was not made")
             reply.answer = answer
             self.outstanding -= reply.size
             if reply.job is not None:
@@ -171,12 +183,12 @@ class Sftp:
             raise ConnectionLost from error
         if not received:
             raise ConnectionLost
-        data = self._incoming + received
+        data = self._incoming = self._incoming + received
         found, at = [], 0
         while (start := at + 4) <= len(data):
             size = int.from_bytes(data[at:start], "big")
             if size > _MOST_PACKET:
-                raise ConnectionLost(f"a packet has {size} bytes")
+                raise broken(f"a packet has {size} bytes")
             if start + size > len(data):
                 break
             at = start + size
@@ -254,19 +266,23 @@ class Sftp:
         """
         handle = yield from self._ask(binary, wire.OPENDIR, string(path)).wait()
         entries: list[Entry] = []
-        while batch := (
-            yield from self._ask(
-                names, wire.READDIR, string(handle), status=wire.END_OF_FILE
-            ).wait()
-        ):
-            entries += (entry for entry in batch if entry.name not in (b".", b".."))
-            self._listed += len(batch)
-            if self._listed > MOST_FILES:
-                raise ConfigError(
-                    f"The source has more than {MOST_FILES:,} files", "Copy its parts one by one"
-                )
+        try:
+            while batch := (yield from self._next_names(handle).wait()):
+                entries += (entry for entry in batch if entry.name not in (b".", b".."))
+                self._listed += len(batch)
+                if self._listed > MOST_FILES:
+                    raise ConfigError(
+                        f"The source has more than {MOST_FILES:,} files",
+                        "Copy its parts one by one",
+                    )
+        except SftpError:
+            self.close(handle)
+            raise
         yield from self.close(handle).wait()
         return entries
+
+    def _next_names(self, handle: bytes) -> Reply[list[Entry]]:
+        return self._ask(names, wire.READDIR, string(handle), status=wire.END_OF_FILE)
 
     def _replace_in_two_steps(self, old: bytes, new: bytes) -> Job[None]:
         try:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from connector.copy import sftp as module
-from connector.copy.packets import Attributes, ConnectionLost, attributes_of
+from connector.copy.packets import Attributes, attributes_of
 from connector.copy.sftp import Job, Pipeline, Reply, Sftp, SftpError
-from connector.errors import ConfigError
+from connector.errors import ConfigError, RemoteProtocolError
 
 from .servers import ATTRS, DATA, HANDLE, NAME, STATUS, server
 
-INIT, VERSION, STAT = 1, 2, 17
+INIT, VERSION, CLOSE, OPENDIR, READDIR, REMOVE, STAT = 1, 2, 4, 11, 12, 13, 17
 
 ONE_NAME = struct.pack(">I", 1) + struct.pack(">I", 1) + b"x" + bytes(8)
 
@@ -27,7 +27,7 @@ def packet(kind: int, content: bytes) -> bytes:
 def test_packet_that_is_too_large_ends_the_connection() -> None:
     with (
         server(lambda _: (DATA, bytes(300_000))) as pipeline,
-        pytest.raises(ConnectionLost, match="a packet has"),
+        pytest.raises(RemoteProtocolError, match="a packet has"),
     ):
         pipeline.run(pipeline.sftp.read(b"", 0, 1000).wait())
 
@@ -46,14 +46,17 @@ def test_data_beyond_what_was_asked_for_is_refused() -> None:
         (NAME, b"\xff\xff\xff\xff"),
         (NAME, struct.pack(">II", 1, 2000) + bytes(2010)),
         (ATTRS, b"\x80\0\0\0" + b"\xff\xff\xff\xff"),
+        (ATTRS, b"\0\0\0\1" + b"\x80" + bytes(7)),
     ],
-    ids=["names", "a long name", "extensions"],
+    ids=["names", "a long name", "extensions", "a size"],
 )
-def test_count_that_a_packet_cannot_hold_ends_the_connection(kind: int, content: bytes) -> None:
+def test_number_that_cannot_be_true_ends_the_connection(kind: int, content: bytes) -> None:
     with server(lambda _: (kind, content)) as pipeline:
         sftp = pipeline.sftp
         reply: Reply[Any] = sftp.real_path(b".") if kind == NAME else sftp.stat(b".")
-        with pytest.raises(ConnectionLost, match=r"a packet cannot hold|a name has"):
+        with pytest.raises(
+            RemoteProtocolError, match=r"a packet cannot hold|a name has|a file has"
+        ):
             pipeline.run(reply.wait())
 
 
@@ -84,20 +87,20 @@ def test_end_of_file_is_a_good_answer_to_reads_alone() -> None:
 def test_change_that_is_answered_with_something_else_ends_the_connection() -> None:
     with (
         server(lambda _: (HANDLE, struct.pack(">I", 0))) as pipeline,
-        pytest.raises(ConnectionLost, match="something else than a status"),
+        pytest.raises(RemoteProtocolError, match="something else than a status"),
     ):
         pipeline.run(pipeline.sftp.write(b"", 0, b"x").wait())
 
 
 def test_version_that_is_cut_off_ends_the_connection() -> None:
-    with pytest.raises(ConnectionLost), server(lambda _: (STATUS, b""), version=b""):
+    with pytest.raises(RemoteProtocolError), server(lambda _: (STATUS, b""), version=b""):
         pass
 
 
 def test_packet_that_is_cut_off_ends_the_connection() -> None:
     with (
         server(lambda _: (DATA, struct.pack(">I", 5) + b"four")) as pipeline,
-        pytest.raises(ConnectionLost, match="a packet is cut off"),
+        pytest.raises(RemoteProtocolError, match="a packet is cut off"),
     ):
         pipeline.run(pipeline.sftp.read(b"", 0, 1000).wait())
 
@@ -106,7 +109,15 @@ def test_far_end_that_does_not_speak_sftp_ends_the_connection() -> None:
     near, far = socket.socketpair()
     with near, far:
         far.sendall(packet(STATUS, bytes(12)))
-        with pytest.raises(ConnectionLost, match="does not speak SFTP"):
+        with pytest.raises(RemoteProtocolError, match="does not speak SFTP"):
+            Sftp(near)
+
+
+def test_words_of_a_shell_in_place_of_sftp_are_told() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(b"Welcome to this machine\r\nNext line")
+        with pytest.raises(RemoteProtocolError, match="has sent 'Welcome to this machine'"):
             Sftp(near)
 
 
@@ -116,7 +127,7 @@ def test_answer_without_a_request_ends_the_connection() -> None:
         far.sendall(packet(VERSION, struct.pack(">I", 3)))
         sftp = Sftp(near)
         far.sendall(packet(STATUS, bytes(12)))
-        with pytest.raises(ConnectionLost, match="a request that was not made"):
+        with pytest.raises(RemoteProtocolError, match="a request that was not made"):
             sftp.receive()
 
 
@@ -152,12 +163,27 @@ def test_requests_of_jobs_are_sent_together_and_answers_taken_in_any_pieces() ->
 
 def test_directory_without_end_ends_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_FILES", 1000)
-    opendir, handle = 11, struct.pack(">I", 1) + b"h"
+    handle = struct.pack(">I", 1) + b"h"
     with (
-        server(lambda kind: (HANDLE, handle) if kind == opendir else (NAME, ONE_NAME)) as pipeline,
+        server(lambda kind: (HANDLE, handle) if kind == OPENDIR else (NAME, ONE_NAME)) as pipeline,
         pytest.raises(ConfigError, match="more than 1,000 files"),
     ):
         pipeline.run(pipeline.sftp.list_directory(b"."))
+
+
+def test_directory_that_cannot_be_read_to_its_end_is_closed() -> None:
+    asked: list[int] = []
+
+    def answer(kind: int) -> tuple[int, bytes]:
+        asked.append(kind)
+        return (HANDLE, struct.pack(">I", 1) + b"h") if kind == OPENDIR else status(4)
+
+    with server(answer) as pipeline:
+        with pytest.raises(SftpError):
+            pipeline.run(pipeline.sftp.list_directory(b"."))
+        with pytest.raises(SftpError):
+            pipeline.run(pipeline.sftp.remove(b"a").wait())
+    assert asked == [OPENDIR, READDIR, CLOSE, REMOVE]
 
 
 def test_all_attributes_are_read() -> None:
