@@ -7,10 +7,10 @@ import sys
 from typing import NoReturn
 
 from .. import __version__
-from ..targets.registry import KINDS
 from .commands import COMMANDS, RUNNERS, configure_command
 from .kinds import page, row_named
 from .output.lines import tell
+from .target import kind_lines
 
 #: Heading -> its commands, in the order in which a new user needs them.
 GROUPS = {
@@ -49,9 +49,7 @@ def _description() -> str:
     for heading, names in GROUPS.items():
         lines = [f"    {name:{width}}  {COMMANDS[name]}" for name in names]
         rows.append("\n".join((f"{heading}:", *lines, "")))
-    width = max(len(row.name) for row in KINDS)
-    kinds = [f"    {row.name:{width}}  {row.words.nouns}, such as {row.example}" for row in KINDS]
-    rows.append("\n".join(("kinds of target (connector help KIND):", *kinds, "")))
+    rows.append(f"kinds of target (connector help KIND):\n{kind_lines('    ')}\n")
     return "\n".join(rows)
 
 

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     from ..targets.kind import Finder, Target
     from ..targets.registry import KindOption
 
-_WIDTH = max(len(row.name) for row in KINDS)
-_KINDS = "\n".join(
-    f"  {row.name:{_WIDTH}}  {row.words.nouns}, such as {row.example}" for row in KINDS
-)
+
+def kind_lines(indent: str) -> str:
+    """Return a line of help about each kind of target."""
+    width = max(len(row.name) for row in KINDS)
+    return "\n".join(
+        f"{indent}{row.name:{width}}  {row.words.nouns}, such as {row.example}" for row in KINDS
+    )
+
 
 #: Which names there are, for the help of a command that needs one.
 NAMES = f"""\
 TARGET is a name that `connector list` shows. `connector help KIND` says more about one kind:
-{_KINDS}
+{kind_lines("  ")}
 """
 
 #: The most kinds that the help of an option names.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.targets.registry import KINDS, KindRow
 from manual.__main__ import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,3 +34,22 @@ def test_the_index_names_every_page() -> None:
     assert {name for name in pages if not name.startswith("soak-")} <= set(
         re.findall(r"\]\(([^)#]+)\)", index)
     )
+
+
+@pytest.mark.parametrize("row", KINDS, ids=lambda row: row.name)
+def test_each_kind_has_a_page_and_its_rows(row: KindRow) -> None:
+    """The first kind is what the whole of README.md is about, and has no page of its own."""
+    emulated = rows(ROOT / "docs" / "emulator-for-tests.md")
+    assert any(cells[0] == f"`{row.name}`" for cells in emulated), "a row of the emulator's page"
+    if row is KINDS[0]:
+        return
+    named = [cells for cells in rows(ROOT / "README.md") if f"{row.suffixes[0]}`" in cells[1]]
+    assert len(named) == 1, "a row of README.md with a name and the page"
+    (page,) = re.findall(r"\]\((docs/[^)]+)\)", named[0][-1])
+    assert row.suffixes[0] in (ROOT / page).read_text(encoding="utf-8")
+
+
+def rows(page: Path) -> list[list[str]]:
+    """Return the cells of all rows of a page's tables."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
