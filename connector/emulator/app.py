@@ -56,6 +56,7 @@ class Emulator:
 
     :ivar world: the state of the first kind's service.
     :ivar worlds: the state of each kind's service.
+    :ivar services: what the worlds share.
     :ivar account: of the APIs whose requests are signed.
     :ivar misbehaviours: makes the API refuse or delay requests.
     :ivar gateway: the message gateway; ``None`` until the emulator has started.
@@ -77,7 +78,7 @@ class Emulator:
         self.sessions = Sessions()
         self.account = Account(self.sessions, self._stream_url)
         self._tokens = BearerTokens(self.sessions.now)
-        services = Services(
+        self.services = services = Services(
             self.sessions,
             self._tokens,
             self._stream_url,

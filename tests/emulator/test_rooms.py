@@ -24,7 +24,7 @@ from .world import FakeClock
 
 def make(kind: str, services: Services, targets: Sequence[PlannedTarget]) -> World:
     if kind == "lamp":
-        return LampWorld(services.account, targets)
+        return LampWorld(services, targets)
     return make_world(kind, services, targets)
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.emulator.access import Names, SshDefaults
-from connector.emulator.api.account import HOME_REGION, Account, Machine
+from connector.emulator.api.account import HOME_REGION, Machine
 from connector.emulator.api.errors import ApiError
 from connector.emulator.api.protocols.protocol import Answer
 from connector.emulator.api.rest import Endpoint
 from connector.emulator.api.room import Lifecycle, Room
 from connector.emulator.api.shapes import Structure, Text
 from connector.emulator.api.signed import Call, SignedApi
-from connector.emulator.api.world import PlannedTarget
+from connector.emulator.api.world import PlannedTarget, Services
 
 _ID = Structure({"Id": Text(1, 40)}, ("Id",))
 
@@ -60,12 +60,12 @@ class LampWorld(Room):
 
     ssh = SshDefaults(("*.lamp",), "me", ("--port", "%p"))
 
-    def __init__(self, account: Account, targets: Iterable[PlannedTarget] = ()) -> None:
-        super().__init__(account)
+    def __init__(self, services: Services, targets: Sequence[PlannedTarget]) -> None:
+        super().__init__(services.account)
         self.lamps: dict[str, Lamp] = {}
         for target in targets:
             self.add(target)
-        account.add_machines(self)
+        self.account.add_machines(self)
 
     @property
     def targets(self) -> Sequence[Names]:

@@ -37,7 +37,7 @@ class Lampworks:
         self._emulator = Emulator(
             directory / "certificates", kinds=kinds, home=directory, port=port
         )
-        self.world = self._emulator.worlds["lamp"] = LampWorld(self._emulator.account)
+        self.world = self._emulator.worlds["lamp"] = LampWorld(self._emulator.services, ())
         self._thread = EmulatorThread(self._emulator)
         self.environ: MutableMapping[str, str] = {}
 
