@@ -72,6 +72,13 @@ class Profile(NamedTuple):
         return command_line("connector", "login", *(() if name is None else ("--profile", name)))
 
 
+def unknown_profile(name: str | None) -> ConfigError:
+    """Return the error of a profile that neither of AWS's files has."""
+    return ConfigError(
+        f"There is no AWS profile {name}", "Check --profile, AWS_PROFILE and ~/.aws/config"
+    )
+
+
 def command_line(*words: str) -> str:
     """Return a command as it is typed into a shell."""
     plainly = plain.command(words)

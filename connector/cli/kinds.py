@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..errors import ConnectorError, NoLogin
 from ..targets.registry import KINDS, KindRow
 
 #: Columns of a page.
@@ -46,6 +47,20 @@ def kind_named(name: str) -> KindRow:
 def row_named(name: str) -> KindRow | None:
     """Return the row of a kind, or None where there is no kind of this name."""
     return next((row for row in KINDS if row.name == name), None)
+
+
+def no_credentials(no_login: NoLogin, no_keys: ConnectorError) -> NoLogin:
+    """Return the error of a user who has neither a login nor AWS keys, in one line.
+
+    :param no_login: why the first kind, which needs a login, cannot be used.
+    :param no_keys: why the other kinds cannot be used.
+    """
+    why, login, keys = (
+        f"{text[:1].lower()}{text[1:]}"
+        for text in (no_keys.message, no_login.hint or "", no_keys.hint or "")
+    )
+    first = KINDS[0].words.nouns
+    return NoLogin(f"{no_login.message}; {why}", f"For {first}, {login}; for other targets, {keys}")
 
 
 def page(row: KindRow) -> str:

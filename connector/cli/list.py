@@ -21,7 +21,7 @@ from ..errors import (
 )
 from ..targets.model import Listing
 from ..targets.registry import KINDS, PLACE, rows_of
-from .kinds import add_kinds, kinds_of
+from .kinds import add_kinds, kinds_of, no_credentials
 from .output.lines import printable, say, tell, tell_json
 from .settings import add_logging_options
 from .target import add_kind_options, add_service_options, query_of
@@ -88,7 +88,7 @@ def _listed(rows: Sequence[KindRow], query: Query) -> list[tuple[KindRow, _Outco
 
     Kinds without any credentials or Region are left out, unless no kind can be listed.
 
-    :raises ConnectorError: when no kind could be listed; the error of the first.
+    :raises ConnectorError: when no kind could be listed.
     """
     found: dict[str, _Outcome] = {}
 
@@ -110,7 +110,11 @@ def _listed(rows: Sequence[KindRow], query: Query) -> list[tuple[KindRow, _Outco
     errors = [outcome for _, outcome in outcomes if isinstance(outcome, ConnectorError)]
     real = [error for error in errors if not isinstance(error, _LEFT_OUT)]
     if len(errors) == len(rows):
-        raise (real or errors)[0]
+        first, *others = real or errors
+        keyless = next((each for each in others if not isinstance(each, NoLogin)), None)
+        if isinstance(first, NoLogin) and keyless:
+            raise no_credentials(first, keyless)
+        raise first
     return [each for each in outcomes if not isinstance(each[1], _LEFT_OUT)]
 
 

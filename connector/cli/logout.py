@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, NoLogin
+from ..errors import NoLogin
 from .login import add_profile_option
 from .output.lines import say, tell
 from .settings import add_logging_options
@@ -64,13 +64,11 @@ def _session_of(profile: Profile, usual: str) -> SsoSession | None:
     :param usual: the profile that applies if the user names none. It need not exist.
     :raises ConfigError: when the user named a profile that does not exist.
     """
-    from ..aws.profile import sso_session
+    from ..aws.profile import sso_session, unknown_profile
 
     if profile.values is not None:
         with suppress(NoLogin):
             return sso_session(profile)
     elif profile.name != usual:
-        raise ConfigError(
-            f"There is no AWS profile {profile.name}", "Check --profile and ~/.aws/config"
-        )
+        raise unknown_profile(profile.name)
     return None

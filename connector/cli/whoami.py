@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import suppress
 
 from ..errors import NoKeys, NoLogin, NoRegion
 from ..fast.typed import TYPE_CHECKING
 from ..targets.registry import KINDS
-from .kinds import kind_named
+from .kinds import kind_named, no_credentials
 from .login import shown_time
 from .output.lines import tell, tell_json
 from .settings import add_logging_options, warn_of_missing_profile
@@ -66,10 +65,11 @@ def _account(options: argparse.Namespace) -> Account:
         return _identified(options.kind, query)
     try:
         return _identified(first, query)
-    except NoLogin:
-        with suppress(NoKeys, NoRegion):
+    except NoLogin as no_login:
+        try:
             return _identified(keyed, query)
-        raise
+        except (NoKeys, NoRegion) as no_keys:
+            raise no_credentials(no_login, no_keys) from None
 
 
 def _identified(kind: KindRow, query: Query) -> Account:

@@ -183,6 +183,10 @@ def test_web_identity_gives_keys(
             "profile work are incomplete: aws_access_key_id is missing",
         ),
         (
+            *("base", BASE.replace("hidden-x", "'hidden-x'"), CredentialsError),
+            "The AWS keys of the profile base have a blank, a quote, a line end",
+        ),
+        (
             *("work", "[profile work]\naws_session_token = hidden\n", CredentialsError),
             "profile work are incomplete: aws_access_key_id is missing",
         ),

@@ -89,8 +89,10 @@ def test_from_no_login_to_one_and_back(
     assert "Logged out of the sso-session codecatalyst" in run(environ, "logout").stdout
     assert not cache.exists()
     assert "There is no login of the profile codecatalyst" in run(environ, "logout").stdout
-    done = run(environ, "whoami", exit_code=77)
-    assert "There is no SSO login. Run `connector login --profile codecatalyst`" in done.stderr
+    for command, lacks in (("whoami", "there are no AWS keys"), ("list", "no AWS Region is set")):
+        done = run(environ, command, exit_code=77)
+        assert f"There is no SSO login; {lacks}" in done.stderr
+        assert "For Dev Environments, run `connector login --profile codecatalyst`" in done.stderr
 
 
 def test_a_login_on_another_device_and_with_a_profile_of_ones_own(
@@ -123,7 +125,7 @@ def test_a_token_of_a_variable(environ: dict[str, str], access: Access) -> None:
     assert "AWS_BEARER_TOKEN_CODECATALYST is set: logout cannot remove its token" in done.stderr
     assert "There is no login of the profile codecatalyst on this machine" in done.stdout
     done = run(given, "logout", "--profile", "typo", exit_code=78)
-    assert "There is no AWS profile typo. Check --profile and" in done.stderr
+    assert "There is no AWS profile typo. Check --profile" in done.stderr
     done = run(given, "login")
     assert "AWS_BEARER_TOKEN_CODECATALYST is set: its token is used" in done.stderr
     wrong = {**environ, "AWS_BEARER_TOKEN_CODECATALYST": "wrong-token"}

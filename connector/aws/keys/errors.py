@@ -14,7 +14,7 @@ from ...errors import (
     quoted,
 )
 from ..api import CallFailed, Refused
-from ..profile import Profile, command_line
+from ..profile import Profile, command_line, unknown_profile
 from ..regions import has_to_be_enabled, is_known
 from ..sdk import UNREADABLE
 from ..signed import EXPIRED
@@ -31,6 +31,9 @@ _UNKNOWN = (
 
 #: ... and of a signature that does not fit.
 _UNFIT = ("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature")
+
+#: Codes of the refusal of a role: of STS, and of SSO.
+_OF_ROLES = ("AccessDenied", "AccessDeniedException", "ForbiddenException")
 
 #: The code of one service for keys that have expired, and also for a clock that is wrong.
 _OF_KEYS_OR_CLOCK = "RequestExpired"
@@ -61,7 +64,7 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
     name = profile.shown_name
     kinds = {each.__name__ for each in type(error).__mro__}
     if "ProfileNotFound" in kinds:
-        return ConfigError(f"There is no AWS profile {name}", "Check --profile and ~/.aws/config")
+        return unknown_profile(name)
     code, said = _refusal_in(error)
     if kinds & {"SSOError", "TokenRetrievalError"} or code == _OF_LOGIN:
         return CredentialsError(
@@ -81,8 +84,20 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
             f"The AWS configuration is not usable: {error}",
             "Check ~/.aws/config and the variables that begin with AWS_",
         )
+    if _is_of_time(code, said):
+        return _wrong_clock()
+    if code in _OF_ROLES:
+        return CredentialsError(
+            f"AWS refuses the role of the profile {name} ({code})",
+            f"Check the role in the profile, and that you may assume it. {try_it(profile)}",
+        )
     if code:
-        return _wrong_clock() if _is_of_time(code, said) else _failed(profile, code)
+        return _failed(profile, code)
+    if "MissingDependencyException" in kinds:
+        return CredentialsError(
+            f"The login of the profile {name} needs the package awscrt, which is not installed",
+            "Run `pip install 'botocore[crt]'` where the connector is installed",
+        )
     if isinstance(error, (*UNREADABLE, RuntimeError)) or "BotoCoreError" in kinds:
         return _failed(profile, type(error).__name__)
     return InternalError.of(error)

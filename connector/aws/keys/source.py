@@ -23,6 +23,9 @@ SPARE = 5 * 60
 
 _BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 
+#: ASCII characters that none of the three parts of a key has.
+_NOT_IN_KEYS = frozenset(" '\"")
+
 #: Variables that name files with profiles.
 _FILE_VARIABLES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 
@@ -193,15 +196,16 @@ class KeySource:
     def _checked(self, keys: AwsKeys) -> AwsKeys:
         """Return keys that can stand in the headers of a request.
 
-        A copied line end is the usual fault. A program may write anything.
+        A copied line end is the usual fault, and quotes, which AWS's files do not have. A program
+        may write anything.
         """
         whole = f"{keys.access_key_id}{keys.secret_key}{keys.session_token or ''}"
-        if whole.isascii() and whole.isprintable() and " " not in whole:
+        if whole.isascii() and whole.isprintable() and _NOT_IN_KEYS.isdisjoint(whole):
             return keys
         raise CredentialsError(
-            f"The AWS keys {self.whose} have a blank, a line end or another character that no key "
-            "has",
-            "Copy them again",
+            f"The AWS keys {self.whose} have a blank, a quote, a line end or another character "
+            "that no key has",
+            "Copy them again, without quotes",
         )
 
     def _left(self, keys: AwsKeys) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from ...aws.cloud import Cloud, open_cloud
-from ...aws.profile import Profile, load_profile, with_credentials
-from ...errors import ConfigError, NoRegion
+from ...aws.profile import Profile, load_profile, unknown_profile, with_credentials
+from ...errors import NoRegion
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
 from ..memory import anchor_memory
@@ -123,9 +123,7 @@ def regions_of(place: Place, query: Query, cloud: Cloud) -> tuple[str, ...]:
     regions = regions or region_words(cloud.region)
     if not regions:
         if query.profile and cloud.profile is None:
-            raise ConfigError(
-                f"There is no AWS profile {query.profile}", "Check --profile and ~/.aws/config"
-            )
+            raise unknown_profile(query.profile)
         raise NoRegion(
             "No AWS Region is set",
             "Give --region or set AWS_REGION, or add `region` to the profile",
