@@ -22,7 +22,9 @@ from .itself import own_command
 from .settings import add_logging_options
 
 if TYPE_CHECKING:
-    from ..emulator.access import Access
+    from collections.abc import Iterator, Sequence
+
+    from ..emulator.access import Access, Names
     from ..emulator.api.world import PlannedTarget
     from ..emulator.faults.plans import FaultPlan
 
@@ -183,14 +185,15 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
         targets=planned or DEMO,
         kinds=kinds,
     )
-    row = next(row for row in KINDS if row.name == kinds[0])
+    rows = {row.name: row for row in KINDS}
     async with emulator as access:
         config = access.write_ssh_config(directory, proxy_command("%n"))
         home = directory / "home"
         home.mkdir()
         if options.json:
             _write_private(Path(options.json), json.dumps(as_document(access), indent=2))
-        before, exports, after = _instructions(access, row, config, home)
+        targets = [(rows[kind], world.targets[0]) for kind, world in emulator.worlds.items()]
+        before, exports, after = _instructions(access, targets, config, home)
         for text, stream in ((before, sys.stderr), (exports, sys.stdout), (after, sys.stderr)):
             stream.write(text)
             stream.flush()
@@ -199,10 +202,12 @@ async def _serve(options: argparse.Namespace, directory: Path) -> None:
             Path(options.json).unlink(missing_ok=True)
 
 
-def _instructions(access: Access, row: KindRow, config: Path, home: Path) -> tuple[str, str, str]:
+def _instructions(
+    access: Access, targets: Sequence[tuple[KindRow, Names]], config: Path, home: Path
+) -> tuple[str, str, str]:
     """Return the text before the exports, the exports, and the text after them.
 
-    :param row: of the first target's kind.
+    :param targets: the first target of each kind.
     """
     from ..emulator.access import MISLEADING
 
@@ -211,31 +216,28 @@ def _instructions(access: Access, row: KindRow, config: Path, home: Path) -> tup
         lines.append('export NO_PROXY="127.0.0.1,$NO_PROXY" no_proxy="127.0.0.1,$no_proxy"')
     if "AWS_ACCESS_KEY_ID" in access.environment:
         lines.append(f"unset {' '.join(MISLEADING)}")
-    # A short name belongs to the first kind. Other kinds would ask APIs that do not run here.
-    first = row is KINDS[0]
-    name = access.alias if first else access.name
-    listing = f"  connector list{'' if first else f' --kind {row.name}'}\n"
     before = (
         "Emulated targets are running on this machine. To connect to them, evaluate these lines\n"
         "in another terminal:\n\n"
     )
+    by_ssh = [
+        f"  ssh -F {shlex.quote(str(config))} {names.name}\n"
+        for row, names in targets
+        if SSH in row.forms
+    ]
     parts = []
-    if SSH in row.forms:
-        parts.append(
-            "Then connect from there by ssh:\n\n"
-            f"  ssh -F {shlex.quote(str(config))} {access.name}\n"
-        )
+    if by_ssh:
+        parts.append(f"Then connect from there by ssh:\n\n{''.join(by_ssh)}")
     parts.append(
         "Or, if `connector` is on the PATH, without any configuration:\n\n"
-        + (listing if row.has_list else "")
-        + (f"  connector ssh {name}\n" if SSH in row.forms else "")
-        + (f"  connector shell {name}\n" if SHELL in row.forms else "")
-        + (f"  connector exec {name} -- uname -a\n" if COMMAND in row.forms else "")
+        + "".join(f"  connector {line}\n" for line in _commands(targets))
     )
-    if row.login is not None:
+    for row, names in targets:
+        if row.login is None:
+            continue
         parts.append(
             "Or by the service's own name, from the project's folder, as for real targets:\n\n"
-            f"  ssh -F examples/ssh_config {access.host}\n"
+            f"  ssh -F examples/ssh_config {names.host}\n"
         )
         parts.append(
             "To try the login, in a home of its own so that your real login stays unchanged (the\n"
@@ -247,6 +249,21 @@ def _instructions(access: Access, row: KindRow, config: Path, home: Path) -> tup
         )
     after = "".join(f"\n{part}" for part in [*parts, "Ctrl-C ends it.\n"])
     return before, "".join(f"{line}\n" for line in lines), after
+
+
+def _commands(targets: Sequence[tuple[KindRow, Names]]) -> Iterator[str]:
+    """Yield commands of the connector: of one kind all forms, of several kinds one each."""
+    listed = [row.name for row, _ in targets if row.has_list]
+    if listed == [KINDS[0].name]:
+        yield "list"
+    elif listed:  # other kinds would ask APIs that do not run here
+        yield f"list --kind {','.join(listed)}"
+    for row, names in targets:
+        # A short name means a target of the first kind.
+        name = names.alias if row is KINDS[0] else names.name
+        forms = {SSH: f"ssh {name}", SHELL: f"shell {name}", COMMAND: f"exec {name} -- uname -a"}
+        own = [forms[form] for form in forms if form in row.forms]
+        yield from own if len(targets) == 1 else own[-1:]
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -171,6 +171,20 @@ def test_bad_fault_plan_is_refused_in_one_line(
     assert problem in answer.stderr
 
 
+def test_each_of_several_kinds_comes_with_a_command(tmp_path: Path) -> None:
+    rows = KINDS[-2:]
+    kinds = [word for row in rows for word in ("--kind", row.name)]
+    with emulator(tmp_path, *kinds) as emulated:
+        lines = emulated.instructions.splitlines()
+        advised = [line for line in lines if line.startswith("  connector ")]
+        answers = [emulated.run(line) for line in advised]
+    assert len([line for line in lines if line.startswith("  ssh -F /")]) == len(rows)
+    assert len(answers) == 1 + len(rows)
+    for answer, row in zip(answers, [rows[0], *rows], strict=True):
+        assert answer.returncode == 0, answer.stderr
+        assert row.name in answer.args[-1]
+
+
 @pytest.mark.parametrize("row", KINDS, ids=lambda row: row.name)
 def test_target_of_each_kind_that_has_a_list_is_listed(tmp_path: Path, row: KindRow) -> None:
     with emulator(tmp_path, "--kind", row.name, "--json", str(tmp_path / "access")) as emulated:
