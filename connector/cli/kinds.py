@@ -89,7 +89,7 @@ def page(row: KindRow) -> str:
         for name, told in options
     ]
     parts = (
-        f"{row.words.nouns[:1].upper()}{row.words.nouns[1:]}: targets of {row.words.service}.\n",
+        f"{row.name}: {row.words.nouns}{_of_service(row)}\n",
         texts.names,
         "".join(["options of this kind:\n", *lines] if lines else []),
         texts.listing,
@@ -99,10 +99,17 @@ def page(row: KindRow) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def _of_service(row: KindRow) -> str:
+    words = row.words
+    return "" if words.service in words.nouns else f" of {words.service}"
+
+
 def _ssh_section(row: KindRow) -> str:
     """Return how ssh's configuration leads to targets, without what only makes it better."""
     facts = row.load().ssh
     user = f"    User {facts.user}\n" if facts.user else ""
+    if facts.user_of:
+        user = f"    # The user of {facts.user_of}. Name another one as in user@host.\n{user}"
     told = any(value == facts.known_hosts for _, value in facts.proxy_options)
     keys = f"    UserKnownHostsFile {facts.known_hosts}\n" if told else ""
     return (

@@ -165,16 +165,16 @@ def _tell_problems(lists: Sequence[tuple[KindRow, _Outcome]], *, asked: bool) ->
 
 
 def _say_nothing(listings: Sequence[tuple[KindRow, Listing]]) -> None:
-    if len(listings) > 1:
-        *nouns, last = [row.words.nouns for row, _ in listings]
-        say(f"You have no {', '.join(nouns)} or {last} here")
+    nouns = [row.words.nouns for row, _ in listings if row.has_list]
+    if len(nouns) > 1:
+        say(f"You have no {', '.join(nouns[:-1])} or {nouns[-1]} here")
     for row, listing in listings:
         if not row.has_list:
             say(
-                f"{row.words.service} has no list of its {row.words.nouns}. Name one yourself: "
+                f"The connector cannot list {row.words.nouns}. Name one yourself: "
                 f"see `connector help {row.name}`"
             )
-        elif len(listings) == 1:
+        elif len(nouns) == 1:
             say(f"You have no {row.words.nouns}{listing.where}. {listing.advice}")
 
 

@@ -222,7 +222,7 @@ class Login:
             "Load your key with `ssh-add`; `ssh -v {host}` shows which keys ssh tries",
             host=self._case.ssh_host,
         )
-        if self._case.ssh_facts.user not in ("", settings.get("user")):
+        if not self._case.ssh_facts.expects(settings.get("user", "")):
             hint = words(
                 "Log in as {user}, as `connector config-ssh` sets it",
                 user=Harmless(self._case.ssh_facts.user),

@@ -129,7 +129,7 @@ def check_settings(
     """
     _check_control_path(settings)
     user = settings.get("user", "")
-    if facts.user and user != facts.user:
+    if not facts.expects(user):
         remarks.add(
             words(
                 "the user is {user}, but the target expects {known}",

@@ -24,6 +24,7 @@ class SshFacts(NamedTuple):
     ``service_prefixes``: the beginnings of the host names that the service itself defines. These
         names never get the suffix.
     ``user``: the user that every target expects; empty if that depends on the target.
+    ``user_of``: the targets that expect this user, if others expect another.
     ``known_hosts``: the file for the targets' host keys, apart from the keys of servers.
     ``file_prefix``: the beginning of the included file's name.
     ``id_prefixes``: service names too, if an id follows, see :func:`is_id`.
@@ -42,6 +43,11 @@ class SshFacts(NamedTuple):
     file_prefix: str
     id_prefixes: tuple[str, ...] = ()
     proxy_options: tuple[tuple[str, str], ...] = ()
+    user_of: str = ""
+
+    def expects(self, user: str) -> bool:
+        """Return whether a target may expect this user."""
+        return bool(self.user_of) or self.user in ("", user)
 
     @property
     def proxy_words(self) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ _TEMPLATE = """\
 # deletes it. Add settings of your own to the file that includes this one. For a setting that
 # stands in both files, ssh uses the value from here.
 {created_config}
-{named}# All other names of {nouns}. No pattern contains "=", where some programs end a word.
+{named}# {which} of {nouns}. No pattern contains "=", where some programs end a word.
 Host {patterns}
 {user}
     # %n is the name as typed. ssh converts %h to lower case, but names contain capitals.
@@ -187,6 +187,7 @@ def render(
     text = _TEMPLATE.format(
         first_line=_FIRST_LINE.format(title=facts.title),
         created_config=f"#\n{_CREATED_CONFIG}\n" if created else "",
+        which="All other names" if named else "All names",
         nouns=facts.nouns,
         patterns=" ".join(facts.patterns),
         user=_user_lines(facts),
@@ -202,6 +203,11 @@ def render(
 
 def _user_lines(facts: SshFacts) -> str:
     """Return the lines about the user of all names of the kind."""
+    if facts.user_of:
+        return (
+            f"    # The user of {facts.user_of}. Name another one as in user@host.\n"
+            f"{_USER.format(facts.user)}"
+        )
     if facts.user:
         return f"    # The user that all {facts.nouns} expect.\n{_USER.format(facts.user)}"
     return (

@@ -176,7 +176,7 @@ class KindRow(NamedTuple):
 REGION = KindOption(
     "region",
     "region",
-    "the Region of AWS; `connector list` also takes several (a,b) or all",
+    "the Region of AWS; in `connector list`, several with commas, or all",
     ("AWS_REGION", "AWS_DEFAULT_REGION"),
 )
 PORT = KindOption("port", "port", "the port of the SSH server; 22 without it", role=STREAM)
@@ -300,7 +300,7 @@ SSM = KindRow(
     name="ssm",
     module="connector.targets.ssm.kind",
     help_module="connector.targets.ssm.help",
-    words=Words("target", "targets", "Systems Manager", "the AWS console"),
+    words=Words("target", "other targets of Systems Manager", "Systems Manager", "the AWS console"),
     prefixes=(
         *("sagemaker-cluster:", "sagemaker-training-job:", "sagemaker-endpoint:", "codebuild:"),
         *("gameliftstreams:", "arn:aws:gameliftstreams:"),

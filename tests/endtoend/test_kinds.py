@@ -208,7 +208,7 @@ def test_list_shows_name_state_and_kind(site: Site) -> None:
 
 def test_help_explains_the_kind(site: Site) -> None:
     told = site.says("help", site.row.name)
-    assert told.startswith(site.row.words.nouns[:1].upper() + site.row.words.nouns[1:])
+    assert told.startswith(f"{site.row.name}: {site.row.words.nouns}")
     assert site.row.suffixes[0] in told
     for option in site.row.options:
         assert f"  --{option.name}" in told

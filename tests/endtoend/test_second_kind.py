@@ -94,7 +94,7 @@ def test_help_has_a_line_for_each_kind(user: User) -> None:
 
 def test_help_of_a_kind_explains_its_names(user: User) -> None:
     told = user.says("help", "toy")
-    assert told.startswith("Toys: targets of the toy shop.\n\nNAME.toy\n\nin ~/.ssh/config")
+    assert told.startswith("toy: toys of the toy shop\n\nNAME.toy\n\nin ~/.ssh/config")
     assert user.says("toy", "--help") == told
     assert "With --id, TARGET can be left out" in user.says("help", "codecatalyst")
     assert user.run("toy").returncode == 2

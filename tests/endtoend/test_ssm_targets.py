@@ -148,7 +148,7 @@ def test_targets_are_neither_started_nor_stopped_nor_listed(plain: Workshop) -> 
     assert "cannot stop" in plain.fails(78, "stop", NODE, "--yes")
     assert plain.listed() == []
     said = plain.commands.run(*CONNECTOR, "list", "--kind", "ssm").stderr
-    assert b"Systems Manager has no list of its targets" in said
+    assert b"cannot list other targets of Systems Manager" in said
     assert b"`connector help ssm`" in said
     line = plain.fails(78, "start", NODE_HOST)
     assert line.startswith(f"connector: The connector cannot start target {NODE}, nor tell")

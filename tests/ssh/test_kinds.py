@@ -8,7 +8,7 @@ from connector.errors import ConfigError
 from connector.ssh.change import Change
 from connector.ssh.command import for_name, proxy_command
 from connector.ssh.facts import SshFacts
-from connector.ssh.include import Choices, NamedHost
+from connector.ssh.include import Choices, NamedHost, render
 from connector.ssh.places import find_places
 from connector.ssh.plan import Part, Plan, plan_removal, plan_setup
 from connector.targets.codecatalyst.kind import KIND
@@ -175,6 +175,16 @@ def test_target_without_a_description_has_no_comment(setup: Setup) -> None:
     assert lines[lines.index(f"Host {WEB.name}") - 1] == ""
     assert "# " not in lines
     assert not any(change.differs for change in setup.plan(None).changes)
+
+
+def test_user_of_some_targets_is_no_rule_for_all(setup: Setup) -> None:
+    facts = BOATS._replace(user="root", user_of="most images")
+    text = render(facts, CHOICES, [], None, created_config=False).decode()
+
+    assert "# All names of" in text
+    assert "# The user of most images. Name another one as in user@host.\n    User root\n" in text
+    assert facts.expects("mary")
+    assert not facts._replace(user_of="").expects("mary")
 
 
 def test_comments_use_the_words_of_the_kind(setup: Setup) -> None:

@@ -34,7 +34,8 @@ class CodeBuild(Backend):
     ssh_title = "AWS CodeBuild sandboxes"
     patterns = ("*.codebuild", "codebuild-sandbox-ssh*")
     examples = ("a.codebuild", f"{SSH_PREFIX}arn:aws:codebuild:us-east-1:1:sandbox/a:b")
-    ssh_user = "root"  # builds run as root, if the image or buildspec names no other user
+    ssh_user = "root"
+    ssh_user_of = "images that name no other"  # or whose buildspec names one
     columns = (Column("STARTED", 20, "requestTime"), Column("IMAGE", 12, "image"))
 
     @property

@@ -41,6 +41,7 @@ class Ecs(Backend):
     patterns = ("*.ecs",)
     examples = ("app.web.prod.ecs",)
     ssh_user = "root"
+    ssh_user_of = "most images"
     columns = (
         Column("SERVICE", 8, "owner"),
         Column("CLUSTER", 8, "cluster"),

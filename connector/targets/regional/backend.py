@@ -95,6 +95,7 @@ class Backend(Protocol):
     patterns: tuple[str, ...]
     examples: tuple[str, ...]
     ssh_user: str
+    ssh_user_of: str = ""
 
     #: Seconds for which sessions may be refused after a start, while an agent registers.
     settles: float = 60.0
@@ -160,6 +161,7 @@ class Backend(Protocol):
             file_prefix=f"{row.name}_",
             id_prefixes=row.id_prefixes,
             proxy_options=tuple((name, _TOKENS.get(name, known_hosts)) for name in streams),
+            user_of=self.ssh_user_of,
         )
 
     def exact(self, name: str) -> Found | None:

@@ -31,7 +31,8 @@ class Plain(Backend):
     ssh_title = "AWS Systems Manager's other targets"
     patterns = ("*.ssm", *(f"{word}:*" for word in SSM_WORDS))
     examples = ("codebuild.a.ssm", *(f"{word}:a" for word in SSM_WORDS))
-    ssh_user = "ubuntu"  # of HyperPod's nodes; the other targets seldom have an SSH server
+    ssh_user = "ubuntu"
+    ssh_user_of = "HyperPod's nodes"  # the other targets seldom have an SSH server
 
     @property
     def targets(self) -> type[Nodes]:
