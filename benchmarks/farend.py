@@ -59,7 +59,12 @@ def _fleet(emulator: Emulator, number: int) -> dict[str, str]:
     world.model.connect_endpoints.append(ConnectEndpoint("eice-0a1b2c3d4e5f60718", HOME_REGION))
     role = emulator.account.add_role("Reader")
     account = role.arn.split(":")[4]
-    return {"host": world.targets[0].host, "role": role.name, "account": account}
+    return {
+        "host": world.targets[0].host,
+        "role": role.name,
+        "arn": role.arn,
+        "account": account,
+    }
 
 
 if __name__ == "__main__":

@@ -30,6 +30,21 @@ sso_account_id = {account}
 sso_role_name = {role}
 """
 
+_CHAINED = """\
+[profile chained]
+region = us-west-2
+role_arn = {arn}
+source_profile = first
+[profile first]
+role_arn = {arn}
+role_session_name = first
+source_profile = program
+[profile in-container]
+region = us-west-2
+role_arn = {arn}
+credential_source = EcsContainer
+"""
+
 _PROGRAM = """\
 [profile program]
 region = us-west-2
@@ -66,6 +81,16 @@ def measure(stand: Stand) -> list[Row]:
             note="one call of the SSO portal more",
         ),
         Row(
+            *(f"{figure}, a role by a container's keys", wall["container's role"], "ms", *anchor),
+            limits=(at_most(1.8, Of.RATIO),),
+            note="one call of STS more than the container's keys",
+        ),
+        Row(
+            *(f"{figure}, a role by a role by a program", wall["chained role"], "ms", *anchor),
+            limits=(at_most(2.2, Of.RATIO),),
+            note="two calls of STS more than the program's keys",
+        ),
+        Row(
             *(f"{figure}, keys that only botocore finds", wall["chain"], "ms", *anchor),
             limits=(at_most(2.6, Of.RATIO),),
             note="the container's again, behind BOTO_CONFIG, which botocore's whole chain reads",
@@ -88,22 +113,21 @@ def _starts(far: FarEnd, port: int) -> dict[str, Start]:
     found = {name: far.environ[variable] for name, variable in names.items()}
     keys.write_text(json.dumps({"Version": 1, **found}))
     with config.open("a") as file:
-        file.write(_SSO.format(**far.access["fleet"]) + _PROGRAM.format(file=keys))
+        fleet = far.access["fleet"]
+        file.write(_SSO.format(**fleet) + _PROGRAM.format(file=keys) + _CHAINED.format(**fleet))
     instance = far.access["fleet"]["host"]
     new = home.with_name("logged-in-new")
     (new / ".aws").mkdir(parents=True)
     for name in ("config", "sso"):
         (new / ".aws" / name).symlink_to(home / ".aws" / name)
 
-    def with_profile(name: str, home: Path) -> Start:
-        variables = {"HOME": str(home), "AWS_PROFILE": name, "AWS_ACCESS_KEY_ID": ""}
+    def with_profile(name: str, home: Path, **more: str) -> Start:
+        variables = {"HOME": str(home), "AWS_PROFILE": name, "AWS_ACCESS_KEY_ID": "", **more}
         return far.connector(variables, host=instance)
 
-    of_container = {
-        "HOME": str(new),
-        "AWS_ACCESS_KEY_ID": "",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{port}/",
-    }
+    cache = new / ".aws" / "cli" / "cache"
+    endpoint = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{port}/"}
+    of_container = {"HOME": str(new), "AWS_ACCESS_KEY_ID": "", **endpoint}
     return {
         "token": far.connector(),
         "variables": far.connector(host=instance),
@@ -113,7 +137,9 @@ def _starts(far: FarEnd, port: int) -> dict[str, Start]:
         "chain": far.connector(
             {**of_container, "BOTO_CONFIG": str(new / "missing")}, host=instance
         ),
-        "new role": _forgetting(new / ".aws" / "cli" / "cache", with_profile("sso", new)),
+        "new role": _forgetting(cache, with_profile("sso", new)),
+        "chained role": _forgetting(cache, with_profile("chained", new)),
+        "container's role": _forgetting(cache, with_profile("in-container", new, **endpoint)),
     }
 
 
