@@ -82,7 +82,7 @@ class LightApi:
             f"Host: {host}",
             "Accept-Encoding: identity",
             "User-Agent: devenv-connector",
-            f"Authorization: Bearer {token}",
+            *([f"Authorization: Bearer {token}"] if token else []),
         ]
         if body:
             lines.append("Content-Type: application/json")

@@ -46,11 +46,12 @@ class ClientFactory:
 
     :param profile: the name of the AWS profile; None for botocore's default.
     :param connect: opens the connections, with the user's CA certificates and proxy.
+    :ivar profile, connect: as given.
     """
 
     def __init__(self, profile: str | None, connect: Connect) -> None:
         self.profile = profile
-        self._connect = connect
+        self.connect = connect
         self._session: botocore.session.Session | None = None
         self._creating = threading.Lock()  # botocore sessions are not thread-safe
 
@@ -93,7 +94,7 @@ class ClientFactory:
             client.close()
             raise
         # botocore takes what a handler of this event returns as the response.
-        carrier = Carrier(self._connect, responses, connect_timeout, read_timeout)
+        carrier = Carrier(self.connect, responses, connect_timeout, read_timeout)
         client.meta.events.register("before-send", carrier.send)
         return client
 

@@ -58,11 +58,11 @@ def without_botocore(
     return Finder(asked, may_ask, 20).find_without_botocore()
 
 
-def log_in(home: Path, end: float) -> None:
+def log_in(home: Path, end: float, **more: str) -> None:
     """Write the token of an SSO login, as ``aws sso login`` does."""
     cache = home / ".aws/sso/cache"
     cache.mkdir(parents=True, exist_ok=True)
-    token = {"accessToken": "a-token", "expiresAt": iso(end), "startUrl": "https://x"}
+    token = {"accessToken": "a-token", "expiresAt": iso(end), "startUrl": "https://x", **more}
     (cache / f"{hashlib.sha1(b'corp').hexdigest()}.json").write_text(json.dumps(token))
 
 

@@ -23,6 +23,7 @@ from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.profile import Profile, load_profile, with_credentials
 from connector.emulator.api.account import Account
 from connector.emulator.api.rest import BearerTokens, RestServer
+from connector.emulator.api.sso.oidc import OidcService
 from connector.emulator.api.sso.portal import Portal
 from connector.emulator.api.sts.service import SecurityTokenService
 from connector.emulator.listener import Certificates
@@ -50,8 +51,10 @@ class Aws:
         self.device = self.account.add_role("Device", mfa_code=CODE)
         tokens = BearerTokens(self.account.now)
         tokens.accept(TOKEN, "mary")
+        self.oidc = OidcService(tokens, self.account.now, self.account.sessions.random_bytes)
         endpoints = [
             *SecurityTokenService(self.account).endpoints(),
+            *self.oidc.endpoints(),
             *Portal(tokens, self.account).endpoints(),
         ]
         self.server = RestServer(endpoints, certificates.server_context)
@@ -70,7 +73,7 @@ def aws(
     aws = Aws(certificates)
     loop.run(aws.server.start())
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for service in ("STS", "SSO"):
+    for service in ("STS", "SSO", "SSO_OIDC"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", aws.server.url)
     # botocore expands ~ when it is imported.
     monkeypatch.setattr(SSOTokenProvider, "_SSO_TOKEN_CACHE_DIR", str(home / ".aws/sso/cache"))
@@ -292,14 +295,31 @@ def test_unusual_calls_are_left_to_botocore(
     assert aws.asked == []
 
 
-@pytest.mark.parametrize("left", [-1, 14 * 60])
-def test_login_that_has_to_be_renewed_is_left_to_botocore(
-    aws: Aws, home: Path, configure: Callable[..., None], left: float
+@pytest.mark.parametrize(("left", "used"), [(-1, False), (14 * 60, True)])
+def test_login_that_cannot_be_renewed_is_used_until_its_end(
+    aws: Aws, home: Path, configure: Callable[..., None], left: float, used: bool
 ) -> None:
     configure(**filled(aws, SSO))
     log_in(home, time.time() + left)
-    assert called(aws.connect) is None
-    assert aws.asked == []
+    assert (called(aws.connect) is not None) == used
+    assert aws.asked == ["GetRoleCredentials"] * used
+
+
+@pytest.mark.parametrize("left", [-1, 14 * 60])
+def test_login_is_renewed_for_the_keys_of_its_role(
+    aws: Aws, home: Path, configure: Callable[..., None], left: float
+) -> None:
+    configure(**filled(aws, SSO))
+    client = aws.oidc.register_client()
+    renewable = {
+        "clientId": client.id,
+        "clientSecret": client.secret,
+        "registrationExpiresAt": "2099-01-01T00:00:00Z",
+        "refreshToken": aws.oidc.issue_refresh_token(client, "mary"),
+    }
+    log_in(home, time.time() + left, **renewable)
+    assert called(aws.connect) is not None
+    assert aws.asked == ["CreateToken", "GetRoleCredentials"]
 
 
 def test_refusal_is_reported_after_one_call(aws: Aws, configure: Callable[..., None]) -> None:

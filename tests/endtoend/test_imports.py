@@ -58,7 +58,7 @@ HEAVY = {
             "rows",
         )
     ),
-    *("connector.aws.sso.oidc", "connector.emulator"),
+    *("connector.aws.sso.oidc", "connector.aws.sso.renewal", "connector.emulator"),
     "connector.settings.file",
     "connector.transport.handover",
     *("connector.targets.startup", "connector.targets.sweeping"),

@@ -133,9 +133,7 @@ class Finder:
             return None
         question = role.question
         code = None if question is None else self._ask(question)
-        keys = keys_of_call(
-            role, url, asked.profile, asked.connect, signer, code, asked.now(), self._left
-        )
+        keys = keys_of_call(role, url, asked, signer, code, self._left)
         if keys is None and question and code:
             self._codes.keep(question, code)  # botocore makes the call again
         return keys

@@ -1,7 +1,7 @@
 """AWS keys of a role by one call, without botocore: of STS, or of the portal of SSO.
 
-Only the usual call is made here. Where a setting changes it, a token has to be renewed, or the
-service does not answer as usual, there are no keys: :mod:`.chain` then asks again.
+Only the usual call is made here. Where a setting changes it, or the service does not answer as
+usual, there are no keys: :mod:`.chain` then asks again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .clicache import CliCache
 from .source import AwsKeys
 
 if TYPE_CHECKING:
-    from ..light import Connect
+    from .finder import Asked
     from .places import Role
 
     #: Sends a request, and returns the response.
@@ -55,31 +55,29 @@ class _Unusual(Exception):
 def keys_of_call(
     role: Role,
     url: str,
-    profile: Profile,
-    connect: Connect,
+    asked: Asked,
     signer: AwsKeys | None,
     code: str | None,
-    now: float,
     timeout: float,
 ) -> AwsKeys | None:
     """Return new keys of a role, and write them into the AWS CLI's cache; None: ask botocore.
 
     :param url: of the role's endpoint.
-    :param profile: whose keys are searched, for errors.
+    :param asked: the search that needs them.
     :param signer: the keys that sign the call.
     :param code: of MFA.
-    :param now: seconds since the epoch.
     :param timeout: seconds that botocore needs too if the call fails: a part of them is used.
     :raises CredentialsError: when the service refuses it for good.
     """
+    now = asked.now()
     limits = [min(each, max(timeout, 0.1) / 4) for each in _TIMEOUTS]
 
     def ask(request: bytes) -> Response:
-        return send(connect, host_and_port(url), request, limits[0], limits[1])
+        return send(asked.connect, host_and_port(url), request, limits[0], limits[1])
 
     try:
         if role.is_of_sso:
-            entry = _of_sso(role, url, ask, now)
+            entry = _of_sso(role, url, ask, _token(role, asked, timeout / 2))
         else:
             entry = _of_sts(role, url, ask, signer, code, now)
         keys = _keys(entry["Credentials"], now)
@@ -87,7 +85,7 @@ def keys_of_call(
         if refused.status in _FINAL:
             from .errors import explain
 
-            raise explain(refused, profile) from None
+            raise explain(refused, asked.profile) from None
         logger.info("the keys of the role are left to botocore: %s", refused)
     except (ConnectorError, CallFailed, FileProblem, OSError, _Unusual) as why:
         logger.info("the keys of the role are left to botocore: %s", why)
@@ -128,17 +126,35 @@ def endpoint_of(role: Role, profile: Profile, environ: Mapping[str, str]) -> str
         return None  # an address of this machine, perhaps
 
 
-def _of_sso(role: Role, url: str, ask: Ask, now: float) -> dict[str, Any]:
+def _token(role: Role, asked: Asked, timeout: float) -> str:
+    """Return the token of an SSO login, renewed if it expires soon."""
     from ..sso.tokens import REFRESH_WINDOW, SsoCache, Unusable
 
+    cache = SsoCache(role.token)
     try:
-        token = SsoCache(role.token).read()
+        token = cache.read()
+        left = token.expires_at - asked.now()
+        if left >= REFRESH_WINDOW:
+            return token.access_token
+        from ..sdk import ClientFactory
+        from ..sso.renewal import Oidc, renew
+
+        clients = ClientFactory(asked.profile.known_name, asked.connect)
+        service = Oidc(role.region or "", asked.profile, asked.environ, clients)
+        try:
+            return renew(cache, service, asked.now, timeout).access_token
+        except Unusable as why:
+            if left <= 0:
+                raise
+            logger.info("the SSO login that expires soon is used: %s", why)
+            return token.access_token
     except Unusable:
         raise _Unusual("there is no usable login") from None
-    if token.expires_at - now < REFRESH_WINDOW:
-        raise _Unusual("the login has to be renewed first")
+
+
+def _of_sso(role: Role, url: str, ask: Ask, token: str) -> dict[str, Any]:
     query = "&".join(f"{name}={encoded(value)}" for name, value in role.members.items())
-    headers = {"x-amz-sso_bearer_token": token.access_token}
+    headers = {"x-amz-sso_bearer_token": token}
     host, path = _place(url)
     target = f"{path.rstrip('/')}/federation/credentials?{query}"
     found = parse(ask(_request("GET", host, target, headers)), host)["roleCredentials"]

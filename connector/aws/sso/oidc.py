@@ -1,4 +1,4 @@
-"""SSO-OIDC (model 2019-06-10): its operations, our registration as a client, token renewal.
+"""SSO-OIDC (model 2019-06-10): its operations, and our registration as a client.
 
 The registration is kept for the next login. Its file, members and rules are those of the AWS CLI
 (awscli/botocore/utils.py, version 2), so that both share one registration.
@@ -17,27 +17,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ...errors import ConfigError
-from ...files import FileProblem, file_lock, make_directory_of, read_own_text, reason, write_private
-from ..api import CallFailed, Refused
+from ...files import FileProblem, make_directory_of, read_own_text, reason, write_private
 from ..profile import SsoSession
 from ..responses import Object, Shape, non_empty, number, text
 from ..sdk import ClientFactory, call
 from ..times import format_time
-from .tokens import (
-    REFRESH_WINDOW,
-    CachedToken,
-    SsoCache,
-    Unusable,
-    cache_directory,
-    parse_time,
-    token_of_response,
-    with_refresh_token,
-)
+from .renewal import TOKEN
+from .tokens import Unusable, cache_directory, parse_time
 
 logger = logging.getLogger(__name__)
 
-_YEAR = 366 * 86400.0  # seconds
 _LAST_SECOND = 253402300799.0  # of the year 9999, the last that Python's dates can hold
 #: RFC 8628 lets the service choose both. AWS sends 600 s, and 1 s or 5 s.
 _LONGEST_CODE, _LONGEST_INTERVAL = 3600.0, 60.0
@@ -60,11 +49,7 @@ RESPONSES: Mapping[str, Shape] = {
             "interval": number(1, _LONGEST_INTERVAL),
         },
     ),
-    # All are lenient: a new refresh token has to be kept even if the rest is malformed, because
-    # the old one is no longer valid.
-    "create_token": Object(
-        lenient={"accessToken": non_empty, "refreshToken": non_empty, "expiresIn": number(0, _YEAR)}
-    ),
+    "create_token": TOKEN,
     "logout": Object(),
 }
 
@@ -240,81 +225,3 @@ def _read(path: Path, by_code: bool, now: float) -> Registration | None:
     if made_by_code != by_code or left < _EXPIRY_WINDOW:
         return None
     return Registration(*(document[name] for name in names))
-
-
-_RENEWAL_CONNECT_TIMEOUT = 3.0  # seconds; the request has two kilobytes
-_RENEWAL_READ_TIMEOUT = 5.0
-#: Seconds that the request gets at least: if its response is missed, so is the new refresh token.
-_SHORTEST_REQUEST = 2.0
-
-
-def renew(
-    cache: SsoCache,
-    clients: ClientFactory,
-    region: str,
-    now: Callable[[], float],
-    timeout: float,
-) -> CachedToken:
-    """Return a renewed token, from the service or from another process that renewed it first.
-
-    A refresh token can be used once. So only the holder of the lock uses one, and only one
-    that it has read while it held the lock.
-
-    :param region: the region of the SSO session.
-    :param now: return the seconds since the epoch.
-    :param timeout: seconds for lock and request together; below two, nothing is tried.
-    :raises Unusable: when the token cannot be renewed now.
-    """
-    deadline = time.monotonic() + timeout
-    if timeout < _SHORTEST_REQUEST:
-        raise Unusable("there is not enough time now")
-    cache.read().refresh_request(now())  # do not wait for the lock if it cannot be renewed
-    try:
-        with file_lock(cache.lock_path, timeout - _SHORTEST_REQUEST):
-            token = cache.read()
-            if token.expires_at - now() >= REFRESH_WINDOW:
-                return token
-            request = token.refresh_request(now())
-            left = max(deadline - time.monotonic(), _SHORTEST_REQUEST)
-            response = _create_token(clients, region, request, left)
-            # The old refresh token is used up, so a new one is kept even if the response has
-            # no usable access token.
-            kept = token._replace(document=with_refresh_token(response, token.document))
-            try:
-                token = token_of_response(response, token.document, now())
-            except Unusable:
-                _save(cache, kept)
-                raise
-            _save(cache, token)
-            return token
-    except OSError as error:
-        raise Unusable(f"{cache.lock_path} cannot be locked ({reason(error)})") from error
-
-
-def _create_token(
-    clients: ClientFactory, region: str, request: Mapping[str, str], timeout: float
-) -> dict[str, Any]:
-    connect_timeout = min(_RENEWAL_CONNECT_TIMEOUT, 0.4 * timeout)
-    try:
-        return call_once(
-            clients,
-            "sso-oidc",
-            region,
-            "create_token",
-            request,
-            connect_timeout=connect_timeout,
-            read_timeout=min(_RENEWAL_READ_TIMEOUT, timeout - connect_timeout),
-        )
-    except Refused as refused:
-        # The code, not the message: that might quote the request.
-        raise Unusable(f"the SSO service refused ({refused})") from refused
-    except (CallFailed, ConfigError) as failure:
-        raise Unusable(str(failure)) from failure
-
-
-def _save(cache: SsoCache, token: CachedToken) -> None:
-    try:
-        cache.write(token)
-    except OSError as error:
-        # The token is valid for this connection. The next one needs a new login.
-        logger.warning("The renewed SSO token cannot be saved (%s)", reason(error))

@@ -208,8 +208,8 @@ class BearerToken(NamedTuple):
 class BearerTokens:
     """Finds the token anew at each call, because other processes renew it too.
 
-    :param environ: read for ``variables`` only. botocore, which renews the token, reads its
-        settings, such as AWS_ENDPOINT_URL_SSO_OIDC, from ``os.environ``.
+    :param environ: the variables of AWS's tools. botocore, which renews the token where settings
+        need it, reads them from ``os.environ``.
     :param clients: creates the client that renews the token.
     :param variables: the service's variables that give a token.
     :param now: return the seconds since the epoch.
@@ -275,10 +275,11 @@ class BearerTokens:
         except Unusable as problem:
             raise CredentialsError(str(problem), remedy) from None
         if token.expires_at - self._now() < REFRESH_WINDOW:
-            from .oidc import renew
+            from .renewal import Oidc, renew
 
+            service = Oidc(session.region, self._profile, self._environ, self._clients)
             try:
-                token = renew(cache, self._clients, session.region, self._now, timeout)
+                token = renew(cache, service, self._now, timeout)
             except Unusable as problem:
                 if token.expires_at <= self._now():
                     raise CredentialsError(

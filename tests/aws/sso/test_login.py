@@ -118,7 +118,7 @@ def test_login_is_shared_with_botocore(
         assert cache_file.stat().st_mode & 0o777 == 0o600
     # We find it ...
     profile = load_profile("codecatalyst", os.environ)
-    ours = BearerTokens(profile, {}, clients(cloud), TOKEN_VARIABLES).load()
+    ours = BearerTokens(profile, os.environ, clients(cloud), TOKEN_VARIABLES).load()
     assert ours.value == token.access_token
     # ... and so does botocore. It also renews the token, and we find the new one.
     cache_file.write_text(json.dumps({**document, "expiresAt": "2020-01-01T00:00:00Z"}))
@@ -129,13 +129,15 @@ def test_login_is_shared_with_botocore(
     renewed = provider.load_token().get_frozen_token().token
     assert cloud.tokens.authenticate(f"Bearer {renewed}")
     assert renewed != token.access_token
-    assert BearerTokens(profile, {}, clients(cloud), TOKEN_VARIABLES).load().value == renewed
+    assert (
+        BearerTokens(profile, os.environ, clients(cloud), TOKEN_VARIABLES).load().value == renewed
+    )
     assert log_out(SESSION, clients(cloud))
     assert not log_out(SESSION, clients(cloud))
     with pytest.raises(UnauthorizedException):
         cloud.tokens.authenticate(f"Bearer {renewed}")
     with pytest.raises(CredentialsError, match="no SSO login"):
-        BearerTokens(profile, {}, clients(cloud), TOKEN_VARIABLES).load()
+        BearerTokens(profile, os.environ, clients(cloud), TOKEN_VARIABLES).load()
 
 
 def _dumps(document: object) -> str:

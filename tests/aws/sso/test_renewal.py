@@ -25,7 +25,10 @@ from ..helpers import always
 from .logins import NOW, at, load, refused, tokens
 
 
-def test_token_that_expires_soon_is_renewed(cloud: Cloud, cache_file: Path) -> None:
+@pytest.mark.parametrize("region", ["us-east-1", "us-moon-x"], ids=["light", "botocore"])
+def test_token_that_expires_soon_is_renewed(cloud: Cloud, cache_file: Path, region: str) -> None:
+    config = cache_file.parents[2] / "config"
+    config.write_text(config.read_text().replace("us-east-1", region))
     old = cloud.login(expiresAt=at(14 * 60))
     write_cache(cache_file, old)
     token = load(ca_file=cloud.ca_file)
