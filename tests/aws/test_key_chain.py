@@ -232,6 +232,16 @@ def test_variable_without_an_access_key_is_reported_where_nothing_else_gives_key
     assert load("base").access_key_id == "AKIDX"
 
 
+def test_expiration_that_is_no_time_is_reported(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden-e")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "soon")
+    with pytest.raises(CredentialsError, match="unset AWS_CREDENTIAL_EXPIRATION"):
+        load(None)
+
+
 def test_unknown_profile_of_a_variable_is_reported_before_keys_of_variables(
     sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:

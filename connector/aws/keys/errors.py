@@ -93,6 +93,11 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
         )
     if code:
         return _failed(profile, code)
+    if "ParserError" in kinds:  # of dateutil
+        return CredentialsError(
+            f"The time when the AWS keys of the profile {name} expire is no time",
+            "Fix or unset AWS_CREDENTIAL_EXPIRATION: it is such as 2030-01-31T12:00:00Z",
+        )
     if "MissingDependencyException" in kinds:
         return CredentialsError(
             f"The login of the profile {name} needs the package awscrt, which is not installed",
