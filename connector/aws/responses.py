@@ -42,6 +42,11 @@ def text_or_empty(value: object) -> str:
     return text(value) if isinstance(value, str) else ""
 
 
+def texts(*names: str) -> dict[str, Shape]:
+    """Return the members of an object that are strings."""
+    return dict.fromkeys(names, text)
+
+
 def number(low: float, high: float) -> Shape:
     """Accept a number and clamp it to a range. Booleans and NaN are not numbers."""
 

@@ -199,7 +199,7 @@ def test_doctor_finds_an_agent_that_is_not_connected(builds: Builds) -> None:
     assert said.startswith("It is RUN_SANDBOX without an agent yet -> ")
     builds.running().requested -= 3600.0
     said = builds.examine(HOST).failure(75, "session")
-    assert "agent of the sandbox of shop is not connected" in said
+    assert "its SSM agent is not connected" in said
 
 
 def test_doctor_finds_a_project_without_a_sandbox(builds: Builds) -> None:

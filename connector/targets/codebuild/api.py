@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...aws.responses import Object, list_of, list_or_empty, non_empty, page_of, text, text_or_empty
 from ...aws.signed import Service, SignedOperation
-from ..regional.ssm import ACCESS_IN_LOWER_CASE
+from ..regional.ssm import access_in
 
 # The model calls no member of a sandbox required.
 _CONTEXTS = list_or_empty(Object({"message": text_or_empty}))
@@ -39,7 +39,7 @@ SERVICE = Service(
         "start_sandbox": SignedOperation("StartSandbox", _ONE),
         "stop_sandbox": SignedOperation("StopSandbox", _ONE),
         "start_sandbox_connection": SignedOperation(
-            "StartSandboxConnection", Object({"ssmSession": ACCESS_IN_LOWER_CASE})
+            "StartSandboxConnection", access_in("ssmSession")
         ),
     },
 )

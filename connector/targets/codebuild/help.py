@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ..model import HelpTexts
+from ..regional.help import help_texts
+from .kind import KIND
 
-HELP = HelpTexts(
+HELP = help_texts(
+    KIND.backend,
     names="""\
 names:
   <project>.codebuild           the project's sandbox, if exactly one lives; the Region and the
@@ -14,15 +16,7 @@ names:
 With --new, the name of a project means a sandbox that is started now. It costs money until it is
 stopped. Without --new, nothing is started. `connector list --kind codebuild` shows the names.
 """,
-    listing="""\
-fields of a line of `connector list`:
-  ssh name, state, project, Region, id, time of the request, image
-
-members of its object with --json:
-  sshName, kind, name (the project), region, id, state, stateReason, requestTime, image
-""",
     access="""\
-Credentials come from where AWS's tools find them: variables, profiles, SSO, roles.
 ssh needs codebuild:StartSandboxConnection, and the project's service role ssm:StartSession.
 `connector shell` and `exec` need ssm:StartSession. To find a name, codebuild:ListSandboxes and
 codebuild:BatchGetSandboxes are needed.

@@ -15,7 +15,6 @@ from ..registry import CODEBUILD
 from .names import SSH_PREFIX, id_of, is_project, is_uuid, project_of, uuid_of
 
 if TYPE_CHECKING:
-    from ...aws.api import Refused
     from ...aws.cloud import Cloud
     from ...aws.signed import Service
     from ...sessions import SessionAccess
@@ -30,6 +29,7 @@ class CodeBuild(Backend):
     """The backend of sandboxes."""
 
     row = CODEBUILD
+    no_agent = "is not connected"  # CodeBuild passes on Systems Manager's words alone
     terminates = False  # CodeBuild starts the sessions, by the project's service role
     ssh_title = "AWS CodeBuild sandboxes"
     patterns = ("*.codebuild", "codebuild-sandbox-ssh*")
@@ -90,15 +90,10 @@ class CodeBuild(Backend):
     ) -> SessionAccess:
         if request.form != SSH:
             return super().open(cloud, found, request, query, timeout)
-        from ..regional.ssm import access_of
+        from ..regional.ssm import open_session
 
         api = cloud.api(self.service, found.region)
-        answer = api.call("start_sandbox_connection", timeout=timeout, sandboxId=found.id)
-        return access_of(answer["ssmSession"])
-
-    def may_settle(self, refused: Refused) -> bool:
-        # CodeBuild passes on what Systems Manager says: codebuild:<uuid> is not connected.
-        return super().may_settle(refused) or "is not connected" in refused.message
+        return open_session(api, "start_sandbox_connection", timeout, sandboxId=found.id)
 
     def host_key_alias(self, found: Found) -> str:
         return f"codebuild-{uuid_of(found.id)}"

@@ -10,7 +10,7 @@ import time
 from itertools import islice
 
 from ...aws.api import Refused
-from ...errors import AccessDenied, ConnectorError, TargetNotFound, TargetNotReady
+from ...errors import AccessDenied, ConnectorError, TargetNotFound
 from ...fast.typed import Any
 from ..model import GONE, RUNNING, STARTING, STOPPED, STOPPING, Query, State
 from ..pages import epoch_time, iso_time
@@ -87,11 +87,6 @@ class Sandboxes(Targets):
             return AccessDenied(
                 f"The service role of the project {project} may not start sessions{said}",
                 "Give that role ssm:StartSession, and start a new sandbox: see docs/codebuild.md",
-            )
-        if "is not connected" in refused.message or refused.code == "TargetNotConnected":
-            return TargetNotReady(
-                f"The SSM agent of the sandbox of {project} is not connected{said}",
-                "Try again in a minute. Else the image has no agent, or its role lacks ssmmessages",
             )
         if is_unknown(refused) and TOKEN in found.details:
             return TargetNotFound(

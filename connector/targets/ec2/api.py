@@ -5,22 +5,17 @@ Sources: botocore's models ``ec2/2016-11-15`` and ``ssm/2014-11-06``.
 
 from __future__ import annotations
 
-from ...aws.responses import Object, Shape, list_of, list_or_empty, non_empty, page_of, text
+from ...aws.responses import Object, list_of, list_or_empty, non_empty, page_of, texts
 from ...aws.signed import Service, SignedOperation
-
-
-def _texts(*names: str) -> dict[str, Shape]:
-    return dict.fromkeys(names, text)
-
 
 _STATE = Object({"Name": non_empty})
 _INSTANCE = Object(
     {"InstanceId": non_empty, "State": _STATE},
     lenient={
-        **_texts("InstanceType", "PrivateIpAddress", "PrivateDnsName", "PlatformDetails"),
-        **_texts("VpcId", "SubnetId", "LaunchTime"),
-        "StateReason": Object(lenient=_texts("Message")),
-        "Tags": list_of(Object(lenient=_texts("Key", "Value"))),
+        **texts("InstanceType", "PrivateIpAddress", "PrivateDnsName", "PlatformDetails"),
+        **texts("VpcId", "SubnetId", "LaunchTime"),
+        "StateReason": Object(lenient=texts("Message")),
+        "Tags": list_of(Object(lenient=texts("Key", "Value"))),
         "IamInstanceProfile": Object(),
     },
 )
@@ -34,8 +29,8 @@ _DESCRIBED = {
 _AGENT = Object(
     {"InstanceId": non_empty},
     lenient={
-        **_texts("PingStatus", "PlatformName", "PlatformVersion", "Name", "ComputerName"),
-        **_texts("IPAddress"),
+        **texts("PingStatus", "PlatformName", "PlatformVersion", "Name", "ComputerName"),
+        **texts("IPAddress"),
     },
 )
 

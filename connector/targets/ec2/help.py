@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ..model import HelpTexts
+from ..regional.help import help_texts
+from .kind import KIND
 
-HELP = HelpTexts(
+HELP = help_texts(
+    KIND.backend,
     names="""\
 names:
   <name>.ec2       the tag Name of an instance, or the name of a managed node; in upper or
@@ -16,15 +18,7 @@ names:
   aws-ec2-i-<digits>    the name that AWS Toolkit for VS Code writes
 `connector list --kind ec2` shows the names.
 """,
-    listing="""\
-fields of a line of `connector list`:
-  ssh name, state, name, Region, id, state of the agent, type, private address, platform
-
-members of its object with --json:
-  sshName, kind, name, id, region, state, stateReason, agent, type, address, platform, user
-""",
     access="""\
-Credentials come from where AWS's tools find them: variables, profiles, SSO, roles.
 An instance that runs costs money: only `connector start` and --start start one.
 ssh goes through the SSM agent, or through an EC2 Instance Connect Endpoint of the VPC where the
 agent is not connected. --via ssm and --via eice choose one of them.

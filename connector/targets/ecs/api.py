@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...aws.responses import Object, list_or_empty, non_empty, page_of, text_or_empty
 from ...aws.signed import Service, SignedOperation
-from ..regional.ssm import ACCESS_IN_LOWER_CASE
+from ..regional.ssm import access_in
 
 _AGENT = Object({"lastStatus": text_or_empty, "reason": text_or_empty})
 _CONTAINER = Object(
@@ -28,8 +28,6 @@ SERVICE = Service(
         "list_clusters": SignedOperation("ListClusters", page_of("clusterArns", non_empty)),
         "list_tasks": SignedOperation("ListTasks", page_of("taskArns", non_empty)),
         "describe_tasks": SignedOperation("DescribeTasks", Object({"tasks": list_or_empty(_TASK)})),
-        "execute_command": SignedOperation(
-            "ExecuteCommand", Object({"session": ACCESS_IN_LOWER_CASE})
-        ),
+        "execute_command": SignedOperation("ExecuteCommand", access_in("session")),
     },
 )

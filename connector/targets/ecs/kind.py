@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ...aws.api import Refused
 from ...fast.typed import TYPE_CHECKING
 from ..model import COMMAND, SSH, Column
-from ..regional.backend import NOT_CONNECTED, Backend, Found
+from ..regional.backend import Backend, Found
 from ..regional.kind import RegionalKind
 from ..regional.place import read_arn
 from ..registry import ECS
@@ -23,9 +22,6 @@ _TARGET = "ecs:"
 #: The shell of an image: bash if there is one. The agent starts it without a login.
 _SHELL = "sh -c 'command -v bash >/dev/null 2>&1 && exec bash; exec sh'"
 
-#: What ECS says in an InvalidParameterException of a task whose agent does not run (yet).
-_NO_AGENT = "execute command agent"
-
 
 def is_task_id(text: str) -> bool:
     """Return whether text is the id of a task: 32 hexadecimal digits."""
@@ -36,6 +32,7 @@ class Ecs(Backend):
     """The backend of containers. An id is ``<cluster>/<service, family or task>/<container>``."""
 
     row = ECS
+    no_agent = "execute command agent"  # in an InvalidParameterException, while it starts, too
     terminates = False  # most users of ECS Exec may call ecs:ExecuteCommand alone
     ssh_title = "Amazon ECS tasks"
     patterns = ("*.ecs",)
@@ -103,24 +100,19 @@ class Ecs(Backend):
             return super().open(cloud, found, request, query, timeout)
         import shlex
 
-        from ..regional.ssm import access_of
+        from ..regional.ssm import open_session
 
         cluster, _, container = found.id.split("/")
-        try:
-            answer = cloud.api(self.service, found.region).call(
-                "execute_command",
-                timeout=timeout,
-                cluster=cluster,
-                task=found.details["task"],
-                container=container,
-                command=shlex.join(request.words) if request.form == COMMAND else _SHELL,
-                interactive=True,
-            )
-        except Refused as refused:
-            if _NO_AGENT in refused.message:
-                raise Refused(refused.status, NOT_CONNECTED[0], refused.message) from refused
-            raise
-        return access_of(answer["session"])
+        return open_session(
+            cloud.api(self.service, found.region),
+            "execute_command",
+            timeout,
+            cluster=cluster,
+            task=found.details["task"],
+            container=container,
+            command=shlex.join(request.words) if request.form == COMMAND else _SHELL,
+            interactive=True,
+        )
 
 
 KIND = RegionalKind(Ecs())

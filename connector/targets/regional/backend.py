@@ -39,6 +39,10 @@ NOT_CONNECTED = ("TargetNotConnected", "TargetNotConnectedException")
 _TOKENS: Mapping[str, str] = {"port": "%p", "user": "%r"}
 
 
+#: The members that JSON has of every target, before those of its kind.
+MEMBERS = ("sshName", "kind", "name", "region", "id", "state", "stateReason")
+
+
 class Found(NamedTuple):
     """A target as its id or an answer of the service describes it.
 
@@ -106,6 +110,10 @@ class Backend(Protocol):
 
     #: Whether a name never comes to mean another target. Then a remembered name needs no check.
     names_last: bool = False
+
+    #: What messages of refused sessions say where an agent is not connected, and the code is not
+    #: Systems Manager's.
+    no_agent: str = ""
 
     #: botocore's names of services besides :attr:`service` that tell where streams lead.
     stream_services: tuple[str, ...] = ("ssm",)

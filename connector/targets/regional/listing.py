@@ -24,7 +24,7 @@ from ..memory import anchor_memory
 from ..model import GONE, Column, Listing, ListProblem, Query, Row, SessionInfo
 from ..pages import iso_time
 from ..parallel import for_all
-from .backend import Backend, Found
+from .backend import MEMBERS, Backend, Found
 from .finder import regions_of
 from .naming import Names, cache_of, regions_memory
 from .place import ALL_REGIONS, ANY_REGION, Place, in_regions, is_region, region_words
@@ -240,6 +240,11 @@ def _row(backend: Backend, names: Names, each: Found, *, several: bool) -> Row:
     labels = [one_line(label) for label in each.labels]
     cells = backend.cells(each)
     noun = backend.row.words.noun
+    status, reason, _ = each.state
+    shared = (
+        *(name, backend.row.name, labels[0] if labels else None),
+        *(each.region, each.id, status, reason or None),
+    )
     return Row(
         name,
         each.state,
@@ -247,13 +252,7 @@ def _row(backend: Backend, names: Names, each: Found, *, several: bool) -> Row:
         (".".join(labels), each.region, each.id, *each.texts(backend.fields)),
         (each.region, *cells) if several else cells,
         {
-            "sshName": name,
-            "name": labels[0] if labels else None,
-            "kind": backend.row.name,
-            "region": each.region,
-            "id": each.id,
-            "state": each.state.status,
-            "stateReason": each.state.reason or None,
+            **dict(zip(MEMBERS, shared, strict=True)),
             **{name: each.details[name] for name in backend.members if name in each.details},
         },
         backend.host_key_alias(each),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ...aws.responses import Object, non_empty, page_of, text
+from ...aws.responses import Object, Shape, non_empty, page_of, text
 from ...aws.signed import Service, SignedOperation
 from ...fast.typed import TYPE_CHECKING, Any
 from ...sessions import SessionAccess, Signer
@@ -18,7 +16,14 @@ if TYPE_CHECKING:
 #: in the order of ``SessionAccess``. A session with an unreadable id could never be ended, so it
 #: has to be text.
 ACCESS = Object({"StreamUrl": non_empty, "TokenValue": non_empty, "SessionId": text})
-ACCESS_IN_LOWER_CASE = Object({"streamUrl": non_empty, "tokenValue": non_empty, "sessionId": text})
+_IN_LOWER_CASE = Object({"streamUrl": non_empty, "tokenValue": non_empty, "sessionId": text})
+
+
+def access_in(member: str) -> Shape:
+    """Return the shape of an answer that has the access in one member, spelt in lower case."""
+    whole = Object({member: _IN_LOWER_CASE})
+    return lambda value: whole(value)[member]
+
 
 _SESSION = Object({"SessionId": non_empty}, lenient={"StartDate": lambda value: value})
 
@@ -58,15 +63,19 @@ def start_ssm_session(
     :raises Refused: when the service refuses.
     :raises CallFailed: when there is no answer, or a malformed one.
     """
-    answer = ssm_of(cloud, region).call(
-        "start_session", timeout=timeout, Target=target, **_document(request, port)
-    )
-    return access_of(answer)
+    members = _document(request, port)
+    return open_session(ssm_of(cloud, region), "start_session", timeout, Target=target, **members)
 
 
-def access_of(answer: Mapping[str, str]) -> SessionAccess:
-    """Return the access that an answer in the shape of ``ACCESS``, or in lower case, gives."""
-    url, token, session_id = answer.values()
+def open_session(
+    api: SignedApi, operation: str, timeout: float, /, **members: Any
+) -> SessionAccess:
+    """Start a session by an operation of any service; one try.
+
+    :param operation: answers with ``ACCESS``, or with :func:`access_in` a member.
+    :param members: of the request.
+    """
+    url, token, session_id = api.call(operation, timeout=timeout, **members).values()
     return SessionAccess(url, token, session_id)
 
 

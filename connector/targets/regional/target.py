@@ -29,6 +29,7 @@ from ..model import (
     State,
 )
 from ..registry import KNOWN_HOSTS, START
+from .backend import NOT_CONNECTED
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
@@ -142,13 +143,22 @@ class Calls:
         self.cloud.keys.load(timeout)
         known_hosts = self.query.option(KNOWN_HOSTS.name)
         if not known_hosts:
-            return self.backend.open(self.cloud, self.found, request, self.query, timeout)
+            return self._open(request, timeout)
         from .freshkeys import MachineQuestion
 
         question = MachineQuestion(self, known_hosts, timeout)
-        access = self.backend.open(self.cloud, self.found, request, self.query, timeout)
+        access = self._open(request, timeout)
         question.settle()
         return access
+
+    def _open(self, request: SessionRequest, timeout: float) -> SessionAccess:
+        backend = self.backend
+        try:
+            return backend.open(self.cloud, self.found, request, self.query, timeout)
+        except Refused as refused:
+            if not backend.no_agent or backend.no_agent not in refused.message:
+                raise
+            raise Refused(refused.status, NOT_CONNECTED[0], refused.message) from refused
 
     def detour(self, request: SessionRequest, timeout: float) -> SessionAccess | None:
         """Return access by another way, after a refusal and a :meth:`look`; None without one."""

@@ -5,14 +5,9 @@ Source: botocore's model ``sagemaker/2017-07-24``.
 
 from __future__ import annotations
 
-from ...aws.responses import Object, Shape, non_empty, number, page_of, text
+from ...aws.responses import Object, non_empty, number, page_of, text, texts
 from ...aws.signed import Service, SignedOperation
 from ..regional.ssm import ACCESS
-
-
-def _texts(*names: str) -> dict[str, Shape]:
-    return dict.fromkeys(names, text)
-
 
 #: What CreateApp takes. The service may add members to a space's specification that it does not.
 _IMAGE = ("SageMakerImageArn", "SageMakerImageVersionArn", "SageMakerImageVersionAlias")
@@ -20,28 +15,28 @@ _OTHERS = ("InstanceType", "LifecycleConfigArn", "TrainingPlanArn")
 _SPEC = Object(lenient=dict.fromkeys((*_IMAGE, *_OTHERS), non_empty))
 _OF_APP = Object(lenient={"DefaultResourceSpec": _SPEC})
 _APPS = {"JupyterLabAppSettings": _OF_APP, "CodeEditorAppSettings": _OF_APP}
-_SETTINGS = Object(lenient={**_texts("AppType", "RemoteAccess"), **_APPS})
-_OWNER = Object(lenient=_texts("OwnerUserProfileName"))
+_SETTINGS = Object(lenient={**texts("AppType", "RemoteAccess"), **_APPS})
+_OWNER = Object(lenient=texts("OwnerUserProfileName"))
 _APP = Object(
-    _texts("Status"),
+    texts("Status"),
     lenient={
-        **_texts("DomainId", "SpaceName", "FailureReason"),
+        **texts("DomainId", "SpaceName", "FailureReason"),
         "CreationTime": number(0, 1e11),
         "ResourceSpec": _SPEC,
     },
 )
-_DOMAIN = Object(_texts("DomainId", "DomainArn", "DomainName"))
+_DOMAIN = Object(texts("DomainId", "DomainArn", "DomainName"))
 _SUMMARY = Object(
-    _texts("DomainId", "SpaceName"),
+    texts("DomainId", "SpaceName"),
     lenient={
-        **_texts("Status"),
+        **texts("Status"),
         "SpaceSettingsSummary": _SETTINGS,
         "OwnershipSettingsSummary": _OWNER,
     },
 )
 _SPACE = Object(
     {"SpaceArn": non_empty, "Status": text},
-    lenient={**_texts("FailureReason"), "SpaceSettings": _SETTINGS, "OwnershipSettings": _OWNER},
+    lenient={**texts("FailureReason"), "SpaceSettings": _SETTINGS, "OwnershipSettings": _OWNER},
 )
 
 SERVICE = Service(

@@ -67,11 +67,10 @@ class SageMaker(Backend):
     def open(
         self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float
     ) -> SessionAccess:
-        from ..regional.ssm import access_of
+        from ..regional.ssm import open_session
 
         api = cloud.api(self.service, found.region)
-        answer = api.call("start_session", timeout=timeout, ResourceIdentifier=found.id)
-        return access_of(answer)
+        return open_session(api, "start_session", timeout, ResourceIdentifier=found.id)
 
     def may_settle(self, refused: Refused) -> bool:
         return refused.code == "InternalFailure"

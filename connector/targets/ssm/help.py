@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ..model import HelpTexts
+from ..regional.help import help_texts
+from .kind import KIND
 
-HELP = HelpTexts(
+HELP = help_texts(
+    KIND.backend,
     names="""\
 names, which no list shows:
   sagemaker-cluster:<cluster id>_<group>-<instance id>    a node of HyperPod
@@ -15,11 +17,8 @@ names, which no list shows:
   <such a name with . for : and _ for />.ssm              for scp and rsync; the Region and the
                    profile follow where they are needed: codebuild.<uuid>.eu-west-1.work.ssm
 """,
-    listing="""\
-`connector list` shows none of these targets. They are neither started nor stopped.
-""",
     access="""\
-Credentials come from where AWS's tools find them: variables, profiles, SSO, roles.
+These targets are neither started nor stopped.
 Sessions need ssm:StartSession. A stream session has a shell only, and needs
 gameliftstreams:CreateStreamSessionAdminShell.
 """,

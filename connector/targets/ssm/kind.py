@@ -62,16 +62,16 @@ class Plain(Backend):
             raise ConfigError(
                 "GameLift Streams opens a shell only", f"Use `{self.row.command(query, 'shell')}`"
             )
-        from ..regional.ssm import access_of
+        from ..regional.ssm import open_session
         from .streams import GAMELIFT_STREAMS
 
-        answer = cloud.api(GAMELIFT_STREAMS, found.region).call(
+        return open_session(
+            cloud.api(GAMELIFT_STREAMS, found.region),
             "create_stream_session_admin_shell",
-            timeout=timeout,
+            timeout,
             Identifier=stream[0],
             StreamSessionIdentifier=stream[1],
         )
-        return access_of(answer)
 
     def may_settle(self, refused: Refused) -> bool:
         is_early = refused.code == "StreamSessionAccessNotReadyException"
