@@ -30,6 +30,10 @@ _CHUNK = 64 * 1024
 _OWN = "connector: "
 
 
+#: How GNU tar ends after its reasons.
+_NO_REASON = "Exiting with failure status due to previous errors"
+
+
 class CommandLost(Exception):
     """The command has ended before its answer was whole. Its words tell why."""
 
@@ -131,7 +135,7 @@ class Command:
     def said(self) -> list[str]:
         """Return the last lines that the command has written to stderr. It has to have ended."""
         self._listener.join(_END_TIMEOUT)
-        return list(self._said)
+        return [line for line in self._said if not line.endswith(_NO_REASON)]
 
     def end(self) -> None:
         """End the command if it runs, and its session with it."""

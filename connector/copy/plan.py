@@ -31,6 +31,9 @@ SAME_TARGET = "another file of this copy has the same destination"
 #: Why a file is not copied that a target may have made up.
 NO_NAME = "the far end reports a name that no file can have"
 
+#: Why a link is not followed.
+LOOP = "is a symbolic link to a directory that holds it"
+
 #: Why a directory is not copied whose place is taken.
 NO_DIRECTORY = "is not a directory"
 
@@ -260,7 +263,7 @@ class Planner:
             real = yield from self._source.real_path(source)
             inside = yield from self._source.real_path(directory.source)
             if real in above or f"{os.fsdecode(inside)}/".startswith(f"{os.fsdecode(real)}/"):
-                self._problem(source, "is a symbolic link to a directory that holds it")
+                self._problem(source, LOOP)
                 return
             above = (*above, real)
         sub = DirectoryCopy(source, target, attributes, directory)

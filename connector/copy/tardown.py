@@ -2,7 +2,8 @@
 
 The script at the target sends, for each source::
 
-    TOKEN file|directory|special|missing
+    TOKEN loop|gone NAME    for links in a directory that are left out; the name is in base64
+    TOKEN file|directory|special|missing|circles
     the archive, for a file, and for a directory if those are copied
     TOKEN end sSTATUS CHECKSUM
 
@@ -12,6 +13,7 @@ grows meanwhile, such as a log, is copied as tar has read it.
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 import tarfile
@@ -25,10 +27,27 @@ from .command import Command, CommandLost
 from .digests import plain
 from .jobs import PERMISSIONS
 from .names import Place
-from .packets import NO_SUCH_FILE, Attributes, Entry
-from .plan import NO_NAME
+from .packets import FAILURE, NO_SUCH_FILE, Attributes, Entry
+from .plan import LOOP, NO_NAME
 from .sftp import MOST_FILES, Job, SftpError
 from .sides import Here
+
+#: ``w`` looks for links in directory $1 that tar must not follow: those to a directory that holds
+#: them, where it would never end, and those that lead nowhere. $2 has the real paths of the links
+#: on the way to $1, each between two pairs of slashes. ``x`` tells why link $2 is left out ($1) and
+#: adds an option for tar to the variable a. Its pattern, without wildcards, is the variable x1, x2…
+#: The small tar of some images has no such option: y says whether it would never end.
+_LINKS = r"""
+x(){ n=$((n+1)) s=$2 q=;echo "$t $1" $(printf %s "$2"|base64)
+while [ "$s" ];do c=${s%"${s#?}"} s=${s#?};case $c in [][*?\\]) c="\\$c";;esac;q=$q$c;done
+eval "x$n=\$q";a="$a --exclude=\"\$x$n\"";}
+p(){ (cd -P "$1" 2>/dev/null&&pwd -P)||echo //;}
+w(){ for e in "$1"/* "$1"/.[!.]* "$1"/..?*;do
+if [ ! -h "$e" ];then [ ! -d "$e" ]||w "$e" "$2"
+elif [ -d "$e" ];then l=$(p "$e") i=$(p "$1")
+case $i/$2 in "${l%/}"/*|*"//$l//"*)y=1;x loop "$e";;*)w "$e" "$2//$l//";;esac
+elif [ ! -e "$e" ];then x gone "$e";fi;done;}
+"""
 
 SCRIPT = f"""\
 set -f;t=$1 r=$2;shift 2;m=;h=none
@@ -37,12 +56,16 @@ for x in base64 dd tr tar;do command -v $x >/dev/null||m="$m $x";done
 exec 3>&1
 if [ -w /dev/fd/3 ]&&command -v tee >/dev/null;then
 for x in {" ".join(PROGRAMS)};do command -v $x >/dev/null&&h=$x&&break;done;fi
-echo "$t sums $h"
+echo "$t sums $h"{_LINKS}\
 o(){{ cd "$1" 2>/dev/null&&[ -e "./$2" ]||{{ echo "$t missing";return;}}
 k=special;if [ -d "./$2" ];then k=directory;elif [ -f "./$2" ];then k=file;fi
-echo "$t $k";case $k$r in special*|directory)return;;esac
-if [ $h = none ];then tar chf - "./$2" 3>&-;d=s$?
-else d=$({{ {{ tar chf - "./$2" 3>&- 4>&-;echo s$? >&4;}}|tee /dev/fd/3|$h 3>&- 4>&-;}} 4>&1);fi
+a= n=0 y=;case $k$r in special*|directory)echo "$t $k";return;;directory?)
+set +f;w "./$2" "//$(p "./$2")//";set -f;esac
+if [ "$a" ]&&! tar cf - --exclude=x /dev/null >/dev/null 2>&1;then
+a=;[ ! $y ]||{{ echo "$t circles";return;}};fi;echo "$t $k"
+c="tar chf - $a \\"./\\$2\\" 3>&-"
+if [ $h = none ];then eval "$c";d=s$?
+else d=$({{ {{ eval "$c 4>&-";echo s$? >&4;}}|tee /dev/fd/3|$h 3>&- 4>&-;}} 4>&1);fi
 echo "$t end" $d;}}
 while [ $# -gt 0 ];do (o "$1" "$2");shift 2;done"""
 
@@ -59,6 +82,14 @@ _LATEST = 1 << 40
 _LONGEST_PADDING = 1 << 20
 
 _CHUNK = 64 * 1024
+
+#: How names become text, as Python does it for file names.
+_ENCODING = ("utf-8", "surrogateescape")
+
+_NO_EXCLUDE = "its tar has no --exclude, which symbolic links in circles need"
+
+#: Why links are left out of an archive.
+_LEFT_OUT = {"loop": LOOP, "gone": str(SftpError(NO_SUCH_FILE, ""))}
 
 #: What GNU tar says of a file that has grown, such as a log. It has sent what there was at first.
 _GREW = "file changed as we read it"
@@ -89,6 +120,7 @@ class Received(Here):
         self._directory = directory
         self._known: dict[bytes, Attributes] = {}
         self._children: dict[bytes, list[bytes]] = {}
+        self._refused: dict[bytes, SftpError] = {}
 
     def add(self, path: bytes, attributes: Attributes) -> None:
         """Add a file of any kind; later ones of the same name replace it."""
@@ -99,6 +131,10 @@ class Received(Here):
         self._known[path] = attributes
         if stat.S_ISREG(attributes.mode):
             self.numbers.setdefault(path, len(self.numbers))
+
+    def refuse(self, path: bytes, error: SftpError) -> None:
+        """Take note of why a source cannot be received."""
+        self._refused[path] = error
 
     def attributes(self, path: bytes) -> Attributes | None:
         return self._known.get(os.path.normpath(path))
@@ -111,7 +147,8 @@ class Received(Here):
         yield from ()
         found = self.attributes(path)
         if found is None:
-            raise SftpError(NO_SUCH_FILE, "")
+            missing = SftpError(NO_SUCH_FILE, "")
+            raise self._refused.get(os.path.normpath(path), missing)
         return found
 
     def list_directory(self, path: bytes) -> Job[list[Entry]]:
@@ -159,11 +196,16 @@ class Receiver:
 
         :raises CommandLost: when the command has ended before.
         """
-        kind = self._answer()[0]
+        kind, *words = self._answer()
+        while kind in _LEFT_OUT:
+            self._leave_out(source, kind, words)
+            kind, *words = self._answer()
         path = os.path.normpath(source.path)
         if kind == "special" or (kind == "directory" and not recursive):
             mode = stat.S_IFDIR if kind == "directory" else stat.S_IFSOCK
             self._received.add(path, Attributes(0, mode, 0, 0))
+        elif kind == "circles":
+            self._received.refuse(path, SftpError(FAILURE, _NO_EXCLUDE))
         elif kind in ("file", "directory"):
             archive = _Archive(self._command, self._program)
             self._arrived.clear()
@@ -172,6 +214,19 @@ class Receiver:
                 self._member(source.path, name, member, archive)
             archive.skip_padding()
             self._end(source.path, archive)
+
+    def _leave_out(self, source: Place, kind: str, words: list[str]) -> None:
+        """Take note of a link that is not in the archive."""
+        if len(self.problems) >= MOST_FILES:
+            raise RemoteProtocolError("tar at the target sends too many files")
+        try:
+            member = base64.b64decode("".join(words), validate=True).decode(*_ENCODING)
+        except ValueError:
+            raise CommandLost from None
+        place = _place(source.path, os.fsencode(words_for((source,))[1]), member)
+        if place is None:
+            raise CommandLost
+        self.problems.append((place, _LEFT_OUT[kind]))
 
     def end(self) -> None:
         """Wait for the end of the command, and take note of what tar has said."""
@@ -287,7 +342,7 @@ class _Archive:
         """
         try:
             archive = tarfile.TarFile(
-                fileobj=cast(IO[bytes], self), encoding="utf-8", errors="surrogateescape"
+                fileobj=cast(IO[bytes], self), encoding=_ENCODING[0], errors=_ENCODING[1]
             )
             while (member := archive.next()) is not None:
                 if member.size < 0:
@@ -353,7 +408,7 @@ def _place(source: bytes, name: bytes, member: str) -> bytes | None:
 
     :param name: of the source in the archive; a full stop stands for the content of a directory.
     """
-    path = member.encode("utf-8", "surrogateescape")
+    path = member.encode(*_ENCODING)
     parts = [part for part in path.split(b"/") if part not in (b"", b".")]
     if name != b".":
         if parts[:1] != [name]:

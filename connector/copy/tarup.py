@@ -26,6 +26,7 @@ from .sftp import BLOCK, Job, SftpError, words_of
 from .sides import File, Here, HereFile, at_once
 
 #: The end of a session sends SIGHUP twice, and SIGPIPE since the reader of stdout has ended too.
+#: ``a`` prints an answer: echo would turn backslashes in the words of programs into line ends.
 SCRIPT = f"""\
 set -f;t=$1;m=;h=none
 for x in base64 dd tr stty tar mkdir mv rm chmod;do command -v $x >/dev/null||m="$m $x";done
@@ -36,7 +37,8 @@ if [ -d "$2" ];then k=directory p=$2;else k=missing p=$3;[ ! -e "$2" ]||k=file;f
 s=$p/.connector-$t
 q(){{ trap '' HUP INT TERM PIPE;rm -rf "$s";}}
 trap q EXIT;trap 'q;exit 5' HUP INT TERM PIPE
-e=$(mkdir "$s" 2>&1)||{{ echo "$t refused" $e;exit 4;}}
+a(){{ printf '%s\\n' "$t $*";}}
+e=$(mkdir "$s" 2>&1)||{{ a refused $e;exit 4;}}
 chmod 700 "$s"
 echo "$t ready $k $h"
 if tar -C "$s" -xf -;then . "$s/commit";else echo "$t tar";fi;echo "$t end\""""
@@ -45,7 +47,7 @@ if tar -C "$s" -xf -;then . "$s/commit";else echo "$t tar";fi;echo "$t end\""""
 #: ``z`` gives directory $1 its mode and time. The caller's variables are s, t and h.
 _COMMIT = b"""\
 u(){ printf %o $((0$1&~0$(umask)));}
-d(){ [ -d "$2" ]||{ e=$(mkdir "$2" 2>&1)&&n="$n $1 "||echo "$t nodir $1" $e;};}
+d(){ [ -d "$2" ]||{ e=$(mkdir "$2" 2>&1)&&n="$n $1 "||a nodir $1 $e;};}
 m(){ x=;[ $h = none ]||x=$($h <"$s/$1")
 case "$h ${x%% *}" in none*|"sha256sum $3"|"cksum $3");;*)echo "$t bad $1";return;;esac
 p=$4;[ ! -h "$p" ]||p=$(readlink -f "$p");o=$2
@@ -54,9 +56,9 @@ if [ -e "$p" ];then
 if [ ! -f "$p" ];then echo "$t special $1";return;fi
 [ $k ]||{ o=$(stat -c %a "$p" 2>/dev/null)&&o=$(printf %o $((0$o&0777)));}||o=$2
 fi
-e=$({ chmod "$o" "$s/$1"&&mv -f "$s/$1" "$p";} 2>&1)&&echo "$t done $1"||echo "$t failed $1" $e;}
+e=$({ chmod "$o" "$s/$1"&&mv -f "$s/$1" "$p";} 2>&1)&&a done $1||a failed $1 $e;}
 z(){ if [ ! $k ];then case $n in *" $1 "*);;*)return;;esac;fi
-e=$({ chmod "$2" "$3"&&{ [ ! $k ]||touch -d "@$4" "$3";};} 2>&1)||echo "$t nodir $1" $e;}
+e=$({ chmod "$2" "$3"&&{ [ ! $k ]||touch -d "@$4" "$3";};} 2>&1)||a nodir $1 $e;}
 n=
 """
 
@@ -148,6 +150,7 @@ class Sender:
         self._progress = progress
         self._preserve = preserve
         self._tar_failed = False
+        self._failed: set[bytes] = set()  # directories
         self._sent: dict[int, str] = {}  # checksums, by number
 
     def send(self) -> None:
@@ -248,13 +251,14 @@ class Sender:
             file, text = self._plan.files[number], fixed.get(what)
             if text:
                 self.problems.append((file.source, text))
-            else:
+            elif os.path.dirname(file.target) not in self._failed:
                 self.problems.append((file.target, plain_words(words[1:])))
 
     def _refused(self, directories: list[DirectoryCopy], number: int, words: str) -> None:
         if 0 <= number < len(directories):
             directory = directories[number]
             directory.failed = True
+            self._failed.add(directory.target)
             if directory.parent is None or not directory.parent.failed:
                 self.problems.append((directory.target, words))
 

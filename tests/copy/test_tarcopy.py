@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from connector.copy.command import CommandFailed
+from connector.copy.plan import LOOP
 from connector.errors import ConfigError, SessionEnded
 
 from .images import image
-from .tarcopies import BINARY, Ends, make_tree, mode, script, tree
+from .tarcopies import BINARY, ODD, Ends, make_tree, mode, script, tree
 
 
 def test_tree_with_odd_names_goes_up_and_comes_back(ends: Ends) -> None:
@@ -149,6 +150,59 @@ def test_what_cannot_be_copied_has_a_line_and_the_rest_is_copied(
     assert tree(target / "copy") == {"file": b"x"}
 
 
+@pytest.mark.parametrize("words", [("tree", "app:copy"), ("app:tree", "copy")])
+def test_links_in_circles_and_to_nowhere_are_left_out(
+    tmp_path: Path, words: tuple[str, str]
+) -> None:
+    ends = Ends(tmp_path, image(tmp_path / "programs"))
+    source, target = (ends.near, ends.far) if words[0] == "tree" else (ends.far, ends.near)
+    deep = source / "tree" / "deep"
+    for name in [*ODD, "[ab]"]:
+        (deep / name).mkdir(parents=True)
+        (deep / name / name).symlink_to("../..")
+    (source / "tree" / "link").symlink_to("deep")
+    (source / "tree" / "none").symlink_to("nowhere")
+    (source / "tree" / "a").write_text("x")
+    found = dict(ends.copy(*words, recursive=True).problems)
+    assert "no such file" in found.pop(b"tree/none")
+    assert len(found) == 2 * len([*ODD, "[ab]"])  # also by way of the other link
+    assert found[b"tree/deep/new\nline/new\nline"] == LOOP
+    assert set(found.values()) == {LOOP}
+    assert sorted(os.listdir(target / "copy")) == ["a", "deep", "link"]
+    assert sorted(os.listdir(target / "copy" / "deep")) == sorted([*ODD, "[ab]"])
+
+
+def test_links_in_circles_need_a_tar_that_leaves_them_out(tmp_path: Path) -> None:
+    ends = Ends(tmp_path, image(tmp_path / "programs", without=["tar"]))
+    script = """#!/bin/sh
+case "$*" in *--exclude*) exit 1; esac
+exec /usr/bin/tar "$@"
+"""
+    (ends.programs / "tar").write_text(script)
+    (ends.programs / "tar").chmod(0o755)
+    for name in ("tree", "other"):
+        (ends.far / name).mkdir()
+    (ends.far / "tree" / "link").symlink_to("../tree")
+    (ends.far / "other" / "link").symlink_to("nowhere")
+    (ends.far / "other" / "a").write_text("x")
+    (ends.near / "in").mkdir()
+    problems = dict(ends.copy("app:tree", "app:other", "in", recursive=True).problems)
+    assert "its tar has no --exclude" in problems[b"tree"]
+    assert problems[b"tree/link"] == LOOP
+    assert tree(ends.near / "in") == {"other": None, "other/a": b"x"}
+
+
+@pytest.mark.parametrize("words", [("tree", "app:in"), ("app:tree", "in")])
+def test_file_in_the_place_of_a_directory_is_told_once(ends: Ends, words: tuple[str, str]) -> None:
+    source, target = (ends.near, ends.far) if words[0] == "tree" else (ends.far, ends.near)
+    make_tree(source / "tree")
+    (target / "in" / "tree").mkdir(parents=True)
+    (target / "in" / "tree" / "deep").write_text("a file")
+    problems = ends.copy(*words, recursive=True).problems
+    assert problems == [(b"in/tree/deep", "is not a directory")]
+    assert (target / "in" / "tree" / "large").read_bytes() == BINARY
+
+
 @pytest.mark.parametrize("words", [("tree", "app:copy"), ("app:tree", "copy"), ("app:tree", "-")])
 def test_directory_needs_the_option(ends: Ends, words: tuple[str, str]) -> None:
     for end in (ends.near, ends.far):
@@ -272,7 +326,8 @@ def test_failure_of_tar_is_told_in_its_words(tmp_path: Path, words: tuple[str, s
         (end / "file").write_text("x")
     (ends.programs / "tar").unlink()
     (ends.programs / "tar").write_text(
-        '#!/bin/sh\n/usr/bin/tar "$@"\necho "tar: no space left" >&2\nexit 2\n'
+        '#!/bin/sh\n/usr/bin/tar "$@"\necho "tar: no space left" >&2\n'
+        'echo "tar: Exiting with failure status due to previous errors" >&2\nexit 2\n'
     )
     (ends.programs / "tar").chmod(0o755)
     assert ends.copy(*words).problems == [(b"file", "tar at the target: tar: no space left")]

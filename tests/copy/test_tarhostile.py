@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.copy import tardown
 from connector.copy.checks import DIFFERENT
 from connector.copy.plan import SAME_TARGET
 from connector.errors import RemoteProtocolError
@@ -128,6 +129,15 @@ def test_endless_output_ends_the_copy(
     copy = script(tmp_path, begin + text)
     with pytest.raises(RemoteProtocolError, match="prints without end"):
         copy(*words)
+
+
+def test_endless_list_of_links_ends_the_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tardown, "MOST_FILES", 100)
+    copy = script(tmp_path, "echo $1 sums none; exec yes $1 loop Li9maWxlL3g=")
+    with pytest.raises(RemoteProtocolError, match="too many files"):
+        copy("app:file", str(tmp_path / "near"))
 
 
 @pytest.mark.parametrize(
