@@ -40,9 +40,6 @@ AWS_CLI = (sys.executable, "-m", "awscli")
 #: server of such programs runs the lines before it imports what depends on them.
 _OWN = "from connector.__main__"
 
-#: Commands that ssh and the AWS CLI call: their start is part of what tests of them look at.
-_CALLED_BY_OTHERS = (["proxy"], ["attach"])
-
 #: Commands that import more than the others.
 _MORE = {"emulator": "connector.emulator.app", "demo": "connector.emulator.app"}
 
@@ -59,7 +56,8 @@ _ROOT = Path(__file__).parents[1]
 def start(words: Sequence[str], *, anew: bool = False, **options: Any) -> subprocess.Popen[Any]:
     """Start a program as ``Popen`` does: CONNECTOR and AWS_CLI by a fork, as far as that is equal.
 
-    :param anew: start a new interpreter, for what a program reads while it is imported.
+    :param anew: start a new interpreter: for what a program reads while it is imported, and for
+        words and variables that the system shows of a process.
     :param options: those of ``Popen``, without the ones that change the new process before it runs.
     """
     server = None if anew else _server_for(words, options.get("env"))
@@ -82,8 +80,6 @@ def _server_for(words: Sequence[str], environ: Mapping[str, str] | None) -> _Ser
         if program[0] != sys.executable or Path(program[-1]).name != _SCRIPT.name:
             return None
         program = (*CONNECTOR, Path(program[-1]).read_text().partition(_OWN)[0])
-    if list(words[2:3]) in _CALLED_BY_OTHERS:
-        return None
     if program not in _servers:
         _servers[program] = _Server(program)
     server = _servers[program]

@@ -45,6 +45,7 @@ class Process:
         stdout: Stream = subprocess.PIPE,
         stderr: Stream | None = None,
         start_new_session: bool = False,
+        anew: bool = False,
     ) -> None:
         self._stderr = stderr_file
         self.stopped_reading = False
@@ -57,6 +58,7 @@ class Process:
                 stderr=file if stderr is None else stderr,
                 bufsize=0,
                 start_new_session=start_new_session,
+                anew=anew,
             )
         self.reader = Reader(self.popen.stdout.fileno()) if self.popen.stdout else Reader(-1)
 
@@ -156,8 +158,12 @@ class Commands:
         stdout: Stream = subprocess.PIPE,
         stderr: Stream | None = None,
         start_new_session: bool = False,
+        anew: bool = False,
     ) -> Process:
-        """Start a program. The end of the test kills it."""
+        """Start a program. The end of the test kills it.
+
+        :param anew: start an interpreter, so that the system shows the words and the variables.
+        """
         process = Process(
             arguments,
             environ or self.environ,
@@ -166,6 +172,7 @@ class Commands:
             stdout,
             stderr,
             start_new_session,
+            anew,
         )
         self._processes.append(process)
         return process
@@ -176,6 +183,7 @@ class Commands:
         environ: Mapping[str, str] | None = None,
         ignoring: str = "",
         host: str = "",
+        anew: bool = False,
     ) -> Process:
         """Start ``connector proxy`` as a ProxyCommand whose two pipes the test holds.
 
@@ -185,7 +193,7 @@ class Commands:
         command = [*CONNECTOR, "proxy", *options, host or self._cloud.host]
         if ignoring:
             command = ["/bin/sh", "-c", f'trap "" {ignoring}; exec "$@"', "sh", *command]
-        return self.start(*command, environ=environ)
+        return self.start(*command, environ=environ, anew=anew)
 
     def closing(
         self,
@@ -198,12 +206,13 @@ class Commands:
         script = f'exec "$@" {descriptor}>&-'
         return self.start("/bin/sh", "-c", script, "sh", *command, stdin=stdin, stdout=stdout)
 
-    def attach(self, *options: str) -> Process:
+    def attach(self, *options: str, anew: bool = False) -> Process:
         """Start ``connector attach`` to a new session."""
         file = self.directory / f"session-{len(self._processes)}.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(self._cloud.start_session()))
-        return self.start(*CONNECTOR, "attach", "--session-file", str(file), *options)
+        words = (*CONNECTOR, "attach", "--session-file", str(file), *options)
+        return self.start(*words, anew=anew)
 
     def connector_pids(self) -> list[int]:
         """Return the process ids of the connectors that have logged so far, the oldest first."""

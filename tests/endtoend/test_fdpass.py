@@ -293,7 +293,8 @@ class OneSocket:
         self.reader = Reader(self.program.fileno())
         with theirs:
             command = [*before, *CONNECTOR, "proxy", cloud.host]
-            self.dialer = commands.start(*command, stdin=theirs.fileno(), stdout=theirs.fileno())
+            stream = theirs.fileno()
+            self.dialer = commands.start(*command, stdin=stream, stdout=stream, anew=True)
 
 
 @pytest.fixture

@@ -64,7 +64,8 @@ def test_secret_that_a_test_prints_fails_that_test(cloud: Cloud, tmp_path: Path)
 def test_no_command_line_contains_a_secret(commands: Commands, cloud: Cloud, command: str) -> None:
     with TcpService(greeting_echo) as service:
         cloud.port = service.port
-        process = commands.proxy("-vvv") if command == "proxy" else commands.attach("-vvv")
+        start = commands.proxy if command == "proxy" else commands.attach
+        process = start("-vvv", anew=True)
         process.reader.until(GREETING)
         if Path("/proc/self/cmdline").exists():
             lines = command_lines(process.pid)
