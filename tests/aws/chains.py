@@ -83,7 +83,8 @@ from connector.aws.profile import load_profile, with_credentials
 from connector.transport.trust import Trust
 
 profile = with_credentials(load_profile("work", os.environ), os.environ)
-source = KeySource(profile, os.environ, Trust().connect, named=True)
+trust = Trust(os.environ.get("AWS_CA_BUNDLE"))
+source = KeySource(profile, os.environ, trust.connect, named=True)
 try:
     keys = source.load(60)
 except Exception as error:

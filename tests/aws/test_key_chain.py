@@ -102,15 +102,16 @@ def test_role_of_an_sso_login(
     assert sources.asked == ["GetRoleCredentials"]
 
 
-@pytest.mark.parametrize("end", [-10, None])
+@pytest.mark.parametrize(("end", "name"), [(-10, "sso"), (None, "sso"), (None, "work")])
 def test_missing_sso_login_is_reported(
-    sources: Sources, configure: Callable[[str], None], home: Path, end: float | None
+    sources: Sources, configure: Callable[[str], None], home: Path, end: float | None, name: str
 ) -> None:
-    configure(CORP)
+    """The command names the profile with the login, also where a role is assumed with its keys."""
+    configure(CORP + WORK.replace("base", "sso"))
     if end is not None:
         log_in(home, time.time() + end)
     with pytest.raises(CredentialsError, match="Run `aws sso login --profile sso`"):
-        load("sso")
+        load(name)
 
 
 def test_refused_sso_login_is_reported(

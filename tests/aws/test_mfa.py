@@ -1,23 +1,49 @@
-"""The code of a role with MFA: asked for on the terminal of a user, and nowhere else."""
+"""The code of a role with MFA: asked for on the terminal of a user, and nowhere else.
+
+STS at an ``http`` address is called by botocore.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
 from connector.errors import CredentialsError
 
 from .chains import BASE, LOAD, WORK, load
+from .recording import Recorder
 from .sources import Sources
 
 MFA = f"{BASE}{WORK}mfa_serial = arn:aws:iam::123456789012:mfa/mary\n"
 
 
+Forms = Callable[[], list[dict[str, str]]]
+
+
+@pytest.fixture(params=["without botocore", "botocore"])
+def forms(
+    request: pytest.FixtureRequest, sources: Sources, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Forms]:
+    """Return a function that returns the forms that STS got."""
+    if request.param == "botocore":
+        yield lambda: sources.forms
+        return
+    _, answer = Sources().answer("POST", "/", "Action=AssumeRole")
+    with Recorder(home, answer.encode()) as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://localhost:{peer.port}")
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(peer.ca_file))
+        yield lambda: [
+            dict(parse_qsl(each.decode().partition("\r\n\r\n")[2])) for each in peer.requests
+        ]
+
+
 def test_code_is_not_asked_for_without_a_terminal(
-    sources: Sources, configure: Callable[[str], None]
+    forms: Forms, configure: Callable[[str], None]
 ) -> None:
     configure(MFA)
     read, write = os.pipe()
@@ -33,7 +59,7 @@ def test_code_is_not_asked_for_without_a_terminal(
         for descriptor in (read, write, kept):
             os.close(descriptor)
     assert "`aws sts get-caller-identity --profile work`" in str(caught.value)
-    assert sources.asked == []
+    assert forms() == []
 
 
 def on_terminal(typed: bytes) -> str:
@@ -64,18 +90,18 @@ def _read(master: int) -> bytes:
 
 
 def test_code_is_asked_for_on_a_terminal_and_once_only(
-    sources: Sources, configure: Callable[[str], None]
+    forms: Forms, configure: Callable[[str], None]
 ) -> None:
     configure(MFA)
     output = on_terminal(b"123456\n")
     assert "Enter MFA code for arn:aws:iam::123456789012:mfa/mary: " in output
     assert "123456\r" not in output  # the terminal does not echo it
     assert "found ASIA1" in output
-    assert sources.forms[0]["TokenCode"] == "123456"
+    assert [form["TokenCode"] for form in forms()] == ["123456"]
     assert "later: The role of the profile work needs an MFA code" in output
 
 
-def test_empty_code_is_refused(sources: Sources, configure: Callable[[str], None]) -> None:
+def test_empty_code_is_refused(forms: Forms, configure: Callable[[str], None]) -> None:
     configure(MFA)
     assert "error: No MFA code was entered" in on_terminal(b"\n")
-    assert sources.asked == []
+    assert forms() == []

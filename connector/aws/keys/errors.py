@@ -66,15 +66,16 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
     if "ProfileNotFound" in kinds:
         return unknown_profile(name)
     code, said = _refusal_in(error)
+    source = _last_source(profile)
     if kinds & {"SSOError", "TokenRetrievalError"} or code == _OF_LOGIN:
         return CredentialsError(
-            f"The SSO login of the profile {name} has expired, or there is none",
-            f"Run `{_command(profile, 'sso', 'login')}`",
+            f"The SSO login of the profile {source.shown_name} has expired, or there is none",
+            f"Run `{_command(source, 'sso', 'login')}`",
         )
     if "LoginError" in kinds:
         return CredentialsError(
-            f"The AWS login of the profile {name} has expired, or there is none",
-            f"Run `{_command(profile, 'login')}`",
+            f"The AWS login of the profile {source.shown_name} has expired, or there is none",
+            f"Run `{_command(source, 'login')}`",
         )
     if "PartialCredentialsError" in kinds:
         missing = getattr(error, "kwargs", {}).get("cred_var", "a part")
@@ -147,6 +148,16 @@ def no_code(profile: Profile) -> CredentialsError:
     )
 
 
+def _last_source(profile: Profile) -> Profile:
+    """Return the profile that gives the first keys: the last one in a chain of roles."""
+    visited = [profile.shown_name]
+    values = profile.values or {}
+    while "role_arn" in values and values.get("source_profile", visited[0]) not in visited:
+        visited.append(values["source_profile"])
+        values = profile.profiles.get(visited[-1], {})
+    return profile if len(visited) == 1 else profile._replace(name=visited[-1])
+
+
 def _failed(profile: Profile, why: str) -> CredentialsError:
     return CredentialsError(
         f"Cannot get the AWS credentials of the profile {profile.shown_name} ({quoted(why)[1:-1]})",
@@ -208,7 +219,7 @@ def _wrong_clock() -> CredentialsError:
 
 
 def _expired(source: KeySource) -> CredentialsError:
-    login = _command(source.profile, "sso", "login")
+    login = _command(_last_source(source.profile), "sso", "login")
     return CredentialsError(
         f"The AWS keys {source.whose} have expired",
         "Set new ones, or unset AWS_ACCESS_KEY_ID to use a profile"
