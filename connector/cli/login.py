@@ -16,7 +16,8 @@ Log in to AWS Builder ID, or with --start-url to IAM Identity Center. A browser 
 this machine; with --device-code you can use a browser on any device. The token is saved in
 the cache of the AWS CLI and the SDKs, so that one login serves them all.
 
-If ~/.aws/config does not have the profile yet, the login appends it with its sso-session.
+If ~/.aws/config does not have the profile yet, the login appends it with its sso-session. A
+profile that `aws configure sso` wrote for AWS keys is logged in as `aws sso login` does it.
 """
 
 
@@ -77,7 +78,8 @@ def run(options: argparse.Namespace) -> int:
     profile, session = wanted.profile, sso_session(wanted.profile)
     trust = Trust(ca_bundle(environ, profile))
     clients = ClientFactory(known, trust.connect)
-    if facts.scope not in session.scopes:
+    gives_keys = "sso_account_id" in (profile.values or {})  # those need no scope of ours
+    if facts.scope not in session.scopes and not gives_keys:
         say(
             f"[sso-session {session.name}] does not ask for the scope {facts.scope}: "
             "the service may refuse its token"

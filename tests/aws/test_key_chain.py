@@ -110,7 +110,7 @@ def test_missing_sso_login_is_reported(
     configure(CORP + WORK.replace("base", "sso"))
     if end is not None:
         log_in(home, time.time() + end)
-    with pytest.raises(CredentialsError, match="Run `aws sso login --profile sso`"):
+    with pytest.raises(CredentialsError, match="Run `connector login --profile sso`"):
         load(name)
 
 

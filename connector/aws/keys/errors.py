@@ -70,7 +70,7 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
     if kinds & {"SSOError", "TokenRetrievalError"} or code == _OF_LOGIN:
         return CredentialsError(
             f"The SSO login of the profile {source.shown_name} has expired, or there is none",
-            f"Run `{_command(source, 'sso', 'login')}`",
+            f"Run `{_sso_login(source)}`",
         )
     if "LoginError" in kinds:
         return CredentialsError(
@@ -179,6 +179,12 @@ def _command(profile: Profile | None, *words: str) -> str:
     return command_line("aws", *words, *(("--profile", name) if name else ()))
 
 
+def _sso_login(profile: Profile) -> str:
+    """Return the command that renews an SSO login, of which only some have tokens of ours."""
+    has_session = "sso_session" in (profile.values or {})
+    return profile.login_command if has_session else _command(profile, "sso", "login")
+
+
 def refusal_of_keys(refused: Refused, source: KeySource, region: str) -> ConnectorError | None:
     """Return the error of a call that failed because of its keys; None for any other refusal.
 
@@ -219,7 +225,7 @@ def _wrong_clock() -> CredentialsError:
 
 
 def _expired(source: KeySource) -> CredentialsError:
-    login = _command(_last_source(source.profile), "sso", "login")
+    login = _sso_login(_last_source(source.profile))
     return CredentialsError(
         f"The AWS keys {source.whose} have expired",
         "Set new ones, or unset AWS_ACCESS_KEY_ID to use a profile"
