@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import ConnectorError
+from ..errors import ConnectorError, capitalised
 from ..targets.model import RUNNING
 from .output.lines import agreed, can_ask, say, tell
 from .target import command_for
@@ -35,7 +35,7 @@ def offer_stop(options: argparse.Namespace, target: Target, name: str, *, ask: b
         if not (ask and can_ask()):
             say(f"{name} still runs and {target.billing}. {advice}")
         elif agreed(f"{name} still runs and {target.billing}. Stop it?"):
-            tell(f"{target} is {target.stop().status}")
+            tell(f"{capitalised(str(target))} is {target.stop().status}")
     except (ConnectorError, OSError) as error:
         say(f"{name} may still run and {target.billing}: {error}")
     except KeyboardInterrupt:

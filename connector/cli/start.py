@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, ConsentNeeded
+from ..errors import ConfigError, ConsentNeeded, capitalised
 from ..targets.model import StartSettings
 from ..targets.registry import START, WAY, row_of
 from .output.lines import agreed, can_ask, tell
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
             "Start it by the service that it belongs to, and connect to it then",
         )
     target, state = start_target(options, target, StartSettings(timeout=options.wait))
-    tell(f"{target} is {state.status}")
+    tell(f"{capitalised(str(target))} is {state.status}")
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ..errors import AccessDenied, ConfigError
+from ..errors import AccessDenied, ConfigError, capitalised
 from ..targets.model import RUNNING
 from .boundary import INTERRUPTED
 from .output.lines import agreed, can_ask, tell
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
         with patience(name, starts=False) as progress:
             state = target.until_stopped(state, progress.wait)
-    tell(f"{target} is {state.status}")
+    tell(f"{capitalised(str(target))} is {state.status}")
     return 0
 
 

@@ -18,13 +18,21 @@ from .words import Harmless, joined, words
 END_TIMEOUT = 3.5
 
 
+#: What to do about a target that is starting, or whose agent is.
+NOT_YET = words("This may take minutes after a start. ssh waits for it; or try again in a minute")
+
+
 class _NoPatience:
-    """A ``StartProgress`` for a target that was running a moment ago: it does not wait."""
+    """A ``StartProgress`` for a target that was running a moment ago: it does not wait.
+
+    :ivar ended: whether ssh would have waited here.
+    """
+
+    ended = False
 
     def wait(self, waiting: Waiting, seconds: float) -> None:
-        raise TargetNotReady(
-            words("it is {state}", state=waiting.status), words("Try again in a minute")
-        )
+        self.ended = True
+        raise TargetNotReady(words("it is {state}", state=waiting.status), NOT_YET)
 
     def go_on(self) -> None:
         """Do nothing: there was no wait."""
@@ -43,9 +51,9 @@ class _OneSession:
         self._source = source
         self._stopping = threading.Lock()
 
-    def begin(self) -> None:
+    def begin(self, progress: StartProgress) -> None:
         """Start the session."""
-        self.access = self._source.start(_NoPatience())
+        self.access = self._source.start(progress)
 
     def start(self, progress: StartProgress) -> SessionAccess:
         """Return access to the session that :meth:`begin` has started."""
@@ -89,8 +97,15 @@ class Visit:
             raise RuntimeError("there is no source of sessions")
         self._session = _OneSession(case.source)
         self._idle.clear()
+        patience = _NoPatience()
         try:
-            self._session.begin()
+            self._session.begin(patience)
+        except TargetNotReady as error:
+            if not patience.ended:
+                raise
+            result = Result.failed(error)
+            result.status, result.exit_code, result.blocks = Status.WARN, 0, error.message
+            return result
         finally:
             self._idle.set()
         return Result(words("A session was started"))

@@ -195,8 +195,10 @@ def test_doctor_finds_a_missing_permission(builds: Builds) -> None:
 
 def test_doctor_finds_an_agent_that_is_not_connected(builds: Builds) -> None:
     builds.project().agent_seconds = 1e6
-    said = builds.examine(HOST).failure(75, "session")
-    assert said.startswith("It is RUN_SANDBOX without an agent yet -> ")
+    found = builds.examine(HOST)
+    assert (found.exit_code, found.status("session")) == (0, "warn")
+    assert found.text("session").startswith("It is RUN_SANDBOX without an agent yet")
+    assert "ssh waits for it" in found.legs["session"]["hint"]
     builds.running().requested -= 3600.0
     said = builds.examine(HOST).failure(75, "session")
     assert "its SSM agent is not connected" in said

@@ -18,7 +18,7 @@ from .waiting import PATIENCE, eventually
 def test_new_starts_a_sandbox_and_waits_until_it_runs(builds: Builds) -> None:
     answer = builds.run("start", "docs.codebuild", "--new")
     sandbox = builds.running("docs")
-    assert answer.stdout.decode() == f"sandbox docs ({sandbox.id}) is RUN_SANDBOX\n", answer.stderr
+    assert answer.stdout.decode() == f"Sandbox docs ({sandbox.id}) is RUN_SANDBOX\n", answer.stderr
     assert builds.calls("StartSandbox") == 1
     assert builds.says("start", "docs.codebuild") == answer.stdout.decode()
     assert builds.calls("StartSandbox") == 1

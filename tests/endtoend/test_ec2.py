@@ -187,7 +187,7 @@ def test_session_starts_an_instance_when_asked(user: User, fleet: Fleet, how: st
 def test_start_waits_until_the_agent_is_online(user: User, fleet: Fleet) -> None:
     fleet.db.agent = AgentTimes(online=1.5)
     told = user.says("connector", "start", "db.ec2")
-    assert told == f"machine db ({fleet.db.id}) is running\n"
+    assert told == f"Machine db ({fleet.db.id}) is running\n"
     assert fleet.call(lambda: fleet.world.model.ping(fleet.db)) is Ping.ONLINE
 
 
@@ -239,7 +239,13 @@ def test_agent_that_comes_back_is_waited_for(user: User, fleet: Fleet) -> None:
     now = fleet.account.now
     fleet.web.life.set("running")  # another client has started it
     fleet.web.launch_time = now()
+    fleet.web.agent = AgentTimes(online=1e6)
+    target = user.examine(fleet.web.id).legs["target"]
+    assert target["status"] == "warn"
+    assert target["text"].endswith("is running: its SSM agent is ConnectionLost")
+    assert "ssh waits for it" in target["hint"]
     fleet.web.agent = AgentTimes(online=2.0)
+    fleet.web.launch_time = now()
     assert user.says("connector", "exec", fleet.web.id, "--", "echo", "up") == "up\n"
     assert "ec2:StartInstances" not in fleet.calls()
 

@@ -109,10 +109,10 @@ def test_pages_of_moto_are_put_together(
 
 def test_stop_and_start_are_carried_out_by_moto(user: User, moto: Moto, instance: str) -> None:
     told = user.says("connector", "stop", "--yes", "--wait", instance)
-    assert told == f"machine judged ({instance}) is stopped\n"
+    assert told == f"Machine judged ({instance}) is stopped\n"
     assert state(moto, instance) == "stopped"
     told = user.says("connector", "start", instance)
-    assert told == f"machine judged ({instance}) is running\n"
+    assert told == f"Machine judged ({instance}) is running\n"
     assert state(moto, instance) == "running"
 
 

@@ -197,7 +197,7 @@ def test_stopped_instance_is_told(user: User, fleet: Fleet) -> None:
 def test_started_instance_needs_no_agent(user: User, fleet: Fleet) -> None:
     fleet.db.agent = None
     told = user.says("connector", "start", "--via", "eice", fleet.db.id)
-    assert told == f"machine db ({fleet.db.id}) is running\n"
+    assert told == f"Machine db ({fleet.db.id}) is running\n"
     ran = user.connector("ssh", "-v", "--via", "eice", "db.ec2", "echo started")
     assert (ran.returncode, ran.stdout) == (0, "started\n"), ran.stderr
     assert f"leads through EC2 Instance Connect Endpoint {NEAR}" in ran.stderr

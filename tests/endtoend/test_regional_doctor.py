@@ -31,7 +31,7 @@ def test_doctor_examines_a_lamp(user: LampUser, the_sshd: Sshd, tmp_path: Path) 
     for name in ("keys", "region", "api-tls", "identity", "target", "session", "greeting"):
         assert found.status(name) == "ok", found.legs[name]
     assert found.legs["identity"]["text"] == "AWS knows you as arn:aws:iam::111122223333:user/mary"
-    assert found.legs["target"]["text"] == "lamp desk (lamp-000abc00) is ON"
+    assert found.legs["target"]["text"] == "Lamp desk (lamp-000abc00) is ON"
     assert "111122223333" not in report
     assert "us-west-2" in report
 

@@ -101,9 +101,9 @@ def test_help_of_a_kind_explains_its_names(user: User) -> None:
 
 
 def test_stop_start_and_state(user: User, shop: Shop) -> None:
-    assert user.says("stop", "bear.toy", "--wait") == "toy bear is OFF\n"
+    assert user.says("stop", "bear.toy", "--wait") == "Toy bear is OFF\n"
     assert shop.toys["bear"] == "OFF"
-    assert user.says("start", "bear.toy") == "toy bear is ON\n"
+    assert user.says("start", "bear.toy") == "Toy bear is ON\n"
     assert shop.toys["bear"] == "ON"
     assert user.run("start", "ball.toy").returncode == 68
 

@@ -178,7 +178,7 @@ def test_stop_that_costs_something_needs_a_yes(user: User, shop: Shop) -> None:
     assert answer.returncode == 78
     assert b"anna forgets what she wears. Give --yes to stop it" in answer.stderr
     assert shop.toys[ANNA] == "ON"
-    assert user.says("stop", "anna.doll", "--yes") == "doll anna is OFF\n"
+    assert user.says("stop", "anna.doll", "--yes") == "Doll anna is OFF\n"
     assert shop.toys[ANNA] == "OFF"
 
 

@@ -15,9 +15,10 @@ from ...doctor import public
 from ...doctor.case import Case
 from ...doctor.findings import Facts, Leg, Result, Status
 from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
+from ...doctor.session import NOT_YET
 from ...doctor.settings import configuration, endpoint
 from ...doctor.words import Harmless, words
-from ...errors import AccessDenied, ConfigError, NoKeys
+from ...errors import AccessDenied, ConfigError, NoKeys, capitalised
 from ..model import RUNNING, STARTING, STOPPED, STOPPING
 from ..refusals import quote
 from .account import identify
@@ -163,14 +164,18 @@ class RegionalLegs:
         status = quote(state.status)
         facts = {"status": status, "statusReason": quote(state.reason)}
         if state.phase == RUNNING:
-            text = words("{target} is {state}", target=str(target), state=status)
+            text = words("{target} is {state}", target=capitalised(str(target)), state=status)
             return Result(text, facts=facts)
         result = Result.failed(calls.not_running(state), facts)
-        result.blocks = words("it is {state}", state=status)
+        why = words(": {reason}", reason=facts["statusReason"]) if state.reason else words("")
+        shown = words("{state}{why}", state=status, why=why)
+        result.blocks = words("it is {state}", state=shown)
         if state.phase in _STARTABLE:
             result.status, result.exit_code = Status.WARN, 0
-            result.text = words("{target} is {state}", target=str(target), state=status)
+            result.text = words("{target} is {state}", target=capitalised(str(target)), state=shown)
             result.hint = words("Try again when it runs")
+            if state.phase == STARTING:
+                result.hint = NOT_YET
             if state.phase == STOPPED:
                 result.hint = words("Run `{command}`", command=target.start_command)
         return result
