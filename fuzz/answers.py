@@ -230,17 +230,17 @@ def _start(service: _Service) -> None:
 
 
 def _look(service: _Service) -> None:
-    state = _calls(service).look(_TOKEN, 5)
+    state = _calls(service).look(5)
     assert state.status
     state.reason.encode()
 
 
 def _stop(service: _Service) -> None:
-    _calls(service).stop(_TOKEN, 5)
+    _calls(service).stop(5)
 
 
 def _sessions(service: _Service) -> None:
-    for session in sessions_of(_calls(service), _TOKEN, 5):
+    for session in sessions_of(_calls(service), 5):
         f"{session.id}{session.started}".encode()
 
 

@@ -63,6 +63,18 @@ class Profile(NamedTuple):
         """The name if the file has the profile, else None. botocore refuses unknown names."""
         return None if self.values is None else self.name
 
+    def missing(self, command: str) -> ConfigError | None:
+        """Return what is wrong with a profile that was asked for, if there is none of its name.
+
+        :param command: writes it.
+        """
+        if self.name is None or self.values is not None:
+            return None
+        return ConfigError(
+            f"The profile {self.name} does not exist in {self.config_file}",
+            f"Run `{command}`, which writes it",
+        )
+
     @property
     def login_command(self) -> str:
         """The command that gets a new token for this profile."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ...aws.api import CallFailed, Refused
+from ...aws.retry import may_pass
 from ...aws.sso.tokens import BearerToken, BearerTokens
 from ...errors import ConnectorError, one_line
 from ...fast.logs import Logger
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT = 4.0  # seconds for TCP and for TLS, where there is time for that
 _READ_TIMEOUT = 8.0
 _DOUBT_TIMEOUT = 4.0
+_POLL_TIMEOUT = 10.0  # seconds that waits and checks give a call and its token
 
 CONSOLE = "the CodeCatalyst console"
 
@@ -45,14 +48,20 @@ def state_of(status: str, reason: str = "") -> State:
 
 
 class Calls:
-    """Calls about one Dev Environment, each a single try in a given time.
+    """Calls about one Dev Environment, each a single try in a given time, with a fresh token.
 
     Each raises ``Refused`` or ``CallFailed``; :meth:`explained` turns both into errors for users.
+    It is also what :mod:`connector.targets.startup` waits for. The states, and what the service
+    refuses while they change, are those of its model (2022-09-28) and of the toolkit.
 
     :param find_again: looks the environment up, for one that is known from memory alone. It is
         called once at most: when the service does not know the remembered environment, denies
         access to it, calls it by another alias, or is deleting it. Its errors pass through.
+    :ivar token: of the last call; empty before the first one.
     """
+
+    console = CONSOLE
+    made = makes = ""  # each environment has been made before
 
     def __init__(
         self,
@@ -62,9 +71,13 @@ class Calls:
         find_again: Callable[[], EnvironmentName] | None = None,
     ) -> None:
         self.name = name
-        self.tokens = tokens
+        self.token = BearerToken("", None, "")
+        self._tokens = tokens
         self._api = api
         self._find_again = find_again
+
+    def __str__(self) -> str:
+        return str(self.name)
 
     @property
     def is_remembered(self) -> bool:
@@ -72,43 +85,41 @@ class Calls:
         return self._find_again is not None
 
     def call(
-        self,
-        token: BearerToken,
-        timeout: float,
-        operation: str,
-        id_name: str = "id",
-        **members: Any,
+        self, timeout: float, operation: str, id_name: str = "id", **members: Any
     ) -> dict[str, Any]:
         """Call an operation once, within ``timeout`` seconds as far as the API's client allows.
 
         :param id_name: what this operation calls the id of a Dev Environment.
         """
+        began = time.monotonic()
+        self.token = self._tokens.load(timeout / 2)
+        timeout -= time.monotonic() - began
         try:
-            answer = self._call(token, timeout, operation, id_name, members)
+            answer = self._call(timeout, operation, id_name, members)
         except Refused as refused:
             if refused.status not in (403, 404) or not self._has_moved():
                 raise
-            answer = self._call(token, timeout, operation, id_name, members)
+            answer = self._call(timeout, operation, id_name, members)
         if operation == _GET and not self._is_meant(answer) and self._has_moved():
-            answer = self._call(token, timeout, operation, id_name, members)
+            answer = self._call(timeout, operation, id_name, members)
         self._find_again = None
         return answer
 
-    def look(self, token: BearerToken, timeout: float) -> State:
+    def look(self, timeout: float = _POLL_TIMEOUT) -> State:
         """Return the state."""
-        return _state(self.call(token, timeout, _GET))
+        return _state(self.call(timeout, _GET))
 
-    def start(self, token: BearerToken, timeout: float) -> None:
+    def start(self, timeout: float = _POLL_TIMEOUT) -> None:
         """Start the environment. The operation is idempotent."""
-        self.call(token, timeout, "start_dev_environment")
+        self.call(timeout, "start_dev_environment")
 
-    def stop(self, token: BearerToken, timeout: float) -> State:
+    def stop(self, timeout: float) -> State:
         """Stop the environment and return the state that this led to."""
-        return _state(self.call(token, timeout, "stop_dev_environment"))
+        return _state(self.call(timeout, "stop_dev_environment"))
 
-    def stop_session(self, token: BearerToken, timeout: float, session_id: str) -> None:
+    def stop_session(self, timeout: float, session_id: str) -> None:
         """End one session."""
-        self.call(token, timeout, "stop_dev_environment_session", sessionId=session_id)
+        self.call(timeout, "stop_dev_environment_session", sessionId=session_id)
 
     def doubter(self) -> Callable[[], bool] | None:
         """Return a check whether a remembered name means another environment by now.
@@ -118,12 +129,12 @@ class Calls:
         """
         if self._find_again is None:
             return None
-        twin = Calls(self.name, self.tokens, self._api, self._find_again)
+        twin = Calls(self.name, self._tokens, self._api, self._find_again)
 
         def doubt() -> bool:
             try:
-                token = twin.tokens.load(_DOUBT_TIMEOUT)
-                answer = twin._call(token, _DOUBT_TIMEOUT, _GET, "id", {})
+                twin.token = twin._tokens.load(_DOUBT_TIMEOUT)
+                answer = twin._call(_DOUBT_TIMEOUT, _GET, "id", {})
             except (Refused, CallFailed, ConnectorError) as failure:
                 logger.info("the remembered name cannot be checked: %s", failure)
                 return False
@@ -131,42 +142,46 @@ class Calls:
 
         return doubt
 
-    def error_of(self, failure: Refused | CallFailed, token: BearerToken) -> ConnectorError:
+    def command(self, *words: str) -> str:
+        return self.name.command(*words)
+
+    def may_start_later(self, failure: Refused | CallFailed) -> bool:
+        # The toolkit tries again, too, where a ValidationException says "cannot start".
+        return may_pass(failure, idempotent=True) or failure.status == 400
+
+    def error_of(self, failure: Refused | CallFailed) -> ConnectorError:
         """Return the error for users that a failed call leads to."""
         if isinstance(failure, CallFailed):
             return failure.error
         from .refusals import explain
 
-        return explain(failure, self.name, token)
+        return explain(failure, self.name, self.token)
 
-    def not_running(self, state: State, token: BearerToken) -> ConnectorError:
+    def not_running(self, state: State) -> ConnectorError:
         """Return the error of an environment that does not run, and will not by waiting."""
         from ..refusals import not_running
 
-        name = self.name
-        start = name.command("start")
-        return not_running(str(name), state, start, CONSOLE, secret=token.value)
+        start = self.command("start")
+        return not_running(str(self), state, start, CONSOLE, secret=self.token.value)
 
     @contextmanager
-    def explained(self, token: BearerToken) -> Iterator[None]:
-        """Turn the errors of calls in this context into a ``ConnectorError``."""
+    def explained(self, what: str) -> Iterator[None]:
+        """Turn the errors of calls in this context into a ``ConnectorError``.
+
+        :param what: was refused; CodeCatalyst's errors say it without help.
+        """
         try:
             yield
         except (Refused, CallFailed) as failure:
-            raise self.error_of(failure, token) from failure
+            raise self.error_of(failure) from failure
 
     def _call(
-        self,
-        token: BearerToken,
-        timeout: float,
-        operation: str,
-        id_name: str,
-        members: dict[str, Any],
+        self, timeout: float, operation: str, id_name: str, members: dict[str, Any]
     ) -> dict[str, Any]:
         connect_timeout = min(_CONNECT_TIMEOUT, max(0.4 * timeout, 0.1))
         return self._api.call(
             operation,
-            token.value,
+            self.token.value,
             connect_timeout=connect_timeout,
             read_timeout=min(_READ_TIMEOUT, max(timeout - connect_timeout, 0.1)),
             spaceName=self.name.space,

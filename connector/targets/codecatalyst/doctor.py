@@ -206,14 +206,14 @@ class CodeCatalystLegs:
     def _environment(self) -> Result:
         """Ask for the state of the Dev Environment, without starting it."""
         calls, token = cast("Environment", self._case.find()).calls, self._token
-        with calls.explained(token):
-            state = calls.look(token, CALL_TIMEOUT)
+        with calls.explained("describe"):
+            state = calls.look(CALL_TIMEOUT)
         target = calls.name
         status = quote(state.status, token.value)
         facts = {"status": status, "statusReason": quote(state.reason, token.value)}
         if state.phase == RUNNING:
             return Result(words("{environment} is RUNNING", environment=str(target)), facts=facts)
-        result = Result.failed(calls.not_running(state, token), facts)
+        result = Result.failed(calls.not_running(state), facts)
         result.blocks = words("it is {state}", state=status)
         if state.phase in _STARTABLE:
             result.status, result.exit_code = Status.WARN, 0

@@ -161,10 +161,10 @@ def list_environments(api: Api, token: BearerToken, timeout: float) -> Listing:
         ) from None
 
 
-def sessions_of(calls: Calls, token: BearerToken, timeout: float) -> list[SessionInfo]:
+def sessions_of(calls: Calls, timeout: float) -> list[SessionInfo]:
     """List the live sessions of an environment; ``timeout`` is in seconds for each page."""
     operation = "list_dev_environment_sessions"
-    page = partial(calls.call, token, timeout, operation, id_name="devEnvironmentId")
+    page = partial(calls.call, timeout, operation, id_name="devEnvironmentId")
     items = items_of(page, "items", "sessions")
     return [SessionInfo(item["id"], iso_time(item.get("startedTime"))) for item in items]
 

@@ -128,9 +128,4 @@ def profile_problem(name: str | None, environ: Mapping[str, str]) -> ConfigError
         profile = active_profile(name, environ)
     except ConfigError as error:
         return error
-    if profile.name is None or profile.values is not None:
-        return None
-    return ConfigError(
-        f"The profile {profile.name} does not exist in {profile.config_file}",
-        f"Run `{profile.login_command}`, which writes it",
-    )
+    return profile.missing(profile.login_command)

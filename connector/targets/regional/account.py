@@ -86,9 +86,4 @@ def profile_problem(query: Query, environ: Mapping[str, str]) -> ConfigError | N
         profile = with_credentials(load_profile(query.profile, environ), environ)
     except ConfigError as error:
         return error
-    if profile.name is None or profile.values is not None:
-        return None
-    return ConfigError(
-        f"The profile {profile.name} does not exist in {profile.config_file}",
-        f"Run `aws configure --profile {profile.name}`, which writes it",
-    )
+    return profile.missing(f"aws configure --profile {profile.name}")

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from ...aws.api import CallFailed, Refused
-from ...aws.retry import Retry, may_pass, random_fraction
+from ...aws.retry import Retry, may_pass
 from ...errors import CredentialsError, SessionEnded, TargetNotFound
 from ...fast.logs import Logger
-from ...fast.typed import TYPE_CHECKING
 from ...sessions import SessionAccess, StartProgress, Waiting
-from ..memory import Memory
+from ..basics import BasicSessions
 from ..model import (
     RUNNING,
     SSH,
-    SSH_SESSION,
     STARTING,
     UNKNOWN,
-    SessionRequest,
-    StartSettings,
     State,
 )
 from .ssm import resume, signer_of, terminate
 from .target import Calls
 
-if TYPE_CHECKING:
-    from ..startup import Startup
-
-#: Seconds for all tries together. VS Code's settings give a ProxyCommand 15 s from its start to
-#: the banner of sshd; the rest is for the interpreter, the WebSocket and the agent.
-START_TIMEOUT = 8.0
 _STATUS_TIMEOUT = 3.0  # for the question why a start was refused
 _RESUME_TIMEOUT = 8.0
 
@@ -41,60 +28,17 @@ _GONE = "DoesNotExistException"
 logger = Logger(__name__)
 
 
-class RegionalSessions:
-    """Starts, resumes and ends sessions of one target: a ``SessionSource``.
+class RegionalSessions(BasicSessions):
+    """Starts, resumes and ends sessions of one target: a ``SessionSource``."""
 
-    :param starts: remembers how long starts of the target take.
-    :param request: what the sessions are for.
-    :param start_timeout: seconds to start a session on a target that runs, with all tries.
-    :param clock: seconds of a monotonic clock; ``sleep`` goes with it.
-    :param rand: uniform in [0, 1), for the pauses.
-    """
-
-    def __init__(
-        self,
-        calls: Calls,
-        settings: StartSettings,
-        starts: Memory,
-        request: SessionRequest = SSH_SESSION,
-        *,
-        start_timeout: float = START_TIMEOUT,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        rand: Callable[[], float] = random_fraction,
-    ) -> None:
-        self._calls = calls
-        self._settings = settings
-        self._starts = starts
-        self._request = request
-        self._start_timeout = start_timeout
-        self._clock = clock
-        self._sleep = sleep
-        self._rand = rand
-        self._may_resume = True
+    _calls: Calls
+    _may_resume = True
 
     def start(self, progress: StartProgress) -> SessionAccess:
-        """Start a session, and the target before it if need be.
-
-        Only a refusal makes us ask for the target's state, so that one that runs costs no extra
-        call.
-
-        :raises ConnectorError: what was refused or failed, and what to do about it.
-        """
-        startup: Startup | None = None
-        while True:
-            answer = self._open(None if startup is None else progress)
-            if not isinstance(answer, State):
-                if answer.raw:
-                    return answer  # its URL is signed
-                return answer._replace(signer=signer_of(self._calls.cloud, self._region))
-            if startup is None:
-                from ..startup import Startup  # for a target that does not run
-
-                calls, settings = self._calls, self._settings
-                judge = calls.for_ssh if self._request.form == SSH else _as_it_is
-                startup = Startup(calls, progress, settings, self._starts, self._clock, judge)
-            startup.until_running(answer)
+        access = super().start(progress)
+        if access.raw:
+            return access  # its URL is signed
+        return access._replace(signer=signer_of(self._calls.cloud, self._region))
 
     def resume(self, access: SessionAccess) -> SessionAccess | None:
         """Return fresh access to a session; None where the caller does not get it.
@@ -146,6 +90,9 @@ class RegionalSessions:
 
     def tidy(self) -> None:
         """Do nothing: the ledger knows which sessions are left."""
+
+    def _judge(self, state: State) -> State:
+        return self._calls.for_ssh(state) if self._request.form == SSH else state
 
     @property
     def _region(self) -> str:
@@ -247,10 +194,6 @@ class RegionalSessions:
 def _place(calls: Calls) -> tuple[str, str, str]:
     """Return what tells a target from the one that its name may have come to mean."""
     return calls.found.region, calls.found.id, calls.session_target
-
-
-def _as_it_is(state: State) -> State:
-    return state
 
 
 def _may_be_of_state(failure: Refused | CallFailed) -> bool:

@@ -13,6 +13,7 @@ from ...aws.api import CallFailed, Refused
 from ...errors import ConnectorError, SessionNotFound, one_line
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
+from ..basics import CALL_TIMEOUT, BasicTarget
 from ..memory import Memory, cache_file
 from ..model import (
     FAILED,
@@ -21,7 +22,6 @@ from ..model import (
     SSH_SESSION,
     STARTING,
     STOPPED,
-    STOPPING,
     Query,
     SessionInfo,
     SessionRequest,
@@ -33,13 +33,12 @@ from .backend import NOT_CONNECTED
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
-    from ...sessions import SessionAccess, SessionSource, StartProgress, Waiting
+    from ...sessions import SessionAccess, SessionSource, StartProgress
     from .backend import Backend, Found
     from .place import Place
     from .targets import Targets
 
-#: Seconds that a call for a user at a prompt may take, and those that waits and checks give one.
-CALL_TIMEOUT = 10.0
+#: Seconds that waits and checks give a call.
 POLL_TIMEOUT = 6.0
 _DOUBT_TIMEOUT = 4.0
 
@@ -267,14 +266,10 @@ class Calls:
         return fresh.state.phase != GONE and means(self.place.name, fresh)
 
 
-class RegionalTarget:
+class RegionalTarget(BasicTarget):
     """One target."""
 
-    def __init__(self, calls: Calls) -> None:
-        self.calls = calls
-
-    def __str__(self) -> str:
-        return str(self.calls)
+    calls: Calls
 
     @property
     def key(self) -> str:
@@ -314,18 +309,6 @@ class RegionalTarget:
     def billing(self) -> str:
         return self.calls.backend.billing(self.calls.found)
 
-    @property
-    def start_command(self) -> str:
-        return self.calls.command("start")
-
-    def state(self) -> State:
-        with self.calls.explained("describe"):
-            return self.calls.look(CALL_TIMEOUT)
-
-    def confirm(self) -> None:
-        if self.calls.is_remembered:
-            self.state()
-
     def run_until_running(self, progress: StartProgress, settings: StartSettings) -> State:
         from ..startup import Startup
 
@@ -334,25 +317,8 @@ class RegionalTarget:
         if state.phase == RUNNING and settings.allowed and not ready:
             state = state._replace(phase=STOPPED)
         calls = self.calls
-        startup = Startup(calls, progress, settings, self._starts(), judge=calls.for_ssh)
+        startup = Startup(calls, progress, settings, self.starts(), judge=calls.for_ssh)
         return startup.until_running(state)
-
-    def stop(self) -> State:
-        with self.calls.explained("stop"):
-            try:
-                return self.calls.stop(CALL_TIMEOUT)
-            except Refused as refused:
-                # A service may refuse to stop a target that is stopping.
-                logger.info("the stop is refused: %s", refused)
-                state = self.calls.look(CALL_TIMEOUT)
-                if state.phase not in (STOPPING, STOPPED):
-                    raise
-                return state
-
-    def until_stopped(self, state: State, wait: Callable[[Waiting, float], None]) -> State:
-        from ..startup import until_stopped
-
-        return until_stopped(self.calls, state, wait)
 
     def sessions(self) -> list[SessionInfo]:
         from .listing import sessions_of
@@ -374,12 +340,9 @@ class RegionalTarget:
     def source(self, request: SessionRequest, settings: StartSettings) -> SessionSource:
         from .sessions import RegionalSessions
 
-        return RegionalSessions(self.calls, settings, self._starts(), request)
+        return RegionalSessions(self.calls, settings, self.starts(), request)
 
-    def doubter(self) -> Callable[[], bool] | None:
-        return self.calls.doubter()
-
-    def _starts(self) -> Memory:
+    def starts(self) -> Memory:
         import os
 
         return Memory(cache_file(os.environ, "starts.json"), self.key)

@@ -52,7 +52,7 @@ def open_calls(
 
 def test_list_is_read_to_its_last_page(cloud: Cloud, calls: Calls) -> None:
     started = [cloud.model.start_session(cloud.environment) for _ in range(201)]
-    found = sessions_of(calls, calls.tokens.load(), 10)
+    found = sessions_of(calls, 10)
     assert {session.id for session in found} == {session.id for session in started}
     assert all(session.started.endswith("Z") for session in found)
     assert cloud.operations() == [LIST, LIST]
@@ -61,31 +61,30 @@ def test_list_is_read_to_its_last_page(cloud: Cloud, calls: Calls) -> None:
 def test_endless_list_is_given_up(cloud: Cloud, calls: Calls) -> None:
     always(cloud, LIST, lambda: web.json_response({"items": [], "nextToken": "again"}))
     with pytest.raises(CallFailed, match="does not end"):
-        sessions_of(calls, calls.tokens.load(), 10)
+        sessions_of(calls, 10)
 
 
 @pytest.mark.parametrize("answer", [{}, {"items": 5}, {"items": [5]}, {"items": [{"id": 5}]}])
 def test_malformed_list_is_reported(cloud: Cloud, calls: Calls, answer: object) -> None:
     always(cloud, LIST, lambda: web.json_response(answer))
     with pytest.raises(CallFailed):
-        sessions_of(calls, calls.tokens.load(), 10)
+        sessions_of(calls, 10)
 
 
 @pytest.mark.parametrize("answer", [{}, {"status": ""}, {"status": 5}])
 def test_malformed_state_is_reported(cloud: Cloud, calls: Calls, answer: object) -> None:
     always(cloud, GET, lambda: web.json_response(answer))
     with pytest.raises(CallFailed, match="has no valid status"):
-        calls.look(calls.tokens.load(), 10)
+        calls.look(10)
 
 
 def test_environment_is_stopped_and_started(cloud: Cloud, calls: Calls) -> None:
-    token = calls.tokens.load()
     cloud.environment.stop_seconds = cloud.environment.start_seconds = 600
-    assert calls.stop(token, 10) == state_of("STOPPING")
+    assert calls.stop(10) == state_of("STOPPING")
     cloud.model.set_status(cloud.environment, Status.STOPPED, "Idle")
-    assert calls.look(token, 10) == state_of("STOPPED", "Idle")
-    calls.start(token, 10)
-    assert calls.look(token, 10) == state_of("STARTING")
+    assert calls.look(10) == state_of("STOPPED", "Idle")
+    calls.start(10)
+    assert calls.look(10) == state_of("STARTING")
 
 
 # One that is remembered, and not where it was
@@ -94,8 +93,7 @@ def test_environment_is_stopped_and_started(cloud: Cloud, calls: Calls) -> None:
 def test_unknown_remembered_environment_is_looked_up_again(cloud: Cloud, both_ways: None) -> None:
     here = EnvironmentName("MySpace", "My.Project", cloud.environment.id)
     calls = open_calls(cloud, GONE, lambda: here)
-    token = calls.tokens.load()
-    assert calls.look(token, 10) == state_of("RUNNING")
+    assert calls.look(10) == state_of("RUNNING")
     assert calls.name == here
     assert cloud.operations() == [GET, GET]
 
@@ -105,7 +103,7 @@ def test_denied_remembered_environment_is_looked_up_again(cloud: Cloud, both_way
     his = cloud.model.add_environment(cloud.model.project("MySpace", "My.Project"), bob)
     here = EnvironmentName("MySpace", "My.Project", cloud.environment.id)
     calls = open_calls(cloud, his.id, lambda: here)
-    assert calls.look(calls.tokens.load(), 10) == state_of("RUNNING")
+    assert calls.look(10) == state_of("RUNNING")
 
 
 def test_environment_found_in_the_same_place_is_not_asked_again(
@@ -118,10 +116,9 @@ def test_environment_found_in_the_same_place_is_not_asked_again(
         return found[-1]
 
     calls = open_calls(cloud, GONE, find_again)
-    token = calls.tokens.load()
     for _ in range(2):
         with pytest.raises(Refused, match="ResourceNotFound"):
-            calls.look(token, 10)
+            calls.look(10)
     assert cloud.operations() == [GET, GET]
     assert len(found) == 1
 
@@ -131,7 +128,7 @@ def test_environment_with_a_new_alias_is_not_asked_again(cloud: Cloud, both_ways
     renamed = EnvironmentName("MySpace", "My.Project", cloud.environment.id, "new")
     calls = open_calls(cloud, cloud.environment.id, lambda: renamed)
 
-    assert calls.look(calls.tokens.load(), 10) == state_of("RUNNING")
+    assert calls.look(10) == state_of("RUNNING")
     assert calls.name == renamed
     assert cloud.operations() == [GET]
 
@@ -144,7 +141,7 @@ def test_alias_with_control_characters_is_recognised(cloud: Cloud, both_ways: No
     calls = open_calls(cloud, cloud.environment.id, find_again)
     calls.name = calls.name._replace(alias="a b [2J")
 
-    assert calls.look(calls.tokens.load(), 10) == state_of("RUNNING")
+    assert calls.look(10) == state_of("RUNNING")
 
 
 def test_environment_that_has_answered_is_not_looked_up_again(
@@ -154,10 +151,9 @@ def test_environment_that_has_answered_is_not_looked_up_again(
         raise AssertionError("it is known")
 
     calls = open_calls(cloud, cloud.environment.id, find_again)
-    token = calls.tokens.load()
-    calls.look(token, 10)
+    calls.look(10)
     with pytest.raises(Refused):
-        calls.stop_session(token, 10, "none-such")
+        calls.stop_session(10, "none-such")
 
 
 def test_error_of_the_look_up_passes_through(cloud: Cloud, both_ways: None) -> None:
@@ -166,4 +162,4 @@ def test_error_of_the_look_up_passes_through(cloud: Cloud, both_ways: None) -> N
 
     calls = open_calls(cloud, GONE, find_again)
     with pytest.raises(TargetNotFound, match="It has gone"):
-        calls.look(calls.tokens.load(), 10)
+        calls.look(10)
