@@ -100,7 +100,7 @@ def test_report_of_healthy_setup_is_readable(planted: Planted) -> None:
     assert "AWS_CA_BUNDLE" in text
     assert "PYTHONPATH can break the ProxyCommand" in text
     assert "user is <user-1>, but the target expects mde-user" in text
-    assert "<environment-1> is RUNNING" in text
+    assert "<target-1> is RUNNING" in text
     assert "Connected to localhost:" in text
     assert "`ssh <host-1> true` runs" in text
     assert re.search(r"Nothing failed; warnings: .*ssh config", text)

@@ -20,8 +20,7 @@ from ...doctor.words import Harmless, Words, words
 from ...errors import ConnectorError, NoLogin
 from ...transport.address import StreamSettings
 from ...transport.trust import Trust
-from ..model import RUNNING, STARTING, STOPPED, STOPPING
-from ..refusals import quote
+from ..doctor import result_of
 from ..registry import other_kinds_hint
 from .account import identify
 from .api import TOKEN_VARIABLES, light_api, sdk_api
@@ -38,9 +37,6 @@ _START_URLS = ("https://view.awsapps.com/start",)
 
 #: The states of a Dev Environment (DevEnvironmentStatus in botocore's model of the service).
 _STATES = ("PENDING", "RUNNING", "STARTING", "STOPPING", "STOPPED", "FAILED", "DELETING", "DELETED")
-
-#: The phases from which a Dev Environment starts, by itself or when ssh starts it.
-_STARTABLE = (STOPPED, STOPPING, STARTING)
 
 #: Seconds: a token that is valid for a shorter time is worth a warning.
 _SOON = 15 * 60
@@ -205,31 +201,10 @@ class CodeCatalystLegs:
 
     def _environment(self) -> Result:
         """Ask for the state of the Dev Environment, without starting it."""
-        calls, token = cast("Environment", self._case.find()).calls, self._token
+        calls = cast("Environment", self._case.find()).calls
         with calls.explained("describe"):
             state = calls.look(CALL_TIMEOUT)
-        target = calls.name
-        status = quote(state.status, token.value)
-        facts = {"status": status, "statusReason": quote(state.reason, token.value)}
-        if state.phase == RUNNING:
-            return Result(words("{environment} is RUNNING", environment=str(target)), facts=facts)
-        result = Result.failed(calls.not_running(state), facts)
-        result.blocks = words("it is {state}", state=status)
-        if state.phase in _STARTABLE:
-            result.status, result.exit_code = Status.WARN, 0
-            reason = facts["statusReason"]
-            result.text = words(
-                "{environment} is {state}{why}",
-                environment=str(target),
-                state=status,
-                why=words(": {reason}", reason=reason) if reason else words(""),
-            )
-            result.hint = words("Try again when it runs")
-            if state.phase == STOPPED:
-                run = words("run `{command}`", command=target.command("start"))
-                result.blocks = words("it is STOPPED: {run}", run=run)
-                result.hint = words("ssh starts it, which takes minutes; or {run}", run=run)
-        return result
+        return result_of(calls, state, starts_unasked=True, secret=calls.token.value)
 
 
 def _span(seconds: float) -> Words:

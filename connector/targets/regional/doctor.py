@@ -15,12 +15,10 @@ from ...doctor import public
 from ...doctor.case import Case
 from ...doctor.findings import Facts, Leg, Result, Status
 from ...doctor.network import CALL_TIMEOUT, UNKNOWN, certificates, clock
-from ...doctor.session import NOT_YET
 from ...doctor.settings import configuration, endpoint
 from ...doctor.words import Harmless, words
-from ...errors import AccessDenied, ConfigError, NoKeys, capitalised
-from ..model import RUNNING, STARTING, STOPPED, STOPPING
-from ..refusals import quote
+from ...errors import AccessDenied, ConfigError, NoKeys
+from ..doctor import result_of
 from .account import identify
 from .finder import regions_of, stream_settings
 from .place import ALL_REGIONS, ANY_REGION, known_profiles, read_place
@@ -28,9 +26,6 @@ from .place import ALL_REGIONS, ANY_REGION, known_profiles, read_place
 if TYPE_CHECKING:
     from .backend import Backend
     from .target import RegionalTarget
-
-#: The phases from which a target starts, by itself or when it is started.
-_STARTABLE = (STOPPED, STOPPING, STARTING)
 
 #: Seconds: keys that are valid for a shorter time are worth a warning.
 _SOON = 5 * 60
@@ -161,21 +156,4 @@ class RegionalLegs:
             if isinstance(error, AccessDenied):  # a session may be allowed all the same
                 result.status, result.exit_code = Status.WARN, 0
             return result
-        status = quote(state.status)
-        facts = {"status": status, "statusReason": quote(state.reason)}
-        if state.phase == RUNNING:
-            text = words("{target} is {state}", target=capitalised(str(target)), state=status)
-            return Result(text, facts=facts)
-        result = Result.failed(calls.not_running(state), facts)
-        why = words(": {reason}", reason=facts["statusReason"]) if state.reason else words("")
-        shown = words("{state}{why}", state=status, why=why)
-        result.blocks = words("it is {state}", state=shown)
-        if state.phase in _STARTABLE:
-            result.status, result.exit_code = Status.WARN, 0
-            result.text = words("{target} is {state}", target=capitalised(str(target)), state=shown)
-            result.hint = words("Try again when it runs")
-            if state.phase == STARTING:
-                result.hint = NOT_YET
-            if state.phase == STOPPED:
-                result.hint = words("Run `{command}`", command=target.start_command)
-        return result
+        return result_of(calls, state, starts_unasked=self._backend.row.starts_unasked)
