@@ -346,6 +346,24 @@ def test_user_reads_that_a_program_is_waited_for(user: LampUser, fifo: Path) -> 
 
 
 @pytest.mark.usefixtures("desk")
+def test_user_whose_ssh_hides_stderr_reads_it_on_the_terminal(user: LampUser, fifo: Path) -> None:
+    words = (
+        "/bin/sh",
+        "-c",
+        '(exec "$@" 2>/dev/null); exit',
+        "sh",
+        user.path,
+        "proxy",
+        "desk.lamp",
+    )
+    with Terminal(24, 200) as terminal:
+        process = terminal.start(user.commands, *words)
+        terminal.reader.until(WAITS.encode())
+        process.hang_up()
+    process.wait()
+
+
+@pytest.mark.usefixtures("desk")
 def test_every_command_says_that_a_program_is_waited_for(user: LampUser, fifo: Path) -> None:
     """Commands that start a session have their own test, as has the doctor."""
     for words in (("list", "--kind", "lamp"), ("whoami", "--kind", "lamp"), ("start", "desk.lamp")):
