@@ -37,6 +37,11 @@ elif command -v shasum >/dev/null 2>&1; then d() { shasum -a 256 "$@"; }
 else exit 127; fi
 """
 
+#: ``b`` is a function of sh: whether path $1 is below a directory that may not be entered.
+LOCKED = """\
+b(){ q=$1;while [ ! -d "$q" ]&&[ "$q" != "${q%/*}" ];do q=${q%/*};done;[ -d "$q" ]&&[ ! -x "$q" ];}
+"""
+
 #: A line of sha256sum. The backslash at its start says that the name has escapes.
 _LINE = re.compile(rb"(\\?)([0-9a-f]{64}) [ *](.*)")
 _ESCAPE = re.compile(rb"\\(.)")

@@ -311,6 +311,8 @@ class Jobs:
         except (SftpError, OSError) as error:
             if is_missing(error):
                 return None
+            if is_refusal(error):
+                raise Refused(words_of(error)) from None
             raise
 
     def give_attributes(self, task: Task, part: bytes, mode: int | None) -> Job[None]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from ..errors import ConfigError, ConnectorError, SessionEnded
-from . import tardown, tarup
+from . import downscript, tardown, tarup
 from .checks import DIFFERENT
 from .checksums import NONE, PROGRAMS
 from .command import Command, CommandFailed, CommandLost
@@ -160,10 +160,10 @@ class TarCopy:
         if len(wish.sources) > 1 and not into:
             raise needs_directory(wish)
         recursive = self._recursive and not to_stdout
-        script_words = ["r" if recursive else "", *tardown.words_for(wish.sources)]
+        script_words = ["r" if recursive else "", *downscript.words_for(wish.sources)]
         if not to_stdout:
             self._make_private(into=into)
-        command = self._start(tardown.SCRIPT, script_words)
+        command = self._start(downscript.SCRIPT, script_words)
         self._program = self._first_answer(1)[-1]
         received = tardown.Received(self._private)
         store = tardown.Store(self._progressed, stdout=to_stdout)

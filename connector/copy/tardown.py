@@ -1,15 +1,4 @@
-"""The download half of a copy by tar: the target's archives become a tree of received files.
-
-The script at the target sends, for each source::
-
-    TOKEN loop|gone NAME    for links in a directory that are left out; the name is in base64
-    TOKEN file|directory|special|missing|circles
-    the archive, for a file, and for a directory if those are copied
-    TOKEN end sSTATUS CHECKSUM
-
-The checksum is that of the archive, made at the target by a second reader of it. So a file that
-grows meanwhile, such as a log, is copied as tar has read it.
-"""
+"""The download half of a copy by tar: the target's archives become a tree of received files."""
 
 from __future__ import annotations
 
@@ -24,50 +13,13 @@ from typing import IO, cast
 from ..errors import RemoteProtocolError
 from .checksums import PROGRAMS, Checksum
 from .command import Command, CommandLost
-from .digests import plain
+from .downscript import words_for
 from .jobs import PERMISSIONS
 from .names import Place
-from .packets import FAILURE, NO_SUCH_FILE, Attributes, Entry
+from .packets import FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, Attributes, Entry
 from .plan import LOOP, NO_NAME
 from .sftp import MOST_FILES, Job, SftpError
 from .sides import Here
-
-#: ``w`` looks for links in directory $1 that tar must not follow: those to a directory that holds
-#: them, where it would never end, and those that lead nowhere. $2 has the real paths of the links
-#: on the way to $1, each between two pairs of slashes. ``x`` tells why link $2 is left out ($1) and
-#: adds an option for tar to the variable a. Its pattern, without wildcards, is the variable x1, x2…
-#: The small tar of some images has no such option: y says whether it would never end.
-_LINKS = r"""
-x(){ n=$((n+1)) s=$2 q=;echo "$t $1" $(printf %s "$2"|base64)
-while [ "$s" ];do c=${s%"${s#?}"} s=${s#?};case $c in [][*?\\]) c="\\$c";;esac;q=$q$c;done
-eval "x$n=\$q";a="$a --exclude=\"\$x$n\"";}
-p(){ (cd -P "$1" 2>/dev/null&&pwd -P)||echo //;}
-w(){ for e in "$1"/* "$1"/.[!.]* "$1"/..?*;do
-if [ ! -h "$e" ];then [ ! -d "$e" ]||w "$e" "$2"
-elif [ -d "$e" ];then l=$(p "$e") i=$(p "$1")
-case $i/$2 in "${l%/}"/*|*"//$l//"*)y=1;x loop "$e";;*)w "$e" "$2//$l//";;esac
-elif [ ! -e "$e" ];then x gone "$e";fi;done;}
-"""
-
-SCRIPT = f"""\
-set -f;t=$1 r=$2;shift 2;m=;h=none
-for x in base64 dd tr tar;do command -v $x >/dev/null||m="$m $x";done
-[ ! "$m" ]||{{ echo "$t lacks$m";exit 3;}}
-exec 3>&1
-if [ -w /dev/fd/3 ]&&command -v tee >/dev/null;then
-for x in {" ".join(PROGRAMS)};do command -v $x >/dev/null&&h=$x&&break;done;fi
-echo "$t sums $h"{_LINKS}\
-o(){{ cd "$1" 2>/dev/null&&[ -e "./$2" ]||{{ echo "$t missing";return;}}
-k=special;if [ -d "./$2" ];then k=directory;elif [ -f "./$2" ];then k=file;fi
-a= n=0 y=;case $k$r in special*|directory)echo "$t $k";return;;directory?)
-set +f;w "./$2" "//$(p "./$2")//";set -f;esac
-if [ "$a" ]&&! tar cf - --exclude=x /dev/null >/dev/null 2>&1;then
-a=;[ ! $y ]||{{ echo "$t circles";return;}};fi;echo "$t $k"
-c="tar chf - $a \\"./\\$2\\" 3>&-"
-if [ $h = none ];then eval "$c";d=s$?
-else d=$({{ {{ eval "$c 4>&-";echo s$? >&4;}}|tee /dev/fd/3|$h 3>&- 4>&-;}} 4>&1);fi
-echo "$t end" $d;}}
-while [ $# -gt 0 ];do (o "$1" "$2");shift 2;done"""
 
 #: Bytes of the longest header of a member: the names, times and holes of one file.
 _LONGEST_HEADER = 1 << 20
@@ -88,23 +40,15 @@ _ENCODING = ("utf-8", "surrogateescape")
 
 _NO_EXCLUDE = "its tar has no --exclude, which symbolic links in circles need"
 
-#: Why links are left out of an archive.
-_LEFT_OUT = {"loop": LOOP, "gone": str(SftpError(NO_SUCH_FILE, ""))}
+#: Why something is left out of an archive.
+_LEFT_OUT = {
+    "loop": LOOP,
+    "gone": str(SftpError(NO_SUCH_FILE, "")),
+    "denied": str(SftpError(PERMISSION_DENIED, "")),
+}
 
 #: What GNU tar says of a file that has grown, such as a log. It has sent what there was at first.
 _GREW = "file changed as we read it"
-
-
-def words_for(sources: tuple[Place, ...]) -> list[str]:
-    """Return the script's words for the sources: the directory and the name of each."""
-    words: list[str] = []
-    for source in sources:
-        path = source.path.rstrip(b"/") or b"/"
-        directory, name = os.path.split(path)
-        if name in (b"", b".", b".."):
-            directory, name = path, b"."
-        words += map(os.fsdecode, (plain(directory or b"."), name))
-    return words
 
 
 class Received(Here):
@@ -197,7 +141,7 @@ class Receiver:
         :raises CommandLost: when the command has ended before.
         """
         kind, *words = self._answer()
-        while kind in _LEFT_OUT:
+        while words and kind in _LEFT_OUT:
             self._leave_out(source, kind, words)
             kind, *words = self._answer()
         path = os.path.normpath(source.path)
@@ -206,6 +150,8 @@ class Receiver:
             self._received.add(path, Attributes(0, mode, 0, 0))
         elif kind == "circles":
             self._received.refuse(path, SftpError(FAILURE, _NO_EXCLUDE))
+        elif kind == "denied":
+            self._received.refuse(path, SftpError(PERMISSION_DENIED, ""))
         elif kind in ("file", "directory"):
             archive = _Archive(self._command, self._program)
             self._arrived.clear()
@@ -216,7 +162,7 @@ class Receiver:
             self._end(source.path, archive)
 
     def _leave_out(self, source: Place, kind: str, words: list[str]) -> None:
-        """Take note of a link that is not in the archive."""
+        """Take note of what is not in the archive."""
         if len(self.problems) >= MOST_FILES:
             raise RemoteProtocolError("tar at the target sends too many files")
         try:
@@ -233,8 +179,12 @@ class Receiver:
         self._command.status()
         said = self._command.said()
         if not said or any(_GREW not in line for line in said):
-            words = said[-1] if said else "it has failed"
-            self.problems += [(source, f"tar at the target: {words}") for source in self._failed]
+            words = f"tar at the target: {said[-1] if said else 'it has failed'}"
+            for source in self._failed:
+                if self._received.attributes(source) is None:
+                    self._received.refuse(os.path.normpath(source), SftpError(FAILURE, words))
+                else:
+                    self.problems.append((source, words))
 
     def is_damaged(self, path: bytes) -> bool:
         """Return whether a file came last in an archive whose checksum is wrong."""

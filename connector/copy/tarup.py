@@ -17,7 +17,7 @@ from collections.abc import Callable
 from .checks import DIFFERENT
 from .checksums import PROGRAMS, Checksum
 from .command import Command
-from .digests import plain, quoted
+from .digests import LOCKED, plain, quoted
 from .jobs import CHANGED, IS_DIRECTORY, IS_SPECIAL, PERMISSIONS
 from .names import Wish
 from .packets import NO_SUCH_FILE, PERMISSION_DENIED, Attributes
@@ -33,7 +33,7 @@ for x in base64 dd tr stty tar mkdir mv rm chmod;do command -v $x >/dev/null||m=
 [ ! "$m" ]||{{ echo "$t lacks$m";exit 3;}}
 for x in {" ".join(PROGRAMS)};do command -v $x >/dev/null&&h=$x&&break;done
 if [ -d "$2" ];then k=directory p=$2;else k=missing p=$3;[ ! -e "$2" ]||k=file;fi
-[ -d "$p" ]||{{ echo "$t nodirectory";exit 4;}}
+{LOCKED}[ -d "$p" ]||{{ b "$p"&&echo "$t refused Permission denied"||echo "$t nodirectory";exit 4;}}
 s=$p/.connector-$t
 q(){{ trap '' HUP INT TERM PIPE;rm -rf "$s";}}
 trap q EXIT;trap 'q;exit 5' HUP INT TERM PIPE

@@ -21,6 +21,7 @@ ODD = ["a b", "-n", "$HOME", "it's", "new\nline", 'quo"te', "*", "back\\slash", 
 class Ends:
     """The two ends of copies, and a copy with ``app`` as the target.
 
+    :ivar before: words that stand before the command of the target.
     :ivar left_at_end: what was there when the copy began to ignore interrupts.
     """
 
@@ -29,6 +30,7 @@ class Ends:
         self.near.mkdir()
         self.far.mkdir()
         self.programs = programs
+        self.before: list[str] = []
         self.reports: list[str] = []
         self.left_at_end: list[Path] = []
 
@@ -37,7 +39,7 @@ class Ends:
         env = ["/usr/bin/env", "-i", "-C", str(self.far), f"PATH={self.programs}"]
         copy = TarCopy(
             wish_of(list(words)),
-            env,
+            [*self.before, *env],
             recursive=recursive,
             preserve=preserve,
             report=self.reports.append,
@@ -54,6 +56,10 @@ class Ends:
     def leftovers(self) -> list[Path]:
         """Return what no copy should leave behind."""
         return [each for end in (self.near, self.far) for each in end.rglob(".connector-*")]
+
+
+#: Words that run a program for which modes of files count: for root, too.
+UNPRIVILEGED = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
 def tree(directory: Path) -> dict[str, bytes | None]:

@@ -11,7 +11,7 @@ from connector.copy.plan import SAME_TARGET
 from connector.errors import ConfigError
 
 from .images import image
-from .tarcopies import BINARY, Ends, mode, tree
+from .tarcopies import BINARY, UNPRIVILEGED, Ends, mode, tree
 
 
 def test_download_has_exact_bytes(ends: Ends) -> None:
@@ -37,6 +37,36 @@ def test_missing_sources_are_told(ends: Ends) -> None:
     words = "there is no such file at the far end"
     assert copy.problems == [(b"none", words), (b"no/way", words)]
     assert tree(ends.near / "in") == {"there": b"x"}
+
+
+def test_what_may_not_be_read_has_a_line_of_its_own(tmp_path: Path) -> None:
+    ends = Ends(tmp_path, image(tmp_path / "programs"))
+    ends.before = UNPRIVILEGED
+    (ends.near / "in").mkdir()
+    (ends.far / "tree" / "deep" / "locked").mkdir(parents=True)
+    for name in ("file", "tree/open", "tree/file", "tree/deep/locked/file"):
+        (ends.far / name).write_text("x")
+    locked = [ends.far / name for name in ("file", "tree/file", "tree/deep/locked")]
+    for path in locked:
+        path.chmod(0)
+    names = ["file", "tree", "tree/deep/locked/file"]
+    copy = ends.copy(*(f"app:{name}" for name in names), "in", recursive=True)
+    for path in locked:
+        path.chmod(0o700)
+    denied = [b"tree/deep/locked", b"tree/file", b"file", b"tree/deep/locked/file"]
+    assert copy.problems == [(name, "permission denied at the far end") for name in denied]
+    assert tree(ends.near / "in") == {"tree": None, "tree/deep": None, "tree/open": b"x"}
+
+
+def test_destination_below_a_locked_directory_is_told(tmp_path: Path) -> None:
+    ends = Ends(tmp_path, image(tmp_path / "programs"))
+    ends.before = UNPRIVILEGED
+    (ends.near / "file").touch()
+    (ends.far / "locked" / "in").mkdir(parents=True)
+    (ends.far / "locked").chmod(0)
+    with pytest.raises(ConfigError, match=r"cannot be used: permission denied at the far end$"):
+        ends.copy("file", "app:locked/in/file")
+    (ends.far / "locked").chmod(0o700)
 
 
 def test_read_only_file_that_is_named_twice_is_copied_once(tmp_path: Path) -> None:
