@@ -150,7 +150,7 @@ def test_start_without_an_answer_tells_how_to_find_the_sandbox(
     place = read_place(backend, query, list)
     assert place.found is not None
     calls = Calls(backend, cast(Cloud, Failing(left)), place.found, query, place)
-    starts = Memory("/nonexistent/starts", "docs")
+    starts = Memory("/dev/null/starts", "docs")
     startup = Startup(calls, Watcher(clock), StartSettings(), starts, clock)
     with pytest.raises(ConnectorError) as caught:
         startup.until_running(calls.look())

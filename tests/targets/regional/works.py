@@ -110,7 +110,7 @@ def source_of(
     return RegionalSessions(
         target.calls,
         settings,
-        Memory("/nonexistent/starts", "a"),
+        Memory("/dev/null/starts", "a"),  # which even root cannot write
         request,
         clock=clock,
         sleep=clock.sleep,
