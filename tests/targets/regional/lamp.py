@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROW = registry.KindRow(
     name="lamp",
     module=__name__,
-    help_module=__name__,
+    help_module=f"{__package__}.lamps",
     words=model.Words(noun="lamp", nouns="lamps", service="Lampworks", console="the lamp shop"),
     prefixes=("lamp-",),
     suffixes=(".lamp",),
@@ -60,5 +60,4 @@ class SharedLamps(LampBackend):
 
 
 KIND = RegionalKind(LampBackend())
-HELP = model.HelpTexts("NAME.lamp\n", "", "")
 SHARED_KIND = RegionalKind(SharedLamps())

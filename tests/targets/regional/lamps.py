@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.aws.api import Refused
-from connector.aws.responses import Object, list_of, non_empty, page_of, text
+from connector.aws.responses import Object, list_of, non_empty, page_of, text, texts
 from connector.aws.signed import Service, SignedOperation
 from connector.errors import ConnectorError, TargetNotReady
 from connector.targets import model
 from connector.targets.model import Query, State
 from connector.targets.pages import epoch_time
 from connector.targets.regional.backend import Found
+from connector.targets.regional.help import help_texts
 from connector.targets.regional.targets import Targets
+
+from .lamp import KIND
+
+HELP = help_texts(KIND.backend, names="names:\n  <lamp>.<room>.lamp, lamp-<hexadecimal>\n")
 
 _LAMP = Object(
     {"Id": non_empty, "State": non_empty},
     lenient={
-        **dict.fromkeys(("Name", "Room", "Bulb"), text),
+        **texts("Name", "Room", "Bulb"),
         "Aliases": list_of(text),
         "LitAt": lambda value: value,
     },
