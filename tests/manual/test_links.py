@@ -40,11 +40,13 @@ def test_the_index_names_every_page() -> None:
 def test_each_kind_has_a_page_and_its_rows(row: KindRow) -> None:
     """The first kind is what the whole of README.md is about, and has no page of its own."""
     emulated = rows(ROOT / "docs" / "emulator-for-tests.md")
-    assert any(cells[0] == f"`{row.name}`" for cells in emulated), "a row of the emulator's page"
+    assert any(cells[0] == f"`{row.name}`" for cells in emulated), (
+        f"give {row.name} a row in its table of kinds"
+    )
     if row is KINDS[0]:
         return
     named = [cells for cells in rows(ROOT / "README.md") if f"{row.suffixes[0]}`" in cells[1]]
-    assert len(named) == 1, "a row of README.md with a name and the page"
+    assert len(named) == 1, f"give {row.name} a row in README.md, with a name and its page"
     (page,) = re.findall(r"\]\((docs/[^)]+)\)", named[0][-1])
     assert row.suffixes[0] in (ROOT / page).read_text(encoding="utf-8")
 

@@ -89,6 +89,9 @@ def _text_of(detail: object) -> str:
 class Backend(Protocol):
     """A kind's own part. One object for each kind, without any state.
 
+    A kind has to give :attr:`row`, :attr:`targets`, :meth:`exact` and the facts for ssh. All else
+    has a default, which is right for targets whose sessions Systems Manager starts.
+
     The ProxyCommand and completion import the module of this class: methods import what they need,
     and the ``Service`` of an API is in another module.
     """

@@ -31,8 +31,8 @@ def help_texts(backend: Backend, *, names: str, states: str = "", access: str = 
             f"fields of a line of `connector list`:\n{_lines(fields)}\n"
             f"members of its object with --json:\n{_lines(members)}"
         )
-    *variables, last = (*row.endpoint_variables, "AWS_ENDPOINT_URL")
-    apis = f"{', '.join(variables)} and {last} can name other APIs.\n"
+    variables = " and ".join(filter(None, (", ".join(row.endpoint_variables), "AWS_ENDPOINT_URL")))
+    apis = f"{variables} can name other APIs.\n"
     return HelpTexts(
         names, f"{listing}\n{states}" if states else listing, _CREDENTIALS + access + apis
     )

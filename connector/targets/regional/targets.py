@@ -109,6 +109,8 @@ class Region(ABC):
 class Targets(Region):
     """The targets of one Region. A room has a class that inherits from this one.
 
+    A kind has to give ``service`` and :meth:`look`. Without :meth:`listed`, only names that need no
+    look-up find a target. Without :meth:`start` and :meth:`stop`, it is not started and stopped.
     The base retries, and explains refusals to users.
 
     :cvar states: the words that the service has for states. Reports of the doctor show them.
