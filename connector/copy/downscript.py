@@ -3,7 +3,8 @@
 It sends, for each source::
 
     TOKEN loop|gone|denied NAME    for what is left out of a directory; the name is in base64
-    TOKEN file|directory|special|missing|denied|circles
+    TOKEN file|directory|missing|denied|circles|unsized
+    TOKEN special p|S|b|c          for other kinds of files, by the letter of test
     the archive, for a file, and for a directory if those are copied
     TOKEN end sSTATUS CHECKSUM
 
@@ -51,8 +52,10 @@ for x in {" ".join(PROGRAMS)};do command -v $x >/dev/null&&h=$x&&break;done;fi
 echo "$t sums $h"{_OMISSIONS}{LOCKED}\
 o(){{ k=special;if ! cd "$1" 2>/dev/null;then k=missing;b "$1"&&k=denied
 elif [ -d "./$2" ];then k=directory;[ ! $r ]||y "./$2"||k=denied
-elif [ -f "./$2" ];then k=file;[ -r "./$2" ]||k=denied
-elif [ ! -e "./$2" ];then k=missing;fi
+elif [ -f "./$2" ];then k=file;if [ ! -r "./$2" ];then k=denied
+elif [ ! -s "./$2" ]&&[ "$(dd "if=./$2" bs=1 count=1 2>/dev/null|base64)" ];then k=unsized;fi
+elif [ ! -e "./$2" ];then k=missing
+else for y in p S b c;do [ ! -$y "./$2" ]||k="special $y";done;fi
 a= n=0 y=;case $k$r in file*);;directory?)
 set +f;w "./$2" "//$(p "./$2")//";set -f;;*)echo "$t $k";return;;esac
 if [ "$a" ]&&! tar cf - --exclude=x /dev/null >/dev/null 2>&1;then

@@ -34,6 +34,9 @@ NO_NAME = "the far end reports a name that no file can have"
 #: Why a link is not followed.
 LOOP = "is a symbolic link to a directory that holds it"
 
+#: Why tar does not copy files such as those of /proc.
+UNSIZED = "has content but no size, so tar would copy nothing of it"
+
 #: Why a directory is not copied whose place is taken.
 NO_DIRECTORY = "is not a directory"
 

@@ -16,8 +16,8 @@ from .command import Command, CommandLost
 from .downscript import words_for
 from .jobs import PERMISSIONS
 from .names import Place
-from .packets import FAILURE, NO_SUCH_FILE, PERMISSION_DENIED, Attributes, Entry
-from .plan import LOOP, NO_NAME
+from .packets import NO_SUCH_FILE, PERMISSION_DENIED, Attributes, Entry
+from .plan import LOOP, NO_NAME, UNSIZED
 from .sftp import MOST_FILES, Job, SftpError
 from .sides import Here
 
@@ -38,7 +38,7 @@ _CHUNK = 64 * 1024
 #: How names become text, as Python does it for file names.
 _ENCODING = ("utf-8", "surrogateescape")
 
-_NO_EXCLUDE = "its tar has no --exclude, which symbolic links in circles need"
+_NO_EXCLUDE = "tar at the target has no --exclude, which symbolic links in circles need"
 
 #: Why something is left out of an archive.
 _LEFT_OUT = {
@@ -49,6 +49,14 @@ _LEFT_OUT = {
 
 #: What GNU tar says of a file that has grown, such as a log. It has sent what there was at first.
 _GREW = "file changed as we read it"
+
+
+class _Refusal(SftpError):
+    """A source is not received. The text ends a sentence that begins with its name."""
+
+    def __init__(self, why: str) -> None:
+        Exception.__init__(self, why)
+        self.code = NO_SUCH_FILE
 
 
 class Received(Here):
@@ -64,7 +72,7 @@ class Received(Here):
         self._directory = directory
         self._known: dict[bytes, Attributes] = {}
         self._children: dict[bytes, list[bytes]] = {}
-        self._refused: dict[bytes, SftpError] = {}
+        self._refused: dict[bytes, str] = {}
 
     def add(self, path: bytes, attributes: Attributes) -> None:
         """Add a file of any kind; later ones of the same name replace it."""
@@ -76,9 +84,9 @@ class Received(Here):
         if stat.S_ISREG(attributes.mode):
             self.numbers.setdefault(path, len(self.numbers))
 
-    def refuse(self, path: bytes, error: SftpError) -> None:
-        """Take note of why a source cannot be received."""
-        self._refused[path] = error
+    def refuse(self, path: bytes, why: str) -> None:
+        """Take note of why a source is not received."""
+        self._refused[path] = why
 
     def attributes(self, path: bytes) -> Attributes | None:
         return self._known.get(os.path.normpath(path))
@@ -89,10 +97,9 @@ class Received(Here):
 
     def stat(self, path: bytes) -> Job[Attributes]:
         yield from ()
-        found = self.attributes(path)
-        if found is None:
-            missing = SftpError(NO_SUCH_FILE, "")
-            raise self._refused.get(os.path.normpath(path), missing)
+        found, why = self.attributes(path), self._refused.get(os.path.normpath(path), "")
+        if why or found is None:
+            raise _Refusal(why or _LEFT_OUT["gone"])
         return found
 
     def list_directory(self, path: bytes) -> Job[list[Entry]]:
@@ -146,12 +153,14 @@ class Receiver:
             kind, *words = self._answer()
         path = os.path.normpath(source.path)
         if kind == "special" or (kind == "directory" and not recursive):
-            mode = stat.S_IFDIR if kind == "directory" else stat.S_IFSOCK
+            mode = stat.S_IFDIR if kind == "directory" else _SPECIAL.get("".join(words), 0)
             self._received.add(path, Attributes(0, mode, 0, 0))
         elif kind == "circles":
-            self._received.refuse(path, SftpError(FAILURE, _NO_EXCLUDE))
+            self._received.refuse(path, _NO_EXCLUDE)
+        elif kind == "unsized":
+            self._received.refuse(path, UNSIZED)
         elif kind == "denied":
-            self._received.refuse(path, SftpError(PERMISSION_DENIED, ""))
+            self._received.refuse(path, _LEFT_OUT[kind])
         elif kind in ("file", "directory"):
             archive = _Archive(self._command, self._program)
             self._arrived.clear()
@@ -160,6 +169,8 @@ class Receiver:
                 self._member(source.path, name, member, archive)
             archive.skip_padding()
             self._end(source.path, archive)
+            if kind == "file" and source.path.endswith(b"/"):
+                self._received.refuse(path, _LEFT_OUT["gone"])
 
     def _leave_out(self, source: Place, kind: str, words: list[str]) -> None:
         """Take note of what is not in the archive."""
@@ -182,7 +193,7 @@ class Receiver:
             words = f"tar at the target: {said[-1] if said else 'it has failed'}"
             for source in self._failed:
                 if self._received.attributes(source) is None:
-                    self._received.refuse(os.path.normpath(source), SftpError(FAILURE, words))
+                    self._received.refuse(os.path.normpath(source), words)
                 else:
                     self.problems.append((source, words))
 
@@ -376,6 +387,8 @@ def _attributes(member: tarfile.TarInfo, kind: int) -> Attributes:
 
 
 _STDOUT = 1
+
+_SPECIAL = {"p": stat.S_IFIFO, "S": stat.S_IFSOCK, "b": stat.S_IFBLK, "c": stat.S_IFCHR}
 
 _TYPES = {
     tarfile.DIRTYPE: stat.S_IFDIR,

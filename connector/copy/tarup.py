@@ -21,7 +21,7 @@ from .digests import LOCKED, plain, quoted
 from .jobs import CHANGED, IS_DIRECTORY, IS_SPECIAL, PERMISSIONS
 from .names import Wish
 from .packets import NO_SUCH_FILE, PERMISSION_DENIED, Attributes
-from .plan import NO_DIRECTORY, DirectoryCopy, FileCopy, Plan
+from .plan import NO_DIRECTORY, UNSIZED, DirectoryCopy, FileCopy, Plan
 from .sftp import BLOCK, Job, SftpError, words_of
 from .sides import File, Here, HereFile, at_once
 
@@ -165,7 +165,8 @@ class Sender:
                 self.problems.append((file.source, words_of(error)))
                 continue
             try:
-                self._send_file(number, file, opened)
+                if self._has_size(file, opened):
+                    self._send_file(number, file, opened)
             finally:
                 opened.close()
         script = self._commit()
@@ -173,6 +174,20 @@ class Sender:
         self._command.write(script + b"\0" * _padding(len(script)))
         self._command.write(b"\0" * 2 * _RECORD)
         self._command.end_input()
+
+    def _has_size(self, file: FileCopy, opened: File) -> bool:
+        try:
+            unsized = (
+                not file.attributes.size
+                and not at_once(opened.status().wait()).size
+                and at_once(opened.read(0, 1).wait())
+            )
+        except OSError as error:
+            self.problems.append((file.source, words_of(error)))
+            return False
+        if unsized:
+            self.problems.append((file.source, UNSIZED))
+        return not unsized
 
     def _send_file(self, number: int, file: FileCopy, opened: File) -> None:
         known, sum = file.attributes, Checksum(self._program)

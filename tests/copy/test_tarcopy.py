@@ -187,7 +187,7 @@ exec /usr/bin/tar "$@"
     (ends.far / "other" / "a").write_text("x")
     (ends.near / "in").mkdir()
     problems = dict(ends.copy("app:tree", "app:other", "in", recursive=True).problems)
-    assert "its tar has no --exclude" in problems[b"tree"]
+    assert "tar at the target has no --exclude" in problems[b"tree"]
     assert problems[b"tree/link"] == LOOP
     assert tree(ends.near / "in") == {"other": None, "other/a": b"x"}
 
@@ -201,6 +201,30 @@ def test_file_in_the_place_of_a_directory_is_told_once(ends: Ends, words: tuple[
     problems = ends.copy(*words, recursive=True).problems
     assert problems == [(b"in/tree/deep", "is not a directory")]
     assert (target / "in" / "tree" / "large").read_bytes() == BINARY
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("/proc/self/status", "app:copy"), "has content but no size"),
+        (("app:/proc/self/status", "copy"), "has content but no size"),
+        (("app:/dev/null", "copy"), "is a device, not a regular file"),
+        (("fifo", "app:copy"), "is a FIFO, not a regular file"),
+        (("app:fifo", "copy"), "is a FIFO, not a regular file"),
+        (("file/", "app:copy"), "not a directory"),
+        (("app:file/", "copy"), "there is no such file at the far end"),
+    ],
+)
+def test_source_that_is_no_regular_file_is_told(
+    ends: Ends, words: tuple[str, str], why: str
+) -> None:
+    for end in (ends.near, ends.far):
+        os.mkfifo(end / "fifo")
+        (end / "file").touch()
+    [(_, told)] = ends.copy(*words).problems
+    assert told.startswith(why)
+    assert not (ends.near / "copy").exists()
+    assert not (ends.far / "copy").exists()
 
 
 @pytest.mark.parametrize("words", [("tree", "app:copy"), ("app:tree", "copy"), ("app:tree", "-")])
