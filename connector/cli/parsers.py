@@ -7,6 +7,7 @@ import sys
 from typing import NoReturn
 
 from .. import __version__
+from ..targets.registry import KINDS
 from .commands import COMMANDS, RUNNERS, configure_command
 from .kinds import page, row_named
 from .output.lines import tell
@@ -101,9 +102,12 @@ def explain(arguments: list[str]) -> NoReturn:
     if not command.startswith("-"):
         from difflib import get_close_matches
 
-        near = get_close_matches(command, [*COMMANDS, "help"], 1)
+        what, known = "command", [*COMMANDS, "help"]
+        if arguments[1:] == ["--help"]:
+            what, known = "command or kind", [*COMMANDS, *(row.name for row in KINDS)]
+        near = get_close_matches(command, known, 1)
         also = f"; did you mean {near[0]}?" if near else ""
-        parser.error(f"there is no command {command!r}{also}")
+        parser.error(f"there is no {what} {command!r}{also}")
     parser.parse_args(arguments)
     parser.error("a command is missing")
 

@@ -75,7 +75,7 @@ def ssh_config(case: Case) -> Result:
     if command == "none":
         raise ConfigError(
             words("there is no ProxyCommand for {host} in ssh's configuration", host=host),
-            words("{cure}; or use `connector ssh`, which needs none", cure=cure),
+            words("{cure}; or use `connector ssh {host}`, which needs none", cure=cure, host=host),
         )
     command_line, remarks = _words(command), Remarks(cure)
     if not [word for word in command_line if word != _EXEC]:

@@ -153,7 +153,7 @@ def check_settings(
                 limit=int(limit),
             ),
             words(
-                "Set {better}ConnectTimeout to {wanted:.0f}, or run `connector start` first",
+                "Set {better}ConnectTimeout to {wanted:.0f}, or start the target first",
                 better=better,
                 wanted=wanted,
             ),

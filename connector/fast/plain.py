@@ -12,6 +12,10 @@ from __future__ import annotations
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
+#: The digits of an id of a machine in the old form, and in the new one.
+SHORT, _LONG = 8, 17
+
+
 def is_id(name: str, prefix: str) -> bool:
     """Return whether a name is a prefix with 8 or 17 hexadecimal digits, in any case.
 
@@ -19,7 +23,7 @@ def is_id(name: str, prefix: str) -> bool:
     """
     digits = name[len(prefix) :].lower()
     return (
-        len(digits) in (8, 17)
+        len(digits) in (SHORT, _LONG)
         and not digits.strip("0123456789abcdef")
         and name[: len(prefix)].lower() == prefix
     )

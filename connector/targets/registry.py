@@ -335,10 +335,10 @@ def _by_options(query: Query) -> KindRow:
     rows = rows_of(query)
     if len(rows) == 1 or rows[0] is KINDS[0] or not query.name:
         return rows[0]
-    names = [f"{query.name}{suffix}" for row in rows for suffix in row.suffixes[:1]]
+    *names, last = [f"{query.name}{suffix}" for row in rows for suffix in row.suffixes[:1]]
     raise ConfigError(
         f"The name {quoted(query.name)} does not say which kind of target it is",
-        f"Write {' or '.join(names)}",
+        f"Write {', '.join(names)} or {last}",
     )
 
 

@@ -159,4 +159,4 @@ def test_help_of_no_command_guesses_one(capsys: pytest.CaptureFixture[str]) -> N
         main(["help", "strat"])
 
     assert caught.value.code == 2
-    assert capsys.readouterr().err.endswith("no command 'strat'; did you mean start?\n")
+    assert capsys.readouterr().err.endswith("no command or kind 'strat'; did you mean start?\n")

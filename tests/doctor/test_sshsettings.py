@@ -59,7 +59,7 @@ def test_descriptor_that_ssh_does_not_take_is_a_problem() -> None:
 
 
 def test_short_timeout_has_two_cures_where_ssh_takes_descriptors() -> None:
-    timeout = "ConnectTimeout to 660, or run `connector start` first"
+    timeout = "ConnectTimeout to 660, or start the target first"
 
     assert remarks_on(connecttimeout="15").hint == f"Set ProxyUseFdpass to yes, or {timeout}"
     assert remarks_on(passes=False, connecttimeout="15").hint == f"Set {timeout}"

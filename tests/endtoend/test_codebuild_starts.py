@@ -96,7 +96,7 @@ def test_end_before_the_answer_tells_how_to_find_the_sandbox(
     process.signal(number)
     assert process.wait() == exit_code
     listing = f"connector list --kind codebuild --region {REGION}"
-    line = f"{MAYBE} `{listing}`, and stop it with `connector stop`"
+    line = f"{MAYBE} `{listing}`, and stop it with `connector stop NAME`"
     assert process.stderr().splitlines()[-1] == f"connector: {line}"
     assert builds.newest().id in builds.says(*listing.split()[1:])
 

@@ -109,6 +109,13 @@ def test_unknown_id_is_told(user: User, fleet: Fleet) -> None:
     assert fleet.calls() == [START, "ec2:DescribeInstances"]
 
 
+def test_eight_digits_of_an_id_are_enough(user: User, fleet: Fleet) -> None:
+    for name in (fleet.web.id[:10], f"{fleet.web.id[:13]}.ec2"):
+        assert user.says("connector", "exec", name, "--", "echo", "found") == "found\n"
+    line = user.fails(68, "start", "i-0000000f.ec2")
+    assert "There is no machine 'i-0000000f'" in line
+
+
 # Sessions
 
 

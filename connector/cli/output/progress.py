@@ -124,7 +124,7 @@ def makes_line(command: str) -> str:
     """
     return (
         "A new target may have been started, which costs money until it stops. Look for it with "
-        f"`{command}`, and stop it with `connector stop`"
+        f"`{command}`, and stop it with `connector stop NAME`"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ...fast.plain import is_id
+from ...fast.plain import SHORT, is_id
 from ...fast.typed import TYPE_CHECKING
 from ..model import SSH, Column
 from ..regional.backend import Backend, Found
@@ -49,6 +49,9 @@ class Ec2(Backend):
     def exact(self, name: str) -> Found | None:
         id = name.removeprefix(_TOOLKIT).lower()
         return Found(id) if is_id(id, "i-") or is_id(id, "mi-") else None
+
+    def may_be_cut(self, found: Found) -> bool:
+        return len(found.id.partition("-")[2]) == SHORT
 
     def open(
         self, cloud: Cloud, found: Found, request: SessionRequest, query: Query, timeout: float

@@ -83,6 +83,9 @@ class Ecs(Backend):
     def host_name(self, found: Found) -> str:
         return "..".join(reversed(found.id.split("/")))
 
+    def title(self, found: Found) -> str:
+        return super().title(found._replace(id=found.id.strip("/")))
+
     def host_key_alias(self, found: Found) -> str:
         return f"ecs-{found.id.replace('/', '.')}"  # fit for a line of ssh's configuration
 

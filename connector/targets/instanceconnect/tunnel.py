@@ -20,6 +20,7 @@ from ...sessions import SessionAccess
 from ..model import RUNNING, SSH, Query, SessionRequest
 from ..regional.backend import Found
 from ..regional.targets import Targets
+from ..registry import EC2
 
 #: The ports that an endpoint connects to, by EC2's guide.
 PORTS = (22, 3389)
@@ -68,7 +69,8 @@ class Tunnels:
         port = self._port
         if request.form != SSH:
             raise ConfigError(
-                "--via eice carries ssh alone", "Leave it out, or use ssh or `connector ssh`"
+                "--via eice carries ssh alone",
+                f"Leave it out, or use `{EC2.command(query, 'ssh')}`",
             )
         if port not in PORTS:
             raise ConfigError(

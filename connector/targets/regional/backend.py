@@ -184,6 +184,13 @@ class Backend(Protocol):
         :param name: as the user gave it, without suffix.
         """
 
+    def may_be_cut(self, found: Found) -> bool:
+        """Return whether the id that :meth:`exact` has read may be the beginning of another one.
+
+        It is then looked up if the service does not know it.
+        """
+        return False
+
     def made(self, name: str, query: Query) -> Found | None:
         """Return the target that a query wants to be made; None: the query means an existing one.
 

@@ -73,7 +73,8 @@ class RegionalFinder:
     def known(self) -> RegionalTarget | None:
         found = self.place.found
         if found and (found.region or self._has_one_region):
-            return self._target(found, None)
+            again = self._look_up if self._backend.may_be_cut(found) else None
+            return self._target(found, again)
         from .naming import recall
 
         remembered = recall(self._backend, self.cloud, self.place, self.regions)

@@ -150,7 +150,7 @@ class Targets(Region):
         from ...errors import ConfigError
 
         raise ConfigError(
-            f"connector cannot stop {found.id}", "Stop it by the service that has started it"
+            f"the connector cannot stop {found.id}", "Stop it by the service that has started it"
         )
 
     def detour(self, found: Found, request: SessionRequest, query: Query) -> SessionAccess | None:
