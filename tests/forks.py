@@ -47,6 +47,10 @@ _MORE = {"emulator": "connector.emulator.app", "demo": "connector.emulator.app"}
 _READ_AT_START = ("PYTHON", "LANG", "LC_")
 _WARNINGS = "PYTHONWARNINGS"  # a fork obeys it
 
+#: A variable that names a file. A forked program writes there the most memory that it took
+#: besides what it shares with its server, in KiB.
+PEAK_FILE = "TESTS_PEAK_FILE"
+
 #: prctl(2): orphans become children of this process.
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -254,6 +258,10 @@ def _become(
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     sys.argv = words
+    shared = 0
+    if PEAK_FILE in environ:
+        Path("/proc/self/clear_refs").write_text("5")  # VmHWM, the peak of VmRSS, begins anew
+        shared = _read_kib("VmRSS")
     code: object = 0
     try:
         if words[0] == "-m":
@@ -264,9 +272,17 @@ def _become(
             runpy.run_path(words[0], run_name="__main__")
     except SystemExit as end:
         code = end.code
+    if PEAK_FILE in environ:
+        Path(environ[PEAK_FILE]).write_text(str(_read_kib("VmHWM") - shared))
     # The interpreter's end without the destruction of all modules, which would copy their memory.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _read_kib(name: str) -> int:
+    """Return a size in KiB that the system reports of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
