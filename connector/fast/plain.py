@@ -15,6 +15,14 @@ _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 #: The digits of an id of a machine in the old form, and in the new one.
 SHORT, _LONG = 8, 17
 
+_HEXADECIMAL = "0123456789abcdef"
+
+
+def is_uuid(text: str) -> bool:
+    """Return whether text has the form of a UUID, in any case."""
+    parts = text.lower().split("-")
+    return [*map(len, parts)] == [8, 4, 4, 4, 12] and not "".join(parts).strip(_HEXADECIMAL)
+
 
 def is_id(name: str, prefix: str) -> bool:
     """Return whether a name is a prefix with 8 or 17 hexadecimal digits, in any case.
@@ -24,7 +32,7 @@ def is_id(name: str, prefix: str) -> bool:
     digits = name[len(prefix) :].lower()
     return (
         len(digits) in (SHORT, _LONG)
-        and not digits.strip("0123456789abcdef")
+        and not digits.strip(_HEXADECIMAL)
         and name[: len(prefix)].lower() == prefix
     )
 

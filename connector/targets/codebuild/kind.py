@@ -7,12 +7,13 @@ Shells and commands go through Systems Manager, to which it is ``codebuild:<uuid
 
 from __future__ import annotations
 
+from ...fast.plain import is_uuid
 from ...fast.typed import TYPE_CHECKING
 from ..model import SSH, Column
 from ..regional.backend import Backend, Found
 from ..regional.kind import RegionalKind
 from ..registry import CODEBUILD
-from .names import SSH_PREFIX, id_of, is_project, is_uuid, project_of, uuid_of
+from .names import SSH_PREFIX, id_of, is_project, project_of, uuid_of
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
@@ -57,7 +58,7 @@ class CodeBuild(Backend):
     def made(self, name: str, query: Query) -> Found | None:
         if not query.flag("new"):
             return None
-        if not is_project(name) or is_uuid(name.lower()):
+        if not is_project(name) or is_uuid(name):
             from ...errors import ConfigError, quoted
 
             id, _ = id_of(name) or ("PROJECT", "")

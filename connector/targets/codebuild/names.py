@@ -5,13 +5,13 @@ The ProxyCommand imports this module, so it does without regular expressions.
 
 from __future__ import annotations
 
+from ...fast.plain import is_uuid
 from ..regional.place import read_arn
 
 #: AWS's own host name is this and an ARN.
 SSH_PREFIX = "codebuild-sandbox-ssh="
 
 _UUID = 36  # characters
-_DASHES = (8, 13, 18, 23)
 
 
 def id_of(name: str) -> tuple[str, str] | None:
@@ -41,13 +41,3 @@ def project_of(id: str) -> str:
 def uuid_of(id: str) -> str:
     """Return the last part of a sandbox's id."""
     return id.rpartition(":")[2]
-
-
-def is_uuid(text: str) -> bool:
-    """Return whether text in lower case has the form of the last part of a sandbox's id."""
-    digits = text.replace("-", "")
-    return (
-        len(digits) == 32
-        and all(text[place] == "-" for place in _DASHES)
-        and not digits.strip("0123456789abcdef")
-    )

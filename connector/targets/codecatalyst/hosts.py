@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import ConfigError, quoted
+from ...fast.plain import is_uuid
 from ...fast.records import NamedTuple
 from ..registry import check_parts
 
@@ -31,8 +32,6 @@ SERVICE_PREFIXES = (_AWS_PREFIX, _TOOLKIT_PREFIX)
 # are checked by hand: to compile regular expressions takes longer than the rest of this module.
 _NAME_LENGTHS = range(3, 64)
 _SEPARATORS = str.maketrans("_.", "--")
-_UUID_LENGTHS = [8, 4, 4, 4, 12]
-_HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 
 
 class EnvironmentName(NamedTuple):
@@ -189,13 +188,8 @@ def _is_name(text: str) -> bool:
     return len(text) in _NAME_LENGTHS and text.isascii() and all(map(str.isalnum, parts))
 
 
-def _is_uuid(text: str) -> bool:
-    parts = text.split("-")
-    return [*map(len, parts)] == _UUID_LENGTHS and _HEXADECIMAL.issuperset("".join(parts))
-
-
 def _check_id(text: str) -> None:
-    if not _is_uuid(text):
+    if not is_uuid(text):
         raise ConfigError(
             f"{quoted(text)} is not the id of a Dev Environment",
             "An id looks like 01234567-89ab-cdef-0123-456789abcdef",
