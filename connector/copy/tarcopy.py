@@ -16,7 +16,6 @@ from contextlib import suppress
 
 from ..errors import ConfigError, ConnectorError, SessionEnded
 from . import downscript, tardown, tarup
-from .checks import DIFFERENT
 from .checksums import NONE, PROGRAMS
 from .command import Command, CommandFailed, CommandLost
 from .copying import Progress
@@ -184,7 +183,8 @@ class TarCopy:
         self.problems += self._plan.problems
         if to_stdout:
             self._done = len(self._plan.files)
-            self.problems += [(source, DIFFERENT) for source in receiver.differs]
+            bad = [(file.source, receiver.problem(file.source)) for file in self._plan.files]
+            self.problems += [each for each in bad if each[1]]
         else:
             self._give_names(received, receiver)
 
@@ -196,8 +196,8 @@ class TarCopy:
         for file, content in zip(self._plan.files, contents, strict=True):
             left[content] -= 1
             try:
-                if receiver.is_damaged(file.source):
-                    raise NotCopied(DIFFERENT)
+                if problem := receiver.problem(file.source):
+                    raise NotCopied(problem)
                 self._give_name(jobs, file, content, left[content])
                 self._done += 1
             except NotCopied as error:

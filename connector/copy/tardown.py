@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
@@ -11,10 +12,11 @@ from contextlib import suppress
 from typing import IO, cast
 
 from ..errors import RemoteProtocolError
+from .checks import DIFFERENT
 from .checksums import PROGRAMS, Checksum
 from .command import Command, CommandLost
 from .downscript import words_for
-from .jobs import PERMISSIONS
+from .jobs import CHANGED, PERMISSIONS
 from .names import Place
 from .packets import NO_SUCH_FILE, PERMISSION_DENIED, Attributes, Entry
 from .plan import LOOP, NO_NAME, UNSIZED
@@ -49,6 +51,10 @@ _LEFT_OUT = {
 
 #: What GNU tar says of a file that has grown, such as a log. It has sent what there was at first.
 _GREW = "file changed as we read it"
+
+#: What it says of one that has shrunk meanwhile, with escapes in the name.
+_SHRANK = re.compile(r"tar: (.*): File shrank by [0-9]+ bytes?; padding with zeros$")
+_ESCAPE = re.compile(r"\\([0-7]{3}|.)")
 
 
 class _Refusal(SftpError):
@@ -120,7 +126,6 @@ class Receiver:
     :param answer: returns the words of the script's next line.
     :param store: keeps the content of files.
     :ivar problems: names of what was not received, and why.
-    :ivar differs: sources whose checksum is not that of the target.
     """
 
     def __init__(
@@ -132,7 +137,6 @@ class Receiver:
         store: Store,
     ) -> None:
         self.problems: list[tuple[bytes, str]] = []
-        self.differs: list[bytes] = []
         self._command = command
         self._answer = answer
         self._program = program
@@ -140,7 +144,8 @@ class Receiver:
         self._store = store
         self._failed: list[bytes] = []
         self._arrived: set[bytes] = set()  # places of files in one archive
-        self._damaged: set[bytes] = set()
+        self._damaged: set[bytes] = set()  # whose last archive had a wrong checksum
+        self._shrunk: set[bytes] = set()  # which end with zeros that the source does not have
 
     def receive(self, source: Place, *, recursive: bool) -> None:
         """Receive one source, or take note of the problem.
@@ -188,24 +193,37 @@ class Receiver:
     def end(self) -> None:
         """Wait for the end of the command, and take note of what tar has said."""
         self._command.status()
-        said = self._command.said()
-        if not said or any(_GREW not in line for line in said):
-            words = f"tar at the target: {said[-1] if said else 'it has failed'}"
+        said, others = self._command.said(), []
+        for line in said:
+            if found := _SHRANK.search(line):
+                self._note_shrunk(_ESCAPE.sub(_unescaped, found[1]))
+            elif _GREW not in line:
+                others.append(line)
+        if others or not said:
+            words = f"tar at the target: {others[-1] if others else 'it has failed'}"
             for source in self._failed:
                 if self._received.attributes(source) is None:
                     self._received.refuse(os.path.normpath(source), words)
                 else:
                     self.problems.append((source, words))
 
-    def is_damaged(self, path: bytes) -> bool:
-        """Return whether a file came last in an archive whose checksum is wrong."""
-        return os.path.normpath(path) in self._damaged
+    def _note_shrunk(self, member: str) -> None:
+        for source in self._failed:
+            name = os.fsencode(words_for((Place(source),))[1])
+            if (place := _place(source, name, member)) is not None:
+                self._shrunk.add(place)
+
+    def problem(self, path: bytes) -> str:
+        """Return why a file is not good that has arrived; nothing if it is good."""
+        path = os.path.normpath(path)
+        if path in self._shrunk:
+            return CHANGED
+        return DIFFERENT if path in self._damaged else ""
 
     def _end(self, source: bytes, archive: _Archive) -> None:
         words = self._answer()
         self._failed += [source] * ("s0" not in words)
         if self._program in PROGRAMS and archive.sum.text() not in words:
-            self.differs.append(source)
             self._damaged |= self._arrived
         else:
             self._damaged -= self._arrived
@@ -362,6 +380,12 @@ class _Archive:
             if rest or not data:
                 self._command.unread(rest)
                 return
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    known = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+    escape = found[1]
+    return chr(int(escape, 8)) if len(escape) == 3 else known.get(escape, escape)
 
 
 def _place(source: bytes, name: bytes, member: str) -> bytes | None:

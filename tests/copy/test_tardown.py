@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.copy.jobs import CHANGED
 from connector.copy.plan import SAME_TARGET
 from connector.errors import ConfigError
 
@@ -37,6 +38,23 @@ def test_missing_sources_are_told(ends: Ends) -> None:
     words = "there is no such file at the far end"
     assert copy.problems == [(b"none", words), (b"no/way", words)]
     assert tree(ends.near / "in") == {"there": b"x"}
+
+
+def test_file_that_shrinks_does_not_get_its_name(tmp_path: Path) -> None:
+    ends = Ends(tmp_path, image(tmp_path / "programs", without=["tar"]))
+    script = '#!/bin/sh\n/usr/bin/tar "$@"\ncat shrunk >&2\nexit 1\n'
+    (ends.programs / "tar").write_text(script)
+    (ends.programs / "tar").chmod(0o755)
+    (ends.far / "shrunk").write_text(
+        "tar: ./tree/new\\nline\\001ä: File shrank by 2 bytes; padding with zeros\n"
+        "tar: ./tree/log: file changed as we read it\n"
+    )
+    (ends.far / "tree").mkdir()
+    for name in ("new\nline\1ä", "log"):
+        (ends.far / "tree" / name).write_text("x")
+    copy = ends.copy("app:tree", "copy", recursive=True)
+    assert copy.problems == [("tree/new\nline\1ä".encode(), CHANGED)]
+    assert tree(ends.near / "copy") == {"log": b"x"}
 
 
 def test_what_may_not_be_read_has_a_line_of_its_own(tmp_path: Path) -> None:
