@@ -7,50 +7,20 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from ..aws.api import Refused
+from ..aws.api import CallFailed, Refused
 from ..aws.retry import random_fraction
+from ..errors import ConnectorError
 from ..fast.logs import Logger
-from ..fast.typed import TYPE_CHECKING
+from ..fast.typed import TYPE_CHECKING, Any
 from .model import SSH_SESSION, STOPPED, STOPPING, SessionRequest, StartSettings, State
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-    from typing import Protocol
-
     from ..sessions import SessionAccess, StartProgress, Waiting
     from .memory import Memory
-    from .startup import Awaited, Startup
-
-    class Calls(Awaited, Protocol):
-        """Calls about one target, each a single try.
-
-        They raise ``Refused``, ``CallFailed`` and ``ConnectorError``.
-        """
-
-        @property
-        def is_remembered(self) -> bool:
-            """Whether no answer has shown yet that the name still means this target."""
-
-        def look(self, timeout: float = ...) -> State:
-            """Ask for the state. A remembered target that has moved is looked up."""
-
-        def stop(self, timeout: float) -> State:
-            """Stop the target and return the state that this led to."""
-
-        def explained(self, what: str) -> AbstractContextManager[None]:
-            """Turn refusals and failures in this context into errors for users.
-
-            :param what: was refused, as in "stop" or "list the sessions of".
-            """
-
-        def doubter(self) -> Callable[[], bool] | None:
-            """See :meth:`connector.targets.kind.Target.doubter`."""
-
-        def command(self, *words: str) -> str:
-            """Return a command of the connector about this target, in the user's own words."""
-
+    from .startup import Startup
 
 #: Seconds that a call for a user at a prompt may take.
 CALL_TIMEOUT = 10.0
@@ -62,10 +32,118 @@ START_TIMEOUT = 8.0
 logger = Logger(__name__)
 
 
-class BasicTarget(ABC):
-    """The part of a :class:`connector.targets.kind.Target` that needs only :class:`Calls`."""
+class BasicCalls(ABC):
+    """Calls about one target, each a single try. :mod:`.startup` waits for it.
 
-    def __init__(self, calls: Calls) -> None:
+    Calls raise ``Refused``, ``CallFailed`` and ``ConnectorError``; :meth:`explained` turns the
+    first two into the last.
+
+    :param find_again: looks the target up, for one that is known from memory alone. It is called
+        once at most: when an answer shows that the remembered name means another target by now.
+        Its errors pass through.
+    :ivar made: see ``Waiting.made``.
+    """
+
+    def __init__(self, find_again: Callable[[], Any] | None) -> None:
+        self.made = ""
+        self._find_again = find_again
+
+    @property
+    def makes(self) -> str:
+        """See ``Waiting.makes``."""
+        return ""
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether no answer has shown yet that the name still means this target."""
+        return self._find_again is not None
+
+    def doubter(self) -> Callable[[], bool] | None:
+        """See :meth:`connector.targets.kind.Target.doubter`."""
+        if self._find_again is None:
+            return None
+        is_meant = self.question()
+
+        def doubt() -> bool:
+            try:
+                return not is_meant()
+            except (Refused, CallFailed, ConnectorError) as failure:
+                logger.info("the remembered name cannot be checked: %s", failure)
+                return False
+
+        return doubt
+
+    def has_moved(self) -> bool:
+        """Look a remembered target up again; return whether it is another one by now."""
+        find_again, self._find_again = self._find_again, None
+        return find_again is not None and self.take(find_again())
+
+    def error_of(self, failure: Refused | CallFailed, what: str = "start") -> ConnectorError:
+        """Return the error for users that a failed call leads to.
+
+        :param what: was refused, as in "stop" or "start a session on".
+        """
+        return self.explain(failure, what) if isinstance(failure, Refused) else failure.error
+
+    @contextmanager
+    def explained(self, what: str) -> Iterator[None]:
+        """Turn the errors of calls in this context into a ``ConnectorError``."""
+        try:
+            yield
+        except (Refused, CallFailed) as failure:
+            raise self.error_of(failure, what) from failure
+
+    # What a kind adds.
+
+    @property
+    @abstractmethod
+    def console(self) -> str:
+        """Where the user can look at the target, for hints."""
+
+    @abstractmethod
+    def look(self, timeout: float = ...) -> State:
+        """Return the state. A remembered target that has moved is looked up."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Ask for the start. Asking twice does no harm."""
+
+    @abstractmethod
+    def stop(self, timeout: float) -> State:
+        """Stop the target and return the state that this led to."""
+
+    @abstractmethod
+    def question(self) -> Callable[[], bool]:
+        """Return a call that returns whether the remembered name still means this target.
+
+        It runs in another thread, and changes nothing.
+        """
+
+    @abstractmethod
+    def take(self, found: Any) -> bool:
+        """Mean what a look-up has found from now on; return whether it is another target."""
+
+    @abstractmethod
+    def explain(self, refused: Refused, what: str) -> ConnectorError:
+        """Return the error for users of a refused call; ``what`` as of :meth:`error_of`."""
+
+    @abstractmethod
+    def may_start_later(self, failure: Refused | CallFailed) -> bool:
+        """Return whether a start that failed so may succeed some seconds later."""
+
+    @abstractmethod
+    def not_running(self, state: State) -> ConnectorError:
+        """Return the error of a target that does not run, and will not by waiting."""
+
+    @abstractmethod
+    def command(self, *words: str) -> str:
+        """Return a command of the connector about this target, in the user's own words."""
+
+
+class BasicTarget(ABC):
+    """The part of a :class:`connector.targets.kind.Target` that needs only :class:`BasicCalls`."""
+
+    def __init__(self, calls: BasicCalls) -> None:
         self.calls = calls
 
     def __str__(self) -> str:
@@ -128,7 +206,7 @@ class BasicSessions(ABC):
 
     def __init__(
         self,
-        calls: Calls,
+        calls: BasicCalls,
         settings: StartSettings,
         starts: Memory,
         request: SessionRequest = SSH_SESSION,

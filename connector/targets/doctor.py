@@ -12,13 +12,13 @@ from .model import RUNNING, STARTING, STOPPED, STOPPING, State
 from .refusals import quote
 
 if TYPE_CHECKING:
-    from .basics import Calls
+    from .basics import BasicCalls
 
 #: The phases from which a target starts, by itself or when it is started.
 _STARTABLE = (STOPPED, STOPPING, STARTING)
 
 
-def result_of(calls: Calls, state: State, *, starts_unasked: bool, secret: str = "") -> Result:
+def result_of(calls: BasicCalls, state: State, *, starts_unasked: bool, secret: str = "") -> Result:
     """Return the result of the leg that has asked for the state, without starting the target.
 
     :param starts_unasked: whether ssh starts a stopped target, see ``KindRow``.

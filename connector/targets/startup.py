@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ..aws.api import CallFailed, Refused
 from ..aws.retry import may_pass
@@ -17,6 +17,9 @@ from ..errors import ConnectorError, TargetNotReady
 from ..sessions import StartProgress, Waiting
 from .memory import Memory
 from .model import RUNNING, STARTING, STOPPED, STOPPING, StartSettings, State
+
+if TYPE_CHECKING:
+    from .basics import BasicCalls
 
 POLL_INTERVAL = 1.0  # seconds; the toolkit's
 START_INTERVAL = 5.0  # seconds until a target that is still stopped is started again
@@ -31,39 +34,6 @@ _MOST_DURATIONS = 5
 logger = logging.getLogger(__name__)
 
 
-class Awaited(Protocol):
-    """A target that is waited for. ``str()`` of it names the target in a message.
-
-    Calls raise ``Refused``, ``CallFailed`` and ``ConnectorError``.
-    """
-
-    #: See ``Waiting.made``.
-    made: str
-
-    @property
-    def makes(self) -> str:
-        """See ``Waiting.makes``."""
-
-    @property
-    def console(self) -> str:
-        """Where the user can look at the target, for hints."""
-
-    def look(self) -> State:
-        """Ask for the state."""
-
-    def start(self) -> None:
-        """Ask for the start. Asking twice does no harm."""
-
-    def may_start_later(self, failure: Refused | CallFailed) -> bool:
-        """Return whether a start that failed so may succeed some seconds later."""
-
-    def error_of(self, failure: Refused | CallFailed) -> ConnectorError:
-        """Return the error for users that a failed call leads to."""
-
-    def not_running(self, state: State) -> ConnectorError:
-        """Return the error of a target that does not run, and will not by waiting."""
-
-
 class Startup:
     """One wait for a target. Starts and time are counted over all calls.
 
@@ -74,7 +44,7 @@ class Startup:
 
     def __init__(
         self,
-        target: Awaited,
+        target: BasicCalls,
         progress: StartProgress,
         settings: StartSettings,
         starts: Memory,
@@ -176,7 +146,7 @@ class Startup:
 
 
 def until_stopped(
-    target: Awaited,
+    target: BasicCalls,
     state: State,
     wait: Callable[[Waiting, float], None],
     clock: Callable[[], float] = time.monotonic,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from ...aws.api import CallFailed, Refused
 from ...aws.retry import may_pass
@@ -12,6 +11,7 @@ from ...aws.sso.tokens import BearerToken, BearerTokens
 from ...errors import ConnectorError, one_line
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING, Any
+from ..basics import BasicCalls
 from ..model import FAILED, GONE, RUNNING, STARTING, STOPPED, STOPPING, State
 from .hosts import EnvironmentName
 
@@ -47,7 +47,7 @@ def state_of(status: str, reason: str = "") -> State:
     return State(status, reason, _PHASES.get(status, FAILED))
 
 
-class Calls:
+class Calls(BasicCalls):
     """Calls about one Dev Environment, each a single try in a given time, with a fresh token.
 
     Each raises ``Refused`` or ``CallFailed``; :meth:`explained` turns both into errors for users.
@@ -61,7 +61,6 @@ class Calls:
     """
 
     console = CONSOLE
-    made = makes = ""  # each environment has been made before
 
     def __init__(
         self,
@@ -70,19 +69,14 @@ class Calls:
         api: Api,
         find_again: Callable[[], EnvironmentName] | None = None,
     ) -> None:
+        super().__init__(find_again)
         self.name = name
         self.token = BearerToken("", None, "")
         self._tokens = tokens
         self._api = api
-        self._find_again = find_again
 
     def __str__(self) -> str:
         return str(self.name)
-
-    @property
-    def is_remembered(self) -> bool:
-        """Whether no answer has shown yet that the name still means this environment."""
-        return self._find_again is not None
 
     def call(
         self, timeout: float, operation: str, id_name: str = "id", **members: Any
@@ -97,10 +91,10 @@ class Calls:
         try:
             answer = self._call(timeout, operation, id_name, members)
         except Refused as refused:
-            if refused.status not in (403, 404) or not self._has_moved():
+            if refused.status not in (403, 404) or not self.has_moved():
                 raise
             answer = self._call(timeout, operation, id_name, members)
-        if operation == _GET and not self._is_meant(answer) and self._has_moved():
+        if operation == _GET and not self._is_meant(answer) and self.has_moved():
             answer = self._call(timeout, operation, id_name, members)
         self._find_again = None
         return answer
@@ -121,26 +115,18 @@ class Calls:
         """End one session."""
         self.call(timeout, "stop_dev_environment_session", sessionId=session_id)
 
-    def doubter(self) -> Callable[[], bool] | None:
-        """Return a check whether a remembered name means another environment by now.
-
-        The check changes nothing and may run in another thread. It returns False where the
-        service cannot be asked, since the calls about the environment then report why.
-        """
-        if self._find_again is None:
-            return None
+    def question(self) -> Callable[[], bool]:
         twin = Calls(self.name, self._tokens, self._api, self._find_again)
 
-        def doubt() -> bool:
-            try:
-                twin.token = twin._tokens.load(_DOUBT_TIMEOUT)
-                answer = twin._call(_DOUBT_TIMEOUT, _GET, "id", {})
-            except (Refused, CallFailed, ConnectorError) as failure:
-                logger.info("the remembered name cannot be checked: %s", failure)
-                return False
-            return not twin._is_meant(answer)
+        def is_meant() -> bool:
+            twin.token = twin._tokens.load(_DOUBT_TIMEOUT)
+            return twin._is_meant(twin._call(_DOUBT_TIMEOUT, _GET, "id", {}))
 
-        return doubt
+        return is_meant
+
+    def take(self, found: EnvironmentName) -> bool:
+        before, self.name = self.name, found
+        return found.key != before.key
 
     def command(self, *words: str) -> str:
         return self.name.command(*words)
@@ -149,13 +135,10 @@ class Calls:
         # The toolkit tries again, too, where a ValidationException says "cannot start".
         return may_pass(failure, idempotent=True) or failure.status == 400
 
-    def error_of(self, failure: Refused | CallFailed) -> ConnectorError:
-        """Return the error for users that a failed call leads to."""
-        if isinstance(failure, CallFailed):
-            return failure.error
+    def explain(self, refused: Refused, what: str) -> ConnectorError:
         from .refusals import explain
 
-        return explain(failure, self.name, self.token)
+        return explain(refused, self.name, self.token)
 
     def not_running(self, state: State) -> ConnectorError:
         """Return the error of an environment that does not run, and will not by waiting."""
@@ -163,17 +146,6 @@ class Calls:
 
         start = self.command("start")
         return not_running(str(self), state, start, CONSOLE, secret=self.token.value)
-
-    @contextmanager
-    def explained(self, what: str) -> Iterator[None]:
-        """Turn the errors of calls in this context into a ``ConnectorError``.
-
-        :param what: was refused; CodeCatalyst's errors say it without help.
-        """
-        try:
-            yield
-        except (Refused, CallFailed) as failure:
-            raise self.error_of(failure) from failure
 
     def _call(
         self, timeout: float, operation: str, id_name: str, members: dict[str, Any]
@@ -195,14 +167,6 @@ class Calls:
         same_alias = one_line(answer.get("alias", "")) == self.name.alias
         going = state_of(answer.get("status", "")).phase == GONE
         return self._find_again is None or (same_alias and not going)
-
-    def _has_moved(self) -> bool:
-        """Look the environment up again; return whether it is another one than was remembered."""
-        find_again, self._find_again = self._find_again, None
-        if find_again is None:
-            return False
-        before, self.name = self.name, find_again()
-        return self.name.key != before.key
 
 
 def _state(answer: dict[str, Any]) -> State:

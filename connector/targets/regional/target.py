@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from ...aws.api import CallFailed, Refused
 from ...errors import ConnectorError, SessionNotFound, one_line
 from ...fast.logs import Logger
 from ...fast.typed import TYPE_CHECKING
-from ..basics import CALL_TIMEOUT, BasicTarget
+from ..basics import CALL_TIMEOUT, BasicCalls, BasicTarget
 from ..memory import Memory, cache_file
 from ..model import (
     FAILED,
@@ -45,7 +44,7 @@ _DOUBT_TIMEOUT = 4.0
 logger = Logger(__name__)
 
 
-class Calls:
+class Calls(BasicCalls):
     """Calls about one target, each a single try: what a kind adds, and what all need.
 
     It is also what :mod:`connector.targets.startup` waits for. Calls raise ``Refused``,
@@ -68,14 +67,13 @@ class Calls:
         place: Place,
         find_again: Callable[[], Found] | None = None,
     ) -> None:
+        super().__init__(find_again)
         self.backend = backend
         self.cloud = cloud
         self.found = found
         self.query = query
         self.place = place
-        self.made = ""
         self._may_be_made = False
-        self._find_again = find_again
 
     def __str__(self) -> str:
         return f"{self.backend.row.words.noun} {one_line(self.backend.title(self.found))}"
@@ -92,11 +90,6 @@ class Calls:
         if self.found.state.phase != STOPPED or not self.backend.billing(self.found):
             return ""
         return list_command(self.backend.row.name, self.query, self.place)
-
-    @property
-    def is_remembered(self) -> bool:
-        """Whether no answer has shown yet that the name still means this target."""
-        return self._find_again is not None
 
     @property
     def session_target(self) -> str:
@@ -171,27 +164,15 @@ class Calls:
         return state
 
     def doubter(self) -> Callable[[], bool] | None:
-        """See :meth:`connector.targets.kind.Target.doubter`."""
-        if self._find_again is None or self.backend.names_last:
-            return None
+        return None if self.backend.names_last else super().doubter()
+
+    def question(self) -> Callable[[], bool]:
         found = self.found
+        return lambda: self._is_meant(self._look(found, _DOUBT_TIMEOUT))
 
-        def doubt() -> bool:
-            try:
-                return not self._is_meant(self._look(found, _DOUBT_TIMEOUT))
-            except (Refused, CallFailed, ConnectorError) as failure:
-                logger.info("the remembered name cannot be checked: %s", failure)
-                return False
-
-        return doubt
-
-    def has_moved(self) -> bool:
-        """Look a remembered target up again; return whether it is another one by now."""
-        find_again, self._find_again = self._find_again, None
-        if find_again is None:
-            return False
-        before, self.found = self.found, find_again()
-        return (self.found.region, self.found.id) != (before.region, before.id)
+    def take(self, found: Found) -> bool:
+        before, self.found = self.found, found
+        return (found.region, found.id) != (before.region, before.id)
 
     def may_start_later(self, failure: Refused | CallFailed) -> bool:
         from ...aws.retry import may_pass
@@ -201,17 +182,13 @@ class Calls:
         return is_busy or may_pass(failure, idempotent=True)
 
     def error_of(self, failure: Refused | CallFailed, what: str = "start") -> ConnectorError:
-        """Return the error for users that a failed call leads to.
-
-        :param what: was refused, as in "stop" or "start a session on".
-        """
-        error = failure.error if isinstance(failure, CallFailed) else self._explain(failure, what)
+        error = super().error_of(failure, what)
         if self._may_be_made and self.makes:
             maybe = f"A {self.backend.row.words.noun} may have been started: see `{self.makes}`"
             error.hint = f"{error.hint}. {maybe}" if error.hint else maybe
         return error
 
-    def _explain(self, refused: Refused, what: str) -> ConnectorError:
+    def explain(self, refused: Refused, what: str) -> ConnectorError:
         from .place import list_command
         from .refusals import explain
 
@@ -227,14 +204,6 @@ class Calls:
         at = place_query(self.query, self.place)
         advice = self.backend.targets.advice(self.found, at)
         return not_running(str(self), state, self.command("start"), self.console, advice=advice)
-
-    @contextmanager
-    def explained(self, what: str) -> Iterator[None]:
-        """Turn the errors of calls in this context into a ``ConnectorError``."""
-        try:
-            yield
-        except (Refused, CallFailed) as failure:
-            raise self.error_of(failure, what) from failure
 
     def command(self, *words: str) -> str:
         """Return a command of the connector about this target, in the user's own words."""
