@@ -137,6 +137,7 @@ GUARDED = {"role_arn": "{guarded}", "source_profile": "base", "external_id": "an
 
 def filled(aws: Aws, settings: dict[str, str]) -> dict[str, str]:
     places = {"role": aws.role.arn, "guarded": aws.guarded.arn, "account": aws.account.id}
+    places |= {"device": aws.device.arn, "serial": aws.device.mfa_serial}
     return {name: value.format(**places) for name, value in settings.items()}
 
 
@@ -322,11 +323,29 @@ def test_login_is_renewed_for_the_keys_of_its_role(
     assert aws.asked == ["CreateToken", "GetRoleCredentials"]
 
 
-def test_refusal_is_reported_after_one_call(aws: Aws, configure: Callable[..., None]) -> None:
-    configure(**filled(aws, {**GUARDED, "external_id": "another"}))
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({**GUARDED, "external_id": "another"}, "Check the role in the profile"),
+        (
+            {"role_arn": "{device}", "mfa_serial": "{serial}", "source_profile": "base"},
+            "Check the code you entered, the role in the profile",
+        ),
+    ],
+)
+def test_refusal_is_reported_after_one_call(
+    aws: Aws,
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str],
+    words: str,
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda question: "654321")
+    configure(**filled(aws, settings))
     source = KeySource(profile_of(), os.environ, aws.connect, named=True)
-    with pytest.raises(CredentialsError, match=r"profile work \(AccessDenied\)"):
-        source.load(20)
+    with pytest.raises(CredentialsError, match=r"profile work \(AccessDenied\)") as caught:
+        source.load(20, may_ask=True)
+    assert words in str(caught.value)
     assert aws.asked == ["AssumeRole"]
 
 
