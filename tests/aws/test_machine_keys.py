@@ -104,6 +104,8 @@ ANSWERS = [
 SETTINGS = {
     "region": ["eu-west-1"],
     "output": ["json"],
+    "retry_mode": ["standard"],
+    "sso_session": ["gone"],
     "aws_access_key_id": ["AKIDF"],
     "aws_secret_access_key": ["hidden-f"],
     "credential_process": ["""echo '{"Version": 1, "AccessKeyId": "P", "SecretAccessKey": "s"}'"""],

@@ -44,7 +44,11 @@ _MEMBERS = {
 
 #: The settings of a profile that have nothing to do with keys. botocore may know others.
 _NO_SOURCE = frozenset(
-    ("region", "output", "ca_bundle", "endpoint_url", "services", "cli_pager", "cli_auto_prompt")
+    (
+        *("region", "output", "ca_bundle", "endpoint_url", "services", "s3", "sso_session"),
+        *("retry_mode", "max_attempts", "cli_pager", "cli_auto_prompt", "cli_binary_format"),
+        *("cli_history", "cli_timestamp_format"),
+    )
 )
 
 #: Variables and files of sources that come before the machine: of boto, botocore's predecessor.
