@@ -169,6 +169,20 @@ def test_package_alone_imports_nothing() -> None:
     assert done.stdout.split() == ["connector"]
 
 
+FIRST_DIAL = """
+import sys
+import connector.targets.regional.finder
+from connector.targets.ec2.kind import KIND
+print(KIND.backend.service.name, *{"ssl", "socket", "http"} & set(sys.modules))
+"""
+
+
+def test_first_dial_of_a_regional_kind_waits_for_no_import_of_tls() -> None:
+    """TLS is imported while the connection is made."""
+    done = subprocess.run([sys.executable, "-c", FIRST_DIAL], capture_output=True, text=True)
+    assert done.stdout == "ssm\n", done.stderr
+
+
 def test_no_file_has_more_than_450_lines() -> None:
     long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in FILES}
 
@@ -197,15 +211,15 @@ ALSO = {
 #: size that one service sets, the metadata address of a machine.
 ALLOWED = {
     "ec2": {
-        *("aws/signed.py", "aws/sdk.py", "aws/keys/chain.py", "aws/keys/machine.py"),
-        "aws/keys/places.py",
+        *("aws/services.py", "aws/signed.py", "aws/sdk.py", "aws/keys/chain.py"),
+        *("aws/keys/machine.py", "aws/keys/places.py"),
         "aws/xmlapi.py",  # the protocol has the name of the service
         "targets/regional/listing.py",  # ec2:DescribeRegions, for all kinds
         "cli/attach.py",  # sessions that other programs have started
         "transport/address.py",  # the hosts of its tunnels
     },
-    "ecs": {"aws/signed.py", "cli/attach.py", "emulator/agent/behaviour.py"},
-    "sagemaker": {"aws/signed.py"},
+    "ecs": {"cli/attach.py", "emulator/agent/behaviour.py"},
+    "sagemaker": {"aws/services.py"},
 }
 
 REGISTRIES = ("targets/registry.py", "emulator/api/__init__.py")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..transport.address import StreamSettings
     from ..transport.trust import AnchorMemory, Trust
     from .sdk import ClientFactory
-    from .signed import Service, SignedApi
+    from .services import Service, SignedApi
 
     #: Return what remembers the CA certificates of a bundle.
     Anchors = Callable[[Mapping[str, str], str | None], AnchorMemory]

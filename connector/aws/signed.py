@@ -1,4 +1,4 @@
-"""The signed APIs of AWS: what a service is, and the two clients that call one.
+"""The two clients that call a signed API of AWS, which :mod:`.services` describes.
 
 :class:`LightSigned` speaks JSON 1.1 without botocore, and EC2's protocol where an operation tells
 its names. :class:`SdkSigned` calls through botocore, which knows all protocols and endpoints.
@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from ..fast.logs import Logger
-from ..fast.records import NamedTuple
-from ..fast.typed import TYPE_CHECKING, Any, Protocol
+from ..fast.typed import TYPE_CHECKING, Any
 from .api import CallFailed, Refused
 from .endpoint import host_and_port
 from .http import MAX_SIGNED_BODY
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from .http import Response
     from .keys.source import AwsKeys, KeySource
     from .light import Connect
-    from .responses import Shape
     from .sdk import ClientFactory
+    from .services import Service, SignedOperation
 
 #: Seconds to connect, where there is time for that: for TCP and TLS.
 _CONNECT_TIMEOUT = 4.0
@@ -35,55 +34,6 @@ _CONNECT_TIMEOUT = 4.0
 EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "RequestExpired"))
 
 logger = Logger(__name__)
-
-
-class SignedOperation(NamedTuple):
-    """One operation of a signed API.
-
-    :param name: on the wire: ``StartSession``.
-    :param response: the members of the response that we read.
-    :param xml_names: for EC2's API, which answers in XML: botocore's names of members by those on
-        the wire, besides those that differ in the first letter's case only. None: botocore calls.
-    """
-
-    name: str
-    response: Shape
-    xml_names: Mapping[str, str] | None = None
-
-
-class Service(NamedTuple):
-    """One service of AWS.
-
-    :param name: botocore's name: ``ssm``. Requests are signed for it.
-    :param prefix: the first part of its hosts: ``api.sagemaker``. Empty: botocore alone knows
-        its hosts.
-    :param target: what begins ``X-Amz-Target`` for services that speak JSON 1.1:
-        ``AmazonSSM``. Empty: botocore alone speaks the protocol.
-    :param operations: by the names of botocore's methods: ``start_session``.
-    """
-
-    name: str
-    prefix: str
-    target: str
-    operations: Mapping[str, SignedOperation]
-
-
-class SignedApi(Protocol):
-    """A client that makes each call once, and once more if the keys have expired."""
-
-    def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
-        """Call an operation and return the checked members of its response.
-
-        Times in the response are as the service sends them: text or numbers.
-
-        :param operation: the name of the botocore client's method: ``start_session``.
-        :param timeout: seconds for the whole call, and for getting keys.
-        :param members: the members of the operation's input.
-        :raises Refused: when the service answered with an error.
-        :raises CallFailed: when there was no response, or a malformed one.
-        :raises CredentialsError: when there are no usable keys.
-        :raises ConfigError: when a setting is not usable.
-        """
 
 
 class LightSigned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connector.aws.responses import Object, list_of, text
-from connector.aws.signed import Service, SignedOperation
+from connector.aws.services import Service, SignedOperation
 
 PING = SignedOperation(
     "DescribeInstanceInformation",

@@ -9,7 +9,8 @@ import pytest
 
 from connector.aws.cloud import Cloud, open_cloud
 from connector.aws.responses import Object
-from connector.aws.signed import LightSigned, SdkSigned, Service, SignedOperation
+from connector.aws.services import Service, SignedOperation
+from connector.aws.signed import LightSigned, SdkSigned
 
 from .services import EC2, SSM
 

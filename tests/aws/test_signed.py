@@ -19,7 +19,8 @@ from connector.aws.cloud import Cloud, open_cloud
 from connector.aws.keys.errors import unknown_region
 from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.sdk import ClientFactory
-from connector.aws.signed import LightSigned, Service
+from connector.aws.services import Service
+from connector.aws.signed import LightSigned
 from connector.errors import ConfigError, ConnectFailed, CredentialsError, ServiceError
 
 from .peers import TlsPeer
@@ -365,7 +366,7 @@ LIGHT = """\
 import json, os, sys
 from connector.aws.cloud import open_cloud
 from connector.aws.responses import Object
-from connector.aws.signed import Service, SignedOperation
+from connector.aws.services import Service, SignedOperation
 table = {"describe_instance_information": SignedOperation("DescribeInstanceInformation", Object())}
 cloud = open_cloud(None, None, os.environ)
 api = cloud.api(Service("ssm", "ssm", "AmazonSSM", table), "eu-west-1")

@@ -18,7 +18,8 @@ from connector.aws.profile import load_profile
 from connector.aws.regions import domain_of
 from connector.aws.responses import Object
 from connector.aws.sdk import ClientFactory
-from connector.aws.signed import LightSigned, SdkSigned, Service, SignedApi, SignedOperation
+from connector.aws.services import Service, SignedApi, SignedOperation
+from connector.aws.signed import LightSigned, SdkSigned
 from connector.transport.trust import Trust
 
 from .recording import MATTER, Recorder, Request, read

@@ -91,7 +91,8 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
         code_too = "the code you entered, " if "mfa_serial" in (profile.values or {}) else ""
         return CredentialsError(
             f"AWS refuses the role of the profile {name} ({code})",
-            f"Check {code_too}the role in the profile, and that you may assume it. {try_it(profile)}",
+            f"Check {code_too}the role in the profile, and that you may assume it. "
+            f"{try_it(profile)}",
         )
     if code:
         return _failed(profile, code)

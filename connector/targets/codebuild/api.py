@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...aws.responses import Object, list_of, list_or_empty, non_empty, page_of, text, text_or_empty
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 from ..regional.ssm import access_in
 
 # The model calls no member of a sandbox required.

@@ -17,7 +17,7 @@ from .names import SSH_PREFIX, id_of, is_project, project_of, uuid_of
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
-    from ...aws.signed import Service
+    from ...aws.services import Service
     from ...sessions import SessionAccess
     from ..model import Query, SessionRequest
     from .sandboxes import Sandboxes

@@ -6,7 +6,7 @@ Sources: botocore's models ``ec2/2016-11-15`` and ``ssm/2014-11-06``.
 from __future__ import annotations
 
 from ...aws.responses import Object, list_of, list_or_empty, non_empty, page_of, texts
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 
 _STATE = Object({"Name": non_empty})
 _INSTANCE = Object(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...aws.responses import Object, list_or_empty, non_empty, page_of, text_or_empty
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 from ..regional.ssm import access_in
 
 _AGENT = Object({"lastStatus": text_or_empty, "reason": text_or_empty})

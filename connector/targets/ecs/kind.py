@@ -11,7 +11,7 @@ from ..registry import ECS
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
-    from ...aws.signed import Service
+    from ...aws.services import Service
     from ...sessions import SessionAccess
     from ..model import Query, SessionRequest
     from .tasks import Tasks

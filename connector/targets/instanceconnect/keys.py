@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ...aws.responses import Object
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 from ...errors import ConfigError
 from ...fast.typed import TYPE_CHECKING
 from ...ssh.offered import offered_key

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...aws.api import CallFailed, Refused
 from ...aws.responses import Object, non_empty, page_of, text
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 from ...aws.sigv4 import presigned_query
 from ...errors import ConfigError
 from ...fast.logs import Logger

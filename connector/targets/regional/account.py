@@ -8,7 +8,7 @@ from ...aws.api import CallFailed, Refused
 from ...aws.cloud import Cloud, open_cloud
 from ...aws.profile import load_profile, with_credentials
 from ...aws.responses import Object, non_empty
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 from ...aws.times import format_time
 from ...errors import ConfigError
 from ...fast.records import NamedTuple

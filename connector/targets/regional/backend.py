@@ -20,7 +20,7 @@ from ..registry import STREAM
 if TYPE_CHECKING:
     from ...aws.api import Refused
     from ...aws.cloud import Cloud
-    from ...aws.signed import Service
+    from ...aws.services import Service
     from ...sessions import SessionAccess
     from ...ssh.facts import SshFacts
     from ..model import Column, Query, SessionRequest

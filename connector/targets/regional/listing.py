@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ...aws.api import CallFailed, Refused
 from ...aws.cloud import Cloud, open_cloud
 from ...aws.responses import Object, list_of, non_empty
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 from ...errors import (
     NETWORK_HINT,
     AccessDenied,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ...aws.responses import Object, Shape, non_empty, page_of, text
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 from ...fast.typed import TYPE_CHECKING, Any
 from ...sessions import SessionAccess, Signer
 from ..model import COMMAND, SSH, SessionRequest
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
-    from ...aws.signed import SignedApi
+    from ...aws.services import SignedApi
 
 #: Access to a session, as Systems Manager spells it and as some other services do. The members are
 #: in the order of ``SessionAccess``. A session with an unreadable id could never be ended, so it

@@ -19,7 +19,7 @@ from ..pages import items_of
 
 if TYPE_CHECKING:
     from ...aws.cloud import Cloud
-    from ...aws.signed import Service, SignedApi
+    from ...aws.services import Service, SignedApi
     from ...errors import ConnectorError
     from ...sessions import SessionAccess
     from ..model import Query, SessionRequest, State

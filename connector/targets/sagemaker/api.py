@@ -6,7 +6,7 @@ Source: botocore's model ``sagemaker/2017-07-24``.
 from __future__ import annotations
 
 from ...aws.responses import Object, non_empty, number, page_of, text, texts
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 from ..regional.ssm import ACCESS
 
 #: What CreateApp takes. The service may add members to a space's specification that it does not.

@@ -16,7 +16,7 @@ from .names import TOOLKIT, arn_of
 if TYPE_CHECKING:
     from ...aws.api import Refused
     from ...aws.cloud import Cloud
-    from ...aws.signed import Service
+    from ...aws.services import Service
     from ...sessions import SessionAccess
     from ..model import Query, SessionRequest
     from .spaces import Spaces

@@ -6,7 +6,7 @@ botocore alone speaks.
 
 from __future__ import annotations
 
-from ...aws.signed import Service, SignedOperation
+from ...aws.services import Service, SignedOperation
 from ..regional.ssm import ACCESS
 from .names import STREAMS
 

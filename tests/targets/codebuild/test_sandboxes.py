@@ -12,7 +12,7 @@ import pytest
 from connector.aws.api import CallFailed, Refused
 from connector.aws.cloud import Cloud
 from connector.aws.responses import check
-from connector.aws.signed import Service
+from connector.aws.services import Service
 from connector.errors import ConnectFailed, ConnectorError
 from connector.targets.codebuild.api import SERVICE
 from connector.targets.codebuild.kind import CodeBuild

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from connector.aws.api import Refused
 from connector.aws.responses import Object, list_of, non_empty, page_of, text, texts
-from connector.aws.signed import Service, SignedOperation
+from connector.aws.services import Service, SignedOperation
 from connector.errors import ConnectorError, TargetNotReady
 from connector.targets import model
 from connector.targets.model import Query, State

@@ -10,7 +10,7 @@ import pytest
 
 from connector.aws.api import CallFailed
 from connector.aws.cloud import Cloud
-from connector.aws.signed import Service
+from connector.aws.services import Service
 from connector.errors import ConfigError, ConnectFailed
 from connector.targets import registry
 from connector.targets.regional.backend import Found

@@ -13,7 +13,7 @@ import pytest
 
 from connector.aws.cloud import Cloud
 from connector.aws.keys.source import AwsKeys, KeySource
-from connector.aws.signed import Service
+from connector.aws.services import Service
 from connector.sessions import SessionAccess
 from connector.targets import parallel
 from connector.targets.model import SSH_SESSION, Query, SessionRequest

@@ -11,7 +11,7 @@ import pytest
 from connector.aws.api import Refused
 from connector.aws.cloud import Cloud
 from connector.aws.responses import check
-from connector.aws.signed import Service
+from connector.aws.services import Service
 from connector.errors import (
     ConfigError,
     ConnectorError,
