@@ -50,12 +50,13 @@ class Ran(NamedTuple):
 
 
 class Program:
-    """A running program without input and without a terminal, in a process group of its own.
+    """A running program without a terminal, in a process group of its own.
 
     :param environ: the program's variables, by default those of this process.
     :param directory: the working directory, by default the current one.
     :param grace: seconds between SIGTERM and SIGKILL when the program is ended; 0: only SIGKILL.
     :param limit: bytes to keep of each output. The rest is read and dropped. None: keep all.
+    :param stdin: the descriptor of a file with its input; by default it has none.
     :raises OSError: when the program cannot be started.
     """
 
@@ -67,6 +68,7 @@ class Program:
         directory: str | None = None,
         grace: float = 0.0,
         limit: int | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self._grace = grace
         self._ending = threading.Lock()
@@ -75,7 +77,7 @@ class Program:
             command,
             cwd=directory,
             env=environ,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -259,19 +261,20 @@ def run_program(
     directory: str | None = None,
     limit: int | None = None,
     drain: float | None = None,
+    stdin: int = subprocess.DEVNULL,
 ) -> Ran:
     """Run a program, and return its exit status and output.
 
     When the program times out or a signal interrupts the wait, its process group is killed.
 
     :param timeout: seconds.
-    :param environ: see :class:`Program`, as for ``directory`` and ``limit``.
+    :param environ: see :class:`Program`, as for the others.
     :param drain: see :meth:`Program.wait`.
     :raises TimeoutError: when the program has not ended in time.
     :raises OSError: when the program cannot be started.
     """
     with _HeldSignals() as held:
-        program = Program(command, environ=environ, directory=directory, limit=limit)
+        program = Program(command, environ=environ, directory=directory, limit=limit, stdin=stdin)
         try:
             held.release()
             return program.wait(timeout, drain)

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -41,6 +42,9 @@ _ANSWER_TIMEOUT = 300.0
 
 #: Seconds for ssh to end by itself, and then after SIGTERM.
 _END_TIMEOUT = 2.0
+
+#: Bytes that are kept of the output of a command: names and digests of thousands of files.
+_MOST_OUTPUT = 16 << 20
 
 #: Bytes of what ssh says that are kept for messages.
 _KEPT = 4096
@@ -127,15 +131,11 @@ class Link:
         """
         options = (f"ControlPath={self._base}.c", "ControlMaster=no", "ProxyCommand=false")
         words = [self._way.ssh, "-F", "/dev/null", *_as_options(options), "-o", "BatchMode=yes"]
-        done = subprocess.run(
-            [*words, "-T", self._way.call.host, command],
-            input=stdin,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            start_new_session=True,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        words += ["-T", self._way.call.host, command]
+        with tempfile.TemporaryFile(dir=self._way.directory) as file:
+            file.write(stdin)
+            file.seek(0)
+            return run_program(words, timeout, limit=_MOST_OUTPUT, stdin=file.fileno())
 
     def abort(self) -> None:
         """End the connection at once. Its thread notices. Any thread may call this."""
