@@ -109,7 +109,7 @@ def _listed(rows: Sequence[KindRow], query: Query) -> list[tuple[KindRow, _Outco
     outcomes = [(row, found.get(row.name) or _silent(row)) for row in rows]
     errors = [outcome for _, outcome in outcomes if isinstance(outcome, ConnectorError)]
     real = [error for error in errors if not isinstance(error, _LEFT_OUT)]
-    if len(errors) == len(rows):
+    if errors and len(errors) == sum(row.has_list for row in rows):
         first, *others = real or errors
         keyless = next((each for each in others if not isinstance(each, NoLogin)), None)
         if isinstance(first, NoLogin) and keyless:

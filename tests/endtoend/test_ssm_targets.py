@@ -147,9 +147,15 @@ def test_malformed_name_is_refused(plain: Workshop) -> None:
 def test_targets_are_neither_started_nor_stopped_nor_listed(plain: Workshop) -> None:
     assert "cannot stop" in plain.fails(78, "stop", NODE, "--yes")
     assert plain.listed() == []
-    said = plain.commands.run(*CONNECTOR, "list", "--kind", "ssm").stderr
+    gone = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
+    environ = {name: v for name, v in plain.commands.environ.items() if name not in gone}
+    environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    assert "HOME" in environ  # it has no keys
+    said = plain.commands.run(*CONNECTOR, "list", "--kind", "ssm", environ=environ).stderr
     assert b"cannot list other targets of Systems Manager" in said
     assert b"`connector help ssm`" in said
+    words = ("list", "--kind", "ssm,ec2", "--region", "us-west-2")
+    assert plain.commands.run(*CONNECTOR, *words, environ=environ).returncode == 77
     line = plain.fails(78, "start", NODE_HOST)
     assert line.startswith(f"connector: The connector cannot start target {NODE}, nor tell")
 
