@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..pages import epoch_time, iso_time
 from ..refusals import said_by
 from ..regional.backend import Found
 from ..regional.targets import Targets
+from ..registry import SAGEMAKER
 from .api import SERVICE
 from .names import place_of, space_of
 
@@ -206,8 +206,7 @@ def _state_of(space: Mapping[str, Any], app: Mapping[str, Any], app_type: str) -
 
 def _consent(space: str, query: Query) -> ConsentNeeded:
     options = tuple(pair for pair in query.options if pair[0] != ENABLE)
-    words = query._replace(options=options).words
-    command = shlex.join(("connector", "start", f"--{ENABLE}", *words))
+    command = SAGEMAKER.command(query._replace(options=options), "start", f"--{ENABLE}")
     return ConsentNeeded(
         f"Remote access to space {space} is off",
         f"`{command}` turns it on and restarts the space: unsaved work in it is lost",

@@ -202,7 +202,8 @@ def test_failed_app_is_to_be_stopped_but_a_failed_space_is_not() -> None:
 
 
 def start(api: FakeApi, *flags: str) -> None:
-    query = Query("box.sagemaker", tuple((flag, True) for flag in flags))
+    told = ("known-hosts", "~/keys")  # as ssh's configuration does
+    query = Query("box.sagemaker", (told, *((flag, True) for flag in flags)))
     spaces_of(api).start(FOUND, query)
 
 
@@ -262,7 +263,7 @@ def test_remote_access_needs_a_yes() -> None:
         start(api)
     assert api.made() == []
     assert caught.value.flag == spaces.ENABLE
-    assert "connector start --enable-remote-access box.sagemaker" in str(caught.value)
+    assert "`connector start --enable-remote-access box.sagemaker`" in str(caught.value)
 
 
 # Refusals
