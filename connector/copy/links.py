@@ -174,6 +174,11 @@ class Link:
             return CredentialsError(
                 f"The login by ssh failed ({said})", _HINT.format(self._way.call.host)
             )
+        if "subsystem request failed" in said:
+            return ConfigError(
+                "The SSH server of the target offers no SFTP",
+                "Turn it on there, or pipe tar through `connector ssh`",
+            )
         return ConnectFailed(f"The connection of ssh was lost ({said or 'without a word'})")
 
     # Opening.
