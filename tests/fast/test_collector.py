@@ -59,5 +59,5 @@ def named(tree: ast.Module) -> Iterator[str]:
 
 def test_only_fast_switches_the_collector_or_changes_modules() -> None:
     for path in sorted(ROOT.rglob("*.py")):
-        if path.parent != ROOT / "fast":
+        if path.parent != ROOT / "fast" and path.name != "__main__.py":  # which reads sys.modules
             assert not {"gc", "sys.modules"} & set(named(ast.parse(path.read_text()))), path
