@@ -48,15 +48,13 @@ def state_of(status: str, reason: str = "") -> State:
 
 
 class Calls(BasicCalls):
-    """Calls about one Dev Environment, each a single try in a given time, with a fresh token.
+    """Calls about one Dev Environment, each with a token that is still good.
 
-    Each raises ``Refused`` or ``CallFailed``; :meth:`explained` turns both into errors for users.
-    It is also what :mod:`connector.targets.startup` waits for. The states, and what the service
-    refuses while they change, are those of its model (2022-09-28) and of the toolkit.
+    The states, and what the service refuses while they change, are those of its model (2022-09-28)
+    and of the toolkit.
 
-    :param find_again: looks the environment up, for one that is known from memory alone. It is
-        called once at most: when the service does not know the remembered environment, denies
-        access to it, calls it by another alias, or is deleting it. Its errors pass through.
+    :param find_again: see :class:`BasicCalls`. It is called when the service does not know the
+        remembered environment, denies access to it, calls it by another alias, or is deleting it.
     :ivar token: of the last call; empty before the first one.
     """
 

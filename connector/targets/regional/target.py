@@ -45,17 +45,13 @@ logger = Logger(__name__)
 
 
 class Calls(BasicCalls):
-    """Calls about one target, each a single try: what a kind adds, and what all need.
-
-    It is also what :mod:`connector.targets.startup` waits for. Calls raise ``Refused``,
-    ``CallFailed`` and ``ConnectorError``; :meth:`explained` turns the first two into the last.
+    """Calls about one target: what a kind adds, and what all regional kinds need.
 
     Keys are loaded before a timeout begins: a user who is asked for a code takes longer.
 
     :param place: what the name of the query says.
-    :param find_again: looks the target up, for one that is known from memory alone. It is called
-        once at most: when the service does not know the remembered target any more, or calls it
-        by another name. Its errors pass through.
+    :param find_again: see :class:`BasicCalls`. It is called when the service does not know the
+        remembered target any more, or calls it by another name.
     """
 
     def __init__(
