@@ -18,6 +18,7 @@ from ..errors import (
     NoKeys,
     NoLogin,
     NoRegion,
+    TargetNotFound,
 )
 from ..targets.model import Listing
 from ..targets.registry import KINDS, PLACE, rows_of
@@ -41,6 +42,9 @@ _Outcome = Listing | ConnectorError
 
 #: Why a kind is left out where another one can be listed: the user does not use its service.
 _LEFT_OUT = (NoKeys, NoLogin, NoRegion)
+
+#: Why a kind that the user did not ask for may be missing: also where variables name no place.
+_HARMLESS = (AccessDenied, ConfigError, TargetNotFound)
 
 DESCRIPTION = """\
 List all your targets, of all kinds for which you have credentials. The name in each line is
@@ -149,7 +153,7 @@ def _tell_problems(lists: Sequence[tuple[KindRow, _Outcome]], *, asked: bool) ->
     listings: list[tuple[KindRow, Listing]] = []
     for row, outcome in lists:
         if isinstance(outcome, ConnectorError):
-            harmless = not asked and isinstance(outcome, (AccessDenied, ConfigError))
+            harmless = not asked and isinstance(outcome, _HARMLESS)
             problems = [(outcome, harmless)]
         else:
             listings.append((row, outcome))

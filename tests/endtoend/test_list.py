@@ -203,7 +203,7 @@ def test_place_that_does_not_exist_is_refused(
 ) -> None:
     for command in (("list", "--json"), ("start", "demo")):
         code, out, err = run(commands, *command, *words)
-        assert (code, out) == (78, [])
+        assert (code, out) == (68, [])
         assert err[0].startswith(f"connector: You have access to {said}")
 
 

@@ -19,7 +19,6 @@ from ...aws.sso.tokens import BearerToken
 from ...errors import (
     NETWORK_HINT,
     AccessDenied,
-    ConfigError,
     ConnectFailed,
     ConnectorError,
     CredentialsError,
@@ -112,18 +111,18 @@ class Listing:
     def check_place(self, space: str | None, project: str | None) -> None:
         """Check that the place of a search exists, where nothing was found in it.
 
-        :raises ConfigError: when the user has no such space, or no such project in it.
+        :raises TargetNotFound: when the user has no such space, or no such project in it.
         """
         if any(problem.may_hide(space, project) for problem in self.problems):
             return
         spaces = [each for each in self.spaces if space is None or each.lower() == space.lower()]
         if space is not None and not spaces:
-            raise ConfigError(
+            raise TargetNotFound(
                 f"You have access to no space {quoted(space)}", "Check --space and SPACE_NAME"
             )
         within = [name.lower() for place, name in self.projects if place in spaces]
         if project is not None and project.lower() not in within:
-            raise ConfigError(
+            raise TargetNotFound(
                 f"You have access to no project {quoted(project)}{place_of(space, None)}",
                 "Check --project and PROJECT_NAME",
             )

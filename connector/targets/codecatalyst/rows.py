@@ -18,7 +18,7 @@ def rows_of(listing: Listing, query: Query) -> TargetListing:
 
     The listing has to hold all environments: a name has to be unique among all of them.
 
-    :raises ConfigError: when there is no such place.
+    :raises TargetNotFound: when there is no such place.
     """
     space, project = query.option("space"), query.option("project")
     every, usable = Names(listing.names), Names(listing.usable)
