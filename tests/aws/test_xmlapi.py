@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 import botocore.session
 import pytest
+from botocore.model import ServiceModel
 from botocore.parsers import EC2QueryParser
 from botocore.serialize import EC2Serializer
 from hypothesis import given
@@ -18,8 +20,12 @@ from connector.aws.xmlapi import form_of, parse_xml
 from connector.targets.ec2 import api
 from connector.targets.regional import listing
 
-MODEL = botocore.session.Session().get_service_model("ec2")
 NAMES = {"reservationSet": "Reservations", "instancesSet": "Instances", "tagSet": "Tags"}
+
+
+@cache
+def model() -> ServiceModel:
+    return botocore.session.Session().get_service_model("ec2")
 
 
 def answered(body: bytes, status: int = 200) -> Response:
@@ -38,7 +44,7 @@ def answered(body: bytes, status: int = 200) -> Response:
     ],
 )
 def test_form_is_that_of_botocore(action: str, members: dict[str, Any]) -> None:
-    operation = MODEL.operation_model(action)
+    operation = model().operation_model(action)
     expected = EC2Serializer().serialize_to_request(members, operation)["body"]
     pairs = parse_qsl(form_of(action, members).decode(), strict_parsing=True)
     assert dict(pairs) == {name: str(value) for name, value in expected.items()}
@@ -101,7 +107,7 @@ REGIONS = b"""<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-
     ],
 )
 def test_answer_is_read_as_botocore_reads_it(operation: Any, body: bytes) -> None:
-    shape = MODEL.operation_model(operation.name).output_shape
+    shape = model().operation_model(operation.name).output_shape
     assert shape is not None
     parsed = EC2QueryParser(timestamp_parser=str).parse(
         {"status_code": 200, "headers": {}, "body": body}, shape

@@ -8,8 +8,8 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import asyncssh
 import paramiko
 import pytest
 
@@ -19,6 +19,9 @@ from .commands import Ssh
 from .sshd import USER, Sshd, program
 from .test_config_ssh import Configured
 from .waiting import PATIENCE
+
+if TYPE_CHECKING:
+    import asyncssh
 
 NAME = "Front.codecatalyst"
 
@@ -92,6 +95,8 @@ def configured(
 
 
 def test_asyncssh_connects_by_name_alone(configured: Configured, sshd: Sshd, cloud: Cloud) -> None:
+    import asyncssh  # it starts compilers to find its libraries
+
     configured.config.parent.parent.mkdir()
     configured.configure()
 

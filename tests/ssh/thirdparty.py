@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import asyncssh
 import paramiko
 import pytest
 
@@ -56,6 +55,8 @@ def of_paramiko(config: Path, host: str) -> Meaning:
 
 
 def of_asyncssh(config: Path, host: str) -> Meaning:
+    import asyncssh  # it starts compilers to find its libraries
+
     options = asyncssh.SSHClientConnectionOptions(config=[str(config)], host=host)
     command = list(options.proxy_command) if options.proxy_command else None
     return Meaning(options.username, command, options.host_key_alias or None)
