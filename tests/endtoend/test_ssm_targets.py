@@ -12,6 +12,7 @@ import pytest
 from connector.emulator.api.ssm.world import FORMS, STREAM_GROUP, STREAMS
 from connector.emulator.api.world import PlannedTarget
 
+from ..manual.listed import is_listed
 from .commands import CONNECTOR
 from .terminals import Terminal
 from .waiting import eventually
@@ -127,16 +128,23 @@ def test_admin_shell_works_at_a_terminal(plain: Workshop) -> None:
 
 
 def test_target_that_is_not_connected_names_the_condition(plain: Workshop) -> None:
-    for form, word in (
-        ("hyperpod", "the end of its ARN"),
-        ("training", "EnableRemoteDebug"),
-        ("endpoint", "EnableSSMAccess"),
-        ("build", "debugSessionEnabled"),
-    ):
-        before, after, _ = FORMS[form]
-        line = plain.fails(75, "exec", f"{before}none{after}", "--", "true")
-        assert line.startswith(f"connector: {before}none{after} is not connected in us-west-2")
-        assert word in line
+    words = {
+        "hyperpod": "the end of its ARN",
+        "training": "EnableRemoteDebug",
+        "endpoint": "EnableSSMAccess",
+        "build": "debugSessionEnabled",
+    }
+    names = {form: "none".join(FORMS[form][:2]) for form in words}
+    started = {
+        form: plain.commands.start(*CONNECTOR, "exec", name, "--", "true")
+        for form, name in names.items()
+    }
+    for form, process in started.items():
+        assert process.wait() == 75, process.stderr()
+        line = process.stderr().splitlines()[-1]
+        assert line.startswith(f"connector: {names[form]} is not connected in us-west-2")
+        assert words[form] in line
+        assert is_listed(line.removeprefix("connector: "), 75), line
 
 
 def test_malformed_name_is_refused(plain: Workshop) -> None:
