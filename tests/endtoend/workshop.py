@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from connector.emulator.agent.behaviour import REAL
 from connector.emulator.api.errors import ApiError
 from connector.emulator.api.world import PlannedTarget, World
 from connector.emulator.app import Emulator, EmulatorThread
@@ -39,7 +41,11 @@ class Workshop:
         self.home.mkdir()
         self.kind = kind
         self.emulator = Emulator(
-            directory / "certificates", kinds=(kind,), targets=targets, home=self.home
+            directory / "certificates",
+            kinds=(kind,),
+            agent=replace(REAL, first_output_delay=0.0),
+            targets=targets,
+            home=self.home,
         )
         self.world: World = self.emulator.world
         self.account = self.emulator.account
