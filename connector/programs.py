@@ -207,8 +207,8 @@ class _Output(threading.Thread):
         return bytes(self._kept)
 
 
-class _HeldSignals:
-    """Holds back the signals that end a command until :meth:`release`: ``with``.
+class HeldSignals:
+    """Holds back the signals that end a command until :meth:`release`, for the start of a program.
 
     Their handlers may raise KeyboardInterrupt after any bytecode. One that does so between the
     fork in ``Popen`` and the caller's ``try`` leaves a program that the caller cannot end.
@@ -219,7 +219,7 @@ class _HeldSignals:
         self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
         self._received: list[Callable[[], Any]] = []
 
-    def __enter__(self) -> _HeldSignals:
+    def __enter__(self) -> HeldSignals:
         if threading.current_thread() is threading.main_thread():
             try:
                 self._hold()
@@ -273,7 +273,7 @@ def run_program(
     :raises TimeoutError: when the program has not ended in time.
     :raises OSError: when the program cannot be started.
     """
-    with _HeldSignals() as held:
+    with HeldSignals() as held:
         program = Program(command, environ=environ, directory=directory, limit=limit, stdin=stdin)
         try:
             held.release()

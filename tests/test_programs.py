@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from connector.aws.keys.program import keys_of_program
+from connector.aws.keys.programwait import ProgramWait
 from connector.programs import Program, Ran, run_program
 
 from .endtoend.sshd import program
@@ -146,6 +148,16 @@ def test_signal_while_a_program_starts_ends_the_program(
 
     assert [each.wait(PATIENCE) for each in interrupted.started] == [-signal.SIGKILL]
     assert {signal.getsignal(number) for number in ENDING} == {signal.default_int_handler}
+
+
+def test_signal_while_a_credential_process_starts_ends_it(
+    interrupted: type[InterruptedStart], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupted, "numbers", (signal.SIGINT,))
+    with pytest.raises(KeyboardInterrupt):
+        keys_of_program("/bin/sleep 600", "work", 0.0, ProgramWait())
+
+    assert [each.wait(PATIENCE) for each in interrupted.started] == [-signal.SIGKILL]
 
 
 def test_handlers_are_restored_after_the_start(interrupted: type[InterruptedStart]) -> None:

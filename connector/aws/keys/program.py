@@ -14,7 +14,7 @@ from ...errors import CredentialsError, quoted
 from ...fast import plain
 from ...fast.typed import Any
 from ...files import reason
-from ...programs import Program, Ran
+from ...programs import HeldSignals, Program, Ran
 from ..times import epoch_of
 from .programwait import TIMEOUT, ProgramWait
 from .source import AwsKeys
@@ -41,19 +41,21 @@ def keys_of_program(command: str, name: str, now: float, wait: ProgramWait) -> A
     :param wait: gets a report about once a second.
     :raises CredentialsError: when the program fails, takes too long, or writes no usable keys.
     """
-    program = start_program(words_of(command, name), name)
-    wait.runs = True
-    atexit.register(program.end)  # the thread that waits here may end with the process
-    try:
-        ran = program.wait(TIMEOUT, DRAIN, wait.report)
-    except TimeoutError:
-        raise late(name, TIMEOUT) from None
-    except BaseException:
-        program.end()
-        raise
-    finally:
-        wait.runs = False
-        atexit.unregister(program.end)
+    with HeldSignals() as held:
+        program = start_program(words_of(command, name), name)
+        try:
+            atexit.register(program.end)  # the thread that waits here may end with the process
+            wait.runs = True
+            held.release()
+            ran = program.wait(TIMEOUT, DRAIN, wait.report)
+        except TimeoutError:
+            raise late(name, TIMEOUT) from None
+        except BaseException:
+            program.end()
+            raise
+        finally:
+            wait.runs = False
+            atexit.unregister(program.end)
     return keys_in_output(ran, name, now)
 
 
