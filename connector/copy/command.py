@@ -18,17 +18,16 @@ _PATIENCE = 300.0
 #: Seconds for the child to end its session, and then after SIGKILL.
 _END_TIMEOUT = 8.0
 
-#: Bytes of the longest line, of the longest output after the last line that is read, and lines of
-#: stderr that are kept.
+#: Bytes of the longest line, of the longest output after the last line that is read, and characters
+#: of stderr that are kept.
 _LONGEST_LINE = 64 * 1024
 _LONGEST_REST = 1 << 20
-_KEPT = 20
+_KEPT = 1 << 20
 
 _CHUNK = 64 * 1024
 
 #: What the connector puts before its own lines on stderr.
 _OWN = "connector: "
-
 
 #: How GNU tar ends after its reasons.
 _NO_REASON = "Exiting with failure status due to previous errors"
@@ -54,6 +53,7 @@ class Command:
 
     :param words: of the child process.
     :param report: prints a line of the connector that is the child.
+    :ivar has_forgotten: whether :meth:`said` lacks the first lines.
     :raises OSError: when the child cannot be started.
     """
 
@@ -61,7 +61,9 @@ class Command:
         self._report = report
         self._buffer = b""
         self._begun = False
-        self._said: deque[str] = deque(maxlen=_KEPT)
+        self.has_forgotten = False
+        self._said: deque[str] = deque()
+        self._said_size = 0
         pipe = subprocess.PIPE
         # Ctrl-C must end this process alone, which then ends the child in order.
         self._child = subprocess.Popen(
@@ -166,8 +168,9 @@ class Command:
         with _open(self._child.stderr) as stream:
             rest = b""
             while data := os.read(stream.fileno(), _CHUNK):
-                *lines, rest = (rest + data)[-_LONGEST_LINE:].split(b"\n")
+                *lines, rest = (rest + data).split(b"\n")
                 self._hear(lines)
+                rest = rest[-_LONGEST_LINE:]
             self._hear([rest])
 
     def _hear(self, lines: list[bytes]) -> None:
@@ -177,6 +180,10 @@ class Command:
                 self._report(text.removeprefix(_OWN))
             elif text:
                 self._said.append(text)
+                self._said_size += len(text)
+        while self._said_size > _KEPT:
+            self._said_size -= len(self._said.popleft())
+            self.has_forgotten = True
 
 
 def _open(stream: IO[bytes] | None) -> IO[bytes]:

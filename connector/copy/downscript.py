@@ -60,7 +60,7 @@ a= n=0 y=;case $k$r in file*);;directory?)
 set +f;w "./$2" "//$(p "./$2")//";set -f;;*)echo "$t $k";return;;esac
 if [ "$a" ]&&! tar cf - --exclude=x /dev/null >/dev/null 2>&1;then
 a=;[ ! $y ]||{{ echo "$t circles";return;}};fi;echo "$t $k"
-c="tar chf - $a \\"./\\$2\\" 3>&-"
+c="LC_ALL=C tar chf - $a \\"./\\$2\\" 3>&-"
 if [ $h = none ];then eval "$c";d=s$?
 else d=$({{ {{ eval "$c 4>&-";echo s$? >&4;}}|tee /dev/fd/3|$h 3>&- 4>&-;}} 4>&1);fi
 echo "$t end" $d;}}

@@ -52,9 +52,9 @@ _LEFT_OUT = {
 #: What GNU tar says of a file that has grown, such as a log. It has sent what there was at first.
 _GREW = "file changed as we read it"
 
-#: What it says of one that has shrunk meanwhile, with escapes in the name.
+#: What it says of one that has shrunk meanwhile, with escapes for all but the characters of ASCII.
 _SHRANK = re.compile(r"tar: (.*): File shrank by [0-9]+ bytes?; padding with zeros$")
-_ESCAPE = re.compile(r"\\([0-7]{3}|.)")
+_ESCAPE = re.compile(rb"\\([0-3][0-7]{2}|.)")
 
 
 class _Refusal(SftpError):
@@ -146,6 +146,7 @@ class Receiver:
         self._arrived: set[bytes] = set()  # places of files in one archive
         self._damaged: set[bytes] = set()  # whose last archive had a wrong checksum
         self._shrunk: set[bytes] = set()  # which end with zeros that the source does not have
+        self._same: dict[bytes, bytes] = {}  # files of which tar has found another name before
 
     def receive(self, source: Place, *, recursive: bool) -> None:
         """Receive one source, or take note of the problem.
@@ -191,32 +192,41 @@ class Receiver:
         self.problems.append((place, _LEFT_OUT[kind]))
 
     def end(self) -> None:
-        """Wait for the end of the command, and take note of what tar has said."""
+        """Wait for the end of the command, and take note of what tar has said.
+
+        No file of a source is good if a file of it has shrunk, and is not known.
+        """
         self._command.status()
         said, others = self._command.said(), []
+        are_known = not self._command.has_forgotten
         for line in said:
             if found := _SHRANK.search(line):
-                self._note_shrunk(_ESCAPE.sub(_unescaped, found[1]))
+                are_known = self._note_shrunk(found[1]) and are_known
             elif _GREW not in line:
                 others.append(line)
-        if others or not said:
-            words = f"tar at the target: {others[-1] if others else 'it has failed'}"
+        if others or not said or not are_known:
+            words = f"tar at the target: {(others or said or ['it has failed'])[-1]}"
             for source in self._failed:
-                if self._received.attributes(source) is None:
+                if self._received.attributes(source) is None or not are_known:
                     self._received.refuse(os.path.normpath(source), words)
                 else:
                     self.problems.append((source, words))
 
-    def _note_shrunk(self, member: str) -> None:
-        for source in self._failed:
-            name = os.fsencode(words_for((Place(source),))[1])
-            if (place := _place(source, name, member)) is not None:
-                self._shrunk.add(place)
+    def _note_shrunk(self, escaped: str) -> bool:
+        """Take note of a file that has shrunk; return whether it is known."""
+        path = _ESCAPE.sub(_unescaped, escaped.encode(*_ENCODING))
+        places = [
+            _place(source, os.fsencode(words_for((Place(source),))[1]), path.decode(*_ENCODING))
+            for source in self._failed
+        ]
+        known = {place for place in places if place and place in self._received.numbers}
+        self._shrunk |= known
+        return bool(known)
 
     def problem(self, path: bytes) -> str:
         """Return why a file is not good that has arrived; nothing if it is good."""
         path = os.path.normpath(path)
-        if path in self._shrunk:
+        if self._same.get(path, path) in self._shrunk:
             return CHANGED
         return DIFFERENT if path in self._damaged else ""
 
@@ -239,6 +249,7 @@ class Receiver:
             self._link(_place(source, name, member.linkname), place)
         elif member.isreg() and not member.issparse():
             self._begin(place, _attributes(member, stat.S_IFREG))
+            self._same.pop(place, None)
             left = member.size
             while left:
                 data = archive.content(min(left, _CHUNK))
@@ -259,6 +270,7 @@ class Receiver:
             self.problems.append((place, "tar at the target has not sent its content"))
             return
         self._begin(place, found)
+        self._same[place] = self._same.get(other, other)
         with open(self._received.content(other), "rb") as file:
             while data := file.read(_CHUNK):
                 self._store.write(data)
@@ -382,10 +394,10 @@ class _Archive:
                 return
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    known = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    letters = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
     escape = found[1]
-    return chr(int(escape, 8)) if len(escape) == 3 else known.get(escape, escape)
+    return bytes([int(escape, 8) if len(escape) == 3 else letters.get(escape[0], escape[0])])
 
 
 def _place(source: bytes, name: bytes, member: str) -> bytes | None:
