@@ -83,6 +83,13 @@ class Profile(NamedTuple):
             name = "default"  # `connector login` uses it only if it is named
         return command_line("connector", "login", *(() if name is None else ("--profile", name)))
 
+    @property
+    def keys_command(self) -> str:
+        """The command that writes this profile, with AWS keys."""
+        return command_line(
+            "aws", "configure", *(() if self.name is None else ("--profile", self.name))
+        )
+
 
 def unknown_profile(name: str | None) -> ConfigError:
     """Return the error of a profile that neither of AWS's files has."""

@@ -367,13 +367,15 @@ def login_facts() -> LoginFacts:
 def names_target(query: Query, environ: Mapping[str, str]) -> bool:
     """Return whether a query names a target, by itself or by variables of its kind.
 
+    An empty option, as of a script whose own variable is not set, must not become another target.
+
     :raises ConfigError: as of :func:`row_of`.
     """
-    return bool(query.name) or any(
-        query.option(option.name) or any(map(environ.get, option.variables))
-        for option in row_of(query).options
-        if option.role == TARGET
-    )
+    if query.name:
+        return True
+    own = [option for option in row_of(query).options if option.role == TARGET]
+    given = [value for option in own if (value := query.option(option.name)) is not None]
+    return any(given or (environ.get(name) for option in own for name in option.variables))
 
 
 def require_name(query: Query, environ: Mapping[str, str]) -> None:

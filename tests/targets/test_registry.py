@@ -95,6 +95,7 @@ def test_variables_narrow_a_query_of_their_own_kind() -> None:
         (Query("bear"), {}, True),
         (Query(options=(("id", "1"),)), {}, True),
         (Query(), {"DEVENV_ID": "1"}, True),
+        (Query(options=(("id", ""),)), {"DEVENV_ID": "1"}, False),
         (Query(options=SPACE), {"SPACE_NAME": "A", "DEVENV_ID": ""}, False),
     ],
 )

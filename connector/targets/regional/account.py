@@ -86,4 +86,4 @@ def profile_problem(query: Query, environ: Mapping[str, str]) -> ConfigError | N
         profile = with_credentials(load_profile(query.profile, environ), environ)
     except ConfigError as error:
         return error
-    return profile.missing(f"aws configure --profile {profile.name}")
+    return profile.missing(profile.keys_command)

@@ -75,7 +75,10 @@ class RegionalLegs:
         place = read_place(self._backend, case.query, lambda: known_profiles(case.environ))
         self._profile = place.profile or case.query.profile
         profile = with_credentials(load_profile(self._profile, case.environ), case.environ)
-        remedy = words("Run `aws configure`, or name another with --profile or AWS_PROFILE")
+        remedy = words(
+            "Run `{command}`, or name another with --profile or AWS_PROFILE",
+            command=profile.keys_command,
+        )
         return configuration(profile, ("default",), remedy)
 
     def _certificates(self) -> Result:

@@ -308,6 +308,7 @@ def test_account_needs_no_region(lampworks: Lampworks) -> None:
 
 def test_profile_that_does_not_exist_is_a_problem(lampworks: Lampworks) -> None:
     assert lamp.KIND.profile_problem(Query(), lampworks.environ) is None
-    problem = lamp.KIND.profile_problem(Query(profile="unknown"), lampworks.environ)
+    problem = lamp.KIND.profile_problem(Query(profile="un known"), lampworks.environ)
     assert problem is not None
-    assert "The profile unknown does not exist" in str(problem)
+    assert "The profile un known does not exist" in str(problem)
+    assert "`aws configure --profile 'un known'`" in str(problem)
