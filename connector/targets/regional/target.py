@@ -228,7 +228,8 @@ class Calls(BasicCalls):
         """Return whether the name still means a remembered target, and it can be used."""
         from .naming import means
 
-        return fresh.state.phase != GONE and means(self.place.name, fresh)
+        exact = self.place.found
+        return fresh.state.phase != GONE and means(exact.id if exact else self.place.name, fresh)
 
 
 class RegionalTarget(BasicTarget):

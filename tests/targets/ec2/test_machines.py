@@ -263,3 +263,9 @@ def test_ids_need_no_look_up(name: str, id: str | None) -> None:
     found = KIND.backend.exact(name)
 
     assert (found.id if found else None) == id
+
+
+def test_instance_with_an_id_of_the_old_form_is_meant_by_every_name_of_it(yard: Yard) -> None:
+    yard.call(lambda: yard.model.add_instance(REGION, id="i-0123abcd"))
+    for name in ("i-0123abcd", "aws-ec2-I-0123ABCD", f"i-0123abcd.{REGION}.ec2"):
+        assert KIND.open_finder(Query(name), yard.environ).find().state().phase == RUNNING
