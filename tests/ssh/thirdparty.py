@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,20 +64,27 @@ def of_asyncssh(config: Path, host: str) -> Meaning:
     return Meaning(options.username, command, options.host_key_alias or None)
 
 
+@cache
+def _node() -> subprocess.Popen[str]:
+    """Return the process that reads for all tests: a start of node takes longer than they do."""
+    node = shutil.which("node")
+    if node is None or not (READERS / "node_modules").is_dir():
+        pytest.skip("node, or npm's ssh-config of `make test`, is not installed")
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [node, "read.cjs"], cwd=READERS, stdin=pipe, stdout=pipe, text=True, bufsize=1
+    )
+    atexit.register(process.communicate)
+    return process
+
+
 def _npm(major: int) -> Read:
     def read(config: Path, host: str) -> Meaning:
-        node = shutil.which("node")
-        if node is None or not (READERS / "node_modules").is_dir():
-            pytest.skip("node, or npm's ssh-config of `make test`, is not installed")
-        done = subprocess.run(
-            [node, "read.cjs", str(major), str(config), host],
-            cwd=READERS,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        (found,) = json.loads(done.stdout)
+        node = _node()
+        assert node.stdin is not None
+        assert node.stdout is not None
+        print(json.dumps([major, str(config), host]), file=node.stdin)
+        found = json.loads(node.stdout.readline())
         command = found.get("ProxyCommand")
         if isinstance(command, str):
             command = shlex.split(command)

@@ -1,6 +1,9 @@
-// node read.cjs MAJOR FILE HOST ...: what npm's ssh-config makes of each host, as JSON.
+// node read.cjs: for each line [MAJOR, FILE, HOST], write what npm's ssh-config makes of the host.
 const fs = require('node:fs');
-const [major, file, ...hosts] = process.argv.slice(2);
-const loaded = require(`ssh-config-${major}`);
-const config = (loaded.default ?? loaded).parse(fs.readFileSync(file, 'utf8'));
-console.log(JSON.stringify(hosts.map((host) => config.compute(host))));
+const readline = require('node:readline');
+readline.createInterface({ input: process.stdin }).on('line', (line) => {
+  const [major, file, host] = JSON.parse(line);
+  const loaded = require(`ssh-config-${major}`);
+  const config = (loaded.default ?? loaded).parse(fs.readFileSync(file, 'utf8'));
+  console.log(JSON.stringify(config.compute(host)));
+});
