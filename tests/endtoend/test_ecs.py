@@ -14,6 +14,7 @@ from connector.emulator.api.ecs.service import NOT_ENABLED
 from connector.emulator.api.errors import ApiError
 
 from ..copy.images import BUSYBOX, busybox_image, image
+from ..forks import start
 from .ecs import Containers, words_of
 from .waiting import eventually
 
@@ -99,7 +100,7 @@ def test_shell_is_bash_where_there_is_one(ecs: Containers, tmp_path: Path) -> No
 
 
 def test_command_survives_a_lost_link(ecs: Containers) -> None:
-    with subprocess.Popen(
+    with start(
         words_of("exec", "demo.ecs", "--", "sh", "-c", "echo begun; cat; exit 9"),
         env=ecs.environ,
         stdin=subprocess.PIPE,
@@ -164,7 +165,7 @@ def test_cp_refuses_options_of_ssh(ecs: Containers, words: tuple[str, ...]) -> N
 
 def test_interrupted_upload_leaves_nothing(ecs: Containers) -> None:
     (ecs.home / "big").write_bytes(BINARY * 300)
-    process = subprocess.Popen(
+    process = start(
         words_of("cp", "big", "demo.ecs:"), env=ecs.environ, cwd=ecs.home, stderr=subprocess.PIPE
     )
     with process:
@@ -351,7 +352,7 @@ def test_tasks_are_not_started_or_stopped(ecs: Containers) -> None:
 
 
 def test_sessions_are_listed_and_ended(ecs: Containers) -> None:
-    with subprocess.Popen(
+    with start(
         words_of("exec", "demo.ecs", "--", "sh", "-c", "echo begun; sleep 60"),
         env=ecs.environ,
         stdout=subprocess.PIPE,

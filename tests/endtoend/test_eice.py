@@ -11,6 +11,7 @@ import pytest
 
 from connector.emulator.api.ec2.model import AgentTimes, Ping
 
+from ..forks import CONNECTOR, start
 from .fleet import NODE, Fleet, User
 from .sshd import USER, program
 from .waiting import PATIENCE, Reader, eventually
@@ -33,8 +34,8 @@ class Proxy:
     """A ``connector proxy`` that has given the greeting of sshd."""
 
     def __init__(self, user: User, *words: str) -> None:
-        self.popen = subprocess.Popen(
-            ["connector", "proxy", *words],
+        self.popen = start(
+            [*CONNECTOR, "proxy", *words],
             env=user.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

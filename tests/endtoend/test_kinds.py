@@ -23,7 +23,7 @@ from connector.targets.model import COMMAND, SHELL, SSH
 from connector.targets.registry import KINDS, KindRow
 
 from ..account import own_account
-from ..forks import CONNECTOR, run
+from ..forks import CONNECTOR, run, start
 from .ownprogram import own_program
 from .secrecy import leaks
 from .sshd import USER, Sshd, program
@@ -257,10 +257,10 @@ def test_exec_gives_bytes_and_exit_status(site: Site) -> None:
 
 def test_sessions_are_listed_and_stopped(site: Site) -> None:
     if SSH in site.row.forms:
-        words = ["connector", "proxy", site.name]
+        words = [*CONNECTOR, "proxy", site.name]
     else:
-        words = ["connector", "shell", site.name]
-    process = subprocess.Popen(
+        words = [*CONNECTOR, "shell", site.name]
+    process = start(
         words,
         env=site.environ,
         stdin=subprocess.PIPE,

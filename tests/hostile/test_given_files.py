@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from ..forks import CONNECTOR, start
 
 PROXY = ("proxy", "codecatalyst-dev-env=ExampleCorp=web=01234567-89ab-cdef-0123-456789abcdef")
 ATTACH = ("attach", "--session-file")
@@ -52,8 +53,8 @@ def processes(
         elif kind == "garbage":
             path.write_bytes(b"[a\xff\x00\n" * 100)
         environ = {"HOME": str(directory), "PATH": os.defpath}
-        started[use, kind] = subprocess.Popen(
-            [sys.executable, "-m", "connector", *command, *([] if variable else [str(path)])],
+        started[use, kind] = start(
+            [*CONNECTOR, *command, *([] if variable else [str(path)])],
             env={**environ, **({variable: str(path)} if variable else {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
