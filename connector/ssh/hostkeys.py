@@ -35,14 +35,20 @@ def keep_keys_of_start(known_hosts: str, hosts: Sequence[str], start: str) -> No
     if set(known_hosts) & set("%$"):
         logger.info("%s is not changed, since ssh replaces a part of its name", known_hosts)
         return
-    path = os.path.realpath(_path_of(known_hosts))  # a link stays one
+    path = _path_of(known_hosts)
+    if path.startswith("~"):
+        logger.info("%s is not changed, since there is no such user", known_hosts)
+        return
+    path = os.path.realpath(path)  # a link stays one
     try:
-        lines = read_own_text(path).splitlines()
+        text, status = read_own_text(path), os.stat(path)
     except FileNotFoundError:
-        lines = []
+        text, status = "", None
     except FileProblem as problem:
         logger.info("%s %s", path, problem)
         return
+    # Only "\n" ends a line for ssh.
+    lines = text.removesuffix("\n").split("\n") if text else []
     kept = lines
     for host in dict.fromkeys(host.lower() for host in hosts if host and not _splits(host)):
         mark = _MARK.format(host=host, start=" ".join(start.split()))
@@ -53,7 +59,7 @@ def keep_keys_of_start(known_hosts: str, hosts: Sequence[str], start: str) -> No
         return
     try:
         make_directory_of(path)
-        replace_file(path, "".join(f"{line}\n" for line in kept).encode())
+        replace_file(path, "".join(f"{line}\n" for line in kept).encode(), like=status)
     except OSError as error:
         logger.info("%s cannot be written (%s)", path, reason(error))
 
@@ -95,4 +101,6 @@ def _path_of(setting: str) -> str:
 
         with suppress(KeyError):  # an id without a name, as in some containers
             home = pwd.getpwuid(os.getuid()).pw_dir
-    return os.path.join(home, setting[2:]) if setting.startswith("~/") else setting
+    if setting.startswith("~/"):
+        return os.path.join(home, setting[2:])
+    return os.path.expanduser(setting)

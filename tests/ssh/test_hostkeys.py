@@ -116,10 +116,22 @@ def test_new_file_is_private(known_hosts: Path) -> None:
     assert known_hosts.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_file_of_the_user_keeps_its_mode_and_its_other_lines(known_hosts: Path) -> None:
+    others = ("# of\u2028the user\x0c", "", f"{OTHER}\r")
+    hold(known_hosts, *others)
+    known_hosts.chmod(0o644)
+    keep(known_hosts, "box.example")
+    assert known_hosts.stat().st_mode & 0o777 == 0o644
+    assert known_hosts.read_bytes().decode().split("\n")[:3] == [*others]
+
+
 def test_nothing_is_written_without_names_or_where_ssh_completes_the_path(
-    known_hosts: Path,
+    known_hosts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(known_hosts, "", "")
+    monkeypatch.chdir(tmp_path)
+    keep(Path("~nosuchuser/known_hosts"), "box.example")
+    assert not list(tmp_path.iterdir())
     for part in ("%d", "${HOME}"):
         keep(known_hosts.with_name(part), "box.example")
         assert not known_hosts.with_name(part).exists()
