@@ -282,10 +282,14 @@ class Work:
             self._after(item)
 
     def refuse(self, item: Item, why: str) -> None:
-        """Take note that a directory of the target takes no new file."""
+        """Take note that a directory of the target takes no new file.
+
+        It is the destination's own directory if the user has named the file. But a link at the
+        file's place may lead to any other directory.
+        """
         with self.changed:
             item.task.has_part = False
-            if item.task.file.named:
+            if item.task.file.named and item.task.target == item.task.file.target:
                 item.task.problem = self.refusal = why
             else:
                 self._fail(item.task, why, item.task.target)

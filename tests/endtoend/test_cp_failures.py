@@ -97,10 +97,16 @@ def test_file_that_the_target_refuses_is_named_as_it_is_there(local: LocalCopies
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_link_that_leads_nowhere_is_not_replaced(local: LocalCopies, way: str) -> None:
     source, target = local.ends(way)
-    make_tree(source, [("file", b"x")])
+    make_tree(source, [("link", b"x"), ("other", b"y")])
     (target / "link").symlink_to("none/file")
-    assert local.run(*local.way(way, "file", "link")).returncode in (1, 78)
+    link, place = local.way(way, "link", "")
+    other, _ = local.way(way, "other", "")
+    answer = local.run(link, other, place)
+    assert answer.returncode == 1
+    (line,) = answer.stderr.decode().splitlines()
+    assert line.split(": ")[1].endswith(("/none/file", "/link"))  # which servers tell apart or not
     assert (target / "link").is_symlink()
+    assert (target / "other").read_bytes() == b"y"
 
 
 def test_full_disk_is_reported_and_leaves_the_old_file(copies: Copies) -> None:
