@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, ConnectorError
+from ..errors import ConfigError, ConnectorError, NoRegion
 from ..settings.table import SETTINGS
 from ..targets.model import GONE, RUNNING, Query
 from ..targets.registry import KINDS
@@ -168,11 +168,11 @@ def _removal(ours: Sequence[tuple[Kind, Places]]) -> _Planned:
     from ..ssh.plan import plan_removal
 
     outcome = f"{ours[0][1].config} contains nothing of connector."
-    for kind, places in ours:
-        facts = kind.ssh
-        if os.path.exists(places.setting(facts.known_hosts)):
-            outcome += f" The host keys of your {facts.nouns} stay in {facts.known_hosts}."
     kinds = [(kind.ssh, places) for kind, places in ours]
+    files = [(facts.known_hosts, places.setting(facts.known_hosts)) for facts, places in kinds]
+    kept = [word for word, file in files if os.path.exists(file)]
+    if kept:
+        outcome += f" The host keys of targets stay in {', '.join(kept)}."
     return lambda: plan_removal(kinds), [outcome]
 
 
@@ -194,8 +194,18 @@ def _setup(options: argparse.Namespace, ours: Sequence[tuple[Kind, Places]]) -> 
             f"{temporary} is in a temporary directory: ssh fails when it is removed. "
             "Install connector (pipx install), and run this again"
         )
-    parts = [_part(options, kind, places, command, fdpass=fdpass) for kind, places in ours]
-    listed = next((part for part in parts if part.hosts), parts[0])
+    unlisted: dict[str, list[str]] = {}
+    parts = [
+        _part(options, kind, places, command, unlisted, fdpass=fdpass) for kind, places in ours
+    ]
+    for reason, (*nouns, last) in unlisted.items():
+        say(
+            f"IDEs will not show new {' or '.join(filter(None, (', '.join(nouns), last)))} in "
+            f"their lists, but ssh reaches them by name. {reason}; then run this again"
+        )
+    asked = {row.suffixes[0] for row in KINDS if row.name in kinds_of(options)}
+    likely = [part for part in parts if part.facts.suffix in asked] or parts
+    listed = next((part for part in likely if part.hosts), likely[0])
     example = listed.hosts[0].name if listed.hosts else f"<name>{listed.facts.suffix}"
     places = listed.places
     outcome = [f"Try: {'ssh' if places.is_default else f'ssh -F {places.config}'} {example}"]
@@ -213,10 +223,14 @@ def _part(
     kind: Kind,
     places: Places,
     command: Sequence[str],
+    unlisted: dict[str, list[str]],
     *,
     fdpass: bool,
 ) -> Part:
-    """Return what to write for one kind. What no option says stays as earlier runs wrote it."""
+    """Return what to write for one kind. What no option says stays as earlier runs wrote it.
+
+    :param unlisted: takes the kind's nouns, by the reason why its targets are not known.
+    """
     from ..ssh.command import profile_of, proxy_command
     from ..ssh.include import Choices, compression_of, proxy_command_of
     from ..ssh.plan import Part, read_ours
@@ -233,10 +247,12 @@ def _part(
     compression = compression_of(written) if options.compression is None else options.compression
     command_line = proxy_command(command, profile, kind.ssh.proxy_words)
     choices = Choices(command_line, fdpass, compression, options.wait)
-    return Part(kind.ssh, places, choices, _known_hosts(profile, kind))
+    return Part(kind.ssh, places, choices, _known_hosts(profile, kind, unlisted))
 
 
-def _known_hosts(profile: str | None, kind: Kind) -> Sequence[NamedHost] | None:
+def _known_hosts(
+    profile: str | None, kind: Kind, unlisted: dict[str, list[str]]
+) -> Sequence[NamedHost] | None:
     """Return all targets, those first that make good examples.
 
     Return None if the list is incomplete: then a name may not be unique.
@@ -251,10 +267,10 @@ def _known_hosts(profile: str | None, kind: Kind) -> Sequence[NamedHost] | None:
         if listing.malformed:
             raise listing.malformed
     except ConnectorError as error:
-        say(
-            f"IDEs will not show your {kind.ssh.nouns} in their lists, but ssh reaches them by "
-            f"name. {str(error).rstrip('.')}; then run this again"
-        )
+        if isinstance(error, NoRegion):
+            # This command has no --region, and IDEs do not pass AWS_REGION to ssh.
+            error.hint = "Add `region` to the profile or to the settings file"
+        unlisted.setdefault(str(error).rstrip("."), []).append(kind.ssh.nouns)
         return None
     # A name that is not plain gets no section. The patterns may match it.
     usable = [each for each in listing.rows if each.state.phase != GONE and is_plain(each.name)]

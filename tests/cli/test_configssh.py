@@ -213,7 +213,7 @@ def test_remove_says_what_ssh_itself_leaves_behind(
         (tmp_path / ".ssh" / "known_hosts_codecatalyst").touch()
 
     assert main(["config-ssh", "--remove", "--yes"]) == 0
-    said = "The host keys of your Dev Environments stay in ~/.ssh/known_hosts_codecatalyst.\n"
+    said = "The host keys of targets stay in ~/.ssh/known_hosts_codecatalyst.\n"
     assert (said in capfd.readouterr().out) is kept
 
 
@@ -250,7 +250,7 @@ def test_without_a_login_it_says_what_to_do_and_does_the_rest(user: User) -> Non
     assert done.returncode == 0
     assert user.is_set_up
     *_, line = done.stderr.splitlines()  # the first may be about a connector in /tmp
-    assert line.startswith("connector: IDEs will not show your Dev Environments in their lists")
+    assert line.startswith("connector: IDEs will not show new Dev Environments in their lists")
     assert "Run `connector login" in line
     assert line.endswith("; then run this again")
 

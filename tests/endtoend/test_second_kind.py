@@ -135,6 +135,9 @@ def test_config_ssh_makes_ssh_reach_toys(user: User, ssh: Ssh, sshd: Sshd, tmp_p
     assert "Host *.toy" in told
     assert "Host *.codecatalyst" in told
     assert [told.count(words) for words in (f"+++ {config}\n", "\nDone. Try: ")] == [1, 1]
+    again = user.says("config-ssh", "--kind", "toy", "--ssh-config", str(config))
+    assert again.startswith("Nothing to change. Try: ")
+    assert again.endswith(".toy\n")  # the kind that was asked for, though the other one is first
     assert "# \n" not in (config.parent / "toy_config").read_text()
     words = [option for option in ssh.key_options() if not option.startswith("UserKnown")]
     words = [word for word in words if not word.startswith("HostKeyAlias")]

@@ -142,7 +142,7 @@ def test_target_that_is_not_connected_names_the_condition(plain: Workshop) -> No
     for form, process in started.items():
         assert process.wait() == 75, process.stderr()
         line = process.stderr().splitlines()[-1]
-        assert line.startswith(f"connector: {names[form]} is not connected in us-west-2")
+        assert line.startswith(f"connector: {names[form]} is not connected in us-west-2. ")
         assert words[form] in line
         assert is_listed(line.removeprefix("connector: "), 75), line
 

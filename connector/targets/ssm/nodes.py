@@ -39,7 +39,8 @@ class Nodes(Targets):
         said = said_by(refused)
         if refused.code == "TargetNotConnected":
             cure = _CURES.get(found.id.partition(":")[0], "")
-            return TargetNotReady(f"{found.id} is not connected in {found.region}{said}", cure)
+            more = said.replace(f": {found.id} is not connected", "")  # which is said already
+            return TargetNotReady(f"{found.id} is not connected in {found.region}{more}", cure)
         if refused.code == "StreamSessionAccessNotReadyException":
             return TargetNotReady(
                 f"The shell of {found.id} is not ready{said}",
