@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import SessionNotFound, capitalised
 from .output.lines import say, tell, tell_json
 from .settings import add_logging_options
-from .target import NAMES, add_target_options, open_target
+from .target import NAMES, add_host, add_target_options, open_target
 
 if TYPE_CHECKING:
     from ..targets.kind import Target
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("host", metavar="TARGET", help="the name of the target")
+    add_host(parser)
     add_target_options(parser)
     add_logging_options(parser)
 

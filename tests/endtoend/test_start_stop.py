@@ -73,6 +73,8 @@ def test_sessions_are_listed_and_stopped(commands: Commands, cloud: Cloud) -> No
     assert sorted(line.split()[0] for line in out.splitlines()) == sorted(ids)
     code, out, _ = run(commands, "sessions", "list", host, "--json")
     assert sorted(item["id"] for item in json.loads(out)) == sorted(ids)
+    by_options = ("--space", "ExampleCorp", "--project", "web.site-1", "--id")
+    assert run(commands, "sessions", "list", "--json", *by_options, cloud.environment.id)[1] == out
     assert all(item["startedTime"].endswith("Z") for item in json.loads(out))
     assert run(commands, "sessions", "stop", host, ids[1]) == (0, f"stopped {ids[1]}\n", "")
     code, out, err = run(commands, "sessions", "stop", host, "--all")
