@@ -216,10 +216,11 @@ def _instructions(
         lines.append('export NO_PROXY="127.0.0.1,$NO_PROXY" no_proxy="127.0.0.1,$no_proxy"')
     if "AWS_ACCESS_KEY_ID" in access.environment:
         lines.append(f"unset {' '.join(MISLEADING)}")
-    before = (
-        "Emulated targets are running on this machine. To connect to them, evaluate these lines\n"
-        "in another terminal:\n\n"
-    )
+    before = "Emulated targets are running on this machine. To connect to them, evaluate "
+    if sys.stdout.isatty():
+        before += "these lines\nin another terminal:\n\n"
+    else:
+        before += "the lines\nof stdout in another terminal.\n"
     by_ssh = [
         f"  ssh -F {shlex.quote(str(config))} {names.name}\n"
         for row, names in targets
