@@ -81,7 +81,7 @@ def test_image_with_sh_alone_has_a_status(ecs: Containers, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("command", ["exec", "cp"])
-def test_image_without_sh_is_told_in_the_agentswords_of(
+def test_image_without_sh_is_told_in_the_agents_words(
     ecs: Containers, tmp_path: Path, command: str
 ) -> None:
     ecs.add(path=image(tmp_path / "image", ["true"]))
