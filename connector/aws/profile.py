@@ -266,10 +266,14 @@ def _by_name(
     profiles: dict[str, dict[str, str]] = {}
     sso_sessions: dict[str, dict[str, str]] = {}
     for header, values in sections.items():
-        kind, label = _split_header(header)
-        if header == "default" or kind == "profile":
+        label = _label(header)
+        if header == "default":
+            profiles[header] = values
+        elif label is None:
+            continue
+        elif header.startswith("profile"):  # botocore reads [profile-old x] as a profile x too
             profiles[label] = values
-        elif kind == "sso-session":
+        elif header.startswith("sso-session"):
             sso_sessions[label] = values
     return profiles, sso_sessions
 
@@ -301,8 +305,8 @@ def _complaint(error: configparser.Error) -> str:
     return f"line {line} is neither a section nor a setting"
 
 
-def _split_header(header: str) -> tuple[str, str]:
-    """Split ``profile "my name"`` into kind and label. A single word is its own label."""
+def _label(header: str) -> str | None:
+    """Return the second of the two words of a header such as ``profile "my name"``, or None."""
     words = plain.words(header)
     if words is None:
         import shlex
@@ -310,7 +314,5 @@ def _split_header(header: str) -> tuple[str, str]:
         try:
             words = shlex.split(header)
         except ValueError:  # an unclosed quote
-            return "", ""
-    if len(words) == 2:
-        return words[0], words[1]
-    return "", header
+            return None
+    return words[1] if len(words) == 2 else None

@@ -35,6 +35,8 @@ from connector.errors import ConfigError
         b'[profile "x y"]\nca_bundle: /x\n',
         b"[profile 'x]\nca_bundle = /x\n",
         b"[profile\tx]\nCA_Bundle = /x\n",
+        b"[profile x]\nca_bundle = /x\n[profile-old x]\nca_bundle = /y\n[profile x y]\n",
+        b'[ profile x]\nregion = y\n[ default ]\n["profile" y]\n[sso-session2 z]\n',
         b"[DEFAULT]\nca_bundle = /x\n[profile x]\nregion = y\n",
         b"[sso-session 'x y']\nsso_region = z\n[sso-session z]\n",
         b"[profile x]\nca_bundle = /\xc3\xa9\xe2\x80\xa8\x0b\x0c\n",
