@@ -5,6 +5,7 @@ STS at an ``http`` address is called by botocore.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pytest
 
 from connector.errors import CredentialsError
 
-from .chains import BASE, LOAD, WORK, load
+from .chains import BASE, LOAD, WORK, source_of
 from .recording import Recorder
 from .sources import Sources
 
@@ -42,17 +43,32 @@ def forms(
         ]
 
 
+def _no_terminal(path: str, *arguments: int) -> int:
+    if path == "/dev/tty":
+        raise OSError(errno.ENXIO, "no terminal")
+    return _open(path, *arguments)
+
+
+_open = os.open
+
+
+@pytest.mark.parametrize("may_ask", [False, True])
 def test_code_is_not_asked_for_without_a_terminal(
-    forms: Forms, configure: Callable[[str], None]
+    forms: Forms,
+    configure: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    may_ask: bool,
 ) -> None:
     configure(MFA)
+    monkeypatch.setattr(os, "open", _no_terminal)
+    monkeypatch.setattr(sys, "stdin", sys.__stdin__)  # as in a program: pytest's refuses to be read
     read, write = os.pipe()
     kept = os.dup(0)
     os.dup2(read, 0)
     try:
         os.write(write, b"123456\n")
         with pytest.raises(CredentialsError, match="needs an MFA code") as caught:
-            load("work")
+            source_of("work").load(20, may_ask=may_ask)
         assert os.read(read, 100) == b"123456\n"
     finally:
         os.dup2(kept, 0)

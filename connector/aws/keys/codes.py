@@ -20,18 +20,20 @@ class Codes:
     def ask(self, question: str) -> str:
         """Return a code: one that was kept, or else one that the user enters now.
 
-        :raises CredentialsError: when there is no user, or the user enters nothing.
+        :raises CredentialsError: when there is no user or terminal, or the user enters nothing.
         """
         kept = self._kept.pop(question, None)
         if kept is not None:
             return kept
-        if not self._may_ask:
-            from .errors import no_code
+        if self._may_ask:
+            from .terminal import ask_secret
 
-            raise no_code(self._profile)
-        from .terminal import ask_secret
+            code = ask_secret(question)
+            if code is not None:
+                return code
+        from .errors import no_code
 
-        return ask_secret(question)
+        raise no_code(self._profile)
 
     def keep(self, question: str, code: str) -> None:
         """Keep a code whose call got no answer, for another try. A code serves one call."""

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Callable
 
 from ...errors import CredentialsError
@@ -14,8 +15,8 @@ from ...errors import CredentialsError
 _asking = threading.Lock()
 
 
-def ask_secret(question: str) -> str:
-    """Return what the user types, which the terminal does not show.
+def ask_secret(question: str) -> str | None:
+    """Return what the user types, which the terminal does not show; None without a terminal.
 
     The terminal gets its settings back even if the program ends meanwhile: the question may be
     asked in a thread, which Ctrl-C does not reach.
@@ -28,7 +29,12 @@ def ask_secret(question: str) -> str:
         restore = _restorer()
         atexit.register(restore)
         try:
-            answer = getpass.getpass(question)
+            with warnings.catch_warnings():
+                # getpass warns before it reads a stdin that may be data for another command.
+                warnings.simplefilter("error", getpass.GetPassWarning)
+                answer = getpass.getpass(question)
+        except getpass.GetPassWarning:
+            return None
         except EOFError:
             answer = ""
         finally:
