@@ -119,6 +119,7 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     from ..copy.names import wish_of
+    from ..copy.plan import check_here
     from ..ssh.places import find_ssh
     from .sshcall import check_options
 
@@ -134,6 +135,7 @@ def run(options: argparse.Namespace) -> int:
         raise LinkLost("stdout cannot be written: it is closed")
     if wish.sources[0].is_stream and sys.stdin is None:
         raise ConfigError("stdin is closed")
+    check_here(wish)
     options.host = wish.far.host
     by_tar = row_of(query_of(options)).copies_by_tar
     if by_tar:

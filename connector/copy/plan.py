@@ -295,6 +295,20 @@ class Planner:
                     )
 
 
+def check_here(wish: Wish) -> None:
+    """Check what this machine tells of a copy before a target is started for it.
+
+    :raises ConfigError: when the destination cannot take the sources.
+    """
+    place = wish.target
+    if not wish.downloads or place.is_stream or os.path.isdir(place.path):
+        return
+    if len(wish.sources) > 1:
+        raise needs_directory(wish)
+    if not os.path.exists(place.path) and not os.path.isdir(place.directory):
+        raise unusable(place, no_directory(place))
+
+
 def unusable(place: Place, why: str) -> ConfigError:
     """Return the error of a destination that can take no file."""
     return ConfigError(f"The destination {place} cannot be used: {why}")

@@ -17,6 +17,7 @@ from .derived import by_botocore, connect
 from .rolecache import CACHED, ENTRY, Sections, cache_of, fill_cache, write_files
 from .sources import ROLE, iso
 
+SSO = {"sso_session": "corp", "sso_role_name": "Role", "sso_account_id": "123456789012"}
 FILE = {"aws_access_key_id": "AKIDF", "aws_secret_access_key": "hidden-f"}
 
 
@@ -54,11 +55,7 @@ def _quick(name: str | None, environ: dict[str, str], now: float | None = None) 
         (
             "work",
             {
-                "profile work": {
-                    "sso_session": "corp",
-                    "sso_role_name": "Role",
-                    "sso_account_id": "123456789012",
-                },
+                "profile work": SSO,
                 "sso-session corp": {
                     "sso_start_url": "https://x.awsapps.com/start",
                     "sso_region": "us-east-1",
@@ -99,13 +96,27 @@ def test_plain_cases_are_judged_without_botocore(
     {"role_arn": ROLE},
     {"role_arn": ROLE, "source_profile": "nosuch"},
     {"role_arn": ROLE, "source_profile": "work", "credential_source": "Environment"},
+    {"role_arn": ROLE, "credential_source": "Ec2InstanceMetadata", "imds_use_ipv6": "true"},
     {"sso_role_name": "Role"},
+    {**SSO, "sso_region": "us-east-1"},
     {},
 ])  # fmt: skip
 def test_other_cases_are_left_to_botocore(home: Path, settings_of: dict[str, str]) -> None:
     fill_cache(home, time.time() + 3600)
-    write_files(home, {"profile work": {**settings_of}}, {})
+    half = {"sso_start_url": "https://x.awsapps.com/start"}
+    write_files(home, {"profile work": {**settings_of}, "sso-session corp": half}, {})
     assert _quick("work", {}) is None
+
+
+def test_chain_of_roles_beyond_any_use_is_left_to_botocore(home: Path) -> None:
+    profiles: Sections = {
+        f"profile role-{number}": {"role_arn": ROLE, "source_profile": f"role-{number + 1}"}
+        for number in range(400)
+    }
+    write_files(home, {**profiles, "profile role-400": FILE}, {})
+    fill_cache(home, time.time() + 3600)
+    assert _quick("role-0", {}) is None
+    assert _quick("role-390", {}) is not None
 
 
 @pytest.mark.parametrize(
