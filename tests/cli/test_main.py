@@ -211,3 +211,16 @@ def test_too_few_open_files_is_said_in_one_line(tmp_path: Path) -> None:
     assert "Internal error" not in done.stderr
     assert done.returncode != 70
     assert done.stdout == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="connector cp does not run on Windows")
+@pytest.mark.parametrize(
+    ("sources", "why"),
+    [(1, "cannot be used: there is no directory {}/none"), (2, "is not a directory")],
+)
+def test_destination_here_is_checked_before_a_target_is_looked_up(
+    sources: int, why: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Without a login, no name can be looked up.
+    assert main(["cp", *["any:file"] * sources, f"{tmp_path}/none/file"]) == 78
+    assert f"/none/file {why.format(tmp_path)}" in capfd.readouterr().err

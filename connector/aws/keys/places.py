@@ -59,6 +59,18 @@ _BOTO_FILES = ("/etc/boto.cfg", "~/.boto")
 CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
+#: Settings of EC2's metadata service. Its variables are read without botocore, these are not.
+_OF_METADATA = frozenset(
+    (
+        *("ec2_metadata_service_endpoint", "ec2_metadata_service_endpoint_mode", "imds_use_ipv6"),
+        *("ec2_metadata_v1_disabled", "metadata_service_timeout", "metadata_service_num_attempts"),
+    )
+)
+
+#: The roles of a longest chain. STS chains any number, but Python's stack has an end.
+_LONGEST = 20
+
+
 class Command(NamedTuple):
     """The command of a ``credential_process``.
 
@@ -215,7 +227,7 @@ class _Judge:
         """Return where the keys of a source profile come from."""
         values = self._profile.profiles.get(name)
         own_source = name == visited[-1] and values is not None and _has_keys(values)
-        if values is None or (name in visited and not own_source):
+        if values is None or (name in visited and not own_source) or len(visited) > _LONGEST:
             return None
         return self.place(name, visited, {})
 
@@ -224,6 +236,8 @@ class _Judge:
         environ = self._environ
         if name == "Environment" and environ.get("AWS_ACCESS_KEY_ID"):
             return _of_variables(environ)
+        if not _OF_METADATA.isdisjoint(self._profile.values or {}):
+            return None
         if name == "EcsContainer" and not environ.keys().isdisjoint(CONTAINER):
             return Machine(is_container=True)
         return Machine(is_container=False) if name == "Ec2InstanceMetadata" else None
@@ -247,7 +261,7 @@ class _Judge:
         settings = dict(values)
         if session is not None:
             of_session = self._profile.sso_sessions.get(session)
-            if of_session is None:
+            if of_session is None or any(name not in of_session for name in _SSO[2:]):
                 return None
             if any(settings.get(name, value) != value for name, value in of_session.items()):
                 return None
