@@ -45,4 +45,6 @@ def test_start_that_differs_takes_a_new_interpreter() -> None:
         assert is_forked([*program, "list"], {"PYTHONWARNINGS": "error"}) is here
         assert not is_forked([*program, "list"], {"PYTHONOPTIMIZE": "1"})
         assert not is_forked([*program, "list"], {"LC_ALL": "de_DE"})
+        assert not is_forked([*program, "list"], {"PYTHONPATH": "/"})
+        assert is_forked([*program, "list"], {"PYTHONPATH": "/none"}) is here
     assert not is_forked(["ssh", "a.ec2"], {})
