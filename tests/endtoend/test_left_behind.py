@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,12 @@ def ledger(commands: Commands) -> list[Path]:
     directory = commands.directory / "home/.cache/devenv-connector/sessions"
     if not directory.exists():
         return []
-    # An entry that is being written is empty.
-    return [path for path in directory.iterdir() if path.stat().st_size]
+    entries = []
+    for path in directory.iterdir():
+        with suppress(FileNotFoundError):  # its connector removes it
+            if path.stat().st_size:  # else it is being written
+                entries.append(path)
+    return entries
 
 
 def open_proxy(commands: Commands, cloud: Cloud) -> Process:

@@ -339,7 +339,7 @@ def test_friendly_name_is_looked_up(cloud: Cloud) -> None:
             assert receive_exactly(stream, len(GREETING)) == GREETING
     with pytest.raises(connector.TargetNotFound, match="another"):
         connector.open_socket("another")
-    with pytest.raises(connector.ConfigError, match="no space"):
+    with pytest.raises(connector.TargetNotFound, match="no space"):
         connector.open_socket("my-env", space="Other.Space")
 
 
