@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,49 +22,16 @@ from connector.aws.keys.places import Role, place_of
 from connector.aws.keys.programwait import ProgramWait
 from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.profile import Profile, load_profile, with_credentials
-from connector.emulator.api.account import Account
-from connector.emulator.api.rest import BearerTokens, RestServer
-from connector.emulator.api.sso.oidc import OidcService
-from connector.emulator.api.sso.portal import Portal
-from connector.emulator.api.sts.service import SecurityTokenService
+from connector.aws.sso.tokens import SsoCache
 from connector.emulator.listener import Certificates
-from connector.emulator.sessions import Sessions
 from connector.errors import ConnectFailed, CredentialsError
 from connector.transport.trust import Trust
 
+from .accounts import CODE, Aws
 from .chains import log_in, without_botocore
 from .cloud import Loop
 from .recording import Recorder
 from .sources import ROLE, Sources
-
-TOKEN = "a-token"  # of log_in()
-CODE = "123456"
-
-
-class Aws:
-    """STS and the portal of SSO, with one user and two roles."""
-
-    def __init__(self, certificates: Certificates) -> None:
-        self.account = Account(Sessions(), lambda session: "")
-        self.key = self.account.add_user("mary")
-        self.role = self.account.add_role("Reader")
-        self.guarded = self.account.add_role("Guarded", external_id="an-id")
-        self.device = self.account.add_role("Device", mfa_code=CODE)
-        tokens = BearerTokens(self.account.now)
-        tokens.accept(TOKEN, "mary")
-        self.oidc = OidcService(tokens, self.account.now, self.account.sessions.random_bytes)
-        endpoints = [
-            *SecurityTokenService(self.account).endpoints(),
-            *self.oidc.endpoints(),
-            *Portal(tokens, self.account).endpoints(),
-        ]
-        self.server = RestServer(endpoints, certificates.server_context)
-        self.ca_file = certificates.ca_file
-        self.connect = Trust(str(certificates.ca_file)).connect
-
-    @property
-    def asked(self) -> list[str]:
-        return [record.operation for record in self.server.requests]
 
 
 @pytest.fixture
@@ -296,30 +264,39 @@ def test_unusual_calls_are_left_to_botocore(
     assert aws.asked == []
 
 
-@pytest.mark.parametrize(("left", "used"), [(-1, False), (14 * 60, True)])
+Way = Callable[[Any], AwsKeys | None]
+
+
+@pytest.mark.parametrize("way", [called, by_botocore])
+@pytest.mark.parametrize("more", [Aws.renewable, lambda aws: {}])
 def test_login_that_cannot_be_renewed_is_used_until_its_end(
-    aws: Aws, home: Path, configure: Callable[..., None], left: float, used: bool
+    aws: Aws,
+    home: Path,
+    configure: Callable[..., None],
+    way: Way,
+    more: Callable[[Aws], dict[str, str]],
 ) -> None:
+    """Only the holder of the lock uses a refresh token, which serves once."""
     configure(**filled(aws, SSO))
-    log_in(home, time.time() + left)
-    assert (called(aws.connect) is not None) == used
-    assert aws.asked == ["GetRoleCredentials"] * used
+    log_in(home, time.time() + 14 * 60, **more(aws))
+    os.mkdir(SsoCache("corp").lock_path)
+    assert way(aws.connect) is not None
+    assert aws.asked == ["GetRoleCredentials"]
+    shutil.rmtree(home / ".aws/cli")
+    log_in(home, time.time() - 1, **more(aws))
+    with pytest.raises(CredentialsError, match="SSO login"):
+        way(aws.connect)
+    assert aws.asked == ["GetRoleCredentials"]
 
 
+@pytest.mark.parametrize("way", [called, by_botocore])
 @pytest.mark.parametrize("left", [-1, 14 * 60])
 def test_login_is_renewed_for_the_keys_of_its_role(
-    aws: Aws, home: Path, configure: Callable[..., None], left: float
+    aws: Aws, home: Path, configure: Callable[..., None], way: Way, left: float
 ) -> None:
     configure(**filled(aws, SSO))
-    client = aws.oidc.register_client()
-    renewable = {
-        "clientId": client.id,
-        "clientSecret": client.secret,
-        "registrationExpiresAt": "2099-01-01T00:00:00Z",
-        "refreshToken": aws.oidc.issue_refresh_token(client, "mary"),
-    }
-    log_in(home, time.time() + left, **renewable)
-    assert called(aws.connect) is not None
+    log_in(home, time.time() + left, **aws.renewable())
+    assert way(aws.connect) is not None
     assert aws.asked == ["CreateToken", "GetRoleCredentials"]
 
 

@@ -14,6 +14,7 @@ import os
 import queue
 import threading
 import time
+from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -187,12 +188,20 @@ class _Search:
     def _replace_providers(
         self, session: Any, resolver: Any, cache: Any, region: str | None
     ) -> None:
-        """Let the chain start programs and ask for codes by our rules.
+        """Let the chain start programs, ask for codes and renew logins by our rules.
 
         The providers of a role's ``source_profile`` are made by the builder.
         """
         from botocore import credentials as providers
+        from botocore.tokens import FrozenAuthToken, SSOTokenProvider
         from botocore.utils import create_nested_client
+
+        from ..sdk import ClientFactory
+        from ..sso.renewal import Oidc, usable_token
+        from ..sso.tokens import RENEWAL_TIMEOUT, SsoCache
+
+        profile = self._profile
+        clients = ClientFactory(profile.known_name, self._connect)
 
         def create_client(service: str, **settings: Any) -> Any:
             return create_nested_client(session, service, **{"region_name": region, **settings})
@@ -201,6 +210,19 @@ class _Search:
             return session.full_config
 
         start, profiles = self._start, self._profile.profiles
+
+        class Login(SSOTokenProvider):
+            def _refresher(self) -> FrozenAuthToken:
+                """Return the token. It is renewed under the lock of all our processes."""
+                provider: Any = self
+                settings = provider._sso_config
+                token = usable_token(
+                    SsoCache(settings["session_name"]),
+                    Oidc(settings["sso_region"], profile, os.environ, clients),
+                    *(time.time, RENEWAL_TIMEOUT),
+                )
+                end = datetime.fromtimestamp(token.expires_at, timezone.utc)
+                return FrozenAuthToken(token.access_token, end)
 
         class Process(providers.ProcessProvider):
             def __init__(self, name: str) -> None:
@@ -218,6 +240,12 @@ class _Search:
             def _create_process_provider(self, profile_name: str) -> Any:
                 return Process(profile_name)
 
+            def _create_sso_provider(self, profile_name: str) -> Any:
+                login = Login(session, profile_name=profile_name)
+                return providers.SSOProvider(
+                    load_config, session.create_client, profile_name, cache, token_provider=login
+                )
+
         name = self._profile.shown_name
         builder: Any = Builder(session, cache, region)
         kept = {provider.METHOD: provider for provider in resolver.providers}
@@ -228,7 +256,8 @@ class _Search:
             load_config, create_client, cache, name, self._ask, sourcer, builder
         )
         process = builder._create_process_provider(name)
-        ours = {role.METHOD: role, process.METHOD: process}
+        sso = builder._create_sso_provider(name)
+        ours = {each.METHOD: each for each in (role, process, sso)}
         resolver.providers = [ours.get(each.METHOD, each) for each in resolver.providers]
 
     def _ask(self, question: str) -> str:

@@ -18,6 +18,7 @@ from ..profile import Profile, command_line, unknown_profile
 from ..regions import has_to_be_enabled, is_known
 from ..sdk import UNREADABLE
 from ..signed import EXPIRED
+from ..sso.tokens import Unusable
 from .places import KEY, PARTS, incomplete
 
 if TYPE_CHECKING:
@@ -67,11 +68,10 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
         return unknown_profile(name)
     code, said = _refusal_in(error)
     source = _last_source(profile)
+    if isinstance(error, Unusable):
+        return _no_login(error, source)
     if kinds & {"SSOError", "TokenRetrievalError"} or code == _OF_LOGIN:
-        return CredentialsError(
-            f"The SSO login of the profile {source.shown_name} has expired, or there is none",
-            f"Run `{_sso_login(source)}`",
-        )
+        return _no_login(error, source)
     if "LoginError" in kinds:
         return CredentialsError(
             f"The AWS login of the profile {source.shown_name} has expired, or there is none",
@@ -109,6 +109,22 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
     if isinstance(error, (*UNREADABLE, RuntimeError)) or "BotoCoreError" in kinds:
         return _failed(profile, type(error).__name__)
     return InternalError.of(error)
+
+
+def _no_login(error: BaseException, source: Profile) -> ConnectorError:
+    """Return the error of an SSO login that gives no token. A new one helps in most cases.
+
+    :param source: the profile whose login it is.
+    """
+    cause = error.__cause__
+    if isinstance(cause, (CallFailed, ConfigError)):  # of the renewal
+        return explain(cause, source)
+    hint = f"Run `{_sso_login(source)}`"
+    if isinstance(cause, OSError):
+        return CredentialsError(f"The SSO login has expired and cannot be renewed: {error}", hint)
+    return CredentialsError(
+        f"The SSO login of the profile {source.shown_name} has expired, or there is none", hint
+    )
 
 
 def no_keys(profile: Profile, variables: Mapping[str, str]) -> CredentialsError:

@@ -67,8 +67,9 @@ def keys_of_call(
     :param signer: the keys that sign the call.
     :param code: of MFA.
     :param timeout: seconds that botocore needs too if the call fails: a part of them is used.
-    :raises CredentialsError: when the service refuses it for good.
+    :raises ConnectorError: when the service refuses it for good, or there is no usable login.
     """
+    token = _token(role, asked, timeout / 2) if role.is_of_sso else ""
     now = asked.now()
     limits = [min(each, max(timeout, 0.1) / 4) for each in _TIMEOUTS]
 
@@ -77,7 +78,7 @@ def keys_of_call(
 
     try:
         if role.is_of_sso:
-            entry = _of_sso(role, url, ask, _token(role, asked, timeout / 2))
+            entry = _of_sso(role, url, ask, token)
         else:
             entry = _of_sts(role, url, ask, signer, code, now)
         keys = _keys(entry["Credentials"], now)
@@ -127,29 +128,24 @@ def endpoint_of(role: Role, profile: Profile, environ: Mapping[str, str]) -> str
 
 
 def _token(role: Role, asked: Asked, timeout: float) -> str:
-    """Return the token of an SSO login, renewed if it expires soon."""
-    from ..sso.tokens import REFRESH_WINDOW, SsoCache, Unusable
+    """Return the token of an SSO login, renewed if it expires soon.
 
-    cache = SsoCache(role.token)
+    botocore is not asked where that fails: it would use the same refresh token once more.
+
+    :raises ConnectorError: when there is no usable login.
+    """
+    from ..sdk import ClientFactory
+    from ..sso.renewal import Oidc, usable_token
+    from ..sso.tokens import SsoCache, Unusable
+
+    clients = ClientFactory(asked.profile.known_name, asked.connect)
+    service = Oidc(role.region or "", asked.profile, asked.environ, clients)
     try:
-        token = cache.read()
-        left = token.expires_at - asked.now()
-        if left >= REFRESH_WINDOW:
-            return token.access_token
-        from ..sdk import ClientFactory
-        from ..sso.renewal import Oidc, renew
+        return usable_token(SsoCache(role.token), service, asked.now, timeout).access_token
+    except Unusable as why:
+        from .errors import explain
 
-        clients = ClientFactory(asked.profile.known_name, asked.connect)
-        service = Oidc(role.region or "", asked.profile, asked.environ, clients)
-        try:
-            return renew(cache, service, asked.now, timeout).access_token
-        except Unusable as why:
-            if left <= 0:
-                raise
-            logger.info("the SSO login that expires soon is used: %s", why)
-            return token.access_token
-    except Unusable:
-        raise _Unusual("there is no usable login") from None
+        raise explain(why, asked.profile) from why
 
 
 def _of_sso(role: Role, url: str, ask: Ask, token: str) -> dict[str, Any]:

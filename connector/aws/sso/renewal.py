@@ -84,6 +84,35 @@ class Oidc(NamedTuple):
         return call_once(self.clients, "sso-oidc", self.region, _OPERATION, request, **limits)
 
 
+def usable_token(
+    cache: SsoCache, service: Oidc, now: Callable[[], float], timeout: float
+) -> CachedToken:
+    """Return the token of a login that has not expired, renewed if it expires soon.
+
+    The parameters and errors are those of :func:`renew`.
+    """
+    token = cache.read()
+    if token.expires_at - now() >= REFRESH_WINDOW:
+        return token
+    return renewed(token, cache, service, now, timeout)
+
+
+def renewed(
+    token: CachedToken, cache: SsoCache, service: Oidc, now: Callable[[], float], timeout: float
+) -> CachedToken:
+    """Return the token that replaces one, or that one if it cannot be renewed but is still valid.
+
+    The other parameters and the errors are those of :func:`renew`.
+    """
+    try:
+        return renew(cache, service, now, timeout)
+    except Unusable as problem:
+        if token.expires_at <= now():
+            raise
+        logger.info("Using the token that expires soon: %s", problem)
+        return token
+
+
 def renew(cache: SsoCache, service: Oidc, now: Callable[[], float], timeout: float) -> CachedToken:
     """Return a renewed token, from the service or from another process that renewed it first.
 

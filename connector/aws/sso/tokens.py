@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 
 from ...errors import CredentialsError, NoLogin
-from ...fast.logs import Logger
 from ...fast.records import NamedTuple
 from ...fast.typed import Any
 from ...files import (
@@ -174,8 +173,6 @@ def parse_time(text: str) -> float:
 #: Seconds that renewing a token may take where time is not short.
 RENEWAL_TIMEOUT = 8.0
 
-logger = Logger(__name__)
-
 
 class TokenVariables(NamedTuple):
     """The environment variables of a service that give a token.
@@ -275,17 +272,15 @@ class BearerTokens:
         except Unusable as problem:
             raise CredentialsError(str(problem), remedy) from None
         if token.expires_at - self._now() < REFRESH_WINDOW:
-            from .renewal import Oidc, renew
+            from .renewal import Oidc, renewed
 
             service = Oidc(session.region, self._profile, self._environ, self._clients)
             try:
-                token = renew(cache, service, self._now, timeout)
+                token = renewed(token, cache, service, self._now, timeout)
             except Unusable as problem:
-                if token.expires_at <= self._now():
-                    raise CredentialsError(
-                        f"The SSO login has expired and cannot be renewed: {problem}", remedy
-                    ) from problem
-                logger.info("Using the token that expires soon: %s", problem)
+                raise CredentialsError(
+                    f"The SSO login has expired and cannot be renewed: {problem}", remedy
+                ) from problem
         origin = f"the SSO login of the profile {self._profile.shown_name}"
         return BearerToken(token.access_token, token.expires_at, remedy, origin)
 
