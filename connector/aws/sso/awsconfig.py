@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError
@@ -67,7 +67,11 @@ class LoginProfile:
             with self._explained():
                 make_directory_of(self._path)
                 check_writable(self._path)
-                _extended(self._path, lines)
+                with self._locked():  # another login may add them between two readings
+                    there = load_profile(name, environ)
+                    lines = self._missing(there)
+                    if lines:
+                        _extended(self._path, lines)
         self.profile = with_lines(there, lines)
 
     def add_missing(self) -> str:
@@ -78,13 +82,16 @@ class LoginProfile:
         """
         if not self._missing(load_profile(self._name, self._environ)):
             return ""
-        with self._explained(), file_lock(f"{self._path}.lock", _LOCK_TIMEOUT):
+        with self._explained(), self._locked():
             # Another process may have added them while we waited for the lock.
             lines = self._missing(load_profile(self._name, self._environ))
             if lines:
                 new, like = _extended(self._path, lines)
                 replace_file(self._path, new, like)
             return lines
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return file_lock(f"{self._path}.lock", _LOCK_TIMEOUT)
 
     def _missing(self, profile: Profile) -> str:
         return _missing(profile, self._session, self._by_user)
