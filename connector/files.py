@@ -211,16 +211,21 @@ def make_directory_of(path: AnyPath) -> None:
             os.mkdir(name, 0o700)
 
 
-def check_writable(path: AnyPath) -> None:
+def check_writable(path: AnyPath, size: int = 0) -> None:
     """Check that a file can be replaced, without changing it.
 
+    :param size: bytes that the disk must have room for.
     :raises OSError: when it cannot.
     """
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     probe = f"{os.fspath(path)}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    os.unlink(probe)
+    descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(bytes(size))
+    finally:
+        os.unlink(probe)
 
 
 def reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from ...errors import ConfigError
 from ...fast.logs import Logger
 from ...fast.records import NamedTuple
 from ...fast.typed import TYPE_CHECKING, Any
-from ...files import file_lock, reason
+from ...files import check_writable, file_lock, reason
 from ..api import CallFailed, Operation, Refused
 from ..endpoint import EndpointNames, light_endpoint
 from ..light import LightApi
@@ -46,6 +46,9 @@ _CONNECT_TIMEOUT = 3.0  # seconds; the request has two kilobytes
 _READ_TIMEOUT = 5.0
 #: Seconds that the request gets at least: if its response is missed, so is the new refresh token.
 _SHORTEST_REQUEST = 2.0
+
+#: Bytes that a token file takes at most.
+_ROOM = 1 << 16
 
 logger = Logger(__name__)
 
@@ -133,8 +136,16 @@ def renew(cache: SsoCache, service: Oidc, now: Callable[[], float], timeout: flo
             if token.expires_at - now() >= REFRESH_WINDOW:
                 return token
             request = token.refresh_request(now())
+            _check_room(cache)
             left = max(deadline - time.monotonic(), _SHORTEST_REQUEST)
-            response = _create_token(service, request, left)
+            try:
+                response = _create_token(service, request, left)
+            except Unusable:
+                # The AWS CLI takes no lock: it may have used the refresh token meanwhile.
+                token = cache.read()
+                if token.expires_at - now() >= REFRESH_WINDOW:
+                    return token
+                raise
             # The old refresh token is used up, so a new one is kept even if the response has
             # no usable access token.
             kept = token._replace(document=with_refresh_token(response, token.document))
@@ -147,6 +158,14 @@ def renew(cache: SsoCache, service: Oidc, now: Callable[[], float], timeout: flo
             return token
     except OSError as error:
         raise Unusable(f"{cache.lock_path} cannot be locked ({reason(error)})") from error
+
+
+def _check_room(cache: SsoCache) -> None:
+    """Check that the new refresh token can be saved, since the call uses up the old one."""
+    try:
+        check_writable(cache.path, _ROOM)
+    except OSError as error:
+        raise Unusable(f"{cache.path} cannot be written ({reason(error)})") from error
 
 
 def _create_token(service: Oidc, request: Mapping[str, str], timeout: float) -> dict[str, Any]:

@@ -202,6 +202,41 @@ def test_renewed_token_that_cannot_be_saved_is_used(
     assert not list(cache_file.parent.glob("*.tmp"))
 
 
+def test_refresh_token_is_not_used_up_where_no_new_one_can_be_saved(
+    cloud: Cloud, cache_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a read-only mount, or on a full disk, which still takes empty files."""
+    write_cache(cache_file, cloud.login(expiresAt=at(60)))
+    full = os.open("/dev/full", os.O_WRONLY)
+    opened = os.open
+
+    def open_full(path: str, flags: int, *mode: int) -> int:
+        descriptor = opened(path, flags, *mode)
+        return os.dup2(full, descriptor) if path.endswith(".tmp") else descriptor
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", open_full)
+        assert load(ca_file=cloud.ca_file).value == "cached-token"
+        write_cache(cache_file, cloud.login())
+        assert "json cannot be written (No space left on device)" in refused()
+    os.close(full)
+    assert cloud.operations() == []
+    assert not list(cache_file.parent.glob("*.tmp"))
+
+
+def test_token_of_another_tool_is_used_where_the_refresh_token_is_used_up(
+    cloud: Cloud, cache_file: Path
+) -> None:
+    def refuse() -> web.Response:
+        write_cache(cache_file, cloud.login(accessToken="newer", expiresAt=at(3600)))
+        raise InvalidGrantException("used")
+
+    always(cloud, "CreateToken", refuse)
+    write_cache(cache_file, cloud.login())
+    assert load(ca_file=cloud.ca_file).value == "newer"
+    assert json.loads(cache_file.read_text())["accessToken"] == "newer"
+
+
 PROCESS = """\
 import os, sys, time
 from connector.aws.sdk import ClientFactory
