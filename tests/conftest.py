@@ -122,6 +122,8 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_finish() -> None:
     """Freeze all objects after the collection, so that the garbage collector skips them.
 
-    Tests that look for open objects collect garbage, which otherwise takes half their time.
+    Tests that look for open objects collect garbage, which otherwise takes half their time. The
+    collector's own runs are rarer than by default: they would take 5 % of the CPU time.
     """
     gc.freeze()
+    gc.set_threshold(20_000)
