@@ -63,6 +63,8 @@ async def download(stream: connector.Stream, writer: asyncio.StreamWriter) -> No
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     try:
         asyncio.run(main(*sys.argv[1:]))
     except KeyboardInterrupt:

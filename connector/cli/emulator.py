@@ -115,7 +115,8 @@ def check_installed(embedded_server: bool = True) -> None:
     if missing:
         raise ConfigError(
             f"the emulator needs {', '.join(missing)}",
-            "Install the extra in the project's folder: pip install '.[emulator]'",
+            "In the project's folder, run `pipx install --force '.[emulator]'`, or "
+            "`pip install '.[emulator]'` in a virtual environment",
         )
     if embedded_server and sys.platform == "win32":
         raise ConfigError(
@@ -315,7 +316,10 @@ def _environment(text: str) -> PlannedTarget:
     project, slash, alias = place.rpartition("/")
     state, seconds = [*rest, "", ""][:2] if rest else ("running", "")
     if len(rest) > 2 or not (_is_name(alias) and (_is_name(project) or not slash)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not [PROJECT/]ALIAS[:STATE[:SECONDS]]")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not [PROJECT/]ALIAS[:STATE[:SECONDS]], with names of 3 to 63 letters, "
+            "digits, '-', '_' and '.'"
+        )
     if state.lower() not in states:
         raise argparse.ArgumentTypeError(f"{state!r} is neither running nor stopped")
     if seconds and not (seconds.isascii() and seconds.isdigit() and int(seconds) <= 3600):

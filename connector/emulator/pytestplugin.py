@@ -28,7 +28,7 @@ def connector_emulator(
     missing = missing_packages()
     if missing:
         pytest.fail(
-            f"connector_emulator needs {', '.join(missing)}: install devenv-connector[emulator]",
+            f"connector_emulator needs {', '.join(missing)}: install the extra 'emulator'",
             pytrace=False,
         )
     from .harness import ConnectorEmulator

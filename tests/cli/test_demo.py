@@ -150,5 +150,6 @@ def test_without_its_packages_the_emulator_says_what_to_install(tmp_path: Path) 
     assert done.returncode == 78
     assert done.stderr == (
         "connector: The emulator needs trustme. "
-        "Install the extra in the project's folder: pip install '.[emulator]'\n"
+        "In the project's folder, run `pipx install --force '.[emulator]'`, or "
+        "`pip install '.[emulator]'` in a virtual environment\n"
     )

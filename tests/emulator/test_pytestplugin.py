@@ -85,7 +85,7 @@ def test_fixture_names_the_packages_that_are_missing(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(connector_emulator): pass\n")
     done = run_pytest(tmp_path, *PLUGIN)
     assert done.returncode == 1
-    assert "connector_emulator needs trustme: install devenv-connector[emulator]" in done.stdout
+    assert "connector_emulator needs trustme: install the extra 'emulator'" in done.stdout
 
 
 def test_option_of_pytest_switches_the_plugin_off(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def push_key(machines: Targets, found: Found, query: Query) -> None:
     if key is None:
         raise ConfigError(
             "there is no ed25519 or RSA key of ssh that can be pushed",
-            "Make one with `ssh-keygen -t ed25519`, or name it with IdentityFile in ssh's config",
+            "Make one with `ssh-keygen -t ed25519`, or name it with IdentityFile in ssh's config. "
+            "-i and -F of ssh are not seen",
         )
     machines.call(
         "send_ssh_public_key",
