@@ -324,7 +324,7 @@ def needs_directory(wish: Wish) -> ConfigError:
     """Return the error of several sources whose destination is no directory."""
     return ConfigError(
         f"The destination {wish.target} is not a directory",
-        "Several sources need a directory as their target",
+        "Several sources need a directory as the destination",
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -29,21 +31,36 @@ def print_table(listing: Listing) -> None:
     # The texts come from the service: show them without markup, emoji and highlights.
     console = Console(markup=False, emoji=False, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    # Users copy the name, so it is never shortened.
-    table.add_column("SSH NAME", no_wrap=True, overflow="fold")
-    table.add_column("STATE", no_wrap=True)
     lines = [[_name(row), _state(row)] for row in listing.rows]
-    room = console.width - max(len(row.name) for row in listing.rows) - _GAP - len("STOPPING")
-    for number, column in enumerate(listing.columns):
+    # Every column has a width: Rich would give several columns more room than there is, and cut.
+    name_width, state_width = (_widest(str(line[at]) for line in lines) for at in (0, 1))
+    name_width = max(name_width, len("SSH NAME"))
+    state_width = max(state_width, len("STOPPING"))  # which the targets may be later
+    table.add_column("SSH NAME", width=name_width)
+    table.add_column("STATE", width=state_width)
+    # Users copy the name, so it is never shortened: a narrow terminal wraps the line itself.
+    console.width = max(console.width, name_width + _GAP + state_width)
+    room = console.width - name_width - _GAP - state_width
+    chosen = []
+    for column in listing.columns:
+        if room < _GAP + column.width:
+            break
         room -= _GAP + column.width
-        if room >= 0:
-            table.add_column(column.heading, min_width=column.width, overflow="fold")
-            for line, row in zip(lines, listing.rows, strict=True):
-                cell = "\n".join(map(printable, row.cells[number].split("\n")))
-                line.append(Text(cell))
+        chosen.append(column)
+    for number, column in enumerate(chosen):
+        texts = ["\n".join(map(printable, row.cells[number].split("\n"))) for row in listing.rows]
+        more = max(0, min(room, _widest("\n".join(texts).split("\n")) - column.width))
+        room -= more
+        table.add_column(column.heading, width=column.width + more, overflow="fold")
+        for line, text in zip(lines, texts, strict=True):
+            line.append(Text(text))
     for line in lines:
         table.add_row(*line)
     console.print(table)
+
+
+def _widest(texts: Iterable[str]) -> int:
+    return max(map(cell_len, texts))
 
 
 def _name(row: Row) -> Text:
