@@ -9,8 +9,8 @@ HELP = help_texts(
     KIND.backend,
     names="""\
 names:
-  <project>.codebuild           the project's sandbox, if exactly one lives; the Region and the
-                   profile follow where they are needed: web.eu-west-1.work.codebuild
+  <project>.codebuild           the project's sandbox, if exactly one has not stopped; the
+                   Region and the profile follow where they are needed: web.eu-west-1.work.codebuild
   <project>.<uuid>.codebuild    one of several
   codebuild-sandbox-ssh=<ARN>   AWS's name
 With --new, the name of a project means a sandbox that is started now. It costs money until it is
