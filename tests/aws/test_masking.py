@@ -16,6 +16,12 @@ SECRETS = {
     "Authorization: Bearer abc.def": "Authorization: ***",
     "key wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY": "key ***",
     "id AKIAIOSFODNN7EXAMPLE is old": "id *** is old",
+    "proxy http://anna:hunter2@proxy:80/ is down": "proxy http://***@proxy:80/ is down",
+    "--passphrase x, pwd: y, mfa=123": "--passphrase *** pwd: *** mfa=***",
+    "secret='a b c": "secret=***",
+    "a" * 60 + "1": "***",
+    "token" * 20_000: "***",
+    "said " + "token" * 20_000: "said",
     "eyJhbGciOiJIUzI1NiIsInR5cCI6.eyJzdWIiOiIxMjM0NTY3ODkw.x": "***.***.x",
 }
 
