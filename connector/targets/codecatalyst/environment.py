@@ -24,7 +24,7 @@ from ..model import (
 from .calls import Calls
 
 if TYPE_CHECKING:
-    from ...sessions import SessionSource, StartProgress
+    from ...sessions import SessionSource
 
 logger = Logger(__name__)
 

@@ -13,6 +13,7 @@ from ...errors import TargetNotFound, quoted
 from ...fast.typed import Any
 from .. import names
 from ..names import SHORTEST_ID
+from ..registry import has_gap
 from .hosts import EnvironmentName, is_aws_name, place_of
 
 #: What makes a name one for ssh: a ``Host`` pattern that catches these and nothing else.
@@ -25,8 +26,8 @@ _PART_OF_ID = re.compile(rf"[0-9a-f-]{{{SHORTEST_ID},36}}")
 
 
 def is_plain(name: str) -> bool:
-    """Return whether a name can be a host name of ssh, and does not look like one of AWS's."""
-    return _PLAIN.fullmatch(name) is not None and not is_aws_name(name)
+    """Return whether commands and ssh take a name, and it does not look like one of AWS's."""
+    return _PLAIN.fullmatch(name) is not None and not is_aws_name(name) and not has_gap(name)
 
 
 class Names(names.Names[EnvironmentName]):

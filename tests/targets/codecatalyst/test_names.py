@@ -182,7 +182,11 @@ def test_environment_without_alias_is_named_by_eight_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    "alias", ["my env", "-oProxyCommand=x", "a\x1b[2J", "a;b", "\u00e4", "a/b", "aws-devenv-web"]
+    "alias",
+    [
+        *("my env", "-oProxyCommand=x", "a\x1b[2J", "a;b", "\u00e4", "a/b", "aws-devenv-web"),
+        *("a..b", "a."),
+    ],
 )
 def test_alias_that_is_no_host_name_is_not_offered_for_ssh(alias: str) -> None:
     odd = Env("One", "abc", uuid("aaaaaaaa"), alias)
