@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     parser.description = DESCRIPTION
     parser.epilog = EPILOG
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(title="actions", metavar="{show}", required=True)
     show = actions.add_parser(
         "show",
         help="show the settings and where each comes from",

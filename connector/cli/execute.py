@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..sessions import SessionSource
 from ..targets.model import COMMAND, SessionRequest
-from ..targets.registry import row_of
+from ..targets.registry import row_of, started_if_asked
 from ..transport.address import StreamSettings
 from ..transport.keyboard import Keyboard
 from ..transport.loop import Loop
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = f"""\
 Run a command on a target in a session of Session Manager, without ssh and keys. A stopped
-target is started first, which takes minutes, unless it costs money: then only with --start.
+target is started first, which takes minutes. {started_if_asked()} are started only with --start.
 
 {NAMES}
 The command and each argument must have 1 to 255 characters. No shell interprets them; to

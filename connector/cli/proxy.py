@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..fast.typed import TYPE_CHECKING
 from ..targets.model import SSH_SESSION, SessionRequest
-from ..targets.registry import SESSION, START, STREAM, WAY
+from ..targets.registry import SESSION, START, STREAM, WAY, started_if_asked
 from .settings import add_setting
 from .streaming import add_stream_options, run_stream
 from .target import (
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = f"""\
 Start a session of a target, and connect stdin and stdout to its SSH server. ssh runs this
-command as its ProxyCommand. A stopped target is started first, which takes minutes, unless
-it costs money: then only with --start. ssh waits that long with "ProxyUseFdpass yes", or with
-a ConnectTimeout of more than --wait.
+command as its ProxyCommand. A stopped target is started first, which takes minutes.
+{started_if_asked()} are started only with --start. ssh waits that long with
+"ProxyUseFdpass yes", or with a ConnectTimeout of more than --wait.
 
 {NAMES}
 In a ProxyCommand, give %n as TARGET: the name as you typed it. %h is in lower case.

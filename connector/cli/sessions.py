@@ -26,7 +26,9 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = f"List or stop the sessions of a target.\n\n{NAMES}"
     parser.epilog = EPILOG
-    actions = parser.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(
+        title="actions", dest="action", metavar="{list,stop}", required=True
+    )
     listing = actions.add_parser("list", help="list the open sessions")
     _add_options(listing)
     listing.add_argument("--json", action="store_true", help="print JSON: id and startedTime")

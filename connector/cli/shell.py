@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..targets.model import SHELL, SessionRequest
+from ..targets.registry import started_if_asked
 from ..transport.loop import Loop
 from .interactive import ESCAPES, SIGNALS, Interaction
 from .proxy import add_session_options, prepare
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = f"""\
 Open a shell on a target in a session of Session Manager, without ssh and keys. A stopped
-target is started first, which takes minutes, unless it costs money: then only with --start.
+target is started first, which takes minutes. {started_if_asked()} are started only with --start.
 
 {NAMES}
 {ESCAPES}"""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigError
 from ..targets.model import SSH
-from ..targets.registry import PLACE, SESSION, START, WAY
+from ..targets.registry import PLACE, SESSION, START, WAY, started_if_asked
 from .settings import add_logging_options, add_setting
 from .start import start_target
 from .target import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..targets.kind import Target
 
 DESCRIPTION = f"""\
-Start a target if it is stopped, wait until it runs, and call ssh. A target that costs money is
+Start a target if it is stopped, wait until it runs, and call ssh. {started_if_asked()} are
 started only with --start. This works without `connector config-ssh`. Your ssh configuration
 applies; connector adds the user, the keep-alive messages and a separate file of host keys,
 unless your configuration sets them.

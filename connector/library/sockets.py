@@ -42,8 +42,8 @@ def open_socket(
     :param region: the Region of the target, unless ``name`` has it; only for kinds in Regions.
     :param profile: the profile of ``~/.aws/config`` whose login is used.
     :param endpoint_url: the URL of another API than the service's own.
-    :param start: whether to start a target that is stopped; ``None``: yes, unless a target that
-        runs costs money.
+    :param start: whether to start a target that is stopped; ``None``: if
+        `connector ssh` would without --start.
     :param wait: seconds until the target has to run, 1 to 3600.
     :param ping_interval: seconds between two pings to the gateway, 1 to 3600. After 2.25 times
         that without an answer, the connection is made anew.

@@ -13,7 +13,7 @@ from ..datachannel.limits import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
 from ..errors import ConfigError, quoted
 from ..fast.records import NamedTuple
 from ..fast.typed import TYPE_CHECKING
-from ..targets.registry import KINDS, KindOption
+from ..targets.registry import KINDS, KindOption, started_if_asked
 from ..transport.liveness import PING_INTERVAL
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ _TABLE = (
         FLAG,
         "start a target that is stopped",
         ("CONNECTOR_START",),
-        varies="where it costs no money",
+        varies=f"except for {started_if_asked()}",
     ),
     Setting(
         "wait",

@@ -81,8 +81,8 @@ class KindRow(NamedTuple):
     :param id_prefixes: likewise, if 8 or 17 hexadecimal digits and nothing else follow, as in the
         ids of machines: ``i-0123456789abcdef0``.
     :param forms: the forms of a session that the service can start.
-    :param starts_unasked: whether a command that needs a stopped target starts it. False where a
-        target that runs costs money: then only ``--start``, the setting and `connector start` do.
+    :param starts_unasked: whether a command that needs a stopped target starts it. Otherwise, only
+        ``--start``, the setting and `connector start` do.
     :param has_list: whether the service tells which targets there are, and which of them run.
     :param copies_by_tar: whether `connector cp` runs tar in commands, for targets that rarely have
         an SSH server. Otherwise it speaks SFTP over the user's ssh.
@@ -382,6 +382,11 @@ def require_name(query: Query, environ: Mapping[str, str]) -> None:
     """:raises ConfigError: when nothing names a target."""
     if not names_target(query, environ):
         raise ConfigError("No target is named", "Give a name that `connector list` shows")
+
+
+def started_if_asked() -> str:
+    """Return the targets that only ``--start``, the setting and `connector start` start."""
+    return " and ".join(row.words.nouns for row in KINDS if not row.starts_unasked)
 
 
 def has_gap(name: str) -> bool:
