@@ -200,6 +200,21 @@ def test_time_of_any_tool_is_read(home: Path, form: str) -> None:
     assert found.expires_at == now + 3600
 
 
+def test_keys_that_break_headers_sign_no_call_for_a_role(home: Path) -> None:
+    broken = {
+        "Version": 1,
+        "AccessKeyId": "AKIDP",
+        "SecretAccessKey": "s",
+        "SessionToken": "t\r\nX: y",
+    }
+    (home / "keys.json").write_text(json.dumps(broken))
+    source = {"credential_process": f"cat {home / 'keys.json'}"}
+    role = {"role_arn": ROLE, "source_profile": "base", "region": "eu-west-1"}
+    write_files(home, {"profile work": role, "profile base": source}, {})
+    with pytest.raises(CredentialsError, match="for the role of the profile work have a blank"):
+        _quick("work", {})
+
+
 def test_expired_variables_are_refused() -> None:
     environ = {
         "AWS_ACCESS_KEY_ID": "AKIDE",

@@ -11,7 +11,7 @@ from ...fast.typed import TYPE_CHECKING
 from ..profile import Profile
 from .codes import Codes
 from .places import Command, Role, place_of
-from .source import AwsKeys
+from .source import AwsKeys, checked
 
 if TYPE_CHECKING:
     from ..light import Connect
@@ -129,7 +129,9 @@ class Finder:
         if url is None:
             return None
         signer = role.signer and self._keys_at(role.signer)
-        if role.signer and not signer:
+        if signer:
+            checked(signer, f"for the role of the profile {asked.profile.shown_name}")
+        elif role.signer:
             return None
         question = role.question
         code = None if question is None else self._ask(question)

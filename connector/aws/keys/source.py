@@ -64,6 +64,24 @@ def account_in(key_id: str) -> str | None:
     return f"{account:012}" if number >> 79 and account < 10**12 else None
 
 
+def checked(keys: AwsKeys, whose: str) -> AwsKeys:
+    """Return keys that can stand in the headers of a request.
+
+    A copied line end is the usual fault, and quotes, which AWS's files do not have. A program
+    may write anything.
+
+    :param whose: see :attr:`KeySource.whose`.
+    """
+    whole = f"{keys.access_key_id}{keys.secret_key}{keys.session_token or ''}"
+    if whole.isascii() and whole.isprintable() and _NOT_IN_KEYS.isdisjoint(whole):
+        return keys
+    raise CredentialsError(
+        f"The AWS keys {whose} have a blank, a quote, a line end or another character that no "
+        "key has",
+        "Copy them again, without quotes",
+    )
+
+
 class KeySource:
     """The keys of a profile. They are kept, and replaced shortly before they expire.
 
@@ -179,7 +197,7 @@ class KeySource:
             return kept
         self._failure = None
         try:
-            self._keys = self._checked(self._find(timeout, may_ask, progress))
+            self._keys = checked(self._find(timeout, may_ask, progress), self.whose)
         except StartAbandoned:
             raise  # other threads search for themselves
         except ConnectorError as error:
@@ -192,21 +210,6 @@ class KeySource:
             self._searches += 1
         self._loaded, self._refused = True, False
         return self._keys
-
-    def _checked(self, keys: AwsKeys) -> AwsKeys:
-        """Return keys that can stand in the headers of a request.
-
-        A copied line end is the usual fault, and quotes, which AWS's files do not have. A program
-        may write anything.
-        """
-        whole = f"{keys.access_key_id}{keys.secret_key}{keys.session_token or ''}"
-        if whole.isascii() and whole.isprintable() and _NOT_IN_KEYS.isdisjoint(whole):
-            return keys
-        raise CredentialsError(
-            f"The AWS keys {self.whose} have a blank, a quote, a line end or another character "
-            "that no key has",
-            "Copy them again, without quotes",
-        )
 
     def _left(self, keys: AwsKeys) -> float:
         """Return the seconds until keys expire; infinite if they do not, as far as is known."""
