@@ -82,7 +82,9 @@ class Sshd:
         )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [self._program, "-D", "-e", "-f", str(self._config)],
+                # -r: sshd does not start itself anew for each login, which takes a fifth less CPU
+                # time. sshd 9.8 and newer ignore it.
+                [self._program, "-r", "-D", "-e", "-f", str(self._config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
