@@ -264,6 +264,17 @@ def test_unusual_calls_are_left_to_botocore(
     assert aws.asked == []
 
 
+def test_renewal_without_time_tells_no_missing_login(
+    aws: Aws, home: Path, configure: Callable[..., None]
+) -> None:
+    configure(**filled(aws, SSO))
+    log_in(home, time.time() - 1, **aws.renewable())
+    source = KeySource(profile_of(), os.environ, aws.connect, named=True)
+    with pytest.raises(CredentialsError, match="cannot be renewed: there is not enough time now"):
+        source.load(1)
+    assert aws.asked == []
+
+
 Way = Callable[[Any], AwsKeys | None]
 
 

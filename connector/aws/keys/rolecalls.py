@@ -6,6 +6,7 @@ usual, there are no keys: :mod:`.chain` then asks again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from ...errors import ConfigError, ConnectorError
@@ -69,9 +70,11 @@ def keys_of_call(
     :param timeout: seconds that botocore needs too if the call fails: a part of them is used.
     :raises ConnectorError: when the service refuses it for good, or there is no usable login.
     """
-    token = _token(role, asked, timeout / 2) if role.is_of_sso else ""
+    deadline = time.monotonic() + timeout
+    # If the answer to a renewal is missed, so is the login: it gets most of the time.
+    token = _token(role, asked, max(timeout / 2, timeout - 2)) if role.is_of_sso else ""
     now = asked.now()
-    limits = [min(each, max(timeout, 0.1) / 4) for each in _TIMEOUTS]
+    limits = [min(each, max(deadline - time.monotonic(), 0.1) / 4) for each in _TIMEOUTS]
 
     def ask(request: bytes) -> Response:
         return send(asked.connect, host_and_port(url), request, limits[0], limits[1])

@@ -128,7 +128,7 @@ def renew(cache: SsoCache, service: Oidc, now: Callable[[], float], timeout: flo
     """
     deadline = time.monotonic() + timeout
     if timeout < _SHORTEST_REQUEST:
-        raise Unusable("there is not enough time now")
+        raise Unusable("there is not enough time now") from TimeoutError()
     cache.read().refresh_request(now())  # do not wait for the lock if it cannot be renewed
     try:
         with file_lock(cache.lock_path, timeout - _SHORTEST_REQUEST):
