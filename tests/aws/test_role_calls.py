@@ -94,6 +94,7 @@ def by_botocore(connect: Any, name: str | None = "work") -> AwsKeys:
         timeout=20,
         uses_cache=False,
         codes=Codes(profile_of(name), may_ask=False),
+        of_programs={},
         wait=ProgramWait(),
     )
 
@@ -175,7 +176,7 @@ def test_role_is_called_with_the_keys_of_its_source(
     assert aws.asked == operations
 
 
-def test_code_is_asked_for_once_where_its_call_gets_no_answer(
+def test_code_and_program_are_asked_once_where_a_call_gets_no_answer(
     aws: Aws, home: Path, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """botocore makes the call again, and its answer counts."""
@@ -186,7 +187,10 @@ def test_code_is_asked_for_once_where_its_call_gets_no_answer(
         return CODE
 
     monkeypatch.setattr("getpass.getpass", ask)
-    configure(role_arn=aws.device.arn, mfa_serial=aws.device.mfa_serial, source_profile="base")
+    configure(role_arn=aws.device.arn, mfa_serial=aws.device.mfa_serial, source_profile="program")
+    runs = home / "runs"
+    config = home / ".aws/config"
+    config.write_text(config.read_text().replace("cat ", f"sh -c 'echo >>{runs}; cat \"$0\"' "))
     calls = []
 
     def connect(*where: Any) -> Any:
@@ -198,6 +202,7 @@ def test_code_is_asked_for_once_where_its_call_gets_no_answer(
     source = KeySource(profile_of(), os.environ, connect, named=True)
     assert source.load(20, may_ask=True).session_token
     assert asked == [f"Enter MFA code for {aws.device.mfa_serial}: "]
+    assert runs.read_text() == "\n"
     assert aws.asked == ["AssumeRole"]
 
 

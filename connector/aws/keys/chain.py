@@ -14,6 +14,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,7 @@ def find_keys(
     timeout: float,
     uses_cache: bool,
     codes: Codes,
+    of_programs: Mapping[str, AwsKeys],
     wait: ProgramWait,
 ) -> AwsKeys:
     """Return the keys that botocore finds.
@@ -65,13 +67,14 @@ def find_keys(
     :param timeout: seconds, besides those of a user at a prompt.
     :param uses_cache: whether the AWS CLI's cache may have the keys of a role.
     :param codes: asks the user for codes of MFA.
+    :param of_programs: the keys that programs of profiles have written in this search.
     :param wait: gets a report about once a second while a program runs.
     :raises NoKeys: when no source has any.
     :raises CredentialsError: when a source has expired, fails, or takes too long.
     :raises ConfigError: when profile or settings are not usable.
     """
     set_up_now()
-    search = _Search(profile, connect, named, uses_cache, wait)
+    search = _Search(profile, connect, named, uses_cache, of_programs, wait)
     try:
         return _wait(search, profile, timeout, codes, wait)
     finally:
@@ -123,7 +126,13 @@ class _Search:
     """
 
     def __init__(
-        self, profile: Profile, connect: Connect, named: bool, uses_cache: bool, wait: ProgramWait
+        self,
+        profile: Profile,
+        connect: Connect,
+        named: bool,
+        uses_cache: bool,
+        of_programs: Mapping[str, AwsKeys],
+        wait: ProgramWait,
     ) -> None:
         self.answers: queue.SimpleQueue[AwsKeys | str | BaseException] = queue.SimpleQueue()
         self.codes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -132,6 +141,7 @@ class _Search:
         self._connect = connect
         self._named = named
         self._uses_cache = uses_cache
+        self._of_programs = of_programs
         self._wait = wait
         self._lock = threading.Lock()
         self._program: Program | None = None
@@ -209,7 +219,7 @@ class _Search:
         def load_config() -> Any:
             return session.full_config
 
-        start, profiles = self._start, self._profile.profiles
+        start, profiles, known = self._start, self._profile.profiles, self._of_programs
 
         class Login(SSOTokenProvider):
             def _refresher(self) -> FrozenAuthToken:
@@ -231,6 +241,8 @@ class _Search:
                 self._name = name
 
             def load(self) -> Any:
+                if self._name in known:
+                    return providers.Credentials(*known[self._name][:3], self.METHOD)
                 command = profiles.get(self._name, {}).get("credential_process")
                 if command is not None:
                     words_of(command, self._name)  # botocore has no words for a wrong one

@@ -50,6 +50,7 @@ class Finder:
     def __init__(self, asked: Asked, may_ask: bool, timeout: float) -> None:
         self._asked = asked
         self._codes = Codes(asked.profile, may_ask)
+        self._of_programs: dict[str, AwsKeys] = {}  # by the names of their profiles
         self._deadline = time.monotonic() + timeout
 
     def find(self) -> AwsKeys:
@@ -73,6 +74,7 @@ class Finder:
             timeout=max(self._left, 0.1),
             uses_cache=asked.uses_cache,
             codes=self._codes,
+            of_programs=self._of_programs,
             wait=wait,
         )
         wait.over()
@@ -113,6 +115,7 @@ class Finder:
         keys = keys_of_program(command.text, command.name, self._asked.now(), wait)
         wait.over()
         self._deadline += time.monotonic() - began
+        self._of_programs[command.name] = keys  # the program may have asked its user for them
         return keys
 
     def _keys_of_role(self, role: Role) -> AwsKeys | None:
