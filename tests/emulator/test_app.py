@@ -137,13 +137,13 @@ async def test_port_replaces_the_embedded_ssh_server(tmp_path: Path) -> None:
         client, _ = await open_session(access)
         assert await client.read(14) == b"not ssh at all"
         await client.wait_closed()
-        (request,) = [
-            message
+        requests = {  # a busy machine lets the agent send it again
+            message.payload.decode()
             for message in client.received
             if isinstance(message, AgentMessage)
             and message.payload_type == PayloadType.HANDSHAKE_REQUEST
-        ]
-        assert str(port) in request.payload.decode()
+        }
+        assert [str(port) in each for each in requests] == [True]
 
 
 @pytest.mark.parametrize(

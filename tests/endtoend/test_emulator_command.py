@@ -16,6 +16,7 @@ import pytest
 from connector.emulator.access import MISLEADING
 from connector.targets.registry import KINDS, KindRow
 
+from ..account import own_account
 from ..forks import CONNECTOR, run, start
 from .sshd import program
 from .waiting import PATIENCE, Reader
@@ -52,7 +53,7 @@ def emulator(directory: Path, *options: str, background: bool = False) -> Iterat
     """
     home = directory / "home"
     home.mkdir()
-    environ = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    environ = {"PATH": os.environ["PATH"], **own_account(home)}
     exports = directory / "exports"
     command = [*CONNECTOR, "emulator", *options]
     if background:
