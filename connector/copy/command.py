@@ -142,6 +142,8 @@ class Command:
     def end(self) -> None:
         """End the command if it runs, and its session with it."""
         if self._child.poll() is None:
+            # A shell obeys a signal only when the program ends that reads the rest of the input.
+            self.end_input()
             self._child.terminate()
             try:
                 self._child.wait(_END_TIMEOUT)
