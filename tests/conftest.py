@@ -99,11 +99,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run six workers a core, up to 24: most tests wait for processes and sockets.
+    """Run four workers a core, up to 24: most tests wait for processes and sockets.
 
     A worker takes some 0.35 GB, and 2 CPU seconds to collect the tests.
     """
-    return min(6 * (os.cpu_count() or 1), 24)
+    return min(4 * (os.cpu_count() or 1), 24)
 
 
 @pytest.hookimpl(wrapper=True)

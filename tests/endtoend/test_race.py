@@ -125,7 +125,9 @@ def test_naive_client_loses_its_first_bytes(cloud: Cloud) -> None:
         # At DEBUG, the level of the search for secrets, websockets would log the URL's query.
         quiet = logging.getLogger("tests.naive")
         quiet.setLevel(logging.INFO)
-        with connect(started["streamUrl"], ssl=context, proxy=None, logger=quiet) as connection:
+        with connect(
+            started["streamUrl"], ssl=context, proxy=None, logger=quiet, open_timeout=PATIENCE
+        ) as connection:
             client = NaiveClient(connection)
             client.open(started["tokenValue"])
             client.send(b"first")
