@@ -52,12 +52,12 @@ def proxy_command(options: argparse.Namespace, target: Target, ssh: str, call: C
     words = [*command, "proxy", *target.words, *words_for_another(options)]
     if options.start is not None:
         words.append("--start" if options.start else "--no-start")
-    by_ssh = []
-    for name, value in kind_of(query_of(options)).ssh.proxy_options:
-        if value.startswith("%"):
-            by_ssh += [f"--{name}", value]
-        elif path := asked_by_ssh(options, ssh, call).get(name):
-            words.append(f"--{name}={path}")
+    told = kind_of(query_of(options)).ssh.proxy_options
+    tokens = [(name, value) for name, value in told if value.startswith("%")]  # ssh replaces them
+    asked = asked_by_ssh(options, ssh, call) if len(tokens) < len(told) else {}
+    paths = asked.keys() - dict(tokens).keys()
+    words += [f"--{name}={asked[name]}" for name in sorted(paths)]
+    by_ssh = [word for name, value in tokens for word in (f"--{name}", value)]
     return " ".join([as_proxy_command(words + ["-v"] * options.verbose), *by_ssh])
 
 
