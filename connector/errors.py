@@ -143,6 +143,10 @@ class RequestRefused(ConnectorError):
     exit_code = 65  # EX_DATAERR
 
 
+class ServiceMissing(RequestRefused):
+    """The endpoint does not serve this API at all, as where it is one of other services."""
+
+
 class ServiceError(ConnectorError):
     """The service failed, or its answer cannot be understood."""
 

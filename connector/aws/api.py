@@ -71,6 +71,10 @@ _STATUS_OF_CODE = {
 }
 
 
+#: Codes of an API that has no such operation, in AWS's JSON protocols and in those of queries.
+_UNSERVED = ("UnknownOperationException", "InvalidAction")
+
+
 class Refused(Exception):
     """The service answered with an error.
 
@@ -89,6 +93,12 @@ class Refused(Exception):
         self.status = _STATUS_OF_CODE.get(code, status)
         self.code = code
         self.message = message
+
+    @property
+    def is_unserved(self) -> bool:
+        """Whether the host has no such operation: it may be the endpoint of other services."""
+        bare = self.status == 404 and self.code == "404"  # a web server that knows no API
+        return bare or self.code in _UNSERVED
 
 
 class CallFailed(Exception):

@@ -18,6 +18,7 @@ from ..errors import (
     NoKeys,
     NoLogin,
     NoRegion,
+    ServiceMissing,
     TargetNotFound,
 )
 from ..targets.model import Listing
@@ -44,7 +45,7 @@ _Outcome = Listing | ConnectorError
 _LEFT_OUT = (NoKeys, NoLogin, NoRegion)
 
 #: Why a kind that the user did not ask for may be missing: also where variables name no place.
-_HARMLESS = (AccessDenied, ConfigError, TargetNotFound)
+_HARMLESS = (AccessDenied, ConfigError, ServiceMissing, TargetNotFound)
 
 DESCRIPTION = """\
 List all your targets, of all kinds for which you have credentials. The name in each line is

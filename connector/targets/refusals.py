@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..aws.api import Refused
-from ..errors import TargetNotReady, one_line
+from ..errors import ServiceMissing, TargetNotReady, one_line
 from .model import GONE, STOPPED, STOPPING, State
 
 _QUOTE_MAX = 400  # characters of the service's own words: an ARN and an action fit
@@ -30,6 +30,14 @@ def not_running(
     elif state.phase == GONE:
         hint = advice or "It cannot be used any more"
     return TargetNotReady(f"{subject} is {quote(state.status, secret)}{why}", hint)
+
+
+def not_served(service: str) -> ServiceMissing:
+    """Return the error of an endpoint that has no operations of this service."""
+    return ServiceMissing(
+        f"The endpoint in use does not serve {service}",
+        "Check --endpoint-url and AWS_ENDPOINT_URL",
+    )
 
 
 def said_by(refused: Refused, secret: str = "") -> str:

@@ -100,6 +100,27 @@ def test_emulator_creates_the_given_environments(tmp_path: Path) -> None:
     assert (answer.returncode, answer.stdout) == (0, f"{os.uname().sysname}\n"), answer.stderr
 
 
+@pytest.mark.parametrize("kind", ["ec2", "ecs"])
+def test_list_has_a_line_for_each_service_that_the_endpoint_lacks(
+    tmp_path: Path, kind: str
+) -> None:
+    """The protocols of the services differ, and so do the refusals of what is not served."""
+    token = "AWS_BEARER_TOKEN_CODECATALYST=none AWS_ENDPOINT_URL_CODECATALYST=$AWS_ENDPOINT_URL"
+    other = "ecs" if kind == "ec2" else "ec2"
+    with emulator(tmp_path, "--kind", kind) as emulated:
+        listed = emulated.run(f"{token} connector list")
+        asked = emulated.run(f"connector list --kind {kind},{other}")
+    for answer in (listed, asked):
+        assert [line.split("\t")[0] for line in answer.stdout.splitlines()] == [f"demo.{kind}"]
+    missing = [row.words.service for row in KINDS if row.has_list and row.name != kind]
+    assert listed.stderr.splitlines() == [
+        f"connector: The endpoint in use does not serve {service}. "
+        "Check --endpoint-url and AWS_ENDPOINT_URL"
+        for service in missing
+    ]
+    assert (listed.returncode, asked.returncode) == (0, 65)
+
+
 def test_two_environments_of_one_name_are_refused(tmp_path: Path) -> None:
     answer = run(
         [*CONNECTOR, "emulator", "--environment", "demo", "--environment", "Demo:stopped"],

@@ -277,7 +277,7 @@ def _explained(refused: Refused, space: str, project: str, token: BearerToken) -
     if project:
         where = f"the project {space}/{project}"
     status = refused.status
-    if status in (401, 429):
+    if status in (401, 429) or refused.is_unserved:
         return explain_any(refused, token)
     if status == 403:
         return AccessDenied(f"You have no access to {where}{said}")

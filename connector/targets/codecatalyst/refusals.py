@@ -19,7 +19,7 @@ from ...errors import (
     TargetNotFound,
     TargetNotReady,
 )
-from ..refusals import said_by
+from ..refusals import not_served, said_by
 from .hosts import EnvironmentName
 
 
@@ -54,6 +54,8 @@ def explain_any(refused: Refused, token: BearerToken) -> ConnectorError:
         return not_accepted(refused, token)
     if status == 429:
         return ServiceThrottled(f"CodeCatalyst asks to slow down{said}", "Try again in a minute")
+    if refused.is_unserved:
+        return not_served("CodeCatalyst")
     return ServiceError(
         f"CodeCatalyst answered with an error ({refused}){said}", "Try again in a minute"
     )

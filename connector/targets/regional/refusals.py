@@ -13,7 +13,7 @@ from ...errors import (
     TargetNotFound,
     TargetNotReady,
 )
-from ..refusals import said_by
+from ..refusals import not_served, said_by
 from .backend import NOT_CONNECTED
 
 #: Codes of a service that denies an action to the caller, which differ from API to API.
@@ -36,6 +36,8 @@ def explain(
     code, status = refused.code, refused.status
     if refused.keys_error:
         return refused.keys_error
+    if refused.is_unserved:
+        return not_served(service)
     if code in DENIED or status == 403:
         return AccessDenied(
             f"You may not {what}{said}",

@@ -12,6 +12,7 @@ from connector.errors import (
     QuotaExceeded,
     RequestRefused,
     ServiceError,
+    ServiceMissing,
     ServiceThrottled,
     TargetNotFound,
     TargetNotReady,
@@ -45,6 +46,15 @@ def test_status_and_code_tell_the_kind_of_a_refusal(
     error = explain(Refused(status, code, "its own words."), "light the lamp desk", "Lampworks")
     assert type(error) is kind
     assert error.message.endswith(": its own words")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(404, "404"), (400, "UnknownOperationException"), (400, "InvalidAction")]
+)
+def test_endpoint_without_the_operation_does_not_serve_the_service(status: int, code: str) -> None:
+    error = explain(Refused(status, code, "Not Found"), "list the lamps", "Lampworks")
+    assert type(error) is ServiceMissing
+    assert error.message == "The endpoint in use does not serve Lampworks"
 
 
 def test_words_of_the_service_cannot_move_the_cursor_or_fill_the_screen() -> None:
