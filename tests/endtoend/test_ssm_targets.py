@@ -148,8 +148,14 @@ def test_target_that_is_not_connected_names_the_condition(plain: Workshop) -> No
 
 
 def test_malformed_name_is_refused(plain: Workshop) -> None:
-    for name in ("sagemaker-cluster:a b", "sagemaker-cluster:", "gameliftstreams:sg-1"):
-        assert "connector help ssm" in plain.fails(68, "proxy", name)
+    names = ("sagemaker-cluster:a b", "sagemaker-cluster:", "gameliftstreams:sg-1", "demo.ssm")
+    for name in (*names, "demo.us-west-2.ssm"):
+        for command in (("proxy",), ("ssh",), ("sessions", "list")):
+            assert plain.fails(78, *command, name) == (
+                f"connector: The name '{name}' has none of the forms of such targets. "
+                "Write SERVICE.ID.ssm or SERVICE:ID: `connector help ssm` has the form of each"
+            )
+    assert "none of the forms" in plain.examine("demo.ssm").failure(78, "aws-config")
 
 
 def test_targets_are_neither_started_nor_stopped_nor_listed(plain: Workshop) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from ...errors import ConfigError, quoted
 from ...fast.records import NamedTuple
 from ...fast.typed import TYPE_CHECKING
 from ..model import Query
@@ -51,7 +52,7 @@ def read_place(backend: Backend, query: Query, profiles: Callable[[], Collection
 
     :param profiles: return the names of all profiles; :func:`known_profiles` reads them.
     :raises ConfigError: when the AWS configuration file cannot be read, or the name is none of a
-        target that can be made, as the query wants.
+        target that can be made, as the query wants, or malformed.
     """
     name = query.name
     suffix = next((each for each in backend.row.suffixes if name.lower().endswith(each)), "")
@@ -71,6 +72,11 @@ def read_place(backend: Backend, query: Query, profiles: Callable[[], Collection
     found = backend.made(name, query) or (backend.exact(name) if profile or region else None)
     if query.name and not found:
         check_parts(query.name)
+        if not backend.row.has_list:  # a look-up finds nothing
+            raise ConfigError(
+                f"The name {quoted(query.name)} has none of the forms of such targets",
+                backend.missing_hint(name, query),
+            )
     return Place(name, region, profile, found)
 
 

@@ -45,7 +45,7 @@ class Plain(Backend):
         return Found(id, region=region) if id else None
 
     def missing_hint(self, name: str, query: Query) -> str:
-        return "Give the whole name of the target: see `connector help ssm`"
+        return "Write SERVICE.ID.ssm or SERVICE:ID: `connector help ssm` has the form of each"
 
     def host_name(self, found: Found) -> str:
         return host_of(found.id)
