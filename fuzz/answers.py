@@ -26,9 +26,8 @@ from connector.aws.sso.oidc import (
 from connector.aws.sso.tokens import (
     BearerToken,
     BearerTokens,
+    CachedToken,
     Unusable,
-    token_of_response,
-    with_refresh_token,
 )
 from connector.errors import ConnectorError
 from connector.sessions import StartProgress, Waiting
@@ -299,9 +298,10 @@ def _create_token(service: _Service) -> None:
 
 
 def _token(answer: dict[str, Any]) -> None:
-    kept = with_refresh_token(answer, {"refreshToken": "old"})
+    old = CachedToken("old", _NOW, {"refreshToken": "old"})
+    kept = old.with_refresh_token(answer).document
     assert kept["refreshToken"] == answer.get("refreshToken", "old")
-    token = token_of_response(answer, {}, _NOW)
+    token = old.renewed_by(answer, _NOW)
     assert token.expires_at >= _NOW
     json.dumps(token.document).encode()
 

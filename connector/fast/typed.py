@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 else:
     Any = NoReturn = object
 
-    class Protocol:
-        """A base of classes that only type checkers read."""
-
     class Generic:
         """A base of generic classes."""
 
         def __class_getitem__(cls, parameters):
             return cls
+
+    class Protocol(Generic):
+        """A base of classes that only type checkers read."""
 
     def NewType(name, kind):
         return lambda value: value

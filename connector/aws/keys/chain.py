@@ -206,8 +206,9 @@ class _Search:
         from botocore.tokens import FrozenAuthToken, SSOTokenProvider
         from botocore.utils import create_nested_client
 
+        from ..renewal import usable_token
         from ..sdk import ClientFactory
-        from ..sso.renewal import Oidc, usable_token
+        from ..sso.renewal import Oidc
         from ..sso.tokens import RENEWAL_TIMEOUT, SsoCache
 
         profile = self._profile

@@ -137,8 +137,9 @@ def _token(role: Role, asked: Asked, timeout: float) -> str:
 
     :raises ConnectorError: when there is no usable login.
     """
+    from ..renewal import usable_token
     from ..sdk import ClientFactory
-    from ..sso.renewal import Oidc, usable_token
+    from ..sso.renewal import Oidc
     from ..sso.tokens import SsoCache, Unusable
 
     clients = ClientFactory(asked.profile.known_name, asked.connect)

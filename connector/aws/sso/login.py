@@ -26,7 +26,7 @@ from ..profile import SsoSession
 from ..sdk import ClientFactory
 from .callback import CALLBACK_TIMEOUT, Callback
 from .oidc import Oidc, Registration, call_once, register, registration_file, requested_scopes
-from .tokens import CachedToken, SsoCache, Unusable, token_of_response
+from .tokens import CachedToken, SsoCache, Unusable
 
 #: Show the user the URL to open, and the device code to compare; None for the other grant.
 Show = Callable[[str, "str | None"], None]
@@ -87,7 +87,7 @@ def log_in(
         "registrationExpiresAt": registration.expires_at,
     }
     try:
-        token = token_of_response(response, document, now())
+        token = CachedToken("", 0.0, document).renewed_by(response, now())
     except Unusable as problem:
         raise CredentialsError(f"The login gave no token: {problem}") from None
     try:

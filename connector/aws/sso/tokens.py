@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 
 from ...errors import CredentialsError, NoLogin
 from ...fast.records import NamedTuple
-from ...fast.typed import Any
+from ...fast.typed import TYPE_CHECKING, Any
 from ...files import (
     FileProblem,
     read_own_text,
@@ -24,8 +24,10 @@ from ...files import (
     write_private,
 )
 from ..profile import Profile, sso_session
-from ..sdk import ClientFactory
 from ..times import epoch_of, format_time
+
+if TYPE_CHECKING:
+    from ..sdk import ClientFactory
 
 #: Seconds before its end in which a token is renewed. botocore's SSOTokenProvider has the same.
 REFRESH_WINDOW = 15 * 60
@@ -65,6 +67,37 @@ class CachedToken(NamedTuple):
         if parse_time(values.pop("registrationExpiresAt")) <= now:
             raise Unusable("the client registration of the login has expired too")
         return {"grantType": "refresh_token", **values}
+
+    def is_fresh(self, now: float) -> bool:
+        """Return whether botocore would not renew it yet."""
+        return self.expires_at - now >= REFRESH_WINDOW
+
+    def renewed_by(self, response: Mapping[str, Any], now: float) -> CachedToken:
+        """Return the token in a response of CreateToken, without saving it.
+
+        Members of the file that the response does not replace stay. By RFC 6749 section 6 the old
+        refresh token stays valid if the response has no new one.
+
+        :param response: the checked response.
+        :param now: seconds since the epoch.
+        :raises Unusable: when the response holds no token.
+        """
+        if "accessToken" not in response or "expiresIn" not in response:
+            raise Unusable("the SSO service sent no token")
+        token = response["accessToken"]
+        check_token(token)
+        expires_at = now + response["expiresIn"]
+        document = {
+            **self.with_refresh_token(response).document,
+            "accessToken": token,
+            "expiresAt": format_time(expires_at),
+        }
+        return CachedToken(token, expires_at, document)
+
+    def with_refresh_token(self, response: Mapping[str, Any]) -> CachedToken:
+        """Return this token with the refresh token of CreateToken's response."""
+        new = response.get("refreshToken")
+        return self._replace(document={**self.document, "refreshToken": new}) if new else self
 
 
 class SsoCache:
@@ -113,37 +146,6 @@ class SsoCache:
 def cache_directory() -> str:
     """Return the directory that the AWS CLI and the SDKs use for SSO. No variable changes it."""
     return os.path.join(os.path.expanduser("~"), ".aws", "sso", "cache")
-
-
-def token_of_response(
-    response: Mapping[str, Any], document: Mapping[str, Any], now: float
-) -> CachedToken:
-    """Return the token in a response of CreateToken, without saving it.
-
-    :param response: the checked response.
-    :param document: the members of the token file so far. Those that the response does not
-        replace stay. By RFC 6749 section 6 the old refresh token stays valid if the response
-        has no new one.
-    :param now: seconds since the epoch.
-    :raises Unusable: when the response holds no token.
-    """
-    if "accessToken" not in response or "expiresIn" not in response:
-        raise Unusable("the SSO service sent no token")
-    token = response["accessToken"]
-    check_token(token)
-    expires_at = now + response["expiresIn"]
-    document = {
-        **with_refresh_token(response, document),
-        "accessToken": token,
-        "expiresAt": format_time(expires_at),
-    }
-    return CachedToken(token, expires_at, document)
-
-
-def with_refresh_token(response: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of the token file with the refresh token of CreateToken's response."""
-    new = response.get("refreshToken")
-    return {**document, "refreshToken": new} if new else dict(document)
 
 
 def check_token(token: str) -> None:
@@ -271,8 +273,9 @@ class BearerTokens:
             raise NoLogin("there is no SSO login", remedy) from None
         except Unusable as problem:
             raise CredentialsError(str(problem), remedy) from None
-        if token.expires_at - self._now() < REFRESH_WINDOW:
-            from .renewal import Oidc, renewed
+        if not token.is_fresh(self._now()):
+            from ..renewal import renewed
+            from .renewal import Oidc
 
             service = Oidc(session.region, self._profile, self._environ, self._clients)
             try:

@@ -87,8 +87,8 @@ def _fail() -> web.Response:
 
 
 REFUSALS: list[tuple[Answer, str]] = [
-    (_refuse, "the SSO service refused (400 InvalidGrantException)"),
-    (_fail, "the SSO service refused (500 InternalServerException)"),
+    (_refuse, "the service refused (400 InvalidGrantException)"),
+    (_fail, "the service refused (500 InternalServerException)"),
     (lambda: web.json_response({}), "sent no token"),
     (lambda: web.json_response({"accessToken": "secret", "expiresIn": "x"}), "sent no token"),
     (lambda: web.json_response({"accessToken": "a secret", "expiresIn": 60}), "blanks"),
