@@ -29,6 +29,7 @@ from .target import (
 if TYPE_CHECKING:
     from ..doctor.case import Case
     from ..doctor.plan import Plan
+    from ..doctor.words import Words
     from ..targets.model import Query
     from ..targets.registry import KindRow
 
@@ -210,21 +211,25 @@ def _examine(options: argparse.Namespace, case: Case, plan: Plan) -> int:
 
 
 class _ProxyParser(argparse.ArgumentParser):
+    cure: Words
+
     def error(self, message: str) -> NoReturn:
         from ..doctor.words import words
 
         raise ConfigError(
             words("the ProxyCommand in ssh's configuration is wrong: {message}", message=message),
-            words("Run `connector config-ssh`"),
+            self.cure,
         )
 
 
-def _read_proxy_options(arguments: Sequence[str]) -> argparse.Namespace:
+def _read_proxy_options(arguments: Sequence[str], cure: Words) -> argparse.Namespace:
     """Parse the arguments of a ProxyCommand.
 
+    :param cure: what to do about wrong ones.
     :raises ConfigError: when ``connector proxy`` would reject them.
     """
     parser = _ProxyParser(add_help=False)
+    parser.cure = cure
     proxy.configure(parser)
     options = parser.parse_args(arguments)
     settle(options)

@@ -13,6 +13,7 @@ from ..targets.source import gateway_memory_of, source_of
 from ..transport.address import StreamSettings
 from .findings import Leg
 from .network import Ways
+from .words import Words
 
 if TYPE_CHECKING:
     from ..targets.kind import Kind, Target
@@ -48,13 +49,14 @@ class Commands:
     """Functions of other commands, so that the doctor treats options and ssh in the same way.
 
     :ivar query_of: return what options ask for.
-    :ivar read_proxy_options: parse the arguments of ``connector proxy``; raises ConfigError.
+    :ivar read_proxy_options: parse the arguments of ``connector proxy``; raises ConfigError with
+        the given hint.
     :ivar completed: return the user's options, completed by those of a ProxyCommand.
     :ivar passes_descriptors: return whether ``ProxyUseFdpass yes`` works with the ssh of a path.
     """
 
     query_of: Callable[[argparse.Namespace], Query]
-    read_proxy_options: Callable[[Sequence[str]], argparse.Namespace]
+    read_proxy_options: Callable[[Sequence[str], Words], argparse.Namespace]
     completed: Callable[[argparse.Namespace, argparse.Namespace], argparse.Namespace]
     passes_descriptors: Callable[[str], bool]
 

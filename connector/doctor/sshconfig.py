@@ -64,7 +64,7 @@ def ssh_config(case: Case) -> Result:
     host, settings = _host_of_ssh(case)
     case.ssh_host, case.ssh_settings = host, settings
     command = settings.get("proxycommand", "none")
-    cure = cure_of(case.ssh_facts)
+    cure = cure_of(case.ssh_facts, case.ssh_config_file)
     facts: Facts = {
         "user": shown_user(case.ssh_facts, settings),
         "connectTimeout": _number(settings.get("connecttimeout", "none")),
@@ -107,7 +107,7 @@ def ssh_config(case: Case) -> Result:
     variables = facts["pythonVariables"] = list(_python_variables(launcher, case.environ))
     facts["connector"] = _check_launcher(launcher, variables, remarks)
     arguments = command_line[len(launcher) + 1 :]
-    proxy = _proxy_options(case, arguments, host, settings.get("user", ""))
+    proxy = _proxy_options(case, arguments, host, settings.get("user", ""), cure)
     _check_name(arguments, proxy, host, remarks)
     check_settings(
         case.ssh_facts,
@@ -271,7 +271,7 @@ def _check_launcher(launcher: list[str], variables: Sequence[str], remarks: Rema
 
 
 def _proxy_options(
-    case: Case, arguments: Sequence[str], host: str, user: str
+    case: Case, arguments: Sequence[str], host: str, user: str, cure: Words
 ) -> argparse.Namespace:
     """Return the options that ``connector proxy`` gets when ssh has replaced its tokens.
 
@@ -283,7 +283,7 @@ def _proxy_options(
         pieces = argument.replace("%%", "\0").split("%")
         rest = (values.get(piece[:1], f"%{piece[:1]}") + piece[1:] for piece in pieces[1:])
         expanded.append("".join((pieces[0], *rest)).replace("\0", "%"))
-    return case.commands.read_proxy_options(expanded)
+    return case.commands.read_proxy_options(expanded, cure)
 
 
 def _check_name(

@@ -32,8 +32,8 @@ from . import public
 from .case import Case
 from .findings import Facts, Result, Status
 from .installed import DRAIN_TIMEOUT, MAX_OUTPUT
-from .sshsettings import control_path, file_options, has_master, shown_user
-from .words import Harmless, joined, words
+from .sshsettings import config_ssh, control_path, file_options, has_master, shown_user, ssh_call
+from .words import Harmless, Words, joined, words
 
 #: Seconds for ssh, and for the end of everything that it started: a connector stops its session.
 RUN_TIMEOUT = 12.0
@@ -158,9 +158,9 @@ class Login:
             raise AccessDenied(
                 words("the host key of {host} has changed", host=host),
                 words(
-                    "If the target was rebuilt, remove the old key as `ssh {host}` says; if not, "
+                    "If the target was rebuilt, remove the old key as `{call}` says; if not, "
                     "do not log in",
-                    host=host,
+                    call=ssh_call(self._case),
                 ),
             )
         if "Host key verification failed" in said:
@@ -192,15 +192,18 @@ class Login:
             )
         raise ConnectFailed(words("OpenSSH fails: {reason}", reason=_reason(said)), self._by_hand())
 
+    @property
+    def _config_ssh(self) -> Words:
+        return config_ssh(self._case.ssh_facts, self._case.ssh_config_file)
+
     def _by_hand(self) -> str:
-        return words("Run `ssh -v {host} true` to see details", host=self._case.ssh_host)
+        return words("Run `{call} -v true` to see details", call=ssh_call(self._case))
 
     def _unknown_key(self) -> Result:
         """Return a warning about an unknown host key.
 
         :raises ConfigError: when ssh rejects the key without asking.
         """
-        host = self._case.ssh_host
         if self._case.ssh_settings.get("stricthostkeychecking") in ("yes", "true"):
             raise ConfigError(
                 words(
@@ -210,8 +213,9 @@ class Login:
             )
         text = words("OpenSSH does not know the host key yet, and will ask you to accept it")
         hint = words(
-            "Run `ssh {host}` and answer; or run `connector config-ssh`, which accepts new keys",
-            host=host,
+            "Run `{call}` and answer; or run {command}, which accepts new keys",
+            call=ssh_call(self._case),
+            command=self._config_ssh,
         )
         return Result(text, Status.WARN, hint, {"status": 255, "newHostKey": True})
 
@@ -219,13 +223,14 @@ class Login:
         """:raises AccessDenied: always, for a login that the SSH server rejected."""
         settings = self._case.ssh_settings
         hint = words(
-            "Load your key with `ssh-add`; `ssh -v {host}` shows which keys ssh tries",
-            host=self._case.ssh_host,
+            "Load your key with `ssh-add`; `{call} -v` shows which keys ssh tries",
+            call=ssh_call(self._case),
         )
         if not self._case.ssh_facts.expects(settings.get("user", "")):
             hint = words(
-                "Log in as {user}, as `connector config-ssh` sets it",
+                "Log in as {user}, as {command} sets it",
                 user=Harmless(self._case.ssh_facts.user),
+                command=self._config_ssh,
             )
         shown = [public.known(method, public.METHODS) for method in methods.split(",")]
         raise AccessDenied(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 
@@ -23,6 +24,9 @@ _SOCKET_PATH = 108 if sys.platform == "linux" else 104
 #: Bytes that ssh adds to a ControlPath while it creates the socket: a dot and 16 characters
 #: (muxserver_listen of OpenSSH's mux.c).
 _SOCKET_SUFFIX = 17
+
+#: What ``-F`` names where ssh reads no file.
+_NO_FILE = "none"
 
 _FORWARDS = ("localforward", "remoteforward", "dynamicforward")
 
@@ -58,12 +62,33 @@ class Remarks:
         return joined(". ", self._hints)
 
 
-def cure_of(facts: SshFacts) -> Words:
-    """Return the hint to let ``config-ssh`` write the section of a kind."""
+def config_ssh(facts: SshFacts, file: str = "") -> Words:
+    """Return the command that writes the section of a kind, for hints.
+
+    :param file: the file of ssh's ``-F``; empty: ssh's default.
+    """
     row = next((row for row in KINDS if facts.suffix in row.suffixes), KINDS[0])
-    if row is KINDS[0]:  # the one that config-ssh sets up without --kind
-        return words("Run `connector config-ssh`")
-    return words("Run `connector config-ssh --kind {kind}`", kind=Harmless(row.name))
+    kind = words("")
+    if row is not KINDS[0]:  # the one that config-ssh sets up without --kind
+        kind = words(" --kind {kind}", kind=Harmless(row.name))
+    return words("`connector config-ssh{kind}{file}`", kind=kind, file=_file_option(file))
+
+
+def cure_of(facts: SshFacts, file: str = "") -> Words:
+    """Return the hint to let ``config-ssh`` write the section of a kind."""
+    return words("Run {command}", command=config_ssh(facts, file))
+
+
+def ssh_call(case: Case) -> Words:
+    """Return the user's call of ssh for the host, for hints. An option can follow the host."""
+    file = _file_option(case.ssh_config_file)
+    return words("ssh{file} {host}", file=file, host=case.ssh_host)
+
+
+def _file_option(file: str) -> Words:
+    if not file or file.lower() == _NO_FILE:
+        return words("")
+    return words(" -F {path}", path=shlex.quote(file))
 
 
 def file_options(case: Case) -> list[str]:
@@ -72,8 +97,7 @@ def file_options(case: Case) -> list[str]:
     :raises ConfigError: when the file does not exist.
     """
     name = case.ssh_config_file
-    # For ssh, "none" means no file.
-    if name and name.lower() != "none" and not os.path.exists(name):
+    if name and name.lower() != _NO_FILE and not os.path.exists(name):
         raise ConfigError(
             words("the file that -F names does not exist"),
             words("Name an ssh configuration file"),

@@ -56,7 +56,7 @@ class Boats:
         raise TargetNotFound("there is no such boat")
 
 
-def refuse(arguments: object) -> argparse.Namespace:
+def refuse(arguments: object, cure: object) -> argparse.Namespace:
     raise AssertionError("there is no ProxyCommand to read")
 
 

@@ -41,6 +41,15 @@ def test_cure_names_every_kind_but_the_one_that_config_ssh_sets_up_anyway() -> N
         assert cure_of(row.load().ssh) == f"Run `connector config-ssh --kind {row.name}`"
 
 
+@pytest.mark.parametrize("name", ["none", "NONE", ""])
+def test_cure_has_no_file_where_ssh_reads_its_default_or_none(name: str) -> None:
+    assert cure_of(KIND.ssh, name) == "Run `connector config-ssh`"
+
+
+def test_cure_has_the_file_of_ssh_in_a_form_for_shells() -> None:
+    assert cure_of(KIND.ssh, "my file") == "Run `connector config-ssh -F 'my file'`"
+
+
 def test_default_settings_are_no_problem() -> None:
     assert not remarks_on()
     assert not remarks_on(passes=False)

@@ -89,6 +89,7 @@ def test_denied_login_fails(
     diagnosis.check(77, "ssh-login")
     assert f"rejects the login of {user} (it accepts publickey)" in diagnosis.text("ssh-login")
     assert hint in diagnosis.text("ssh-login")
+    assert f" -F {patient.config}" in diagnosis.text("ssh-login")
     assert all_stopped_once(cloud)
 
 

@@ -18,7 +18,8 @@ def test_host_without_section_fails(patient: Patient) -> None:
 
     diagnosis.check(78, "ssh-config")
     assert "no ProxyCommand" in diagnosis.text("ssh-config")
-    assert "connector config-ssh" in diagnosis.text("ssh-config")
+    command = f"`connector config-ssh -F {patient.config}`"
+    assert command in diagnosis.text("ssh-config")
     assert diagnosis.status("greeting") == "ok"
 
 
@@ -33,6 +34,7 @@ def test_host_without_section_fails(patient: Patient) -> None:
         ("ProxyCommand connector proxy %h", "the name has capitals"),
         ("ProxyCommand connector proxy", "%n is missing"),
         ("ProxyCommand connector proxy --no-such-option %n", "is wrong: unrecognized"),
+        ("ProxyCommand connector proxy --no-such-option %n", "Run `connector config-ssh -F /"),
         ("ProxyCommand connector proxy '%n", "invalid quotes"),
         ("NoSuchSetting yes", "Ssh rejects its configuration"),
     ],
