@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -119,7 +119,7 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     from ..copy.names import wish_of
-    from ..copy.plan import check_here
+    from ..copy.plan import check_here, hopeless_here
     from ..ssh.places import find_ssh
     from .sshcall import check_options
 
@@ -143,6 +143,8 @@ def run(options: argparse.Namespace) -> int:
     ssh = "" if by_tar else find_ssh()  # fail before the target is started
     if options.ssh_options:
         check_options(ssh, _ssh_options(options))
+    if problems := hopeless_here(wish, recursive=options.recursive):
+        return _tell_nothing_is_copied(options, problems)
     target = open_target(options, COMMAND if by_tar else SSH)
     target, _ = start_target(options, target, start_settings(options))
     _end_on_signals()
@@ -175,6 +177,19 @@ def _copy(options: argparse.Namespace, copy: Copy | TarCopy) -> int:
             if copy.can_resume:
                 say(f"To go on later, run `{_command_to_resume(options)}`")
     return exit_code
+
+
+def _tell_nothing_is_copied(
+    options: argparse.Namespace, problems: Sequence[tuple[bytes, str]]
+) -> int:
+    """Show why no source can be copied, and return the exit code."""
+    from ..copy.copying import Progress
+    from .output.copyview import Outcome, view_of
+
+    named = [(os.fsdecode(name), problem) for name, problem in problems]
+    with view_of(as_json=options.json) as view:
+        view.end(Outcome(Progress(0, 0, 0, 0, 0, 0), named, (0, ""), 1))
+    return 1
 
 
 def _command_to_resume(options: argparse.Namespace) -> str:

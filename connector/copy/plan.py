@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from .names import Place, Wish
 from .packets import Attributes, Entry
 from .sftp import Job, SftpError, words_of
-from .sides import KINDS, Side, is_hidden, is_missing, is_refusal, part_of
+from .sides import KINDS, Here, Side, is_hidden, is_missing, is_refusal, part_of, run_all
 
 #: Directories that are listed at the same time.
 _WALKERS = 16
@@ -128,6 +128,15 @@ class Planner:
             directory.files = []
         self._part_equal_names()
         return self._plan
+
+    def hopeless(self, wish: Wish) -> list[tuple[bytes, str]]:
+        """Return the sources and why none of them can be copied; empty if one may be.
+
+        Only the sources themselves are looked at.
+        """
+        self._run([self._roots(wish, into=True)])
+        any_left = self._plan.files or self._plan.directories
+        return [] if any_left else self._plan.problems
 
     def _part_equal_names(self) -> None:
         """Drop files that would be written to the place of another one, or of its unfinished one.
@@ -307,6 +316,14 @@ def check_here(wish: Wish) -> None:
         raise needs_directory(wish)
     if not os.path.exists(place.path) and not os.path.isdir(place.directory):
         raise unusable(place, no_directory(place))
+
+
+def hopeless_here(wish: Wish, *, recursive: bool) -> list[tuple[bytes, str]]:
+    """Return why no source on this machine can be copied, before a target is started for them."""
+    if wish.downloads or wish.sources[0].is_stream:
+        return []
+    here = Here()
+    return Planner(here, here, run_all, recursive=recursive).hopeless(wish)
 
 
 def unusable(place: Place, why: str) -> ConfigError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 from . import packets as wire
@@ -43,6 +44,12 @@ def at_once(job: Job[T]) -> T:
     except StopIteration as end:
         return cast(T, end.value)
     raise RuntimeError("the job waits for a reply")
+
+
+def run_all(jobs: Iterable[Job[None]]) -> None:
+    """Run jobs that wait for nothing."""
+    for job in jobs:
+        at_once(job)
 
 
 class Answer(Protocol[T_co]):

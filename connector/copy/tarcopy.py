@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ..errors import ConfigError, ConnectorError, SessionEnded
@@ -23,8 +23,8 @@ from .jobs import Jobs, NotCopied
 from .names import STREAM, Wish
 from .plan import FileCopy, Plan, Planner, needs_directory, no_directory, unusable
 from .ranges import MOST
-from .sftp import Job, words_of
-from .sides import Here, at_once, is_missing
+from .sftp import words_of
+from .sides import Here, at_once, is_missing, run_all
 from .streams import stdout_lost
 from .work import Task, Work
 
@@ -284,9 +284,3 @@ class TarCopy:
             self._show(self.progress())
         sender.end()
         self.problems += sender.problems
-
-
-def run_all(jobs: Iterable[Job[None]]) -> None:
-    """Run jobs that wait for nothing."""
-    for job in jobs:
-        at_once(job)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector.emulator.agent.behaviour import REAL
+from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.api.errors import AccessDeniedException, ThrottlingException
 
 from .cloud import START, Cloud
@@ -28,6 +29,23 @@ def test_missing_file_does_not_stop_the_others(local: LocalCopies, way: str) -> 
     assert b"missing: " in answer.stderr
     assert b"no such file" in answer.stderr
     assert tree_of(target) == {b"there": b"x"}
+
+
+def test_target_is_not_started_for_sources_that_cannot_be_copied(
+    copies: Copies, cloud: Cloud
+) -> None:
+    (copies.here / "tree").mkdir()
+    os.mkfifo(copies.here / "fifo")
+    cloud.set_status(Status.STOPPED)
+    words = [copies.here / name for name in ("missing", "tree", "fifo")]
+    answer = copies.run(*words, copies.at(""))
+    reasons = ("no such file or directory", "is a directory: give -r to copy it", "is a FIFO, not")
+    for line, word, why in zip(answer.stderr.decode().splitlines(), words, reasons, strict=True):
+        assert line.startswith(f"connector: {word}: {why}")
+    end = events(copies.run("--json", words[0], copies.at("")).stdout)[-1]
+    assert (end["notCopied"], end["totalFiles"], end["exitCode"]) == (1, 0, 1)
+    assert answer.returncode == 1
+    assert cloud.call(lambda: cloud.environment.status) is Status.STOPPED
 
 
 def test_reason_is_an_event_of_json(local: LocalCopies) -> None:
