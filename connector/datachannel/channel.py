@@ -148,7 +148,7 @@ class DataChannel:
     def connection_made(self, token: str, now: float) -> str:
         """Start a link; return the text frame that must be its first.
 
-        All messages that are in flight are then due again, in order.
+        The last acks and all messages that are in flight are then due again, in order.
 
         :raises LocalProtocolError: if there is a link already.
         """
@@ -161,7 +161,6 @@ class DataChannel:
     def connection_lost(self, now: float) -> None:
         """End a link. The channel keeps everything for the next one."""
         self._change_link(phases.Trigger.LOST)
-        self._receiver.drop_acks()
         self._sender.give_up_probe(self._created(now))
 
     # Input, from stdin.
@@ -291,9 +290,11 @@ class DataChannel:
     # Transitions.
 
     def _change_link(self, event: str) -> None:
-        self._link = phases.after(phases.LINK, self._link, event)
+        was, self._link = self._link, phases.after(phases.LINK, self._link, event)
         self.linked = self._link != LinkPhase.DOWN
         self.paused = self._link == LinkPhase.PAUSED
+        if self._link == LinkPhase.UP != was:
+            self._receiver.repeat_acks()
 
     def _change_input(self, event: str) -> None:
         self._input = phases.after(phases.INPUT, self._input, event)

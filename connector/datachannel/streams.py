@@ -24,10 +24,16 @@ MAX_SEQUENCE_JUMP = 1_000_000
 #: only an agent that sends and does not read reaches the limit.
 MAX_ACKS = 10_000
 
+#: How much of the last acks may be sent twice: those of this many milliseconds, or the last so
+#: many. The published agent sends at most 1000 messages a second.
+REPEATED_MILLISECONDS = 1000
+MAX_REPEATED_ACKS = 1000
+
 #: Transmissions of a probe after which it counts as refused.
 PROBE_TRIES = 3
 
 Payload = tuple[int, bytes]  # payload type, payload
+Ack = tuple[bytes, int]  # the message id and the sequence number that it names
 
 
 class StreamSender:
@@ -202,7 +208,10 @@ class StreamReceiver:
         self._highest_seen = -1  # of the messages that arrived ahead of their turn, or damaged
         self._new_ids = new_ids
         self._ahead: ReorderBuffer[Payload] = ReorderBuffer()
-        self._acks: list[tuple[bytes, int]] = []
+        self._acks: list[Ack] = []  # that are due
+        # The acks of the last REPEATED_MILLISECONDS, by the times at which they were sent.
+        self._sent_acks: deque[tuple[int, list[Ack]]] = deque()
+        self._sent_count = 0
 
     def accept(
         self, message_id: bytes, sequence_number: int, payload_type: int, payload: bytes
@@ -251,9 +260,16 @@ class StreamReceiver:
         """Drop the acks beyond MAX_ACKS, after a batch; the agent sends those messages again."""
         del self._acks[MAX_ACKS:]
 
-    def drop_acks(self) -> None:
-        """Drop the acks for a lost link; the agent sends those messages again on the next."""
-        self._acks.clear()
+    def repeat_acks(self) -> None:
+        """Make the last acks due again: they may have been under way when a link ended.
+
+        The published agent retransmits its oldest message only, one in 100 ms. Each lost ack
+        would delay by so much what was really lost.
+        """
+        self._acks[:0] = [ack for _, acks in self._sent_acks for ack in acks]
+        self._sent_acks.clear()
+        self._sent_count = 0
+        self.bound_acks()
 
     def acks(self, created: int) -> list[bytes]:
         """Return the acks that are due, as frames.
@@ -263,6 +279,7 @@ class StreamReceiver:
         if not self._acks:
             return []
         due, self._acks = self._acks, []
+        self._remember_acks(due, created)
         ids = self._new_ids(16 * len(due))
         return [
             messages.pack(
@@ -276,3 +293,12 @@ class StreamReceiver:
             )
             for index, (message_id, sequence_number) in enumerate(due)
         ]
+
+    def _remember_acks(self, acks: list[Ack], created: int) -> None:
+        self._sent_acks.append((created, acks[-MAX_REPEATED_ACKS:]))
+        self._sent_count += len(self._sent_acks[-1][1])
+        oldest = self._sent_acks[0]
+        while self._sent_count > MAX_REPEATED_ACKS or oldest[0] < created - REPEATED_MILLISECONDS:
+            self._sent_count -= len(oldest[1])
+            self._sent_acks.popleft()
+            oldest = self._sent_acks[0]

@@ -6,8 +6,15 @@ import json
 
 import pytest
 
+from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.events import ChannelClosed, ChannelFailed, DataReceived, SessionOpened
-from connector.datachannel.messages import PAUSE_PUBLICATION, START_PUBLICATION, PayloadType
+from connector.datachannel.messages import (
+    ACKNOWLEDGE,
+    INPUT_STREAM_DATA,
+    PAUSE_PUBLICATION,
+    START_PUBLICATION,
+    PayloadType,
+)
 from connector.datachannel.payloads import flag
 from connector.datachannel.phases import State
 from connector.errors import LocalProtocolError
@@ -50,9 +57,12 @@ def test_new_link_retransmits_the_messages_in_flight_in_order() -> None:
     dialogue.now = 9.0
     dialogue.link("second")
     frames = dialogue.channel.messages_to_send(dialogue.now)
-    assert frames[:3] == [first[0], first[2], first[4]]
-    assert [number for number, _, _ in inputs(dialogue.sent())] == []
-    assert len(frames) == 4
+    messages = [AgentMessage.decode(frame) for frame in frames]
+    assert [message.message_type for message in messages] == 3 * [ACKNOWLEDGE] + 4 * [
+        INPUT_STREAM_DATA
+    ]
+    assert frames[3:6] == [first[0], first[2], first[4]]
+    assert dialogue.sent() == []
     assert dialogue.channel.stats.retransmitted == 3
     assert dialogue.channel.stats.bytes_sent == 6
 
@@ -74,6 +84,7 @@ def test_sequence_numbers_continue_on_the_next_link() -> None:
     dialogue.receive(ack(1))
     dialogue.lose()
     dialogue.link()
+    dialogue.sent()
     assert dialogue.receive(output(2, b"banner"), output(3, b"x")) == [DataReceived(b"x")]
     dialogue.send(b"b")
     sent = dialogue.sent()
@@ -94,11 +105,51 @@ def test_session_opens_once_if_its_link_is_lost_in_the_handshake() -> None:
     assert dialogue.receive(ack(0), handshake_complete()) == [SessionOpened("Port", "")]
 
 
-def test_acks_for_a_lost_link_are_not_sent_on_the_next() -> None:
+def test_new_link_repeats_the_acks_of_the_last_second_and_sends_those_that_were_due() -> None:
     dialogue = after_first_output()
+    dialogue.now = 1.1
     dialogue.receive(output(3, b"x"))
+    dialogue.sent()
+    dialogue.now = 2.1
+    dialogue.receive(output(4, b"x"), output(5, b"x"))
+    dialogue.sent()
+    dialogue.receive(output(6, b"x"))
+    dialogue.lose()
+    dialogue.now = 60.0
+    dialogue.link()
+    assert acked_numbers(dialogue.sent()) == [3, 4, 5, 6]
+    assert dialogue.sent() == []
+
+
+def test_acks_are_repeated_once_a_link() -> None:
+    dialogue = after_first_output()
+    for _ in range(3):
+        dialogue.lose()
+        dialogue.link()
+        assert acked_numbers(dialogue.sent()) == [0, 1, 2]
+        assert dialogue.sent() == []
     dialogue.lose()
     dialogue.link()
+    dialogue.lose()
+    dialogue.link()
+    assert acked_numbers(dialogue.sent()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["text", "message", "output", "ack"])
+def test_end_of_a_pause_repeats_the_acks(kind: str) -> None:
+    dialogue = after_first_output()
+    dialogue.receive(service(PAUSE_PUBLICATION), output(3, b"x"))
+    dialogue.sent()
+    dialogue.receive(service(PAUSE_PUBLICATION))
+    assert dialogue.sent() == []
+    if kind == "text":
+        dialogue.channel.receive_text(START_PUBLICATION)
+    else:
+        frames = {"message": service(START_PUBLICATION), "output": output(3, b"x"), "ack": ack(0)}
+        dialogue.receive(frames[kind])
+    again = [3] if kind == "output" else []
+    assert acked_numbers(dialogue.sent()) == [0, 1, 2, 3, *again]
+    dialogue.receive(service(START_PUBLICATION))
     assert dialogue.sent() == []
 
 
@@ -118,7 +169,7 @@ def test_pause_right_after_a_new_link_holds_retransmissions() -> None:
     dialogue.lose()
     dialogue.link()
     dialogue.receive(service(PAUSE_PUBLICATION))
-    assert dialogue.sent() == []
+    assert dialogue.sent_inputs() == []
     dialogue.channel.receive_text("start_publication")
     assert dialogue.sent_data() == b"x"
 
@@ -163,7 +214,7 @@ def test_input_waits_for_the_first_output_on_the_next_link_too() -> None:
     dialogue.lose()
     dialogue.now = 0.1
     dialogue.link()
-    assert dialogue.sent() == []
+    assert dialogue.sent_inputs() == []
     assert dialogue.expire() == pytest.approx(0.25)
     assert dialogue.sent_data() == b"x"
 

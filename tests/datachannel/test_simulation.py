@@ -258,8 +258,23 @@ def test_transfer_both_ways_over_a_bad_link_is_complete(behaviour: str, seed: in
     world.heal()
     assert len(world.up_delivered) == 40_000
     assert world.channel.stats.retransmitted > 0
-    assert world.channel.stats.duplicates > 0
     assert world.channel.stats.malformed > 0
+
+
+def test_download_whose_acks_are_late_survives_a_cut_each_2_seconds() -> None:
+    """The agent repairs one message in 100 ms, and must not repair what only lost its ack."""
+    world = World(
+        BEHAVIOURS["real"], seed=1, to_agent=Faults(delay=0.3), to_client=Faults(delay=0.04)
+    )
+    world.advance(1.5)
+    world.give_down(4_000_000)
+    while world.down_delivered != world.down_given:
+        assert world.now < 60  # it takes 4 s without a cut, and 24 s here
+        world.advance(2.0)
+        world.cut_client()
+        world.advance(0.05)
+        world.link_client()
+    assert world.to_agent.lost > 10 * world.channel.stats.duplicates
 
 
 @pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from connector.datachannel import streams
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import PayloadType
 from connector.datachannel.recovery import ReorderBuffer
-from connector.datachannel.streams import MAX_SEQUENCE_JUMP, StreamReceiver, StreamSender
+from connector.datachannel.streams import (
+    MAX_REPEATED_ACKS,
+    MAX_SEQUENCE_JUMP,
+    StreamReceiver,
+    StreamSender,
+)
 from connector.errors import RemoteProtocolError
 
 from .helpers import acked_numbers, counting_ids, inputs
@@ -116,13 +122,27 @@ def test_acks_have_their_own_ids() -> None:
     assert len(ids) == 3
 
 
-def test_acks_of_a_lost_link_are_dropped() -> None:
+@pytest.mark.parametrize("size", [1, 7, 400, 2 * MAX_REPEATED_ACKS])
+def test_repeated_acks_are_whole_batches_and_bounded(size: int) -> None:
     receiver = Receiver()
-    receiver.take(0, 1)
-    receiver.stream.drop_acks()
-    assert receiver.acked() == []
-    receiver.take(1)
-    assert receiver.acked() == [1]
+    for first in range(0, 3 * MAX_REPEATED_ACKS, size):
+        receiver.take(*range(first, first + size))
+        receiver.acked()
+    end = receiver.stream.expected_seq
+    receiver.stream.repeat_acks()
+    repeated = receiver.acked()
+    assert repeated == list(range(end - len(repeated), end))
+    assert MAX_REPEATED_ACKS - size < len(repeated) <= MAX_REPEATED_ACKS
+
+
+def test_acks_are_bounded_with_those_that_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MAX_ACKS", 5)
+    receiver = Receiver()
+    receiver.take(0, 1, 2, 3)
+    receiver.acked()
+    receiver.take(4, 5, 6, 7)
+    receiver.stream.repeat_acks()
+    assert receiver.acked() == [0, 1, 2, 3, 4]
 
 
 # Out of order, within bounds.
