@@ -25,6 +25,7 @@ from .plan import FileCopy, Plan, Planner, needs_directory, no_directory, unusab
 from .ranges import MOST
 from .sftp import words_of
 from .sides import Here, at_once, is_missing, run_all
+from .storing import Store
 from .streams import stdout_lost
 from .work import Task, Work
 
@@ -165,7 +166,7 @@ class TarCopy:
         command = self._start(downscript.SCRIPT, script_words)
         self._program = self._first_answer(1)[-1]
         received = tardown.Received(self._private)
-        store = tardown.Store(self._progressed, stdout=to_stdout)
+        store = Store(self._progressed, stdout=to_stdout)
         receiver = tardown.Receiver(command, self._answer, self._program, received, store)
         try:
             for source in wish.sources:
@@ -195,6 +196,9 @@ class TarCopy:
         left = Counter(contents)
         for file, content in zip(self._plan.files, contents, strict=True):
             left[content] -= 1
+            if why := receiver.unstored(file.source):
+                self.problems.append((file.target, why))
+                continue
             try:
                 if problem := receiver.problem(file.source):
                     raise NotCopied(problem)

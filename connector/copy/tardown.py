@@ -8,7 +8,6 @@ import re
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import IO, cast
 
 from ..errors import RemoteProtocolError
@@ -22,6 +21,7 @@ from .packets import NO_SUCH_FILE, PERMISSION_DENIED, Attributes, Entry
 from .plan import LOOP, NO_NAME, UNSIZED
 from .sftp import MOST_FILES, Job, SftpError
 from .sides import Here
+from .storing import Store
 
 #: Bytes of the longest header of a member: the names, times and holes of one file.
 _LONGEST_HEADER = 1 << 20
@@ -147,6 +147,7 @@ class Receiver:
         self._damaged: set[bytes] = set()  # whose last archive had a wrong checksum
         self._shrunk: set[bytes] = set()  # which end with zeros that the source does not have
         self._same: dict[bytes, bytes] = {}  # files of which tar has found another name before
+        self._unstored: dict[bytes, str] = {}  # files that this machine could not write, and why
 
     def receive(self, source: Place, *, recursive: bool) -> None:
         """Receive one source, or take note of the problem.
@@ -223,6 +224,10 @@ class Receiver:
         self._shrunk |= known
         return bool(known)
 
+    def unstored(self, path: bytes) -> str:
+        """Return why a file could not be written here; nothing if it could."""
+        return self._unstored.get(os.path.normpath(path), "")
+
     def problem(self, path: bytes) -> str:
         """Return why a file is not good that has arrived; nothing if it is good."""
         path = os.path.normpath(path)
@@ -255,6 +260,7 @@ class Receiver:
                 data = archive.content(min(left, _CHUNK))
                 left -= len(data)
                 self._store.write(data)
+            self._stored(place)
         else:
             self._received.add(place, _attributes(member, _TYPES.get(member.type, 0)))
 
@@ -271,45 +277,19 @@ class Receiver:
             return
         self._begin(place, found)
         self._same[place] = self._same.get(other, other)
+        if why := self._unstored.get(other):
+            self._unstored[place] = why
+            return
         with open(self._received.content(other), "rb") as file:
             while data := file.read(_CHUNK):
                 self._store.write(data)
+        self._stored(place)
 
-
-class Store:
-    """Writes the content of received files to this machine.
-
-    :param stdout: whether everything goes to stdout.
-    :param progress: called with the number of bytes that are written.
-    """
-
-    def __init__(self, progress: Callable[[int], None], *, stdout: bool) -> None:
-        self._progress = progress
-        self._stdout = stdout
-        self._file = -1
-
-    def begin(self, path: bytes, mode: int) -> None:
-        """Go on with another file, which gets its mode by way of the umask.
-
-        One of this name gives way: it may have come twice, and may not be written to.
-        """
-        self.close()
-        if not self._stdout:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-
-    def write(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(_STDOUT if self._stdout else self._file, rest) :]
-        self._progress(len(data))
-
-    def close(self) -> None:
-        """Close the last file."""
-        file, self._file = self._file, -1
-        if file >= 0:
-            os.close(file)
+    def _stored(self, place: bytes) -> None:
+        """Take note of whether the file that was begun last is whole."""
+        self._unstored.pop(place, None)
+        if why := self._store.end():
+            self._unstored[place] = why
 
 
 class _Archive:
@@ -421,8 +401,6 @@ def _attributes(member: tarfile.TarInfo, kind: int) -> Attributes:
     time = int(member.mtime) if abs(member.mtime) < _LATEST else 0
     return Attributes(member.size, kind | member.mode & 0o7777, time, time)
 
-
-_STDOUT = 1
 
 _SPECIAL = {"p": stat.S_IFIFO, "S": stat.S_IFSOCK, "b": stat.S_IFBLK, "c": stat.S_IFCHR}
 

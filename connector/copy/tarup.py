@@ -33,7 +33,9 @@ for x in base64 dd tr stty tar mkdir mv rm chmod;do command -v $x >/dev/null||m=
 [ ! "$m" ]||{{ echo "$t lacks$m";exit 3;}}
 for x in {" ".join(PROGRAMS)};do command -v $x >/dev/null&&h=$x&&break;done
 if [ -d "$2" ];then k=directory p=$2;else k=missing p=$3;[ ! -e "$2" ]||k=file;fi
-{LOCKED}[ -d "$p" ]||{{ b "$p"&&echo "$t refused Permission denied"||echo "$t nodirectory";exit 4;}}
+{LOCKED}if [ $k = missing ];then case $(LC_ALL=C dd "if=$2" count=0 2>&1) in
+*name\\ too\\ long)echo "$t refused File name too long";exit 4;;esac;fi
+[ -d "$p" ]||{{ b "$p"&&echo "$t refused Permission denied"||echo "$t nodirectory";exit 4;}}
 s=$p/.connector-$t
 q(){{ trap '' HUP INT TERM PIPE;rm -rf "$s";}}
 trap q EXIT;trap 'q;exit 5' HUP INT TERM PIPE
@@ -68,6 +70,7 @@ _REASONS = {
     "Permission denied": str(SftpError(PERMISSION_DENIED, "")),
     "Operation not permitted": str(SftpError(PERMISSION_DENIED, "")),
     "File exists": NO_DIRECTORY,
+    "File name too long": "file name too long at the far end",
 }
 
 #: Bytes of a tape's record, which fills the end of an archive.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from connector.errors import ConfigError, SessionEnded
 
 from .images import image
 from .tarcopies import BINARY, ODD, Ends, make_tree, mode, script, tree
+
+#: A name that no file system takes.
+LONG = "x" * 300
 
 
 def test_tree_with_odd_names_goes_up_and_comes_back(ends: Ends) -> None:
@@ -355,4 +359,38 @@ def test_failure_of_tar_is_told_in_its_words(tmp_path: Path, words: tuple[str, s
     )
     (ends.programs / "tar").chmod(0o755)
     assert ends.copy(*words).problems == [(b"file", "tar at the target: tar: no space left")]
+    assert ends.leftovers() == []
+
+
+@pytest.mark.parametrize("words", [("file", f"app:{LONG}"), ("app:file", LONG)])
+def test_destination_with_too_long_a_name_is_told(ends: Ends, words: tuple[str, str]) -> None:
+    for end in (ends.near, ends.far):
+        (end / "file").touch()
+    where = " at the far end" if words[1].startswith("app:") else ""
+    with pytest.raises(ConfigError, match=f"cannot be used: file name too long{where}$"):
+        ends.copy(*words)
+    assert ends.leftovers() == []
+
+
+@pytest.mark.parametrize("order", [("large", "small"), ("small", "large")])
+def test_file_that_finds_no_room_keeps_no_other_one_away(
+    ends: Ends, order: tuple[str, str]
+) -> None:
+    """The limit of a file's size stands for a full disk."""
+    (ends.far / "large").write_bytes(BINARY)
+    (ends.far / "tree").mkdir()
+    (ends.far / "tree" / "large").write_bytes(BINARY)
+    os.link(ends.far / "tree" / "large", ends.far / "tree" / "same")
+    (ends.far / "small").write_text("x")
+    (ends.near / "in").mkdir()
+    (ends.near / "in" / "large").write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(BINARY) // 2, before[1]))
+    try:
+        copy = ends.copy("app:tree", *(f"app:{each}" for each in order), "in", recursive=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    names = [b"in/large", b"in/tree/large", b"in/tree/same"]
+    assert sorted(copy.problems) == [(name, "file too large") for name in names]
+    assert tree(ends.near / "in") == {"large": b"old", "small": b"x", "tree": None}
     assert ends.leftovers() == []

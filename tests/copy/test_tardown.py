@@ -134,7 +134,7 @@ def test_download_goes_to_stdout(ends: Ends, capfdbinary: pytest.CaptureFixture[
     assert capfdbinary.readouterr().out == BINARY
 
 
-def test_full_disk_ends_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_told_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = Ends(tmp_path, image(tmp_path / "programs"))
     (ends.far / "file").write_bytes(BINARY)
     opened = os.open
@@ -145,8 +145,7 @@ def test_full_disk_ends_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return opened(path, flags, *words, **more)
 
     monkeypatch.setattr(os, "open", to_full_disk)
-    with pytest.raises(ConfigError, match="cannot be used: the disk is full"):
-        ends.copy("app:file", "file")
+    assert ends.copy("app:file", "file").problems == [(b"file", "the disk is full")]
     assert ends.leftovers() == []
 
 
