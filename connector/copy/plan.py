@@ -63,7 +63,8 @@ class DirectoryCopy:
     """A directory to make. Its parent stands before it in the plan.
 
     :ivar parent: its parent in the plan, if that is made too.
-    :ivar made: whether this copy has created it; ``failed``: whether it cannot be had.
+    :ivar made: whether this copy has created it; ``failed``: whether it cannot be had,
+        or its source cannot be listed.
     """
 
     source: bytes
@@ -117,6 +118,8 @@ class Planner:
         while self._pending:
             batch = [self._pending.popleft() for _ in range(min(_WALKERS, len(self._pending)))]
             self._run([self._walk(*each) for each in batch])
+        # An empty directory would say that the source is empty, too.
+        self._plan.directories = [each for each in self._plan.directories if not each.failed]
         self._run([self._make(each, wish) for each in self._plan.directories])
         for directory in self._plan.directories:
             if directory.parent is not None and directory.parent.failed:
@@ -246,6 +249,7 @@ class Planner:
             entries = yield from self._source.list_directory(directory.source)
         except (SftpError, OSError) as error:
             self._problem(directory.source, error)
+            directory.failed = True
             return
         for entry in sorted(entries):
             source = os.path.join(directory.source, entry.name)

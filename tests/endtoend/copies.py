@@ -121,9 +121,13 @@ class LocalCopies(Ends):
             exit_code = main(arguments)
         return Answer(arguments, exit_code, *self._captured.readouterr())
 
-    def start(self, *words: str | Path) -> Process:
-        """Run it as a process, whose stdin and stdout the test holds."""
-        return self.commands.start(*CONNECTOR, "cp", *map(str, words), environ=self._environ)
+    def start(self, *words: str | Path, before: Sequence[str] = ()) -> Process:
+        """Run it as a process, whose stdin and stdout the test holds.
+
+        :param before: words that stand before the command.
+        """
+        command = (*before, *CONNECTOR, "cp", *map(str, words))
+        return self.commands.start(*command, environ=self._environ)
 
     def pipe(self, *words: str | Path, input: bytes = b"") -> Answer:
         """Run it as a process with this stdin."""

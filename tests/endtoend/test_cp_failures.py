@@ -13,6 +13,7 @@ from connector.emulator.agent.behaviour import REAL
 from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.api.errors import AccessDeniedException, ThrottlingException
 
+from ..copy.tarcopies import UNPRIVILEGED
 from .cloud import START, Cloud
 from .commands import CONNECTOR
 from .copies import LARGE, Copies, LocalCopies, content, events, left_over, make_tree, tree_of
@@ -54,6 +55,24 @@ def test_reason_is_an_event_of_json(local: LocalCopies) -> None:
     assert problem["event"] == "problem"
     assert problem["reason"] == "there is no such file at the far end"
     assert (end["notCopied"], end["exitCode"]) == (1, answer.returncode) == (1, 1)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_directory_that_cannot_be_listed_is_not_made(local: LocalCopies, way: str) -> None:
+    source, target = local.ends(way)
+    make_tree(source, [("tree/a", b"x"), ("tree/deep/locked/b", b"y"), ("whole/b", b"y")])
+    locked = [source / "tree/deep/locked", source / "whole"]
+    for path in locked:
+        path.chmod(0)
+    words = [local.way(way, name, "")[0] for name in ("tree", "whole")]
+    process = local.start("-r", *words, local.way(way, "", "")[1], before=UNPRIVILEGED)
+    assert process.wait(60) == 1
+    for path in locked:
+        path.chmod(0o700)
+    lines = process.stderr().splitlines()
+    for line, path in zip(sorted(lines), locked, strict=True):
+        assert line.startswith(f"connector: {path}: permission denied")
+    assert tree_of(target) == {b"tree": None, b"tree/a": b"x", b"tree/deep": None}
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
