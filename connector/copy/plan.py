@@ -49,6 +49,7 @@ class FileCopy:
 
     :ivar fresh: whether there can be no file of this name at the target yet.
     :ivar named: whether the user has named the file, not a directory that it is in.
+    :ivar place: the target without links to directories. Two names can lead to the same place.
     """
 
     source: bytes
@@ -56,6 +57,7 @@ class FileCopy:
     attributes: Attributes
     fresh: bool = False
     named: bool = False
+    place: bytes = b""
 
 
 @dataclass
@@ -65,6 +67,7 @@ class DirectoryCopy:
     :ivar parent: its parent in the plan, if that is made too.
     :ivar made: whether this copy has created it; ``failed``: whether it cannot be had,
         or its source cannot be listed.
+    :ivar place: the target without links, if this was looked up.
     """
 
     source: bytes
@@ -73,6 +76,7 @@ class DirectoryCopy:
     parent: DirectoryCopy | None = None
     made: bool = False
     failed: bool = False
+    place: bytes = b""
     files: list[FileCopy] = field(default_factory=list)
 
 
@@ -107,6 +111,7 @@ class Planner:
         self._recursive = recursive
         self._plan = Plan()
         self._pending: deque[tuple[DirectoryCopy, tuple[bytes, ...]]] = deque()
+        self._place = b""  # of the files that the user has named
 
     def plan(self, wish: Wish) -> Plan:
         """Return the plan. Directories of the target are made already.
@@ -121,12 +126,19 @@ class Planner:
         # An empty directory would say that the source is empty, too.
         self._plan.directories = [each for each in self._plan.directories if not each.failed]
         self._run([self._make(each, wish) for each in self._plan.directories])
+        for file in self._plan.files:
+            file.place = os.path.join(self._place, os.path.basename(file.target))
         for directory in self._plan.directories:
-            if directory.parent is not None and directory.parent.failed:
+            parent = directory.parent
+            if parent is not None and parent.failed:
                 directory.failed = True
+            if not directory.place and parent is not None:
+                name = os.path.basename(directory.target)
+                directory.place = os.path.join(parent.place, name)
             if not directory.failed:
                 for file in directory.files:
                     file.fresh = directory.made
+                    file.place = os.path.join(directory.place, os.path.basename(file.target))
                 self._plan.files += directory.files
             directory.files = []
         self._part_equal_names()
@@ -148,11 +160,10 @@ class Planner:
         """
         files: dict[bytes, FileCopy] = {}
         for file in self._plan.files:
-            place = os.path.normpath(file.target)
-            if place in files:
+            if file.place in files:
                 self._problem(file.source, SAME_TARGET)
             else:
-                files[place] = file
+                files[file.place] = file
         hidden = [place for place in files if is_hidden(place)]
         if hidden:
             used = {part_of(place, kind) for place in files for kind in KINDS}
@@ -204,6 +215,10 @@ class Planner:
         if place.is_stream:
             return False
         modes: dict[bytes, int | None] = {}
+        places: dict[bytes, bytes] = {}
+
+        def find(path: bytes) -> Job[None]:
+            places[path] = yield from self._real_place(path)
 
         def look(path: bytes) -> Job[None]:
             try:
@@ -213,12 +228,22 @@ class Planner:
                     raise unusable(place, words_of(error)) from None
                 modes[path] = None
 
-        self._run([look(place.path), look(place.directory)])
+        both = (place.path, place.directory)
+        self._run([job for path in both for job in (look(path), find(path))])
         found, above = modes[place.path], modes[place.directory]
         # SFTP allows servers to leave the mode out.
         if found is None and (above is None or (above and not stat.S_ISDIR(above))):
             raise unusable(place, no_directory(place))
-        return found is not None and stat.S_ISDIR(found)
+        is_directory = found is not None and stat.S_ISDIR(found)
+        self._place = places[place.path if is_directory else place.directory]
+        return is_directory
+
+    def _real_place(self, path: bytes) -> Job[bytes]:
+        """Return a path of the target without links, as far as the target tells it."""
+        try:
+            return (yield from self._target.real_path(path))
+        except (SftpError, OSError):
+            return os.path.normpath(path)
 
     def _root(self, source: bytes, place: bytes, attributes: Attributes) -> Job[None]:
         root = DirectoryCopy(source, place.rstrip(b"/") or b"/", attributes)
@@ -306,6 +331,8 @@ class Planner:
                         directory.target,
                         words_of(error) if found is None else NO_DIRECTORY,
                     )
+        if not directory.failed and (directory.parent is None or not directory.made):
+            directory.place = yield from self._real_place(directory.target)
 
 
 def check_here(wish: Wish) -> None:

@@ -192,6 +192,8 @@ class TarCopy:
     def _give_names(self, received: tardown.Received, receiver: tardown.Receiver) -> None:
         work = Work([], MOST)
         jobs = Jobs(work, received, self._here, [], preserve=self._preserve)
+        for file in self._plan.files:
+            work.claim(file.place)
         contents = [received.content(file.source) for file in self._plan.files]
         left = Counter(contents)
         for file, content in zip(self._plan.files, contents, strict=True):

@@ -101,6 +101,11 @@ class Announced(Here):
         is_directory = path != self._path or self._kind == "directory"
         return Attributes(0, stat.S_IFDIR if is_directory else stat.S_IFREG, 0, 0)
 
+    def real_path(self, path: bytes) -> Job[bytes]:
+        """Return the path as it is: links of the target are not known."""
+        yield from ()
+        return os.path.normpath(path)
+
     def make_directory(self, path: bytes, mode: int) -> Job[None]:
         """Do nothing: the last member of the archive makes all directories."""
         yield from ()

@@ -128,7 +128,7 @@ class Work:
         self.problems: list[tuple[bytes, str]] = []
         self.refusal = ""
         self.why_unchecked = "the far end could not read them"
-        self._claimed: set[bytes] = set()
+        self._claimed = {file.place for file in files}
         self.changed = changed or threading.Condition()
         self._end, self._checks_due = threading.Event(), threading.Event()
         self._limit = limit
@@ -213,7 +213,7 @@ class Work:
     # What the connections report.
 
     def claim(self, target: bytes) -> bool:
-        """Return whether no other file goes to the place that a symbolic link leads to."""
+        """Return whether no other file goes to this place, such as that of a symbolic link."""
         with self.changed:
             is_free = target not in self._claimed
             self._claimed.add(target)

@@ -146,6 +146,26 @@ def test_link_that_leads_nowhere_is_not_replaced(local: LocalCopies, way: str) -
     assert (target / "other").read_bytes() == b"y"
 
 
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_files_that_links_lead_to_one_place_are_told(local: LocalCopies, way: str) -> None:
+    make_tree(local.here, [("tree/sub/a", b"x"), ("tree/b", b"y")])
+    tree = local.here / "tree"
+    (tree / "link").symlink_to("sub")
+    (tree / "c").symlink_to("b")
+    local.far = local.here
+    before = tree_of(tree)
+    answer = local.run("-r", *local.way(way, "tree", ""))  # onto itself
+    same = "another file of this copy has the same destination"
+    assert sorted(answer.stderr.decode().splitlines()) == [
+        f"connector: {tree}/c: {same}",
+        f"connector: {tree}/sub/a: {same}",
+    ]
+    assert answer.returncode == 1
+    assert tree_of(tree) == before
+    assert (tree / "link").is_symlink()
+    assert left_over(tree) == []
+
+
 def test_full_disk_is_reported_and_leaves_the_old_file(copies: Copies) -> None:
     (copies.far / "file").write_bytes(content(LARGE))
     (copies.here / "file").write_bytes(b"old")
