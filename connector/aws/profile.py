@@ -25,6 +25,7 @@ class Profile(NamedTuple):
     :param name: the name that was asked for; None if nothing named one and ``default`` applies.
     :param profiles: all profiles of the file, by name.
     :param sso_sessions: all SSO sessions of the file, by name.
+    :param config_file: the path of the file; empty: no file is read.
     :param credentials: the sections of the credentials file, see :func:`with_credentials`; None:
         it was not read.
     """
@@ -42,6 +43,11 @@ class Profile(NamedTuple):
     def shown_name(self) -> str:
         """The name for messages."""
         return self.name or "default"
+
+    @property
+    def shown_file(self) -> str:
+        """The file for messages."""
+        return self.config_file or "the empty AWS_CONFIG_FILE"
 
     @property
     def values(self) -> Mapping[str, str] | None:
@@ -71,7 +77,7 @@ class Profile(NamedTuple):
         if self.name is None or self.values is not None:
             return None
         return ConfigError(
-            f"The profile {self.name} does not exist in {self.config_file}",
+            f"The profile {self.name} does not exist in {self.shown_file}",
             f"Run `{command}`, which writes it",
         )
 
@@ -128,7 +134,7 @@ def load_profile(
     :raises ConfigError: when the file exists but cannot be read or parsed.
     """
     name = name or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or otherwise
-    config_file = _config_file(environ)
+    config_file = _path(environ, "AWS_CONFIG_FILE", "config")
     profiles, sso_sessions = _by_name(_read_sections(config_file))
     return Profile(name, profiles, sso_sessions, config_file)
 
@@ -163,9 +169,8 @@ def with_credentials(profile: Profile, environ: Mapping[str, str]) -> Profile:
 
 
 def credentials_file(environ: Mapping[str, str]) -> str:
-    """Return the path of the credentials file."""
-    name = environ.get("AWS_SHARED_CREDENTIALS_FILE") or os.path.join("~", ".aws/credentials")
-    return os.path.expanduser(os.path.expandvars(name))
+    """Return the path of the credentials file; empty: no file is read."""
+    return _path(environ, "AWS_SHARED_CREDENTIALS_FILE", "credentials")
 
 
 def sso_session(profile: Profile) -> SsoSession:
@@ -174,7 +179,7 @@ def sso_session(profile: Profile) -> SsoSession:
     :raises NoLogin: when there is no profile, or it names no session.
     :raises ConfigError: when the named profile does not exist, or its session is incomplete.
     """
-    shown = f"The profile {profile.shown_name} of {profile.config_file}"
+    shown = f"The profile {profile.shown_name} of {profile.shown_file}"
     writes = f"Run `{profile.login_command}` to create it"
     another = "or choose another profile with --profile"
     if profile.values is None:
@@ -182,7 +187,7 @@ def sso_session(profile: Profile) -> SsoSession:
             raise ConfigError(f"{shown} does not exist", f"{writes}, {another}")
         raise NoLogin(
             f"There is no bearer token, and no default profile in "
-            f"{profile.config_file} to take one from",
+            f"{profile.shown_file} to take one from",
             f"Run `{profile.login_command}`",
         )
     name = profile.values.get("sso_session")
@@ -200,7 +205,7 @@ def sso_session(profile: Profile) -> SsoSession:
     for setting in ("sso_region", "sso_start_url"):
         if not section.get(setting):
             raise ConfigError(
-                f"[sso-session {name}] of {profile.config_file} lacks {setting}",
+                f"[sso-session {name}] of {profile.shown_file} lacks {setting}",
                 "Add it, or run `connector login --profile NAME` with a new name",
             )
     scopes = section.get("sso_registration_scopes", "").split(",")  # as the AWS CLI splits them
@@ -254,9 +259,15 @@ def parse_config(content: bytes, path: AnyPath) -> dict[str, dict[str, str]]:
     return sections
 
 
-def _config_file(environ: Mapping[str, str]) -> str:
-    name = environ.get("AWS_CONFIG_FILE") or os.path.join("~", ".aws/config")
-    return os.path.expanduser(os.path.expandvars(name))
+def _path(environ: Mapping[str, str], variable: str, name: str) -> str:
+    """Return the path of one of AWS's files.
+
+    An empty variable does not mean the default: botocore then reads no file.
+    """
+    path = environ.get(variable)
+    if path is None:
+        path = os.path.join("~", f".aws/{name}")
+    return os.path.expanduser(os.path.expandvars(path))
 
 
 def _by_name(

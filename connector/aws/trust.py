@@ -32,7 +32,7 @@ def named_ca_bundle(environ: Mapping[str, str], profile: Profile) -> tuple[str, 
     """
     candidates = (
         ("AWS_CA_BUNDLE", environ.get("AWS_CA_BUNDLE")),
-        (f"ca_bundle in {profile.config_file}", (profile.values or {}).get("ca_bundle")),
+        (f"ca_bundle in {profile.shown_file}", (profile.values or {}).get("ca_bundle")),
         ("REQUESTS_CA_BUNDLE", environ.get("REQUESTS_CA_BUNDLE")),
         ("SSL_CERT_FILE", environ.get("SSL_CERT_FILE")),
     )

@@ -22,10 +22,10 @@ def configuration(profile: Profile, known: Collection[str], remedy: Words) -> Re
     name = public.known(profile.shown_name, known)
     exists = profile.values is not None
     there = os.path.exists(profile.config_file)
-    facts = {"file": profile.config_file, "profile": name, "exists": exists}
+    facts = {"file": profile.shown_file, "profile": name, "exists": exists}
     text = words(
         "{file}{missing}, profile {profile} {state}",
-        file=profile.config_file,
+        file=profile.shown_file,
         missing=words("") if there else words(" (no such file)"),
         profile=name,
         state=words("exists") if exists else words("does not exist"),

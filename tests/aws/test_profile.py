@@ -9,6 +9,7 @@ from pathlib import Path
 
 import botocore.configloader
 import botocore.exceptions
+import botocore.session
 import pytest
 
 from connector.aws.profile import load_profile, with_credentials
@@ -68,6 +69,22 @@ def _plain(values: Mapping[str, object]) -> dict[str, object]:
         for name, value in values.items()
         if isinstance(value, str) and not value.startswith("\n")
     }
+
+
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+@pytest.mark.parametrize("value", [None, "", "~/.aws/other", "$HOME/.aws/other", "/none"])
+def test_files_are_those_of_botocore(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None
+) -> None:
+    (home / ".aws").mkdir()
+    for name, heading in (("config", "profile "), ("credentials", ""), ("other", "profile ")):
+        (home / ".aws" / name).write_text(f"[{heading}{name}]\nregion = eu-west-1\n")
+    if value is None:
+        monkeypatch.delenv(variable, raising=False)
+    else:
+        monkeypatch.setenv(variable, value)
+    found = with_credentials(load_profile(None, os.environ), os.environ).profiles
+    assert found == botocore.session.Session().full_config["profiles"]
 
 
 def test_profile_shows_no_secret(home: Path) -> None:

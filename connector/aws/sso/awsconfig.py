@@ -63,6 +63,11 @@ class LoginProfile:
         there = load_profile(name, environ)
         self._path = os.path.realpath(there.config_file)  # keep a symlink
         lines = self._missing(there)
+        if lines and not there.config_file:
+            raise ConfigError(
+                f"AWS_CONFIG_FILE is empty, so there is no file for the profile {name}",
+                "Unset it, or let it name a file",
+            )
         if lines:
             with self._explained():
                 make_directory_of(self._path)
@@ -139,7 +144,7 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
     named = session.name if values is None else values.get("sso_session")
     if not named:
         raise ConfigError(
-            f"The profile {profile.name} of {profile.config_file} exists but has no sso_session",
+            f"The profile {profile.name} of {profile.shown_file} exists but has no sso_session",
             "Choose a new name with --profile: it will be created",
         )
     there = profile.sso_sessions.get(named)
@@ -147,7 +152,7 @@ def _missing(profile: Profile, session: SsoSession, by_user: bool) -> str:
         found = (_comparable(there.get("sso_start_url", "")), there.get("sso_region"))
         if found != (_comparable(session.start_url), session.region):
             raise ConfigError(
-                f"[sso-session {named}] of {profile.config_file} is for another Identity Center",
+                f"[sso-session {named}] of {profile.shown_file} is for another Identity Center",
                 "Choose a new name with --profile, or leave out --start-url and --sso-region",
             )
     sections = []

@@ -54,6 +54,14 @@ def test_missing_file_is_created(home: Path) -> None:
     assert config.read_text() == ADDED
 
 
+def test_login_needs_a_file_for_its_profile(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", "")
+    with pytest.raises(ConfigError, match="AWS_CONFIG_FILE is empty, so there is no file for the"):
+        add()
+    with pytest.raises(ConfigError, match="of the empty AWS_CONFIG_FILE does not exist"):
+        session()
+
+
 def test_botocore_reads_the_added_lines_as_we_do(home: Path) -> None:
     add("mine", *IDENTITY_CENTER)
     ask = (
