@@ -100,6 +100,31 @@ def _quoted(text: str) -> str:
     return quote(text, safe="-._~", errors="replace")
 
 
+def host_and_path(url: str) -> tuple[str, str]:
+    """Return the value of ``Host``, and the path of a URL."""
+    authority, _, path = url.removeprefix("https://").partition("/")
+    return authority.removesuffix(":443"), f"/{path}"
+
+
+def plain_request(
+    method: str, host: str, target: str, headers: Mapping[str, str], body: bytes = b""
+) -> bytes:
+    """Return a request with these headers besides the usual ones.
+
+    :param host: the value of ``Host``.
+    :param target: path and query.
+    """
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        f"Host: {host}",
+        "Accept-Encoding: identity",
+        "User-Agent: devenv-connector",
+        *(f"{name}: {value}" for name, value in headers.items()),
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
 def send(
     connect: Connect,
     address: tuple[str, int],

@@ -16,7 +16,7 @@ from ...files import FileProblem, read_text
 from ..api import CallFailed, Refused
 from ..endpoint import EndpointNames, host_and_port, light_endpoint
 from ..http import Response
-from ..light import parse, send
+from ..light import host_and_path, parse, plain_request, send
 from ..profile import Profile
 from ..regions import domain_of
 from ..sigv4 import encoded, signed_headers
@@ -155,9 +155,9 @@ def _token(role: Role, asked: Asked, timeout: float) -> str:
 def _of_sso(role: Role, url: str, ask: Ask, token: str) -> dict[str, Any]:
     query = "&".join(f"{name}={encoded(value)}" for name, value in role.members.items())
     headers = {"x-amz-sso_bearer_token": token}
-    host, path = _place(url)
+    host, path = host_and_path(url)
     target = f"{path.rstrip('/')}/federation/credentials?{query}"
-    found = parse(ask(_request("GET", host, target, headers)), host)["roleCredentials"]
+    found = parse(ask(plain_request("GET", host, target, headers)), host)["roleCredentials"]
     credentials = {
         "AccessKeyId": found["accessKeyId"],
         "SecretAccessKey": found["secretAccessKey"],
@@ -178,7 +178,7 @@ def _of_sts(
         members["WebIdentityToken"] = read_text(role.token)
     body = form_of(role.action, members, _VERSION)
     headers = dict(FORM)
-    host, path = _place(url)
+    host, path = host_and_path(url)
     if signer is not None:
         headers |= signed_headers(
             signer,
@@ -192,28 +192,8 @@ def _of_sts(
             region=role.region or "",
             now=now,
         )
-    answer = parse_xml(ask(_request("POST", host, path, headers, body)), host, {})
+    answer = parse_xml(ask(plain_request("POST", host, path, headers, body)), host, {})
     found = answer[f"{role.action}Result"]
     user = found["AssumedRoleUser"]
     account = user["Arn"].split(":")[4]
     return {"Credentials": {**found["Credentials"], "AccountId": account}, "AssumedRoleUser": user}
-
-
-def _place(url: str) -> tuple[str, str]:
-    """Return the value of ``Host``, and the path of a URL."""
-    authority, _, path = url.removeprefix("https://").partition("/")
-    return authority.removesuffix(":443"), f"/{path}"
-
-
-def _request(
-    method: str, host: str, target: str, headers: Mapping[str, str], body: bytes = b""
-) -> bytes:
-    lines = [
-        f"{method} {target} HTTP/1.1",
-        f"Host: {host}",
-        "Accept-Encoding: identity",
-        "User-Agent: devenv-connector",
-        *(f"{name}: {value}" for name, value in headers.items()),
-        f"Content-Length: {len(body)}",
-    ]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
