@@ -65,6 +65,7 @@ ROOMS = {
     "asyncio": {"emulator", "cli/emulator.py", "cli/demo.py", "library/streams.py"},
     "aiohttp": {"emulator"},
     "paramiko": {"emulator", "cli/demo.py"},
+    "cryptography": {"emulator", "aws/keys/signin.py"},
     "trustme": {"emulator"},
     "argcomplete": {"cli/completion.py"},
     "tomllib": {"settings/file.py", "emulator/faults/data.py"},

@@ -1,4 +1,4 @@
-"""STS and the portal of SSO, whose keys tell the whole call: each is a digest of what was asked.
+"""STS, the portal of SSO and AWS Sign-In. Each key that they give is a digest of what was asked.
 
 So the keys of a chain of roles are the same only if all calls of the chain are. The services answer
 our requests on a socket, and stand for the clients that botocore's providers create.
@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
@@ -28,6 +29,7 @@ from botocore.utils import JSONFileCache
 from connector.aws.keys.source import AwsKeys
 
 from .recording import read_whole
+from .signin import signer_of, with_curve
 from .sources import ROLE, iso
 
 CODE = "123456"
@@ -46,6 +48,14 @@ def _derived(host: str, signer: str, members: Mapping[str, Any]) -> dict[str, st
     }
 
 
+def _renewed(url: str, proof: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the output of AWS Sign-In."""
+    signer = str(signer_of(proof, url).public_numbers())
+    found = _derived(url, signer, members)
+    keys = {f"{name[0].lower()}{name[1:]}": value for name, value in found.items()}
+    return {"accessToken": keys, "refreshToken": found["SessionToken"], "expiresIn": 900}
+
+
 def connect(host: str, port: int, timeout: float) -> Any:
     """Return a connection to the service that a host stands for."""
     ours, theirs = socket.socketpair()
@@ -57,7 +67,10 @@ def _serve(stream: Any, host: str) -> None:
     with stream:
         head, _, body = read_whole(stream).decode().partition("\r\n\r\n")
         target = head.split()[1]
-        if host.startswith("portal.sso."):
+        if ".signin." in host:
+            (proof,) = re.findall(r"DPoP: (\S+)", head)
+            answer = json.dumps(_renewed(f"https://{host}{target}", proof, json.loads(body)))
+        elif host.startswith("portal.sso."):
             (token,) = re.findall(r"x-amz-sso_bearer_token: (\S+)", head)
             query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
             found = _derived(host, token, query)
@@ -77,17 +90,25 @@ def _serve(stream: Any, host: str) -> None:
         stream.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\n\r\n{answer}".encode())
 
 
+class _Events:
+    """The events of a client, of which the last handler counts."""
+
+    def register(self, event: str, handler: Any) -> None:
+        self.handler = handler
+
+
 class _Client:
-    """A client of botocore for either service."""
+    """A client of botocore for any of the services."""
 
     class exceptions:
-        UnauthorizedException = PermissionError
+        UnauthorizedException = AccessDeniedException = PermissionError
 
     def __init__(self, region: str | None, key: str | None, secret: str | None) -> None:
         if key == "" or secret == "":
             # botocore would sign with it, and AWS would refuse that.
             raise PartialCredentialsError(provider="a file", cred_var="an empty key")
         self._region, self._signer = region, key or ""
+        self.meta = SimpleNamespace(events=_Events())
 
     def _assume(self, **members: Any) -> dict[str, Any]:
         found = _derived(f"sts.{self._region}.amazonaws.com", self._signer, members)
@@ -103,6 +124,12 @@ class _Client:
         role = dict(zip(names, found.values(), strict=True))
         return {"roleCredentials": {**role, "expiration": int(END * 1000)}}
 
+    def create_o_auth2_token(self, tokenInput: dict[str, str]) -> dict[str, Any]:
+        url = f"https://{self._region}.signin.aws.amazon.com/v1/token"
+        headers: dict[str, str] = {}
+        self.meta.events.handler(params={"url": url, "headers": headers})
+        return {"tokenOutput": _renewed(url, headers["DPoP"], tokenInput)}
+
 
 def _creator(session: Any, region: str | None) -> Any:
     def create(service: str, **settings: Any) -> _Client:
@@ -112,8 +139,9 @@ def _creator(session: Any, region: str | None) -> Any:
     return create
 
 
-def _create_client(session: Any, service: str, config: Any) -> _Client:
-    return _Client(config.region_name, None, None)
+def _create_client(session: Any, service: str, config: Any, **settings: Any) -> _Client:
+    region = settings.get("region_name") or config.region_name
+    return _Client(region or session.get_config_variable("region"), None, None)
 
 
 @contextmanager
@@ -135,6 +163,7 @@ def by_botocore(name: str | None, environ: Mapping[str, str], cache: Path) -> Aw
         patch.dict(os.environ, environ),
         patch("botocore.credentials._get_client_creator", _creator),
         patch("botocore.session.Session.create_client", _create_client),
+        with_curve(),
     ):
         session = botocore.session.Session(profile=name)
         region = os.environ.get("AWS_REGION") or session.get_config_variable("region")

@@ -15,6 +15,7 @@ from connector.errors import CredentialsError
 from .chains import without_botocore
 from .derived import by_botocore, connect
 from .rolecache import CACHED, ENTRY, Sections, cache_of, fill_cache, write_files
+from .signin import SESSION, write_login
 from .sources import ROLE, iso
 
 SSO = {"sso_session": "corp", "sso_role_name": "Role", "sso_account_id": "123456789012"}
@@ -90,7 +91,6 @@ def test_plain_cases_are_judged_without_botocore(
 
 
 @pytest.mark.parametrize("settings_of", [
-    {"login_session": "arn:aws:iam::1:user/mary"},
     {"web_identity_token_file": "/token"},
     {"web_identity_token_file": "", "role_arn": ROLE},
     {"role_arn": ROLE},
@@ -127,7 +127,7 @@ def test_chain_of_roles_beyond_any_use_is_left_to_botocore(home: Path) -> None:
         ({}, FILE, {}, False),
         ({"sso_role_name": "Role"}, {}, {}, False),
         ({"role_arn": ROLE}, {}, {}, False),
-        ({"login_session": "arn:aws:iam::1:user/mary"}, {}, {}, False),
+        ({"login_session": SESSION}, {}, {}, False),
         ({}, {"aws_secret_access_key": "hidden"}, {}, True),
         ({}, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}, True),
     ],
@@ -143,6 +143,7 @@ def test_program_runs_where_botocore_would_run_it(
     program.write_text('{"Version": 1, "AccessKeyId": "AKIDP", "SecretAccessKey": "hidden-p"}')
     sections = {"profile work": {"credential_process": f"cat '{program}'", **config}}
     write_files(home, sections, {"work": credentials})
+    write_login(home, time.time() + 900)
     found = _quick("work", environ)
     keys = AwsKeys("AKIDP", "hidden-p")
     assert (found == keys) == runs

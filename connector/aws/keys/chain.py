@@ -210,6 +210,8 @@ class _Search:
         from ..sdk import ClientFactory
         from ..sso.renewal import Oidc
         from ..sso.tokens import RENEWAL_TIMEOUT, SsoCache
+        from .login import keys_of_login
+        from .places import Login as LoginPlace
 
         profile = self._profile
         clients = ClientFactory(profile.known_name, self._connect)
@@ -220,7 +222,8 @@ class _Search:
         def load_config() -> Any:
             return session.full_config
 
-        start, profiles, known = self._start, self._profile.profiles, self._of_programs
+        start, connect, known = self._start, self._connect, self._of_programs
+        profiles = profile.profiles
 
         class Login(SSOTokenProvider):
             def _refresher(self) -> FrozenAuthToken:
@@ -249,7 +252,30 @@ class _Search:
                     words_of(command, self._name)  # botocore has no words for a wrong one
                 return super().load()
 
+        class AwsLogin(providers.CredentialProvider):
+            METHOD = "login"
+
+            def __init__(self, name: str, theirs: Any) -> None:
+                self._name, self._theirs = name, theirs
+
+            def load(self) -> Any:
+                session = profiles.get(self._name, {}).get("login_session")
+                if session is None:
+                    return None
+                keys = keys_of_login(
+                    *(LoginPlace(session, self._name), profile, os.environ, connect),
+                    now=time.time,
+                    timeout=RENEWAL_TIMEOUT,
+                )
+                if keys is None:
+                    return self._theirs.load()
+                return providers.Credentials(*keys[:3], self.METHOD)
+
         class Builder(providers.ProfileProviderBuilder):
+            def _create_login_provider(self, profile_name: str) -> Any:
+                builder: Any = super()
+                return AwsLogin(profile_name, builder._create_login_provider(profile_name))
+
             def _create_process_provider(self, profile_name: str) -> Any:
                 return Process(profile_name)
 
@@ -270,7 +296,9 @@ class _Search:
         )
         process = builder._create_process_provider(name)
         sso = builder._create_sso_provider(name)
-        ours = {each.METHOD: each for each in (role, process, sso)}
+        ours: dict[str, Any] = {each.METHOD: each for each in (role, process, sso)}
+        if "login" in kept:  # of botocore 1.41
+            ours["login"] = builder._create_login_provider(name)
         resolver.providers = [ours.get(each.METHOD, each) for each in resolver.providers]
 
     def _ask(self, question: str) -> str:

@@ -18,7 +18,7 @@ from ..profile import Profile, command_line, unknown_profile
 from ..regions import has_to_be_enabled, is_known
 from ..sdk import UNREADABLE
 from ..signed import EXPIRED
-from ..sso.tokens import Unusable
+from ..sso.tokens import Missing, Unusable
 from .places import KEY, PARTS, incomplete
 
 if TYPE_CHECKING:
@@ -73,10 +73,7 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
     if kinds & {"SSOError", "TokenRetrievalError"} or code == _OF_LOGIN:
         return _no_login(error, source)
     if "LoginError" in kinds:
-        return CredentialsError(
-            f"The AWS login of the profile {source.shown_name} has expired, or there is none",
-            f"Run `{_command(source, 'login')}`",
-        )
+        return no_aws_login(Missing(), source.shown_name)
     if "PartialCredentialsError" in kinds:
         missing = getattr(error, "kwargs", {}).get("cred_var", "a part")
         return incomplete(profile, missing)
@@ -103,8 +100,9 @@ def explain(error: BaseException, profile: Profile) -> ConnectorError:
         )
     if "MissingDependencyException" in kinds:
         return CredentialsError(
-            f"The login of the profile {name} needs the package awscrt, which is not installed",
-            "Run `pip install 'botocore[crt]'` where the connector is installed",
+            f"The AWS login of the profile {source.shown_name} has to be renewed, which needs the "
+            "package cryptography",
+            "Run `pip install cryptography` where the connector is installed",
         )
     if isinstance(error, (*UNREADABLE, RuntimeError)) or "BotoCoreError" in kinds:
         return _failed(profile, type(error).__name__)
@@ -125,6 +123,32 @@ def _no_login(error: BaseException, source: Profile) -> ConnectorError:
     return CredentialsError(
         f"The SSO login of the profile {source.shown_name} has expired, or there is none", hint
     )
+
+
+def no_aws_login(problem: Unusable, name: str) -> ConnectorError:
+    """Return the error of an ``aws login`` that gives no keys.
+
+    :param name: of its profile.
+    """
+    cause = problem.__cause__
+    if isinstance(cause, ConfigError):
+        return cause
+    if isinstance(cause, CallFailed):
+        return cause.error
+    again = f"Run `{command_line('aws', 'login', '--profile', name)}`"
+    if isinstance(cause, Refused):
+        is_busy = cause.status >= 500 or cause.status == 429
+        return CredentialsError(
+            f"AWS does not renew the login of the profile {name} ({cause})",
+            "Try again in a minute"
+            if is_busy
+            else f"{again}. If that does not help, check the permission signin:CreateOAuth2Token",
+        )
+    if isinstance(problem, Missing):
+        return CredentialsError(
+            f"The AWS login of the profile {name} has expired, or there is none", again
+        )
+    return CredentialsError(f"The AWS login of the profile {name} cannot be used: {problem}", again)
 
 
 def no_keys(profile: Profile, variables: Mapping[str, str]) -> CredentialsError:
@@ -197,6 +221,13 @@ def _command(profile: Profile | None, *words: str) -> str:
     return command_line("aws", *words, *(("--profile", name) if name else ()))
 
 
+def _login(profile: Profile) -> str:
+    """Return the command that renews a profile's login."""
+    values = profile.values or {}
+    is_of_aws_login = "login_session" in values and "sso_account_id" not in values
+    return _command(profile, "login") if is_of_aws_login else _sso_login(profile)
+
+
 def _sso_login(profile: Profile) -> str:
     """Return the command that renews an SSO login, of which only some have tokens of ours."""
     has_session = "sso_session" in (profile.values or {})
@@ -243,7 +274,7 @@ def _wrong_clock() -> CredentialsError:
 
 
 def _expired(source: KeySource) -> CredentialsError:
-    login = _sso_login(_last_source(source.profile))
+    login = _login(_last_source(source.profile))
     return CredentialsError(
         f"The AWS keys {source.whose} have expired",
         "Set new ones, or unset AWS_ACCESS_KEY_ID to use a profile"

@@ -10,7 +10,7 @@ from ...fast.records import NamedTuple
 from ...fast.typed import TYPE_CHECKING
 from ..profile import Profile
 from .codes import Codes
-from .places import Command, Role, place_of
+from .places import Command, Login, Role, place_of
 from .source import AwsKeys, checked
 
 if TYPE_CHECKING:
@@ -103,6 +103,13 @@ class Finder:
             return self._keys_of_role(place)
         if isinstance(place, Command):
             return self._keys_of_program(place)
+        if isinstance(place, Login):
+            from .login import keys_of_login
+
+            profile, environ, connect = self._asked[:3]
+            return keys_of_login(
+                place, profile, environ, connect, now=self._asked.now, timeout=self._left
+            )
         from .machine import keys_of_machine
 
         return keys_of_machine(self._asked.environ, now, self._left, place.is_container)

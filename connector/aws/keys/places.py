@@ -3,8 +3,8 @@
 The order is that of botocore's ``create_credential_resolver``. The rules for roles are those of its
 ``AssumeRoleProvider``: keys sign the call that gives a role's keys, and they come from such a place
 too. Doubtful and wrong settings have no place here: :mod:`.chain` asks botocore, which has the
-words for them. One thing differs. botocore runs a program, or asks a machine, before it looks
-whether the cache has the role that those keys would be used for.
+words for them. One thing differs. botocore runs a program, reads a login, or asks a machine, before
+it looks whether the cache has the role that those keys would be used for.
 """
 
 from __future__ import annotations
@@ -84,6 +84,17 @@ class Command(NamedTuple):
         return f"Command({self.name!r})"  # it may hold secrets
 
 
+class Login(NamedTuple):
+    """A login of ``aws login``.
+
+    :param session: the key of its file in the cache.
+    :param name: of the profile that has it.
+    """
+
+    session: str
+    name: str
+
+
 class Machine(NamedTuple):
     """This machine: its container's endpoint, or EC2's metadata service."""
 
@@ -125,7 +136,7 @@ class Role(NamedTuple):
 
 if TYPE_CHECKING:
     #: Keys that are known, or where to get them.
-    Place = AwsKeys | Command | Machine | Role
+    Place = AwsKeys | Command | Login | Machine | Role
 
 
 def place_of(profile: Profile, environ: Mapping[str, str], *, named: bool) -> Place | None:
@@ -201,7 +212,7 @@ class _Judge:
         if KEY in own:
             return _of_file(self._profile, own, bool(visited))
         if "login_session" in values:
-            return None
+            return Login(values["login_session"], name)
         if "credential_process" in values:
             return Command(values["credential_process"], name)
         if KEY in values and PARTS.isdisjoint(own):

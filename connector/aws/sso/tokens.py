@@ -115,24 +115,15 @@ class SsoCache:
         :raises Missing: when there is no file.
         :raises Unusable: when it holds no token.
         """
-        try:
-            document = json.loads(read_own_text(self.path))
-        except FileNotFoundError:
-            raise Missing from None
-        except FileProblem as problem:
-            raise Unusable(f"the SSO token file {self.path} {problem}") from None
-        except (ValueError, RecursionError):
-            raise Unusable(f"the SSO token file {self.path} is not JSON") from None
-        if not isinstance(document, dict):
-            raise Unusable(f"the SSO token file {self.path} is not a JSON object")
+        document = token_document(self.path)
         for name in ("accessToken", "expiresAt"):
             if not isinstance(document.get(name), str) or not document[name]:
-                raise Unusable(f"the SSO token file {self.path} has no valid {name}")
+                raise Unusable(f"the token file {self.path} has no valid {name}")
         try:
             check_token(document["accessToken"])
             expires_at = parse_time(document["expiresAt"])
         except Unusable as problem:
-            raise Unusable(f"the SSO token file {self.path} is damaged: {problem}") from None
+            raise Unusable(f"the token file {self.path} is damaged: {problem}") from None
         return CachedToken(document["accessToken"], expires_at, document)
 
     def write(self, token: CachedToken) -> None:
@@ -146,6 +137,25 @@ class SsoCache:
 def cache_directory() -> str:
     """Return the directory that the AWS CLI and the SDKs use for SSO. No variable changes it."""
     return os.path.join(os.path.expanduser("~"), ".aws", "sso", "cache")
+
+
+def token_document(path: str) -> dict[str, Any]:
+    """Return the JSON object in a token file.
+
+    :raises Missing: when there is no file.
+    :raises Unusable: when it holds no object.
+    """
+    try:
+        document = json.loads(read_own_text(path))
+    except FileNotFoundError:
+        raise Missing from None
+    except FileProblem as problem:
+        raise Unusable(f"the token file {path} {problem}") from None
+    except (ValueError, RecursionError):
+        raise Unusable(f"the token file {path} is not JSON") from None
+    if not isinstance(document, dict):
+        raise Unusable(f"the token file {path} is not a JSON object")
+    return document
 
 
 def check_token(token: str) -> None:
