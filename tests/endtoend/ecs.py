@@ -9,9 +9,12 @@ from typing import Any
 from connector.emulator.api.account import HOME_REGION
 from connector.emulator.api.ecs.model import Task
 from connector.emulator.harness import ConnectorEmulator
+from connector.errors import ConnectorError
+from connector.targets.model import COMMAND, SessionRequest
 
 from ..account import own_account
 from ..forks import CONNECTOR, run
+from ..targets.regional.works import failure_after_tries
 from .doctor import Diagnosis, diagnosis
 
 #: The service of the first target, and the cluster of all.
@@ -102,6 +105,10 @@ class Containers:
         answer = self.run(*words)
         assert answer.returncode, answer.stdout
         return answer.returncode, answer.stderr.decode().strip().splitlines()[-1]
+
+    def failure_after_tries(self, name: str, *words: str) -> ConnectorError:
+        """Return why a command is not run whose session is refused each time."""
+        return failure_after_tries(name, self.environ, SessionRequest(COMMAND, words))
 
 
 def words_of(*words: str) -> list[str]:

@@ -193,15 +193,18 @@ def test_doctor_finds_a_missing_permission(builds: Builds) -> None:
     assert "codebuild:StartSandboxConnection" in builds.examine(HOST).failure(77, "session")
 
 
-def test_doctor_finds_an_agent_that_is_not_connected(builds: Builds) -> None:
+def test_doctor_warns_of_an_agent_that_has_not_connected_yet(builds: Builds) -> None:
     builds.project().agent_seconds = 1e6
     found = builds.examine(HOST)
     assert (found.exit_code, found.status("session")) == (0, "warn")
     assert found.text("session").startswith("It is RUN_SANDBOX without an agent yet")
     assert "ssh waits for it" in found.legs["session"]["hint"]
+
+
+def test_agent_that_stays_away_is_reported(builds: Builds) -> None:
+    builds.project().agent_seconds = 1e6
     builds.running().requested -= 3600.0
-    said = builds.examine(HOST).failure(75, "session")
-    assert "its SSM agent is not connected" in said
+    assert "its SSM agent is not connected" in builds.fails_after_tries(75, HOST)
 
 
 def test_doctor_finds_a_project_without_a_sandbox(builds: Builds) -> None:

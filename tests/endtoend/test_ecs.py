@@ -300,11 +300,8 @@ def test_unregistered_target_is_tried_again_and_then_told(ecs: Containers) -> No
     old = ecs.execute("demo.ecs", "true")
     assert (old.returncode, old.stderr) == (0, b"")
     refuse(1000)
-    code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
-    assert (code, "its SSM agent is not connected: The" in line) == (
-        75,
-        True,
-    )
+    error = ecs.failure_after_tries("demo.ecs", "true")
+    assert (error.exit_code, "its SSM agent is not connected: The" in str(error)) == (75, True)
 
 
 def test_agent_that_ecs_does_not_see_is_told(ecs: Containers) -> None:
@@ -312,8 +309,8 @@ def test_agent_that_ecs_does_not_see_is_told(ecs: Containers) -> None:
     error = ApiError(NOT_ENABLED, "InvalidParameterException", 400)
     misbehaviours = ecs.emulator._emulator.misbehaviours
     ecs.emulator.call(lambda: misbehaviours.refuse("ExecuteCommand", error, 1000))
-    code, line = ecs.refuses("exec", "demo.ecs", "--", "true")
-    assert (code, "its SSM agent is not connected: The" in line) == (75, True), line
+    failure = ecs.failure_after_tries("demo.ecs", "true")
+    assert (failure.exit_code, "agent is not connected: The" in str(failure)) == (75, True)
 
 
 def test_denied_action_is_told_with_its_resource(ecs: Containers) -> None:

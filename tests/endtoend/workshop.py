@@ -14,9 +14,11 @@ from connector.emulator.api.errors import ApiError
 from connector.emulator.api.world import PlannedTarget, World
 from connector.emulator.app import Emulator, EmulatorThread
 from connector.emulator.sessions import Session
+from connector.targets.model import SSH_SESSION, SessionRequest
 
 from ..account import own_account
 from ..manual.listed import is_listed
+from ..targets.regional.works import failure_after_tries
 from .cloud import Cloud
 from .commands import CONNECTOR, Answer, Commands, Process
 from .doctor import Diagnosis, diagnosis, lead_ssh
@@ -122,6 +124,13 @@ class Workshop:
         assert answer.returncode == code, (answer.returncode, line)
         assert is_listed(line.removeprefix("connector: "), code), line
         return line
+
+    def fails_after_tries(self, code: int, name: str, request: SessionRequest = SSH_SESSION) -> str:
+        """Return the line of a session that is refused each time, which the manual has to list."""
+        error = failure_after_tries(name, self.commands.environ, request)
+        assert error.exit_code == code, error
+        assert is_listed(str(error), code), error
+        return str(error)
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the objects of the list."""

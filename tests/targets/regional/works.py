@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
+
+import pytest
 
 from connector.emulator.api.account import Account
 from connector.emulator.api.errors import ApiError
 from connector.emulator.app import Emulator, EmulatorThread
 from connector.emulator.sessions import Session
+from connector.errors import ConnectorError
 from connector.targets.memory import Memory
 from connector.targets.model import SSH_SESSION, Listing, Query, SessionRequest, StartSettings
 from connector.targets.regional.sessions import RegionalSessions
 from connector.targets.regional.target import RegionalTarget
+from connector.targets.registry import kind_of
 
-from ...aws.helpers import Clock
+from ...aws.helpers import UNWATCHED, Clock
 from . import lamp
 from .lampworld import LampWorld
 
@@ -116,6 +122,25 @@ def source_of(
         sleep=clock.sleep,
         rand=lambda: 1.0,
     )
+
+
+def failure_after_tries(
+    name: str, environ: Mapping[str, str], request: SessionRequest = SSH_SESSION
+) -> ConnectorError:
+    """Return why no session starts on a target, after all tries that 8 s on a clock allow.
+
+    Only the pauses between the tries advance the clock, so they take no time.
+
+    :param environ: of a user whose keys are in variables.
+    """
+    clock = Clock()
+    with patch.dict(os.environ, environ):  # botocore reads the process's variables
+        target = kind_of(Query(name)).open_finder(Query(name), environ).find()
+        assert isinstance(target, RegionalTarget)
+        with pytest.raises(ConnectorError) as caught:
+            source_of(target, clock, request=request).start(UNWATCHED)
+    assert clock.pauses == [0.25, 0.5, 1.0, 2.0, 2.0]
+    return caught.value
 
 
 def write_config(environ: Mapping[str, str], text: str) -> None:
