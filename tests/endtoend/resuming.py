@@ -111,6 +111,7 @@ class TunnelThread:
         self._source = source
         self._settings = StreamSettings(Trust(str(ca_file)), ping_interval=ping_interval)
         self._exit_code: Future[int] = Future()
+        self._loop = Loop()
         self._stdin, feed = os.pipe()
         result, self._stdout = os.pipe()
         self._feed = os.fdopen(feed, "wb", buffering=0)
@@ -147,6 +148,10 @@ class TunnelThread:
 
         threading.Thread(target=send, daemon=True).start()
 
+    def hang_up(self) -> None:
+        """End the session as ssh does. The end of the input alone ends it after 2 s of silence."""
+        self._loop.call_soon(self._tunnel.end, 0)
+
     def end_input(self) -> None:
         with contextlib.suppress(OSError):
             self._feed.close()
@@ -159,9 +164,9 @@ class TunnelThread:
         return self._exit_code.result(timeout)
 
     def _run(self) -> None:
-        loop = Loop()
+        loop = self._loop
         try:
-            tunnel = Tunnel(
+            self._tunnel = tunnel = Tunnel(
                 loop,
                 Session(loop, self._source),
                 open_input(loop, self._stdin),

@@ -55,7 +55,7 @@ def check_upload(cloud: Cloud, source: ResumingSource) -> None:
         eventually(lambda: source.resumed == 1, "a call of ResumeSession")
         tunnel.send_in_background(DATA[half:])
         assert tunnel.reader.until(b"\n") == DIGEST
-        tunnel.end_input()
+        tunnel.hang_up()
         assert tunnel.wait() == 0
     assert source.resumed == 1
 

@@ -50,7 +50,7 @@ def test_paced_copy_is_read_in_batches(commands: Commands, cloud: Cloud, tmp_pat
 
     assert process.reader.exactly(len(GREETING) + SIZE) == GREETING + DATA
 
-    process.end_input()
+    process.hang_up()
     assert process.wait() == 0
     sizes = batches(log)
     assert sum(sizes) >= SIZE / 1024
@@ -70,7 +70,7 @@ def test_input_during_a_paced_copy_is_echoed_in_order(commands: Commands, cloud:
             echoed += process.reader.exactly(SIZE // len(keys))
             process.send(key)
         rest = process.reader.exactly(len(DATA + b"".join(keys)) - len(echoed))
-        process.end_input()
+        process.hang_up()
         assert (process.wait(), process.stderr()) == (0, "")
 
     assert echoed + rest == DATA + b"".join(keys)
@@ -89,5 +89,5 @@ def test_faults_during_a_paced_copy_lose_nothing(commands: Commands, cloud: Clou
 
     assert process.reader.exactly(len(GREETING) + SIZE) == GREETING + DATA
 
-    process.end_input()
+    process.hang_up()
     assert (process.wait(), process.stderr()) == (0, "")

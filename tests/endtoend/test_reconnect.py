@@ -35,7 +35,8 @@ def giving(cloud: Cloud) -> Iterator[None]:
 
 
 def ends_well(process: Process) -> None:
-    process.end_input()
+    """End a session as ssh does. The end of the input alone ends it after 2 s of silence."""
+    process.hang_up()
     assert (process.wait(), process.stderr()) == (0, "")
 
 
@@ -121,7 +122,8 @@ def test_last_input_arrives_despite_a_cut(cloud: Cloud, commands: Commands) -> N
         process = commands.proxy()
         process.reader.until(GREETING)
         process.send(DATA)
-        ends_well(process)
+        process.end_input()
+        assert (process.wait(), process.stderr()) == (0, "")
         recorder.wait_for(SIZE)
         assert bytes(recorder.received) == DATA
 

@@ -32,7 +32,7 @@ def test_fresh_token_opens_each_link(cloud: Cloud, ssm: Any) -> None:
         tunnel.reader.until(GREETING)
         tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
-        tunnel.end_input()
+        tunnel.hang_up()
         assert tunnel.wait() == 0
     assert source.resumed >= 3
     assert tunnel.notices == []
@@ -50,7 +50,7 @@ def test_throttled_resume_is_retried(cloud: Cloud, ssm: Any) -> None:
         tunnel.reader.until(GREETING)
         tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
-        tunnel.end_input()
+        tunnel.hang_up()
         assert tunnel.wait() == 0
     assert source.resumed == 1
 
