@@ -22,7 +22,7 @@ _KILL_TIMEOUT = 5.0
 _POLL_INTERVAL = 0.02
 
 #: Seconds between two reports that a program runs.
-_PULSE = 1.0
+PULSE = 1.0
 
 #: Signals whose handlers end a command. Windows has no SIGHUP.
 _ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -124,7 +124,7 @@ class Program:
         while True:
             left = max(0.0, deadline - time.monotonic())
             try:
-                return self._popen.wait(left if meanwhile is None else min(left, _PULSE))
+                return self._popen.wait(left if meanwhile is None else min(left, PULSE))
             except subprocess.TimeoutExpired:
                 if time.monotonic() >= deadline:
                     self.end()

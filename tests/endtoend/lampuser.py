@@ -20,6 +20,8 @@ LINES = (
     "tunnel.TIDY_DELAY = 0.2",
     "from connector.aws.keys import programwait",
     "programwait.PATIENCE = 0.0",
+    "from connector import programs",
+    "programs.PULSE = 0.1",
 )
 
 

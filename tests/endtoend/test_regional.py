@@ -245,7 +245,7 @@ def test_lost_links_are_resumed_with_fresh_tokens(judged: Lampworks, rejoin: Rej
         tunnel.reader.until(GREETING)
         tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
-        tunnel.end_input()
+        tunnel.hang_up()
         assert tunnel.wait() == 0
     assert judged.operations().count("ResumeSession") >= 3
     assert tunnel.notices == []
@@ -262,7 +262,7 @@ def test_hourly_close_loses_no_byte(judged: Lampworks) -> None:
         eventually(lambda: "ResumeSession" in judged.operations(), "a call of ResumeSession")
         tunnel.send_in_background(DATA[half:])
         assert tunnel.reader.until(b"\n") == DIGEST
-        tunnel.end_input()
+        tunnel.hang_up()
         assert tunnel.wait() == 0
     assert judged.operations().count("ResumeSession") == 1
 
@@ -276,7 +276,7 @@ def test_old_token_resumes_where_the_caller_may_not_ask_for_another(judged: Lamp
         tunnel.reader.until(GREETING)
         tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
-        tunnel.end_input()
+        tunnel.hang_up()
         assert tunnel.wait() == 0
     assert judged.operations().count("ResumeSession") == 1
 
@@ -312,7 +312,7 @@ def test_keys_that_expire_in_mid_session_are_renewed(judged: Lampworks, user: La
         give(3600)
         tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
-        tunnel.end_input()
+        tunnel.hang_up()
         assert tunnel.wait() == 0
     assert judged.operations().count("ResumeSession") >= 3  # one was refused
 
@@ -386,8 +386,8 @@ def test_end_of_ssh_ends_the_wait_for_a_program(user: LampUser, fifo: Path) -> N
         os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
 
 
-@pytest.mark.usefixtures("desk")
-def test_doctor_waits_for_a_program(user: LampUser, fifo: Path) -> None:
+def test_doctor_waits_for_a_program(user: LampUser, lampworks: Lampworks, fifo: Path) -> None:
+    lampworks.world.add_lamp("desk", state="OFF")  # so no session is started
     process = user.commands.start(user.path, "doctor", "desk.lamp", "--json")
     eventually(lambda: WAITS in process.stderr(), "the line")
     fifo.write_text("\n")

@@ -46,8 +46,10 @@ def test_doctor_tells_that_there_are_no_keys(user: LampUser) -> None:
     assert (found.status("identity"), found.status("api-tls")) == ("skip", "ok")
 
 
-@pytest.mark.usefixtures("desk")
-def test_doctor_finds_the_ca_bundle_of_the_credentials_file(user: LampUser) -> None:
+def test_doctor_finds_the_ca_bundle_of_the_credentials_file(
+    user: LampUser, lampworks: Lampworks
+) -> None:
+    lampworks.world.add_lamp("desk", state="OFF")  # so no session is started
     bundle = user.commands.environ.pop("AWS_CA_BUNDLE")
     (user.home / ".aws").mkdir()
     (user.home / ".aws/credentials").write_text(f"[default]\nca_bundle = {bundle}\n")
