@@ -66,7 +66,7 @@ def start(words: Sequence[str], *, anew: bool = False, **options: Any) -> subpro
     """
     server = None if anew else _server_for(words, options.get("env"))
     if server is None:
-        return subprocess.Popen(words, **options)
+        return _Child(words, **options)
     return _Forked(words, server=server, **options)
 
 
@@ -107,7 +107,19 @@ def run(
     return subprocess.CompletedProcess(words, process.returncode, out, errors)
 
 
-class _Forked(subprocess.Popen[Any]):
+class _Child(subprocess.Popen[Any]):
+    """A process whose exit status is its own. ``Popen`` reports 0 where it cannot have it."""
+
+    def _try_wait(self, flags: int) -> tuple[int, int]:
+        """Ask for the status in place of ``Popen``'s own method.
+
+        :raises ChildProcessError: when the process is no child of this one, or was waited for
+            by another part of the tests.
+        """
+        return os.waitpid(self.pid, flags)
+
+
+class _Forked(_Child):
     """A process that a server has forked. It is a child of this process all the same."""
 
     def __init__(self, words: Sequence[str], *, server: _Server, **options: Any) -> None:
@@ -136,7 +148,6 @@ class _Server:
 
     def __init__(self, program: Sequence[str]) -> None:
         self._libc = ctypes.CDLL(None)
-        self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._environ = dict(os.environ)
         code = f"import sys; sys.path[0] = {str(_ROOT)!r}; from tests import forks; forks.serve()"
@@ -162,8 +173,10 @@ class _Server:
         :param order: the first arguments of :func:`_become`.
         :param ends: the descriptors of its standard streams.
         """
-        with self._lock:
-            # For this moment alone: this process would have to reap the orphans of all tests.
+        # For this moment alone: this process would have to reap the orphans of all tests. All
+        # servers share that state: without the lock, the end of one fork would leave the orphan
+        # of another one to process 1.
+        with _forking:
             self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
             try:
                 socket.send_fds(self._socket, [json.dumps(order).encode()], list(ends))
@@ -177,6 +190,8 @@ class _Server:
 
 
 _servers: dict[tuple[str, ...], _Server] = {}
+
+_forking = threading.Lock()
 
 
 # The server's process

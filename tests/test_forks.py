@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,27 @@ def test_signal_ends_a_forked_connector() -> None:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+def test_forks_of_several_servers_at_once_keep_their_exit_status(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    def status(program: Sequence[str]) -> int:
+        return run([*program, "no-such-command"], env=environ).returncode
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(status, (CONNECTOR, AWS_CLI) * 40)) == {2}
+
+
+@pytest.mark.parametrize(
+    "words", [("false",), (*CONNECTOR, "no-such-command")], ids=["new", "fork"]
+)
+def test_status_that_another_part_has_taken_is_not_0(words: tuple[str, ...]) -> None:
+    process = start(words, stderr=subprocess.DEVNULL)
+    assert os.waitpid(process.pid, 0)[1]
+    with pytest.raises(ChildProcessError):
+        process.wait()
+    process.returncode = 1
 
 
 def test_start_that_differs_takes_a_new_interpreter() -> None:
