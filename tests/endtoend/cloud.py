@@ -69,6 +69,7 @@ class Cloud:
         self._model = CodeCatalystModel(Sessions())
         self._creator = creator = self._model.add_user("mary")
         self._added: list[DevEnvironment] = []
+        self._projects: list[Project] = []  # which :meth:`add` has made
         self._model.add_space(Space("ExampleCorp"))
         project = self._model.add_project(Project("ExampleCorp", "web.site-1"))
         self.environment = self._model.add_environment(project, creator, Status.RUNNING)
@@ -131,7 +132,12 @@ class Cloud:
         self.behave(REAL)
         for environment in self._added:
             self._model.delete_environment(environment)
-        self._added = []
+        for project in self._projects:
+            self._model.delete_project(project)
+        for space in self._model.spaces():
+            if not self._model.projects(space.name):
+                self._model.delete_space(space)
+        self._added, self._projects = [], []
         self.environment.alias = None
         self.stream_base = None
         self.after_start = None
@@ -214,7 +220,10 @@ class Cloud:
             if space not in [known.name for known in self._model.spaces()]:
                 self._model.add_space(Space(space))
             projects = {known.name: known for known in self._model.projects(space)}
-            where = projects.get(project) or self._model.add_project(Project(space, project))
+            where = projects.get(project)
+            if where is None:
+                where = self._model.add_project(Project(space, project))
+                self._projects.append(where)
             details.setdefault("status", Status.RUNNING)
             return self._model.add_environment(where, self._creator, alias=alias, **details)
 

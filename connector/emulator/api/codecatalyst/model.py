@@ -161,6 +161,14 @@ class CodeCatalystModel:
         self._projects[project.space_name, project.name] = project
         return project
 
+    def delete_space(self, space: Space) -> None:
+        """Remove a space that has no projects any more."""
+        del self._spaces[space.name]
+
+    def delete_project(self, project: Project) -> None:
+        """Remove a project that has no Dev Environments any more."""
+        del self._projects[project.space_name, project.name]
+
     def users(self) -> list[User]:
         """Return all users."""
         return list(self._users.values())
