@@ -49,6 +49,9 @@ def unanswered(the_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> It
             environ={**commands.environ, "HTTPS_PROXY": f"http://127.0.0.1:{closed}"}
         ),
     }
+    the_cloud.misbehaviours.delay("ListSpaces", 60.0)
+    processes["names"] = commands.start(*CONNECTOR, "proxy", "my-env.codecatalyst")
+    the_cloud.wait_for_requests("ListSpaces")
     the_cloud.behave(REAL, latency_to_client=600.0)
     processes["agent"] = commands.proxy()
     the_cloud.wait_for_agents()
@@ -203,6 +206,11 @@ def test_api_that_refuses_connections_fails(unanswered: Unanswered) -> None:
 def test_proxy_that_refuses_connections_fails(unanswered: Unanswered) -> None:
     process = unanswered.processes["proxy"]
     check(process, 78, "The proxy http://127.0.0.1:", "(Connection refused)", "HTTPS_PROXY")
+
+
+def test_slow_look_up_times_out_with_a_reason(unanswered: Unanswered) -> None:
+    process = unanswered.processes["names"]
+    check(process, 69, "has not listed all Dev Environments within 6 s")
 
 
 def test_agent_that_does_not_answer_fails(unanswered: Unanswered, the_cloud: Cloud) -> None:

@@ -26,7 +26,7 @@ from connector.emulator.faults.plans import (
     How,
 )
 from connector.emulator.gateway.gateway import Rejoin
-from connector.transport import lifecycle
+from connector.transport import dial, lifecycle
 
 from .cloud import STOP, Cloud
 from .commands import AT_ONCE
@@ -249,6 +249,7 @@ def test_missing_environment_fails(cloud: Cloud) -> None:
 
 
 def test_missing_login_fails(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dial, "AHEAD_LIFETIME", 0.1)  # nothing takes the API's connection
     monkeypatch.delenv("AWS_BEARER_TOKEN_CODECATALYST")
     with pytest.raises(connector.CredentialsError, match="connector login"):
         connector.open_socket(cloud.host)

@@ -38,7 +38,7 @@ def test_remote_access_is_never_enabled_unasked(studio: Studio) -> None:
 def test_option_enables_remote_access_and_restarts(studio: Studio, name: str) -> None:
     space = studio.space("Deep-Space" if name == SPACE else "quiet")
     space.remote_access = "DISABLED"
-    space.stop_seconds = space.update_seconds = space.start_seconds = 1.5
+    space.stop_seconds = space.update_seconds = space.start_seconds = 0.5
     before = space.machine_id
     assert studio.run("start", ENABLE, name).returncode == 0
     assert space.remote_access == "ENABLED"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import connector
+from connector.cli.attach import GivenSession
 from connector.emulator.agent.behaviour import REAL, ExecuteAs
 from connector.emulator.faults.plans import (
     At,
@@ -24,10 +25,13 @@ from connector.emulator.faults.plans import (
     Scope,
 )
 from connector.errors import LinkLost
+from connector.sessions import SessionAccess
+from connector.transport import lifecycle
 
 from .cloud import Cloud
 from .commands import CONNECTOR, END, Commands, Ssh
 from .matrix import LOGIN
+from .resuming import TunnelThread
 from .targets import GREETING, TcpService, greeting_echo, receive_exactly
 
 TO_AGENT, TO_CLIENT = Direction.TO_AGENT, Direction.TO_CLIENT
@@ -123,11 +127,12 @@ def test_upload_without_ack_is_an_error(commands: Commands, cloud: Cloud) -> Non
     assert re.fullmatch(words, process.stderr())
 
 
-@pytest.mark.parametrize("away", [2.6, 0.2], ids=["long outage", "short outage"])
+@pytest.mark.parametrize("away", [1.4, 0.2], ids=["long outage", "short outage"])
 def test_outage_after_the_end_of_stdin_is_not_counted_as_silence(
-    commands: Commands, cloud: Cloud, away: float
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, away: float
 ) -> None:
     """QUIET_TIMEOUT counts from the new link on, because the agent has yet to send the rest."""
+    monkeypatch.setattr(lifecycle, "QUIET_TIMEOUT", 1.0)
 
     def answer(connection: socket.socket) -> None:
         receive_exactly(connection, 3)
@@ -138,12 +143,14 @@ def test_outage_after_the_end_of_stdin_is_not_counted_as_silence(
     cloud.gateway.behaviour = replace(cloud.gateway.behaviour, faults=plan)
     with TcpService(answer) as service:
         cloud.port = service.port
-        process = commands.proxy()
-        process.send(b"go\n")
-        process.end_input()
-        assert process.reader.rest() == DATA
-        assert process.wait() == 0
-    assert process.stderr() == ""
+        started = cloud.start_session()
+        access = SessionAccess(started["streamUrl"], started["tokenValue"], started["sessionId"])
+        with TunnelThread(GivenSession(access), cloud.ca_file) as tunnel:
+            tunnel.send(b"go\n")
+            tunnel.end_input()
+            assert tunnel.reader.rest() == DATA
+            assert tunnel.wait() == 0
+    assert tunnel.notices == []
 
 
 def test_ssh_that_ends_is_silent_about_its_lost_last_message(ssh: Ssh, cloud: Cloud) -> None:
