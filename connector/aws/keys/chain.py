@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -167,19 +167,22 @@ class _Search:
         from botocore.credentials import create_credential_resolver
         from botocore.session import Session
 
-        name = self._profile.name
-        # A profile that the option names excludes the variables with keys; another does not.
-        session = Session(
-            session_vars=None if self._named else {"profile": (None, None, name, None)},
-            profile=name if self._named else None,
-        )
-        session.set_config_variable("defaults_mode", "legacy")  # "auto" asks EC2's metadata
-        send: Any = self._send
-        session.register("before-send", send)
-        cache: Any = CliCache(self._uses_cache)
+        session_of_clients = cache(partial(self._session, Session))
+
+        class Lean(Session):
+            """A session without botocore's 120 handlers of events, which only clients need.
+
+            Their registration takes 5 ms, and most sources of keys make no client.
+            """
+
+            def create_client(self, *names: Any, **settings: Any) -> Any:
+                return session_of_clients().create_client(*names, **settings)
+
+        session = self._session(Lean, include_builtin_handlers=False)
+        roles: Any = CliCache(self._uses_cache)
         region = self._region
-        resolver: Any = create_credential_resolver(session, cache, region)
-        self._replace_providers(session, resolver, cache, region)
+        resolver: Any = create_credential_resolver(session, roles, region)
+        self._replace_providers(session, resolver, roles, region)
         credentials = resolver.load_credentials()
         if credentials is None:
             raise no_keys(self._profile, {} if self._named else os.environ)
@@ -189,6 +192,22 @@ class _Search:
         return AwsKeys(
             frozen.access_key, frozen.secret_key, frozen.token or None, end and end.timestamp()
         )
+
+    def _session(self, kind: Any, **settings: bool) -> Any:
+        """Return a session of botocore.
+
+        :param kind: its class, which gets these settings.
+        """
+        name = self._profile.name
+        # A profile that the option names excludes the variables with keys; another does not.
+        session = kind(
+            session_vars=None if self._named else {"profile": (None, None, name, None)},
+            profile=name if self._named else None,
+            **settings,
+        )
+        session.set_config_variable("defaults_mode", "legacy")  # "auto" asks EC2's metadata
+        session.register("before-send", self._send)
+        return session
 
     @property
     def _region(self) -> str | None:
@@ -206,15 +225,9 @@ class _Search:
         from botocore.tokens import FrozenAuthToken, SSOTokenProvider
         from botocore.utils import create_nested_client
 
-        from ..renewal import usable_token
-        from ..sdk import ClientFactory
-        from ..sso.renewal import Oidc
-        from ..sso.tokens import RENEWAL_TIMEOUT, SsoCache
-        from .login import keys_of_login
-        from .places import Login as LoginPlace
+        from ..sso.tokens import RENEWAL_TIMEOUT
 
         profile = self._profile
-        clients = ClientFactory(profile.known_name, self._connect)
 
         def create_client(service: str, **settings: Any) -> Any:
             return create_nested_client(session, service, **{"region_name": region, **settings})
@@ -225,10 +238,16 @@ class _Search:
         start, connect, known = self._start, self._connect, self._of_programs
         profiles = profile.profiles
 
-        class Login(SSOTokenProvider):
+        class SsoLogin(SSOTokenProvider):
             def _refresher(self) -> FrozenAuthToken:
                 """Return the token. It is renewed under the lock of all our processes."""
+                from ..renewal import usable_token
+                from ..sdk import ClientFactory
+                from ..sso.renewal import Oidc
+                from ..sso.tokens import SsoCache
+
                 provider: Any = self
+                clients = ClientFactory(profile.known_name, connect)
                 settings = provider._sso_config
                 token = usable_token(
                     SsoCache(settings["session_name"]),
@@ -262,8 +281,11 @@ class _Search:
                 session = profiles.get(self._name, {}).get("login_session")
                 if session is None:
                     return None
+                from .login import keys_of_login
+                from .places import Login
+
                 keys = keys_of_login(
-                    *(LoginPlace(session, self._name), profile, os.environ, connect),
+                    *(Login(session, self._name), profile, os.environ, connect),
                     now=time.time,
                     timeout=RENEWAL_TIMEOUT,
                 )
@@ -280,7 +302,7 @@ class _Search:
                 return Process(profile_name)
 
             def _create_sso_provider(self, profile_name: str) -> Any:
-                login = Login(session, profile_name=profile_name)
+                login = SsoLogin(session, profile_name=profile_name)
                 return providers.SSOProvider(
                     load_config, session.create_client, profile_name, cache, token_provider=login
                 )
