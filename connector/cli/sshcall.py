@@ -14,6 +14,7 @@ from ..programs import run_program
 from ..ssh.check import ANY_HOST, Answer, listed_paths
 from ..ssh.client import Call
 from ..ssh.facts import is_plain
+from ..ssh.offered import key_of_call
 from ..targets.registry import kind_of
 from .itself import as_proxy_command, first_that_runs, isolated_commands, works_isolated
 from .target import query_of
@@ -22,7 +23,7 @@ from .target import query_of
 _ANSWER_TIMEOUT = 10.0
 
 if TYPE_CHECKING:
-    from ..ssh.facts import SshFacts
+    from ..ssh.facts import PushedKey, SshFacts
     from ..targets.kind import Target
 
 
@@ -52,9 +53,11 @@ def proxy_command(options: argparse.Namespace, target: Target, ssh: str, call: C
     words = [*command, "proxy", *target.words, *words_for_another(options)]
     if options.start is not None:
         words.append("--start" if options.start else "--no-start")
-    told = kind_of(query_of(options)).ssh.proxy_options
+    facts = kind_of(query_of(options)).ssh
+    told = facts.proxy_options
     tokens = [(name, value) for name, value in told if value.startswith("%")]  # ssh replaces them
-    asked = asked_by_ssh(options, ssh, call) if len(tokens) < len(told) else {}
+    asks = len(tokens) < len(told) or _pushed_key(options, facts)
+    asked = asked_by_ssh(options, ssh, call) if asks else {}
     paths = asked.keys() - dict(tokens).keys()
     words += [f"--{name}={asked[name]}" for name in sorted(paths)]
     by_ssh = [word for name, value in tokens for word in (f"--{name}", value)]
@@ -73,8 +76,9 @@ def words_for_another(options: argparse.Namespace) -> list[str]:
 
 def asked_by_ssh(options: argparse.Namespace, ssh: str, call: Call) -> dict[str, str]:
     """Return the options that tell a ProxyCommand what ssh does, with their values."""
-    told = kind_of(query_of(options)).ssh.proxy_options
-    if not told:
+    facts = kind_of(query_of(options)).ssh
+    told, pushed = facts.proxy_options, _pushed_key(options, facts)
+    if not (told or pushed):
         return {}
     try:
         ran = run_program([ssh, "-G", *call.words("none")], _ANSWER_TIMEOUT)
@@ -85,7 +89,17 @@ def asked_by_ssh(options: argparse.Namespace, ssh: str, call: Call) -> dict[str,
     # ssh stores new keys in the first file.
     keys, *_ = [*listed_paths(answer.value("userknownhostsfile") or "none"), None]
     asked = ((name, values.get(value, keys)) for name, value in told)
-    return {name: value for name, value in asked if value}
+    found = {name: value for name, value in asked if value}
+    if pushed and not ran.status:
+        # Without a key, another one of the user's configuration must not be pushed.
+        found[pushed.option] = key_of_call(ran.stdout_text, pushed.types, os.environ) or ""
+    return found
+
+
+def _pushed_key(options: argparse.Namespace, facts: SshFacts) -> PushedKey | None:
+    """Return how the user's key is pushed, if the user asks for that."""
+    pushed = facts.pushed_key
+    return pushed if pushed and query_of(options).flag(pushed.flag) else None
 
 
 def check_options(ssh: str, options: Sequence[str]) -> None:

@@ -10,6 +10,18 @@ from ..fast.plain import is_id
 from ..fast.records import NamedTuple
 
 
+class PushedKey(NamedTuple):
+    """How the user's public key gets to a target before ssh logs in.
+
+    ``flag``: the name of the option by which the user asks for it. ``option``: the name of the one
+        that tells a ProxyCommand the key. ``types``: of keys that the service takes.
+    """
+
+    flag: str
+    option: str
+    types: tuple[str, ...]
+
+
 class SshFacts(NamedTuple):
     """The facts of one kind of target.
 
@@ -30,6 +42,7 @@ class SshFacts(NamedTuple):
     ``id_prefixes``: service names too, if an id follows, see :func:`is_id`.
     ``proxy_options``: names of options that tell a ProxyCommand what ssh does, and their values:
         a token that ssh replaces, as in ``port`` and ``%p``, or a path.
+    ``pushed_key``: None where the service can push no key.
     """
 
     title: str
@@ -44,6 +57,7 @@ class SshFacts(NamedTuple):
     id_prefixes: tuple[str, ...] = ()
     proxy_options: tuple[tuple[str, str], ...] = ()
     user_of: str = ""
+    pushed_key: PushedKey | None = None
 
     def expects(self, user: str) -> bool:
         """Return whether a target may expect this user."""

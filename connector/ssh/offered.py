@@ -25,9 +25,9 @@ _MAGIC = b"openssh-key-v1\0"
 
 
 def offered_key(host: str, types: Sequence[str], environ: Mapping[str, str]) -> str | None:
-    """Return the first public key that ssh offers to a host: its type and its base64.
+    """Return the first public key that ssh offers to a host by the user's own configuration.
 
-    Options of ssh's command line are not known here: only the user's own configuration.
+    Options of ssh's command line are not known here: see :func:`key_of_call`.
 
     :param host: the name that ssh is called with.
     :param types: the types of keys that are of interest: ``ssh-ed25519``.
@@ -36,7 +36,16 @@ def offered_key(host: str, types: Sequence[str], environ: Mapping[str, str]) -> 
     """
     command = [find_ssh(environ.get("PATH")), "-G", "--", host]
     answer = run_program(command, _TIMEOUT, environ=environ, limit=_OUTPUT_MAX)
-    settings = _settings(answer.stdout_text)
+    return key_of_call(answer.stdout_text, types, environ)
+
+
+def key_of_call(printed: str, types: Sequence[str], environ: Mapping[str, str]) -> str | None:
+    """Return the first public key that ssh offers: its type and its base64.
+
+    :param printed: by ``ssh -G`` for a call of ssh.
+    :param types: the types of keys that are of interest: ``ssh-ed25519``.
+    """
+    settings = _settings(printed)
     files = [key for key in map(_key_of, settings.get("identityfile", ())) if key]
     agent = list(_agent_keys(settings, environ))
     named = [key for key in agent if key in files]

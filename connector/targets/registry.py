@@ -254,6 +254,12 @@ EC2 = KindRow(
             choices=("ssm", "eice"),
         ),
         KindOption("user", "text", "the user for --push-key, as ssh tells it", role=STREAM),
+        KindOption(
+            "public-key",
+            "text",
+            "the public key for --push-key, as `connector ssh` tells it",
+            role=STREAM,
+        ),
     ),
     endpoint_variables=("AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_SSM"),
 )

@@ -28,25 +28,26 @@ def test_pushed_key_logs_in(user: User, fleet: Fleet, tmp_path: Path) -> None:
 
     model.on_push = authorize
     try:
-        config = user.config.read_text().replace(str(fleet.sshd.user_key), str(key))
-        user.config.write_text(config)
         port = str(with_keys.port)
         denied = user.run("connector", "ssh", "web.ec2", "-p", port, "true")
         assert denied.returncode == 255
         assert "Permission denied" in denied.stderr
-        words = [
-            "connector",
-            "ssh",
-            "--push-key",
-            "web.ec2",
-            "-p",
-            port,
-            "-o",
-            f"IdentityFile={key}",
-        ]
-        assert user.says(*words, "echo pushed") == "pushed\n"
+        # ssh's own options come before the configuration, which names another key.
+        ssh = ["connector", "ssh", "--push-key", "web.ec2", "-p", port]
+        assert user.says(*ssh, "-i", str(key), "echo pushed") == "pushed\n"
         assert fleet.calls().count("ec2-instance-connect:SendSSHPublicKey") == 1
         authorized.write_text("")
+        options = [
+            word for each in (f"Port={port}", f"IdentityFile={key}") for word in ("-o", each)
+        ]
+        (user.home / "file").write_text("pushed")
+        copied = user.home / "copied"
+        words = ["connector", "cp", "--push-key", *options, str(user.home / "file")]
+        assert user.says(*words, f"web.ec2:{copied}") == ""
+        assert copied.read_text() == "pushed"
+        authorized.write_text("")
+        config = user.config.read_text().replace(str(fleet.sshd.user_key), str(key))
+        user.config.write_text(config)
         user.config.write_text(
             f"Host web.ec2\n  Port {port}\n"
             "  ProxyCommand connector proxy --push-key --user %r --port %p %n\n"
@@ -81,6 +82,13 @@ def test_denied_push_names_the_permission(user: User, fleet: Fleet) -> None:
 def test_key_is_not_pushed_to_managed_nodes(user: User) -> None:
     line = user.fails(78, "proxy", "--push-key", NODE)
     assert f"--push-key is for EC2 instances; {NODE} is a managed node" in line
+
+
+def test_no_other_key_is_pushed_than_ssh_offers(user: User, fleet: Fleet) -> None:
+    words = ("-i", str(user.home / "none"), "-o", "IdentityAgent=none", "-F", "none", "true")
+    told = user.connector("ssh", "--push-key", "web.ec2", *words).stderr
+    assert "There is no ed25519 or RSA key of ssh that can be pushed. Make one with" in told
+    assert "ec2-instance-connect:SendSSHPublicKey" not in fleet.calls()
 
 
 def test_missing_key_is_told(user: User) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOOLKIT = "aws-ec2-"  # AWS's toolkits write it in front of an instance's id
 _ID = "0123456789abcdef0"
+_KEY_TYPES = ("ssh-ed25519", "ssh-rsa")  # of EC2's guide
 
 
 class Ec2(Backend):
@@ -38,6 +39,7 @@ class Ec2(Backend):
         Column("ADDRESS", 8, "address"),
         Column("PLATFORM", 8, "platform"),
     )
+    pushed_key = ("push-key", "public-key", _KEY_TYPES)
     members = ("agent", "type", "address", "platform", "user")
 
     @property
@@ -60,7 +62,8 @@ class Ec2(Backend):
         if query.flag("push-key") and request.form == SSH:
             from ..instanceconnect.keys import push_key
 
-            push_key(self.targets(cloud, found.region, deadline), found, query)
+            machines = self.targets(cloud, found.region, deadline)
+            push_key(machines, found, query, _KEY_TYPES)
         if query.option("via") == "eice":
             machines = self.targets(cloud, found.region, deadline)
             return machines.tunnels(found, query).open(found, request, query)

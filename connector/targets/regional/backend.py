@@ -104,6 +104,9 @@ class Backend(Protocol):
     ssh_user: str
     ssh_user_of: str = ""
 
+    #: The fields of ``PushedKey``; None where the service can push no key of the user.
+    pushed_key: tuple[str, str, tuple[str, ...]] | None = None
+
     #: Seconds for which sessions may be refused after a start, while an agent registers.
     settles: float = 60.0
 
@@ -155,11 +158,14 @@ class Backend(Protocol):
     @property
     def ssh(self) -> SshFacts:
         """What the configuration of ssh has to know."""
-        from ...ssh.facts import SshFacts
+        from ...ssh.facts import PushedKey, SshFacts
 
         row = self.row
+        pushed_key = PushedKey(*self.pushed_key) if self.pushed_key else None
         known_hosts = f"~/.ssh/known_hosts_{row.name}"
         streams = [each.name for each in row.options if each.role == STREAM]
+        if pushed_key:  # no configuration tells it
+            streams.remove(pushed_key.option)
         return SshFacts(
             title=self.ssh_title,
             nouns=row.words.nouns,
@@ -173,6 +179,7 @@ class Backend(Protocol):
             id_prefixes=row.id_prefixes,
             proxy_options=tuple((name, _TOKENS.get(name, known_hosts)) for name in streams),
             user_of=self.ssh_user_of,
+            pushed_key=pushed_key,
         )
 
     def exact(self, name: str) -> Found | None:
