@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import threading
@@ -93,7 +94,7 @@ def measure(stand: Stand) -> list[Row]:
         Row(
             *(f"{figure}, keys that only botocore finds", wall["chain"], "ms", *anchor),
             limits=(at_most(2.6, Of.RATIO),),
-            note="the container's again, behind BOTO_CONFIG, which botocore's whole chain reads",
+            note="the container's again, behind AWS_CREDENTIAL_FILE, which botocore's chain reads",
         ),
         Row(
             *(f"list of {FLEET} instances in {len(REGIONS)} Regions, CPU", seconds, "s"),
@@ -134,9 +135,7 @@ def _starts(far: FarEnd, port: int) -> dict[str, Start]:
         "role": with_profile("sso", home),  # the round that warms up fills the cache
         "program": with_profile("program", home),
         "container": far.connector(of_container, host=instance),
-        "chain": far.connector(
-            {**of_container, "BOTO_CONFIG": str(new / "missing")}, host=instance
-        ),
+        "chain": far.connector({**of_container, "AWS_CREDENTIAL_FILE": os.devnull}, host=instance),
         "new role": _forgetting(cache, with_profile("sso", new)),
         "chained role": _forgetting(cache, with_profile("chained", new)),
         "container's role": _forgetting(cache, with_profile("in-container", new, **endpoint)),

@@ -126,9 +126,20 @@ VARIABLES = {
     "AWS_ACCESS_KEY_ID": ["", "AKIDE"],
     "AWS_SECRET_ACCESS_KEY": ["hidden-e"],
     "AWS_CREDENTIAL_FILE": ["{home}/ec2-keys"],
-    "BOTO_CONFIG": ["{home}/boto"],
+    "BOTO_CONFIG": ["{home}/boto", "$HOME/gsutil", "~/nosuch", ""],
     "AWS_PROFILE": ["work", "nosuch"],
 }
+
+
+#: As ``gsutil config`` writes it.
+GSUTIL = """\
+# This file contains credentials and other configuration information
+[Credentials]
+#aws_access_key_id = <your aws access key ID>
+gs_oauth2_refresh_token = hidden
+[Boto]
+https_validate_certificates = True
+"""
 
 
 def _some(values: dict[str, list[str]]) -> st.SearchStrategy[dict[str, str]]:
@@ -162,6 +173,7 @@ def test_keys_of_the_machine_equal_botocores(
     (home / "token").write_text("Basic hidden-t")
     (home / "ec2-keys").write_text("AWSAccessKeyId=AKIDO\nAWSSecretKey=hidden-o\n")
     (home / "boto").write_text("[Credentials]\naws_access_key_id=B\naws_secret_access_key=s\n")
+    (home / "gsutil").write_text(GSUTIL)
     sources.answers, sources.lifetime = answers, lifetime
     places = {"url": sources.url, "local": f"http://localhost:{sources.port}", "home": home}
     # Without a container's variable, botocore would ask this machine's own metadata service.
@@ -241,6 +253,34 @@ def test_unusual_settings_are_left_to_botocore(
         monkeypatch.setenv("HTTP_PROXY", chosen["HTTP_PROXY"])
     assert _quick(chosen) is None
     assert sources.asked == []
+
+
+@pytest.mark.parametrize(
+    ("content", "is_quick"),
+    [
+        (GSUTIL, True),
+        ("", True),
+        ("[Boto]\naws_access_key_id = B\n", True),
+        ("[Credentials]\naws_access_key_id = B\naws_secret_access_key = s\n", False),
+        ("[Credentials]\nAWS_Access_Key_Id: B\naws_secret_access_key: s\n", False),
+        ("[Credentials]\n  aws_access_key_id = B\n", False),
+        ("aws_access_key_id = B\n", False),
+        ("[Credentials]\nname = \N{SNOWMAN}\n", False),
+    ],
+)
+@pytest.mark.parametrize("variable", [False, True])
+def test_only_files_of_boto_with_keys_are_left_to_botocore(
+    sources: Sources, home: Path, content: str, is_quick: bool, variable: bool
+) -> None:
+    file = home / ("other" if variable else ".boto")
+    file.write_text(content, encoding="utf-8")
+    chosen = {URL: f"{sources.url}/container"} | ({"BOTO_CONFIG": str(file)} if variable else {})
+    found = _quick(chosen)
+    assert (found is not None) == is_quick
+    if found:
+        theirs = _botocore(chosen)
+        assert theirs is not None
+        assert found[:3] == theirs[:3]
 
 
 def test_container_hosts_are_those_of_botocore() -> None:

@@ -16,6 +16,7 @@ from ...errors import CredentialsError
 from ...fast import plain
 from ...fast.records import NamedTuple
 from ...fast.typed import TYPE_CHECKING, Any
+from ...files import FileProblem, read_own_text
 from ..profile import Profile
 from ..regions import region_of
 from .source import AwsKeys
@@ -51,9 +52,12 @@ _NO_SOURCE = frozenset(
     )
 )
 
-#: Variables and files of sources that come before the machine: of boto, botocore's predecessor.
-_BEFORE_MACHINE = (_WEB["web_identity_token_file"], "AWS_CREDENTIAL_FILE", "BOTO_CONFIG")
-_BOTO_FILES = ("/etc/boto.cfg", "~/.boto")
+#: Variables of sources that come before the machine.
+_BEFORE_MACHINE = (_WEB["web_identity_token_file"], "AWS_CREDENTIAL_FILE")
+
+#: The files of boto, botocore's predecessor, and the variable that replaces them. gsutil has them
+#: too, mostly without any key of AWS.
+_BOTO_VARIABLE, _BOTO_FILES = "BOTO_CONFIG", ("/etc/boto.cfg", "~/.boto")
 
 #: A container's variables: a path at a known address, and a whole URL.
 CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
@@ -175,7 +179,20 @@ def _is_left_to_machine(values: Mapping[str, str], environ: Mapping[str, str]) -
     """Return whether only the machine is left: botocore's last source."""
     if any(name in environ for name in _BEFORE_MACHINE) or not _NO_SOURCE.issuperset(values):
         return False
-    return not any(os.path.exists(os.path.expanduser(path)) for path in _BOTO_FILES)
+    given = environ.get(_BOTO_VARIABLE)
+    return not any(map(_may_have_keys, _BOTO_FILES if given is None else (given,)))
+
+
+def _may_have_keys(boto_file: str) -> bool:
+    """Return whether a file of boto has a key, or cannot be read as plain text."""
+    try:
+        text = read_own_text(os.path.expanduser(os.path.expandvars(boto_file)))
+    except FileNotFoundError:
+        return False
+    except FileProblem:
+        return True
+    found = plain.sections(text.encode())
+    return found is None or KEY in found.get("Credentials", {})
 
 
 class _Judge:
