@@ -43,6 +43,9 @@ from .waiting import PATIENCE, eventually
 
 Result = TypeVar("Result")
 
+#: The real agent, but one that reads a terminal 0.1 s after the start of its process, not 1 s.
+AGENT = replace(REAL, first_output_delay=0.1)
+
 START = "StartDevEnvironmentSession"
 STOP = "StopDevEnvironmentSession"
 
@@ -129,7 +132,7 @@ class Cloud:
         """Restore the initial state, except for the sessions that still run."""
         self.misbehaviours = Misbehaviours()
         self.account.denials.clear()
-        self.behave(REAL)
+        self.behave(AGENT)
         for environment in self._added:
             self._model.delete_environment(environment)
         for project in self._projects:
@@ -155,7 +158,7 @@ class Cloud:
 
     def unpaced(self) -> None:
         """Use the real agent without its pace of 1 MB/s, for tests that transfer much data."""
-        self.behave(replace(REAL, message_interval=0.0))
+        self.behave(replace(AGENT, message_interval=0.0))
 
     @property
     def port(self) -> int:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from connector.emulator.agent.behaviour import REAL, ExecuteAs
+from connector.emulator.agent.behaviour import ExecuteAs
 
-from .cloud import Cloud
+from .cloud import AGENT, Cloud
 from .commands import CONNECTOR, Answer, Commands
 
 INTERACTIVE, JOINED, SEPARATE = ExecuteAs.INTERACTIVE, ExecuteAs.JOINED, ExecuteAs.SEPARATE
@@ -31,7 +31,7 @@ class Exec:
         return [*CONNECTOR, "exec", self.cloud.host, "--", *command]
 
     def run(self, kind: ExecuteAs, *command: str, input: bytes = b"") -> Answer:
-        self.cloud.behave(replace(REAL, execute_as=kind, message_interval=0.0))
+        self.cloud.behave(replace(AGENT, execute_as=kind, message_interval=0.0))
         return self.commands.run(*self.words(*command), input=input)
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from connector.emulator.agent.behaviour import REAL
 from connector.emulator.api.account import HOME_REGION, Account
 from connector.emulator.api.ec2.model import (
     AgentTimes,
@@ -27,6 +26,7 @@ from connector.emulator.sessions import Session
 
 from ..account import own_account
 from ..forks import CONNECTOR, run
+from .cloud import AGENT
 from .doctor import Diagnosis, diagnosis, lead_ssh
 from .ownprogram import own_program
 from .sshd import USER, Sshd, program
@@ -56,7 +56,7 @@ class Fleet:
             directory / "certificates",
             kinds=("ec2",),
             port=sshd.port,
-            agent=replace(REAL, message_interval=0.0),
+            agent=replace(AGENT, message_interval=0.0),
             targets=(PlannedTarget("web"), PlannedTarget("db", running=False)),
             home=home,
         )

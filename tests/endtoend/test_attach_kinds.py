@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.agent.behaviour import REAL, ExecuteAs
+from connector.emulator.agent.behaviour import ExecuteAs
 from connector.emulator.faults.plans import At, Close, FaultPlan
 
-from .cloud import Cloud
+from .cloud import AGENT, Cloud
 from .commands import CONNECTOR, END, Commands
 from .targets import GREETING, TcpService, greeting_echo
 from .terminals import Terminal
@@ -29,7 +29,7 @@ class Attach:
         self._file = directory / "session.json"
 
     def words(self, *command: str, kind: ExecuteAs = INTERACTIVE, shell: bool = False) -> list[str]:
-        self.cloud.behave(replace(REAL, execute_as=kind, message_interval=0.0))
+        self.cloud.behave(replace(AGENT, execute_as=kind, message_interval=0.0))
         self._file.write_text(json.dumps(self.cloud.start_session(*command, shell=shell)))
         return [*CONNECTOR, "attach", "--session-file", str(self._file)]
 

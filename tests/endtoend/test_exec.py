@@ -14,6 +14,7 @@ import pytest
 
 from connector.emulator.agent.behaviour import REAL, ExecuteAs
 
+from .cloud import AGENT
 from .commands import CONNECTOR, END
 from .executing import BINARY, INTERACTIVE, JOINED, KINDS, SEPARATE, Exec, given
 from .waiting import eventually
@@ -78,7 +79,7 @@ def test_output_that_looks_like_a_marker_is_output(execute: Exec, kind: ExecuteA
 
 
 def test_output_arrives_while_the_command_runs(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    execute.cloud.behave(replace(AGENT, execute_as=INTERACTIVE))
     script = 'printf prompt; read -r line; printf %s "$line" >&2; read -r line'
     process = execute.commands.start(*execute.words("sh", "-c", script))
     assert process.reader.exactly(6) == b"prompt"
@@ -95,7 +96,7 @@ def test_long_output_and_errors_arrive_together(execute: Exec) -> None:
 
 
 def test_output_and_errors_in_one_slow_pipe_are_whole(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=SEPARATE, message_interval=0.0))
+    execute.cloud.behave(replace(AGENT, execute_as=SEPARATE, message_interval=0.0))
     words = execute.words("sh", "-c", "seq 16000 >&2; echo out")
     late = '"$@" 2>&1 | (sleep 1; cat)'
     text = execute.commands.run("/bin/sh", "-c", late, "sh", *words).stdout
@@ -105,7 +106,7 @@ def test_output_and_errors_in_one_slow_pipe_are_whole(execute: Exec) -> None:
 
 
 def test_unread_errors_do_not_block_a_signal(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=SEPARATE, message_interval=0.0))
+    execute.cloud.behave(replace(AGENT, execute_as=SEPARATE, message_interval=0.0))
     reading, writing = os.pipe()
     try:
         process = execute.commands.start(*execute.words("sh", "-c", "yes >&2"), stderr=writing)
@@ -168,7 +169,7 @@ def test_missing_command_ends_with_127(execute: Exec, kind: ExecuteAs, program: 
 
 @KINDS
 def test_session_that_ends_without_a_status_is_an_error(execute: Exec, kind: ExecuteAs) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=kind, message_interval=0.0))
+    execute.cloud.behave(replace(AGENT, execute_as=kind, message_interval=0.0))
     # The agent waits for the leader of the session.
     script = "kill -9 $(ps -o sid= -p $$)"
     if kind is INTERACTIVE:

@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from connector.emulator.agent.behaviour import REAL
-
-from .cloud import START
+from .cloud import AGENT, START
 from .commands import CONNECTOR, END
 from .executing import INTERACTIVE, SEPARATE, Exec, given
 from .failing import check
@@ -18,7 +16,7 @@ from .waiting import eventually
 
 
 def test_reader_that_closes_ends_the_command(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
+    execute.cloud.behave(replace(AGENT, execute_as=SEPARATE))
     process = execute.commands.start(*execute.words("yes"))
     assert process.reader.exactly(4) == b"y\ny\n"
     process.stop_reading()
@@ -30,7 +28,7 @@ def test_reader_that_closes_ends_the_command(execute: Exec) -> None:
     ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_signal_ends_the_command(execute: Exec, number: signal.Signals, exit_code: int) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
+    execute.cloud.behave(replace(AGENT, execute_as=SEPARATE))
     process = execute.commands.start(*execute.words("sh", "-c", "echo ready; exec sleep 600"))
     process.reader.until(b"ready\n")
     process.signal(number)
@@ -39,7 +37,7 @@ def test_signal_ends_the_command(execute: Exec, number: signal.Signals, exit_cod
 
 
 def test_keys_of_a_terminal_go_to_a_command_with_terminal(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    execute.cloud.behave(replace(AGENT, execute_as=INTERACTIVE))
     script = (
         "trap 'echo interrupted' INT; stty size; until read -r line; do :; done; echo \"<$line>\"; "
         "exit 6"
@@ -58,7 +56,7 @@ def test_keys_of_a_terminal_go_to_a_command_with_terminal(execute: Exec) -> None
 
 
 def test_interrupted_terminal_command_ends_with_130(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    execute.cloud.behave(replace(AGENT, execute_as=INTERACTIVE))
     with Terminal(24, 80) as terminal:
         words = execute.words("sh", "-c", "echo ready; exec sleep 600")
         process = terminal.start(execute.commands, *words)
@@ -70,7 +68,7 @@ def test_interrupted_terminal_command_ends_with_130(execute: Exec) -> None:
 
 
 def test_ctrl_c_ends_the_connector_if_the_command_has_no_terminal(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=SEPARATE))
+    execute.cloud.behave(replace(AGENT, execute_as=SEPARATE))
     with Terminal(24, 80) as terminal:
         before = terminal.modes()
         script = "echo ready; exec sleep 600"
@@ -95,7 +93,7 @@ def test_no_start_leaves_a_stopped_environment_stopped(execute: Exec) -> None:
 
 
 def test_encrypted_session_is_refused(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
+    execute.cloud.behave(replace(AGENT, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
     process = execute.commands.start(*execute.words("true"))
     check(process, 76, "must be encrypted with a KMS key", "Use ssh")
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.emulator.agent.behaviour import REAL, ExecuteAs
+from connector.emulator.agent.behaviour import ExecuteAs
 
+from .cloud import AGENT
 from .commands import CONNECTOR, END
 from .executing import BINARY, INTERACTIVE, JOINED, KINDS, SEPARATE, Exec, given
 
@@ -26,7 +27,7 @@ sys.exit(main())
 
 #: An agent whose service does not report the end of the session.
 NEVER_CLOSING = replace(
-    REAL, execute_as=ExecuteAs.INTERACTIVE, message_interval=0.0, close_delay=600.0
+    AGENT, execute_as=ExecuteAs.INTERACTIVE, message_interval=0.0, close_delay=600.0
 )
 
 
@@ -47,7 +48,7 @@ def test_unread_input_does_not_delay_the_end(execute: Exec) -> None:
 
 
 def test_command_exits_while_stdin_stays_open(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    execute.cloud.behave(replace(AGENT, execute_as=INTERACTIVE))
     process = execute.commands.start(*execute.words("sh", "-c", "echo done; exit 5"))
     assert process.wait() == 5
     assert process.reader.rest() == b"done\n"
@@ -79,7 +80,7 @@ def test_stdin_is_not_read_after_the_command_has_exited(execute: Exec) -> None:
 
 
 def test_reader_of_one_line_ends_the_command(execute: Exec) -> None:
-    execute.cloud.behave(replace(REAL, execute_as=INTERACTIVE))
+    execute.cloud.behave(replace(AGENT, execute_as=INTERACTIVE))
     process = execute.commands.start(*execute.words("yes"))
     assert process.reader.exactly(4) == b"y\ny\n"
     process.stop_reading()
@@ -142,7 +143,7 @@ def test_command_without_terminal_leaves_local_input_unread(execute: Exec, kind:
     """``while read line; do connector exec ...; done`` reads all lines."""
     reading, writing = os.pipe()
     os.write(writing, b"next line\n\x03")
-    execute.cloud.behave(replace(REAL, execute_as=kind))
+    execute.cloud.behave(replace(AGENT, execute_as=kind))
     try:
         process = execute.commands.start(
             *execute.words("sh", "-c", "sleep 0.3; echo done"), stdin=reading

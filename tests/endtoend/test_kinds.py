@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 import connector
-from connector.emulator.agent.behaviour import REAL
 from connector.emulator.api.world import PlannedTarget
 from connector.emulator.app import Emulator, EmulatorThread
 from connector.targets.model import COMMAND, SHELL, SSH
@@ -24,6 +23,7 @@ from connector.targets.registry import KINDS, KindRow
 
 from ..account import own_account
 from ..forks import CONNECTOR, run, start
+from .cloud import AGENT
 from .ownprogram import own_program
 from .secrecy import leaks
 from .sshd import USER, Sshd, program
@@ -104,7 +104,7 @@ class Site:
             directory / "certificates",
             kinds=(row.name, *(name for name in ROWS if name != row.name)),
             port=sshd.port,
-            agent=replace(REAL, message_interval=0.0),
+            agent=replace(AGENT, message_interval=0.0),
             targets=(PlannedTarget("demo"), PlannedTarget("other")),
             home=machine,
         )

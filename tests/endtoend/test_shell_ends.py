@@ -10,12 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from connector.emulator.agent.behaviour import REAL
 from connector.emulator.api.codecatalyst.model import Status
 from connector.emulator.faults.plans import How
 from connector.emulator.gateway.gateway import Rejoin
 
-from .cloud import START, Cloud
+from .cloud import AGENT, START, Cloud
 from .commands import CONNECTOR, END, Commands, Process
 from .terminals import Terminal
 from .waiting import eventually
@@ -246,7 +245,7 @@ def test_outage_and_its_end_are_reported(seat: Seat, cloud: Cloud) -> None:
 
 
 def test_encrypted_session_is_refused(seat: Seat, cloud: Cloud) -> None:
-    cloud.behave(replace(REAL, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
+    cloud.behave(replace(AGENT, kms_key_id="arn:aws:kms:eu-west-1:1:key/2"))
     process = seat.start()
     seat.left(process, 76, "must be encrypted with a KMS key")
 

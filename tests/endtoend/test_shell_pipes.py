@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from connector.emulator.agent.behaviour import REAL
+
 from .cloud import Cloud
 from .commands import CONNECTOR, END, Commands, Process
 
@@ -30,6 +32,7 @@ def test_shell_runs_piped_commands_and_ends_with_them(shell: Process, cloud: Clo
 
 
 def test_shell_and_exec_accept_a_friendly_name(commands: Commands, cloud: Cloud) -> None:
+    cloud.behave(REAL)  # which reads the terminal 1 s late
     cloud.environment.alias = "my-env"
     process = commands.start(*CONNECTOR, "shell", "my-env")
     process.send(b"echo a$((40+2))b\n")

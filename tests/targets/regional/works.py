@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
+from connector.emulator.agent.behaviour import REAL
 from connector.emulator.api.account import Account
 from connector.emulator.api.errors import ApiError
 from connector.emulator.app import Emulator, EmulatorThread
@@ -41,7 +42,11 @@ class Lampworks:
     def __init__(self, directory: Path, port: int | None = None) -> None:
         kinds = ("codecatalyst", "ec2")  # EC2 lists the Regions
         self._emulator = Emulator(
-            directory / "certificates", kinds=kinds, home=directory, port=port
+            directory / "certificates",
+            kinds=kinds,
+            agent=replace(REAL, first_output_delay=0.0),
+            home=directory,
+            port=port,
         )
         self.world = self._emulator.worlds["lamp"] = LampWorld(self._emulator.services, ())
         self._thread = EmulatorThread(self._emulator)
