@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from connector import programs
 from connector.aws.keys import programwait
 from connector.aws.keys.source import AwsKeys, KeySource
 from connector.aws.profile import load_profile, with_credentials
@@ -91,6 +92,7 @@ class SlowProgram:
 def slow(home: Path, monkeypatch: pytest.MonkeyPatch) -> SlowProgram:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr(programwait, "PATIENCE", 0.0)
+    monkeypatch.setattr(programs, "PULSE", 0.1)
     return SlowProgram(home)
 
 

@@ -188,7 +188,7 @@ _UPGRADE = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 OF_GATEWAY = (
-    b"\0\1\2",
+    b"\0\1\2\r\n",  # without the end of a line, the gateway waits for 10 s
     b"x" * 100_000,
     *(
         b"GET %s HTTP/1.1\r\n%s" % (path, _UPGRADE)

@@ -6,6 +6,7 @@ import pytest
 
 from connector.emulator.listener import Certificates, make_certificates
 from connector.errors import ConnectFailed, RemoteProtocolError
+from connector.transport import lifecycle
 from connector.transport import probe as probe_module
 from connector.transport.address import StreamSettings
 from connector.transport.loop import Loop
@@ -21,6 +22,12 @@ STEPS = ["dial", "upgrade", "handshake", "greeting"]
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(tmp_path_factory.mktemp("probe"))
+
+
+@pytest.fixture(autouse=True)
+def short_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the end of a session wait a short time for acks: the agent of these tests sends none."""
+    monkeypatch.setattr(lifecycle, "DRAIN_TIMEOUT", 0.1)
 
 
 def probe(certificates: Certificates, *frames: bytes) -> tuple[Probe, Source]:
