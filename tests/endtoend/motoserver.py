@@ -31,7 +31,9 @@ class Moto:
             threaded=True,
             ssl_context=certificates.server_context,
         )
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        # The end of the server waits for its next poll.
+        poll = {"poll_interval": 0.02}
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs=poll)
         self._thread.start()
         self.url = f"https://127.0.0.1:{self._server.server_port}"
 

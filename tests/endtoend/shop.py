@@ -42,7 +42,9 @@ class Shop:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        # The end of the server waits for its next poll.
+        poll = {"poll_interval": 0.02}
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs=poll)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

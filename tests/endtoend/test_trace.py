@@ -18,8 +18,7 @@ def test_recorded_session_is_traced(commands: Commands, cloud: Cloud, tmp_path: 
         process.reader.until(GREETING)
         process.send(b"echo")
         process.reader.until(b"echo")
-        process.end_input()
-        process.stop_reading()
+        process.hang_up()
         assert process.wait() == 0
     done = subprocess.run(
         (*CONNECTOR, "trace", str(log)), capture_output=True, text=True, check=True
