@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from ..account import own_account
@@ -31,6 +32,7 @@ class LampUser:
     def __init__(self, commands: Commands, directory: Path) -> None:
         self.commands = commands
         self.path = str(own_program(directory / "bin", *LINES) / "connector")
+        self.program = (sys.executable, self.path)
         self.home = Path(commands.environ["HOME"])
         environ = commands.environ
         environ |= own_account(self.home)
@@ -40,7 +42,7 @@ class LampUser:
         self.commands.environ |= works.environ
 
     def run(self, *words: str, input: bytes = b"") -> Answer:
-        return self.commands.run(self.path, *words, input=input)
+        return self.commands.run(*self.program, *words, input=input)
 
     def examine(self, name: str) -> Diagnosis:
         """Run the doctor and return its findings."""
@@ -53,7 +55,7 @@ class LampUser:
         return answer.stdout.decode()
 
     def proxy(self, name: str, *words: str) -> Process:
-        process = self.commands.start(self.path, "proxy", name, *words)
+        process = self.commands.start(*self.program, "proxy", name, *words)
         process.reader.until(GREETING)
         return process
 

@@ -126,7 +126,7 @@ def test_code_is_asked_for_on_the_terminal_before_a_session_takes_it(
         "source_profile = base\nregion = us-west-2\n",
     )
     with Terminal(24, 80) as terminal:
-        process = terminal.start(user.commands, user.path, *words)
+        process = terminal.start(user.commands, *user.program, *words)
         terminal.reader.until(b"Enter MFA code")
         assert lampworks.sessions() == []
         terminal.type(b"123456\n")
@@ -338,7 +338,7 @@ def fifo(user: LampUser) -> Path:
 
 @pytest.mark.usefixtures("desk")
 def test_user_reads_that_a_program_is_waited_for(user: LampUser, fifo: Path) -> None:
-    process = user.commands.start(user.path, "proxy", "desk.lamp")
+    process = user.commands.start(*user.program, "proxy", "desk.lamp")
     eventually(lambda: WAITS in process.stderr(), "the line")
     fifo.write_text("\n")
     process.reader.until(GREETING)
@@ -367,7 +367,7 @@ def test_user_whose_ssh_hides_stderr_reads_it_on_the_terminal(user: LampUser, fi
 def test_every_command_says_that_a_program_is_waited_for(user: LampUser, fifo: Path) -> None:
     """Commands that start a session have their own test, as has the doctor."""
     for words in (("list", "--kind", "lamp"), ("whoami", "--kind", "lamp"), ("start", "desk.lamp")):
-        process = user.commands.start(user.path, *words)
+        process = user.commands.start(*user.program, *words)
         while WAITS not in process.stderr():
             time.sleep(0.02)
         fifo.write_text("\n")
@@ -376,7 +376,7 @@ def test_every_command_says_that_a_program_is_waited_for(user: LampUser, fifo: P
 
 @pytest.mark.usefixtures("desk")
 def test_end_of_ssh_ends_the_wait_for_a_program(user: LampUser, fifo: Path) -> None:
-    process = user.commands.start(user.path, "proxy", "desk.lamp")
+    process = user.commands.start(*user.program, "proxy", "desk.lamp")
     eventually(lambda: "Waiting for" in process.stderr(), "the line")
     process.hang_up()
     assert process.wait() == 0
@@ -388,7 +388,7 @@ def test_end_of_ssh_ends_the_wait_for_a_program(user: LampUser, fifo: Path) -> N
 
 def test_doctor_waits_for_a_program(user: LampUser, lampworks: Lampworks, fifo: Path) -> None:
     lampworks.world.add_lamp("desk", state="OFF")  # so no session is started
-    process = user.commands.start(user.path, "doctor", "desk.lamp", "--json")
+    process = user.commands.start(*user.program, "doctor", "desk.lamp", "--json")
     eventually(lambda: WAITS in process.stderr(), "the line")
     fifo.write_text("\n")
     legs = {leg["name"]: leg for leg in json.loads(process.reader.rest())["legs"]}
