@@ -40,8 +40,12 @@ AWS_CLI = (sys.executable, "-m", "awscli")
 #: server of such programs runs the lines before it imports what depends on them.
 _OWN = "from connector.__main__"
 
-#: Commands that import more than the others.
-_MORE = {"emulator": "connector.emulator.app", "demo": "connector.emulator.app"}
+#: Commands that import more than the others. The server imports it when they first run, since each
+#: MiB of it makes all later forks slower.
+_MORE = {
+    **dict.fromkeys(("demo", "emulator"), ("connector.emulator.app", "paramiko")),
+    **dict.fromkeys(("doctor", "login", "logout", "whoami"), ("botocore.session",)),
+}
 
 #: Beginnings of variables that the interpreter reads when it starts.
 _READ_AT_START = ("PYTHON", "LANG", "LC_")
@@ -199,6 +203,7 @@ _forking = threading.Lock()
 
 def serve() -> None:
     """Fork a program for each message on stdin, until its end. Run by :class:`_Server`."""
+    gc.disable()  # nothing that a module makes is garbage
     before = dict(os.environ)
     program = tuple(sys.argv[1:])
     if program[:2] == CONNECTOR:
@@ -206,8 +211,8 @@ def serve() -> None:
     for name in _modules_of(program):
         importlib.import_module(name)
     imported = dict(os.environ.items() - before.items())  # awscli sets AWS_DATA_PATH
-    gc.collect()
     gc.freeze()  # a collection would copy the memory that a fork shares
+    gc.enable()
     with socket.socket(fileno=os.dup(0)) as orders:
         while True:
             message, ends, _, _ = socket.recv_fds(orders, 1 << 20, 3)
@@ -215,7 +220,8 @@ def serve() -> None:
                 return
             words, environ, directory, new_session = json.loads(message)
             if words[1:] and words[1] in _MORE:
-                importlib.import_module(_MORE[words[1]])
+                for name in _MORE[words[1]]:
+                    importlib.import_module(name)
                 gc.freeze()
             read, write = os.pipe()
             between = os.fork()
@@ -235,15 +241,14 @@ def serve() -> None:
 
 
 def _modules_of(program: tuple[str, ...]) -> list[str]:
-    """Return the modules that a program imports before or during its work."""
+    """Return the modules that most runs of a program import before or during their work."""
     if program == AWS_CLI:
         return ["awscli.clidriver", "awscli.handlers"]
     import connector
 
-    libraries = ["boto3", "botocore.session", "paramiko", "argcomplete", "rich.progress"]
     own = [each.name for each in pkgutil.walk_packages(connector.__path__, "connector.")]
     apart = ("connector.emulator", "connector.copy.fetch")
-    return libraries + [name for name in own if not name.startswith(apart)]
+    return ["encodings.idna", *(name for name in own if not name.startswith(apart))]
 
 
 def _become(
