@@ -60,15 +60,20 @@ def shell(
         yield shell
 
 
-def bash(line: str, environ: dict[str, str]) -> list[str]:
-    """What bash's own function of the command gives for a line, as readline calls it."""
+def bash(environ: dict[str, str], *lines: str) -> list[list[str]]:
+    """What bash's own function of the command gives for each line, as readline calls it."""
     script = """\
 eval "$(connector completion bash)"
-COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9
-[[ $(complete -p connector) =~ -F\\ ([^ ]+) ]] && "${BASH_REMATCH[1]}" connector
-printf '%s\\n' "${COMPREPLY[@]}"
+[[ $(complete -p connector) =~ -F\\ ([^ ]+) ]]
+COMP_TYPE=9
+for COMP_LINE; do
+    COMP_POINT=${#COMP_LINE} COMPREPLY=()
+    "${BASH_REMATCH[1]}" connector
+    printf offers; printf '\\t%s' "${COMPREPLY[@]}"; echo
+done
 """
-    return run([program("bash"), "--norc", "-c", script, "bash", line], environ)
+    said = run([program("bash"), "--norc", "-c", script, "bash", *lines], environ)
+    return [[word.strip() for word in line.split("\t")[1:]] for line in said]
 
 
 def fish(line: str, environ: dict[str, str]) -> dict[str, str]:
@@ -123,16 +128,20 @@ def test_zsh_says_what_each_word_means(tmp_path: Path, environ: dict[str, str]) 
 
 
 def test_bash_lists_what_there_is(environ: dict[str, str]) -> None:
-    assert set(bash("connector ", environ)) == {*COMMANDS, *ALIASES, "help"}
-    assert bash("connector start ", environ)[:2] == ["my-env.codecatalyst", "my-other.codecatalyst"]
-    assert len(bash("connector start ", environ)) == 3
-    assert bash("connector sessions ", environ) == ["list", "stop"]
-    assert bash("connector help sess", environ) == ["sessions"]
-    assert bash("connector completion ", environ) == ["bash", "zsh", "fish"]
-    assert "--payload-size" in bash("connector proxy --", environ)
-    assert bash("connector start --wait ", environ) == []
-    assert bash("connector start --project ", environ) == ["My.Project"]
-    assert bash("connector start --space My", environ) == ["MySpace"]
+    names = [f"{name}.codecatalyst" for name in ("my-env", "my-other", "b1234567")]
+    offers = {
+        "connector start ": names,
+        "connector sessions ": ["list", "stop"],
+        "connector help sess": ["sessions"],
+        "connector completion ": ["bash", "zsh", "fish"],
+        "connector start --wait ": [],
+        "connector start --project ": ["My.Project"],
+        "connector start --space My": ["MySpace"],
+    }
+    commands, options, *others = bash(environ, "connector ", "connector proxy --", *offers)
+    assert set(commands) == {*COMMANDS, *ALIASES, "help"}
+    assert "--payload-size" in options
+    assert others == list(offers.values())
 
 
 def test_fish_lists_what_there_is_and_says_what_it_means(environ: dict[str, str]) -> None:
@@ -152,7 +161,7 @@ def test_fish_lists_what_there_is_and_says_what_it_means(environ: dict[str, str]
 def test_a_damaged_memory_has_no_names(environ: dict[str, str], content: str) -> None:
     Path(cache_file(os.environ, "names.json")).write_text(content, encoding="latin-1")
 
-    assert bash("connector start ", environ) == []
+    assert bash(environ, "connector start ") == [[]]
 
 
 def test_names_that_no_service_gives_are_left_out(environ: dict[str, str]) -> None:
@@ -164,9 +173,11 @@ def test_names_that_no_service_gives_are_left_out(environ: dict[str, str]) -> No
     ]
     write("names.json", {"one": {"time": 1, "names": [*evil, *NAMES]}})
 
-    assert len(bash("connector start ", environ)) == 3
-    assert bash("connector list --space ", environ) == ["MySpace"]
-    assert bash("connector list --project ", environ) == ["My.Project"]
+    lines = ("connector start ", "connector list --space ", "connector list --project ")
+    names, spaces, projects = bash(environ, *lines)
+    assert len(names) == 3
+    assert spaces == ["MySpace"]
+    assert projects == ["My.Project"]
 
 
 def test_a_broken_configuration_is_no_obstacle(home: Path, environ: dict[str, str]) -> None:
@@ -174,13 +185,16 @@ def test_a_broken_configuration_is_no_obstacle(home: Path, environ: dict[str, st
     (home / ".config/connector").mkdir(parents=True)
     (home / ".config/connector/config.toml").write_text("nonsense")
 
-    assert bash("connector start --profile ", environ) == []
-    assert "my-env.codecatalyst" in bash("connector start ", environ)
+    profiles, names = bash(environ, "connector start --profile ", "connector start ")
+    assert profiles == []
+    assert "my-env.codecatalyst" in names
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *ALIASES])
-def test_the_options_of_every_command_are_completed(command: str, environ: dict[str, str]) -> None:
-    assert "--help" in bash(f"connector {command} --h", environ)
+def test_the_options_of_every_command_are_completed(environ: dict[str, str]) -> None:
+    commands = [*COMMANDS, *ALIASES]
+    offers = bash(environ, *(f"connector {command} --h" for command in commands))
+    without = [name for name, words in zip(commands, offers, strict=True) if "--help" not in words]
+    assert without == []
 
 
 def test_completion_needs_neither_the_network_nor_much_else(environ: dict[str, str]) -> None:
