@@ -74,7 +74,8 @@ class Tmux:
             return screen if fits(screen) else None
 
         try:
-            return eventually(look, f"{what} on the screen", timeout)
+            # Each look starts a program.
+            return eventually(look, f"{what} on the screen", timeout, interval=0.05)
         except AssertionError as error:
             raise AssertionError(f"{error}:\n{self.screen()}") from None
 

@@ -19,10 +19,14 @@ PATIENCE = 20.0
 
 
 def eventually(
-    look: Callable[[], Result | None], what: str = "it", timeout: float = PATIENCE
+    look: Callable[[], Result | None],
+    what: str = "it",
+    timeout: float = PATIENCE,
+    interval: float = 0.01,
 ) -> Result:
     """Return the first true result of ``look``.
 
+    :param interval: seconds between two looks.
     :raises AssertionError: when there is none within ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
@@ -31,7 +35,7 @@ def eventually(
         if result:
             return result
         assert time.monotonic() < deadline, f"{what} did not happen within {timeout} s"
-        time.sleep(0.01)
+        time.sleep(interval)
 
 
 def settle(count: list[int]) -> int:
