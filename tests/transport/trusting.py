@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ from tests.aws.peers import TlsPeer
 PADDING = "# words on the certificates\n" * 700
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
 needs_a_file = pytest.mark.skipif(sys.platform == "win32", reason="the store is no file")
+
+
+@cache
+def _hash(certificate: str) -> str:
+    """Return the hash of the subject, which OpenSSL looks up."""
+    command = ["openssl", "x509", "-noout", "-hash"]
+    done = subprocess.run(command, input=certificate.encode(), stdout=-1, check=True)
+    return done.stdout.decode().strip()
 
 
 class Store:
@@ -45,9 +54,7 @@ class Store:
 
     def add_to_directory(self, certificate: str) -> Path:
         """Write a certificate under the name by which OpenSSL looks it up."""
-        command = ["openssl", "x509", "-noout", "-hash"]
-        done = subprocess.run(command, input=certificate.encode(), stdout=-1, check=True)
-        path = self.directory / f"{done.stdout.decode().strip()}.0"
+        path = self.directory / f"{_hash(certificate)}.0"
         path.write_text(certificate)
         return path
 
