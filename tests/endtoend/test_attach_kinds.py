@@ -55,7 +55,7 @@ def attach(commands: Commands, cloud: Cloud, tmp_path: Path) -> Attach:
 def test_command_silent_beyond_quiet_timeout_ends_with_its_status(
     attach: Attach, kind: ExecuteAs, expected: tuple[int, bytes, bytes]
 ) -> None:
-    script = "sleep 3; echo out; echo err >&2; exit 3"
+    script = "sleep 2.3; echo out; echo err >&2; exit 3"
     answer = attach.commands.run(*attach.words("sh", "-c", script, kind=kind))
     assert (answer.returncode, answer.stdout, answer.stderr) == expected
     assert attach.cloud.session().end_reason == "The agent ended the session"
@@ -106,7 +106,7 @@ def test_command_reads_stdin_to_its_end(attach: Attach) -> None:
 
 
 def test_shell_runs_piped_lines_until_it_ends(attach: Attach) -> None:
-    lines = b"sleep 3\necho a$((40+2))b"
+    lines = b"sleep 2.3\necho a$((40+2))b"
     answer = attach.commands.run(*attach.words(shell=True), input=lines)
     assert (answer.returncode, answer.stderr) == (0, b"")
     assert b"a42b" in answer.stdout

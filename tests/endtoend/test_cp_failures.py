@@ -181,7 +181,7 @@ def test_full_disk_is_reported_and_leaves_the_old_file(copies: Copies) -> None:
 def test_source_that_changes_is_reported(copies: Copies, cloud: Cloud, way: str) -> None:
     cloud.behave(REAL, latency_to_agent=0.05, latency_to_client=0.05)
     source, target = copies.ends(way)
-    (source / "file").write_bytes(content(3 * LARGE))
+    (source / "file").write_bytes(content(2 * LARGE))
     process = copies.start("-j", "2", *copies.way(way, "file", "file"))
     eventually(lambda: left_over(target), "an unfinished file")
     with (source / "file").open("r+b") as file:
@@ -379,11 +379,11 @@ def test_file_with_the_name_of_an_unfinished_one_is_not_mixed_up(
 
 def test_second_copy_to_one_name_leaves_the_first_alone(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
-    make_tree(copies.far, [("a/file", content(2 * LARGE)), ("b/file", content(500_000, 2))])
+    make_tree(copies.far, [("a/file", content(LARGE)), ("b/file", content(500_000, 2))])
     first = copies.start("-j", "2", copies.at("a/file"), copies.here)
     eventually(lambda: left_over(copies.here), "an unfinished file")
     second = copies.run("-j", "1", copies.at("b/file"), copies.here)
     assert second.returncode == 1
     assert b"here/file: another copy writes to the same file\n" in second.stderr
     assert first.wait(60) == 0, first.stderr()
-    assert tree_of(copies.here) == {b"file": content(2 * LARGE)}
+    assert tree_of(copies.here) == {b"file": content(LARGE)}

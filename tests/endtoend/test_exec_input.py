@@ -157,5 +157,5 @@ def test_command_without_terminal_leaves_local_input_unread(execute: Exec, kind:
 
 
 def test_ended_input_does_not_end_a_slow_command(execute: Exec) -> None:
-    script = "echo first; sleep 3; echo last"
+    script = "echo first; sleep 2.3; echo last"
     assert execute.run(SEPARATE, "sh", "-c", script).stdout == b"first\nlast\n"
