@@ -69,8 +69,12 @@ def fill_cache(home: Path, end: float, keys: Iterable[str] = KEYS_OF_ROLES) -> N
     """Let the cache have these entries, and no others."""
     directory = cache_of(home)
     directory.mkdir(parents=True, exist_ok=True)
-    for file in directory.iterdir():
-        file.unlink()
     entry = json.dumps({"Credentials": {**ENTRY, "Expiration": iso(end)}})
-    for name in keys:
-        (directory / f"{name}.json").write_text(entry)
+    missing = {f"{name}.json" for name in keys}
+    for file in directory.iterdir():
+        if file.name in missing and file.read_text() == entry:
+            missing.remove(file.name)
+        else:
+            file.unlink()
+    for name in missing:
+        (directory / name).write_text(entry)

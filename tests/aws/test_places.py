@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, LoginError
 from connector.errors import CredentialsError
 
 from .chains import without_botocore
-from .derived import CODE, by_botocore, connect, tokens_in
+from .derived import CODE, END, by_botocore, connect, tokens_in
 from .rolecache import (
     CACHED,
     KEYS_OF_ROLES,
@@ -189,7 +189,7 @@ def _compared(rng: random.Random, sources: Sources, home: Path) -> bool:
     case = f"{name} {config} {own} {environ} {left} {changes}"
 
     def fill() -> None:
-        fill_cache(home, time.time() + 3600, cached)
+        fill_cache(home, END, cached)
         write_login(home, time.time() + left, **changes)
 
     fill()
