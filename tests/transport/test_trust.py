@@ -147,7 +147,7 @@ def test_any_store_trusts_the_servers_that_it_trusts_whole(
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(make_peer(tmp_path / f"peer{n}")) for n in range(3)]
         outcomes = set()
-        for _ in range(25):
+        for _ in range(15):
             for path in store.directory.iterdir():
                 path.unlink()
             for peer in peers:
