@@ -104,7 +104,8 @@ def relay(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)  # also after a reset: the other end waits for it
 
 
 def test_jump_through_a_target(ssh: Ssh, sshd: Sshd) -> None:
