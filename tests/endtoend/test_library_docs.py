@@ -107,6 +107,7 @@ PRIVATE = {
     "NoLogin": connector.CredentialsError,
     "NoRegion": connector.ConfigError,
     "ResourcesExhausted": connector.ConnectorError,  # raised by commands only
+    "ServiceMissing": connector.RequestRefused,
     "StartAbandoned": connector.ConnectorError,  # never reaches a caller
 }
 
