@@ -50,6 +50,7 @@ from .sources import Sources, iso
 
 OURS = AwsKeys("ASIAL", "hidden-l", "token-l")
 NOW = 1_790_000_000.0
+KEYS = login(NOW)["accessToken"]
 CONFIG = f"[profile work]\nlogin_session = {SESSION}\nregion = eu-west-1\n"
 SERVICES = "services = here\n[services here]\nsignin =\n  endpoint_url = {url}\n"
 
@@ -218,6 +219,7 @@ def test_cache_is_that_of_botocore(
         (json.dumps(login(NOW, refreshToken=None)), "has no valid refreshToken"),
         (json.dumps(login(NOW, dpopKey=5)), "has no valid dpopKey"),
         (json.dumps(login(NOW, accessToken={})), "has no valid accessKeyId"),
+        (json.dumps(login(NOW, **KEYS, accessToken={})), "has no valid accessKeyId"),
         (json.dumps(login(NOW, accessToken="hidden")), "has no valid accessKeyId"),
         (json.dumps(login(NOW)).replace(iso(NOW), "soon"), "'soon' is not a time"),
         (json.dumps(login(NOW, dpopKey="hidden")), "no usable dpopKey"),

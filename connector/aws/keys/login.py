@@ -98,10 +98,10 @@ class LoginCache:
         :raises Unusable: when it lacks what botocore needs.
         """
         document = token_document(self.path)
-        found = document.get("accessToken")
-        held = {**found, **document} if isinstance(found, dict) else document
-        for name in (*_NEEDED, *_KEYS):
-            if not isinstance(held.get(name), str) or not held[name]:
+        keys = document.get("accessToken")
+        parts = ((document, _NEEDED), (keys if isinstance(keys, dict) else {}, _KEYS))
+        for name, value in ((name, part.get(name)) for part, names in parts for name in names):
+            if not isinstance(value, str) or not value:
                 raise Unusable(f"the token file {self.path} has no valid {name}")
         try:
             return _token(document)
