@@ -79,7 +79,7 @@ def _agent_keys(settings: Mapping[str, Sequence[str]], environ: Mapping[str, str
         logger.info("the keys of the SSH agent are not known: %r", error)
         return
     if listed.status == 0:
-        yield from filter(None, map(_bare, listed.stdout_text.splitlines()))
+        yield from filter(None, map(_bare, listed.stdout.splitlines()))
 
 
 def _expanded(path: str) -> str:
@@ -89,10 +89,15 @@ def _expanded(path: str) -> str:
 
 
 def _key_of(path: str) -> str | None:
-    """Return the public key of an identity file: of its .pub, else of the file itself."""
+    """Return the public key of an identity file, of its .pub, or of the private key in it.
+
+    An identity file may be public itself where the agent has the private key.
+    """
     path = _expanded(path)
-    with suppress(OSError):  # ssh has default files, of which most do not exist
-        return _bare(_read(f"{path}.pub").decode("utf-8", "replace"))
+    for name in (path, f"{path}.pub"):
+        with suppress(OSError):  # ssh has default files, of which most do not exist
+            if key := _first_key(_read(name)):
+                return key
     with suppress(OSError, ValueError):
         return _public_part(_read(path))
     return None
@@ -103,10 +108,19 @@ def _read(path: str) -> bytes:
         return file.read(_OUTPUT_MAX)
 
 
-def _bare(line: str) -> str | None:
-    """Return type and base64 of a line of a public key, without the comment."""
+def _first_key(content: bytes) -> str | None:
+    """Return the first public key in the content of a file."""
+    return next(filter(None, map(_bare, content.splitlines())), None)
+
+
+def _bare(line: bytes) -> str | None:
+    """Return type and base64 of a line with a public key, without the comment."""
     words = line.split()
-    return " ".join(words[:2]) if len(words) >= 2 else None
+    with suppress(ValueError):
+        blob = base64.b64decode(words[1] if len(words) > 1 else b"", validate=True)
+        if blob and blob.startswith(len(words[0]).to_bytes(4, "big") + words[0]):
+            return b" ".join(words[:2]).decode("ascii")
+    return None
 
 
 def _public_part(content: bytes) -> str | None:

@@ -82,6 +82,28 @@ def test_private_key_without_a_pub_file_is_read(desk: Desk, tmp_path: Path) -> N
     assert desk.offered() == key
 
 
+@pytest.mark.usefixtures("agent")
+def test_public_file_names_a_key_of_the_agent(desk: Desk, tmp_path: Path) -> None:
+    make_key(tmp_path / "other")
+    key = make_key(tmp_path / "held")
+    for name in ("other", "held"):
+        desk.add(tmp_path / name)
+    public = tmp_path / "named.pub"
+    public.write_text(f"# of the agent\n\n{key} a comment\n")
+    desk.configure(f"IdentityFile {public}", "IdentitiesOnly yes")
+
+    assert desk.offered() == key
+
+
+@pytest.mark.parametrize("content", ["", "ssh-ed25519", "ssh-ed25519 %", "ssh-ed25519 AAAA"])
+def test_malformed_pub_file_is_skipped(desk: Desk, tmp_path: Path, content: str) -> None:
+    key = make_key(tmp_path / "key")
+    (tmp_path / "key.pub").write_text(content)
+    desk.configure(f"IdentityFile {tmp_path}/key")
+
+    assert desk.offered() == key
+
+
 @pytest.mark.parametrize("content", [b"", b"-----BEGIN OPENSSH PRIVATE KEY-----\nYWJj\n", b"\xff"])
 def test_malformed_private_key_is_skipped(desk: Desk, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken").write_bytes(content)
