@@ -228,6 +228,11 @@ def tunnel_to(works: Lampworks, name: str = "desk.lamp") -> TunnelThread:
     return TunnelThread(source, Path(works.environ["AWS_CA_BUNDLE"]))
 
 
+def wait_for_resumes(works: Lampworks, count: int) -> None:
+    """Wait for the calls of ResumeSession: the last byte may arrive before the last cut."""
+    eventually(lambda: works.operations().count("ResumeSession") >= count, "the resumes")
+
+
 @pytest.fixture
 def in_process(user: LampUser, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process have the user's files and variables."""
@@ -245,6 +250,7 @@ def test_lost_links_are_resumed_with_fresh_tokens(judged: Lampworks, rejoin: Rej
         tunnel.reader.until(GREETING)
         tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
+        wait_for_resumes(judged, 3)
         tunnel.hang_up()
         assert tunnel.wait() == 0
     assert judged.operations().count("ResumeSession") >= 3
@@ -262,6 +268,7 @@ def test_hourly_close_loses_no_byte(judged: Lampworks) -> None:
         eventually(lambda: "ResumeSession" in judged.operations(), "a call of ResumeSession")
         tunnel.send_in_background(DATA[half:])
         assert tunnel.reader.until(b"\n") == DIGEST
+        wait_for_resumes(judged, 1)
         tunnel.hang_up()
         assert tunnel.wait() == 0
     assert judged.operations().count("ResumeSession") == 1
@@ -276,6 +283,7 @@ def test_old_token_resumes_where_the_caller_may_not_ask_for_another(judged: Lamp
         tunnel.reader.until(GREETING)
         tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
+        wait_for_resumes(judged, 1)
         tunnel.hang_up()
         assert tunnel.wait() == 0
     assert judged.operations().count("ResumeSession") == 1
@@ -312,6 +320,7 @@ def test_keys_that_expire_in_mid_session_are_renewed(judged: Lampworks, user: La
         give(3600)
         tunnel.send_in_background(DATA)
         assert tunnel.reader.until(b"\n") == DIGEST
+        wait_for_resumes(judged, 3)
         tunnel.hang_up()
         assert tunnel.wait() == 0
     assert judged.operations().count("ResumeSession") >= 3  # one was refused
