@@ -316,8 +316,7 @@ def test_option_that_ssh_refuses_is_told_in_its_words(local: LocalCopies, cloud:
     assert b"refuses an option of -o (Bad option: nonsense)\n" in answer.stderr
 
 
-def test_limit_of_open_files_lowers_the_number_of_connections(copies: Copies, cloud: Cloud) -> None:
-    cloud.behave(REAL)
+def test_limit_of_open_files_lowers_the_number_of_connections(copies: Copies) -> None:
     (copies.far / "file").write_bytes(content(2 * LARGE))
     words = copies.words("-v", "-j", "12", copies.at("file"), copies.here)
     answer = copies.commands.run("/bin/sh", "-c", 'ulimit -n 90; exec "$@"', "sh", *words)
