@@ -15,7 +15,7 @@ from .cloud import Cloud
 from .commands import CONNECTOR, END, Commands
 from .targets import GREETING, TcpService, greeting_echo
 
-DATA = bytes(range(256)) * 1000
+DATA = bytes(range(256)) * 300
 
 #: Blocks of 512 bytes (POSIX). The log reaches this limit while data flows.
 LIMITED = 'ulimit -f 1; exec "$@"'
