@@ -331,7 +331,7 @@ def test_files_on_their_way_need_few_open_files(
     copies: Copies, way: str, size: int, limit: int
 ) -> None:
     source, target = copies.ends(way)
-    make_tree(source, [(f"tree/{index}", content(size, index)) for index in range(200)])
+    make_tree(source, [(f"tree/{index}", content(size, index)) for index in range(120)])
     words = (*CONNECTOR, "cp", *copies.options, "-r", *copies.way(way, "tree", ""))
     script = f'ulimit -n {limit}; exec "$@"'
     answer = copies.commands.run("/bin/sh", "-c", script, "sh", *words)
