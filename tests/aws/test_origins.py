@@ -30,6 +30,8 @@ def test_origin_tells_accounts_and_endpoints_apart(
     found.append(origin())
     monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "other"))
     found.append(origin())
+    monkeypatch.setenv("AWS_CONFIG_FILE", "")  # no file is read
+    found.append(origin())
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
     for key_id in ("AKIDE", "ASIAQNZGKIQY56JQ7WML", "ASIAY34FZKBOKMUTVV7A"):
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", key_id)

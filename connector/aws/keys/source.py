@@ -178,7 +178,7 @@ class KeySource:
             key_id = self._environ["AWS_ACCESS_KEY_ID"]
             account = account_in(key_id)
             return f"key {key_id}" if account is None else f"account {account}"
-        files = [self._environ[name] for name in _FILE_VARIABLES if self._environ.get(name)]
+        files = [self._environ[name] for name in _FILE_VARIABLES if name in self._environ]
         return " of ".join([f"profile {self.profile.shown_name}", *files])
 
     def _enter(self, timeout: float) -> bool:
