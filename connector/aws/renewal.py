@@ -18,7 +18,7 @@ from .sso.tokens import Unusable
 _CONNECT_TIMEOUT = 3.0  # seconds; the request has two kilobytes
 _READ_TIMEOUT = 5.0
 #: Seconds that the request gets at least: if its response is missed, so is the new refresh token.
-_SHORTEST_REQUEST = 2.0
+SHORTEST_REQUEST = 2.0
 
 #: Bytes that a token file takes at most.
 _ROOM = 1 << 16
@@ -133,17 +133,17 @@ def renew(
     :raises Unusable: when the token cannot be renewed now.
     """
     deadline = time.monotonic() + timeout
-    if timeout < _SHORTEST_REQUEST:
+    if timeout < SHORTEST_REQUEST:
         raise Unusable("there is not enough time now") from TimeoutError()
     cache.read().refresh_request(now())  # do not wait for the lock if it cannot be renewed
     try:
-        with file_lock(cache.lock_path, timeout - _SHORTEST_REQUEST):
+        with file_lock(cache.lock_path, timeout - SHORTEST_REQUEST):
             token = cache.read()
             if token.is_fresh(now()):
                 return token
             request = token.refresh_request(now())
             _check_room(cache)
-            left = max(deadline - time.monotonic(), _SHORTEST_REQUEST)
+            left = max(deadline - time.monotonic(), SHORTEST_REQUEST)
             try:
                 response = _create_token(service, request, left)
             except Unusable:

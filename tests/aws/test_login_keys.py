@@ -345,10 +345,26 @@ def test_wait_for_another_renewal_has_a_deadline(signin: Signin, home: Path) -> 
     source = source_of("work")
     with (
         file_lock(file.with_suffix(".lock"), timeout=0),
-        pytest.raises(CredentialsError, match="another process holds it"),
+        pytest.raises(CredentialsError, match="another process holds it") as caught,
     ):
         source.load(4.1)
+    assert caught.value.hint == "Try again"
     assert signin.requests == []
+
+
+@pytest.mark.parametrize(("seconds", "renewals"), [(1.9, 0), (2.5, 1), (3.9, 1)])
+def test_renewal_is_tried_if_the_time_may_be_enough(
+    signin: Signin, home: Path, seconds: float, renewals: int
+) -> None:
+    write_login(home, time.time() - 1)
+    source = source_of("work")
+    source._connect = Trust(str(signin.ca_file)).connect
+    if renewals:
+        assert source.load(seconds).access_key_id == "ASIA1"
+    else:
+        with pytest.raises(CredentialsError, match=r"there is not enough time now\. Try again"):
+            source.load(seconds)
+    assert signin.renewals == renewals
 
 
 def test_key_source_renews_a_login_before_its_end(signin: Signin, home: Path) -> None:

@@ -275,8 +275,10 @@ def test_renewal_without_time_tells_no_missing_login(
     configure(**filled(aws, SSO))
     log_in(home, time.time() - 1, **aws.renewable())
     source = KeySource(profile_of(), os.environ, aws.connect, named=True)
-    with pytest.raises(CredentialsError, match="cannot be renewed: there is not enough time now"):
+    with pytest.raises(CredentialsError) as caught:
         source.load(1)
+    assert "cannot be renewed: there is not enough time now" in caught.value.message
+    assert caught.value.hint == "Try again"
     assert aws.asked == []
 
 

@@ -118,8 +118,10 @@ def _no_login(error: BaseException, source: Profile) -> ConnectorError:
     if isinstance(cause, (CallFailed, ConfigError)):  # of the renewal
         return explain(cause, source)
     hint = f"Run `{_sso_login(source)}`"
-    if isinstance(cause, OSError):
-        return CredentialsError(f"The SSO login has expired and cannot be renewed: {error}", hint)
+    if isinstance(error, Unusable) and isinstance(cause, OSError):
+        return CredentialsError(
+            f"The SSO login has expired and cannot be renewed: {error}", error.remedy(hint)
+        )
     return CredentialsError(
         f"The SSO login of the profile {source.shown_name} has expired, or there is none", hint
     )
@@ -148,7 +150,9 @@ def no_aws_login(problem: Unusable, name: str) -> ConnectorError:
         return CredentialsError(
             f"The AWS login of the profile {name} has expired, or there is none", again
         )
-    return CredentialsError(f"The AWS login of the profile {name} cannot be used: {problem}", again)
+    return CredentialsError(
+        f"The AWS login of the profile {name} cannot be used: {problem}", problem.remedy(again)
+    )
 
 
 def no_keys(profile: Profile, variables: Mapping[str, str]) -> CredentialsError:

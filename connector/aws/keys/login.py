@@ -30,6 +30,9 @@ REFRESH_WINDOW = 5 * 60
 #: The variable with the path of the cache.
 DIRECTORY = "AWS_LOGIN_CACHE_DIRECTORY"
 
+#: Seconds that are left, if there are more, for the call that the keys sign.
+_CALL = 2.0
+
 _KEYS = ("accessKeyId", "secretAccessKey", "sessionToken", "expiresAt")
 _NEEDED = ("clientId", "refreshToken", "dpopKey")
 
@@ -133,7 +136,7 @@ def keys_of_login(
     """Return the keys of a login, or None if only botocore can renew them.
 
     :param profile: whose keys are searched. Its settings choose the host, not those of a source.
-    :param timeout: seconds. A part of them is left for a call that the keys sign.
+    :param timeout: seconds.
     :raises ConnectorError: when there is no usable login.
     """
     cache = LoginCache(login.session, environ)
@@ -145,7 +148,7 @@ def keys_of_login(
 
         if find_spec("cryptography") is None:
             return token.keys if token.expires_at > now() else None
-        from ..renewal import renewed
+        from ..renewal import SHORTEST_REQUEST, renewed
         from ..sdk import ClientFactory
         from .signin import Signin
 
@@ -153,7 +156,8 @@ def keys_of_login(
         # As botocore has it: AWS_REGION counts least.
         region = environ.get("AWS_DEFAULT_REGION") or profile.region or region_of(environ) or ""
         service = Signin(region, profile, environ, clients)
-        return renewed(token, cache, service, now, max(timeout / 2, timeout - 2)).keys
+        most = max(timeout - _CALL, min(timeout, SHORTEST_REQUEST))
+        return renewed(token, cache, service, now, most).keys
     except Unusable as problem:
         from .errors import no_aws_login
 

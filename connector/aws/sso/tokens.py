@@ -36,6 +36,13 @@ REFRESH_WINDOW = 15 * 60
 class Unusable(Exception):
     """There is no token, or no new one. The text says why on one line, without secrets."""
 
+    def remedy(self, login: str) -> str:
+        """Return what to do next.
+
+        :param login: how to log in, which helps unless only the time was too short.
+        """
+        return "Try again" if isinstance(self.__cause__, TimeoutError) else login
+
 
 class Missing(Unusable):
     """There is no token file."""
@@ -292,7 +299,8 @@ class BearerTokens:
                 token = renewed(token, cache, service, self._now, timeout)
             except Unusable as problem:
                 raise CredentialsError(
-                    f"The SSO login has expired and cannot be renewed: {problem}", remedy
+                    f"The SSO login has expired and cannot be renewed: {problem}",
+                    problem.remedy(remedy),
                 ) from problem
         origin = f"the SSO login of the profile {self._profile.shown_name}"
         return BearerToken(token.access_token, token.expires_at, remedy, origin)
