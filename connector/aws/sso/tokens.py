@@ -39,9 +39,13 @@ class Unusable(Exception):
     def remedy(self, login: str) -> str:
         """Return what to do next.
 
-        :param login: how to log in, which helps unless only the time was too short.
+        :param login: how to log in, which helps where neither time nor room was missing.
         """
-        return "Try again" if isinstance(self.__cause__, TimeoutError) else login
+        cause = self.__cause__
+        if isinstance(cause, TimeoutError):
+            return "Try again"
+        no_room = isinstance(cause, OSError)  # a login would need it too
+        return "Make its directory writable, or free disk space" if no_room else login
 
 
 class Missing(Unusable):
