@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -81,12 +80,13 @@ def windows(line: str, host: str) -> list[str]:
 
 def shell(line: str, host: str) -> list[str]:
     """Split like OpenSSH: ``exec`` in the user's shell."""
-    show = shlex.join([sys.executable, "-c", "import sys; print('\\0'.join(sys.argv[1:]), end='')"])
     text = line.replace("%n", host)
     done = subprocess.run(
-        ["/bin/sh", "-c", f"exec {show} {text}"], capture_output=True, check=True, text=True
+        ["/bin/sh", "-c", f"exec printf '%s\\0' {text}"], capture_output=True, check=True, text=True
     )
-    return done.stdout.split("\0")
+    *words, end = done.stdout.split("\0")
+    assert end == ""
+    return words
 
 
 READERS = [splitter, windows, pytest.param(shell, marks=pytest.mark.skipif("os.name == 'nt'"))]
