@@ -115,20 +115,22 @@ def _read(path: AnyPath) -> bytes:
     """
     deadline = time.monotonic() + PIPE_TIMEOUT
     flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    content = b""
+    pieces = []
+    left = MAX_BYTES + 1
     with open(os.open(path, os.O_RDONLY | flags), "rb", buffering=0) as file:
         status = os.fstat(file.fileno())
         waits = stat.S_ISFIFO(status.st_mode)
         # A read takes memory for all that it asks for.
         step = max(status.st_size + 1, _STEP)
-        while len(content) <= MAX_BYTES:
+        while left:
             if waits:
                 _wait_readable(file.fileno(), deadline)
-            piece = file.read(min(step, MAX_BYTES + 1 - len(content)))
+            piece = file.read(min(step, left))
             if not piece:
                 break
-            content += piece
-    return content
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
 
 
 def _wait_readable(descriptor: int, deadline: float) -> None:
