@@ -56,8 +56,7 @@ def test_the_examples_are_found_in_what_people_write() -> None:
 
 
 @pytest.mark.parametrize("row", KINDS, ids=lambda row: row.name)
-@pytest.mark.parametrize("words", ["start", "stop", "sessions list", "shell", "exec", "ssh"])
-def test_command_of_a_hint_is_accepted_with_all_options_of_a_kind(row: KindRow, words: str) -> None:
+def test_command_of_a_hint_is_accepted_with_all_options_of_a_kind(row: KindRow) -> None:
     values: dict[str, str] = {"uuid": "0" * 8, "port": "22", "text": "here", "region": "here"}
     options = tuple(
         (each.name, True if each.type == "flag" else (*each.choices, values.get(each.type, ""))[0])
@@ -65,28 +64,30 @@ def test_command_of_a_hint_is_accepted_with_all_options_of_a_kind(row: KindRow, 
     )
     query = Query(f"web{row.suffixes[0]}", options, "work", "https://example.test")
 
-    command, *rest = shlex.split(row.command(query, *words.split()))[1:]
-    read = parse(command, [*rest, "--", "true"] if command == "exec" else rest)
+    for words in ("start", "stop", "sessions list", "shell", "exec", "ssh"):
+        command, *rest = shlex.split(row.command(query, *words.split()))[1:]
+        read = parse(command, [*rest, "--", "true"] if command == "exec" else rest)
 
-    assert (read.words[0] if command == "ssh" else read.host) == query.name
-    assert (read.profile, read.endpoint_url) == ("work", "https://example.test")
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_says_what_it_does_and_gives_examples(command: str) -> None:
-    parser = parser_of(command)
-
-    assert parser.description
-    assert "example" in (parser.epilog or "")
-    assert len(calls(parser.epilog or "")) >= 2
+        name = read.words[0] if command == "ssh" else read.host
+        accepted = (name, read.profile, read.endpoint_url)
+        assert accepted == (query.name, "work", "https://example.test"), words
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_examples_are_what_the_command_takes(command: str) -> None:
-    epilog = (parser_of(command).epilog if command else parsers.EPILOG) or ""
-    for name, *words in calls(epilog):
-        assert not command or name == command
-        parse(name, words)  # or it exits
+def test_every_command_says_what_it_does_and_gives_examples() -> None:
+    for command in COMMANDS:
+        parser = parser_of(command)
+
+        assert parser.description, command
+        assert "example" in (parser.epilog or ""), command
+        assert len(calls(parser.epilog or "")) >= 2, command
+
+
+def test_examples_are_what_the_command_takes() -> None:
+    for command in ("", *COMMANDS):
+        epilog = (parser_of(command).epilog if command else parsers.EPILOG) or ""
+        for name, *words in calls(epilog):
+            assert not command or name == command
+            parse(name, words)  # or it exits
 
 
 def test_the_example_of_a_file_of_settings_is_one(tmp_path: Path) -> None:
@@ -98,11 +99,13 @@ def test_the_example_of_a_file_of_settings_is_one(tmp_path: Path) -> None:
     assert example.count("=") == 3
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_examples_fit_a_terminal_that_is_not_small(command: str) -> None:
-    text = parser_of(command).format_help()
-
-    assert [line for line in text.splitlines() if len(line) > 100] == []
+def test_examples_fit_a_terminal_that_is_not_small() -> None:
+    lines = [
+        (command, line)
+        for command in COMMANDS
+        for line in parser_of(command).format_help().splitlines()
+    ]
+    assert [(command, line) for command, line in lines if len(line) > 100] == []
 
 
 def test_every_command_has_its_place_in_the_overview() -> None:
@@ -139,19 +142,19 @@ def test_help_alone_is_the_overview(words: list[str], capsys: pytest.CaptureFixt
     assert all(f"\n    {command}" in shown.out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("words", [[command] for command in COMMANDS] + [["sessions", "list"]])
 def test_help_of_a_command_is_what_the_command_says_itself(
-    words: list[str], capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    shown = []
-    for call in (["help", *words], [*words, "--help"]):
-        with pytest.raises(SystemExit) as caught:
-            main(call)
-        assert caught.value.code == 0
-        shown.append(capsys.readouterr().out)
+    for words in [*([command] for command in COMMANDS), ["sessions", "list"]]:
+        shown = []
+        for call in (["help", *words], [*words, "--help"]):
+            with pytest.raises(SystemExit) as caught:
+                main(call)
+            assert caught.value.code == 0, call
+            shown.append(capsys.readouterr().out)
 
-    assert shown[0] == shown[1]
-    assert shown[0].startswith(f"usage: connector {' '.join(words)}")
+        assert shown[0] == shown[1], words
+        assert shown[0].startswith(f"usage: connector {' '.join(words)}")
 
 
 def test_help_of_no_command_guesses_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
 from connector.doctor import public
 from connector.doctor.findings import Finding, Leg, Result, examine
@@ -73,9 +73,8 @@ def test_error_without_words_is_shown_by_its_kind_and_place() -> None:
     assert shown.endswith("cannot be understood (<message-1>)")
 
 
-@pytest.mark.parametrize(
-    ("known", "value", "harmless"),
-    [
+def test_common_values_are_harmless() -> None:
+    cases: list[tuple[Callable[[str], str], str, bool]] = [
         (public.host, "127.0.0.1", True),
         (public.host, "::1", True),
         (public.host, "localhost", True),
@@ -109,8 +108,10 @@ def test_error_without_words_is_shown_by_its_kind_and_place() -> None:
         (public.kernel, "6.8.0-acme", False),
         (public.tls_library, "OpenSSL 3.0.19 27 Jan 2026", True),
         (public.tls_library, "OpenSSL 3.0.19 acme", False),
-    ],
-)
-def test_common_values_are_harmless(known: type[str], value: str, harmless: bool) -> None:
-    assert known(value) == value
-    assert isinstance(known(value), Harmless) is harmless
+    ]
+    assert [known(value) for known, value, _ in cases] == [value for _, value, _ in cases]
+    assert [
+        value
+        for known, value, harmless in cases
+        if isinstance(known(value), Harmless) is not harmless
+    ] == []

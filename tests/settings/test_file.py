@@ -86,9 +86,8 @@ def test_escaped_key_has_no_line(tmp_path: Path) -> None:
     assert file.line("wait") is None
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
+def test_error_names_file_and_line(tmp_path: Path) -> None:
+    cases: list[tuple[str | bytes, str]] = [
         ('\nwait = "600"', ", line 2: wait has to be a number, not a string"),
         ("wait = true", ", line 1: wait has to be a number, not true or false"),
         ("wait = 0", ", line 1: wait: '0' is no number of seconds from 1 to 3600"),
@@ -120,10 +119,13 @@ def test_escaped_key_has_no_line(tmp_path: Path) -> None:
         ("a = " + "[" * 5000, " is not TOML: it is nested too deeply"),
         (b"space = '\xff'", " is not UTF-8 text"),
         (b"#" * (MAX_BYTES + 1), " is larger than 8 MiB"),
-    ],
-)
-def test_error_names_file_and_line(tmp_path: Path, content: str | bytes, said: str) -> None:
-    assert said in complaint(written(tmp_path, content))
+    ]
+    other = [
+        (content[:80], said, complained)
+        for content, said in cases
+        if said not in (complained := complaint(written(tmp_path, content)))
+    ]
+    assert other == []
 
 
 @pytest.mark.parametrize("key", ["token", "bearer-token", "AWS_SECRET", "password", "access_key"])
