@@ -47,7 +47,7 @@ def test_forks_of_several_servers_at_once_keep_their_exit_status(tmp_path: Path)
         return run([*program, "no-such-command"], env=environ).returncode
 
     with ThreadPoolExecutor(4) as threads:
-        assert set(threads.map(status, (CONNECTOR, AWS_CLI) * 40)) == {2}
+        assert set(threads.map(status, (CONNECTOR, AWS_CLI) * 8)) == {2}
 
 
 @pytest.mark.parametrize(
