@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -50,11 +50,22 @@ ANSWER = json.dumps(
 ).encode()
 
 
+TOKEN = "aoa-Token_1.2~3+/="
+
+
 class PlainBotocore:
     """A client of botocore with its own transport."""
 
-    def __init__(self, url: str, ca_bundle: str) -> None:
-        self._url, self._ca_bundle = url, ca_bundle
+    def __init__(self, session: botocore.session.Session, url: str, ca_bundle: str) -> None:
+        with patch.dict(os.environ, AWS_BEARER_TOKEN_CODECATALYST=TOKEN):
+            self._client = session.create_client(
+                "codecatalyst",
+                "us-west-2",
+                endpoint_url=url,
+                verify=ca_bundle,
+                aws_access_key_id="unused",  # or botocore would look for keys in the network
+                aws_secret_access_key="unused",
+            )
 
     def call(
         self,
@@ -65,24 +76,39 @@ class PlainBotocore:
         read_timeout: float,
         **members: Any,
     ) -> dict[str, Any]:
-        with patch.dict(os.environ, AWS_BEARER_TOKEN_CODECATALYST=token):
-            client = botocore.session.Session().create_client(
-                "codecatalyst", "us-west-2", endpoint_url=self._url, verify=self._ca_bundle
-            )
-        with closing(client):
-            answer: dict[str, Any] = getattr(client, operation)(**members)
-            return answer
+        answer: dict[str, Any] = getattr(self._client, operation)(**members)
+        return answer
 
 
-def _asked(directory: Path, prefix: str, ask: Callable[[Api], object]) -> Iterator[Request]:
-    """Yield the request of plain botocore, of botocore through us, and of our client."""
-    with Recorder(directory, ANSWER) as peer:
-        url = f"https://localhost:{peer.port}{prefix}"
+Ask = Callable[[Api], object]
+
+
+@pytest.fixture(scope="module")
+def asked(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str, Ask], list[Request]]]:
+    """Return the request of plain botocore, of botocore through us, and of our client.
+
+    All tests share the server, botocore's sessions, and its clients, which take long to create.
+    """
+    with Recorder(tmp_path_factory.mktemp("peer"), ANSWER) as peer:
         ca_bundle = str(peer.ca_file)
-        ask(PlainBotocore(url, ca_bundle))
-        ask(sdk_api(ClientFactory(None, Trust(ca_bundle).connect), url))
-        ask(light_api(url, Trust(ca_bundle).connect))
-    return map(read, peer.requests)
+        session = botocore.session.Session()
+        factory = ClientFactory(None, Trust(ca_bundle).connect)
+
+        @cache
+        def ways(prefix: str) -> tuple[Api, Api, Api]:
+            url = f"https://localhost:{peer.port}{prefix}"
+            plain = PlainBotocore(session, url, ca_bundle)
+            return plain, sdk_api(factory, url), light_api(url, Trust(ca_bundle).connect)
+
+        def ask_all(prefix: str, ask: Ask) -> list[Request]:
+            peer.requests.clear()
+            for way in ways(prefix):
+                ask(way)
+            return [read(request) for request in peer.requests]
+
+        yield ask_all
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "/stage", "/a.b/~c-d_e/"])
@@ -119,21 +145,24 @@ def _asked(directory: Path, prefix: str, ask: Callable[[Api], object]) -> Iterat
     ],
 )
 def test_request_equals_botocores(
-    tmp_path: Path, prefix: str, operation: str, members: dict[str, Any]
+    asked: Callable[[str, Ask], list[Request]],
+    prefix: str,
+    operation: str,
+    members: dict[str, Any],
 ) -> None:
     def ask(way: Api) -> None:
         way.call(
             operation,
-            "aoa-Token_1.2~3+/=",
+            TOKEN,
             connect_timeout=5,
             read_timeout=5,
             **NAMES.get(operation, PLACE),
             **members,
         )
 
-    botocores, carried, ours = _asked(tmp_path, prefix, ask)
+    botocores, carried, ours = asked(prefix, ask)
     assert ours == carried == botocores
-    assert ours.headers["authorization"] == "Bearer aoa-Token_1.2~3+/="
+    assert ours.headers["authorization"] == f"Bearer {TOKEN}"
 
 
 @pytest.mark.parametrize("prefix", ["", "/stage/"])
@@ -142,12 +171,15 @@ def test_request_equals_botocores(
     [("verify_session", {}), ("get_user_details", {"id": "a1/b c?&=+\u00e9-9"})],
 )
 def test_request_about_the_user_equals_botocores(
-    tmp_path: Path, prefix: str, operation: str, members: dict[str, str]
+    asked: Callable[[str, Ask], list[Request]],
+    prefix: str,
+    operation: str,
+    members: dict[str, str],
 ) -> None:
     def ask(way: Api) -> None:
-        way.call(operation, "token", connect_timeout=5, read_timeout=5, **members)
+        way.call(operation, TOKEN, connect_timeout=5, read_timeout=5, **members)
 
-    botocores, carried, ours = _asked(tmp_path, prefix, ask)
+    botocores, carried, ours = asked(prefix, ask)
     assert ours == carried == botocores
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -82,54 +81,79 @@ def _keys(environ: dict[str, str], trust: Trust) -> KeySource:
 class PlainBotocore:
     """A client of botocore with its own transport."""
 
-    def __init__(self, service: Service, url: str, ca_bundle: str, keys: KeySource) -> None:
-        self._service, self._url, self._ca_bundle = service, url, ca_bundle
-        self._found = keys.load(5)
+    def __init__(
+        self,
+        session: botocore.session.Session,
+        service: Service,
+        url: str,
+        ca_bundle: str,
+        keys: KeySource,
+    ) -> None:
+        found = keys.load(5)
+        self._client = session.create_client(
+            service.name,
+            "eu-west-1",
+            endpoint_url=url,
+            verify=ca_bundle,
+            aws_access_key_id=found.access_key_id,
+            aws_secret_access_key=found.secret_key,
+            aws_session_token=found.session_token,
+        )
 
     def call(self, operation: str, *, timeout: float, **members: Any) -> dict[str, Any]:
-        client = botocore.session.Session().create_client(
-            self._service.name,
-            "eu-west-1",
-            endpoint_url=self._url,
-            verify=self._ca_bundle,
-            aws_access_key_id=self._found.access_key_id,
-            aws_secret_access_key=self._found.secret_key,
-            aws_session_token=self._found.session_token,
-        )
-        with closing(client):
-            answer: dict[str, Any] = getattr(client, operation)(**members)
+        with closing(self._client):
+            answer: dict[str, Any] = getattr(self._client, operation)(**members)
             return answer
 
 
-def _asked(
-    directory: Path,
-    prefix: str,
-    service: Service,
-    environ: dict[str, str],
-    ask: Callable[[SignedApi], object],
-) -> Iterator[Request]:
-    """Yield the request of plain botocore, of botocore through us, and of our client."""
+@pytest.fixture(scope="module")
+def session() -> botocore.session.Session:
+    """A session of botocore for all tests, since creating one takes long."""
+    return botocore.session.Session()
+
+
+Ask = Callable[[SignedApi], object]
+Asked = Callable[[str, Service, dict[str, str], Ask], list[Request]]
+
+
+@pytest.fixture(scope="module")
+def asked(
+    tmp_path_factory: pytest.TempPathFactory, session: botocore.session.Session
+) -> Iterator[Asked]:
+    """Return the request of plain botocore, of botocore through us, and of our client.
+
+    All tests share the server and the sessions of botocore.
+    """
     moment = datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc).replace(tzinfo=None)
+    headers = (*MATTER, "x-amz-target", "x-amz-date", "x-amz-security-token")
+    region = "eu-west-1"
     with (
-        Recorder(directory, b"{}") as peer,
+        Recorder(tmp_path_factory.mktemp("peer"), b"{}") as peer,
         patch("botocore.auth.get_current_datetime", lambda: moment),
     ):
-        url = f"https://localhost:{peer.port}{prefix}"
-        trust = Trust(str(peer.ca_file))
-        keys = _keys(environ, trust)
-        region = "eu-west-1"
-        ask(PlainBotocore(service, url, str(peer.ca_file), keys))
-        ask(SdkSigned(service, region, url, keys, ClientFactory(None, trust.connect)))
-        ask(LightSigned(service, region, url, keys, trust.connect, now=lambda: NOW))
-    headers = (*MATTER, "x-amz-target", "x-amz-date", "x-amz-security-token")
-    return (read(request, headers) for request in peer.requests)
+        ca_file = str(peer.ca_file)
+        trust = Trust(ca_file)
+        factory = ClientFactory(None, trust.connect)
+
+        def ask_all(
+            prefix: str, service: Service, environ: dict[str, str], ask: Ask
+        ) -> list[Request]:
+            url = f"https://localhost:{peer.port}{prefix}"
+            keys = _keys(environ, trust)
+            peer.requests.clear()
+            ask(PlainBotocore(session, service, url, ca_file, keys))
+            ask(SdkSigned(service, region, url, keys, factory))
+            ask(LightSigned(service, region, url, keys, trust.connect, now=lambda: NOW))
+            return [read(request, headers) for request in peer.requests]
+
+        yield ask_all
 
 
 @pytest.mark.parametrize("environ", ENVIRONMENTS, ids=["lasting", "temporary"])
 @pytest.mark.parametrize("prefix", ["", "/", "/stage", "/a.b/~c-d_e/"])
 @pytest.mark.parametrize(("service", "operation", "members"), MEMBERS)
 def test_signed_request_equals_botocores(
-    tmp_path: Path,
+    asked: Asked,
     environ: dict[str, str],
     prefix: str,
     service: Service,
@@ -141,7 +165,7 @@ def test_signed_request_equals_botocores(
     def ask(api: SignedApi) -> None:
         api.call(operation, timeout=10, **members)
 
-    botocores, carried, ours = _asked(tmp_path, prefix, service, environ, ask)
+    botocores, carried, ours = asked(prefix, service, environ, ask)
     assert ours == carried == botocores
     assert ours.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=A")
     assert ours.body == members
@@ -152,9 +176,8 @@ class Seen(Exception):
 
 
 @pytest.fixture(scope="module")
-def hosts() -> Callable[[str, str], str]:
+def hosts(session: botocore.session.Session) -> Callable[[str, str], str]:
     """Return a function that returns the URL which botocore calls for a service in a Region."""
-    session = botocore.session.Session()
 
     def url(service: str, region: str) -> str:
         seen = []
@@ -176,8 +199,7 @@ def hosts() -> Callable[[str, str], str]:
     return url
 
 
-def _regions() -> list[str]:
-    session = botocore.session.Session()
+def _regions(session: botocore.session.Session) -> list[str]:
     loader = session.get_component("data_loader")
     return [
         region
@@ -189,9 +211,11 @@ def _regions() -> list[str]:
 
 @pytest.mark.parametrize("service", [SSM, ECS, SAGEMAKER], ids=lambda service: str(service.name))
 def test_hosts_of_all_regions_equal_botocores(
-    service: Service, hosts: Callable[[str, str], str], home: Path
+    service: Service,
+    session: botocore.session.Session,
+    hosts: Callable[[str, str], str],
 ) -> None:
-    light = {region: domain_of(region) for region in _regions()}
+    light = {region: domain_of(region) for region in _regions(session)}
     assert sum(domain is not None for domain in light.values()) >= 36
     assert light["us-iso-east-1"] is light["eusc-de-east-1"] is light["eu-isoe-west-1"] is None
     # One Region of each first word, since creating a client takes a while.
