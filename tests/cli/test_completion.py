@@ -15,6 +15,7 @@ import pytest
 from connector.cli.commands import ALIASES, COMMANDS, HELP
 from connector.targets.memory import cache_file
 
+from .. import forks
 from ..endtoend.sshd import program
 from .shells import Shell
 
@@ -74,6 +75,23 @@ done
 """
     said = run([program("bash"), "--norc", "-c", script, "bash", *lines], environ)
     return [[word.strip() for word in line.split("\t")[1:]] for line in said]
+
+
+def offered(environ: dict[str, str], directory: Path, line: str) -> list[str]:
+    """What the command answers when the function of bash asks it to complete a line."""
+    answer = directory / "offered"
+    asked = {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_SHELL": "bash",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
+        "COMP_TYPE": "9",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    environ = {name: value for name, value in environ.items() if name != "LC_ALL"}  # to fork
+    done = forks.run(forks.CONNECTOR, env={**environ, **asked}, timeout=30)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return [word.strip() for word in answer.read_text().split("\v") if word]
 
 
 def fish(line: str, environ: dict[str, str]) -> dict[str, str]:
@@ -158,10 +176,13 @@ def test_fish_lists_what_there_is_and_says_what_it_means(environ: dict[str, str]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a": {"time": "x"}}', '{"a": 1', "\xff"])
-def test_a_damaged_memory_has_no_names(environ: dict[str, str], content: str) -> None:
+def test_a_damaged_memory_has_no_names(
+    tmp_path: Path, environ: dict[str, str], content: str
+) -> None:
+    assert len(offered(environ, tmp_path, "connector start ")) == len(NAMES)
     Path(cache_file(os.environ, "names.json")).write_text(content, encoding="latin-1")
 
-    assert bash(environ, "connector start ") == [[]]
+    assert offered(environ, tmp_path, "connector start ") == []
 
 
 def test_names_that_no_service_gives_are_left_out(environ: dict[str, str]) -> None:
@@ -190,10 +211,14 @@ def test_a_broken_configuration_is_no_obstacle(home: Path, environ: dict[str, st
     assert "my-env.codecatalyst" in names
 
 
-def test_the_options_of_every_command_are_completed(environ: dict[str, str]) -> None:
-    commands = [*COMMANDS, *ALIASES]
-    offers = bash(environ, *(f"connector {command} --h" for command in commands))
-    without = [name for name, words in zip(commands, offers, strict=True) if "--help" not in words]
+def test_the_options_of_every_command_are_completed(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    without = [
+        command
+        for command in (*COMMANDS, *ALIASES)
+        if "--help" not in offered(environ, tmp_path, f"connector {command} --h")
+    ]
     assert without == []
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from connector.targets.codecatalyst.kind import KIND
 
 from ..endtoend.sshd import program
 from ..endtoend.waiting import PATIENCE, alive, eventually
+from ..forks import CONNECTOR, start
 from .setups import CHOICES, WEB, Setup
 
 #: A client that creates a certificate for each connection, as companies use it.
@@ -271,9 +271,8 @@ def test_interrupted_config_ssh_leaves_nothing_behind(
 ) -> None:
     before = setup.files()
     (tmp_path / "tmp").mkdir()
-    command = ("config-ssh", "--yes", "-F", str(setup.config))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "connector", *command],
+    process = start(
+        [*CONNECTOR, "config-ssh", "--yes", "-F", str(setup.config)],
         env={**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
