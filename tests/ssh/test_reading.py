@@ -83,7 +83,7 @@ FILES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(FILES)
 def test_setup_and_removal_restore_any_file(text: str) -> None:
     program("ssh")

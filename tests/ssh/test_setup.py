@@ -13,6 +13,7 @@ from connector.ssh import client, config
 from connector.ssh.change import Change
 from connector.ssh.check import ANY_HOST
 from connector.ssh.include import MOST_NAMES, NamedHost
+from connector.ssh.plan import Part, plan_setup
 from connector.targets.codecatalyst.kind import KIND
 
 from ..endtoend.commands import EXAMPLE
@@ -117,10 +118,8 @@ def test_setup_works_and_its_removal_restores_every_file(setup: Setup, before: b
         b"codecat" in before or b"aws-" in before
     )
 
-    once = setup.files()
-    again = setup.set_up()
+    again = plan_setup([Part(KIND.ssh, setup.places, CHOICES, [WEB])], None)
     assert not any(change.differs for change in again.changes)
-    assert setup.files() == once
 
     setup.remove()
     left = setup.files()
@@ -128,6 +127,14 @@ def test_setup_works_and_its_removal_restores_every_file(setup: Setup, before: b
         name: entry[3] for name, entry in untouched.items()
     }
     assert left["config"][:2] == untouched["config"][:2]
+
+
+def test_second_setup_that_ssh_checks_changes_nothing(setup: Setup) -> None:
+    setup.config.write_bytes(CONFIGS["everything for all"])
+    setup.set_up()
+    once = setup.files()
+    assert not any(change.differs for change in setup.set_up().changes)
+    assert setup.files() == once
 
 
 def test_removal_deletes_a_configuration_that_setup_created(setup: Setup) -> None:
