@@ -106,14 +106,12 @@ PROXIED = [
 ]
 
 
-@pytest.mark.parametrize(("no_proxy", "host"), EXCEPTED)
-def test_entry_excepts_host(no_proxy: str, host: str) -> None:
-    assert is_excepted(no_proxy, host, 443)
+def test_entry_excepts_host() -> None:
+    assert [row for row in EXCEPTED if not is_excepted(*row, 443)] == []
 
 
-@pytest.mark.parametrize(("no_proxy", "host"), PROXIED)
-def test_entry_leaves_other_hosts_to_the_proxy(no_proxy: str, host: str) -> None:
-    assert not is_excepted(no_proxy, host, 443)
+def test_entry_leaves_other_hosts_to_the_proxy() -> None:
+    assert [row for row in PROXIED if is_excepted(*row, 443)] == []
 
 
 def test_hosts_without_an_entry_use_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
