@@ -64,6 +64,14 @@ def test_every_row_is_still_in_the_code(code: Harvest) -> None:
     )
 
 
+def test_page_of_errors_is_current(code: Harvest) -> None:
+    docs = ROOT / "docs"
+    page, codes = ((docs / name).read_text("utf-8") for name in ("errors.md", "exit-codes.md"))
+    assert page == render(load(), code, codes), (
+        "docs/errors.md is not what the program makes of it: run `make docs`"
+    )
+
+
 def test_no_message_is_listed_twice() -> None:
     keys = [key for row in ROWS for key in row.keys]
     assert [key for key in set(keys) if keys.count(key) > 1] == []
