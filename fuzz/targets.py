@@ -88,6 +88,7 @@ SEEDS: dict[str, list[bytes]] = {
         b"\0wss://ssmmessages.us-west-2.amazonaws.com/v1/data-channel/s-1?role=publish_subscribe",
         b"\0ws://[::1]:8080/path",
         b"\1wss://gateway.example.com?X-Amz-Signature=a%2Fb",
+        b"\1wss://gateway%2F.example.com",
     ],
     "proxy-setting": [b"http://user:pass%20word@proxy.example.com:3128", b"proxy:80"],
     # The first byte of a piece is its length.
