@@ -166,10 +166,19 @@ def test_type_that_is_not_utf8_is_malformed(wire_type: bytes) -> None:
         unpack(with_type(wire_type))
 
 
-@pytest.mark.parametrize("offset", [*range(80, 112), *range(120, 127)])
-def test_bit_flipped_in_digest_or_payload_is_malformed(offset: int) -> None:
-    with pytest.raises(MalformedMessage, match="digest"):
-        unpack(patched(offset, bytes([GOOD[offset] ^ 1])))
+def refusal(frame: bytes) -> str:
+    """Return why a frame is malformed, or nothing if it is not."""
+    try:
+        unpack(frame)
+    except MalformedMessage as error:
+        return str(error)
+    return ""
+
+
+def test_bit_flipped_in_digest_or_payload_is_malformed() -> None:
+    offsets = (*range(80, 112), *range(120, 127))
+    refusals = {offset: refusal(patched(offset, bytes([GOOD[offset] ^ 1]))) for offset in offsets}
+    assert {offset: text for offset, text in refusals.items() if "digest" not in text} == {}
 
 
 @pytest.mark.parametrize("announced", [0, 6, 8, 2**31, 2**32 - 1])
