@@ -181,11 +181,11 @@ def test_full_disk_is_reported_and_leaves_the_old_file(copies: Copies) -> None:
 def test_source_that_changes_is_reported(copies: Copies, cloud: Cloud, way: str) -> None:
     cloud.behave(REAL, latency_to_agent=0.05, latency_to_client=0.05)
     source, target = copies.ends(way)
-    (source / "file").write_bytes(content(2 * LARGE))
+    (source / "file").write_bytes(content(LARGE))
     process = copies.start("-j", "2", *copies.way(way, "file", "file"))
     eventually(lambda: left_over(target), "an unfinished file")
     with (source / "file").open("r+b") as file:
-        file.truncate(LARGE)
+        file.truncate(LARGE // 2)
     assert process.wait(60) == 1
     assert "file: changed while it was copied\n" in process.stderr()
     assert os.listdir(target) == []
@@ -204,15 +204,15 @@ def test_log_that_grows_is_copied_as_it_was(copies: Copies, cloud: Cloud) -> Non
 
 def test_copy_whose_sessions_are_cut_at_random_is_whole(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
-    make_tree(copies.far, [(f"tree/{index}", content(index * 700, index)) for index in range(90)])
-    (copies.far / "tree/big").write_bytes(content(2 * LARGE))
-    process = copies.start("-r", "-j", "4", copies.at("tree"), copies.here)
+    make_tree(copies.far, [(f"tree/{index}", content(index * 700, index)) for index in range(60)])
+    (copies.far / "tree/big").write_bytes(content(LARGE))
+    process = copies.start("-r", "-j", "3", copies.at("tree"), copies.here)
     rng = random.Random(1)
     cut = 0
     cloud.wait_for_agents(2)
     while process.popen.poll() is None and cut < 4:
         living = [each for each in list(cloud.sessions) if each.end_reason is None]
-        if living and not threading.Event().wait(rng.uniform(0.2, 0.6)):
+        if living and not threading.Event().wait(rng.uniform(0.1, 0.3)):
             cloud.stop_session(rng.choice(living))
             cut += 1
     assert process.wait(100) == 0, process.stderr()
@@ -223,8 +223,8 @@ def test_copy_whose_sessions_are_cut_at_random_is_whole(copies: Copies, cloud: C
 
 def test_upload_whose_sessions_are_cut_is_whole(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL, latency_to_agent=0.02, latency_to_client=0.02)
-    make_tree(copies.here, [(f"tree/{index}", content(index * 700, index)) for index in range(99)])
-    (copies.here / "tree/big").write_bytes(content(3 * LARGE))
+    make_tree(copies.here, [(f"tree/{index}", content(index * 700, index)) for index in range(60)])
+    (copies.here / "tree/big").write_bytes(content(2 * LARGE))
     process = copies.start("-r", copies.here / "tree", copies.at(""))
     eventually(lambda: left_over(copies.far), "an unfinished file")
     cut = 0
@@ -269,7 +269,7 @@ def test_throttled_sessions_are_tried_again(copies: Copies, cloud: Cloud) -> Non
 
 def test_copy_fails_when_no_connection_is_left(copies: Copies, cloud: Cloud) -> None:
     cloud.behave(REAL)
-    (copies.far / "file").write_bytes(content(2 * LARGE))
+    (copies.far / "file").write_bytes(content(LARGE))
     refuse_after_the_first(cloud, copies)
     process = copies.start("-j", "2", copies.at("file"), copies.here)
     eventually(lambda: left_over(copies.here), "an unfinished file")
@@ -328,14 +328,13 @@ def test_limit_of_open_files_lowers_the_number_of_connections(copies: Copies) ->
 @pytest.mark.parametrize(("size", "limit"), [(0, 60), (900, 60), (33_000, 100)])
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_files_on_their_way_need_few_open_files(
-    copies: Copies, way: str, size: int, limit: int
+    local: LocalCopies, way: str, size: int, limit: int
 ) -> None:
-    source, target = copies.ends(way)
+    source, target = local.ends(way)
     make_tree(source, [(f"tree/{index}", content(size, index)) for index in range(120)])
-    words = (*CONNECTOR, "cp", *copies.options, "-r", *copies.way(way, "tree", ""))
-    script = f'ulimit -n {limit}; exec "$@"'
-    answer = copies.commands.run("/bin/sh", "-c", script, "sh", *words)
-    assert (answer.returncode, answer.stderr) == (0, b"")
+    limited = ("/bin/sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh")
+    process = local.start("-r", *local.way(way, "tree", ""), before=limited)
+    assert (process.wait(60), process.stderr()) == (0, "")
     assert tree_of(target) == tree_of(source)
 
 
