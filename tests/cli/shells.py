@@ -20,7 +20,7 @@ bind -x '"\\C-xr": printf "%s" "$READLINE_LINE" >"$REPORT.new"; mv "$REPORT.new"
 """,
     "zsh": """\
 PS1='> '
-autoload -Uz compinit && compinit -u -D
+autoload -Uz compinit && compinit -u -d "$DUMP"
 eval "$(connector completion zsh)"
 report() { printf %s "$BUFFER" >"$REPORT.new"; mv "$REPORT.new" "$REPORT" }
 zle -N report && bindkey '^Xr' report
@@ -46,7 +46,12 @@ class Shell:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**environ, "REPORT": str(self._report), "TERM": "xterm"},
+            env={
+                **environ,
+                "REPORT": str(self._report),
+                "DUMP": str(directory.parent / "zcompdump"),  # all shells of a run share it
+                "TERM": "xterm",
+            },
             start_new_session=True,
         )
         os.close(slave)
