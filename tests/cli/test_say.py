@@ -64,7 +64,7 @@ barrier = threading.Barrier(8)
 def speak():
     barrier.wait()
     say("y" * 4000)
-for _ in range(200):
+for _ in range(60):
     os.read(0, 4096)
     threads = [threading.Thread(target=speak) for _ in range(8)]
     [thread.start() for thread in threads]
