@@ -46,15 +46,6 @@ def test_an_error_is_one_line_with_its_hint() -> None:
     assert str(error) == "The name is wrong. Mend it"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-
-    assert caught.value.code == 0
-    assert f"usage: connector {command}" in capsys.readouterr().out
-
-
 def test_the_overview_names_every_command() -> None:
     done = run("--help")
 
