@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -92,11 +93,10 @@ def shell(line: str, host: str) -> list[str]:
 READERS = [splitter, windows, pytest.param(shell, marks=pytest.mark.skipif("os.name == 'nt'"))]
 
 
-@pytest.mark.parametrize("directory", DIRECTORIES)
 @pytest.mark.parametrize("read", READERS)
-def test_every_reader_finds_the_same_words(read: object, directory: str) -> None:
+def test_every_reader_finds_the_same_words(read: object) -> None:
     assert callable(read)
-    for profile in PROFILES:
+    for directory, profile in product(DIRECTORIES, PROFILES):
         line = proxy_command([f"/opt/{directory}/connector"], profile, [KEYS])
         option = [] if profile is None else ["--profile", profile]
 
