@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timezone
 
 import pytest
 
+from connector.aws.api import CallFailed
 from connector.aws.responses import Wrong, page_of, text
-from connector.targets.pages import epoch_time
+from connector.targets.pages import epoch_time, items_of
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=timezone.utc)
 
@@ -28,3 +30,18 @@ def test_page_with_a_malformed_token_is_not_the_last_one(token: str) -> None:
     assert shape({"Lamps": ["desk"], token: None}) == {"Lamps": ["desk"]}
     with pytest.raises(Wrong):
         shape({"Lamps": ["desk"], token: 7})
+
+
+def test_endless_list_is_given_up() -> None:
+    asked: list[dict[str, str]] = []
+
+    def ask(**more: str) -> dict[str, object]:
+        asked.append(more)
+        return {"items": ["lamp"], "nextToken": str(len(asked))}
+
+    items = items_of(ask, "items", "lamps")
+    assert list(itertools.islice(items, 200)) == ["lamp"] * 200
+    with pytest.raises(CallFailed) as caught:
+        next(items)
+    assert str(caught.value.error) == "The list of lamps does not end"
+    assert asked == [{}, *({"nextToken": str(number)} for number in range(1, 200))]

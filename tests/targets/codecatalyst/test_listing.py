@@ -248,18 +248,6 @@ def test_failing_list_of_spaces_ends_the_listing(
 
 
 @pytest.mark.parametrize("operation", [SPACES, PROJECTS, LIST])
-def test_endless_list_is_given_up(
-    cloud: Cloud, api: Api, token: BearerToken, operation: str
-) -> None:
-    numbers = itertools.count()
-    always(
-        cloud, operation, lambda: web.json_response({"items": [], "nextToken": str(next(numbers))})
-    )
-    assert "does not end" in trouble(api, token)
-    assert cloud.operations().count(operation) == 200
-
-
-@pytest.mark.parametrize("operation", [SPACES, PROJECTS, LIST])
 def test_list_that_repeats_a_page_token_is_given_up_at_once(
     cloud: Cloud, api: Api, token: BearerToken, operation: str
 ) -> None:

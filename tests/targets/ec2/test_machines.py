@@ -54,13 +54,13 @@ def seen(yard: Yard, id: str, region: str = REGION) -> Found:
 
 def test_pages_of_instances_and_agents_are_put_together(yard: Yard) -> None:
     model = yard.model
-    yard.call(lambda: [model.add_instance("eu-west-1", f"n{number}") for number in range(1200)])
+    yard.call(lambda: [model.add_instance("eu-west-1", f"n{number}") for number in range(1001)])
     node = ManagedNode("mi-0123456789abcdef0", "eu-west-1", "", "host7")
     yard.call(lambda: model.add_node(node))
 
     found = listed(yard, "eu-west-1")
 
-    assert len({each.id for each in found}) == 1201
+    assert len({each.id for each in found}) == 1002
     assert {each.state.phase for each in found} == {RUNNING}
     assert {each.details["agent"] for each in found} == {"Online"}
     assert found[-1].labels == ("host7",)
