@@ -6,6 +6,7 @@ sends at once loses the first bytes of its stream for good; see protocol.md, sec
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import random
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from connector.datachannel.agentmessage import AgentMessage
 from connector.datachannel.messages import (
@@ -106,8 +107,12 @@ def test_4_connects_by_ssh_carry_every_byte(ssh: Ssh, cloud: Cloud) -> None:
     ]
 
 
-def test_naive_client_loses_its_first_bytes(cloud: Cloud) -> None:
-    """Prove that the tests above can fail: the same agent, and a client that sends at once."""
+async def test_naive_client_loses_its_first_bytes(cloud: Cloud) -> None:
+    """Prove that the tests above can fail: the same agent, and a client that sends at once.
+
+    The client of ``websockets.sync`` uses a TLS connection in two threads at once. With Python
+    3.11, its upgrade got lost in 1 of 180 runs.
+    """
     received: list[bytes] = []
     read = threading.Event()
 
@@ -125,17 +130,17 @@ def test_naive_client_loses_its_first_bytes(cloud: Cloud) -> None:
         # At DEBUG, the level of the search for secrets, websockets would log the URL's query.
         quiet = logging.getLogger("tests.naive")
         quiet.setLevel(logging.INFO)
-        with connect(
+        async with connect(
             started["streamUrl"], ssl=context, proxy=None, logger=quiet, open_timeout=PATIENCE
         ) as connection:
             client = NaiveClient(connection)
-            client.open(started["tokenValue"])
-            client.send(b"first")
-            client.receive_until(lambda message: message.payload == GREETING)
-            client.send(b"later")
-            client.receive_until(lambda _: client.acknowledged == {0, 1, 2})
+            await client.open(started["tokenValue"])
+            await client.send(b"first")
+            await client.receive_until(lambda message: message.payload == GREETING)
+            await client.send(b"later")
+            await client.receive_until(lambda _: client.acknowledged == {0, 1, 2})
             # A client that leaves early leaves a session that waits for it.
-            client.receive_until(lambda message: message.message_type == CHANNEL_CLOSED)
+            await client.receive_until(lambda message: message.message_type == CHANNEL_CLOSED)
         assert read.wait(PATIENCE)
     assert received == [b"later"]
 
@@ -148,30 +153,36 @@ class NaiveClient:
         self._connection = connection
         self._next_seq = 0
 
-    def open(self, token_value: str) -> None:
+    async def open(self, token_value: str) -> None:
         """Do everything up to HandshakeComplete."""
-        self._connection.send(open_data_channel(token_value, "client", "request", "1.2.764.0"))
-        self.receive_until(lambda message: message.payload_type == PayloadType.HANDSHAKE_REQUEST)
+        await self._connection.send(
+            open_data_channel(token_value, "client", "request", "1.2.764.0")
+        )
+        await self.receive_until(
+            lambda message: message.payload_type == PayloadType.HANDSHAKE_REQUEST
+        )
         action = ProcessedAction("SessionType", ActionStatus.SUCCESS)
-        self.send(handshake_response("1.2.764.0", [action]), PayloadType.HANDSHAKE_RESPONSE)
-        self.receive_until(lambda message: message.payload_type == PayloadType.HANDSHAKE_COMPLETE)
+        await self.send(handshake_response("1.2.764.0", [action]), PayloadType.HANDSHAKE_RESPONSE)
+        await self.receive_until(
+            lambda message: message.payload_type == PayloadType.HANDSHAKE_COMPLETE
+        )
 
-    def send(self, payload: bytes, kind: int = PayloadType.OUTPUT) -> None:
+    async def send(self, payload: bytes, kind: int = PayloadType.OUTPUT) -> None:
         message = AgentMessage(INPUT_STREAM_DATA, payload, kind, self._next_seq)
         self._next_seq += 1
-        self._connection.send(message.encode())
+        await self._connection.send(message.encode())
 
-    def receive_until(self, wanted: Callable[[AgentMessage], bool]) -> None:
-        while not wanted(self._receive()):
+    async def receive_until(self, wanted: Callable[[AgentMessage], bool]) -> None:
+        while not wanted(await self._receive()):
             continue
 
-    def _receive(self) -> AgentMessage:
-        frame = self._connection.recv(PATIENCE)
+    async def _receive(self) -> AgentMessage:
+        frame = await asyncio.wait_for(self._connection.recv(), PATIENCE)
         assert isinstance(frame, bytes)
         message = AgentMessage.decode(frame)
         if message.message_type == ACKNOWLEDGE:
             self.acknowledged.add(acknowledged_sequence_number(message.payload))
         elif message.message_type == OUTPUT_STREAM_DATA:
             payload = acknowledge(OUTPUT_STREAM_DATA, message.message_id, message.sequence_number)
-            self._connection.send(AgentMessage(ACKNOWLEDGE, payload, flags=3).encode())
+            await self._connection.send(AgentMessage(ACKNOWLEDGE, payload, flags=3).encode())
         return message
