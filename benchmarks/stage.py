@@ -13,6 +13,7 @@ from pathlib import Path
 
 from connector.emulator.agent.behaviour import REAL
 from connector.emulator.faults.plans import FaultPlan
+from tests import forks
 from tests.endtoend.cloud import Cloud
 from tests.endtoend.commands import Commands, Ssh
 from tests.endtoend.library import descriptors
@@ -43,6 +44,7 @@ class Soak:
         self.tallies = {source.name: Tally() for source in self.sources}
         self._rng = random.Random(f"{self.seed}/throttling")
         self._entries = 0  # left in ledgers
+        forks.run([*forks.CONNECTOR, "--version"])  # starts the server of forks, which stays
         self._descriptors = descriptors()
         self._children = descendants([os.getpid()])
 
