@@ -45,12 +45,7 @@ class Oidc(NamedTuple):
     def create_token(
         self, request: Mapping[str, str], connect_timeout: float, read_timeout: float
     ) -> dict[str, Any]:
-        """Return the members of a new token.
-
-        :raises Refused: when the service answered with an error.
-        :raises CallFailed: when there was no response, or a malformed one.
-        :raises ConfigError: when the AWS configuration is not usable.
-        """
+        """Return the members of a new token; see :class:`connector.aws.renewal.Service`."""
         limits = {"connect_timeout": connect_timeout, "read_timeout": read_timeout}
         members: dict[str, Any] = dict(request)
         domain = domain_of(self.region)
