@@ -24,8 +24,8 @@ FULL = HEADER.size + DEFAULT_PAYLOAD_SIZE
 RUN = 64 * FULL
 
 #: Bytes that a link brings after a cut before its first rest: at the agent's pace, those of ten
-#: seconds. A cut loses the acks that a rest held back, and the agent then repairs one message in
-#: 100 ms. So on a network that cuts often, rests would cost time.
+#: seconds. A cut loses the messages that a rest left unread, and the agent then repairs one in
+#: 100 ms or a round trip. So on a network that cuts often, rests would cost time.
 CALM = 8 << 20
 
 #: Seconds of the first rest, of how much longer the next one is, and of the longest.
